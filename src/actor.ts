@@ -1,0 +1,113 @@
+// What a protocol is written against: types only, small enough to read on one screen.
+
+import type { ProtocolConfig } from "./config.ts";
+import type { Reader, Writer } from "./wire.ts";
+
+export type Bytes = Uint8Array;
+/** A handle of this process: 0..n-1 are the configured replicas, larger ones were heard from or named in a message. */
+export type Address = number;
+/** A replica's index, 0..n-1, and so the owner of a public key of the configuration. */
+export type Signer = number;
+/** `"all"` is every replica, the sender included (by loopback, in a later turn); `"others"` leaves it out. */
+export type Target = Address | "all" | "others";
+
+/** A protocol's replica or client. Runs each call to completion, never awaits, knows only its Host and App. */
+export interface Actor<M, T extends string> {
+  /** Called only with messages all of whose signatures hold, in order of arrival for each sender. */
+  receive(from: Address, message: M): void;
+  timeout(timer: T): void;
+  /**
+   * Read-only, asked before signatures are checked and again when a check is about to start: false
+   * drops the message at once. `receive` repeats its conditions.
+   */
+  admit?(from: Address, message: M): boolean;
+}
+
+export interface Replica<M, T extends string> extends Actor<M, T> {
+  census(): Census;
+  /** Every certificate that it holds, each as the proofs a stranger would check; for the simulator. */
+  certificates?(): Iterable<readonly Proof[]>;
+}
+
+export interface Client<M, T extends string> extends Actor<M, T> {
+  /**
+   * One operation at a time. `done` gets the result, or null when the session was lost, so that
+   * nobody knows whether the operation was executed.
+   */
+  invoke(op: Bytes, done: (result: Bytes | null) => void): void;
+  readonly retransmissions: number;
+}
+
+/** What a replica says about itself when asked: for checkers and statistics, never on a hot path. */
+export interface Census {
+  readonly view: number;
+  /** Highest slot or block height known to be committed. */
+  readonly committed: number;
+  /** Operations of clients executed, whether here or inside a snapshot that was installed. */
+  readonly executed: number;
+  readonly recovering: boolean;
+  /** What the view timer would be set to now, in milliseconds; 0 without one. */
+  readonly viewTimerMs: number;
+  /** Each map, queue and window with its declared maximum. */
+  readonly sizes: readonly { readonly name: string; readonly size: number; readonly max: number }[];
+}
+
+/** All that an actor can observe or cause. */
+export interface Host<M, T extends string> {
+  /** Milliseconds since the node started, the same value throughout one turn. */
+  readonly now: number;
+  /** Signatures in flight, for adaptive batching. */
+  readonly backlog: number;
+  /** A uniform integer in [0, bound), 0 < bound <= 2^48. */
+  random(bound: number): number;
+  /** A signed message leaves, and loops back, once it is signed; messages leave in the order of `send`. */
+  send(to: Target, message: M): void;
+  /** Arms the timer, or re-arms it if it is set. */
+  setTimer(timer: T, delayMs: number): void;
+  clearTimer(timer: T): void;
+}
+
+/** One signature: `signed` is what was signed without the domain (kind | body), `signature` a signature block. */
+export interface Proof {
+  readonly signer: Signer;
+  readonly signed: Bytes;
+  readonly signature: Bytes;
+}
+
+/** The wire form of M. Pure. */
+export interface Codec<M> {
+  encode(message: M, out: Writer): void;
+  /** null when malformed; never throws; copies what it keeps. */
+  decode(input: Reader): M | null;
+  /** Every signature in the message, its own seal first; NO_PROOFS if there are none. */
+  proofs(message: M): readonly Proof[];
+}
+
+export const NO_PROOFS: readonly Proof[] = [];
+
+/** A message that its sender signs has a seal; without one the Node signs it on the way out. */
+export interface Sealed {
+  readonly seal?: Proof | undefined;
+}
+
+export interface Protocol<M, T extends string> {
+  readonly codec: Codec<M>;
+  /** Whether replicas sign, so that the configuration must have their keys. */
+  readonly signed: boolean;
+  /** The fewest replicas that tolerate f faults; a configuration with fewer is refused. */
+  replicasMin(f: number): number;
+  replica(self: Signer, config: ProtocolConfig, host: Host<M, T>, app: App): Replica<M, T>;
+  client(config: ProtocolConfig, host: Host<M, T>): Client<M, T>;
+}
+
+export interface App {
+  /** Deterministic; never throws: a malformed operation has an error result. */
+  execute(op: Bytes): Bytes;
+  /** Canonical: equal states give equal bytes whatever their history. */
+  snapshot(): Bytes;
+  restore(snapshot: Bytes): void;
+  /** Undoes the last `count` operations that were not committed; for speculative protocols. */
+  rollback(count: number): void;
+  /** Makes the first `count` operations that can still be undone permanent. */
+  commit(count: number): void;
+}

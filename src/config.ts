@@ -1,0 +1,174 @@
+// What a protocol may know of its configuration, and the deploy/*.config files it comes from.
+
+import { existsSync, readFileSync } from "node:fs";
+import type { Bytes, Signer } from "./actor.ts";
+import { UsageError } from "./usage-error.ts";
+
+/** What protocols are told. Every number is the same at every replica and client of a cluster. */
+export interface ProtocolConfig {
+  /** Replicas, and how many of them may be Byzantine. */
+  readonly n: number;
+  readonly f: number;
+  /** The leader or primary of a view; tests choose their own. */
+  leader(view: number): Signer;
+  /** Most operations in a batch or block. */
+  readonly batchMax: number;
+  /** Closes a batch whenever the pipeline has room, instead of when it is full or `flushDelayMs` old. */
+  readonly adaptive: boolean;
+  readonly flushDelayMs: number;
+  /** The first view timeout; clients retry after a quarter of it. */
+  readonly viewTimeoutMs: number;
+  /** Slots or blocks between checkpoints. */
+  readonly checkpointInterval: number;
+  /** Most sessions, and most bytes of cached replies, before the least recently executed is evicted. */
+  readonly sessionsMax: number;
+  readonly replyCacheBytesMax: number;
+}
+
+/** Defaults of every protocol; a protocol's `-m` name changes none of them. */
+export const PROTOCOL_DEFAULTS = {
+  batchMax: 1,
+  adaptive: false,
+  flushDelayMs: 1,
+  viewTimeoutMs: 500,
+  checkpointInterval: 128,
+  sessionsMax: 65_536,
+  replyCacheBytesMax: 64 * 1024 * 1024,
+} as const;
+
+/** The 8-byte wire form of an address: six bytes of MAC, or IPv4 and port; then the 16-bit id. */
+export interface WireAddress {
+  readonly kind: "mac" | "ipv4";
+  readonly host: Bytes;
+  readonly id: number;
+}
+
+/** A `deploy/*.config` file. */
+export interface DeployConfig {
+  readonly path: string;
+  readonly f: number;
+  readonly replicas: readonly WireAddress[];
+  readonly multicast: WireAddress | null;
+  /** For each `group` line the index of its first replica: shards. */
+  readonly groups: readonly number[];
+  readonly transport: "dpdk" | "udp";
+}
+
+/** Ids are 7 bits, or 15 bits for at most one of the two ids of a packet (docs/architecture.md, packets). */
+export const ID_MAX = 0x7fff;
+/** Most replicas: they need ids that are small or one MAC each, and signers must fit a byte. */
+export const REPLICAS_MAX = 256;
+
+/** Reads `PREFIX.config`; throws UsageError with file and line number. */
+export function readDeployConfig(prefix: string): DeployConfig {
+  const path = `${prefix}.config`;
+  if (!existsSync(path)) {
+    throw new UsageError(`${path}: no such file; -c takes its name without .config`);
+  }
+  return parseDeployConfig(path, readFileSync(path, "utf8"));
+}
+
+/** Parses the text of a configuration file; `path` is for messages only. Throws UsageError. */
+export function parseDeployConfig(path: string, text: string): DeployConfig {
+  let f: number | null = null;
+  let multicast: WireAddress | null = null;
+  const replicas: WireAddress[] = [];
+  const groups: number[] = [];
+  const seen = new Map<string, number>();
+  for (const [index, raw] of text.split("\n").entries()) {
+    const fail = (problem: string): never => {
+      throw new UsageError(`${path}:${index + 1}: ${problem}`);
+    };
+    const [keyword, value, ...rest] = raw.replace(/#.*/, "").trim().split(/\s+/);
+    if (keyword === undefined || keyword === "") continue;
+    if (keyword === "group") {
+      if (value !== undefined) fail("'group' stands alone on its line");
+      groups.push(replicas.length);
+      continue;
+    }
+    if (value === undefined || rest.length > 0) fail(`'${keyword}' takes one value`);
+    const word = value ?? "";
+    switch (keyword) {
+      case "f":
+        if (f !== null) fail("'f' was set before");
+        if (!/^\d{1,3}$/.test(word)) fail(`'f ${word}': expected a number from 0 to 85`);
+        f = Number(word);
+        break;
+      case "replica": {
+        const address = parseAddress(word) ?? fail(malformedAddress(word));
+        const before = seen.get(word.toLowerCase());
+        if (before !== undefined) fail(`the same address as on line ${before}`);
+        seen.set(word.toLowerCase(), index + 1);
+        replicas.push(address);
+        break;
+      }
+      case "multicast": {
+        if (multicast !== null) fail("'multicast' was set before");
+        multicast = parseAddress(word) ?? fail(malformedAddress(word));
+        if (multicast.kind !== "mac") fail("multicast takes a MAC address");
+        if (((multicast.host[0] ?? 0) & 1) === 0) fail(`${word} is not a multicast address`);
+        break;
+      }
+      default:
+        fail(`unknown keyword '${keyword}'; there are f, replica, multicast and group`);
+    }
+  }
+  return complete(path, f, replicas, multicast, groups);
+}
+
+function complete(
+  path: string,
+  f: number | null,
+  replicas: readonly WireAddress[],
+  multicast: WireAddress | null,
+  groups: readonly number[],
+): DeployConfig {
+  if (f === null) throw new UsageError(`${path}: no 'f' line`);
+  const first = replicas[0];
+  if (first === undefined) throw new UsageError(`${path}: no 'replica' line`);
+  if (replicas.length > REPLICAS_MAX) {
+    throw new UsageError(`${path}: ${replicas.length} replicas; at most ${REPLICAS_MAX}`);
+  }
+  if (replicas.some((replica) => replica.kind !== first.kind)) {
+    throw new UsageError(`${path}: MAC and IPv4 addresses cannot be mixed`);
+  }
+  if (multicast !== null && first.kind !== "mac") {
+    throw new UsageError(`${path}: a multicast line needs replicas with MAC addresses`);
+  }
+  const transport = first.kind === "mac" ? "dpdk" : "udp";
+  return { path, f, replicas, multicast, groups, transport };
+}
+
+/** `12:34:56:aa:aa:aa%0` or `10.0.0.1:5000%0`; null when malformed. */
+export function parseAddress(text: string): WireAddress | null {
+  const [host, idText, ...rest] = text.split("%");
+  if (host === undefined || idText === undefined || rest.length > 0) return null;
+  if (!/^\d{1,5}$/.test(idText) || Number(idText) > ID_MAX) return null;
+  const id = Number(idText);
+  if (/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i.test(host)) {
+    return {
+      kind: "mac",
+      host: Uint8Array.from(host.split(":"), (h) => Number.parseInt(h, 16)),
+      id,
+    };
+  }
+  const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3}):(\d{1,5})$/.exec(host);
+  if (match === null) return null;
+  const [a = 0, b = 0, c = 0, d = 0, port = 0] = match.slice(1).map(Number);
+  if (a > 255 || b > 255 || c > 255 || d > 255 || port < 1 || port > 65_535) return null;
+  return { kind: "ipv4", host: Uint8Array.of(a, b, c, d, port >> 8, port & 255), id };
+}
+
+/** The text that `parseAddress` reads. */
+export function formatAddress(address: WireAddress): string {
+  const host = [...address.host];
+  if (address.kind === "mac") {
+    return `${host.map((byte) => byte.toString(16).padStart(2, "0")).join(":")}%${address.id}`;
+  }
+  const port = (host[4] ?? 0) * 256 + (host[5] ?? 0);
+  return `${host.slice(0, 4).join(".")}:${port}%${address.id}`;
+}
+
+function malformedAddress(text: string): string {
+  return `'${text}' is no address; expected 12:34:56:aa:aa:aa%0 or 10.0.0.1:5000%0, id at most ${ID_MAX}`;
+}

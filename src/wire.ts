@@ -1,0 +1,304 @@
+// The bytes of messages: a Writer that encodes in place, and a Reader that poisons itself on a short
+// or malformed read instead of throwing. Integers are big-endian. One object of each per transport,
+// over one fixed region, reset to (at, end): no view, slice or closure per packet.
+
+import type { Address, Bytes, Proof, Signer } from "./actor.ts";
+import { assert } from "./assert.ts";
+
+/** The largest message, in bytes. */
+export const MESSAGE_MAX = 4 * 1024 * 1024;
+/** Deepest Merkle path in a signature block. */
+export const BLOCK_DEPTH_MAX = 10;
+/** Bytes of a signature block of depth 0: depth, leaf index, compact signature. */
+export const BLOCK_MIN = 1 + 4 + 64;
+export const BLOCK_MAX = BLOCK_MIN + 32 * BLOCK_DEPTH_MAX;
+
+export const EMPTY: Bytes = new Uint8Array(0);
+
+/** Turns the 8-byte wire form of an address (MAC or IPv4:port, then id) into a handle and back. */
+export interface AddressBook {
+  /** `high` holds the first four bytes, `low` the last four, both unsigned. */
+  intern(high: number, low: number): Address;
+  /** Writes the eight bytes; an address that was forgotten is written as zeros. */
+  write(address: Address, view: DataView, at: number): void;
+}
+
+/** For bytes that hold no addresses, such as the signed part of a vote. */
+const NO_ADDRESSES: AddressBook = {
+  intern: () => assert.fail("this reader has no address book"),
+  write: () => assert.fail("this writer has no address book"),
+};
+
+const TWO_32 = 0x1_0000_0000;
+
+export class Reader {
+  readonly #bytes: Bytes;
+  readonly #view: DataView;
+  readonly #addresses: AddressBook;
+  #at = 0;
+  #end: number;
+  #ok = true;
+
+  constructor(bytes: Bytes, addresses: AddressBook = NO_ADDRESSES) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#addresses = addresses;
+    this.#end = bytes.length;
+  }
+
+  /** Reads [at, end) of the region from here on. */
+  reset(at: number, end: number): this {
+    this.#at = at;
+    this.#end = end;
+    this.#ok = true;
+    return this;
+  }
+
+  /** False once a read was short or malformed; every later read gives zeros. */
+  get ok(): boolean {
+    return this.#ok;
+  }
+  /** Whether all was read and nothing was malformed: what `decode` returns null without. */
+  get done(): boolean {
+    return this.#ok && this.#at === this.#end;
+  }
+  /** The offset in the region; `seal` takes the one where the message began. */
+  get position(): number {
+    return this.#at;
+  }
+  get remaining(): number {
+    return this.#end - this.#at;
+  }
+
+  /** Marks what was read as malformed; for conditions that the codec checks itself. */
+  poison(): void {
+    this.#ok = false;
+    this.#at = this.#end;
+  }
+
+  u8(): number {
+    const at = this.#take(1);
+    return at < 0 ? 0 : this.#view.getUint8(at);
+  }
+  u16(): number {
+    const at = this.#take(2);
+    return at < 0 ? 0 : this.#view.getUint16(at);
+  }
+  u32(): number {
+    const at = this.#take(4);
+    return at < 0 ? 0 : this.#view.getUint32(at);
+  }
+  /** An integer below 2^53 in eight bytes: views, slots, sessions, request numbers. */
+  u53(): number {
+    const at = this.#take(8);
+    if (at < 0) return 0;
+    const high = this.#view.getUint32(at);
+    if (high >= 0x20_0000) {
+      this.poison();
+      return 0;
+    }
+    return high * TWO_32 + this.#view.getUint32(at + 4);
+  }
+  /** A copy of the next `length` bytes. */
+  bytes(length: number): Bytes {
+    if (length === 0) return EMPTY;
+    const at = this.#take(length);
+    return at < 0 ? EMPTY : this.#bytes.slice(at, at + length);
+  }
+  /** A copy of bytes behind their 32-bit length, at most `max`. */
+  blob(max: number): Bytes {
+    const length = this.u32();
+    if (length > max) {
+      this.poison();
+      return EMPTY;
+    }
+    return this.bytes(length);
+  }
+  address(): Address {
+    const at = this.#take(8);
+    return at < 0
+      ? 0
+      : this.#addresses.intern(this.#view.getUint32(at), this.#view.getUint32(at + 4));
+  }
+  /** A copy of a signature block, its shape checked: depth <= 10, index < 2^depth. */
+  block(): Bytes {
+    if (this.#end - this.#at < BLOCK_MIN) {
+      this.poison();
+      return EMPTY;
+    }
+    const depth = this.#view.getUint8(this.#at);
+    if (depth > BLOCK_DEPTH_MAX || this.#view.getUint32(this.#at + 1) >= 2 ** depth) {
+      this.poison();
+      return EMPTY;
+    }
+    return this.bytes(BLOCK_MIN + 32 * depth);
+  }
+  /** The block that ends the signed part of a message, with a copy of what it signs: all since `start`. */
+  seal(signer: Signer, start: number): Proof {
+    const signed = this.#ok ? this.#bytes.slice(start, this.#at) : EMPTY;
+    return { signer, signed, signature: this.block() };
+  }
+
+  /** Bounds every read: the offset to read at, or -1 (and poisoned) when it is short. */
+  #take(length: number): number {
+    const at = this.#at;
+    if (length > this.#end - at) {
+      this.poison();
+      return -1;
+    }
+    this.#at = at + length;
+    return at;
+  }
+}
+
+export class Writer {
+  readonly #frame: Bytes;
+  readonly #frameView: DataView;
+  readonly #addresses: AddressBook;
+  #bytes: Bytes;
+  #view: DataView;
+  #start = 0;
+  #at = 0;
+  #end: number;
+  #overflow: Bytes | null = null;
+  #sealAt = -1;
+  #large = false;
+  #overflowed = false;
+
+  constructor(frame: Bytes, addresses: AddressBook = NO_ADDRESSES) {
+    this.#frame = frame;
+    this.#frameView = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
+    this.#addresses = addresses;
+    this.#bytes = frame;
+    this.#view = this.#frameView;
+    this.#end = frame.length;
+  }
+
+  /** Writes to [at, end) of the region from here on, and beyond into the overflow buffer. */
+  reset(at: number, end: number): this {
+    if (this.#large) {
+      this.#large = false;
+      this.#bytes = this.#frame;
+      this.#view = this.#frameView;
+    }
+    this.#start = at;
+    this.#at = at;
+    this.#end = end;
+    this.#sealAt = -1;
+    this.#overflowed = false;
+    return this;
+  }
+
+  /** Bytes written since reset. */
+  get length(): number {
+    return this.#at - this.#start;
+  }
+  /** Whether the message left its frame, so that it has to go in fragments. */
+  get large(): boolean {
+    return this.#large;
+  }
+  /** Whether the message is larger than MESSAGE_MAX; it must not be sent. */
+  get overflowed(): boolean {
+    return this.#overflowed;
+  }
+  /** The length of the signed part of a message that is not signed yet, or -1. */
+  get sealAt(): number {
+    return this.#sealAt;
+  }
+  /** What was written: valid until the next reset. */
+  written(): Bytes {
+    return this.#bytes.subarray(this.#start, this.#at);
+  }
+  /** A copy of what was written. */
+  copy(): Bytes {
+    return this.#bytes.slice(this.#start, this.#at);
+  }
+
+  u8(value: number): void {
+    const at = this.#take(1);
+    this.#view.setUint8(at, value);
+  }
+  u16(value: number): void {
+    const at = this.#take(2);
+    this.#view.setUint16(at, value);
+  }
+  u32(value: number): void {
+    const at = this.#take(4);
+    this.#view.setUint32(at, value);
+  }
+  /** An integer below 2^53 in eight bytes. */
+  u53(value: number): void {
+    assert(Number.isSafeInteger(value) && value >= 0, "u53 out of range");
+    const at = this.#take(8);
+    this.#view.setUint32(at, Math.floor(value / TWO_32));
+    this.#view.setUint32(at + 4, value >>> 0);
+  }
+  bytes(value: Bytes): void {
+    if (value.length === 0) return;
+    const at = this.#take(value.length);
+    if (this.#overflowed) return;
+    this.#bytes.set(value, at);
+  }
+  /** Bytes behind their 32-bit length. */
+  blob(value: Bytes): void {
+    this.u32(value.length);
+    this.bytes(value);
+  }
+  address(value: Address): void {
+    const at = this.#take(8);
+    this.#addresses.write(value, this.#view, at);
+  }
+  /** Ends the signed part of a message: writes its block, or marks the place where the Node puts one. */
+  seal(seal: Proof | undefined): void {
+    if (seal !== undefined) {
+      this.bytes(seal.signature);
+      return;
+    }
+    assert(this.#sealAt < 0, "two parts of one message are unsigned");
+    this.#sealAt = this.#at - this.#start;
+  }
+
+  #take(length: number): number {
+    if (length > this.#end - this.#at) this.#grow(length);
+    const at = this.#at;
+    this.#at = at + length;
+    return at;
+  }
+
+  /**
+   * Moves what was written out of the frame into a buffer of MESSAGE_MAX bytes, made when it is first
+   * needed. Past its end writing starts over, and `overflowed` says so.
+   */
+  #grow(length: number): void {
+    const used = this.length;
+    this.#overflow ??= new Uint8Array(MESSAGE_MAX);
+    if (!this.#large) {
+      this.#overflow.set(this.written());
+      this.#bytes = this.#overflow;
+      this.#view = new DataView(this.#overflow.buffer);
+      this.#large = true;
+    }
+    this.#overflowed ||= used + length > MESSAGE_MAX;
+    this.#start = 0;
+    this.#at = this.#overflowed ? 0 : used;
+    this.#end = MESSAGE_MAX;
+  }
+}
+
+const scratch = new Writer(new Uint8Array(4096));
+
+/** The bytes that `write` writes: for digests and for the signed part of a message rebuilt from a certificate. */
+export function bytesOf(write: (out: Writer) => void): Bytes {
+  scratch.reset(0, 4096);
+  write(scratch);
+  assert(!scratch.overflowed, "more than MESSAGE_MAX bytes");
+  const bytes = scratch.copy();
+  scratch.reset(0, 4096);
+  return bytes;
+}
+
+/** Whether two byte strings are equal. */
+export function equal(a: Bytes, b: Bytes): boolean {
+  if (a.length !== b.length) return false;
+  return Buffer.compare(a, b) === 0;
+}

@@ -1,0 +1,299 @@
+// Three drivers and a codec become a Host. The same class runs in the executables and in the
+// simulator, so that encoding, signing and checking are what the simulator tests.
+
+import type { Actor, Address, Bytes, Codec, Host, Proof, Sealed, Target } from "./actor.ts";
+import { assert } from "./assert.ts";
+import { countDrop, type Clock, type Drops, type Stage, type Transport } from "./driver.ts";
+import { Queue } from "./queue.ts";
+import type { Reader } from "./wire.ts";
+
+/** Signature checks of one node in the stage at a time; the others wait here, where `admit` is asked again. */
+const CHECKS_MAX = 8;
+/** Messages of one sender that wait for a check. */
+const LANE_MAX = 256;
+/** Senders with messages that wait. */
+const LANES_MAX = 1024;
+/** Departures that wait for a signature, beyond which replies to single addresses are dropped. */
+const OUTBOX_MAX = 65_536;
+
+export interface NodeOptions<M> {
+  /** The id that it listens on, of its host's address. */
+  readonly id: number;
+  /** Its own address if it is a replica, null if it is a client. */
+  readonly self: Address | null;
+  /** Replicas have the addresses 0..n-1. */
+  readonly n: number;
+  readonly codec: Codec<M>;
+  readonly transport: Transport;
+  readonly stage: Stage;
+  readonly clock: Clock;
+  /** A uniform integer in [0, bound). */
+  readonly random: (bound: number) => number;
+}
+
+/** A message on its way out that waits for its signature, or for that of one before it. */
+interface Departure<M> {
+  readonly to: Target;
+  readonly message: M;
+  readonly bytes: Bytes;
+  /** Length of the signed part, where the block goes; -1 when nothing is missing. */
+  readonly sealAt: number;
+  block: Bytes | null;
+}
+
+/** The messages of one sender, in order of arrival, the first of which may be with the stage. */
+interface Lane<M> {
+  readonly from: Address;
+  readonly waiting: Queue<{ readonly message: M; readonly proofs: readonly Proof[] }>;
+}
+
+interface Timer {
+  /** When it goes off; Infinity when it is not set. */
+  deadlineMs: number;
+  /** When the clock was told to call next; Infinity when it was not. */
+  armedMs: number;
+  call: { cancel(): void } | null;
+}
+
+export class Node<M extends Sealed, T extends string> implements Host<M, T> {
+  /** Messages dropped, by reason. */
+  readonly drops: Drops = new Map();
+  readonly #id: number;
+  readonly #self: Address | null;
+  readonly #codec: Codec<M>;
+  readonly #transport: Transport;
+  readonly #stage: Stage;
+  readonly #clock: Clock;
+  readonly #random: (bound: number) => number;
+  readonly #others: readonly Address[];
+  readonly #startMs: number;
+  #actor: Actor<M, T> | null = null;
+  readonly #timers = new Map<T, Timer>();
+  readonly #loopback = new Queue<M>();
+  readonly #outbox = new Queue<Departure<M>>();
+  #signing = 0;
+  readonly #lanes = new Map<Address, Lane<M>>();
+  /** Lanes that wait for their turn to have a check started. */
+  readonly #turns = new Queue<Lane<M>>();
+  #checking = 0;
+
+  constructor(options: NodeOptions<M>) {
+    this.#id = options.id;
+    this.#self = options.self;
+    this.#codec = options.codec;
+    this.#transport = options.transport;
+    this.#stage = options.stage;
+    this.#clock = options.clock;
+    this.#random = options.random;
+    this.#startMs = options.clock.now;
+    const { group } = options.transport;
+    const replicas = Array.from({ length: options.n }, (_, i) => i);
+    this.#others = group === null ? replicas.filter((i) => i !== options.self) : [group];
+  }
+
+  /** From here on the actor gets what arrives. */
+  start(actor: Actor<M, T>): void {
+    assert(this.#actor === null, "a node has one actor");
+    this.#actor = actor;
+    this.#transport.listen(this.#id, (from, input) => this.#deliver(actor, from, input));
+  }
+
+  /** Delivers the loopback of earlier turns; returns how much. */
+  poll(): number {
+    const count = this.#loopback.length;
+    for (let i = 0; i < count; i++) {
+      const message = this.#loopback.shift();
+      if (message !== undefined) this.#actor?.receive(this.#self ?? 0, message);
+    }
+    return count;
+  }
+
+  /** Queues with their maxima, for the simulator's census. */
+  get sizes(): readonly { readonly name: string; readonly size: number; readonly max: number }[] {
+    let waiting = 0;
+    for (const lane of this.#lanes.values()) waiting = Math.max(waiting, lane.waiting.length);
+    return [
+      { name: "node.lanes", size: this.#lanes.size, max: LANES_MAX },
+      { name: "node.lane", size: waiting, max: LANE_MAX },
+      { name: "node.checking", size: this.#checking, max: CHECKS_MAX },
+      { name: "node.outbox", size: this.#outbox.length, max: 2 * OUTBOX_MAX },
+    ];
+  }
+
+  get now(): number {
+    return this.#clock.now - this.#startMs;
+  }
+
+  get backlog(): number {
+    return this.#signing;
+  }
+
+  random(bound: number): number {
+    return this.#random(bound);
+  }
+
+  send(to: Target, message: M): void {
+    const out = this.#transport.begin(this.#id);
+    this.#codec.encode(message, out);
+    if (out.overflowed) {
+      countDrop(this.drops, "too large to send");
+      return;
+    }
+    const { sealAt } = out;
+    if (sealAt < 0 && this.#outbox.length === 0) {
+      this.#leave(to, message);
+      return;
+    }
+    if (this.#outbox.length >= OUTBOX_MAX && typeof to === "number") {
+      countDrop(this.drops, "outbox full");
+      return;
+    }
+    const departure: Departure<M> = { to, message, bytes: out.copy(), sealAt, block: null };
+    this.#outbox.push(departure);
+    if (sealAt < 0) return;
+    this.#signing++;
+    this.#stage.sign(departure.bytes.subarray(0, sealAt), (block) => {
+      this.#signing--;
+      departure.block = block;
+      this.#depart();
+    });
+  }
+
+  setTimer(name: T, delayMs: number): void {
+    let timer = this.#timers.get(name);
+    if (timer === undefined) {
+      timer = { deadlineMs: Infinity, armedMs: Infinity, call: null };
+      this.#timers.set(name, timer);
+    }
+    timer.deadlineMs = this.#clock.now + delayMs;
+    if (timer.armedMs <= timer.deadlineMs) return;
+    timer.call?.cancel();
+    this.#arm(name, timer);
+  }
+
+  clearTimer(name: T): void {
+    const timer = this.#timers.get(name);
+    if (timer !== undefined) timer.deadlineMs = Infinity;
+  }
+
+  /** Has the clock call at the timer's deadline: there is one call at most, and it re-arms when it comes early. */
+  #arm(name: T, timer: Timer): void {
+    timer.armedMs = timer.deadlineMs;
+    timer.call = this.#clock.after(timer.deadlineMs - this.#clock.now, () => {
+      timer.armedMs = Infinity;
+      timer.call = null;
+      if (timer.deadlineMs === Infinity) return;
+      if (timer.deadlineMs > this.#clock.now) {
+        this.#arm(name, timer);
+        return;
+      }
+      timer.deadlineMs = Infinity;
+      this.#actor?.timeout(name);
+    });
+  }
+
+  /** Sends what the transport's writer holds, and loops `message` back if it is for all. */
+  #leave(to: Target, message: M): void {
+    this.#transport.transmit(typeof to === "number" ? to : this.#others);
+    if (to === "all" && this.#self !== null) this.#loopback.push(message);
+  }
+
+  /** Lets go, in the order of `send`, of what has its signature. */
+  #depart(): void {
+    for (;;) {
+      const head = this.#outbox.peek();
+      if (head === undefined || (head.sealAt >= 0 && head.block === null)) return;
+      this.#outbox.shift();
+      const out = this.#transport.begin(this.#id);
+      let { message } = head;
+      if (head.block === null) {
+        out.bytes(head.bytes);
+      } else {
+        const signed = head.bytes.subarray(0, head.sealAt);
+        out.bytes(signed);
+        out.bytes(head.block);
+        out.bytes(head.bytes.subarray(head.sealAt));
+        if (head.to === "all" && this.#self !== null) {
+          message = { ...message, seal: { signer: this.#self, signed, signature: head.block } };
+        }
+      }
+      if (out.overflowed) countDrop(this.drops, "too large to send");
+      else this.#leave(head.to, message);
+    }
+  }
+
+  #deliver(actor: Actor<M, T>, from: Address, input: Reader): void {
+    const message = this.#codec.decode(input);
+    if (message === null) {
+      countDrop(this.drops, "malformed");
+      return;
+    }
+    if (actor.admit !== undefined && !actor.admit(from, message)) {
+      countDrop(this.drops, "not admitted");
+      return;
+    }
+    const proofs = this.#codec.proofs(message);
+    let lane = this.#lanes.size === 0 ? undefined : this.#lanes.get(from);
+    if (lane === undefined) {
+      if (proofs.length === 0) {
+        actor.receive(from, message);
+        return;
+      }
+      if (this.#lanes.size >= LANES_MAX) {
+        countDrop(this.drops, "too many senders to check");
+        return;
+      }
+      lane = { from, waiting: new Queue() };
+      this.#lanes.set(from, lane);
+      this.#turns.push(lane);
+    } else if (lane.waiting.length >= LANE_MAX) {
+      countDrop(this.drops, "too many to check");
+      return;
+    }
+    lane.waiting.push({ message, proofs });
+    this.#serve(actor);
+  }
+
+  /** Starts checks, a lane after another, as many as may be with the stage at once. */
+  #serve(actor: Actor<M, T>): void {
+    while (this.#checking < CHECKS_MAX) {
+      const lane = this.#turns.shift();
+      if (lane === undefined) return;
+      this.#advance(actor, lane);
+    }
+  }
+
+  /** Passes on a lane's messages until one has to wait for its check. */
+  #advance(actor: Actor<M, T>, lane: Lane<M>): void {
+    for (;;) {
+      const head = lane.waiting.shift();
+      if (head === undefined) {
+        this.#lanes.delete(lane.from);
+        return;
+      }
+      const { message, proofs } = head;
+      if (proofs.length === 0) {
+        actor.receive(lane.from, message);
+        continue;
+      }
+      if (actor.admit !== undefined && !actor.admit(lane.from, message)) {
+        countDrop(this.drops, "not admitted");
+        continue;
+      }
+      let atOnce = true;
+      let finished = false;
+      this.#checking++;
+      this.#stage.verify(proofs, (valid) => {
+        this.#checking--;
+        finished = true;
+        if (valid) actor.receive(lane.from, message);
+        else countDrop(this.drops, "forged");
+        if (atOnce) return;
+        this.#turns.push(lane);
+        this.#serve(actor);
+      });
+      atOnce = false;
+      if (!finished) return;
+    }
+  }
+}

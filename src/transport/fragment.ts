@@ -1,0 +1,351 @@
+// Messages larger than a packet: cut into fragments by the sender, put together by the receiver, which
+// asks for what is missing (all-or-nothing fragments cannot live with loss: 1 MiB is 724 packets).
+//
+// A fragment:  0 | number (8) | index (2) | count (2) | length (4) | data
+// A request:   1 | number (8) | bitmap of missing indexes
+// All fragments of a message but the last have the same size; numbers rise with each message.
+
+import type { Address, Bytes } from "../actor.ts";
+import type { Clock } from "../driver.ts";
+import { Queue } from "../queue.ts";
+import { MESSAGE_MAX, Reader, type AddressBook, type Writer } from "../wire.ts";
+
+const FRAGMENT_HEADER = 1 + 8 + 2 + 2 + 4;
+/** Fragments that one message takes its turn with, before the next one's turn. */
+const TURN = 8;
+/** Large messages that a sender keeps for requests, and the most bytes of them. */
+const KEPT_MAX = 64;
+const KEPT_BYTES_MAX = 64 * 1024 * 1024;
+/** Messages under way to receivers; beyond, the newest is dropped. */
+const JOBS_MAX = 1024;
+/** Incomplete messages of one sender; beyond, the oldest is dropped. */
+const ASSEMBLIES_MAX = 4;
+/** Senders remembered, with the numbers that each completed last. */
+const SENDERS_MAX = 1024;
+const COMPLETED_MAX = 64;
+/** Bytes held of incomplete messages from addresses that are not replicas. */
+const STRANGER_BYTES_MAX = 64 * 1024 * 1024;
+/** A request follows when nothing came for this long; the delay doubles each time. */
+const REQUEST_DELAY_MS = 20;
+const REQUESTS_MAX = 8;
+
+/** What Fragments needs of its transport. */
+export interface FragmentPort {
+  /** Largest payload of a packet. */
+  payloadMax(): number;
+  /** The next outgoing packet's payload. */
+  beginPacket(): Writer;
+  /** Sends what was begun as a part of a message. */
+  sendPart(source: number, to: Address): void;
+  /** A message is complete. */
+  deliver(destination: number, from: Address, input: Reader): void;
+  drop(reason: string): void;
+}
+
+interface Kept {
+  readonly source: number;
+  readonly to: readonly Address[];
+  readonly message: Bytes;
+}
+
+interface Job {
+  readonly source: number;
+  readonly to: Address;
+  readonly number: number;
+  readonly message: Bytes;
+  /** Fragment indexes to send, or null for all. */
+  readonly indexes: readonly number[] | null;
+  next: number;
+}
+
+interface Assembly {
+  readonly from: Address;
+  readonly number: number;
+  readonly destination: number;
+  readonly length: number;
+  readonly parts: (Bytes | null)[];
+  missing: number;
+  bytes: number;
+  heardMs: number;
+  requests: number;
+}
+
+interface Sender {
+  readonly assemblies: Map<number, Assembly>;
+  /** A ring of the numbers completed last. */
+  readonly completed: number[];
+  completedAt: number;
+}
+
+export class Fragments {
+  readonly #port: FragmentPort;
+  readonly #clock: Clock;
+  readonly #replicas: number;
+  readonly #jobs = new Queue<Job>();
+  readonly #kept = new Map<number, Kept>();
+  #keptBytes = 0;
+  #number: number;
+  readonly #senders = new Map<Address, Sender>();
+  #strangerBytes = 0;
+  #checking = false;
+  #assembled: Bytes | null = null;
+  #reader: Reader | null = null;
+  readonly #book: AddressBook;
+
+  /** Numbers begin at `firstNumber`, so that a restarted sender is not taken for its former self. */
+  constructor(
+    port: FragmentPort,
+    book: AddressBook,
+    clock: Clock,
+    replicas: number,
+    firstNumber: number,
+  ) {
+    this.#port = port;
+    this.#book = book;
+    this.#clock = clock;
+    this.#replicas = replicas;
+    this.#number = firstNumber;
+  }
+
+  /** Takes the message over; `pump` sends it. */
+  transmit(source: number, to: readonly Address[], message: Bytes): void {
+    const number = this.#number++;
+    this.#kept.set(number, { source, to, message });
+    this.#keptBytes += message.length;
+    for (const [oldest, kept] of this.#kept) {
+      if (this.#kept.size <= KEPT_MAX && this.#keptBytes <= KEPT_BYTES_MAX) break;
+      this.#kept.delete(oldest);
+      this.#keptBytes -= kept.message.length;
+    }
+    for (const address of to) {
+      this.#enqueue({ source, to: address, number, message, indexes: null, next: 0 });
+    }
+  }
+
+  /** Sends at most `budget` packets; returns how many. */
+  pump(budget: number): number {
+    let sent = 0;
+    while (sent < budget) {
+      const job = this.#jobs.shift();
+      if (job === undefined) break;
+      const chunk = this.#port.payloadMax() - FRAGMENT_HEADER;
+      const count = Math.ceil(job.message.length / chunk);
+      const end = job.indexes === null ? count : job.indexes.length;
+      for (let turn = 0; turn < TURN && sent < budget && job.next < end; turn++) {
+        const at = job.next++;
+        this.#sendFragment(job, job.indexes === null ? at : (job.indexes[at] ?? 0), count, chunk);
+        sent++;
+      }
+      if (job.next < end) this.#jobs.push(job);
+    }
+    return sent;
+  }
+
+  /** A packet that is part of a message, or asks for one. */
+  receive(destination: number, from: Address, input: Reader): void {
+    const kind = input.u8();
+    const number = input.u53();
+    if (kind === 0) this.#onFragment(destination, from, number, input);
+    else if (kind === 1) this.#onRequest(from, number, input);
+    else this.#port.drop("malformed fragment");
+  }
+
+  #enqueue(job: Job): void {
+    if (this.#jobs.length >= JOBS_MAX) this.#port.drop("too many large messages");
+    else this.#jobs.push(job);
+  }
+
+  #sendFragment(job: Job, index: number, count: number, chunk: number): void {
+    const out = this.#port.beginPacket();
+    out.u8(0);
+    out.u53(job.number);
+    out.u16(index);
+    out.u16(count);
+    out.u32(job.message.length);
+    out.bytes(job.message.subarray(index * chunk, (index + 1) * chunk));
+    this.#port.sendPart(job.source, job.to);
+  }
+
+  #onRequest(from: Address, number: number, input: Reader): void {
+    const kept = this.#kept.get(number);
+    const bitmap = input.bytes(input.remaining);
+    // Whoever was not sent the message has nothing to ask for; a group's members are not told apart.
+    if (kept === undefined || (!kept.to.includes(from) && from >= this.#replicas)) {
+      this.#port.drop("unknown fragments requested");
+      return;
+    }
+    const chunk = this.#port.payloadMax() - FRAGMENT_HEADER;
+    const count = Math.ceil(kept.message.length / chunk);
+    const indexes: number[] = [];
+    for (const [at, byte] of bitmap.entries()) {
+      for (let bit = 0; bit < 8; bit++) {
+        if ((byte & (1 << bit)) !== 0 && at * 8 + bit < count) indexes.push(at * 8 + bit);
+      }
+    }
+    const { source, message } = kept;
+    this.#enqueue({ source, to: from, number, message, indexes, next: 0 });
+  }
+
+  #onFragment(destination: number, from: Address, number: number, input: Reader): void {
+    const index = input.u16();
+    const count = input.u16();
+    const length = input.u32();
+    const size = input.remaining;
+    if (
+      !input.ok ||
+      index >= count ||
+      count < 2 ||
+      length > MESSAGE_MAX ||
+      length < count ||
+      size === 0
+    ) {
+      this.#port.drop("malformed fragment");
+      return;
+    }
+    const sender = this.#sender(from);
+    if (sender.completed.includes(number)) return;
+    let assembly = sender.assemblies.get(number);
+    if (assembly === undefined) {
+      assembly = this.#open(sender, { from, number, destination, length, count });
+    }
+    const { parts } = assembly;
+    if (
+      parts.length !== count ||
+      assembly.length !== length ||
+      assembly.destination !== destination
+    ) {
+      this.#port.drop("malformed fragment");
+      return;
+    }
+    if (parts[index] !== null || assembly.bytes + size > length) return;
+    if (from >= this.#replicas) {
+      if (this.#strangerBytes + size > STRANGER_BYTES_MAX) {
+        this.#port.drop("too many fragments");
+        return;
+      }
+      this.#strangerBytes += size;
+    }
+    parts[index] = input.bytes(size);
+    assembly.bytes += size;
+    assembly.missing--;
+    assembly.heardMs = this.#clock.now;
+    assembly.requests = 0;
+    if (assembly.missing === 0) this.#complete(sender, assembly);
+  }
+
+  #sender(from: Address): Sender {
+    let sender = this.#senders.get(from);
+    if (sender === undefined) {
+      sender = { assemblies: new Map(), completed: [], completedAt: 0 };
+      this.#senders.set(from, sender);
+      const oldest = this.#senders.size > SENDERS_MAX ? this.#oldestStranger() : undefined;
+      if (oldest !== undefined) {
+        for (const assembly of this.#senders.get(oldest)?.assemblies.values() ?? [])
+          this.#close(assembly);
+        this.#senders.delete(oldest);
+      }
+    }
+    return sender;
+  }
+
+  #oldestStranger(): Address | undefined {
+    for (const address of this.#senders.keys()) if (address >= this.#replicas) return address;
+    return undefined;
+  }
+
+  #open(
+    sender: Sender,
+    of: { from: Address; number: number; destination: number; length: number; count: number },
+  ): Assembly {
+    if (sender.assemblies.size >= ASSEMBLIES_MAX) {
+      for (const oldest of sender.assemblies.values()) {
+        this.#close(oldest);
+        this.#port.drop("incomplete message");
+        break;
+      }
+    }
+    const { from, number, destination, length, count } = of;
+    const parts = new Array<Bytes | null>(count).fill(null);
+    const heardMs = this.#clock.now;
+    const assembly: Assembly = {
+      from,
+      number,
+      destination,
+      length,
+      parts,
+      missing: count,
+      bytes: 0,
+      heardMs,
+      requests: 0,
+    };
+    sender.assemblies.set(number, assembly);
+    this.#scheduleCheck();
+    return assembly;
+  }
+
+  #close(assembly: Assembly): void {
+    if (assembly.from >= this.#replicas) this.#strangerBytes -= assembly.bytes;
+    this.#senders.get(assembly.from)?.assemblies.delete(assembly.number);
+  }
+
+  #complete(sender: Sender, assembly: Assembly): void {
+    this.#close(assembly);
+    sender.completed[sender.completedAt] = assembly.number;
+    sender.completedAt = (sender.completedAt + 1) % COMPLETED_MAX;
+    if (assembly.bytes !== assembly.length) {
+      this.#port.drop("malformed fragment");
+      return;
+    }
+    this.#assembled ??= new Uint8Array(MESSAGE_MAX);
+    this.#reader ??= new Reader(this.#assembled, this.#book);
+    let at = 0;
+    for (const part of assembly.parts) {
+      if (part === null) continue;
+      this.#assembled.set(part, at);
+      at += part.length;
+    }
+    this.#port.deliver(assembly.destination, assembly.from, this.#reader.reset(0, at));
+  }
+
+  #scheduleCheck(): void {
+    if (this.#checking) return;
+    this.#checking = true;
+    this.#clock.after(REQUEST_DELAY_MS, () => {
+      this.#checking = false;
+      this.#checkAll();
+    });
+  }
+
+  /** Asks for what is missing of every message of which nothing came for a while. */
+  #checkAll(): void {
+    let open = 0;
+    for (const sender of this.#senders.values()) {
+      for (const assembly of sender.assemblies.values()) {
+        const silentMs = this.#clock.now - assembly.heardMs;
+        if (silentMs >= REQUEST_DELAY_MS * 2 ** assembly.requests) {
+          if (assembly.requests >= REQUESTS_MAX) {
+            this.#close(assembly);
+            this.#port.drop("incomplete message");
+            continue;
+          }
+          assembly.requests++;
+          this.#request(assembly);
+        }
+        open++;
+      }
+    }
+    if (open > 0) this.#scheduleCheck();
+  }
+
+  #request(assembly: Assembly): void {
+    const bitmap = new Uint8Array(Math.ceil(assembly.parts.length / 8));
+    for (const [index, part] of assembly.parts.entries()) {
+      if (part === null) bitmap[index >> 3] = (bitmap[index >> 3] ?? 0) | (1 << (index & 7));
+    }
+    const out = this.#port.beginPacket();
+    out.u8(1);
+    out.u53(assembly.number);
+    out.bytes(bitmap);
+    this.#port.sendPart(assembly.destination, assembly.from);
+  }
+}

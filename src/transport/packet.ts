@@ -1,0 +1,154 @@
+// What all transports share: ids, delivery, and messages that do not fit one packet. A subclass moves
+// packets. Every packet says whether it holds a message or a part of one, has three bytes for its two
+// ids (destination, source, extension), and then the payload.
+
+import type { Address } from "../actor.ts";
+import { assert } from "../assert.ts";
+import { ID_MAX, type WireAddress } from "../config.ts";
+import { countDrop, type Clock, type Drops, type Transport } from "../driver.ts";
+import type { Reader, Writer } from "../wire.ts";
+import { AddressTable } from "./address.ts";
+import { Fragments } from "./fragment.ts";
+
+type Deliver = (from: Address, input: Reader) => void;
+
+/** Bytes of the two ids and their extension. */
+export const IDS_LENGTH = 3;
+
+/**
+ * Writes the three id bytes. An id's low seven bits are in its own byte; if it needs more, the top bit
+ * there is set and the extension holds the high eight. False if both would need the extension.
+ */
+export function writeIds(view: DataView, at: number, destination: number, source: number): boolean {
+  const far = destination > 0x7f;
+  const farSource = source > 0x7f;
+  if (far && farSource) return false;
+  view.setUint8(at, far ? 0x80 | (destination & 0x7f) : destination);
+  view.setUint8(at + 1, farSource ? 0x80 | (source & 0x7f) : source);
+  view.setUint8(at + 2, far ? destination >> 7 : farSource ? source >> 7 : 0);
+  return true;
+}
+
+/** The destination id of the three bytes at `at`, or -1 if they are malformed. */
+export function readDestination(view: DataView, at: number): number {
+  const low = view.getUint8(at);
+  if (low < 0x80) return low;
+  if (view.getUint8(at + 1) >= 0x80) return -1;
+  return (view.getUint8(at + 2) << 7) | (low & 0x7f);
+}
+
+/** The source id, if `readDestination` found the bytes well formed. */
+export function readSource(view: DataView, at: number): number {
+  const low = view.getUint8(at + 1);
+  return low < 0x80 ? low : (view.getUint8(at + 2) << 7) | (low & 0x7f);
+}
+
+export interface PacketTransportOptions {
+  /** Get the addresses 0..n-1. */
+  readonly replicas: readonly WireAddress[];
+  /** Gets the address n. */
+  readonly multicast: WireAddress | null;
+  /** Whether what is sent to the multicast address is for the actors here, as it is for replicas. */
+  readonly member: boolean;
+  readonly clock: Clock;
+  readonly random: (bound: number) => number;
+}
+
+export abstract class PacketTransport implements Transport {
+  abstract readonly payloadMax: number;
+  readonly group: Address | null;
+  readonly drops: Drops = new Map();
+  protected readonly book: AddressTable;
+  readonly #listeners: (Deliver | undefined)[] = [];
+  /** All listeners, for packets to the group. */
+  readonly #members: Deliver[] = [];
+  readonly #groupId: number;
+  readonly #member: boolean;
+  readonly #fragments: Fragments;
+  #source = 0;
+  #writer: Writer | null = null;
+
+  constructor({ replicas, multicast, member, clock, random }: PacketTransportOptions) {
+    this.book = new AddressTable(multicast === null ? replicas : [...replicas, multicast]);
+    this.group = multicast === null ? null : replicas.length;
+    this.#groupId = multicast?.id ?? -1;
+    this.#member = member;
+    const port = {
+      payloadMax: () => this.payloadMax,
+      beginPacket: () => this.beginPacket(),
+      sendPart: (source: number, to: Address) => this.sendPacket(source, to, true),
+      deliver: (id: number, from: Address, input: Reader) => this.#deliver(id, from, input),
+      drop: (reason: string) => countDrop(this.drops, reason),
+    };
+    this.#fragments = new Fragments(port, this.book, clock, replicas.length, random(2 ** 48));
+  }
+
+  abstract poll(): number;
+  abstract close(): void;
+
+  /** The next outgoing packet's payload, at most payloadMax bytes of it in place. */
+  protected abstract beginPacket(): Writer;
+  /** Sends what was begun. A forgotten or impossible address is counted and goes nowhere. */
+  protected abstract sendPacket(source: number, to: Address, part: boolean): void;
+  /** Sends the payload of the last packet once more. */
+  protected abstract repeatPacket(source: number, to: Address, part: boolean): void;
+  /** Packets of large messages to send in one go, so that they do not fill the queues of the network. */
+  protected abstract readonly fragmentBurst: number;
+
+  /** Sends more of the large messages under way; a subclass's `poll` calls it. */
+  protected pumpFragments(): number {
+    return this.#fragments.pump(this.fragmentBurst);
+  }
+
+  /** A subclass's `poll` calls it for each packet. */
+  protected receivePacket(destination: number, from: Address, part: boolean, input: Reader): void {
+    if (part) this.#fragments.receive(destination, from, input);
+    else this.#deliver(destination, from, input);
+  }
+
+  listen(id: number, deliver: Deliver): void {
+    assert(id >= 0 && id <= ID_MAX && id !== this.#groupId, `id ${id} is out of range`);
+    assert(this.#listeners[id] === undefined, `id ${id} is in use`);
+    this.#listeners[id] = deliver;
+    this.#members.push(deliver);
+  }
+
+  begin(id: number): Writer {
+    this.#source = id;
+    this.#writer = this.beginPacket();
+    return this.#writer;
+  }
+
+  transmit(to: Address | readonly Address[]): void {
+    const writer = this.#writer;
+    assert(writer !== null, "transmit without begin");
+    this.#writer = null;
+    if (writer.large) {
+      this.#fragments.transmit(this.#source, typeof to === "number" ? [to] : to, writer.copy());
+      this.pumpFragments();
+      return;
+    }
+    if (typeof to === "number") {
+      this.sendPacket(this.#source, to, false);
+      return;
+    }
+    for (let i = 0; i < to.length; i++) {
+      const address = to[i] ?? 0;
+      if (i === 0) this.sendPacket(this.#source, address, false);
+      else this.repeatPacket(this.#source, address, false);
+    }
+  }
+
+  #deliver(destination: number, from: Address, input: Reader): void {
+    const listener = this.#listeners[destination];
+    if (listener !== undefined) {
+      listener(from, input);
+    } else if (destination === this.#groupId && this.#member) {
+      const start = input.position;
+      const end = start + input.remaining;
+      for (const member of this.#members) member(from, input.reset(start, end));
+    } else {
+      countDrop(this.drops, "unknown id");
+    }
+  }
+}

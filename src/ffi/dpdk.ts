@@ -1,0 +1,109 @@
+// The symbols of oskr_dpdk and the layout of the memory it shares, as in csrc/oskr_dpdk.h.
+
+import { dlopen, FFIType } from "bun:ffi";
+import { UsageError } from "../usage-error.ts";
+import { requireLibrary } from "./library.ts";
+
+/** OSKR_DPDK_VERSION of the header that this file follows. */
+export const DPDK_VERSION = 1;
+/** Bytes of the text: EAL arguments in, one a line; the last error out. Ends with a zero byte. */
+export const TEXT_SIZE = 8192;
+
+/** Most packets that one receive brings, and slots to send from. */
+export const BURST = 64;
+export const SLOT_SIZE = 2048;
+/** Most packets that one send takes. */
+export const ENTRIES_MAX = 256;
+
+export const ETHER_MESSAGE = 0x88d5;
+export const ETHER_FRAGMENT = 0x88d6;
+/** Bytes before a frame's payload: two MAC addresses, the Ethernet type, three id bytes. */
+export const HEADER_SIZE = 17;
+/** Largest payload of a frame of 1,514 bytes, whose last byte counts padding. */
+export const PAYLOAD_MAX = 1496;
+
+/** Byte offsets in a port's region. */
+export const REGION = {
+  /** BURST slots with payloads to send. */
+  send: 0,
+  /** BURST slots with whole frames received. */
+  receive: 131_072,
+  /** u32 each: how long they are, without padding. */
+  lengths: 262_144,
+  /** ENTRIES_MAX packets to send, ENTRY.size bytes each. */
+  entries: 262_400,
+  /** f64: CLOCK_MONOTONIC at the last receive, in nanoseconds. */
+  timeNs: 266_496,
+  /** u32: 1 while the link is up; receive asks again once a second. */
+  linkUp: 266_504,
+  /** The port's MAC address, six bytes. */
+  mac: 266_508,
+  /** f64 each, in the order of STATISTICS. */
+  statistics: 266_520,
+  size: 266_592,
+} as const;
+
+/** Byte offsets in an entry. `slot` and `length` (of the payload) are little-endian u16. */
+export const ENTRY = {
+  destination: 0,
+  etherType: 6,
+  ids: 8,
+  slot: 12,
+  length: 14,
+  size: 16,
+} as const;
+
+/** What oskr_dpdk_statistics brings up to date, since the port was opened. */
+export const STATISTICS = [
+  "received",
+  "sent",
+  "receivedBytes",
+  "sentBytes",
+  "missed",
+  "errors",
+  "foreign",
+  "malformed",
+  "unsent",
+] as const;
+
+/** Flags of oskr_dpdk_open. */
+export const OPEN_PROMISCUOUS = 1;
+export const OPEN_ALL_MULTICAST = 2;
+
+const { i32, u32, ptr } = FFIType;
+
+const symbols = {
+  oskr_dpdk_version: { args: [], returns: u32 },
+  oskr_dpdk_text: { args: [], returns: ptr },
+  oskr_dpdk_start: { args: [], returns: i32 },
+  oskr_dpdk_stop: { args: [], returns: i32 },
+  oskr_dpdk_open: { args: [u32, u32], returns: i32 },
+  oskr_dpdk_close: { args: [u32], returns: i32 },
+  oskr_dpdk_region: { args: [u32], returns: ptr },
+  oskr_dpdk_set_mac: { args: [u32], returns: i32 },
+  oskr_dpdk_link: { args: [u32], returns: i32 },
+  oskr_dpdk_statistics: { args: [u32], returns: i32 },
+  oskr_dpdk_receive: { args: [u32], returns: i32 },
+  oskr_dpdk_send: { args: [u32, u32], returns: i32 },
+  oskr_dpdk_echo: { args: [u32, ptr, ptr], returns: i32 },
+} as const;
+
+/** The functions of csrc/oskr_dpdk.h. */
+export type DpdkLibrary = ReturnType<typeof dlopen<typeof symbols>>["symbols"];
+
+/** Loads target/dpdk/liboskr_dpdk.so; throws UsageError if it is missing or of another version. */
+export function loadDpdk(): DpdkLibrary {
+  const path = requireLibrary("liboskr_dpdk.so");
+  let library: DpdkLibrary;
+  try {
+    library = dlopen(path, symbols).symbols;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new UsageError(`${path}: cannot be loaded: ${reason}`);
+  }
+  const version = library.oskr_dpdk_version();
+  if (version !== DPDK_VERSION) {
+    throw new UsageError(`${path}: is version ${version}, not ${DPDK_VERSION}; build it again`);
+  }
+  return library;
+}

@@ -186,7 +186,7 @@ int32_t oskr_dpdk_stop(void)
     return result < 0 ? oskr_fail(result, "EAL did not stop: %s", rte_strerror(-result)) : 0;
 }
 
-int32_t oskr_port_start(uint32_t port, struct rte_mempool *pool, uint64_t offloads_wanted,
+int32_t oskr_port_start(uint16_t port, struct rte_mempool *pool, uint64_t offloads_wanted,
                         uint16_t descriptors[2])
 {
     struct rte_eth_dev_info info;
@@ -201,7 +201,7 @@ int32_t oskr_port_start(uint32_t port, struct rte_mempool *pool, uint64_t offloa
     result = rte_eth_dev_adjust_nb_rx_tx_desc(port, &descriptors[0], &descriptors[1]);
     if (result < 0)
         return oskr_fail(result, "port %u: no ring sizes: %s", port, rte_strerror(-result));
-    int socket = rte_eth_dev_socket_id(port);
+    unsigned socket = (unsigned)rte_eth_dev_socket_id(port);
     struct rte_eth_txconf send_queue = info.default_txconf;
     send_queue.offloads = configuration.txmode.offloads;
     result = rte_eth_rx_queue_setup(port, 0, descriptors[0], socket, NULL, pool);
@@ -256,7 +256,7 @@ static void free_port(struct oskr_port *p)
 
 int32_t oskr_dpdk_open(uint32_t port, uint32_t flags)
 {
-    if (port >= OSKR_PORTS_MAX || !rte_eth_dev_is_valid_port(port))
+    if (port >= OSKR_PORTS_MAX || !rte_eth_dev_is_valid_port((uint16_t)port))
         return oskr_fail(-ENODEV, "port %u: no such port; there are %u", port,
                          rte_eth_dev_count_avail());
     if (ports[port] != NULL)

@@ -23,7 +23,7 @@ struct oskr_port *oskr_port(uint32_t port);
 /* Leaves a line in oskr_dpdk_text() and returns `error`. */
 int32_t oskr_fail(int32_t error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Configures and starts a port with one queue each way; `descriptors` (receive, send) are adjusted. */
-int32_t oskr_port_start(uint32_t port, struct rte_mempool *pool, uint64_t offloads_wanted,
+int32_t oskr_port_start(uint16_t port, struct rte_mempool *pool, uint64_t offloads_wanted,
                         uint16_t descriptors[2]);
 
 /* CLOCK_MONOTONIC, exact to the nanosecond for the first 104 days after the machine started. */

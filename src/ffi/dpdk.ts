@@ -1,4 +1,5 @@
-// The symbols of oskr_dpdk and the layout of the memory it shares, as in csrc/oskr_dpdk.h.
+// The symbols of oskr_dpdk and the layout of the memory it shares, as in csrc/oskr_dpdk.h
+// and csrc/oskr_fabric.h.
 
 import { dlopen, FFIType } from "bun:ffi";
 import { UsageError } from "../usage-error.ts";
@@ -66,11 +67,41 @@ export const STATISTICS = [
   "unsent",
 ] as const;
 
+/** Byte offsets in the fabric's memory (csrc/oskr_fabric.h): rates f64, addresses six bytes. */
+export const FABRIC = {
+  drop: 0,
+  duplicate: 8,
+  reorder: 16,
+  delayUs: 24,
+  seed: 32,
+  portCount: 40,
+  group: 44,
+  /** PORTS_MAX ports, FABRIC_PORT.size bytes each. */
+  ports: 56,
+  size: 56 + 64 * 80,
+} as const;
+/** Byte offsets in one of the fabric's ports; `counts` are f64, in the order of FABRIC_COUNTS. */
+export const FABRIC_PORT = { mac: 0, counts: 8, size: 80 } as const;
+export const PORTS_MAX = 64;
+
+/** Frames, counted for one port of the fabric: csrc/oskr_fabric.h says what each means. */
+export const FABRIC_COUNTS = [
+  "received",
+  "sent",
+  "unknown",
+  "malformed",
+  "full",
+  "down",
+  "dropped",
+  "duplicated",
+  "reordered",
+] as const;
+
 /** Flags of oskr_dpdk_open. */
 export const OPEN_PROMISCUOUS = 1;
 export const OPEN_ALL_MULTICAST = 2;
 
-const { i32, u32, ptr } = FFIType;
+const { i32, u32, f64, ptr } = FFIType;
 
 const symbols = {
   oskr_dpdk_version: { args: [], returns: u32 },
@@ -86,9 +117,13 @@ const symbols = {
   oskr_dpdk_receive: { args: [u32], returns: i32 },
   oskr_dpdk_send: { args: [u32, u32], returns: i32 },
   oskr_dpdk_echo: { args: [u32, ptr, ptr], returns: i32 },
+  oskr_fabric: { args: [], returns: ptr },
+  oskr_fabric_open: { args: [], returns: i32 },
+  oskr_fabric_run: { args: [ptr, f64], returns: i32 },
+  oskr_fabric_close: { args: [], returns: i32 },
 } as const;
 
-/** The functions of csrc/oskr_dpdk.h. */
+/** The functions of csrc/oskr_dpdk.h and csrc/oskr_fabric.h. */
 export type DpdkLibrary = ReturnType<typeof dlopen<typeof symbols>>["symbols"];
 
 /** Loads target/dpdk/liboskr_dpdk.so; throws UsageError if it is missing or of another version. */

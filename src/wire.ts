@@ -160,13 +160,16 @@ export class Writer {
   #start = 0;
   #at = 0;
   #end: number;
-  #overflow: Bytes | null = null;
+  readonly #max: number;
+  #overflow: Bytes = EMPTY;
   #sealAt = -1;
   #large = false;
   #overflowed = false;
 
-  constructor(frame: Bytes, addresses: AddressBook = NO_ADDRESSES) {
+  /** Writes at most `max` bytes, beginning in `frame`. */
+  constructor(frame: Bytes, addresses: AddressBook = NO_ADDRESSES, max = MESSAGE_MAX) {
     this.#frame = frame;
+    this.#max = max;
     this.#frameView = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
     this.#addresses = addresses;
     this.#bytes = frame;
@@ -266,39 +269,50 @@ export class Writer {
   }
 
   /**
-   * Moves what was written out of the frame into a buffer of MESSAGE_MAX bytes, made when it is first
-   * needed. Past its end writing starts over, and `overflowed` says so.
+   * Moves what was written out of the frame into a buffer of its own, which doubles up to the maximum.
+   * Past that writing starts over, and `overflowed` says so.
    */
   #grow(length: number): void {
     const used = this.length;
-    this.#overflow ??= new Uint8Array(MESSAGE_MAX);
-    if (!this.#large) {
+    const needed = used + length;
+    this.#overflowed ||= needed > this.#max;
+    if (!this.#overflowed && this.#overflow.length < needed) {
+      const size = Math.min(this.#max, 2 ** Math.ceil(Math.log2(Math.max(needed, 65_536))));
+      const grown = new Uint8Array(size);
+      grown.set(this.written());
+      this.#overflow = grown;
+    } else if (!this.#large && !this.#overflowed) {
       this.#overflow.set(this.written());
-      this.#bytes = this.#overflow;
-      this.#view = new DataView(this.#overflow.buffer);
-      this.#large = true;
     }
-    this.#overflowed ||= used + length > MESSAGE_MAX;
+    this.#bytes = this.#overflow;
+    this.#view = new DataView(this.#overflow.buffer);
+    this.#large = true;
     this.#start = 0;
     this.#at = this.#overflowed ? 0 : used;
-    this.#end = MESSAGE_MAX;
+    this.#end = this.#overflow.length;
   }
 }
 
-const scratch = new Writer(new Uint8Array(4096));
+const SCRATCH_LENGTH = 4096;
+const scratch = new Writer(new Uint8Array(SCRATCH_LENGTH));
 
-/** The bytes that `write` writes: for digests and for the signed part of a message rebuilt from a certificate. */
+/** The bytes that `write` writes, which must not call it in turn: for digests and the signed part of a vote. */
 export function bytesOf(write: (out: Writer) => void): Bytes {
-  scratch.reset(0, 4096);
+  scratch.reset(0, SCRATCH_LENGTH);
   write(scratch);
   assert(!scratch.overflowed, "more than MESSAGE_MAX bytes");
-  const bytes = scratch.copy();
-  scratch.reset(0, 4096);
-  return bytes;
+  return scratch.copy();
+}
+
+/** The bytes that `write` writes, however many: for snapshots, which may be larger than a message. */
+export function manyBytesOf(write: (out: Writer) => void): Bytes {
+  const out = new Writer(new Uint8Array(SCRATCH_LENGTH), NO_ADDRESSES, 2 ** 31);
+  write(out);
+  assert(!out.overflowed, "more than 2 GiB");
+  return out.written();
 }
 
 /** Whether two byte strings are equal. */
 export function equal(a: Bytes, b: Bytes): boolean {
-  if (a.length !== b.length) return false;
-  return Buffer.compare(a, b) === 0;
+  return a.length === b.length && Buffer.compare(a, b) === 0;
 }

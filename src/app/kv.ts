@@ -1,0 +1,185 @@
+// A small key-value store. Every result shows the state of the key before the operation, so that a
+// history of operations and results can be checked for linearizability.
+
+import type { App, Bytes } from "../actor.ts";
+import { assert } from "../assert.ts";
+import { bytesOf, EMPTY, equal, manyBytesOf, Reader, type Writer } from "../wire.ts";
+
+export const KEY_MAX = 1024;
+export const VALUE_MAX = 1024 * 1024;
+/** Most keys; a put of one more is refused. */
+export const KEYS_MAX = 4 * 1024 * 1024;
+
+export type KvOperation =
+  | { readonly kind: "get"; readonly key: Bytes }
+  | { readonly kind: "put"; readonly key: Bytes; readonly value: Bytes }
+  /** Sets the value if the state is `expected`, null meaning that the key is absent. */
+  | {
+      readonly kind: "compareAndSet";
+      readonly key: Bytes;
+      readonly expected: Bytes | null;
+      readonly value: Bytes;
+    }
+  /** An absent key counts as empty. */
+  | { readonly kind: "append"; readonly key: Bytes; readonly value: Bytes }
+  | { readonly kind: "delete"; readonly key: Bytes };
+
+/** The state of the key that the operation saw, or why it did nothing. */
+export type KvResult =
+  | { readonly kind: "state"; readonly value: Bytes | null }
+  | { readonly kind: "error"; readonly error: "malformed" | "too large" };
+
+const KINDS = ["get", "put", "compareAndSet", "append", "delete"] as const;
+
+export function encodeKvOperation(operation: KvOperation): Bytes {
+  return bytesOf((out) => {
+    out.u8(KINDS.indexOf(operation.kind));
+    out.blob(operation.key);
+    if (operation.kind === "compareAndSet") encodeState(operation.expected, out);
+    if ("value" in operation) out.blob(operation.value);
+  });
+}
+
+/** null when malformed. */
+export function decodeKvOperation(op: Bytes): KvOperation | null {
+  const input = new Reader(op);
+  const operation = readOperation(input);
+  return input.done ? operation : null;
+}
+
+function readOperation(input: Reader): KvOperation | null {
+  const kind = KINDS[input.u8()];
+  const key = input.blob(KEY_MAX);
+  switch (kind) {
+    case "get":
+    case "delete":
+      return { kind, key };
+    case "put":
+    case "append":
+      return { kind, key, value: input.blob(VALUE_MAX) };
+    case "compareAndSet": {
+      const expected = decodeState(input);
+      return { kind, key, expected, value: input.blob(VALUE_MAX) };
+    }
+    default:
+      return null;
+  }
+}
+
+function encodeState(value: Bytes | null, out: Writer): void {
+  out.u8(value === null ? 0 : 1);
+  if (value !== null) out.blob(value);
+}
+
+function decodeState(input: Reader): Bytes | null {
+  switch (input.u8()) {
+    case 0:
+      return null;
+    case 1:
+      return input.blob(VALUE_MAX);
+    default:
+      input.poison();
+      return null;
+  }
+}
+
+const MALFORMED = Uint8Array.of(2);
+const TOO_LARGE = Uint8Array.of(3);
+
+/** null when malformed. */
+export function decodeKvResult(result: Bytes): KvResult | null {
+  if (equal(result, MALFORMED)) return { kind: "error", error: "malformed" };
+  if (equal(result, TOO_LARGE)) return { kind: "error", error: "too large" };
+  const input = new Reader(result);
+  const value = decodeState(input);
+  return input.done ? { kind: "state", value } : null;
+}
+
+/** What the operation makes of the state, null meaning that the key is absent; for checkers as well. */
+export function applyKvOperation(operation: KvOperation, state: Bytes | null): Bytes | null {
+  switch (operation.kind) {
+    case "get":
+      return state;
+    case "put":
+      return operation.value;
+    case "compareAndSet":
+      return sameState(state, operation.expected) ? operation.value : state;
+    case "append":
+      return Buffer.concat([state ?? EMPTY, operation.value]);
+    case "delete":
+      return null;
+  }
+}
+
+function sameState(a: Bytes | null, b: Bytes | null): boolean {
+  return a === null || b === null ? a === b : equal(a, b);
+}
+
+interface Undo {
+  readonly key: string;
+  readonly before: Bytes | null;
+}
+
+export class KvApp implements App {
+  readonly #state = new Map<string, Bytes>();
+  /** What operations that are not committed changed, oldest first. */
+  readonly #undo: Undo[] = [];
+
+  execute(op: Bytes): Bytes {
+    const operation = decodeKvOperation(op);
+    const key = operation === null ? "" : keyOf(operation.key);
+    const before = this.#state.get(key) ?? null;
+    this.#undo.push({ key, before });
+    if (operation === null) return MALFORMED;
+    const after = applyKvOperation(operation, before);
+    const full = before === null && this.#state.size >= KEYS_MAX;
+    if (after !== null && (after.length > VALUE_MAX || full)) return TOO_LARGE;
+    this.#set(key, after);
+    return bytesOf((out) => encodeState(before, out));
+  }
+
+  /** The keys in the order of their bytes. */
+  snapshot(): Bytes {
+    assert(this.#undo.length === 0, "a snapshot holds committed operations only");
+    const keys = [...this.#state.keys()].sort();
+    return manyBytesOf((out) => {
+      out.u32(keys.length);
+      for (const key of keys) {
+        out.blob(Buffer.from(key, "latin1"));
+        out.blob(this.#state.get(key) ?? EMPTY);
+      }
+    });
+  }
+
+  restore(snapshot: Bytes): void {
+    this.#state.clear();
+    this.#undo.length = 0;
+    const input = new Reader(snapshot);
+    const count = input.u32();
+    for (let i = 0; i < count; i++)
+      this.#state.set(keyOf(input.blob(KEY_MAX)), input.blob(VALUE_MAX));
+    assert(input.done, "a snapshot is checked against a certificate before it is restored");
+  }
+
+  rollback(count: number): void {
+    assert(count <= this.#undo.length, "rollback of committed operations");
+    for (const { key, before } of this.#undo.splice(this.#undo.length - count).reverse()) {
+      this.#set(key, before);
+    }
+  }
+
+  commit(count: number): void {
+    assert(count <= this.#undo.length, "commit of operations that were not executed");
+    this.#undo.splice(0, count);
+  }
+
+  #set(key: string, value: Bytes | null): void {
+    if (value === null) this.#state.delete(key);
+    else this.#state.set(key, value);
+  }
+}
+
+/** A string with one character a byte: orders as the bytes do, and works as a Map's key. */
+function keyOf(key: Bytes): string {
+  return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString("latin1");
+}

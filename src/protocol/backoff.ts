@@ -1,0 +1,23 @@
+/** Delays that double from `firstMs` to `lastMs`. */
+export class Backoff {
+  readonly #firstMs: number;
+  readonly #lastMs: number;
+  #nextMs: number;
+
+  constructor(firstMs: number, lastMs: number) {
+    this.#firstMs = firstMs;
+    this.#lastMs = lastMs;
+    this.#nextMs = firstMs;
+  }
+
+  reset(): void {
+    this.#nextMs = this.#firstMs;
+  }
+
+  /** The delay to wait now, in milliseconds; the next one is twice as long. */
+  next(): number {
+    const delayMs = this.#nextMs;
+    this.#nextMs = Math.min(this.#lastMs, 2 * delayMs);
+    return delayMs;
+  }
+}

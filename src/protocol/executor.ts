@@ -1,0 +1,84 @@
+// The replicated state machine: sessions in front of an App. The same in every protocol.
+
+import type { App, Bytes } from "../actor.ts";
+import type { ProtocolConfig } from "../config.ts";
+import { manyBytesOf, Reader } from "../wire.ts";
+import { isOpen, NO_SESSION_OUTCOME, type Outcome, type Request } from "./request.ts";
+import { Sessions, type Session } from "./sessions.ts";
+
+export class Executor {
+  readonly #app: App;
+  readonly #sessions: Sessions;
+  #position = 0;
+
+  constructor(app: App, config: Pick<ProtocolConfig, "sessionsMax" | "replyCacheBytesMax">) {
+    this.#app = app;
+    this.#sessions = new Sessions(config.sessionsMax, config.replyCacheBytesMax);
+  }
+
+  /** Requests executed since genesis, sessions opened included. */
+  get position(): number {
+    return this.#position;
+  }
+  get sessions(): number {
+    return this.#sessions.size;
+  }
+
+  /**
+   * Executes a request whose turn it is, once: a repeated one gets the cached outcome, and one older
+   * than that null, since its client has moved on.
+   */
+  execute(request: Request): Outcome | null {
+    if (isOpen(request)) {
+      const known = this.#sessions.opened(request.op);
+      const session = known ?? this.#sessions.open(request.op, ++this.#position);
+      return { status: "opened", session: session.id };
+    }
+    const session = this.#sessions.get(request.session, request.tag);
+    if (session === undefined) return NO_SESSION_OUTCOME;
+    if (request.number <= session.number) return cached(session, request);
+    this.#position++;
+    const result = this.#app.execute(request.op);
+    this.#app.commit(1);
+    this.#sessions.executed(session, request.number, result);
+    return { status: "done", result };
+  }
+
+  /**
+   * What is known of a request before its turn: the outcome if it was executed, null if it is older
+   * than the last one, undefined if it (or its session) is still to come or was evicted.
+   */
+  lookup(request: Request): Outcome | null | undefined {
+    if (isOpen(request)) {
+      const session = this.#sessions.opened(request.op);
+      return session === undefined ? undefined : { status: "opened", session: session.id };
+    }
+    const session = this.#sessions.get(request.session, request.tag);
+    if (session === undefined || request.number > session.number) return undefined;
+    return cached(session, request);
+  }
+
+  /** Canonical: position, sessions with their cached results, application. */
+  snapshot(): Bytes {
+    return manyBytesOf((out) => {
+      out.u53(this.#position);
+      this.#sessions.snapshot(out);
+      out.blob(this.#app.snapshot());
+    });
+  }
+
+  /** Becomes what `snapshot` gave; false, with undefined content, if that is malformed. */
+  restore(snapshot: Bytes): boolean {
+    const input = new Reader(snapshot);
+    this.#position = input.u53();
+    this.#sessions.restore(input);
+    const app = input.blob(snapshot.length);
+    if (!input.done) return false;
+    this.#app.restore(app);
+    return true;
+  }
+}
+
+function cached(session: Session, request: Request): Outcome | null {
+  return request.number === session.number ? { status: "done", result: session.result } : null;
+}

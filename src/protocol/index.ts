@@ -1,0 +1,20 @@
+// Every protocol by the name that `-m` takes. Executables, simulator and shared tests read only this.
+
+import type { Protocol } from "../actor.ts";
+import { unreplicated, unreplicatedSigned } from "./unreplicated/index.ts";
+
+/** Hides the types of a protocol's messages and timers from those who only pass them on. */
+export type AnyProtocol = Protocol<object, string>;
+
+function entry<M extends object, T extends string>(
+  name: string,
+  protocol: Protocol<M, T>,
+): readonly [string, AnyProtocol] {
+  // Sound because a protocol's messages only ever meet its own codec and actors.
+  return [name, protocol as unknown as AnyProtocol];
+}
+
+export const protocols: ReadonlyMap<string, AnyProtocol> = new Map([
+  entry("unreplicated", unreplicated),
+  entry("unreplicated-signed", unreplicatedSigned),
+]);

@@ -1,0 +1,104 @@
+// What clients ask and replicas answer, alike in every protocol. A session is opened by a request of its
+// own (session 0, number 0, the operation a nonce) and has one operation in flight.
+
+import type { Bytes } from "../actor.ts";
+import { bytesOf, type Reader, type Writer } from "../wire.ts";
+import { digestOf } from "./digest.ts";
+
+/** Bytes of the random nonce of an `open`: 104 bits. */
+export const NONCE_LENGTH = 13;
+/** The largest operation and the largest result, in bytes; a batch of one must fit a message. */
+export const OPERATION_MAX = 2 * 1024 * 1024;
+export const RESULT_MAX = 2 * 1024 * 1024;
+
+export interface Request {
+  /** The log position of the `open` that made the session, or 0: this is an `open`. */
+  readonly session: number;
+  /** The first 32 bits of that nonce: a cluster that was restarted empty uses positions again. */
+  readonly tag: number;
+  /** Rises by one with each operation of the session, from 1; 0 for an `open`. */
+  readonly number: number;
+  readonly op: Bytes;
+}
+
+export function isOpen(request: Request): boolean {
+  return request.session === 0;
+}
+
+/** An `open` with a fresh nonce. */
+export function openRequest(host: { random(bound: number): number }): Request {
+  const op = new Uint8Array(NONCE_LENGTH);
+  for (let i = 0; i < op.length; i++) op[i] = host.random(256);
+  return { session: 0, tag: tagOf(op), number: 0, op };
+}
+
+/** The first 32 bits of a nonce. */
+export function tagOf(nonce: Bytes): number {
+  return new DataView(nonce.buffer, nonce.byteOffset, nonce.byteLength).getUint32(0);
+}
+
+export function encodeRequest(request: Request, out: Writer): void {
+  out.u53(request.session);
+  out.u32(request.tag);
+  out.u53(request.number);
+  out.blob(request.op);
+}
+
+/** Poisons the reader if the request is malformed. */
+export function decodeRequest(input: Reader): Request {
+  const session = input.u53();
+  const tag = input.u32();
+  const number = input.u53();
+  const op = input.blob(OPERATION_MAX);
+  const wellFormed =
+    session === 0 ? number === 0 && op.length === NONCE_LENGTH && tagOf(op) === tag : number > 0;
+  if (!wellFormed) input.poison();
+  return { session, tag, number, op };
+}
+
+/** What a reply names, so that nobody can pass off the answer to another request. */
+export function requestDigest(request: Request): Bytes {
+  return digestOf(bytesOf((out) => encodeRequest(request, out)));
+}
+
+/** The answer to a request: its result, the new session of an `open`, or that there is no such session. */
+export type Outcome =
+  | { readonly status: "done"; readonly result: Bytes }
+  | { readonly status: "opened"; readonly session: number }
+  | { readonly status: "no session" };
+
+const DONE = 0;
+const OPENED = 1;
+const NO_SESSION = 2;
+
+export function encodeOutcome(outcome: Outcome, out: Writer): void {
+  switch (outcome.status) {
+    case "done":
+      out.u8(DONE);
+      out.blob(outcome.result);
+      return;
+    case "opened":
+      out.u8(OPENED);
+      out.u53(outcome.session);
+      return;
+    case "no session":
+      out.u8(NO_SESSION);
+  }
+}
+
+/** Poisons the reader if the outcome is malformed. */
+export function decodeOutcome(input: Reader): Outcome {
+  switch (input.u8()) {
+    case DONE:
+      return { status: "done", result: input.blob(RESULT_MAX) };
+    case OPENED:
+      return { status: "opened", session: input.u53() };
+    case NO_SESSION:
+      return NO_SESSION_OUTCOME;
+    default:
+      input.poison();
+      return NO_SESSION_OUTCOME;
+  }
+}
+
+export const NO_SESSION_OUTCOME: Outcome = { status: "no session" };

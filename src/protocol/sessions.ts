@@ -1,0 +1,149 @@
+// The sessions of clients with the reply that each got last: what makes an operation execute at most
+// once. Part of the replicated state, so that eviction is the same at every replica.
+
+import type { Bytes } from "../actor.ts";
+import { EMPTY, type Reader, type Writer } from "../wire.ts";
+import { NONCE_LENGTH, RESULT_MAX, tagOf } from "./request.ts";
+
+export interface Session {
+  /** The log position of its `open`. */
+  readonly id: number;
+  readonly tag: number;
+  readonly nonce: Bytes;
+  /** The number of the last operation executed, 0 before the first, and its result. */
+  number: number;
+  result: Bytes;
+  /** Neighbours in the order of last execution. */
+  before: Session | null;
+  after: Session | null;
+}
+
+export class Sessions {
+  readonly #max: number;
+  readonly #bytesMax: number;
+  readonly #byId = new Map<number, Session>();
+  readonly #byNonce = new Map<string, Session>();
+  #bytes = 0;
+  /** Least and most recently executed. A list: setting a Map entry anew on every operation costs a fifth. */
+  #oldest: Session | null = null;
+  #newest: Session | null = null;
+
+  /** Keeps at most `max` sessions with at most `bytesMax` bytes of results. */
+  constructor(max: number, bytesMax: number) {
+    this.#max = max;
+    this.#bytesMax = bytesMax;
+  }
+
+  get size(): number {
+    return this.#byId.size;
+  }
+  /** Bytes of cached results. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get(id: number, tag: number): Session | undefined {
+    const session = this.#byId.get(id);
+    return session !== undefined && session.tag === tag ? session : undefined;
+  }
+
+  /** The session that this nonce opened. */
+  opened(nonce: Bytes): Session | undefined {
+    return this.#byNonce.get(keyOf(nonce));
+  }
+
+  /** Opens a session at log position `id`, which evicts the least recently executed if need be. */
+  open(nonce: Bytes, id: number): Session {
+    const session = this.#add(nonce, id);
+    this.#evict();
+    return session;
+  }
+
+  /** Records the last operation of a session with its result. */
+  executed(session: Session, number: number, result: Bytes): void {
+    this.#bytes += result.length - session.result.length;
+    session.number = number;
+    session.result = result;
+    if (session !== this.#newest) {
+      this.#unlink(session);
+      this.#link(session);
+    }
+    if (this.#bytes > this.#bytesMax) this.#evict();
+  }
+
+  /** Canonical: in the order of last execution. */
+  snapshot(out: Writer): void {
+    out.u32(this.#byId.size);
+    for (let session = this.#oldest; session !== null; session = session.after) {
+      out.u53(session.id);
+      out.bytes(session.nonce);
+      out.u53(session.number);
+      out.blob(session.result);
+    }
+  }
+
+  /** Becomes what `snapshot` wrote; poisons the reader, and has an undefined content, if that is malformed. */
+  restore(input: Reader): void {
+    this.#byId.clear();
+    this.#byNonce.clear();
+    this.#oldest = null;
+    this.#newest = null;
+    this.#bytes = 0;
+    const count = input.u32();
+    if (count > this.#max) input.poison();
+    for (let i = 0; i < count && input.ok; i++) {
+      const id = input.u53();
+      const session = this.#add(input.bytes(NONCE_LENGTH), id);
+      session.number = input.u53();
+      session.result = input.blob(RESULT_MAX);
+      this.#bytes += session.result.length;
+    }
+  }
+
+  #add(nonce: Bytes, id: number): Session {
+    const tag = tagOf(nonce);
+    const session: Session = {
+      id,
+      tag,
+      nonce,
+      number: 0,
+      result: EMPTY,
+      before: null,
+      after: null,
+    };
+    this.#byId.set(id, session);
+    this.#byNonce.set(keyOf(nonce), session);
+    this.#link(session);
+    return session;
+  }
+
+  #evict(): void {
+    while (this.#byId.size > this.#max || this.#bytes > this.#bytesMax) {
+      const session = this.#oldest;
+      if (session === null || session === this.#newest) return;
+      this.#unlink(session);
+      this.#byId.delete(session.id);
+      this.#byNonce.delete(keyOf(session.nonce));
+      this.#bytes -= session.result.length;
+    }
+  }
+
+  #link(session: Session): void {
+    session.before = this.#newest;
+    session.after = null;
+    if (this.#newest === null) this.#oldest = session;
+    else this.#newest.after = session;
+    this.#newest = session;
+  }
+
+  #unlink(session: Session): void {
+    if (session.before === null) this.#oldest = session.after;
+    else session.before.after = session.after;
+    if (session.after === null) this.#newest = session.before;
+    else session.after.before = session.before;
+  }
+}
+
+function keyOf(nonce: Bytes): string {
+  return Buffer.from(nonce.buffer, nonce.byteOffset, nonce.byteLength).toString("latin1");
+}

@@ -1,0 +1,23 @@
+import type { Protocol } from "../../actor.ts";
+import { UnreplicatedClient } from "./client.ts";
+import { codec, type Message } from "./message.ts";
+import { UnreplicatedReplica } from "./replica.ts";
+
+export type { Message } from "./message.ts";
+export { UnreplicatedClient } from "./client.ts";
+export { UnreplicatedReplica } from "./replica.ts";
+
+function unreplicatedProtocol(signed: boolean): Protocol<Message, "retry"> {
+  return {
+    codec: codec(signed),
+    signed,
+    replicasMin: () => 1,
+    replica: (_self, config, host, app) => new UnreplicatedReplica(config, host, app, signed),
+    client: (config, host) => new UnreplicatedClient(config, host, signed),
+  };
+}
+
+/** Replies as they come. */
+export const unreplicated = unreplicatedProtocol(false);
+/** Replies that the replica signs and the client verifies. */
+export const unreplicatedSigned = unreplicatedProtocol(true);

@@ -1,0 +1,60 @@
+import type { Address, App, Census, Host, Replica } from "../../actor.ts";
+import type { ProtocolConfig } from "../../config.ts";
+import { EMPTY } from "../../wire.ts";
+import { Executor } from "../executor.ts";
+import { requestDigest } from "../request.ts";
+import type { Message, RequestMessage } from "./message.ts";
+
+/**
+ * One replica that executes and replies: no fault is tolerated. The base line that other protocols are
+ * measured against, and the shortest example of an actor.
+ */
+export class UnreplicatedReplica implements Replica<Message, never> {
+  readonly #host: Host<Message, never>;
+  readonly #executor: Executor;
+  readonly #config: ProtocolConfig;
+  readonly #signed: boolean;
+
+  constructor(config: ProtocolConfig, host: Host<Message, never>, app: App, signed: boolean) {
+    this.#host = host;
+    this.#config = config;
+    this.#executor = new Executor(app, config);
+    this.#signed = signed;
+  }
+
+  receive(from: Address, message: Message): void {
+    switch (message.kind) {
+      case "request":
+        this.#onRequest(from, message);
+        return;
+      case "reply":
+        return;
+    }
+  }
+
+  timeout(): void {}
+
+  admit(_from: Address, message: Message): boolean {
+    return message.kind === "request";
+  }
+
+  census(): Census {
+    const { position, sessions } = this.#executor;
+    return {
+      view: 0,
+      committed: position,
+      executed: position,
+      recovering: false,
+      viewTimerMs: 0,
+      sizes: [{ name: "sessions", size: sessions, max: this.#config.sessionsMax }],
+    };
+  }
+
+  #onRequest(from: Address, { request }: RequestMessage): void {
+    const outcome = this.#executor.execute(request);
+    if (outcome === null) return;
+    const { session, tag, number } = request;
+    const digest = this.#signed ? requestDigest(request) : EMPTY;
+    this.#host.send(from, { kind: "reply", session, tag, number, digest, outcome });
+  }
+}

@@ -1,0 +1,168 @@
+// What oskr_native offers to JavaScript: Merkle trees, signature threads, UDP bursts, process control.
+//
+// All memory shared with JavaScript is allocated here and mapped there once; arguments are 32-bit
+// integers, doubles and pointers that these functions returned. Nothing calls back. Functions return 0
+// or more, or a negative errno; those that return a pointer give NULL, and oskr_error() says why.
+// src/ffi/native.ts repeats the layouts; OSKR_NATIVE_VERSION changes with any of them.
+#ifndef OSKR_NATIVE_H
+#define OSKR_NATIVE_H
+
+#include <stdint.h>
+
+#define OSKR_API __attribute__((visibility("default")))
+#define OSKR_NATIVE_VERSION 1
+
+OSKR_API uint32_t oskr_native_version(void);
+// The negative errno of the last call on this thread that returned NULL.
+OSKR_API int32_t oskr_error(void);
+
+// ---- Signature blocks (merkle.c) ----------------------------------------------------------------
+
+#define OSKR_LEAVES_MAX 1024u
+#define OSKR_DEPTH_MAX 10u
+#define OSKR_SIGNATURE_BYTES 64u
+#define OSKR_BLOCK_MIN (1u + 4u + OSKR_SIGNATURE_BYTES)
+#define OSKR_BLOCK_MAX (OSKR_BLOCK_MIN + 32u * OSKR_DEPTH_MAX)
+#define OSKR_SIGNED_MAX (4u * 1024u * 1024u)
+
+// Bytes to hash, and the results. `tag` and `domain` stand right before `body`, so that a leaf is hashed
+// in one piece.
+struct oskr_hasher {
+  uint8_t block[512];    // a signature block to climb
+  uint8_t digest[32];    // what the root signature signs
+  uint8_t unused[3519];
+  uint8_t tag;           // 0: the first byte of a leaf
+  uint8_t domain[32];
+  uint8_t body[OSKR_SIGNED_MAX];  // kind | body of the message
+};
+
+// A tree under construction. Level 0 of `nodes` has the next power of two of `count` entries, the next
+// levels follow.
+struct oskr_tree {
+  uint8_t digest[32];
+  uint8_t signature[OSKR_SIGNATURE_BYTES];
+  uint8_t unused[32];
+  uint8_t nodes[2 * OSKR_LEAVES_MAX][32];
+  uint8_t blocks[OSKR_LEAVES_MAX * OSKR_BLOCK_MAX];
+};
+
+OSKR_API struct oskr_hasher *oskr_hasher_open(void);
+OSKR_API void oskr_hasher_close(struct oskr_hasher *hasher);
+// The digest of a block of depth 0 over the first `length` bytes of the body.
+OSKR_API int32_t oskr_hasher_single(struct oskr_hasher *hasher, uint32_t length);
+// Climbs the block from the leaf that is the first `length` bytes of the body. -EBADMSG: malformed.
+OSKR_API int32_t oskr_hasher_climb(struct oskr_hasher *hasher, uint32_t length,
+                                   uint32_t block_length);
+OSKR_API struct oskr_tree *oskr_tree_open(void);
+OSKR_API void oskr_tree_close(struct oskr_tree *tree);
+// Makes the first `length` bytes of the body leaf `index` of the tree.
+OSKR_API int32_t oskr_tree_leaf(struct oskr_tree *tree, uint32_t index,
+                                const struct oskr_hasher *hasher, uint32_t length);
+// Computes all levels over `count` leaves and the digest to sign; returns the depth.
+OSKR_API int32_t oskr_tree_build(struct oskr_tree *tree, uint32_t count);
+// Writes the blocks of the first `count` leaves one after another, with the tree's signature.
+OSKR_API int32_t oskr_tree_blocks(struct oskr_tree *tree, uint32_t count);
+
+// ---- Signature threads (signer.c) ---------------------------------------------------------------
+
+#define OSKR_JOBS 1024u
+#define OSKR_KEYS_MAX 512u
+#define OSKR_THREADS_MAX 256u
+#define OSKR_SIGN 1u
+#define OSKR_VERIFY 2u
+
+struct oskr_job {
+  uint32_t kind;
+  uint32_t key;      // the slot of a secret (sign) or public (verify) key
+  int32_t status;    // of a sign: 0 or -EIO; of a verify: 1 holds, 0 does not
+  uint32_t unused;
+  uint8_t digest[32];
+  uint8_t signature[64];  // compact, low-S
+  uint8_t padding[16];
+};
+
+// The two rings. A job belongs to the submitter until its number is submitted, and again once its number
+// plus one is in `completed`, which the submitter sets back to zero. Indices count up for ever, modulo 2^32.
+struct oskr_rings {
+  uint32_t submitted;  // next entry of `queue` to write; advanced by oskr_signer_submit
+  uint8_t pad0[60];
+  uint32_t taken;      // next entry of `queue` to run
+  uint8_t pad1[60];
+  uint32_t finished;   // next entry of `completed` to write
+  uint8_t pad2[60];
+  uint32_t sleepers;
+  uint32_t wake;       // the futex; changes with every submission
+  uint8_t pad3[56];
+  uint8_t key[64];     // a key to register; wiped afterwards
+  uint8_t pad4[704];
+  uint32_t queue[OSKR_JOBS];
+  uint32_t completed[OSKR_JOBS];
+  struct oskr_job jobs[OSKR_JOBS];
+};
+
+struct oskr_signer;
+#define OSKR_ANY_CPU UINT32_MAX
+// A signer without threads: until it has some, oskr_signer_help alone runs jobs.
+OSKR_API struct oskr_signer *oskr_signer_open(void);
+// Starts one more thread, pinned to a processor unless OSKR_ANY_CPU. -EINVAL: no such processor.
+OSKR_API int32_t oskr_signer_thread(struct oskr_signer *signer, uint32_t cpu);
+// Stops the threads; jobs that have not begun are dropped. The rings are unmapped.
+OSKR_API void oskr_signer_close(struct oskr_signer *signer);
+OSKR_API struct oskr_rings *oskr_signer_rings(struct oskr_signer *signer);
+// Registers the 32-byte secret, or the 33-byte compressed public key, in `key`. -EINVAL: not a key.
+OSKR_API int32_t oskr_signer_secret(struct oskr_signer *signer, uint32_t slot);
+OSKR_API int32_t oskr_signer_public(struct oskr_signer *signer, uint32_t slot);
+// Queues a job that was filled in. -EAGAIN: all jobs are queued already, which is the caller's error.
+OSKR_API int32_t oskr_signer_submit(struct oskr_signer *signer, uint32_t job);
+// Runs one queued job on this thread; 0: there is none.
+OSKR_API int32_t oskr_signer_help(struct oskr_signer *signer);
+
+// ---- UDP bursts (udp.c) -------------------------------------------------------------------------
+
+#define OSKR_BURST 64u
+#define OSKR_SLOT 2048u
+
+// Addresses and ports are in the processor's byte order: 127.0.0.1 is 0x7f000001.
+struct oskr_udp_region {
+  uint32_t rx_length[OSKR_BURST];  // of the datagram; above OSKR_SLOT it was cut
+  uint32_t rx_ip[OSKR_BURST];
+  uint32_t rx_port[OSKR_BURST];
+  uint32_t tx_offset[OSKR_BURST];  // into `tx`; several packets may share their bytes
+  uint32_t tx_length[OSKR_BURST];
+  uint32_t tx_ip[OSKR_BURST];
+  uint32_t tx_port[OSKR_BURST];
+  int32_t tx_status[OSKR_BURST];   // 0: left; -EAGAIN: the socket is full; else why it cannot leave
+  uint8_t unused[2048];
+  uint8_t rx[OSKR_BURST * OSKR_SLOT];
+  uint8_t tx[OSKR_BURST * OSKR_SLOT];
+};
+
+struct oskr_udp;
+// Binds a non-blocking socket; port 0 chooses a free one.
+OSKR_API struct oskr_udp *oskr_udp_open(uint32_t ip, uint32_t port);
+OSKR_API void oskr_udp_close(struct oskr_udp *udp);
+OSKR_API struct oskr_udp_region *oskr_udp_map(struct oskr_udp *udp);
+OSKR_API int32_t oskr_udp_port(const struct oskr_udp *udp);
+// Receives up to 64 packets; 0: none wait.
+OSKR_API int32_t oskr_udp_receive(struct oskr_udp *udp);
+// Sends `count` packets; returns how many left. `tx_status` says what became of each.
+OSKR_API int32_t oskr_udp_send(struct oskr_udp *udp, uint32_t count);
+
+// ---- The process (process.c) --------------------------------------------------------------------
+
+// Counts SIGINT and SIGTERM in the word that it returns; the second ends the process with status 130.
+OSKR_API uint32_t *oskr_stop_install(void);
+// Nanoseconds of the monotonic clock, exact for 104 days after boot.
+OSKR_API double oskr_monotonic_ns(void);
+OSKR_API void oskr_yield(void);
+OSKR_API void oskr_sleep_us(uint32_t us);
+// 1 when this process may run on the processor, 0 when not or when there is none of that number.
+OSKR_API int32_t oskr_cpu_allowed(uint32_t cpu);
+// Pins the calling thread; oskr_unpin_others leaves it alone from then on.
+OSKR_API int32_t oskr_pin_self(uint32_t cpu);
+// Gives every other thread that was not pinned here the mask the process started with; returns how many.
+OSKR_API int32_t oskr_unpin_others(void);
+// Sends this process `signal` when the process `parent` ends. -ESRCH: it has ended already.
+OSKR_API int32_t oskr_die_with_parent(uint32_t signal, uint32_t parent);
+
+#endif

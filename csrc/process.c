@@ -1,0 +1,126 @@
+// What a polling process asks of the system: a stop flag, time, yielding, processors, its parent's end.
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "oskr_native.h"
+#include "region.h"
+
+// The processors that the process might use when the library was loaded.
+static cpu_set_t allowed;
+static uint32_t *stop_word;
+
+__attribute__((constructor)) static void remember_mask(void) {
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) memset(&allowed, 0xff, sizeof allowed);
+}
+
+static void on_stop(int signal) {
+  (void)signal;
+  if (atomic_fetch_add((_Atomic uint32_t *)stop_word, 1) > 0) _exit(130);
+}
+
+uint32_t *oskr_stop_install(void) {
+  // A page of its own: it is mapped into JavaScript, which must see nothing else.
+  if (stop_word == NULL) stop_word = oskr_region_map(4096);
+  if (stop_word == NULL) return NULL;
+  struct sigaction action = {.sa_handler = on_stop, .sa_flags = SA_RESTART};
+  sigemptyset(&action.sa_mask);
+  if (sigaction(SIGINT, &action, NULL) != 0 || sigaction(SIGTERM, &action, NULL) != 0) {
+    return oskr_fail(errno);
+  }
+  return stop_word;
+}
+
+double oskr_monotonic_ns(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
+}
+
+void oskr_yield(void) { sched_yield(); }
+
+void oskr_sleep_us(uint32_t us) {
+  struct timespec delay = {us / 1000000, us % 1000000 * 1000L};
+  nanosleep(&delay, NULL);
+}
+
+int32_t oskr_cpu_allowed(uint32_t cpu) { return cpu < CPU_SETSIZE && CPU_ISSET(cpu, &allowed); }
+
+// Threads that were pinned on purpose. A thread enters itself before it is pinned, so that nobody undoes it.
+#define PINNED_MAX 1024
+static pthread_mutex_t pinned_lock = PTHREAD_MUTEX_INITIALIZER;
+static pid_t pinned[PINNED_MAX];
+static uint32_t pinned_count;
+
+static bool is_pinned(pid_t thread) {
+  for (uint32_t i = 0; i < pinned_count; i++) {
+    if (pinned[i] == thread) return true;
+  }
+  return false;
+}
+
+int32_t oskr_pin_self(uint32_t cpu) {
+  if (!oskr_cpu_allowed(cpu)) return -EINVAL;
+  pid_t self = (pid_t)syscall(SYS_gettid);
+  int32_t result = 0;
+  pthread_mutex_lock(&pinned_lock);
+  if (!is_pinned(self)) {
+    if (pinned_count < PINNED_MAX) {
+      pinned[pinned_count++] = self;
+    } else {
+      result = -ENOSPC;
+    }
+  }
+  pthread_mutex_unlock(&pinned_lock);
+  if (result < 0) return result;
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(cpu, &set);
+  return sched_setaffinity(0, sizeof set, &set) == 0 ? 0 : -errno;
+}
+
+void oskr_pin_forget(void) {
+  pid_t self = (pid_t)syscall(SYS_gettid);
+  pthread_mutex_lock(&pinned_lock);
+  for (uint32_t i = 0; i < pinned_count; i++) {
+    if (pinned[i] == self) pinned[i] = pinned[--pinned_count];
+  }
+  pthread_mutex_unlock(&pinned_lock);
+}
+
+int32_t oskr_unpin_others(void) {
+  DIR *tasks = opendir("/proc/self/task");
+  if (tasks == NULL) return -errno;
+  pid_t self = (pid_t)syscall(SYS_gettid);
+  int32_t count = 0;
+  for (struct dirent *task; (task = readdir(tasks)) != NULL;) {
+    if (!isdigit((unsigned char)task->d_name[0])) continue;
+    pid_t thread = (pid_t)strtol(task->d_name, NULL, 10);
+    pthread_mutex_lock(&pinned_lock);
+    // A thread that ended meanwhile is no error.
+    if (thread != self && !is_pinned(thread) &&
+        sched_setaffinity(thread, sizeof allowed, &allowed) == 0) {
+      count++;
+    }
+    pthread_mutex_unlock(&pinned_lock);
+  }
+  closedir(tasks);
+  return count;
+}
+
+int32_t oskr_die_with_parent(uint32_t signal, uint32_t parent) {
+  if (prctl(PR_SET_PDEATHSIG, (unsigned long)signal) != 0) return -errno;
+  return (uint32_t)getppid() == parent ? 0 : -ESRCH;
+}

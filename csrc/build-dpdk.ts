@@ -17,7 +17,7 @@ import { UsageError } from "../src/usage-error.ts";
 export const DPDK_LIBRARY = "liboskr_dpdk.so";
 
 const directory = import.meta.dir;
-const SOURCES = ["oskr_dpdk.c", "dpdk/burst.c", "dpdk/fabric.c", "dpdk/delay.c"];
+const SOURCES = ["oskr_dpdk.c", "dpdk/link.c", "dpdk/burst.c", "dpdk/fabric.c", "dpdk/delay.c"];
 const HEADERS = ["oskr_dpdk.h", "oskr_fabric.h", "dpdk/port.h", "dpdk/delay.h"];
 /** What static archives refer to and a shared object cannot have. */
 const STATIC_SOURCES = ["dpdk/numa.c"];

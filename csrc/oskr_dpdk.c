@@ -1,4 +1,4 @@
-/* EAL and ports: see oskr_dpdk.h. Bursts are in dpdk/burst.c. */
+/* EAL and ports: see oskr_dpdk.h. Bursts are in dpdk/burst.c, what memif needs besides in dpdk/link.c. */
 #define _GNU_SOURCE
 #include "dpdk/port.h"
 
@@ -186,8 +186,8 @@ int32_t oskr_dpdk_stop(void)
     return result < 0 ? oskr_fail(result, "EAL did not stop: %s", rte_strerror(-result)) : 0;
 }
 
-int32_t oskr_port_start(uint16_t port, struct rte_mempool *pool, uint64_t offloads_wanted,
-                        uint16_t descriptors[2])
+int32_t oskr_port_set_up(uint16_t port, struct rte_mempool *pool, uint64_t offloads_wanted,
+                         uint16_t descriptors[2])
 {
     struct rte_eth_dev_info info;
     struct rte_eth_conf configuration = {0};
@@ -207,10 +207,8 @@ int32_t oskr_port_start(uint16_t port, struct rte_mempool *pool, uint64_t offloa
     result = rte_eth_rx_queue_setup(port, 0, descriptors[0], socket, NULL, pool);
     if (result == 0)
         result = rte_eth_tx_queue_setup(port, 0, descriptors[1], socket, &send_queue);
-    if (result == 0)
-        result = rte_eth_dev_start(port);
     if (result < 0)
-        return oskr_fail(result, "port %u: cannot be started: %s", port, rte_strerror(-result));
+        return oskr_fail(result, "port %u: no queues: %s", port, rte_strerror(-result));
     return 0;
 }
 
@@ -230,9 +228,16 @@ static int32_t open_port(struct oskr_port *p, uint32_t flags)
                          p->number, count);
     /* Safe to ask for: every packet sent comes from this one pool and has one owner. */
     int32_t result =
-        oskr_port_start(p->number, p->pool, RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE, descriptors);
+        oskr_port_set_up(p->number, p->pool, RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE, descriptors);
     if (result < 0)
         return result;
+    p->memif = oskr_memif_role(p->number);
+    p->tried_ns = oskr_now_ns();
+    result = rte_eth_dev_start(p->number);
+    p->started = result == 0;
+    /* A memif client cannot start before its server: receive tries again. */
+    if (result < 0 && p->memif != OSKR_MEMIF_CLIENT)
+        return oskr_fail(result, "port %u: cannot be started: %s", p->number, rte_strerror(-result));
     /* Drivers that cannot be told receive everything, as memif does, or are asked in vain: no matter. */
     if (flags & OSKR_OPEN_PROMISCUOUS)
         rte_eth_promiscuous_enable(p->number);
@@ -247,8 +252,7 @@ static int32_t open_port(struct oskr_port *p, uint32_t flags)
 
 static void free_port(struct oskr_port *p)
 {
-    rte_eth_dev_stop(p->number);
-    rte_eth_dev_close(p->number);
+    oskr_port_shut(p->number);
     rte_mempool_free(p->pool);
     free(p->region);
     free(p);
@@ -306,19 +310,6 @@ int32_t oskr_dpdk_set_mac(uint32_t port)
                          rte_strerror(-result));
     }
     return 0;
-}
-
-int32_t oskr_dpdk_link(uint32_t port)
-{
-    struct oskr_port *p = oskr_port(port);
-    struct rte_eth_link link;
-    if (p == NULL)
-        return oskr_fail(-ENODEV, "port %u: is not open", port);
-    int result = rte_eth_link_get_nowait(p->number, &link);
-    if (result < 0)
-        return oskr_fail(result, "port %u: has no link state", port);
-    p->region->link_up = link.link_status == RTE_ETH_LINK_UP;
-    return (int32_t)p->region->link_up;
 }
 
 int32_t oskr_dpdk_statistics(uint32_t port)

@@ -60,7 +60,7 @@ struct oskr_region {
     uint32_t lengths[OSKR_BURST]; /* of received frames, without padding: 17 to 1513 */
     struct oskr_entry entries[OSKR_ENTRIES_MAX];
     double time_ns;               /* of the last receive, by CLOCK_MONOTONIC */
-    uint32_t link_up;             /* refreshed by receive once a second */
+    uint32_t link_up;             /* refreshed by receive while nothing comes */
     uint8_t mac[6];
     uint16_t unused;
     struct oskr_statistics statistics;
@@ -82,14 +82,14 @@ int32_t oskr_dpdk_stop(void);
 /* Flags of oskr_dpdk_open: what the port receives besides frames to its own address. */
 #define OSKR_OPEN_PROMISCUOUS 1
 #define OSKR_OPEN_ALL_MULTICAST 2
-/* Configures and starts a port with one queue each way. */
+/* Configures and starts a port with one queue each way. A memif client need not have a server yet. */
 int32_t oskr_dpdk_open(uint32_t port, uint32_t flags);
 int32_t oskr_dpdk_close(uint32_t port);
 /* Null if the port is not open. */
 struct oskr_region *oskr_dpdk_region(uint32_t port);
 /* Takes the address in region->mac; -ENOTSUP if the driver cannot, and region->mac is as before. */
 int32_t oskr_dpdk_set_mac(uint32_t port);
-/* 1 if the link is up. A memif client connects only when asked this. */
+/* 1 if the link is up. A memif client whose server is not there tries again when asked this. */
 int32_t oskr_dpdk_link(uint32_t port);
 /* Brings region->statistics up to date. */
 int32_t oskr_dpdk_statistics(uint32_t port);

@@ -25,15 +25,6 @@ _Static_assert(offsetof(struct oskr_region, mac) == 266508, "the same");
 _Static_assert(offsetof(struct oskr_region, statistics) == 266520, "the same");
 _Static_assert(sizeof(struct oskr_region) == 266592, "the same");
 
-/* The link is asked for while nothing comes: that is what makes a memif client connect again. */
-static void ask_link(struct oskr_port *p, double now_ns)
-{
-    if (now_ns - p->link_asked_ns < OSKR_SECOND_NS)
-        return;
-    p->link_asked_ns = now_ns;
-    oskr_dpdk_link(p->number);
-}
-
 /* The length of a frame without its padding, or 0 after counting why it is dropped. */
 static uint32_t accept_frame(const struct rte_mbuf *m, struct oskr_statistics *statistics)
 {
@@ -63,10 +54,10 @@ int32_t oskr_dpdk_receive(uint32_t port)
     if (p == NULL)
         return oskr_fail(-ENODEV, "port %u: is not open", port);
     struct oskr_region *region = p->region;
-    uint16_t count = rte_eth_rx_burst(p->number, 0, packets, OSKR_BURST);
+    uint16_t count = likely(p->started) ? rte_eth_rx_burst(p->number, 0, packets, OSKR_BURST) : 0;
     region->time_ns = oskr_now_ns();
     if (count == 0) {
-        ask_link(p, region->time_ns);
+        oskr_port_idle(p, region->time_ns);
         return 0;
     }
     uint32_t accepted = 0;
@@ -102,23 +93,34 @@ static void fill(struct rte_mbuf *m, const struct oskr_region *region, const str
     m->pkt_len = m->data_len;
 }
 
-/* Sends what the ring takes, waits for it within bounds, and frees and counts the rest. */
-static uint32_t push(struct oskr_port *p, struct rte_mbuf **packets, uint32_t count)
+/* Waits within bounds for the ring to take the rest; returns how many of them it took. */
+static uint32_t push_patiently(struct oskr_port *p, struct rte_mbuf **packets, uint32_t count)
 {
-    uint32_t sent = rte_eth_tx_burst(p->number, 0, packets, (uint16_t)count);
-    if (likely(sent == count))
-        return sent;
     double end_ns = oskr_now_ns() + YIELDS_NS;
-    for (uint32_t yields = 0; sent < count && yields < YIELDS_MAX && p->region->link_up; yields++) {
+    uint32_t sent = 0;
+    for (uint32_t yields = 0; sent < count && yields < YIELDS_MAX; yields++) {
         sched_yield();
         sent += rte_eth_tx_burst(p->number, 0, packets + sent, (uint16_t)(count - sent));
         if (oskr_now_ns() > end_ns)
             break;
     }
+    return sent;
+}
+
+/* Sends what it can, frees and counts the rest. A peer that is not there is not waited for. */
+static uint32_t push(struct oskr_port *p, struct rte_mbuf **packets, uint32_t count)
+{
+    uint32_t sent = 0;
+    if (likely(p->started))
+        sent = rte_eth_tx_burst(p->number, 0, packets, (uint16_t)count);
+    if (likely(sent == count))
+        return sent;
+    if (p->region->link_up || oskr_dpdk_link(p->number) == 1)
+        sent += push_patiently(p, packets + sent, count - sent);
     if (sent < count) {
         rte_pktmbuf_free_bulk(packets + sent, count - sent);
         p->region->statistics.unsent += count - sent;
-        /* A peer that went away shows here first; do not wait for it again. */
+        /* A peer that went away shows here first. */
         oskr_dpdk_link(p->number);
     }
     return sent;
@@ -186,9 +188,9 @@ int32_t oskr_dpdk_echo(uint32_t port, const struct oskr_echo *echo, const volati
         kinds.zeros > OSKR_PAYLOAD_MAX || 1 + kinds.keep + kinds.zeros > OSKR_PAYLOAD_MAX)
         return oskr_fail(-EINVAL, "a reply of the echo does not fit a frame");
     while (__atomic_load_n(stop, __ATOMIC_RELAXED) == 0) {
-        uint16_t count = rte_eth_rx_burst(p->number, 0, packets, OSKR_BURST);
+        uint16_t count = p->started ? rte_eth_rx_burst(p->number, 0, packets, OSKR_BURST) : 0;
         if (count == 0) {
-            ask_link(p, oskr_now_ns());
+            oskr_port_idle(p, oskr_now_ns());
             sched_yield();
             continue;
         }

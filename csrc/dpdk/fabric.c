@@ -22,6 +22,8 @@
 #define LEARNED_MAX 8
 #define TABLE_SIZE 2048
 #define TABLE_MASK (TABLE_SIZE - 1)
+/* How often ports are asked whether somebody is connected. */
+#define LINK_NS 10e6
 /* How long a frame is held back so that others overtake it, besides twice the delay. */
 #define HOLD_NS 1e6
 
@@ -272,7 +274,7 @@ static uint32_t drain(uint32_t port)
 /* Also throws away what waits for ports that nobody is connected to. */
 static void ask_links(double now_ns)
 {
-    if (now_ns - link_asked_ns < OSKR_SECOND_NS)
+    if (now_ns - link_asked_ns < LINK_NS)
         return;
     link_asked_ns = now_ns;
     for (uint32_t p = 0; p < open_count; p++) {
@@ -357,12 +359,12 @@ int32_t oskr_fabric_open(void)
     for (; open_count < fabric.port_count; open_count++) {
         uint16_t descriptors[2] = {DESCRIPTORS, DESCRIPTORS};
         uint16_t p = (uint16_t)open_count;
-        result = oskr_port_start(p, pool, 0, descriptors);
+        result = oskr_port_set_up(p, pool, 0, descriptors);
+        if (result == 0 && (result = rte_eth_dev_start(p)) < 0)
+            oskr_fail(result, "port %u: cannot be started: %s", p, rte_strerror(-result));
         if (result < 0) {
-            char reason[256];
-            snprintf(reason, sizeof(reason), "%s", oskr_dpdk_text());
             oskr_fabric_close();
-            return oskr_fail(result, "%s", reason);
+            return result;
         }
         members[p].addresses[0] = address_of(fabric.ports[p].mac);
         members[p].is_replica = members[p].addresses[0] != 0;
@@ -385,8 +387,7 @@ int32_t oskr_fabric_close(void)
         struct queue *q = &members[p].queue;
         while (queued(q) > 0)
             rte_pktmbuf_free(q->frames[q->tail++ & QUEUE_MASK]);
-        rte_eth_dev_stop((uint16_t)p);
-        rte_eth_dev_close((uint16_t)p);
+        oskr_port_shut((uint16_t)p);
     }
     open_count = 0;
     rte_mempool_free(pool);

@@ -18,7 +18,15 @@ export const NATIVE_INPUTS: readonly string[] = [
   import.meta.path,
 ];
 
-const FLAGS = ["-std=c11", "-D_GNU_SOURCE", "-O2", "-g", "-fPIC", "-fvisibility=hidden", "-pthread"];
+const FLAGS = [
+  "-std=c11",
+  "-D_GNU_SOURCE",
+  "-O2",
+  "-g",
+  "-fPIC",
+  "-fvisibility=hidden",
+  "-pthread",
+];
 const WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Werror"];
 const EXPORTS = "{ global: oskr_*; local: *; };\n";
 
@@ -40,7 +48,9 @@ export function buildNative(outDir: string, options: { readonly native?: boolean
   const missing = missingForNative();
   const archive = secpArchive();
   if (missing.length > 0 || archive === null) {
-    throw new UsageError(`missing to build ${NATIVE_LIBRARY}: apt-get install ${missing.join(" ")}`);
+    throw new UsageError(
+      `missing to build ${NATIVE_LIBRARY}: apt-get install ${missing.join(" ")}`,
+    );
   }
   mkdirSync(outDir, { recursive: true });
   const work = mkdtempSync(join(resolve(outDir), ".native-"));

@@ -1,0 +1,218 @@
+// Signature blocks: one root signature for up to 1,024 messages, by a Merkle tree over them.
+//
+//   block  = depth (1 byte) | leaf index (4) | root signature (64) | depth x 32 bytes of siblings
+//   leaf   = SHA-256(0 | domain | kind | body)
+//   inner  = SHA-256(1 | left | right); missing leaves are 32 zero bytes
+//   signed = SHA-256(2 | depth | root), what the root signature signs
+//
+// Here in TypeScript: for the noble stage, the simulator, and as the reference for csrc/merkle.c.
+
+import type { Bytes } from "../actor.ts";
+import { assert } from "../assert.ts";
+import { BLOCK_DEPTH_MAX, BLOCK_MIN, MESSAGE_MAX } from "../wire.ts";
+
+export const LEAVES_MAX = 1 << BLOCK_DEPTH_MAX;
+export const HASH_SIZE = 32;
+export const SIGNATURE_SIZE = 64;
+/** Where the root signature stands in a block. */
+export const SIGNATURE_AT = 5;
+const SIBLINGS_AT = BLOCK_MIN;
+
+/** Hashes the messages of one domain. What it returns is overwritten by its next call. */
+export interface BlockHasher {
+  /** What a root signature signs for one message alone, in a block of depth 0. */
+  single(signed: Bytes): Bytes;
+  /** What the root signature of the block signs if `signed` is the leaf it names; null: a malformed block. */
+  climb(signed: Bytes, block: Bytes): Bytes | null;
+  /** An empty tree. */
+  tree(): Tree;
+  close(): void;
+}
+
+/** Messages that will share a root signature. */
+export interface Tree {
+  /** Leaves so far, at most LEAVES_MAX. */
+  readonly count: number;
+  /** Adds a leaf; the tree must not be full. */
+  add(signed: Bytes): void;
+  /** What to sign; no leaf is added after it. */
+  digest(): Bytes;
+  /** The root signature, from which on there are blocks. */
+  seal(signature: Bytes): void;
+  /** A copy of the block of leaf `index`. */
+  block(index: number): Bytes;
+  /** Empties it. */
+  reset(): void;
+  close(): void;
+}
+
+/** A block of depth 0. */
+export function singleBlock(signature: Bytes): Bytes {
+  const block = new Uint8Array(BLOCK_MIN);
+  block.set(signature, SIGNATURE_AT);
+  return block;
+}
+
+/** The depth of a well-formed block, or -1. */
+export function blockDepth(block: Bytes): number {
+  const depth = block[0] ?? -1;
+  if (depth < 0 || depth > BLOCK_DEPTH_MAX) return -1;
+  if (block.length !== BLOCK_MIN + HASH_SIZE * depth) return -1;
+  return leafIndex(block) < 2 ** depth ? depth : -1;
+}
+
+/** The leaf index of a block that has one. */
+export function leafIndex(block: Bytes): number {
+  const [, a = 0, b = 0, c = 0, d = 0] = block;
+  return ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
+}
+
+/** How deep a tree over `count` leaves is. */
+export function treeDepth(count: number): number {
+  return 32 - Math.clz32(count - 1);
+}
+
+/** The hasher in TypeScript. `domain` has 32 bytes. */
+export class ReferenceHasher implements BlockHasher {
+  readonly #domain: Bytes;
+  readonly #digest = new Uint8Array(HASH_SIZE);
+  readonly #node = new Uint8Array(HASH_SIZE);
+  #leafInput = new Uint8Array(4096);
+
+  constructor(domain: Bytes) {
+    assert(domain.length === HASH_SIZE, "a domain has 32 bytes");
+    this.#domain = domain;
+  }
+
+  single(signed: Bytes): Bytes {
+    this.leaf(signed, this.#node);
+    return signedDigest(0, this.#node, this.#digest);
+  }
+
+  climb(signed: Bytes, block: Bytes): Bytes | null {
+    const depth = blockDepth(block);
+    if (depth < 0 || signed.length > MESSAGE_MAX) return null;
+    const index = leafIndex(block);
+    const node = this.#node;
+    this.leaf(signed, node);
+    for (let level = 0; level < depth; level++) {
+      const at = SIBLINGS_AT + HASH_SIZE * level;
+      const sibling = block.subarray(at, at + HASH_SIZE);
+      if (((index >> level) & 1) === 1) inner(sibling, node, node);
+      else inner(node, sibling, node);
+    }
+    return signedDigest(depth, node, this.#digest);
+  }
+
+  tree(): Tree {
+    return new ReferenceTree(this);
+  }
+
+  close(): void {
+    // Nothing to free.
+  }
+
+  /** Hashes a leaf into `out`. */
+  leaf(signed: Bytes, out: Bytes): void {
+    const length = 1 + HASH_SIZE + signed.length;
+    if (length > this.#leafInput.length) this.#leafInput = new Uint8Array(2 * length);
+    const input = this.#leafInput;
+    input[0] = 0;
+    input.set(this.#domain, 1);
+    input.set(signed, 1 + HASH_SIZE);
+    Bun.SHA256.hash(input.subarray(0, length), out);
+  }
+}
+
+class ReferenceTree implements Tree {
+  count = 0;
+  readonly #hasher: ReferenceHasher;
+  readonly #digest = new Uint8Array(HASH_SIZE);
+  readonly #signature = new Uint8Array(SIGNATURE_SIZE);
+  /** From the leaves up. */
+  #levels: Bytes[] = [new Uint8Array(0)];
+
+  constructor(hasher: ReferenceHasher) {
+    this.#hasher = hasher;
+  }
+
+  add(signed: Bytes): void {
+    assert(this.count < LEAVES_MAX, "the tree is full");
+    let leaves = this.#levels[0] ?? assert.fail("a tree has leaves");
+    const at = HASH_SIZE * this.count;
+    if (at === leaves.length) {
+      const larger = new Uint8Array(Math.max(HASH_SIZE, 2 * at));
+      larger.set(leaves);
+      leaves = larger;
+      this.#levels[0] = leaves;
+    }
+    this.#hasher.leaf(signed, leaves.subarray(at, at + HASH_SIZE));
+    this.count++;
+  }
+
+  digest(): Bytes {
+    const leaves = this.#levels[0];
+    assert(leaves !== undefined && this.count > 0, "a tree has leaves");
+    const depth = treeDepth(this.count);
+    let below = leaves.subarray(0, HASH_SIZE << depth).fill(0, HASH_SIZE * this.count);
+    for (let level = 1; level <= depth; level++) {
+      const nodes = new Uint8Array(below.length / 2);
+      for (let at = 0; at < nodes.length; at += HASH_SIZE) {
+        inner(hashAt(below, 2 * at), hashAt(below, 2 * at + HASH_SIZE), hashAt(nodes, at));
+      }
+      this.#levels[level] = nodes;
+      below = nodes;
+    }
+    return signedDigest(depth, below, this.#digest);
+  }
+
+  seal(signature: Bytes): void {
+    this.#signature.set(signature);
+  }
+
+  block(index: number): Bytes {
+    assert(index < this.count, "no such leaf");
+    const depth = treeDepth(this.count);
+    const block = new Uint8Array(BLOCK_MIN + HASH_SIZE * depth);
+    block[0] = depth;
+    block[3] = index >> 8;
+    block[4] = index;
+    block.set(this.#signature, SIGNATURE_AT);
+    for (let level = 0; level < depth; level++) {
+      const nodes = this.#levels[level] ?? assert.fail("the tree was not built");
+      block.set(hashAt(nodes, HASH_SIZE * ((index >> level) ^ 1)), SIBLINGS_AT + HASH_SIZE * level);
+    }
+    return block;
+  }
+
+  reset(): void {
+    this.count = 0;
+  }
+
+  close(): void {
+    // Nothing to free.
+  }
+}
+
+function hashAt(nodes: Bytes, at: number): Bytes {
+  return nodes.subarray(at, at + HASH_SIZE);
+}
+
+const innerInput = new Uint8Array(1 + 2 * HASH_SIZE);
+innerInput[0] = 1;
+
+function inner(left: Bytes, right: Bytes, out: Bytes): void {
+  innerInput.set(left, 1);
+  innerInput.set(right, 1 + HASH_SIZE);
+  Bun.SHA256.hash(innerInput, out);
+}
+
+const signedInput = new Uint8Array(2 + HASH_SIZE);
+signedInput[0] = 2;
+
+function signedDigest(depth: number, root: Bytes, out: Bytes): Bytes {
+  signedInput[1] = depth;
+  signedInput.set(root, 2);
+  Bun.SHA256.hash(signedInput, out);
+  return out;
+}

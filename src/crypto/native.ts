@@ -1,0 +1,297 @@
+// Signatures by libsecp256k1 on threads of its own, and Merkle trees in C, both over memory that C
+// owns: an FFI call costs nanoseconds, a copy into mapped memory less than an allocation.
+
+import { toArrayBuffer, type Pointer } from "bun:ffi";
+import type { Bytes, Signer } from "../actor.ts";
+import { assert } from "../assert.ts";
+import {
+  ANY_CPU,
+  HASHER,
+  JOB,
+  JOB_SIGN,
+  JOB_VERIFY,
+  JOBS,
+  KEYS_MAX,
+  openNative,
+  RINGS,
+  TREE,
+  type NativeLibrary,
+} from "../ffi/native.ts";
+import { Queue } from "../queue.ts";
+import { UsageError } from "../usage-error.ts";
+import { BLOCK_MAX, BLOCK_MIN, MESSAGE_MAX } from "../wire.ts";
+import { HASH_SIZE, LEAVES_MAX, SIGNATURE_SIZE, type BlockHasher, type Tree } from "./batch.ts";
+import type { StageKeys } from "./keys.ts";
+import { BlockStage, type RootSigner, type SignatureKind } from "./stage.ts";
+
+/** The hasher of csrc/merkle.c. */
+export class NativeHasher implements BlockHasher {
+  readonly #library: NativeLibrary;
+  readonly #hasher: Pointer;
+  readonly #region: Bytes;
+  readonly #digest: Bytes;
+
+  /** `domain` has 32 bytes. Throws UsageError without the library or memory. */
+  constructor(domain: Bytes, library = openNative()) {
+    assert(domain.length === HASH_SIZE, "a domain has 32 bytes");
+    this.#library = library;
+    this.#hasher = opened(library.oskr_hasher_open(), library, "memory for hashing");
+    this.#region = new Uint8Array(toArrayBuffer(this.#hasher, 0, HASHER.size));
+    this.#digest = this.#region.subarray(HASHER.digest, HASHER.digest + HASH_SIZE);
+    this.#region.set(domain, HASHER.domain);
+  }
+
+  single(signed: Bytes): Bytes {
+    this.#region.set(signed, HASHER.body);
+    const result = this.#library.oskr_hasher_single(this.#hasher, signed.length);
+    assert(result === 0, "a message that is too long");
+    return this.#digest;
+  }
+
+  climb(signed: Bytes, block: Bytes): Bytes | null {
+    if (block.length > BLOCK_MAX || signed.length > MESSAGE_MAX) return null;
+    this.#region.set(signed, HASHER.body);
+    this.#region.set(block, HASHER.block);
+    const result = this.#library.oskr_hasher_climb(this.#hasher, signed.length, block.length);
+    return result === 0 ? this.#digest : null;
+  }
+
+  tree(): Tree {
+    return new NativeTree(this.#library, this);
+  }
+
+  close(): void {
+    this.#library.oskr_hasher_close(this.#hasher);
+  }
+
+  /** Makes `signed` leaf `index` of the tree. */
+  leaf(tree: Pointer, index: number, signed: Bytes): void {
+    this.#region.set(signed, HASHER.body);
+    const result = this.#library.oskr_tree_leaf(tree, index, this.#hasher, signed.length);
+    assert(result === 0, "a leaf out of range");
+  }
+}
+
+class NativeTree implements Tree {
+  count = 0;
+  readonly #library: NativeLibrary;
+  readonly #hasher: NativeHasher;
+  readonly #tree: Pointer;
+  readonly #region: Bytes;
+  readonly #digest: Bytes;
+  #blockSize = 0;
+
+  constructor(library: NativeLibrary, hasher: NativeHasher) {
+    this.#library = library;
+    this.#hasher = hasher;
+    this.#tree = opened(library.oskr_tree_open(), library, "memory for a tree");
+    this.#region = new Uint8Array(toArrayBuffer(this.#tree, 0, TREE.size));
+    this.#digest = this.#region.subarray(TREE.digest, TREE.digest + HASH_SIZE);
+  }
+
+  add(signed: Bytes): void {
+    assert(this.count < LEAVES_MAX, "the tree is full");
+    this.#hasher.leaf(this.#tree, this.count, signed);
+    this.count++;
+  }
+
+  digest(): Bytes {
+    const depth = this.#library.oskr_tree_build(this.#tree, this.count);
+    assert(depth >= 0, "a tree has leaves");
+    this.#blockSize = BLOCK_MIN + HASH_SIZE * depth;
+    return this.#digest;
+  }
+
+  seal(signature: Bytes): void {
+    this.#region.set(signature, TREE.signature);
+    const result = this.#library.oskr_tree_blocks(this.#tree, this.count);
+    assert(result === 0, "a tree has leaves");
+  }
+
+  block(index: number): Bytes {
+    assert(index < this.count, "no such leaf");
+    const at = TREE.blocks + this.#blockSize * index;
+    return this.#region.slice(at, at + this.#blockSize);
+  }
+
+  reset(): void {
+    this.count = 0;
+  }
+
+  close(): void {
+    this.#library.oskr_tree_close(this.#tree);
+  }
+}
+
+/** A job for which there was no room in the ring. */
+interface Overflow {
+  readonly kind: number;
+  readonly key: number;
+  readonly digest: Bytes;
+  readonly signature: Bytes | null;
+  readonly done: Done;
+}
+
+type Done =
+  | { readonly kind: "sign"; readonly call: (signature: Bytes) => void }
+  | { readonly kind: "verify"; readonly call: (valid: boolean) => void };
+
+/** The threads and rings of csrc/signer.c. */
+export class NativeSigner implements RootSigner {
+  readonly #library: NativeLibrary;
+  readonly #signer: Pointer;
+  readonly #region: Bytes;
+  readonly #words: Int32Array;
+  readonly #free: number[] = Array.from({ length: JOBS }, (_, i) => i);
+  readonly #done: (Done | null)[] = Array.from({ length: JOBS }, () => null);
+  readonly #overflow = new Queue<Overflow>();
+  readonly #threads: number;
+  /** The next entry of the completion ring. */
+  #next = 0;
+
+  /**
+   * Keys as in StageKeys. Starts `workers` threads, thread i on processor cpus[i mod length]; with no
+   * processors given they run anywhere. Throws UsageError without the library or a processor, or on a
+   * key that is none.
+   */
+  constructor(
+    secretKey: Bytes | null,
+    publicKeys: readonly Bytes[],
+    workers: number,
+    cpus: readonly number[] = [],
+    library = openNative(),
+  ) {
+    assert(publicKeys.length <= KEYS_MAX, "more keys than the library holds");
+    this.#library = library;
+    this.#threads = workers;
+    this.#signer = opened(library.oskr_signer_open(), library, "memory for signatures");
+    const rings = opened(library.oskr_signer_rings(this.#signer), library, "rings");
+    const buffer = toArrayBuffer(rings, 0, RINGS.size);
+    this.#region = new Uint8Array(buffer);
+    this.#words = new Int32Array(buffer);
+    try {
+      this.#register(secretKey, publicKeys);
+      for (let i = 0; i < workers; i++) {
+        const cpu = cpus.length === 0 ? ANY_CPU : (cpus[i % cpus.length] ?? ANY_CPU);
+        const result = library.oskr_signer_thread(this.#signer, cpu);
+        if (result < 0) {
+          const where = cpu === ANY_CPU ? "" : ` on processor ${cpu}`;
+          throw new UsageError(`cannot start signature thread ${i}${where} (errno ${-result})`);
+        }
+      }
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  sign(digest: Bytes, done: (signature: Bytes) => void): void {
+    this.#submit(JOB_SIGN, 0, digest, null, { kind: "sign", call: done });
+  }
+
+  verify(signer: Signer, digest: Bytes, signature: Bytes, done: (valid: boolean) => void): void {
+    this.#submit(JOB_VERIFY, signer, digest, signature, { kind: "verify", call: done });
+  }
+
+  help(): boolean {
+    return this.#library.oskr_signer_help(this.#signer) === 1;
+  }
+
+  poll(): number {
+    if (this.#threads === 0) this.help();
+    let count = 0;
+    for (; count < JOBS; count++) {
+      const at = RINGS.completed / 4 + (this.#next & (JOBS - 1));
+      const entry = Atomics.load(this.#words, at);
+      if (entry === 0) break;
+      Atomics.store(this.#words, at, 0);
+      this.#next++;
+      this.#finish(entry - 1);
+    }
+    return count;
+  }
+
+  close(): void {
+    this.#library.oskr_signer_close(this.#signer);
+  }
+
+  #register(secretKey: Bytes | null, publicKeys: readonly Bytes[]): void {
+    for (const [slot, key] of publicKeys.entries()) {
+      this.#region.set(key, RINGS.key);
+      const result = this.#library.oskr_signer_public(this.#signer, slot);
+      if (result < 0) throw new UsageError(`the public key of replica ${slot} is not on secp256k1`);
+    }
+    if (secretKey === null) return;
+    this.#region.set(secretKey, RINGS.key);
+    const result = this.#library.oskr_signer_secret(this.#signer, 0);
+    if (result < 0) throw new UsageError("the secret key is none of secp256k1");
+  }
+
+  #submit(kind: number, key: number, digest: Bytes, signature: Bytes | null, done: Done): void {
+    const job = this.#free.pop();
+    if (job === undefined) {
+      const copies = { digest: digest.slice(), signature: signature?.slice() ?? null };
+      this.#overflow.push({ kind, key, ...copies, done });
+      return;
+    }
+    const at = RINGS.jobs + JOB.size * job;
+    this.#words[(at + JOB.kind) / 4] = kind;
+    this.#words[(at + JOB.key) / 4] = key;
+    this.#region.set(digest, at + JOB.digest);
+    if (signature !== null) this.#region.set(signature, at + JOB.signature);
+    this.#done[job] = done;
+    const result = this.#library.oskr_signer_submit(this.#signer, job);
+    assert(result === 0, "a free job has room in the ring");
+  }
+
+  #finish(job: number): void {
+    const done = this.#done[job] ?? null;
+    assert(done !== null, "a job completed that nobody submitted");
+    this.#done[job] = null;
+    const at = RINGS.jobs + JOB.size * job;
+    const status = Atomics.load(this.#words, (at + JOB.status) / 4);
+    if (done.kind === "verify") {
+      this.#release(job);
+      done.call(status === 1);
+      return;
+    }
+    assert(status === 0, "a signature could not be made");
+    const signature = at + JOB.signature;
+    const copy = this.#region.slice(signature, signature + SIGNATURE_SIZE);
+    this.#release(job);
+    done.call(copy);
+  }
+
+  /** Makes room for another job, and gives it to the oldest that found none. */
+  #release(job: number): void {
+    this.#free.push(job);
+    const waiting = this.#overflow.shift();
+    if (waiting === undefined) return;
+    const { kind, key, digest, signature, done } = waiting;
+    this.#submit(kind, key, digest, signature, done);
+  }
+}
+
+export interface NativeStageOptions extends StageKeys {
+  readonly kind: SignatureKind;
+  readonly domain: Bytes;
+  /** Signature threads; with 0 the polling thread does all. */
+  readonly workers: number;
+  /** Processors to pin them to, in turn; none: they run anywhere. */
+  readonly cpus?: readonly number[];
+}
+
+export class NativeStage extends BlockStage {
+  /** Throws UsageError without the library, a processor, memory, or on a key that is none. */
+  constructor({ kind, domain, self, secretKey, publicKeys, workers, cpus }: NativeStageOptions) {
+    const signer = new NativeSigner(secretKey, publicKeys, workers, cpus);
+    super({ kind, self, n: publicKeys.length, hasher: new NativeHasher(domain), signer });
+  }
+}
+
+/** What C opened; `null` says that it could not. */
+function opened(pointer: Pointer | bigint | null, library: NativeLibrary, what: string): Pointer {
+  if (pointer === null) throw new UsageError(`no ${what} (errno ${-library.oskr_error()})`);
+  assert(typeof pointer === "number", "addresses of user space are below 2^53");
+  return pointer;
+}

@@ -1,0 +1,73 @@
+// Signatures by @noble/curves on the calling thread: needs no native library, and is the reference
+// that the native ones are tested against.
+
+import { secp256k1 } from "@noble/curves/secp256k1.js";
+import type { Bytes, Signer } from "../actor.ts";
+import { assert } from "../assert.ts";
+import { Queue } from "../queue.ts";
+import { ReferenceHasher } from "./batch.ts";
+import type { StageKeys } from "./keys.ts";
+import { BlockStage, type RootSigner, type SignatureKind } from "./stage.ts";
+
+/** RFC 6979 nonces; low-S made and required. */
+const OPTIONS = { prehash: false, lowS: true } as const;
+
+/** Runs one job a poll, and one a call for help. */
+export class NobleSigner implements RootSigner {
+  readonly #secretKey: Bytes | null;
+  /** Uncompressed, which saves a square root a check. */
+  readonly #publicKeys: readonly Bytes[];
+  readonly #jobs = new Queue<() => void>();
+
+  /** Keys as in StageKeys. */
+  constructor(secretKey: Bytes | null, publicKeys: readonly Bytes[]) {
+    this.#secretKey = secretKey;
+    this.#publicKeys = publicKeys.map((key) => secp256k1.Point.fromBytes(key).toBytes(false));
+  }
+
+  sign(digest: Bytes, done: (signature: Bytes) => void): void {
+    const secretKey = this.#secretKey;
+    assert(secretKey !== null, "no key to sign with");
+    const copy = digest.slice();
+    this.#jobs.push(() => done(secp256k1.sign(copy, secretKey, OPTIONS)));
+  }
+
+  verify(signer: Signer, digest: Bytes, signature: Bytes, done: (valid: boolean) => void): void {
+    const publicKey = this.#publicKeys[signer];
+    assert(publicKey !== undefined, "no such signer");
+    const message = digest.slice();
+    const copy = signature.slice();
+    this.#jobs.push(() => done(secp256k1.verify(copy, message, publicKey, OPTIONS)));
+  }
+
+  help(): boolean {
+    const job = this.#jobs.shift();
+    job?.();
+    return job !== undefined;
+  }
+
+  poll(): number {
+    return this.help() ? 1 : 0;
+  }
+
+  close(): void {
+    // Nothing to free.
+  }
+}
+
+export interface NobleStageOptions extends StageKeys {
+  readonly kind: SignatureKind;
+  readonly domain: Bytes;
+}
+
+export class NobleStage extends BlockStage {
+  constructor({ kind, domain, self, secretKey, publicKeys }: NobleStageOptions) {
+    super({
+      kind,
+      self,
+      n: publicKeys.length,
+      hasher: new ReferenceHasher(domain),
+      signer: new NobleSigner(secretKey, publicKeys),
+    });
+  }
+}

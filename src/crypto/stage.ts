@@ -1,0 +1,197 @@
+// A Stage made of two exchangeable parts: a BlockHasher, and a RootSigner that makes and checks plain
+// signatures of digests. Free of I/O, time and FFI, so that the simulator runs this very class: it
+// gives a ReferenceHasher and a RootSigner that takes random virtual time over a keyed hash.
+
+import type { Bytes, Proof, Signer } from "../actor.ts";
+import { assert } from "../assert.ts";
+import type { Stage } from "../driver.ts";
+import { Queue } from "../queue.ts";
+import { MESSAGE_MAX } from "../wire.ts";
+import {
+  LEAVES_MAX,
+  SIGNATURE_AT,
+  SIGNATURE_SIZE,
+  singleBlock,
+  type BlockHasher,
+  type Tree,
+} from "./batch.ts";
+import { Roots } from "./roots.ts";
+
+/** Signs as one signer and checks the signatures of all, digests of 32 bytes, signatures of 64. */
+export interface RootSigner {
+  /** `done` comes after `sign` has returned; the signature is valid during that call only. Copies the digest. */
+  sign(digest: Bytes, done: (signature: Bytes) => void): void;
+  /** `done` comes after `verify` has returned. Copies digest and signature; the signer is one of the configured. */
+  verify(signer: Signer, digest: Bytes, signature: Bytes, done: (valid: boolean) => void): void;
+  /** Runs one queued job on this thread; false when there is none. */
+  help(): boolean;
+  /** Calls `done` for what is finished; returns how much. */
+  poll(): number;
+  close(): void;
+}
+
+/** One signature a message, or one for all that wait. */
+export type SignatureKind = "each" | "batch";
+
+export interface BlockStageOptions {
+  readonly kind: SignatureKind;
+  /** Whose key the signer holds; null if it only checks. */
+  readonly self: Signer | null;
+  /** Signers are 0..n-1. */
+  readonly n: number;
+  readonly hasher: BlockHasher;
+  readonly signer: RootSigner;
+}
+
+/** Messages that will share one root signature, with whom to tell. */
+interface Batch {
+  readonly tree: Tree;
+  readonly done: ((block: Bytes) => void)[];
+}
+
+/** A finished batch is kept for the next one, up to this many; a tree of 1,024 leaves takes half a megabyte. */
+const SPARE_MAX = 4;
+
+export class BlockStage implements Stage {
+  readonly counts = { signed: 0, roots: 0, verified: 0, cached: 0 };
+  readonly #kind: SignatureKind;
+  readonly #self: Signer | null;
+  readonly #n: number;
+  readonly #hasher: BlockHasher;
+  readonly #signer: RootSigner;
+  readonly #roots: Roots;
+  /** Batches that wait for the signature under way; all but the last are full. */
+  readonly #waiting = new Queue<Batch>();
+  readonly #spare: Batch[] = [];
+  #last: Batch | null = null;
+  #signing: Batch | null = null;
+
+  constructor(options: BlockStageOptions) {
+    this.#kind = options.kind;
+    this.#self = options.self;
+    this.#n = options.n;
+    this.#hasher = options.hasher;
+    this.#signer = options.signer;
+    this.#roots = new Roots(options.n);
+  }
+
+  sign(signed: Bytes, done: (block: Bytes) => void): void {
+    assert(this.#self !== null, "this stage has no key to sign with");
+    assert(signed.length <= MESSAGE_MAX, "more than MESSAGE_MAX bytes to sign");
+    this.counts.signed++;
+    if (this.#kind === "each") this.#signAlone(this.#self, signed, done);
+    else this.#signTogether(signed, done);
+  }
+
+  verify(proofs: readonly Proof[], done: (valid: boolean) => void): void {
+    this.#verifyFrom(0, proofs, done);
+  }
+
+  help(): boolean {
+    this.#startBatch();
+    return this.#signer.help();
+  }
+
+  poll(): number {
+    const count = this.#signer.poll();
+    this.#startBatch();
+    return count;
+  }
+
+  /** Frees the signer and the hasher; `done` of what is under way never comes. */
+  close(): void {
+    this.#signer.close();
+    this.#signing?.tree.close();
+    for (const { tree } of this.#spare) tree.close();
+    for (let batch = this.#waiting.shift(); batch !== undefined; batch = this.#waiting.shift()) {
+      batch.tree.close();
+    }
+    this.#hasher.close();
+  }
+
+  #signAlone(self: Signer, signed: Bytes, done: (block: Bytes) => void): void {
+    const digest = this.#hasher.single(signed).slice();
+    this.#signer.sign(digest, (signature) => {
+      this.counts.roots++;
+      this.#roots.add(self, digest, signature);
+      done(singleBlock(signature));
+    });
+  }
+
+  #signTogether(signed: Bytes, done: (block: Bytes) => void): void {
+    let batch = this.#last;
+    if (batch === null || batch.tree.count === LEAVES_MAX) {
+      batch = this.#spare.pop() ?? { tree: this.#hasher.tree(), done: [] };
+      this.#waiting.push(batch);
+      this.#last = batch;
+    }
+    batch.tree.add(signed);
+    batch.done.push(done);
+  }
+
+  /**
+   * Signs what has gathered, unless a signature is under way already. Called at the end of a turn, not by
+   * `sign`, so that what a burst of packets causes shares one tree.
+   */
+  #startBatch(): void {
+    if (this.#signing !== null) return;
+    const batch = this.#waiting.shift();
+    if (batch === undefined) return;
+    if (batch === this.#last) this.#last = null;
+    this.#signing = batch;
+    const digest = batch.tree.digest();
+    this.#signer.sign(digest, (signature) => this.#finishBatch(batch, digest, signature));
+  }
+
+  #finishBatch(batch: Batch, digest: Bytes, signature: Bytes): void {
+    const { tree, done } = batch;
+    assert(this.#self !== null, "only a signer has batches");
+    this.counts.roots++;
+    this.#roots.add(this.#self, digest, signature);
+    tree.seal(signature);
+    this.#signing = null;
+    for (let i = 0; i < done.length; i++) done[i]?.(tree.block(i));
+    done.length = 0;
+    tree.reset();
+    if (this.#spare.length < SPARE_MAX) this.#spare.push(batch);
+    else tree.close();
+    this.#startBatch();
+  }
+
+  /** Goes through the proofs until one has to be checked in full, or all hold, or one does not. */
+  #verifyFrom(first: number, proofs: readonly Proof[], done: (valid: boolean) => void): void {
+    for (let i = first; i < proofs.length; i++) {
+      const proof = proofs[i] ?? assert.fail("inside the list");
+      const { signer, signature: block } = proof;
+      if (!Number.isInteger(signer) || signer < 0 || signer >= this.#n) return done(false);
+      const digest = this.#hasher.climb(proof.signed, block);
+      if (digest === null) return done(false);
+      if (this.#roots.has(signer, digest, block)) {
+        this.counts.cached++;
+        continue;
+      }
+      return this.#check(signer, digest, block, (valid) => {
+        if (valid) this.#verifyFrom(i + 1, proofs, done);
+        else done(false);
+      });
+    }
+    done(true);
+  }
+
+  /** Checks a root signature in full, or waits for a check of the same one that is under way. */
+  #check(signer: Signer, digest: Bytes, block: Bytes, done: (valid: boolean) => void): void {
+    const underWay = this.#roots.pending(signer, digest, block);
+    if (underWay !== undefined) {
+      this.counts.cached++;
+      underWay.waiting.push(done);
+      return;
+    }
+    this.counts.verified++;
+    const root = this.#roots.begin(signer, digest, block);
+    const signature = block.subarray(SIGNATURE_AT, SIGNATURE_AT + SIGNATURE_SIZE);
+    this.#signer.verify(signer, digest, signature, (valid) => {
+      root.waiting.unshift(done);
+      this.#roots.end(signer, root, valid);
+    });
+  }
+}

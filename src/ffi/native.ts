@@ -1,0 +1,126 @@
+// The symbols of oskr_native and the layout of the memory it shares, as in csrc/oskr_native.h.
+
+import { dlopen, FFIType } from "bun:ffi";
+import { UsageError } from "../usage-error.ts";
+import { findLibrary, requireLibrary } from "./library.ts";
+
+/** OSKR_NATIVE_VERSION of the header that this file follows. */
+const VERSION = 1;
+const FILE = "liboskr_native.so";
+
+/** struct oskr_hasher: byte offsets. */
+export const HASHER = {
+  block: 0,
+  digest: 512,
+  domain: 4064,
+  body: 4096,
+  size: 4096 + 4_194_304,
+} as const;
+/** struct oskr_tree: byte offsets. */
+export const TREE = { digest: 0, signature: 32, blocks: 65_664, size: 464_000 } as const;
+/** struct oskr_rings: byte offsets; `jobs` has JOBS jobs of JOB.size bytes each. */
+export const RINGS = { key: 256, completed: 5120, jobs: 9216, size: 140_288 } as const;
+export const JOBS = 1024;
+/** struct oskr_job: byte offsets. */
+export const JOB = { kind: 0, key: 4, status: 8, digest: 16, signature: 48, size: 128 } as const;
+export const JOB_SIGN = 1;
+export const JOB_VERIFY = 2;
+export const KEYS_MAX = 512;
+export const ANY_CPU = 0xffff_ffff;
+/** struct oskr_udp_region: byte offsets; arrays of BURST 32-bit words, then BURST slots each. */
+export const UDP = {
+  receivedLength: 0,
+  receivedIp: 256,
+  receivedPort: 512,
+  sendOffset: 768,
+  sendLength: 1024,
+  sendIp: 1280,
+  sendPort: 1536,
+  sendStatus: 1792,
+  receive: 4096,
+  send: 135_168,
+  size: 266_240,
+} as const;
+export const BURST = 64;
+export const SLOT_SIZE = 2048;
+
+const { i32, u32, ptr, f64 } = FFIType;
+const none = FFIType.void;
+
+const SYMBOLS = {
+  oskr_native_version: { args: [], returns: u32 },
+  oskr_error: { args: [], returns: i32 },
+
+  oskr_hasher_open: { args: [], returns: ptr },
+  oskr_hasher_close: { args: [ptr], returns: none },
+  oskr_hasher_single: { args: [ptr, u32], returns: i32 },
+  oskr_hasher_climb: { args: [ptr, u32, u32], returns: i32 },
+  oskr_tree_open: { args: [], returns: ptr },
+  oskr_tree_close: { args: [ptr], returns: none },
+  oskr_tree_leaf: { args: [ptr, u32, ptr, u32], returns: i32 },
+  oskr_tree_build: { args: [ptr, u32], returns: i32 },
+  oskr_tree_blocks: { args: [ptr, u32], returns: i32 },
+
+  oskr_signer_open: { args: [], returns: ptr },
+  oskr_signer_thread: { args: [ptr, u32], returns: i32 },
+  oskr_signer_close: { args: [ptr], returns: none },
+  oskr_signer_rings: { args: [ptr], returns: ptr },
+  oskr_signer_secret: { args: [ptr, u32], returns: i32 },
+  oskr_signer_public: { args: [ptr, u32], returns: i32 },
+  oskr_signer_submit: { args: [ptr, u32], returns: i32 },
+  oskr_signer_help: { args: [ptr], returns: i32 },
+
+  oskr_udp_open: { args: [u32, u32], returns: ptr },
+  oskr_udp_close: { args: [ptr], returns: none },
+  oskr_udp_map: { args: [ptr], returns: ptr },
+  oskr_udp_port: { args: [ptr], returns: i32 },
+  oskr_udp_receive: { args: [ptr], returns: i32 },
+  oskr_udp_send: { args: [ptr, u32], returns: i32 },
+
+  oskr_stop_install: { args: [], returns: ptr },
+  oskr_monotonic_ns: { args: [], returns: f64 },
+  oskr_yield: { args: [], returns: none },
+  oskr_sleep_us: { args: [u32], returns: none },
+  oskr_cpu_allowed: { args: [u32], returns: i32 },
+  oskr_pin_self: { args: [u32], returns: i32 },
+  oskr_unpin_others: { args: [], returns: i32 },
+  oskr_die_with_parent: { args: [u32, u32], returns: i32 },
+} as const;
+
+/** What liboskr_native.so offers; csrc/oskr_native.h says what each does. */
+export type NativeLibrary = ReturnType<typeof dlopen<typeof SYMBOLS>>["symbols"];
+
+/** The copy inside the executable; null when bun runs the sources. */
+const embedded = import.meta.dir.startsWith("/$bunfs/")
+  ? (await import("../../target/dpdk/liboskr_native.so", { with: { type: "file" } })).default
+  : null;
+
+let library: NativeLibrary | null = null;
+
+/**
+ * Loads the library once, from target/dpdk or else from the executable. Throws UsageError if it is
+ * nowhere, cannot be loaded, or is of another version.
+ */
+export function openNative(): NativeLibrary {
+  library ??= load(findLibrary(FILE) ?? embedded ?? requireLibrary(FILE));
+  return library;
+}
+
+function load(path: string): NativeLibrary {
+  let symbols: NativeLibrary;
+  try {
+    ({ symbols } = dlopen(path, SYMBOLS));
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    const remedy =
+      path === embedded
+        ? "; copy target/dpdk beside the executable, or set TMPDIR to a directory that can hold it"
+        : "";
+    throw new UsageError(`${why}${remedy}`);
+  }
+  const version = symbols.oskr_native_version();
+  if (version !== VERSION) {
+    throw new UsageError(`${path} has version ${version}, not ${VERSION}; run: npm run build`);
+  }
+  return symbols;
+}

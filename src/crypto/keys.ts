@@ -41,23 +41,19 @@ export function keyPath(prefix: string, replica: Signer): string {
 }
 
 /**
- * Reads the public keys of PREFIX-0.pem to PREFIX-(n-1).pem, files that may hold no more than these
- * (`openssl pkey -pubout`). Throws UsageError on a file that is missing or holds something else, and on
- * two replicas with one key.
+ * Reads PREFIX-0.pem to PREFIX-(n-1).pem: of replica `self` the secret key, of the others the public one,
+ * from which their files may hold no more (`openssl pkey -pubout`). Throws UsageError on a file that is
+ * missing or holds something else, and on two replicas with one key.
  */
-export function readPublicKeys(prefix: string, n: number): readonly Bytes[] {
+export function readStageKeys(prefix: string, n: number, self: Signer | null): StageKeys {
   const publicKeys = Array.from({ length: n }, (_, i) => readPublicKey(keyPath(prefix, i)));
   for (const [i, key] of publicKeys.entries()) {
     const twin = publicKeys.findIndex((other) => equal(other, key));
     if (twin === i) continue;
     throw new UsageError(`${keyPath(prefix, i)} is the same key as ${keyPath(prefix, twin)}`);
   }
-  return publicKeys;
-}
-
-/** Reads the secret key of a replica, 32 bytes. Throws UsageError. */
-export function readSecretKey(prefix: string, replica: Signer): Bytes {
-  return readKeyPair(keyPath(prefix, replica)).secretKey;
+  const secretKey = self === null ? null : readKeyPair(keyPath(prefix, self)).secretKey;
+  return { self, secretKey, publicKeys };
 }
 
 /** Reads a secret key. Throws UsageError. */

@@ -1,0 +1,59 @@
+// Requests that are ordered together, with one digest for all of them.
+
+import type { Address, Bytes } from "../actor.ts";
+import { bytesOf, Reader, type Writer } from "../wire.ts";
+import { digestOf } from "./digest.ts";
+import { decodeRequest, encodeRequest, type Request } from "./request.ts";
+
+/** Most requests in a batch. */
+export const BATCH_REQUESTS_MAX = 65_536;
+/** Most bytes of a batch's requests: with certificates and addresses it must fit a message. */
+export const BATCH_BYTES_MAX = 3 * 1024 * 1024;
+/** Bytes of a request beside its operation. */
+export const REQUEST_OVERHEAD = 24;
+const ADDRESS_LENGTH = 8;
+
+export interface Batch {
+  /** The canonical bytes of the requests, in order, which the digest covers. */
+  readonly bytes: Bytes;
+  readonly digest: Bytes;
+  readonly requests: readonly Request[];
+  /** Where the client of each request is; not covered by the digest, since every process has its own handles. */
+  readonly clients: readonly Address[];
+}
+
+/** `clients[i]` sent `requests[i]`. */
+export function makeBatch(requests: readonly Request[], clients: readonly Address[]): Batch {
+  const bytes = bytesOf((out) => {
+    for (const request of requests) encodeRequest(request, out);
+  });
+  return { bytes, digest: digestOf(bytes), requests, clients };
+}
+
+/** No requests: fills a gap, or drives what came before it. */
+export const EMPTY_BATCH: Batch = makeBatch([], []);
+
+export function encodeBatch(batch: Batch, out: Writer): void {
+  out.u32(batch.requests.length);
+  out.blob(batch.bytes);
+  for (const client of batch.clients) out.address(client);
+}
+
+/** Poisons the reader if the batch is malformed. */
+export function decodeBatch(input: Reader): Batch {
+  const count = input.u32();
+  const bytes = input.blob(BATCH_BYTES_MAX);
+  if (count === 0 && bytes.length === 0) return EMPTY_BATCH;
+  const fits = count <= BATCH_REQUESTS_MAX && count * ADDRESS_LENGTH <= input.remaining;
+  if (!input.ok || !fits) {
+    input.poison();
+    return EMPTY_BATCH;
+  }
+  const requests: Request[] = [];
+  const inner = new Reader(bytes);
+  for (let i = 0; i < count && inner.ok; i++) requests.push(decodeRequest(inner));
+  const clients: Address[] = [];
+  for (let i = 0; i < count; i++) clients.push(input.address());
+  if (!inner.done) input.poison();
+  return { bytes, digest: digestOf(bytes), requests, clients };
+}

@@ -12,7 +12,7 @@ import {
   JOB_VERIFY,
   JOBS,
   KEYS_MAX,
-  openNative,
+  loadNative,
   RINGS,
   TREE,
   type NativeLibrary,
@@ -32,7 +32,7 @@ export class NativeHasher implements BlockHasher {
   readonly #digest: Bytes;
 
   /** `domain` has 32 bytes. Throws UsageError without the library or memory. */
-  constructor(domain: Bytes, library = openNative()) {
+  constructor(domain: Bytes, library = loadNative()) {
     assert(domain.length === HASH_SIZE, "a domain has 32 bytes");
     this.#library = library;
     this.#hasher = opened(library.oskr_hasher_open(), library, "memory for hashing");
@@ -159,7 +159,7 @@ export class NativeSigner implements RootSigner {
     publicKeys: readonly Bytes[],
     workers: number,
     cpus: readonly number[] = [],
-    library = openNative(),
+    library = loadNative(),
   ) {
     assert(publicKeys.length <= KEYS_MAX, "more keys than the library holds");
     this.#library = library;

@@ -101,7 +101,7 @@ let library: NativeLibrary | null = null;
  * Loads the library once, from target/dpdk or else from the executable. Throws UsageError if it is
  * nowhere, cannot be loaded, or is of another version.
  */
-export function openNative(): NativeLibrary {
+export function loadNative(): NativeLibrary {
   library ??= load(findLibrary(FILE) ?? embedded ?? requireLibrary(FILE));
   return library;
 }

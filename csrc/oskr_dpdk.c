@@ -301,10 +301,14 @@ int32_t oskr_dpdk_set_mac(uint32_t port)
     struct rte_ether_addr mac;
     if (p == NULL)
         return oskr_fail(-ENODEV, "port %u: is not open", port);
-    memcpy(mac.addr_bytes, p->region->mac, sizeof(mac.addr_bytes));
-    int result = rte_eth_dev_default_mac_addr_set(p->number, &mac);
+    rte_eth_macaddr_get(p->number, &mac);
+    /* A driver that cannot change its address may have been told this one when it was made. */
+    if (memcmp(mac.addr_bytes, p->region->mac, sizeof(p->region->mac)) == 0)
+        return 0;
+    struct rte_ether_addr wanted;
+    memcpy(wanted.addr_bytes, p->region->mac, sizeof(wanted.addr_bytes));
+    int result = rte_eth_dev_default_mac_addr_set(p->number, &wanted);
     if (result < 0) {
-        rte_eth_macaddr_get(p->number, &mac);
         memcpy(p->region->mac, mac.addr_bytes, sizeof(p->region->mac));
         return oskr_fail(result, "port %u: cannot change its MAC address: %s", port,
                          rte_strerror(-result));

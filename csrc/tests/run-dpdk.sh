@@ -27,6 +27,7 @@ for name in dpdk_port_test dpdk_fabric_test; do
   last=$(tail -n 1 "$work/output")
   counts=$(printf '%s\n' "$last" | sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p')
   # A program that died before its summary is a failure of its own.
+  # shellcheck disable=SC2086
   set -- ${counts:-0 1}
   passed=$((passed + $1))
   failed=$((failed + $2))

@@ -52,6 +52,8 @@ export interface PacketTransportOptions {
   readonly member: boolean;
   readonly clock: Clock;
   readonly random: (bound: number) => number;
+  /** The share of arriving packets to lose on purpose, 0 to 1. */
+  readonly dropRate?: number;
 }
 
 export abstract class PacketTransport implements Transport {
@@ -65,14 +67,19 @@ export abstract class PacketTransport implements Transport {
   readonly #groupId: number;
   readonly #member: boolean;
   readonly #fragments: Fragments;
+  readonly #dropBelow: number;
+  readonly #random: (bound: number) => number;
   #source = 0;
   #writer: Writer | null = null;
 
-  constructor({ replicas, multicast, member, clock, random }: PacketTransportOptions) {
+  constructor(options: PacketTransportOptions) {
+    const { replicas, multicast, member, clock, random } = options;
     this.book = new AddressTable(multicast === null ? replicas : [...replicas, multicast]);
     this.group = multicast === null ? null : replicas.length;
     this.#groupId = multicast?.id ?? -1;
     this.#member = member;
+    this.#dropBelow = (options.dropRate ?? 0) * 2 ** 32;
+    this.#random = random;
     const port = {
       payloadMax: () => this.payloadMax,
       beginPacket: () => this.beginPacket(),
@@ -102,6 +109,10 @@ export abstract class PacketTransport implements Transport {
 
   /** A subclass's `poll` calls it for each packet. */
   protected receivePacket(destination: number, from: Address, part: boolean, input: Reader): void {
+    if (this.#dropBelow > 0 && this.#random(2 ** 32) < this.#dropBelow) {
+      countDrop(this.drops, "lost on purpose");
+      return;
+    }
     if (part) this.#fragments.receive(destination, from, input);
     else this.#deliver(destination, from, input);
   }

@@ -1,0 +1,320 @@
+// What replica and client have in common: their options, and the drivers made from them.
+
+import type { ArgsDef } from "citty";
+import {
+  formatAddress,
+  PROTOCOL_DEFAULTS,
+  readDeployConfig,
+  type DeployConfig,
+  type ProtocolConfig,
+} from "../config.ts";
+import type { Clock } from "../driver.ts";
+import { loadDpdk, OPEN_ALL_MULTICAST, OPEN_PROMISCUOUS } from "../ffi/dpdk.ts";
+import type { NativeLibrary } from "../ffi/native.ts";
+import { protocols, type AnyProtocol } from "../protocol/index.ts";
+import { systemRandom } from "../random.ts";
+import { DpdkTransport, Eal } from "../transport/dpdk.ts";
+import type { PacketTransport, PacketTransportOptions } from "../transport/packet.ts";
+import { UdpTransport } from "../transport/udp.ts";
+import { UsageError } from "../usage-error.ts";
+import type { CpuPlan } from "./cpus.ts";
+import { memifArgument, WITHOUT_NIC, type MemifEnd } from "./memif.ts";
+import type { Options } from "./options.ts";
+
+const modes = [...protocols.keys()];
+
+/** Options of both executables, in the order in which the help shows them. */
+export const COMMON_ARGS = {
+  mode: {
+    type: "enum",
+    options: modes,
+    alias: "m",
+    required: true,
+    description: "The protocol; case does not matter",
+  },
+  config: {
+    type: "string",
+    alias: "c",
+    required: true,
+    valueHint: "PREFIX",
+    description: "Reads PREFIX.config, and PREFIX-<i>.pem if the protocol signs",
+  },
+  workers: {
+    type: "string",
+    alias: "w",
+    valueHint: "N",
+    description: "Signature threads (default: one less than the CPUs of the mask, at least 1)",
+  },
+  signature: {
+    type: "enum",
+    options: ["each", "batch"],
+    default: "batch",
+    description: "One signature a message, or one a Merkle tree of messages that wait",
+  },
+  crypto: {
+    type: "enum",
+    options: ["native", "noble"],
+    default: "native",
+    description: "libsecp256k1 in threads, or @noble/curves in this one",
+  },
+  instance: {
+    type: "string",
+    default: "",
+    valueHint: "NAME",
+    description: "Signatures of one instance do not hold in another",
+  },
+  batch: {
+    type: "string",
+    alias: "b",
+    default: String(PROTOCOL_DEFAULTS.batchMax),
+    valueHint: "N",
+    description: "Most operations in a batch or block",
+  },
+  adaptive: {
+    type: "boolean",
+    default: false,
+    description:
+      "Close a batch whenever there is room in the pipeline, not when it is full or 1 ms old",
+  },
+  "view-timeout": {
+    type: "string",
+    default: String(PROTOCOL_DEFAULTS.viewTimeoutMs),
+    valueHint: "MS",
+    description: "First view timeout; clients retry after a quarter of it",
+  },
+  checkpoint: {
+    type: "string",
+    default: String(PROTOCOL_DEFAULTS.checkpointInterval),
+    valueHint: "SLOTS",
+    description: "Slots or blocks between checkpoints",
+  },
+  link: {
+    type: "string",
+    valueHint: "DIR",
+    description: "One replica and one client joined by one memif in DIR",
+  },
+  fabric: {
+    type: "string",
+    valueHint: "DIR",
+    description: "Join the fabric whose memif sockets are in DIR",
+  },
+  port: {
+    type: "string",
+    default: "0",
+    valueHint: "N",
+    description: "DPDK port to use, of a NIC or of --eal's",
+  },
+  eal: {
+    type: "string",
+    default: "",
+    valueHint: '"ARGS"',
+    description: "More EAL arguments, for example --vdev=net_af_packet0,iface=eth0",
+  },
+  drop: {
+    type: "string",
+    default: "0",
+    valueHint: "RATE",
+    description: "Share of arriving packets to lose on purpose, 0 to 1",
+  },
+  mask: {
+    type: "string",
+    valueHint: "HEX",
+    description:
+      "CPUs: the first polls, the next ones sign (default: all that may be used, unpinned)",
+  },
+  idle: {
+    type: "enum",
+    options: ["busy", "yield", "sleep"],
+    description: "What a turn without work does (default: busy on a NIC, else yield)",
+  },
+  json: {
+    type: "string",
+    valueHint: "FILE",
+    description: "Write what is printed at the end as one JSON object",
+  },
+} as const satisfies ArgsDef;
+
+/** The protocol and the configuration that the options name; throws UsageError. */
+export interface Setting {
+  readonly mode: string;
+  readonly protocol: AnyProtocol;
+  readonly deploy: DeployConfig;
+  readonly config: ProtocolConfig;
+}
+
+export function readSetting(options: Options): Setting {
+  const mode = options.textOf("mode");
+  const protocol = protocols.get(mode);
+  if (protocol === undefined) throw new UsageError(`--mode ${mode}: expected ${modes.join(", ")}`);
+  const deploy = readDeployConfig(options.textOf("config"));
+  const { f } = deploy;
+  // A protocol that tolerates no fault uses the first replica of any configuration.
+  const unreplicated = protocol.replicasMin(1) === 1;
+  const n = unreplicated ? 1 : deploy.replicas.length;
+  if (n < protocol.replicasMin(f)) {
+    throw new UsageError(
+      `${deploy.path}: ${mode} with f ${f} needs ${protocol.replicasMin(f)} replicas, not ${n}`,
+    );
+  }
+  const config: ProtocolConfig = {
+    ...PROTOCOL_DEFAULTS,
+    n,
+    f: unreplicated ? 0 : f,
+    leader: (view) => view % n,
+    batchMax: options.integer("batch", 1, 65_536),
+    adaptive: options.flag("adaptive"),
+    viewTimeoutMs: options.integer("view-timeout", 1, 3_600_000),
+    checkpointInterval: options.integer("checkpoint", 1, 1_000_000),
+  };
+  return { mode, protocol, deploy, config };
+}
+
+/** Which actor of the configuration this process is. */
+export type Role = { readonly replica: number } | { readonly fabricPort: number };
+
+export interface TransportSetting {
+  readonly transport: PacketTransport;
+  /** As results name it. */
+  readonly name: "udp" | "memif" | "dpdk";
+  /** Whether it is a NIC that this process has to itself, so that waiting for it may burn a core. */
+  readonly nic: boolean;
+  readonly linkUp: () => boolean;
+  /** What the port itself counted as lost. */
+  readonly statistics: () => ReadonlyMap<string, number>;
+  readonly close: () => void;
+}
+
+/** Opens the transport that addresses and options ask for; throws UsageError. */
+export function openTransport(
+  options: Options,
+  setting: Setting,
+  role: Role,
+  clock: Clock,
+  cpus: CpuPlan,
+  native: NativeLibrary,
+): TransportSetting {
+  const { deploy, config } = setting;
+  const link = options.text("link");
+  const fabric = options.text("fabric");
+  if (link !== undefined && fabric !== undefined) {
+    throw new UsageError("--link and --fabric exclude each other");
+  }
+  const member = "replica" in role;
+  const base: PacketTransportOptions = {
+    replicas: deploy.replicas.slice(0, config.n),
+    multicast: config.n > 1 ? deploy.multicast : null,
+    member,
+    clock,
+    random: systemRandom,
+    dropRate: options.decimal("drop", 0, 1),
+  };
+  if (deploy.transport === "udp") {
+    const unfit = [...options.given].find((name) =>
+      ["link", "fabric", "port", "eal"].includes(name),
+    );
+    if (unfit !== undefined) throw new UsageError(`--${unfit} needs replicas with MAC addresses`);
+    const local = member ? deploy.replicas[role.replica] : undefined;
+    const transport = new UdpTransport({ ...base, library: native, local: local?.host ?? null });
+    return {
+      transport,
+      name: "udp",
+      nic: false,
+      linkUp: () => true,
+      statistics: () => new Map(),
+      close: () => transport.close(),
+    };
+  }
+  return openDpdk(options, setting, role, base, cpus);
+}
+
+function openDpdk(
+  options: Options,
+  { deploy }: Setting,
+  role: Role,
+  base: PacketTransportOptions,
+  cpus: CpuPlan,
+): TransportSetting {
+  const extra = options
+    .textOf("eal")
+    .split(/\s+/)
+    .filter((word) => word !== "");
+  const port = options.integer("port", 0, 63);
+  const own = "replica" in role ? deploy.replicas[role.replica] : undefined;
+  const mac = own === undefined ? null : own.host;
+  const args = ["-l", String(cpus.first), "--file-prefix", `oskr-${process.pid}`];
+  const memif = memifPort(options, role);
+  const nic = memif === null && !extra.some((word) => word.startsWith("--vdev"));
+  if (!nic) args.push(...WITHOUT_NIC);
+  if (memif !== null) {
+    const address = own === undefined ? randomMac() : (formatAddress(own).split("%")[0] ?? "");
+    args.push(memifArgument(0, memif.dir, memif.end, address));
+  }
+  args.push(...extra);
+  const eal = new Eal(loadDpdk(), args, port + 1);
+  const flags = base.multicast === null ? OPEN_PROMISCUOUS : OPEN_PROMISCUOUS | OPEN_ALL_MULTICAST;
+  const transport = new DpdkTransport({
+    ...base,
+    eal,
+    port,
+    flags,
+    mac: memif === null ? mac : null,
+  });
+  const close = (): void => {
+    transport.close();
+    eal.stop();
+  };
+  const name = memif === null ? "dpdk" : "memif";
+  const statistics = (): ReadonlyMap<string, number> => {
+    const counts = transport.statistics();
+    return new Map(LOSSES.map((reason) => [reason, counts.get(reason) ?? 0]));
+  };
+  return { transport, name, nic, linkUp: () => transport.linkUp, statistics, close };
+}
+
+/** Of the port's statistics, those that are packets lost. */
+const LOSSES = ["missed", "errors", "foreign", "malformed", "unsent"];
+
+function memifPort(options: Options, role: Role): { dir: string; end: MemifEnd } | null {
+  const link = options.text("link");
+  if (link !== undefined) return { dir: link, end: { kind: "link", server: "replica" in role } };
+  const dir = options.text("fabric");
+  if (dir === undefined) return null;
+  const end: MemifEnd =
+    "replica" in role
+      ? { kind: "replica", index: role.replica, server: false }
+      : { kind: "client", index: role.fabricPort, server: false };
+  return { dir, end };
+}
+
+/** A locally administered address. */
+function randomMac(): string {
+  const bytes = Array.from({ length: 5 }, () => systemRandom(256));
+  return ["02", ...bytes.map((byte) => byte.toString(16).padStart(2, "0"))].join(":");
+}
+
+/** What a turn without work does. */
+export function idler(
+  options: Options,
+  nic: boolean,
+  native: NativeLibrary,
+): { name: string; idle: () => void } {
+  const name = options.text("idle") ?? (nic ? "busy" : "yield");
+  switch (name) {
+    case "busy":
+      return { name, idle: () => {} };
+    case "yield":
+      return { name, idle: () => native.oskr_yield() };
+    default: {
+      let turns = 0;
+      const idle = (): void => {
+        if (++turns % SLEEP_AFTER_YIELDS === 0) native.oskr_sleep_us(SLEEP_US);
+        else native.oskr_yield();
+      };
+      return { name: "sleep", idle };
+    }
+  }
+}
+
+/** `--idle sleep`: yields between two sleeps, and how long those are. */
+const SLEEP_AFTER_YIELDS = 16;
+const SLEEP_US = 50;

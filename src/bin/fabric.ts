@@ -1,0 +1,191 @@
+// ./fabric: a small layer-2 switch of memif ports, one for each replica and some for clients.
+
+import { toArrayBuffer } from "bun:ffi";
+import { writeFileSync } from "node:fs";
+import type { ArgsDef } from "citty";
+import { assert } from "../assert.ts";
+import { readDeployConfig } from "../config.ts";
+import {
+  FABRIC,
+  FABRIC_COUNTS,
+  FABRIC_PORT,
+  loadDpdk,
+  PORTS_MAX,
+  type DpdkLibrary,
+} from "../ffi/dpdk.ts";
+import { loadNative } from "../ffi/native.ts";
+import { Eal } from "../transport/dpdk.ts";
+import { UsageError } from "../usage-error.ts";
+import { planCpus } from "./cpus.ts";
+import { memifArgument, WITHOUT_NIC } from "./memif.ts";
+import { parseCommand, runMain, type Options } from "./options.ts";
+import { stopWord } from "./process.ts";
+
+const ARGS = {
+  config: {
+    type: "string",
+    alias: "c",
+    required: true,
+    valueHint: "PREFIX",
+    description: "Reads PREFIX.config: a port for each replica, with its MAC address",
+  },
+  dir: {
+    type: "string",
+    required: true,
+    valueHint: "DIR",
+    description: "Where the sockets replica-<i>.sock and client-<i>.sock are made",
+  },
+  "client-ports": {
+    type: "string",
+    default: "1",
+    valueHint: "N",
+    description: "Ports for client processes",
+  },
+  drop: {
+    type: "string",
+    default: "0",
+    valueHint: "RATE",
+    description: "Share of frames to lose, 0 to 1",
+  },
+  duplicate: {
+    type: "string",
+    default: "0",
+    valueHint: "RATE",
+    description: "Share of frames to send twice, 0 to 1",
+  },
+  reorder: {
+    type: "string",
+    default: "0",
+    valueHint: "RATE",
+    description: "Share of frames to hold back behind later ones, 0 to 1",
+  },
+  delay: {
+    type: "string",
+    default: "0",
+    valueHint: "US",
+    description: "Time that a frame spends in the fabric, in microseconds",
+  },
+  seed: {
+    type: "string",
+    default: "1",
+    valueHint: "N",
+    description: "Seed of the dice for the faults above",
+  },
+  mask: {
+    type: "string",
+    valueHint: "HEX",
+    description: "CPUs: the first one forwards (default: any, unpinned)",
+  },
+  json: {
+    type: "string",
+    valueHint: "FILE",
+    description: "Write the counts of every port at the end as one JSON object",
+  },
+} as const satisfies ArgsDef;
+
+export const FABRIC_COMMAND = {
+  name: "fabric",
+  description: "A switch of shared-memory ports for replicas and clients on one machine",
+  args: ARGS,
+};
+
+async function main(): Promise<number> {
+  const options = await parseCommand(FABRIC_COMMAND, process.argv.slice(2));
+  return options === null ? 0 : run(options);
+}
+
+function run(options: Options): number {
+  const deploy = readDeployConfig(options.textOf("config"));
+  if (deploy.transport !== "dpdk")
+    throw new UsageError(`${deploy.path}: the fabric needs MAC addresses`);
+  const clientPorts = options.integer("client-ports", 1, PORTS_MAX);
+  const replicas = deploy.replicas.length;
+  if (replicas + clientPorts > PORTS_MAX) {
+    throw new UsageError(
+      `${replicas} replicas and ${clientPorts} clients: at most ${PORTS_MAX} ports`,
+    );
+  }
+  const dir = options.textOf("dir");
+  const cpus = planCpus(options.text("mask"), null);
+  const native = loadNative();
+  const library = loadDpdk();
+  const args = ["-l", String(cpus.first), "--file-prefix", `oskr-${process.pid}`, ...WITHOUT_NIC];
+  const count = replicas + clientPorts;
+  for (let port = 0; port < count; port++) {
+    const end =
+      port < replicas
+        ? ({ kind: "replica", index: port, server: true } as const)
+        : ({ kind: "client", index: port - replicas, server: true } as const);
+    args.push(memifArgument(port, dir, end, null));
+  }
+  const eal = new Eal(library, args, count);
+  const shared = configure(
+    library,
+    options,
+    deploy.replicas,
+    deploy.multicast?.host ?? null,
+    count,
+  );
+  eal.checked(library.oskr_fabric_open());
+  if (cpus.polling !== null) native.oskr_pin_self(cpus.polling);
+  console.log(`fabric of ${replicas} replicas and ${clientPorts} clients in ${dir}`);
+
+  eal.checked(library.oskr_fabric_run(stopWord(native), 0));
+
+  const counts = readCounts(shared, count, replicas);
+  for (const { port, frames } of counts) {
+    const text = Object.entries(frames).flatMap(([name, value]) =>
+      value > 0 ? [`${value} ${name}`] : [],
+    );
+    console.log(`${port}: ${text.join(", ") || "nothing"}`);
+  }
+  const json = options.text("json");
+  if (json !== undefined) writeFileSync(json, `${JSON.stringify(counts, null, 2)}\n`);
+  eal.checked(library.oskr_fabric_close());
+  eal.stop();
+  return 0;
+}
+
+/** Writes what the fabric is told into its memory, and returns that. */
+function configure(
+  library: DpdkLibrary,
+  options: Options,
+  replicas: readonly { readonly host: Uint8Array }[],
+  group: Uint8Array | null,
+  portCount: number,
+): DataView {
+  const memory = library.oskr_fabric();
+  assert(memory !== null, "the fabric is static");
+  const bytes = new Uint8Array(toArrayBuffer(memory, 0, FABRIC.size));
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  view.setFloat64(FABRIC.drop, options.decimal("drop", 0, 1), true);
+  view.setFloat64(FABRIC.duplicate, options.decimal("duplicate", 0, 1), true);
+  view.setFloat64(FABRIC.reorder, options.decimal("reorder", 0, 1), true);
+  view.setFloat64(FABRIC.delayUs, options.decimal("delay", 0, 1e7), true);
+  view.setFloat64(FABRIC.seed, options.integer("seed", 0, 2 ** 31), true);
+  view.setUint32(FABRIC.portCount, portCount, true);
+  if (group !== null) bytes.set(group, FABRIC.group);
+  for (const [i, { host }] of replicas.entries()) {
+    bytes.set(host, FABRIC.ports + i * FABRIC_PORT.size + FABRIC_PORT.mac);
+  }
+  return view;
+}
+
+interface PortCounts {
+  readonly port: string;
+  /** By the names of FABRIC_COUNTS. */
+  readonly frames: { readonly [name: string]: number };
+}
+
+function readCounts(view: DataView, portCount: number, replicas: number): readonly PortCounts[] {
+  return Array.from({ length: portCount }, (_, i) => {
+    const at = FABRIC.ports + i * FABRIC_PORT.size + FABRIC_PORT.counts;
+    const numbers = FABRIC_COUNTS.map(
+      (name, k) => [name, view.getFloat64(at + 8 * k, true)] as const,
+    );
+    const port = i < replicas ? `replica ${i}` : `client ${i - replicas}`;
+    return { port, frames: Object.fromEntries(numbers) };
+  });
+}
+
+await runMain("fabric", main);

@@ -1,0 +1,169 @@
+// Command lines: citty has the definitions and the help text, and a strict pass of node:util's parseArgs
+// over the same definitions refuses what citty lets through (unknown, repeated, missing, malformed).
+
+import { parseArgs } from "node:util";
+import { renderUsage, type CommandDef, type ArgsDef } from "citty";
+import { UsageError } from "../usage-error.ts";
+
+/** The values given or defaulted, by option name. Numbers are read by `integer` and `decimal`. */
+export class Options {
+  readonly #values: ReadonlyMap<string, string | boolean>;
+  /** Names that stood on the command line. */
+  readonly given: ReadonlySet<string>;
+
+  constructor(values: ReadonlyMap<string, string | boolean>, given: ReadonlySet<string>) {
+    this.#values = values;
+    this.given = given;
+  }
+
+  text(name: string): string | undefined {
+    const value = this.#values.get(name);
+    return typeof value === "string" ? value : undefined;
+  }
+
+  /** For options that are required or have a default. */
+  textOf(name: string): string {
+    const value = this.text(name);
+    if (value === undefined) throw new UsageError(`--${name} is required`);
+    return value;
+  }
+
+  flag(name: string): boolean {
+    return this.#values.get(name) === true;
+  }
+
+  integer(name: string, min: number, max: number): number {
+    const text = this.textOf(name);
+    const value = Number(text);
+    if (!/^\d{1,15}$/.test(text) || value < min || value > max) {
+      throw new UsageError(`--${name} ${text}: expected a whole number from ${min} to ${max}`);
+    }
+    return value;
+  }
+
+  /** A number that may have a fraction. */
+  decimal(name: string, min: number, max: number): number {
+    const text = this.textOf(name);
+    const value = Number(text);
+    if (!/^\d{1,12}(\.\d{1,9})?$/.test(text) || value < min || value > max) {
+      throw new UsageError(`--${name} ${text}: expected a number from ${min} to ${max}`);
+    }
+    return value;
+  }
+}
+
+/** Definitions as citty has them; the command has no positionals unless `positionals` names them. */
+export interface Command {
+  readonly name: string;
+  readonly description: string;
+  readonly args: ArgsDef;
+}
+
+/**
+ * Reads the arguments of a command. Throws UsageError for what is unknown, repeated, missing or not one
+ * of the choices. Null when help was asked for, which is then printed.
+ */
+export async function parseCommand(
+  command: Command,
+  argv: readonly string[],
+): Promise<Options | null> {
+  if (argv.includes("-h") || argv.includes("--help")) {
+    console.log(await usage(command));
+    return null;
+  }
+  return parseOptions(command, argv);
+}
+
+/** The help text. */
+export async function usage(command: Command): Promise<string> {
+  const definition: CommandDef = {
+    meta: { name: command.name, description: command.description },
+    args: command.args,
+  };
+  return Bun.stripANSI(await renderUsage(definition)).trimEnd();
+}
+
+export function parseOptions(command: Command, argv: readonly string[]): Options {
+  const short = new Map<string, string>();
+  const definitions: { [name: string]: { type: "string" | "boolean"; short?: string } } = {};
+  for (const [name, arg] of Object.entries(command.args)) {
+    const type = arg.type === "boolean" ? "boolean" : "string";
+    const alias = "alias" in arg && typeof arg.alias === "string" ? arg.alias : undefined;
+    definitions[name] = alias === undefined ? { type } : { type, short: alias };
+    if (alias !== undefined) short.set(alias, name);
+  }
+  const { tokens } = parse(definitions, argv);
+  const values = new Map<string, string | boolean>();
+  const given = new Set<string>();
+  for (const token of tokens) {
+    if (token.kind === "positional") {
+      throw new UsageError(
+        `unexpected '${token.value}': options start with - (and go after -- when npm runs the command)`,
+      );
+    }
+    if (token.kind !== "option") continue;
+    if (given.has(token.name)) throw new UsageError(`${token.rawName} was given twice`);
+    given.add(token.name);
+    values.set(token.name, token.value ?? true);
+  }
+  for (const [name, arg] of Object.entries(command.args)) {
+    complete(name, arg, values);
+  }
+  return new Options(values, given);
+}
+
+function parse(
+  options: { [name: string]: { type: "string" | "boolean"; short?: string } },
+  argv: readonly string[],
+) {
+  try {
+    return parseArgs({
+      args: [...argv],
+      options,
+      strict: true,
+      tokens: true,
+      allowPositionals: true,
+    });
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    // Only the first sentence: the rest explains how to pass positionals that begin with a dash.
+    throw new UsageError(`${text.split(/[.\n]/)[0]}; -h shows the options`);
+  }
+}
+
+function complete(name: string, arg: ArgsDef[string], values: Map<string, string | boolean>): void {
+  const value = values.get(name);
+  if (value === undefined) {
+    if (arg.required === true) throw new UsageError(`--${name} is required; -h shows the options`);
+    if ("default" in arg && arg.default !== undefined)
+      values.set(name, arg.default as string | boolean);
+    return;
+  }
+  if (arg.type !== "enum" || typeof value !== "string") return;
+  const choices = arg.options ?? [];
+  const choice = choices.find((option) => option.toLowerCase() === value.toLowerCase());
+  if (choice === undefined) {
+    throw new UsageError(`--${name} ${value}: expected ${choices.join(", ")}`);
+  }
+  values.set(name, choice);
+}
+
+/**
+ * Runs a program: a UsageError becomes one line and status 2, another error status 1 with its stack,
+ * since that one is a bug of ours.
+ */
+export async function runMain(name: string, main: () => Promise<number>): Promise<void> {
+  let status: number;
+  try {
+    status = await main();
+  } catch (error) {
+    if (error instanceof UsageError) {
+      console.error(`${name}: ${error.message}`);
+      status = 2;
+    } else {
+      console.error(error);
+      status = 1;
+    }
+  }
+  process.exit(status);
+}

@@ -1,0 +1,55 @@
+// What every long-running executable does with its process: stop flag, processors, counts.
+
+import { toArrayBuffer, type Pointer } from "bun:ffi";
+import { assert } from "../assert.ts";
+import type { Clock } from "../driver.ts";
+import type { NativeLibrary } from "../ffi/native.ts";
+import packageJson from "../../package.json" with { type: "json" };
+import type { CpuPlan } from "./cpus.ts";
+
+/**
+ * A word that SIGINT and SIGTERM set, since JavaScript's handlers never run in a synchronous loop; the
+ * second one ends the process at once.
+ */
+export function stopWord(native: NativeLibrary): Pointer | bigint {
+  const word = native.oskr_stop_install();
+  assert(word !== null, "the stop word is static");
+  return word;
+}
+
+/** Reads that word: whether the process was told to stop. */
+export function stopFlag(native: NativeLibrary): () => boolean {
+  const words = new Int32Array(toArrayBuffer(stopWord(native), 0, 4));
+  return () => Atomics.load(words, 0) > 0;
+}
+
+/**
+ * Pins this thread if the plan says so, and once a second gives all other threads of the process (Bun
+ * starts some late) every processor again, so that they do not share the polling one.
+ */
+export function housekeeping(clock: Clock, cpus: CpuPlan, native: NativeLibrary): void {
+  if (cpus.polling === null) return;
+  native.oskr_pin_self(cpus.polling);
+  const unpin = (): void => {
+    native.oskr_unpin_others();
+    clock.after(1000, unpin);
+  };
+  unpin();
+}
+
+/** Sums of what was dropped, by reason; zeros are left out. */
+export function mergeDrops(...all: readonly ReadonlyMap<string, number>[]): {
+  [reason: string]: number;
+} {
+  const sums: { [reason: string]: number } = {};
+  for (const drops of all) {
+    for (const [reason, count] of drops) {
+      if (count > 0) sums[reason] = (sums[reason] ?? 0) + count;
+    }
+  }
+  return sums;
+}
+
+export function versions(): { readonly [name: string]: string } {
+  return { oskr: packageJson.version, bun: Bun.version };
+}

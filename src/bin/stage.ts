@@ -1,0 +1,30 @@
+// The signature stage of a process: what -w, --signature and --crypto ask for.
+
+import { domainOf } from "../crypto/domain.ts";
+import { readStageKeys } from "../crypto/keys.ts";
+import { NativeStage } from "../crypto/native.ts";
+import { NobleStage } from "../crypto/noble.ts";
+import { NoStage } from "../crypto/none.ts";
+import type { Signer } from "../actor.ts";
+import type { Stage } from "../driver.ts";
+import type { Setting } from "./common.ts";
+import type { CpuPlan } from "./cpus.ts";
+import type { Options } from "./options.ts";
+
+/** The stage of replica `self`, or of clients where that is null. Throws UsageError. */
+export function openStage(
+  options: Options,
+  { mode, protocol, config }: Setting,
+  self: Signer | null,
+  cpus: CpuPlan,
+): Stage {
+  if (!protocol.signed) return new NoStage();
+  const keys = readStageKeys(options.textOf("config"), config.n, self);
+  const { n, f } = config;
+  const { publicKeys } = keys;
+  const domain = domainOf({ mode, n, f, publicKeys, instance: options.textOf("instance") });
+  const kind = options.textOf("signature") === "each" ? "each" : "batch";
+  if (options.textOf("crypto") === "noble") return new NobleStage({ ...keys, kind, domain });
+  const pinned = cpus.signing.filter((cpu) => cpu !== null);
+  return new NativeStage({ ...keys, kind, domain, workers: cpus.signing.length, cpus: pinned });
+}

@@ -1,0 +1,75 @@
+// The result record: what `--json` writes and bench and report read.
+
+import { readFileSync } from "node:fs";
+import { cpus, release } from "node:os";
+import type { LatencySummary } from "./latency.ts";
+
+/** One measured run. Names are relied on by scripts. */
+export interface ResultRecord {
+  readonly mode: string;
+  readonly app: string;
+  readonly workload: string;
+  readonly transport: string;
+  readonly n: number;
+  readonly f: number;
+  readonly clients: number;
+  /** Most operations in a batch. */
+  readonly batch: number;
+  readonly adaptive: boolean;
+  readonly signature: "each" | "batch" | "none";
+  readonly crypto: "native" | "noble" | "none";
+  /** Signature threads of the process that wrote the record. */
+  readonly workers: number;
+  readonly idle: string;
+  /** Bytes of an operation and of its result (mean). */
+  readonly opSize: number;
+  readonly replySize: number;
+  readonly warmSeconds: number;
+  /** As measured, not as asked for. */
+  readonly seconds: number;
+  readonly operations: number;
+  /** Operations a second. */
+  readonly throughput: number;
+  readonly latency: LatencySummary;
+  readonly retransmissions: number;
+  /** Messages and packets dropped by this process, by reason. */
+  readonly dropped: { readonly [reason: string]: number };
+  readonly host: HostDescription;
+  readonly versions: { readonly [name: string]: string };
+}
+
+export interface HostDescription {
+  readonly cpu: string;
+  readonly cores: number;
+  readonly kernel: string;
+}
+
+export function describeHost(): HostDescription {
+  const [first] = cpus();
+  return { cpu: first?.model.trim() ?? "unknown", cores: cpus().length, kernel: release() };
+}
+
+/** Resident memory of this process, in bytes. */
+export function residentBytes(): number {
+  const [, pages = "0"] = readFileSync("/proc/self/statm", "utf8").split(" ");
+  return Number(pages) * 4096;
+}
+
+/** The record as lines for people; the last one sums it up. */
+export function formatRecord(record: ResultRecord): string {
+  const { latency: l } = record;
+  const us = (value: number): string => value.toLocaleString("en-US", { maximumFractionDigits: 1 });
+  const signing =
+    record.signature === "none"
+      ? "unsigned"
+      : `${record.crypto} signatures (${record.signature}, ${record.workers} workers)`;
+  const rate = Math.round(record.throughput).toLocaleString("en-US");
+  return [
+    `latency (us)  min ${us(l.min)}  mean ${us(l.mean)}  p50 ${us(l.p50)}  p90 ${us(l.p90)}  ` +
+      `p99 ${us(l.p99)}  p99.9 ${us(l.p999)}  max ${us(l.max)}`,
+    `${record.mode}, ${record.n} replicas, ${record.clients} clients, ${record.transport}, app ${record.app}, ` +
+      `${record.opSize} byte operations, ${signing}, idle ${record.idle}: ` +
+      `${rate} operations a second, p50 ${us(l.p50)} us over ${record.seconds.toFixed(1)} s, ` +
+      `${record.retransmissions} retransmissions`,
+  ].join("\n");
+}

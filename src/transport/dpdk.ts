@@ -1,0 +1,219 @@
+// Packets over a DPDK port, in bursts through memory that C owns: a packet is an offset, not an object.
+
+import { toArrayBuffer } from "bun:ffi";
+import type { Address } from "../actor.ts";
+import { assert } from "../assert.ts";
+import { countDrop } from "../driver.ts";
+import {
+  BURST,
+  ENTRIES_MAX,
+  ENTRY,
+  ETHER_FRAGMENT,
+  ETHER_MESSAGE,
+  HEADER_SIZE,
+  PAYLOAD_MAX,
+  REGION,
+  SLOT_SIZE,
+  STATISTICS,
+  TEXT_SIZE,
+  type DpdkLibrary,
+} from "../ffi/dpdk.ts";
+import { UsageError } from "../usage-error.ts";
+import { Reader, Writer } from "../wire.ts";
+import {
+  PacketTransport,
+  readDestination,
+  readSource,
+  writeIds,
+  type PacketTransportOptions,
+} from "./packet.ts";
+
+/** Offsets in a received frame. */
+const SOURCE_MAC = 6;
+const ETHER_TYPE = 12;
+const IDS = 14;
+
+/** EAL of this process, started once; a port of it carries a DpdkTransport. */
+export class Eal {
+  readonly #library: DpdkLibrary;
+
+  /** Starts EAL with these arguments. Throws UsageError with EAL's reason, or if a port is missing. */
+  constructor(library: DpdkLibrary, args: readonly string[], portsMin: number) {
+    this.#library = library;
+    this.#writeText(args.join("\n"));
+    const ports = this.#checked(library.oskr_dpdk_start());
+    if (ports < portsMin) {
+      this.stop();
+      throw new UsageError(
+        `DPDK found ${ports} port${ports === 1 ? "" : "s"} of ${portsMin}; its arguments: ${args.join(" ")}`,
+      );
+    }
+  }
+
+  get library(): DpdkLibrary {
+    return this.#library;
+  }
+
+  /** Passes on what a library call returned; throws UsageError with its reason if it failed. */
+  checked(result: number): number {
+    return this.#checked(result);
+  }
+
+  stop(): void {
+    this.#library.oskr_dpdk_stop();
+  }
+
+  #checked(result: number): number {
+    if (result < 0) throw new UsageError(`DPDK: ${this.#readText()}`);
+    return result;
+  }
+
+  #text(): Uint8Array {
+    const address = this.#library.oskr_dpdk_text();
+    assert(address !== null, "the text buffer is static");
+    return new Uint8Array(toArrayBuffer(address, 0, TEXT_SIZE));
+  }
+
+  #writeText(text: string): void {
+    const bytes = new TextEncoder().encode(`${text}\0`);
+    if (bytes.length > TEXT_SIZE) throw new UsageError("too many EAL arguments");
+    this.#text().set(bytes);
+  }
+
+  #readText(): string {
+    const bytes = this.#text();
+    return new TextDecoder().decode(bytes.subarray(0, bytes.indexOf(0)));
+  }
+}
+
+export interface DpdkTransportOptions extends PacketTransportOptions {
+  readonly eal: Eal;
+  readonly port: number;
+  /** Flags of oskr_dpdk_open. */
+  readonly flags: number;
+  /** The address that the configuration gives this host; null keeps the port's own. */
+  readonly mac: Uint8Array | null;
+}
+
+export class DpdkTransport extends PacketTransport {
+  override readonly payloadMax = PAYLOAD_MAX;
+  protected override readonly fragmentBurst = 32;
+  readonly #library: DpdkLibrary;
+  readonly #eal: Eal;
+  readonly #port: number;
+  readonly #view: DataView;
+  readonly #reader: Reader;
+  readonly #writer: Writer;
+  /** The slot that was begun last, and the entries to send. */
+  #slot = -1;
+  #entries = 0;
+  #length = 0;
+
+  /** Opens the port; throws UsageError. */
+  constructor(options: DpdkTransportOptions) {
+    super(options);
+    const { eal, port } = options;
+    this.#eal = eal;
+    this.#library = eal.library;
+    this.#port = port;
+    eal.checked(this.#library.oskr_dpdk_open(port, options.flags));
+    const region = this.#library.oskr_dpdk_region(port);
+    assert(region !== null, "an open port has a region");
+    const bytes = new Uint8Array(toArrayBuffer(region, 0, REGION.size));
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#reader = new Reader(bytes, this.book);
+    this.#writer = new Writer(bytes, this.book);
+    if (options.mac !== null) {
+      bytes.set(options.mac, REGION.mac);
+      // A port whose driver cannot change its address still sends from it, so it must be the same one.
+      eal.checked(this.#library.oskr_dpdk_set_mac(port));
+    }
+  }
+
+  /** Whether somebody is at the other end. A memif client connects only when asked this. */
+  get linkUp(): boolean {
+    return this.#library.oskr_dpdk_link(this.#port) === 1;
+  }
+
+  /** What the port counted since it was opened. */
+  statistics(): ReadonlyMap<string, number> {
+    this.#eal.checked(this.#library.oskr_dpdk_statistics(this.#port));
+    return new Map(
+      STATISTICS.map((name, i) => [name, this.#view.getFloat64(REGION.statistics + 8 * i, true)]),
+    );
+  }
+
+  override poll(): number {
+    const count = this.#library.oskr_dpdk_receive(this.#port);
+    assert(count >= 0, "the port is open");
+    for (let i = 0; i < count; i++) this.#receive(i);
+    const parts = this.pumpFragments();
+    if (this.#entries > 0) this.#flush();
+    return count + parts;
+  }
+
+  override close(): void {
+    this.#library.oskr_dpdk_close(this.#port);
+  }
+
+  protected override beginPacket(): Writer {
+    if (this.#slot === BURST - 1) this.#flush();
+    this.#slot++;
+    const at = REGION.send + this.#slot * SLOT_SIZE;
+    return this.#writer.reset(at, at + PAYLOAD_MAX);
+  }
+
+  protected override sendPacket(source: number, to: Address, part: boolean): void {
+    this.#length = this.#writer.length;
+    this.repeatPacket(source, to, part);
+  }
+
+  protected override repeatPacket(source: number, to: Address, part: boolean): void {
+    const view = this.#view;
+    const at = REGION.entries + this.#entries * ENTRY.size;
+    const id = this.book.writeHost(to, view, at + ENTRY.destination);
+    if (id < 0) {
+      countDrop(this.drops, "forgotten address");
+      return;
+    }
+    if (!writeIds(view, at + ENTRY.ids, id, source)) {
+      countDrop(this.drops, "two large ids");
+      return;
+    }
+    view.setUint16(at + ENTRY.etherType, part ? ETHER_FRAGMENT : ETHER_MESSAGE);
+    view.setUint16(at + ENTRY.slot, this.#slot, true);
+    view.setUint16(at + ENTRY.length, this.#length, true);
+    if (++this.#entries === ENTRIES_MAX) this.#flushEntries();
+  }
+
+  #receive(index: number): void {
+    const view = this.#view;
+    const at = REGION.receive + index * SLOT_SIZE;
+    const length = view.getUint32(REGION.lengths + 4 * index, true);
+    const destination = readDestination(view, at + IDS);
+    if (destination < 0) {
+      countDrop(this.drops, "malformed ids");
+      return;
+    }
+    const high = view.getUint32(at + SOURCE_MAC);
+    const from = this.book.find(
+      high,
+      view.getUint16(at + SOURCE_MAC + 4),
+      readSource(view, at + IDS),
+    );
+    const part = view.getUint16(at + ETHER_TYPE) === ETHER_FRAGMENT;
+    this.receivePacket(destination, from, part, this.#reader.reset(at + HEADER_SIZE, at + length));
+  }
+
+  /** Sends all entries; every slot is free again. Nothing may be begun and not yet sent. */
+  #flush(): void {
+    if (this.#entries > 0) this.#flushEntries();
+    this.#slot = -1;
+  }
+
+  /** Sends all entries; the slots stay as they are. The library counts what found no room. */
+  #flushEntries(): void {
+    this.#library.oskr_dpdk_send(this.#port, this.#entries);
+    this.#entries = 0;
+  }
+}

@@ -1,0 +1,163 @@
+// Packets over UDP, in bursts through memory that C owns. A datagram is: what it holds (1 byte: 0 a
+// message, 1 a part of one), three id bytes, payload.
+
+import { toArrayBuffer, type Pointer } from "bun:ffi";
+import type { Address, Bytes } from "../actor.ts";
+import { assert } from "../assert.ts";
+import { countDrop } from "../driver.ts";
+import { BURST, SLOT_SIZE, UDP, type NativeLibrary } from "../ffi/native.ts";
+import { UsageError } from "../usage-error.ts";
+import { Reader, Writer } from "../wire.ts";
+import {
+  IDS_LENGTH,
+  PacketTransport,
+  readDestination,
+  readSource,
+  writeIds,
+  type PacketTransportOptions,
+} from "./packet.ts";
+
+const HEADER = 1 + IDS_LENGTH;
+/** What fits an Ethernet frame of 1,500 bytes behind the headers of IPv4 and UDP. */
+const DATAGRAM_MAX = 1472;
+const MESSAGE = 0;
+const PART = 1;
+const EAGAIN = -11;
+
+export interface UdpTransportOptions extends PacketTransportOptions {
+  readonly library: NativeLibrary;
+  /** Six bytes, IPv4 address and port, to bind to; null takes any free port. */
+  readonly local: Bytes | null;
+}
+
+export class UdpTransport extends PacketTransport {
+  override readonly payloadMax = DATAGRAM_MAX - HEADER;
+  protected override readonly fragmentBurst = 32;
+  readonly #library: NativeLibrary;
+  readonly #socket: Pointer | bigint;
+  readonly #view: DataView;
+  readonly #reader: Reader;
+  readonly #writer: Writer;
+  /** Six bytes for an address on its way from the table to the region. */
+  readonly #host = new DataView(new ArrayBuffer(6));
+  /** The slot that was begun last, packets to send, and the length of the last one. */
+  #slot = -1;
+  #packets = 0;
+  #length = 0;
+
+  /** Binds a socket; throws UsageError. */
+  constructor(options: UdpTransportOptions) {
+    super(options);
+    const { library, local } = options;
+    this.#library = library;
+    const view = local === null ? null : new DataView(local.buffer, local.byteOffset, 6);
+    const ip = view?.getUint32(0) ?? 0;
+    const port = view?.getUint16(4) ?? 0;
+    const socket = library.oskr_udp_open(ip, port);
+    if (socket === null) {
+      const where = `${[24, 16, 8, 0].map((bits) => (ip >>> bits) & 255).join(".")}:${port}`;
+      throw new UsageError(`UDP ${where} cannot be bound (errno ${-library.oskr_error()})`);
+    }
+    this.#socket = socket;
+    const region = library.oskr_udp_map(socket);
+    assert(region !== null, "an open socket has a region");
+    const bytes = new Uint8Array(toArrayBuffer(region, 0, UDP.size));
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#reader = new Reader(bytes, this.book);
+    this.#writer = new Writer(bytes, this.book);
+  }
+
+  /** The port that it is bound to. */
+  get port(): number {
+    return this.#library.oskr_udp_port(this.#socket);
+  }
+
+  override poll(): number {
+    const count = this.#library.oskr_udp_receive(this.#socket);
+    if (count < 0) countDrop(this.drops, "receive errors");
+    for (let i = 0; i < count; i++) this.#receive(i);
+    const parts = this.pumpFragments();
+    this.#flush();
+    return Math.max(0, count) + parts;
+  }
+
+  override close(): void {
+    this.#library.oskr_udp_close(this.#socket);
+  }
+
+  protected override beginPacket(): Writer {
+    if (this.#slot === BURST - 1) this.#flush();
+    this.#slot++;
+    const at = UDP.send + this.#slot * SLOT_SIZE + HEADER;
+    return this.#writer.reset(at, at + this.payloadMax);
+  }
+
+  protected override sendPacket(source: number, to: Address, part: boolean): void {
+    this.#length = this.#writer.length;
+    this.#queue(source, to, part);
+  }
+
+  /** The ids differ with the destination, so the payload is copied to a slot of its own. */
+  protected override repeatPacket(source: number, to: Address, part: boolean): void {
+    const from = UDP.send + this.#slot * SLOT_SIZE + HEADER;
+    if (this.#slot === BURST - 1) this.#flush();
+    this.#slot++;
+    const at = UDP.send + this.#slot * SLOT_SIZE + HEADER;
+    new Uint8Array(this.#view.buffer).copyWithin(at, from, from + this.#length);
+    this.#queue(source, to, part);
+  }
+
+  #queue(source: number, to: Address, part: boolean): void {
+    const id = this.book.writeHost(to, this.#host, 0);
+    const at = UDP.send + this.#slot * SLOT_SIZE;
+    if (id < 0) {
+      countDrop(this.drops, "forgotten address");
+      return;
+    }
+    if (!writeIds(this.#view, at + 1, id, source)) {
+      countDrop(this.drops, "two large ids");
+      return;
+    }
+    const view = this.#view;
+    view.setUint8(at, part ? PART : MESSAGE);
+    const word = 4 * this.#packets++;
+    view.setUint32(UDP.sendOffset + word, at - UDP.send, true);
+    view.setUint32(UDP.sendLength + word, this.#length + HEADER, true);
+    view.setUint32(UDP.sendIp + word, this.#host.getUint32(0), true);
+    view.setUint32(UDP.sendPort + word, this.#host.getUint16(4), true);
+  }
+
+  #receive(index: number): void {
+    const view = this.#view;
+    const at = UDP.receive + index * SLOT_SIZE;
+    const length = view.getUint32(UDP.receivedLength + 4 * index, true);
+    if (length < HEADER || length > SLOT_SIZE || view.getUint8(at) > PART) {
+      countDrop(this.drops, "malformed packet");
+      return;
+    }
+    const destination = readDestination(view, at + 1);
+    if (destination < 0) {
+      countDrop(this.drops, "malformed ids");
+      return;
+    }
+    const ip = view.getUint32(UDP.receivedIp + 4 * index, true);
+    const port = view.getUint32(UDP.receivedPort + 4 * index, true);
+    const from = this.book.find(ip, port, readSource(view, at + 1));
+    const part = view.getUint8(at) === PART;
+    this.receivePacket(destination, from, part, this.#reader.reset(at + HEADER, at + length));
+  }
+
+  /** Sends all packets; every slot is free again. What a full socket does not take is dropped, as by the network. */
+  #flush(): void {
+    this.#slot = -1;
+    const count = this.#packets;
+    if (count === 0) return;
+    this.#packets = 0;
+    if (this.#library.oskr_udp_send(this.#socket, count) === count) return;
+    for (let i = 0; i < count; i++) {
+      const status = this.#view.getInt32(UDP.sendStatus + 4 * i, true);
+      if (status === EAGAIN) countDrop(this.drops, "socket full");
+      else if (status < 0) countDrop(this.drops, "not sent");
+    }
+  }
+}

@@ -1,0 +1,42 @@
+// What clients ask: the workloads by the name that `-W` takes.
+
+import type { Bytes } from "../actor.ts";
+import { encodeKvOperation } from "../app/kv.ts";
+
+export interface Workload {
+  /** The next operation; its bytes are not changed afterwards. */
+  next(): Bytes;
+}
+
+export interface WorkloadOptions {
+  /** Bytes of an operation or of a value. */
+  readonly opSize: number;
+  readonly random: (bound: number) => number;
+}
+
+export const workloads: ReadonlyMap<string, (options: WorkloadOptions) => Workload> = new Map([
+  ["fixed", fixed],
+  ["kv", kv],
+]);
+
+/** Zero bytes, always the same: for the null app. */
+function fixed({ opSize }: WorkloadOptions): Workload {
+  const op = new Uint8Array(opSize);
+  return { next: () => op };
+}
+
+const KV_KEYS = 1000;
+
+/** Gets and puts, one of two each, of a thousand keys chosen uniformly. */
+function kv({ opSize, random }: WorkloadOptions): Workload {
+  const encoder = new TextEncoder();
+  const value = new Uint8Array(opSize);
+  const operations = Array.from({ length: KV_KEYS }, (_, i) => {
+    const key = encoder.encode(`key${i}`);
+    return [
+      encodeKvOperation({ kind: "get", key }),
+      encodeKvOperation({ kind: "put", key, value }),
+    ];
+  }).flat();
+  return { next: () => operations[random(operations.length)] ?? value };
+}

@@ -1,0 +1,170 @@
+// Shows that build.ts does what is needed and no more, that builds at the same time do not disturb each
+// other, and that the libraries need nothing of a machine but its libc.
+
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { copyFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, dirname, join } from "node:path";
+import { buildLibraries } from "./support/libraries.ts";
+
+const root = join(import.meta.dir, "..");
+const LIBRARIES = ["liboskr_dpdk.so", "liboskr_native.so"];
+const SECONDS = 1000;
+
+const missing = buildLibraries();
+if (missing !== null) console.log(`skipped tests that build: ${missing}`);
+
+let directory = "";
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), "oskr-build-"));
+});
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+function run(command: readonly string[], cwd = root) {
+  const ran = Bun.spawnSync([...command], { cwd, timeout: 60 * SECONDS });
+  return { status: ran.exitCode, out: ran.stdout.toString(), err: ran.stderr.toString() };
+}
+
+function build(cwd: string, ...args: readonly string[]) {
+  return run([process.execPath, "build.ts", ...args], cwd);
+}
+
+/** What a build is made from, in a directory of its own. */
+function copyOfTree(name: string): string {
+  const copy = join(directory, name);
+  mkdirSync(copy);
+  for (const file of ["build.ts", "package.json"]) copyFileSync(join(root, file), join(copy, file));
+  cpSync(join(root, "csrc"), join(copy, "csrc"), { recursive: true });
+  mkdirSync(join(copy, "src"));
+  copyFileSync(join(root, "src/usage-error.ts"), join(copy, "src/usage-error.ts"));
+  return copy;
+}
+
+describe("options", () => {
+  test("-h shows them", () => {
+    const { status, out } = build(root, "-h");
+    expect(status).toBe(0);
+    for (const option of ["--dpdk DIR", "--native", "--libs", "--force"])
+      expect(out).toContain(option);
+  });
+
+  test.each([
+    [["--bogus"], "build: Unknown option '--bogus'"],
+    [["extra"], "build: Unexpected argument 'extra'"],
+    [["--dpdk"], "build: Option '--dpdk <value>' argument missing"],
+    [["--dpdk", "/nowhere"], "build: --dpdk /nowhere: no DPDK sources there"],
+  ])("%p is refused in one line", (args, line) => {
+    const { status, out, err } = build(root, ...args);
+    expect({ status, out }).toEqual({ status: 2, out: "" });
+    expect(err).toStartWith(line);
+    expect(err.trim().split("\n")).toHaveLength(1);
+  });
+});
+
+describe.skipIf(missing !== null)("building", () => {
+  test(
+    "does nothing when nothing changed, and what changed otherwise",
+    () => {
+      const tree = copyOfTree("incremental");
+      const times = () =>
+        LIBRARIES.map((file) => statSync(join(tree, "target/dpdk", file)).mtimeMs);
+      expect(build(tree, "--libs").status).toBe(0);
+      const first = times();
+      expect(build(tree, "--libs")).toEqual({ status: 0, out: "", err: "" });
+      expect(times()).toEqual(first);
+      rmSync(join(tree, "target/dpdk/liboskr_native.so"));
+      expect(build(tree, "--libs").out).not.toContain("liboskr_dpdk");
+      expect(times()[0]).toBe(first[0]);
+      expect(times()[1]).not.toBe(first[1]);
+      run(["sh", "-c", "echo >> csrc/dpdk/delay.c"], tree);
+      expect(build(tree, "--libs").out).not.toContain("liboskr_native");
+      expect(times()[0]).not.toBe(first[0]);
+    },
+    120 * SECONDS,
+  );
+
+  test(
+    "a failing compiler is told, and what was there stays",
+    () => {
+      const tree = copyOfTree("broken");
+      expect(build(tree, "--libs").status).toBe(0);
+      const before = statSync(join(tree, "target/dpdk/liboskr_dpdk.so"));
+      run(["sh", "-c", "echo 'this is not C' >> csrc/dpdk/delay.c"], tree);
+      const { status, err } = build(tree, "--libs");
+      expect(status).toBe(2);
+      expect(err).toContain("delay.c");
+      expect(statSync(join(tree, "target/dpdk/liboskr_dpdk.so")).mtimeMs).toBe(before.mtimeMs);
+      expect(build(tree, "--libs").status).toBe(2);
+    },
+    120 * SECONDS,
+  );
+
+  test(
+    "two at the same time both end well, and one of them did the work",
+    async () => {
+      const tree = copyOfTree("concurrent");
+      const start = () =>
+        Bun.spawn([process.execPath, "build.ts", "--libs"], { cwd: tree, stdout: "pipe" });
+      const builds = [start(), start()];
+      const outputs = await Promise.all(builds.map((child) => new Response(child.stdout).text()));
+      expect(await Promise.all(builds.map((child) => child.exited))).toEqual([0, 0]);
+      expect(outputs.filter((output) => output !== "")).toHaveLength(1);
+      expect(run(["ls", "-A", "target/dpdk"], tree).out.trim().split("\n")).toEqual(LIBRARIES);
+    },
+    120 * SECONDS,
+  );
+});
+
+describe.skipIf(missing !== null)("the libraries", () => {
+  test.each(LIBRARIES)("%s needs libc and libm only, and exports only ours", (file) => {
+    const path = join(root, "target/dpdk", file);
+    const needed = [...run(["readelf", "-d", path]).out.matchAll(/\(NEEDED\).*\[(.*)\]/g)];
+    const names = needed.map((match) => match[1]);
+    expect(names).toContain("libc.so.6");
+    for (const name of names) expect(name).toMatch(/^(libc|libm|ld-linux.*)\.so\.\d+$/);
+    const exported = run(["nm", "-D", "--defined-only", path]).out.trim().split("\n");
+    expect(exported.length).toBeGreaterThan(5);
+    for (const line of exported) expect(line).toMatch(/ T oskr_\w+$/);
+  });
+
+  const isRoot = process.geteuid?.() === 0;
+  test.skipIf(!isRoot)(
+    "EAL and a port work where there is nothing but libc (needs root, for chroot)",
+    () => {
+      const jail = join(directory, "jail");
+      const put = (file: string, at = file) => {
+        mkdirSync(join(jail, dirname(at)), { recursive: true });
+        copyFileSync(file, join(jail, at));
+      };
+      const linked = run(["ldd", process.execPath]).out.matchAll(/(\/\S+)/g);
+      for (const [, file = ""] of linked) put(file);
+      put(process.execPath, "/bun");
+      for (const file of LIBRARIES)
+        put(join(root, "target/dpdk", file), `/oskr/target/dpdk/${file}`);
+      for (const file of ["src/ffi/dpdk.ts", "src/ffi/library.ts", "src/usage-error.ts"]) {
+        put(join(root, file), `/oskr/${file}`);
+      }
+      const child = "tests/support/dpdk-child.ts";
+      put(join(root, child), `/oskr/${child}`);
+      for (const folder of ["proc", "sys", "tmp", "dev"]) mkdirSync(join(jail, folder));
+      const mounts = ["proc", "sys", "dev"].map((name) => `mount --rbind /${name} ${jail}/${name}`);
+      const enter = `exec chroot ${jail} /bun /oskr/${child} ring`;
+      const { status, out, err } = run([
+        "unshare",
+        "-m",
+        "sh",
+        "-ec",
+        [...mounts, enter].join("\n"),
+      ]);
+      expect({ status, err }).toEqual({ status: 0, err: "" });
+      expect(JSON.parse(out)).toMatchObject({ ports: 1, sameFrames: true, stopped: 0 });
+      const there = run(["find", jail, "-xdev", "-name", "*.so*"]).out.trim().split("\n");
+      const others = there
+        .map((path) => basename(path))
+        .filter((name) => !LIBRARIES.includes(name));
+      for (const name of others)
+        expect(name).toMatch(/^(ld-linux|libc|libm|libpthread|libdl|libgcc)/);
+    },
+    60 * SECONDS,
+  );
+});

@@ -1,0 +1,59 @@
+// What replicas say of themselves: views, commits and executions never fall, everything is bounded, and
+// certificates convince a stranger.
+
+import type { Census, Proof } from "../actor.ts";
+import { proofHolds } from "./stage.ts";
+
+type Sizes = Census["sizes"];
+
+export class CensusCheck {
+  readonly #name: string;
+  readonly #fail: (what: string) => void;
+  #view = 0;
+  #committed = 0;
+  #executed = 0;
+
+  constructor(name: string, fail: (what: string) => void) {
+    this.#name = name;
+    this.#fail = fail;
+  }
+
+  check(census: Census): void {
+    const { view, committed, executed } = census;
+    if (view < this.#view) this.#fell("view", this.#view, view);
+    if (committed < this.#committed) this.#fell("committed", this.#committed, committed);
+    if (executed < this.#executed) this.#fell("executed", this.#executed, executed);
+    this.#view = view;
+    this.#committed = committed;
+    this.#executed = executed;
+    this.bounded(census.sizes);
+  }
+
+  bounded(sizes: Sizes): void {
+    for (const { name, size, max } of sizes) {
+      if (size > max) this.#fail(`bounded: ${this.#name}'s ${name} holds ${size}, at most ${max}`);
+    }
+  }
+
+  #fell(what: string, before: number, now: number): void {
+    this.#fail(`${this.#name}'s ${what} fell from ${before} to ${now}`);
+  }
+}
+
+/** What is wrong with one of the certificates, or null: each must hold cold and have a quorum of signers. */
+export function checkCertificates(
+  certificates: Iterable<readonly Proof[]>,
+  { n, f }: { readonly n: number; readonly f: number },
+  secret: number,
+): string | null {
+  const quorum = Math.ceil((n + f + 1) / 2);
+  for (const proofs of certificates) {
+    const signers = new Set<number>();
+    for (const proof of proofs) {
+      if (!proofHolds(secret, n, proof)) return `a bad signature of ${proof.signer}`;
+      signers.add(proof.signer);
+    }
+    if (signers.size < quorum) return `${signers.size} distinct signers, not ${quorum}`;
+  }
+  return null;
+}

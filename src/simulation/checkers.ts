@@ -1,0 +1,34 @@
+// What is judged when a seed is over.
+
+import type { World } from "./world.ts";
+
+/** Why correct replicas have not converged, or null if they have. */
+export function checkConvergence(world: World): string | null {
+  const length = world.ledger.canonical.length;
+  for (const { app, process, replica } of world.correct()) {
+    if (replica === null || app === null) continue;
+    if (app.committed !== length) {
+      return `convergence: ${process.name} executed ${app.committed} operations of ${length}`;
+    }
+    if (replica.census().recovering) return `convergence: ${process.name} has not recovered`;
+  }
+  return null;
+}
+
+/**
+ * Linearizability by the canonical log: an operation that was answered before another was sent comes
+ * before it. (That results are those of the log is judged as clients accept them.)
+ */
+export function checkRealTime(world: World): void {
+  const answered = world.history.filter((issued) => issued.position >= 0);
+  const byPosition = [...answered].sort((a, b) => a.position - b.position);
+  let latestSentUs = -1;
+  for (const issued of byPosition) {
+    if (issued.doneUs < latestSentUs) {
+      const what = `operation ${issued.position} of c${issued.client}`;
+      world.fail(`linearizability: ${what} was answered before an earlier one was sent`);
+      return;
+    }
+    latestSentUs = Math.max(latestSentUs, issued.sentUs);
+  }
+}

@@ -1,0 +1,102 @@
+// Clients of a world: each asks one operation after another, before GST as slowly as the plan says.
+
+import type { Bytes, Client, Sealed } from "../actor.ts";
+import { decodeKvResult } from "../app/kv.ts";
+import { stamp, type Issued } from "./judge.ts";
+import type { Process } from "./process.ts";
+import type { Random } from "./random.ts";
+import { drawOperation } from "./workload.ts";
+import type { World } from "./world.ts";
+
+export class Driver {
+  /** The client's number in stamps and histories; a client that died has another afterwards. */
+  readonly id: number;
+  readonly process: Process;
+  readonly #world: World;
+  readonly #actor: Client<Sealed, string>;
+  readonly #random: Random;
+  #number = 0;
+  #tail: number;
+  #seen: Bytes | null = null;
+  finished = false;
+  current: Issued | null = null;
+
+  constructor(world: World, process: Process, actor: Client<Sealed, string>, id: number) {
+    this.#world = world;
+    this.process = process;
+    this.#actor = actor;
+    this.id = id;
+    this.#random = world.random.stream(`client ${id}`);
+    this.#tail = world.plan.tail;
+    this.#next();
+  }
+
+  /** Thinks, then asks; after GST at once. */
+  #next(): void {
+    const { plan, scheduler } = this.#world;
+    const early = scheduler.nowUs < plan.gstUs;
+    const thinkUs = early ? this.#random.int(2 * plan.thinkUs + 1) : this.#random.int(1000);
+    scheduler.after(this.process, thinkUs, () => this.#ask());
+  }
+
+  #ask(): void {
+    const world = this.#world;
+    const { plan, scheduler } = world;
+    if (!this.#take()) {
+      if (scheduler.nowUs < plan.gstUs) {
+        scheduler.after(this.process, plan.gstUs - scheduler.nowUs, () => this.#ask());
+      } else {
+        this.finished = true;
+      }
+      return;
+    }
+    const number = ++this.#number;
+    const { keys, valueMax } = plan;
+    const options = { client: this.id, number, keys, valueMax, seen: this.#seen };
+    const op = stamp(this.id, number, drawOperation(this.#random, options));
+    const issued: Issued = {
+      client: this.id,
+      op,
+      sentUs: scheduler.nowUs,
+      doneUs: Infinity,
+      result: null,
+      position: -1,
+      waiting: true,
+    };
+    this.current = issued;
+    world.issue(issued, number);
+    this.#actor.invoke(op, (answer) => this.#done(issued, answer));
+  }
+
+  /** Whether there is an operation left to ask: of those that all share first, then of its own. */
+  #take(): boolean {
+    const world = this.#world;
+    if (world.operationsLeft > 0) {
+      world.operationsLeft--;
+      return true;
+    }
+    if (world.scheduler.nowUs < world.plan.gstUs || this.#tail === 0) return false;
+    this.#tail--;
+    return true;
+  }
+
+  #done(issued: Issued, answer: Bytes | null): void {
+    const world = this.#world;
+    if (!issued.waiting) {
+      world.fail(`client c${this.id} was answered twice`);
+      return;
+    }
+    issued.waiting = false;
+    this.current = null;
+    if (answer === null) {
+      world.sessionLost(this);
+    } else {
+      issued.doneUs = world.scheduler.nowUs;
+      world.ledger.accept(`c${this.id}`, issued, answer);
+      const seen = issued.result === null ? null : decodeKvResult(issued.result);
+      this.#seen = seen?.kind === "state" ? seen.value : null;
+      world.completed++;
+    }
+    this.#next();
+  }
+}

@@ -1,0 +1,247 @@
+// The judge: every operation carries a stamp, every replica's application is wrapped, and what is executed
+// is compared with the one canonical sequence, which grows as the first replica commits.
+
+import type { App, Bytes } from "../actor.ts";
+import { bytesOf, equal, manyBytesOf, Reader } from "../wire.ts";
+import { mix32 } from "./random.ts";
+
+/** The magic that begins a stamped operation, so that it is recognised in any message. */
+export const STAMP_MAGIC = Uint8Array.of(0xc5, 0x4f, 0x73, 0x6b, 0x72, 0x3a);
+export const STAMP_LENGTH = 6 + 2 + 4;
+/** Clients of the adversary, whose operations may be anything. */
+export const ADVERSARY_CLIENT = 0x8000;
+
+/** Two 32-bit hashes in a safe integer would collide; a string of both does not. */
+function hashBytes(hash: number, bytes: Bytes): number {
+  return mix32(hash, Bun.hash.crc32(bytes));
+}
+
+/** An operation of a client: unique, whatever the application's operation is. */
+export function stamp(client: number, number: number, op: Bytes): Bytes {
+  return bytesOf((out) => {
+    out.bytes(STAMP_MAGIC);
+    out.u16(client);
+    out.u32(number);
+    out.bytes(op);
+  });
+}
+
+/** Whether the bytes hold a stamped operation anywhere. */
+export function holdsStamp(bytes: Bytes): boolean {
+  return (
+    bytes.length >= STAMP_LENGTH &&
+    Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(STAMP_MAGIC)
+  );
+}
+
+/** client * 2^32 + number, or -1 if the operation has no stamp. */
+export function stampOf(op: Bytes): number {
+  if (op.length < STAMP_LENGTH || !equal(op.subarray(0, 6), STAMP_MAGIC)) return -1;
+  const view = new DataView(op.buffer, op.byteOffset, op.byteLength);
+  return view.getUint16(6) * 2 ** 32 + view.getUint32(8);
+}
+
+/** An operation that a client of ours sent. */
+export interface Issued {
+  readonly client: number;
+  readonly op: Bytes;
+  readonly sentUs: number;
+  /** Infinity while it is outstanding or for ever pending. */
+  doneUs: number;
+  /** The application's result and the position that it was executed at; null when nobody knows. */
+  result: Bytes | null;
+  position: number;
+  /** Whether its client lives and waits for it. */
+  waiting: boolean;
+}
+
+interface Entry {
+  readonly op: Bytes;
+  readonly result: Bytes;
+  readonly hash: number;
+}
+
+export class Ledger {
+  /** What was executed, in order; the first correct replica to commit a position fills it. */
+  readonly canonical: Entry[] = [];
+  readonly issued = new Map<number, Issued>();
+  /** Position by stamp. */
+  readonly #positions = new Map<number, number>();
+  /** CRC of the application's snapshot by position. */
+  readonly #states = new Map<number, number>();
+  readonly #fail: (what: string) => void;
+  readonly #invent: boolean;
+
+  /** With `invent`, operations that nobody sent are not a violation. */
+  constructor(invent: boolean, fail: (what: string) => void) {
+    this.#invent = invent;
+    this.#fail = fail;
+  }
+
+  hashAt(position: number): number {
+    return position === 0 ? 0 : (this.canonical[position - 1]?.hash ?? 0);
+  }
+
+  /** A correct replica made `op` permanent as its operation number `position` + 1. */
+  settle(replica: string, position: number, op: Bytes, result: Bytes): void {
+    const known = this.canonical[position];
+    if (known !== undefined) {
+      if (!equal(known.op, op)) {
+        this.#fail(
+          `agreement: ${replica} executed ${describe(op)} as operation ${position}, others ${describe(known.op)}`,
+        );
+      } else if (!equal(known.result, result)) {
+        this.#fail(`agreement: ${replica}'s result of operation ${position} differs`);
+      }
+      return;
+    }
+    const hash = hashBytes(hashBytes(this.hashAt(position), op), result);
+    this.canonical.push({ op, result, hash });
+    const key = stampOf(op);
+    const before = this.#positions.get(key);
+    if (key >= 0 && before !== undefined) {
+      const times = `as operations ${before} and ${position}`;
+      this.#fail(`exactly once: ${replica} executed ${describe(op)} ${times}`);
+    }
+    this.#positions.set(key, position);
+    if (this.#invent) return;
+    const issued = this.issued.get(key);
+    const ours = key < ADVERSARY_CLIENT * 2 ** 32;
+    if (ours && (issued === undefined || !equal(issued.op, op))) {
+      this.#fail(`validity: ${replica} executed ${describe(op)}, which no client sent`);
+    }
+  }
+
+  /** A correct replica's application state after `position` operations. */
+  state(replica: string, position: number, snapshot: Bytes): void {
+    const crc = Bun.hash.crc32(snapshot);
+    const known = this.#states.get(position);
+    if (known === undefined) this.#states.set(position, crc);
+    else if (known !== crc) this.#fail(`agreement: ${replica}'s state ${position} differs`);
+  }
+
+  /** A client of ours accepted a result. */
+  accept(client: string, issued: Issued, answer: Bytes): void {
+    const input = new Reader(answer);
+    const position = input.u53();
+    const result = input.bytes(input.remaining);
+    const entry = this.canonical[position];
+    if (!input.ok || entry === undefined) {
+      this.#fail(`client agreement: ${client} accepted a result that no correct replica gave`);
+    } else if (!equal(entry.op, issued.op) || !equal(entry.result, answer)) {
+      const what = `${describe(issued.op)} at ${position}, where ${describe(entry.op)} is`;
+      this.#fail(`client agreement: ${client} accepted a wrong result for ${what}`);
+    }
+    issued.position = position;
+    issued.result = result;
+  }
+}
+
+/** Names an operation in a message. */
+export function describe(op: Bytes): string {
+  const key = stampOf(op);
+  if (key < 0) return `an operation without a stamp (${op.length} bytes)`;
+  return `c${Math.floor(key / 2 ** 32)}#${key % 2 ** 32}`;
+}
+
+/** An App whose results begin with the position that they were executed at. */
+export class JudgedApp implements App {
+  readonly #name: string;
+  readonly #inner: App;
+  /** null: the replica is Byzantine, nobody judges it. */
+  readonly #ledger: Ledger | null;
+  readonly #fail: (what: string) => void;
+  #position = 0;
+  #hash = 0;
+  /** Executed and not committed. */
+  #pending: { readonly op: Bytes; readonly result: Bytes; readonly hash: number }[] = [];
+
+  constructor(name: string, inner: App, ledger: Ledger | null, fail: (what: string) => void) {
+    this.#name = name;
+    this.#inner = inner;
+    this.#ledger = ledger;
+    this.#fail = fail;
+  }
+
+  /** Operations executed, and those of them that are permanent. */
+  get position(): number {
+    return this.#position;
+  }
+  get committed(): number {
+    return this.#position - this.#pending.length;
+  }
+
+  execute(op: Bytes): Bytes {
+    const position = this.#position++;
+    const key = stampOf(op);
+    const inner = this.#inner.execute(key < 0 ? op : op.subarray(STAMP_LENGTH));
+    const result = bytesOf((out) => {
+      out.u53(position);
+      out.bytes(inner);
+    });
+    this.#pending.push({ op, result, hash: this.#hash });
+    this.#hash = hashBytes(hashBytes(this.#hash, op), result);
+    return result;
+  }
+
+  snapshot(): Bytes {
+    const inner = this.#inner.snapshot();
+    if (this.#pending.length === 0) this.#ledger?.state(this.#name, this.#position, inner);
+    return manyBytesOf((out) => {
+      out.u53(this.#position);
+      out.u32(this.#hash >>> 0);
+      out.blob(inner);
+    });
+  }
+
+  restore(snapshot: Bytes): void {
+    const input = new Reader(snapshot);
+    const position = input.u53();
+    const hash = input.u32() | 0;
+    const inner = input.blob(snapshot.length);
+    if (!input.done) {
+      this.#violation(`agreement: ${this.#name} restored a malformed snapshot`);
+      return;
+    }
+    const ledger = this.#ledger;
+    if (ledger !== null) {
+      const known = position <= ledger.canonical.length;
+      if (!known || ledger.hashAt(position) !== hash) {
+        this.#violation(`agreement: ${this.#name} restored a state ${position} that never was`);
+      }
+      ledger.state(this.#name, position, inner);
+      if (position < this.committed) this.#violation(`${this.#name} went back to ${position}`);
+    }
+    this.#inner.restore(inner);
+    this.#position = position;
+    this.#hash = hash;
+    this.#pending = [];
+  }
+
+  rollback(count: number): void {
+    if (count > this.#pending.length) {
+      this.#violation(`agreement: ${this.#name} rolled back what it had committed`);
+      return;
+    }
+    const undone = this.#pending.splice(this.#pending.length - count);
+    this.#inner.rollback(count);
+    this.#position -= count;
+    this.#hash = undone[0]?.hash ?? this.#hash;
+  }
+
+  commit(count: number): void {
+    if (count > this.#pending.length) {
+      this.#violation(`${this.#name} committed what it had not executed`);
+      return;
+    }
+    const first = this.committed;
+    this.#inner.commit(count);
+    for (const [i, { op, result }] of this.#pending.splice(0, count).entries()) {
+      this.#ledger?.settle(this.#name, first + i, op, result);
+    }
+  }
+
+  #violation(what: string): void {
+    if (this.#ledger !== null) this.#fail(what);
+  }
+}

@@ -1,0 +1,173 @@
+// The network between processes: delay, loss, duplication, reordering, replay, corruption, partitions.
+// After GST it is quiet: every packet between correct processes arrives within a tenth of the view timeout.
+
+import type { Bytes } from "../actor.ts";
+import { countDrop, type Drops } from "../driver.ts";
+import type { NetworkPlan, PartitionFault } from "./plan.ts";
+import type { Process } from "./process.ts";
+import type { Random } from "./random.ts";
+import type { Scheduler } from "./scheduler.ts";
+
+export interface Packet {
+  readonly bytes: Bytes;
+  /** Whether it is a part of a larger message. */
+  readonly part: boolean;
+  readonly fromHigh: number;
+  readonly fromHost: number;
+  readonly fromId: number;
+  readonly toHost: number;
+  readonly toId: number;
+  /** Whether it is for every replica but its sender. */
+  readonly group: boolean;
+  /** Whether it is what its sender sent. */
+  readonly intact: boolean;
+}
+
+/** What else decides on a packet: a twins scenario's rounds. */
+export type PacketFilter = (from: Process, to: Process, packet: Packet) => boolean;
+
+/** Earlier packets kept for replay. */
+const KEPT_MAX = 64;
+
+export interface NetworkOptions {
+  readonly scheduler: Scheduler;
+  readonly random: Random;
+  readonly plan: NetworkPlan;
+  readonly gstUs: number;
+  /** The longest delay after GST. */
+  readonly boundUs: number;
+  /** The processes that listen at a host: two if they are twins. */
+  readonly at: (host: number) => readonly Process[];
+  readonly replicas: () => readonly Process[];
+  /** Whether a corrupted packet may pass for a whole one, or is caught by its check sequence. */
+  readonly passes: (packet: Packet, corrupted: Bytes) => boolean;
+  readonly filter: PacketFilter | null;
+}
+
+export class Network {
+  /** What was done to packets, by name. */
+  readonly injected: Drops = new Map();
+  readonly #o: NetworkOptions;
+  readonly #kept: { from: Process; to: Process; packet: Packet }[] = [];
+  #keptAt = 0;
+  /** When the last packet of a link arrives, by from * 65536 + to, for networks that keep the order. */
+  readonly #arrivals = new Map<number, number>();
+
+  constructor(options: NetworkOptions) {
+    this.#o = options;
+  }
+
+  send(from: Process, packet: Packet): void {
+    if (packet.group) {
+      for (const to of this.#o.replicas()) {
+        if (to.host !== from.host) this.#route(from, to, packet);
+      }
+      return;
+    }
+    for (const to of this.#o.at(packet.toHost)) {
+      if (to !== from) this.#route(from, to, packet);
+    }
+  }
+
+  #route(from: Process, to: Process, packet: Packet): void {
+    const { scheduler, random, plan, gstUs, filter } = this.#o;
+    if (filter !== null && !filter(from, to, packet)) {
+      this.#count("filtered");
+      return;
+    }
+    if (scheduler.nowUs >= gstUs) {
+      this.#deliver(from, to, packet);
+      return;
+    }
+    if (this.#partitioned(from, to)) {
+      this.#count("partitioned");
+      return;
+    }
+    this.#keep(from, to, packet);
+    if (plan.replay > 0 && random.chance(plan.replay)) {
+      const old = random.pick(this.#kept);
+      this.#count("replayed");
+      this.#deliver(old.from, old.to, old.packet);
+    }
+    if (plan.loss > 0 && random.chance(plan.loss)) {
+      this.#count("lost");
+      return;
+    }
+    if (plan.corruption > 0 && random.chance(plan.corruption)) {
+      const bytes = packet.bytes.slice();
+      const bit = random.int(Math.max(1, bytes.length * 8));
+      if (bytes.length > 0) bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+      if (packet.part || !this.#o.passes(packet, bytes)) {
+        this.#count("corrupted, caught");
+        return;
+      }
+      this.#count("corrupted");
+      this.#deliver(from, to, { ...packet, bytes, intact: false });
+      return;
+    }
+    this.#deliver(from, to, packet);
+    if (plan.duplication > 0 && random.chance(plan.duplication)) {
+      this.#count("duplicated");
+      this.#deliver(from, to, packet);
+    }
+  }
+
+  #deliver(from: Process, to: Process, packet: Packet): void {
+    const { scheduler } = this.#o;
+    const delayUs = this.#delayUs(from, to);
+    scheduler.after(to, delayUs, () => to.arrive(from, packet));
+  }
+
+  #delayUs(from: Process, to: Process): number {
+    const { scheduler, random, plan, gstUs, boundUs } = this.#o;
+    const now = scheduler.nowUs;
+    if (now >= gstUs) return 1 + random.int(boundUs);
+    let delayUs = plan.delayMinUs + random.int(plan.delayMaxUs - plan.delayMinUs + 1);
+    if (plan.reordering > 0 && random.chance(plan.reordering)) {
+      this.#count("reordered");
+      delayUs += random.int(plan.lateUs);
+    } else if (plan.ordered) {
+      const link = from.index * 65_536 + to.index;
+      const last = this.#arrivals.get(link) ?? 0;
+      delayUs = Math.max(delayUs, last - now);
+      this.#arrivals.set(link, now + delayUs);
+    }
+    // What is under way at GST arrives soon after it.
+    const latestUs = gstUs + boundUs - now;
+    return delayUs > latestUs ? gstUs - now + 1 + random.int(boundUs) : delayUs;
+  }
+
+  #partitioned(from: Process, to: Process): boolean {
+    const { scheduler, plan } = this.#o;
+    for (const partition of plan.partitions) {
+      if (blocks(partition, from.host, to.host, scheduler.nowUs)) return true;
+    }
+    return false;
+  }
+
+  #keep(from: Process, to: Process, packet: Packet): void {
+    if (this.#o.plan.replay === 0) return;
+    if (this.#kept.length < KEPT_MAX) {
+      this.#kept.push({ from, to, packet });
+      return;
+    }
+    // Old ones stay for a while: what is replaced is chosen in turn, but only every fourth packet.
+    this.#keptAt = (this.#keptAt + 1) % (4 * KEPT_MAX);
+    if ((this.#keptAt & 3) === 0) this.#kept[this.#keptAt >> 2] = { from, to, packet };
+  }
+
+  #count(what: string): void {
+    countDrop(this.injected, what);
+  }
+}
+
+function blocks(partition: PartitionFault, from: number, to: number, nowUs: number): boolean {
+  const { atUs, forUs, side, style, periodUs } = partition;
+  if (nowUs < atUs || nowUs >= atUs + forUs) return false;
+  const inFrom = side.includes(from);
+  const inTo = side.includes(to);
+  if (inFrom === inTo) return false;
+  if (style === "one-way") return inFrom;
+  if (style === "flapping") return Math.floor((nowUs - atUs) / periodUs) % 2 === 0;
+  return true;
+}

@@ -1,0 +1,320 @@
+// What a seed does: drawn before the run and plain data, so that it can be printed and shrunk. Every fault
+// has a name; a run without some of them is otherwise the same run.
+
+import type { AnyProtocol, Subject } from "./subject.ts";
+import { Random } from "./random.ts";
+import { PAYLOAD_MAX } from "./transport.ts";
+
+export type Kind = "short" | "deep" | "adversary" | "invent" | "twins";
+export const KINDS: readonly Kind[] = ["short", "deep", "adversary", "invent", "twins"];
+
+export interface PartitionFault {
+  readonly name: string;
+  readonly atUs: number;
+  readonly forUs: number;
+  /** Hosts on one side. */
+  readonly side: readonly number[];
+  readonly style: "symmetric" | "one-way" | "flapping";
+  readonly periodUs: number;
+}
+
+export interface NetworkPlan {
+  readonly delayMinUs: number;
+  readonly delayMaxUs: number;
+  /** Further delay of a packet that is reordered, at most. */
+  readonly lateUs: number;
+  readonly ordered: boolean;
+  /** Probabilities for each packet before GST. */
+  readonly loss: number;
+  readonly duplication: number;
+  readonly reordering: number;
+  readonly replay: number;
+  readonly corruption: number;
+  readonly partitions: readonly PartitionFault[];
+}
+
+/** A process that stands still, or loses everything. */
+export interface ProcessFault {
+  readonly name: string;
+  readonly kind: "pause" | "crash" | "client death";
+  /** A replica, or a client for "client death". */
+  readonly process: number;
+  readonly atUs: number;
+  /** How long; Infinity: it never comes back. */
+  readonly forUs: number;
+}
+
+export interface Plan {
+  readonly seed: number;
+  readonly kind: Kind;
+  readonly n: number;
+  readonly f: number;
+  readonly batchMax: number;
+  readonly adaptive: boolean;
+  readonly flushDelayMs: number;
+  readonly viewTimeoutMs: number;
+  readonly checkpointInterval: number;
+  readonly sessionsMax: number;
+  readonly clients: number;
+  /** Operations of all clients before GST; each client does `tail` more after it. */
+  readonly operations: number;
+  readonly tail: number;
+  readonly keys: number;
+  /** Bytes of a value, at most. */
+  readonly valueMax: number;
+  readonly thinkUs: number;
+  /** All clients are one process. */
+  readonly oneHost: boolean;
+  readonly multicast: boolean;
+  readonly payloadMax: number;
+  readonly gstUs: number;
+  readonly network: NetworkPlan;
+  /** Clock speeds by host. */
+  readonly speeds: readonly number[];
+  /** The longest time a signature takes before GST. */
+  readonly signUs: number;
+  readonly batchSignatures: boolean;
+  readonly faults: readonly ProcessFault[];
+  /** Replicas that lose their memory one after another, for as long as it goes on before GST. */
+  readonly restarts: readonly number[];
+  readonly restartDownUs: number;
+  readonly byzantine: readonly number[];
+  /** Names of the adversary's tricks. */
+  readonly tricks: readonly string[];
+  /** Look at every census after each event, or after every so many. */
+  readonly censusEvery: number;
+}
+
+/** How a run differs from what its seed draws: what shrinking changes and a replay command says. */
+export interface Changes {
+  /** Faults that are left out. */
+  readonly without?: readonly string[] | undefined;
+  readonly operations?: number | undefined;
+  readonly clients?: number | undefined;
+  readonly tail?: number | undefined;
+}
+
+/** The adversary's tricks, in the order in which plans list them. */
+export const TRICKS = [
+  "silence",
+  "selective silence",
+  "equivocate",
+  "mutate",
+  "forge ids",
+  "replay",
+  "flood",
+  "lie to clients",
+  "cross-type",
+  "late",
+] as const;
+export type Trick = (typeof TRICKS)[number];
+
+/** A number of the shape that the plan of one seed draws: few are drawn often, larger ones seldom. */
+function swarm(random: Random, on: number, values: readonly number[]): number {
+  const chosen = random.pick(values);
+  return random.chance(on) ? chosen : 0;
+}
+
+/** Draws what the seed does. */
+export function drawPlan(subject: Subject, kind: Kind, seed: number, changes: Changes = {}): Plan {
+  const without = new Set(changes.without);
+  const off = <T>(name: string, value: T, otherwise: T) => (without.has(name) ? otherwise : value);
+  const random = new Random(seed, `plan/${kind}`);
+  const size = random.stream("size");
+  const deep = kind === "deep";
+  const { n, f } = drawSize(subject, size, kind);
+  const viewTimeoutMs = size.pick([20, 50, 100]);
+  const viewUs = viewTimeoutMs * 1000;
+  const drawnClients = size.between(1, 5);
+  const clients = Math.max(1, changes.clients ?? drawnClients);
+  const operations = Math.max(0, changes.operations ?? (deep ? 100 : 10));
+  const gstUs = Math.floor((deep ? size.between(20, 80) : size.between(0, 20)) * viewUs * 0.9);
+  const signing = random.stream("stage");
+  const slow = signing.chance(0.3);
+  const replicas = Array.from({ length: n }, (_, i) => i);
+  const byzantine = drawByzantine(subject, kind, random.stream("byzantine"), replicas, f);
+  const tricks = random.stream("tricks");
+  const chosenTricks = TRICKS.filter(() => tricks.chance(0.4));
+  const shape = random.stream("shape");
+  const hosts = n + clients;
+  const clockDice = random.stream("clocks");
+  const clocksOn = clockDice.chance(0.7) && !without.has("clocks");
+  const speeds = Array.from({ length: hosts }, () => {
+    const speed = clockDice.pick([0.5, 0.7, 0.9, 1, 1.1, 1.4, 2]);
+    return clocksOn ? speed : 1;
+  });
+  const restart = drawRestarts(subject, random.stream("restarts"), replicas, byzantine, f);
+  return {
+    seed,
+    kind,
+    n,
+    f,
+    batchMax: size.pick([1, 1, 2, 8, 64]),
+    adaptive: size.chance(0.5),
+    flushDelayMs: size.pick([0, 1, 2]),
+    viewTimeoutMs,
+    checkpointInterval: 4,
+    sessionsMax: off("sessions", size.chance(0.05) ? size.between(1, 4) : 1024, 1024),
+    clients,
+    operations,
+    tail: changes.tail ?? 10,
+    keys: size.between(1, 5),
+    valueMax: off("large values", shape.chance(0.1) ? 4000 : 16, 16),
+    thinkUs: Math.floor((gstUs * clients) / Math.max(1, operations)),
+    oneHost: shape.chance(0.2),
+    multicast: shape.chance(0.2),
+    payloadMax: off(
+      "small packets",
+      shape.chance(0.1) ? shape.between(200, 600) : PAYLOAD_MAX,
+      PAYLOAD_MAX,
+    ),
+    gstUs,
+    network: drawNetwork(random.stream("network"), without, { hosts, viewUs, gstUs }),
+    speeds,
+    signUs: off(
+      "slow signatures",
+      slow ? 2 * viewUs : Math.floor(viewUs / 50),
+      Math.floor(viewUs / 50),
+    ),
+    batchSignatures: signing.chance(0.5),
+    faults: drawFaults(subject, random.stream("faults"), {
+      replicas: replicas.filter((i) => !byzantine.includes(i)),
+      clients,
+      gstUs,
+      viewUs,
+      crashes: f - byzantine.length,
+      many: deep ? 4 : 2,
+    }).filter((fault) => !without.has(fault.name)),
+    restarts: without.has("restarts") ? [] : restart,
+    restartDownUs: Math.floor(viewUs * shape.pick([0.1, 1, 4])),
+    byzantine: without.has("byzantine") ? [] : byzantine,
+    tricks: chosenTricks.filter((trick) => !without.has(trick)),
+    censusEvery: shape.pick([1, 8, 8, 8]),
+  };
+}
+
+function drawSize(subject: Subject, random: Random, kind: Kind): { n: number; f: number } {
+  const most = faultsMax(subject.protocol);
+  const wanted = kind === "twins" ? 1 : random.chance(0.2) ? 2 : 1;
+  const f = Math.min(most, wanted);
+  return { n: subject.protocol.replicasMin(f), f };
+}
+
+/** 2 for protocols that tolerate faults, 0 for those that do not. */
+function faultsMax(protocol: AnyProtocol): number {
+  const n = protocol.replicasMin(1);
+  return Number.isSafeInteger(n) && n > 1 ? 2 : 0;
+}
+
+function drawByzantine(
+  subject: Subject,
+  kind: Kind,
+  random: Random,
+  replicas: readonly number[],
+  f: number,
+): readonly number[] {
+  const count = f === 0 ? 0 : random.between(1, f);
+  const chosen = random.shuffle(replicas).slice(0, count);
+  const adversarial = kind === "adversary" || kind === "invent";
+  return adversarial && subject.byzantine ? chosen.sort((a, b) => a - b) : [];
+}
+
+function drawNetwork(
+  random: Random,
+  without: ReadonlySet<string>,
+  { hosts, viewUs, gstUs }: { hosts: number; viewUs: number; gstUs: number },
+): NetworkPlan {
+  const probability = (name: string, values: readonly number[]) => {
+    const value = swarm(random.stream(name), 0.5, values);
+    return without.has(name) ? 0 : value;
+  };
+  const delay = random.stream("delay");
+  const delayMaxUs = Math.floor(viewUs * delay.pick([0.01, 0.05, 0.2, 0.5, 2]));
+  const delayOff = without.has("delay");
+  const partitionDice = random.stream("partitions");
+  const count = partitionDice.chance(0.5) ? partitionDice.between(1, 4) : 0;
+  const partitions = Array.from({ length: count }, (_, i): PartitionFault => {
+    const everyone = Array.from({ length: hosts }, (_, host) => host);
+    return {
+      name: `partition-${i}`,
+      atUs: partitionDice.int(Math.max(1, gstUs)),
+      forUs: Math.floor(viewUs * partitionDice.pick([0.5, 2, 5, 20])),
+      side: partitionDice
+        .shuffle(everyone)
+        .slice(0, partitionDice.between(1, Math.max(1, hosts >> 1))),
+      style: partitionDice.pick(["symmetric", "one-way", "flapping"] as const),
+      periodUs: Math.floor(viewUs * partitionDice.pick([0.2, 1, 3])),
+    };
+  });
+  return {
+    delayMinUs: 1,
+    delayMaxUs: delayOff ? 10 : delayMaxUs,
+    lateUs: Math.floor(viewUs * delay.pick([0.1, 1, 5])),
+    ordered: delay.chance(0.5),
+    loss: probability("loss", [0.01, 0.05, 0.1, 0.3]),
+    duplication: probability("duplication", [0.01, 0.1, 0.3]),
+    reordering: probability("reordering", [0.01, 0.1, 0.3]),
+    replay: probability("replay", [0.01, 0.05, 0.2]),
+    corruption: probability("corruption", [0.01, 0.05]),
+    partitions: partitions.filter(({ name }) => !without.has(name)),
+  };
+}
+
+function drawRestarts(
+  subject: Subject,
+  random: Random,
+  replicas: readonly number[],
+  byzantine: readonly number[],
+  f: number,
+): readonly number[] {
+  const order = random.shuffle(replicas).filter((i) => !byzantine.includes(i));
+  const wanted = random.chance(0.3);
+  return wanted && subject.restarts && f > byzantine.length ? order : [];
+}
+
+interface FaultBounds {
+  readonly replicas: readonly number[];
+  readonly clients: number;
+  readonly gstUs: number;
+  readonly viewUs: number;
+  /** Most replicas that may be down at a time. */
+  readonly crashes: number;
+  readonly many: number;
+}
+
+function drawFaults(subject: Subject, random: Random, bounds: FaultBounds): ProcessFault[] {
+  const { replicas, clients, gstUs, viewUs, crashes, many } = bounds;
+  const faults: ProcessFault[] = [];
+  const at = (dice: Random) => dice.int(Math.max(1, gstUs));
+  const pauses = random.stream("pauses");
+  if (pauses.chance(0.4)) {
+    const count = pauses.between(1, many);
+    for (let i = 0; i < count; i++) {
+      const forUs = Math.floor(viewUs * pauses.pick([0.3, 2, 6]));
+      const process = pauses.pick(replicas);
+      faults.push({ name: `pause-${i}`, kind: "pause", process, atUs: at(pauses), forUs });
+    }
+  }
+  const crash = random.stream("crashes");
+  if (crash.chance(0.4) && crashes > 0) {
+    const count = crash.between(1, many);
+    for (let i = 0; i < count; i++) {
+      const downUs = Math.floor(viewUs * crash.pick([0.3, 2, 6]));
+      const forUs = crash.chance(0.5) || !subject.restarts ? Infinity : downUs;
+      const process = crash.pick(replicas);
+      faults.push({ name: `crash-${i}`, kind: "crash", process, atUs: at(crash), forUs });
+    }
+  }
+  const death = random.stream("client deaths");
+  if (death.chance(0.1)) {
+    const process = death.int(clients);
+    faults.push({
+      name: "client-death-0",
+      kind: "client death",
+      process,
+      atUs: at(death),
+      forUs: 0,
+    });
+  }
+  return faults;
+}

@@ -1,0 +1,74 @@
+// A process of the world: one host's clock, transport, stage and node, with its actor. It crashes into
+// nothing and is built anew.
+
+import type { Client, Replica, Sealed } from "../actor.ts";
+import type { Node } from "../node.ts";
+import type { Packet } from "./network.ts";
+import type { Owner, Scheduler } from "./scheduler.ts";
+import type { SimulatedTransport } from "./transport.ts";
+
+/** An actor with the node that it runs on. */
+export interface Seat {
+  readonly node: Node<Sealed, string>;
+  readonly replica: Replica<Sealed, string> | null;
+  readonly client: Client<Sealed, string> | null;
+}
+
+export class Process implements Owner {
+  readonly index: number;
+  /** Twins have one. */
+  readonly host: number;
+  readonly name: string;
+  incarnation = 0;
+  pausedUntilUs = 0;
+  up = false;
+  byzantine = false;
+  transport: SimulatedTransport | null = null;
+  seats: Seat[] = [];
+  /** Told after each of its events. */
+  onEvent: ((process: Process) => void) | null = null;
+  onArrival: ((process: Process, from: Process, packet: Packet) => void) | null = null;
+  readonly #scheduler: Scheduler;
+  #polling = false;
+
+  constructor(scheduler: Scheduler, index: number, host: number, name: string) {
+    this.#scheduler = scheduler;
+    this.index = index;
+    this.host = host;
+    this.name = name;
+  }
+
+  /** Forgets everything; what was due never happens. */
+  crash(): void {
+    this.incarnation++;
+    this.up = false;
+    this.transport = null;
+    this.seats = [];
+    this.#polling = false;
+    this.pausedUntilUs = 0;
+  }
+
+  /** Has its nodes polled in a later turn. */
+  pollSoon(): void {
+    if (this.#polling) return;
+    this.#polling = true;
+    this.#scheduler.after(this, 1, () => {
+      this.#polling = false;
+      let count = 0;
+      for (const { node } of this.seats) count += node.poll();
+      this.#scheduler.note(this.index, count);
+    });
+  }
+
+  arrive(from: Process, packet: Packet): void {
+    const { transport } = this;
+    if (transport === null) return;
+    this.#scheduler.note(packet.fromHost, Bun.hash.crc32(packet.bytes));
+    this.onArrival?.(this, from, packet);
+    transport.arrive(packet);
+  }
+
+  afterEvent(): void {
+    this.onEvent?.(this);
+  }
+}

@@ -1,0 +1,66 @@
+// One seed from its plan to its report.
+
+import { checkConvergence, checkRealTime } from "./checkers.ts";
+import { drawPlan, type Changes, type Kind, type Plan } from "./plan.ts";
+import { scheduleFaults } from "./faults.ts";
+import type { Subject } from "./subject.ts";
+import { World, type Observer, type Report } from "./world.ts";
+
+export interface SeedOptions {
+  readonly subject: Subject;
+  readonly seed: number;
+  readonly kind?: Kind | undefined;
+  readonly changes?: Changes | undefined;
+  readonly observer?: Observer | undefined;
+}
+
+/** Runs one seed. Same options, same report, trace hash included. */
+export function runSeed({ subject, seed, kind = "short", changes, observer }: SeedOptions): Report {
+  return runPlan(subject, drawPlan(subject, kind, seed, changes), observer);
+}
+
+/** Runs a plan: chaos until GST, then ten more operations of each client, then convergence. */
+export function runPlan(subject: Subject, plan: Plan, observer?: Observer): Report {
+  const world = new World({ subject, plan, observer });
+  populate(world);
+  scheduleFaults(world);
+  world.scheduler.after(null, plan.gstUs, () => world.globalStabilisation());
+  const finished = () => world.drivers.every((driver) => driver.finished);
+  const done = world.run(Infinity, finished);
+  if (world.failures.length === 0) {
+    if (!done) world.fail("liveness: nothing is left to happen, and clients still wait");
+    else finish(world);
+  }
+  return world.report();
+}
+
+function populate(world: World): void {
+  const { plan, scheduler } = world;
+  const random = world.random.stream("start");
+  const viewUs = plan.viewTimeoutMs * 1000;
+  const spreadUs = plan.gstUs > 0 && random.chance(0.5) ? viewUs : 1;
+  for (let i = 0; i < plan.n; i++) {
+    const seat = world.addReplica(i);
+    scheduler.after(null, random.int(spreadUs), () => world.startReplica(seat));
+  }
+  const hosts = plan.oneHost ? 1 : plan.clients;
+  for (let i = 0; i < hosts; i++) {
+    const process = world.addClientProcess(i);
+    world.startClients(process, plan.oneHost ? plan.clients : 1);
+  }
+}
+
+/** Waits for correct replicas to agree on everything, then judges the whole run. */
+function finish(world: World): void {
+  const endUs = world.scheduler.nowUs + world.livenessUs();
+  world.run(endUs, () => checkConvergence(world) === null);
+  if (world.failures.length > 0) return;
+  const apart = checkConvergence(world);
+  if (apart !== null) world.fail(apart);
+  for (const seat of world.correct()) {
+    world.look(seat);
+    world.lookAtCertificates(seat);
+    seat.app?.snapshot();
+  }
+  checkRealTime(world);
+}

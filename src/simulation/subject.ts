@@ -1,0 +1,32 @@
+// What a world is told of the protocol that it tries.
+
+import type { Protocol, Sealed } from "../actor.ts";
+
+/** A protocol of any messages and timers. */
+export type AnyProtocol = Protocol<Sealed, string>;
+
+export interface Subject {
+  readonly name: string;
+  readonly protocol: AnyProtocol;
+  /** Whether replicas may be Byzantine. */
+  readonly byzantine: boolean;
+  /** Whether a replica that lost its memory may come back. */
+  readonly restarts: boolean;
+  /** Marks that a campaign must reach (mark.ts). */
+  readonly marks: readonly string[];
+  /** The view that a message belongs to, for Twins; null if it belongs to none. */
+  viewOf?(message: Sealed): number | null;
+}
+
+/** A subject with what most protocols want: Byzantine replicas and restarts if any fault is tolerated. */
+export function subjectOf<M extends object, T extends string>(
+  name: string,
+  protocol: Protocol<M, T>,
+  more: Partial<Omit<Subject, "name" | "protocol">> = {},
+): Subject {
+  const n = protocol.replicasMin(1);
+  const tolerant = Number.isSafeInteger(n) && n > 1;
+  // Sound because a protocol's messages only ever meet its own codec and actors.
+  const hidden = protocol as unknown as AnyProtocol;
+  return { name, protocol: hidden, byzantine: tolerant, restarts: tolerant, marks: [], ...more };
+}

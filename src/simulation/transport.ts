@@ -1,0 +1,121 @@
+// The simulated transport: packets, ids and fragments are those of the real ones; instead of a port there
+// is the Network.
+
+import type { Address } from "../actor.ts";
+import type { WireAddress } from "../config.ts";
+import { countDrop } from "../driver.ts";
+import type { AddressTable } from "../transport/address.ts";
+import { PacketTransport, type PacketTransportOptions } from "../transport/packet.ts";
+import { Reader, Writer, type AddressBook } from "../wire.ts";
+import type { Network, Packet } from "./network.ts";
+import type { Process } from "./process.ts";
+
+/** The largest payload: a frame of 1,514 bytes without its Ethernet header and the ids. */
+export const PAYLOAD_MAX = 1497;
+
+/**
+ * One reader and one writer serve all processes, since only one of them runs at a time: a world of
+ * twelve processes is built in microseconds. The book is that of whoever runs.
+ */
+class CurrentBook implements AddressBook {
+  current: AddressTable | null = null;
+
+  intern(high: number, low: number): Address {
+    return this.current?.intern(high, low) ?? 0;
+  }
+  write(address: Address, view: DataView, at: number): void {
+    this.current?.write(address, view, at);
+  }
+}
+
+const book = new CurrentBook();
+const inFrame = new Uint8Array(PAYLOAD_MAX);
+const outFrame = new Uint8Array(PAYLOAD_MAX);
+const reader = new Reader(inFrame, book);
+const writer = new Writer(outFrame, book);
+const hostBytes = new DataView(new ArrayBuffer(8));
+
+const MAC_PREFIX = 0x02000000;
+const GROUP_HOST = 0xffff;
+
+/** The address of an id at a host: a locally administered MAC that ends in the host's number. */
+export function simulatedAddress(host: number, id: number): WireAddress {
+  return { kind: "mac", host: Uint8Array.of(2, 0, 0, 0, host >> 8, host & 255), id };
+}
+
+/** The group of all replicas. */
+export const GROUP_ADDRESS: WireAddress = {
+  kind: "mac",
+  host: Uint8Array.of(3, 0, 0, 0, GROUP_HOST >> 8, GROUP_HOST & 255),
+  id: 0x7e,
+};
+
+export class SimulatedTransport extends PacketTransport {
+  readonly payloadMax: number;
+  protected readonly fragmentBurst = Infinity;
+  readonly #network: Network;
+  readonly #process: Process;
+
+  constructor(
+    network: Network,
+    process: Process,
+    payloadMax: number,
+    options: PacketTransportOptions,
+  ) {
+    super(options);
+    this.#network = network;
+    this.#process = process;
+    this.payloadMax = payloadMax;
+  }
+
+  override transmit(to: Address | readonly Address[]): void {
+    // What goes to all replicas may loop back, which the process delivers in a later turn.
+    if (typeof to !== "number" || to === this.group) this.#process.pollSoon();
+    super.transmit(to);
+  }
+
+  poll(): number {
+    return this.pumpFragments();
+  }
+
+  close(): void {
+    // Nothing to free.
+  }
+
+  /** Hands a packet that has arrived to the listener. */
+  arrive(packet: Packet): void {
+    book.current = this.book;
+    inFrame.set(packet.bytes);
+    const from = this.book.find(packet.fromHigh, packet.fromHost, packet.fromId);
+    this.receivePacket(packet.toId, from, packet.part, reader.reset(0, packet.bytes.length));
+  }
+
+  protected beginPacket(): Writer {
+    book.current = this.book;
+    return writer.reset(0, this.payloadMax);
+  }
+
+  protected sendPacket(source: number, to: Address, part: boolean): void {
+    const id = this.book.writeHost(to, hostBytes, 0);
+    if (id < 0) {
+      countDrop(this.drops, "forgotten address");
+      return;
+    }
+    const host = hostBytes.getUint16(4);
+    this.#network.send(this.#process, {
+      bytes: writer.copy(),
+      part,
+      fromHigh: MAC_PREFIX,
+      fromHost: this.#process.host,
+      fromId: source,
+      toHost: host,
+      toId: id,
+      group: host === GROUP_HOST,
+      intact: true,
+    });
+  }
+
+  protected repeatPacket(source: number, to: Address, part: boolean): void {
+    this.sendPacket(source, to, part);
+  }
+}

@@ -1,0 +1,416 @@
+// The world: processes built from the real Node, codec and actors, a network and a judge, on virtual time.
+// One seed, one thread; the same run on every machine.
+
+import type { Codec, Proof, Replica, Sealed } from "../actor.ts";
+import { assert } from "../assert.ts";
+import { KvApp } from "../app/kv.ts";
+import type { ProtocolConfig } from "../config.ts";
+import { countDrop, type Drops } from "../driver.ts";
+import { listenToMarks } from "../mark.ts";
+import { Node } from "../node.ts";
+import { Reader } from "../wire.ts";
+import { CensusCheck, checkCertificates } from "./census.ts";
+import { Driver } from "./clients.ts";
+import { SimulatedClock } from "./clock.ts";
+import { holdsStamp, JudgedApp, Ledger, type Issued } from "./judge.ts";
+import { Network, type Packet, type PacketFilter } from "./network.ts";
+import type { Plan } from "./plan.ts";
+import { Process } from "./process.ts";
+import { Random } from "./random.ts";
+import { Scheduler } from "./scheduler.ts";
+import { SimulatedStage } from "./stage.ts";
+import type { Subject } from "./subject.ts";
+import { GROUP_ADDRESS, simulatedAddress, SimulatedTransport } from "./transport.ts";
+
+/** What a seed's run came to. */
+export interface Report {
+  readonly protocol: string;
+  readonly seed: number;
+  readonly kind: Plan["kind"];
+  /** Empty: it passed. */
+  readonly failures: readonly string[];
+  readonly traceHash: string;
+  readonly events: number;
+  readonly virtualMs: number;
+  readonly operations: number;
+  /** What was done to it, by name, and the marks that it reached. */
+  readonly injected: ReadonlyMap<string, number>;
+  readonly marks: ReadonlyMap<string, number>;
+}
+
+export interface WorldOptions {
+  readonly subject: Subject;
+  readonly plan: Plan;
+  /** Told of what happens, for charts and scenario scripts. */
+  readonly observer?: Observer | undefined;
+  readonly leader?: ((view: number) => number) | undefined;
+  readonly filter?: PacketFilter | undefined;
+}
+
+export interface Observer {
+  arrived(atUs: number, from: Process, to: Process, packet: Packet): void;
+  happened(atUs: number, process: Process, what: string): void;
+}
+
+/** A replica's process with what judges it. */
+export interface ReplicaSeat {
+  readonly process: Process;
+  readonly identity: number;
+  replica: Replica<Sealed, string> | null;
+  app: JudgedApp | null;
+  census: CensusCheck | null;
+}
+
+const EVENTS_MAX = 3_000_000;
+
+export class World {
+  readonly scheduler = new Scheduler();
+  readonly plan: Plan;
+  readonly subject: Subject;
+  readonly random: Random;
+  readonly ledger: Ledger;
+  readonly network: Network;
+  readonly config: ProtocolConfig;
+  readonly replicas: ReplicaSeat[] = [];
+  readonly clientProcesses: Process[] = [];
+  drivers: Driver[] = [];
+  readonly injected: Drops = new Map();
+  readonly marks: Drops = new Map();
+  readonly failures: string[] = [];
+  operationsLeft: number;
+  completed = 0;
+  readonly observer: Observer | null;
+  readonly #issued: Issued[] = [];
+  readonly #hosts: Process[][] = [];
+  readonly #secret: number;
+  #nextClient = 0;
+  /** The packet being delivered came unaltered from a correct process. */
+  #genuine = false;
+  readonly #genuineProofs = new WeakSet<readonly Proof[]>();
+  readonly #probe: Reader;
+  readonly #probeBytes = new Uint8Array(2048);
+
+  constructor({ subject, plan, observer, leader, filter }: WorldOptions) {
+    this.plan = plan;
+    this.subject = subject;
+    this.observer = observer ?? null;
+    this.random = new Random(plan.seed, "world");
+    this.#secret = this.random.stream("keys").u32();
+    this.operationsLeft = plan.operations;
+    this.#probe = new Reader(this.#probeBytes, { intern: () => 0, write: () => undefined });
+    this.ledger = new Ledger(plan.kind === "invent", (what) => this.fail(what));
+    const { n, f } = plan;
+    this.config = {
+      n,
+      f,
+      leader: leader ?? ((view) => view % n),
+      batchMax: plan.batchMax,
+      adaptive: plan.adaptive,
+      flushDelayMs: plan.flushDelayMs,
+      viewTimeoutMs: plan.viewTimeoutMs,
+      checkpointInterval: plan.checkpointInterval,
+      sessionsMax: plan.sessionsMax,
+      replyCacheBytesMax: 64 * 1024 * 1024,
+    };
+    this.network = new Network({
+      scheduler: this.scheduler,
+      random: this.random.stream("network"),
+      plan: plan.network,
+      gstUs: plan.gstUs,
+      boundUs: Math.floor(plan.viewTimeoutMs * 50),
+      at: (host) => this.#hosts[host] ?? [],
+      replicas: () => this.replicas.map(({ process }) => process),
+      passes: (packet, corrupted) => this.#passes(packet, corrupted),
+      filter: filter ?? null,
+    });
+  }
+
+  /** Records a violation; the run ends after the current event. */
+  fail(what: string): void {
+    this.failures.push(`${what} (at ${(this.scheduler.nowUs / 1000).toFixed(3)} ms)`);
+  }
+
+  count(what: string): void {
+    countDrop(this.injected, what);
+  }
+
+  note(process: Process, what: string): void {
+    this.observer?.happened(this.scheduler.nowUs, process, what);
+  }
+
+  /** Runs until `until` says so, a violation, or `endUs`; true if `until` did. */
+  run(endUs: number, until: () => boolean): boolean {
+    listenToMarks((name) => countDrop(this.marks, name));
+    try {
+      while (this.failures.length === 0) {
+        if (until()) return true;
+        if (this.scheduler.count > EVENTS_MAX) {
+          this.fail(`liveness: ${EVENTS_MAX} events without an end`);
+          break;
+        }
+        if (!this.scheduler.step(endUs)) return false;
+      }
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      this.fail(`throw: ${error.stack ?? error.message}`);
+    } finally {
+      listenToMarks(null);
+    }
+    return false;
+  }
+
+  /** A process for the replica `identity`; twins share an identity, and so a host. */
+  addReplica(identity: number): ReplicaSeat {
+    const twin = this.replicas.some((seat) => seat.identity === identity);
+    const process = this.#addProcess(identity, `r${identity}${twin ? "'" : ""}`);
+    const seat: ReplicaSeat = { process, identity, replica: null, app: null, census: null };
+    process.byzantine = this.plan.byzantine.includes(identity);
+    this.replicas.push(seat);
+    return seat;
+  }
+
+  addClientProcess(index: number): Process {
+    const process = this.#addProcess(this.plan.n + index, `c${index}`);
+    this.clientProcesses.push(process);
+    return process;
+  }
+
+  /** Starts a replica with an empty memory. */
+  startReplica(seat: ReplicaSeat): void {
+    const { process, identity } = seat;
+    const node = this.#node(process, identity, identity);
+    const ledger = process.byzantine ? null : this.ledger;
+    seat.app = new JudgedApp(process.name, new KvApp(), ledger, (what) => this.fail(what));
+    const { protocol } = this.subject;
+    const replica = protocol.replica(identity, this.config, node, seat.app);
+    seat.replica = replica;
+    seat.census = new CensusCheck(process.name, (what) => this.fail(what));
+    process.seats.push({ node, replica, client: null });
+    node.start(replica);
+    process.onEvent = (self) => {
+      if (!self.byzantine && this.scheduler.count % this.plan.censusEvery === 0) this.look(seat);
+    };
+    this.note(process, "starts");
+  }
+
+  /** Starts `count` clients in a process, each with an identity of its own. */
+  startClients(process: Process, count: number): void {
+    for (let i = 0; i < count; i++) {
+      const id = this.#nextClient++;
+      const node = this.#node(process, i + 1 + (id % 3) * 200, null);
+      const client = this.subject.protocol.client(this.config, node);
+      process.seats.push({ node, replica: null, client });
+      node.start(client);
+      this.drivers.push(new Driver(this, process, client, id));
+    }
+  }
+
+  /** Stops a process, which forgets everything. */
+  crash(process: Process): void {
+    process.crash();
+    this.note(process, "crashes");
+    for (const seat of this.replicas) {
+      if (seat.process !== process) continue;
+      seat.replica = null;
+      seat.app = null;
+      seat.census = null;
+    }
+    for (const driver of this.drivers) {
+      if (driver.process === process && driver.current !== null) driver.current.waiting = false;
+    }
+    this.drivers = this.drivers.filter((driver) => driver.process !== process);
+  }
+
+  pause(process: Process, forUs: number): void {
+    process.pausedUntilUs = Math.max(process.pausedUntilUs, this.scheduler.nowUs + forUs);
+    this.note(process, `pauses for ${forUs / 1000} ms`);
+  }
+
+  /** Correct replicas that run. */
+  correct(): ReplicaSeat[] {
+    return this.replicas.filter(({ process, replica }) => !process.byzantine && replica !== null);
+  }
+
+  /** Replicas that the fault budget counts: Byzantine, down, or back and not recovered. */
+  faulty(): number {
+    let count = 0;
+    for (const { process, replica } of this.replicas) {
+      if (process.byzantine || replica === null || replica.census().recovering) count++;
+    }
+    return count;
+  }
+
+  /** Judges a correct replica by what it says of itself. */
+  look(seat: ReplicaSeat): void {
+    const { replica, census, process } = seat;
+    if (replica === null || census === null) return;
+    const said = replica.census();
+    census.check(said);
+    const node = process.seats[0]?.node;
+    if (node !== undefined) census.bounded(node.sizes);
+    if (said.committed % 8 === 0 || this.scheduler.count % 64 === 0) this.lookAtCertificates(seat);
+  }
+
+  lookAtCertificates({ replica, process }: ReplicaSeat): void {
+    const certificates = replica?.certificates?.();
+    if (certificates === undefined) return;
+    const problem = checkCertificates(certificates, this.config, this.#secret);
+    if (problem !== null) this.fail(`certificates: ${process.name} holds one with ${problem}`);
+  }
+
+  issue(issued: Issued, number: number): void {
+    this.ledger.issued.set(issued.client * 2 ** 32 + number, issued);
+    this.#issued.push(issued);
+    if (this.scheduler.nowUs >= this.plan.gstUs) this.#expect(issued);
+  }
+
+  /** All operations that clients sent. */
+  get history(): readonly Issued[] {
+    return this.#issued;
+  }
+
+  /** From GST on, what is outstanding has to complete. */
+  globalStabilisation(): void {
+    for (const issued of this.#issued) if (issued.waiting) this.#expect(issued);
+  }
+
+  sessionLost(driver: Driver): void {
+    this.count("sessions lost");
+    const { sessionsMax, byzantine } = this.plan;
+    if (sessionsMax < 64 || byzantine.length > 0) return;
+    this.fail(`exactly once: the session of c${driver.id} was lost although there is room for it`);
+  }
+
+  /** How long an operation may take from now on, in microseconds: the rule of docs/testing.md. */
+  livenessUs(): number {
+    const { viewTimeoutMs, f } = this.plan;
+    let longest = 0;
+    for (const { replica } of this.correct()) {
+      longest = Math.max(longest, replica?.census().viewTimerMs ?? 0);
+    }
+    let sum = 4 * viewTimeoutMs;
+    for (let i = 0; i <= f + 2; i++) sum += Math.min(2 ** i * longest, 16 * viewTimeoutMs);
+    return 2 * sum * 1000;
+  }
+
+  report(): Report {
+    const { subject, plan, scheduler } = this;
+    for (const [what, count] of this.network.injected) countDrop(this.injected, what, count);
+    return {
+      protocol: subject.name,
+      seed: plan.seed,
+      kind: plan.kind,
+      failures: this.failures,
+      traceHash: scheduler.traceHash,
+      events: scheduler.count,
+      virtualMs: scheduler.nowUs / 1000,
+      operations: this.completed,
+      injected: this.injected,
+      marks: this.marks,
+    };
+  }
+
+  #expect(issued: Issued): void {
+    const allowedUs = this.livenessUs();
+    this.scheduler.after(null, allowedUs, () => {
+      if (!issued.waiting) return;
+      const ms = allowedUs / 1000;
+      this.fail(`liveness: an operation of c${issued.client} did not complete within ${ms} ms`);
+    });
+  }
+
+  #addProcess(host: number, name: string): Process {
+    const index = this.replicas.length + this.clientProcesses.length;
+    const process = new Process(this.scheduler, index, host, name);
+    const there = this.#hosts[host];
+    if (there === undefined) this.#hosts[host] = [process];
+    else there.push(process);
+    process.onArrival = (to, from, packet) => {
+      this.#genuine = packet.intact && !from.byzantine && !packet.part;
+      this.observer?.arrived(this.scheduler.nowUs, from, to, packet);
+    };
+    return process;
+  }
+
+  /** A node in the process; the first of a process brings it up. */
+  #node(process: Process, id: number, self: number | null): Node<Sealed, string> {
+    const { plan, scheduler } = this;
+    const born = `${process.index}.${process.incarnation}`;
+    const random = this.random.stream(`process ${born}`);
+    const speed = plan.speeds[process.host] ?? 1;
+    const clock = new SimulatedClock(scheduler, process, speed, random.int(1_000_000));
+    if (process.transport === null) {
+      process.up = true;
+      process.transport = new SimulatedTransport(this.network, process, plan.payloadMax, {
+        replicas: Array.from({ length: plan.n }, (_, i) => simulatedAddress(i, i)),
+        multicast: plan.multicast ? GROUP_ADDRESS : null,
+        member: self !== null,
+        clock,
+        random: (bound) => random.int(bound),
+      });
+    }
+    const dice = this.random.stream(`node ${born} ${id}`);
+    const signing = this.random.stream(`stage ${born} ${id}`);
+    const quickUs = Math.ceil((plan.viewTimeoutMs * 1000) / 100);
+    const stage = new SimulatedStage({
+      scheduler,
+      owner: process,
+      random: signing,
+      secret: this.#secret,
+      n: plan.n,
+      self,
+      signUs: () => (scheduler.nowUs < plan.gstUs ? plan.signUs : quickUs),
+      verifyUs: () => (scheduler.nowUs < plan.gstUs ? plan.signUs : quickUs) / 4,
+      judged: (proofs, valid) => {
+        if (valid || !this.#genuineProofs.has(proofs)) return;
+        this.fail(`certificates: ${process.name} got a bad signature from a correct process`);
+      },
+    });
+    const { transport } = process;
+    assert(transport !== null, "the process is up");
+    return new Node<Sealed, string>({
+      id,
+      self,
+      n: plan.n,
+      codec: this.#watched(this.subject.protocol.codec, process),
+      transport,
+      stage,
+      clock,
+      random: (bound) => dice.int(bound),
+    });
+  }
+
+  /** The codec, with an eye on what correct processes send. */
+  #watched(codec: Codec<Sealed>, process: Process): Codec<Sealed> {
+    let genuine: Sealed | null = null;
+    return {
+      encode: (message, out) => codec.encode(message, out),
+      decode: (input) => {
+        const message = codec.decode(input);
+        genuine = this.#genuine ? message : null;
+        if (this.#genuine && message === null) {
+          this.fail(`codec: ${process.name} cannot decode a message of a correct process`);
+        }
+        return message;
+      },
+      proofs: (message) => {
+        const proofs = codec.proofs(message);
+        if (message === genuine && proofs.length > 0) this.#genuineProofs.add(proofs);
+        return proofs;
+      },
+    };
+  }
+
+  /**
+   * Whether a corrupted packet gets past the frame's check sequence: where the protocol has to notice it,
+   * because it is malformed or signed. What nobody signs, such as a request, is the check sequence's to guard.
+   */
+  #passes(packet: Packet, corrupted: Uint8Array): boolean {
+    const { codec, signed } = this.subject.protocol;
+    this.#probeBytes.set(corrupted);
+    const message = codec.decode(this.#probe.reset(0, corrupted.length));
+    if (message === null) return true;
+    if (!signed) return false;
+    return codec.proofs(message).length > 0 || !holdsStamp(packet.bytes);
+  }
+}

@@ -1,12 +1,12 @@
-// Builds liboskr_dpdk.so: our C sources and DPDK, either linked into one file that needs libc and libm
-// only, or against shared DPDK libraries built from sources beside it.
+// Builds liboskr_dpdk.so: our C sources and DPDK, of the installed package or built from its sources, in
+// one file that needs libc and libm only.
 
 import { spawnSync } from "node:child_process";
 import {
   existsSync,
   mkdirSync,
   mkdtempSync,
-  readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   writeFileSync,
@@ -17,15 +17,20 @@ import { UsageError } from "../src/usage-error.ts";
 export const DPDK_LIBRARY = "liboskr_dpdk.so";
 
 const directory = import.meta.dir;
-const SOURCES = ["oskr_dpdk.c", "dpdk/link.c", "dpdk/burst.c", "dpdk/fabric.c", "dpdk/delay.c"];
+const SOURCES = [
+  "dpdk/numa.c",
+  "oskr_dpdk.c",
+  "dpdk/link.c",
+  "dpdk/burst.c",
+  "dpdk/fabric.c",
+  "dpdk/delay.c",
+];
 const HEADERS = ["oskr_dpdk.h", "oskr_fabric.h", "dpdk/port.h", "dpdk/delay.h"];
-/** What static archives refer to and a shared object cannot have. */
-const STATIC_SOURCES = ["dpdk/numa.c"];
 const VERBS_SOURCES = ["dpdk/stdio.c", "dpdk/verbs.c"];
 
 /** Every file of ours that the library is made from: what an incremental build compares. */
 export const DPDK_INPUTS: readonly string[] = [
-  ...[...SOURCES, ...HEADERS, ...STATIC_SOURCES, ...VERBS_SOURCES].map((s) => join(directory, s)),
+  ...[...SOURCES, ...HEADERS, ...VERBS_SOURCES].map((s) => join(directory, s)),
   import.meta.path,
 ];
 
@@ -33,16 +38,24 @@ export const DPDK_INPUTS: readonly string[] = [
 const VIRTUAL_DRIVERS = ["memif", "af_packet", "tap", "ring", "null"];
 const NIC_DRIVERS = ["virtio", "vmxnet3", "ena", "e1000", "ixgbe", "i40e", "iavf", "ice", "mlx5"];
 const DRIVERS = [...VIRTUAL_DRIVERS, ...NIC_DRIVERS].map((name) => `net_${name}`);
+/** Their buses and what they share. */
+const COMMON = [
+  "bus_pci",
+  "bus_vdev",
+  "bus_auxiliary",
+  "common_iavf",
+  "common_mlx5",
+  "mempool_ring",
+];
 /** The rest of DPDK that ports, or one of the drivers, call. */
 const CORE = [
   ...["eal", "kvargs", "telemetry", "log", "argparse", "ring", "mempool", "mbuf", "net", "meter"],
-  ...["ethdev", "pci", "hash", "rcu", "timer", "gso", "security", "cryptodev", "mempool_ring"],
-  ...["bus_pci", "bus_vdev", "bus_auxiliary", "common_iavf", "common_mlx5"],
+  ...["ethdev", "pci", "hash", "rcu", "timer", "gso", "security", "cryptodev"],
 ];
 /** mlx5 needs these of rdma-core and libnl, which are copied into the library as well. */
 const MLX5 = ["net_mlx5", "common_mlx5"];
 const VERBS_ARCHIVES = ["libmlx5.a", "libibverbs.a", "libnl-route-3.a", "libnl-3.a"];
-const ANY_VERSION_NEEDED = /^(libc|libm|libpthread|libdl|ld-linux-x86-64|ld-linux-aarch64)\.so\./;
+const NEEDED_ALLOWED = /^(libc|libm|ld-linux-x86-64|ld-linux-aarch64)\.so\./;
 
 const FLAGS = ["-std=gnu11", "-O3", "-fPIC", "-fvisibility=default", "-Wall", "-Wextra"];
 const EXPORTS = "{ global: oskr_*; local: *; };\n";
@@ -61,16 +74,16 @@ export function missingForDpdk(source: string | null): readonly string[] {
   needs(Bun.which(compiler()) !== null, "gcc");
   needs(Bun.which("readelf") !== null && Bun.which("objcopy") !== null, "binutils");
   needs(Bun.which("pkg-config") !== null, "pkg-config");
-  if (source !== null) {
-    needs(Bun.which("meson") !== null, "meson");
-    needs(Bun.which("ninja") !== null, "ninja-build");
-    needs(succeeds("python3", ["-c", "import elftools"]), "python3-pyelftools");
-    return missing;
-  }
-  if (missing.includes("gcc") || missing.includes("pkg-config")) return [...missing, "libdpdk-dev"];
-  needs(succeeds("pkg-config", ["--atleast-version=22.11", "libdpdk"]), "libdpdk-dev");
+  if (missing.includes("gcc")) return [...missing, "libbsd-dev", "libmd-dev"];
   needs(archive("libbsd.a") !== null, "libbsd-dev");
   needs(archive("libmd.a") !== null, "libmd-dev");
+  if (source === null) {
+    needs(succeeds("pkg-config", ["--atleast-version=22.11", "libdpdk"]), "libdpdk-dev");
+    return missing;
+  }
+  needs(Bun.which("meson") !== null, "meson");
+  needs(Bun.which("ninja") !== null, "ninja-build");
+  needs(succeeds("python3", ["-c", "import elftools"]), "python3-pyelftools");
   return missing;
 }
 
@@ -83,82 +96,80 @@ export function buildDpdk(outDir: string, options: DpdkOptions): readonly string
   const work = mkdtempSync(join(resolve(outDir), ".dpdk-"));
   try {
     const built = join(work, DPDK_LIBRARY);
-    const drivers =
-      options.source === null
-        ? linkStatically(work, built, options.native)
-        : linkWithSource(resolve(outDir), options.source, work, built, options.native);
-    if (options.source === null) refuseDependencies(built);
+    const { source, native } = options;
+    const dpdk = source === null ? installedDpdk() : builtDpdk(resolve(outDir), source, native);
+    const libraries = link(work, built, dpdk, native);
+    refuseDependencies(built);
     renameSync(built, join(outDir, DPDK_LIBRARY));
-    return drivers;
+    return libraries.filter((name) => DRIVERS.includes(name)).map((name) => name.slice(4));
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
 }
 
-function linkStatically(work: string, built: string, native: boolean): readonly string[] {
-  const verbs = VERBS_ARCHIVES.map(archive).filter((path) => path !== null);
-  const withVerbs = verbs.length === VERBS_ARCHIVES.length && hasHeader("infiniband/verbs.h");
-  const libraries = [...CORE, ...DRIVERS]
-    .filter((name) => withVerbs || !MLX5.includes(name))
-    .filter((name) => archive(`librte_${name}.a`) !== null);
-  const renamed = withVerbs
-    ? verbs.map((path, i) => ownStdio(path, join(work, `verbs-${i}.a`)))
-    : [];
-  const sources = [...SOURCES, ...STATIC_SOURCES, ...(withVerbs ? VERBS_SOURCES : [])];
-  run(compiler(), [
-    ...compileFlags(pkgConfig("--cflags", "libdpdk"), native),
-    ...sources.map((name) => join(directory, name)),
-    ...linkFlags(work, built),
-    "-Wl,--whole-archive",
-    ...libraries.map((name) => `-l:librte_${name}.a`),
-    "-Wl,--no-whole-archive",
-    ...renamed,
-    "-l:libbsd.a",
-    "-l:libmd.a",
-    "-lm",
-  ]);
-  return driversOf(libraries);
+/** Where a DPDK is: the flags to compile with, and its static libraries. */
+interface Dpdk {
+  readonly flags: readonly string[];
+  /** The path of librte_<name>.a, or null if this DPDK does not have it. */
+  archive(name: string): string | null;
 }
 
-/** Builds DPDK in `outDir`, as `meson setup target/dpdk src/dpdk && ninja -C target/dpdk` would. */
-function linkWithSource(
-  outDir: string,
-  source: string,
-  work: string,
-  built: string,
-  native: boolean,
-): readonly string[] {
+function installedDpdk(): Dpdk {
+  const flags = run("pkg-config", ["--cflags", "libdpdk"]).trim().split(/\s+/);
+  return { flags, archive: (name) => archive(`librte_${name}.a`) };
+}
+
+/**
+ * Builds DPDK in `outDir`, as `meson setup target/dpdk src/dpdk && ninja -C target/dpdk` does. That makes
+ * shared libraries too, but those need whatever meson found here: libnuma, libbsd, libfdt, rdma-core.
+ */
+function builtDpdk(outDir: string, source: string, native: boolean): Dpdk {
   if (!existsSync(join(outDir, "build.ninja"))) {
     run("meson", ["setup", outDir, source, ...mesonOptions(native)]);
   }
+  const info = JSON.parse(readFileSync(join(outDir, "meson-info/meson-info.json"), "utf8"));
+  if (resolve(info.directories.source) !== resolve(source)) {
+    throw new UsageError(`${outDir} was set up for ${info.directories.source}; remove it first`);
+  }
   run("ninja", ["-C", outDir]);
-  const shared = (folder: string) =>
-    readdirSync(join(outDir, folder)).flatMap((file) => /^librte_(\w+)\.so$/.exec(file)?.[1] ?? []);
-  const drivers = shared("drivers").filter((name) => DRIVERS.includes(name));
-  const needed = shared("lib").filter((name) => CORE.includes(name));
-  const flags = pkgConfig("--cflags", join(outDir, "meson-private/libdpdk.pc"));
-  const includes = includesOf(source, outDir);
+  const folders = ["lib", "drivers"].map((folder) => join(outDir, folder));
+  const processor = process.arch === "x64" ? ["-march=corei7"] : [];
+  return {
+    flags: [...includesOf(source, outDir), "-include", "rte_config.h", ...processor],
+    archive: (name) =>
+      folders.map((folder) => join(folder, `librte_${name}.a`)).find(existsSync) ?? null,
+  };
+}
+
+/** Links our code and DPDK's into `built`; returns the names of the DPDK libraries in it. */
+function link(work: string, built: string, dpdk: Dpdk, native: boolean): readonly string[] {
+  const verbs = VERBS_ARCHIVES.map(archive).filter((path) => path !== null);
+  const withVerbs = verbs.length === VERBS_ARCHIVES.length && hasHeader("infiniband/verbs.h");
+  const renamed = withVerbs
+    ? verbs.map((path, i) => ownStdio(path, join(work, `verbs-${i}.a`)))
+    : [];
+  const found = [...CORE, ...COMMON, ...DRIVERS]
+    .filter((name) => withVerbs || !MLX5.includes(name))
+    .map((name) => ({ name, path: dpdk.archive(name) }))
+    .filter(({ path }) => path !== null);
+  const exports = join(work, "exports.map");
+  writeFileSync(exports, EXPORTS);
   run(compiler(), [
-    ...compileFlags([...includes, ...flags], native),
-    ...SOURCES.map((name) => join(directory, name)),
-    ...linkFlags(work, built),
-    `-L${outDir}/lib`,
-    `-L${outDir}/drivers`,
-    ...needed.map((name) => `-lrte_${name}`),
-    "-Wl,--no-as-needed",
-    ...["mempool_ring", ...drivers].map((name) => `-lrte_${name}`),
-    "-Wl,--disable-new-dtags,-rpath,$ORIGIN/lib:$ORIGIN/drivers",
+    ...compileFlags(dpdk.flags, native),
+    ...[...SOURCES, ...(withVerbs ? VERBS_SOURCES : [])].map((name) => join(directory, name)),
+    ...["-shared", "-s", "-o", built, `-Wl,--version-script=${exports}`],
+    "-Wl,-z,defs,-z,relro,-z,now,--as-needed",
+    "-Wl,--whole-archive",
+    ...found.map(({ path }) => path ?? ""),
+    "-Wl,--no-whole-archive",
+    ...renamed,
+    ...["-l:libbsd.a", "-l:libmd.a", "-lm"],
   ]);
-  return driversOf(drivers);
+  return found.map(({ name }) => name);
 }
 
 function mesonOptions(native: boolean): readonly string[] {
-  const drivers = [
-    ...DRIVERS.map((name) => name.replace("_", "/")),
-    "bus/*",
-    "common/*",
-    "mempool/ring",
-  ];
+  const drivers = [...COMMON, ...DRIVERS].map((name) => name.replace("_", "/"));
   return [
     "--buildtype=release",
     `-Dplatform=${native ? "native" : "generic"}`,
@@ -166,7 +177,6 @@ function mesonOptions(native: boolean): readonly string[] {
     "-Ddisable_apps=*",
     "-Dtests=false",
     "-Ddeveloper_mode=disabled",
-    "-Dibverbs_link=dlopen",
   ];
 }
 
@@ -175,13 +185,10 @@ function includesOf(source: string, outDir: string): readonly string[] {
   const folders = [...new Bun.Glob("lib/*/rte_*.h").scanSync(source)].map((file) =>
     join(source, file, ".."),
   );
-  const eal = ["linux", "x86", "arm"].map((name) => join(source, "lib/eal", name, "include"));
+  const processor = process.arch === "x64" ? "x86" : "arm";
+  const eal = ["linux", processor].map((name) => join(source, "lib/eal", name, "include"));
   const own = [outDir, join(source, "config"), join(source, "lib/eal/include")];
   return [...own, ...eal, ...new Set(folders)].flatMap((path) => ["-isystem", path]);
-}
-
-function driversOf(libraries: readonly string[]): readonly string[] {
-  return libraries.filter((name) => DRIVERS.includes(name)).map((name) => name.slice(4));
 }
 
 /** DPDK's inline functions need SSSE3, so its flags name a processor, the oldest one; `native` this one. */
@@ -189,19 +196,6 @@ function compileFlags(dpdk: readonly string[], native: boolean): readonly string
   const portable = dpdk.filter((flag) => !native || !flag.startsWith("-march="));
   const own = native ? ["-march=native"] : [];
   return [...FLAGS, ...portable.map((flag) => flag.replace(/^-I/, "-isystem")), ...own];
-}
-
-function linkFlags(work: string, built: string): readonly string[] {
-  const exports = join(work, "exports.map");
-  writeFileSync(exports, EXPORTS);
-  return [
-    "-shared",
-    "-s",
-    "-o",
-    built,
-    `-Wl,--version-script=${exports}`,
-    "-Wl,-z,defs,-z,relro,-z,now,--as-needed",
-  ];
 }
 
 /** A copy of an archive for executables that refers to our stdout and stderr (csrc/dpdk/stdio.c). */
@@ -215,7 +209,7 @@ function ownStdio(path: string, copy: string): string {
 function refuseDependencies(path: string): void {
   const dynamic = run("readelf", ["-d", path]);
   const needed = [...dynamic.matchAll(/\(NEEDED\).*\[(.*)\]/g)].map((match) => match[1] ?? "");
-  const others = needed.filter((name) => !ANY_VERSION_NEEDED.test(name));
+  const others = needed.filter((name) => !NEEDED_ALLOWED.test(name));
   if (needed.length === 0 || others.length > 0) {
     throw new UsageError(
       `${DPDK_LIBRARY} would need ${others.join(", ") || "nothing, not even libc"}`,
@@ -227,27 +221,16 @@ function compiler(): string {
   return process.env["CC"] ?? "cc";
 }
 
-const archives = new Map<string, string | null>();
-
 /** The path of a static library where the compiler looks for it, or null. */
 function archive(name: string): string | null {
-  let path = archives.get(name);
-  if (path === undefined) {
-    const said = spawnSync(compiler(), [`-print-file-name=${name}`], { encoding: "utf8" });
-    const found = (said.stdout ?? "").trim();
-    path = found.includes("/") && existsSync(found) ? found : null;
-    archives.set(name, path);
-  }
-  return path;
+  const said = spawnSync(compiler(), [`-print-file-name=${name}`], { encoding: "utf8" });
+  const path = (said.stdout ?? "").trim();
+  return path.includes("/") && existsSync(path) ? path : null;
 }
 
 function hasHeader(name: string): boolean {
   const input = `#include <${name}>\n`;
   return spawnSync(compiler(), ["-fsyntax-only", "-x", "c", "-"], { input }).status === 0;
-}
-
-function pkgConfig(...args: readonly string[]): readonly string[] {
-  return run("pkg-config", args).trim().split(/\s+/);
 }
 
 function succeeds(command: string, args: readonly string[]): boolean {

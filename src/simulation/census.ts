@@ -2,7 +2,7 @@
 // certificates convince a stranger.
 
 import type { Census, Proof } from "../actor.ts";
-import { proofHolds } from "./stage.ts";
+import type { Keys } from "./stage.ts";
 
 type Sizes = Census["sizes"];
 
@@ -44,13 +44,13 @@ export class CensusCheck {
 export function checkCertificates(
   certificates: Iterable<readonly Proof[]>,
   { n, f }: { readonly n: number; readonly f: number },
-  secret: number,
+  keys: Keys,
 ): string | null {
   const quorum = Math.ceil((n + f + 1) / 2);
   for (const proofs of certificates) {
     const signers = new Set<number>();
     for (const proof of proofs) {
-      if (!proofHolds(secret, n, proof)) return `a bad signature of ${proof.signer}`;
+      if (!keys.holds(proof)) return `a bad signature of ${proof.signer}`;
       signers.add(proof.signer);
     }
     if (signers.size < quorum) return `${signers.size} distinct signers, not ${quorum}`;

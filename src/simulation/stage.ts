@@ -1,54 +1,70 @@
-// Signatures by a keyed hash, which take random virtual time. Nobody who does not hold a key can compute
-// them: the adversary is given the keys of its own replicas only.
+// The real signature blocks over a keyed hash that takes random virtual time. Nobody who does not hold a
+// key can compute it: the adversary is given those of its own replicas only.
 
 import type { Bytes, Proof, Signer } from "../actor.ts";
-import type { Stage } from "../driver.ts";
-import { BLOCK_MIN } from "../wire.ts";
+import { assert } from "../assert.ts";
+import {
+  HASH_SIZE,
+  ReferenceHasher,
+  SIGNATURE_AT,
+  SIGNATURE_SIZE,
+  singleBlock,
+} from "../crypto/batch.ts";
+import { BlockStage, type RootSigner, type SignatureKind } from "../crypto/stage.ts";
 import type { Random } from "./random.ts";
 import type { Owner, Scheduler } from "./scheduler.ts";
 
-const SIGNED_AT = 8;
-const scratch = new Uint8Array(1 << 16);
-const scratchView = new DataView(scratch.buffer);
+/** The keys of all replicas, known to the world alone. */
+export class Keys {
+  readonly n: number;
+  readonly hasher: ReferenceHasher;
+  readonly #input = new Uint8Array(8 + HASH_SIZE);
+  readonly #view = new DataView(this.#input.buffer);
+  readonly #expected = new Uint8Array(SIGNATURE_SIZE);
 
-/** The 64 bytes that the signer's key makes of `signed`: SHA-256 of the seed, the signer and the bytes, twice. */
-function keyedHash(secret: number, signer: Signer, signed: Bytes, out: Bytes): void {
-  const length = SIGNED_AT + signed.length;
-  const fits = length <= scratch.length;
-  const input = fits ? scratch : new Uint8Array(length);
-  const view = fits ? scratchView : new DataView(input.buffer);
-  view.setUint32(0, secret);
-  view.setUint32(4, signer);
-  input.set(signed, SIGNED_AT);
-  const hash = out.subarray(5, 37);
-  Bun.SHA256.hash(input.subarray(0, length), hash);
-  out.copyWithin(37, 5, 37);
-}
+  constructor(secret: number, n: number) {
+    this.n = n;
+    this.#view.setUint32(0, secret);
+    const domain = new Uint8Array(HASH_SIZE);
+    domain.set(this.#input.subarray(0, 4));
+    this.hasher = new ReferenceHasher(domain);
+  }
 
-/** Makes a block of depth 0. */
-export function simulatedBlock(secret: number, signer: Signer, signed: Bytes): Bytes {
-  const block = new Uint8Array(BLOCK_MIN);
-  keyedHash(secret, signer, signed, block);
-  return block;
-}
+  /** The signature that the signer's key makes of a digest, into 64 bytes of `out`. */
+  sign(signer: Signer, digest: Bytes, out: Bytes): void {
+    this.#view.setUint32(4, signer);
+    this.#input.set(digest, 8);
+    Bun.SHA256.hash(this.#input, out.subarray(0, HASH_SIZE));
+    out.copyWithin(HASH_SIZE, 0, HASH_SIZE);
+  }
 
-const expected = new Uint8Array(BLOCK_MIN);
+  /** Whether `signature` has its 64 bytes at `at`. */
+  verify(signer: Signer, digest: Bytes, signature: Bytes, at = 0): boolean {
+    this.sign(signer, digest, this.#expected);
+    return Buffer.compare(this.#expected, signature.subarray(at, at + SIGNATURE_SIZE)) === 0;
+  }
 
-/** Whether the proof's block is what its signer makes of what it signed, cold. */
-export function proofHolds(secret: number, n: number, proof: Proof): boolean {
-  if (proof.signer >= n || proof.signature.length !== BLOCK_MIN) return false;
-  expected.fill(0, 0, 5);
-  keyedHash(secret, proof.signer, proof.signed, expected);
-  return Buffer.compare(expected, proof.signature) === 0;
+  /** A block of depth 0 for what a replica of the adversary signs. */
+  block(signer: Signer, signed: Bytes): Bytes {
+    const signature = new Uint8Array(SIGNATURE_SIZE);
+    this.sign(signer, this.hasher.single(signed).slice(), signature);
+    return singleBlock(signature);
+  }
+
+  /** Whether the proof holds for a stranger, whose cache is cold. */
+  holds({ signer, signed, signature }: Proof): boolean {
+    if (signer < 0 || signer >= this.n) return false;
+    const digest = this.hasher.climb(signed, signature);
+    return digest !== null && this.verify(signer, digest, signature, SIGNATURE_AT);
+  }
 }
 
 export interface SimulatedStageOptions {
   readonly scheduler: Scheduler;
   readonly owner: Owner;
   readonly random: Random;
-  /** Known to the world alone. */
-  readonly secret: number;
-  readonly n: number;
+  readonly keys: Keys;
+  readonly kind: SignatureKind;
   /** Whose key it holds; null at clients. */
   readonly self: Signer | null;
   /** The longest time that a signature or a check takes now, in microseconds. */
@@ -58,31 +74,54 @@ export interface SimulatedStageOptions {
   readonly judged: (proofs: readonly Proof[], valid: boolean) => void;
 }
 
-export class SimulatedStage implements Stage {
-  readonly counts = { signed: 0, roots: 0, verified: 0, cached: 0 };
+export class SimulatedStage extends BlockStage {
+  readonly #o: SimulatedStageOptions;
+  #turn = false;
+
+  constructor(options: SimulatedStageOptions) {
+    const { keys, kind, self } = options;
+    super({ kind, self, n: keys.n, hasher: keys.hasher, signer: new SlowSigner(options) });
+    this.#o = options;
+  }
+
+  override sign(signed: Bytes, done: (block: Bytes) => void): void {
+    super.sign(signed, done);
+    if (this.#turn || this.#o.kind === "each") return;
+    // Batches are closed at the end of a turn, as in the run loop of an executable.
+    this.#turn = true;
+    this.#o.scheduler.after(this.#o.owner, 1, () => {
+      this.#turn = false;
+      this.poll();
+    });
+  }
+
+  override verify(proofs: readonly Proof[], done: (valid: boolean) => void): void {
+    super.verify(proofs, (valid) => {
+      this.#o.judged(proofs, valid);
+      done(valid);
+    });
+  }
+}
+
+class SlowSigner implements RootSigner {
   readonly #o: SimulatedStageOptions;
 
   constructor(options: SimulatedStageOptions) {
     this.#o = options;
   }
 
-  sign(signed: Bytes, done: (block: Bytes) => void): void {
-    const { scheduler, owner, random, secret, self, signUs } = this.#o;
-    if (self === null) throw new Error("a client signs nothing");
-    this.counts.signed++;
-    scheduler.after(owner, 1 + random.int(signUs()), () => {
-      done(simulatedBlock(secret, self, signed));
-    });
+  sign(digest: Bytes, done: (signature: Bytes) => void): void {
+    const { scheduler, owner, random, keys, self, signUs } = this.#o;
+    assert(self !== null, "a client signs nothing");
+    const signature = new Uint8Array(SIGNATURE_SIZE);
+    keys.sign(self, digest, signature);
+    scheduler.after(owner, 1 + random.int(Math.ceil(signUs())), () => done(signature));
   }
 
-  verify(proofs: readonly Proof[], done: (valid: boolean) => void): void {
-    const { scheduler, owner, random, secret, n, verifyUs, judged } = this.#o;
-    this.counts.verified += proofs.length;
-    const valid = proofs.every((proof) => proofHolds(secret, n, proof));
-    judged(proofs, valid);
-    // Now and then all is in the cache, and the answer comes at once.
-    if (random.chance(0.25)) done(valid);
-    else scheduler.after(owner, 1 + random.int(verifyUs()), () => done(valid));
+  verify(signer: Signer, digest: Bytes, signature: Bytes, done: (valid: boolean) => void): void {
+    const { scheduler, owner, random, keys, verifyUs } = this.#o;
+    const valid = keys.verify(signer, digest, signature);
+    scheduler.after(owner, 1 + random.int(Math.ceil(verifyUs())), () => done(valid));
   }
 
   help(): boolean {

@@ -18,7 +18,7 @@ import type { Plan } from "./plan.ts";
 import { Process } from "./process.ts";
 import { Random } from "./random.ts";
 import { Scheduler } from "./scheduler.ts";
-import { SimulatedStage } from "./stage.ts";
+import { Keys, SimulatedStage } from "./stage.ts";
 import type { Subject } from "./subject.ts";
 import { GROUP_ADDRESS, simulatedAddress, SimulatedTransport } from "./transport.ts";
 
@@ -82,7 +82,7 @@ export class World {
   readonly observer: Observer | null;
   readonly #issued: Issued[] = [];
   readonly #hosts: Process[][] = [];
-  readonly #secret: number;
+  readonly keys: Keys;
   #nextClient = 0;
   /** The packet being delivered came unaltered from a correct process. */
   #genuine = false;
@@ -95,7 +95,7 @@ export class World {
     this.subject = subject;
     this.observer = observer ?? null;
     this.random = new Random(plan.seed, "world");
-    this.#secret = this.random.stream("keys").u32();
+    this.keys = new Keys(this.random.stream("keys").u32(), plan.n);
     this.operationsLeft = plan.operations;
     this.#probe = new Reader(this.#probeBytes, { intern: () => 0, write: () => undefined });
     this.ledger = new Ledger(plan.kind === "invent", (what) => this.fail(what));
@@ -254,7 +254,7 @@ export class World {
   lookAtCertificates({ replica, process }: ReplicaSeat): void {
     const certificates = replica?.certificates?.();
     if (certificates === undefined) return;
-    const problem = checkCertificates(certificates, this.config, this.#secret);
+    const problem = checkCertificates(certificates, this.config, this.keys);
     if (problem !== null) this.fail(`certificates: ${process.name} holds one with ${problem}`);
   }
 
@@ -356,8 +356,8 @@ export class World {
       scheduler,
       owner: process,
       random: signing,
-      secret: this.#secret,
-      n: plan.n,
+      keys: this.keys,
+      kind: plan.batchSignatures ? "batch" : "each",
       self,
       signUs: () => (scheduler.nowUs < plan.gstUs ? plan.signUs : quickUs),
       verifyUs: () => (scheduler.nowUs < plan.gstUs ? plan.signUs : quickUs) / 4,

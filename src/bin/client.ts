@@ -1,8 +1,6 @@
 // ./client: many clients in one process, each with one operation in flight, and what they measured.
 
 import { writeFileSync } from "node:fs";
-import type { ArgsDef } from "citty";
-import { apps } from "../app/index.ts";
 import type { Client } from "../actor.ts";
 import { RealClock } from "../clock.ts";
 import { ID_MAX } from "../config.ts";
@@ -14,69 +12,12 @@ import { systemRandom } from "../random.ts";
 import { runLoop } from "../run-loop.ts";
 import { UsageError } from "../usage-error.ts";
 import { workloads } from "../workload/index.ts";
-import { COMMON_ARGS, idler, openTransport, readSetting, type TransportSetting } from "./common.ts";
+import { CLIENT } from "./arguments.ts";
+import { idler, openTransport, readSetting, type TransportSetting } from "./common.ts";
 import { planCpus } from "./cpus.ts";
 import { parseCommand, runMain, type Options } from "./options.ts";
-import { housekeeping, mergeDrops, stopFlag, versions } from "./process.ts";
+import { followCluster, housekeeping, mergeDrops, stopFlag, versions } from "./process.ts";
 import { openStage } from "./stage.ts";
-
-const { mode, config, ...others } = COMMON_ARGS;
-const ARGS = {
-  mode,
-  config,
-  clients: {
-    type: "string",
-    alias: "t",
-    default: "1",
-    valueHint: "CLIENTS",
-    description: "Clients in this process, each with one operation in flight",
-  },
-  seconds: {
-    type: "string",
-    alias: "d",
-    default: "10",
-    valueHint: "SECONDS",
-    description: "How long to measure",
-  },
-  warm: {
-    type: "string",
-    default: "1",
-    valueHint: "SECONDS",
-    description: "How long to run before that",
-  },
-  "op-size": {
-    type: "string",
-    default: "0",
-    valueHint: "BYTES",
-    description: "Bytes of an operation (workload fixed) or of a value (workload kv)",
-  },
-  app: {
-    type: "enum",
-    options: [...apps.keys()],
-    alias: "a",
-    default: "null",
-    description: "What the replicas were started with",
-  },
-  workload: {
-    type: "enum",
-    options: [...workloads.keys()],
-    alias: "W",
-    description: "What to ask (default: kv for the app kv, else fixed)",
-  },
-  "fabric-port": {
-    type: "string",
-    default: "0",
-    valueHint: "N",
-    description: "Which of the fabric's ports for clients",
-  },
-  ...others,
-} as const satisfies ArgsDef;
-
-export const CLIENT = {
-  name: "client",
-  description: "Clients of a protocol, and what they measured",
-  args: ARGS,
-};
 
 /** How long to wait for the link and for the first reply. */
 const PATIENCE_MS = 5000;
@@ -98,6 +39,7 @@ function run(options: Options): number {
   const makeWorkload = workloads.get(workloadName);
   if (makeWorkload === undefined) throw new UsageError(`no workload ${workloadName}`);
   const native = loadNative();
+  followCluster(native);
   const stopped = stopFlag(native);
   const workers = options.text("workers") === undefined ? null : options.integer("workers", 1, 256);
   const cpus = planCpus(options.text("mask"), workers);

@@ -1,6 +1,5 @@
 // What replica and client have in common: their options, and the drivers made from them.
 
-import type { ArgsDef } from "citty";
 import {
   formatAddress,
   PROTOCOL_DEFAULTS,
@@ -21,119 +20,6 @@ import type { CpuPlan } from "./cpus.ts";
 import { memifArgument, WITHOUT_NIC, type MemifEnd } from "./memif.ts";
 import type { Options } from "./options.ts";
 
-const modes = [...protocols.keys()];
-
-/** Options of both executables, in the order in which the help shows them. */
-export const COMMON_ARGS = {
-  mode: {
-    type: "enum",
-    options: modes,
-    alias: "m",
-    required: true,
-    description: "The protocol; case does not matter",
-  },
-  config: {
-    type: "string",
-    alias: "c",
-    required: true,
-    valueHint: "PREFIX",
-    description: "Reads PREFIX.config, and PREFIX-<i>.pem if the protocol signs",
-  },
-  workers: {
-    type: "string",
-    alias: "w",
-    valueHint: "N",
-    description: "Signature threads (default: one less than the CPUs of the mask, at least 1)",
-  },
-  signature: {
-    type: "enum",
-    options: ["each", "batch"],
-    default: "batch",
-    description: "One signature a message, or one a Merkle tree of messages that wait",
-  },
-  crypto: {
-    type: "enum",
-    options: ["native", "noble"],
-    default: "native",
-    description: "libsecp256k1 in threads, or @noble/curves in this one",
-  },
-  instance: {
-    type: "string",
-    default: "",
-    valueHint: "NAME",
-    description: "Signatures of one instance do not hold in another",
-  },
-  batch: {
-    type: "string",
-    alias: "b",
-    default: String(PROTOCOL_DEFAULTS.batchMax),
-    valueHint: "N",
-    description: "Most operations in a batch or block",
-  },
-  adaptive: {
-    type: "boolean",
-    default: false,
-    description:
-      "Close a batch whenever there is room in the pipeline, not when it is full or 1 ms old",
-  },
-  "view-timeout": {
-    type: "string",
-    default: String(PROTOCOL_DEFAULTS.viewTimeoutMs),
-    valueHint: "MS",
-    description: "First view timeout; clients retry after a quarter of it",
-  },
-  checkpoint: {
-    type: "string",
-    default: String(PROTOCOL_DEFAULTS.checkpointInterval),
-    valueHint: "SLOTS",
-    description: "Slots or blocks between checkpoints",
-  },
-  link: {
-    type: "string",
-    valueHint: "DIR",
-    description: "One replica and one client joined by one memif in DIR",
-  },
-  fabric: {
-    type: "string",
-    valueHint: "DIR",
-    description: "Join the fabric whose memif sockets are in DIR",
-  },
-  port: {
-    type: "string",
-    default: "0",
-    valueHint: "N",
-    description: "DPDK port to use, of a NIC or of --eal's",
-  },
-  eal: {
-    type: "string",
-    default: "",
-    valueHint: '"ARGS"',
-    description: "More EAL arguments, for example --vdev=net_af_packet0,iface=eth0",
-  },
-  drop: {
-    type: "string",
-    default: "0",
-    valueHint: "RATE",
-    description: "Share of arriving packets to lose on purpose, 0 to 1",
-  },
-  mask: {
-    type: "string",
-    valueHint: "HEX",
-    description:
-      "CPUs: the first polls, the next ones sign (default: all that may be used, unpinned)",
-  },
-  idle: {
-    type: "enum",
-    options: ["busy", "yield", "sleep"],
-    description: "What a turn without work does (default: busy on a NIC, else yield)",
-  },
-  json: {
-    type: "string",
-    valueHint: "FILE",
-    description: "Write what is printed at the end as one JSON object",
-  },
-} as const satisfies ArgsDef;
-
 /** The protocol and the configuration that the options name; throws UsageError. */
 export interface Setting {
   readonly mode: string;
@@ -145,7 +31,7 @@ export interface Setting {
 export function readSetting(options: Options): Setting {
   const mode = options.textOf("mode");
   const protocol = protocols.get(mode);
-  if (protocol === undefined) throw new UsageError(`--mode ${mode}: expected ${modes.join(", ")}`);
+  if (protocol === undefined) throw new UsageError(`--mode ${mode}: no such protocol`);
   const deploy = readDeployConfig(options.textOf("config"));
   const { f } = deploy;
   // A protocol that tolerates no fault uses the first replica of any configuration.
@@ -234,10 +120,7 @@ function openDpdk(
   base: PacketTransportOptions,
   cpus: CpuPlan,
 ): TransportSetting {
-  const extra = options
-    .textOf("eal")
-    .split(/\s+/)
-    .filter((word) => word !== "");
+  const extra = (options.text("eal") ?? "").split(/\s+/).filter((word) => word !== "");
   const port = options.integer("port", 0, 63);
   const own = "replica" in role ? deploy.replicas[role.replica] : undefined;
   const mac = own === undefined ? null : own.host;

@@ -2,7 +2,6 @@
 
 import { toArrayBuffer } from "bun:ffi";
 import { writeFileSync } from "node:fs";
-import type { ArgsDef } from "citty";
 import { assert } from "../assert.ts";
 import { readDeployConfig } from "../config.ts";
 import {
@@ -17,80 +16,13 @@ import { loadNative } from "../ffi/native.ts";
 import { Eal } from "../transport/dpdk.ts";
 import { UsageError } from "../usage-error.ts";
 import { planCpus } from "./cpus.ts";
+import { FABRIC_SWITCH } from "./arguments.ts";
 import { memifArgument, WITHOUT_NIC } from "./memif.ts";
 import { parseCommand, runMain, type Options } from "./options.ts";
-import { stopWord } from "./process.ts";
-
-const ARGS = {
-  config: {
-    type: "string",
-    alias: "c",
-    required: true,
-    valueHint: "PREFIX",
-    description: "Reads PREFIX.config: a port for each replica, with its MAC address",
-  },
-  dir: {
-    type: "string",
-    required: true,
-    valueHint: "DIR",
-    description: "Where the sockets replica-<i>.sock and client-<i>.sock are made",
-  },
-  "client-ports": {
-    type: "string",
-    default: "1",
-    valueHint: "N",
-    description: "Ports for client processes",
-  },
-  drop: {
-    type: "string",
-    default: "0",
-    valueHint: "RATE",
-    description: "Share of frames to lose, 0 to 1",
-  },
-  duplicate: {
-    type: "string",
-    default: "0",
-    valueHint: "RATE",
-    description: "Share of frames to send twice, 0 to 1",
-  },
-  reorder: {
-    type: "string",
-    default: "0",
-    valueHint: "RATE",
-    description: "Share of frames to hold back behind later ones, 0 to 1",
-  },
-  delay: {
-    type: "string",
-    default: "0",
-    valueHint: "US",
-    description: "Time that a frame spends in the fabric, in microseconds",
-  },
-  seed: {
-    type: "string",
-    default: "1",
-    valueHint: "N",
-    description: "Seed of the dice for the faults above",
-  },
-  mask: {
-    type: "string",
-    valueHint: "HEX",
-    description: "CPUs: the first one forwards (default: any, unpinned)",
-  },
-  json: {
-    type: "string",
-    valueHint: "FILE",
-    description: "Write the counts of every port at the end as one JSON object",
-  },
-} as const satisfies ArgsDef;
-
-export const FABRIC_COMMAND = {
-  name: "fabric",
-  description: "A switch of shared-memory ports for replicas and clients on one machine",
-  args: ARGS,
-};
+import { followCluster, stopWord } from "./process.ts";
 
 async function main(): Promise<number> {
-  const options = await parseCommand(FABRIC_COMMAND, process.argv.slice(2));
+  const options = await parseCommand(FABRIC_SWITCH, process.argv.slice(2));
   return options === null ? 0 : run(options);
 }
 
@@ -108,6 +40,7 @@ function run(options: Options): number {
   const dir = options.textOf("dir");
   const cpus = planCpus(options.text("mask"), null);
   const native = loadNative();
+  followCluster(native);
   const library = loadDpdk();
   const args = ["-l", String(cpus.first), "--file-prefix", `oskr-${process.pid}`, ...WITHOUT_NIC];
   const count = replicas + clientPorts;

@@ -3,7 +3,7 @@
 import { toArrayBuffer, type Pointer } from "bun:ffi";
 import { assert } from "../assert.ts";
 import type { Clock } from "../driver.ts";
-import type { NativeLibrary } from "../ffi/native.ts";
+import { loadNative, type NativeLibrary } from "../ffi/native.ts";
 import packageJson from "../../package.json" with { type: "json" };
 import type { CpuPlan } from "./cpus.ts";
 
@@ -52,4 +52,18 @@ export function mergeDrops(...all: readonly ReadonlyMap<string, number>[]): {
 
 export function versions(): { readonly [name: string]: string } {
   return { oskr: packageJson.version, bun: Bun.version };
+}
+
+const SIGTERM = 15;
+
+/** Has the kernel send SIGTERM when the parent ends: npm for a script, and the script for its children. */
+export function followParent(native: NativeLibrary = loadNative()): void {
+  native.oskr_die_with_parent(SIGTERM, process.ppid);
+}
+
+/** The same for processes that a Cluster started, and only for them: people may leave theirs behind with `&`. */
+export function followCluster(native: NativeLibrary): void {
+  const parent = Number(process.env["OSKR_PARENT"] ?? "0");
+  if (parent === 0) return;
+  if (native.oskr_die_with_parent(SIGTERM, parent) < 0) process.exit(130);
 }

@@ -1,7 +1,6 @@
 // ./replica: one replica of a protocol.
 
 import { writeFileSync } from "node:fs";
-import type { ArgsDef } from "citty";
 import { apps } from "../app/index.ts";
 import { RealClock } from "../clock.ts";
 import { describeHost, residentBytes } from "../evaluation/record.ts";
@@ -10,34 +9,12 @@ import { Node } from "../node.ts";
 import { systemRandom } from "../random.ts";
 import { runLoop } from "../run-loop.ts";
 import { UsageError } from "../usage-error.ts";
-import { COMMON_ARGS, idler, openTransport, readSetting } from "./common.ts";
+import { REPLICA } from "./arguments.ts";
+import { idler, openTransport, readSetting } from "./common.ts";
 import { planCpus } from "./cpus.ts";
 import { parseCommand, runMain, type Options } from "./options.ts";
-import { housekeeping, mergeDrops, stopFlag, versions } from "./process.ts";
+import { followCluster, housekeeping, mergeDrops, stopFlag, versions } from "./process.ts";
 import { openStage } from "./stage.ts";
-
-const { mode, config, ...others } = COMMON_ARGS;
-const ARGS = {
-  mode,
-  config,
-  id: {
-    type: "string",
-    alias: "i",
-    required: true,
-    valueHint: "ID",
-    description: "Which replica of the configuration this is, from 0",
-  },
-  app: {
-    type: "enum",
-    options: [...apps.keys()],
-    alias: "a",
-    default: "null",
-    description: "What is replicated",
-  },
-  ...others,
-} as const satisfies ArgsDef;
-
-export const REPLICA = { name: "replica", description: "One replica of a protocol", args: ARGS };
 
 async function main(): Promise<number> {
   const options = await parseCommand(REPLICA, process.argv.slice(2));
@@ -57,6 +34,7 @@ function run(options: Options): number {
   const wire = deploy.replicas[id];
   if (makeApp === undefined || wire === undefined) throw new UsageError(`no replica ${id}`);
   const native = loadNative();
+  followCluster(native);
   const stopped = stopFlag(native);
   const workers = options.text("workers") === undefined ? null : options.integer("workers", 1, 256);
   const cpus = planCpus(options.text("mask"), workers);

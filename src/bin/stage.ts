@@ -22,7 +22,7 @@ export function openStage(
   const keys = readStageKeys(options.textOf("config"), config.n, self);
   const { n, f } = config;
   const { publicKeys } = keys;
-  const domain = domainOf({ mode, n, f, publicKeys, instance: options.textOf("instance") });
+  const domain = domainOf({ mode, n, f, publicKeys, instance: options.text("instance") ?? "" });
   const kind = options.textOf("signature") === "each" ? "each" : "batch";
   if (options.textOf("crypto") === "noble") return new NobleStage({ ...keys, kind, domain });
   const pinned = cpus.signing.filter((cpu) => cpu !== null);

@@ -73,3 +73,37 @@ export function formatRecord(record: ResultRecord): string {
       `${record.retransmissions} retransmissions`,
   ].join("\n");
 }
+
+/** Records as a table for people, a line each. */
+export function formatTable(records: readonly ResultRecord[]): string {
+  const head = [
+    "protocol",
+    "n",
+    "clients",
+    "batch",
+    "signature",
+    "transport",
+    "Kops/s",
+    "p50 us",
+    "p99 us",
+  ];
+  const rows = records.map((record) => [
+    record.mode,
+    String(record.n),
+    String(record.clients),
+    record.adaptive ? `${record.batch} adaptive` : String(record.batch),
+    record.signature,
+    record.transport,
+    (record.throughput / 1000).toFixed(3),
+    record.latency.p50.toFixed(1),
+    record.latency.p99.toFixed(1),
+  ]);
+  const all = [head, ...rows];
+  const widths = head.map((_, i) => Math.max(...all.map((row) => row[i]?.length ?? 0)));
+  return all
+    .map((row) =>
+      row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))),
+    )
+    .map((row) => row.join("  "))
+    .join("\n");
+}

@@ -1,0 +1,271 @@
+// The options of the executables: what -h shows.
+
+import type { ArgsDef } from "citty";
+import { apps } from "../app/index.ts";
+import { PROTOCOL_DEFAULTS } from "../config.ts";
+import { protocols } from "../protocol/index.ts";
+import { workloads } from "../workload/index.ts";
+
+const modes = [...protocols.keys()];
+
+/** Options of both replica and client, in the order in which the help shows them. */
+const COMMON_ARGS = {
+  mode: {
+    type: "enum",
+    options: modes,
+    alias: "m",
+    required: true,
+    description: "The protocol; case does not matter",
+  },
+  config: {
+    type: "string",
+    alias: "c",
+    required: true,
+    valueHint: "PREFIX",
+    description: "Reads PREFIX.config, and PREFIX-<i>.pem if the protocol signs",
+  },
+  workers: {
+    type: "string",
+    alias: "w",
+    valueHint: "N",
+    description: "Signature threads (default: one less than the CPUs of the mask, at least 1)",
+  },
+  signature: {
+    type: "enum",
+    options: ["each", "batch"],
+    default: "batch",
+    description: "One signature a message, or one a Merkle tree of messages that wait",
+  },
+  crypto: {
+    type: "enum",
+    options: ["native", "noble"],
+    default: "native",
+    description: "libsecp256k1 in threads, or @noble/curves in this one",
+  },
+  instance: {
+    type: "string",
+    valueHint: "NAME",
+    description: "Signatures of one instance do not hold in another",
+  },
+  batch: {
+    type: "string",
+    alias: "b",
+    default: String(PROTOCOL_DEFAULTS.batchMax),
+    valueHint: "N",
+    description: "Most operations in a batch or block",
+  },
+  adaptive: {
+    type: "boolean",
+    default: false,
+    description:
+      "Close a batch whenever there is room in the pipeline, not when it is full or 1 ms old",
+  },
+  "view-timeout": {
+    type: "string",
+    default: String(PROTOCOL_DEFAULTS.viewTimeoutMs),
+    valueHint: "MS",
+    description: "First view timeout; clients retry after a quarter of it",
+  },
+  checkpoint: {
+    type: "string",
+    default: String(PROTOCOL_DEFAULTS.checkpointInterval),
+    valueHint: "SLOTS",
+    description: "Slots or blocks between checkpoints",
+  },
+  link: {
+    type: "string",
+    valueHint: "DIR",
+    description: "One replica and one client joined by one memif in DIR",
+  },
+  fabric: {
+    type: "string",
+    valueHint: "DIR",
+    description: "Join the fabric whose memif sockets are in DIR",
+  },
+  port: {
+    type: "string",
+    default: "0",
+    valueHint: "N",
+    description: "DPDK port to use, of a NIC or of --eal's",
+  },
+  eal: {
+    type: "string",
+    valueHint: '"ARGS"',
+    description: "More EAL arguments, for example --vdev=net_af_packet0,iface=eth0",
+  },
+  drop: {
+    type: "string",
+    default: "0",
+    valueHint: "RATE",
+    description: "Share of arriving packets to lose on purpose, 0 to 1",
+  },
+  mask: {
+    type: "string",
+    valueHint: "HEX",
+    description:
+      "CPUs: the first polls, the next ones sign (default: all that may be used, unpinned)",
+  },
+  idle: {
+    type: "enum",
+    options: ["busy", "yield", "sleep"],
+    description: "What a turn without work does (default: busy on a NIC, else yield)",
+  },
+  json: {
+    type: "string",
+    valueHint: "FILE",
+    description: "Write what is printed at the end as one JSON object",
+  },
+} as const satisfies ArgsDef;
+
+const { mode, config, ...others } = COMMON_ARGS;
+
+const REPLICA_ARGS = {
+  mode,
+  config,
+  id: {
+    type: "string",
+    alias: "i",
+    required: true,
+    valueHint: "ID",
+    description: "Which replica of the configuration this is, from 0",
+  },
+  app: {
+    type: "enum",
+    options: [...apps.keys()],
+    alias: "a",
+    default: "null",
+    description: "What is replicated",
+  },
+  ...others,
+} as const satisfies ArgsDef;
+
+export const REPLICA = {
+  name: "replica",
+  description: "One replica of a protocol",
+  args: REPLICA_ARGS,
+};
+
+const CLIENT_ARGS = {
+  mode,
+  config,
+  clients: {
+    type: "string",
+    alias: "t",
+    default: "1",
+    valueHint: "CLIENTS",
+    description: "Clients in this process, each with one operation in flight",
+  },
+  seconds: {
+    type: "string",
+    alias: "d",
+    default: "10",
+    valueHint: "SECONDS",
+    description: "How long to measure",
+  },
+  warm: {
+    type: "string",
+    default: "1",
+    valueHint: "SECONDS",
+    description: "How long to run before that",
+  },
+  "op-size": {
+    type: "string",
+    default: "0",
+    valueHint: "BYTES",
+    description: "Bytes of an operation (workload fixed) or of a value (workload kv)",
+  },
+  app: {
+    type: "enum",
+    options: [...apps.keys()],
+    alias: "a",
+    default: "null",
+    description: "What the replicas were started with",
+  },
+  workload: {
+    type: "enum",
+    options: [...workloads.keys()],
+    alias: "W",
+    description: "What to ask (default: kv for the app kv, else fixed)",
+  },
+  "fabric-port": {
+    type: "string",
+    default: "0",
+    valueHint: "N",
+    description: "Which of the fabric's ports for clients",
+  },
+  ...others,
+} as const satisfies ArgsDef;
+
+export const CLIENT = {
+  name: "client",
+  description: "Clients of a protocol, and what they measured",
+  args: CLIENT_ARGS,
+};
+
+const FABRIC_ARGS = {
+  config: {
+    type: "string",
+    alias: "c",
+    required: true,
+    valueHint: "PREFIX",
+    description: "Reads PREFIX.config: a port for each replica, with its MAC address",
+  },
+  dir: {
+    type: "string",
+    required: true,
+    valueHint: "DIR",
+    description: "Where the sockets replica-<i>.sock and client-<i>.sock are made",
+  },
+  "client-ports": {
+    type: "string",
+    default: "1",
+    valueHint: "N",
+    description: "Ports for client processes",
+  },
+  drop: {
+    type: "string",
+    default: "0",
+    valueHint: "RATE",
+    description: "Share of frames to lose, 0 to 1",
+  },
+  duplicate: {
+    type: "string",
+    default: "0",
+    valueHint: "RATE",
+    description: "Share of frames to send twice, 0 to 1",
+  },
+  reorder: {
+    type: "string",
+    default: "0",
+    valueHint: "RATE",
+    description: "Share of frames to hold back behind later ones, 0 to 1",
+  },
+  delay: {
+    type: "string",
+    default: "0",
+    valueHint: "US",
+    description: "Time that a frame spends in the fabric, in microseconds",
+  },
+  seed: {
+    type: "string",
+    default: "1",
+    valueHint: "N",
+    description: "Seed of the dice for the faults above",
+  },
+  mask: {
+    type: "string",
+    valueHint: "HEX",
+    description: "CPUs: the first one forwards (default: any, unpinned)",
+  },
+  json: {
+    type: "string",
+    valueHint: "FILE",
+    description: "Write the counts of every port at the end as one JSON object",
+  },
+} as const satisfies ArgsDef;
+
+export const FABRIC_SWITCH = {
+  name: "fabric",
+  description: "A switch of shared-memory ports for replicas and clients on one machine",
+  args: FABRIC_ARGS,
+};

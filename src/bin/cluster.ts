@@ -1,0 +1,261 @@
+// A whole cluster of executables on this machine, in a private directory: what demo, bench and the tests
+// of real processes start.
+
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createSocket } from "node:dgram";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { generateKeyPair, keyPath, writeKeyPair } from "../crypto/keys.ts";
+import { protocols } from "../protocol/index.ts";
+import { UsageError } from "../usage-error.ts";
+
+/** Where the executables lie. */
+const ROOT = resolve(import.meta.dir, "../..");
+const READY_MS = 20_000;
+const STOP_MS = 5_000;
+
+export interface ClusterOptions {
+  readonly mode: string;
+  readonly transport: "dpdk" | "udp";
+  /** Tolerated faults; the cluster has the fewest replicas that the mode needs for them. */
+  readonly f: number;
+  /** More arguments for replicas, clients and the fabric. */
+  readonly replicaArgs: readonly string[];
+  readonly clientArgs: readonly string[];
+  readonly fabricArgs: readonly string[];
+  readonly clientPorts: number;
+  /** Joins the only replica and the only client by one memif instead of a fabric. */
+  readonly link: boolean;
+}
+
+/** A process with what it printed so far. */
+export class Child {
+  readonly name: string;
+  readonly #process: Bun.Subprocess<"ignore", "pipe" | "inherit", "pipe">;
+  readonly #waiting: (() => void)[] = [];
+  #output = "";
+  #errors = "";
+  readonly #read: Promise<unknown>;
+
+  /** `show` passes its output on to the terminal instead of keeping it. */
+  constructor(name: string, command: readonly string[], dir: string, show: boolean) {
+    this.name = name;
+    this.#process = Bun.spawn([...command], {
+      // A group of its own: an interrupt at the terminal is for the parent, which stops its children in order.
+      detached: true,
+      stdin: "ignore",
+      stdout: show ? "inherit" : "pipe",
+      stderr: "pipe",
+      env: {
+        ...process.env,
+        TMPDIR: dir,
+        RUNTIME_DIRECTORY: dir,
+        OSKR_PARENT: String(process.pid),
+      },
+    });
+    const { stdout, stderr } = this.#process;
+    const reads = [this.#collect(stderr, (text) => (this.#errors += text))];
+    if (stdout instanceof ReadableStream) {
+      reads.push(this.#collect(stdout, (text) => (this.#output += text)));
+    }
+    this.#read = Promise.all(reads);
+  }
+
+  get pid(): number {
+    return this.#process.pid;
+  }
+  /** null while it runs; -1 if a signal ended it. */
+  get status(): number | null {
+    return this.#process.signalCode === null ? this.#process.exitCode : -1;
+  }
+  get output(): string {
+    return this.#output;
+  }
+  get errors(): string {
+    return this.#errors;
+  }
+
+  /** Waits until it printed `text`; throws an Error if it ends before, or after `timeoutMs`. */
+  async printed(text: string, timeoutMs = READY_MS): Promise<void> {
+    const until = Date.now() + timeoutMs;
+    while (!this.#output.includes(text)) {
+      if (this.status !== null) {
+        await this.#read;
+        throw new Error(`${this.name} ended: ${this.#errors.trim() || this.#output.trim()}`);
+      }
+      if (Date.now() > until) throw new Error(`${this.name} did not print '${text}'`);
+      await Promise.race([new Promise<void>((wake) => this.#waiting.push(wake)), Bun.sleep(100)]);
+    }
+  }
+
+  signal(name: NodeJS.Signals): void {
+    if (this.status === null) this.#process.kill(name);
+  }
+
+  /** Its exit status, once it ended and all that it printed is here. */
+  async ended(): Promise<number> {
+    await this.#process.exited;
+    await this.#read;
+    return this.status ?? -1;
+  }
+
+  /** Asks it to stop, and kills it if it does not. */
+  async stop(): Promise<void> {
+    this.signal("SIGCONT");
+    this.signal("SIGTERM");
+    const done = await Promise.race([this.ended(), Bun.sleep(STOP_MS).then(() => null)]);
+    if (done !== null) return;
+    this.signal("SIGKILL");
+    await this.ended();
+  }
+
+  async #collect(stream: ReadableStream<Uint8Array>, add: (text: string) => void): Promise<void> {
+    const decoder = new TextDecoder();
+    for await (const chunk of stream) {
+      add(decoder.decode(chunk, { stream: true }));
+      for (const wake of this.#waiting.splice(0)) wake();
+    }
+  }
+}
+
+export class Cluster {
+  /** Private to this cluster: sockets, configuration, whatever its processes leave; removed by `stop`. */
+  readonly dir: string;
+  readonly n: number;
+  readonly replicas: Child[] = [];
+  #fabric: Child | null = null;
+  readonly #clients: Child[] = [];
+  readonly #options: ClusterOptions;
+  readonly #prefix: string;
+  readonly #instance: string;
+
+  private constructor(options: ClusterOptions, dir: string, n: number, prefix: string) {
+    this.#options = options;
+    this.dir = dir;
+    this.n = n;
+    this.#prefix = prefix;
+    this.#instance = `run-${crypto.randomUUID()}`;
+  }
+
+  /** Starts fabric and replicas and waits until all run. Throws UsageError or Error; nothing is left then. */
+  static async start(options: ClusterOptions): Promise<Cluster> {
+    const protocol = protocols.get(options.mode);
+    if (protocol === undefined) {
+      throw new UsageError(`--mode ${options.mode}: expected ${[...protocols.keys()].join(", ")}`);
+    }
+    const n = protocol.replicasMin(options.f);
+    const dir = mkdtempSync(join(tmpdir(), "oskr-"));
+    chmodSync(dir, 0o700);
+    const prefix = join(dir, "cluster");
+    const cluster = new Cluster(options, dir, n, prefix);
+    try {
+      await writeConfig(prefix, options, n, protocol.replicasMin(1) === 1);
+      if (protocol.signed) {
+        for (let i = 0; i < n; i++) writeKeyPair(keyPath(prefix, i), generateKeyPair());
+      }
+      await cluster.#startAll();
+    } catch (error) {
+      await cluster.stop();
+      throw error;
+    }
+    return cluster;
+  }
+
+  /** Starts a replica again, empty, and returns once it runs. */
+  async restart(index: number): Promise<void> {
+    this.replicas[index] = this.#spawnReplica(index);
+    await this.replicas[index]?.printed("replica ");
+  }
+
+  /** Starts a client process; `show` lets it print to the terminal. */
+  client(args: readonly string[], show: boolean): Child {
+    const port = this.#clients.length % Math.max(1, this.#options.clientPorts);
+    const join =
+      this.#options.transport === "udp" || this.#options.link
+        ? this.#joinArgs()
+        : [...this.#joinArgs(), "--fabric-port", String(port)];
+    const command = [...this.#command("client"), ...join, ...this.#options.clientArgs, ...args];
+    const child = new Child("client", command, this.dir, show);
+    this.#clients.push(child);
+    return child;
+  }
+
+  /** Stops every process and removes the directory. */
+  async stop(): Promise<void> {
+    await Promise.all(this.#clients.map((client) => client.stop()));
+    await Promise.all(this.replicas.map((replica) => replica.stop()));
+    await this.#fabric?.stop();
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  async #startAll(): Promise<void> {
+    if (this.#options.transport === "dpdk" && !this.#options.link) {
+      const ports = ["--client-ports", String(this.#options.clientPorts)];
+      const command = [
+        join(ROOT, "fabric"),
+        "-c",
+        this.#prefix,
+        "--dir",
+        this.dir,
+        ...ports,
+        ...this.#options.fabricArgs,
+      ];
+      this.#fabric = new Child("fabric", command, this.dir, false);
+      await this.#fabric.printed("fabric of");
+    }
+    for (let i = 0; i < this.n; i++) this.replicas.push(this.#spawnReplica(i));
+    for (const replica of this.replicas) await replica.printed("replica ");
+  }
+
+  #spawnReplica(index: number): Child {
+    const id = ["-i", String(index)];
+    const command = [
+      ...this.#command("replica"),
+      ...id,
+      ...this.#joinArgs(),
+      ...this.#options.replicaArgs,
+    ];
+    return new Child(`replica ${index}`, command, this.dir, false);
+  }
+
+  #command(executable: "replica" | "client"): readonly string[] {
+    const { mode } = this.#options;
+    const path = join(ROOT, executable);
+    return [path, "-m", mode, "-c", this.#prefix, "--instance", this.#instance];
+  }
+
+  #joinArgs(): readonly string[] {
+    if (this.#options.transport === "udp") return [];
+    return [this.#options.link ? "--link" : "--fabric", this.dir];
+  }
+}
+
+async function writeConfig(
+  prefix: string,
+  options: ClusterOptions,
+  n: number,
+  unreplicated: boolean,
+): Promise<void> {
+  const f = unreplicated ? 0 : options.f;
+  const addresses =
+    options.transport === "udp"
+      ? (await freePorts(n)).map((port) => `127.0.0.1:${port}%0`)
+      : Array.from({ length: n }, (_, i) => `12:34:56:00:00:${i.toString(16).padStart(2, "0")}%0`);
+  const lines = [`f ${f}`, ...addresses.map((address) => `replica ${address}`)];
+  if (options.transport === "dpdk" && n > 1) lines.push("multicast 01:00:5e:00:00:01%255");
+  writeFileSync(`${prefix}.config`, `${lines.join("\n")}\n`);
+}
+
+/** UDP ports of the loopback interface that are free now. */
+async function freePorts(count: number): Promise<readonly number[]> {
+  const sockets = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const socket = createSocket("udp4");
+      await new Promise<void>((bound) => socket.bind(0, "127.0.0.1", bound));
+      return socket;
+    }),
+  );
+  const ports = sockets.map((socket) => socket.address().port);
+  for (const socket of sockets) socket.close();
+  return ports;
+}

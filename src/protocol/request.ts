@@ -2,7 +2,7 @@
 // own (session 0, number 0, the operation a nonce) and has one operation in flight.
 
 import type { Bytes } from "../actor.ts";
-import { bytesOf, type Reader, type Writer } from "../wire.ts";
+import { bytesOf, EMPTY, equal, type Reader, type Writer } from "../wire.ts";
 import { digestOf } from "./digest.ts";
 
 /** Bytes of the random nonce of an `open`: 104 bits. */
@@ -61,11 +61,29 @@ export function requestDigest(request: Request): Bytes {
   return digestOf(bytesOf((out) => encodeRequest(request, out)));
 }
 
+const EMPTY_DIGEST = digestOf(EMPTY);
+
+/** The digest of an operation, for replies that name the rest of the request in full. */
+export function operationDigest(op: Bytes): Bytes {
+  return op.length === 0 ? EMPTY_DIGEST : digestOf(op);
+}
+
 /** The answer to a request: its result, the new session of an `open`, or that there is no such session. */
 export type Outcome =
   | { readonly status: "done"; readonly result: Bytes }
   | { readonly status: "opened"; readonly session: number }
   | { readonly status: "no session" };
+
+export function sameOutcome(a: Outcome, b: Outcome): boolean {
+  switch (a.status) {
+    case "done":
+      return b.status === "done" && equal(a.result, b.result);
+    case "opened":
+      return b.status === "opened" && a.session === b.session;
+    case "no session":
+      return b.status === "no session";
+  }
+}
 
 const DONE = 0;
 const OPENED = 1;

@@ -1,0 +1,240 @@
+// Messages that replicated protocols share, and their wire form. Their kinds are below PROTOCOL_KINDS, so
+// that each protocol numbers its own from there.
+
+import type { Address, Bytes, Proof, Sealed, Signer } from "../actor.ts";
+import { bytesOf, type Reader, type Writer } from "../wire.ts";
+import { DIGEST_LENGTH } from "./digest.ts";
+import {
+  certificateProofs,
+  decodeCertificate,
+  encodeCertificate,
+  type Certificate,
+} from "./quorum.ts";
+import {
+  decodeOutcome,
+  decodeRequest,
+  encodeOutcome,
+  encodeRequest,
+  type Outcome,
+  type Request,
+} from "./request.ts";
+
+/** The first kind byte that a protocol may use for messages of its own. */
+export const PROTOCOL_KINDS = 32;
+
+const REQUEST = 1;
+const RELAY = 2;
+const REPLY = 3;
+const CHECKPOINT = 4;
+const STABLE = 5;
+const FETCH_STATE = 6;
+const STATE = 7;
+const RECOVER = 8;
+
+/** The longest piece of a snapshot, or of its manifest, that is accepted. */
+const STATE_BYTES_MAX = 3 * 1024 * 1024;
+/** Bytes of the nonce of a recovery. */
+export const RECOVERY_NONCE_LENGTH = 16;
+
+/** From a client, unsigned. Its address is where it came from. */
+export interface RequestMessage extends Sealed {
+  readonly kind: "request";
+  readonly request: Request;
+}
+
+/** A client's request from one replica to another. */
+export interface RelayMessage extends Sealed {
+  readonly kind: "relay";
+  readonly client: Address;
+  readonly request: Request;
+}
+
+/** The answer to (session, tag, number) with the operation of this digest. */
+export interface ReplyMessage extends Sealed {
+  readonly kind: "reply";
+  readonly replica: Signer;
+  readonly view: number;
+  readonly session: number;
+  readonly tag: number;
+  readonly number: number;
+  /** Of the operation. */
+  readonly digest: Bytes;
+  readonly outcome: Outcome;
+}
+
+/** The replica's state after this slot, or block height, has this digest. */
+export interface CheckpointMessage extends Sealed {
+  readonly kind: "checkpoint";
+  readonly replica: Signer;
+  readonly slot: number;
+  readonly digest: Bytes;
+}
+
+/** A checkpoint that a quorum signed; slot 0, without signatures, is genesis. */
+export interface StableCheckpoint {
+  readonly slot: number;
+  readonly digest: Bytes;
+  readonly certificate: Certificate;
+}
+
+export interface StableMessage extends Sealed {
+  readonly kind: "stable";
+  readonly checkpoint: StableCheckpoint;
+}
+
+/** Asks for a piece of the snapshot of this slot; piece 0 is the manifest. */
+export interface FetchStateMessage extends Sealed {
+  readonly kind: "fetchState";
+  readonly slot: number;
+  readonly piece: number;
+}
+
+export interface StateMessage extends Sealed {
+  readonly kind: "state";
+  readonly slot: number;
+  readonly piece: number;
+  readonly bytes: Bytes;
+}
+
+/** A replica without its memory asks where the others are; `starting`: perhaps nobody has any memory yet. */
+export interface RecoverMessage extends Sealed {
+  readonly kind: "recover";
+  readonly replica: Signer;
+  readonly nonce: Bytes;
+  readonly starting: boolean;
+}
+
+export type CommonMessage =
+  | RequestMessage
+  | RelayMessage
+  | ReplyMessage
+  | CheckpointMessage
+  | StableMessage
+  | FetchStateMessage
+  | StateMessage
+  | RecoverMessage;
+
+export function encodeCommon(message: CommonMessage, out: Writer): void {
+  switch (message.kind) {
+    case "request":
+      out.u8(REQUEST);
+      encodeRequest(message.request, out);
+      return;
+    case "relay":
+      out.u8(RELAY);
+      out.address(message.client);
+      encodeRequest(message.request, out);
+      return;
+    case "reply":
+      out.u8(REPLY);
+      out.u8(message.replica);
+      out.u53(message.view);
+      out.u53(message.session);
+      out.u32(message.tag);
+      out.u53(message.number);
+      out.bytes(message.digest);
+      encodeOutcome(message.outcome, out);
+      out.seal(message.seal);
+      return;
+    case "checkpoint":
+      signedCheckpoint(message.replica, message.slot, message.digest, out);
+      out.seal(message.seal);
+      return;
+    case "stable":
+      out.u8(STABLE);
+      encodeStable(message.checkpoint, out);
+      return;
+    case "fetchState":
+      out.u8(FETCH_STATE);
+      out.u53(message.slot);
+      out.u32(message.piece);
+      return;
+    case "state":
+      out.u8(STATE);
+      out.u53(message.slot);
+      out.u32(message.piece);
+      out.blob(message.bytes);
+      return;
+    case "recover":
+      out.u8(RECOVER);
+      out.u8(message.replica);
+      out.bytes(message.nonce);
+      out.u8(message.starting ? 1 : 0);
+      out.seal(message.seal);
+  }
+}
+
+/** The message of this kind, the byte of which was read at `start`; poisons the reader if malformed. */
+export function decodeCommon(kind: number, input: Reader, start: number): CommonMessage | null {
+  switch (kind) {
+    case REQUEST:
+      return { kind: "request", request: decodeRequest(input) };
+    case RELAY:
+      return { kind: "relay", client: input.address(), request: decodeRequest(input) };
+    case REPLY:
+      return decodeReply(input, start);
+    case CHECKPOINT: {
+      const replica = input.u8();
+      const slot = input.u53();
+      const digest = input.bytes(DIGEST_LENGTH);
+      return { kind: "checkpoint", replica, slot, digest, seal: input.seal(replica, start) };
+    }
+    case STABLE:
+      return { kind: "stable", checkpoint: decodeStable(input) };
+    case FETCH_STATE:
+      return { kind: "fetchState", slot: input.u53(), piece: input.u32() };
+    case STATE: {
+      const slot = input.u53();
+      return { kind: "state", slot, piece: input.u32(), bytes: input.blob(STATE_BYTES_MAX) };
+    }
+    case RECOVER: {
+      const replica = input.u8();
+      const nonce = input.bytes(RECOVERY_NONCE_LENGTH);
+      const starting = input.u8();
+      if (starting > 1) input.poison();
+      const seal = input.seal(replica, start);
+      return { kind: "recover", replica, nonce, starting: starting === 1, seal };
+    }
+    default:
+      return null;
+  }
+}
+
+function decodeReply(input: Reader, start: number): ReplyMessage {
+  const replica = input.u8();
+  const view = input.u53();
+  const session = input.u53();
+  const tag = input.u32();
+  const number = input.u53();
+  const digest = input.bytes(DIGEST_LENGTH);
+  const outcome = decodeOutcome(input);
+  const seal = input.seal(replica, start);
+  return { kind: "reply", replica, view, session, tag, number, digest, outcome, seal };
+}
+
+function signedCheckpoint(replica: Signer, slot: number, digest: Bytes, out: Writer): void {
+  out.u8(CHECKPOINT);
+  out.u8(replica);
+  out.u53(slot);
+  out.bytes(digest);
+}
+
+export function encodeStable(checkpoint: StableCheckpoint, out: Writer): void {
+  out.u53(checkpoint.slot);
+  out.bytes(checkpoint.digest);
+  encodeCertificate(checkpoint.certificate, out);
+}
+
+/** Poisons the reader if the checkpoint is malformed. */
+export function decodeStable(input: Reader): StableCheckpoint {
+  const slot = input.u53();
+  const digest = input.bytes(DIGEST_LENGTH);
+  return { slot, digest, certificate: decodeCertificate(input) };
+}
+
+/** The signatures of a checkpoint, each over the CHECKPOINT that its signer sent. */
+export function stableProofs({ slot, digest, certificate }: StableCheckpoint): Proof[] {
+  return certificateProofs(certificate, (signer) =>
+    bytesOf((out) => signedCheckpoint(signer, slot, digest, out)),
+  );
+}

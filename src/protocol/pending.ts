@@ -1,0 +1,82 @@
+// Requests that a replica knows and that are not executed yet: what a primary proposes, what a backup
+// relays, and what view timers run for.
+
+import type { Address } from "../actor.ts";
+import { isOpen, type Request } from "./request.ts";
+
+/** Most requests that wait; more are dropped, and their clients try again. */
+export const PENDING_MAX = 65_536;
+
+export interface PendingRequest {
+  readonly request: Request;
+  /** Where its client was heard from last. */
+  client: Address;
+  readonly sinceMs: number;
+  /** When it was queued for a batch. */
+  queuedMs: number;
+  /** Executed or displaced: whoever still holds it leaves it. */
+  done: boolean;
+}
+
+/**
+ * One request a session, and each `open`, in the order of arrival. Which session a request claims to be of
+ * is all that counts here: a request that is executed as "no session" is done as well.
+ */
+export class Pending {
+  readonly #entries = new Map<number | string, PendingRequest>();
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** Those that are not executed, oldest first. */
+  values(): Iterable<PendingRequest> {
+    return this.#entries.values();
+  }
+
+  /** Since when the oldest waits; Infinity when there is none. */
+  get oldestMs(): number {
+    for (const entry of this.#entries.values()) return entry.sinceMs;
+    return Infinity;
+  }
+
+  /**
+   * Takes in a request, unless it or a later one of its session waits already, or too many do: then null.
+   * `alive` says whether its session exists: such a request displaces one with a wrong tag, never the other
+   * way round.
+   */
+  add(request: Request, client: Address, nowMs: number, alive: boolean): PendingRequest | null {
+    const key = keyOf(request);
+    const known = this.#entries.get(key);
+    if (known !== undefined) {
+      const same = known.request.tag === request.tag;
+      if (same && known.request.number === request.number) known.client = client;
+      const displaces = same ? request.number > known.request.number : alive;
+      if (!displaces) return null;
+      known.done = true;
+      this.#entries.delete(key);
+    } else if (this.#entries.size >= PENDING_MAX) {
+      return null;
+    }
+    const entry = { request, client, sinceMs: nowMs, queuedMs: nowMs, done: false };
+    this.#entries.set(key, entry);
+    return entry;
+  }
+
+  /** Forgets what waits if this request, or an earlier one of its session, does. */
+  executed(request: Request): void {
+    if (this.#entries.size === 0) return;
+    const key = keyOf(request);
+    const entry = this.#entries.get(key);
+    if (entry === undefined || entry.request.tag !== request.tag) return;
+    if (entry.request.number > request.number) return;
+    entry.done = true;
+    this.#entries.delete(key);
+  }
+}
+
+function keyOf(request: Request): number | string {
+  if (!isOpen(request)) return request.session;
+  const { op } = request;
+  return Buffer.from(op.buffer, op.byteOffset, op.byteLength).toString("latin1");
+}

@@ -1,0 +1,131 @@
+// Quorums, votes and certificates of all Byzantine protocols. Signers are those that the Node verified.
+
+import type { Bytes, Proof, Sealed, Signer } from "../actor.ts";
+import { assert } from "../assert.ts";
+import { EMPTY, equal, type Reader, type Writer } from "../wire.ts";
+
+export interface Quorums {
+  readonly n: number;
+  readonly f: number;
+  /** ceil((n + f + 1) / 2): any two of this size share a correct replica. */
+  readonly quorum: number;
+  /** f + 1: at least one of them is correct. */
+  readonly weak: number;
+}
+
+/** The quorums of n replicas of which f may be Byzantine; n >= 3f + 1 was checked by whoever starts. */
+export function quorumsOf({ n, f }: { readonly n: number; readonly f: number }): Quorums {
+  assert(n >= 3 * f + 1, "fewer than 3f + 1 replicas");
+  return { n, f, quorum: Math.ceil((n + f + 1) / 2), weak: f + 1 };
+}
+
+/** A signed statement about a digest in a view. */
+export interface Vote extends Sealed {
+  readonly replica: Signer;
+  readonly view: number;
+  readonly digest: Bytes;
+}
+
+/**
+ * The votes of one kind on one slot. Of each signer it keeps the one of the highest view, which is the
+ * only one that still matters if the signer is correct: so its size is bounded, and a Byzantine signer
+ * displaces nobody's vote but its own.
+ */
+export class Votes<V extends Vote> {
+  readonly #bySigner: (V | undefined)[];
+
+  constructor(n: number) {
+    this.#bySigner = new Array<V | undefined>(n).fill(undefined);
+  }
+
+  of(signer: Signer): V | undefined {
+    return this.#bySigner[signer];
+  }
+
+  /** Whether a vote of this signer and view would change anything. */
+  wants(signer: Signer, view: number): boolean {
+    const vote = this.#bySigner[signer];
+    return vote === undefined || vote.view < view;
+  }
+
+  /** False if the signer has voted in that view, or a later one, already. */
+  add(vote: V): boolean {
+    if (vote.replica >= this.#bySigner.length || !this.wants(vote.replica, vote.view)) return false;
+    this.#bySigner[vote.replica] = vote;
+    return true;
+  }
+
+  /** The signers' votes for this digest in this view, in the order of signers, without those of `except`. */
+  matching(view: number, digest: Bytes, except = -1): V[] {
+    const found: V[] = [];
+    for (const vote of this.#bySigner) {
+      if (vote === undefined || vote.view !== view || vote.replica === except) continue;
+      if (equal(vote.digest, digest)) found.push(vote);
+    }
+    return found;
+  }
+
+  get size(): number {
+    let size = 0;
+    for (const vote of this.#bySigner) if (vote !== undefined) size++;
+    return size;
+  }
+}
+
+/** Who signed a statement, and their signature blocks. What each signed follows from the statement. */
+export interface Certificate {
+  readonly signers: readonly Signer[];
+  readonly blocks: readonly Bytes[];
+}
+
+export const NO_CERTIFICATE: Certificate = { signers: [], blocks: [] };
+
+/** Of the first `count` votes, all of which are for one statement and have their seals. */
+export function certificateOf(votes: readonly Sealed[], count: number): Certificate {
+  const signers: Signer[] = [];
+  const blocks: Bytes[] = [];
+  for (const { seal } of votes) {
+    if (signers.length === count) break;
+    assert(seal !== undefined, "a vote without a signature was counted");
+    signers.push(seal.signer);
+    blocks.push(seal.signature);
+  }
+  return { signers, blocks };
+}
+
+/** Whether at least `count` different replicas, and nobody twice, signed. */
+export function hasSigners({ signers }: Certificate, count: number): boolean {
+  return signers.length >= count && new Set(signers).size === signers.length;
+}
+
+/** Every signature with what it signs: `signed` gives the statement as this signer made it. */
+export function certificateProofs(
+  { signers, blocks }: Certificate,
+  signed: (signer: Signer) => Bytes,
+): Proof[] {
+  return signers.map((signer, i) => ({
+    signer,
+    signed: signed(signer),
+    signature: blocks[i] ?? EMPTY,
+  }));
+}
+
+export function encodeCertificate({ signers, blocks }: Certificate, out: Writer): void {
+  out.u8(signers.length);
+  for (const [i, signer] of signers.entries()) {
+    out.u8(signer);
+    out.bytes(blocks[i] ?? EMPTY);
+  }
+}
+
+/** At most 255 signatures; poisons the reader if it is malformed. */
+export function decodeCertificate(input: Reader): Certificate {
+  const count = input.u8();
+  const signers: Signer[] = [];
+  const blocks: Bytes[] = [];
+  for (let i = 0; i < count && input.ok; i++) {
+    signers.push(input.u8());
+    blocks.push(input.block());
+  }
+  return { signers, blocks };
+}

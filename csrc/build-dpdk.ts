@@ -83,7 +83,10 @@ export function missingForDpdk(source: string | null): readonly string[] {
   }
   needs(Bun.which("meson") !== null, "meson");
   needs(Bun.which("ninja") !== null, "ninja-build");
-  needs(succeeds("python3", ["-c", "import elftools"]), "python3-pyelftools");
+  // The python that Debian's meson runs with, which need not be the first in the path.
+  const pythons = ["/usr/bin/python3", "python3"];
+  const hasElftools = pythons.some((python) => succeeds(python, ["-c", "import elftools"]));
+  needs(hasElftools, "python3-pyelftools");
   return missing;
 }
 

@@ -70,7 +70,7 @@ run() {
   program=$2
   shift 2
   exec ip netns exec "$prefix-$name" "$root/$program" -m "$mode" -c "$work/quad" "$@" \
-    --eal "--vdev=net_af_packet0,iface=eth0"
+    "--eal=--vdev=net_af_packet0,iface=eth0"
 }
 
 mac() {

@@ -41,8 +41,7 @@ function run(options: Options): number {
   const native = loadNative();
   followCluster(native);
   const stopped = stopFlag(native);
-  const workers = options.text("workers") === undefined ? null : options.integer("workers", 1, 256);
-  const cpus = planCpus(options.text("mask"), workers);
+  const cpus = planCpus(options);
   const clock = new RealClock();
   const stage = openStage(options, setting, null, cpus);
   const fabricPort = options.integer("fabric-port", 0, 63);

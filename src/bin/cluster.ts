@@ -8,6 +8,7 @@ import { join, resolve } from "node:path";
 import { generateKeyPair, keyPath, writeKeyPair } from "../crypto/keys.ts";
 import { protocols } from "../protocol/index.ts";
 import { UsageError } from "../usage-error.ts";
+import { RunError } from "./options.ts";
 
 /** Where the executables lie. */
 const ROOT = resolve(import.meta.dir, "../..");
@@ -26,6 +27,8 @@ export interface ClusterOptions {
   readonly clientPorts: number;
   /** Joins the only replica and the only client by one memif instead of a fabric. */
   readonly link: boolean;
+  /** What to run instead of ./replica, with its arguments. */
+  readonly replicaCommand?: readonly string[];
 }
 
 /** A process with what it printed so far. */
@@ -75,15 +78,15 @@ export class Child {
     return this.#errors;
   }
 
-  /** Waits until it printed `text`; throws an Error if it ends before, or after `timeoutMs`. */
+  /** Waits until it printed `text`; throws RunError if it ends before, or after `timeoutMs`. */
   async printed(text: string, timeoutMs = READY_MS): Promise<void> {
     const until = Date.now() + timeoutMs;
     while (!this.#output.includes(text)) {
       if (this.status !== null) {
         await this.#read;
-        throw new Error(`${this.name} ended: ${this.#errors.trim() || this.#output.trim()}`);
+        throw new RunError(`${this.name} ended: ${this.#errors.trim() || this.#output.trim()}`);
       }
-      if (Date.now() > until) throw new Error(`${this.name} did not print '${text}'`);
+      if (Date.now() > until) throw new RunError(`${this.name} did not print '${text}'`);
       await Promise.race([new Promise<void>((wake) => this.#waiting.push(wake)), Bun.sleep(100)]);
     }
   }
@@ -137,7 +140,7 @@ export class Cluster {
     this.#instance = `run-${crypto.randomUUID()}`;
   }
 
-  /** Starts fabric and replicas and waits until all run. Throws UsageError or Error; nothing is left then. */
+  /** Starts fabric and replicas and waits until all run. Throws UsageError or RunError; nothing is left then. */
   static async start(options: ClusterOptions): Promise<Cluster> {
     const protocol = protocols.get(options.mode);
     if (protocol === undefined) {
@@ -219,9 +222,10 @@ export class Cluster {
   }
 
   #command(executable: "replica" | "client"): readonly string[] {
-    const { mode } = this.#options;
-    const path = join(ROOT, executable);
-    return [path, "-m", mode, "-c", this.#prefix, "--instance", this.#instance];
+    const { mode, replicaCommand } = this.#options;
+    const own = executable === "replica" ? replicaCommand : undefined;
+    const command = own ?? [join(ROOT, executable)];
+    return [...command, "-m", mode, "-c", this.#prefix, "--instance", this.#instance];
   }
 
   #joinArgs(): readonly string[] {

@@ -2,6 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { UsageError } from "../usage-error.ts";
+import type { Options } from "./options.ts";
 
 export interface CpuPlan {
   /** The processor of the thread that polls; null when the kernel may choose. */
@@ -24,10 +25,13 @@ export function allowedCpus(): readonly number[] {
 }
 
 /**
- * With a mask, its first processor polls and the next ones sign; without one nothing is pinned.
- * `workers` null means as many as there are other processors, at least one. Throws UsageError.
+ * What --mask and --workers ask for. With a mask, its first processor polls and the next ones sign;
+ * without one nothing is pinned. There are as many workers as other processors, at least one, unless
+ * told. Throws UsageError.
  */
-export function planCpus(mask: string | undefined, workers: number | null): CpuPlan {
+export function planCpus(options: Options): CpuPlan {
+  const mask = options.text("mask");
+  const workers = options.text("workers") === undefined ? null : options.integer("workers", 1, 256);
   const allowed = allowedCpus();
   const chosen = mask === undefined ? allowed : parseMask(mask, allowed);
   const [first = 0, ...others] = chosen;

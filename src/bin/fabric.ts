@@ -38,7 +38,7 @@ function run(options: Options): number {
     );
   }
   const dir = options.textOf("dir");
-  const cpus = planCpus(options.text("mask"), null);
+  const cpus = planCpus(options);
   const native = loadNative();
   followCluster(native);
   const library = loadDpdk();

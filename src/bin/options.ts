@@ -148,6 +148,11 @@ function complete(name: string, arg: ArgsDef[string], values: Map<string, string
   values.set(name, choice);
 }
 
+/** Something outside this process went wrong: printed as one line, exit status 1. */
+export class RunError extends Error {
+  override name = "RunError";
+}
+
 /**
  * Runs a program: a UsageError becomes one line and status 2, another error status 1 with its stack,
  * since that one is a bug of ours.
@@ -157,9 +162,9 @@ export async function runMain(name: string, main: () => Promise<number>): Promis
   try {
     status = await main();
   } catch (error) {
-    if (error instanceof UsageError) {
+    if (error instanceof UsageError || error instanceof RunError) {
       console.error(`${name}: ${error.message}`);
-      status = 2;
+      status = error instanceof UsageError ? 2 : 1;
     } else {
       console.error(error);
       status = 1;

@@ -1,6 +1,6 @@
 // Packets over a DPDK port, in bursts through memory that C owns: a packet is an offset, not an object.
 
-import { toArrayBuffer } from "bun:ffi";
+import { toArrayBuffer, type Pointer } from "bun:ffi";
 import type { Address } from "../actor.ts";
 import { assert } from "../assert.ts";
 import { countDrop } from "../driver.ts";
@@ -33,6 +33,15 @@ const SOURCE_MAC = 6;
 const ETHER_TYPE = 12;
 const IDS = 14;
 
+/** A struct oskr_echo of csrc/oskr_dpdk.h. */
+export interface EchoKinds {
+  readonly requestKind: number;
+  readonly replyKind: number;
+  readonly keepFrom: number;
+  readonly keep: number;
+  readonly zeros: number;
+}
+
 /** EAL of this process, started once; a port of it carries a DpdkTransport. */
 export class Eal {
   readonly #library: DpdkLibrary;
@@ -61,6 +70,15 @@ export class Eal {
 
   stop(): void {
     this.#library.oskr_dpdk_stop();
+  }
+
+  /** A struct oskr_echo, in the text buffer. */
+  echoKinds({ requestKind, replyKind, keepFrom, keep, zeros }: EchoKinds): Pointer | bigint {
+    const words = Uint32Array.of(requestKind, replyKind, keepFrom, keep, zeros);
+    this.#text().set(new Uint8Array(words.buffer));
+    const address = this.#library.oskr_dpdk_text();
+    assert(address !== null, "the text buffer is static");
+    return address;
   }
 
   #checked(result: number): number {
@@ -141,6 +159,11 @@ export class DpdkTransport extends PacketTransport {
     return new Map(
       STATISTICS.map((name, i) => [name, this.#view.getFloat64(REGION.statistics + 8 * i, true)]),
     );
+  }
+
+  /** Answers as csrc/oskr_dpdk.h says of oskr_dpdk_echo until the word at `stop` is set. */
+  echo(kinds: EchoKinds, stop: Pointer | bigint): void {
+    this.#eal.checked(this.#library.oskr_dpdk_echo(this.#port, this.#eal.echoKinds(kinds), stop));
   }
 
   override poll(): number {

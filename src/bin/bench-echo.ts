@@ -1,0 +1,148 @@
+// bench echo: the unreplicated replica against a loop in C that answers the same client, in alternating
+// runs, so that what the machine does otherwise hits both alike.
+
+import { readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import type { ArgsDef } from "citty";
+import { median } from "../evaluation/median.ts";
+import type { ResultRecord } from "../evaluation/record.ts";
+import { Cluster } from "./cluster.ts";
+import type { Command, Options } from "./options.ts";
+import { RunError } from "./options.ts";
+
+const ARGS = {
+  pairs: {
+    type: "string",
+    default: "5",
+    valueHint: "N",
+    description: "Pairs of runs on one memif; through the fabric there are 9 for every 5",
+  },
+  seconds: {
+    type: "string",
+    default: "2",
+    valueHint: "SECONDS",
+    description: "How long to measure in each run",
+  },
+  json: {
+    type: "string",
+    valueHint: "FILE",
+    description: "Write medians and ratios as one JSON object",
+  },
+} as const satisfies ArgsDef;
+
+export const BENCH_ECHO: Command = {
+  name: "npm run bench -- echo",
+  description: "The unreplicated replica against an echo loop in C",
+  args: ARGS,
+};
+
+interface Comparison {
+  readonly name: string;
+  readonly link: boolean;
+  readonly clients: number;
+  readonly pairs: number;
+  readonly measure: (record: ResultRecord) => number;
+}
+
+interface Compared {
+  readonly oskr: number;
+  readonly c: number;
+  /** Median of the ratios of the pairs. */
+  readonly ratio: number;
+}
+
+const C_LOOP = [process.execPath, join(import.meta.dir, "echo.ts")];
+
+export async function benchEcho(options: Options): Promise<number> {
+  const pairs = options.integer("pairs", 1, 99);
+  const seconds = options.decimal("seconds", 0.2, 600);
+  const throughput = (record: ResultRecord): number => record.throughput;
+  const p50 = (record: ResultRecord): number => record.latency.p50;
+  const memif = await compare(seconds, {
+    name: "one memif, 256 clients, operations a second",
+    link: true,
+    clients: 256,
+    pairs,
+    measure: throughput,
+  });
+  const latency = await compare(seconds, {
+    name: "one memif, one client, median latency in us",
+    link: true,
+    clients: 1,
+    pairs,
+    measure: p50,
+  });
+  const fabric = await compare(seconds, {
+    name: "through the fabric, 64 clients, operations a second",
+    link: false,
+    clients: 64,
+    pairs: Math.ceil((pairs * 9) / 5),
+    measure: throughput,
+  });
+  const result = {
+    ratio: memif.ratio,
+    ratioLatency: latency.ratio,
+    ratioFabric: fabric.ratio,
+    memif,
+    latency,
+    fabric,
+  };
+  const json = options.text("json");
+  if (json !== undefined) await Bun.write(resolve(json), `${JSON.stringify(result, null, 2)}\n`);
+  return 0;
+}
+
+async function compare(seconds: number, comparison: Comparison): Promise<Compared> {
+  const oskr: number[] = [];
+  const c: number[] = [];
+  const ratios: number[] = [];
+  for (let pair = 0; pair < comparison.pairs; pair++) {
+    const ours = await measure(seconds, comparison, undefined);
+    const theirs = await measure(seconds, comparison, C_LOOP);
+    oskr.push(ours);
+    c.push(theirs);
+    ratios.push(ours / theirs);
+    console.log(
+      `  ${comparison.name}: pair ${pair + 1} of ${comparison.pairs}: ` +
+        `oskr ${round(ours)}, C ${round(theirs)}, ratio ${(ours / theirs).toFixed(2)}`,
+    );
+  }
+  const compared = { oskr: median(oskr), c: median(c), ratio: median(ratios) };
+  console.log(
+    `${comparison.name}: oskr ${round(compared.oskr)}, C ${round(compared.c)}, ` +
+      `ratio ${compared.ratio.toFixed(2)} (medians of ${comparison.pairs} pairs)`,
+  );
+  return compared;
+}
+
+function round(value: number): string {
+  return value.toLocaleString("en-US", { maximumFractionDigits: value < 100 ? 2 : 0 });
+}
+
+async function measure(
+  seconds: number,
+  { link, clients, measure: of }: Comparison,
+  replicaCommand: readonly string[] | undefined,
+): Promise<number> {
+  const cluster = await Cluster.start({
+    mode: "unreplicated",
+    transport: "dpdk",
+    f: 1,
+    link,
+    clientPorts: 1,
+    replicaArgs: [],
+    clientArgs: [],
+    fabricArgs: [],
+    ...(replicaCommand === undefined ? {} : { replicaCommand }),
+  });
+  try {
+    const json = join(cluster.dir, "result.json");
+    const args = ["-t", String(clients), "-d", String(seconds), "--warm", "1", "--json", json];
+    const client = cluster.client(args, false);
+    if ((await client.ended()) !== 0)
+      throw new RunError(`the client failed: ${client.errors.trim()}`);
+    return of(JSON.parse(readFileSync(json, "utf8")) as ResultRecord);
+  } finally {
+    await cluster.stop();
+  }
+}

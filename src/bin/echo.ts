@@ -1,0 +1,42 @@
+// The yardstick of `bench echo`: an unreplicated replica that, once its clients have their sessions, lets
+// a loop in C answer instead. Takes the options of ./replica.
+
+import { DpdkTransport } from "../transport/dpdk.ts";
+import { UsageError } from "../usage-error.ts";
+import { REPLICA } from "./arguments.ts";
+import { parseCommand, runMain } from "./options.ts";
+import { stopWord } from "./process.ts";
+import { ReplicaProcess } from "./replica-process.ts";
+
+/** From the first request until the loop in C takes over; clients warm up longer. */
+const SESSIONS_MS = 300;
+
+/** In the wire form of src/protocol/unreplicated/message.ts: kinds, and the fields that a reply repeats. */
+const ECHO = {
+  requestKind: 1,
+  replyKind: 2,
+  /** Session, tag and number stand right behind the kind. */
+  keepFrom: 1,
+  keep: 8 + 4 + 8,
+  /** Status "done", and an empty result behind its length. */
+  zeros: 1 + 4,
+} as const;
+
+async function main(): Promise<number> {
+  const options = await parseCommand(REPLICA, process.argv.slice(2));
+  if (options === null) return 0;
+  const replica = new ReplicaProcess(options);
+  const { clock, stopped } = replica;
+  const { transport } = replica.port;
+  if (!(transport instanceof DpdkTransport)) throw new UsageError("the echo loop needs DPDK");
+  let takeOverMs = Infinity;
+  replica.serve(() => {
+    if (takeOverMs === Infinity && replica.executed > 0) takeOverMs = clock.now + SESSIONS_MS;
+    return clock.now >= takeOverMs || stopped();
+  });
+  transport.echo(ECHO, stopWord(replica.native));
+  replica.close();
+  return 0;
+}
+
+await runMain("echo", main);

@@ -18,11 +18,13 @@
 
 #define DESCRIPTORS 1024
 #define POOL_CACHE 256
-#define ARGUMENTS_MAX 64
+#define ARGUMENTS_MAX 96
 
 static char text[OSKR_TEXT_SIZE];
 static struct oskr_port *ports[OSKR_PORTS_MAX];
 static int started;
+
+_Static_assert(OSKR_PORTS_MAX <= RTE_MAX_ETHPORTS, "no more ports than DPDK has");
 
 uint32_t oskr_dpdk_version(void)
 {

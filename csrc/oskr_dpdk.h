@@ -14,10 +14,11 @@
 #include <stdint.h>
 
 /* Raised whenever something below changes; src/ffi/dpdk.ts refuses a library with another one. */
-#define OSKR_DPDK_VERSION 1
+#define OSKR_DPDK_VERSION 2
 
-#define OSKR_TEXT_SIZE 8192
-#define OSKR_PORTS_MAX 64
+#define OSKR_TEXT_SIZE 16384
+/* As many as DPDK is compiled for. */
+#define OSKR_PORTS_MAX 32
 
 #define OSKR_BURST 64
 #define OSKR_SLOT_SIZE 2048

@@ -6,9 +6,9 @@ import { UsageError } from "../usage-error.ts";
 import { requireLibrary } from "./library.ts";
 
 /** OSKR_DPDK_VERSION of the header that this file follows. */
-export const DPDK_VERSION = 1;
+export const DPDK_VERSION = 2;
 /** Bytes of the text: EAL arguments in, one a line; the last error out. Ends with a zero byte. */
-export const TEXT_SIZE = 8192;
+export const TEXT_SIZE = 16_384;
 
 /** Most packets that one receive brings, and slots to send from. */
 export const BURST = 64;
@@ -78,11 +78,11 @@ export const FABRIC = {
   group: 44,
   /** PORTS_MAX ports, FABRIC_PORT.size bytes each. */
   ports: 56,
-  size: 56 + 64 * 80,
+  size: 56 + 32 * 80,
 } as const;
 /** Byte offsets in one of the fabric's ports; `counts` are f64, in the order of FABRIC_COUNTS. */
 export const FABRIC_PORT = { mac: 0, counts: 8, size: 80 } as const;
-export const PORTS_MAX = 64;
+export const PORTS_MAX = 32;
 
 /** Frames, counted for one port of the fabric: csrc/oskr_fabric.h says what each means. */
 export const FABRIC_COUNTS = [

@@ -1,0 +1,129 @@
+// Checkpoints: signed digests of the state at equal distances. A quorum's make one stable, and what came
+// before it can be forgotten. Castro and Liskov, OSDI '99, section 4.3.
+
+import type { Bytes, Signer } from "../actor.ts";
+import { assert } from "../assert.ts";
+import { EMPTY, equal } from "../wire.ts";
+import type { CheckpointMessage, StableCheckpoint } from "./common.ts";
+import { certificateOf, hasSigners, NO_CERTIFICATE, type Quorums } from "./quorum.ts";
+import { Snapshot } from "./state-transfer.ts";
+
+/** Votes kept of each signer, those of the highest slots. */
+const VOTES_MAX = 3;
+/** Own snapshots kept below the stable checkpoint, for replicas that are fetching one. */
+const OLD_SNAPSHOTS = 1;
+
+export const GENESIS: StableCheckpoint = { slot: 0, digest: EMPTY, certificate: NO_CERTIFICATE };
+
+export class Checkpoints {
+  /** The last one that this replica has reached itself, or fetched. */
+  stable = GENESIS;
+  /** The last one known to be stable, whether reached or not. */
+  latest = GENESIS;
+  readonly #quorums: Quorums;
+  readonly #interval: number;
+  /** By signer, in ascending order of slots. */
+  readonly #votes: CheckpointMessage[][];
+  /** Own states by slot, ascending: the stable one, some after it and one before. */
+  readonly #snapshots = new Map<number, Snapshot>();
+
+  constructor(quorums: Quorums, interval: number) {
+    this.#quorums = quorums;
+    this.#interval = interval;
+    this.#votes = Array.from({ length: quorums.n }, () => []);
+  }
+
+  get snapshots(): number {
+    return this.#snapshots.size;
+  }
+  /** The most votes that any signer has here. */
+  get votes(): number {
+    return Math.max(...this.#votes.map((votes) => votes.length));
+  }
+  static get votesMax(): number {
+    return VOTES_MAX;
+  }
+
+  /** Keeps this replica's state after `slot` and returns its digest. */
+  take(slot: number, state: Bytes): Bytes {
+    const snapshot = Snapshot.of(state);
+    this.#snapshots.set(slot, snapshot);
+    const { latest } = this;
+    assert(
+      latest.slot !== slot || equal(latest.digest, snapshot.digest),
+      "this replica's state is not the one that a quorum signed",
+    );
+    return snapshot.digest;
+  }
+
+  snapshot(slot: number): Snapshot | undefined {
+    return this.#snapshots.get(slot);
+  }
+
+  /** Whether the vote could matter. */
+  wants({ replica, slot }: CheckpointMessage): boolean {
+    const votes = this.#votes[replica];
+    if (votes === undefined || slot <= this.latest.slot || slot % this.#interval !== 0)
+      return false;
+    if (votes.some((vote) => vote.slot === slot)) return false;
+    return votes.length < VOTES_MAX || slot > (votes[0]?.slot ?? 0);
+  }
+
+  /** Counts a vote; true if it makes `latest` a later one. */
+  vote(message: CheckpointMessage): boolean {
+    if (!this.wants(message)) return false;
+    const votes = this.#votes[message.replica];
+    if (votes === undefined) return false;
+    votes.push(message);
+    votes.sort((a, b) => a.slot - b.slot);
+    if (votes.length > VOTES_MAX) votes.shift();
+    const { slot, digest } = message;
+    const matching = this.#votes.flatMap((all) =>
+      all.filter((vote) => vote.slot === slot && equal(vote.digest, digest)),
+    );
+    if (!this.sufficient(matching)) return false;
+    const certificate = certificateOf(matching, this.#quorums.quorum);
+    return this.learn({ slot, digest, certificate });
+  }
+
+  /** Whether these votes for one state, each of another signer, make it stable. */
+  protected sufficient(matching: readonly CheckpointMessage[]): boolean {
+    return matching.length >= this.#quorums.quorum;
+  }
+
+  /** Whether enough replicas signed it; the signatures themselves were checked before. */
+  proven({ slot, certificate }: StableCheckpoint): boolean {
+    if (slot === 0) return certificate.signers.length === 0;
+    return slot % this.#interval === 0 && hasSigners(certificate, this.#quorums.quorum);
+  }
+
+  /** Takes in a checkpoint that is proven; true if it is later than any known before. */
+  learn(checkpoint: StableCheckpoint): boolean {
+    if (checkpoint.slot <= this.latest.slot) return false;
+    const own = this.#snapshots.get(checkpoint.slot);
+    assert(
+      own === undefined || equal(own.digest, checkpoint.digest),
+      "this replica's state is not the one that a quorum signed",
+    );
+    this.latest = checkpoint;
+    return true;
+  }
+
+  /** Makes `latest` the stable one: what is below it is forgotten. */
+  advance(): void {
+    this.stable = this.latest;
+    const { slot } = this.stable;
+    for (const [signer, votes] of this.#votes.entries()) {
+      this.#votes[signer] = votes.filter((vote) => vote.slot > slot);
+    }
+    const old = [...this.#snapshots.keys()].filter((at) => at < slot).sort((a, b) => a - b);
+    for (const at of old.slice(0, Math.max(0, old.length - OLD_SNAPSHOTS))) {
+      this.#snapshots.delete(at);
+    }
+  }
+
+  /** The votes of one signer above a slot, to be sent again. */
+  votesOf(signer: Signer, above: number): readonly CheckpointMessage[] {
+    return (this.#votes[signer] ?? []).filter((vote) => vote.slot > above);
+  }
+}

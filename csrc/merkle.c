@@ -14,14 +14,6 @@ _Static_assert(offsetof(struct oskr_hasher, domain) == 4064, "layout of native.t
 _Static_assert(offsetof(struct oskr_tree, nodes) == 128, "layout of native.ts");
 _Static_assert(offsetof(struct oskr_tree, blocks) == 128 + 65536, "layout of native.ts");
 
-static void inner(const uint8_t left[32], const uint8_t right[32], uint8_t out[32]) {
-  uint8_t input[65];
-  input[0] = 1;
-  memcpy(input + 1, left, 32);
-  memcpy(input + 33, right, 32);
-  oskr_sha256(input, sizeof input, out);
-}
-
 static void signed_digest(uint32_t depth, const uint8_t root[32], uint8_t out[32]) {
   uint8_t input[34];
   input[0] = 2;
@@ -64,9 +56,9 @@ int32_t oskr_hasher_climb(struct oskr_hasher *hasher, uint32_t length, uint32_t 
   const uint8_t *sibling = block + OSKR_BLOCK_MIN;
   for (uint32_t level = 0; level < depth; level++, sibling += 32) {
     if (index >> level & 1) {
-      inner(sibling, node, node);
+      oskr_sha256_inner(sibling, node, node);
     } else {
-      inner(node, sibling, node);
+      oskr_sha256_inner(node, sibling, node);
     }
   }
   signed_digest(depth, node, hasher->digest);
@@ -99,7 +91,7 @@ int32_t oskr_tree_build(struct oskr_tree *tree, uint32_t count) {
   uint8_t(*level)[32] = tree->nodes;
   for (; width > 1; width /= 2) {
     uint8_t(*above)[32] = level + width;
-    for (uint32_t i = 0; i < width / 2; i++) inner(level[2 * i], level[2 * i + 1], above[i]);
+    for (uint32_t i = 0; i < width / 2; i++) oskr_sha256_inner(level[2 * i], level[2 * i + 1], above[i]);
     level = above;
   }
   signed_digest(depth, level[0], tree->digest);

@@ -28,6 +28,13 @@ static uint32_t load_be(const uint8_t *at) {
   return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
 }
 
+static void store_be(uint8_t *at, uint32_t word) {
+  at[0] = (uint8_t)(word >> 24);
+  at[1] = (uint8_t)(word >> 16);
+  at[2] = (uint8_t)(word >> 8);
+  at[3] = (uint8_t)word;
+}
+
 void oskr_compress_portable(uint32_t state[8], const uint8_t *data, size_t blocks) {
   for (; blocks > 0; blocks--, data += 64) {
     uint32_t w[64];
@@ -54,42 +61,90 @@ void oskr_compress_portable(uint32_t state[8], const uint8_t *data, size_t block
 }
 
 #if defined(__x86_64__)
-// The instructions keep the state as (a b e f) and (c d g h); w holds four words each of the last
-// sixteen of the message schedule.
-__attribute__((target("sha,sse4.1,ssse3"))) static void compress_sha_ni(uint32_t state[8],
-                                                                       const uint8_t *data,
-                                                                       size_t blocks) {
-  const __m128i big_endian = _mm_set_epi64x(0x0c0d0e0f08090a0bLL, 0x0405060700010203LL);
+#define SHA_NI __attribute__((target("sha,sse4.1,ssse3")))
+
+// The state as the instructions keep it.
+struct sha_ni_state {
+  __m128i abef;
+  __m128i cdgh;
+};
+
+SHA_NI static inline __m128i swap_words(__m128i bytes) {
+  return _mm_shuffle_epi8(bytes, _mm_set_epi64x(0x0c0d0e0f08090a0bLL, 0x0405060700010203LL));
+}
+
+SHA_NI static inline struct sha_ni_state sha_ni_load(const uint32_t state[8]) {
   __m128i cdab = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)state), 0xb1);
   __m128i efgh = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)(state + 4)), 0x1b);
-  __m128i abef = _mm_alignr_epi8(cdab, efgh, 8);
-  __m128i cdgh = _mm_blend_epi16(efgh, cdab, 0xf0);
+  return (struct sha_ni_state){_mm_alignr_epi8(cdab, efgh, 8), _mm_blend_epi16(efgh, cdab, 0xf0)};
+}
 
+// The words a b c d and e f g h.
+SHA_NI static inline void sha_ni_words(struct sha_ni_state s, __m128i *abcd, __m128i *efgh) {
+  __m128i feba = _mm_shuffle_epi32(s.abef, 0x1b);
+  __m128i dchg = _mm_shuffle_epi32(s.cdgh, 0xb1);
+  *abcd = _mm_blend_epi16(feba, dchg, 0xf0);
+  *efgh = _mm_alignr_epi8(dchg, feba, 8);
+}
+
+// One block: w holds its sixteen words, and from then on the last sixteen of the message schedule.
+SHA_NI static inline struct sha_ni_state sha_ni_block(struct sha_ni_state before, __m128i w[4]) {
+  struct sha_ni_state s = before;
+#pragma GCC unroll 16
+  for (int i = 0; i < 16; i++) {
+    __m128i wk = _mm_add_epi32(w[i & 3], _mm_load_si128((const __m128i *)round_constants + i));
+    s.cdgh = _mm_sha256rnds2_epu32(s.cdgh, s.abef, wk);
+    s.abef = _mm_sha256rnds2_epu32(s.abef, s.cdgh, _mm_shuffle_epi32(wk, 0x0e));
+    if (i >= 12) continue;
+    __m128i next = _mm_sha256msg1_epu32(w[i & 3], w[(i + 1) & 3]);
+    next = _mm_add_epi32(next, _mm_alignr_epi8(w[(i + 3) & 3], w[(i + 2) & 3], 4));
+    w[i & 3] = _mm_sha256msg2_epu32(next, w[(i + 3) & 3]);
+  }
+  s.abef = _mm_add_epi32(s.abef, before.abef);
+  s.cdgh = _mm_add_epi32(s.cdgh, before.cdgh);
+  return s;
+}
+
+SHA_NI static void compress_sha_ni(uint32_t state[8], const uint8_t *data, size_t blocks) {
+  struct sha_ni_state s = sha_ni_load(state);
   for (; blocks > 0; blocks--, data += 64) {
-    __m128i abef_before = abef;
-    __m128i cdgh_before = cdgh;
     __m128i w[4];
     for (int i = 0; i < 4; i++) {
-      w[i] = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(data + 16 * i)), big_endian);
+      w[i] = swap_words(_mm_loadu_si128((const __m128i *)(data + 16 * i)));
     }
-#pragma GCC unroll 16
-    for (int i = 0; i < 16; i++) {
-      __m128i wk = _mm_add_epi32(w[i & 3], _mm_load_si128((const __m128i *)round_constants + i));
-      cdgh = _mm_sha256rnds2_epu32(cdgh, abef, wk);
-      abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(wk, 0x0e));
-      if (i >= 12) continue;
-      __m128i next = _mm_sha256msg1_epu32(w[i & 3], w[(i + 1) & 3]);
-      next = _mm_add_epi32(next, _mm_alignr_epi8(w[(i + 3) & 3], w[(i + 2) & 3], 4));
-      w[i & 3] = _mm_sha256msg2_epu32(next, w[(i + 3) & 3]);
-    }
-    abef = _mm_add_epi32(abef, abef_before);
-    cdgh = _mm_add_epi32(cdgh, cdgh_before);
+    s = sha_ni_block(s, w);
   }
+  __m128i abcd, efgh;
+  sha_ni_words(s, &abcd, &efgh);
+  _mm_storeu_si128((__m128i *)state, abcd);
+  _mm_storeu_si128((__m128i *)(state + 4), efgh);
+}
 
-  __m128i feba = _mm_shuffle_epi32(abef, 0x1b);
-  __m128i dchg = _mm_shuffle_epi32(cdgh, 0xb1);
-  _mm_storeu_si128((__m128i *)state, _mm_blend_epi16(feba, dchg, 0xf0));
-  _mm_storeu_si128((__m128i *)(state + 4), _mm_alignr_epi8(dchg, feba, 8));
+// The 65 bytes are put together in registers: through memory, at an odd offset, each load would wait for
+// the stores before it, which costs as much as the hashing.
+SHA_NI static void inner_sha_ni(const uint8_t left[32], const uint8_t right[32], uint8_t out[32]) {
+  __m128i l0 = _mm_loadu_si128((const __m128i *)left);
+  __m128i l1 = _mm_loadu_si128((const __m128i *)(left + 16));
+  __m128i r0 = _mm_loadu_si128((const __m128i *)right);
+  __m128i r1 = _mm_loadu_si128((const __m128i *)(right + 16));
+  __m128i tag = _mm_set_epi8(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+  __m128i w[4] = {
+      swap_words(_mm_alignr_epi8(l0, tag, 15)), swap_words(_mm_alignr_epi8(l1, l0, 15)),
+      swap_words(_mm_alignr_epi8(r0, l1, 15)), swap_words(_mm_alignr_epi8(r1, r0, 15))};
+  struct sha_ni_state s = sha_ni_block(sha_ni_load(initial_state), w);
+
+  // The last byte, a one bit, zeros, and the length of 520 bits.
+  __m128i one_bit = _mm_set_epi8(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, (char)0x80, 0);
+  w[0] = swap_words(_mm_or_si128(_mm_srli_si128(r1, 15), one_bit));
+  w[1] = _mm_setzero_si128();
+  w[2] = _mm_setzero_si128();
+  w[3] = _mm_set_epi32(520, 0, 0, 0);
+  s = sha_ni_block(s, w);
+
+  __m128i abcd, efgh;
+  sha_ni_words(s, &abcd, &efgh);
+  _mm_storeu_si128((__m128i *)out, swap_words(abcd));
+  _mm_storeu_si128((__m128i *)(out + 16), swap_words(efgh));
 }
 
 oskr_compress_fn oskr_compress_hardware(void) {
@@ -122,17 +177,31 @@ void oskr_sha256_by(oskr_compress_fn compress, const uint8_t *data, size_t lengt
   if (rest > 0) memcpy(tail, data + length - rest, rest);
   tail[rest] = 0x80;
   uint64_t bits = (uint64_t)length * 8;
-  for (size_t i = 0; i < 8; i++) tail[tail_length - 1 - i] = (uint8_t)(bits >> (8 * i));
+  store_be(tail + tail_length - 8, (uint32_t)(bits >> 32));
+  store_be(tail + tail_length - 4, (uint32_t)bits);
   compress(state, tail, tail_length / 64);
 
-  for (int i = 0; i < 8; i++) {
-    digest[4 * i] = (uint8_t)(state[i] >> 24);
-    digest[4 * i + 1] = (uint8_t)(state[i] >> 16);
-    digest[4 * i + 2] = (uint8_t)(state[i] >> 8);
-    digest[4 * i + 3] = (uint8_t)state[i];
-  }
+  for (int i = 0; i < 8; i++) store_be(digest + 4 * i, state[i]);
 }
 
 void oskr_sha256(const uint8_t *data, size_t length, uint8_t digest[32]) {
   oskr_sha256_by(best, data, length, digest);
+}
+
+void oskr_sha256_inner_portable(const uint8_t left[32], const uint8_t right[32], uint8_t out[32]) {
+  uint8_t input[65];
+  input[0] = 1;
+  memcpy(input + 1, left, 32);
+  memcpy(input + 33, right, 32);
+  oskr_sha256_by(oskr_compress_portable, input, sizeof input, out);
+}
+
+void oskr_sha256_inner(const uint8_t left[32], const uint8_t right[32], uint8_t out[32]) {
+#if defined(__x86_64__)
+  if (best == compress_sha_ni) {
+    inner_sha_ni(left, right, out);
+    return;
+  }
+#endif
+  oskr_sha256_inner_portable(left, right, out);
 }

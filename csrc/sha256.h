@@ -16,6 +16,11 @@ OSKR_HIDDEN void oskr_sha256(const uint8_t *data, size_t length, uint8_t digest[
 OSKR_HIDDEN void oskr_sha256_by(oskr_compress_fn compress, const uint8_t *data, size_t length,
                                 uint8_t digest[32]);
 OSKR_HIDDEN void oskr_compress_portable(uint32_t state[8], const uint8_t *data, size_t blocks);
+// SHA-256(1 | left | right), a node of a tree, in the fastest way; `out` may be either input.
+OSKR_HIDDEN void oskr_sha256_inner(const uint8_t left[32], const uint8_t right[32],
+                                   uint8_t out[32]);
+OSKR_HIDDEN void oskr_sha256_inner_portable(const uint8_t left[32], const uint8_t right[32],
+                                            uint8_t out[32]);
 // The SHA extensions of x86-64, or NULL where the processor has none.
 OSKR_HIDDEN oskr_compress_fn oskr_compress_hardware(void);
 

@@ -62,6 +62,20 @@ static void sha256_of_every_length_is_the_same_by_both(void) {
   }
 }
 
+static void inner_nodes_are_the_same_by_both(void) {
+  uint64_t seed = 7;
+  for (int round = 0; round < 1000; round++) {
+    uint8_t input[65] = {1}, whole[32], one[32], two[32];
+    for (int i = 1; i < 65; i++) input[i] = (uint8_t)next_random(&seed);
+    oskr_sha256_by(oskr_compress_portable, input, sizeof input, whole);
+    oskr_sha256_inner_portable(input + 1, input + 33, one);
+    oskr_sha256_inner(input + 1, input + 33, two);
+    CHECK(memcmp(whole, one, 32) == 0 && memcmp(whole, two, 32) == 0);
+    oskr_sha256_inner(input + 1, input + 33, input + 33);
+    CHECK(memcmp(whole, input + 33, 32) == 0);
+  }
+}
+
 static uint32_t fill_body(struct oskr_hasher *hasher, uint32_t leaf) {
   uint32_t length = 20 + leaf % 90;
   memset(hasher->body, (int)(leaf & 0xff), length);
@@ -148,6 +162,7 @@ static void tree_sizes_out_of_range_are_refused(void) {
 }
 
 RUN(TEST(sha256_portable_gives_published_digests), TEST(sha256_hardware_gives_published_digests),
-    TEST(sha256_of_every_length_is_the_same_by_both), TEST(every_block_climbs_to_its_root),
+    TEST(sha256_of_every_length_is_the_same_by_both), TEST(inner_nodes_are_the_same_by_both),
+    TEST(every_block_climbs_to_its_root),
     TEST(a_tree_of_one_is_a_block_of_depth_0), TEST(malformed_blocks_are_refused),
     TEST(tree_sizes_out_of_range_are_refused))

@@ -99,7 +99,8 @@ int32_t oskr_dpdk_statistics(uint32_t port);
 int32_t oskr_dpdk_receive(uint32_t port);
 /*
  * Sends the first `count` entries; returns how many left. When the send ring is full it yields to the
- * receiver for a while, then gives up the rest and counts them.
+ * receiver for up to 20 ms, then gives up the rest, counts them, and does not wait again until the ring
+ * takes packets.
  */
 int32_t oskr_dpdk_send(uint32_t port, uint32_t count);
 

@@ -9,11 +9,11 @@
 #include <rte_memcpy.h>
 
 /*
- * How long a full send ring is waited for: a receiver that shares this processor needs it for about a
- * millisecond to make room, one that is stopped never makes any.
+ * How long a full send ring is waited for: a receiver that is collecting garbage, or waiting for this
+ * processor, needs milliseconds to make room. One that is stopped never makes any, so that after one
+ * such wait the port does not wait again before the ring has taken something.
  */
-#define YIELDS_MAX 64
-#define YIELDS_NS 20e6
+#define PATIENCE_NS 20e6
 
 _Static_assert(sizeof(struct oskr_entry) == 16, "src/ffi/dpdk.ts has the same layout");
 _Static_assert(offsetof(struct oskr_region, receive) == 131072, "the same");
@@ -96,13 +96,11 @@ static void fill(struct rte_mbuf *m, const struct oskr_region *region, const str
 /* Waits within bounds for the ring to take the rest; returns how many of them it took. */
 static uint32_t push_patiently(struct oskr_port *p, struct rte_mbuf **packets, uint32_t count)
 {
-    double end_ns = oskr_now_ns() + YIELDS_NS;
+    double end_ns = oskr_now_ns() + PATIENCE_NS;
     uint32_t sent = 0;
-    for (uint32_t yields = 0; sent < count && yields < YIELDS_MAX; yields++) {
+    while (sent < count && oskr_now_ns() < end_ns) {
         sched_yield();
         sent += rte_eth_tx_burst(p->number, 0, packets + sent, (uint16_t)(count - sent));
-        if (oskr_now_ns() > end_ns)
-            break;
     }
     return sent;
 }
@@ -113,15 +111,18 @@ static uint32_t push(struct oskr_port *p, struct rte_mbuf **packets, uint32_t co
     uint32_t sent = 0;
     if (likely(p->started))
         sent = rte_eth_tx_burst(p->number, 0, packets, (uint16_t)count);
-    if (likely(sent == count))
+    if (likely(sent == count)) {
+        p->stalled = 0;
         return sent;
-    if (p->region->link_up || oskr_dpdk_link(p->number) == 1)
+    }
+    p->stalled = p->stalled && sent == 0;
+    /* Asked again first if it was down, and afterwards: a peer that went away shows here first. */
+    if (!p->stalled && (p->region->link_up || oskr_dpdk_link(p->number) == 1))
         sent += push_patiently(p, packets + sent, count - sent);
     if (sent < count) {
         rte_pktmbuf_free_bulk(packets + sent, count - sent);
         p->region->statistics.unsent += count - sent;
-        /* A peer that went away shows here first. */
-        oskr_dpdk_link(p->number);
+        p->stalled = oskr_dpdk_link(p->number) == 1;
     }
     return sent;
 }

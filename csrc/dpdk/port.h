@@ -22,6 +22,8 @@ struct oskr_port {
     uint16_t number;
     /* Bursts on a port that is not started are a mistake to DPDK. */
     uint8_t started;
+    /* The ring was full for so long that sending does not wait for it. */
+    uint8_t stalled;
 };
 
 /* Null unless the port is open. */

@@ -30,6 +30,8 @@ const NO_ADDRESSES: AddressBook = {
 };
 
 const TWO_32 = 0x1_0000_0000;
+/** Smallest buffer for a message that left its frame. */
+const GROWN_MIN = 65_536;
 
 export class Reader {
   readonly #bytes: Bytes;
@@ -276,12 +278,15 @@ export class Writer {
     const used = this.length;
     const needed = used + length;
     this.#overflowed ||= needed > this.#max;
-    if (!this.#overflowed && this.#overflow.length < needed) {
-      const size = Math.min(this.#max, 2 ** Math.ceil(Math.log2(Math.max(needed, 65_536))));
+    if (this.#overflowed) {
+      // What is written from here on goes nowhere, but needs room for an integer.
+      if (this.#overflow.length === 0) this.#overflow = new Uint8Array(GROWN_MIN);
+    } else if (this.#overflow.length < needed) {
+      const size = Math.min(this.#max, 2 ** Math.ceil(Math.log2(Math.max(needed, GROWN_MIN))));
       const grown = new Uint8Array(size);
       grown.set(this.written());
       this.#overflow = grown;
-    } else if (!this.#large && !this.#overflowed) {
+    } else if (!this.#large) {
       this.#overflow.set(this.written());
     }
     this.#bytes = this.#overflow;

@@ -187,6 +187,17 @@ const CLIENT_ARGS = {
     alias: "W",
     description: "What to ask (default: kv for the app kv, else fixed)",
   },
+  think: {
+    type: "string",
+    default: "0",
+    valueHint: "MS",
+    description: "Pause of a client between two operations",
+  },
+  history: {
+    type: "string",
+    valueHint: "FILE",
+    description: "Write every operation with its result and times, for the linearizability checker",
+  },
   "fabric-port": {
     type: "string",
     default: "0",

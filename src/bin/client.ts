@@ -1,23 +1,18 @@
 // ./client: many clients in one process, each with one operation in flight, and what they measured.
 
 import { writeFileSync } from "node:fs";
-import type { Client } from "../actor.ts";
-import { RealClock } from "../clock.ts";
+import { assert } from "../assert.ts";
+import type { RealClock } from "../clock.ts";
 import { ID_MAX } from "../config.ts";
 import { ClosedLoop } from "../evaluation/closed-loop.ts";
+import { HistoryWriter } from "../evaluation/history.ts";
 import { describeHost, formatRecord, type ResultRecord } from "../evaluation/record.ts";
-import { loadNative } from "../ffi/native.ts";
-import { Node } from "../node.ts";
 import { systemRandom } from "../random.ts";
-import { runLoop } from "../run-loop.ts";
-import { UsageError } from "../usage-error.ts";
 import { workloads } from "../workload/index.ts";
 import { CLIENT } from "./arguments.ts";
-import { idler, openTransport, readSetting, type TransportSetting } from "./common.ts";
-import { planCpus } from "./cpus.ts";
+import { Drivers } from "./drivers.ts";
 import { parseCommand, runMain, type Options } from "./options.ts";
-import { followCluster, housekeeping, mergeDrops, stopFlag, versions } from "./process.ts";
-import { openStage } from "./stage.ts";
+import { mergeDrops, versions } from "./process.ts";
 
 /** How long to wait for the link and for the first reply. */
 const PATIENCE_MS = 5000;
@@ -28,100 +23,88 @@ async function main(): Promise<number> {
 }
 
 function run(options: Options): number {
-  const setting = readSetting(options);
-  const { protocol, config } = setting;
   const count = options.integer("clients", 1, ID_MAX + 1);
   const measureMs = options.decimal("seconds", 0.1, 1e6) * 1000;
   const warmMs = options.decimal("warm", 0, 1e6) * 1000;
+  const thinkMs = options.decimal("think", 0, 1e6);
   const opSize = options.integer("op-size", 0, 1024 * 1024);
-  const app = options.textOf("app");
-  const workloadName = options.text("workload") ?? (app === "kv" ? "kv" : "fixed");
-  const makeWorkload = workloads.get(workloadName);
-  if (makeWorkload === undefined) throw new UsageError(`no workload ${workloadName}`);
-  const native = loadNative();
-  followCluster(native);
-  const stopped = stopFlag(native);
-  const cpus = planCpus(options);
-  const clock = new RealClock();
-  const stage = openStage(options, setting, null, cpus);
+  const makeWorkload = workloads.get(workloadName(options));
+  assert(makeWorkload !== undefined, "the parser knows the workloads");
+  const historyPath = options.text("history");
+  const history = historyPath === undefined ? null : new HistoryWriter();
   const fabricPort = options.integer("fabric-port", 0, 63);
-  const port = openTransport(options, setting, { fabricPort }, clock, cpus, native);
-  const { transport } = port;
-  const { name: idleName, idle } = idler(options, port.nic, native);
-  housekeeping(clock, cpus, native);
-  const close = (): void => {
-    stage.close();
-    port.close();
-  };
-  if (!waitForLink(port, clock, native, stopped)) {
-    close();
+  const drivers = new Drivers(options, () => ({ fabricPort }));
+  const { clock, stopped, setting } = drivers;
+  if (!waitForLink(drivers)) {
+    drivers.close();
     if (stopped()) return 130;
     console.error(
       `client: no link in ${PATIENCE_MS / 1000} s: nobody is at the other end of the port`,
     );
     return 1;
   }
-
-  const nodes: Node<object, string>[] = [];
-  const clients: Client<object, string>[] = [];
-  for (let id = 0; id < count; id++) {
-    const node = new Node({
-      id,
-      self: null,
-      n: config.n,
-      codec: protocol.codec,
-      transport,
-      stage,
-      clock,
-      random: systemRandom,
-    });
-    const client = protocol.client(config, node);
+  const nodes = Array.from({ length: count }, (_, id) => drivers.node(id, null));
+  const clients = nodes.map((node) => {
+    const client = setting.protocol.client(setting.config, node);
     node.start(client);
-    nodes.push(node);
-    clients.push(client);
-  }
+    return client;
+  });
   clock.update();
   const workload = makeWorkload({ opSize, random: systemRandom });
-  const load = new ClosedLoop({ clients, workload, clock, warmMs, measureMs });
+  const load = new ClosedLoop({ clients, workload, clock, warmMs, measureMs, thinkMs, history });
   printProgress(load, clock);
   const silent = (): boolean => load.completed === 0 && load.elapsedMs > PATIENCE_MS;
-  const over = (): boolean => load.finished || silent() || stopped();
-  runLoop({ clock, transport, stage, nodes: [], idle, stopped: over });
+  drivers.run([], () => load.finished || silent() || stopped());
 
-  const dropped = mergeDrops(
-    ...nodes.map((node) => node.drops),
-    transport.drops,
-    port.statistics(),
-  );
+  if (historyPath !== undefined) history?.write(historyPath);
+  const { transport, statistics } = drivers.port;
+  const dropped = mergeDrops(...nodes.map((node) => node.drops), transport.drops, statistics());
+  const record = recordOf(options, drivers, load, {
+    clients: count,
+    opSize,
+    warmSeconds: warmMs / 1000,
+    retransmissions: clients.reduce((sum, client) => sum + client.retransmissions, 0),
+    dropped,
+  });
+  drivers.close();
+  return report(record, load, options.text("json"), stopped(), setting.config.n);
+}
+
+function workloadName(options: Options): string {
+  return options.text("workload") ?? (options.textOf("app") === "kv" ? "kv" : "fixed");
+}
+
+function recordOf(
+  options: Options,
+  { setting, port, cpus, idleName }: Drivers,
+  load: ClosedLoop,
+  counts: Pick<ResultRecord, "clients" | "opSize" | "warmSeconds" | "retransmissions" | "dropped">,
+): ResultRecord {
+  const { mode, protocol, config } = setting;
   const { seconds } = load;
-  const record: ResultRecord = {
-    mode: setting.mode,
-    app,
-    workload: workloadName,
+  return {
+    mode,
+    app: options.textOf("app"),
+    workload: workloadName(options),
     transport: port.name,
     n: config.n,
     f: config.f,
-    clients: count,
     batch: config.batchMax,
     adaptive: config.adaptive,
     signature: protocol.signed ? signatureOf(options) : "none",
     crypto: protocol.signed ? cryptoOf(options) : "none",
     workers: protocol.signed ? cpus.signing.length : 0,
     idle: idleName,
-    opSize,
     replySize: load.measured === 0 ? 0 : load.resultBytes / load.measured,
-    warmSeconds: warmMs / 1000,
     seconds,
     operations: load.measured,
     throughput: seconds === 0 ? 0 : load.measured / seconds,
     latency: load.latencies.summary(),
-    retransmissions: clients.reduce((sum, client) => sum + client.retransmissions, 0),
-    dropped,
+    longestGapMs: load.longestGapMs,
+    ...counts,
     host: describeHost(),
     versions: versions(),
   };
-  close();
-  return report(record, load, options.text("json"), stopped(), config.n);
 }
 
 function signatureOf(options: Options): ResultRecord["signature"] {
@@ -133,19 +116,14 @@ function cryptoOf(options: Options): ResultRecord["crypto"] {
 }
 
 /** A memif connects when both ends ask for the link. */
-function waitForLink(
-  port: TransportSetting,
-  clock: RealClock,
-  native: { oskr_sleep_us(us: number): void },
-  stopped: () => boolean,
-): boolean {
+function waitForLink({ port, clock, native, stopped }: Drivers): boolean {
+  clock.update();
   const untilMs = clock.now + PATIENCE_MS;
   while (!port.linkUp()) {
     clock.update();
     if (clock.now > untilMs || stopped()) return false;
     native.oskr_sleep_us(1000);
   }
-  clock.update();
   return true;
 }
 

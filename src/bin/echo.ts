@@ -26,15 +26,15 @@ async function main(): Promise<number> {
   const options = await parseCommand(REPLICA, process.argv.slice(2));
   if (options === null) return 0;
   const replica = new ReplicaProcess(options);
-  const { clock, stopped } = replica;
-  const { transport } = replica.port;
+  const { clock, stopped, native, port } = replica.drivers;
+  const { transport } = port;
   if (!(transport instanceof DpdkTransport)) throw new UsageError("the echo loop needs DPDK");
   let takeOverMs = Infinity;
   replica.serve(() => {
     if (takeOverMs === Infinity && replica.executed > 0) takeOverMs = clock.now + SESSIONS_MS;
     return clock.now >= takeOverMs || stopped();
   });
-  transport.echo(ECHO, stopWord(replica.native));
+  transport.echo(ECHO, stopWord(native));
   replica.close();
   return 0;
 }

@@ -2,25 +2,14 @@
 
 import type { Replica } from "../actor.ts";
 import { apps } from "../app/index.ts";
-import { RealClock } from "../clock.ts";
+import { assert } from "../assert.ts";
 import type { Stage } from "../driver.ts";
 import { describeHost, residentBytes, type HostDescription } from "../evaluation/record.ts";
-import { loadNative, type NativeLibrary } from "../ffi/native.ts";
-import { Node } from "../node.ts";
-import { systemRandom } from "../random.ts";
-import { runLoop } from "../run-loop.ts";
+import type { Node } from "../node.ts";
 import { UsageError } from "../usage-error.ts";
-import {
-  idler,
-  openTransport,
-  readSetting,
-  type Setting,
-  type TransportSetting,
-} from "./common.ts";
-import { planCpus } from "./cpus.ts";
+import { Drivers } from "./drivers.ts";
 import type { Options } from "./options.ts";
-import { followCluster, housekeeping, mergeDrops, stopFlag, versions } from "./process.ts";
-import { openStage } from "./stage.ts";
+import { mergeDrops, versions } from "./process.ts";
 
 /** What `replica --json` writes. */
 export interface ReplicaResult {
@@ -36,55 +25,34 @@ export interface ReplicaResult {
   readonly versions: { readonly [name: string]: string };
 }
 
+/** How often to look whether the replica has recovered, in milliseconds. */
+const WATCH_MS = 20;
+
 export class ReplicaProcess {
-  readonly native: NativeLibrary;
-  readonly port: TransportSetting;
-  /** Reads whether SIGINT or SIGTERM came. */
-  readonly stopped: () => boolean;
-  readonly clock = new RealClock();
-  readonly #setting: Setting;
+  readonly drivers: Drivers;
   readonly #id: number;
-  readonly #stage: Stage;
   readonly #node: Node<object, string>;
   readonly #replica: Replica<object, string>;
-  readonly #idle: () => void;
 
   /** Opens everything and says so in one line; throws UsageError. */
   constructor(options: Options) {
-    const setting = readSetting(options);
-    const { protocol, deploy, config, mode } = setting;
     const id = options.integer("id", 0, 1_000_000);
-    const wire = deploy.replicas[id];
     const makeApp = apps.get(options.textOf("app"));
-    if (id >= config.n || wire === undefined || makeApp === undefined) {
+    assert(makeApp !== undefined, "the parser knows the apps");
+    this.drivers = new Drivers(options, ({ mode, deploy, config }) => {
+      if (id < config.n) return { replica: id };
       throw new UsageError(
         `--id ${id}: ${deploy.path} has replicas 0 to ${config.n - 1} for ${mode}`,
       );
-    }
-    const native = loadNative();
-    followCluster(native);
-    this.native = native;
-    this.stopped = stopFlag(native);
-    const cpus = planCpus(options);
-    this.#stage = openStage(options, setting, id, cpus);
-    this.port = openTransport(options, setting, { replica: id }, this.clock, cpus, native);
-    this.#idle = idler(options, this.port.nic, native).idle;
-    this.#node = new Node({
-      id: wire.id,
-      self: id,
-      n: config.n,
-      codec: protocol.codec,
-      transport: this.port.transport,
-      stage: this.#stage,
-      clock: this.clock,
-      random: systemRandom,
     });
+    const { setting, port } = this.drivers;
+    const { deploy, protocol, config, mode } = setting;
+    this.#id = id;
+    this.#node = this.drivers.node(deploy.replicas[id]?.id ?? 0, id);
     this.#replica = protocol.replica(id, config, this.#node, makeApp());
     this.#node.start(this.#replica);
-    this.#setting = setting;
-    this.#id = id;
-    housekeeping(this.clock, cpus, native);
-    console.log(`replica ${id} of ${config.n} runs ${mode} on ${this.port.name}`);
+    console.log(`replica ${id} of ${config.n} runs ${mode} on ${port.name}`);
+    if (this.#replica.census().recovering) this.#watchRecovery();
   }
 
   get executed(): number {
@@ -92,34 +60,36 @@ export class ReplicaProcess {
   }
 
   /** Serves until the process is told to stop, or `until` says so. */
-  serve(until: () => boolean = this.stopped): void {
-    runLoop({
-      clock: this.clock,
-      transport: this.port.transport,
-      stage: this.#stage,
-      nodes: [this.#node],
-      idle: this.#idle,
-      stopped: until,
-    });
+  serve(until: () => boolean = this.drivers.stopped): void {
+    this.drivers.run([this.#node], until);
   }
 
   /** Closes everything; what there is to tell. */
   close(): ReplicaResult {
-    const { transport } = this.port;
+    const { setting, stage, port } = this.drivers;
     const { executed, view } = this.#replica.census();
     const result: ReplicaResult = {
-      mode: this.#setting.mode,
+      mode: setting.mode,
       replica: this.#id,
       executed,
       view,
       residentBytes: residentBytes(),
-      signatures: { ...this.#stage.counts },
-      dropped: mergeDrops(this.#node.drops, transport.drops, this.port.statistics()),
+      signatures: { ...stage.counts },
+      dropped: mergeDrops(this.#node.drops, port.transport.drops, port.statistics()),
       host: describeHost(),
       versions: versions(),
     };
-    this.#stage.close();
-    this.port.close();
+    this.drivers.close();
     return result;
+  }
+
+  /** Tells when a replica that started without its memory takes part again. */
+  #watchRecovery(): void {
+    const { clock } = this.drivers;
+    const watch = (): void => {
+      if (this.#replica.census().recovering) clock.after(WATCH_MS, watch);
+      else console.log(`replica ${this.#id} recovered`);
+    };
+    clock.after(WATCH_MS, watch);
   }
 }

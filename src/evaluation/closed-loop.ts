@@ -3,6 +3,7 @@
 import type { Bytes, Client } from "../actor.ts";
 import type { Clock } from "../driver.ts";
 import type { Workload } from "../workload/index.ts";
+import type { HistoryWriter } from "./history.ts";
 import { Latencies } from "./latency.ts";
 
 export interface ClosedLoopOptions {
@@ -12,6 +13,10 @@ export interface ClosedLoopOptions {
   /** Before measuring, and how long to measure, in milliseconds. */
   readonly warmMs: number;
   readonly measureMs: number;
+  /** Between a completion and the next operation of that client, in milliseconds. */
+  readonly thinkMs: number;
+  /** Told of every operation when it is issued, and given its result when that comes. */
+  readonly history: HistoryWriter | null;
 }
 
 /** Runs from its making; what it counts after the warm-up is the result. */
@@ -24,19 +29,21 @@ export class ClosedLoop {
   resultBytes = 0;
   /** Clients that lost their session, and with it knowledge of an operation; they issue no more. */
   lost = 0;
-  /** Operations that were in flight at the end. */
-  inFlight = 0;
+  /** The longest time between two completions, in milliseconds: how long service was interrupted. */
+  longestGapMs = 0;
   readonly #options: ClosedLoopOptions;
   readonly #startMs: number;
   readonly #measureFromMs: number;
   readonly #endMs: number;
+  #lastMs: number;
 
   constructor(options: ClosedLoopOptions) {
     this.#options = options;
     this.#startMs = options.clock.now;
     this.#measureFromMs = this.#startMs + options.warmMs;
     this.#endMs = this.#measureFromMs + options.measureMs;
-    for (const client of options.clients) this.#drive(client);
+    this.#lastMs = this.#startMs;
+    for (const [index, client] of options.clients.entries()) this.#drive(index, client);
   }
 
   /** The measured time is over, or nobody is left to measure. */
@@ -52,29 +59,37 @@ export class ClosedLoop {
     return this.#options.clock.now - this.#startMs;
   }
 
-  #drive(client: Client<object, string>): void {
-    const { clock, workload } = this.#options;
+  #drive(index: number, client: Client<object, string>): void {
+    const { clock, workload, thinkMs, history } = this.#options;
     let startedMs = 0;
     const issue = (): void => {
+      if (clock.now >= this.#endMs) return;
       startedMs = clock.now;
-      this.inFlight++;
-      client.invoke(workload.next(), done);
+      const op = workload.next();
+      history?.invoked(index, op, startedMs);
+      client.invoke(op, done);
     };
     const done = (result: Bytes | null): void => {
-      this.inFlight--;
+      const { now } = clock;
+      history?.returned(index, result, now);
       if (result === null) {
         this.lost++;
         return;
       }
-      this.completed++;
-      const { now } = clock;
-      if (now >= this.#measureFromMs && now < this.#endMs) {
-        this.measured++;
-        this.resultBytes += result.length;
-        this.latencies.record((now - startedMs) * 1e6);
-      }
-      if (now < this.#endMs) issue();
+      this.#complete(result, startedMs, now);
+      if (thinkMs === 0) issue();
+      else clock.after(thinkMs, issue);
     };
     issue();
+  }
+
+  #complete(result: Bytes, startedMs: number, now: number): void {
+    this.completed++;
+    if (now - this.#lastMs > this.longestGapMs) this.longestGapMs = now - this.#lastMs;
+    this.#lastMs = now;
+    if (now < this.#measureFromMs || now >= this.#endMs) return;
+    this.measured++;
+    this.resultBytes += result.length;
+    this.latencies.record((now - startedMs) * 1e6);
   }
 }

@@ -31,6 +31,8 @@ export interface ResultRecord {
   /** Operations a second. */
   readonly throughput: number;
   readonly latency: LatencySummary;
+  /** The longest time without a completion, from the start, in milliseconds. */
+  readonly longestGapMs: number;
   readonly retransmissions: number;
   /** Messages and packets dropped by this process, by reason. */
   readonly dropped: { readonly [reason: string]: number };

@@ -1,0 +1,45 @@
+// What clients asked and were told, and when: for the linearizability checker.
+
+import { writeFileSync } from "node:fs";
+import type { Bytes } from "../actor.ts";
+
+/** One operation of one client. A client has one at a time. */
+export interface HistoryEntry {
+  readonly client: number;
+  /** Hexadecimal. */
+  readonly op: string;
+  /** Hexadecimal; null when the operation never returned, or its session was lost: it may have happened or not. */
+  result: string | null;
+  /** Milliseconds of one monotonic clock. */
+  readonly invokedMs: number;
+  returnedMs: number | null;
+}
+
+/** Records in memory, and writes at the end: one JSON array. */
+export class HistoryWriter {
+  readonly entries: HistoryEntry[] = [];
+  /** The operation in flight of each client. */
+  readonly #open = new Map<number, HistoryEntry>();
+
+  invoked(client: number, op: Bytes, invokedMs: number): void {
+    const entry = { client, op: hex(op), result: null, invokedMs, returnedMs: null };
+    this.entries.push(entry);
+    this.#open.set(client, entry);
+  }
+
+  returned(client: number, result: Bytes | null, returnedMs: number): void {
+    const entry = this.#open.get(client);
+    this.#open.delete(client);
+    if (entry === undefined || result === null) return;
+    entry.result = hex(result);
+    entry.returnedMs = returnedMs;
+  }
+
+  write(path: string): void {
+    writeFileSync(path, `${JSON.stringify(this.entries)}\n`);
+  }
+}
+
+function hex(bytes: Bytes): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("hex");
+}

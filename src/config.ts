@@ -11,6 +11,11 @@ export interface ProtocolConfig {
   readonly f: number;
   /** The leader or primary of a view; tests choose their own. */
   leader(view: number): Signer;
+  /**
+   * Views that one leader keeps, 1 if it is not given: where views change all the time, one that fails is
+   * followed by the first view of the next tenure.
+   */
+  readonly tenure?: number;
   /** Most operations in a batch or block. */
   readonly batchMax: number;
   /** Closes a batch whenever the pipeline has room, instead of when it is full or `flushDelayMs` old. */

@@ -58,6 +58,11 @@ export class Executor {
     return cached(session, request);
   }
 
+  /** Whether the request's session exists; that of an `open` does not yet. */
+  alive(request: Request): boolean {
+    return !isOpen(request) && this.#sessions.get(request.session, request.tag) !== undefined;
+  }
+
   /** Canonical: position, sessions with their cached results, application. */
   snapshot(): Bytes {
     return manyBytesOf((out) => {

@@ -29,6 +29,11 @@ export class Pending {
     return this.#entries.size;
   }
 
+  /** What waits of the request's session, which may be an earlier or a later request. */
+  find(request: Request): PendingRequest | undefined {
+    return this.#entries.get(keyOf(request));
+  }
+
   /** Those that are not executed, oldest first. */
   values(): Iterable<PendingRequest> {
     return this.#entries.values();

@@ -1,6 +1,6 @@
-// Signature blocks: depth (1 byte) | leaf index (4, big-endian) | root signature (64) | siblings (32 each).
-// leaf = SHA-256(0 | domain | kind | body), inner = SHA-256(1 | left | right),
-// signed = SHA-256(2 | depth | root). Missing leaves are 32 zero bytes, which no leaf hashes to.
+// Signature blocks: depth (1 byte) | leaf index (4, big-endian) | root signature (64) | siblings
+// (32 each). leaf = SHA-256(0 | domain | kind | body), inner = SHA-256(1 | left | right), signed =
+// SHA-256(2 | depth | root). Missing leaves are 32 zero bytes, which no leaf hashes to.
 
 #include <errno.h>
 #include <string.h>
@@ -91,7 +91,9 @@ int32_t oskr_tree_build(struct oskr_tree *tree, uint32_t count) {
   uint8_t(*level)[32] = tree->nodes;
   for (; width > 1; width /= 2) {
     uint8_t(*above)[32] = level + width;
-    for (uint32_t i = 0; i < width / 2; i++) oskr_sha256_inner(level[2 * i], level[2 * i + 1], above[i]);
+    for (uint32_t i = 0; i < width / 2; i++) {
+      oskr_sha256_inner(level[2 * i], level[2 * i + 1], above[i]);
+    }
     level = above;
   }
   signed_digest(depth, level[0], tree->digest);

@@ -1,9 +1,9 @@
-// What oskr_native offers to JavaScript: Merkle trees, signature threads, UDP bursts, process control.
+// What oskr_native offers to JavaScript: Merkle trees, signature threads, UDP bursts, the process.
 //
 // All memory shared with JavaScript is allocated here and mapped there once; arguments are 32-bit
-// integers, doubles and pointers that these functions returned. Nothing calls back. Functions return 0
-// or more, or a negative errno; those that return a pointer give NULL, and oskr_error() says why.
-// src/ffi/native.ts repeats the layouts; OSKR_NATIVE_VERSION changes with any of them.
+// integers, doubles and pointers that these functions returned. Nothing calls back. Functions
+// return 0 or more, or a negative errno; those that return a pointer give NULL, and oskr_error()
+// says why. src/ffi/native.ts repeats the layouts; OSKR_NATIVE_VERSION changes with any of them.
 #ifndef OSKR_NATIVE_H
 #define OSKR_NATIVE_H
 
@@ -25,8 +25,8 @@ OSKR_API int32_t oskr_error(void);
 #define OSKR_BLOCK_MAX (OSKR_BLOCK_MIN + 32u * OSKR_DEPTH_MAX)
 #define OSKR_SIGNED_MAX (4u * 1024u * 1024u)
 
-// Bytes to hash, and the results. `tag` and `domain` stand right before `body`, so that a leaf is hashed
-// in one piece.
+// Bytes to hash, and the results. `tag` and `domain` stand right before `body`, so that a leaf is
+// hashed in one piece.
 struct oskr_hasher {
   uint8_t block[512];    // a signature block to climb
   uint8_t digest[32];    // what the root signature signs
@@ -36,8 +36,8 @@ struct oskr_hasher {
   uint8_t body[OSKR_SIGNED_MAX];  // kind | body of the message
 };
 
-// A tree under construction. Level 0 of `nodes` has the next power of two of `count` entries, the next
-// levels follow.
+// A tree under construction. Level 0 of `nodes` has the next power of two of `count` entries, the
+// next levels follow.
 struct oskr_tree {
   uint8_t digest[32];
   uint8_t signature[OSKR_SIGNATURE_BYTES];
@@ -81,8 +81,9 @@ struct oskr_job {
   uint8_t padding[16];
 };
 
-// The two rings. A job belongs to the submitter until its number is submitted, and again once its number
-// plus one is in `completed`, which the submitter sets back to zero. Indices count up for ever, modulo 2^32.
+// The two rings. A job belongs to the submitter until its number is submitted, and again once its
+// number plus one is in `completed`, which the submitter sets back to zero. Indices count up for
+// ever, modulo 2^32.
 struct oskr_rings {
   uint32_t submitted;  // next entry of `queue` to write; advanced by oskr_signer_submit
   uint8_t pad0[60];
@@ -112,7 +113,7 @@ OSKR_API struct oskr_rings *oskr_signer_rings(struct oskr_signer *signer);
 // Registers the 32-byte secret, or the 33-byte compressed public key, in `key`. -EINVAL: not a key.
 OSKR_API int32_t oskr_signer_secret(struct oskr_signer *signer, uint32_t slot);
 OSKR_API int32_t oskr_signer_public(struct oskr_signer *signer, uint32_t slot);
-// Queues a job that was filled in. -EAGAIN: all jobs are queued already, which is the caller's error.
+// Queues a job that was filled in. -EAGAIN: all are queued already, which is the caller's error.
 OSKR_API int32_t oskr_signer_submit(struct oskr_signer *signer, uint32_t job);
 // Runs one queued job on this thread; 0: there is none.
 OSKR_API int32_t oskr_signer_help(struct oskr_signer *signer);
@@ -150,7 +151,8 @@ OSKR_API int32_t oskr_udp_send(struct oskr_udp *udp, uint32_t count);
 
 // ---- The process (process.c) --------------------------------------------------------------------
 
-// Counts SIGINT and SIGTERM in the word that it returns; the second ends the process with status 130.
+// Counts SIGINT and SIGTERM in the word that it returns; the second ends the process with status
+// 130.
 OSKR_API uint32_t *oskr_stop_install(void);
 // Nanoseconds of the monotonic clock, exact for 104 days after boot.
 OSKR_API double oskr_monotonic_ns(void);
@@ -160,7 +162,8 @@ OSKR_API void oskr_sleep_us(uint32_t us);
 OSKR_API int32_t oskr_cpu_allowed(uint32_t cpu);
 // Pins the calling thread; oskr_unpin_others leaves it alone from then on.
 OSKR_API int32_t oskr_pin_self(uint32_t cpu);
-// Gives every other thread that was not pinned here the mask the process started with; returns how many.
+// Gives every other thread that was not pinned here the mask the process started with; returns how
+// many.
 OSKR_API int32_t oskr_unpin_others(void);
 // Sends this process `signal` when the process `parent` ends. -ESRCH: it has ended already.
 OSKR_API int32_t oskr_die_with_parent(uint32_t signal, uint32_t parent);

@@ -1,4 +1,5 @@
-// What a polling process asks of the system: a stop flag, time, yielding, processors, its parent's end.
+// What a polling process asks of the system: a stop flag, time, yielding, processors, its parent's
+// end.
 
 #include <ctype.h>
 #include <dirent.h>
@@ -58,7 +59,8 @@ void oskr_sleep_us(uint32_t us) {
 
 int32_t oskr_cpu_allowed(uint32_t cpu) { return cpu < CPU_SETSIZE && CPU_ISSET(cpu, &allowed); }
 
-// Threads that were pinned on purpose. A thread enters itself before it is pinned, so that nobody undoes it.
+// Threads that were pinned on purpose. A thread enters itself before it is pinned, so that nobody
+// undoes it.
 #define PINNED_MAX 1024
 static pthread_mutex_t pinned_lock = PTHREAD_MUTEX_INITIALIZER;
 static pid_t pinned[PINNED_MAX];

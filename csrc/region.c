@@ -18,8 +18,8 @@ void *oskr_fail(int error) {
 }
 
 void *oskr_region_map(size_t length) {
-  void *region =
-      mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+  void *region = mmap(NULL, length, PROT_READ | PROT_WRITE, flags, -1, 0);
   return region == MAP_FAILED ? oskr_fail(errno) : region;
 }
 

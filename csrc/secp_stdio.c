@@ -1,5 +1,6 @@
-// libsecp256k1.a reports its own bugs on stderr. Distributions build it for executables: its reference to
-// libc's variable cannot be linked into a shared object, so the build renames it to this one.
+// libsecp256k1.a reports its own bugs on stderr. Distributions build it for executables: its
+// reference to libc's variable cannot be linked into a shared object, so the build renames it to
+// this one.
 
 #include <stdio.h>
 

@@ -120,8 +120,8 @@ SHA_NI static void compress_sha_ni(uint32_t state[8], const uint8_t *data, size_
   _mm_storeu_si128((__m128i *)(state + 4), efgh);
 }
 
-// The 65 bytes are put together in registers: through memory, at an odd offset, each load would wait for
-// the stores before it, which costs as much as the hashing.
+// The 65 bytes are put together in registers: through memory, at an odd offset, each load would
+// wait for the stores before it, which costs as much as the hashing.
 SHA_NI static void inner_sha_ni(const uint8_t left[32], const uint8_t right[32], uint8_t out[32]) {
   __m128i l0 = _mm_loadu_si128((const __m128i *)left);
   __m128i l1 = _mm_loadu_si128((const __m128i *)(left + 16));

@@ -1,5 +1,6 @@
-// SHA-256 (FIPS 180-4) for what is hashed per message and per tree node. Written here because it needs
-// nothing but libc, and because a node of 65 bytes costs libcrypto more in set-up than in hashing.
+// SHA-256 (FIPS 180-4) for what is hashed per message and per tree node. Written here because it
+// needs nothing but libc, and because a node of 65 bytes costs libcrypto more in set-up than in
+// hashing.
 #ifndef OSKR_SHA256_H
 #define OSKR_SHA256_H
 

@@ -1,5 +1,5 @@
-// Signature threads: jobs come through one ring, results leave through another. One thread submits and
-// collects; any number of threads, that one included, run jobs.
+// Signature threads: jobs come through one ring, results leave through another. One thread submits
+// and collects; any number of threads, that one included, run jobs.
 
 #include <errno.h>
 #include <linux/futex.h>

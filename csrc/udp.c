@@ -46,7 +46,8 @@ static int bind_socket(struct oskr_udp *udp, uint32_t ip, uint32_t port) {
   udp->socket = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (udp->socket < 0) return errno;
   int bytes = SOCKET_BUFFER_BYTES;
-  // The privileged form ignores the limits; without the privilege the plain one is the best there is.
+  // The privileged form ignores the limits; without the privilege the plain one is the best there
+  // is.
   if (setsockopt(udp->socket, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes) != 0) {
     setsockopt(udp->socket, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
   }

@@ -1,5 +1,6 @@
-// Shows that noble and libsecp256k1 accept the same signatures of digests: those of each other, those that
-// Project Wycheproof calls valid if they are low-S, and none that is malformed, altered or someone else's.
+// Shows that noble and libsecp256k1 accept the same signatures of digests: those of each other,
+// those that Project Wycheproof calls valid if they are low-S, and none that is malformed, altered
+// or someone else's.
 
 import { afterAll, describe, expect, test } from "bun:test";
 import { secp256k1 } from "@noble/curves/secp256k1.js";
@@ -17,7 +18,7 @@ import {
   sha256,
   signDigest,
 } from "./support/signatures.ts";
-import wycheproof from "./vectors/wycheproof-ecdsa-secp256k1-sha256-p1363.json" with { type: "json" };
+import wycheproof from "./vectors/wycheproof-secp256k1.json" with { type: "json" };
 
 const order = secp256k1.Point.Fn.ORDER;
 const secretKey = pairs[0]!.secretKey;

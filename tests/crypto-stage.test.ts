@@ -1,5 +1,5 @@
-// Shows what every signature stage does alike, each kind by each implementation: what it signs holds
-// elsewhere, what is altered does not, roots are checked once, and no input makes it throw.
+// Shows what every signature stage does alike, each kind by each implementation: what it signs
+// holds elsewhere, what is altered does not, roots are checked once, and no input makes it throw.
 
 import { afterAll, describe, expect, test } from "bun:test";
 import fc from "fast-check";
@@ -93,7 +93,7 @@ for (const { name, open, other, skip } of stages) {
         });
       });
 
-      test("one altered byte anywhere in a block is refused, also when its root is known", async () => {
+      test("one altered byte of a block is refused, also when its root is known", async () => {
         const [first, second] = await signAll(open(kind, 0), messages.slice(0, 2));
         const verifier = other(kind, null);
         const good = { signer: 0, signed: messages[1]!, signature: second! };
@@ -120,7 +120,7 @@ for (const { name, open, other, skip } of stages) {
         );
       });
 
-      test("a list of proofs holds when all do; checking stops at the first that does not", async () => {
+      test("a list holds when all proofs do; checking stops at the first that does not", async () => {
         const proofs: Proof[] = [];
         for (const signer of [0, 1, 2]) {
           const [signature] = await signAll(open(kind, signer), [message(signer)]);
@@ -238,7 +238,7 @@ describe("known roots", () => {
     expect(stage.counts).toMatchObject({ verified: 1, cached: 2 });
   });
 
-  test("a junk signature on a root under check does not stand for the good one, nor the other way", async () => {
+  test("a junk signature on a root under check is not taken for the good one", async () => {
     const { stage: maker } = held("batch", 0);
     const [good] = await signAll(maker, [message(0)]);
     const junk = good!.slice();

@@ -1,5 +1,5 @@
-// Shows that src/ffi/native.ts has the layout that csrc/oskr_native.h has, by using all of it; signature
-// blocks and jobs are in tests/crypto-*.test.ts.
+// Shows that src/ffi/native.ts has the layout that csrc/oskr_native.h has, by using all of it;
+// signature blocks and jobs are in tests/crypto-*.test.ts.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { toArrayBuffer } from "bun:ffi";

@@ -1,4 +1,5 @@
-// SHA-256 against published vectors and its two implementations against each other; trees against paths.
+// SHA-256 against published vectors and its two implementations against each other; trees against
+// paths.
 #include <errno.h>
 #include <string.h>
 

@@ -22,7 +22,10 @@ const SIBLINGS_AT = BLOCK_MIN;
 export interface BlockHasher {
   /** What a root signature signs for one message alone, in a block of depth 0. */
   single(signed: Bytes): Bytes;
-  /** What the root signature of the block signs if `signed` is the leaf it names; null: a malformed block. */
+  /**
+   * What the root signature of the block signs if `signed` is the leaf it names; null: a malformed
+   * block.
+   */
   climb(signed: Bytes, block: Bytes): Bytes | null;
   /** An empty tree. */
   tree(): Tree;

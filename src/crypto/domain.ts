@@ -3,7 +3,10 @@
 import type { Bytes } from "../actor.ts";
 import { bytesOf } from "../wire.ts";
 
-/** Changes whenever the bytes that are signed, or the form of signature blocks, change their meaning. */
+/**
+ * Changes whenever the bytes that are signed, or the form of signature blocks, change their
+ * meaning.
+ */
 const FORMAT_VERSION = 1;
 
 export interface Domain {
@@ -17,7 +20,10 @@ export interface Domain {
   readonly instance: string;
 }
 
-/** The 32 bytes that stand before everything that is signed; SHA-256 over all fields behind their lengths. */
+/**
+ * The 32 bytes that stand before everything that is signed; SHA-256 over all fields behind their
+ * lengths.
+ */
 export function domainOf(domain: Domain): Bytes {
   const text = new TextEncoder();
   const input = bytesOf((out) => {

@@ -41,9 +41,9 @@ export function keyPath(prefix: string, replica: Signer): string {
 }
 
 /**
- * Reads PREFIX-0.pem to PREFIX-(n-1).pem: of replica `self` the secret key, of the others the public one,
- * from which their files may hold no more (`openssl pkey -pubout`). Throws UsageError on a file that is
- * missing or holds something else, and on two replicas with one key.
+ * Reads PREFIX-0.pem to PREFIX-(n-1).pem: of replica `self` the secret key, of the others the
+ * public one, from which their files may hold no more (`openssl pkey -pubout`). Throws UsageError
+ * on a file that is missing or holds something else, and on two replicas with one key.
  */
 export function readStageKeys(prefix: string, n: number, self: Signer | null): StageKeys {
   const publicKeys = Array.from({ length: n }, (_, i) => readPublicKey(keyPath(prefix, i)));
@@ -63,7 +63,10 @@ export function readKeyPair(path: string): KeyPair {
   throw new UsageError(`${path}: ${wrongLabel(pem.label)}`);
 }
 
-/** Reads a public key, compressed, from a file that may hold the secret key as well. Throws UsageError. */
+/**
+ * Reads a public key, compressed, from a file that may hold the secret key as well. Throws
+ * UsageError.
+ */
 export function readPublicKey(path: string): Bytes {
   const pem = readPem(path);
   if (pem.label === "PUBLIC KEY") return parsePublicKey(path, pem.der);

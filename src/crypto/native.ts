@@ -150,9 +150,9 @@ export class NativeSigner implements RootSigner {
   #next = 0;
 
   /**
-   * Keys as in StageKeys. Starts `workers` threads, thread i on processor cpus[i mod length]; with no
-   * processors given they run anywhere. Throws UsageError without the library or a processor, or on a
-   * key that is none.
+   * Keys as in StageKeys. Starts `workers` threads, thread i on processor cpus[i mod length]; with
+   * no processors given they run anywhere. Throws UsageError without the library or a processor, or
+   * on a key that is none.
    */
   constructor(
     secretKey: Bytes | null,

@@ -1,5 +1,5 @@
-// Which root signatures are known to hold, and which are being checked, for each signer. Most blocks
-// share their root with others, so most checks end here.
+// Which root signatures are known to hold, and which are being checked, for each signer. Most
+// blocks share their root with others, so most checks end here.
 
 import type { Bytes, Signer } from "../actor.ts";
 import { HASH_SIZE, SIGNATURE_AT, SIGNATURE_SIZE } from "./batch.ts";
@@ -19,13 +19,13 @@ export interface PendingRoot extends Root {
 }
 
 /**
- * A root is known together with the very bytes of its signature. A block with other signature bytes is
- * checked in full: accepted by its root alone, it would enter certificates that others reject.
+ * A root is known together with the very bytes of its signature. A block with other signature bytes
+ * is checked in full: accepted by its root alone, it would enter certificates that others reject.
  */
 export class Roots {
   /**
-   * By the first 31 bits of the digest. Who finds two digests with the same ones makes them forget each
-   * other, which only the signer of both can do, and only to its own.
+   * By the first 31 bits of the digest. Who finds two digests with the same ones makes them forget
+   * each other, which only the signer of both can do, and only to its own.
    */
   readonly #known: readonly Map<number, Root>[];
   readonly #pending: readonly Map<number, PendingRoot>[];
@@ -96,7 +96,9 @@ function keyOf(digest: Bytes): number {
   return ((a & 0x7f) << 24) | (b << 16) | (c << 8) | d;
 }
 
-/** In place, byte by byte: nothing here is secret, and views would cost more than the comparison. */
+/**
+ * In place, byte by byte: nothing here is secret, and views would cost more than the comparison.
+ */
 function isSame(root: Root, digest: Bytes, block: Bytes): boolean {
   for (let i = 0; i < HASH_SIZE; i++) {
     if (root.digest[i] !== digest[i]) return false;

@@ -1,6 +1,7 @@
-// A Stage made of two exchangeable parts: a BlockHasher, and a RootSigner that makes and checks plain
-// signatures of digests. Free of I/O, time and FFI, so that the simulator runs this very class: it
-// gives a ReferenceHasher and a RootSigner that takes random virtual time over a keyed hash.
+// A Stage made of two exchangeable parts: a BlockHasher, and a RootSigner that makes and checks
+// plain signatures of digests. Free of I/O, time and FFI, so that the simulator runs this very
+// class: it gives a ReferenceHasher and a RootSigner that takes random virtual time over a keyed
+// hash.
 
 import type { Bytes, Proof, Signer } from "../actor.ts";
 import { assert } from "../assert.ts";
@@ -19,9 +20,15 @@ import { Roots } from "./roots.ts";
 
 /** Signs as one signer and checks the signatures of all, digests of 32 bytes, signatures of 64. */
 export interface RootSigner {
-  /** `done` comes after `sign` has returned; the signature is valid during that call only. Copies the digest. */
+  /**
+   * `done` comes after `sign` has returned; the signature is valid during that call only. Copies
+   * the digest.
+   */
   sign(digest: Bytes, done: (signature: Bytes) => void): void;
-  /** `done` comes after `verify` has returned. Copies digest and signature; the signer is one of the configured. */
+  /**
+   * `done` comes after `verify` has returned. Copies digest and signature; the signer is one of the
+   * configured.
+   */
   verify(signer: Signer, digest: Bytes, signature: Bytes, done: (valid: boolean) => void): void;
   /** Runs one queued job on this thread; false when there is none. */
   help(): boolean;
@@ -49,7 +56,10 @@ interface Batch {
   readonly done: ((block: Bytes) => void)[];
 }
 
-/** A finished batch is kept for the next one, up to this many; a tree of 1,024 leaves takes half a megabyte. */
+/**
+ * A finished batch is kept for the next one, up to this many; a tree of 1,024 leaves takes half a
+ * megabyte.
+ */
 const SPARE_MAX = 4;
 
 export class BlockStage implements Stage {
@@ -130,8 +140,8 @@ export class BlockStage implements Stage {
   }
 
   /**
-   * Signs what has gathered, unless a signature is under way already. Called at the end of a turn, not by
-   * `sign`, so that what a burst of packets causes shares one tree.
+   * Signs what has gathered, unless a signature is under way already. Called at the end of a turn,
+   * not by `sign`, so that what a burst of packets causes shares one tree.
    */
   #startBatch(): void {
     if (this.#signing !== null) return;

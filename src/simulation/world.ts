@@ -1,7 +1,7 @@
 // The world: processes built from the real Node, codec and actors, a network and a judge, on virtual time.
 // One seed, one thread; the same run on every machine.
 
-import type { Codec, Proof, Replica, Sealed } from "../actor.ts";
+import type { Actor, Codec, Proof, Replica, Sealed } from "../actor.ts";
 import { assert } from "../assert.ts";
 import { KvApp } from "../app/kv.ts";
 import type { ProtocolConfig } from "../config.ts";
@@ -20,7 +20,7 @@ import { Random } from "./random.ts";
 import { Scheduler } from "./scheduler.ts";
 import { Keys, SimulatedStage } from "./stage.ts";
 import type { Subject } from "./subject.ts";
-import { GROUP_ADDRESS, simulatedAddress, SimulatedTransport } from "./transport.ts";
+import { GROUP_ADDRESS, readBook, simulatedAddress, SimulatedTransport } from "./transport.ts";
 
 /** What a seed's run came to. */
 export interface Report {
@@ -59,9 +59,14 @@ export interface ReplicaSeat {
   replica: Replica<Sealed, string> | null;
   app: JudgedApp | null;
   census: CensusCheck | null;
+  /** Whether it ever was neither starting nor recovering. */
+  everRan: boolean;
 }
 
 const EVENTS_MAX = 3_000_000;
+/** Two seconds of the slowest clock, and what it takes to say so. */
+const START_MAX_US = 6_000_000;
+const START_POLL_US = 10_000;
 
 export class World {
   readonly scheduler = new Scheduler();
@@ -81,6 +86,7 @@ export class World {
   completed = 0;
   readonly observer: Observer | null;
   readonly #issued: Issued[] = [];
+  #stable = false;
   readonly #hosts: Process[][] = [];
   readonly keys: Keys;
   #nextClient = 0;
@@ -97,7 +103,7 @@ export class World {
     this.random = new Random(plan.seed, "world");
     this.keys = new Keys(this.random.stream("keys").u32(), plan.n);
     this.operationsLeft = plan.operations;
-    this.#probe = new Reader(this.#probeBytes, { intern: () => 0, write: () => undefined });
+    this.#probe = new Reader(this.#probeBytes, readBook);
     this.ledger = new Ledger(plan.kind === "invent", (what) => this.fail(what));
     const { n, f } = plan;
     this.config = {
@@ -163,7 +169,14 @@ export class World {
   addReplica(identity: number): ReplicaSeat {
     const twin = this.replicas.some((seat) => seat.identity === identity);
     const process = this.#addProcess(identity, `r${identity}${twin ? "'" : ""}`);
-    const seat: ReplicaSeat = { process, identity, replica: null, app: null, census: null };
+    const seat: ReplicaSeat = {
+      process,
+      identity,
+      replica: null,
+      app: null,
+      census: null,
+      everRan: false,
+    };
     process.byzantine = this.plan.byzantine.includes(identity);
     this.replicas.push(seat);
     return seat;
@@ -186,7 +199,7 @@ export class World {
     seat.replica = replica;
     seat.census = new CensusCheck(process.name, (what) => this.fail(what));
     process.seats.push({ node, replica, client: null });
-    node.start(replica);
+    node.start(this.#watchedActor(process, replica));
     process.onEvent = (self) => {
       if (!self.byzantine && this.scheduler.count % this.plan.censusEvery === 0) this.look(seat);
     };
@@ -200,7 +213,7 @@ export class World {
       const node = this.#node(process, i + 1 + (id % 3) * 200, null);
       const client = this.subject.protocol.client(this.config, node);
       process.seats.push({ node, replica: null, client });
-      node.start(client);
+      node.start(this.#watchedActor(process, client));
       this.drivers.push(new Driver(this, process, client, id));
     }
   }
@@ -246,6 +259,7 @@ export class World {
     if (replica === null || census === null) return;
     const said = replica.census();
     census.check(said);
+    if (!said.recovering) seat.everRan = true;
     const node = process.seats[0]?.node;
     if (node !== undefined) census.bounded(node.sizes);
     if (said.committed % 8 === 0 || this.scheduler.count % 64 === 0) this.lookAtCertificates(seat);
@@ -261,7 +275,7 @@ export class World {
   issue(issued: Issued, number: number): void {
     this.ledger.issued.set(issued.client * 2 ** 32 + number, issued);
     this.#issued.push(issued);
-    if (this.scheduler.nowUs >= this.plan.gstUs) this.#expect(issued);
+    if (this.#stable) this.#expect(issued);
   }
 
   /** All operations that clients sent. */
@@ -269,8 +283,19 @@ export class World {
     return this.#issued;
   }
 
-  /** From GST on, what is outstanding has to complete. */
+  /**
+   * From GST on, what is outstanding has to complete. A cluster that has not started yet (X15) gets the
+   * time for that first.
+   */
   globalStabilisation(): void {
+    const { nowUs } = this.scheduler;
+    const starting = this.correct().some(({ everRan }) => !everRan);
+    if (starting && nowUs < this.plan.gstUs + START_MAX_US) {
+      this.scheduler.after(null, START_POLL_US, () => this.globalStabilisation());
+      return;
+    }
+    if (starting) this.fail("liveness: the cluster never started");
+    this.#stable = true;
     for (const issued of this.#issued) if (issued.waiting) this.#expect(issued);
   }
 
@@ -378,6 +403,20 @@ export class World {
       clock,
       random: (bound) => dice.int(bound),
     });
+  }
+
+  /** The actor, with the observer told of its timeouts. */
+  #watchedActor(process: Process, actor: Actor<Sealed, string>): Actor<Sealed, string> {
+    if (this.observer === null) return actor;
+    const admit = actor.admit?.bind(actor);
+    return {
+      receive: (from, message) => actor.receive(from, message),
+      timeout: (timer) => {
+        this.note(process, `timeout ${timer}`);
+        actor.timeout(timer);
+      },
+      ...(admit === undefined ? {} : { admit }),
+    };
   }
 
   /** The codec, with an eye on what correct processes send. */

@@ -63,6 +63,9 @@ export interface DeployConfig {
 export const ID_MAX = 0x7fff;
 /** Most replicas: they need ids that are small or one MAC each, and signers must fit a byte. */
 export const REPLICAS_MAX = 256;
+const KEYWORDS: readonly string[] = ["f", "replica", "multicast", "group"];
+/** Most faults that so many replicas can tolerate. */
+const F_MAX = 85;
 
 /** Reads `PREFIX.config`; throws UsageError with file and line number. */
 export function readDeployConfig(prefix: string): DeployConfig {
@@ -70,7 +73,13 @@ export function readDeployConfig(prefix: string): DeployConfig {
   if (!existsSync(path)) {
     throw new UsageError(`${path}: no such file; -c takes its name without .config`);
   }
-  return parseDeployConfig(path, readFileSync(path, "utf8"));
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    throw new UsageError(`${path}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  return parseDeployConfig(path, text);
 }
 
 /** Parses the text of a configuration file; `path` is for messages only. Throws UsageError. */
@@ -91,19 +100,26 @@ export function parseDeployConfig(path: string, text: string): DeployConfig {
       groups.push(replicas.length);
       continue;
     }
+    if (!KEYWORDS.includes(keyword)) {
+      fail(`unknown keyword '${keyword}'; there are f, replica, multicast and group`);
+    }
     if (value === undefined || rest.length > 0) fail(`'${keyword}' takes one value`);
     const word = value ?? "";
     switch (keyword) {
       case "f":
         if (f !== null) fail("'f' was set before");
-        if (!/^\d{1,3}$/.test(word)) fail(`'f ${word}': expected a number from 0 to 85`);
+        if (!/^\d{1,3}$/.test(word) || Number(word) > F_MAX) {
+          fail(`'f ${word}': expected a number from 0 to ${F_MAX}`);
+        }
         f = Number(word);
         break;
       case "replica": {
         const address = parseAddress(word) ?? fail(malformedAddress(word));
-        const before = seen.get(word.toLowerCase());
+        if (isGroup(address)) fail(`${word} is a multicast address`);
+        const canonical = formatAddress(address);
+        const before = seen.get(canonical);
         if (before !== undefined) fail(`the same address as on line ${before}`);
-        seen.set(word.toLowerCase(), index + 1);
+        seen.set(canonical, index + 1);
         replicas.push(address);
         break;
       }
@@ -111,11 +127,9 @@ export function parseDeployConfig(path: string, text: string): DeployConfig {
         if (multicast !== null) fail("'multicast' was set before");
         multicast = parseAddress(word) ?? fail(malformedAddress(word));
         if (multicast.kind !== "mac") fail("multicast takes a MAC address");
-        if (((multicast.host[0] ?? 0) & 1) === 0) fail(`${word} is not a multicast address`);
+        if (!isGroup(multicast)) fail(`${word} is not a multicast address`);
         break;
       }
-      default:
-        fail(`unknown keyword '${keyword}'; there are f, replica, multicast and group`);
     }
   }
   return complete(path, f, replicas, multicast, groups);
@@ -139,6 +153,9 @@ function complete(
   }
   if (multicast !== null && first.kind !== "mac") {
     throw new UsageError(`${path}: a multicast line needs replicas with MAC addresses`);
+  }
+  if (multicast !== null && replicas.some((replica) => replica.id === multicast.id)) {
+    throw new UsageError(`${path}: the multicast id ${multicast.id} is also that of a replica`);
   }
   const transport = first.kind === "mac" ? "dpdk" : "udp";
   return { path, f, replicas, multicast, groups, transport };
@@ -172,6 +189,11 @@ export function formatAddress(address: WireAddress): string {
   }
   const port = (host[4] ?? 0) * 256 + (host[5] ?? 0);
   return `${host.slice(0, 4).join(".")}:${port}%${address.id}`;
+}
+
+/** Whether it is a MAC address of a group: the lowest bit of its first byte says so. */
+function isGroup({ kind, host }: WireAddress): boolean {
+  return kind === "mac" && ((host[0] ?? 0) & 1) === 1;
 }
 
 function malformedAddress(text: string): string {

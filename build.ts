@@ -87,7 +87,10 @@ function main(args: readonly string[]): void {
     const isStale = (step: Step) => stateOf(step) !== stateIn(record, step);
     const stale = steps.filter(isStale);
     if (stale.length === 0) return;
-    install([...new Set(stale.flatMap((step) => step.missing()))]);
+    const missing = () => [...new Set(stale.flatMap((step) => step.missing()))];
+    // Twice, because what is missing besides a compiler shows only once that is there.
+    install(missing());
+    install(missing());
     for (const step of steps) {
       // Asked again, because a library that changed is an input of the executables.
       if (!isStale(step)) continue;
@@ -179,7 +182,7 @@ function compile(name: string): void {
   const entry = join(root, "src/bin", `${name}.ts`);
   const ran = spawnSync(
     process.execPath,
-    ["build", "--compile", "--minify-syntax", ...flags, entry, "--outfile", unfinished],
+    ["build", "--compile", ...flags, entry, "--outfile", unfinished],
     { cwd: target, encoding: "utf8" },
   );
   if (ran.status !== 0) {

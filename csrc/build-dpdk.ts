@@ -71,13 +71,14 @@ export interface DpdkOptions {
 export function missingForDpdk(source: string | null): readonly string[] {
   const missing: string[] = [];
   const needs = (present: boolean, name: string) => present || missing.push(name);
-  needs(Bun.which(compiler()) !== null, "gcc");
+  const hasCompiler = Bun.which(compiler()) !== null;
+  needs(hasCompiler, "gcc");
   needs(Bun.which("readelf") !== null && Bun.which("objcopy") !== null, "binutils");
-  needs(Bun.which("pkg-config") !== null, "pkg-config");
-  if (missing.includes("gcc")) return [...missing, "libbsd-dev", "libmd-dev"];
-  needs(archive("libbsd.a") !== null, "libbsd-dev");
-  needs(archive("libmd.a") !== null, "libmd-dev");
+  // Without a compiler nobody knows where libraries are.
+  needs(hasCompiler && archive("libbsd.a") !== null, "libbsd-dev");
+  needs(hasCompiler && archive("libmd.a") !== null, "libmd-dev");
   if (source === null) {
+    needs(Bun.which("pkg-config") !== null, "pkg-config");
     needs(succeeds("pkg-config", ["--atleast-version=22.11", "libdpdk"]), "libdpdk-dev");
     return missing;
   }

@@ -61,6 +61,18 @@ describe("options", () => {
   });
 });
 
+const isRoot = process.geteuid?.() === 0;
+
+test("what is missing is one line for an ordinary user, and nothing is installed", () => {
+  const tree = copyOfTree("bare");
+  // In a user namespace without a mapping root is nobody, and still may read this tree.
+  const asUser = isRoot ? ["unshare", "--user"] : [];
+  const noCompiler = ["env", "CC=/nowhere/cc", process.execPath, "build.ts", "--libs"];
+  const { status, out, err } = run([...asUser, ...noCompiler], tree);
+  expect({ status, out }).toEqual({ status: 2, out: "" });
+  expect(err).toMatch(/^build: missing packages; as root: apt-get install gcc .*\n$/);
+});
+
 describe.skipIf(missing !== null)("building", () => {
   test(
     "does nothing when nothing changed, and what changed otherwise",
@@ -127,7 +139,6 @@ describe.skipIf(missing !== null)("the libraries", () => {
     for (const line of exported) expect(line).toMatch(/ T oskr_\w+$/);
   });
 
-  const isRoot = process.geteuid?.() === 0;
   test.skipIf(!isRoot)(
     "EAL and a port work where there is nothing but libc (needs root, for chroot)",
     () => {

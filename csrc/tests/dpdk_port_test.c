@@ -220,6 +220,26 @@ static void counts_frames_that_are_not_ours(void)
     CHECK(oskr_dpdk_send(0, 1) == 1);
 }
 
+/* net_null takes any address, net_ring only has the one it was made with. */
+static void takes_an_address_or_keeps_its_own(void)
+{
+    CHECK(start_eal(2, (const char *const[]){"net_null0", "net_ring0"}) == 2);
+    for (uint32_t port = 0; port < 2; port++) {
+        struct rte_eth_dev_info info;
+        struct oskr_region *region = open_port(port);
+        uint8_t own[6];
+        uint8_t wanted[6];
+        memcpy(own, region->mac, 6);
+        mac_of(wanted, 9);
+        CHECK(oskr_dpdk_set_mac(port) == 0);
+        CHECK(rte_eth_dev_info_get((uint16_t)port, &info) == 0);
+        int able = strcmp(info.driver_name, "net_null") == 0;
+        memcpy(region->mac, wanted, 6);
+        CHECK(oskr_dpdk_set_mac(port) == (able ? 0 : -ENOTSUP));
+        CHECK(memcmp(region->mac, able ? wanted : own, 6) == 0);
+    }
+}
+
 static void drops_malformed_frames(void)
 {
     start_ring();
@@ -468,6 +488,7 @@ int main(void)
         {"refuses entries out of range", refuses_entries_out_of_range},
         {"counts what a full ring refuses", counts_what_a_full_ring_refuses},
         {"counts frames that are not ours", counts_frames_that_are_not_ours},
+        {"takes an address or keeps its own", takes_an_address_or_keeps_its_own},
         {"drops malformed frames", drops_malformed_frames},
         {"drops chains of buffers", drops_chains},
         {"survives random frames", survives_random_frames},

@@ -4,6 +4,7 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { UsageError } from "../usage-error.ts";
 import { BENCH_ECHO, benchEcho } from "./bench-echo.ts";
+import { stopClustersOnSignal } from "./cluster.ts";
 import { parseCommand, runMain, type Command, type Options } from "./options.ts";
 import { followParent } from "./process.ts";
 
@@ -27,6 +28,7 @@ async function main(): Promise<number> {
   const built = spawnSync(process.execPath, [join(root, "build.ts")], { stdio: "inherit" });
   if (built.status !== 0) return built.status ?? 1;
   followParent();
+  stopClustersOnSignal();
   return bench.run(options);
 }
 

@@ -121,6 +121,18 @@ export class Child {
   }
 }
 
+/** Those that `stop` has yet to clean up behind. */
+const running = new Set<Cluster>();
+
+/** From here on a signal stops all clusters before it ends this process. */
+export function stopClustersOnSignal(): void {
+  const stop = async (): Promise<void> => {
+    await Promise.all([...running].map((cluster) => cluster.stop()));
+    process.exit(130);
+  };
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, stop);
+}
+
 export class Cluster {
   /** Private to this cluster: sockets, configuration, whatever its processes leave; removed by `stop`. */
   readonly dir: string;
@@ -151,6 +163,7 @@ export class Cluster {
     chmodSync(dir, 0o700);
     const prefix = join(dir, "cluster");
     const cluster = new Cluster(options, dir, n, prefix);
+    running.add(cluster);
     try {
       await writeConfig(prefix, options, n, protocol.replicasMin(1) === 1);
       if (protocol.signed) {
@@ -162,6 +175,22 @@ export class Cluster {
       throw error;
     }
     return cluster;
+  }
+
+  /** Where a replica writes its result when it stops. */
+  resultPath(index: number): string {
+    return join(this.dir, `replica-${index}.json`);
+  }
+
+  /** Ends a replica as a power cut would. */
+  async kill(index: number): Promise<void> {
+    this.replicas[index]?.signal("SIGKILL");
+    await this.replicas[index]?.ended();
+  }
+
+  /** Stops all replicas, which write their results. */
+  async stopReplicas(): Promise<void> {
+    await Promise.all(this.replicas.map((replica) => replica.stop()));
   }
 
   /** Starts a replica again, empty, and returns once it runs. */
@@ -186,8 +215,9 @@ export class Cluster {
   /** Stops every process and removes the directory. */
   async stop(): Promise<void> {
     await Promise.all(this.#clients.map((client) => client.stop()));
-    await Promise.all(this.replicas.map((replica) => replica.stop()));
+    await this.stopReplicas();
     await this.#fabric?.stop();
+    running.delete(this);
     rmSync(this.dir, { recursive: true, force: true });
   }
 
@@ -211,7 +241,7 @@ export class Cluster {
   }
 
   #spawnReplica(index: number): Child {
-    const id = ["-i", String(index)];
+    const id = ["-i", String(index), "--json", this.resultPath(index)];
     const command = [
       ...this.#command("replica"),
       ...id,

@@ -1,6 +1,6 @@
 // A replica with its drivers, from the options of its command line.
 
-import type { Replica } from "../actor.ts";
+import type { App, Replica } from "../actor.ts";
 import { apps } from "../app/index.ts";
 import { assert } from "../assert.ts";
 import type { Stage } from "../driver.ts";
@@ -17,6 +17,8 @@ export interface ReplicaResult {
   readonly replica: number;
   readonly executed: number;
   readonly view: number;
+  /** SHA-256 of the application's snapshot, hexadecimal. */
+  readonly stateDigest: string;
   readonly residentBytes: number;
   /** Messages signed, root signatures made, and signatures checked in full or found in the cache. */
   readonly signatures: Stage["counts"];
@@ -33,6 +35,7 @@ export class ReplicaProcess {
   readonly #id: number;
   readonly #node: Node<object, string>;
   readonly #replica: Replica<object, string>;
+  readonly #app: App;
 
   /** Opens everything and says so in one line; throws UsageError. */
   constructor(options: Options) {
@@ -48,8 +51,9 @@ export class ReplicaProcess {
     const { setting, port } = this.drivers;
     const { deploy, protocol, config, mode } = setting;
     this.#id = id;
+    this.#app = makeApp();
     this.#node = this.drivers.node(deploy.replicas[id]?.id ?? 0, id);
-    this.#replica = protocol.replica(id, config, this.#node, makeApp());
+    this.#replica = protocol.replica(id, config, this.#node, this.#app);
     this.#node.start(this.#replica);
     console.log(`replica ${id} of ${config.n} runs ${mode} on ${port.name}`);
     if (this.#replica.census().recovering) this.#watchRecovery();
@@ -73,6 +77,7 @@ export class ReplicaProcess {
       replica: this.#id,
       executed,
       view,
+      stateDigest: Bun.SHA256.hash(this.#app.snapshot(), "hex"),
       residentBytes: residentBytes(),
       signatures: { ...stage.counts },
       dropped: mergeDrops(this.#node.drops, port.transport.drops, port.statistics()),

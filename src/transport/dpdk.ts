@@ -1,6 +1,8 @@
 // Packets over a DPDK port, in bursts through memory that C owns: a packet is an offset, not an object.
 
 import { toArrayBuffer, type Pointer } from "bun:ffi";
+import { rmSync } from "node:fs";
+import { join } from "node:path";
 import type { Address } from "../actor.ts";
 import { assert } from "../assert.ts";
 import { countDrop } from "../driver.ts";
@@ -45,10 +47,12 @@ export interface EchoKinds {
 /** EAL of this process, started once; a port of it carries a DpdkTransport. */
 export class Eal {
   readonly #library: DpdkLibrary;
+  readonly #runtimeDir: string | null;
 
   /** Starts EAL with these arguments. Throws UsageError with EAL's reason, or if a port is missing. */
   constructor(library: DpdkLibrary, args: readonly string[], portsMin: number) {
     this.#library = library;
+    this.#runtimeDir = runtimeDir(args);
     this.#writeText(args.join("\n"));
     const ports = this.#checked(library.oskr_dpdk_start());
     if (ports < portsMin) {
@@ -68,8 +72,10 @@ export class Eal {
     return this.#checked(result);
   }
 
+  /** Closes all ports, and removes the directory that EAL leaves. */
   stop(): void {
     this.#library.oskr_dpdk_stop();
+    if (this.#runtimeDir !== null) rmSync(this.#runtimeDir, { recursive: true, force: true });
   }
 
   /** A struct oskr_echo, in the text buffer. */
@@ -102,6 +108,15 @@ export class Eal {
     const bytes = this.#text();
     return new TextDecoder().decode(bytes.subarray(0, bytes.indexOf(0)));
   }
+}
+
+/** Where EAL keeps the files of its --file-prefix (lib/eal/linux/eal.c, eal_create_runtime_dir). */
+function runtimeDir(args: readonly string[]): string | null {
+  const prefix = args[args.indexOf("--file-prefix") + 1];
+  if (!args.includes("--file-prefix") || prefix === undefined) return null;
+  const fallback =
+    process.getuid?.() === 0 ? "/var/run" : (process.env["XDG_RUNTIME_DIR"] ?? "/tmp");
+  return join(process.env["RUNTIME_DIRECTORY"] ?? fallback, "dpdk", prefix);
 }
 
 export interface DpdkTransportOptions extends PacketTransportOptions {

@@ -1,0 +1,276 @@
+// npm run faults: real processes under real faults. Kills, stops and restarts replicas under load, and
+// judges what clients saw. Ends with `N passed, N failed`.
+
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { ArgsDef } from "citty";
+import type { HistoryEntry } from "../evaluation/history.ts";
+import type { ResultRecord } from "../evaluation/record.ts";
+import { checkRecorded } from "../simulation/linearizability.ts";
+import { Cluster, stopClustersOnSignal, type Child } from "./cluster.ts";
+import { parseCommand, runMain, type Command, type Options } from "./options.ts";
+import { followParent } from "./process.ts";
+import type { ReplicaResult } from "./replica-process.ts";
+
+const ARGS = {
+  mode: { type: "string", alias: "m", default: "pbft", description: "The protocol" },
+  transport: {
+    type: "enum",
+    options: ["dpdk", "udp"],
+    default: "dpdk",
+    description: "Shared-memory ports of DPDK, or sockets of the loopback interface",
+  },
+  "view-timeout": {
+    type: "string",
+    default: "500",
+    valueHint: "MS",
+    description: "First view timeout, of which interruptions are multiples",
+  },
+  only: { type: "string", valueHint: "NAME", description: "One scenario (default: all)" },
+} as const satisfies ArgsDef;
+
+const COMMAND: Command = {
+  name: "npm run faults --",
+  description: "Real processes under real faults",
+  args: ARGS,
+};
+
+/** Options of every client: the checked workload, slow enough for the checker. */
+const CHECKED = ["-a", "kv", "-W", "contended", "-t", "10", "--think", "5", "--warm", "0"];
+
+interface MoreArgs {
+  readonly replicaArgs?: readonly string[];
+  readonly clientArgs?: readonly string[];
+  readonly fabricArgs?: readonly string[];
+}
+
+class Trial {
+  passed = 0;
+  failed = 0;
+  readonly viewTimeoutMs: number;
+  readonly #options: Options;
+  #clients = 0;
+
+  constructor(options: Options) {
+    this.#options = options;
+    this.viewTimeoutMs = options.integer("view-timeout", 10, 60_000);
+  }
+
+  get transport(): "udp" | "dpdk" {
+    return this.#options.textOf("transport") === "udp" ? "udp" : "dpdk";
+  }
+
+  cluster(app: "kv" | "null", more: MoreArgs = {}): Promise<Cluster> {
+    const timeout = ["--view-timeout", String(this.viewTimeoutMs)];
+    return Cluster.start({
+      mode: this.#options.textOf("mode"),
+      transport: this.transport,
+      f: 1,
+      link: false,
+      clientPorts: 4,
+      replicaArgs: ["-a", app, ...timeout, ...(more.replicaArgs ?? [])],
+      clientArgs: [...timeout, ...(more.clientArgs ?? [])],
+      fabricArgs: more.fabricArgs ?? [],
+    });
+  }
+
+  check(what: string, holds: boolean, saw: string): void {
+    if (holds) this.passed++;
+    else this.failed++;
+    console.log(`  ${holds ? "ok    " : "FAILED"} ${what}: ${saw}`);
+  }
+
+  /** Starts clients whose history will be judged by `judge`. */
+  load(cluster: Cluster, seconds: number): Load {
+    const path = join(cluster.dir, `load-${this.#clients++}`);
+    const files = ["--json", `${path}.json`, "--history", `${path}.history`];
+    const child = cluster.client([...CHECKED, "-d", String(seconds), ...files], false);
+    return { child, path };
+  }
+
+  /** Waits for the clients and judges their history; their record. */
+  async judge({ child, path }: Load): Promise<ResultRecord> {
+    const status = await child.ended();
+    this.check("clients end well", status === 0, child.errors.trim() || `status ${status}`);
+    const entries = JSON.parse(readFileSync(`${path}.history`, "utf8")) as HistoryEntry[];
+    const verdict = checkRecorded(entries);
+    this.check(
+      "history is linearizable",
+      verdict === "linearizable",
+      `${entries.length} operations: ${verdict}`,
+    );
+    return JSON.parse(readFileSync(`${path}.json`, "utf8")) as ResultRecord;
+  }
+
+  gap(record: ResultRecord, timeouts: number): void {
+    const limitMs = timeouts * this.viewTimeoutMs;
+    const gap = `${record.longestGapMs.toFixed(0)} ms of at most ${limitMs}`;
+    this.check(
+      `service resumes within ${timeouts} view timeouts`,
+      record.longestGapMs <= limitMs,
+      gap,
+    );
+  }
+}
+
+interface Load {
+  readonly child: Child;
+  /** Of its files, without their endings. */
+  readonly path: string;
+}
+
+type Scenario = (trial: Trial) => Promise<void>;
+
+/** The primary of the first view dies under load. */
+async function killPrimary(trial: Trial): Promise<void> {
+  const cluster = await trial.cluster("kv");
+  try {
+    const load = trial.load(cluster, 5);
+    await served(load.child);
+    await cluster.kill(0);
+    trial.gap(await trial.judge(load), 2);
+  } finally {
+    await cluster.stop();
+  }
+}
+
+/** A backup dies; the others do as much as before. */
+async function killBackup(trial: Trial): Promise<void> {
+  const cluster = await trial.cluster("null", { replicaArgs: ["-b", "100"] });
+  try {
+    const measure = async (): Promise<number> => {
+      const json = join(cluster.dir, "throughput.json");
+      const client = cluster.client(["-t", "400", "-d", "3", "--json", json], false);
+      await client.ended();
+      return (JSON.parse(readFileSync(json, "utf8")) as ResultRecord).throughput;
+    };
+    const before = await measure();
+    await cluster.kill(3);
+    const after = await measure();
+    const ratio = after / before;
+    trial.check(
+      "throughput without a backup",
+      ratio >= 0.8,
+      `${ratio.toFixed(2)} of before, at least 0.8`,
+    );
+  } finally {
+    await cluster.stop();
+  }
+}
+
+/** A replica restarted empty recovers, so that another may fail. */
+async function restartEmpty(trial: Trial): Promise<void> {
+  const cluster = await trial.cluster("kv");
+  try {
+    const first = trial.load(cluster, 12);
+    await served(first.child);
+    await cluster.kill(0);
+    await Bun.sleep(2 * trial.viewTimeoutMs);
+    await cluster.restart(0);
+    await cluster.replicas[0]?.printed("recovered");
+    trial.check("a replica restarted empty recovers", true, "printed 'recovered'");
+    // The primary of the second view; now the recovered replica's vote is needed.
+    const second = trial.load(cluster, 6);
+    await served(second.child);
+    await cluster.kill(1);
+    trial.gap(await trial.judge(second), 3);
+    await trial.judge(first);
+  } finally {
+    await cluster.stop();
+  }
+}
+
+/** All replicas lose their memory at once: a new cluster, which knows no old session. */
+async function restartAll(trial: Trial): Promise<void> {
+  const cluster = await trial.cluster("kv");
+  try {
+    const load = trial.load(cluster, 30);
+    await served(load.child);
+    for (let i = 0; i < cluster.n; i++) await cluster.kill(i);
+    await Promise.all(cluster.replicas.map((_, i) => cluster.restart(i)));
+    const status = await load.child.ended();
+    const said = load.child.errors.trim();
+    trial.check(
+      "clients are told of their lost sessions",
+      status === 1 && said.includes("no session"),
+      said,
+    );
+  } finally {
+    await cluster.stop();
+  }
+}
+
+/** A backup that stood still for ten seconds catches up. */
+async function stopAndContinue(trial: Trial): Promise<void> {
+  const cluster = await trial.cluster("kv");
+  try {
+    const load = trial.load(cluster, 14);
+    await served(load.child);
+    cluster.replicas[2]?.signal("SIGSTOP");
+    await Bun.sleep(10_000);
+    cluster.replicas[2]?.signal("SIGCONT");
+    await trial.judge(load);
+    // What it still lacks it gets from the others, whose clients are quiet now.
+    await Bun.sleep(4 * trial.viewTimeoutMs);
+    await cluster.stopReplicas();
+    const results = cluster.replicas.map(
+      (_, i) => JSON.parse(readFileSync(cluster.resultPath(i), "utf8")) as ReplicaResult,
+    );
+    const digests = new Set(results.map((result) => result.stateDigest));
+    const executed = results.map((result) => result.executed).join(", ");
+    trial.check("all replicas have one state", digests.size === 1, `executed ${executed}`);
+  } finally {
+    await cluster.stop();
+  }
+}
+
+/** One packet of ten is lost. */
+async function loss(trial: Trial): Promise<void> {
+  const lossy =
+    trial.transport === "udp"
+      ? { replicaArgs: ["--drop", "0.1"], clientArgs: ["--drop", "0.1"] }
+      : { fabricArgs: ["--drop", "0.1"] };
+  const cluster = await trial.cluster("kv", lossy);
+  try {
+    const record = await trial.judge(trial.load(cluster, 6));
+    trial.check("operations complete", record.operations > 0, `${record.operations}`);
+  } finally {
+    await cluster.stop();
+  }
+}
+
+const SCENARIOS = new Map<string, Scenario>([
+  ["kill-primary", killPrimary],
+  ["kill-backup", killBackup],
+  ["restart-empty", restartEmpty],
+  ["restart-all", restartAll],
+  ["stop-and-continue", stopAndContinue],
+  ["loss", loss],
+]);
+
+/** Until the first second with operations was reported. */
+async function served(client: Child): Promise<void> {
+  await client.printed("operations a second");
+}
+
+async function main(): Promise<number> {
+  const options = await parseCommand(COMMAND, process.argv.slice(2));
+  if (options === null) return 0;
+  const root = join(import.meta.dir, "../..");
+  const built = spawnSync(process.execPath, [join(root, "build.ts")], { stdio: "inherit" });
+  if (built.status !== 0) return built.status ?? 1;
+  followParent();
+  stopClustersOnSignal();
+  const only = options.text("only");
+  const trial = new Trial(options);
+  for (const [name, scenario] of SCENARIOS) {
+    if (only !== undefined && only !== name) continue;
+    console.log(`${options.textOf("mode")}: ${name}`);
+    await scenario(trial);
+  }
+  console.log(`${trial.passed} passed, ${trial.failed} failed`);
+  return trial.failed === 0 && trial.passed > 0 ? 0 : 1;
+}
+
+await runMain("faults", main);

@@ -25,6 +25,16 @@ OSKR_API int32_t oskr_error(void);
 #define OSKR_BLOCK_MAX (OSKR_BLOCK_MIN + 32u * OSKR_DEPTH_MAX)
 #define OSKR_SIGNED_MAX (4u * 1024u * 1024u)
 
+// A node of a tree that was hashed before, from these two.
+struct oskr_known_node {
+  uint8_t left[32];
+  uint8_t right[32];
+  uint8_t node[32];
+  uint32_t used;
+};
+
+#define OSKR_KNOWN_NODES 16u
+
 // Bytes to hash, and the results. `tag` and `domain` stand right before `body`, so that a leaf is
 // hashed in one piece.
 struct oskr_hasher {
@@ -34,6 +44,9 @@ struct oskr_hasher {
   uint8_t tag;           // 0: the first byte of a leaf
   uint8_t domain[32];
   uint8_t body[OSKR_SIGNED_MAX];  // kind | body of the message
+  // Not mapped: what climbing found lately, by level and the left node's first byte. Blocks of one
+  // tree tend to come one after another, and then all but one of their nodes were just hashed.
+  struct oskr_known_node known[OSKR_DEPTH_MAX][OSKR_KNOWN_NODES];
 };
 
 // A tree under construction. Level 0 of `nodes` has the next power of two of `count` entries, the

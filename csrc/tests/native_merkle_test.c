@@ -115,6 +115,34 @@ static void every_block_climbs_to_its_root(void) {
   oskr_hasher_close(hasher);
 }
 
+// Blocks of several trees in any order, some altered: what was seen before never decides.
+static void climbing_remembers_nothing_wrong(void) {
+  enum { TREES = 3, LEAVES = 40, DEPTH = 6 };
+  struct oskr_hasher *hasher = oskr_hasher_open();
+  struct oskr_tree *trees[TREES];
+  for (uint32_t t = 0; t < TREES; t++) {
+    trees[t] = oskr_tree_open();
+    for (uint32_t i = 0; i < LEAVES; i++) {
+      oskr_tree_leaf(trees[t], i, hasher, fill_body(hasher, 100 * t + i));
+    }
+    CHECK(oskr_tree_build(trees[t], LEAVES) == DEPTH);
+    oskr_tree_blocks(trees[t], LEAVES);
+  }
+  uint64_t seed = 3;
+  uint32_t size = OSKR_BLOCK_MIN + 32 * DEPTH;
+  for (int round = 0; round < 5000; round++) {
+    uint32_t t = next_random(&seed) % TREES;
+    uint32_t i = next_random(&seed) % LEAVES;
+    bool altered = next_random(&seed) % 4 == 0;
+    memcpy(hasher->block, trees[t]->blocks + i * size, size);
+    if (altered) hasher->block[OSKR_BLOCK_MIN + next_random(&seed) % (32 * DEPTH)] ^= 1;
+    CHECK(oskr_hasher_climb(hasher, fill_body(hasher, 100 * t + i), size) == 0);
+    CHECK((memcmp(hasher->digest, trees[t]->digest, 32) == 0) == !altered);
+  }
+  for (uint32_t t = 0; t < TREES; t++) oskr_tree_close(trees[t]);
+  oskr_hasher_close(hasher);
+}
+
 static void a_tree_of_one_is_a_block_of_depth_0(void) {
   struct oskr_hasher *hasher = oskr_hasher_open();
   struct oskr_tree *tree = oskr_tree_open();
@@ -165,5 +193,6 @@ static void tree_sizes_out_of_range_are_refused(void) {
 RUN(TEST(sha256_portable_gives_published_digests), TEST(sha256_hardware_gives_published_digests),
     TEST(sha256_of_every_length_is_the_same_by_both), TEST(inner_nodes_are_the_same_by_both),
     TEST(every_block_climbs_to_its_root),
+    TEST(climbing_remembers_nothing_wrong),
     TEST(a_tree_of_one_is_a_block_of_depth_0), TEST(malformed_blocks_are_refused),
     TEST(tree_sizes_out_of_range_are_refused))

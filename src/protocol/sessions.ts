@@ -93,10 +93,15 @@ export class Sessions {
     if (count > this.#max) input.poison();
     for (let i = 0; i < count && input.ok; i++) {
       const id = input.u53();
-      const session = this.#add(input.bytes(NONCE_LENGTH), id);
-      session.number = input.u53();
-      session.result = input.blob(RESULT_MAX);
-      this.#bytes += session.result.length;
+      const nonce = input.bytes(NONCE_LENGTH);
+      const number = input.u53();
+      const result = input.blob(RESULT_MAX);
+      if (this.#byId.has(id) || this.#byNonce.has(keyOf(nonce))) input.poison();
+      if (!input.ok) return;
+      const session = this.#add(nonce, id);
+      session.number = number;
+      session.result = result;
+      this.#bytes += result.length;
     }
   }
 

@@ -1,0 +1,294 @@
+// Shows X13 for sessions and executor: at most once whatever is repeated or reordered, eviction by least recent
+// execution within both bounds, and snapshots that are canonical, complete and harmless when malformed.
+
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import type { App, Bytes } from "../src/actor.ts";
+import { KvApp } from "../src/app/kv.ts";
+import { Executor } from "../src/protocol/executor.ts";
+import { NONCE_LENGTH, tagOf, type Outcome, type Request } from "../src/protocol/request.ts";
+import { Sessions, type Session } from "../src/protocol/sessions.ts";
+import { EMPTY, manyBytesOf, Reader } from "../src/wire.ts";
+
+/** The nonce of client `i`; all have different tags. */
+function nonce(i: number): Bytes {
+  const bytes = new Uint8Array(NONCE_LENGTH).fill(7);
+  new DataView(bytes.buffer).setUint32(0, 1000 + i);
+  return bytes;
+}
+
+function snapshot(sessions: Sessions): Bytes {
+  return manyBytesOf((out) => sessions.snapshot(out));
+}
+
+interface Known {
+  readonly id: number;
+  readonly client: number;
+  number: number;
+  bytes: number;
+}
+
+/** Executes or opens with a client; a result has as many bytes as said. */
+const step = fc.record({ client: fc.nat(7), bytes: fc.nat(40) });
+
+describe("X13 eviction", () => {
+  test("X13 the least recently executed goes first, and both bounds hold after every step", () => {
+    const bounds = fc.record({ max: fc.integer({ min: 1, max: 5 }), bytesMax: fc.nat(80) });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), bounds, (steps, { max, bytesMax }) => {
+        const sessions = new Sessions(max, bytesMax);
+        /** In the order of last execution. */
+        let model: Known[] = [];
+        let position = 0;
+        for (const { client, bytes } of steps) {
+          const known = model.find((session) => session.client === client);
+          if (known === undefined) {
+            sessions.open(nonce(client), ++position);
+            model.push({ id: position, client, number: 0, bytes: 0 });
+          } else {
+            const session = sessions.get(known.id, tagOf(nonce(client))) as Session;
+            sessions.executed(session, ++known.number, new Uint8Array(bytes).fill(client));
+            known.bytes = bytes;
+            model = [...model.filter((other) => other !== known), known];
+          }
+          const held = () => model.reduce((sum, session) => sum + session.bytes, 0);
+          while (model.length > 1 && (model.length > max || held() > bytesMax)) model.shift();
+          expect({ size: sessions.size, bytes: sessions.bytes }).toEqual({
+            ...{ size: model.length, bytes: held() },
+          });
+          for (const { id, client, number } of model) {
+            expect(sessions.get(id, tagOf(nonce(client)))).toMatchObject({ id, number });
+            expect(sessions.opened(nonce(client))?.id).toBe(id);
+          }
+          for (let other = 0; other < 8; other++) {
+            if (model.some((session) => session.client === other)) continue;
+            expect(sessions.opened(nonce(other))).toBeUndefined();
+          }
+        }
+      }),
+    );
+  });
+
+  test("X13 one result larger than the bound evicts all others, not its own session", () => {
+    const sessions = new Sessions(10, 100);
+    for (let i = 0; i < 3; i++) sessions.open(nonce(i), i + 1);
+    const first = sessions.get(1, tagOf(nonce(0))) as Session;
+    sessions.executed(first, 1, new Uint8Array(1000));
+    expect({ size: sessions.size, bytes: sessions.bytes }).toEqual({ size: 1, bytes: 1000 });
+    sessions.executed(first, 2, EMPTY);
+    expect({ size: sessions.size, bytes: sessions.bytes }).toEqual({ size: 1, bytes: 0 });
+  });
+
+  test("X13 a session is found by its number and its tag only", () => {
+    const sessions = new Sessions(10, 100);
+    sessions.open(nonce(0), 1);
+    expect(sessions.get(1, tagOf(nonce(0)))?.id).toBe(1);
+    expect(sessions.get(1, tagOf(nonce(1)))).toBeUndefined();
+    expect(sessions.get(2, tagOf(nonce(0)))).toBeUndefined();
+  });
+});
+
+describe("X13 snapshots of sessions", () => {
+  /** Sessions after these steps, and the same from a snapshot half-way. */
+  function both(steps: readonly { client: number; bytes: number }[], half: number) {
+    let whole = new Sessions(4, 60);
+    let parts = new Sessions(4, 60);
+    for (const [i, { client, bytes }] of steps.entries()) {
+      if (i === half) {
+        const input = new Reader(snapshot(parts));
+        parts = new Sessions(4, 60);
+        parts.restore(input);
+        expect(input.done).toBe(true);
+      }
+      for (const sessions of [whole, parts]) {
+        const session = sessions.opened(nonce(client));
+        if (session === undefined) sessions.open(nonce(client), i + 1);
+        else sessions.executed(session, session.number + 1, new Uint8Array(bytes));
+      }
+    }
+    return { whole, parts };
+  }
+
+  test("X13 equal states have equal bytes, also across a restore, and evict alike afterwards", () => {
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 1, maxLength: 40 }), fc.nat(40), (steps, half) => {
+        const { whole, parts } = both(steps, half % steps.length);
+        expect(snapshot(parts)).toEqual(snapshot(whole));
+        expect({ size: parts.size, bytes: parts.bytes }).toEqual({
+          ...{ size: whole.size, bytes: whole.bytes },
+        });
+      }),
+    );
+  });
+
+  test("X13 a restore replaces what was there", () => {
+    const { whole } = both(
+      [...Array(10).keys()].map((i) => ({ client: i % 3, bytes: i })),
+      0,
+    );
+    const other = new Sessions(4, 60);
+    for (let i = 5; i < 9; i++) other.open(nonce(i), i);
+    other.restore(new Reader(snapshot(whole)));
+    expect(snapshot(other)).toEqual(snapshot(whole));
+    expect(other.opened(nonce(8))).toBeUndefined();
+  });
+
+  test("X13 every truncation of a snapshot poisons and throws nothing", () => {
+    const { whole } = both(
+      [...Array(12).keys()].map((i) => ({ client: i % 4, bytes: i })),
+      0,
+    );
+    const bytes = snapshot(whole);
+    for (let end = 0; end < bytes.length; end++) {
+      const input = new Reader(bytes).reset(0, end);
+      new Sessions(4, 60).restore(input);
+      expect({ end, ok: input.ok }).toEqual({ end, ok: false });
+    }
+    const tooMany = new Reader(bytes);
+    new Sessions(3, 60).restore(tooMany);
+    expect(tooMany.ok).toBe(false);
+  });
+
+  test("X13 a session that is there twice poisons", () => {
+    const one = new Sessions(4, 60);
+    one.open(nonce(0), 1);
+    const [entry, count] = [snapshot(one).slice(4), Uint8Array.of(0, 0, 0, 2)];
+    const input = new Reader(Uint8Array.of(...count, ...entry, ...entry));
+    new Sessions(4, 60).restore(input);
+    expect(input.ok).toBe(false);
+  });
+});
+
+/** Counts what it executes and answers how often it did. */
+class CountingApp implements App {
+  readonly executed: string[] = [];
+  execute(op: Bytes): Bytes {
+    this.executed.push(op.toHex());
+    return Uint8Array.of(this.executed.length);
+  }
+  snapshot(): Bytes {
+    return Uint8Array.of(this.executed.length);
+  }
+  restore(): void {}
+  rollback(): void {}
+  commit(): void {}
+}
+
+const config = { sessionsMax: 65_536, replyCacheBytesMax: 1024 };
+
+function open(client: number): Request {
+  return { session: 0, tag: tagOf(nonce(client)), number: 0, op: nonce(client) };
+}
+
+function request(client: number, session: number, number: number): Request {
+  return { session, tag: tagOf(nonce(client)), number, op: Uint8Array.of(client, number) };
+}
+
+function opened(outcome: Outcome | null): number {
+  if (outcome?.status !== "opened") throw new Error("not opened");
+  return outcome.session;
+}
+
+describe("X13 executor", () => {
+  test("X13 whatever is repeated, reordered or made up executes at most once", () => {
+    const asked = fc.record({ client: fc.nat(3), number: fc.nat(5), known: fc.boolean() });
+    const sizes = fc.constantFrom(1, 2, 100);
+    fc.assert(
+      fc.property(fc.array(asked, { maxLength: 80 }), sizes, (all, sessionsMax) => {
+        const app = new CountingApp();
+        const executor = new Executor(app, { ...config, sessionsMax });
+        const ids = new Map<number, number>();
+        const seen = new Set<number>();
+        for (const { client, number, known } of all) {
+          const session = known ? (ids.get(client) ?? 99) : 99;
+          if (number > 0) {
+            const count = app.executed.length;
+            const sent = request(client, session, number);
+            const before = executor.lookup(sent);
+            const outcome = executor.execute(sent);
+            // What lookup promised is what comes, without executing again.
+            if (before !== undefined)
+              expect([outcome, app.executed.length]).toEqual([before, count]);
+            if (app.executed.length > count) expect(executor.execute(sent)).toEqual(outcome);
+            continue;
+          }
+          const id = opened(executor.execute(open(client)));
+          if (ids.get(client) !== id) expect(seen.has(id)).toBe(false);
+          seen.add(id);
+          ids.set(client, id);
+          expect(executor.sessions).toBeLessThanOrEqual(sessionsMax);
+        }
+        if (sessionsMax < 100) return;
+        expect(new Set(app.executed).size).toBe(app.executed.length);
+      }),
+    );
+  });
+
+  test("X13 the same request gets the same result, an older one nothing", () => {
+    const app = new CountingApp();
+    const executor = new Executor(app, config);
+    const session = opened(executor.execute(open(0)));
+    expect(opened(executor.execute(open(0)))).toBe(session);
+    const first = executor.execute(request(0, session, 1));
+    expect(executor.execute(request(0, session, 1))).toEqual(first);
+    expect(executor.execute(request(0, session, 3))).toEqual({
+      ...{ status: "done", result: Uint8Array.of(2) },
+    });
+    expect(executor.execute(request(0, session, 2))).toBeNull();
+    expect(executor.execute(request(0, session, 1))).toBeNull();
+    expect(app.executed).toEqual(["0001", "0003"]);
+    expect(executor.position).toBe(3);
+  });
+
+  test("X13 an unknown session, or one of another nonce, is never executed", () => {
+    const app = new CountingApp();
+    const executor = new Executor(app, config);
+    const session = opened(executor.execute(open(0)));
+    for (const unknown of [request(0, session + 1, 1), request(1, session, 1)]) {
+      expect(executor.lookup(unknown)).toBeUndefined();
+      expect(executor.execute(unknown)).toEqual({ status: "no session" });
+    }
+    expect({ executed: app.executed, position: executor.position }).toEqual({
+      ...{ executed: [], position: 1 },
+    });
+  });
+
+  test("X13 the request of an evicted session is refused, and its old number is never used again", () => {
+    const app = new CountingApp();
+    const executor = new Executor(app, { ...config, sessionsMax: 1 });
+    const old = opened(executor.execute(open(0)));
+    executor.execute(request(0, old, 1));
+    executor.execute(open(1));
+    expect(executor.execute(request(0, old, 1))).toEqual({ status: "no session" });
+    expect(opened(executor.execute(open(0)))).toBeGreaterThan(old + 1);
+    expect(app.executed).toEqual(["0001"]);
+  });
+
+  test("X13 a restored executor answers what was executed before, and executes nothing again", () => {
+    const executor = new Executor(new CountingApp(), config);
+    const session = opened(executor.execute(open(0)));
+    const outcome = executor.execute(request(0, session, 1));
+    const app = new CountingApp();
+    const restored = new Executor(app, config);
+    expect(restored.restore(executor.snapshot())).toBe(true);
+    expect(restored.snapshot().slice(0, -1)).toEqual(executor.snapshot().slice(0, -1));
+    expect(restored.execute(request(0, session, 1))).toEqual(outcome);
+    expect(opened(restored.execute(open(0)))).toBe(session);
+    expect({ executed: app.executed, position: restored.position }).toEqual({
+      ...{ executed: [], position: 2 },
+    });
+  });
+
+  test("X13 every truncation of a snapshot is refused and throws nothing", () => {
+    const executor = new Executor(new KvApp(), config);
+    for (let i = 0; i < 3; i++) {
+      const session = opened(executor.execute(open(i)));
+      executor.execute(request(i, session, 1));
+    }
+    const bytes = executor.snapshot();
+    for (let end = 0; end < bytes.length; end++) {
+      expect(new Executor(new KvApp(), config).restore(bytes.slice(0, end))).toBe(false);
+    }
+    expect(new Executor(new KvApp(), config).restore(Uint8Array.of(...bytes, 0))).toBe(false);
+  });
+});

@@ -3,8 +3,9 @@
 
 import type { Bytes, Signer } from "../actor.ts";
 import { assert } from "../assert.ts";
-import { EMPTY, equal } from "../wire.ts";
+import { equal } from "../wire.ts";
 import type { CheckpointMessage, StableCheckpoint } from "./common.ts";
+import { DIGEST_LENGTH } from "./digest.ts";
 import { certificateOf, hasSigners, NO_CERTIFICATE, type Quorums } from "./quorum.ts";
 import { Snapshot } from "./state-transfer.ts";
 
@@ -13,7 +14,11 @@ const VOTES_MAX = 3;
 /** Own snapshots kept below the stable checkpoint, for replicas that are fetching one. */
 const OLD_SNAPSHOTS = 1;
 
-export const GENESIS: StableCheckpoint = { slot: 0, digest: EMPTY, certificate: NO_CERTIFICATE };
+export const GENESIS: StableCheckpoint = {
+  slot: 0,
+  digest: new Uint8Array(DIGEST_LENGTH),
+  certificate: NO_CERTIFICATE,
+};
 
 export class Checkpoints {
   /** The last one that this replica has reached itself, or fetched. */

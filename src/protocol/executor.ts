@@ -63,6 +63,11 @@ export class Executor {
     return !isOpen(request) && this.#sessions.get(request.session, request.tag) !== undefined;
   }
 
+  /** Whether the session that the request claims to be of exists. */
+  alive(request: Request): boolean {
+    return this.#sessions.get(request.session, request.tag) !== undefined;
+  }
+
   /** Canonical: position, sessions with their cached results, application. */
   snapshot(): Bytes {
     return manyBytesOf((out) => {

@@ -24,6 +24,12 @@ export interface PendingRequest {
  */
 export class Pending {
   readonly #entries = new Map<number | string, PendingRequest>();
+  readonly #alive: (request: Request) => boolean;
+
+  /** `alive` says whether a request's session exists. */
+  constructor(alive: (request: Request) => boolean) {
+    this.#alive = alive;
+  }
 
   get size(): number {
     return this.#entries.size;
@@ -47,16 +53,15 @@ export class Pending {
 
   /**
    * Takes in a request, unless it or a later one of its session waits already, or too many do: then null.
-   * `alive` says whether its session exists: such a request displaces one with a wrong tag, never the other
-   * way round.
+   * One whose session exists displaces one with a wrong tag, never the other way round.
    */
-  add(request: Request, client: Address, nowMs: number, alive: boolean): PendingRequest | null {
+  add(request: Request, client: Address, nowMs: number): PendingRequest | null {
     const key = keyOf(request);
     const known = this.#entries.get(key);
     if (known !== undefined) {
       const same = known.request.tag === request.tag;
       if (same && known.request.number === request.number) known.client = client;
-      const displaces = same ? request.number > known.request.number : alive;
+      const displaces = same ? request.number > known.request.number : this.#alive(request);
       if (!displaces) return null;
       known.done = true;
       this.#entries.delete(key);

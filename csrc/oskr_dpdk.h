@@ -1,23 +1,22 @@
-/*
- * DPDK for a caller that pays per call and per object: ports, and bursts of packets through memory that
- * both sides map. Every function is called from one thread, returns 0 or more, or a negative errno, and
- * after a failure leaves a line of text in oskr_dpdk_text().
- *
- * A frame is: destination MAC, source MAC, Ethernet type (88d5 a message, 88d6 a part of one), three id
- * bytes, payload, padding, and one byte that counts the padding. Wires have frames of 60 bytes at least
- * and stretch shorter ones, so that without the count a short message would arrive with a tail of zeros.
- */
+// DPDK for a caller that pays per call and per object: ports, and bursts of packets through memory
+// that both sides map. Every function is called from one thread, returns 0 or more, or a negative
+// errno, and after a failure leaves a line of text in oskr_dpdk_text().
+//
+// A frame is: destination MAC, source MAC, Ethernet type (88d5 a message, 88d6 a part of one),
+// three id bytes, payload, padding, and one byte that counts the padding. Wires have frames of 60
+// bytes at least and stretch shorter ones, so that without the count a short message would arrive
+// with a tail of zeros.
 #ifndef OSKR_DPDK_H
 #define OSKR_DPDK_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* Raised whenever something below changes; src/ffi/dpdk.ts refuses a library with another one. */
+// Raised whenever something below changes; src/ffi/dpdk.ts refuses a library with another one.
 #define OSKR_DPDK_VERSION 2
 
 #define OSKR_TEXT_SIZE 16384
-/* As many as DPDK is compiled for. */
+// As many as DPDK is compiled for.
 #define OSKR_PORTS_MAX 32
 
 #define OSKR_BURST 64
@@ -31,92 +30,88 @@
 #define OSKR_FRAME_MAX 1514
 #define OSKR_PAYLOAD_MAX (OSKR_FRAME_MAX - OSKR_HEADER_SIZE - 1)
 
-/* One packet to send: where to, and which slot holds its payload. Several may share a slot. */
+// One packet to send: where to, and which slot holds its payload. Several may share a slot.
 struct oskr_entry {
-    uint8_t destination[6];
-    uint8_t ether_type[2];
-    uint8_t ids[3];
-    uint8_t unused;
-    uint16_t slot;
-    uint16_t length;
+  uint8_t destination[6];
+  uint8_t ether_type[2];
+  uint8_t ids[3];
+  uint8_t unused;
+  uint16_t slot;
+  uint16_t length;
 };
 
-/* Of a port, since it was opened; doubles, because those are what JavaScript reads without a BigInt. */
+// Of a port, since it was opened; doubles, because those are what JavaScript reads without a
+// BigInt.
 struct oskr_statistics {
-    double received;       /* packets, by the driver's count */
-    double sent;
-    double received_bytes;
-    double sent_bytes;
-    double missed;         /* lost for want of room: in the receive ring, or of buffers */
-    double errors;
-    double foreign;        /* frames of another Ethernet type */
-    double malformed;      /* frames that are too short, too long or padded wrongly */
-    double unsent;         /* packets that found no room in the send ring, or the link down */
+  double received;  // packets, by the driver's count
+  double sent;
+  double received_bytes;
+  double sent_bytes;
+  double missed;  // lost for want of room: in the receive ring, or of buffers
+  double errors;
+  double foreign;    // frames of another Ethernet type
+  double malformed;  // frames that are too short, too long or padded wrongly
+  double unsent;     // packets that found no room in the send ring, or the link down
 };
 
-/* What a port shares with its caller. The send slots hold payloads, the receive slots whole frames. */
+// What a port shares with its caller. The send slots hold payloads, the receive slots whole frames.
 struct oskr_region {
-    uint8_t send[OSKR_BURST][OSKR_SLOT_SIZE];
-    uint8_t receive[OSKR_BURST][OSKR_SLOT_SIZE];
-    uint32_t lengths[OSKR_BURST]; /* of received frames, without padding: 17 to 1513 */
-    struct oskr_entry entries[OSKR_ENTRIES_MAX];
-    double time_ns;               /* of the last receive, by CLOCK_MONOTONIC */
-    uint32_t link_up;             /* refreshed by receive while nothing comes */
-    uint8_t mac[6];
-    uint16_t unused;
-    struct oskr_statistics statistics;
+  uint8_t send[OSKR_BURST][OSKR_SLOT_SIZE];
+  uint8_t receive[OSKR_BURST][OSKR_SLOT_SIZE];
+  uint32_t lengths[OSKR_BURST];  // of received frames, without padding: 17 to 1513
+  struct oskr_entry entries[OSKR_ENTRIES_MAX];
+  double time_ns;    // of the last receive, by CLOCK_MONOTONIC
+  uint32_t link_up;  // refreshed by receive while nothing comes
+  uint8_t mac[6];
+  uint16_t unused;
+  struct oskr_statistics statistics;
 };
 
 uint32_t oskr_dpdk_version(void);
-/* OSKR_TEXT_SIZE bytes, zero-terminated: arguments go in, the text of the last error comes out. */
+// OSKR_TEXT_SIZE bytes, zero-terminated: arguments go in, the text of the last error comes out.
 char *oskr_dpdk_text(void);
 
-/*
- * Starts EAL, once a process, with the arguments in the text, one a line and without a program name.
- * The calling thread keeps its processors. EAL is silent unless told otherwise by --log-level.
- * Returns the number of ports, which may be fewer than were asked for.
- */
+// Starts EAL, once a process, with the arguments in the text, one a line and without a program
+// name. The calling thread keeps its processors. EAL is silent unless told otherwise by
+// --log-level. Returns the number of ports, which may be fewer than were asked for.
 int32_t oskr_dpdk_start(void);
-/* Closes all ports and EAL. */
+// Closes all ports; EAL itself ends with the process.
 int32_t oskr_dpdk_stop(void);
 
-/* Flags of oskr_dpdk_open: what the port receives besides frames to its own address. */
+// Flags of oskr_dpdk_open: what the port receives besides frames to its own address.
 #define OSKR_OPEN_PROMISCUOUS 1
 #define OSKR_OPEN_ALL_MULTICAST 2
-/* Configures and starts a port with one queue each way. A memif client need not have a server yet. */
+// Configures and starts a port with one queue each way. A memif client need not have a server yet.
 int32_t oskr_dpdk_open(uint32_t port, uint32_t flags);
 int32_t oskr_dpdk_close(uint32_t port);
-/* Null if the port is not open. */
+// Null if the port is not open.
 struct oskr_region *oskr_dpdk_region(uint32_t port);
-/* Takes the address in region->mac; -ENOTSUP if the driver cannot, and region->mac is as before. */
+// Takes the address in region->mac; -ENOTSUP if the driver cannot, and region->mac is as before.
 int32_t oskr_dpdk_set_mac(uint32_t port);
-/* 1 if the link is up. A memif client whose server is not there tries again when asked this. */
+// 1 if the link is up. A memif client whose server is not there tries again when asked this.
 int32_t oskr_dpdk_link(uint32_t port);
-/* Brings region->statistics up to date. */
+// Brings region->statistics up to date.
 int32_t oskr_dpdk_statistics(uint32_t port);
 
-/* Fills up to OSKR_BURST receive slots, their lengths, and time_ns; returns how many. */
+// Fills up to OSKR_BURST receive slots, their lengths, and time_ns; returns how many.
 int32_t oskr_dpdk_receive(uint32_t port);
-/*
- * Sends the first `count` entries; returns how many left. When the send ring is full it yields to the
- * receiver for up to 20 ms, then gives up the rest, counts them, and does not wait again until the ring
- * takes packets.
- */
+// Sends the first `count` entries; returns how many left. When the send ring is full it yields to
+// the receiver for up to 20 ms, then gives up the rest, counts them, and does not wait again until
+// the ring takes packets.
 int32_t oskr_dpdk_send(uint32_t port, uint32_t count);
 
-/*
- * The yardstick of `bench echo`: answers messages of one kind until *stop. A request whose payload
- * starts with `request_kind` goes back with `reply_kind`, then `keep` bytes of the request's payload
- * from `keep_from`, then `zeros` zero bytes. Returns the number of replies, as far as it fits.
- */
+// The yardstick of `bench echo`: answers messages of one kind until *stop. A request whose payload
+// starts with `request_kind` goes back with `reply_kind`, then `keep` bytes of the request's
+// payload from `keep_from`, then `zeros` zero bytes. Returns the number of replies, as far as it
+// fits.
 struct oskr_echo {
-    uint32_t request_kind;
-    uint32_t reply_kind;
-    uint32_t keep_from;
-    uint32_t keep;
-    uint32_t zeros;
+  uint32_t request_kind;
+  uint32_t reply_kind;
+  uint32_t keep_from;
+  uint32_t keep;
+  uint32_t zeros;
 };
-/* `echo` may lie in oskr_dpdk_text(). */
+// `echo` may lie in oskr_dpdk_text().
 int32_t oskr_dpdk_echo(uint32_t port, const struct oskr_echo *echo, const volatile uint32_t *stop);
 
 #endif

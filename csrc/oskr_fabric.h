@@ -1,49 +1,47 @@
-/*
- * A small layer-2 switch of DPDK ports, one to each process. Ports of replicas know their address
- * beforehand, the others learn those that frames come from. It can lose, delay, reorder and repeat
- * frames. Errors are reported as in oskr_dpdk.h, which starts EAL; its ports are 0, 1, ...
- */
+// A small layer-2 switch of DPDK ports, one to each process. Ports of replicas know their address
+// beforehand, the others learn those that frames come from. It can lose, delay, reorder and repeat
+// frames. Errors are reported as in oskr_dpdk.h, which starts EAL; its ports are 0, 1, ...
 #ifndef OSKR_FABRIC_H
 #define OSKR_FABRIC_H
 
 #include "oskr_dpdk.h"
 
-/* Frames, counted for one port. */
+// Frames, counted for one port.
 struct oskr_fabric_counts {
-    double received;   /* came in here */
-    double sent;       /* left here, twice if repeated */
-    double unknown;    /* came in for an address that no other port has */
-    double malformed;  /* came in shorter than a header, or from a group address */
-    double full;       /* should have left here, but too many waited already */
-    double down;       /* should have left here, but nobody was connected */
-    double dropped;    /* should have left here, but was lost on purpose */
-    double duplicated; /* left here once more on purpose */
-    double reordered;  /* was held back on purpose */
+  double received;    // came in here
+  double sent;        // left here, twice if repeated
+  double unknown;     // came in for an address that no other port has
+  double malformed;   // came in shorter than a header, or from a group address
+  double full;        // should have left here, but too many waited already
+  double down;        // should have left here, but nobody was connected
+  double dropped;     // should have left here, but was lost on purpose
+  double duplicated;  // left here once more on purpose
+  double reordered;   // was held back on purpose
 };
 
 struct oskr_fabric_port {
-    uint8_t mac[6]; /* the replica's; zeros where clients come and addresses are learned */
-    uint16_t unused;
-    struct oskr_fabric_counts counts;
+  uint8_t mac[6];  // the replica's; zeros where clients come and addresses are learned
+  uint16_t unused;
+  struct oskr_fabric_counts counts;
 };
 
-/* Written by the caller before oskr_fabric_open; counts by the fabric. */
+// Written by the caller before oskr_fabric_open; counts by the fabric.
 struct oskr_fabric {
-    double drop;      /* the three rates are of 1, for each frame and each port it leaves by */
-    double duplicate;
-    double reorder;
-    double delay_us;  /* between coming in and leaving */
-    double seed;      /* an integer; the same dice for the same frames in the same order */
-    uint32_t port_count;
-    uint8_t group[6]; /* goes to the replicas; zeros if there is none */
-    uint16_t unused;
-    struct oskr_fabric_port ports[OSKR_PORTS_MAX];
+  double drop;  // the three rates are of 1, for each frame and each port it leaves by
+  double duplicate;
+  double reorder;
+  double delay_us;  // between coming in and leaving
+  double seed;      // an integer; the same dice for the same frames in the same order
+  uint32_t port_count;
+  uint8_t group[6];  // goes to the replicas; zeros if there is none
+  uint16_t unused;
+  struct oskr_fabric_port ports[OSKR_PORTS_MAX];
 };
 
-/* The one fabric of this process. */
+// The one fabric of this process.
 struct oskr_fabric *oskr_fabric(void);
 int32_t oskr_fabric_open(void);
-/* Forwards until *stop, or for `seconds` if that is above 0. What waits stays for the next run. */
+// Forwards until *stop, or for `seconds` if that is above 0. What waits stays for the next run.
 int32_t oskr_fabric_run(const volatile uint32_t *stop, double seconds);
 int32_t oskr_fabric_close(void);
 

@@ -1,4 +1,4 @@
-/* The switch: see ../oskr_fabric.h. What is delayed waits in delay.c. */
+// The switch: see ../oskr_fabric.h. What is delayed waits in delay.c.
 #define _GNU_SOURCE
 #include "delay.h"
 #include "port.h"
@@ -15,38 +15,38 @@
 #define POOL_COUNT 32767
 #define POOL_CACHE 256
 #define DESCRIPTORS 4096
-/* Frames that wait for one port: more than its ring only delay what is late already. */
+// Frames that wait for one port: more than its ring only delay what is late already.
 #define QUEUE_MAX 1024
 #define QUEUE_MASK (QUEUE_MAX - 1)
-/* Addresses that a port remembers, the newest; a client that starts again has a new one. */
+// Addresses that a port remembers, the newest; a client that starts again has a new one.
 #define LEARNED_MAX 8
 #define TABLE_SIZE 2048
 #define TABLE_MASK (TABLE_SIZE - 1)
-/* How often ports are asked whether somebody is connected. */
+// How often ports are asked whether somebody is connected.
 #define LINK_NS 10e6
-/* How long a frame is held back so that others overtake it, besides twice the delay. */
+// How long a frame is held back so that others overtake it, besides twice the delay.
 #define HOLD_NS 1e6
 
 struct queue {
-    struct rte_mbuf *frames[QUEUE_MAX];
-    uint32_t head;
-    uint32_t tail;
+  struct rte_mbuf *frames[QUEUE_MAX];
+  uint32_t head;
+  uint32_t tail;
 };
 
 struct member {
-    struct queue queue;
-    uint64_t addresses[LEARNED_MAX];
-    uint32_t newest;
-    int is_replica;
-    int link_up;
-    uint64_t last_source;
-    uint64_t last_destination;
-    uint32_t last_port;
+  struct queue queue;
+  uint64_t addresses[LEARNED_MAX];
+  uint32_t newest;
+  int is_replica;
+  int link_up;
+  uint64_t last_source;
+  uint64_t last_destination;
+  uint32_t last_port;
 };
 
 struct cell {
-    uint64_t address;
-    uint32_t port;
+  uint64_t address;
+  uint32_t port;
 };
 
 static struct oskr_fabric fabric;
@@ -60,337 +60,298 @@ static double link_asked_ns;
 
 _Static_assert(offsetof(struct oskr_fabric, ports) == 56, "src/ffi/dpdk.ts has the same layout");
 _Static_assert(sizeof(struct oskr_fabric_port) == 80, "the same");
-_Static_assert(OSKR_PORTS_MAX * LEARNED_MAX * 2 <= TABLE_SIZE, "the table is at most half full");
+_Static_assert(OSKR_PORTS_MAX *LEARNED_MAX * 2 <= TABLE_SIZE, "the table is at most half full");
 
-struct oskr_fabric *oskr_fabric(void)
-{
-    return &fabric;
+struct oskr_fabric *oskr_fabric(void) {
+  return &fabric;
 }
 
-/* The six bytes as a number; 0 for no address. */
-static inline uint64_t address_of(const uint8_t *bytes)
-{
-    uint32_t high;
-    uint16_t low;
-    memcpy(&high, bytes, 4);
-    memcpy(&low, bytes + 4, 2);
-    return (uint64_t)low << 32 | high;
+// The six bytes as a number; 0 for no address.
+static inline uint64_t address_of(const uint8_t *bytes) {
+  uint32_t high;
+  uint16_t low;
+  memcpy(&high, bytes, 4);
+  memcpy(&low, bytes + 4, 2);
+  return (uint64_t)low << 32 | high;
 }
 
-/* The bit that marks a group address is in the first byte on the wire, the lowest here. */
-static inline int is_group(uint64_t address)
-{
-    return (address & 1) != 0;
+// The bit that marks a group address is in the first byte on the wire, the lowest here.
+static inline int is_group(uint64_t address) {
+  return (address & 1) != 0;
 }
 
-/* splitmix64. */
-static uint64_t next_random(void)
-{
-    uint64_t z = (dice += 0x9e3779b97f4a7c15ull);
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-    return z ^ z >> 31;
+// splitmix64.
+static uint64_t next_random(void) {
+  uint64_t z = (dice += 0x9e3779b97f4a7c15ull);
+  z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
+  z = (z ^ z >> 27) * 0x94d049bb133111ebull;
+  return z ^ z >> 31;
 }
 
-static double next_fraction(void)
-{
-    return (double)(next_random() >> 11) * 0x1p-53;
+static double next_fraction(void) {
+  return (double)(next_random() >> 11) * 0x1p-53;
 }
 
-/* Draws only if the fault is switched on, so that the others' dice stay as they were. */
-static int happens(double rate)
-{
-    return rate > 0 && next_fraction() < rate;
+// Draws only if the fault is switched on, so that the others' dice stay as they were.
+static int happens(double rate) {
+  return rate > 0 && next_fraction() < rate;
 }
 
-static uint32_t cell_of(uint64_t address)
-{
-    return (uint32_t)(address * 0x9e3779b97f4a7c15ull >> 53) & TABLE_MASK;
+static uint32_t cell_of(uint64_t address) {
+  return (uint32_t)(address * 0x9e3779b97f4a7c15ull >> 53) & TABLE_MASK;
 }
 
-/* The port of an address, or OSKR_PORTS_MAX. */
-static uint32_t look_up(uint64_t address)
-{
-    for (uint32_t i = cell_of(address); table[i].address != 0; i = (i + 1) & TABLE_MASK)
-        if (table[i].address == address)
-            return table[i].port;
-    return OSKR_PORTS_MAX;
+// The port of an address, or OSKR_PORTS_MAX.
+static uint32_t look_up(uint64_t address) {
+  for (uint32_t i = cell_of(address); table[i].address != 0; i = (i + 1) & TABLE_MASK)
+    if (table[i].address == address) return table[i].port;
+  return OSKR_PORTS_MAX;
 }
 
-/* Addresses come and go rarely, so the table is made anew each time. The first port to have one keeps it. */
-static void rebuild_table(void)
-{
-    memset(table, 0, sizeof(table));
-    for (uint32_t p = 0; p < open_count; p++) {
-        members[p].last_destination = 0;
-        for (uint32_t a = 0; a < LEARNED_MAX; a++) {
-            uint64_t address = members[p].addresses[a];
-            if (address == 0 || look_up(address) != OSKR_PORTS_MAX)
-                continue;
-            uint32_t i = cell_of(address);
-            while (table[i].address != 0)
-                i = (i + 1) & TABLE_MASK;
-            table[i] = (struct cell){address, p};
-        }
+// Addresses come and go rarely, so the table is made anew each time. The first port to have one
+// keeps it.
+static void rebuild_table(void) {
+  memset(table, 0, sizeof(table));
+  for (uint32_t p = 0; p < open_count; p++) {
+    members[p].last_destination = 0;
+    for (uint32_t a = 0; a < LEARNED_MAX; a++) {
+      uint64_t address = members[p].addresses[a];
+      if (address == 0 || look_up(address) != OSKR_PORTS_MAX) continue;
+      uint32_t i = cell_of(address);
+      while (table[i].address != 0)
+        i = (i + 1) & TABLE_MASK;
+      table[i] = (struct cell){address, p};
     }
+  }
 }
 
-/* Forgets the address wherever else it was learned: its owner moved here. Replicas do not move. */
-static void learn(uint32_t port, uint64_t source)
-{
-    struct member *m = &members[port];
-    m->last_source = source;
-    uint32_t owner = look_up(source);
-    if (m->is_replica || owner == port)
-        return;
-    if (owner != OSKR_PORTS_MAX) {
-        if (members[owner].is_replica)
-            return;
-        for (uint32_t a = 0; a < LEARNED_MAX; a++)
-            if (members[owner].addresses[a] == source)
-                members[owner].addresses[a] = 0;
-        members[owner].last_source = 0;
-    }
-    m->newest = (m->newest + 1) % LEARNED_MAX;
-    m->addresses[m->newest] = source;
-    rebuild_table();
+// Forgets the address wherever else it was learned: its owner moved here. Replicas do not move.
+static void learn(uint32_t port, uint64_t source) {
+  struct member *m = &members[port];
+  m->last_source = source;
+  uint32_t owner = look_up(source);
+  if (m->is_replica || owner == port) return;
+  if (owner != OSKR_PORTS_MAX) {
+    if (members[owner].is_replica) return;
+    for (uint32_t a = 0; a < LEARNED_MAX; a++)
+      if (members[owner].addresses[a] == source) members[owner].addresses[a] = 0;
+    members[owner].last_source = 0;
+  }
+  m->newest = (m->newest + 1) % LEARNED_MAX;
+  m->addresses[m->newest] = source;
+  rebuild_table();
 }
 
-static uint32_t route(struct member *ingress, uint64_t destination)
-{
-    if (ingress->last_destination != destination) {
-        ingress->last_port = look_up(destination);
-        ingress->last_destination = destination;
-    }
-    return ingress->last_port;
+static uint32_t route(struct member *ingress, uint64_t destination) {
+  if (ingress->last_destination != destination) {
+    ingress->last_port = look_up(destination);
+    ingress->last_destination = destination;
+  }
+  return ingress->last_port;
 }
 
-static inline uint32_t queued(const struct queue *q)
-{
-    return q->head - q->tail;
+static inline uint32_t queued(const struct queue *q) {
+  return q->head - q->tail;
 }
 
-/* Owns the frame from here on. */
-static void enqueue(uint32_t port, struct rte_mbuf *frame)
-{
-    struct queue *q = &members[port].queue;
-    if (!members[port].link_up) {
-        fabric.ports[port].counts.down++;
-        rte_pktmbuf_free(frame);
-        return;
-    }
-    if (queued(q) == QUEUE_MAX) {
-        fabric.ports[port].counts.full++;
-        rte_pktmbuf_free(frame);
-        return;
-    }
-    q->frames[q->head++ & QUEUE_MASK] = frame;
-}
-
-/* Rolls the dice for one frame that leaves by one port. */
-static void leave(uint32_t port, struct rte_mbuf *frame, double now_ns)
-{
-    struct oskr_fabric_counts *counts = &fabric.ports[port].counts;
-    if (happens(fabric.drop)) {
-        counts->dropped++;
-        rte_pktmbuf_free(frame);
-        return;
-    }
-    int twice = happens(fabric.duplicate);
-    if (twice) {
-        counts->duplicated++;
-        rte_mbuf_refcnt_update(frame, 1);
-    }
-    for (int copy = 0; copy <= twice; copy++) {
-        double due_ns = now_ns + fabric.delay_us * 1000;
-        if (happens(fabric.reorder)) {
-            counts->reordered++;
-            due_ns += next_fraction() * (HOLD_NS + 2000 * fabric.delay_us);
-        }
-        if (due_ns <= now_ns)
-            enqueue(port, frame);
-        else if (oskr_delay_push(due_ns, port, frame) < 0) {
-            counts->full++;
-            rte_pktmbuf_free(frame);
-        }
-    }
-}
-
-/* To every other port, or to every other replica; one reference each. */
-static void flood(uint32_t ingress, struct rte_mbuf *frame, int replicas_only, double now_ns)
-{
-    for (uint32_t p = 0; p < open_count; p++) {
-        if (p == ingress || (replicas_only && !members[p].is_replica))
-            continue;
-        rte_mbuf_refcnt_update(frame, 1);
-        leave(p, frame, now_ns);
-    }
+// Owns the frame from here on.
+static void enqueue(uint32_t port, struct rte_mbuf *frame) {
+  struct queue *q = &members[port].queue;
+  if (!members[port].link_up) {
+    fabric.ports[port].counts.down++;
     rte_pktmbuf_free(frame);
+    return;
+  }
+  if (queued(q) == QUEUE_MAX) {
+    fabric.ports[port].counts.full++;
+    rte_pktmbuf_free(frame);
+    return;
+  }
+  q->frames[q->head++ & QUEUE_MASK] = frame;
 }
 
-static void forward(uint32_t ingress, struct rte_mbuf *frame, double now_ns)
-{
-    const uint8_t *bytes = rte_pktmbuf_mtod(frame, const uint8_t *);
-    struct member *m = &members[ingress];
-    if (unlikely(frame->data_len < RTE_ETHER_HDR_LEN || is_group(address_of(bytes + 6)))) {
-        fabric.ports[ingress].counts.malformed++;
-        rte_pktmbuf_free(frame);
-        return;
+// Rolls the dice for one frame that leaves by one port.
+static void leave(uint32_t port, struct rte_mbuf *frame, double now_ns) {
+  struct oskr_fabric_counts *counts = &fabric.ports[port].counts;
+  if (happens(fabric.drop)) {
+    counts->dropped++;
+    rte_pktmbuf_free(frame);
+    return;
+  }
+  int twice = happens(fabric.duplicate);
+  if (twice) {
+    counts->duplicated++;
+    rte_mbuf_refcnt_update(frame, 1);
+  }
+  for (int copy = 0; copy <= twice; copy++) {
+    double due_ns = now_ns + fabric.delay_us * 1000;
+    if (happens(fabric.reorder)) {
+      counts->reordered++;
+      due_ns += next_fraction() * (HOLD_NS + 2000 * fabric.delay_us);
     }
-    uint64_t source = address_of(bytes + 6);
-    uint64_t destination = address_of(bytes);
-    if (unlikely(source != m->last_source && source != 0))
-        learn(ingress, source);
-    if (destination == BROADCAST || (destination == group && group != 0)) {
-        flood(ingress, frame, destination != BROADCAST, now_ns);
-        return;
+    if (due_ns <= now_ns)
+      enqueue(port, frame);
+    else if (oskr_delay_push(due_ns, port, frame) < 0) {
+      counts->full++;
+      rte_pktmbuf_free(frame);
     }
-    uint32_t port = is_group(destination) ? OSKR_PORTS_MAX : route(m, destination);
-    if (port == OSKR_PORTS_MAX || port == ingress) {
-        fabric.ports[ingress].counts.unknown++;
-        rte_pktmbuf_free(frame);
-        return;
-    }
-    leave(port, frame, now_ns);
+  }
 }
 
-static uint32_t drain(uint32_t port)
-{
-    struct queue *q = &members[port].queue;
-    uint32_t total = 0;
-    while (queued(q) > 0) {
-        uint32_t at = q->tail & QUEUE_MASK;
-        uint32_t part = RTE_MIN(RTE_MIN(queued(q), QUEUE_MAX - at), 2u * OSKR_BURST);
-        uint32_t sent = rte_eth_tx_burst((uint16_t)port, 0, q->frames + at, (uint16_t)part);
-        q->tail += sent;
-        total += sent;
-        if (sent < part)
-            break;
-    }
-    fabric.ports[port].counts.sent += total;
-    return total;
+// To every other port, or to every other replica; one reference each.
+static void flood(uint32_t ingress, struct rte_mbuf *frame, int replicas_only, double now_ns) {
+  for (uint32_t p = 0; p < open_count; p++) {
+    if (p == ingress || (replicas_only && !members[p].is_replica)) continue;
+    rte_mbuf_refcnt_update(frame, 1);
+    leave(p, frame, now_ns);
+  }
+  rte_pktmbuf_free(frame);
 }
 
-/* Also throws away what waits for ports that nobody is connected to. */
-static void ask_links(double now_ns)
-{
-    if (now_ns - link_asked_ns < LINK_NS)
-        return;
-    link_asked_ns = now_ns;
-    for (uint32_t p = 0; p < open_count; p++) {
-        struct queue *q = &members[p].queue;
-        struct rte_eth_link link = {0};
-        members[p].link_up = rte_eth_link_get_nowait((uint16_t)p, &link) == 0 &&
-                             link.link_status == RTE_ETH_LINK_UP;
-        while (!members[p].link_up && queued(q) > 0) {
-            fabric.ports[p].counts.down++;
-            rte_pktmbuf_free(q->frames[q->tail++ & QUEUE_MASK]);
-        }
-    }
+static void forward(uint32_t ingress, struct rte_mbuf *frame, double now_ns) {
+  const uint8_t *bytes = rte_pktmbuf_mtod(frame, const uint8_t *);
+  struct member *m = &members[ingress];
+  if (unlikely(frame->data_len < RTE_ETHER_HDR_LEN || is_group(address_of(bytes + 6)))) {
+    fabric.ports[ingress].counts.malformed++;
+    rte_pktmbuf_free(frame);
+    return;
+  }
+  uint64_t source = address_of(bytes + 6);
+  uint64_t destination = address_of(bytes);
+  if (unlikely(source != m->last_source && source != 0)) learn(ingress, source);
+  if (destination == BROADCAST || (destination == group && group != 0)) {
+    flood(ingress, frame, destination != BROADCAST, now_ns);
+    return;
+  }
+  uint32_t port = is_group(destination) ? OSKR_PORTS_MAX : route(m, destination);
+  if (port == OSKR_PORTS_MAX || port == ingress) {
+    fabric.ports[ingress].counts.unknown++;
+    rte_pktmbuf_free(frame);
+    return;
+  }
+  leave(port, frame, now_ns);
 }
 
-static uint32_t turn(double now_ns)
-{
-    struct rte_mbuf *frames[OSKR_BURST];
-    uint32_t moved = 0;
-    for (uint32_t p = 0; p < open_count; p++) {
-        uint16_t count = rte_eth_rx_burst((uint16_t)p, 0, frames, OSKR_BURST);
-        if (count == 0)
-            continue;
-        /* A peer is there as soon as it is heard, whatever was last known of its link. */
-        members[p].link_up = 1;
-        fabric.ports[p].counts.received += count;
-        for (uint16_t i = 0; i < count; i++)
-            forward(p, frames[i], now_ns);
-        moved += count;
-    }
-    struct rte_mbuf *frame;
-    uint32_t port;
-    while ((frame = oskr_delay_pop(now_ns, &port)) != NULL)
-        enqueue(port, frame);
-    for (uint32_t p = 0; p < open_count; p++)
-        if (queued(&members[p].queue) > 0)
-            moved += drain(p);
-    return moved;
+static uint32_t drain(uint32_t port) {
+  struct queue *q = &members[port].queue;
+  uint32_t total = 0;
+  while (queued(q) > 0) {
+    uint32_t at = q->tail & QUEUE_MASK;
+    uint32_t part = RTE_MIN(RTE_MIN(queued(q), QUEUE_MAX - at), 2u * OSKR_BURST);
+    uint32_t sent = rte_eth_tx_burst((uint16_t)port, 0, q->frames + at, (uint16_t)part);
+    q->tail += sent;
+    total += sent;
+    if (sent < part) break;
+  }
+  fabric.ports[port].counts.sent += total;
+  return total;
 }
 
-int32_t oskr_fabric_run(const volatile uint32_t *stop, double seconds)
-{
-    if (open_count == 0)
-        return oskr_fail(-ENODEV, "the fabric is not open");
-    double start_ns = oskr_now_ns();
-    for (;;) {
-        double now_ns = oskr_now_ns();
-        if (__atomic_load_n(stop, __ATOMIC_RELAXED) != 0)
-            return 0;
-        if (seconds > 0 && now_ns - start_ns >= seconds * OSKR_SECOND_NS)
-            return 0;
-        ask_links(now_ns);
-        if (turn(now_ns) == 0)
-            sched_yield();
+// Also throws away what waits for ports that nobody is connected to.
+static void ask_links(double now_ns) {
+  if (now_ns - link_asked_ns < LINK_NS) return;
+  link_asked_ns = now_ns;
+  for (uint32_t p = 0; p < open_count; p++) {
+    struct queue *q = &members[p].queue;
+    struct rte_eth_link link = {0};
+    members[p].link_up =
+        rte_eth_link_get_nowait((uint16_t)p, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
+    while (!members[p].link_up && queued(q) > 0) {
+      fabric.ports[p].counts.down++;
+      rte_pktmbuf_free(q->frames[q->tail++ & QUEUE_MASK]);
     }
+  }
 }
 
-static int32_t check(void)
-{
-    const double rates[] = {fabric.drop, fabric.duplicate, fabric.reorder};
-    for (uint32_t i = 0; i < RTE_DIM(rates); i++)
-        if (!(rates[i] >= 0 && rates[i] <= 1))
-            return oskr_fail(-EINVAL, "a rate of the fabric is not between 0 and 1");
-    if (!(fabric.delay_us >= 0 && fabric.delay_us <= 1e6))
-        return oskr_fail(-EINVAL, "the fabric's delay is not between 0 and 1,000,000 us");
-    if (fabric.port_count < 1 || fabric.port_count > OSKR_PORTS_MAX)
-        return oskr_fail(-EINVAL, "%u ports; a fabric has 1 to %u", fabric.port_count, OSKR_PORTS_MAX);
-    if (open_count > 0)
-        return oskr_fail(-EBUSY, "the fabric is open");
-    return 0;
+static uint32_t turn(double now_ns) {
+  struct rte_mbuf *frames[OSKR_BURST];
+  uint32_t moved = 0;
+  for (uint32_t p = 0; p < open_count; p++) {
+    uint16_t count = rte_eth_rx_burst((uint16_t)p, 0, frames, OSKR_BURST);
+    if (count == 0) continue;
+    // A peer is there as soon as it is heard, whatever was last known of its link.
+    members[p].link_up = 1;
+    fabric.ports[p].counts.received += count;
+    for (uint16_t i = 0; i < count; i++)
+      forward(p, frames[i], now_ns);
+    moved += count;
+  }
+  struct rte_mbuf *frame;
+  uint32_t port;
+  while ((frame = oskr_delay_pop(now_ns, &port)) != NULL)
+    enqueue(port, frame);
+  for (uint32_t p = 0; p < open_count; p++)
+    if (queued(&members[p].queue) > 0) moved += drain(p);
+  return moved;
 }
 
-int32_t oskr_fabric_open(void)
-{
-    int32_t result = check();
-    if (result < 0)
-        return result;
-    pool = rte_pktmbuf_pool_create("oskr-fabric", POOL_COUNT, POOL_CACHE, 0,
-                                   RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
-    if (pool == NULL)
-        return oskr_fail(-rte_errno, "no memory for %u packets; give EAL more with -m", POOL_COUNT);
-    memset(members, 0, sizeof(members));
-    for (; open_count < fabric.port_count; open_count++) {
-        uint16_t descriptors[2] = {DESCRIPTORS, DESCRIPTORS};
-        uint16_t p = (uint16_t)open_count;
-        result = oskr_port_set_up(p, pool, 0, descriptors);
-        if (result == 0 && (result = rte_eth_dev_start(p)) < 0)
-            oskr_fail(result, "port %u: cannot be started: %s", p, rte_strerror(-result));
-        if (result < 0) {
-            oskr_fabric_close();
-            return result;
-        }
-        members[p].addresses[0] = address_of(fabric.ports[p].mac);
-        members[p].is_replica = members[p].addresses[0] != 0;
-        fabric.ports[p].counts = (struct oskr_fabric_counts){0};
-    }
-    group = address_of(fabric.group);
-    dice = (uint64_t)fabric.seed;
-    link_asked_ns = 0;
-    rebuild_table();
-    return 0;
+int32_t oskr_fabric_run(const volatile uint32_t *stop, double seconds) {
+  if (open_count == 0) return oskr_fail(-ENODEV, "the fabric is not open");
+  double start_ns = oskr_now_ns();
+  for (;;) {
+    double now_ns = oskr_now_ns();
+    if (__atomic_load_n(stop, __ATOMIC_RELAXED) != 0) return 0;
+    if (seconds > 0 && now_ns - start_ns >= seconds * OSKR_SECOND_NS) return 0;
+    ask_links(now_ns);
+    if (turn(now_ns) == 0) sched_yield();
+  }
 }
 
-int32_t oskr_fabric_close(void)
-{
-    struct rte_mbuf *frame;
-    uint32_t port;
-    while ((frame = oskr_delay_pop(1e300, &port)) != NULL)
-        rte_pktmbuf_free(frame);
-    for (uint32_t p = 0; p < open_count; p++) {
-        struct queue *q = &members[p].queue;
-        while (queued(q) > 0)
-            rte_pktmbuf_free(q->frames[q->tail++ & QUEUE_MASK]);
-        oskr_port_shut((uint16_t)p);
+static int32_t check(void) {
+  const double rates[] = {fabric.drop, fabric.duplicate, fabric.reorder};
+  for (uint32_t i = 0; i < RTE_DIM(rates); i++)
+    if (!(rates[i] >= 0 && rates[i] <= 1))
+      return oskr_fail(-EINVAL, "a rate of the fabric is not between 0 and 1");
+  if (!(fabric.delay_us >= 0 && fabric.delay_us <= 1e6))
+    return oskr_fail(-EINVAL, "the fabric's delay is not between 0 and 1,000,000 us");
+  if (fabric.port_count < 1 || fabric.port_count > OSKR_PORTS_MAX)
+    return oskr_fail(-EINVAL, "%u ports; a fabric has 1 to %u", fabric.port_count, OSKR_PORTS_MAX);
+  if (open_count > 0) return oskr_fail(-EBUSY, "the fabric is open");
+  return 0;
+}
+
+int32_t oskr_fabric_open(void) {
+  int32_t result = check();
+  if (result < 0) return result;
+  pool = rte_pktmbuf_pool_create("oskr-fabric", POOL_COUNT, POOL_CACHE, 0,
+                                 RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+  if (pool == NULL)
+    return oskr_fail(-rte_errno, "no memory for %u packets; give EAL more with -m", POOL_COUNT);
+  memset(members, 0, sizeof(members));
+  for (; open_count < fabric.port_count; open_count++) {
+    uint16_t descriptors[2] = {DESCRIPTORS, DESCRIPTORS};
+    uint16_t p = (uint16_t)open_count;
+    result = oskr_port_set_up(p, pool, 0, descriptors);
+    if (result == 0 && (result = rte_eth_dev_start(p)) < 0)
+      oskr_fail(result, "port %u: cannot be started: %s", p, rte_strerror(-result));
+    if (result < 0) {
+      oskr_fabric_close();
+      return result;
     }
-    open_count = 0;
-    rte_mempool_free(pool);
-    pool = NULL;
-    return 0;
+    members[p].addresses[0] = address_of(fabric.ports[p].mac);
+    members[p].is_replica = members[p].addresses[0] != 0;
+    fabric.ports[p].counts = (struct oskr_fabric_counts){0};
+  }
+  group = address_of(fabric.group);
+  dice = (uint64_t)fabric.seed;
+  link_asked_ns = 0;
+  rebuild_table();
+  return 0;
+}
+
+int32_t oskr_fabric_close(void) {
+  struct rte_mbuf *frame;
+  uint32_t port;
+  while ((frame = oskr_delay_pop(1e300, &port)) != NULL)
+    rte_pktmbuf_free(frame);
+  for (uint32_t p = 0; p < open_count; p++) {
+    struct queue *q = &members[p].queue;
+    while (queued(q) > 0)
+      rte_pktmbuf_free(q->frames[q->tail++ & QUEUE_MASK]);
+    oskr_port_shut((uint16_t)p);
+  }
+  open_count = 0;
+  rte_mempool_free(pool);
+  pool = NULL;
+  return 0;
 }

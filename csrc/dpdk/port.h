@@ -1,4 +1,4 @@
-/* What ../oskr_dpdk.c, burst.c, link.c and fabric.c share. */
+// What ../oskr_dpdk.c, burst.c, link.c and fabric.c share.
 #ifndef OSKR_PORT_H
 #define OSKR_PORT_H
 
@@ -14,37 +14,36 @@
 enum oskr_memif { OSKR_MEMIF_NONE, OSKR_MEMIF_SERVER, OSKR_MEMIF_CLIENT };
 
 struct oskr_port {
-    struct oskr_region *region;
-    struct rte_mempool *pool;
-    double tried_ns; /* to start */
-    double link_asked_ns;
-    enum oskr_memif memif;
-    uint16_t number;
-    /* Bursts on a port that is not started are a mistake to DPDK. */
-    uint8_t started;
-    /* The ring was full for so long that sending does not wait for it. */
-    uint8_t stalled;
+  struct oskr_region *region;
+  struct rte_mempool *pool;
+  double tried_ns;  // to start
+  double link_asked_ns;
+  enum oskr_memif memif;
+  uint16_t number;
+  // Bursts on a port that is not started are a mistake to DPDK.
+  uint8_t started;
+  // The ring was full for so long that sending does not wait for it.
+  uint8_t stalled;
 };
 
-/* Null unless the port is open. */
+// Null unless the port is open.
 struct oskr_port *oskr_port(uint32_t port);
-/* Leaves a line in oskr_dpdk_text() and returns `error`. */
+// Leaves a line in oskr_dpdk_text() and returns `error`.
 int32_t oskr_fail(int32_t error, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Configures a port with one queue each way; `descriptors` (receive, send) are adjusted. */
+// Configures a port with one queue each way; `descriptors` (receive, send) are adjusted.
 int32_t oskr_port_set_up(uint16_t port, struct rte_mempool *pool, uint64_t offloads_wanted,
                          uint16_t descriptors[2]);
-/* Stops and closes a port. */
+// Stops and closes a port.
 void oskr_port_shut(uint16_t port);
 enum oskr_memif oskr_memif_role(uint16_t port);
-/* Looks after the link while nothing comes; cheap enough for every empty turn. */
+// Looks after the link while nothing comes; cheap enough for every empty turn.
 void oskr_port_idle(struct oskr_port *p, double now_ns);
 
-/* CLOCK_MONOTONIC, exact to the nanosecond for the first 104 days after the machine started. */
-static inline double oskr_now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * OSKR_SECOND_NS + (double)t.tv_nsec;
+// CLOCK_MONOTONIC, exact to the nanosecond for the first 104 days after the machine started.
+static inline double oskr_now_ns(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec * OSKR_SECOND_NS + (double)t.tv_nsec;
 }
 
 #endif

@@ -18,7 +18,7 @@ sources="oskr_dpdk.c dpdk/burst.c dpdk/link.c dpdk/fabric.c dpdk/delay.c tests/d
 export ASAN_OPTIONS=detect_leaks=0:abort_on_error=0
 passed=0
 failed=0
-for name in dpdk_port_test dpdk_fabric_test; do
+for name in dpdk_port_test dpdk_memif_test dpdk_fabric_test; do
   # shellcheck disable=SC2086
   "$cc" $flags $dpdk $sources "tests/$name.c" -o "$work/$name" $libraries
   status=0

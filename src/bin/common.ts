@@ -127,7 +127,8 @@ function openDpdk(
   const args = ["-l", String(cpus.first), "--file-prefix", `oskr-${process.pid}`];
   const memif = memifPort(options, role);
   const nic = memif === null && !extra.some((word) => word.startsWith("--vdev"));
-  if (!nic) args.push(...WITHOUT_NIC);
+  // A NIC needs huge pages, whose files nobody would remove after a kill.
+  args.push(...(nic ? ["--in-memory"] : WITHOUT_NIC));
   if (memif !== null) {
     const address = own === undefined ? randomMac() : (formatAddress(own).split("%")[0] ?? "");
     args.push(memifArgument(0, memif.dir, memif.end, address));

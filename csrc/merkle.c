@@ -40,11 +40,11 @@ static void known_inner(struct oskr_known_node known[OSKR_KNOWN_NODES], const ui
   memcpy(out, entry->node, 32);
 }
 
-struct oskr_hasher *oskr_hasher_open(void) { return oskr_region_map(sizeof(struct oskr_hasher)); }
-
-void oskr_hasher_close(struct oskr_hasher *hasher) {
-  oskr_region_unmap(hasher, sizeof *hasher);
+struct oskr_hasher *oskr_hasher_open(void) {
+  return oskr_region_map(sizeof(struct oskr_hasher));
 }
+
+void oskr_hasher_close(struct oskr_hasher *hasher) { oskr_region_unmap(hasher, sizeof *hasher); }
 
 int32_t oskr_hasher_single(struct oskr_hasher *hasher, uint32_t length) {
   if (length > OSKR_SIGNED_MAX) return -EMSGSIZE;
@@ -78,7 +78,9 @@ int32_t oskr_hasher_climb(struct oskr_hasher *hasher, uint32_t length, uint32_t 
   return 0;
 }
 
-struct oskr_tree *oskr_tree_open(void) { return oskr_region_map(sizeof(struct oskr_tree)); }
+struct oskr_tree *oskr_tree_open(void) {
+  return oskr_region_map(sizeof(struct oskr_tree));
+}
 
 void oskr_tree_close(struct oskr_tree *tree) { oskr_region_unmap(tree, sizeof *tree); }
 

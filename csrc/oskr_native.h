@@ -38,10 +38,10 @@ struct oskr_known_node {
 // Bytes to hash, and the results. `tag` and `domain` stand right before `body`, so that a leaf is
 // hashed in one piece.
 struct oskr_hasher {
-  uint8_t block[512];    // a signature block to climb
-  uint8_t digest[32];    // what the root signature signs
+  uint8_t block[512];  // a signature block to climb
+  uint8_t digest[32];  // what the root signature signs
   uint8_t unused[3519];
-  uint8_t tag;           // 0: the first byte of a leaf
+  uint8_t tag;  // 0: the first byte of a leaf
   uint8_t domain[32];
   uint8_t body[OSKR_SIGNED_MAX];  // kind | body of the message
   // Not mapped: what climbing found lately, by level and the left node's first byte. Blocks of one
@@ -86,8 +86,8 @@ OSKR_API int32_t oskr_tree_blocks(struct oskr_tree *tree, uint32_t count);
 
 struct oskr_job {
   uint32_t kind;
-  uint32_t key;      // the slot of a secret (sign) or public (verify) key
-  int32_t status;    // of a sign: 0 or -EIO; of a verify: 1 holds, 0 does not
+  uint32_t key;    // the slot of a secret (sign) or public (verify) key
+  int32_t status;  // of a sign: 0 or -EIO; of a verify: 1 holds, 0 does not
   uint32_t unused;
   uint8_t digest[32];
   uint8_t signature[64];  // compact, low-S
@@ -100,14 +100,14 @@ struct oskr_job {
 struct oskr_rings {
   uint32_t submitted;  // next entry of `queue` to write; advanced by oskr_signer_submit
   uint8_t pad0[60];
-  uint32_t taken;      // next entry of `queue` to run
+  uint32_t taken;  // next entry of `queue` to run
   uint8_t pad1[60];
-  uint32_t finished;   // next entry of `completed` to write
+  uint32_t finished;  // next entry of `completed` to write
   uint8_t pad2[60];
   uint32_t sleepers;
-  uint32_t wake;       // the futex; changes with every submission
+  uint32_t wake;  // the futex; changes with every submission
   uint8_t pad3[56];
-  uint8_t key[64];     // a key to register; wiped afterwards
+  uint8_t key[64];  // a key to register; a secret one is wiped
   uint8_t pad4[704];
   uint32_t queue[OSKR_JOBS];
   uint32_t completed[OSKR_JOBS];
@@ -145,7 +145,7 @@ struct oskr_udp_region {
   uint32_t tx_length[OSKR_BURST];
   uint32_t tx_ip[OSKR_BURST];
   uint32_t tx_port[OSKR_BURST];
-  int32_t tx_status[OSKR_BURST];   // 0: left; -EAGAIN: the socket is full; else why it cannot leave
+  int32_t tx_status[OSKR_BURST];  // 0: left; -EAGAIN: the socket is full; else why it cannot leave
   uint8_t unused[2048];
   uint8_t rx[OSKR_BURST * OSKR_SLOT];
   uint8_t tx[OSKR_BURST * OSKR_SLOT];

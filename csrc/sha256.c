@@ -128,9 +128,8 @@ SHA_NI static void inner_sha_ni(const uint8_t left[32], const uint8_t right[32],
   __m128i r0 = _mm_loadu_si128((const __m128i *)right);
   __m128i r1 = _mm_loadu_si128((const __m128i *)(right + 16));
   __m128i tag = _mm_set_epi8(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
-  __m128i w[4] = {
-      swap_words(_mm_alignr_epi8(l0, tag, 15)), swap_words(_mm_alignr_epi8(l1, l0, 15)),
-      swap_words(_mm_alignr_epi8(r0, l1, 15)), swap_words(_mm_alignr_epi8(r1, r0, 15))};
+  __m128i w[4] = {swap_words(_mm_alignr_epi8(l0, tag, 15)), swap_words(_mm_alignr_epi8(l1, l0, 15)),
+                  swap_words(_mm_alignr_epi8(r0, l1, 15)), swap_words(_mm_alignr_epi8(r1, r0, 15))};
   struct sha_ni_state s = sha_ni_block(sha_ni_load(initial_state), w);
 
   // The last byte, a one bit, zeros, and the length of 520 bits.

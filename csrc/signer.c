@@ -184,7 +184,9 @@ void oskr_signer_close(struct oskr_signer *signer) {
   oskr_region_unmap(signer, sizeof *signer);
 }
 
-struct oskr_rings *oskr_signer_rings(struct oskr_signer *signer) { return signer->rings; }
+struct oskr_rings *oskr_signer_rings(struct oskr_signer *signer) {
+  return signer->rings;
+}
 
 int32_t oskr_signer_secret(struct oskr_signer *signer, uint32_t slot) {
   if (slot >= OSKR_KEYS_MAX) return -EINVAL;

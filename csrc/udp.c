@@ -84,7 +84,9 @@ void oskr_udp_close(struct oskr_udp *udp) {
   oskr_region_unmap(udp, sizeof *udp);
 }
 
-struct oskr_udp_region *oskr_udp_map(struct oskr_udp *udp) { return udp->region; }
+struct oskr_udp_region *oskr_udp_map(struct oskr_udp *udp) {
+  return udp->region;
+}
 
 int32_t oskr_udp_port(const struct oskr_udp *udp) { return udp->port; }
 

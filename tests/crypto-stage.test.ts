@@ -22,7 +22,6 @@ import {
   REPLICAS,
   sha256,
   signAll,
-  until,
 } from "./support/signatures.ts";
 
 const opened: BlockStage[] = [];
@@ -336,12 +335,4 @@ describe("domains", () => {
     expect(new Set(all).size).toBe(all.length);
     expect(domainOf({ ...base })).toEqual(domainOf(base));
   });
-});
-
-test("until gives threads time without losing answers", async () => {
-  const { stage } = held("each", 0);
-  let blocks = 0;
-  stage.sign(message(1), () => blocks++);
-  await until(stage, () => blocks === 1);
-  expect(stage.counts.roots).toBe(1);
 });

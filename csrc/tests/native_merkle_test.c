@@ -21,8 +21,8 @@ static bool hashes_to(oskr_compress_fn compress, const char *text, const char *e
 
 // FIPS 180-4's examples (NIST, "SHA256.pdf"), and the empty message.
 static void check_vectors(oskr_compress_fn compress) {
-  CHECK(hashes_to(compress, "",
-                  "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"));
+  CHECK(
+      hashes_to(compress, "", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"));
   CHECK(hashes_to(compress, "abc",
                   "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"));
   CHECK(hashes_to(compress, "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
@@ -192,7 +192,6 @@ static void tree_sizes_out_of_range_are_refused(void) {
 
 RUN(TEST(sha256_portable_gives_published_digests), TEST(sha256_hardware_gives_published_digests),
     TEST(sha256_of_every_length_is_the_same_by_both), TEST(inner_nodes_are_the_same_by_both),
-    TEST(every_block_climbs_to_its_root),
-    TEST(climbing_remembers_nothing_wrong),
+    TEST(every_block_climbs_to_its_root), TEST(climbing_remembers_nothing_wrong),
     TEST(a_tree_of_one_is_a_block_of_depth_0), TEST(malformed_blocks_are_refused),
     TEST(tree_sizes_out_of_range_are_refused))

@@ -8,12 +8,12 @@
 
 static int checks_failed;
 
-#define CHECK(condition)                                                             \
-  do {                                                                               \
-    if (!(condition)) {                                                              \
-      printf("  %s:%d: %s\n", __FILE__, __LINE__, #condition);                       \
-      checks_failed++;                                                               \
-    }                                                                                \
+#define CHECK(condition)                                       \
+  do {                                                         \
+    if (!(condition)) {                                        \
+      printf("  %s:%d: %s\n", __FILE__, __LINE__, #condition); \
+      checks_failed++;                                         \
+    }                                                          \
   } while (0)
 
 struct test {
@@ -34,12 +34,13 @@ static inline int run_tests(const struct test *tests, int count) {
   return failed == 0 ? 0 : 1;
 }
 
-#define RUN(...)                                                                     \
-  int main(void) {                                                                   \
-    static const struct test tests[] = {__VA_ARGS__};                                \
-    return run_tests(tests, (int)(sizeof tests / sizeof tests[0]));                  \
+#define RUN(...)                                                    \
+  int main(void) {                                                  \
+    static const struct test tests[] = {__VA_ARGS__};               \
+    return run_tests(tests, (int)(sizeof tests / sizeof tests[0])); \
   }
-#define TEST(function) {#function, function}
+#define TEST(function) \
+  { #function, function }
 
 // A reproducible stream of bytes (xorshift64*), so that a failure repeats.
 static inline uint64_t next_random(uint64_t *state) {

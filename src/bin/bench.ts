@@ -3,6 +3,7 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { UsageError } from "../usage-error.ts";
+import { BENCH_CRYPTO, benchCrypto } from "./bench-crypto.ts";
 import { BENCH_ECHO, benchEcho } from "./bench-echo.ts";
 import { stopClustersOnSignal } from "./cluster.ts";
 import { parseCommand, runMain, type Command, type Options } from "./options.ts";
@@ -13,7 +14,10 @@ interface Bench {
   readonly run: (options: Options) => Promise<number>;
 }
 
-const BENCHES = new Map<string, Bench>([["echo", { command: BENCH_ECHO, run: benchEcho }]]);
+const BENCHES = new Map<string, Bench>([
+  ["crypto", { command: BENCH_CRYPTO, run: benchCrypto }],
+  ["echo", { command: BENCH_ECHO, run: benchEcho }],
+]);
 
 async function main(): Promise<number> {
   const [name, ...rest] = process.argv.slice(2);

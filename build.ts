@@ -25,8 +25,8 @@ import {
 } from "./csrc/build-native.ts";
 import { UsageError } from "./src/usage-error.ts";
 
-const HELP = `Builds target/dpdk/${DPDK_LIBRARY}, target/dpdk/${NATIVE_LIBRARY} and ./replica, ./client,
-./fabric, each only if something that it is made from changed.
+const HELP = `Builds target/dpdk/${DPDK_LIBRARY}, target/dpdk/${NATIVE_LIBRARY}
+and ./replica, ./client, ./fabric, each only if something that it is made from changed.
 
   bun build.ts [--dpdk DIR] [--native] [--libs] [--force]
 
@@ -208,7 +208,7 @@ function install(packages: readonly string[]): void {
   }
 }
 
-/** Waits for another build of this tree. The kernel unlocks when this process ends, however it ends. */
+/** Waits for another build of this tree. The kernel unlocks when this process ends in any way. */
 function lock(): () => void {
   const { symbols } = dlopen("libc.so.6", {
     flock: { args: [FFIType.i32, FFIType.i32], returns: FFIType.i32 },
@@ -220,7 +220,7 @@ function lock(): () => void {
   return () => closeSync(file);
 }
 
-/** The compiler, by what identifies the file: asking it for its version costs more than a whole check. */
+/** The compiler, by what identifies the file: asking for its version takes longer than all else. */
 function toolchain(): string {
   const path = Bun.which(process.env["CC"] ?? "cc");
   return path === null ? "none" : `${path} ${identity(path)}`;

@@ -1,5 +1,5 @@
-// Builds liboskr_dpdk.so: our C sources and DPDK, of the installed package or built from its sources, in
-// one file that needs libc and libm only.
+// Builds liboskr_dpdk.so: our C sources and DPDK, of the installed package or built from its
+// sources, in one file that needs libc and libm only.
 
 import { spawnSync } from "node:child_process";
 import {
@@ -93,7 +93,7 @@ export function missingForDpdk(source: string | null): readonly string[] {
 
 /**
  * Makes `outDir`/liboskr_dpdk.so, put in place in one step. Returns the drivers that it has. Throws
- * UsageError when a tool fails, or when the library would need more of the machine than libc and libm.
+ * UsageError when a tool fails, or when the library would need more of a machine than its libc.
  */
 export function buildDpdk(outDir: string, options: DpdkOptions): readonly string[] {
   mkdirSync(outDir, { recursive: true });
@@ -124,8 +124,8 @@ function installedDpdk(): Dpdk {
 }
 
 /**
- * Builds DPDK in `outDir`, as `meson setup target/dpdk src/dpdk && ninja -C target/dpdk` does. That makes
- * shared libraries too, but those need whatever meson found here: libnuma, libbsd, libfdt, rdma-core.
+ * Builds DPDK in `outDir`, as `meson setup target/dpdk src/dpdk && ninja -C target/dpdk` does. That
+ * makes shared libraries too, but those need whatever meson found here: libnuma, libbsd, libfdt.
  */
 function builtDpdk(outDir: string, source: string, native: boolean): Dpdk {
   if (!existsSync(join(outDir, "build.ninja"))) {
@@ -184,7 +184,7 @@ function mesonOptions(native: boolean): readonly string[] {
   ];
 }
 
-/** The headers of a DPDK that was built but not installed lie in as many places as it has libraries. */
+/** The headers of a DPDK that is not installed lie in as many places as it has libraries. */
 function includesOf(source: string, outDir: string): readonly string[] {
   const folders = [...new Bun.Glob("lib/*/rte_*.h").scanSync(source)].map((file) =>
     join(source, file, ".."),
@@ -195,14 +195,14 @@ function includesOf(source: string, outDir: string): readonly string[] {
   return [...own, ...eal, ...new Set(folders)].flatMap((path) => ["-isystem", path]);
 }
 
-/** DPDK's inline functions need SSSE3, so its flags name a processor, the oldest one; `native` this one. */
+/** DPDK's inline functions need SSSE3: its flags name the oldest processor, `native` this one. */
 function compileFlags(dpdk: readonly string[], native: boolean): readonly string[] {
   const portable = dpdk.filter((flag) => !native || !flag.startsWith("-march="));
   const own = native ? ["-march=native"] : [];
   return [...FLAGS, ...portable.map((flag) => flag.replace(/^-I/, "-isystem")), ...own];
 }
 
-/** A copy of an archive for executables that refers to our stdout and stderr (csrc/dpdk/stdio.c). */
+/** A copy of an archive for executables that has our stdout and stderr (csrc/dpdk/stdio.c). */
 function ownStdio(path: string, copy: string): string {
   const rename = ["stdout", "stderr"].flatMap((name) => ["--redefine-sym", `${name}=oskr_${name}`]);
   run("objcopy", [...rename, path, copy]);

@@ -1,9 +1,9 @@
 #!/bin/sh
-# As root: joins network namespaces by a bridge, runs replicas and a client on DPDK's af_packet ports in
-# them, and checks that operations were exchanged. Frames take the path of a lab's: Ethernet with MAC
-# addresses of deploy/quad.config, foreign frames in between. Leaves nothing behind.
+# As root: joins network namespaces by a bridge, runs replicas and a client on DPDK's af_packet ports
+# in them, and checks that operations were exchanged. Frames take the path of a lab's: Ethernet with
+# MAC addresses of deploy/quad.config, foreign frames in between. Leaves nothing behind.
 #
-#   deploy/namespaces.sh [MODE [SECONDS]]        (unreplicated, 2; replicated modes run four replicas)
+#   deploy/namespaces.sh [MODE [SECONDS]]     (unreplicated, 2; replicated modes run four replicas)
 set -eu
 mode=${1:-unreplicated}
 seconds=${2:-2}
@@ -82,7 +82,7 @@ ip -n "$bridge" link add bridge type bridge
 ip -n "$bridge" link set bridge up
 cp "$root/deploy/quad.config" "$work/quad.config"
 for byte in aa bb cc dd; do
-  grep -q "$(mac $byte)%0" "$work/quad.config" || fail "deploy/quad.config does not have $(mac $byte)%0"
+  grep -q "$(mac $byte)%0" "$work/quad.config" || fail "no $(mac $byte)%0 in deploy/quad.config"
 done
 cp "$root"/deploy/quad-*.pem "$work/"
 host client "$(mac ee)"

@@ -1,5 +1,5 @@
-// Shows that build.ts does what is needed and no more, that builds at the same time do not disturb each
-// other, and that the libraries need nothing of a machine but its libc.
+// Shows that build.ts does what is needed and no more, that builds at the same time do not disturb
+// each other, and that the libraries need nothing of a machine but its libc.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { copyFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";

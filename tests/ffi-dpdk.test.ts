@@ -1,4 +1,5 @@
-// Shows that src/ffi/dpdk.ts has the layout that csrc/oskr_dpdk.h and csrc/oskr_fabric.h have, by using all of it.
+// Shows that src/ffi/dpdk.ts has the layout of csrc/oskr_dpdk.h and csrc/oskr_fabric.h, by using
+// all of it.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";

@@ -8,8 +8,9 @@ import { UsageError } from "../usage-error.ts";
 const compiled = import.meta.dir.startsWith("/$bunfs/");
 
 /**
- * The path of a library in target/dpdk: beside the executable (or the sources); for an ordinary user
- * also in the directory that the program was started in, from which root must load nothing. Null if it is nowhere.
+ * The path of a library in target/dpdk: beside the executable (or the sources); for an ordinary
+ * user also in the directory that the program was started in, from which root must load nothing.
+ * Null if it is nowhere.
  */
 export function findLibrary(file: string): string | null {
   const places = [compiled ? dirname(process.execPath) : resolve(import.meta.dir, "../..")];

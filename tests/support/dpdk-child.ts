@@ -1,5 +1,5 @@
-// Uses oskr_dpdk as the transport does, in a process of its own, since EAL starts once a process. Prints
-// what it saw as one JSON object: `bun dpdk-child.ts ring | fabric | refused | stop`.
+// Uses oskr_dpdk as the transport does, in a process of its own, since EAL starts once a process.
+// Prints what it saw as one JSON object: `bun dpdk-child.ts ring | fabric DIR | refused ARGUMENT`.
 
 import { toArrayBuffer, type Pointer } from "bun:ffi";
 import {

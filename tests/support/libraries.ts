@@ -5,8 +5,8 @@ import { join } from "node:path";
 const root = join(import.meta.dir, "../..");
 
 /**
- * Builds target/dpdk. Returns null when it is there, else why it cannot be: a reason to skip, but not in
- * CI, where it throws.
+ * Builds target/dpdk. Returns null when it is there, else why it cannot be: a reason to skip, but
+ * not in CI, where it throws.
  */
 export function buildLibraries(): string | null {
   const built = Bun.spawnSync([process.execPath, "build.ts", "--libs"], { cwd: root });

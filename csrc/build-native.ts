@@ -30,10 +30,14 @@ const FLAGS = [
 const WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Werror"];
 const EXPORTS = "{ global: oskr_*; local: *; };\n";
 
-/** What to install where the build would fail; empty when all is there. */
+/** Packages to install where the build would fail; empty when all is there. */
 export function missingForNative(): readonly string[] {
-  if (!works(compiler(), ["--version"])) return ["gcc"];
+  // Only a compiler can tell what else is there.
+  if (!works(compiler(), ["--version"])) {
+    return ["gcc", "libc6-dev", "binutils", "libsecp256k1-dev"];
+  }
   const missing: string[] = [];
+  if (!hasHeader("stdlib.h")) missing.push("libc6-dev");
   if (!works("objcopy", ["--version"])) missing.push("binutils");
   if (secpArchive() === null || !hasHeader("secp256k1.h")) missing.push("libsecp256k1-dev");
   return missing;

@@ -1,7 +1,7 @@
 // A Stage made of two exchangeable parts: a BlockHasher, and a RootSigner that makes and checks
 // plain signatures of digests. Free of I/O, time and FFI, so that the simulator runs this very
 // class: it gives a ReferenceHasher and a RootSigner that takes random virtual time over a keyed
-// hash.
+// hash. Whoever drives it calls poll() once a turn, which is when a batch is closed.
 
 import type { Bytes, Proof, Signer } from "../actor.ts";
 import { assert } from "../assert.ts";

@@ -6,7 +6,7 @@ import { describe, stampOf } from "./judge.ts";
 import type { Packet } from "./network.ts";
 import type { Process } from "./process.ts";
 import type { AnyProtocol } from "./subject.ts";
-import { readBook } from "./transport.ts";
+import { wireBook } from "./transport.ts";
 import type { Observer } from "./world.ts";
 
 /** Longest text of a message in a line. */
@@ -45,7 +45,7 @@ export class Chart implements Observer {
 
 /** A message in one line: its kind, then its fields, long ones shortened. */
 export function messageText(protocol: AnyProtocol, bytes: Bytes): string {
-  const message = protocol.codec.decode(new Reader(bytes, readBook));
+  const message = protocol.codec.decode(new Reader(bytes, wireBook));
   if (message === null) return `malformed (${bytes.length} bytes)`;
   return shorten(fieldsText(message), MESSAGE_WIDTH);
 }

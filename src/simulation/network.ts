@@ -42,6 +42,8 @@ export interface NetworkOptions {
   /** Whether a corrupted packet may pass for a whole one, or is caught by its check sequence. */
   readonly passes: (packet: Packet, corrupted: Bytes) => boolean;
   readonly filter: PacketFilter | null;
+  /** Has what Byzantine processes send. */
+  readonly tamper: ((from: Process, packet: Packet) => void) | null;
 }
 
 export class Network {
@@ -57,7 +59,15 @@ export class Network {
     this.#o = options;
   }
 
+  /** What a process sends; the adversary sees that of its own first. */
   send(from: Process, packet: Packet): void {
+    const { tamper } = this.#o;
+    if (!from.byzantine || tamper === null) this.deliver(from, packet);
+    else tamper(from, packet);
+  }
+
+  /** Sends the packet to whom it is for. */
+  deliver(from: Process, packet: Packet): void {
     if (packet.group) {
       for (const to of this.#o.replicas()) {
         if (to.host !== from.host) this.#route(from, to, packet);
@@ -76,7 +86,7 @@ export class Network {
       return;
     }
     if (scheduler.nowUs >= gstUs) {
-      this.#deliver(from, to, packet);
+      this.#arrange(from, to, packet);
       return;
     }
     if (this.#partitioned(from, to)) {
@@ -87,7 +97,7 @@ export class Network {
     if (plan.replay > 0 && random.chance(plan.replay)) {
       const old = random.pick(this.#kept);
       this.#count("replayed");
-      this.#deliver(old.from, old.to, old.packet);
+      this.#arrange(old.from, old.to, old.packet);
     }
     if (plan.loss > 0 && random.chance(plan.loss)) {
       this.#count("lost");
@@ -102,17 +112,17 @@ export class Network {
         return;
       }
       this.#count("corrupted");
-      this.#deliver(from, to, { ...packet, bytes, intact: false });
+      this.#arrange(from, to, { ...packet, bytes, intact: false });
       return;
     }
-    this.#deliver(from, to, packet);
+    this.#arrange(from, to, packet);
     if (plan.duplication > 0 && random.chance(plan.duplication)) {
       this.#count("duplicated");
-      this.#deliver(from, to, packet);
+      this.#arrange(from, to, packet);
     }
   }
 
-  #deliver(from: Process, to: Process, packet: Packet): void {
+  #arrange(from: Process, to: Process, packet: Packet): void {
     const { scheduler } = this.#o;
     const delayUs = this.#delayUs(from, to);
     scheduler.after(to, delayUs, () => to.arrive(from, packet));

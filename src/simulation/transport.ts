@@ -29,10 +29,13 @@ class CurrentBook implements AddressBook {
 }
 
 const book = new CurrentBook();
-/** For looking into packets from outside: an address is its host's number. */
-export const readBook: AddressBook = {
-  intern: (_high, low) => low >>> 16,
-  write: () => undefined,
+/** For whoever reads or writes packets without a process: an address is the low half of its wire form. */
+export const wireBook: AddressBook = {
+  intern: (_high, low) => low,
+  write: (address, view, at) => {
+    view.setUint32(at, MAC_PREFIX);
+    view.setUint32(at + 4, address >>> 0);
+  },
 };
 const inFrame = new Uint8Array(PAYLOAD_MAX);
 const outFrame = new Uint8Array(PAYLOAD_MAX);

@@ -9,6 +9,7 @@ import { countDrop, type Drops } from "../driver.ts";
 import { listenToMarks } from "../mark.ts";
 import { Node } from "../node.ts";
 import { Reader } from "../wire.ts";
+import { Adversary } from "./adversary.ts";
 import { CensusCheck, checkCertificates } from "./census.ts";
 import { Driver } from "./clients.ts";
 import { SimulatedClock } from "./clock.ts";
@@ -20,7 +21,7 @@ import { Random } from "./random.ts";
 import { Scheduler } from "./scheduler.ts";
 import { Keys, SimulatedStage } from "./stage.ts";
 import type { Subject } from "./subject.ts";
-import { GROUP_ADDRESS, readBook, simulatedAddress, SimulatedTransport } from "./transport.ts";
+import { GROUP_ADDRESS, wireBook, simulatedAddress, SimulatedTransport } from "./transport.ts";
 
 /** What a seed's run came to. */
 export interface Report {
@@ -87,6 +88,8 @@ export class World {
   readonly observer: Observer | null;
   readonly #issued: Issued[] = [];
   #stable = false;
+  #started = false;
+  readonly #adversary: Adversary | null;
   readonly #hosts: Process[][] = [];
   readonly keys: Keys;
   #nextClient = 0;
@@ -103,7 +106,7 @@ export class World {
     this.random = new Random(plan.seed, "world");
     this.keys = new Keys(this.random.stream("keys").u32(), plan.n);
     this.operationsLeft = plan.operations;
-    this.#probe = new Reader(this.#probeBytes, readBook);
+    this.#probe = new Reader(this.#probeBytes, wireBook);
     this.ledger = new Ledger(plan.kind === "invent", (what) => this.fail(what));
     const { n, f } = plan;
     this.config = {
@@ -118,7 +121,10 @@ export class World {
       sessionsMax: plan.sessionsMax,
       replyCacheBytesMax: 64 * 1024 * 1024,
     };
+    const adversary = plan.byzantine.length > 0 ? new Adversary(this) : null;
+    this.#adversary = adversary;
     this.network = new Network({
+      tamper: adversary === null ? null : (from, packet) => adversary.tamper(from, packet),
       scheduler: this.scheduler,
       random: this.random.stream("network"),
       plan: plan.network,
@@ -239,6 +245,15 @@ export class World {
     this.note(process, `pauses for ${forUs / 1000} ms`);
   }
 
+  /**
+   * Whether every correct replica has begun. Until then Byzantine ones behave: with f of them, a cluster
+   * that n - f replicas begin (X15) may be one that the last correct replica can never join.
+   */
+  get started(): boolean {
+    this.#started ||= this.replicas.every(({ everRan, process }) => everRan || process.byzantine);
+    return this.#started;
+  }
+
   /** Correct replicas that run. */
   correct(): ReplicaSeat[] {
     return this.replicas.filter(({ process, replica }) => !process.byzantine && replica !== null);
@@ -289,7 +304,7 @@ export class World {
    */
   globalStabilisation(): void {
     const { nowUs } = this.scheduler;
-    const starting = this.correct().some(({ everRan }) => !everRan);
+    const starting = !this.started;
     if (starting && nowUs < this.plan.gstUs + START_MAX_US) {
       this.scheduler.after(null, START_POLL_US, () => this.globalStabilisation());
       return;
@@ -351,6 +366,7 @@ export class World {
     if (there === undefined) this.#hosts[host] = [process];
     else there.push(process);
     process.onArrival = (to, from, packet) => {
+      if (to.byzantine) this.#adversary?.learn(packet);
       this.#genuine = packet.intact && !from.byzantine && !packet.part;
       this.observer?.arrived(this.scheduler.nowUs, from, to, packet);
     };

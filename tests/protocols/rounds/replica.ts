@@ -448,7 +448,7 @@ export class RoundsReplica implements Replica<Message, Timer> {
       const enough = this.host.now >= START_MS ? n - f : n;
       this.#began = starting + 1 >= enough;
       if (this.#began) this.phase = "running";
-      else if (answers.some(({ phase }) => phase === 2)) this.recover();
+      else if (answers.filter(({ phase }) => phase === 2).length > f) this.recover();
     }
     const running = answers.filter(({ phase }) => phase === 2);
     if (this.phase !== "recovering" || running.length < n - f || this.#votesFrom < Infinity) return;

@@ -1,0 +1,188 @@
+// Byzantine replicas: real ones whose packets pass through here on their way out. The adversary may send
+// whatever the keys of its replicas allow, and works on decoded messages, so that it knows every protocol.
+
+import type { Bytes, Sealed } from "../actor.ts";
+import { AssertionError } from "../assert.ts";
+import { bytesOf, Reader, Writer } from "../wire.ts";
+import { ADVERSARY_CLIENT, stamp } from "./judge.ts";
+import { disown, mutate, Pool } from "./mutate.ts";
+import type { Packet } from "./network.ts";
+import type { Trick } from "./plan.ts";
+import type { Process } from "./process.ts";
+import type { Random } from "./random.ts";
+import { PAYLOAD_MAX, wireBook } from "./transport.ts";
+import type { World } from "./world.ts";
+
+const FLOOD_MAX = 150;
+const FLOODS_MAX = 4;
+/** How often a trick is played on a packet that could have it. */
+const OFTEN = 0.25;
+
+export class Adversary {
+  readonly #world: World;
+  readonly #random: Random;
+  readonly #pool = new Pool();
+  readonly #tricks: ReadonlySet<string>;
+  readonly #writer = new Writer(new Uint8Array(PAYLOAD_MAX), wireBook);
+  /** Hosts that get the other story, and those that get nothing. */
+  readonly #half: ReadonlySet<number>;
+  readonly #shunned: ReadonlySet<number>;
+  /** The two stories of the message sent last, which goes out once per receiver. */
+  #told: Bytes | null = null;
+  #other: Bytes | null = null;
+  #floods = 0;
+  #number = 0;
+
+  constructor(world: World) {
+    this.#world = world;
+    this.#random = world.random.stream("adversary");
+    this.#tricks = new Set(world.plan.tricks);
+    const hosts = Array.from({ length: world.plan.n + world.plan.clients }, (_, i) => i);
+    this.#half = new Set(hosts.filter(() => this.#random.chance(0.5)));
+    this.#shunned = new Set(hosts.filter(() => this.#random.chance(0.3)));
+  }
+
+  /** What arrives at one of its replicas, it knows. */
+  learn(packet: Packet): void {
+    const message = this.#decode(packet.bytes);
+    if (message !== null) this.#pool.learn(this.#random, message);
+  }
+
+  /** Sends the packet of one of its replicas, or something else, or nothing. */
+  tamper(from: Process, packet: Packet): void {
+    const random = this.#random;
+    if (!this.#world.started) {
+      this.#world.network.deliver(from, packet);
+      return;
+    }
+    if (this.#plays("silence", 0.1)) return;
+    if (this.#tricks.has("selective silence") && this.#shunned.has(packet.toHost)) {
+      this.#world.count("trick: selective silence");
+      return;
+    }
+    if (this.#plays("late", 0.1)) {
+      const delayUs = random.int(this.#world.plan.viewTimeoutMs * 3000);
+      this.#world.scheduler.after(null, delayUs, () => this.#send(from, packet, packet.bytes));
+      return;
+    }
+    if (this.#plays("flood", 0.02)) this.#flood(from, packet);
+    if (this.#plays("replay", 0.1) && this.#pool.messages.length > 0) {
+      const old = this.#encode(from, random.pick(this.#pool.messages), false);
+      if (old !== null) this.#send(from, packet, old);
+    }
+    this.#send(this.#spoof(from), packet, this.#story(from, packet));
+  }
+
+  /** What the receiver of this packet is told. */
+  #story(from: Process, packet: Packet): Bytes {
+    const { plan } = this.#world;
+    const toClient = packet.toHost >= plan.n;
+    const lies = toClient && this.#plays("lie to clients", OFTEN);
+    const message = this.#decode(packet.bytes);
+    if (packet.part || message === null) return packet.bytes;
+    if (this.#plays("cross-type", 0.05)) {
+      return this.#crossType(from, message) ?? packet.bytes;
+    }
+    if (this.#tricks.has("equivocate") && !toClient && this.#half.has(packet.toHost)) {
+      if (this.#told === null || Buffer.compare(this.#told, packet.bytes) !== 0) {
+        this.#told = packet.bytes;
+        this.#other = this.#random.chance(0.5) ? this.#mutated(from, message) : null;
+        if (this.#other !== null) this.#world.count("trick: equivocate");
+      }
+      if (this.#other !== null) return this.#other;
+    }
+    if (lies || this.#plays("mutate", 0.1)) {
+      return this.#mutated(from, message) ?? packet.bytes;
+    }
+    return packet.bytes;
+  }
+
+  #mutated(from: Process, message: Sealed): Bytes | null {
+    const invent = this.#world.plan.kind === "invent";
+    const changed = mutate(this.#random, this.#pool, message, invent);
+    return changed === null ? null : this.#encode(from, changed, true);
+  }
+
+  /** The same bytes under another kind, signed anew. */
+  #crossType(from: Process, message: Sealed): Bytes | null {
+    const { seal, ...unsigned } = message;
+    const bytes = this.#encode(from, unsigned, false);
+    if (bytes === null || bytes.length === 0) return null;
+    const crossed = bytes.slice();
+    crossed[0] = this.#random.int(16);
+    const other = this.#decode(crossed);
+    if (other === null) return seal === undefined ? null : crossed;
+    return this.#encode(from, other, true);
+  }
+
+  #flood(from: Process, packet: Packet): void {
+    const { plan, scheduler } = this.#world;
+    if (this.#floods++ >= FLOODS_MAX || scheduler.nowUs > plan.gstUs) return;
+    const messages = this.#pool.messages;
+    for (let i = 0; i < FLOOD_MAX && messages.length > 0; i++) {
+      const template = this.#random.pick(messages);
+      const own = disown(this.#random, template, () => this.#operation());
+      const changed = mutate(this.#random, this.#pool, own, true) ?? own;
+      const clean = this.#isOurs(changed) ? changed : own;
+      const bytes = this.#encode(from, clean, true);
+      if (bytes !== null) this.#send(from, packet, bytes);
+    }
+  }
+
+  /** Whether mutation left operations of clients alone, which only `invent` may touch. */
+  #isOurs(message: Sealed): boolean {
+    const { plan } = this.#world;
+    return plan.kind === "invent" || mutate(this.#random, this.#pool, message, false) !== null;
+  }
+
+  /** An operation of its own client, which is like any other. */
+  #operation(): Bytes {
+    const number = this.#number++;
+    return stamp(
+      ADVERSARY_CLIENT,
+      number,
+      bytesOf((out) => out.u32(number)),
+    );
+  }
+
+  /** Another sender's address, as far as a packet can have it. */
+  #spoof(from: Process): Process {
+    if (!this.#plays("forge ids", 0.1)) return from;
+    const { replicas } = this.#world;
+    return this.#random.pick(replicas).process;
+  }
+
+  #plays(trick: Trick, probability: number): boolean {
+    if (!this.#tricks.has(trick) || !this.#random.chance(probability)) return false;
+    this.#world.count(`trick: ${trick}`);
+    return true;
+  }
+
+  #send(from: Process, packet: Packet, bytes: Bytes): void {
+    const fromHost = from.host;
+    this.#world.network.deliver(from, { ...packet, bytes, fromHost, intact: false });
+  }
+
+  #decode(bytes: Bytes): Sealed | null {
+    return this.#world.subject.protocol.codec.decode(new Reader(bytes, wireBook));
+  }
+
+  /** The bytes of a message, signed by the sender if `sign` and it has a seal; null if it has no wire form. */
+  #encode(from: Process, message: Sealed, sign: boolean): Bytes | null {
+    const out = this.#writer.reset(0, PAYLOAD_MAX);
+    const { seal, ...unsigned } = message;
+    try {
+      this.#world.subject.protocol.codec.encode(sign ? unsigned : message, out);
+    } catch (error) {
+      // A mutated message may have no wire form; what the codec does with good ones is judged elsewhere.
+      if (error instanceof AssertionError || error instanceof TypeError) return null;
+      throw error;
+    }
+    if (out.overflowed || out.length > PAYLOAD_MAX) return null;
+    const bytes = out.copy();
+    const at = out.sealAt;
+    if (at < 0) return bytes;
+    const block = this.#world.keys.block(from.host, bytes.subarray(0, at));
+    return Buffer.concat([bytes.subarray(0, at), block, bytes.subarray(at)]);
+  }
+}

@@ -58,11 +58,6 @@ export class Executor {
     return cached(session, request);
   }
 
-  /** Whether the request's session exists; that of an `open` does not yet. */
-  alive(request: Request): boolean {
-    return !isOpen(request) && this.#sessions.get(request.session, request.tag) !== undefined;
-  }
-
   /** Whether the session that the request claims to be of exists. */
   alive(request: Request): boolean {
     return this.#sessions.get(request.session, request.tag) !== undefined;

@@ -156,7 +156,7 @@ export class KvApp implements App {
     this.#undo.length = 0;
     const input = new Reader(snapshot);
     const count = input.u32();
-    for (let i = 0; i < count; i++)
+    for (let i = 0; i < count && input.ok; i++)
       this.#state.set(keyOf(input.blob(KEY_MAX)), input.blob(VALUE_MAX));
     assert(input.done, "a snapshot is checked against a certificate before it is restored");
   }

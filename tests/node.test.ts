@@ -1,0 +1,354 @@
+// Shows what a Node promises its actor: departures in order though signatures are slow, loopback in a later
+// turn, checks that hold up their sender only, bounded queues, and timers that fire once.
+
+import { beforeEach, describe, expect, test } from "bun:test";
+import type { Actor, Address, Proof } from "../src/actor.ts";
+import { Node } from "../src/node.ts";
+import { MESSAGE_MAX } from "../src/wire.ts";
+import {
+  blockOf,
+  codec,
+  FakeClock,
+  FakeStage,
+  FakeTransport,
+  plain,
+  RecordingActor,
+  signed,
+  type Message,
+} from "./support/fakes.ts";
+
+let transport: FakeTransport;
+let stage: FakeStage;
+let clock: FakeClock;
+let actor: RecordingActor;
+let node: Node<Message, string>;
+
+function build(self: number | null = 1, group: Address | null = null): void {
+  transport = new FakeTransport(group);
+  stage = new FakeStage();
+  clock = new FakeClock();
+  actor = new RecordingActor();
+  const random = (bound: number) => bound - 1;
+  node = new Node({ id: 0, self, n: 4, codec, transport, stage, clock, random });
+  node.start(actor);
+}
+
+beforeEach(() => build());
+
+const left = () => transport.left.map(({ text }) => text);
+const drops = () => Object.fromEntries(node.drops);
+
+describe("departures", () => {
+  test("what needs no signature leaves at once", () => {
+    node.send(7, plain("a"));
+    expect(transport.left).toEqual([{ to: 7, text: "a" }]);
+  });
+
+  test("leave in the order of send, signed or not, whatever the order of signatures", () => {
+    node.send(7, plain("1"));
+    node.send(7, signed("2"));
+    node.send("others", plain("3"));
+    node.send("all", signed("4"));
+    node.send(8, plain("5"));
+    node.send(8, signed("6"));
+    expect({ left: left(), backlog: node.backlog }).toEqual({ left: ["1"], backlog: 3 });
+    stage.signing[2]!();
+    expect({ left: left(), backlog: node.backlog }).toEqual({ left: ["1"], backlog: 2 });
+    stage.signing[0]!();
+    expect(left()).toEqual(["1", "2", "3"]);
+    stage.signing[1]!();
+    expect({ left: left(), backlog: node.backlog }).toEqual({
+      ...{ left: ["1", "2", "3", "4", "5", "6"], backlog: 0 },
+    });
+    expect(transport.left.map(({ to }) => to)).toEqual([7, 7, [0, 2, 3], [0, 2, 3], 8, 8]);
+    node.send(7, plain("7"));
+    expect(left().at(-1)).toBe("7");
+  });
+
+  test("the signature goes where the seal stands, and signs what comes before it", () => {
+    node.send(7, signed("text", 9));
+    stage.signing[0]!();
+    const head = Uint8Array.of(1, 0, 0, 0, 4, ...Buffer.from("text"));
+    expect(stage.signed).toEqual([head]);
+    expect(transport.packets).toEqual([
+      Uint8Array.of(...head, ...blockOf("9"), 0, 0, 0, 9, ...new Uint8Array(9)),
+    ]);
+  });
+
+  test("one that has its seal is relayed as it is", () => {
+    const seal = { signer: 3, signed: new Uint8Array(0), signature: blockOf("theirs") };
+    node.send(7, { ...signed("relayed"), seal });
+    expect({ left: left(), signing: stage.signing.length }).toEqual({
+      ...{ left: ["relayed"], signing: 0 },
+    });
+  });
+
+  test("to all and to others go to the group in one packet, where there is one", () => {
+    build(1, 4);
+    node.send("all", plain("a"));
+    node.send("others", plain("b"));
+    expect(transport.left.map(({ to }) => to)).toEqual([[4], [4]]);
+  });
+
+  test("a client's messages to all go to every replica, and loop back to nobody", () => {
+    build(null);
+    node.send("all", plain("a"));
+    expect(transport.left).toEqual([{ to: [0, 1, 2, 3], text: "a" }]);
+    expect(node.poll()).toBe(0);
+  });
+
+  test("one that is too large is counted, signed or not, and holds up nobody", () => {
+    node.send(7, { text: "x", signed: false, tail: MESSAGE_MAX });
+    node.send(7, { text: "y", signed: true, tail: MESSAGE_MAX });
+    node.send(7, { text: "z", signed: true, tail: MESSAGE_MAX - 1 - 4 - 1 - 4 });
+    node.send(7, plain("after"));
+    for (const sign of stage.signing) sign();
+    expect({ left: left(), drops: drops() }).toEqual({
+      ...{ left: ["after"], drops: { "too large to send": 3 } },
+    });
+  });
+
+  test("waiting ones are bounded: replies are dropped, what is for all is not", () => {
+    for (let i = 0; i < 65_537; i++) node.send(7, signed("reply"));
+    node.send("others", signed("vote"));
+    expect(drops()).toEqual({ "outbox full": 1 });
+    for (const sign of stage.signing) sign();
+    expect(left().length).toBe(65_537);
+    expect(left().at(-1)).toBe("vote");
+    node.send(7, plain("again"));
+    expect(left().at(-1)).toBe("again");
+  });
+});
+
+describe("loopback", () => {
+  test("comes in a later turn, never inside send, for all only", () => {
+    node.send("all", plain("all"));
+    node.send("others", plain("others"));
+    node.send(7, plain("one"));
+    expect(actor.received).toEqual([]);
+    expect(node.poll()).toBe(1);
+    expect(actor.received).toEqual(["1:all"]);
+    expect(node.poll()).toBe(0);
+  });
+
+  test("comes once it is signed, with its seal, unchecked and whether admitted or not", () => {
+    actor.refused.add("vote");
+    let seal: Proof | undefined;
+    const receive = actor.receive.bind(actor);
+    actor.receive = (from, message) => {
+      seal = message.seal;
+      receive(from, message);
+    };
+    node.send("all", signed("vote"));
+    expect(node.poll()).toBe(0);
+    stage.signing[0]!();
+    expect(actor.received).toEqual([]);
+    expect(node.poll()).toBe(1);
+    expect(actor.received).toEqual(["1:vote"]);
+    const head = Uint8Array.of(1, 0, 0, 0, 4, ...Buffer.from("vote"));
+    expect(seal).toEqual({ signer: 1, signed: head, signature: blockOf("9") });
+    expect({ asked: actor.asked, checking: stage.checking.size }).toEqual({
+      ...{ asked: [], checking: 0 },
+    });
+  });
+
+  test("of what a loopback causes comes in the turn after", () => {
+    let more = 3;
+    actor.onReceive = () => {
+      if (more-- > 0) node.send("all", plain(`${more}`));
+    };
+    node.send("all", plain("first"));
+    const turns: number[] = [];
+    while (turns.length < 5) turns.push(node.poll());
+    expect(turns).toEqual([1, 1, 1, 1, 0]);
+  });
+});
+
+describe("arrivals", () => {
+  test("what nobody signed is received at once, from whom it came", () => {
+    transport.arrive(9, plain("a"));
+    expect({ received: actor.received, asked: actor.asked }).toEqual({
+      ...{ received: ["9:a"], asked: ["a"] },
+    });
+  });
+
+  test("malformed ones are counted and dropped", () => {
+    transport.bytes(9, Uint8Array.of(1, 2, 3));
+    transport.bytes(9, new Uint8Array(0));
+    expect({ received: actor.received, drops: drops() }).toEqual({
+      ...{ received: [], drops: { malformed: 2 } },
+    });
+  });
+
+  test("forged ones are dropped and counted, and the sender's next ones still come", () => {
+    transport.arrive(9, signed("forged"));
+    transport.arrive(9, signed("good"));
+    stage.finish("forged", false);
+    stage.finish("good");
+    stage.cached.set("known forgery", false);
+    transport.arrive(9, signed("known forgery"));
+    expect({ received: actor.received, drops: drops() }).toEqual({
+      ...{ received: ["9:good"], drops: { forged: 2 } },
+    });
+  });
+
+  test("a sender's messages keep their order while a check is slow, others overtake", () => {
+    transport.arrive(1, signed("1a"));
+    transport.arrive(1, plain("1b"));
+    transport.arrive(1, signed("1c"));
+    transport.arrive(2, plain("2a"));
+    transport.arrive(3, signed("3a"));
+    expect(actor.received).toEqual(["2:2a"]);
+    stage.finish("3a");
+    expect(actor.received).toEqual(["2:2a", "3:3a"]);
+    stage.finish("1a");
+    expect(actor.received).toEqual(["2:2a", "3:3a", "1:1a", "1:1b"]);
+    stage.finish("1c");
+    expect(actor.received.at(-1)).toBe("1:1c");
+    expect(node.sizes).toMatchObject([
+      { name: "node.lanes", size: 0 },
+      { name: "node.lane", size: 0 },
+      { name: "node.checking", size: 0 },
+      { name: "node.outbox", size: 0 },
+    ]);
+  });
+
+  test("a check that is known at once delays nothing", () => {
+    stage.cached.set("a", true);
+    transport.arrive(1, signed("a"));
+    expect({ received: actor.received, size: node.sizes[0]?.size }).toEqual({
+      ...{ received: ["1:a"], size: 0 },
+    });
+  });
+
+  test("admit is asked on arrival and again when the check is about to start", () => {
+    for (let i = 0; i < 8; i++) transport.arrive(100 + i, signed(`busy ${i}`));
+    transport.arrive(1, signed("wanted"));
+    transport.arrive(2, signed("stale"));
+    const asked = (text: string) => actor.asked.filter((other) => other === text).length;
+    expect([asked("busy 0"), asked("wanted"), asked("stale")]).toEqual([2, 1, 1]);
+    actor.refused.add("stale");
+    for (let i = 0; i < 8; i++) stage.finish(`busy ${i}`);
+    stage.finish("wanted");
+    expect([asked("wanted"), asked("stale"), drops()]).toEqual([2, 2, { "not admitted": 1 }]);
+    expect(actor.received.at(-1)).toBe("1:wanted");
+    actor.refused.add("late");
+    transport.arrive(2, signed("late"));
+    expect([asked("late"), drops()]).toEqual([1, { "not admitted": 2 }]);
+    expect(node.sizes[0]?.size).toBe(0);
+  });
+
+  test("few checks are with the stage at a time, and senders are served in turn", () => {
+    for (let i = 0; i < 10; i++) transport.arrive(1, signed(`flood ${i}`));
+    for (let sender = 2; sender < 20; sender++) transport.arrive(sender, signed(`s${sender}`));
+    expect(stage.checking.size).toBe(8);
+    const order: string[] = [];
+    while (stage.checking.size > 0) {
+      const [text = ""] = stage.checking.keys();
+      order.push(text);
+      stage.finish(text);
+      expect(stage.checking.size).toBeLessThanOrEqual(8);
+    }
+    expect(order.indexOf("s19")).toBeLessThan(order.indexOf("flood 3"));
+    expect(actor.received.filter((text) => text.startsWith("1:"))).toEqual(
+      [...Array(10).keys()].map((i) => `1:flood ${i}`),
+    );
+    expect(actor.received.length).toBe(28);
+  });
+
+  test("what waits for checks is bounded, for each sender and in the number of senders", () => {
+    for (let i = 0; i < 300; i++) transport.arrive(1, signed(`flood ${i}`));
+    expect(drops()).toEqual({ "too many to check": 300 - 256 - 1 });
+    for (let sender = 2; sender <= 1024; sender++) transport.arrive(sender, signed(`s${sender}`));
+    transport.arrive(5000, signed("one too many"));
+    transport.arrive(5001, plain("needs no check"));
+    expect(drops()).toMatchObject({ "too many senders to check": 1 });
+    expect(actor.received).toEqual(["5001:needs no check"]);
+    for (const { name, size, max } of node.sizes) {
+      expect({ name, size, within: size <= max }).toEqual({ name, size, within: true });
+    }
+    while (stage.checking.size > 0) stage.finish([...stage.checking.keys()][0]!);
+    expect(actor.received.length).toBe(1 + 257 + 1023);
+    expect(node.sizes[0]?.size).toBe(0);
+  });
+
+  test("an actor without admit gets everything", () => {
+    const bare: Actor<Message, string> = {
+      receive: (from, message) => actor.receive(from, message),
+      timeout: () => {},
+    };
+    node = new Node({ id: 0, self: 1, n: 4, codec, transport, stage, clock, random: () => 0 });
+    node.start(bare);
+    transport.arrive(2, signed("a"));
+    stage.finish("a");
+    expect(actor.received).toEqual(["2:a"]);
+  });
+});
+
+describe("timers", () => {
+  test("fire once, when they are due", () => {
+    node.setTimer("t", 10);
+    clock.advance(9);
+    expect(actor.fired).toEqual([]);
+    clock.advance(1);
+    clock.advance(100);
+    expect(actor.fired).toEqual(["t"]);
+  });
+
+  test("re-armed later fire once, at the later time, with one call of the clock at a time", () => {
+    node.setTimer("t", 10);
+    for (let i = 0; i < 25; i++) {
+      clock.advance(1);
+      node.setTimer("t", 10);
+      expect(clock.waiting).toBe(1);
+    }
+    expect(clock.asked).toBeLessThanOrEqual(4);
+    clock.advance(9);
+    expect(actor.fired).toEqual([]);
+    clock.advance(1);
+    clock.advance(100);
+    expect({ fired: actor.fired, waiting: clock.waiting }).toEqual({ fired: ["t"], waiting: 0 });
+  });
+
+  test("re-armed earlier fire once, at the earlier time", () => {
+    node.setTimer("t", 100);
+    node.setTimer("t", 10);
+    expect(clock.waiting).toBe(1);
+    clock.advance(10);
+    expect(actor.fired).toEqual(["t"]);
+    clock.advance(1000);
+    expect(actor.fired).toEqual(["t"]);
+  });
+
+  test("cleared ones do not fire, and can be set again before and after their time", () => {
+    node.setTimer("t", 10);
+    node.clearTimer("t");
+    node.clearTimer("never set");
+    clock.advance(20);
+    expect(actor.fired).toEqual([]);
+    node.setTimer("t", 10);
+    node.clearTimer("t");
+    node.setTimer("t", 20);
+    clock.advance(10);
+    expect(actor.fired).toEqual([]);
+    clock.advance(10);
+    expect(actor.fired).toEqual(["t"]);
+  });
+
+  test("are told apart by their names, and may be set while they fire", () => {
+    actor.onTimeout = (timer) => {
+      if (actor.fired.length < 4) node.setTimer(timer, 5);
+    };
+    node.setTimer("a", 5);
+    node.setTimer("b", 7);
+    for (let i = 0; i < 40; i++) clock.advance(1);
+    expect(actor.fired).toEqual(["a", "b", "a", "b", "a"]);
+  });
+
+  test("now counts from the start of the node", () => {
+    expect(node.now).toBe(0);
+    clock.advance(25);
+    expect(node.now).toBe(25);
+    expect(node.random(10)).toBe(9);
+  });
+});

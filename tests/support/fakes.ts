@@ -1,0 +1,174 @@
+// Drivers that do what the test says, and an actor that writes down what it is told, for tests of Node.
+
+import { expect } from "bun:test";
+import { NO_PROOFS, type Actor, type Address, type Codec } from "../../src/actor.ts";
+import type { Proof, Sealed } from "../../src/actor.ts";
+import type { Clock, Drops, Stage, Transport } from "../../src/driver.ts";
+import { BLOCK_MIN, MESSAGE_MAX, Reader, Writer } from "../../src/wire.ts";
+
+export interface Message extends Sealed {
+  readonly text: string;
+  readonly signed: boolean;
+  /** Bytes after the seal. */
+  readonly tail: number;
+}
+
+export function plain(text: string): Message {
+  return { text, signed: false, tail: 0 };
+}
+export function signed(text: string, tail = 0): Message {
+  return { text, signed: true, tail };
+}
+
+export const codec: Codec<Message> = {
+  encode({ text, signed, tail, seal }, out) {
+    out.u8(signed ? 1 : 0);
+    out.blob(Buffer.from(text));
+    if (signed) out.seal(seal);
+    out.blob(new Uint8Array(tail));
+  },
+  decode(input) {
+    const start = input.position;
+    const isSigned = input.u8() === 1;
+    const text = Buffer.from(input.blob(100)).toString();
+    const seal = isSigned ? input.seal(0, start) : undefined;
+    const tail = input.blob(MESSAGE_MAX).length;
+    return input.done ? { text, signed: isSigned, tail, seal } : null;
+  },
+  proofs: ({ seal }) => (seal === undefined ? NO_PROOFS : [seal]),
+};
+
+/** A block with a text in it. */
+export function blockOf(text: string): Uint8Array {
+  const block = new Uint8Array(BLOCK_MIN);
+  block.set(Buffer.from(text).subarray(0, 60), 5);
+  return block;
+}
+
+/** Keeps what leaves, as the messages that arrive at the other end. */
+export class FakeTransport implements Transport {
+  readonly payloadMax = 1000;
+  readonly group: Address | null;
+  readonly drops: Drops = new Map();
+  readonly left: { readonly to: Address | readonly Address[]; readonly text: string }[] = [];
+  readonly packets: Uint8Array[] = [];
+  listener: ((from: Address, input: Reader) => void) | null = null;
+  readonly #writer = new Writer(new Uint8Array(1000));
+
+  constructor(group: Address | null = null) {
+    this.group = group;
+  }
+  listen(_id: number, deliver: (from: Address, input: Reader) => void): void {
+    this.listener = deliver;
+  }
+  begin(): Writer {
+    return this.#writer.reset(0, 1000);
+  }
+  transmit(to: Address | readonly Address[]): void {
+    const packet = this.#writer.copy();
+    const message = codec.decode(new Reader(packet));
+    this.packets.push(packet);
+    this.left.push({ to, text: message?.text ?? "malformed" });
+  }
+  poll(): number {
+    return 0;
+  }
+  close(): void {}
+
+  /** A message comes in, signed by its sender if it is to be. */
+  arrive(from: Address, message: Message): void {
+    const out = new Writer(new Uint8Array(1000));
+    const seal: Proof = { signer: 0, signed: new Uint8Array(0), signature: blockOf(message.text) };
+    codec.encode(message.signed ? { ...message, seal } : message, out);
+    this.bytes(from, out.copy());
+  }
+  bytes(from: Address, bytes: Uint8Array): void {
+    this.listener?.(from, new Reader(bytes));
+  }
+}
+
+/** Signs and checks when the test says so. */
+export class FakeStage implements Stage {
+  readonly counts = { signed: 0, roots: 0, verified: 0, cached: 0 };
+  readonly signed: Uint8Array[] = [];
+  readonly signing: (() => void)[] = [];
+  /** By the text that is checked. */
+  readonly checking = new Map<string, (valid: boolean) => void>();
+  /** Texts whose check is known at once. */
+  readonly cached = new Map<string, boolean>();
+
+  sign(signed: Uint8Array, done: (block: Uint8Array) => void): void {
+    this.signed.push(signed.slice());
+    this.signing.push(() => done(blockOf(`${signed.length}`)));
+  }
+  verify(proofs: readonly Proof[], done: (valid: boolean) => void): void {
+    const text = Buffer.from(proofs[0]!.signed.subarray(5)).toString();
+    const known = this.cached.get(text);
+    if (known !== undefined) done(known);
+    else this.checking.set(text, done);
+  }
+  help(): boolean {
+    return false;
+  }
+  poll(): number {
+    return 0;
+  }
+  close(): void {}
+
+  finish(text: string, valid = true): void {
+    const done = this.checking.get(text);
+    this.checking.delete(text);
+    expect({ text, checking: done !== undefined }).toEqual({ text, checking: true });
+    done?.(valid);
+  }
+}
+
+export class FakeClock implements Clock {
+  now = 1_000_000;
+  calls: { readonly at: number; fire: (() => void) | null }[] = [];
+  /** How often it was asked to call. */
+  asked = 0;
+
+  after(delayMs: number, fire: () => void): { cancel(): void } {
+    const call: { at: number; fire: (() => void) | null } = { at: this.now + delayMs, fire };
+    this.asked++;
+    this.calls.push(call);
+    return { cancel: () => (call.fire = null) };
+  }
+  update(): void {}
+  poll(): number {
+    const due = this.calls.filter((call) => call.at <= this.now);
+    this.calls = this.calls.filter((call) => call.at > this.now);
+    for (const call of due) call.fire?.();
+    return due.length;
+  }
+  advance(byMs: number): void {
+    this.now += byMs;
+    this.poll();
+  }
+  get waiting(): number {
+    return this.calls.filter(({ fire }) => fire !== null).length;
+  }
+}
+
+export class RecordingActor implements Actor<Message, string> {
+  readonly received: string[] = [];
+  readonly fired: string[] = [];
+  readonly asked: string[] = [];
+  readonly refused = new Set<string>();
+  onReceive: (text: string) => void = () => {};
+  onTimeout: (timer: string) => void = () => {};
+
+  receive(from: Address, { text }: Message): void {
+    this.received.push(`${from}:${text}`);
+    this.onReceive(text);
+  }
+  timeout(timer: string): void {
+    this.fired.push(timer);
+    this.onTimeout(timer);
+  }
+  admit(_from: Address, { text }: Message): boolean {
+    this.asked.push(text);
+    return !this.refused.has(text);
+  }
+}

@@ -1,6 +1,7 @@
 // Every protocol by the name that `-m` takes. Executables, simulator and shared tests read only this.
 
 import type { Protocol } from "../actor.ts";
+import { hotstuff } from "./hotstuff/index.ts";
 import { unreplicated, unreplicatedSigned } from "./unreplicated/index.ts";
 
 /** Hides the types of a protocol's messages and timers from those who only pass them on. */
@@ -17,4 +18,5 @@ function entry<M extends object, T extends string>(
 export const protocols: ReadonlyMap<string, AnyProtocol> = new Map([
   entry("unreplicated", unreplicated),
   entry("unreplicated-signed", unreplicatedSigned),
+  entry("hotstuff", hotstuff),
 ]);

@@ -1,0 +1,265 @@
+// HotStuff's messages and their wire form. What replicated protocols share is in common.ts.
+
+import {
+  NO_PROOFS,
+  type Bytes,
+  type Codec,
+  type Proof,
+  type Sealed,
+  type Signer,
+} from "../../actor.ts";
+import { EMPTY, type Reader, type Writer } from "../../wire.ts";
+import { decodeBatch, encodeBatch } from "../batch.ts";
+import {
+  decodeCommon,
+  encodeCommon,
+  PROTOCOL_KINDS,
+  stableProofs,
+  type CommonMessage,
+} from "../common.ts";
+import { DIGEST_LENGTH } from "../digest.ts";
+import { NO_CERTIFICATE, decodeCertificate, encodeCertificate, type Vote } from "../quorum.ts";
+import { equal } from "../../wire.ts";
+import { decodeAnswer, encodeAnswer, type AnswerMessage } from "../recovery.ts";
+import { decodeBlock, encodeBlock, makeBlock, type Block } from "./block.ts";
+import {
+  decodeQc,
+  decodeTc,
+  encodeQc,
+  encodeTc,
+  encodeTimeoutBody,
+  encodeVoteBody,
+  GENESIS_HASH,
+  GENESIS_QC,
+  qcProofs,
+  tcProofs,
+  TIMEOUT,
+  VOTE,
+  type Qc,
+  type Tc,
+} from "./qc.ts";
+
+const PROPOSE = PROTOCOL_KINDS + 2;
+const ENTRY = PROTOCOL_KINDS + 3;
+const FETCH = PROTOCOL_KINDS + 4;
+const BLOCK = PROTOCOL_KINDS + 5;
+const ANSWER = PROTOCOL_KINDS + 6;
+
+/** The leader's block for a view. Its signature covers what the block's hash covers. */
+export interface ProposeMessage extends Sealed {
+  readonly kind: "propose";
+  readonly replica: Signer;
+  readonly block: Block;
+  /** What let the leader into the view, if that was no QC of the view before. */
+  readonly tc: Tc | null;
+}
+
+export interface VoteMessage extends Vote {
+  readonly kind: "vote";
+  /** To everybody, because the leader of the next view did not make a QC of it in time. Not signed. */
+  readonly late: boolean;
+}
+
+/** The sender gives up its view. It signs the view only; the certificates speak for themselves. */
+export interface TimeoutMessage extends Vote {
+  readonly kind: "timeout";
+  readonly highQc: Qc;
+  /** What let it into the view, if that was no QC. */
+  readonly tc: Tc | null;
+}
+
+/** Where a replica is: its highest QC, and the TC that let it into its view if that is higher. */
+export interface Position {
+  readonly highQc: Qc;
+  readonly tc: Tc | null;
+}
+
+/** To a replica that is behind. */
+export interface EntryMessage extends Sealed, Position {
+  readonly kind: "entry";
+}
+
+/** Asks for a block that is certified, and for its ancestors down to what the sender has executed. */
+export interface FetchMessage extends Sealed {
+  readonly kind: "fetch";
+  readonly block: Bytes;
+  /** Of the last block that the sender has executed. */
+  readonly view: number;
+  readonly height: number;
+}
+
+export interface BlockMessage extends Sealed {
+  readonly kind: "block";
+  readonly block: Block;
+  /** Its parent follows. */
+  readonly more: boolean;
+}
+
+export type Message =
+  | CommonMessage
+  | ProposeMessage
+  | VoteMessage
+  | TimeoutMessage
+  | EntryMessage
+  | FetchMessage
+  | BlockMessage
+  | AnswerMessage<Position>;
+
+export const codec: Codec<Message> = {
+  encode(message: Message, out: Writer): void {
+    switch (message.kind) {
+      case "propose":
+        encodePropose(message, out);
+        return;
+      case "vote":
+        encodeVoteBody(message.replica, message.view, message.digest, out);
+        out.seal(message.seal);
+        out.u8(message.late ? 1 : 0);
+        return;
+      case "timeout":
+        encodeTimeoutBody(message.replica, message.view, out);
+        out.seal(message.seal);
+        encodePosition(message, out);
+        return;
+      case "entry":
+        out.u8(ENTRY);
+        encodePosition(message, out);
+        return;
+      case "fetch":
+        out.u8(FETCH);
+        out.bytes(message.block);
+        out.u53(message.view);
+        out.u53(message.height);
+        return;
+      case "block":
+        out.u8(BLOCK);
+        encodeBlock(message.block, out);
+        out.u8(message.more ? 1 : 0);
+        return;
+      case "answer":
+        encodeAnswer(ANSWER, message, encodePosition, out);
+        return;
+      default:
+        encodeCommon(message, out);
+    }
+  },
+
+  decode(input: Reader): Message | null {
+    const start = input.position;
+    const kind = input.u8();
+    const message =
+      kind < PROTOCOL_KINDS ? decodeCommon(kind, input, start) : decodeOwn(kind, input, start);
+    return input.done ? message : null;
+  },
+
+  proofs(message: Message): readonly Proof[] {
+    switch (message.kind) {
+      case "propose":
+        return [...sealOf(message), ...qcProofs(message.block.justify), ...tcProofs(message.tc)];
+      case "timeout":
+        return [...sealOf(message), ...positionProofs(message)];
+      case "entry":
+        return positionProofs(message);
+      case "block":
+        return qcProofs(message.block.justify);
+      case "answer": {
+        const { position } = message;
+        const proofs = position === null ? NO_PROOFS : positionProofs(position);
+        return [...sealOf(message), ...proofs];
+      }
+      case "stable":
+        return stableProofs(message.checkpoint);
+      default:
+        return sealOf(message);
+    }
+  },
+};
+
+function sealOf({ seal }: Sealed): readonly Proof[] {
+  return seal === undefined ? NO_PROOFS : [seal];
+}
+
+/** Every signature that vouches for a position. */
+export function positionProofs({ highQc, tc }: Position): readonly Proof[] {
+  return [...qcProofs(highQc), ...tcProofs(tc)];
+}
+
+function decodeOwn(kind: number, input: Reader, start: number): Message | null {
+  switch (kind) {
+    case PROPOSE:
+      return decodePropose(input, start);
+    case VOTE: {
+      const replica = input.u8();
+      const view = input.u53();
+      const digest = input.bytes(DIGEST_LENGTH);
+      const seal = input.seal(replica, start);
+      return { kind: "vote", replica, view, digest, late: decodeFlag(input), seal };
+    }
+    case TIMEOUT: {
+      const replica = input.u8();
+      const view = input.u53();
+      const seal = input.seal(replica, start);
+      return { kind: "timeout", replica, view, digest: EMPTY, ...decodePosition(input), seal };
+    }
+    case ENTRY:
+      return { kind: "entry", ...decodePosition(input) };
+    case FETCH: {
+      const block = input.bytes(DIGEST_LENGTH);
+      return { kind: "fetch", block, view: input.u53(), height: input.u53() };
+    }
+    case BLOCK:
+      return { kind: "block", block: decodeBlock(input), more: decodeFlag(input) };
+    case ANSWER:
+      return decodeAnswer(input, start, decodePosition);
+    default:
+      return null;
+  }
+}
+
+/** The signed part names what the hash covers; votes, batch and TC follow it. */
+function encodePropose({ replica, block, tc, seal }: ProposeMessage, out: Writer): void {
+  const { view, justify, batch } = block;
+  out.u8(PROPOSE);
+  out.u8(replica);
+  out.u53(view);
+  out.u53(justify.view);
+  out.bytes(justify.block);
+  out.bytes(batch.digest);
+  out.seal(seal);
+  if (justify.view > 0) encodeCertificate(justify.votes, out);
+  encodeBatch(batch, out);
+  encodeTc(tc, out);
+}
+
+function decodePropose(input: Reader, start: number): ProposeMessage {
+  const replica = input.u8();
+  const view = input.u53();
+  const justifyView = input.u53();
+  const parent = input.bytes(DIGEST_LENGTH);
+  const digest = input.bytes(DIGEST_LENGTH);
+  const seal = input.seal(replica, start);
+  const votes = justifyView > 0 ? decodeCertificate(input) : NO_CERTIFICATE;
+  const batch = decodeBatch(input);
+  const tc = decodeTc(input);
+  const genesis = justifyView === 0;
+  if (genesis && !equal(parent, GENESIS_HASH)) input.poison();
+  if (view <= justifyView || !equal(batch.digest, digest)) input.poison();
+  const justify = genesis ? GENESIS_QC : { view: justifyView, block: parent, votes };
+  return { kind: "propose", replica, block: makeBlock(view, justify, batch), tc, seal };
+}
+
+function encodePosition({ highQc, tc }: Position, out: Writer): void {
+  encodeQc(highQc, out);
+  encodeTc(tc, out);
+}
+
+function decodePosition(input: Reader): Position {
+  return { highQc: decodeQc(input), tc: decodeTc(input) };
+}
+
+/** One byte, 0 or 1. */
+function decodeFlag(input: Reader): boolean {
+  const flag = input.u8();
+  if (flag > 1) input.poison();
+  return flag === 1;
+}

@@ -1,0 +1,112 @@
+// Fetches blocks that are certified and not here, each by its hash, from any replica that has it.
+
+import type { Address, Bytes, Host, Signer } from "../../actor.ts";
+import { keyOf } from "./block.ts";
+import type { Message } from "./message.ts";
+import type { Timer } from "./pacemaker.ts";
+import type { Tree } from "./tree.ts";
+
+/** Blocks that are missing at a time; the one of the lowest view makes room. */
+const MISSING_MAX = 64;
+/** Blocks sent for one FETCH, and after how many bytes of requests no more of them are. */
+const ANSWER_BLOCKS = 16;
+const ANSWER_BYTES = 512 * 1024;
+
+interface Missing {
+  readonly hash: Bytes;
+  readonly view: number;
+}
+
+export class Synchroniser {
+  readonly #self: Signer;
+  readonly #n: number;
+  readonly #host: Host<Message, Timer>;
+  readonly #tree: Tree;
+  readonly #missing = new Map<string, Missing>();
+  /** Rotates the peers. */
+  #turn: number;
+
+  constructor(self: Signer, n: number, host: Host<Message, Timer>, tree: Tree) {
+    this.#self = self;
+    this.#n = n;
+    this.#host = host;
+    this.#tree = tree;
+    this.#turn = self;
+  }
+
+  get sizes(): readonly { readonly name: string; readonly size: number; readonly max: number }[] {
+    return [{ name: "blocks.missing", size: this.#missing.size, max: MISSING_MAX }];
+  }
+
+  get idle(): boolean {
+    return this.#missing.size === 0;
+  }
+
+  wants(key: string): boolean {
+    return this.#missing.has(key);
+  }
+
+  /** Asks for a certified block; with `coming` only if it is not here in a while. */
+  need(hash: Bytes, view: number, from: Address, coming = false): void {
+    const key = keyOf(hash);
+    if (view <= this.#tree.root.view || this.#missing.has(key)) return;
+    this.#missing.set(key, { hash, view });
+    if (this.#missing.size > MISSING_MAX) this.#dropLowest();
+    if (!coming) this.#ask(hash, from < this.#n && from !== this.#self ? from : this.#next());
+  }
+
+  arrived(key: string): void {
+    this.#missing.delete(key);
+  }
+
+  /** Asks again, other replicas. */
+  retry(): void {
+    for (const [key, { hash, view }] of this.#missing) {
+      if (view <= this.#tree.root.view) this.#missing.delete(key);
+      else this.#ask(hash, this.#next());
+    }
+  }
+
+  /**
+   * Sends a block with ancestors that the other replica lacks; false when some that it lacks are not kept
+   * here any more, or the block is unknown.
+   */
+  answer(to: Address, hash: Bytes, view: number): boolean {
+    let key = keyOf(hash);
+    let bytes = 0;
+    for (let count = 1; count <= ANSWER_BLOCKS; count++) {
+      const block = this.#tree.get(key)?.block ?? this.#tree.waiting(key);
+      if (block === undefined) return false;
+      bytes += block.batch.bytes.length;
+      const last = count === ANSWER_BLOCKS || bytes > ANSWER_BYTES;
+      const more = !last && block.justify.view > view;
+      key = keyOf(block.justify.block);
+      const parent = this.#tree.get(key)?.block ?? this.#tree.waiting(key);
+      this.#host.send(to, { kind: "block", block, more: more && parent !== undefined });
+      if (!more) return true;
+    }
+    return true;
+  }
+
+  #ask(block: Bytes, to: Address): void {
+    const { view, height } = this.#tree.root;
+    this.#host.send(to, { kind: "fetch", block, view, height });
+  }
+
+  #next(): Address {
+    this.#turn = (this.#turn + 1) % this.#n;
+    if (this.#turn === this.#self) this.#turn = (this.#turn + 1) % this.#n;
+    return this.#turn;
+  }
+
+  #dropLowest(): void {
+    let lowest = "";
+    let lowestView = Infinity;
+    for (const [key, { view }] of this.#missing) {
+      if (view >= lowestView) continue;
+      lowest = key;
+      lowestView = view;
+    }
+    this.#missing.delete(lowest);
+  }
+}

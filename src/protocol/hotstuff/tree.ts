@@ -1,0 +1,246 @@
+// The tree of blocks, from those that were executed and are kept for others up to the newest proposals.
+
+import type { Bytes } from "../../actor.ts";
+import { assert } from "../../assert.ts";
+import { keyOf, type Block } from "./block.ts";
+
+/** A block all of whose ancestors are known, down to one that was executed. */
+export interface TreeNode {
+  /** null for a root that is known by its hash only: genesis, or one that a snapshot begins with. */
+  readonly block: Block | null;
+  readonly hash: Bytes;
+  readonly key: string;
+  readonly view: number;
+  /** Blocks since genesis, which has height 0. */
+  readonly height: number;
+  /** null below what is kept. */
+  parent: TreeNode | null;
+  /** Every replica that has this block knows that blocks up to this height are committed. */
+  readonly announced: number;
+  /** The height of the last block with requests, from this one downwards. */
+  readonly lastFull: number;
+  executed: boolean;
+  /** It seemed abandoned, so its requests went back to the pool. */
+  reclaimed: boolean;
+  /** The last sweep that found it below the root. */
+  sweep: number;
+}
+
+/** Blocks that wait for an ancestor; the one of the lowest view makes room. */
+export const WAITING_MAX = 1024;
+/** Blocks that are not executed: a replica votes for none that is higher above the root than half of it. */
+export const LIVE_MAX = 2048;
+
+export class Tree {
+  /** Not executed, in order of arrival, so that parents come before their children. */
+  readonly #live = new Map<string, TreeNode>();
+  /** Executed, oldest first, the root last. */
+  readonly #executed = new Map<string, TreeNode>();
+  readonly #waiting = new Map<string, Block>();
+  readonly #executedMax: number;
+  #root: TreeNode;
+  /** Live blocks with requests that were not reclaimed. */
+  #full = 0;
+  #sweep = 0;
+
+  /** Keeps at most `executedMax` executed blocks. */
+  constructor(genesis: Bytes, executedMax: number) {
+    this.#executedMax = executedMax;
+    this.#root = rootNode(genesis, 0, 0);
+    this.#executed.set(this.#root.key, this.#root);
+  }
+
+  /** The last block executed. */
+  get root(): TreeNode {
+    return this.#root;
+  }
+  get live(): ReadonlyMap<string, TreeNode> {
+    return this.#live;
+  }
+  /** Live blocks with requests that were not reclaimed. */
+  get full(): number {
+    return this.#full;
+  }
+  get sizes(): readonly { readonly name: string; readonly size: number; readonly max: number }[] {
+    return [
+      { name: "blocks.live", size: this.#live.size, max: LIVE_MAX },
+      { name: "blocks.executed", size: this.#executed.size, max: this.#executedMax },
+      { name: "blocks.waiting", size: this.#waiting.size, max: WAITING_MAX },
+    ];
+  }
+
+  get(key: string): TreeNode | undefined {
+    return this.#live.get(key) ?? this.#executed.get(key);
+  }
+
+  /** A block that waits for an ancestor. */
+  waiting(key: string): Block | undefined {
+    return this.#waiting.get(key);
+  }
+
+  /** Adds a block whose parent is `parent`. */
+  add(block: Block, parent: TreeNode): TreeNode {
+    const key = keyOf(block.hash);
+    this.#waiting.delete(key);
+    const full = block.batch.requests.length > 0;
+    const height = parent.height + 1;
+    const node: TreeNode = {
+      block,
+      hash: block.hash,
+      key,
+      view: block.view,
+      height,
+      parent,
+      announced: committedBy(parent)?.height ?? parent.announced,
+      lastFull: full ? height : parent.lastFull,
+      executed: false,
+      reclaimed: false,
+      sweep: 0,
+    };
+    this.#live.set(key, node);
+    if (full) this.#full++;
+    return node;
+  }
+
+  /** Keeps a block until its parent comes. */
+  wait(block: Block): void {
+    this.#waiting.set(keyOf(block.hash), block);
+    if (this.#waiting.size <= WAITING_MAX) return;
+    let lowest = block;
+    for (const other of this.#waiting.values()) if (other.view < lowest.view) lowest = other;
+    this.#waiting.delete(keyOf(lowest.hash));
+  }
+
+  /** Blocks that waited for this one. */
+  children(key: string): Block[] {
+    if (this.#waiting.size === 0) return [];
+    return [...this.#waiting.values()].filter((block) => keyOf(block.justify.block) === key);
+  }
+
+  /** The blocks after the root up to `node`, in order; null when `node` is on another branch. */
+  path(node: TreeNode): TreeNode[] | null {
+    const path: TreeNode[] = [];
+    let at: TreeNode | null = node;
+    while (at !== null && at.height > this.#root.height) {
+      path.push(at);
+      at = at.parent;
+    }
+    return at === this.#root ? path.reverse() : null;
+  }
+
+  /** Whether `ancestor` is `node` or below it. */
+  extends(node: TreeNode, ancestor: TreeNode): boolean {
+    let at: TreeNode | null = node;
+    while (at !== null && at.height > ancestor.height) at = at.parent;
+    return at === ancestor;
+  }
+
+  /** Makes `node`, a child of the root, the root: it was executed. */
+  advance(node: TreeNode): void {
+    assert(node.parent === this.#root, "blocks are executed in order");
+    this.#live.delete(node.key);
+    if (isFull(node) && !node.reclaimed) this.#full--;
+    node.executed = true;
+    this.#executed.set(node.key, node);
+    this.#root = node;
+    if (this.#executed.size > this.#executedMax) this.#dropOldest();
+  }
+
+  /** Forgets live blocks that cannot be committed any more, and gives them back. */
+  prune(): TreeNode[] {
+    if (this.#live.size === 0 && this.#waiting.size === 0) return [];
+    this.#sweep++;
+    const dropped: TreeNode[] = [];
+    for (const node of this.#live.values()) {
+      const { parent } = node;
+      if (parent === this.#root || (parent !== null && parent.sweep === this.#sweep)) {
+        node.sweep = this.#sweep;
+      } else dropped.push(node);
+    }
+    for (const node of dropped) this.#live.delete(node.key);
+    this.#full -= dropped.filter((node) => isFull(node) && !node.reclaimed).length;
+    for (const [key, block] of this.#waiting) {
+      if (block.justify.view < this.#root.view) this.#waiting.delete(key);
+    }
+    return dropped;
+  }
+
+  /** Marks what holds requests and is not on the path to `node`, and gives it back. */
+  reclaim(node: TreeNode): TreeNode[] {
+    if (this.#full === 0) return [];
+    const abandoned: TreeNode[] = [];
+    for (const other of this.#live.values()) {
+      if (!isFull(other) || other.reclaimed || this.extends(node, other)) continue;
+      other.reclaimed = true;
+      abandoned.push(other);
+    }
+    this.#full -= abandoned.length;
+    return abandoned;
+  }
+
+  /** Forgets executed blocks below a height. */
+  dropBelow(height: number): void {
+    for (;;) {
+      const [oldest] = this.#executed.values();
+      if (oldest === undefined || oldest === this.#root || oldest.height >= height) return;
+      this.#dropOldest();
+    }
+  }
+
+  /** Begins anew at a block that a snapshot stands for; gives back the live blocks that were forgotten. */
+  restart(hash: Bytes, view: number, height: number): TreeNode[] {
+    const known = this.#live.get(keyOf(hash));
+    const root = rootNode(hash, view, height);
+    const forgotten = [...this.#live.values()];
+    const kept = known === undefined ? [] : forgotten.filter((node) => this.extends(node, known));
+    this.#live.clear();
+    this.#executed.clear();
+    this.#executed.set(root.key, root);
+    this.#root = root;
+    this.#full = 0;
+    for (const { key, block } of kept) {
+      const parent = block === null ? undefined : this.get(keyOf(block.justify.block));
+      if (block !== null && key !== root.key && parent !== undefined) this.add(block, parent);
+    }
+    return forgotten.filter((node) => !this.#live.has(node.key) && !node.reclaimed);
+  }
+
+  #dropOldest(): void {
+    const [first, second] = this.#executed.values();
+    if (first === undefined || second === undefined) return;
+    this.#executed.delete(first.key);
+    second.parent = null;
+  }
+}
+
+/**
+ * The block that is committed once `node` is certified: its grandparent, if the three views are
+ * consecutive. Parent links alone are unsafe here, because locks compare views.
+ */
+export function committedBy(node: TreeNode): TreeNode | null {
+  const parent = node.parent;
+  const grandparent = parent?.parent ?? null;
+  if (parent === null || grandparent === null) return null;
+  const consecutive = node.view === parent.view + 1 && parent.view === grandparent.view + 1;
+  return consecutive ? grandparent : null;
+}
+
+export function isFull(node: TreeNode): boolean {
+  return node.block !== null && node.block.batch.requests.length > 0;
+}
+
+function rootNode(hash: Bytes, view: number, height: number): TreeNode {
+  return {
+    block: null,
+    hash,
+    key: keyOf(hash),
+    view,
+    height,
+    parent: null,
+    announced: height,
+    lastFull: 0,
+    executed: true,
+    reclaimed: false,
+    sweep: 0,
+  };
+}

@@ -1,12 +1,12 @@
 // The client of every protocol whose replicas may lie: f + 1 of them must say the same.
 
 import type { Address, Bytes, Client, Host, Target } from "../actor.ts";
-import { assert } from "../assert.ts";
 import type { ProtocolConfig } from "../config.ts";
 import { equal } from "../wire.ts";
 import { Backoff } from "./backoff.ts";
+import { ClientSession } from "./client-session.ts";
 import type { CommonMessage, ReplyMessage } from "./common.ts";
-import { openRequest, operationDigest, sameOutcome, type Request } from "./request.ts";
+import { operationDigest, sameOutcome, type Request } from "./request.ts";
 
 type Timer = "retry";
 
@@ -23,15 +23,10 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
   readonly #backoff: Backoff;
   /** The latest view that f + 1 replicas' agreement vouches for. */
   #view = 0;
-  #session = 0;
-  #tag = 0;
-  #number = 0;
-  /** The request on its way with its operation's digest, and what each replica answered. */
-  #pending: Request | null = null;
+  readonly #session: ClientSession;
+  /** The digest of the pending operation, and what each replica answered. */
   #digest: Bytes | null = null;
   readonly #replies: (ReplyMessage | undefined)[];
-  #op: Bytes | null = null;
-  #done: ((result: Bytes | null) => void) | null = null;
 
   constructor(
     config: ProtocolConfig,
@@ -43,6 +38,7 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
     this.#first = first;
     this.#backoff = new Backoff(config.viewTimeoutMs / 4, config.viewTimeoutMs * 4);
     this.#replies = new Array<ReplyMessage | undefined>(config.n).fill(undefined);
+    this.#session = new ClientSession(host, (request) => this.#begin(request));
   }
 
   /** How many replicas must agree. */
@@ -51,11 +47,7 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
   }
 
   invoke(op: Bytes, done: (result: Bytes | null) => void): void {
-    assert(this.#done === null, "a session has one operation in flight");
-    this.#op = op;
-    this.#done = done;
-    if (this.#session === 0) this.#begin(openRequest(this.#host));
-    else this.#next(op);
+    this.#session.invoke(op, done);
   }
 
   receive(_from: Address, message: CommonMessage): void {
@@ -67,9 +59,10 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
   }
 
   timeout(): void {
-    if (this.#pending === null) return;
+    const request = this.#session.pending;
+    if (request === null) return;
     this.retransmissions++;
-    this.#host.send("all", { kind: "request", request: this.#pending });
+    this.#host.send("all", { kind: "request", request });
     this.#host.setTimer("retry", this.#backoff.next());
   }
 
@@ -85,36 +78,14 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
     }
     if (agreeing < this.agreement) return;
     this.#view = Math.max(this.#view, view);
-    this.#conclude(reply);
-  }
-
-  #conclude({ outcome }: ReplyMessage): void {
-    const tag = this.#pending?.tag ?? 0;
-    this.#pending = null;
     this.#host.clearTimer("retry");
-    switch (outcome.status) {
-      case "opened":
-        this.#session = outcome.session;
-        this.#tag = tag;
-        this.#number = 0;
-        if (this.#op !== null) this.#next(this.#op);
-        return;
-      case "done":
-        this.#finish(outcome.result);
-        return;
-      case "no session":
-        this.#session = 0;
-        this.#finish(null);
-    }
+    this.#session.conclude(reply.outcome);
   }
 
-  /** Whether the reply is to the request on its way, and of the kind that such a request gets. */
-  #answers(reply: ReplyMessage): boolean {
-    const request = this.#pending;
-    if (request === null || this.#digest === null) return false;
-    if (reply.session !== request.session || reply.tag !== request.tag) return false;
-    if (reply.number !== request.number || !equal(reply.digest, this.#digest)) return false;
-    return (reply.outcome.status === "opened") === (request.session === 0);
+  /** Whether the reply is to the request on its way. */
+  #answers({ session, tag, number, outcome, digest }: ReplyMessage): boolean {
+    if (!this.#session.awaits(session, tag, number, outcome)) return false;
+    return this.#digest !== null && equal(digest, this.#digest);
   }
 
   /** Whether this replica has not answered yet. A later answer can be another: one that was lost in time. */
@@ -124,23 +95,11 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
     return before === undefined || !sameOutcome(before.outcome, reply.outcome);
   }
 
-  #next(op: Bytes): void {
-    this.#begin({ session: this.#session, tag: this.#tag, number: ++this.#number, op });
-  }
-
   #begin(request: Request): void {
-    this.#pending = request;
     this.#digest = operationDigest(request.op);
     this.#replies.fill(undefined);
     this.#backoff.reset();
     this.#host.send(this.#first(this.#view), { kind: "request", request });
     this.#host.setTimer("retry", this.#backoff.next());
-  }
-
-  #finish(result: Bytes | null): void {
-    const done = this.#done;
-    this.#op = null;
-    this.#done = null;
-    done?.(result);
   }
 }

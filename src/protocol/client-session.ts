@@ -1,0 +1,79 @@
+// A client's side of a session: opens it before the first operation, numbers operations, has one in
+// flight. How requests travel and which replies count is the protocol's.
+
+import type { Bytes } from "../actor.ts";
+import { assert } from "../assert.ts";
+import { isOpen, openRequest, type Outcome, type Request } from "./request.ts";
+
+export class ClientSession {
+  /** The request on its way. */
+  pending: Request | null = null;
+  readonly #host: { random(bound: number): number };
+  readonly #begin: (request: Request) => void;
+  /** The session's id and its nonce's tag, or 0 while there is none. */
+  #session = 0;
+  #tag = 0;
+  #number = 0;
+  #op: Bytes | null = null;
+  #done: ((result: Bytes | null) => void) | null = null;
+
+  /** `begin` is told of each new request, which is then `pending`. */
+  constructor(host: { random(bound: number): number }, begin: (request: Request) => void) {
+    this.#host = host;
+    this.#begin = begin;
+  }
+
+  /** As Client.invoke. */
+  invoke(op: Bytes, done: (result: Bytes | null) => void): void {
+    assert(this.#done === null, "a session has one operation in flight");
+    this.#op = op;
+    this.#done = done;
+    if (this.#session === 0) this.#start(openRequest(this.#host));
+    else this.#next(op);
+  }
+
+  /** Whether an outcome of the request named so is waited for, and of the kind that such a request gets. */
+  awaits(session: number, tag: number, number: number, outcome: Outcome): boolean {
+    const request = this.pending;
+    if (request === null || session !== request.session) return false;
+    if (tag !== request.tag || number !== request.number) return false;
+    return (outcome.status === "opened") === isOpen(request);
+  }
+
+  /** The pending request has this outcome: goes on with what waits for it. */
+  conclude(outcome: Outcome): void {
+    const request = this.pending;
+    assert(request !== null, "nothing is pending");
+    this.pending = null;
+    switch (outcome.status) {
+      case "opened":
+        this.#session = outcome.session;
+        this.#tag = request.tag;
+        this.#number = 0;
+        if (this.#op !== null) this.#next(this.#op);
+        return;
+      case "done":
+        this.#finish(outcome.result);
+        return;
+      case "no session":
+        this.#session = 0;
+        this.#finish(null);
+    }
+  }
+
+  #next(op: Bytes): void {
+    this.#start({ session: this.#session, tag: this.#tag, number: ++this.#number, op });
+  }
+
+  #start(request: Request): void {
+    this.pending = request;
+    this.#begin(request);
+  }
+
+  #finish(result: Bytes | null): void {
+    const done = this.#done;
+    this.#op = null;
+    this.#done = null;
+    done?.(result);
+  }
+}

@@ -33,8 +33,8 @@ export class Driver {
 
   /** Thinks, then asks; after GST at once. */
   #next(): void {
-    const { plan, scheduler } = this.#world;
-    const early = scheduler.nowUs < plan.gstUs;
+    const { plan, scheduler, gstUs } = this.#world;
+    const early = scheduler.nowUs < gstUs;
     const thinkUs = early ? this.#random.int(2 * plan.thinkUs + 1) : this.#random.int(1000);
     scheduler.after(this.process, thinkUs, () => this.#ask());
   }
@@ -43,8 +43,9 @@ export class Driver {
     const world = this.#world;
     const { plan, scheduler } = world;
     if (!this.#take()) {
-      if (scheduler.nowUs < plan.gstUs) {
-        scheduler.after(this.process, plan.gstUs - scheduler.nowUs, () => this.#ask());
+      if (scheduler.nowUs < world.gstUs) {
+        const waitUs = Math.min(world.gstUs - scheduler.nowUs, plan.viewTimeoutMs * 1000);
+        scheduler.after(this.process, waitUs, () => this.#ask());
       } else {
         this.finished = true;
       }
@@ -75,7 +76,7 @@ export class Driver {
       world.operationsLeft--;
       return true;
     }
-    if (world.scheduler.nowUs < world.plan.gstUs || this.#tail === 0) return false;
+    if (world.scheduler.nowUs < world.gstUs || this.#tail === 0) return false;
     this.#tail--;
     return true;
   }

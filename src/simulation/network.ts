@@ -33,7 +33,7 @@ export interface NetworkOptions {
   readonly scheduler: Scheduler;
   readonly random: Random;
   readonly plan: NetworkPlan;
-  readonly gstUs: number;
+  readonly gstUs: () => number;
   /** The longest delay after GST. */
   readonly boundUs: number;
   /** The processes that listen at a host: two if they are twins. */
@@ -80,12 +80,12 @@ export class Network {
   }
 
   #route(from: Process, to: Process, packet: Packet): void {
-    const { scheduler, random, plan, gstUs, filter } = this.#o;
+    const { scheduler, random, plan, filter } = this.#o;
     if (filter !== null && !filter(from, to, packet)) {
       this.#count("filtered");
       return;
     }
-    if (scheduler.nowUs >= gstUs) {
+    if (scheduler.nowUs >= this.#o.gstUs()) {
       this.#arrange(from, to, packet);
       return;
     }
@@ -129,8 +129,9 @@ export class Network {
   }
 
   #delayUs(from: Process, to: Process): number {
-    const { scheduler, random, plan, gstUs, boundUs } = this.#o;
+    const { scheduler, random, plan, boundUs } = this.#o;
     const now = scheduler.nowUs;
+    const gstUs = this.#o.gstUs();
     if (now >= gstUs) return 1 + random.int(boundUs);
     let delayUs = plan.delayMinUs + random.int(plan.delayMaxUs - plan.delayMinUs + 1);
     if (plan.reordering > 0 && random.chance(plan.reordering)) {

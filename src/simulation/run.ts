@@ -25,13 +25,17 @@ export function runPlan(subject: Subject, plan: Plan, observer?: Observer): Repo
   populate(world);
   scheduleFaults(world);
   world.scheduler.after(null, plan.gstUs, () => world.globalStabilisation());
+  settle(world);
+  return world.report();
+}
+
+/** Runs until every client has had its answers, then judges the whole. */
+export function settle(world: World): void {
   const finished = () => world.drivers.every((driver) => driver.finished);
   const done = world.run(Infinity, finished);
-  if (world.failures.length === 0) {
-    if (!done) world.fail("liveness: nothing is left to happen, and clients still wait");
-    else finish(world);
-  }
-  return world.report();
+  if (world.failures.length > 0) return;
+  if (done) finish(world);
+  else world.fail("liveness: nothing is left to happen, and clients still wait");
 }
 
 function populate(world: World): void {

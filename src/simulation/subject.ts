@@ -1,6 +1,7 @@
 // What a world is told of the protocol that it tries.
 
 import type { Protocol, Sealed } from "../actor.ts";
+import type { Kind } from "./plan.ts";
 
 /** A protocol of any messages and timers. */
 export type AnyProtocol = Protocol<Sealed, string>;
@@ -12,10 +13,15 @@ export interface Subject {
   readonly byzantine: boolean;
   /** Whether a replica that lost its memory may come back. */
   readonly restarts: boolean;
+  /** The kinds of seeds that make sense for it. */
+  readonly kinds: readonly Kind[];
   /** Marks that a campaign must reach (mark.ts). */
   readonly marks: readonly string[];
-  /** The view that a message belongs to, for Twins; null if it belongs to none. */
-  viewOf?(message: Sealed): number | null;
+  /**
+   * The view that a message belongs to, for Twins: "any" is never dropped (what moves replicas to the next
+   * view), null goes by the view that its sender is in. Without it, a message's field `view` tells.
+   */
+  viewOf?(message: Sealed): number | "any" | null;
 }
 
 /** A subject with what most protocols want: Byzantine replicas and restarts if any fault is tolerated. */
@@ -28,5 +34,16 @@ export function subjectOf<M extends object, T extends string>(
   const tolerant = Number.isSafeInteger(n) && n > 1;
   // Sound because a protocol's messages only ever meet its own codec and actors.
   const hidden = protocol as unknown as AnyProtocol;
-  return { name, protocol: hidden, byzantine: tolerant, restarts: tolerant, marks: [], ...more };
+  const kinds: readonly Kind[] = tolerant
+    ? ["short", "deep", "adversary", "invent", "twins"]
+    : ["short", "deep"];
+  return {
+    name,
+    protocol: hidden,
+    byzantine: tolerant,
+    restarts: tolerant,
+    kinds,
+    marks: [],
+    ...more,
+  };
 }

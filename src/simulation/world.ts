@@ -84,6 +84,8 @@ export class World {
   readonly marks: Drops = new Map();
   readonly failures: string[] = [];
   operationsLeft: number;
+  /** When the network becomes quiet. */
+  gstUs: number;
   completed = 0;
   readonly observer: Observer | null;
   readonly #issued: Issued[] = [];
@@ -106,6 +108,7 @@ export class World {
     this.random = new Random(plan.seed, "world");
     this.keys = new Keys(this.random.stream("keys").u32(), plan.n);
     this.operationsLeft = plan.operations;
+    this.gstUs = plan.gstUs;
     this.#probe = new Reader(this.#probeBytes, wireBook);
     this.ledger = new Ledger(plan.kind === "invent", (what) => this.fail(what));
     const { n, f } = plan;
@@ -128,7 +131,7 @@ export class World {
       scheduler: this.scheduler,
       random: this.random.stream("network"),
       plan: plan.network,
-      gstUs: plan.gstUs,
+      gstUs: () => this.gstUs,
       boundUs: Math.floor(plan.viewTimeoutMs * 50),
       at: (host) => this.#hosts[host] ?? [],
       replicas: () => this.replicas.map(({ process }) => process),
@@ -261,11 +264,13 @@ export class World {
 
   /** Replicas that the fault budget counts: Byzantine, down, or back and not recovered. */
   faulty(): number {
-    let count = 0;
-    for (const { process, replica } of this.replicas) {
-      if (process.byzantine || replica === null || replica.census().recovering) count++;
+    const identities = new Set<number>();
+    for (const { process, replica, identity } of this.replicas) {
+      if (process.byzantine || replica === null || replica.census().recovering) {
+        identities.add(identity);
+      }
     }
-    return count;
+    return identities.size;
   }
 
   /** Judges a correct replica by what it says of itself. */
@@ -305,7 +310,7 @@ export class World {
   globalStabilisation(): void {
     const { nowUs } = this.scheduler;
     const starting = !this.started;
-    if (starting && nowUs < this.plan.gstUs + START_MAX_US) {
+    if (starting && nowUs < this.gstUs + START_MAX_US) {
       this.scheduler.after(null, START_POLL_US, () => this.globalStabilisation());
       return;
     }
@@ -400,8 +405,8 @@ export class World {
       keys: this.keys,
       kind: plan.batchSignatures ? "batch" : "each",
       self,
-      signUs: () => (scheduler.nowUs < plan.gstUs ? plan.signUs : quickUs),
-      verifyUs: () => (scheduler.nowUs < plan.gstUs ? plan.signUs : quickUs) / 4,
+      signUs: () => (scheduler.nowUs < this.gstUs ? plan.signUs : quickUs),
+      verifyUs: () => (scheduler.nowUs < this.gstUs ? plan.signUs : quickUs) / 4,
       judged: (proofs, valid) => {
         if (valid || !this.#genuineProofs.has(proofs)) return;
         this.fail(`certificates: ${process.name} got a bad signature from a correct process`);

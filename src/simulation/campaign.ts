@@ -1,0 +1,137 @@
+// Many seeds over several processes: what was injected and reached, and how many passed.
+
+import { countDrop, type Drops } from "../driver.ts";
+import type { Changes, Kind } from "./plan.ts";
+import { runAny } from "./runner.ts";
+import type { Subject } from "./subject.ts";
+
+/** One seed in this many runs twice, to compare trace hashes. */
+const TWICE_EVERY = 50;
+/** Campaigns of at least this many seeds must reach every mark that the subject declares. */
+export const MARKS_SEEDS_MIN = 1000;
+
+export interface Range {
+  readonly first: number;
+  readonly count: number;
+  /** Takes every `of`-th seed, beginning with the `index`-th. */
+  readonly index: number;
+  readonly of: number;
+}
+
+/** What some of the seeds came to; adds up. */
+export interface Totals {
+  passed: number;
+  failed: number;
+  events: number;
+  operations: number;
+  twice: number;
+  readonly injected: Drops;
+  readonly marks: Drops;
+  /** The first failures, by seed. */
+  readonly failures: { readonly seed: number; readonly what: string }[];
+}
+
+export function noTotals(): Totals {
+  return {
+    passed: 0,
+    failed: 0,
+    events: 0,
+    operations: 0,
+    twice: 0,
+    injected: new Map(),
+    marks: new Map(),
+    failures: [],
+  };
+}
+
+const FAILURES_KEPT = 20;
+
+export interface CampaignOptions {
+  readonly subject: Subject;
+  readonly kind: Kind;
+  readonly changes: Changes;
+}
+
+/** Runs the seeds of a range one after another; calls `progress` after each. */
+export function runRange(
+  { subject, kind, changes }: CampaignOptions,
+  range: Range,
+  progress: (totals: Totals) => void,
+): Totals {
+  const totals = noTotals();
+  for (let i = range.index; i < range.count; i += range.of) {
+    const seed = range.first + i;
+    const report = runAny({ subject, kind, seed, changes });
+    let what = report.failures[0];
+    if (what === undefined && seed % TWICE_EVERY === 0) {
+      totals.twice++;
+      const again = runAny({ subject, kind, seed, changes });
+      if (again.traceHash !== report.traceHash) {
+        what = `determinism: trace hashes ${report.traceHash} and ${again.traceHash} of one seed`;
+      }
+    }
+    totals.events += report.events;
+    totals.operations += report.operations;
+    for (const [name, count] of report.injected) countDrop(totals.injected, name, count);
+    for (const [name, count] of report.marks) countDrop(totals.marks, name, count);
+    if (what === undefined) totals.passed++;
+    else {
+      totals.failed++;
+      if (totals.failures.length < FAILURES_KEPT) totals.failures.push({ seed, what });
+    }
+    progress(totals);
+  }
+  return totals;
+}
+
+/** Adds what a worker reported. */
+export function addTotals(to: Totals, more: Totals): void {
+  to.passed += more.passed;
+  to.failed += more.failed;
+  to.events += more.events;
+  to.operations += more.operations;
+  to.twice += more.twice;
+  for (const [name, count] of more.injected) countDrop(to.injected, name, count);
+  for (const [name, count] of more.marks) countDrop(to.marks, name, count);
+  to.failures.push(...more.failures);
+}
+
+/** For a line of a worker's output. */
+export function totalsToJson(totals: Totals): string {
+  return JSON.stringify({
+    ...totals,
+    injected: [...totals.injected],
+    marks: [...totals.marks],
+  });
+}
+
+/** What `totalsToJson` wrote; our own process wrote it, so that its shape is not checked again. */
+export function totalsFromJson(line: string): Totals {
+  const read = JSON.parse(line) as Omit<Totals, "injected" | "marks"> & {
+    injected: [string, number][];
+    marks: [string, number][];
+  };
+  return { ...read, injected: new Map(read.injected), marks: new Map(read.marks) };
+}
+
+/** Declared marks that no seed reached. */
+export function missedMarks(subject: Subject, totals: Totals): string[] {
+  return subject.marks.filter((name) => !totals.marks.has(name));
+}
+
+/** What a campaign did, in lines; the last one is `N passed, N failed`. */
+export function summary(subject: Subject, kind: Kind, totals: Totals): string[] {
+  const list = (counts: Drops) =>
+    [...counts]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, count]) => `${name} ${count}`)
+      .join(", ") || "none";
+  const missed = missedMarks(subject, totals);
+  return [
+    `${subject.name}, kind ${kind}: ${totals.events} events, ${totals.operations} operations, ${totals.twice} seeds run twice`,
+    `injected: ${list(totals.injected)}`,
+    `marks reached: ${list(totals.marks)}`,
+    ...(missed.length === 0 ? [] : [`marks missed: ${missed.join(", ")}`]),
+    `${totals.passed} passed, ${totals.failed} failed`,
+  ];
+}

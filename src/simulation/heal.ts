@@ -1,0 +1,17 @@
+// GST that comes when a condition holds, rather than at a time.
+
+import type { World } from "./world.ts";
+
+/** Makes the network quiet as soon as `done`, or at the plan's GST. */
+export function scheduleHealing(world: World, done: () => boolean): void {
+  const { scheduler, plan } = world;
+  const look = (): void => {
+    if (done() || scheduler.nowUs >= plan.gstUs) {
+      world.gstUs = scheduler.nowUs;
+      world.globalStabilisation();
+    } else {
+      scheduler.after(null, plan.viewTimeoutMs * 250, look);
+    }
+  };
+  look();
+}

@@ -1,0 +1,20 @@
+// One seed of any kind, by its number.
+
+import type { Changes, Kind } from "./plan.ts";
+import { runSeed } from "./run.ts";
+import type { Subject } from "./subject.ts";
+import { runTwins } from "./twins.ts";
+import type { Observer, Report } from "./world.ts";
+
+export interface RunOptions {
+  readonly subject: Subject;
+  readonly kind: Kind;
+  readonly seed: number;
+  readonly changes?: Changes | undefined;
+  readonly observer?: Observer | undefined;
+}
+
+/** Runs the seed; for twins its number is that of a scenario. */
+export function runAny(options: RunOptions): Report {
+  return options.kind === "twins" ? runTwins(options) : runSeed(options);
+}

@@ -1,0 +1,41 @@
+// The registry's protocols as the simulator tries them, with what it has to know of each.
+
+import { protocols } from "../protocol/index.ts";
+import { UsageError } from "../usage-error.ts";
+import { subjectOf, type Subject } from "./subject.ts";
+
+type Hints = Partial<Omit<Subject, "name" | "protocol">>;
+
+/** Marks that campaigns of 1,000 seeds must reach, and other hints, by protocol. */
+const HINTS: ReadonlyMap<string, Hints> = new Map<string, Hints>([]);
+
+export const registered: ReadonlyMap<string, Subject> = new Map(
+  [...protocols].map(([name, protocol]) => [name, subjectOf(name, protocol, HINTS.get(name))]),
+);
+
+/** A bug planted on purpose, and what has to find it. */
+export interface Mutant {
+  readonly subject: Subject;
+  /** The kind of seeds that owes it. */
+  readonly kind: Subject["kinds"][number];
+  /** The invariant that convicts it, as failures name it: one of these. */
+  readonly convictedBy: readonly string[];
+  /** Seeds within which it must be found. */
+  readonly within: number;
+}
+
+/** What a file for `--load` exports: subjects that are not in the registry, and mutants. */
+export interface Loaded {
+  readonly subjects?: readonly Subject[];
+  readonly mutants?: readonly Mutant[];
+}
+
+/** The subject of that name. Throws UsageError. */
+export function findSubject(name: string, loaded: Loaded): Subject {
+  const wanted = name.toLowerCase();
+  const extra = [...(loaded.subjects ?? []), ...(loaded.mutants ?? []).map((m) => m.subject)];
+  const subject = registered.get(wanted) ?? extra.find((candidate) => candidate.name === wanted);
+  if (subject !== undefined) return subject;
+  const names = [...registered.keys(), ...extra.map((candidate) => candidate.name)];
+  throw new UsageError(`--protocol ${name}: there are ${names.join(", ")}`);
+}

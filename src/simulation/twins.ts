@@ -1,0 +1,242 @@
+// Twins (Bano et al., OPODIS '21): two correct instances of one identity behave like a Byzantine replica
+// that equivocates, once the network keeps them apart. Messages are dropped by the view they belong to.
+
+import { assert } from "../assert.ts";
+import { Reader } from "../wire.ts";
+import { scheduleHealing } from "./heal.ts";
+import type { Packet } from "./network.ts";
+import { drawPlan, type Plan } from "./plan.ts";
+import type { Process } from "./process.ts";
+import { mix32, Random } from "./random.ts";
+import type { RunOptions } from "./runner.ts";
+import { settle } from "./run.ts";
+import { PAYLOAD_MAX, wireBook } from "./transport.ts";
+import { World, type Report } from "./world.ts";
+
+/** Instances: the twins of identity 0, then replicas 1, 2, 3. */
+const INSTANCES = 5;
+const EXHAUSTIVE_VIEWS = 5;
+/** Ways to split the instances into at most two sets. */
+const SPLITS = 1 << (INSTANCES - 1);
+const QUORUM = 3;
+
+export interface Scenario {
+  /** For each view the set of each instance, and who leads. */
+  readonly views: readonly { readonly sides: readonly number[]; readonly leader: number }[];
+  /** Kinds of messages that a view loses: some, or none. */
+  readonly losesKinds: boolean;
+  /** How long a view's messages are delivered, in view timeouts. */
+  readonly viewLength: number;
+}
+
+let canonicalScenarios: Uint32Array | null = null;
+
+/** Codes of all scenarios of five views led by the twins, one of each class of symmetric ones: 98,736. */
+export function exhaustiveScenarios(): Uint32Array {
+  canonicalScenarios ??= enumerate();
+  return canonicalScenarios;
+}
+
+/** The split `code`: the side of each instance, that of the first being 0. */
+function sidesOf(code: number): number[] {
+  return Array.from({ length: INSTANCES }, (_, i) => (i === 0 ? 0 : (code >> (i - 1)) & 1));
+}
+
+function codeOf(sides: readonly number[]): number {
+  const first = sides[0] ?? 0;
+  let code = 0;
+  for (let i = 1; i < INSTANCES; i++) code |= ((sides[i] ?? 0) ^ first) << (i - 1);
+  return code;
+}
+
+/** Twins can be exchanged, and so can the other three replicas: what each of the 12 exchanges makes of a split. */
+function symmetries(): number[][] {
+  const others = [
+    [2, 3, 4],
+    [2, 4, 3],
+    [3, 2, 4],
+    [3, 4, 2],
+    [4, 2, 3],
+    [4, 3, 2],
+  ];
+  const tables: number[][] = [];
+  for (const twins of [
+    [0, 1],
+    [1, 0],
+  ]) {
+    for (const rest of others) {
+      const order = [...twins, ...rest];
+      tables.push(
+        Array.from({ length: SPLITS }, (_, code) => {
+          const sides = sidesOf(code);
+          return codeOf(order.map((i) => sides[i] ?? 0));
+        }),
+      );
+    }
+  }
+  return tables;
+}
+
+function enumerate(): Uint32Array {
+  const tables = symmetries();
+  const total = SPLITS ** EXHAUSTIVE_VIEWS;
+  const found: number[] = [];
+  for (let code = 0; code < total; code++) {
+    if (tables.every((table) => imageOf(table, code) >= code)) found.push(code);
+  }
+  return Uint32Array.from(found);
+}
+
+function imageOf(table: readonly number[], code: number): number {
+  let image = 0;
+  for (let view = EXHAUSTIVE_VIEWS - 1; view >= 0; view--) {
+    image = image * SPLITS + (table[(code >> (4 * view)) & (SPLITS - 1)] ?? 0);
+  }
+  return image;
+}
+
+/** Scenario `number`: exhaustive ones first, then guided ones for ever. */
+export function scenarioOf(number: number): Scenario {
+  const all = exhaustiveScenarios();
+  const code = all[number];
+  if (code === undefined) return guidedScenario(number);
+  const views = Array.from({ length: EXHAUSTIVE_VIEWS }, (_, view) => ({
+    sides: sidesOf((code >> (4 * view)) & (SPLITS - 1)),
+    leader: 0,
+  }));
+  return { views, losesKinds: false, viewLength: 0.6 };
+}
+
+/** Eight to twelve views; splits that leave a quorum on one side, held for 1-4 views, leaders mostly from there. */
+function guidedScenario(number: number): Scenario {
+  const random = new Random(number, "twins");
+  const length = random.between(8, 12);
+  const views: { sides: number[]; leader: number }[] = [];
+  while (views.length < length) {
+    const order = random.shuffle([0, 1, 2, 3, 4]);
+    const majority = order.slice(0, random.between(QUORUM, 4));
+    const sides = Array.from({ length: INSTANCES }, (_, i) => (majority.includes(i) ? 0 : 1));
+    for (let held = random.between(1, 4); held > 0 && views.length < length; held--) {
+      const from = random.chance(0.8) ? majority : [0, 1, 2, 3, 4];
+      views.push({ sides, leader: identityOf(random.pick(from)) });
+    }
+  }
+  return { views, losesKinds: random.chance(0.5), viewLength: random.pick([0.3, 0.6, 1.5]) };
+}
+
+function identityOf(instance: number): number {
+  return instance <= 1 ? 0 : instance - 1;
+}
+
+/** Runs a scenario; then the network heals and liveness is judged. */
+export function runTwins({ subject, seed, observer }: RunOptions): Report {
+  const scenario = scenarioOf(seed);
+  const plan = twinsPlan(drawPlan(subject, "twins", seed));
+  const { views } = scenario;
+  const filter = new ViewFilter(scenario, seed);
+  const world = new World({
+    subject,
+    plan,
+    observer,
+    leader: (view) => views[view]?.leader ?? view % plan.n,
+    filter: (from, to, packet) => filter.passes(from, to, packet),
+  });
+  filter.world = world;
+  for (const identity of [0, 0, 1, 2, 3]) {
+    const seat = world.addReplica(identity);
+    seat.process.byzantine = identity === 0;
+    world.startReplica(seat);
+  }
+  for (let i = 0; i < plan.clients; i++) world.startClients(world.addClientProcess(i), 1);
+  scheduleHealing(world, () => filter.finished);
+  settle(world);
+  return world.report();
+}
+
+/** No faults but those of the scenario. */
+function twinsPlan(drawn: Plan): Plan {
+  return {
+    ...drawn,
+    n: 4,
+    f: 1,
+    viewTimeoutMs: 20,
+    clients: 2,
+    operations: 30,
+    tail: 2,
+    keys: 2,
+    thinkUs: 500,
+    valueMax: 16,
+    oneHost: false,
+    multicast: false,
+    payloadMax: PAYLOAD_MAX,
+    sessionsMax: 1024,
+    gstUs: 20_000 * 150,
+    network: {
+      ...drawn.network,
+      delayMaxUs: 200,
+      loss: 0,
+      duplication: 0,
+      reordering: 0,
+      replay: 0,
+      corruption: 0,
+      partitions: [],
+    },
+    speeds: [],
+    signUs: 50,
+    faults: [],
+    restarts: [],
+    byzantine: [],
+    tricks: [],
+    censusEvery: 16,
+  };
+}
+
+class ViewFilter {
+  world: World | null = null;
+  finished = false;
+  readonly #scenario: Scenario;
+  readonly #seed: number;
+  /** When the first message of each view was sent. */
+  readonly #begun: number[] = [];
+
+  constructor(scenario: Scenario, seed: number) {
+    this.#scenario = scenario;
+    this.#seed = seed;
+  }
+
+  passes(from: Process, to: Process, packet: Packet): boolean {
+    const { world } = this;
+    assert(world !== null, "the filter has a world");
+    const { n } = world.plan;
+    if (this.finished || !world.started || from.host >= n || to.host >= n) return true;
+    const view = this.#viewOf(world, from, packet);
+    if (view === null) return true;
+    const { views, losesKinds, viewLength } = this.#scenario;
+    const split = views[view];
+    if (split === undefined) {
+      this.finished = true;
+      return true;
+    }
+    if (split.sides[from.index] !== split.sides[to.index]) return false;
+    const begun = (this.#begun[view] ??= world.scheduler.nowUs);
+    if (world.scheduler.nowUs - begun > viewLength * world.plan.viewTimeoutMs * 1000) return false;
+    if (!losesKinds) return true;
+    return mix32(mix32(this.#seed, view), packet.bytes[0] ?? 0) % 5 !== 0;
+  }
+
+  /** The view whose split applies to the packet; null if none does. */
+  #viewOf(world: World, from: Process, packet: Packet): number | null {
+    const current = (): number =>
+      world.replicas.find(({ process }) => process === from)?.replica?.census().view ?? 0;
+    if (packet.part) return current();
+    const message = world.subject.protocol.codec.decode(new Reader(packet.bytes, wireBook));
+    if (message === null) return current();
+    const view = world.subject.viewOf?.(message);
+    if (view === "any") return null;
+    if (typeof view === "number") return view;
+    if (view === undefined && "view" in message && typeof message.view === "number") {
+      return message.view;
+    }
+    return current();
+  }
+}

@@ -61,6 +61,7 @@ export interface DeployConfig {
 
 /** Ids are 7 bits, or 15 bits for at most one of the two ids of a packet (docs/architecture.md, packets). */
 export const ID_MAX = 0x7fff;
+export const SMALL_ID_MAX = 0x7f;
 /** Most replicas: they need ids that are small or one MAC each, and signers must fit a byte. */
 export const REPLICAS_MAX = 256;
 const KEYWORDS: readonly string[] = ["f", "replica", "multicast", "group"];
@@ -116,6 +117,8 @@ export function parseDeployConfig(path: string, text: string): DeployConfig {
       case "replica": {
         const address = parseAddress(word) ?? fail(malformedAddress(word));
         if (isGroup(address)) fail(`${word} is a multicast address`);
+        if (address.id > SMALL_ID_MAX)
+          fail(`${word}: the id of a replica is at most ${SMALL_ID_MAX}`);
         const canonical = formatAddress(address);
         const before = seen.get(canonical);
         if (before !== undefined) fail(`the same address as on line ${before}`);

@@ -3,6 +3,7 @@
 
 import type { Actor, Address, Bytes, Codec, Host, Proof, Sealed, Target } from "./actor.ts";
 import { assert } from "./assert.ts";
+import { SMALL_ID_MAX } from "./config.ts";
 import { countDrop, type Clock, type Drops, type Stage, type Transport } from "./driver.ts";
 import { Queue } from "./queue.ts";
 import type { Reader } from "./wire.ts";
@@ -88,7 +89,9 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
     this.#startMs = options.clock.now;
     const { group } = options.transport;
     const replicas = Array.from({ length: options.n }, (_, i) => i);
-    this.#others = group === null ? replicas.filter((i) => i !== options.self) : [group];
+    // A packet has no room for two large ids, which a client's and the group's may be.
+    const apart = group === null || options.id > SMALL_ID_MAX;
+    this.#others = apart ? replicas.filter((i) => i !== options.self) : [group];
   }
 
   /** From here on the actor gets what arrives. */

@@ -118,6 +118,10 @@ describe("bad lines", () => {
     ].map((text) => [`replica ${text}`, none(text)] as const),
     ["replica 01:00:5e:00:00:01%0", "x.config:2: 01:00:5e:00:00:01%0 is a multicast address"],
     [
+      "replica 12:34:56:aa:aa:aa%128",
+      "x.config:2: 12:34:56:aa:aa:aa%128: the id of a replica is at most 127",
+    ],
+    [
       "replica 12:34:56:aa:aa:aa%0\n\nreplica 12:34:56:AA:AA:AA%00",
       "x.config:4: the same address as on line 2",
     ],

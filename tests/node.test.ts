@@ -90,6 +90,15 @@ describe("departures", () => {
     expect(transport.left.map(({ to }) => to)).toEqual([[4], [4]]);
   });
 
+  test("one whose id is large sends to each replica, since the group's id may be large as well", () => {
+    build(null, 4);
+    const random = () => 0;
+    node = new Node({ id: 128, self: null, n: 4, codec, transport, stage, clock, random });
+    node.start(actor);
+    node.send("all", plain("a"));
+    expect(transport.left.map(({ to }) => to)).toEqual([[0, 1, 2, 3]]);
+  });
+
   test("a client's messages to all go to every replica, and loop back to nobody", () => {
     build(null);
     node.send("all", plain("a"));

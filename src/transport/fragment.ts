@@ -3,7 +3,7 @@
 //
 // A fragment:  0 | number (8) | index (2) | count (2) | length (4) | data
 // A request:   1 | number (8) | bitmap of missing indexes
-// All fragments of a message but the last have the same size; numbers rise with each message.
+// All fragments of a message but the last fill a packet; numbers rise with each message.
 
 import type { Address, Bytes } from "../actor.ts";
 import type { Clock } from "../driver.ts";
@@ -23,8 +23,10 @@ const ASSEMBLIES_MAX = 4;
 /** Senders remembered, with the numbers that each completed last. */
 const SENDERS_MAX = 1024;
 const COMPLETED_MAX = 64;
-/** Bytes held of incomplete messages from addresses that are not replicas. */
+/** Memory held for incomplete messages from addresses that are not replicas, in bytes. */
 const STRANGER_BYTES_MAX = 64 * 1024 * 1024;
+/** Memory held for a fragment that is missing. */
+const PART_BYTES = 8;
 /** A request follows when nothing came for this long; the delay doubles each time. */
 const REQUEST_DELAY_MS = 20;
 const REQUESTS_MAX = 8;
@@ -65,7 +67,8 @@ interface Assembly {
   readonly length: number;
   readonly parts: (Bytes | null)[];
   missing: number;
-  bytes: number;
+  /** Bytes of memory. */
+  held: number;
   heardMs: number;
   requests: number;
 }
@@ -81,6 +84,7 @@ export class Fragments {
   readonly #port: FragmentPort;
   readonly #clock: Clock;
   readonly #replicas: number;
+  readonly #group: Address | null;
   readonly #jobs = new Queue<Job>();
   readonly #kept = new Map<number, Kept>();
   #keptBytes = 0;
@@ -92,18 +96,23 @@ export class Fragments {
   #reader: Reader | null = null;
   readonly #book: AddressBook;
 
-  /** Numbers begin at `firstNumber`, so that a restarted sender is not taken for its former self. */
+  /**
+   * Numbers begin at `firstNumber`, so that a restarted sender is not taken for its former self. Behind the
+   * group's address come those from which its members, the replicas, ask for what was sent to it.
+   */
   constructor(
     port: FragmentPort,
     book: AddressBook,
     clock: Clock,
     replicas: number,
+    group: Address | null,
     firstNumber: number,
   ) {
     this.#port = port;
     this.#book = book;
     this.#clock = clock;
     this.#replicas = replicas;
+    this.#group = group;
     this.#number = firstNumber;
   }
 
@@ -169,8 +178,7 @@ export class Fragments {
   #onRequest(from: Address, number: number, input: Reader): void {
     const kept = this.#kept.get(number);
     const bitmap = input.bytes(input.remaining);
-    // Whoever was not sent the message has nothing to ask for; a group's members are not told apart.
-    if (kept === undefined || (!kept.to.includes(from) && from >= this.#replicas)) {
+    if (kept === undefined || !this.#wasSent(kept.to, from)) {
       this.#port.drop("unknown fragments requested");
       return;
     }
@@ -186,18 +194,27 @@ export class Fragments {
     this.#enqueue({ source, to: from, number, message, indexes, next: 0 });
   }
 
+  /** Whoever was not sent a message has nothing to ask for. */
+  #wasSent(to: readonly Address[], from: Address): boolean {
+    if (to.includes(from)) return true;
+    const group = this.#group;
+    return group !== null && from > group && from <= group + this.#replicas && to.includes(group);
+  }
+
   #onFragment(destination: number, from: Address, number: number, input: Reader): void {
     const index = input.u16();
     const count = input.u16();
     const length = input.u32();
     const size = input.remaining;
+    const chunk = this.#port.payloadMax() - FRAGMENT_HEADER;
+    const expected = index + 1 < count ? chunk : length - chunk * (count - 1);
     if (
       !input.ok ||
-      index >= count ||
       count < 2 ||
+      index >= count ||
       length > MESSAGE_MAX ||
-      length < count ||
-      size === 0
+      count !== Math.ceil(length / chunk) ||
+      size !== expected
     ) {
       this.#port.drop("malformed fragment");
       return;
@@ -206,31 +223,33 @@ export class Fragments {
     if (sender.completed.includes(number)) return;
     let assembly = sender.assemblies.get(number);
     if (assembly === undefined) {
+      if (!this.#mayHold(from, PART_BYTES * count)) return;
       assembly = this.#open(sender, { from, number, destination, length, count });
     }
     const { parts } = assembly;
-    if (
-      parts.length !== count ||
-      assembly.length !== length ||
-      assembly.destination !== destination
-    ) {
+    if (assembly.length !== length || assembly.destination !== destination) {
       this.#port.drop("malformed fragment");
       return;
     }
-    if (parts[index] !== null || assembly.bytes + size > length) return;
-    if (from >= this.#replicas) {
-      if (this.#strangerBytes + size > STRANGER_BYTES_MAX) {
-        this.#port.drop("too many fragments");
-        return;
-      }
-      this.#strangerBytes += size;
-    }
+    if (parts[index] !== null || !this.#mayHold(from, size)) return;
     parts[index] = input.bytes(size);
-    assembly.bytes += size;
+    this.#hold(assembly, size);
     assembly.missing--;
     assembly.heardMs = this.#clock.now;
     assembly.requests = 0;
     if (assembly.missing === 0) this.#complete(sender, assembly);
+  }
+
+  /** Whether there is room for so many bytes more of this sender's; counted if there is not. */
+  #mayHold(from: Address, bytes: number): boolean {
+    if (from < this.#replicas || this.#strangerBytes + bytes <= STRANGER_BYTES_MAX) return true;
+    this.#port.drop("too many fragments");
+    return false;
+  }
+
+  #hold(assembly: Assembly, bytes: number): void {
+    assembly.held += bytes;
+    if (assembly.from >= this.#replicas) this.#strangerBytes += bytes;
   }
 
   #sender(from: Address): Sender {
@@ -240,8 +259,9 @@ export class Fragments {
       this.#senders.set(from, sender);
       const oldest = this.#senders.size > SENDERS_MAX ? this.#oldestStranger() : undefined;
       if (oldest !== undefined) {
-        for (const assembly of this.#senders.get(oldest)?.assemblies.values() ?? [])
-          this.#close(assembly);
+        for (const assembly of this.#senders.get(oldest)?.assemblies.values() ?? []) {
+          this.#abandon(assembly);
+        }
         this.#senders.delete(oldest);
       }
     }
@@ -258,11 +278,8 @@ export class Fragments {
     of: { from: Address; number: number; destination: number; length: number; count: number },
   ): Assembly {
     if (sender.assemblies.size >= ASSEMBLIES_MAX) {
-      for (const oldest of sender.assemblies.values()) {
-        this.#close(oldest);
-        this.#port.drop("incomplete message");
-        break;
-      }
+      const [oldest] = sender.assemblies.values();
+      if (oldest !== undefined) this.#abandon(oldest);
     }
     const { from, number, destination, length, count } = of;
     const parts = new Array<Bytes | null>(count).fill(null);
@@ -274,17 +291,23 @@ export class Fragments {
       length,
       parts,
       missing: count,
-      bytes: 0,
+      held: 0,
       heardMs,
       requests: 0,
     };
+    this.#hold(assembly, PART_BYTES * count);
     sender.assemblies.set(number, assembly);
     this.#scheduleCheck();
     return assembly;
   }
 
+  #abandon(assembly: Assembly): void {
+    this.#close(assembly);
+    this.#port.drop("incomplete message");
+  }
+
   #close(assembly: Assembly): void {
-    if (assembly.from >= this.#replicas) this.#strangerBytes -= assembly.bytes;
+    this.#hold(assembly, -assembly.held);
     this.#senders.get(assembly.from)?.assemblies.delete(assembly.number);
   }
 
@@ -292,10 +315,6 @@ export class Fragments {
     this.#close(assembly);
     sender.completed[sender.completedAt] = assembly.number;
     sender.completedAt = (sender.completedAt + 1) % COMPLETED_MAX;
-    if (assembly.bytes !== assembly.length) {
-      this.#port.drop("malformed fragment");
-      return;
-    }
     this.#assembled ??= new Uint8Array(MESSAGE_MAX);
     this.#reader ??= new Reader(this.#assembled, this.#book);
     let at = 0;
@@ -324,8 +343,7 @@ export class Fragments {
         const silentMs = this.#clock.now - assembly.heardMs;
         if (silentMs >= REQUEST_DELAY_MS * 2 ** assembly.requests) {
           if (assembly.requests >= REQUESTS_MAX) {
-            this.#close(assembly);
-            this.#port.drop("incomplete message");
+            this.#abandon(assembly);
             continue;
           }
           assembly.requests++;

@@ -4,7 +4,7 @@
 
 import type { Address } from "../actor.ts";
 import { assert } from "../assert.ts";
-import { ID_MAX, type WireAddress } from "../config.ts";
+import { ID_MAX, SMALL_ID_MAX, type WireAddress } from "../config.ts";
 import { countDrop, type Clock, type Drops, type Transport } from "../driver.ts";
 import type { Reader, Writer } from "../wire.ts";
 import { AddressTable } from "./address.ts";
@@ -20,8 +20,8 @@ export const IDS_LENGTH = 3;
  * there is set and the extension holds the high eight. False if both would need the extension.
  */
 export function writeIds(view: DataView, at: number, destination: number, source: number): boolean {
-  const far = destination > 0x7f;
-  const farSource = source > 0x7f;
+  const far = destination > SMALL_ID_MAX;
+  const farSource = source > SMALL_ID_MAX;
   if (far && farSource) return false;
   view.setUint8(at, far ? 0x80 | (destination & 0x7f) : destination);
   view.setUint8(at + 1, farSource ? 0x80 | (source & 0x7f) : source);
@@ -56,6 +56,16 @@ export interface PacketTransportOptions {
   readonly dropRate?: number;
 }
 
+/** Replicas; the group; and, with the group's id, the replicas once more: its members ask for fragments so. */
+function pinnedAddresses(
+  replicas: readonly WireAddress[],
+  multicast: WireAddress | null,
+): readonly WireAddress[] {
+  if (multicast === null) return replicas;
+  const { id } = multicast;
+  return [...replicas, multicast, ...replicas.map((replica) => ({ ...replica, id }))];
+}
+
 export abstract class PacketTransport implements Transport {
   abstract readonly payloadMax: number;
   readonly group: Address | null;
@@ -64,8 +74,8 @@ export abstract class PacketTransport implements Transport {
   readonly #listeners: (Deliver | undefined)[] = [];
   /** All listeners, for packets to the group. */
   readonly #members: Deliver[] = [];
+  /** The group's id if its messages are for the actors here, else -1. */
   readonly #groupId: number;
-  readonly #member: boolean;
   readonly #fragments: Fragments;
   readonly #dropBelow: number;
   readonly #random: (bound: number) => number;
@@ -74,10 +84,9 @@ export abstract class PacketTransport implements Transport {
 
   constructor(options: PacketTransportOptions) {
     const { replicas, multicast, member, clock, random } = options;
-    this.book = new AddressTable(multicast === null ? replicas : [...replicas, multicast]);
+    this.book = new AddressTable(pinnedAddresses(replicas, multicast));
     this.group = multicast === null ? null : replicas.length;
-    this.#groupId = multicast?.id ?? -1;
-    this.#member = member;
+    this.#groupId = multicast !== null && member ? multicast.id : -1;
     this.#dropBelow = (options.dropRate ?? 0) * 2 ** 32;
     this.#random = random;
     const port = {
@@ -87,7 +96,15 @@ export abstract class PacketTransport implements Transport {
       deliver: (id: number, from: Address, input: Reader) => this.#deliver(id, from, input),
       drop: (reason: string) => countDrop(this.drops, reason),
     };
-    this.#fragments = new Fragments(port, this.book, clock, replicas.length, random(2 ** 48));
+    const firstNumber = random(2 ** 48);
+    this.#fragments = new Fragments(
+      port,
+      this.book,
+      clock,
+      replicas.length,
+      this.group,
+      firstNumber,
+    );
   }
 
   abstract poll(): number;
@@ -154,7 +171,7 @@ export abstract class PacketTransport implements Transport {
     const listener = this.#listeners[destination];
     if (listener !== undefined) {
       listener(from, input);
-    } else if (destination === this.#groupId && this.#member) {
+    } else if (destination === this.#groupId) {
       const start = input.position;
       const end = start + input.remaining;
       for (const member of this.#members) member(from, input.reset(start, end));

@@ -1,6 +1,11 @@
 // What is judged when a seed is over.
 
+import { STAMP_LENGTH } from "./judge.ts";
+import { checkKv } from "./linearizability.ts";
 import type { World } from "./world.ts";
+
+/** Steps of the linearizability checker for one seed. */
+const STEPS_MAX = 200_000;
 
 /** Why correct replicas have not converged, or null if they have. */
 export function checkConvergence(world: World): string | null {
@@ -34,4 +39,19 @@ export function checkRealTime(world: World): void {
     }
     latestSentUs = Math.max(latestSentUs, issued.sentUs);
   }
+}
+
+/** Linearizability as a stranger sees it: by what clients asked and were told, nothing else. */
+export function checkHistory(world: World): void {
+  const verdict = checkKv(
+    world.history.map(({ op, result, sentUs, doneUs }) => ({
+      op: op.subarray(STAMP_LENGTH),
+      result,
+      invoked: sentUs,
+      returned: doneUs,
+    })),
+    STEPS_MAX,
+  );
+  if (verdict === "not linearizable") world.fail("linearizability: the clients' history is not");
+  if (verdict === "unknown") world.count("linearizability unknown");
 }

@@ -1,6 +1,6 @@
 // One seed from its plan to its report.
 
-import { checkConvergence, checkRealTime } from "./checkers.ts";
+import { checkConvergence, checkHistory, checkRealTime } from "./checkers.ts";
 import { drawPlan, type Changes, type Kind, type Plan } from "./plan.ts";
 import { scheduleFaults } from "./faults.ts";
 import type { Subject } from "./subject.ts";
@@ -67,4 +67,5 @@ function finish(world: World): void {
     seat.app?.snapshot();
   }
   checkRealTime(world);
+  if (world.plan.kind !== "invent") checkHistory(world);
 }

@@ -1,0 +1,251 @@
+// A checker for linearizability: Wing and Gong's search with Lowe's memo of (operations linearized, state)
+// ("Testing for linearizability", 2017), on histories split by key.
+
+import type { Bytes } from "../actor.ts";
+import {
+  applyKvOperation,
+  decodeKvOperation,
+  decodeKvResult,
+  type KvOperation,
+  type KvResult,
+} from "../app/kv.ts";
+import type { HistoryEntry } from "../evaluation/history.ts";
+
+/** One operation. One whose answer nobody knows has the output null and returns at Infinity. */
+export interface Operation<I, O> {
+  readonly input: I;
+  readonly output: O | null;
+  readonly invoked: number;
+  readonly returned: number;
+}
+
+export interface Model<S, I, O> {
+  readonly initial: S;
+  /** The state afterwards, or undefined if the output cannot be; the output null can always be. */
+  step(state: S, input: I, output: O | null): S | undefined;
+  /** Equal for equal states only. */
+  key(state: S): string;
+}
+
+export type Verdict = "linearizable" | "not linearizable" | "unknown";
+
+/** Steps after which the verdict is "unknown": some seconds. */
+export const STEPS_MAX = 5_000_000;
+
+/** An invocation or a return, in a list from which linearized operations are lifted. */
+interface Entry {
+  readonly operation: number;
+  readonly isCall: boolean;
+  /** The return of a call; null if it never returned. */
+  match: Entry | null;
+  before: Entry | null;
+  after: Entry | null;
+}
+
+/** Whether the operations could have happened one after another, each between its invocation and return. */
+export function checkOperations<S, I, O>(
+  model: Model<S, I, O>,
+  operations: readonly Operation<I, O>[],
+  stepsMax = STEPS_MAX,
+): Verdict {
+  const search = new Search(operations);
+  const seen = new Set<string>();
+  const path: { entry: Entry; state: S }[] = [];
+  let state = model.initial;
+  let entry = search.head.after;
+  for (let steps = 0; search.unanswered > 0; steps++) {
+    if (steps > stepsMax) return "unknown";
+    if (entry !== null && entry.isCall) {
+      const operation = operations[entry.operation];
+      if (operation === undefined) return "unknown";
+      const next = model.step(state, operation.input, operation.output);
+      if (next !== undefined) {
+        search.mark(entry.operation);
+        const key = `${search.key()}|${model.key(next)}`;
+        if (!seen.has(key)) {
+          seen.add(key);
+          path.push({ entry, state });
+          state = next;
+          search.lift(entry);
+          entry = search.head.after;
+          continue;
+        }
+        search.unmark(entry.operation);
+      }
+      entry = entry.after;
+      continue;
+    }
+    // A return whose operation could not be placed before it: the last choice was wrong.
+    const last = path.pop();
+    if (last === undefined) return "not linearizable";
+    state = last.state;
+    search.unmark(last.entry.operation);
+    search.unlift(last.entry);
+    entry = last.entry.after;
+  }
+  return "linearizable";
+}
+
+class Search {
+  readonly head: Entry = newEntry(-1, false);
+  /** Operations with a return that are not linearized. */
+  unanswered = 0;
+  readonly #done: Uint8Array;
+  readonly #answered: readonly boolean[];
+  /** All answered operations below it, in the order of invocation, are linearized. */
+  #prefix = 0;
+  /** Operations never answered that are linearized. */
+  readonly #pending = new Set<number>();
+  #last = -1;
+
+  constructor(operations: readonly Operation<unknown, unknown>[]) {
+    this.#done = new Uint8Array(operations.length);
+    this.#answered = operations.map(({ returned }) => returned !== Infinity);
+    for (const answered of this.#answered) if (answered) this.unanswered++;
+    const events: { at: number; entry: Entry }[] = [];
+    for (const [i, { invoked, returned }] of operations.entries()) {
+      const call = newEntry(i, true);
+      events.push({ at: invoked, entry: call });
+      if (returned === Infinity) continue;
+      call.match = newEntry(i, false);
+      events.push({ at: returned, entry: call.match });
+    }
+    // At the same instant an invocation comes first: then the two are concurrent.
+    events.sort((a, b) => a.at - b.at || Number(b.entry.isCall) - Number(a.entry.isCall));
+    let tail = this.head;
+    for (const { entry } of events) {
+      tail.after = entry;
+      entry.before = tail;
+      tail = entry;
+    }
+  }
+
+  mark(operation: number): void {
+    if (!this.#isAnswered(operation)) {
+      this.#pending.add(operation);
+      return;
+    }
+    this.#done[operation] = 1;
+    this.unanswered--;
+    this.#last = Math.max(this.#last, operation);
+    while (this.#prefix < this.#done.length && this.#passes(this.#prefix)) this.#prefix++;
+  }
+
+  unmark(operation: number): void {
+    if (!this.#isAnswered(operation)) {
+      this.#pending.delete(operation);
+      return;
+    }
+    this.#done[operation] = 0;
+    this.unanswered++;
+    this.#prefix = Math.min(this.#prefix, operation);
+  }
+
+  /** Names the set of linearized operations: all up to a point, and the few beyond it. */
+  key(): string {
+    const beyond: number[] = [];
+    for (let i = this.#prefix; i <= this.#last; i++) if (this.#done[i] === 1) beyond.push(i);
+    this.#last = beyond.at(-1) ?? this.#prefix;
+    const pending = [...this.#pending].sort((a, b) => a - b);
+    return `${this.#prefix}:${beyond.join(",")}:${pending.join(",")}`;
+  }
+
+  lift(call: Entry): void {
+    unlink(call);
+    if (call.match !== null) unlink(call.match);
+  }
+
+  unlift(call: Entry): void {
+    if (call.match !== null) relink(call.match);
+    relink(call);
+    this.#last = Math.max(this.#last, call.operation);
+  }
+
+  #isAnswered(operation: number): boolean {
+    return this.#answered[operation] === true;
+  }
+
+  #passes(operation: number): boolean {
+    return this.#done[operation] === 1 || !this.#isAnswered(operation);
+  }
+}
+
+function newEntry(operation: number, isCall: boolean): Entry {
+  return { operation, isCall, match: null, before: null, after: null };
+}
+
+function unlink({ before, after }: Entry): void {
+  if (before !== null) before.after = after;
+  if (after !== null) after.before = before;
+}
+
+function relink(entry: Entry): void {
+  const { before, after } = entry;
+  if (before !== null) before.after = entry;
+  if (after !== null) after.before = entry;
+}
+
+/** One key of the key-value store. */
+const kvModel: Model<Bytes | null, KvOperation, KvResult> = {
+  initial: null,
+  step(state, input, output) {
+    if (output?.kind === "error") return state;
+    if (output !== null && keyOfState(output.value) !== keyOfState(state)) return undefined;
+    return applyKvOperation(input, state);
+  },
+  key: keyOfState,
+};
+
+function keyOfState(state: Bytes | null): string {
+  return state === null ? "-" : `=${latin1(state)}`;
+}
+
+function latin1(bytes: Bytes): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
+}
+
+/** An operation on the key-value store as a client saw it; the result null is one that never came. */
+export interface KvRecord {
+  readonly op: Bytes;
+  readonly result: Bytes | null;
+  readonly invoked: number;
+  readonly returned: number;
+}
+
+/** Whether what clients of the key-value store saw is linearizable. Throws if it holds other operations. */
+export function checkKv(records: readonly KvRecord[], stepsMax = STEPS_MAX): Verdict {
+  const byKey = new Map<string, Operation<KvOperation, KvResult>[]>();
+  for (const { op, result, invoked, returned } of records) {
+    const input = decodeKvOperation(op);
+    if (input === null) throw new Error("the history holds an operation that is not of kv");
+    const output = result === null ? null : decodeKvResult(result);
+    if (result !== null && output === null) return "not linearizable";
+    // A read that nobody saw the result of constrains nothing.
+    if (output === null && input.kind === "get") continue;
+    const key = latin1(input.key);
+    const operation = { input, output, invoked, returned: output === null ? Infinity : returned };
+    const of = byKey.get(key);
+    if (of === undefined) byKey.set(key, [operation]);
+    else of.push(operation);
+  }
+  let verdict: Verdict = "linearizable";
+  for (const operations of byKey.values()) {
+    operations.sort((a, b) => a.invoked - b.invoked);
+    const of = checkOperations(kvModel, operations, stepsMax);
+    if (of === "not linearizable") return of;
+    if (of === "unknown") verdict = of;
+  }
+  return verdict;
+}
+
+/** The same for a history that `client --history` wrote. */
+export function checkRecorded(entries: readonly HistoryEntry[]): Verdict {
+  return checkKv(
+    entries.map(({ op, result, invokedMs, returnedMs }) => ({
+      op: Buffer.from(op, "hex"),
+      result: result === null ? null : Buffer.from(result, "hex"),
+      invoked: invokedMs,
+      returned: returnedMs ?? Infinity,
+    })),
+  );
+}

@@ -118,7 +118,7 @@ function parse(
 ) {
   try {
     return parseArgs({
-      args: [...argv],
+      args: joinValues(argv),
       options,
       strict: true,
       tokens: true,
@@ -129,6 +129,22 @@ function parse(
     // Only the first sentence: the rest explains how to pass positionals that begin with a dash.
     throw new UsageError(`${text.split(/[.\n]/)[0]}; -h shows the options`);
   }
+}
+
+/** EAL arguments begin with dashes themselves, which parseArgs takes for a forgotten value. */
+function joinValues(argv: readonly string[]): string[] {
+  const joined: string[] = [];
+  for (let i = 0; i < argv.length; i++) {
+    const word = argv[i] ?? "";
+    const next = argv[i + 1];
+    if (word === "--eal" && next !== undefined) {
+      joined.push(`${word}=${next}`);
+      i++;
+    } else {
+      joined.push(word);
+    }
+  }
+  return joined;
 }
 
 function complete(name: string, arg: ArgsDef[string], values: Map<string, string | boolean>): void {

@@ -1,0 +1,203 @@
+// Views: who leads, how they are entered and left, and when the timer runs.
+
+import { expect, test } from "bun:test";
+import type { Message } from "../../src/protocol/hotstuff/index.ts";
+import { firstTarget } from "../../src/protocol/hotstuff/index.ts";
+import { GENESIS_QC } from "../../src/protocol/hotstuff/qc.ts";
+import { viewAfter } from "../../src/protocol/hotstuff/pacemaker.ts";
+import { block, Cluster, configOf, openRequest, put, qc, Solo, tc } from "./harness.ts";
+
+const CLIENT = 100;
+
+test("H4 votes go to the leader of the next view, which makes the QC and proposes", () => {
+  const voter = new Solo(0);
+  const first = block(1, undefined, [openRequest(1)]);
+  voter.propose(first);
+  expect(voter.host.take().map(({ to, message }) => [to, message.kind])).toEqual([[2, "vote"]]);
+  const leader = new Solo(2);
+  leader.propose(first);
+  leader.host.take();
+  for (const replica of [0, 1, 3]) leader.vote(replica, first);
+  const [proposal] = leader.host.takeKind("propose");
+  expect(proposal?.block.view).toBe(2);
+  expect(proposal?.block.justify.block).toEqual(first.hash);
+});
+
+test("H4 with --leader fixed a TC lets into the first view of the next tenure", () => {
+  const tenure = 2 ** 20;
+  const leader = (view: number) => Math.floor(view / tenure) % 4;
+  const solo = new Solo(0, { tenure, leader });
+  expect(viewAfter(solo.config, 7)).toBe(tenure);
+  solo.timeOut(1, 1);
+  solo.timeOut(2, 1);
+  solo.timeOut(3, 1);
+  expect(solo.view).toBe(tenure);
+  expect(firstTarget(solo.config, 5)).toBe(0);
+  expect(firstTarget(solo.config, tenure)).toBe(1);
+  expect(firstTarget(configOf(), 5)).toBe("all");
+});
+
+test("H4 a replica whose timer fires sends its latest vote to all, and whoever holds n-f has the QC", () => {
+  const solo = new Solo(0);
+  const first = block(1, undefined, [openRequest(1)]);
+  solo.propose(first);
+  solo.host.take();
+  solo.replica.timeout("view");
+  const late = solo.host.take().find(({ message }) => message.kind === "vote");
+  expect(late?.to).toBe("all");
+  expect(late?.message).toMatchObject({ view: 1, late: true });
+  // It does not lead view 2; late votes make it a QC all the same.
+  solo.vote(1, first);
+  solo.vote(2, first);
+  solo.vote(3, first);
+  expect(solo.view).toBe(1);
+  for (const replica of [1, 2, 3]) solo.vote(replica, first, true);
+  expect(solo.view).toBe(2);
+});
+
+test("H5 a leader that enters by TC proposes on the highest QC of its TIMEOUTs and attaches the TC", () => {
+  const solo = new Solo(3);
+  const first = block(1, undefined, [openRequest(1)]);
+  solo.propose(first);
+  solo.host.take();
+  // One of the replicas saw the QC of view 1; the leader of view 7 did not.
+  solo.timeOut(0, 6);
+  solo.timeOut(1, 6, qc(first), tc(5));
+  solo.timeOut(2, 6);
+  expect(solo.view).toBe(7);
+  const [proposal, ...more] = solo.host.takeKind("propose");
+  expect(more).toEqual([]);
+  expect([proposal?.replica, proposal?.tc?.view]).toEqual([3, 6]);
+  expect(proposal?.block.view).toBe(7);
+  expect(proposal?.block.justify.view).toBe(1);
+});
+
+test("H6 f+1 TIMEOUTs for my view or later make me send mine; 2f+1 for one view are a TC", () => {
+  const solo = new Solo(0);
+  solo.timeOut(1, 1);
+  expect(solo.host.takeKind("timeout")).toEqual([]);
+  solo.timeOut(2, 4);
+  expect(solo.host.takeKind("timeout")).toMatchObject([{ view: 1 }]);
+  expect(solo.view).toBe(1);
+  solo.timeOut(3, 1);
+  expect(solo.view).toBe(1);
+  solo.timeOut(0, 1);
+  expect(solo.view).toBe(2);
+});
+
+test("H6 after TIMEOUT(v) no vote in v or below", () => {
+  const solo = new Solo(0);
+  solo.timeOut(1, 1);
+  solo.timeOut(2, 1);
+  solo.host.take();
+  solo.propose(block(1, undefined, [openRequest(1)]));
+  expect(solo.voted()).toEqual([]);
+  solo.propose(block(2), tc(1));
+  expect(solo.voted()).toEqual([2]);
+});
+
+test("H6 the timer runs only while something is pending, and TIMEOUT is repeated until the view is left", () => {
+  const solo = new Solo(0);
+  expect(solo.host.timers.has("view")).toBe(false);
+  solo.receive(CLIENT, { kind: "request", request: openRequest(1) });
+  expect(solo.host.timers.get("view")).toBe(100);
+  solo.host.take();
+  for (let i = 0; i < 3; i++) {
+    solo.host.clockMs += 100;
+    solo.replica.timeout("view");
+    expect(solo.host.takeKind("timeout")).toMatchObject([{ view: 1 }]);
+  }
+  // An empty proposal does not start the timer of a replica that knows of nothing.
+  const idle = new Solo(0);
+  idle.propose(block(1));
+  expect(idle.host.timers.has("view")).toBe(false);
+  idle.propose(block(2, qc(block(1)), [openRequest(1)]));
+  expect(idle.host.timers.has("view")).toBe(true);
+});
+
+test("H6 the timer doubles per TC since the last commit, up to sixteen times", () => {
+  const solo = new Solo(0);
+  solo.receive(CLIENT, { kind: "request", request: openRequest(1) });
+  const timers: number[] = [];
+  for (let view = 1; view <= 6; view++) {
+    timers.push(solo.replica.census().viewTimerMs);
+    solo.receive(1, { kind: "entry", highQc: GENESIS_QC, tc: tc(view) });
+  }
+  expect(timers).toEqual([100, 200, 400, 800, 1600, 1600]);
+  const again = new Solo(0);
+  let justify;
+  for (let view = 1; view <= 4; view++) {
+    const next = block(view, justify);
+    again.propose(next);
+    justify = qc(next);
+  }
+  expect(again.committed).toBe(1);
+  expect(again.replica.census().viewTimerMs).toBe(100);
+});
+
+test("H7 a replica that lags jumps to a higher view on its certificate", () => {
+  const solo = new Solo(0);
+  const far = block(40, qc(block(7)));
+  solo.propose(far, tc(39));
+  expect(solo.view).toBe(40);
+  solo.receive(3, { kind: "entry", highQc: qc(far), tc: tc(50) });
+  expect(solo.view).toBe(51);
+});
+
+test("H7 one that sends TIMEOUT for an old view is shown the certificates of the new one", () => {
+  const solo = new Solo(0);
+  const first = block(1);
+  solo.propose(first);
+  solo.propose(block(2, qc(first)));
+  solo.host.take();
+  solo.timeOut(3, 1);
+  expect(solo.host.take()).toMatchObject([{ to: 3, message: { kind: "entry" } }]);
+});
+
+test("H11 empty blocks drive the tail to commit everywhere, and then stop", () => {
+  const cluster = new Cluster();
+  cluster.client(CLIENT);
+  let empty = 0;
+  let last = 0;
+  cluster.filter = (_from, to, message: Message) => {
+    if (message.kind === "propose" && to === 3 && message.block.batch.requests.length === 0)
+      empty++;
+    if (message.kind === "propose") last = cluster.now;
+    return true;
+  };
+  const box = cluster.invoke(CLIENT, put("a", "1"));
+  expect(cluster.run(() => box.result !== undefined)).toBe(true);
+  cluster.pass(1000);
+  const heights = [0, 1, 2, 3].map((i) => cluster.replica(i).census().committed);
+  // The blocks of the `open` and of the operation, and what it took to commit them.
+  expect(Math.min(...heights)).toBeGreaterThanOrEqual(2);
+  for (let i = 0; i < 4; i++) expect(cluster.replica(i).census().executed).toBe(2);
+  expect(empty).toBeGreaterThan(0);
+  expect(empty).toBeLessThan(9);
+  expect(cluster.now - last).toBeGreaterThan(900);
+  for (let i = 0; i < 4; i++) expect(cluster.replica(i).pending).toBe(false);
+});
+
+test("H12 one dead replica and a new leader in every view: 1,000 operations of 100 clients commit", () => {
+  const cluster = new Cluster({ viewTimeoutMs: 100, batchMax: 64, adaptive: true });
+  cluster.stop(1);
+  const asked = new Map<number, { box: { result: unknown }; count: number }>();
+  const ask = (id: number, count: number) =>
+    asked.set(id, { box: cluster.invoke(id, put(`k${id}`, `${count}`)), count });
+  for (let id = CLIENT; id < CLIENT + 100; id++) {
+    cluster.client(id);
+    ask(id, 1);
+  }
+  let done = 0;
+  const finished = () => {
+    for (const [id, { box, count }] of asked) {
+      if (box.result === undefined) continue;
+      done++;
+      asked.delete(id);
+      if (count < 10) ask(id, count + 1);
+    }
+    return asked.size === 0;
+  };
+  expect(cluster.run(finished, 60_000)).toBe(true);
+  expect(done).toBe(1000);
+});

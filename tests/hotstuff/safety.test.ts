@@ -1,0 +1,177 @@
+// What a replica votes for, locks and commits: one replica, fed by hand.
+
+import { expect, test } from "bun:test";
+import { codec } from "../../src/protocol/hotstuff/message.ts";
+import { Solo, block, carried, openRequest, qc, tc } from "./harness.ts";
+
+/** Three certified blocks in a row of views 1, 2, 3, as a replica sees them. */
+function chain(solo: Solo, views: readonly number[]) {
+  const blocks = [];
+  let justify = undefined;
+  for (const view of views) {
+    const next = block(view, justify, blocks.length === 0 ? [openRequest(view)] : []);
+    const previous = blocks.at(-1)?.view ?? 0;
+    solo.propose(next, view === previous + 1 ? null : tc(view - 1));
+    blocks.push(next);
+    justify = qc(next);
+  }
+  return blocks;
+}
+
+test("H1 a replica votes once a view, and never in one below", () => {
+  const solo = new Solo(0);
+  const first = block(1, undefined, [openRequest(1)]);
+  solo.propose(first);
+  expect(solo.voted()).toEqual([1]);
+  solo.propose(block(1, undefined, [openRequest(2)]));
+  expect(solo.voted()).toEqual([]);
+  solo.propose(block(2, qc(first)));
+  expect(solo.voted()).toEqual([2]);
+  solo.propose(block(1, undefined, [openRequest(3)]));
+  expect(solo.voted()).toEqual([]);
+});
+
+test("H1 it votes in the view only that it is in", () => {
+  const solo = new Solo(0);
+  const first = block(1);
+  solo.propose(first);
+  solo.timeOut(1, 3, qc(first), tc(2));
+  expect(solo.view).toBe(3);
+  solo.host.take();
+  solo.propose(block(2, qc(first)));
+  expect(solo.voted()).toEqual([]);
+  solo.propose(block(3, qc(first)), tc(2));
+  expect(solo.voted()).toEqual([3]);
+});
+
+test("H1 safeNode: no vote for a block that conflicts with the lock, unless its justify is higher", () => {
+  const solo = new Solo(0);
+  const [first, second] = chain(solo, [1, 2, 3]);
+  expect(solo.voted()).toEqual([1, 2, 3]);
+  // Locked on the block of view 1, and by this QC of view 3's parent on that of view 2.
+  const fourth = block(4, qc(block(3, qc(second!))));
+  solo.propose(fourth);
+  expect(solo.voted()).toEqual([4]);
+  const forked = block(6, qc(first!));
+  solo.propose(forked, tc(5));
+  expect(solo.view).toBe(6);
+  expect(solo.voted()).toEqual([]);
+  // The same again, on a block that is locked or higher.
+  solo.propose(block(7, qc(fourth)), tc(6));
+  expect(solo.voted()).toEqual([7]);
+});
+
+test("H2 commits the first of three blocks of consecutive views, when the third is certified", () => {
+  const solo = new Solo(0);
+  const blocks = chain(solo, [1, 2, 3]);
+  expect(solo.committed).toBe(0);
+  solo.propose(block(4, qc(blocks[2]!)));
+  expect(solo.committed).toBe(1);
+  expect(solo.replica.census().executed).toBe(1);
+});
+
+test("H2 a gap in the views commits nothing, and what comes after commits the whole prefix", () => {
+  const solo = new Solo(0);
+  const blocks = chain(solo, [1, 2, 4]);
+  solo.propose(block(5, qc(blocks[2]!)));
+  expect(solo.committed).toBe(0);
+  const fifth = block(5, qc(blocks[2]!));
+  const sixth = block(6, qc(fifth));
+  solo.propose(sixth);
+  expect(solo.committed).toBe(0);
+  solo.propose(block(7, qc(sixth)));
+  expect(solo.committed).toBe(3);
+});
+
+test("H3 a QC needs n-f distinct signers, for one block in one view", () => {
+  const solo = new Solo(2);
+  const first = block(1);
+  solo.propose(first);
+  solo.host.take();
+  solo.vote(0, first);
+  solo.vote(0, first);
+  solo.vote(1, block(1, undefined, [openRequest(9)]));
+  expect(solo.view).toBe(1);
+  solo.vote(2, first);
+  expect(solo.view).toBe(1);
+  solo.vote(3, first);
+  expect(solo.view).toBe(2);
+});
+
+test("H3 a certificate with too few signers, or one twice, is none", () => {
+  for (const signers of [
+    [0, 1],
+    [0, 1, 1],
+    [2, 2, 2],
+  ]) {
+    const solo = new Solo(0);
+    const first = block(1);
+    solo.propose(first);
+    solo.host.take();
+    solo.propose(block(2, qc(first, signers)));
+    expect(solo.voted()).toEqual([]);
+    expect(solo.view).toBe(1);
+    solo.timeOut(1, 1, qc(first, signers));
+    expect(solo.view).toBe(1);
+    solo.receive(1, { kind: "entry", highQc: qc(first, signers), tc: null });
+    expect(solo.view).toBe(1);
+    solo.receive(1, { kind: "entry", highQc: qc(first), tc: tc(4, signers) });
+    expect(solo.view).toBe(1);
+  }
+});
+
+test("H3 genesis is certified without votes, and nothing else is", () => {
+  const solo = new Solo(0);
+  solo.propose(block(1));
+  expect(solo.voted()).toEqual([1]);
+  const other = new Solo(0);
+  other.propose(block(2, qc(block(1), [])));
+  expect(other.voted()).toEqual([]);
+});
+
+test("X1 the id that a message claims is the one whose key must have signed it", () => {
+  const vote = { kind: "vote", replica: 3, view: 1, digest: block(1).hash, late: false } as const;
+  const forged = [0, 1, 2, 3].map((replica) => carried({ ...vote, replica }, 3));
+  expect(forged.map((message) => codec.proofs(message).map(({ signer }) => signer))).toEqual([
+    [0],
+    [1],
+    [2],
+    [3],
+  ]);
+  // What is left to a Byzantine replica is its own name, as often as it likes.
+  const solo = new Solo(2);
+  solo.propose(block(1));
+  for (let i = 0; i < 9; i++) solo.vote(3, block(1));
+  expect(solo.view).toBe(1);
+});
+
+test("X2 a proposal of another than the view's leader is nothing", () => {
+  const solo = new Solo(0);
+  solo.receive(2, { kind: "propose", replica: 2, block: block(1), tc: null });
+  expect(solo.voted()).toEqual([]);
+  expect(solo.replica.census().sizes.find(({ name }) => name === "blocks.live")!.size).toBe(0);
+});
+
+test("X2 a proposal that nothing lets into its view is nothing", () => {
+  const solo = new Solo(0);
+  const first = block(1);
+  solo.propose(first);
+  expect(solo.voted()).toEqual([1]);
+  solo.propose(block(5, qc(first)));
+  solo.propose(block(5, qc(first)), tc(3));
+  expect(solo.voted()).toEqual([]);
+  solo.propose(block(5, qc(first)), tc(4));
+  expect(solo.voted()).toEqual([5]);
+});
+
+test("X3 three copies of one vote are no certificate", () => {
+  const solo = new Solo(2);
+  const first = block(1);
+  solo.propose(first);
+  for (let i = 0; i < 3; i++) solo.vote(1, first, i === 1);
+  expect(solo.view).toBe(1);
+  solo.timeOut(1, 1);
+  solo.timeOut(1, 1);
+  solo.timeOut(1, 1);
+  expect(solo.view).toBe(1);
+});

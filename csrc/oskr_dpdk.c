@@ -1,10 +1,11 @@
 // EAL and ports: see oskr_dpdk.h. Bursts are in dpdk/burst.c, what memif needs besides in
 // dpdk/link.c.
 #define _GNU_SOURCE
-#include "dpdk/port.h"
-
 #include <errno.h>
 #include <fcntl.h>
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_log.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,9 +14,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <rte_eal.h>
-#include <rte_errno.h>
-#include <rte_log.h>
+#include "dpdk/port.h"
 
 #define DESCRIPTORS 1024
 #define POOL_CACHE 256
@@ -27,13 +26,9 @@ static int started;
 
 _Static_assert(OSKR_PORTS_MAX <= RTE_MAX_ETHPORTS, "no more ports than DPDK has");
 
-uint32_t oskr_dpdk_version(void) {
-  return OSKR_DPDK_VERSION;
-}
+uint32_t oskr_dpdk_version(void) { return OSKR_DPDK_VERSION; }
 
-char *oskr_dpdk_text(void) {
-  return text;
-}
+char *oskr_dpdk_text(void) { return text; }
 
 int32_t oskr_fail(int32_t error, const char *format, ...) {
   va_list arguments;
@@ -156,8 +151,9 @@ int32_t oskr_dpdk_start(void) {
   return rte_eth_dev_count_avail();
 }
 
-// Not rte_eal_cleanup: it unmaps memory that EAL's interrupt thread, which goes on, may be reading at that
-// moment (seen as a crash when both ends of a memif stopped at once). The end of the process frees all.
+// Not rte_eal_cleanup: it unmaps memory that EAL's interrupt thread, which goes on, may be reading
+// at that moment (seen as a crash when both ends of a memif stopped at once). The end of the
+// process frees all.
 int32_t oskr_dpdk_stop(void) {
   for (uint32_t i = 0; i < OSKR_PORTS_MAX; i++)
     if (ports[i] != NULL) oskr_dpdk_close(i);

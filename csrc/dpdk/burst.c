@@ -1,12 +1,11 @@
 // Bursts between a port and its region, and the echo loop: see oskr_dpdk.h.
 #define _GNU_SOURCE
-#include "port.h"
-
 #include <errno.h>
+#include <rte_memcpy.h>
 #include <sched.h>
 #include <string.h>
 
-#include <rte_memcpy.h>
+#include "port.h"
 
 // How long a full send ring is waited for: a receiver that is collecting garbage, or waiting for
 // this processor, needs milliseconds to make room. One that is stopped never makes any, so that
@@ -135,8 +134,7 @@ int32_t oskr_dpdk_send(uint32_t port, uint32_t count) {
       p->region->statistics.unsent += count - done;
       break;
     }
-    for (uint32_t i = 0; i < part; i++)
-      fill(packets[i], p->region, &entries[done + i]);
+    for (uint32_t i = 0; i < part; i++) fill(packets[i], p->region, &entries[done + i]);
     sent += push(p, packets, part);
   }
   return (int32_t)sent;

@@ -1,15 +1,13 @@
 // The switch: see ../oskr_fabric.h. What is delayed waits in delay.c.
 #define _GNU_SOURCE
-#include "delay.h"
-#include "port.h"
-
-#include "../oskr_fabric.h"
-
 #include <errno.h>
+#include <rte_errno.h>
 #include <sched.h>
 #include <string.h>
 
-#include <rte_errno.h>
+#include "../oskr_fabric.h"
+#include "delay.h"
+#include "port.h"
 
 #define BROADCAST 0xffffffffffffull
 #define POOL_COUNT 32767
@@ -76,9 +74,7 @@ static inline uint64_t address_of(const uint8_t *bytes) {
 }
 
 // The bit that marks a group address is in the first byte on the wire, the lowest here.
-static inline int is_group(uint64_t address) {
-  return (address & 1) != 0;
-}
+static inline int is_group(uint64_t address) { return (address & 1) != 0; }
 
 // splitmix64.
 static uint64_t next_random(void) {
@@ -88,14 +84,10 @@ static uint64_t next_random(void) {
   return z ^ z >> 31;
 }
 
-static double next_fraction(void) {
-  return (double)(next_random() >> 11) * 0x1p-53;
-}
+static double next_fraction(void) { return (double)(next_random() >> 11) * 0x1p-53; }
 
 // Draws only if the fault is switched on, so that the others' dice stay as they were.
-static int happens(double rate) {
-  return rate > 0 && next_fraction() < rate;
-}
+static int happens(double rate) { return rate > 0 && next_fraction() < rate; }
 
 static uint32_t cell_of(uint64_t address) {
   return (uint32_t)(address * 0x9e3779b97f4a7c15ull >> 53) & TABLE_MASK;
@@ -118,8 +110,7 @@ static void rebuild_table(void) {
       uint64_t address = members[p].addresses[a];
       if (address == 0 || look_up(address) != OSKR_PORTS_MAX) continue;
       uint32_t i = cell_of(address);
-      while (table[i].address != 0)
-        i = (i + 1) & TABLE_MASK;
+      while (table[i].address != 0) i = (i + 1) & TABLE_MASK;
       table[i] = (struct cell){address, p};
     }
   }
@@ -150,9 +141,7 @@ static uint32_t route(struct member *ingress, uint64_t destination) {
   return ingress->last_port;
 }
 
-static inline uint32_t queued(const struct queue *q) {
-  return q->head - q->tail;
-}
+static inline uint32_t queued(const struct queue *q) { return q->head - q->tail; }
 
 // Owns the frame from here on.
 static void enqueue(uint32_t port, struct rte_mbuf *frame) {
@@ -272,14 +261,12 @@ static uint32_t turn(double now_ns) {
     // A peer is there as soon as it is heard, whatever was last known of its link.
     members[p].link_up = 1;
     fabric.ports[p].counts.received += count;
-    for (uint16_t i = 0; i < count; i++)
-      forward(p, frames[i], now_ns);
+    for (uint16_t i = 0; i < count; i++) forward(p, frames[i], now_ns);
     moved += count;
   }
   struct rte_mbuf *frame;
   uint32_t port;
-  while ((frame = oskr_delay_pop(now_ns, &port)) != NULL)
-    enqueue(port, frame);
+  while ((frame = oskr_delay_pop(now_ns, &port)) != NULL) enqueue(port, frame);
   for (uint32_t p = 0; p < open_count; p++)
     if (queued(&members[p].queue) > 0) moved += drain(p);
   return moved;
@@ -342,12 +329,10 @@ int32_t oskr_fabric_open(void) {
 int32_t oskr_fabric_close(void) {
   struct rte_mbuf *frame;
   uint32_t port;
-  while ((frame = oskr_delay_pop(1e300, &port)) != NULL)
-    rte_pktmbuf_free(frame);
+  while ((frame = oskr_delay_pop(1e300, &port)) != NULL) rte_pktmbuf_free(frame);
   for (uint32_t p = 0; p < open_count; p++) {
     struct queue *q = &members[p].queue;
-    while (queued(q) > 0)
-      rte_pktmbuf_free(q->frames[q->tail++ & QUEUE_MASK]);
+    while (queued(q) > 0) rte_pktmbuf_free(q->frames[q->tail++ & QUEUE_MASK]);
     oskr_port_shut((uint16_t)p);
   }
   open_count = 0;

@@ -1,14 +1,13 @@
 // Links, and the care that memif's need: see port.h and oskr_dpdk_link.
 #define _GNU_SOURCE
-#include "port.h"
-
 #include <errno.h>
-#include <sched.h>
-#include <string.h>
-
 #include <rte_alarm.h>
 #include <rte_dev.h>
 #include <rte_devargs.h>
+#include <sched.h>
+#include <string.h>
+
+#include "port.h"
 
 // How often an idle port asks for its link.
 #define LINK_NS 10e6
@@ -37,8 +36,7 @@ static void run_errand(void *argument) {
 static int in_interrupt_thread(int (*run)(uint16_t port), uint16_t port) {
   struct errand errand = {run, port, 0, 0};
   if (rte_eal_alarm_set(1, run_errand, &errand) != 0) return run(port);
-  while (__atomic_load_n(&errand.done, __ATOMIC_ACQUIRE) == 0)
-    sched_yield();
+  while (__atomic_load_n(&errand.done, __ATOMIC_ACQUIRE) == 0) sched_yield();
   return errand.result;
 }
 

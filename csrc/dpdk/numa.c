@@ -37,9 +37,7 @@ long set_mempolicy(int mode, const unsigned long *nodes, unsigned long nodes_max
   return syscall(SYS_set_mempolicy, mode, nodes, nodes_max);
 }
 
-int numa_available(void) {
-  return get_mempolicy(NULL, NULL, 0, NULL, 0) < 0 ? -1 : 0;
-}
+int numa_available(void) { return get_mempolicy(NULL, NULL, 0, NULL, 0) < 0 ? -1 : 0; }
 
 struct bitmask *numa_allocate_nodemask(void) {
   struct bitmask *mask = malloc(sizeof(*mask));
@@ -59,9 +57,7 @@ void numa_bitmask_free(struct bitmask *mask) {
   free(mask);
 }
 
-void numa_set_localalloc(void) {
-  set_mempolicy(MODE_LOCAL, NULL, 0);
-}
+void numa_set_localalloc(void) { set_mempolicy(MODE_LOCAL, NULL, 0); }
 
 void numa_set_preferred(int node) {
   unsigned long nodes[NODES_MAX / WORD_BITS] = {0};

@@ -2,12 +2,11 @@
 #ifndef OSKR_PORT_H
 #define OSKR_PORT_H
 
-#include "../oskr_dpdk.h"
-
-#include <time.h>
-
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
+#include <time.h>
+
+#include "../oskr_dpdk.h"
 
 #define OSKR_SECOND_NS 1e9
 

@@ -1,13 +1,13 @@
 // The fabric. Its ports and their peers live in one process, each pair joined by a memif, so that a
 // case forwards only when it says so; only the peers that die are processes of their own.
 #define _GNU_SOURCE
-#include "dpdk_test.h"
-
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "dpdk_test.h"
 
 #define FABRIC_PORTS 4
 #define REPLICAS 2
@@ -33,8 +33,7 @@ static void configure(uint32_t ports) {
   fabric->seed = 42;
   mac_of(fabric->group, GROUP);
   fabric->group[0] |= 1;
-  for (uint32_t p = 0; p < REPLICAS; p++)
-    mac_of(fabric->ports[p].mac, (uint8_t)(p + 1));
+  for (uint32_t p = 0; p < REPLICAS; p++) mac_of(fabric->ports[p].mac, (uint8_t)(p + 1));
 }
 
 static void run_for(double seconds) {
@@ -51,15 +50,13 @@ static void start_all(void) {
     describe(devices[FABRIC_PORTS + p], sizeof(devices[p]), FABRIC_PORTS + p, "client", p,
              (uint8_t)(p + 1));
   }
-  for (uint32_t i = 0; i < 2 * FABRIC_PORTS; i++)
-    names[i] = devices[i];
+  for (uint32_t i = 0; i < 2 * FABRIC_PORTS; i++) names[i] = devices[i];
   CHECK(start_eal(2 * FABRIC_PORTS, names) == 2 * FABRIC_PORTS);
   configure(FABRIC_PORTS);
   CHECK(oskr_fabric_open() == 0);
   for (uint32_t p = 0; p < FABRIC_PORTS; p++) {
     peers[p] = open_port(FABRIC_PORTS + p);
-    while (oskr_dpdk_link(FABRIC_PORTS + p) != 1)
-      usleep(1000);
+    while (oskr_dpdk_link(FABRIC_PORTS + p) != 1) usleep(1000);
   }
   // Both ends have seen it, and the clients have given their servers room to send.
   for (uint32_t p = 0; p < FABRIC_PORTS; p++) {
@@ -95,8 +92,7 @@ static void expect(uint32_t at, int64_t number) {
 
 static void expect_all(const int64_t numbers[FABRIC_PORTS]) {
   run_for(0.001);
-  for (uint32_t p = 0; p < FABRIC_PORTS; p++)
-    expect(p, numbers[p]);
+  for (uint32_t p = 0; p < FABRIC_PORTS; p++) expect(p, numbers[p]);
 }
 
 static void forwards_to_one_port(void) {
@@ -211,8 +207,7 @@ static uint32_t arrived_again[2 * MANY];
 static void keeps_order(void) {
   start_all();
   CHECK(exchange(MANY, arrived, 2 * MANY) == MANY);
-  for (uint32_t i = 0; i < MANY; i++)
-    CHECK(arrived[i] == i);
+  for (uint32_t i = 0; i < MANY; i++) CHECK(arrived[i] == i);
 }
 
 // 6,400 frames at 0.3: the standard deviation is 37. The same seed drops the same ones.
@@ -224,8 +219,7 @@ static void drops_at_the_rate(void) {
   CHECK(count > 0.7 * MANY - 200 && count < 0.7 * MANY + 200);
   CHECK(fabric->ports[0].counts.dropped == MANY - count);
   CHECK(fabric->ports[0].counts.sent == count);
-  for (uint32_t i = 1; i < count; i++)
-    CHECK(arrived[i] > arrived[i - 1]);
+  for (uint32_t i = 1; i < count; i++) CHECK(arrived[i] > arrived[i - 1]);
   memcpy(arrived_again, arrived, sizeof(arrived));
   exchange(MANY, arrived, 2 * MANY);
   CHECK(memcmp(arrived, arrived_again, sizeof(arrived)) != 0);
@@ -239,10 +233,8 @@ static void repeats_at_the_rate(void) {
   CHECK(count > 1.25 * MANY - 200 && count < 1.25 * MANY + 200);
   CHECK(fabric->ports[0].counts.duplicated == count - MANY);
   uint32_t times[MANY] = {0};
-  for (uint32_t i = 0; i < count; i++)
-    times[arrived[i]]++;
-  for (uint32_t i = 0; i < MANY; i++)
-    CHECK(times[i] == 1 || times[i] == 2);
+  for (uint32_t i = 0; i < count; i++) times[arrived[i]]++;
+  for (uint32_t i = 0; i < MANY; i++) CHECK(times[i] == 1 || times[i] == 2);
 }
 
 static void reorders_at_the_rate(void) {
@@ -259,8 +251,7 @@ static void reorders_at_the_rate(void) {
     highest = RTE_MAX(highest, arrived[i]);
     times[arrived[i]]++;
   }
-  for (uint32_t i = 0; i < MANY; i++)
-    CHECK(times[i] == 1);
+  for (uint32_t i = 0; i < MANY; i++) CHECK(times[i] == 1);
   CHECK(late > 0);
 }
 
@@ -282,8 +273,7 @@ static void bounds_what_waits(void) {
   start_all();
   double sent = 0;
   for (uint32_t round = 0; round < 300; round++) {
-    for (uint32_t i = 0; i < OSKR_BURST; i++)
-      put_entry(peers[2], i, 1, 0, 4);
+    for (uint32_t i = 0; i < OSKR_BURST; i++) put_entry(peers[2], i, 1, 0, 4);
     sent += oskr_dpdk_send(FABRIC_PORTS + 2, OSKR_BURST);
     run_for(0.0002);
   }
@@ -297,8 +287,7 @@ static void bounds_what_waits(void) {
   double received = 0;
   for (uint32_t idle = 0; idle < 10; idle++) {
     run_for(0.001);
-    for (int32_t n; (n = oskr_dpdk_receive(FABRIC_PORTS)) > 0; idle = 0)
-      received += n;
+    for (int32_t n; (n = oskr_dpdk_receive(FABRIC_PORTS)) > 0; idle = 0) received += n;
   }
   CHECK(received == counts->sent);
   CHECK(received + counts->full == sent);
@@ -355,13 +344,9 @@ static void replica_process(uint32_t number) {
   oskr_dpdk_echo(0, &echo, stop);
 }
 
-static void first_replica(void) {
-  replica_process(1);
-}
+static void first_replica(void) { replica_process(1); }
 
-static void second_replica(void) {
-  replica_process(2);
-}
+static void second_replica(void) { replica_process(2); }
 
 // Asks both replicas for ever, and counts the replies of each; frames may be lost.
 static void client_process(void) {
@@ -382,8 +367,7 @@ static void client_process(void) {
 // Waits until replica `index` has answered `more` times from now on.
 static void wait_served(uint32_t index, uint32_t more) {
   uint32_t goal = __atomic_load_n(&served[index], __ATOMIC_RELAXED) + more;
-  while (__atomic_load_n(&served[index], __ATOMIC_RELAXED) < goal)
-    usleep(1000);
+  while (__atomic_load_n(&served[index], __ATOMIC_RELAXED) < goal) usleep(1000);
 }
 
 static void outlives_its_peers(void) {

@@ -1,12 +1,12 @@
 // What memif adds to a port: peers that come, are killed, and come again.
 #define _GNU_SOURCE
-#include "dpdk_test.h"
-
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "dpdk_test.h"
 
 static void memif_port(const char *role, const char *path, uint8_t number) {
   char device[160];
@@ -20,8 +20,7 @@ static void memif_port(const char *role, const char *path, uint8_t number) {
 
 // Waits until the link is as wanted; the alarm ends it if that never comes.
 static void wait_link(int32_t up) {
-  while (oskr_dpdk_link(0) != up)
-    usleep(1000);
+  while (oskr_dpdk_link(0) != up) usleep(1000);
 }
 
 static void echo_server(void) {
@@ -49,8 +48,7 @@ static void asks_the_echo(uint32_t rounds) {
     put_entry(region, 1, 1, 4, sizeof(request));
     put_entry(region, 2, 1, 3, 5);  // too short to be answered
     CHECK(oskr_dpdk_send(0, 3) == 3);
-    while (oskr_dpdk_receive(0) == 0)
-      sched_yield();
+    while (oskr_dpdk_receive(0) == 0) sched_yield();
     CHECK(region->lengths[0] == OSKR_HEADER_SIZE + sizeof(reply));
     CHECK(memcmp(region->receive[0] + OSKR_HEADER_SIZE, reply, sizeof(reply)) == 0);
     CHECK(region->receive[0][14] == 0x81 && region->receive[0][15] == 1);
@@ -90,8 +88,7 @@ static void serves_clients_that_are_killed(void) {
 static volatile uint32_t *phase;
 
 static void wait_phase(uint32_t value) {
-  while (__atomic_load_n(phase, __ATOMIC_ACQUIRE) != value)
-    usleep(1000);
+  while (__atomic_load_n(phase, __ATOMIC_ACQUIRE) != value) usleep(1000);
 }
 
 static void outlives_its_server(void) {
@@ -109,8 +106,7 @@ static void outlives_its_server(void) {
     usleep(1000);
   }
   CHECK(oskr_dpdk_send(0, 1) == 1);
-  while (oskr_dpdk_receive(0) == 0)
-    sched_yield();
+  while (oskr_dpdk_receive(0) == 0) sched_yield();
 }
 
 // The other way round: the client's receive finds the new server by itself.

@@ -1,7 +1,5 @@
 // Ports and bursts, over net_ring and net_null.
 #define _GNU_SOURCE
-#include "dpdk_test.h"
-
 #include <dirent.h>
 #include <errno.h>
 #include <sched.h>
@@ -9,9 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-static void start_ring(void) {
-  CHECK(start_eal(1, (const char *const[]){"net_ring0"}) == 1);
-}
+#include "dpdk_test.h"
+
+static void start_ring(void) { CHECK(start_eal(1, (const char *const[]){"net_ring0"}) == 1); }
 
 // What EAL prints must not reach the user: both outputs are pipes while it fails.
 static void expect_refusal(const char *argument, const char *device, const char *says) {
@@ -39,9 +37,7 @@ static void refuses_an_unknown_option(void) {
   expect_refusal("--bogus", "", "unrecognized option '--bogus'");
 }
 
-static void refuses_an_absent_core(void) {
-  expect_refusal("-l", "1000", "core");
-}
+static void refuses_an_absent_core(void) { expect_refusal("-l", "1000", "core"); }
 
 static void refuses_an_unknown_device(void) {
   expect_refusal("--vdev", "net_nonsense0", "net_nonsense0");
@@ -127,8 +123,7 @@ static void carries_every_length(void) {
     CHECK(oskr_dpdk_send(0, count) == (int32_t)count);
     CHECK(oskr_dpdk_receive(0) == (int32_t)count);
     CHECK(region->time_ns >= started && region->time_ns <= oskr_now_ns());
-    for (uint32_t i = 0; i < count; i++)
-      expect_frame(region, i, (uint8_t)i, i, base + i);
+    for (uint32_t i = 0; i < count; i++) expect_frame(region, i, (uint8_t)i, i, base + i);
   }
   CHECK(oskr_dpdk_receive(0) == 0);
   CHECK(oskr_dpdk_statistics(0) == 0);
@@ -141,13 +136,11 @@ static void sends_one_slot_to_many(void) {
   start_ring();
   struct oskr_region *region = open_port(0);
   fill_slots(region);
-  for (uint32_t i = 0; i < OSKR_ENTRIES_MAX; i++)
-    put_entry(region, i, (uint8_t)i, 5, 1000);
+  for (uint32_t i = 0; i < OSKR_ENTRIES_MAX; i++) put_entry(region, i, (uint8_t)i, 5, 1000);
   CHECK(oskr_dpdk_send(0, OSKR_ENTRIES_MAX) == OSKR_ENTRIES_MAX);
   for (uint32_t i = 0; i < OSKR_ENTRIES_MAX; i += OSKR_BURST) {
     CHECK(oskr_dpdk_receive(0) == OSKR_BURST);
-    for (uint32_t k = 0; k < OSKR_BURST; k++)
-      expect_frame(region, k, (uint8_t)(i + k), 5, 1000);
+    for (uint32_t k = 0; k < OSKR_BURST; k++) expect_frame(region, k, (uint8_t)(i + k), 5, 1000);
   }
 }
 
@@ -170,8 +163,7 @@ static void counts_what_a_full_ring_refuses(void) {
   double offered = 0;
   double sent = 0;
   for (uint32_t round = 0; round < 100; round++) {
-    for (uint32_t i = 0; i < OSKR_BURST; i++)
-      put_entry(region, i, 1, 0, (uint16_t)i);
+    for (uint32_t i = 0; i < OSKR_BURST; i++) put_entry(region, i, 1, 0, (uint16_t)i);
     int32_t left = oskr_dpdk_send(0, OSKR_BURST);
     CHECK(left >= 0);
     sent += left;
@@ -182,8 +174,7 @@ static void counts_what_a_full_ring_refuses(void) {
   // It waited once; the bursts after that were given up at once.
   CHECK(oskr_port(0)->stalled);
   double received = 0;
-  for (int32_t count; (count = oskr_dpdk_receive(0)) > 0;)
-    received += count;
+  for (int32_t count; (count = oskr_dpdk_receive(0)) > 0;) received += count;
   CHECK(received == sent);
   CHECK(rte_mempool_in_use_count(oskr_port(0)->pool) == 0);
   CHECK(oskr_dpdk_send(0, OSKR_BURST) == OSKR_BURST);
@@ -272,8 +263,7 @@ static void survives_random_frames(void) {
     uint32_t total = 0;
     for (uint32_t i = 0; i < OSKR_BURST; i++) {
       lengths[i] = 1 + (uint32_t)lrand48() % (i % 2 == 0 ? 80 : OSKR_SLOT_SIZE);
-      for (uint32_t k = 0; k < lengths[i]; k++)
-        bytes[total + k] = (uint8_t)lrand48();
+      for (uint32_t k = 0; k < lengths[i]; k++) bytes[total + k] = (uint8_t)lrand48();
       // Half of them get past the check of the type.
       if (lengths[i] > 14 && lrand48() % 2 == 0) {
         bytes[total + 12] = 0x88;

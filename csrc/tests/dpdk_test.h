@@ -3,11 +3,11 @@
 #ifndef OSKR_DPDK_TEST_H
 #define OSKR_DPDK_TEST_H
 
-#include "../dpdk/port.h"
-#include "../oskr_fabric.h"
-
 #include <stdio.h>
 #include <sys/types.h>
+
+#include "../dpdk/port.h"
+#include "../oskr_fabric.h"
 
 #define CHECK(condition)                                         \
   do {                                                           \

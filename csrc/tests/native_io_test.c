@@ -103,8 +103,8 @@ static void ports_in_use_and_out_of_range_are_refused(void) {
   oskr_udp_close(a);
 }
 
-// In a child, whose end is looked at: the first signal sets the word, one right behind it is taken for the
-// same, a later one ends it with 130.
+// In a child, whose end is looked at: the first signal sets the word, one right behind it is taken
+// for the same, a later one ends it with 130.
 static void a_signal_is_seen_and_a_later_one_ends(void) {
   for (int round = 0; round < 2; round++) {
     int signal = round == 0 ? SIGINT : SIGTERM;

@@ -1,0 +1,180 @@
+// Replicas that lack blocks: fetched by hash, or the state with them; requests of abandoned blocks.
+
+import { expect, test } from "bun:test";
+import type { Message } from "../../src/protocol/hotstuff/index.ts";
+import { codec } from "../../src/protocol/hotstuff/message.ts";
+import { qcProofs } from "../../src/protocol/hotstuff/qc.ts";
+import { block, Cluster, openRequest, put, qc, Solo, tc } from "./harness.ts";
+
+const CLIENT = 100;
+
+function sizeOf(solo: Solo, name: string): number {
+  return solo.replica.census().sizes.find((size) => size.name === name)?.size ?? -1;
+}
+
+/** Completes `count` operations of one client, one after another. */
+function operate(cluster: Cluster, count: number): void {
+  if (!cluster.members.has(CLIENT)) cluster.client(CLIENT);
+  for (let i = 0; i < count; i++) {
+    const box = cluster.invoke(CLIENT, put("k", `${cluster.now}.${i}`));
+    expect(cluster.run(() => box.result !== undefined, 20_000)).toBe(true);
+    expect(box.result).not.toBe(null);
+  }
+}
+
+/** Whether all of these have executed the same. */
+function converged(cluster: Cluster, members: readonly number[]): boolean {
+  const executed = members.map((i) => cluster.replica(i).census().executed);
+  const states = members.map((i) => Buffer.from(cluster.apps[i]?.snapshot() ?? []).toString("hex"));
+  return new Set(executed).size === 1 && new Set(states).size === 1;
+}
+
+test("H8 a missing ancestor is fetched by its hash before voting", () => {
+  const solo = new Solo(0);
+  const first = block(1, undefined, [openRequest(1)]);
+  const second = block(2, qc(first));
+  const third = block(3, qc(second));
+  solo.propose(third);
+  const sent = solo.host.take();
+  expect(sent).toMatchObject([{ to: 3, message: { kind: "fetch", view: 0, height: 0 } }]);
+  expect(sent[0]?.message).toMatchObject({ block: second.hash });
+  solo.receive(3, { kind: "block", block: second, more: true });
+  expect(solo.host.take()).toEqual([]);
+  solo.receive(3, { kind: "block", block: first, more: false });
+  expect(solo.voted()).toEqual([3]);
+});
+
+test("H8 a block that nobody asked for, or with another hash, is dropped", () => {
+  const solo = new Solo(0);
+  const first = block(1, undefined, [openRequest(1)]);
+  solo.receive(3, { kind: "block", block: first, more: false });
+  expect(sizeOf(solo, "blocks.live")).toBe(0);
+  solo.propose(block(2, qc(first)));
+  solo.receive(3, { kind: "block", block: block(1, undefined, [openRequest(2)]), more: false });
+  expect(sizeOf(solo, "blocks.live")).toBe(0);
+  expect(sizeOf(solo, "blocks.missing")).toBe(1);
+});
+
+test("H8 a fetch is retried at another replica until the block is here", () => {
+  const solo = new Solo(0);
+  solo.propose(block(2, qc(block(1))));
+  const asked = solo.host.take().map(({ to }) => to);
+  for (let i = 0; i < 4; i++) {
+    expect(solo.host.timers.has("fetch")).toBe(true);
+    solo.replica.timeout("fetch");
+    asked.push(...solo.host.take().map(({ to }) => to));
+  }
+  expect(new Set(asked)).toEqual(new Set([1, 2, 3]));
+  solo.receive(1, { kind: "block", block: block(1), more: false });
+  solo.replica.timeout("fetch");
+  expect(solo.host.take().filter(({ message }) => message.kind === "fetch")).toEqual([]);
+});
+
+test("H8 whoever has a block answers with it and its ancestors, sixteen at a time", () => {
+  const solo = new Solo(0);
+  let justify;
+  let last = block(1);
+  for (let view = 1; view <= 40; view++) {
+    last = block(view, justify);
+    solo.propose(last);
+    justify = qc(last);
+  }
+  solo.host.take();
+  solo.receive(2, { kind: "fetch", block: last.hash, view: 30, height: 30 });
+  const blocks = solo.host.takeKind("block");
+  expect(blocks.map(({ block: { view } }) => view)).toEqual([
+    40, 39, 38, 37, 36, 35, 34, 33, 32, 31,
+  ]);
+  expect(blocks.map(({ more }) => more).indexOf(false)).toBe(9);
+  solo.receive(2, { kind: "fetch", block: last.hash, view: 3, height: 3 });
+  expect(solo.host.takeKind("block").length).toBe(16);
+});
+
+test("H9 executed blocks, votes and snapshots are dropped behind signed checkpoints", () => {
+  const cluster = new Cluster();
+  operate(cluster, 60);
+  cluster.pass(500);
+  for (let i = 0; i < 4; i++) {
+    const census = cluster.replica(i).census();
+    expect(census.committed).toBeGreaterThan(60);
+    const sizes = new Map(census.sizes.map(({ name, size }) => [name, size]));
+    expect(sizes.get("blocks.executed")).toBeLessThanOrEqual(12);
+    expect(sizes.get("blocks.live")).toBeLessThanOrEqual(4);
+    expect(sizes.get("checkpoints.snapshots")).toBeLessThanOrEqual(3);
+    for (const { name, size, max } of census.sizes)
+      expect([name, size <= max]).toEqual([name, true]);
+  }
+  const certificates = [...cluster.replica(0).certificates()];
+  expect(certificates.some(([proof]) => proof?.signed[0] === 4)).toBe(true);
+});
+
+test("H9 a deep laggard catches up by state transfer", () => {
+  const cluster = new Cluster();
+  operate(cluster, 2);
+  cluster.filter = (from, to) => from !== 3 && to !== 3;
+  operate(cluster, 30);
+  let pieces = 0;
+  cluster.filter = (_from, to, message: Message) => {
+    if (message.kind === "state" && to === 3) pieces++;
+    return true;
+  };
+  operate(cluster, 10);
+  expect(cluster.run(() => converged(cluster, [0, 1, 2, 3]), 5000)).toBe(true);
+  expect(pieces).toBeGreaterThan(0);
+});
+
+test("H10 a batch on an abandoned fork is proposed again, and executed once", () => {
+  const solo = new Solo(2);
+  const lost = block(1, undefined, [openRequest(1)]);
+  solo.propose(lost);
+  for (const replica of [0, 1, 3]) solo.timeOut(replica, 5);
+  expect(solo.view).toBe(6);
+  const [again] = solo.host.takeKind("propose");
+  expect(again?.block.batch.requests).toEqual(lost.batch.requests);
+  expect(again?.block.batch.clients).toEqual(lost.batch.clients);
+  // Both branches at once would execute it once: the executor knows the session.
+  let justify = qc(again!.block);
+  for (let view = 7; view <= 9; view++) {
+    const next = block(view, justify, view === 7 ? [openRequest(1)] : []);
+    solo.propose(next);
+    justify = qc(next);
+  }
+  solo.propose(block(10, justify), tc(9));
+  expect(solo.committed).toBe(2);
+  expect(solo.replica.census().executed).toBe(1);
+});
+
+test("H10 a new leader proposes what is pending, and requests reach every replica", () => {
+  const cluster = new Cluster({ leader: (view) => (view < 4 ? 0 : view % 4), viewTimeoutMs: 100 });
+  // The client tells replica 1 only, which does not lead: it passes the request on when its timer fires.
+  cluster.client(CLIENT);
+  cluster.filter = (from, to) => from !== CLIENT || to === 1;
+  const box = cluster.invoke(CLIENT, put("a", "1"));
+  expect(cluster.run(() => box.result !== undefined, 5000)).toBe(true);
+  for (let i = 0; i < 4; i++) expect(cluster.replica(i).census().executed).toBe(2);
+});
+
+test("H10 a request that is in a block already is not proposed again by the next leader", () => {
+  const solo = new Solo(2);
+  const first = block(1, undefined, [openRequest(1)]);
+  solo.receive(CLIENT, { kind: "request", request: openRequest(1) });
+  solo.propose(first);
+  for (const replica of [0, 1, 3]) solo.vote(replica, first);
+  const [second] = solo.host.takeKind("propose");
+  expect(second?.block.view).toBe(2);
+  expect(second?.block.batch.requests).toEqual([]);
+});
+
+test("H13 everything that checks, sends or keeps a QC gets its signatures through one type", async () => {
+  const { readdirSync, readFileSync } = await import("node:fs");
+  const folder = `${import.meta.dir}/../../src/protocol/hotstuff`;
+  const users = readdirSync(folder).filter((name) => {
+    const text = readFileSync(`${folder}/${name}`, "utf8");
+    return /\.signers|\.blocks|signers\b.*blocks\b/.test(text);
+  });
+  expect(users).toEqual([]);
+  const certified = block(3, qc(block(2)));
+  const message = { kind: "block", block: certified, more: false } as const;
+  expect(codec.proofs(message)).toEqual(qcProofs(certified.justify));
+  expect(qcProofs(certified.justify).map(({ signer }) => signer)).toEqual([0, 1, 2]);
+});

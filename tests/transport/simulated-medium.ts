@@ -1,0 +1,91 @@
+// The simulator's network: virtual time, and every fault that a network has.
+
+import { SimulatedClock } from "../../src/simulation/clock.ts";
+import { Network } from "../../src/simulation/network.ts";
+import { Process } from "../../src/simulation/process.ts";
+import { Random } from "../../src/simulation/random.ts";
+import { Scheduler } from "../../src/simulation/scheduler.ts";
+import {
+  GROUP_ADDRESS,
+  PAYLOAD_MAX,
+  simulatedAddress,
+  SimulatedTransport,
+} from "../../src/simulation/transport.ts";
+import { all, Endpoint, REPLICAS, type Medium } from "./medium.ts";
+
+/** Replicas are the hosts 0 to 2. */
+const CLIENT = 3;
+const STRANGER = 9;
+
+export function openSimulated(rough: boolean): Medium {
+  const scheduler = new Scheduler();
+  const random = new Random(1, "transport");
+  const processes: Process[] = [];
+  const dice = rough ? 0.1 : 0;
+  const network = new Network({
+    scheduler,
+    random: random.stream("network"),
+    plan: {
+      ...{ delayMinUs: 100, delayMaxUs: 100, lateUs: 10_000, ordered: !rough },
+      ...{ loss: 0, duplication: dice, reordering: dice, replay: dice, corruption: 0 },
+      partitions: [],
+    },
+    ...{ gstUs: () => Infinity, boundUs: 100, passes: () => true, filter: null, tamper: null },
+    at: (host) => processes.filter((process) => process.host === host && process.up),
+    replicas: () => processes.filter(({ host }) => host < REPLICAS),
+  });
+  const start = (process: Process): SimulatedTransport => {
+    const { host } = process;
+    process.up = true;
+    process.transport = new SimulatedTransport(network, process, PAYLOAD_MAX, {
+      replicas: Array.from({ length: REPLICAS }, (_, i) => simulatedAddress(i, 0)),
+      multicast: GROUP_ADDRESS,
+      member: host < REPLICAS,
+      clock: new SimulatedClock(scheduler, process, 1, 0),
+      random: (bound) => random.int(bound),
+      dropRate: dice,
+    });
+    return process.transport;
+  };
+  for (const host of [0, 1, 2, CLIENT, STRANGER]) {
+    processes.push(new Process(scheduler, processes.length, host, `host ${host}`));
+  }
+  const [hostA, hostB, echo, hostClient, stranger] = processes as [
+    ...[Process, Process, Process, Process, Process],
+  ];
+  const a = new Endpoint(start(hostA));
+
+  return {
+    ...{
+      name: "simulated",
+      rough,
+      a,
+      b: new Endpoint(start(hostB)),
+      client: new Endpoint(start(hostClient)),
+    },
+    turn() {
+      // Time goes on when nothing happens.
+      if (!scheduler.step(scheduler.nowUs + 1000)) scheduler.after(null, 1000, () => {});
+    },
+    now: () => scheduler.nowUs / 1000,
+    hurry: () => {},
+    inject({ destination, source, part, payload }) {
+      network.send(stranger, {
+        ...{ bytes: payload.slice(), part, fromHigh: 0x0200_0000, fromHost: STRANGER },
+        ...{ fromId: source, toHost: 0, toId: destination, group: false, intact: true },
+      });
+    },
+    foreign: [],
+    drops: () => a.transport.drops,
+    startEcho() {
+      const transport = start(echo);
+      transport.listen(0, (from, input) => {
+        const bytes = all(input);
+        transport.begin(0).bytes(bytes);
+        transport.transmit(from);
+      });
+    },
+    killEcho: () => echo.crash(),
+    close: () => {},
+  };
+}

@@ -1,0 +1,132 @@
+// Sockets of the loopback interface. Nobody reorders or repeats datagrams there; loss is the transport's own.
+
+import { toArrayBuffer } from "bun:ffi";
+import { assert } from "../../src/assert.ts";
+import type { WireAddress } from "../../src/config.ts";
+import { loadNative, UDP } from "../../src/ffi/native.ts";
+import { systemRandom } from "../../src/random.ts";
+import { writeIds } from "../../src/transport/packet.ts";
+import { UdpTransport } from "../../src/transport/udp.ts";
+import { all, Endpoint, HurriedClock, pattern, REPLICAS, type Medium } from "./medium.ts";
+
+const LOOPBACK = 0x7f00_0001;
+
+/** Ports that are free now. */
+function freePorts(count: number): readonly number[] {
+  const native = loadNative();
+  const sockets = Array.from({ length: count }, () => {
+    const socket = native.oskr_udp_open(LOOPBACK, 0);
+    assert(socket !== null, "a port is free");
+    return socket;
+  });
+  const ports = sockets.map((socket) => native.oskr_udp_port(socket));
+  for (const socket of sockets) native.oskr_udp_close(socket);
+  return ports;
+}
+
+/** Sends whole datagrams. */
+function stranger(to: number) {
+  const native = loadNative();
+  const socket = native.oskr_udp_open(LOOPBACK, 0);
+  const region = socket === null ? null : native.oskr_udp_map(socket);
+  assert(socket !== null && region !== null, "a socket has a region");
+  const bytes = new Uint8Array(toArrayBuffer(region, 0, UDP.size));
+  const view = new DataView(bytes.buffer);
+  const send = (datagram: Uint8Array): void => {
+    bytes.set(datagram, UDP.send);
+    view.setUint32(UDP.sendOffset, 0, true);
+    view.setUint32(UDP.sendLength, datagram.length, true);
+    view.setUint32(UDP.sendIp, LOOPBACK, true);
+    view.setUint32(UDP.sendPort, to, true);
+    assert(native.oskr_udp_send(socket, 1) === 1, "the datagram left");
+  };
+  return { send, close: () => native.oskr_udp_close(socket) };
+}
+
+export function openUdp(rough: boolean): Medium {
+  const native = loadNative();
+  const clock = new HurriedClock();
+  const ports = freePorts(REPLICAS);
+  const replicas = ports.map((port): WireAddress => ({
+    kind: "ipv4",
+    host: Uint8Array.of(127, 0, 0, 1, port >> 8, port & 255),
+    id: 0,
+  }));
+  const open = (replica: number | null): UdpTransport =>
+    new UdpTransport({
+      replicas,
+      multicast: null,
+      member: replica !== null,
+      clock,
+      random: systemRandom,
+      dropRate: rough ? 0.1 : 0,
+      library: native,
+      local: replica === null ? null : (replicas[replica]?.host ?? null),
+    });
+  const transports = [open(0), open(1), open(null)] as const;
+  const [a, b, client] = transports;
+  const garbage = stranger(ports[0] ?? 0);
+  let echo: UdpTransport | null = null;
+
+  const endpoint = new Endpoint(a);
+  return {
+    ...{ name: "udp", rough, a: endpoint, b: new Endpoint(b), client: new Endpoint(client) },
+    turn() {
+      clock.update();
+      let done = echo?.poll() ?? 0;
+      for (const transport of transports) done += transport.poll();
+      if (done === 0) native.oskr_yield();
+      clock.poll();
+    },
+    now: () => performance.now(),
+    hurry: (factor) => (clock.factor = factor),
+    inject({ destination, source, part, payload }) {
+      const datagram = new Uint8Array(4 + payload.length);
+      datagram[0] = part ? 1 : 0;
+      assert(writeIds(new DataView(datagram.buffer), 1, destination, source), "ids fit");
+      datagram.set(payload, 4);
+      garbage.send(datagram);
+    },
+    foreign: [
+      ...[0, 1, 2, 3].map((length) => ({
+        what: `a datagram of ${length} bytes`,
+        reason: "malformed packet",
+        send: () => garbage.send(new Uint8Array(length)),
+      })),
+      {
+        what: "a datagram of an unknown kind",
+        reason: "malformed packet",
+        send: () => garbage.send(Uint8Array.of(2, 0, 0, 0, 1, 2, 3)),
+      },
+      {
+        what: "a datagram larger than any slot",
+        reason: "malformed packet",
+        send: () => garbage.send(pattern(9000, 1).fill(0, 0, 4)),
+      },
+      {
+        what: "two large ids",
+        reason: "malformed ids",
+        send: () => garbage.send(Uint8Array.of(0, 0x81, 0x81, 1, 9)),
+      },
+    ],
+    drops: () => a.drops,
+    startEcho() {
+      const transport = open(2);
+      transport.listen(0, (from, input) => {
+        const bytes = all(input);
+        transport.begin(0).bytes(bytes);
+        transport.transmit(from);
+      });
+      echo = transport;
+    },
+    killEcho() {
+      echo?.close();
+      echo = null;
+    },
+    close() {
+      for (const transport of transports) transport.close();
+      echo?.close();
+      garbage.close();
+    },
+  };
+}

@@ -118,9 +118,10 @@ export class Adversary {
   #flood(from: Process, packet: Packet): void {
     const { plan, scheduler } = this.#world;
     if (this.#floods++ >= FLOODS_MAX || scheduler.nowUs > plan.gstUs) return;
-    const messages = this.#pool.messages;
-    for (let i = 0; i < FLOOD_MAX && messages.length > 0; i++) {
-      const template = this.#random.pick(messages);
+    const { messages } = this.#pool;
+    if (messages.length === 0) return;
+    const template = this.#random.pick(messages);
+    for (let i = 0; i < FLOOD_MAX; i++) {
       const own = disown(this.#random, template, () => this.#operation());
       const changed = mutate(this.#random, this.#pool, own, true) ?? own;
       const clean = this.#isOurs(changed) ? changed : own;

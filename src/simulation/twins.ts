@@ -208,6 +208,7 @@ class ViewFilter {
     const { world } = this;
     assert(world !== null, "the filter has a world");
     const { n } = world.plan;
+    if (world.scheduler.nowUs >= world.gstUs) return true;
     if (this.finished || !world.started || from.host >= n || to.host >= n) return true;
     const view = this.#viewOf(world, from, packet);
     if (view === null) return true;

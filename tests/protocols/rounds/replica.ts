@@ -191,10 +191,7 @@ export class RoundsReplica implements Replica<Message, Timer> {
   /** Proposes if it leads, and watches whoever does. */
   #work(): void {
     if (!this.hasWork() || !this.mayVote()) return;
-    if (!this.#watching) {
-      this.#watching = true;
-      this.host.setTimer("view", Math.min(16, 2 ** this.#left) * this.config.viewTimeoutMs);
-    }
+    this.watch();
     if (this.config.leader(this.view) !== this.self || this.votedView >= this.view) return;
     if (this.proposal !== null && this.proposal.view === this.view) return;
     const { lock, height, view } = this;
@@ -310,6 +307,17 @@ export class RoundsReplica implements Replica<Message, Timer> {
       mark("rounds: recovered");
       this.phase = "running";
     }
+  }
+
+  /** Gives the leader its time; it is not given more. */
+  protected watch(): void {
+    if (this.#watching) return;
+    this.#watching = true;
+    this.setViewTimer();
+  }
+
+  protected setViewTimer(): void {
+    this.host.setTimer("view", Math.min(16, 2 ** this.#left) * this.config.viewTimeoutMs);
   }
 
   #stopWatching(): void {

@@ -1,0 +1,219 @@
+// Bugs planted in HotStuff, each of which a campaign of the kind that owes it must find.
+
+import type { App, Host, Signer } from "../../src/actor.ts";
+import type { ProtocolConfig } from "../../src/config.ts";
+import { QuorumClient } from "../../src/protocol/client.ts";
+import type { Block } from "../../src/protocol/hotstuff/block.ts";
+import { firstTarget, hotstuff, HotStuffReplica } from "../../src/protocol/hotstuff/index.ts";
+import type { Message, Timer } from "../../src/protocol/hotstuff/index.ts";
+import type { Position, VoteMessage } from "../../src/protocol/hotstuff/message.ts";
+import { Pacemaker } from "../../src/protocol/hotstuff/pacemaker.ts";
+import type { Qc, Tc } from "../../src/protocol/hotstuff/qc.ts";
+import { Start } from "../../src/protocol/hotstuff/start.ts";
+import type { TreeNode } from "../../src/protocol/hotstuff/tree.ts";
+import { Recovery, type Verdict } from "../../src/protocol/recovery.ts";
+import type { Outcome, Request } from "../../src/protocol/request.ts";
+import { subjectOf } from "../../src/simulation/subject.ts";
+import { registered, type Mutant } from "../../src/simulation/subjects.ts";
+
+type ReplicaClass = new (
+  self: Signer,
+  config: ProtocolConfig,
+  host: Host<Message, Timer>,
+  app: App,
+) => HotStuffReplica;
+
+class NoLock extends HotStuffReplica {
+  protected override safeToVote(): boolean {
+    return true;
+  }
+}
+
+class TwoChainCommit extends HotStuffReplica {
+  protected override committedBy({ view, parent }: TreeNode): TreeNode | null {
+    return parent !== null && parent.view === view - 1 ? parent : null;
+  }
+}
+
+class NoConsecutiveViews extends HotStuffReplica {
+  protected override committedBy(node: TreeNode): TreeNode | null {
+    return node.parent?.parent ?? null;
+  }
+}
+
+class NoLateVotes extends HotStuffReplica {
+  protected override sendLate(): void {}
+}
+
+/** Counts messages, not voters. */
+class DuplicateSigners extends HotStuffReplica {
+  #all: VoteMessage[] = [];
+  protected override wantsVote({ view }: VoteMessage): boolean {
+    return view > this.highQc.view;
+  }
+  protected override matching(vote: VoteMessage): VoteMessage[] {
+    this.#all = this.#all.filter(({ view }) => view > this.highQc.view);
+    this.#all.push(vote);
+    return this.#all.filter(({ view, digest }) => {
+      return view === vote.view && Buffer.compare(digest, vote.digest) === 0;
+    });
+  }
+}
+
+/** Counts votes for other blocks, and of other views, as votes for this one. */
+class VotesForAnything extends HotStuffReplica {
+  protected override matching(vote: VoteMessage): VoteMessage[] {
+    const all = Array.from({ length: this.config.n }, (_, i) => this.votes.of(i));
+    return [vote, ...all.filter((other) => other !== undefined && other !== vote)] as VoteMessage[];
+  }
+}
+
+class VotedViewNotKept extends HotStuffReplica {
+  protected override mayVote(): boolean {
+    return true;
+  }
+  protected override takesProposal({ view }: Block): boolean {
+    return view >= this.seenView;
+  }
+}
+
+/** After a timeout it proposes on what it knew two blocks ago. */
+class AnyQc extends HotStuffReplica {
+  protected override justify(): Qc {
+    let qc = this.highQc;
+    if (this.pacemaker.tc === null) return qc;
+    for (let back = 0; back < 2; back++) {
+      const node = this.tree.get(Buffer.from(qc.block).toString("latin1"));
+      if (node === undefined || node.block === null || node.parent?.executed !== false) break;
+      qc = node.block.justify;
+    }
+    return qc;
+  }
+}
+
+class WeakTcPacemaker extends Pacemaker {
+  protected override get tcQuorum(): number {
+    return super.tcQuorum - 1;
+  }
+}
+class WeakTc extends HotStuffReplica {
+  protected override proven(certificate: Qc | Tc): boolean {
+    return certificate.view === 0 || certificate.votes.signers.length >= this.quorums.quorum - 1;
+  }
+  protected override makePacemaker(): Pacemaker {
+    return new WeakTcPacemaker(
+      this.self,
+      this.config,
+      this.quorums,
+      this.host,
+      this.pacemakerOwner(),
+    );
+  }
+}
+
+class OrphansLost extends HotStuffReplica {
+  protected override returned(): void {}
+}
+
+class OrphansTwice extends HotStuffReplica {
+  readonly #app: App;
+  constructor(self: Signer, config: ProtocolConfig, host: Host<Message, Timer>, app: App) {
+    super(self, config, host, app);
+    this.#app = app;
+  }
+  protected override execute(request: Request): Outcome | null {
+    if (request.session !== 0 && this.executor.lookup(request) !== undefined) {
+      this.#app.execute(request.op);
+      this.#app.commit(1);
+    }
+    return super.execute(request);
+  }
+}
+
+/** X14: takes part at once, as if nobody ever lost a memory. */
+class Careless extends Recovery<Position> {
+  override decide(): Verdict {
+    return "begin";
+  }
+}
+class CarelessStart extends Start {
+  protected override makeRecovery(): Recovery<Position> {
+    return new Careless(this.quorums, this.self, (bound) => this.host.random(bound));
+  }
+}
+class VotesAtOnce extends HotStuffReplica {
+  protected override makeStart(): Start {
+    return new CarelessStart(this.self, this.config, this.quorums, this.host, this);
+  }
+}
+
+/** X14: votes in the view that the others are in, where it may have voted before. */
+class VotesInViewC extends HotStuffReplica {
+  override onForgotten(): void {}
+}
+
+/** X14: takes answers to an earlier question. */
+class NoNonce extends Recovery<Position> {
+  protected override isOwn(): boolean {
+    return true;
+  }
+}
+class NoNonceStart extends Start {
+  protected override makeRecovery(): Recovery<Position> {
+    return new NoNonce(this.quorums, this.self, (bound) => this.host.random(bound));
+  }
+}
+class NoNonces extends HotStuffReplica {
+  protected override makeStart(): Start {
+    return new NoNonceStart(this.self, this.config, this.quorums, this.host, this);
+  }
+}
+
+class CredulousClient extends QuorumClient {
+  protected override get agreement(): number {
+    return 1;
+  }
+}
+
+function mutant(
+  name: string,
+  Class: ReplicaClass,
+  kind: Mutant["kind"],
+  convictedBy: readonly string[],
+): Mutant {
+  const protocol: typeof hotstuff = {
+    ...hotstuff,
+    replica: (self, config, host, app) => new Class(self, config, host, app),
+  };
+  const { name: _, protocol: __, ...hints } = registered.get("hotstuff") ?? {};
+  const subject = subjectOf(`hotstuff-${name}`, protocol as never, { ...hints, marks: [] });
+  return { subject, kind, convictedBy, within: 1000 };
+}
+
+const credulous: typeof hotstuff = {
+  ...hotstuff,
+  client: (config, host) => new CredulousClient(config, host, (view) => firstTarget(config, view)),
+};
+
+export const mutants: readonly Mutant[] = [
+  mutant("no-lock", NoLock, "twins", ["agreement"]),
+  mutant("two-chain", TwoChainCommit, "twins", ["agreement"]),
+  mutant("no-consecutive-views", NoConsecutiveViews, "twins", ["agreement"]),
+  mutant("no-late-votes", NoLateVotes, "short", ["liveness"]),
+  mutant("duplicate-signers", DuplicateSigners, "short", ["certificates"]),
+  mutant("votes-for-anything", VotesForAnything, "short", ["certificates"]),
+  mutant("voted-view-not-kept", VotedViewNotKept, "adversary", ["agreement"]),
+  mutant("any-qc", AnyQc, "short", ["liveness"]),
+  mutant("weak-tc", WeakTc, "short", ["certificates"]),
+  mutant("orphans-lost", OrphansLost, "short", ["liveness"]),
+  mutant("orphans-twice", OrphansTwice, "short", ["exactly once"]),
+  mutant("votes-at-once", VotesAtOnce, "deep", ["agreement"]),
+  mutant("votes-in-view-c", VotesInViewC, "deep", ["agreement"]),
+  mutant("no-nonce", NoNonces, "deep", ["agreement"]),
+  {
+    subject: subjectOf("hotstuff-one-reply", credulous as never),
+    kind: "adversary",
+    convictedBy: ["client agreement"],
+    within: 1000,
+  },
+];

@@ -158,7 +158,8 @@ export class PbftReplica extends Retransmission implements Replica<Message, Time
   }
 
   *certificates(): Iterable<readonly Proof[]> {
-    yield stableProofs(this.checkpoints.latest);
+    const { latest } = this.checkpoints;
+    if (latest.slot > 0) yield stableProofs(latest);
     for (const { prepared, committed } of this.log.known()) {
       if (prepared !== null) yield preparedProofs(prepared);
       if (committed !== null) yield commitProofs(committed);

@@ -94,7 +94,8 @@ export abstract class Retransmission extends Checkpointing {
 
   #sendSlots(from: Address, { view, active, executed }: StatusMessage): void {
     const first = Math.max(executed, this.log.low) + 1;
-    for (let number = first; number < first + SLOTS_MAX; number++) {
+    const last = Math.min(first + SLOTS_MAX - 1, this.log.high);
+    for (let number = first; number <= last; number++) {
       const slot = this.log.get(number);
       if (slot === undefined) continue;
       const certificate = slot.committed;

@@ -2,6 +2,7 @@
 
 import type { Protocol } from "../actor.ts";
 import { hotstuff } from "./hotstuff/index.ts";
+import { pbft } from "./pbft/index.ts";
 import { unreplicated, unreplicatedSigned } from "./unreplicated/index.ts";
 
 /** Hides the types of a protocol's messages and timers from those who only pass them on. */
@@ -18,5 +19,6 @@ function entry<M extends object, T extends string>(
 export const protocols: ReadonlyMap<string, AnyProtocol> = new Map([
   entry("unreplicated", unreplicated),
   entry("unreplicated-signed", unreplicatedSigned),
+  entry("pbft", pbft),
   entry("hotstuff", hotstuff),
 ]);

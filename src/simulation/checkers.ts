@@ -5,7 +5,7 @@ import { checkKv } from "./linearizability.ts";
 import type { World } from "./world.ts";
 
 /** Steps of the linearizability checker for one seed. */
-const STEPS_MAX = 200_000;
+const STEPS_MAX = 20_000;
 
 /** Why correct replicas have not converged, or null if they have. */
 export function checkConvergence(world: World): string | null {

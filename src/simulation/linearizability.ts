@@ -2,13 +2,7 @@
 // ("Testing for linearizability", 2017), on histories split by key.
 
 import type { Bytes } from "../actor.ts";
-import {
-  applyKvOperation,
-  decodeKvOperation,
-  decodeKvResult,
-  type KvOperation,
-  type KvResult,
-} from "../app/kv.ts";
+import { decodeKvOperation, decodeKvResult, type KvOperation, type KvResult } from "../app/kv.ts";
 import type { HistoryEntry } from "../evaluation/history.ts";
 
 /** One operation. One whose answer nobody knows has the output null and returns at Infinity. */
@@ -185,19 +179,49 @@ function relink(entry: Entry): void {
   if (after !== null) after.before = entry;
 }
 
-/** One key of the key-value store. */
-const kvModel: Model<Bytes | null, KvOperation, KvResult> = {
+/** An operation on one key, in strings of a character a byte: they compare and hash quickly. */
+interface KeyOperation {
+  readonly kind: KvOperation["kind"];
+  readonly value: string;
+  readonly expected: string | null;
+}
+
+/** The state that an operation saw, or that it failed and changed nothing. */
+type KeyResult = { readonly saw: string | null } | "failed";
+
+/** One key of the key-value store, null when it is absent. */
+const keyModel: Model<string | null, KeyOperation, KeyResult> = {
   initial: null,
   step(state, input, output) {
-    if (output?.kind === "error") return state;
-    if (output !== null && keyOfState(output.value) !== keyOfState(state)) return undefined;
-    return applyKvOperation(input, state);
+    if (output === "failed") return state;
+    if (output !== null && output.saw !== state) return undefined;
+    switch (input.kind) {
+      case "get":
+        return state;
+      case "put":
+        return input.value;
+      case "append":
+        return (state ?? "") + input.value;
+      case "compareAndSet":
+        return state === input.expected ? input.value : state;
+      case "delete":
+        return null;
+    }
   },
-  key: keyOfState,
+  key: (state) => (state === null ? "-" : `=${state}`),
 };
 
-function keyOfState(state: Bytes | null): string {
-  return state === null ? "-" : `=${latin1(state)}`;
+function keyOperation(operation: KvOperation): KeyOperation {
+  const { kind } = operation;
+  const value = "value" in operation ? latin1(operation.value) : "";
+  const expected =
+    kind === "compareAndSet" && operation.expected !== null ? latin1(operation.expected) : null;
+  return { kind, value, expected };
+}
+
+function keyResult(result: KvResult): KeyResult {
+  if (result.kind === "error") return "failed";
+  return { saw: result.value === null ? null : latin1(result.value) };
 }
 
 function latin1(bytes: Bytes): string {
@@ -214,24 +238,30 @@ export interface KvRecord {
 
 /** Whether what clients of the key-value store saw is linearizable. Throws if it holds other operations. */
 export function checkKv(records: readonly KvRecord[], stepsMax = STEPS_MAX): Verdict {
-  const byKey = new Map<string, Operation<KvOperation, KvResult>[]>();
+  const byKey = new Map<string, Operation<KeyOperation, KeyResult>[]>();
   for (const { op, result, invoked, returned } of records) {
-    const input = decodeKvOperation(op);
-    if (input === null) throw new Error("the history holds an operation that is not of kv");
-    const output = result === null ? null : decodeKvResult(result);
-    if (result !== null && output === null) return "not linearizable";
+    const operation = decodeKvOperation(op);
+    if (operation === null) throw new Error("the history holds an operation that is not of kv");
+    const decoded = result === null ? null : decodeKvResult(result);
+    if (result !== null && decoded === null) return "not linearizable";
     // A read that nobody saw the result of constrains nothing.
-    if (output === null && input.kind === "get") continue;
-    const key = latin1(input.key);
-    const operation = { input, output, invoked, returned: output === null ? Infinity : returned };
+    if (decoded === null && operation.kind === "get") continue;
+    const key = latin1(operation.key);
+    const output = decoded === null ? null : keyResult(decoded);
+    const checked = {
+      input: keyOperation(operation),
+      output,
+      invoked,
+      returned: output === null ? Infinity : returned,
+    };
     const of = byKey.get(key);
-    if (of === undefined) byKey.set(key, [operation]);
-    else of.push(operation);
+    if (of === undefined) byKey.set(key, [checked]);
+    else of.push(checked);
   }
   let verdict: Verdict = "linearizable";
   for (const operations of byKey.values()) {
     operations.sort((a, b) => a.invoked - b.invoked);
-    const of = checkOperations(kvModel, operations, stepsMax);
+    const of = checkOperations(keyModel, operations, stepsMax);
     if (of === "not linearizable") return of;
     if (of === "unknown") verdict = of;
   }

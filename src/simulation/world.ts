@@ -62,6 +62,8 @@ export interface ReplicaSeat {
   census: CensusCheck | null;
   /** Whether it ever was neither starting nor recovering. */
   everRan: boolean;
+  /** What was committed when its certificates were last looked at. */
+  certified: number;
 }
 
 const EVENTS_MAX = 3_000_000;
@@ -282,7 +284,9 @@ export class World {
     if (!said.recovering) seat.everRan = true;
     const node = process.seats[0]?.node;
     if (node !== undefined) census.bounded(node.sizes);
-    if (said.committed % 8 === 0 || this.scheduler.count % 64 === 0) this.lookAtCertificates(seat);
+    if (said.committed === seat.certified && this.scheduler.count % 256 !== 0) return;
+    seat.certified = said.committed;
+    this.lookAtCertificates(seat);
   }
 
   lookAtCertificates({ replica, process }: ReplicaSeat): void {

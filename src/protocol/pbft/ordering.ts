@@ -21,6 +21,8 @@ const IN_FLIGHT_MAX = 32;
 const ADAPTIVE_IN_FLIGHT_MAX = 8;
 /** A view timer is never longer than so many view timeouts. */
 export const TIMEOUTS_MAX = 16;
+/** Sums of times are rounded: a timer that is early by less than this is in time. */
+const TIMER_SLACK_MS = 0.001;
 
 /** Orders batches while the view lasts, and executes what is committed, whatever view it was committed in. */
 export abstract class Ordering {
@@ -373,7 +375,8 @@ export abstract class Ordering {
   protected onViewTimer(): void {
     this.#timerSet = false;
     if (!this.speaks) return;
-    if (this.active && this.oldestMs() + this.timeoutMs > this.host.now) this.armTimer();
+    const leftMs = this.active ? this.oldestMs() + this.timeoutMs - this.host.now : 0;
+    if (leftMs > TIMER_SLACK_MS) this.armTimer();
     else this.suspect();
   }
 

@@ -60,13 +60,15 @@ function spreads(
   const got = new Map<string, Bytes[]>(receivers.map((name) => [name, []]));
   for (const name of ["a", "b"] as const) {
     medium[name].handler = (_from, input) => {
+      // A rough medium may still have something of an earlier case.
+      if (input.remaining !== bytes.length && medium.rough) return;
       const copies = got.get(name);
       if (copies === undefined) throw new Error(`${name} got what was not for it`);
       copies.push(all(input));
     };
   }
-  const id = from === "a" ? 0 : medium.client.listen(() => {});
-  medium[from].send(id, to, bytes);
+  // The id 0, since a packet has no room for two large ids and the group's may be one.
+  medium[from].send(0, to, bytes);
   until(medium, "each got it", () => [...got.values()].every((copies) => copies.length > 0));
   pass(medium, 50);
   for (const copies of got.values()) {
@@ -279,7 +281,7 @@ const groups: readonly Case[] = [
   grouped(
     rough("a large message to the group reaches all though packets are lost", (medium) => {
       spreads(medium, pattern(MIB, 4), [GROUP], "a", ["b"]);
-      spreads(medium, pattern(MIB, 5), [GROUP], "client", ["a", "b"]);
+      spreads(medium, pattern(MIB + 1, 5), [GROUP], "client", ["a", "b"]);
       equal(medium.a.transport.group, GROUP);
       equal(GROUP, REPLICAS);
     }),

@@ -37,8 +37,8 @@ function three(medium: Medium, number: number): { parts: readonly Bytes[]; size:
   return { parts, size };
 }
 
-function inject(medium: Medium, payload: Bytes, part = true): void {
-  medium.inject({ destination: 0, source: 5, part, payload });
+function inject(medium: Medium, payload: Bytes, source = 5): void {
+  medium.inject({ destination: 0, source, part: true, payload });
 }
 
 /** Does something, and waits until replica 0's host has counted it so many times. */
@@ -156,10 +156,12 @@ export const garbageCases: readonly Case[] = [
     const { a } = medium;
     const before = a.drops("incomplete message");
     // Four are put together at a time: the others go at once, these when nobody answers requests.
-    for (let i = 0; i < 10; i++) inject(medium, three(medium, 1000 + i).parts[0] ?? pattern(1, 1));
+    for (let i = 0; i < 10; i++) {
+      inject(medium, three(medium, 1000 + i).parts[0] ?? pattern(1, 1), 6);
+    }
     until(medium, "six made room", () => a.drops("incomplete message") === before + 6);
     medium.hurry(50);
-    until(medium, "all were given up", () => a.drops("incomplete message") === before + 10);
+    until(medium, "all were given up", () => a.drops("incomplete message") >= before + 10);
     medium.hurry(1);
   }),
 

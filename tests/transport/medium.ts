@@ -2,7 +2,6 @@
 // whatever it gets and can die, and a stranger who sends garbage.
 
 import type { Address, Bytes } from "../../src/actor.ts";
-import type { WireAddress } from "../../src/config.ts";
 import { RealClock } from "../../src/clock.ts";
 import type { Transport } from "../../src/driver.ts";
 import type { Reader } from "../../src/wire.ts";
@@ -119,12 +118,4 @@ export class HurriedClock extends RealClock {
     this.now += (real - this.#real) * this.factor;
     this.#real = real;
   }
-}
-
-/** The host of a stranger whom the configuration does not know. */
-export const STRANGER_HOST = Uint8Array.of(0x02, 0x99, 0x99, 0x99, 0x99, 0x99);
-
-/** The address that DPDK media give a host. */
-export function macOf(host: number): WireAddress {
-  return { kind: "mac", host: Uint8Array.of(0x12, 0x34, 0x56, 0, 0, host), id: 0 };
 }

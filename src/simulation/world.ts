@@ -187,6 +187,7 @@ export class World {
       app: null,
       census: null,
       everRan: false,
+      certified: -1,
     };
     process.byzantine = this.plan.byzantine.includes(identity);
     this.replicas.push(seat);

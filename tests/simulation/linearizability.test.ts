@@ -126,7 +126,7 @@ function readEtcd(words: readonly string[]): Operation<EtcdInput, string>[] {
 }
 
 describe("agrees with Porcupine on etcd histories of Jepsen", () => {
-  const path = process.env["OSKR_ETCD_HISTORIES"] ?? `${import.meta.dir}/etcd-histories.txt`;
+  const path = `${import.meta.dir}/etcd-histories.txt`;
   const lines = readFileSync(path, "utf8").split("\n");
   for (const line of lines) {
     if (line === "" || line.startsWith("#")) continue;

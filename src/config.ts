@@ -59,7 +59,7 @@ export interface DeployConfig {
   readonly transport: "dpdk" | "udp";
 }
 
-/** Ids are 7 bits, or 15 bits for at most one of the two ids of a packet (docs/architecture.md, packets). */
+/** Ids are 7 bits, or 15 bits for at most one of the two ids of a packet (docs/architecture.md). */
 export const ID_MAX = 0x7fff;
 export const SMALL_ID_MAX = 0x7f;
 /** Most replicas: they need ids that are small or one MAC each, and signers must fit a byte. */

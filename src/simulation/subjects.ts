@@ -1,5 +1,6 @@
 // The registry's protocols as the simulator tries them, with what it has to know of each.
 
+import type { Message as HotStuffMessage } from "../protocol/hotstuff/index.ts";
 import { protocols } from "../protocol/index.ts";
 import { UsageError } from "../usage-error.ts";
 import { subjectOf, type Subject } from "./subject.ts";
@@ -7,7 +8,24 @@ import { subjectOf, type Subject } from "./subject.ts";
 type Hints = Partial<Omit<Subject, "name" | "protocol">>;
 
 /** Marks that campaigns of 1,000 seeds must reach, and other hints, by protocol. */
-const HINTS: ReadonlyMap<string, Hints> = new Map<string, Hints>([]);
+const HINTS: ReadonlyMap<string, Hints> = new Map<string, Hints>([
+  ["hotstuff", { viewOf: (message) => hotstuffView(message as HotStuffMessage) }],
+]);
+
+/** What its pacemaker sends moves replicas on; blocks that are fetched go by their sender's view. */
+function hotstuffView(message: HotStuffMessage): number | "any" | null {
+  switch (message.kind) {
+    case "propose":
+      return message.block.view;
+    case "vote":
+      return message.view;
+    case "timeout":
+    case "entry":
+      return "any";
+    default:
+      return null;
+  }
+}
 
 export const registered: ReadonlyMap<string, Subject> = new Map(
   [...protocols].map(([name, protocol]) => [name, subjectOf(name, protocol, HINTS.get(name))]),
@@ -20,8 +38,9 @@ export interface Mutant {
   readonly kind: Subject["kinds"][number];
   /** The invariant that convicts it, as failures name it: one of these. */
   readonly convictedBy: readonly string[];
-  /** Seeds within which it must be found. */
+  /** Seeds within which it must be found, from `first` on: 0, or the first guided scenario of Twins. */
   readonly within: number;
+  readonly first?: number;
 }
 
 /** What a file for `--load` exports: subjects that are not in the registry, and mutants. */

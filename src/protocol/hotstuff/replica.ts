@@ -19,7 +19,7 @@ import type {
   ProposeMessage,
   VoteMessage,
 } from "./message.ts";
-import { Pacemaker, viewAfter, type Timer } from "./pacemaker.ts";
+import { Pacemaker, viewAfter, type PacemakerOwner, type Timer } from "./pacemaker.ts";
 import { GENESIS_HASH, GENESIS_QC, proven, qcOf, qcProofs, tcProofs, type Qc } from "./qc.ts";
 import { Start } from "./start.ts";
 import { Synchroniser } from "./synchroniser.ts";
@@ -161,7 +161,7 @@ export class HotStuffReplica implements Replica<Message, Timer> {
       case "reply":
         return false;
       case "vote":
-        return this.#wantsVote(message);
+        return this.wantsVote(message);
       case "checkpoint":
         return this.#catchUp.wants(message);
       case "block":
@@ -214,7 +214,7 @@ export class HotStuffReplica implements Replica<Message, Timer> {
   }
 
   protected makePacemaker(): Pacemaker {
-    return new Pacemaker(this.self, this.config, this.quorums, this.host, this.#pacemakerOwner());
+    return new Pacemaker(this.self, this.config, this.quorums, this.host, this.pacemakerOwner());
   }
 
   protected makeStart(): Start {
@@ -271,8 +271,14 @@ export class HotStuffReplica implements Replica<Message, Timer> {
     if (justify.view !== view - 1 && !byTc) return;
     this.#learn(from, justify);
     this.pacemaker.onTc(tc);
-    if (view <= this.seenView && !this.#synchroniser.wants(keyOf(block.hash))) return;
-    this.#take(from, block);
+    if (this.takesProposal(block) || this.#synchroniser.wants(keyOf(block.hash))) {
+      this.#take(from, block);
+    }
+  }
+
+  /** Whether it is the first one of its view or a later one: a leader may send many. */
+  protected takesProposal({ view }: Block): boolean {
+    return view > this.seenView;
   }
 
   /** Puts a block in its place, or has its parent fetched first. */
@@ -345,7 +351,7 @@ export class HotStuffReplica implements Replica<Message, Timer> {
 
   /** onReceiveVote. */
   #onVote(from: Address, message: VoteMessage): void {
-    if (!this.#wantsVote(message)) return;
+    if (!this.wantsVote(message)) return;
     this.votes.add(message);
     const matching = this.matching(message);
     if (matching.length < this.quorums.quorum) return;
@@ -358,7 +364,7 @@ export class HotStuffReplica implements Replica<Message, Timer> {
     return this.votes.matching(view, digest);
   }
 
-  #wantsVote({ replica, view, late }: VoteMessage): boolean {
+  protected wantsVote({ replica, view, late }: VoteMessage): boolean {
     if (view <= this.highQc.view || !this.votes.wants(replica, view)) return false;
     return late || this.config.leader(view + 1) === this.self;
   }
@@ -474,7 +480,7 @@ export class HotStuffReplica implements Replica<Message, Timer> {
 
   // Views.
 
-  #pacemakerOwner() {
+  protected pacemakerOwner(): PacemakerOwner {
     const replica = this;
     return {
       get highQc() {

@@ -24,10 +24,10 @@ export interface StartOwner {
 }
 
 export class Start {
-  readonly #self: Signer;
-  readonly #config: ProtocolConfig;
-  readonly #quorums: Quorums;
-  readonly #host: Host<Message, Timer>;
+  protected readonly self: Signer;
+  protected readonly config: ProtocolConfig;
+  protected readonly quorums: Quorums;
+  protected readonly host: Host<Message, Timer>;
   readonly #owner: StartOwner;
   readonly #recovery: Recovery<Position>;
   /** The highest view of the n - f answers; null until they are here. */
@@ -40,10 +40,10 @@ export class Start {
     host: Host<Message, Timer>,
     owner: StartOwner,
   ) {
-    this.#self = self;
-    this.#config = config;
-    this.#quorums = quorums;
-    this.#host = host;
+    this.self = self;
+    this.config = config;
+    this.quorums = quorums;
+    this.host = host;
     this.#owner = owner;
     this.#recovery = this.makeRecovery();
   }
@@ -56,24 +56,24 @@ export class Start {
   }
 
   protected makeRecovery(): Recovery<Position> {
-    return new Recovery(this.#quorums, this.#self, (bound) => this.#host.random(bound));
+    return new Recovery(this.quorums, this.self, (bound) => this.host.random(bound));
   }
 
   /** Asks, and asks again until it is known how to go on. */
   ask(): void {
     this.#decide();
     if (this.running) return;
-    this.#host.send("others", this.#recovery.recoverMessage());
-    this.#host.setTimer("recover", this.#config.viewTimeoutMs / 2);
+    this.host.send("others", this.#recovery.recoverMessage());
+    this.host.setTimer("recover", this.config.viewTimeoutMs / 2);
   }
 
   onRecover(message: RecoverMessage): void {
     const { replica } = message;
-    if (replica === this.#self || replica >= this.#config.n) return;
+    if (replica === this.self || replica >= this.config.n) return;
     const answer = this.#recovery.answer(message, this.running ? this.#owner.position : null);
-    this.#host.send(replica, answer);
-    const { viewTimeoutMs } = this.#config;
-    if (this.#recovery.takeWork(message, this.#host.now, viewTimeoutMs)) this.#owner.onWork();
+    this.host.send(replica, answer);
+    const { viewTimeoutMs } = this.config;
+    if (this.#recovery.takeWork(message, this.host.now, viewTimeoutMs)) this.#owner.onWork();
     this.#decide();
   }
 
@@ -86,7 +86,7 @@ export class Start {
   /** Whether the certificates of an answer have enough signers. */
   holds({ position }: AnswerMessage<Position>): boolean {
     if (position === null) return true;
-    const { quorum } = this.#quorums;
+    const { quorum } = this.quorums;
     return proven(position.highQc, quorum) && (position.tc === null || proven(position.tc, quorum));
   }
 
@@ -98,7 +98,7 @@ export class Start {
   #decide(): void {
     const recovery = this.#recovery;
     if (recovery.phase === "starting") {
-      const verdict = recovery.decide(this.#host.now, this.#config.viewTimeoutMs);
+      const verdict = recovery.decide(this.host.now, this.config.viewTimeoutMs);
       if (verdict === "begin") this.#run();
       if (verdict === "recover") {
         mark("hotstuff: recovers");
@@ -107,7 +107,7 @@ export class Start {
     }
     if (recovery.phase !== "recovering") return;
     if (this.#answered === null) {
-      if (recovery.positions.size < this.#config.n - this.#config.f) return;
+      if (recovery.positions.size < this.config.n - this.config.f) return;
       this.#answered = this.#highest();
       this.#owner.onForgotten(this.#answered);
     }
@@ -119,7 +119,7 @@ export class Start {
 
   #run(): void {
     this.#recovery.phase = "done";
-    this.#host.clearTimer("recover");
+    this.host.clearTimer("recover");
     this.#owner.onRunning();
   }
 
@@ -127,7 +127,7 @@ export class Start {
   #highest(): number {
     let highest = 0;
     for (const { highQc, tc } of this.#recovery.positions.values()) {
-      const byTc = tc === null ? 0 : viewAfter(this.#config, tc.view);
+      const byTc = tc === null ? 0 : viewAfter(this.config, tc.view);
       highest = Math.max(highest, highQc.view + 1, byTc);
     }
     return highest;

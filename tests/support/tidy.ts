@@ -1,0 +1,238 @@
+// Rules about source text that the type checker does not know. Each takes a file and says where it is broken.
+
+export interface Source {
+  /** Relative to the root of the repository. */
+  readonly path: string;
+  readonly text: string;
+  /** The text with comments, strings and regular expressions blanked, line by line as long as it was. */
+  readonly code: string;
+}
+
+/** `path:line: what`. */
+export type Violation = string;
+
+export function source(path: string, text: string): Source {
+  return { path, text, code: blank(text) };
+}
+
+/** Characters after which a slash begins a regular expression, not a division. */
+const BEFORE_REGEX = /(?:[=(,:[!&|?{};+\-*%<>~^]|\b(?:return|typeof|case|in|of))$/;
+
+/** Replaces everything that is not code by spaces. */
+export function blank(text: string): string {
+  const out = [...text];
+  /** For each template literal that is open: how deep the braces are in its expression. */
+  const templates: number[] = [];
+  const erase = (from: number, to: number) => {
+    for (let k = from; k < to; k++) if (out[k] !== "\n") out[k] = " ";
+  };
+  let at = 0;
+  /** The end of a literal that begins at `from` and ends with `quote`; a template may stop at an expression. */
+  const endOf = (from: number, quote: string): number => {
+    let k = from;
+    let inClass = false;
+    for (; k < text.length; k++) {
+      const c = text[k];
+      if (c === "\\") k++;
+      else if (quote === "`" && c === "$" && text[k + 1] === "{") return k;
+      else if (quote === "/" && c === "[") inClass = true;
+      else if (quote === "/" && c === "]") inClass = false;
+      else if (c === quote && !inClass) return k;
+    }
+    return k;
+  };
+  const literal = (from: number, quote: string) => {
+    const end = endOf(from, quote);
+    erase(from, end);
+    at = end + 1;
+    if (text[end] === "$") {
+      templates.push(0);
+      at = end + 2;
+    }
+  };
+  while (at < text.length) {
+    const c = text[at] ?? "";
+    const two = text.slice(at, at + 2);
+    const depth = templates.at(-1);
+    if (two === "//" || two === "/*") {
+      const found = text.indexOf(two === "//" ? "\n" : "*/", at + 2);
+      const end = found < 0 ? text.length : found + (two === "//" ? 0 : 2);
+      erase(at, end);
+      at = end;
+    } else if (c === '"' || c === "'" || c === "`") {
+      literal(at + 1, c);
+    } else if (c === "/" && BEFORE_REGEX.test(out.slice(0, at).join("").slice(-40).trimEnd())) {
+      literal(at + 1, "/");
+    } else if (depth !== undefined && c === "}" && depth === 0) {
+      templates.pop();
+      literal(at + 1, "`");
+    } else {
+      if (depth !== undefined && c === "{") templates[templates.length - 1] = depth + 1;
+      if (depth !== undefined && c === "}") templates[templates.length - 1] = depth - 1;
+      at++;
+    }
+  }
+  return out.join("");
+}
+
+function lineOf(text: string, index: number): number {
+  return text.slice(0, index).split("\n").length;
+}
+
+/** Every match of `pattern` (global) in the code, by line. */
+function matches({ path, code }: Source, pattern: RegExp, what: string): Violation[] {
+  return [...code.matchAll(pattern)].map(
+    (match) => `${path}:${lineOf(code, match.index)}: ${what}: ${match[0].trim()}`,
+  );
+}
+
+/** What a module imports, with whether only types of it. */
+function imports({ text, code }: Source): { what: string; types: boolean; index: number }[] {
+  const found = text.matchAll(/\b(?:import|export)\b(\s+type\b)?[^"';]*?\bfrom\s*"([^"]+)"/g);
+  const plain = text.matchAll(/\bimport\b\s*()\(?\s*"([^"]+)"/g);
+  return [...found, ...plain]
+    .filter(({ index }) => code[index] !== " ")
+    .map((match) => ({
+      what: match[2] ?? "",
+      types: match[1] !== undefined && match[1] !== "",
+      index: match.index,
+    }));
+}
+
+/** What actors may know besides each other. */
+const COMMON = ["actor", "wire", "config", "assert", "mark", "queue", "heap"];
+
+/** The import fence of src/protocol and src/app. */
+export function fence(file: Source): Violation[] {
+  const parts = file.path.split("/");
+  if (file.path === "src/protocol/index.ts" || file.path === "src/app/index.ts") return [];
+  const up = "../".repeat(parts.length - 2);
+  const inProtocol = parts[1] === "protocol" && parts.length === 4;
+  return imports(file).flatMap(({ what, types, index }) => {
+    const common = COMMON.find((name) => what === `${up}${name}.ts`);
+    const allowed =
+      common === "config"
+        ? types
+        : common !== undefined ||
+          /^\.\/[\w-]+\.ts$/.test(what) ||
+          (inProtocol && /^\.\.\/[\w-]+\.ts$/.test(what) && what !== "../index.ts");
+    return allowed ? [] : [`${file.path}:${lineOf(file.text, index)}: imports ${what}`];
+  });
+}
+
+/** Names through which time, chance or the outside world get in. */
+const AMBIENT =
+  "Date|performance|setTimeout|setInterval|setImmediate|queueMicrotask|Promise|async|await|console|" +
+  "fetch|crypto|globalThis|Worker|WeakRef|FinalizationRegistry|Intl|require";
+
+/** What of `process` says more than its name, which things of ours may have as well. */
+const OF_PROCESS =
+  "env|argv|hrtime|exit|pid|ppid|on|once|stdout|stderr|nextTick|uptime|memoryUsage";
+
+/** That a run follows from its inputs and the seed alone; `bun` lists what may be used of Bun. */
+export function seeded(file: Source, bun: readonly string[]): Violation[] {
+  const others = bun.length === 0 ? "" : `(?!\\.(?:${bun.join("|")})\\b)`;
+  return [
+    ...matches(
+      file,
+      new RegExp(`(?<![.\\w#])(?:${AMBIENT})\\b(?!\\s*:)`, "g"),
+      "not deterministic",
+    ),
+    ...matches(file, /\bMath\s*\.\s*random\b/g, "not deterministic"),
+    ...matches(file, new RegExp(`(?<![.\\w#])Bun\\b${others}`, "g"), "not deterministic"),
+    ...matches(
+      file,
+      new RegExp(`\\bprocess\\s*\\.\\s*(?:${OF_PROCESS})\\b`, "g"),
+      "not deterministic",
+    ),
+    ...matches(file, /\.toLocale\w+/g, "not the same everywhere"),
+    ...imports(file)
+      .filter(({ what }) => /^(?:node|bun):/.test(what))
+      .map(({ what, index }) => `${file.path}:${lineOf(file.text, index)}: imports ${what}`),
+  ];
+}
+
+/** That nothing depends on the order in which a plain object has its keys. */
+export function ordered(file: Source): Violation[] {
+  return [
+    ...matches(file, /\bfor\s*\(\s*(?:const|let|var)\s+[\w$]+\s+in\b/g, "order of a plain object"),
+    ...matches(file, /\bObject\s*\.\s*(?:keys|values|entries)\b/g, "order of a plain object"),
+  ];
+}
+
+/** What TypeScript allows and we do not. */
+export function language(file: Source): Violation[] {
+  return [
+    ...matches(file, /\bexport\s+default\b/g, "default export"),
+    ...matches(file, /(?:[:<,|&(=]\s*|\bas\s+)any\b(?!\s*[:(?])|\bany\[\]/g, "any"),
+    ...matches(file, /(?<![.\w])enum\s+\w+\s*\{/g, "enum"),
+    ...matches(file, /[\w$)\]]!(?!=)/g, "non-null assertion"),
+    ...matches(file, /@ts-\w+/g, "suppressed"),
+  ];
+}
+
+// In two pieces, so that this file may be looked at as well.
+const UNDONE = new RegExp(
+  `\\b(?:${["TO", "FIX"].map((a, i) => a + ["DO", "ME"][i]).join("|")})\\b`,
+);
+
+export const LINE_MAX = 100;
+export const FILE_LINES_MAX = 500;
+export const FUNCTION_LINES_MAX = 70;
+
+/** Long lines, files that are too long, and what is left to do. */
+export function lines({ path, text }: Source): Violation[] {
+  const all = text.split("\n");
+  const found = all.flatMap((line, i) => [
+    ...(line.length > LINE_MAX ? [`${path}:${i + 1}: ${line.length} characters`] : []),
+    ...(UNDONE.test(line) ? [`${path}:${i + 1}: ${line.trim()}`] : []),
+  ]);
+  const count = text.endsWith("\n") ? all.length - 1 : all.length;
+  return count > FILE_LINES_MAX ? [...found, `${path}:1: ${count} lines`] : found;
+}
+
+const CONTROL = /^(?:if|for|while|switch|catch|with|else|do|try|finally)\b/;
+
+/** Functions, methods and arrow functions with a body of too many lines. */
+export function functions({ path, code }: Source): Violation[] {
+  const found: Violation[] = [];
+  const open: { readonly isFunction: boolean; readonly line: number; readonly head: string }[] = [];
+  let line = 1;
+  let from = 0;
+  for (let at = 0; at < code.length; at++) {
+    const c = code[at];
+    if (c === "\n") line++;
+    if (c === "{") {
+      const head = code.slice(from, at).trim();
+      const isFunction = !CONTROL.test(head) && /(?:\)|=>|\)\s*:\s*[\w$.<>[\]|,&\s"]+)$/.test(head);
+      open.push({ isFunction, line: line - head.split("\n").length + 1, head });
+    }
+    if (c === "}") {
+      const begun = open.pop();
+      const length = begun === undefined ? 0 : line - begun.line + 1;
+      if (begun?.isFunction === true && length > FUNCTION_LINES_MAX) {
+        const [name = ""] = begun.head.split("\n");
+        found.push(`${path}:${begun.line}: ${length} lines: ${name}`);
+      }
+    }
+    if (c === "{" || c === "}" || c === ";") from = at + 1;
+  }
+  return found;
+}
+
+/** Links to files, relative to the document, that are not there. */
+export function links({ path, text }: Source, exists: (path: string) => boolean): Violation[] {
+  const folder = path.includes("/") ? path.slice(0, path.lastIndexOf("/") + 1) : "";
+  return [...text.matchAll(/\]\(([^)\s]+)\)/g)].flatMap(({ 1: target = "", index }) => {
+    if (/^(?:https?:|mailto:|#)/.test(target)) return [];
+    const file = folder + target.replace(/#.*/, "");
+    return exists(file) ? [] : [`${path}:${lineOf(text, index)}: ${target} is not there`];
+  });
+}
+
+/** Documents that a comment names and that are not there. */
+export function documents({ path, text }: Source, exists: (path: string) => boolean): Violation[] {
+  return [...text.matchAll(/\bdocs\/[\w./-]+\.md\b/g)].flatMap(({ 0: file, index }) =>
+    exists(file) ? [] : [`${path}:${lineOf(text, index)}: ${file} is not there`],
+  );
+}

@@ -1,0 +1,215 @@
+// Shows that the sources keep the rules of the house: what actors may import and use, and how long things get.
+// Every rule is first shown to find what it forbids.
+
+import { describe, expect, test } from "bun:test";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import {
+  blank,
+  documents,
+  fence,
+  FILE_LINES_MAX,
+  FUNCTION_LINES_MAX,
+  functions,
+  language,
+  LINE_MAX,
+  lines,
+  links,
+  ordered,
+  seeded,
+  source,
+  type Source,
+  type Violation,
+} from "./support/tidy.ts";
+
+const root = join(import.meta.dir, "..");
+const exists = (path: string) => existsSync(join(root, path));
+
+/** The files that a glob finds, without what was built or installed. */
+function files(...patterns: readonly string[]): readonly Source[] {
+  return patterns
+    .flatMap((pattern) => [...new Bun.Glob(pattern).scanSync({ cwd: root })])
+    .filter((path) => !path.includes("node_modules/") && !path.startsWith("src/dpdk/"))
+    .sort()
+    .map((path) => source(path, readFileSync(join(root, path), "utf8")));
+}
+
+/** All that breaks the rule; what it looks at must be there. */
+function check(all: readonly Source[], rule: (file: Source) => Violation[]): void {
+  expect(all.length).toBeGreaterThan(0);
+  expect(all.flatMap(rule)).toEqual([]);
+}
+
+const sources = files("src/**/*.ts", "build.ts");
+const modules = sources.filter(({ path }) => !path.endsWith(".d.ts"));
+const actors = files("src/protocol/**/*.ts", "src/app/**/*.ts");
+const simulation = files("src/simulation/**/*.ts");
+/** Run worlds, rather than being part of them: a campaign has worker processes, a real clock and an output. */
+const RUNNERS = ["src/simulation/runner.ts", "src/simulation/campaign.ts"];
+
+describe("the rules find what they forbid", () => {
+  const at = (path: string, text: string) => source(path, text);
+
+  test("only code is looked at", () => {
+    const text = [
+      "const a = 'Date'; // Date",
+      'const b = "Date" /* Date */ + `Date ${Date} ${`{${x}`} Date`;',
+      "const c = /Date[/]Date/ / Date;",
+      "const d = { e: (1 + 2) / Date };",
+    ].join("\n");
+    expect(blank(text).match(/Date/g)).toHaveLength(3);
+    expect(
+      blank(text)
+        .split("\n")
+        .map((line) => line.length),
+    ).toEqual(text.split("\n").map((line) => line.length));
+  });
+
+  test.each([
+    ["src/protocol/pbft/replica.ts", "../hotstuff/tree.ts"],
+    ["src/protocol/pbft/replica.ts", "../index.ts"],
+    ["src/protocol/pbft/replica.ts", "../../transport/udp.ts"],
+    ["src/protocol/pbft/replica.ts", "../../clock.ts"],
+    ["src/protocol/pbft/replica.ts", "node:fs"],
+    ["src/protocol/pbft/replica.ts", "bun:ffi"],
+    ["src/protocol/pbft/replica.ts", "@noble/curves/secp256k1.js"],
+    ["src/protocol/pbft/replica.ts", "../../app/kv.ts"],
+    ["src/protocol/quorum.ts", "./pbft/message.ts"],
+    ["src/protocol/quorum.ts", "../node.ts"],
+    ["src/app/kv.ts", "../driver.ts"],
+  ])("%s may not import %s", (path, what) => {
+    expect(fence(at(path, `import { x } from "${what}";`))).toEqual([`${path}:1: imports ${what}`]);
+    expect(fence(at(path, `\nexport * from "${what}";`))).toEqual([`${path}:2: imports ${what}`]);
+    expect(fence(at(path, `import "${what}";`))).toEqual([`${path}:1: imports ${what}`]);
+    expect(fence(at(path, `const x = await import("${what}");`))).toHaveLength(1);
+    expect(fence(at(path, `import {\n  x,\n  type Y,\n} from "${what}";`))).toHaveLength(1);
+  });
+
+  test("what may be imported is not found, and of the configuration types only", () => {
+    const path = "src/protocol/pbft/replica.ts";
+    for (const what of ["../../actor.ts", "../../queue.ts", "../quorum.ts", "./message.ts"]) {
+      expect(fence(at(path, `import { x } from "${what}";`))).toEqual([]);
+    }
+    expect(fence(at(path, 'import type { C } from "../../config.ts";'))).toEqual([]);
+    expect(fence(at(path, 'import { readDeployConfig } from "../../config.ts";'))).toHaveLength(1);
+    expect(fence(at(path, '// import { x } from "node:fs";'))).toEqual([]);
+  });
+
+  test.each([
+    ...["Date.now()", "new Date()", "Math.random()", "performance.now()", "setTimeout(f, 1)"],
+    ...["setInterval(f, 1)", "Promise.resolve()", "async () => 1", "await x", "console.log(1)"],
+    ...["process.exit(1)", "fetch(x)", "crypto.randomUUID()", "Bun.sleepSync(1)", "Bun.SHA512"],
+    ...["n.toLocaleString()"],
+    ...["`${Date.now()}`", 'import { x } from "node:crypto";'],
+  ])("%s is not deterministic", (text) => {
+    expect(seeded(at("src/app/x.ts", text), ["SHA256"])).toHaveLength(1);
+  });
+
+  test.each(["for (const key in object) f(key)", "Object.keys(x)", "Object.entries(x)"])(
+    "%s depends on the order of a plain object",
+    (text) => expect(ordered(at("src/app/x.ts", text))).toHaveLength(1),
+  );
+
+  test.each([
+    ...["Bun.SHA256.hash(x)", "this.process(x)", "const s = 'Date';", "updated", "#process()"],
+    ...["for (const x of map) f(x)", "Object.freeze(x)", "host.fetch(x)", "if (x in y) f()"],
+  ])("%s is deterministic", (text) => {
+    expect(seeded(at("src/app/x.ts", text), ["SHA256"])).toEqual([]);
+    expect(ordered(at("src/app/x.ts", text))).toEqual([]);
+  });
+
+  test.each([
+    ...["export default class {}", "let x: any;", "f<any>()", "x as any", "let x: any[] = [];"],
+    ...["enum Kind { A }", "const enum Kind { A }", "map.get(x)!.y", "x!", "list[0]!", "f()!"],
+  ])("%s is not our language", (text) => {
+    expect(language(at("src/x.ts", text)).length).toBeGreaterThan(0);
+  });
+
+  test.each([
+    ...["export const x = 1;", "const any = 1;", "if (!x) f();", "a !== b", "a != b", "return !x"],
+    ...["// any, enum!", 'const type = "enum";', "x.any(1)", "many as company", "f(!x, !y)"],
+  ])("%s is our language", (text) => {
+    expect(language(at("src/x.ts", text))).toEqual([]);
+  });
+
+  test("lines, files and what is undone", () => {
+    const long = "x".repeat(LINE_MAX + 1);
+    const undone = ["// TO", "DO: later"].join("");
+    expect(lines(at("a.ts", `fine\n${long}\n${undone}\n`))).toEqual([
+      "a.ts:2: 101 characters",
+      `a.ts:3: ${undone}`,
+    ]);
+    expect(lines(at("a.ts", "x\n".repeat(FILE_LINES_MAX)))).toEqual([]);
+    expect(lines(at("a.ts", "x\n".repeat(FILE_LINES_MAX + 1)))).toEqual(["a.ts:1: 501 lines"]);
+  });
+
+  test.each([
+    ...["function f(): void {", "  #method(a: number, b: { c: string }): Promise<void> {"],
+    ...["const f = (a: number): string => {", "export async function f<T>(\n  a: T,\n): T[] {"],
+    ...["constructor() {", "get x(): readonly number[] {", "return list.map((x) => {"],
+  ])("a body that is too long: %j", (head) => {
+    const body = (count: number) =>
+      at("a.ts", `class A {}\n${head}${"\n  x = {};".repeat(count)}\n}`);
+    const headLines = head.split("\n").length;
+    expect(functions(body(FUNCTION_LINES_MAX - headLines - 1))).toEqual([]);
+    expect(functions(body(FUNCTION_LINES_MAX - headLines))).toHaveLength(1);
+  });
+
+  test("blocks that are no functions may be long", () => {
+    const filling = "\n  x();".repeat(200);
+    for (const head of ["class A {", "if (x) {", "const x = {", "interface A {", "switch (x) {"]) {
+      expect(functions(at("a.ts", `${head}${filling}\n}`))).toEqual([]);
+    }
+  });
+
+  test("links and documents that are not there", () => {
+    const text = "[a](there.md) [b](gone.md#part) [c](https://x.y) [d](#here)\n[e](../up.md)";
+    const there = (path: string) => path === "docs/there.md" || path === "docs/../up.md";
+    expect(links(at("docs/x.md", text), there)).toEqual(["docs/x.md:1: gone.md#part is not there"]);
+    expect(documents(at("a.ts", "// docs/there.md and\n// docs/gone.md"), there)).toEqual([
+      "a.ts:2: docs/gone.md is not there",
+    ]);
+  });
+});
+
+describe("the sources", () => {
+  test("a protocol knows only itself and what protocols share; so do applications", () =>
+    check(actors, fence));
+
+  test("protocols and applications have no clock, chance, I/O or order of their own", () =>
+    check(actors, (file) => [
+      ...seeded(file, file.path === "src/protocol/digest.ts" ? ["SHA256"] : []),
+      ...ordered(file),
+    ]));
+
+  test("the simulated world has no other clock and chance than its own", () =>
+    check(
+      simulation.filter(({ path }) => !RUNNERS.includes(path)),
+      (file) => seeded(file, ["SHA256", "hash"]),
+    ));
+
+  test("signature blocks are made without clock and chance, since the simulator makes them so", () => {
+    const shared = ["src/crypto/batch.ts", "src/crypto/stage.ts", "src/crypto/roots.ts"];
+    const others = ["src/node.ts", "src/wire.ts", "src/queue.ts", "src/heap.ts", "src/mark.ts"];
+    const packets = ["address", "fragment", "packet"].map((name) => `src/transport/${name}.ts`);
+    check(files(...shared, ...others, ...packets), (file) => seeded(file, ["SHA256"]));
+  });
+
+  test("no default exports, any, enum or non-null assertions", () => check(modules, language));
+
+  test(`lines of at most ${LINE_MAX} characters, files of at most ${FILE_LINES_MAX} lines, nothing undone`, () =>
+    check([...sources, ...files("csrc/**/*.{c,h,ts,sh}")], lines));
+
+  test("nothing undone in tests and documents", () => {
+    const others = files("tests/**/*.ts", "*.md", "docs/**/*.md", ".ci/run", "deploy/*.sh");
+    check(others, (file) => lines(file).filter((line) => !/: \d+ (characters|lines)$/.test(line)));
+  });
+
+  test(`functions of at most ${FUNCTION_LINES_MAX} lines`, () => check(modules, functions));
+
+  test("what README and documents link to is there", () =>
+    check(files("*.md", "docs/**/*.md"), (file) => links(file, exists)));
+
+  test("documents that sources name are there", () =>
+    check([...sources, ...files("csrc/**/*.{c,h,ts}")], (file) => documents(file, exists)));
+});

@@ -99,8 +99,8 @@ function sites(message: Sealed, invent: boolean): Site[] {
     }
     if (!isPlain(value)) return;
     const fields = Object.entries(value);
-    const untouchable = !invent && fields.some(([, field]) => isOperation(field));
-    if (untouchable) return;
+    const untouchable = isRequest(value) || fields.some(([, field]) => isOperation(field));
+    if (untouchable && !invent) return;
     for (const [name, field] of fields) {
       if (name === "seal" || (path.length === 0 && name === "kind")) continue;
       found.push({ path: [...path, name], value: field });
@@ -109,6 +109,14 @@ function sites(message: Sealed, invent: boolean): Site[] {
   };
   visit(message, []);
   return found;
+}
+
+/**
+ * A client's request, whatever its operation: an `open` has no stamp, and with two fields changed it would be
+ * an operation of the session that it opened.
+ */
+function isRequest(value: object): boolean {
+  return "session" in value && "tag" in value && "op" in value;
 }
 
 function isOperation(value: unknown): boolean {

@@ -1,0 +1,152 @@
+// Networks that lose, divide and heal.
+
+import { expect, test } from "bun:test";
+import { KvApp } from "../../src/app/kv.ts";
+import { NullApp } from "../../src/app/null.ts";
+import { pbft } from "../../src/protocol/pbft/index.ts";
+import type { Message } from "../../src/protocol/pbft/message.ts";
+import { drawPlan, type Plan } from "../../src/simulation/plan.ts";
+import { Random } from "../../src/simulation/random.ts";
+import { runPlan, runSeed } from "../../src/simulation/run.ts";
+import { subjectOf } from "../../src/simulation/subject.ts";
+import { bytes, Cluster } from "./harness.ts";
+
+const subject = subjectOf("pbft", pbft);
+
+function noLoss(plan: Plan): Plan["network"] {
+  return {
+    ...plan.network,
+    partitions: [],
+    loss: 0,
+    duplication: 0,
+    reordering: 0,
+    replay: 0,
+    corruption: 0,
+  };
+}
+
+/** Every kind of message between two replicas. */
+const KINDS: readonly Message["kind"][] = [
+  "prePrepare",
+  "prepare",
+  "commit",
+  "checkpoint",
+  "viewChange",
+  "newView",
+  "relay",
+];
+
+test("P10 whichever kind of message was lost for a while, all is made up for", () => {
+  for (const kind of KINDS) {
+    for (const victim of [0, 1, 3]) {
+      const cluster = new Cluster();
+      const next = cluster.open();
+      cluster.drops = (_from, to, message) => to === victim && message.kind === kind;
+      const requests = Array.from({ length: 9 }, (_, i) => next(bytes(`${i}`)));
+      for (const request of requests.slice(0, 8)) {
+        cluster.request(request);
+        cluster.advance(20);
+      }
+      cluster.advance(300);
+      cluster.drops = () => false;
+      const last = requests[8]!;
+      for (let retry = 0; retry < 4; retry++) {
+        cluster.request(last);
+        cluster.advance(500);
+      }
+      expect([kind, victim, cluster.results(last).size]).toEqual([kind, victim, 4]);
+      expect(new Set(cluster.replicas.map(({ digest }) => digest)).size).toBe(1);
+    }
+  }
+});
+
+test("P10 a cluster that was partitioned any way at all, then healed, makes progress", () => {
+  const random = new Random(1, "partitions");
+  for (let round = 0; round < 60; round++) {
+    const cluster = new Cluster();
+    const next = cluster.open();
+    // A side for each replica, and another for each of some periods.
+    for (let period = random.between(1, 6); period > 0; period--) {
+      const sides = cluster.replicas.map(() => random.int(3));
+      const oneWay = random.chance(0.3);
+      cluster.drops = (from, to) => sides[from] !== sides[to] && (!oneWay || from < to);
+      cluster.request(next(bytes(`${round} ${period}`)));
+      cluster.advance(random.between(10, 900));
+    }
+    cluster.drops = () => false;
+    const last = next(bytes("healed"));
+    for (let retry = 0; retry < 12 && cluster.results(last).size < 4; retry++) {
+      cluster.request(last);
+      cluster.advance(400);
+    }
+    expect([round, cluster.results(last).size]).toEqual([round, 4]);
+    expect(new Set(cluster.replicas.map(({ digest }) => digest)).size).toBe(1);
+  }
+});
+
+test("X7 with 10 % of packets lost, duplicated and reordered every operation completes", () => {
+  for (let seed = 0; seed < 6; seed++) {
+    const plan = drawPlan(subject, "short", seed);
+    const network = { ...noLoss(plan), loss: 0.1, duplication: 0.1, reordering: 0.1 };
+    const gstUs = 400 * plan.viewTimeoutMs * 1000;
+    const report = runPlan(subject, { ...plan, network, faults: [], restarts: [], gstUs });
+    expect([seed, ...report.failures]).toEqual([seed]);
+    expect(report.operations).toBe(10 + 10 * plan.clients);
+  }
+});
+
+test("X7 a retry is never swallowed: it is answered or makes the protocol move", () => {
+  const cluster = new Cluster();
+  const next = cluster.open();
+  const request = next(bytes("a"));
+  // The primary gets the request and all its proposals are lost for ever.
+  cluster.drops = (from) => from === 0;
+  for (let retry = 0; retry < 6; retry++) {
+    cluster.request(request);
+    cluster.advance(50);
+  }
+  expect(cluster.results(request).size).toBeGreaterThanOrEqual(3);
+  expect(cluster.replica(1).state.view).toBe(1);
+});
+
+test("X8 a batch of a megabyte commits, under loss too", () => {
+  for (const loss of [0, 0.01]) {
+    const plan = drawPlan(subject, "short", 3);
+    const network = { ...noLoss(plan), loss };
+    const report = runPlan(subject, {
+      ...plan,
+      network,
+      n: 4,
+      f: 1,
+      clients: 1,
+      operations: 2,
+      tail: 1,
+      valueMax: 1024 * 1024,
+      valueMin: 1024 * 1024,
+      payloadMax: 1497,
+      viewTimeoutMs: 500,
+      gstUs: 60_000_000,
+      thinkUs: 0,
+      faults: [],
+      restarts: [],
+    } as Plan);
+    expect(report.failures).toEqual([]);
+  }
+});
+
+test("X10 every app runs", () => {
+  for (const app of [() => new KvApp(), () => new NullApp()]) {
+    const cluster = new Cluster({}, { app });
+    const next = cluster.open();
+    const request = next(bytes("anything"));
+    cluster.request(request);
+    expect(cluster.results(request).size).toBe(4);
+  }
+});
+
+test("X5 where Byzantine replicas invent requests, correct ones still agree", () => {
+  for (let seed = 0; seed < 15; seed++) {
+    const report = runSeed({ subject, seed, kind: "invent" });
+    expect([seed, ...report.failures]).toEqual([seed]);
+  }
+});

@@ -1,0 +1,255 @@
+// Leaving a view whose primary fails, and what the next one begins with.
+
+import { expect, test } from "bun:test";
+import { EMPTY_BATCH, makeBatch } from "../../src/protocol/batch.ts";
+import { GENESIS } from "../../src/protocol/checkpoint.ts";
+import type { PreparedCertificate } from "../../src/protocol/pbft/certificate.ts";
+import { makeViewChange, type ViewChangeMessage } from "../../src/protocol/pbft/message.ts";
+import { codec, type Message, type NewViewMessage } from "../../src/protocol/pbft/message.ts";
+import { planNewView } from "../../src/protocol/pbft/view-change.ts";
+import type { Certificate } from "../../src/protocol/quorum.ts";
+import { equal } from "../../src/wire.ts";
+import { bytes, CLIENT, Cluster, holds, openOf, sealed } from "./harness.ts";
+
+const A = makeBatch([openOf(1)], [CLIENT]);
+const B = makeBatch([openOf(2)], [CLIENT]);
+
+/** A prepared certificate with real signatures: of the primary and of two backups. */
+function prepared(slot: number, view: number, batch = A): PreparedCertificate {
+  const primary = view % 4;
+  const { digest } = batch;
+  const of = (kind: "prePrepare" | "prepare", replica: number) =>
+    sealed({ kind, replica, view, slot, digest, batch: null } as Message).seal!;
+  const others = [0, 1, 2, 3].filter((i) => i !== primary).slice(0, 2);
+  const seals = others.map((i) => of("prepare", i));
+  const prepares: Certificate = { signers: others, blocks: seals.map((seal) => seal.signature) };
+  return { slot, view, digest, primary, block: of("prePrepare", primary).signature, prepares };
+}
+
+function change(replica: number, view: number, certificates: PreparedCertificate[] = []) {
+  return sealed(makeViewChange(replica, view, { stable: GENESIS, prepared: certificates }));
+}
+
+function newView(
+  view: number,
+  changes: ViewChangeMessage[],
+  digests = planNewView(changes).digests,
+): NewViewMessage {
+  const viewChanges = changes.map(({ replica, digest }) => ({ replica, digest }));
+  return { kind: "newView", replica: view % 4, view, viewChanges, stable: 0, digests };
+}
+
+/** Replica `self` alone; the test plays the others. */
+function alone(self: number): Cluster {
+  const cluster = new Cluster();
+  for (let i = 0; i < 4; i++) if (i !== self) cluster.down.add(i);
+  return cluster;
+}
+
+test("P7 a view-change carries the stable checkpoint and what is prepared above it, with proofs", () => {
+  const cluster = new Cluster();
+  const next = cluster.open();
+  for (let i = 0; i < 5; i++) cluster.request(next(bytes(`${i}`)));
+  cluster.drops = (_from, _to, { kind }) => kind === "commit";
+  cluster.request(next(bytes("not committed")));
+  cluster.advance(150);
+  const [message] = cluster.sent("viewChange", 2).map(sealed);
+  expect(message?.stable.slot).toBe(4);
+  expect(message?.stable.certificate.signers.length).toBe(3);
+  expect(message?.prepared.map(({ slot }) => slot)).toEqual([5, 6, 7]);
+  const proofs = codec.proofs(message!);
+  expect(proofs.length).toBe(1 + 3 + 3 * 3);
+  expect(proofs.every(holds)).toBe(true);
+});
+
+test("P7 a prepared certificate is kept whatever later pre-prepares say", () => {
+  const cluster = alone(3);
+  const { digest } = A;
+  const vote = { view: 0, slot: 1, digest } as const;
+  cluster.inject(0, 3, { kind: "prePrepare", replica: 0, ...vote, batch: A });
+  for (const i of [1, 2]) cluster.inject(i, 3, { kind: "prepare", replica: i, ...vote });
+  cluster.settle();
+  // The next view's other three know nothing of it, so its primary proposes another batch.
+  const changes = [0, 1, 2].map((i) => change(i, 1));
+  for (const message of changes) cluster.inject(message.replica, 3, message);
+  cluster.inject(1, 3, newView(1, changes));
+  cluster.inject(1, 3, {
+    kind: "prePrepare",
+    replica: 1,
+    view: 1,
+    slot: 1,
+    digest: B.digest,
+    batch: B,
+  });
+  cluster.settle();
+  expect(cluster.sent("prepare", 3).map(({ view }) => view)).toEqual([0, 1]);
+  for (const i of [0, 1]) cluster.inject(i, 3, change(i, 2));
+  cluster.settle();
+  const last = cluster.sent("viewChange", 3).at(-1);
+  expect(last?.view).toBe(2);
+  expect(last?.prepared.map(({ view, slot }) => [view, slot])).toEqual([[0, 1]]);
+  expect(equal(last?.prepared[0]?.digest ?? bytes(""), A.digest)).toBe(true);
+});
+
+test("P8 new-view fills gaps with null batches and takes the highest view of each slot", () => {
+  const plan = planNewView([
+    change(0, 5, [prepared(1, 0, A), prepared(3, 2, A)]),
+    change(1, 5, [prepared(1, 3, B)]),
+    change(2, 5, [prepared(3, 1, B)]),
+  ]);
+  expect(plan.digests).toEqual([B.digest, EMPTY_BATCH.digest, A.digest]);
+});
+
+test("P8 a view-change with a certificate that does not fit is worth nothing", () => {
+  const good = prepared(1, 0);
+  const wrong: PreparedCertificate[] = [
+    prepared(1, 5),
+    prepared(9, 0),
+    { ...good, primary: 1 },
+    { ...good, prepares: { signers: [1], blocks: good.prepares.blocks.slice(0, 1) } },
+    { ...good, prepares: { signers: [1, 1], blocks: good.prepares.blocks } },
+    { ...good, prepares: { signers: [0, 1], blocks: good.prepares.blocks } },
+  ];
+  for (const certificate of wrong) {
+    const cluster = alone(3);
+    // Handed to the replica as if its signatures held.
+    for (const i of [0, 1]) cluster.replica(3).receive(i, change(i, 5, [certificate]));
+    expect(cluster.replica(3).state.view).toBe(0);
+  }
+  const cluster = alone(3);
+  for (const i of [0, 1]) cluster.replica(3).receive(i, change(i, 5, [good]));
+  expect(cluster.replica(3).state.view).toBe(5);
+});
+
+test("P8 a backup refuses a new-view whose O does not follow from its view-changes", () => {
+  const changes = [change(0, 1, [prepared(2, 0)]), change(1, 1), change(2, 1)];
+  const right = planNewView(changes).digests;
+  const wrongs = [[], [EMPTY_BATCH.digest], [right[1]!, right[0]!], [...right, A.digest]];
+  for (const [i, digests] of [...wrongs, right].entries()) {
+    const cluster = alone(3);
+    for (const message of changes) cluster.inject(message.replica, 3, message);
+    cluster.inject(1, 3, newView(1, changes, digests));
+    cluster.settle();
+    expect(cluster.replica(3).state.active).toBe(i === wrongs.length);
+  }
+});
+
+test("P8 a new-view of two view-changes, or of one twice, or from another replica is refused", () => {
+  const changes = [0, 1, 2].map((i) => change(i, 1));
+  const [first, second] = changes;
+  const wrongs = [
+    newView(1, [first!, second!]),
+    newView(1, [first!, second!, second!]),
+    { ...newView(1, changes), replica: 2 },
+  ];
+  for (const message of wrongs) {
+    const cluster = alone(3);
+    for (const vote of changes) cluster.inject(vote.replica, 3, vote);
+    cluster.inject(message.replica, 3, message);
+    cluster.settle();
+    expect(cluster.replica(3).state.active).toBe(false);
+  }
+});
+
+test("P8 a backup fetches view-changes that a new-view names and that it lacks", () => {
+  const cluster = new Cluster();
+  const next = cluster.open();
+  cluster.down.add(0);
+  cluster.drops = (_from, to, { kind }) => to === 3 && kind === "viewChange";
+  cluster.request(next(bytes("a")), [1, 2, 3]);
+  cluster.advance(120);
+  expect(cluster.replica(3).state.active).toBe(false);
+  expect(cluster.sent("fetchViewChange", 3).length).toBeGreaterThan(0);
+  cluster.drops = () => false;
+  cluster.advance(400);
+  expect(cluster.replica(3).state).toMatchObject({
+    view: cluster.replica(1).state.view,
+    active: true,
+  });
+});
+
+test("P8 what was executed is not executed again, and a missing batch is fetched by its digest", () => {
+  const cluster = new Cluster();
+  const next = cluster.open();
+  // Replica 3 never hears of slot 2; of the others nobody commits it but replica 2.
+  cluster.drops = (from, to, message) =>
+    from === 3 || to === 3 || (message.kind === "commit" && to !== 2);
+  const request = next(bytes("a"));
+  cluster.request(request, [0]);
+  expect(cluster.replica(2).state.executed).toBe(2);
+  const { position } = cluster.replica(2);
+  cluster.drops = (_from, _to, { kind }) => kind === "status";
+  cluster.down.add(0);
+  cluster.request(next(bytes("b")), [1, 2, 3]);
+  cluster.advance(1000);
+  expect(cluster.sent("fetchBatch", 3).length).toBeGreaterThan(0);
+  expect(cluster.results(request).get(3)).toEqual(cluster.results(request).get(2)!);
+  for (const i of [1, 2, 3]) expect(cluster.replica(i).position).toBe(position + 1);
+});
+
+test("P9 the timer runs for the oldest request, and doubles with each view that fails", () => {
+  const cluster = new Cluster();
+  for (const i of [0, 1]) cluster.down.add(i);
+  cluster.request(openOf(1), [2, 3]);
+  cluster.advance(60);
+  cluster.request(openOf(2), [2, 3]);
+  cluster.advance(35);
+  expect(cluster.replica(2).state.view).toBe(0);
+  cluster.advance(10);
+  expect(cluster.replica(2).state).toMatchObject({ view: 1, active: false, timeoutMs: 200 });
+  // Two of four: no quorum is on the way, so nobody goes further.
+  cluster.advance(3000);
+  expect(cluster.replica(2).state.view).toBe(1);
+});
+
+test("P9 the timer stops when the request is executed, and the view stays", () => {
+  const cluster = new Cluster();
+  cluster.request(openOf(1), [1, 2, 3]);
+  cluster.advance(5000);
+  expect(cluster.replicas.map(({ state }) => state.view)).toEqual([0, 0, 0, 0]);
+});
+
+test("P9 a request that is executed with other contents stops the timer as well", () => {
+  const cluster = new Cluster();
+  const next = cluster.open();
+  const request = next(bytes("one"));
+  cluster.drops = (_from, _to, { kind }) => kind === "relay";
+  cluster.request({ ...request, op: bytes("another") }, [2]);
+  cluster.request(request, [0]);
+  cluster.advance(2000);
+  expect(cluster.replica(2).state.view).toBe(0);
+});
+
+test("P9 f + 1 view-changes for later views: joins the smallest; f do nothing", () => {
+  const cluster = alone(3);
+  cluster.inject(0, 3, change(0, 7));
+  cluster.settle();
+  expect(cluster.replica(3).state.view).toBe(0);
+  cluster.inject(1, 3, change(1, 4));
+  cluster.settle();
+  expect(cluster.replica(3).state).toMatchObject({ view: 4, active: false });
+});
+
+test("P9 the next timer starts with q view-changes for this view or later", () => {
+  const cluster = alone(3);
+  for (const i of [0, 1]) cluster.inject(i, 3, change(i, 1 + i));
+  cluster.settle();
+  expect(cluster.replica(3).state.view).toBe(1);
+  // Its own, one for view 1 and one for view 2.
+  expect(cluster.hosts[3]?.timers.has("view")).toBe(true);
+  cluster.advance(250);
+  expect(cluster.replica(3).state.view).toBe(2);
+});
+
+test("P9 the timeout is capped, and returns with an execution", () => {
+  const cluster = new Cluster();
+  cluster.drops = (_from, _to, { kind }) => kind === "newView";
+  cluster.request(openOf(1));
+  cluster.drops = (_from, _to, { kind }) => kind === "newView" || kind === "prepare";
+  cluster.request(openOf(2));
+  cluster.advance(20_000);
+  expect(cluster.replica(2).state.timeoutMs).toBe(1600);
+  cluster.drops = () => false;
+  cluster.advance(5000);
+  expect(cluster.replica(2).state.timeoutMs).toBe(100);
+});

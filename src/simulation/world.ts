@@ -236,6 +236,8 @@ export class World {
     this.note(process, "crashes");
     for (const seat of this.replicas) {
       if (seat.process !== process) continue;
+      // It may not have been looked at since it began to run.
+      if (seat.replica?.census().recovering === false) seat.everRan = true;
       seat.replica = null;
       seat.app = null;
       seat.census = null;

@@ -112,6 +112,10 @@ export class OpenReplica extends PbftReplica {
   get position(): number {
     return this.executor.position;
   }
+  /** Whom a start waits for. */
+  get missing(): readonly number[] {
+    return this.recovery.missing;
+  }
   get digest(): string {
     return Buffer.from(digestOf(this.executor.snapshot())).toString("hex");
   }

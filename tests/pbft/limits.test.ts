@@ -1,0 +1,228 @@
+// Whatever arrives: nothing throws, nothing grows without bound, nothing executes twice.
+
+import { expect, test } from "bun:test";
+import fc from "fast-check";
+import { makeBatch } from "../../src/protocol/batch.ts";
+import { GENESIS } from "../../src/protocol/checkpoint.ts";
+import { codec, makeViewChange, type Message } from "../../src/protocol/pbft/message.ts";
+import { equal } from "../../src/wire.ts";
+import { bytes, CLIENT, Cluster, decoded, openOf, packetOf, sealed } from "./harness.ts";
+
+const LARGEST = Number.MAX_SAFE_INTEGER;
+const BATCH = makeBatch([openOf(3), { session: 5, tag: 1, number: 2, op: bytes("x") }], [100, 7]);
+const { digest } = BATCH;
+const certificate = { signers: [0, 1, 2], blocks: [0, 1, 2].map(() => new Uint8Array(69)) };
+const nonce = new Uint8Array(16).fill(4);
+
+/** One of each kind, of replica 2, with this number wherever a number is. */
+function examples(number: number): Message[] {
+  const vote = { replica: 2, view: number, slot: number, digest };
+  const stable = { slot: number, digest, certificate };
+  const prepared = [
+    { slot: number, view: 0, digest, primary: 1, block: new Uint8Array(69), prepares: certificate },
+  ];
+  const header = { replica: 1, view: number, digest, block: new Uint8Array(69) };
+  const position = { view: number, stable, proof: [header] };
+  const request = { session: Math.max(1, number), tag: 1, number: Math.max(1, number), op: digest };
+  return [
+    { kind: "request", request },
+    { kind: "relay", client: 100, request },
+    {
+      kind: "reply",
+      replica: 2,
+      view: number,
+      session: number,
+      tag: 1,
+      number,
+      digest,
+      outcome: { status: "opened", session: number },
+    },
+    { kind: "checkpoint", replica: 2, slot: number, digest },
+    { kind: "stable", checkpoint: stable },
+    { kind: "fetchState", slot: number, piece: 0xffff_ffff },
+    { kind: "state", slot: number, piece: 0xffff_ffff, bytes: digest },
+    { kind: "recover", replica: 2, nonce, starting: number === 0 },
+    { kind: "prePrepare", ...vote, batch: BATCH },
+    { kind: "prePrepare", ...vote, batch: null },
+    { kind: "prepare", ...vote },
+    { kind: "commit", ...vote },
+    makeViewChange(2, number, { stable, prepared }),
+    {
+      kind: "newView",
+      replica: 2,
+      view: number,
+      viewChanges: [0, 1, 2].map((replica) => ({ replica, digest })),
+      stable: number,
+      digests: [digest],
+    },
+    {
+      kind: "committed",
+      certificate: { slot: number, view: number, digest, commits: certificate },
+      batch: BATCH,
+    },
+    { kind: "fetchViewChange", view: number, replica: 255, digest },
+    { kind: "fetchBatch", slot: number, digest },
+    { kind: "batch", slot: number, batch: BATCH },
+    { kind: "status", view: number, active: true, stable: number, executed: number },
+    {
+      kind: "answer",
+      replica: 2,
+      to: 1,
+      nonce,
+      starting: true,
+      own: nonce,
+      position: number === 1 ? null : position,
+    },
+  ];
+}
+
+test("X9 every message survives the wire with its numbers up to 2^53 - 1", () => {
+  for (const number of [0, 1, 2 ** 32, LARGEST]) {
+    for (const message of examples(number)) {
+      const packet = packetOf(message, 2);
+      const received = decoded(packet);
+      expect(received?.kind).toBe(message.kind);
+      // A sealed message is relayed as it came.
+      expect(equal(packetOf(received!, 2), packet)).toBe(true);
+      expect(codec.proofs(received!).length).toBeLessThanOrEqual(8);
+    }
+  }
+});
+
+test("X6 X9 no message makes a replica throw, whatever it holds", () => {
+  for (const number of [0, 1, 2, 3, 4, 8, 9, 2 ** 32, LARGEST - 1, LARGEST]) {
+    for (const message of examples(number)) {
+      for (const from of [0, 1, 2, 3, CLIENT, 70_000]) {
+        const cluster = new Cluster();
+        const replica = cluster.replica(1);
+        const received = sealed(message);
+        // As if all signatures held, which is more than a Byzantine replica can do.
+        replica.admit(from, received);
+        replica.receive(from, received);
+        cluster.settle();
+        expect(replica.census().committed).toBeLessThan(LARGEST);
+      }
+    }
+  }
+});
+
+test("X6 packets that are cut, extended or altered are malformed or decode to something", () => {
+  const packets = [0, 1, 77, LARGEST].flatMap(examples).map((message) => packetOf(message, 2));
+  for (const packet of packets) {
+    for (let length = 0; length < packet.length; length++) {
+      const cut = decoded(packet.slice(0, length));
+      // Without its end no message is whole, but a pre-prepare without its batch is refused as well.
+      expect(cut).toBe(null);
+    }
+    expect(decoded(Buffer.concat([packet, Uint8Array.of(0)]))).toBe(null);
+  }
+  fc.assert(
+    fc.property(fc.nat(packets.length - 1), fc.nat(), fc.nat(255), (which, at, value) => {
+      const packet = packets[which]!.slice();
+      packet[at % packet.length] = value;
+      const message = decoded(packet);
+      if (message !== null) codec.proofs(message);
+    }),
+    { numRuns: 3000 },
+  );
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 300 }), (packet) => {
+      decoded(packet);
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+test("X12 floods of future views, slots and clients leave every replica's memory bounded", () => {
+  const cluster = new Cluster();
+  const flood = (message: Message) => {
+    const received = sealed(message);
+    const replica = cluster.replica(1);
+    if (replica.admit(3, received)) replica.receive(3, received);
+  };
+  for (let i = 1; i < 3000; i++) {
+    const vote = { replica: 3, view: 4 * i + 3, slot: i % 40, digest };
+    flood({ kind: "prepare", ...vote });
+    flood({ kind: "commit", ...vote });
+    flood({ kind: "prePrepare", ...vote, batch: BATCH });
+    flood({ kind: "checkpoint", replica: 3, slot: 4 * i, digest });
+    flood(makeViewChange(3, i, { stable: GENESIS, prepared: [] }));
+    flood({
+      kind: "newView",
+      replica: 3,
+      view: 4 * i + 3,
+      viewChanges: [0, 1, 2].map((replica) => ({ replica, digest })),
+      stable: 0,
+      digests: [],
+    });
+    flood({ kind: "relay", client: CLIENT + i, request: openOf(i) });
+    flood({ kind: "recover", replica: 3, nonce, starting: false });
+    flood({ kind: "status", view: i, active: false, stable: i, executed: i });
+  }
+  for (const { name, size, max } of cluster.replica(1).census().sizes) {
+    expect([name, size <= max]).toEqual([name, true]);
+  }
+  expect(cluster.replica(1).state.view).toBe(0);
+  // Nobody listened to one replica alone: the cluster works on.
+  const next = cluster.open();
+  const request = next(bytes("still here"));
+  cluster.request(request, [0]);
+  expect(cluster.results(request).size).toBe(4);
+});
+
+test("X12 with one replica down the window, votes and batches of the others stay what they are", () => {
+  const cluster = new Cluster();
+  cluster.down.add(3);
+  const next = cluster.open(CLIENT, [0, 1, 2]);
+  for (let i = 0; i < 400; i++) cluster.request(next(bytes(`${i}`)), [0]);
+  expect(cluster.replica(0).state.executed).toBe(401);
+  for (const i of [0, 1, 2]) {
+    for (const { name, size, max } of cluster.replica(i).census().sizes) {
+      expect([name, size <= max]).toEqual([name, true]);
+    }
+    expect(
+      cluster
+        .replica(i)
+        .census()
+        .sizes.find(({ name }) => name === "pending")?.size,
+    ).toBe(0);
+  }
+});
+
+test("X13 an unknown session is ordered, executed as no session, and changes nothing", () => {
+  const cluster = new Cluster();
+  const { digest: before } = cluster.replica(0);
+  const request = { session: 77, tag: 1, number: 1, op: bytes("a") };
+  cluster.request(request, [0]);
+  expect(cluster.replica(0).state.executed).toBe(1);
+  expect(cluster.replica(0).digest).toBe(before);
+  expect(cluster.replies.map(({ outcome }) => outcome.status)).toEqual(Array(4).fill("no session"));
+});
+
+test("X13 a request that is ordered twice executes once", () => {
+  const cluster = new Cluster({ batchMax: 8, adaptive: true });
+  const next = cluster.open();
+  const request = next(bytes("a"));
+  cluster.advance(2);
+  const { position, state } = cluster.replica(0);
+  // The primary is Byzantine and proposes it twice in one batch, and in the next slot.
+  const batch = makeBatch([request, request], [CLIENT, CLIENT]);
+  for (const slot of [state.executed + 1, state.executed + 2]) {
+    const message = { kind: "prePrepare", replica: 0, view: 0, slot, batch } as const;
+    for (const i of [1, 2, 3]) cluster.inject(0, i, { ...message, digest: batch.digest });
+  }
+  cluster.settle();
+  expect(cluster.replica(1).state.executed).toBe(state.executed + 2);
+  expect(cluster.replica(1).position).toBe(position + 1);
+});
+
+test("X13 an evicted session ends as no session, alike at every replica", () => {
+  const cluster = new Cluster({ sessionsMax: 2 });
+  const first = cluster.open(100);
+  cluster.open(101);
+  cluster.open(102);
+  cluster.replies.length = 0;
+  cluster.request(first(bytes("a")));
+  expect(cluster.replies.map(({ outcome }) => outcome.status)).toEqual(Array(4).fill("no session"));
+  expect(new Set(cluster.replicas.map((replica) => replica.digest)).size).toBe(1);
+});

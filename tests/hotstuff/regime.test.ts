@@ -1,0 +1,364 @@
+// What every protocol owes (X), as HotStuff does it.
+
+import { expect, test } from "bun:test";
+import { apps } from "../../src/app/index.ts";
+import type { Message } from "../../src/protocol/hotstuff/index.ts";
+import { hotstuff, HotStuffReplica } from "../../src/protocol/hotstuff/index.ts";
+import { codec } from "../../src/protocol/hotstuff/message.ts";
+import { GENESIS_QC } from "../../src/protocol/hotstuff/qc.ts";
+import { operationDigest, type Outcome } from "../../src/protocol/request.ts";
+import { drawPlan, type Plan } from "../../src/simulation/plan.ts";
+import { runPlan, runSeed } from "../../src/simulation/run.ts";
+import { registered } from "../../src/simulation/subjects.ts";
+import { subjectOf } from "../../src/simulation/subject.ts";
+import { EMPTY, Reader, Writer } from "../../src/wire.ts";
+import {
+  block,
+  carried,
+  Cluster,
+  configOf,
+  FakeHost,
+  openRequest,
+  put,
+  qc,
+  Solo,
+  tc,
+} from "./harness.ts";
+
+const CLIENT = 100;
+const subject = registered.get("hotstuff") ?? subjectOf("hotstuff", hotstuff);
+
+function sizes(replica: HotStuffReplica): [string, boolean][] {
+  return replica.census().sizes.map(({ name, size, max }) => [name, size <= max]);
+}
+
+/** A plan without faults, to be changed. */
+function calm(seed: number, changes: Partial<Plan>): Plan {
+  const plan = drawPlan(subject, "short", seed);
+  const network = {
+    ...plan.network,
+    loss: 0,
+    duplication: 0,
+    reordering: 0,
+    replay: 0,
+    corruption: 0,
+    partitions: [],
+  };
+  return { ...plan, network, faults: [], restarts: [], ...changes };
+}
+
+test("X4 a client accepts what f+1 replicas signed alike, whatever their views", () => {
+  const host = new FakeHost();
+  const client = hotstuff.client(configOf(), host);
+  const results: unknown[] = [];
+  client.invoke(put("a", "1"), (result) => results.push(result));
+  const reply = (replica: number, outcome: Outcome, view = replica): void => {
+    const message = host.sent.at(-1)?.message;
+    if (message?.kind !== "request") throw new Error("the client asks");
+    const { session, tag, number, op } = message.request;
+    const digest = operationDigest(op);
+    const answer = { kind: "reply", replica, view, session, tag, number, digest, outcome } as const;
+    const arrived = carried(answer, replica);
+    if (client.admit?.(replica, arrived)) client.receive(replica, arrived);
+  };
+  reply(0, { status: "opened", session: 7 });
+  reply(0, { status: "opened", session: 7 });
+  expect(host.sent.length).toBe(1);
+  reply(1, { status: "opened", session: 7 });
+  expect(host.sent.length).toBe(2);
+  const good = { status: "done", result: Uint8Array.of(1) } as const;
+  reply(3, { status: "done", result: Uint8Array.of(9) });
+  reply(0, good);
+  expect(results).toEqual([]);
+  reply(2, good);
+  expect(results).toEqual([good.result]);
+});
+
+test("X5 Byzantine replicas that invent nothing for others' sessions change no result", () => {
+  for (let seed = 0; seed < 8; seed++) {
+    const report = runSeed({ subject, seed, kind: "adversary" });
+    expect([seed, ...report.failures]).toEqual([seed]);
+  }
+});
+
+test("X6 malformed, mutated and early messages neither throw nor stop a replica", () => {
+  const book = { intern: (_high: number, low: number) => low, write: () => undefined };
+  const first = block(1, undefined, [openRequest(1)]);
+  const position = { highQc: qc(first), tc: tc(6) };
+  const samples: Message[] = [
+    { kind: "propose", replica: 1, block: first, tc: null },
+    { kind: "propose", replica: 1, block: block(5, qc(first)), tc: tc(4) },
+    { kind: "vote", replica: 2, view: 1, digest: first.hash, late: true },
+    { kind: "timeout", replica: 3, view: 9, digest: EMPTY, ...position },
+    { kind: "entry", ...position },
+    { kind: "fetch", block: first.hash, view: 0, height: 0 },
+    { kind: "block", block: first, more: true },
+    { kind: "request", request: openRequest(2) },
+    { kind: "relay", client: CLIENT, request: openRequest(3) },
+    { kind: "checkpoint", replica: 1, slot: 4, digest: first.hash },
+    { kind: "fetchState", slot: 4, piece: 0 },
+    { kind: "state", slot: 4, piece: 1, bytes: first.hash },
+    { kind: "recover", replica: 1, nonce: new Uint8Array(16), starting: false },
+  ];
+  const dice = new FakeHost(42);
+  const solo = new Solo(0);
+  let decoded = 0;
+  for (let round = 0; round < 4000; round++) {
+    const sample = samples[round % samples.length]!;
+    const out = new Writer(new Uint8Array(65_536), book).reset(0, 65_536);
+    codec.encode({ ...sample, seal: { signer: 0, signed: EMPTY, signature: block69 } }, out);
+    const bytes = out.copy();
+    for (let flips = dice.random(4); flips > 0; flips--) {
+      bytes[dice.random(bytes.length)] = dice.random(256);
+    }
+    const cut = dice.random(4) === 0 ? bytes.subarray(0, dice.random(bytes.length)) : bytes;
+    const message = codec.decode(new Reader(new Uint8Array(cut), book));
+    if (message === null) continue;
+    decoded++;
+    codec.proofs(message);
+    const from = dice.random(6);
+    if (solo.replica.admit(from, message)) solo.replica.receive(from, message);
+    solo.host.take();
+  }
+  expect(decoded).toBeGreaterThan(500);
+  expect(sizes(solo.replica).filter(([, bounded]) => !bounded)).toEqual([]);
+});
+
+const block69 = new Uint8Array(69);
+
+test("X7 with 10 % of packets lost, duplicated and reordered every operation completes", () => {
+  for (let seed = 0; seed < 4; seed++) {
+    const plan = calm(seed, {});
+    const network = { ...plan.network, loss: 0.1, duplication: 0.1, reordering: 0.1 };
+    const gstUs = 400 * plan.viewTimeoutMs * 1000;
+    const report = runPlan(subject, { ...plan, network, gstUs });
+    expect([seed, ...report.failures]).toEqual([seed]);
+    expect(report.operations).toBe(10 + 10 * plan.clients);
+  }
+});
+
+test("X7 a client's retry is answered from the reply cache, or makes the protocol move", () => {
+  const solo = new Solo(0);
+  const { request } = { request: openRequest(1) };
+  solo.receive(CLIENT, { kind: "request", request });
+  solo.receive(CLIENT, { kind: "request", request });
+  expect(solo.host.timers.has("view")).toBe(true);
+  let justify;
+  for (let view = 1; view <= 4; view++) {
+    const next = block(view, justify, view === 1 ? [request] : []);
+    solo.propose(next);
+    justify = qc(next);
+  }
+  expect(solo.host.takeKind("reply").length).toBe(1);
+  solo.receive(CLIENT, { kind: "request", request });
+  expect(solo.host.takeKind("reply")).toMatchObject([{ outcome: { status: "opened" } }]);
+});
+
+test("X8 a batch of a megabyte commits, under loss too", () => {
+  for (const loss of [0, 0.01]) {
+    const megabyte = 1024 * 1024;
+    const plan = calm(3, {
+      n: 4,
+      f: 1,
+      clients: 1,
+      operations: 2,
+      tail: 1,
+      valueMax: megabyte,
+      payloadMax: 1497,
+      viewTimeoutMs: 500,
+      gstUs: 60_000_000,
+      thinkUs: 0,
+    });
+    const sized = { ...plan, valueMin: megabyte } as Plan;
+    const report = runPlan(subject, { ...sized, network: { ...plan.network, loss } });
+    expect(report.failures).toEqual([]);
+    expect(report.operations).toBe(3);
+  }
+});
+
+test("X9 one message with the largest view, height or position spends nothing", () => {
+  const solo = new Solo(0);
+  const last = Number.MAX_SAFE_INTEGER;
+  solo.timeOut(1, last);
+  solo.vote(1, { ...block(1), view: last }, true);
+  solo.receive(1, { kind: "fetch", block: block(1).hash, view: last, height: last });
+  solo.receive(1, { kind: "checkpoint", replica: 1, slot: last - (last % 4), digest: EMPTY32 });
+  expect(solo.view).toBe(1);
+  for (const replica of [0, 2, 3]) solo.timeOut(replica, 1);
+  expect(solo.view).toBe(2);
+});
+
+const EMPTY32 = new Uint8Array(32);
+
+test("X10 every app runs", () => {
+  for (const make of apps.values()) {
+    const solo = new Solo(
+      0,
+      { leader: () => 1 },
+      (s, c, h) => new HotStuffReplica(s, c, h, make()),
+    );
+    const open = openRequest(1);
+    const op = { session: 1, tag: open.tag, number: 1, op: put("a", "1") };
+    let justify;
+    for (let view = 1; view <= 5; view++) {
+      const next = block(view, justify, view === 1 ? [open] : view === 2 ? [op] : []);
+      solo.propose(next);
+      justify = qc(next);
+    }
+    const replies = solo.host.takeKind("reply").map(({ outcome }) => outcome.status);
+    expect(replies).toEqual(["opened", "done"]);
+  }
+});
+
+test("X11 a partial batch waits for the flush delay at most, and with --adaptive for nothing", () => {
+  for (const adaptive of [false, true]) {
+    const solo = new Solo(1, { batchMax: 100, adaptive, flushDelayMs: 1 });
+    solo.receive(CLIENT, { kind: "request", request: openRequest(1) });
+    const atOnce = solo.host.takeKind("propose").length;
+    expect(atOnce).toBe(adaptive ? 1 : 0);
+    if (adaptive) continue;
+    expect(solo.host.timers.get("flush")).toBe(1);
+    solo.receive(CLIENT + 1, { kind: "request", request: openRequest(2) });
+    solo.host.clockMs += 1;
+    solo.replica.timeout("flush");
+    expect(solo.host.takeKind("propose")[0]?.block.batch.requests.length).toBe(2);
+  }
+  const full = new Solo(1, { batchMax: 2, adaptive: false });
+  full.receive(CLIENT, { kind: "request", request: openRequest(1) });
+  full.receive(CLIENT + 1, { kind: "request", request: openRequest(2) });
+  expect(full.host.takeKind("propose")[0]?.block.batch.requests.length).toBe(2);
+});
+
+test("X12 a flood of future views, blocks, slots and clients stays within bounds", () => {
+  const solo = new Solo(0);
+  for (let i = 1; i <= 70_000; i++) {
+    const request = { session: i, tag: i, number: 1, op: EMPTY };
+    solo.receive(CLIENT, { kind: "request", request });
+  }
+  for (let i = 1; i <= 5000; i++) {
+    solo.timeOut(3, i);
+    solo.vote(3, block(i, i === 1 ? undefined : qc(block(i - 1))), true);
+    solo.receive(3, { kind: "checkpoint", replica: 3, slot: 4 * i, digest: EMPTY32 });
+    const view = 4 * i + 3;
+    // As leader of every fourth view it proposes on blocks that nobody has seen.
+    solo.propose(block(view, qc(block(view - 1))));
+  }
+  expect(sizes(solo.replica).filter(([, bounded]) => !bounded)).toEqual([]);
+});
+
+test("X12 memory stays flat with one replica down", () => {
+  const cluster = new Cluster({ batchMax: 8, adaptive: true });
+  cluster.client(CLIENT);
+  cluster.stop(2);
+  const censuses: number[] = [];
+  for (let round = 0; round < 4; round++) {
+    for (let i = 0; i < 25; i++) {
+      const box = cluster.invoke(CLIENT, put("k", `${i}`));
+      expect(cluster.run(() => box.result !== undefined, 20_000)).toBe(true);
+    }
+    const held = cluster
+      .replica(0)
+      .census()
+      .sizes.reduce((sum, { size }) => sum + size, 0);
+    censuses.push(held);
+  }
+  expect(Math.max(...censuses)).toBeLessThan(60);
+});
+
+test("X13 an operation executes once however often it is proposed, and no session means no session", () => {
+  const solo = new Solo(0, { leader: () => 1 });
+  const open = openRequest(1);
+  const op = { session: 1, tag: open.tag, number: 1, op: put("a", "1") };
+  const stranger = { session: 77, tag: 5, number: 1, op: put("a", "2") };
+  let justify;
+  const batches = [[open], [op, op], [op, stranger], [open]];
+  for (let view = 1; view <= 7; view++) {
+    const next = block(view, justify, batches[view - 1] ?? []);
+    solo.propose(next);
+    justify = qc(next);
+  }
+  const replies = solo.host.takeKind("reply").map(({ outcome }) => outcome.status);
+  expect(replies).toEqual(["opened", "done", "done", "done", "no session", "opened"]);
+  expect(solo.replica.census().executed).toBe(2);
+  // A replica that has not executed the open does not say so by itself.
+  const lagging = new Solo(0);
+  lagging.receive(CLIENT, { kind: "request", request: op });
+  expect(lagging.host.takeKind("reply")).toEqual([]);
+});
+
+test("X14 without its memory a replica signs nothing but RECOVER until it has recovered", () => {
+  const cluster = new Cluster();
+  cluster.client(CLIENT);
+  const operate = (count: number) => {
+    for (let i = 0; i < count; i++) {
+      const box = cluster.invoke(CLIENT, put("k", `${cluster.now}`));
+      expect(cluster.run(() => box.result !== undefined, 20_000)).toBe(true);
+    }
+  };
+  operate(20);
+  const signed: string[] = [];
+  let recovered = false;
+  cluster.filter = (from, _to, { kind }) => {
+    recovered ||= !cluster.replica(3).census().recovering;
+    const own = ["propose", "vote", "timeout", "checkpoint"].includes(kind);
+    if (from === 3 && own && !recovered) signed.push(kind);
+    return true;
+  };
+  cluster.stop(3);
+  cluster.pass(50);
+  cluster.start(3);
+  const done = () => !cluster.replica(3).census().recovering;
+  expect(done()).toBe(false);
+  expect(cluster.run(done, 5000)).toBe(true);
+  expect(signed).toEqual([]);
+  cluster.pass(200);
+  expect(cluster.replica(3).census().executed).toBe(cluster.replica(0).census().executed);
+  // Its vote is needed now.
+  cluster.stop(0);
+  operate(3);
+});
+
+test("X14 after n-f answers it votes above a justify that is higher than all of them only", () => {
+  const solo = new Solo(3, {}, undefined, { started: false });
+  const [recover] = solo.host.takeKind("recover");
+  const nonce = recover!.nonce;
+  const certified = block(9, qc(block(8)));
+  for (let replica = 0; replica < 3; replica++) {
+    const position = { highQc: replica === 0 ? qc(certified) : GENESIS_QC, tc: null };
+    const answer = { kind: "answer", replica, to: 3, nonce, starting: false, own: null } as const;
+    solo.receive(replica, { ...answer, position });
+  }
+  solo.host.clockMs = 1000;
+  solo.replica.timeout("recover");
+  expect(solo.replica.running).toBe(false);
+  expect(solo.view).toBe(10);
+  solo.propose(block(10, qc(certified)));
+  expect(solo.voted()).toEqual([]);
+});
+
+test("X15 a replica begins at genesis if all are starting, or n-f after a while; else it recovers", () => {
+  const answer = (solo: Solo, replica: number, starting: boolean): void => {
+    const recover = solo.host.sent.find(({ message }) => message.kind === "recover")?.message;
+    if (recover?.kind !== "recover") throw new Error("it asks first");
+    const { nonce } = recover;
+    const own = starting ? new Uint8Array(16).fill(replica) : null;
+    const position = starting ? null : { highQc: GENESIS_QC, tc: null };
+    solo.receive(replica, { kind: "answer", replica, to: 0, nonce, starting, own, position });
+  };
+  const make = () => new Solo(0, {}, undefined, { started: false });
+  const all = make();
+  for (const replica of [1, 2]) answer(all, replica, true);
+  expect(all.replica.running).toBe(false);
+  answer(all, 3, true);
+  expect(all.replica.running).toBe(true);
+  const three = make();
+  for (const replica of [1, 2]) answer(three, replica, true);
+  three.host.clockMs = 10_000;
+  three.replica.timeout("recover");
+  expect(three.replica.running).toBe(true);
+  const late = make();
+  for (const replica of [1, 2, 3]) answer(late, replica, false);
+  late.host.clockMs = 10_000;
+  late.replica.timeout("recover");
+  expect(late.replica.running).toBe(false);
+});

@@ -4,39 +4,38 @@ import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import {
-  addTotals,
   MARKS_SEEDS_MIN,
   missedMarks,
-  noTotals,
   runRange,
   summary,
-  totalsFromJson,
   totalsToJson,
   type CampaignOptions,
-  type Range,
   type Totals,
 } from "../simulation/campaign.ts";
 import { Chart } from "../simulation/chart.ts";
+import { convict } from "../simulation/mutants.ts";
 import { KINDS, type Changes, type Kind } from "../simulation/plan.ts";
 import { runAny } from "../simulation/runner.ts";
 import { replayCommand, shrink } from "../simulation/shrink.ts";
-import { findSubject, type Loaded } from "../simulation/subjects.ts";
+import { findSubject, loadAll, type Loaded } from "../simulation/subjects.ts";
 import { UsageError } from "../usage-error.ts";
 import { parseCommand, runMain, type Command, type Options } from "./options.ts";
+import { runProfile } from "./simulate-profile.ts";
+import { runJobs, splitRange } from "./simulate-jobs.ts";
 
 const SEED_MAX = 2 ** 49;
 /** Failing seeds that are shrunk and charted. */
 const SHRUNK_MAX = 3;
-const PROGRESS_MS = 2000;
 
-export const simulateCommand: Command = {
+const simulateCommand: Command = {
   name: "simulate",
   description: "Runs a protocol under faults in virtual time and judges it",
   args: {
-    protocol: { type: "string", alias: "p", required: true, description: "Its name, as for -m" },
+    protocol: { type: "string", alias: "p", description: "Its name, as for -m" },
     kind: { type: "enum", options: [...KINDS], default: "short", description: "Kind of seeds" },
     seeds: { type: "string", description: "Seeds to run (default 1000; 1 with --seed)" },
     seed: { type: "string", description: "The first seed; alone: that one seed" },
+    stride: { type: "string", default: "1", description: "Take every so many-th seed" },
     jobs: { type: "string", alias: "j", description: "Processes (default: one a CPU)" },
     without: { type: "string", description: "Faults to leave out, separated by commas" },
     operations: { type: "string", description: "Operations before GST" },
@@ -44,20 +43,29 @@ export const simulateCommand: Command = {
     tail: { type: "string", description: "Operations of each client after GST (default 10)" },
     chart: { type: "string", default: "40", description: "Lines of a failure's message chart" },
     load: { type: "string", description: "A module with further subjects and mutants" },
-    worker: { type: "string", description: "For its own child processes: INDEX/OF" },
+    convict: { type: "boolean", description: "The protocol is a mutant: it must be found" },
+    profile: {
+      type: "enum",
+      options: ["ci", "figures"],
+      description: "All protocols and mutants: a quarter of the figures of docs/testing.md, or all",
+    },
+    json: { type: "boolean", description: "One line of JSON, for the parent process" },
   },
 };
 
 interface Campaign extends CampaignOptions {
   readonly first: number;
   readonly count: number;
+  readonly stride: number;
   readonly load: string;
+  readonly loaded: Loaded;
   readonly chart: number;
 }
 
 async function readCampaign(options: Options): Promise<Campaign> {
   const load = options.text("load") ?? "";
-  const subject = findSubject(options.textOf("protocol"), await loadModule(load));
+  const loaded = await loadModule(load);
+  const subject = findSubject(options.textOf("protocol"), loaded);
   const kind = options.textOf("kind") as Kind;
   if (!subject.kinds.includes(kind)) {
     throw new UsageError(`--kind ${kind}: ${subject.name} has ${subject.kinds.join(", ")}`);
@@ -66,17 +74,20 @@ async function readCampaign(options: Options): Promise<Campaign> {
     options.text(name) === undefined ? undefined : options.integer(name, min, max);
   const seed = optional("seed", 0, SEED_MAX);
   const count = optional("seeds", 1, 1e9) ?? (seed === undefined ? 1000 : 1);
+  const stride = options.integer("stride", 1, 1e6);
   const without = options.text("without")?.split(",");
   const operations = optional("operations", 0, 1e6);
   const clients = optional("clients", 1, 64);
   const tail = optional("tail", 0, 1e6);
   const changes: Changes = { without, operations, clients, tail };
   const chart = options.integer("chart", 0, 1e6);
-  return { subject, kind, changes, first: seed ?? 0, count, load, chart };
+  return { subject, kind, changes, first: seed ?? 0, count, stride, load, loaded, chart };
 }
 
+/** A module, or all of tests/mutants for "all". */
 async function loadModule(path: string): Promise<Loaded> {
   if (path === "") return {};
+  if (path === "all") return loadAll();
   const found = resolve(path);
   if (!existsSync(found)) throw new UsageError(`--load ${path}: no such file`);
   return (await import(found)) as Loaded;
@@ -85,99 +96,80 @@ async function loadModule(path: string): Promise<Loaded> {
 async function main(argv: readonly string[]): Promise<number> {
   const options = await parseCommand(simulateCommand, argv);
   if (options === null) return 0;
-  const campaign = await readCampaign(options);
-  const worker = options.text("worker");
-  if (worker !== undefined) return work(campaign, worker);
   const jobs =
     options.text("jobs") === undefined ? availableParallelism() : options.integer("jobs", 1, 256);
-  const totals = await run(campaign, Math.min(jobs, campaign.count), argv);
+  const profile = options.text("profile");
+  if (profile !== undefined) return runProfile(profile === "ci" ? 4 : 1, jobs);
+  const campaign = await readCampaign(options);
+  if (options.flag("convict")) return convictOne(campaign, options.flag("json"));
+  const { first, count, stride } = campaign;
+  if (options.flag("json")) {
+    console.log(totalsToJson(runRange(campaign, { first, count, stride })));
+    return 0;
+  }
+  const parts = splitRange({ first, count, stride }, jobs);
+  const totals =
+    parts.length === 1
+      ? runRange(campaign, { first, count, stride })
+      : await runJobs(
+          parts.map((range) => rangeArgs(argv, range)),
+          jobs,
+          count,
+        );
   return conclude(campaign, totals);
 }
 
-/** A child: its share of the seeds, then one line of JSON; a dot's worth of progress before. */
-function work(campaign: Campaign, worker: string): number {
-  const match = /^(\d+)\/(\d+)$/.exec(worker);
-  if (match === null) throw new UsageError(`--worker ${worker}: expected INDEX/OF`);
-  let next = Bun.nanoseconds() + PROGRESS_MS * 1e6;
-  const range = rangeOf(campaign, Number(match[1]), Number(match[2]));
-  const totals = runRange(campaign, range, ({ passed, failed }) => {
-    if (Bun.nanoseconds() < next) return;
-    next = Bun.nanoseconds() + PROGRESS_MS * 1e6;
-    console.log(JSON.stringify({ progress: [passed, failed] }));
-  });
-  console.log(totalsToJson(totals));
-  return 0;
-}
-
-function rangeOf({ first, count }: Campaign, index: number, of: number): Range {
-  return { first, count, index, of };
-}
-
-async function run(campaign: Campaign, jobs: number, argv: readonly string[]): Promise<Totals> {
-  if (jobs === 1) return runRange(campaign, rangeOf(campaign, 0, 1), () => undefined);
-  const progress = new Map<number, readonly [number, number]>();
-  const show = () => {
-    let passed = 0;
-    let failed = 0;
-    for (const [p, f] of progress.values()) {
-      passed += p;
-      failed += f;
+/** The same command for a part of the seeds. */
+function rangeArgs(
+  argv: readonly string[],
+  { first, count, stride }: { first: number; count: number; stride: number },
+): string[] {
+  const kept: string[] = [];
+  for (let i = 0; i < argv.length; i++) {
+    const name = argv[i]?.split("=")[0] ?? "";
+    if (["--seed", "--seeds", "--stride", "--jobs", "-j"].includes(name)) {
+      if (argv[i] === name) i++;
+      continue;
     }
-    console.error(`${passed + failed} of ${campaign.count} seeds, ${failed} failed`);
-  };
-  const timer = setInterval(show, 5 * PROGRESS_MS);
-  const totals = noTotals();
-  const parts = await Promise.all(
-    Array.from({ length: jobs }, (_, index) =>
-      runChild([...argv, "--worker", `${index}/${jobs}`], (done) => progress.set(index, done)),
-    ),
-  );
-  clearInterval(timer);
-  for (const part of parts) addTotals(totals, part);
-  totals.failures.sort((a, b) => a.seed - b.seed);
-  return totals;
-}
-
-/** This program once more: compiled it is the executable, otherwise bun with this script. */
-async function runChild(
-  args: readonly string[],
-  progress: (done: readonly [number, number]) => void,
-): Promise<Totals> {
-  const compiled = Bun.main.startsWith("/$bunfs/");
-  const command = compiled ? [process.execPath] : [process.execPath, Bun.main];
-  const child = Bun.spawn([...command, ...args], { stdout: "pipe", stderr: "inherit" });
-  let text = "";
-  let totals: Totals | null = null;
-  const decoder = new TextDecoder();
-  for await (const chunk of child.stdout) {
-    text += decoder.decode(chunk, { stream: true });
-    const lines = text.split("\n");
-    text = lines.pop() ?? "";
-    for (const line of lines) {
-      const read = JSON.parse(line) as { progress?: readonly [number, number] };
-      if (read.progress !== undefined) progress(read.progress);
-      else totals = totalsFromJson(line);
-    }
+    kept.push(argv[i] ?? "");
   }
-  const status = await child.exited;
-  if (totals === null) throw new Error(`a worker ended with status ${status} and no result`);
-  return totals;
+  const range = ["--seed", `${first}`, "--seeds", `${count}`, "--stride", `${stride}`];
+  return [...kept, ...range, "--json"];
+}
+
+/** Whether a mutant is found, by what should find it. */
+function convictOne({ subject, loaded }: Campaign, json: boolean): number {
+  const mutant = loaded.mutants?.find((candidate) => candidate.subject.name === subject.name);
+  if (mutant === undefined) throw new UsageError(`--convict: ${subject.name} is no mutant`);
+  const { report, seeds, expected } = convict(mutant);
+  const violated = report?.failures[0]?.split("\n")[0] ?? "nothing";
+  const owed = mutant.convictedBy.join(" or ");
+  const what =
+    report === null
+      ? `was not found by ${mutant.within} seeds of kind ${mutant.kind}, which owe it`
+      : `seed ${report.seed} (${seeds} tried): ${violated}; owed by ${owed}`;
+  if (json) console.log(JSON.stringify({ mutant: subject.name, found: expected, what }));
+  else {
+    console.log(`${subject.name}: ${what}`);
+    console.log(`${expected ? 1 : 0} passed, ${expected ? 0 : 1} failed`);
+  }
+  return expected || json ? 0 : 1;
 }
 
 function conclude(campaign: Campaign, totals: Totals): number {
-  const { subject, kind, count } = campaign;
+  const { subject, kind, count, first } = campaign;
   for (const { seed, what } of totals.failures.slice(0, SHRUNK_MAX)) explain(campaign, seed, what);
   for (const { seed, what } of totals.failures.slice(SHRUNK_MAX)) {
     console.log(`seed ${seed}: ${what.split("\n")[0]}`);
   }
   if (count === 1 && totals.failed === 0) {
-    const { seed } = { seed: campaign.first };
-    const report = runAny({ subject, kind, seed, changes: campaign.changes });
-    console.log(`seed ${seed}: trace hash ${report.traceHash}`);
+    const report = runAny({ subject, kind, seed: first, changes: campaign.changes });
+    console.log(`seed ${first}: trace hash ${report.traceHash}`);
   }
   for (const line of summary(subject, kind, totals)) console.log(line);
-  const missed = count >= MARKS_SEEDS_MIN && kind === "short" && missedMarks(subject, totals);
-  return totals.failed > 0 || (missed !== false && missed.length > 0) ? 1 : 0;
+  const judged = count >= MARKS_SEEDS_MIN && kind === "short";
+  const missed = judged ? missedMarks(subject, totals) : [];
+  return totals.failed > 0 || missed.length > 0 ? 1 : 0;
 }
 
 /** A failure: what, how to see it again, and what happened last, in the smallest run that shows it. */

@@ -36,7 +36,7 @@ export class CensusCheck {
   }
 
   #fell(what: string, before: number, now: number): void {
-    this.#fail(`${this.#name}'s ${what} fell from ${before} to ${now}`);
+    this.#fail(`monotone: ${this.#name}'s ${what} fell from ${before} to ${now}`);
   }
 }
 

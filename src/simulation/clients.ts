@@ -84,7 +84,7 @@ export class Driver {
   #done(issued: Issued, answer: Bytes | null): void {
     const world = this.#world;
     if (!issued.waiting) {
-      world.fail(`client c${this.id} was answered twice`);
+      world.fail(`exactly once: client c${this.id} was answered twice`);
       return;
     }
     issued.waiting = false;

@@ -210,7 +210,8 @@ export class JudgedApp implements App {
         this.#violation(`agreement: ${this.#name} restored a state ${position} that never was`);
       }
       ledger.state(this.#name, position, inner);
-      if (position < this.committed) this.#violation(`${this.#name} went back to ${position}`);
+      if (position < this.committed)
+        this.#violation(`monotone: ${this.#name} went back to ${position}`);
     }
     this.#inner.restore(inner);
     this.#position = position;
@@ -231,7 +232,7 @@ export class JudgedApp implements App {
 
   commit(count: number): void {
     if (count > this.#pending.length) {
-      this.#violation(`${this.#name} committed what it had not executed`);
+      this.#violation(`agreement: ${this.#name} committed what it had not executed`);
       return;
     }
     const first = this.committed;

@@ -3,6 +3,7 @@
 import { runAny } from "./runner.ts";
 import { invariantOf } from "./shrink.ts";
 import type { Mutant } from "./subjects.ts";
+import { exhaustiveScenarios } from "./twins.ts";
 import type { Report } from "./world.ts";
 
 export interface Conviction {
@@ -14,7 +15,9 @@ export interface Conviction {
 }
 
 /** Runs seeds until one fails, at most as many as the mutant allows. */
-export function convict({ subject, kind, convictedBy, within }: Mutant, first = 0): Conviction {
+export function convict(mutant: Mutant): Conviction {
+  const { subject, kind, convictedBy, within } = mutant;
+  const first = mutant.first ?? (kind === "twins" ? exhaustiveScenarios().length : 0);
   for (let i = 0; i < within; i++) {
     const report = runAny({ subject, kind, seed: first + i });
     const violated = report.failures[0];

@@ -5,8 +5,17 @@ import type { AnyProtocol, Subject } from "./subject.ts";
 import { Random } from "./random.ts";
 import { PAYLOAD_MAX } from "./transport.ts";
 
-export type Kind = "short" | "deep" | "adversary" | "invent" | "twins";
-export const KINDS: readonly Kind[] = ["short", "deep", "adversary", "invent", "twins"];
+/** A seed of kind "codec" is a thousand mutated packets, one of kind "fuzz" live nodes that get such packets. */
+export type Kind = "short" | "deep" | "adversary" | "invent" | "twins" | "codec" | "fuzz";
+export const KINDS: readonly Kind[] = [
+  "short",
+  "deep",
+  "adversary",
+  "invent",
+  "twins",
+  "codec",
+  "fuzz",
+];
 
 export interface PartitionFault {
   readonly name: string;

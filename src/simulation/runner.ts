@@ -1,5 +1,6 @@
 // One seed of any kind, by its number.
 
+import { fuzzCodec, fuzzNodes } from "./fuzz.ts";
 import type { Changes, Kind } from "./plan.ts";
 import { runSeed } from "./run.ts";
 import type { Subject } from "./subject.ts";
@@ -16,5 +17,14 @@ export interface RunOptions {
 
 /** Runs the seed; for twins its number is that of a scenario. */
 export function runAny(options: RunOptions): Report {
-  return options.kind === "twins" ? runTwins(options) : runSeed(options);
+  switch (options.kind) {
+    case "twins":
+      return runTwins(options);
+    case "codec":
+      return fuzzCodec(options);
+    case "fuzz":
+      return fuzzNodes(options);
+    default:
+      return runSeed(options);
+  }
 }

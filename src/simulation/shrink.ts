@@ -14,7 +14,7 @@ export interface Shrunk {
 
 /** The invariant that a failure names. */
 export function invariantOf(failure: string): string {
-  return failure.split(/[: ]/)[0] ?? failure;
+  return failure.split(":")[0] ?? failure;
 }
 
 /** The smallest changed run found that violates the same invariant; null if the seed passes. */

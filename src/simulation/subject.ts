@@ -1,7 +1,7 @@
 // What a world is told of the protocol that it tries.
 
 import type { Protocol, Sealed } from "../actor.ts";
-import type { Kind } from "./plan.ts";
+import { KINDS, type Kind } from "./plan.ts";
 
 /** A protocol of any messages and timers. */
 export type AnyProtocol = Protocol<Sealed, string>;
@@ -34,9 +34,7 @@ export function subjectOf<M extends object, T extends string>(
   const tolerant = Number.isSafeInteger(n) && n > 1;
   // Sound because a protocol's messages only ever meet its own codec and actors.
   const hidden = protocol as unknown as AnyProtocol;
-  const kinds: readonly Kind[] = tolerant
-    ? ["short", "deep", "adversary", "invent", "twins"]
-    : ["short", "deep"];
+  const kinds: readonly Kind[] = tolerant ? KINDS : ["short", "deep", "codec", "fuzz"];
   return {
     name,
     protocol: hidden,

@@ -1,5 +1,6 @@
 // The registry's protocols as the simulator tries them, with what it has to know of each.
 
+import { existsSync, readdirSync } from "node:fs";
 import type { Message as HotStuffMessage } from "../protocol/hotstuff/index.ts";
 import { protocols } from "../protocol/index.ts";
 import { UsageError } from "../usage-error.ts";
@@ -57,4 +58,20 @@ export function findSubject(name: string, loaded: Loaded): Subject {
   if (subject !== undefined) return subject;
   const names = [...registered.keys(), ...extra.map((candidate) => candidate.name)];
   throw new UsageError(`--protocol ${name}: there are ${names.join(", ")}`);
+}
+
+/** What all files of tests/mutants export; for the campaigns of a checkout, which an executable has none of. */
+export async function loadAll(): Promise<Loaded> {
+  const folder = `${import.meta.dir}/../../tests/mutants`;
+  if (!existsSync(folder))
+    throw new UsageError(`${folder}: no such folder; run this in a checkout`);
+  const subjects: Subject[] = [];
+  const mutants: Mutant[] = [];
+  for (const file of readdirSync(folder).sort()) {
+    if (!file.endsWith(".ts") || file.endsWith(".test.ts")) continue;
+    const loaded = (await import(`${folder}/${file}`)) as Loaded;
+    subjects.push(...(loaded.subjects ?? []));
+    mutants.push(...(loaded.mutants ?? []));
+  }
+  return { subjects, mutants };
 }

@@ -148,7 +148,9 @@ export function runTwins({ subject, seed, observer }: RunOptions): Report {
     world.startReplica(seat);
   }
   for (let i = 0; i < plan.clients; i++) world.startClients(world.addClientProcess(i), 1);
-  scheduleHealing(world, () => filter.finished);
+  // Without views or operations left, nothing more comes of the scenario.
+  const idle = () => world.operationsLeft === 0 && world.drivers.every((d) => d.current === null);
+  scheduleHealing(world, () => filter.finished || idle());
   settle(world);
   return world.report();
 }
@@ -161,10 +163,10 @@ function twinsPlan(drawn: Plan): Plan {
     f: 1,
     viewTimeoutMs: 20,
     clients: 2,
-    operations: 30,
-    tail: 2,
+    operations: 14,
+    tail: 1,
     keys: 2,
-    thinkUs: 500,
+    thinkUs: 2500,
     valueMax: 16,
     oneHost: false,
     multicast: false,

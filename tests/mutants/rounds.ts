@@ -9,7 +9,12 @@ import type { Outcome, Request } from "../../src/protocol/request.ts";
 import { STAMP_LENGTH } from "../../src/simulation/judge.ts";
 import { equal } from "../../src/wire.ts";
 import { roundsWith } from "../protocols/rounds/index.ts";
-import type { ProposeMessage, RequestMessage, VoteMessage } from "../protocols/rounds/message.ts";
+import type {
+  ProposeMessage,
+  RequestMessage,
+  TimeoutMessage,
+  VoteMessage,
+} from "../protocols/rounds/message.ts";
 import { RoundsReplica } from "../protocols/rounds/replica.ts";
 import { HINTS, roundsSubject } from "../protocols/rounds/subject.ts";
 
@@ -96,8 +101,12 @@ class Amnesiac extends RoundsReplica {
   }
 }
 
-/** Votes for whatever the leader proposes. */
+/** Votes for whatever the leader proposes, and takes nobody's word for what was locked. */
 class IgnoresLock extends RoundsReplica {
+  protected override onTimeout(message: TimeoutMessage): void {
+    super.onTimeout({ ...message, lock: null });
+  }
+
   protected override isSafe(_message: ProposeMessage): boolean {
     return true;
   }
@@ -116,12 +125,12 @@ function mutant(
 export const mutants: readonly Mutant[] = [
   mutant("quorum-too-small", QuorumTooSmall, "short", ["agreement", "certificates"]),
   mutant("votes-twice", VotesTwice, "short", ["agreement", "certificates"]),
-  mutant("executes-twice", ExecutesTwice, "short", ["exactly", "agreement"]),
+  mutant("executes-twice", ExecutesTwice, "short", ["exactly once", "agreement"]),
   mutant("loses-replies", LosesReplies, "short", ["liveness"]),
-  mutant("stale-read", StaleRead, "short", ["client", "linearizability"]),
+  mutant("stale-read", StaleRead, "short", ["client agreement", "linearizability"]),
   mutant("leaks", Leaks, "adversary", ["bounded"]),
   mutant("restarts-timer", RestartsTimer, "short", ["liveness"]),
-  mutant("amnesiac", Amnesiac, "short", ["agreement", "certificates", "exactly"]),
+  mutant("amnesiac", Amnesiac, "short", ["agreement", "certificates", "exactly once"]),
   mutant("ignores-lock", IgnoresLock, "twins", ["agreement"]),
 ];
 

@@ -1,0 +1,63 @@
+// All protocols and all mutants, as continuous integration and long runs have them.
+
+import { addTotals, noTotals, summary } from "../simulation/campaign.ts";
+import { rowsOf, type Row } from "../simulation/profile.ts";
+import { loadAll, registered } from "../simulation/subjects.ts";
+import { inParallel, runChild, runJobs, splitRange } from "./simulate-jobs.ts";
+
+/** Runs a `divisor`-th of every row of the table, and every mutant; the last line counts seeds and mutants. */
+export async function runProfile(divisor: number, jobs: number): Promise<number> {
+  const loaded = await loadAll();
+  let passed = 0;
+  let failed = 0;
+  const missing: string[] = [];
+  const subjects = [...registered.values(), ...(loaded.subjects ?? [])];
+  for (const subject of subjects) {
+    const marks = noTotals();
+    for (const row of rowsOf(subject, divisor)) {
+      const { first, count, stride, kind } = row;
+      const parts = splitRange({ first, count, stride }, jobs);
+      const begun = performance.now();
+      const totals = await runJobs(
+        parts.map((part) => rowArgs(row, part)),
+        jobs,
+        count,
+      );
+      const seconds = ((performance.now() - begun) / 1000).toFixed(0);
+      for (const line of summary(subject, kind, totals)) console.log(`${line}`);
+      console.log(`  (${seconds} s)`);
+      for (const { seed, what } of totals.failures) {
+        console.log(`  seed ${seed}: ${what.split("\n")[0]}`);
+        const load = registered.has(subject.name) ? "" : "--load all ";
+        const command = `npm run simulate -- ${load}--protocol ${subject.name}`;
+        console.log(`  replay: ${command} --kind ${kind} --seed ${seed}`);
+      }
+      passed += totals.passed;
+      failed += totals.failed;
+      addTotals(marks, totals);
+    }
+    const missed = subject.marks.filter((name) => !marks.marks.has(name));
+    missing.push(...missed.map((name) => `${subject.name}: ${name}`));
+  }
+  if (missing.length > 0) console.log(`marks missed: ${missing.join(", ")}`);
+  failed += missing.length;
+  const mutants = loaded.mutants ?? [];
+  await inParallel(mutants, jobs, async ({ subject }) => {
+    const args = ["--load", "all", "--protocol", subject.name, "--convict", "--json"];
+    const { found, what } = JSON.parse(await runChild(args)) as { found: boolean; what: string };
+    console.log(`mutant ${subject.name} ${found ? "found" : "NOT FOUND"}: ${what}`);
+    if (found) passed++;
+    else failed++;
+  });
+  console.log(`${passed} passed, ${failed} failed`);
+  return failed === 0 ? 0 : 1;
+}
+
+function rowArgs(
+  { protocol, kind }: Row,
+  { first, count, stride }: { first: number; count: number; stride: number },
+): string[] {
+  const seeds = ["--seed", `${first}`, "--seeds", `${count}`, "--stride", `${stride}`];
+  const load = registered.has(protocol) ? [] : ["--load", "all"];
+  return [...load, "--protocol", protocol, "--kind", kind, ...seeds, "--json"];
+}

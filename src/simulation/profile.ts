@@ -1,0 +1,49 @@
+// What one run of continuous integration, and a longer one, consist of: the table of docs/testing.md.
+
+import type { Kind } from "./plan.ts";
+import type { Subject } from "./subject.ts";
+import { exhaustiveScenarios } from "./twins.ts";
+
+/** Seeds of one kind of one protocol: every `stride`-th from `first` on. */
+export interface Row {
+  readonly protocol: string;
+  readonly kind: Kind;
+  readonly first: number;
+  readonly count: number;
+  readonly stride: number;
+}
+
+/** Seeds of each kind in a full run. */
+const TOLERANT: readonly (readonly [Kind, number])[] = [
+  ["short", 20_000],
+  ["deep", 2_000],
+  ["adversary", 5_000],
+  ["invent", 1_000],
+  ["codec", 1_000],
+  ["fuzz", 200],
+];
+const UNREPLICATED: readonly (readonly [Kind, number])[] = [
+  ["short", 5_000],
+  ["deep", 500],
+  ["codec", 1_000],
+  ["fuzz", 200],
+];
+const GUIDED = 20_000;
+
+/** The rows of a subject, each divided by `divisor`; exhaustive Twins take every `divisor`-th scenario. */
+export function rowsOf({ name, kinds }: Subject, divisor: number): Row[] {
+  const twins = kinds.includes("twins");
+  const rows = (twins ? TOLERANT : UNREPLICATED).map(([kind, count]): Row => ({
+    protocol: name,
+    kind,
+    first: 0,
+    count: Math.ceil(count / divisor),
+    stride: 1,
+  }));
+  if (!twins) return rows;
+  const all = exhaustiveScenarios().length;
+  const count = Math.ceil(all / divisor);
+  rows.push({ protocol: name, kind: "twins", first: 0, count, stride: divisor });
+  rows.push({ protocol: name, kind: "twins", first: all, count: GUIDED / divisor, stride: 1 });
+  return rows;
+}

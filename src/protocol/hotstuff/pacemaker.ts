@@ -131,8 +131,11 @@ export class Pacemaker {
     else this.#host.clearTimer("view");
   }
 
+  /** Something was executed: timers are short again, the one that runs included. */
   onCommitted(): void {
+    if (this.#doublings === 0) return;
     this.#doublings = 0;
+    if (this.#armed && !this.#givenUp) this.#host.setTimer("view", this.timerMs);
   }
 
   /** The view's timer went off: gives the view up, or says so again. */

@@ -30,7 +30,8 @@ function run(options: Options): number {
   const opSize = options.integer("op-size", 0, 1024 * 1024);
   const makeWorkload = workloads.get(workloadName(options));
   assert(makeWorkload !== undefined, "the parser knows the workloads");
-  const historyPath = options.text("history");
+  const historyPath = options.output("history");
+  const json = options.output("json");
   const history = historyPath === undefined ? null : new HistoryWriter();
   const fabricPort = options.integer("fabric-port", 0, 63);
   const drivers = new Drivers(options, () => ({ fabricPort }));
@@ -67,7 +68,7 @@ function run(options: Options): number {
     dropped,
   });
   drivers.close();
-  return report(record, load, options.text("json"), stopped(), setting.config.n);
+  return report(record, load, json, stopped(), setting.config.n);
 }
 
 function workloadName(options: Options): string {
@@ -148,14 +149,8 @@ function report(
   interrupted: boolean,
   n: number,
 ): number {
-  if (load.completed === 0) {
-    const who = n === 1 ? "replica 0" : `replicas 0 to ${n - 1}`;
-    const why = interrupted
-      ? "interrupted before any operation completed"
-      : load.lost > 0
-        ? "no session: the replicas do not know the clients"
-        : `no reply from ${who} in ${PATIENCE_MS / 1000} s`;
-    console.error(`client: ${why}`);
+  if (load.measured === 0) {
+    console.error(`client: ${whyNothing(load, interrupted, n)}`);
     return 1;
   }
   console.log(load.latencies.chart());
@@ -168,6 +163,15 @@ function report(
     return 1;
   }
   return interrupted ? 130 : 0;
+}
+
+/** The reason why no operation was measured. */
+function whyNothing(load: ClosedLoop, interrupted: boolean, n: number): string {
+  if (interrupted) return "interrupted before any operation was measured";
+  if (load.completed > 0) return "no operation completed after the warm-up";
+  if (load.lost > 0) return "no session: the replicas do not know the clients";
+  const who = n === 1 ? "replica 0" : `replicas 0 to ${n - 1}`;
+  return `no reply from ${who} in ${Number((load.elapsedMs / 1000).toFixed(1))} s`;
 }
 
 await runMain("client", main);

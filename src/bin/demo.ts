@@ -56,13 +56,14 @@ export const DEMO = {
 async function main(): Promise<number> {
   const options = await parseCommand(DEMO, process.argv.slice(2));
   if (options === null) return 0;
+  const out = options.output("json");
   const built = spawnSync(process.execPath, [join(ROOT, "build.ts")], { stdio: "inherit" });
   if (built.status !== 0) return built.status ?? 1;
   followParent();
-  return run(options);
+  return run(options, out);
 }
 
-async function run(options: Options): Promise<number> {
+async function run(options: Options, out: string | undefined): Promise<number> {
   let interrupted = false;
   let client: Child | null = null;
   const interrupt = (): void => {
@@ -95,7 +96,6 @@ async function run(options: Options): Promise<number> {
     const text = readFileSync(json, "utf8");
     const record = JSON.parse(text) as ResultRecord;
     console.log(`\n${formatTable([record])}`);
-    const out = options.text("json");
     if (out !== undefined) await Bun.write(resolve(out), text);
     return 0;
   } finally {

@@ -38,6 +38,7 @@ function run(options: Options): number {
     );
   }
   const dir = options.textOf("dir");
+  const json = options.output("json");
   const cpus = planCpus(options);
   const native = loadNative();
   followCluster(native);
@@ -72,7 +73,6 @@ function run(options: Options): number {
     );
     console.log(`${port}: ${text.join(", ") || "nothing"}`);
   }
-  const json = options.text("json");
   if (json !== undefined) writeFileSync(json, `${JSON.stringify(counts, null, 2)}\n`);
   eal.checked(library.oskr_fabric_close());
   eal.stop();

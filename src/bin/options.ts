@@ -1,6 +1,8 @@
 // Command lines: citty has the definitions and the help text, and a strict pass of node:util's parseArgs
 // over the same definitions refuses what citty lets through (unknown, repeated, missing, malformed).
 
+import { accessSync, constants, existsSync, statSync } from "node:fs";
+import { dirname } from "node:path";
 import { parseArgs } from "node:util";
 import { renderUsage, type CommandDef, type ArgsDef } from "citty";
 import { UsageError } from "../usage-error.ts";
@@ -30,6 +32,24 @@ export class Options {
 
   flag(name: string): boolean {
     return this.#values.get(name) === true;
+  }
+
+  /** A file that will be written at the end. Throws UsageError now if it cannot be. */
+  output(name: string): string | undefined {
+    const path = this.text(name);
+    if (path === undefined) return undefined;
+    const there = existsSync(path);
+    const folder = dirname(path);
+    if (path === "" || (there && statSync(path).isDirectory())) {
+      throw new UsageError(`--${name} ${path}: expected the name of a file`);
+    }
+    if (!existsSync(folder)) throw new UsageError(`--${name} ${path}: no such directory`);
+    try {
+      accessSync(there ? path : folder, constants.W_OK);
+    } catch {
+      throw new UsageError(`--${name} ${path}: cannot be written`);
+    }
+    return path;
   }
 
   integer(name: string, min: number, max: number): number {
@@ -80,7 +100,9 @@ export async function usage(command: Command): Promise<string> {
     meta: { name: command.name, description: command.description },
     args: command.args,
   };
-  return Bun.stripANSI(await renderUsage(definition)).trimEnd();
+  // Columns were padded as if the colours took room.
+  const text = Bun.stripANSI(await renderUsage(definition)).replace(/ +$/gm, "");
+  return text.trimEnd();
 }
 
 export function parseOptions(command: Command, argv: readonly string[]): Options {

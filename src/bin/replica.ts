@@ -8,6 +8,7 @@ import { ReplicaProcess } from "./replica-process.ts";
 async function main(): Promise<number> {
   const options = await parseCommand(REPLICA, process.argv.slice(2));
   if (options === null) return 0;
+  const json = options.output("json");
   const replica = new ReplicaProcess(options);
   replica.serve();
   const result = replica.close();
@@ -16,7 +17,6 @@ async function main(): Promise<number> {
     `replica ${result.replica} executed ${result.executed} requests; ` +
       `dropped ${dropped.join(", ") || "nothing"}`,
   );
-  const json = options.text("json");
   if (json !== undefined) writeFileSync(json, `${JSON.stringify(result, null, 2)}\n`);
   return 0;
 }

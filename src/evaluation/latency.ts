@@ -35,14 +35,16 @@ export class Latencies {
   summary(): LatencySummary {
     const h = this.#histogram;
     const us = (ns: number): number => Math.round(ns) / 1000;
+    // The histogram gives the upper end of a value's bucket, which the largest value may be below.
+    const percentile = (p: number): number => us(Math.min(h.getValueAtPercentile(p), h.maxValue));
     if (h.totalCount === 0) return { min: 0, mean: 0, p50: 0, p90: 0, p99: 0, p999: 0, max: 0 };
     return {
       min: us(h.minNonZeroValue),
       mean: us(h.mean),
-      p50: us(h.getValueAtPercentile(50)),
-      p90: us(h.getValueAtPercentile(90)),
-      p99: us(h.getValueAtPercentile(99)),
-      p999: us(h.getValueAtPercentile(99.9)),
+      p50: percentile(50),
+      p90: percentile(90),
+      p99: percentile(99),
+      p999: percentile(99.9),
       max: us(h.maxValue),
     };
   }

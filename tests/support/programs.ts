@@ -1,0 +1,127 @@
+// Runs the programs from source, as their users do: arguments in; status, output and signals out.
+
+import { readdirSync, readFileSync } from "node:fs";
+import { createSocket } from "node:dgram";
+import { join, resolve } from "node:path";
+
+export const ROOT = resolve(import.meta.dir, "../..");
+/** A program that hangs is killed after so long. */
+const LIMIT_MS = 90_000;
+const POLL_MS = 10;
+
+export interface Ended {
+  readonly status: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+export interface Where {
+  readonly root?: string;
+  readonly cwd?: string;
+  readonly env?: { readonly [name: string]: string };
+}
+
+/** A program that runs, with what it printed so far. */
+export class Program {
+  readonly #process: Bun.Subprocess<"ignore", "pipe", "pipe">;
+  readonly #texts = { out: "", err: "" };
+  readonly #read: Promise<unknown>;
+
+  constructor(command: readonly string[], { cwd, env }: Where = {}, detached = false) {
+    this.#process = Bun.spawn([...command], {
+      cwd: cwd ?? ROOT,
+      // Whatever it starts ends with it, or by itself.
+      env: { ...process.env, ...env },
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "pipe",
+      detached,
+      timeout: LIMIT_MS,
+      killSignal: "SIGKILL",
+    });
+    this.#read = Promise.all([this.#collect("out"), this.#collect("err")]);
+  }
+
+  get pid(): number {
+    return this.#process.pid;
+  }
+  get out(): string {
+    return this.#texts.out;
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#process.kill(signal);
+  }
+
+  /** Waits until it printed something; throws if it ends before that. */
+  async printed(text: string): Promise<void> {
+    await until(`it printed '${text}'`, () => {
+      if (this.out.includes(text)) return true;
+      if (this.#process.exitCode === null && this.#process.signalCode === null) return false;
+      throw new Error(`it ended: ${this.#texts.out}${this.#texts.err}`);
+    });
+  }
+
+  async ended(): Promise<Ended> {
+    const status = await this.#process.exited;
+    await this.#read;
+    return { status, ...this.#texts };
+  }
+
+  async #collect(which: "out" | "err"): Promise<void> {
+    const stream = which === "out" ? this.#process.stdout : this.#process.stderr;
+    const decoder = new TextDecoder();
+    for await (const chunk of stream) this.#texts[which] += decoder.decode(chunk, { stream: true });
+  }
+}
+
+/** `src/bin/<name>.ts`, run by bun. */
+export function program(name: string, args: readonly string[], where: Where = {}): Program {
+  const file = join(where.root ?? ROOT, `src/bin/${name}.ts`);
+  return new Program([process.execPath, file, ...args], where);
+}
+
+/** Runs it to its end. */
+export function run(name: string, args: readonly string[], where: Where = {}): Promise<Ended> {
+  return program(name, args, where).ended();
+}
+
+/** Waits for a condition of the outside world; throws after a long time. */
+export async function until(what: string, condition: () => boolean): Promise<void> {
+  const endMs = Date.now() + LIMIT_MS;
+  while (!condition()) {
+    if (Date.now() > endMs) throw new Error(`waited in vain until ${what}`);
+    await Bun.sleep(POLL_MS);
+  }
+}
+
+/** UDP ports of the loopback interface that were free a moment ago. */
+export async function freePorts(count: number): Promise<readonly number[]> {
+  const sockets = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const socket = createSocket("udp4");
+      await new Promise<void>((bound) => socket.bind(0, "127.0.0.1", bound));
+      return socket;
+    }),
+  );
+  const ports = sockets.map((socket) => socket.address().port);
+  for (const socket of sockets) socket.close();
+  return ports;
+}
+
+/** Processes that have this in their environment, with their command lines. */
+export function marked(mark: string): readonly string[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((pid) => {
+      try {
+        if (!readFileSync(`/proc/${pid}/environ`, "latin1").includes(mark)) return [];
+        const command = readFileSync(`/proc/${pid}/cmdline`, "latin1").replaceAll("\0", " ");
+        // One that has ended and waits for its parent has no command line any more.
+        return command === "" ? [] : [`${pid} ${command}`];
+      } catch {
+        // It ended meanwhile, or is somebody else's.
+        return [];
+      }
+    });
+}

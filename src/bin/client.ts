@@ -32,10 +32,11 @@ function run(options: Options): number {
   assert(makeWorkload !== undefined, "the parser knows the workloads");
   const historyPath = options.output("history");
   const json = options.output("json");
-  const history = historyPath === undefined ? null : new HistoryWriter();
   const fabricPort = options.integer("fabric-port", 0, 63);
   const drivers = new Drivers(options, () => ({ fabricPort }));
   const { clock, stopped, setting } = drivers;
+  const offsetMs = drivers.native.oskr_monotonic_ns() / 1e6 - performance.now();
+  const history = historyPath === undefined ? null : new HistoryWriter(offsetMs);
   if (!waitForLink(drivers)) {
     drivers.close();
     if (stopped()) return 130;

@@ -36,8 +36,20 @@ const COMMAND: Command = {
   args: ARGS,
 };
 
-/** Options of every client: the checked workload, slow enough for the checker. */
-const CHECKED = ["-a", "kv", "-W", "contended", "-t", "10", "--think", "5", "--warm", "0"];
+const CLIENTS = 10;
+/** Options of every client process: the checked workload, slow enough for the checker. */
+const CHECKED = [
+  "-a",
+  "kv",
+  "-W",
+  "contended",
+  "-t",
+  String(CLIENTS),
+  "--think",
+  "5",
+  "--warm",
+  "0",
+];
 
 interface MoreArgs {
   readonly replicaArgs?: readonly string[];
@@ -89,28 +101,31 @@ class Trial {
     return { child, path };
   }
 
-  /** Waits for the clients and judges their history; their record. */
-  async judge({ child, path }: Load): Promise<ResultRecord> {
-    const status = await child.ended();
-    this.check("clients end well", status === 0, child.errors.trim() || `status ${status}`);
-    const entries = JSON.parse(readFileSync(`${path}.history`, "utf8")) as HistoryEntry[];
-    const verdict = checkRecorded(entries);
+  /** Waits for the clients of one cluster and judges their histories together; their records. */
+  async judge(...loads: readonly Load[]): Promise<readonly ResultRecord[]> {
+    const all: HistoryEntry[] = [];
+    const records: ResultRecord[] = [];
+    for (const [i, { child, path }] of loads.entries()) {
+      const status = await child.ended();
+      this.check("clients end well", status === 0, child.errors.trim() || `status ${status}`);
+      const entries = JSON.parse(readFileSync(`${path}.history`, "utf8")) as HistoryEntry[];
+      all.push(...entries.map((entry) => ({ ...entry, client: entry.client + i * CLIENTS })));
+      records.push(JSON.parse(readFileSync(`${path}.json`, "utf8")) as ResultRecord);
+    }
+    const verdict = checkRecorded(all);
     this.check(
       "history is linearizable",
       verdict === "linearizable",
-      `${entries.length} operations: ${verdict}`,
+      `${all.length} operations: ${verdict}`,
     );
-    return JSON.parse(readFileSync(`${path}.json`, "utf8")) as ResultRecord;
+    return records;
   }
 
-  gap(record: ResultRecord, timeouts: number): void {
+  gap(record: ResultRecord | undefined, timeouts: number): void {
     const limitMs = timeouts * this.viewTimeoutMs;
-    const gap = `${record.longestGapMs.toFixed(0)} ms of at most ${limitMs}`;
-    this.check(
-      `service resumes within ${timeouts} view timeouts`,
-      record.longestGapMs <= limitMs,
-      gap,
-    );
+    const gapMs = record?.longestGapMs ?? Infinity;
+    const saw = `${gapMs.toFixed(0)} ms of at most ${limitMs}`;
+    this.check(`service resumes within ${timeouts} view timeouts`, gapMs <= limitMs, saw);
   }
 }
 
@@ -129,7 +144,8 @@ async function killPrimary(trial: Trial): Promise<void> {
     const load = trial.load(cluster, 5);
     await served(load.child);
     await cluster.kill(0);
-    trial.gap(await trial.judge(load), 2);
+    const [record] = await trial.judge(load);
+    trial.gap(record, 2);
   } finally {
     await cluster.stop();
   }
@@ -174,8 +190,8 @@ async function restartEmpty(trial: Trial): Promise<void> {
     const second = trial.load(cluster, 6);
     await served(second.child);
     await cluster.kill(1);
-    trial.gap(await trial.judge(second), 3);
-    await trial.judge(first);
+    const [record] = await trial.judge(second, first);
+    trial.gap(record, 3);
   } finally {
     await cluster.stop();
   }
@@ -233,8 +249,9 @@ async function loss(trial: Trial): Promise<void> {
       : { fabricArgs: ["--drop", "0.1"] };
   const cluster = await trial.cluster("kv", lossy);
   try {
-    const record = await trial.judge(trial.load(cluster, 6));
-    trial.check("operations complete", record.operations > 0, `${record.operations}`);
+    const [record] = await trial.judge(trial.load(cluster, 6));
+    const operations = record?.operations ?? 0;
+    trial.check("operations complete", operations > 0, `${operations}`);
   } finally {
     await cluster.stop();
   }

@@ -10,7 +10,7 @@ export interface HistoryEntry {
   readonly op: string;
   /** Hexadecimal; null when the operation never returned, or its session was lost: it may have happened or not. */
   result: string | null;
-  /** Milliseconds of one monotonic clock. */
+  /** Milliseconds of the machine's monotonic clock, so that histories of several processes go together. */
   readonly invokedMs: number;
   returnedMs: number | null;
 }
@@ -20,19 +20,26 @@ export class HistoryWriter {
   readonly entries: HistoryEntry[] = [];
   /** The operation in flight of each client. */
   readonly #open = new Map<number, HistoryEntry>();
+  readonly #offsetMs: number;
 
-  invoked(client: number, op: Bytes, invokedMs: number): void {
+  /** `offsetMs` is what the monotonic clock is ahead of the one whose times are given below. */
+  constructor(offsetMs: number) {
+    this.#offsetMs = offsetMs;
+  }
+
+  invoked(client: number, op: Bytes, nowMs: number): void {
+    const invokedMs = nowMs + this.#offsetMs;
     const entry = { client, op: hex(op), result: null, invokedMs, returnedMs: null };
     this.entries.push(entry);
     this.#open.set(client, entry);
   }
 
-  returned(client: number, result: Bytes | null, returnedMs: number): void {
+  returned(client: number, result: Bytes | null, nowMs: number): void {
     const entry = this.#open.get(client);
     this.#open.delete(client);
     if (entry === undefined || result === null) return;
     entry.result = hex(result);
-    entry.returnedMs = returnedMs;
+    entry.returnedMs = nowMs + this.#offsetMs;
   }
 
   write(path: string): void {

@@ -109,8 +109,12 @@ export function decodeOutcome(input: Reader): Outcome {
   switch (input.u8()) {
     case DONE:
       return { status: "done", result: input.blob(RESULT_MAX) };
-    case OPENED:
-      return { status: "opened", session: input.u53() };
+    case OPENED: {
+      const session = input.u53();
+      // The first position is 1, and 0 in a request means that there is no session.
+      if (session === 0) input.poison();
+      return { status: "opened", session };
+    }
     case NO_SESSION:
       return NO_SESSION_OUTCOME;
     default:

@@ -1,4 +1,5 @@
-// Builds liboskr_native.so: our C sources and libsecp256k1 in one file that needs libc and libm only.
+// Builds liboskr_native.so: our C sources and libsecp256k1 in one file that needs libc and libm
+// only.
 
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -12,7 +13,9 @@ const HEADERS = ["oskr_native.h", "sha256.h", "region.h"];
 const STDIO = "secp_stdio.c";
 const directory = import.meta.dir;
 
-/** Every file that the library is made from, this one included: what an incremental build compares. */
+/**
+ * Every file that the library is made from, this one included: what an incremental build compares.
+ */
 export const NATIVE_INPUTS: readonly string[] = [
   ...[...SOURCES, ...HEADERS, STDIO].map((name) => join(directory, name)),
   import.meta.path,

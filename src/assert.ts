@@ -3,7 +3,10 @@ export class AssertionError extends Error {
   override name = "AssertionError";
 }
 
-/** States what must be true; left on in production. What a peer or the network can cause is no matter for it. */
+/**
+ * States what must be true; left on in production. What a peer or the network can cause is no
+ * matter for it.
+ */
 export function assert(condition: boolean, message: string): asserts condition {
   if (!condition) throw new AssertionError(message);
 }

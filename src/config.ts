@@ -12,20 +12,25 @@ export interface ProtocolConfig {
   /** The leader or primary of a view; tests choose their own. */
   leader(view: number): Signer;
   /**
-   * Views that one leader keeps, 1 if it is not given: where views change all the time, one that fails is
-   * followed by the first view of the next tenure.
+   * Views that one leader keeps, 1 if it is not given: where views change all the time, one that
+   * fails is followed by the first view of the next tenure.
    */
   readonly tenure?: number;
   /** Most operations in a batch or block. */
   readonly batchMax: number;
-  /** Closes a batch whenever the pipeline has room, instead of when it is full or `flushDelayMs` old. */
+  /**
+   * Closes a batch whenever the pipeline has room, instead of when it is full or `flushDelayMs`
+   * old.
+   */
   readonly adaptive: boolean;
   readonly flushDelayMs: number;
   /** The first view timeout; clients retry after a quarter of it. */
   readonly viewTimeoutMs: number;
   /** Slots or blocks between checkpoints. */
   readonly checkpointInterval: number;
-  /** Most sessions, and most bytes of cached replies, before the least recently executed is evicted. */
+  /**
+   * Most sessions, and most bytes of cached replies, before the least recently executed is evicted.
+   */
   readonly sessionsMax: number;
   readonly replyCacheBytesMax: number;
 }
@@ -200,5 +205,6 @@ function isGroup({ kind, host }: WireAddress): boolean {
 }
 
 function malformedAddress(text: string): string {
-  return `'${text}' is no address; expected 12:34:56:aa:aa:aa%0 or 10.0.0.1:5000%0, id at most ${ID_MAX}`;
+  const examples = "12:34:56:aa:aa:aa%0 or 10.0.0.1:5000%0";
+  return `'${text}' is no address; expected ${examples}, id at most ${ID_MAX}`;
 }

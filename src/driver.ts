@@ -8,14 +8,22 @@ export type Drops = Map<string, number>;
 
 /** Moves packets between addresses. DPDK, UDP and simulated ones are equals. */
 export interface Transport {
-  /** The largest message that fits one packet; larger ones, up to MESSAGE_MAX, leave as fragments. */
+  /**
+   * The largest message that fits one packet; larger ones, up to MESSAGE_MAX, leave as fragments.
+   */
   readonly payloadMax: number;
-  /** The address that reaches every replica but this host's in one packet, if the configuration has it. */
+  /**
+   * The address that reaches every replica but this host's in one packet, if the configuration has
+   * it.
+   */
   readonly group: Address | null;
   readonly drops: Drops;
   /** One per actor: a process has many ids. The reader is valid during the call only. */
   listen(id: number, deliver: (from: Address, input: Reader) => void): void;
-  /** From this id: the next outgoing message, in memory that the transport owns. Beginning again discards it. */
+  /**
+   * From this id: the next outgoing message, in memory that the transport owns. Beginning again
+   * discards it.
+   */
   begin(id: number): Writer;
   /** Sends what begin() wrote, once per address. */
   transmit(to: Address | readonly Address[]): void;
@@ -26,9 +34,14 @@ export interface Transport {
 
 /** Signs as one replica and checks signatures of all, away from the protocol. Knows the domain. */
 export interface Stage {
-  /** `signed` is kind | body and must not change until done; `done` gets the block, never before `sign` returned. */
+  /**
+   * `signed` is kind | body and must not change until done; `done` gets the block, never before
+   * `sign` returned.
+   */
   sign(signed: Bytes, done: (block: Bytes) => void): void;
-  /** Checks in order, stops at the first bad one; `done` may be called at once when all are known. */
+  /**
+   * Checks in order, stops at the first bad one; `done` may be called at once when all are known.
+   */
   verify(proofs: readonly Proof[], done: (valid: boolean) => void): void;
   /** Signatures made and checked in full so far, for measurement. */
   readonly counts: { signed: number; roots: number; verified: number; cached: number };

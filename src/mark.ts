@@ -10,7 +10,10 @@ export function mark(name: string): void {
   if (hook !== null) hook(name);
 }
 
-/** Has marks reported to `listener`, or to nobody; for the simulator, which runs one world at a time. */
+/**
+ * Has marks reported to `listener`, or to nobody; for the simulator, which runs one world at a
+ * time.
+ */
 export function listenToMarks(listener: ((name: string) => void) | null): void {
   hook = listener;
 }

@@ -8,7 +8,10 @@ import { countDrop, type Clock, type Drops, type Stage, type Transport } from ".
 import { Queue } from "./queue.ts";
 import type { Reader } from "./wire.ts";
 
-/** Signature checks of one node in the stage at a time; the others wait here, where `admit` is asked again. */
+/**
+ * Signature checks of one node in the stage at a time; the others wait here, where `admit` is asked
+ * again.
+ */
 const CHECKS_MAX = 8;
 /** Messages of one sender that wait for a check. */
 const LANE_MAX = 256;
@@ -179,7 +182,10 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
     if (timer !== undefined) timer.deadlineMs = Infinity;
   }
 
-  /** Has the clock call at the timer's deadline: there is one call at most, and it re-arms when it comes early. */
+  /**
+   * Has the clock call at the timer's deadline: there is one call at most, and it re-arms when it
+   * comes early.
+   */
   #arm(name: T, timer: Timer): void {
     timer.armedMs = timer.deadlineMs;
     timer.call = this.#clock.after(timer.deadlineMs - this.#clock.now, () => {

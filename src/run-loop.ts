@@ -18,8 +18,8 @@ export interface RunLoopOptions {
 }
 
 /**
- * Runs until stopped. Timers fire only in a turn whose polls brought nothing, or after 64 busy ones, so
- * that a process that was stopped or descheduled reads its mail before it suspects anyone.
+ * Runs until stopped. Timers fire only in a turn whose polls brought nothing, or after 64 busy
+ * ones, so that a process that was stopped or descheduled reads its mail before it suspects anyone.
  */
 export function runLoop({ clock, transport, stage, nodes, idle, stopped }: RunLoopOptions): void {
   let busyTurns = 0;

@@ -1,6 +1,6 @@
-// The bytes of messages: a Writer that encodes in place, and a Reader that poisons itself on a short
-// or malformed read instead of throwing. Integers are big-endian. One object of each per transport,
-// over one fixed region, reset to (at, end): no view, slice or closure per packet.
+// The bytes of messages: a Writer that encodes in place, and a Reader that poisons itself on a
+// short or malformed read instead of throwing. Integers are big-endian. One object of each per
+// transport, over one fixed region, reset to (at, end): no view, slice or closure per packet.
 
 import type { Address, Bytes, Proof, Signer } from "./actor.ts";
 import { assert } from "./assert.ts";
@@ -135,7 +135,10 @@ export class Reader {
     }
     return this.bytes(BLOCK_MIN + 32 * depth);
   }
-  /** The block that ends the signed part of a message, with a copy of what it signs: all since `start`. */
+  /**
+   * The block that ends the signed part of a message, with a copy of what it signs: all since
+   * `start`.
+   */
   seal(signer: Signer, start: number): Proof {
     const signed = this.#ok ? this.#bytes.slice(start, this.#at) : EMPTY;
     return { signer, signed, signature: this.block() };
@@ -253,7 +256,10 @@ export class Writer {
     const at = this.#take(8);
     this.#addresses.write(value, this.#view, at);
   }
-  /** Ends the signed part of a message: writes its block, or marks the place where the Node puts one. */
+  /**
+   * Ends the signed part of a message: writes its block, or marks the place where the Node puts
+   * one.
+   */
   seal(seal: Proof | undefined): void {
     if (seal !== undefined) {
       this.bytes(seal.signature);
@@ -271,8 +277,8 @@ export class Writer {
   }
 
   /**
-   * Moves what was written out of the frame into a buffer of its own, which doubles up to the maximum.
-   * Past that writing starts over, and `overflowed` says so.
+   * Moves what was written out of the frame into a buffer of its own, which doubles up to the
+   * maximum. Past that writing starts over, and `overflowed` says so.
    */
   #grow(length: number): void {
     const used = this.length;
@@ -301,7 +307,10 @@ export class Writer {
 const SCRATCH_LENGTH = 4096;
 const scratch = new Writer(new Uint8Array(SCRATCH_LENGTH));
 
-/** The bytes that `write` writes, which must not call it in turn: for digests and the signed part of a vote. */
+/**
+ * The bytes that `write` writes, which must not call it in turn: for digests and the signed part of
+ * a vote.
+ */
 export function bytesOf(write: (out: Writer) => void): Bytes {
   scratch.reset(0, SCRATCH_LENGTH);
   write(scratch);
@@ -309,7 +318,9 @@ export function bytesOf(write: (out: Writer) => void): Bytes {
   return scratch.copy();
 }
 
-/** The bytes that `write` writes, however many: for snapshots, which may be larger than a message. */
+/**
+ * The bytes that `write` writes, however many: for snapshots, which may be larger than a message.
+ */
 export function manyBytesOf(write: (out: Writer) => void): Bytes {
   const out = new Writer(new Uint8Array(SCRATCH_LENGTH), NO_ADDRESSES, 2 ** 31);
   write(out);

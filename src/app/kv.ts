@@ -95,7 +95,9 @@ export function decodeKvResult(result: Bytes): KvResult | null {
   return input.done ? { kind: "state", value } : null;
 }
 
-/** What the operation makes of the state, null meaning that the key is absent; for checkers as well. */
+/**
+ * What the operation makes of the state, null meaning that the key is absent; for checkers as well.
+ */
 export function applyKvOperation(operation: KvOperation, state: Bytes | null): Bytes | null {
   switch (operation.kind) {
     case "get":

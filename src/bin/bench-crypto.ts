@@ -18,8 +18,8 @@ import { versions } from "./process.ts";
 export const BENCH_CRYPTO: Command = {
   name: "bench crypto",
   description:
-    "Signatures made and checked a second: plain ones by one thread and by -w threads at the same " +
-    "time, and messages in signature blocks that share a root",
+    "Signatures made and checked a second: plain ones by one thread and by -w threads at the " +
+    "same time, and messages in signature blocks that share a root",
   args: {
     workers: {
       type: "string",
@@ -46,7 +46,10 @@ interface Rates {
   readonly verify: number;
 }
 
-/** Messages of a reply's length in blocks of one tree; made and checked on one thread, roots included. */
+/**
+ * Messages of a reply's length in blocks of one tree; made and checked on one thread, roots
+ * included.
+ */
 interface BlockRates extends Rates {
   readonly leaves: number;
 }
@@ -171,7 +174,10 @@ function rate(
   return measured;
 }
 
-/** Messages in blocks: hashing, trees, climbing, and a fresh root signature for every LEAVES of them. */
+/**
+ * Messages in blocks: hashing, trees, climbing, and a fresh root signature for every LEAVES of
+ * them.
+ */
 function blocks(crypto: "native" | "noble", seconds: number): Rates {
   const [maker, checker] = [openStage(crypto, 0), openStage(crypto, null)];
   const spent = { sign: 0, verify: 0 };

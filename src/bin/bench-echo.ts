@@ -1,5 +1,5 @@
-// bench echo: the unreplicated replica against a loop in C that answers the same client, in alternating
-// runs, so that what the machine does otherwise hits both alike.
+// bench echo: the unreplicated replica against a loop in C that answers the same client, in
+// alternating runs, so that what the machine does otherwise hits both alike.
 
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";

@@ -159,7 +159,8 @@ function report(
   if (json !== undefined) writeFileSync(json, `${JSON.stringify(record, null, 2)}\n`);
   if (load.lost > 0) {
     console.error(
-      `client: no session: ${load.lost} of ${record.clients} clients lost theirs with an operation in flight`,
+      `client: no session: ${load.lost} of ${record.clients} clients lost theirs ` +
+        "with an operation in flight",
     );
     return 1;
   }

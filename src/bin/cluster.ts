@@ -1,5 +1,5 @@
-// A whole cluster of executables on this machine, in a private directory: what demo, bench and the tests
-// of real processes start.
+// A whole cluster of executables on this machine, in a private directory: what demo, bench and the
+// tests of real processes start.
 
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createSocket } from "node:dgram";
@@ -44,7 +44,8 @@ export class Child {
   constructor(name: string, command: readonly string[], dir: string, show: boolean) {
     this.name = name;
     this.#process = Bun.spawn([...command], {
-      // A group of its own: an interrupt at the terminal is for the parent, which stops its children in order.
+      // A group of its own: an interrupt at the terminal is for the parent, which stops its
+      // children in order.
       detached: true,
       stdin: "ignore",
       stdout: show ? "inherit" : "pipe",
@@ -134,7 +135,10 @@ export function stopClustersOnSignal(): void {
 }
 
 export class Cluster {
-  /** Private to this cluster: sockets, configuration, whatever its processes leave; removed by `stop`. */
+  /**
+   * Private to this cluster: sockets, configuration, whatever its processes leave; removed by
+   * `stop`.
+   */
   readonly dir: string;
   readonly n: number;
   readonly replicas: Child[] = [];
@@ -152,7 +156,10 @@ export class Cluster {
     this.#instance = `run-${crypto.randomUUID()}`;
   }
 
-  /** Starts fabric and replicas and waits until all run. Throws UsageError or RunError; nothing is left then. */
+  /**
+   * Starts fabric and replicas and waits until all run. Throws UsageError or RunError; nothing is
+   * left then.
+   */
   static async start(options: ClusterOptions): Promise<Cluster> {
     const protocol = protocols.get(options.mode);
     if (protocol === undefined) {

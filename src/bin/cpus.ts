@@ -26,8 +26,8 @@ export function allowedCpus(): readonly number[] {
 
 /**
  * What --mask and --workers ask for. With a mask, its first processor polls and the next ones sign;
- * without one nothing is pinned. There are as many workers as other processors, at least one, unless
- * told. Throws UsageError.
+ * without one nothing is pinned. There are as many workers as other processors, at least one,
+ * unless told. Throws UsageError.
  */
 export function planCpus(options: Options): CpuPlan {
   const mask = options.text("mask");

@@ -32,7 +32,9 @@ export class Drivers {
   readonly idleName: string;
   readonly #idle: () => void;
 
-  /** Opens what the options ask for; `role` is asked once the setting is read. Throws UsageError. */
+  /**
+   * Opens what the options ask for; `role` is asked once the setting is read. Throws UsageError.
+   */
   constructor(options: Options, roleOf: (setting: Setting) => Role) {
     const setting = readSetting(options);
     const role = roleOf(setting);

@@ -1,5 +1,5 @@
-// The yardstick of `bench echo`: an unreplicated replica that, once its clients have their sessions, lets
-// a loop in C answer instead. Takes the options of ./replica.
+// The yardstick of `bench echo`: an unreplicated replica that, once its clients have their
+// sessions, lets a loop in C answer instead. Takes the options of ./replica.
 
 import { DpdkTransport } from "../transport/dpdk.ts";
 import { UsageError } from "../usage-error.ts";
@@ -11,7 +11,10 @@ import { ReplicaProcess } from "./replica-process.ts";
 /** From the first request until the loop in C takes over; clients warm up longer. */
 const SESSIONS_MS = 300;
 
-/** In the wire form of src/protocol/unreplicated/message.ts: kinds, and the fields that a reply repeats. */
+/**
+ * In the wire form of src/protocol/unreplicated/message.ts: kinds, and the fields that a reply
+ * repeats.
+ */
 const ECHO = {
   requestKind: 1,
   replyKind: 2,

@@ -1,5 +1,5 @@
-// npm run faults: real processes under real faults. Kills, stops and restarts replicas under load, and
-// judges what clients saw. Ends with `N passed, N failed`.
+// npm run faults: real processes under real faults. Kills, stops and restarts replicas under load,
+// and judges what clients saw. Ends with `N passed, N failed`.
 
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";

@@ -8,9 +8,9 @@ import { generateKeyPair, keyPath, writeKeyPair } from "../crypto/keys.ts";
 import { UsageError } from "../usage-error.ts";
 import { runMain } from "./options.ts";
 
-const HELP = `Writes N new secret keys, PREFIX-0.pem to PREFIX-<N-1>.pem: secp256k1, PKCS#8 PEM, as openssl does.
-Every machine needs all files; of the other replicas the public keys are enough
-(openssl pkey -pubout -in deploy/quad-1.pem).
+const HELP = `Writes N new secret keys, PREFIX-0.pem to PREFIX-<N-1>.pem: secp256k1, PKCS#8
+PEM, as openssl does. Every machine needs all files; of the other replicas the public keys are
+enough (openssl pkey -pubout -in deploy/quad-1.pem).
 
   npm run keygen -- PREFIX N
 

@@ -1,5 +1,6 @@
-// Command lines: citty has the definitions and the help text, and a strict pass of node:util's parseArgs
-// over the same definitions refuses what citty lets through (unknown, repeated, missing, malformed).
+// Command lines: citty has the definitions and the help text, and a strict pass of node:util's
+// parseArgs over the same definitions refuses what citty lets through (unknown, repeated, missing,
+// malformed).
 
 import { accessSync, constants, existsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
@@ -72,7 +73,9 @@ export class Options {
   }
 }
 
-/** Definitions as citty has them; the command has no positionals unless `positionals` names them. */
+/**
+ * Definitions as citty has them; the command has no positionals unless `positionals` names them.
+ */
 export interface Command {
   readonly name: string;
   readonly description: string;
@@ -80,8 +83,8 @@ export interface Command {
 }
 
 /**
- * Reads the arguments of a command. Throws UsageError for what is unknown, repeated, missing or not one
- * of the choices. Null when help was asked for, which is then printed.
+ * Reads the arguments of a command. Throws UsageError for what is unknown, repeated, missing or not
+ * one of the choices. Null when help was asked for, which is then printed.
  */
 export async function parseCommand(
   command: Command,
@@ -120,7 +123,8 @@ export function parseOptions(command: Command, argv: readonly string[]): Options
   for (const token of tokens) {
     if (token.kind === "positional") {
       throw new UsageError(
-        `unexpected '${token.value}': options start with - (and go after -- when npm runs the command)`,
+        `unexpected '${token.value}': ` +
+          "options start with - (and go after -- when npm runs the command)",
       );
     }
     if (token.kind !== "option") continue;
@@ -192,8 +196,8 @@ export class RunError extends Error {
 }
 
 /**
- * Runs a program: a UsageError becomes one line and status 2, another error status 1 with its stack,
- * since that one is a bug of ours.
+ * Runs a program: a UsageError becomes one line and status 2, another error status 1 with its
+ * stack, since that one is a bug of ours.
  */
 export async function runMain(name: string, main: () => Promise<number>): Promise<void> {
   let status: number;

@@ -8,8 +8,8 @@ import packageJson from "../../package.json" with { type: "json" };
 import type { CpuPlan } from "./cpus.ts";
 
 /**
- * A word that SIGINT and SIGTERM set, since JavaScript's handlers never run in a synchronous loop; the
- * second one ends the process at once.
+ * A word that SIGINT and SIGTERM set, since JavaScript's handlers never run in a synchronous loop;
+ * the second one ends the process at once.
  */
 export function stopWord(native: NativeLibrary): Pointer | bigint {
   const word = native.oskr_stop_install();
@@ -24,8 +24,8 @@ export function stopFlag(native: NativeLibrary): () => boolean {
 }
 
 /**
- * Pins this thread if the plan says so, and once a second gives all other threads of the process (Bun
- * starts some late) every processor again, so that they do not share the polling one.
+ * Pins this thread if the plan says so, and once a second gives all other threads of the process
+ * (Bun starts some late) every processor again, so that they do not share the polling one.
  */
 export function housekeeping(clock: Clock, cpus: CpuPlan, native: NativeLibrary): void {
   if (cpus.polling === null) return;
@@ -56,12 +56,18 @@ export function versions(): { readonly [name: string]: string } {
 
 const SIGTERM = 15;
 
-/** Has the kernel send SIGTERM when the parent ends: npm for a script, and the script for its children. */
+/**
+ * Has the kernel send SIGTERM when the parent ends: npm for a script, and the script for its
+ * children.
+ */
 export function followParent(native: NativeLibrary = loadNative()): void {
   native.oskr_die_with_parent(SIGTERM, process.ppid);
 }
 
-/** The same for processes that a Cluster started, and only for them: people may leave theirs behind with `&`. */
+/**
+ * The same for processes that a Cluster started, and only for them: people may leave theirs behind
+ * with `&`.
+ */
 export function followCluster(native: NativeLibrary): void {
   const parent = Number(process.env["OSKR_PARENT"] ?? "0");
   if (parent === 0) return;

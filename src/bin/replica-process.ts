@@ -20,7 +20,9 @@ export interface ReplicaResult {
   /** SHA-256 of the application's snapshot, hexadecimal. */
   readonly stateDigest: string;
   readonly residentBytes: number;
-  /** Messages signed, root signatures made, and signatures checked in full or found in the cache. */
+  /**
+   * Messages signed, root signatures made, and signatures checked in full or found in the cache.
+   */
   readonly signatures: Stage["counts"];
   readonly dropped: { readonly [reason: string]: number };
   readonly host: HostDescription;

@@ -1,4 +1,5 @@
-// Children of `simulate`: the same program with a part of the seeds each, results as one line of JSON.
+// Children of `simulate`: the same program with a part of the seeds each, results as one line of
+// JSON.
 
 import {
   addTotals,
@@ -52,7 +53,10 @@ export async function inParallel<T>(
   await Promise.all(Array.from({ length: jobs }, worker));
 }
 
-/** This program once more: compiled it is the executable, otherwise bun with this script. Its last line. */
+/**
+ * This program once more: compiled it is the executable, otherwise bun with this script. Its last
+ * line.
+ */
 export async function runChild(args: readonly string[]): Promise<string> {
   const compiled = Bun.main.startsWith("/$bunfs/");
   const command = compiled ? [process.execPath] : [process.execPath, Bun.main];

@@ -5,7 +5,10 @@ import { rowsOf, type Row } from "../simulation/profile.ts";
 import { loadAll, registered } from "../simulation/subjects.ts";
 import { inParallel, runChild, runJobs, splitRange } from "./simulate-jobs.ts";
 
-/** Runs a `divisor`-th of every row of the table, and every mutant; the last line counts seeds and mutants. */
+/**
+ * Runs a `divisor`-th of every row of the table, and every mutant; the last line counts seeds and
+ * mutants.
+ */
 export async function runProfile(divisor: number, jobs: number): Promise<number> {
   const loaded = await loadAll();
   let passed = 0;

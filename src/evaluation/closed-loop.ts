@@ -29,7 +29,9 @@ export class ClosedLoop {
   resultBytes = 0;
   /** Clients that lost their session, and with it knowledge of an operation; they issue no more. */
   lost = 0;
-  /** The longest time between two completions, in milliseconds: how long service was interrupted. */
+  /**
+   * The longest time between two completions, in milliseconds: how long service was interrupted.
+   */
   longestGapMs = 0;
   readonly #options: ClosedLoopOptions;
   readonly #startMs: number;

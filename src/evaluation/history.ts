@@ -8,9 +8,15 @@ export interface HistoryEntry {
   readonly client: number;
   /** Hexadecimal. */
   readonly op: string;
-  /** Hexadecimal; null when the operation never returned, or its session was lost: it may have happened or not. */
+  /**
+   * Hexadecimal; null when the operation never returned, or its session was lost: it may have
+   * happened or not.
+   */
   result: string | null;
-  /** Milliseconds of the machine's monotonic clock, so that histories of several processes go together. */
+  /**
+   * Milliseconds of the machine's monotonic clock, so that histories of several processes go
+   * together.
+   */
   readonly invokedMs: number;
   returnedMs: number | null;
 }

@@ -79,7 +79,8 @@ export class Latencies {
     if (ns >= this.#histogram.maxValue) return this.count;
     let low = 0;
     let high = 100;
-    // The percentile at which the value is reached, by bisection: the library offers only the inverse.
+    // The percentile at which the value is reached, by bisection: the library offers only the
+    // inverse.
     for (let i = 0; i < 40; i++) {
       const middle = (low + high) / 2;
       if (this.#histogram.getValueAtPercentile(middle) <= ns) low = middle;

@@ -69,8 +69,8 @@ export function formatRecord(record: ResultRecord): string {
   return [
     `latency (us)  min ${us(l.min)}  mean ${us(l.mean)}  p50 ${us(l.p50)}  p90 ${us(l.p90)}  ` +
       `p99 ${us(l.p99)}  p99.9 ${us(l.p999)}  max ${us(l.max)}`,
-    `${record.mode}, ${record.n} replicas, ${record.clients} clients, ${record.transport}, app ${record.app}, ` +
-      `${record.opSize} byte operations, ${signing}, idle ${record.idle}: ` +
+    `${record.mode}, ${record.n} replicas, ${record.clients} clients, ${record.transport}, ` +
+      `app ${record.app}, ${record.opSize} byte operations, ${signing}, idle ${record.idle}: ` +
       `${rate} operations a second, p50 ${us(l.p50)} us over ${record.seconds.toFixed(1)} s, ` +
       `${record.retransmissions} retransmissions`,
   ].join("\n");

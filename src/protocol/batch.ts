@@ -18,7 +18,10 @@ export interface Batch {
   readonly bytes: Bytes;
   readonly digest: Bytes;
   readonly requests: readonly Request[];
-  /** Where the client of each request is; not covered by the digest, since every process has its own handles. */
+  /**
+   * Where the client of each request is; not covered by the digest, since every process has its own
+   * handles.
+   */
   readonly clients: readonly Address[];
 }
 

@@ -1,5 +1,5 @@
-// When a batch closes (protocols.md, X11): the one policy of all protocols. A partial batch never waits
-// for a full one.
+// When a batch closes (protocols.md, X11): the one policy of all protocols. A partial batch never
+// waits for a full one.
 
 import type { ProtocolConfig } from "../config.ts";
 import { Queue } from "../queue.ts";
@@ -44,7 +44,9 @@ export class Batcher {
     return oldest.queuedMs + this.#flushDelayMs;
   }
 
-  /** Takes a batch: at most batchMax requests of about CLOSE_BYTES bytes, at least one if any waits. */
+  /**
+   * Takes a batch: at most batchMax requests of about CLOSE_BYTES bytes, at least one if any waits.
+   */
   take(): PendingRequest[] {
     const taken: PendingRequest[] = [];
     let bytes = 0;

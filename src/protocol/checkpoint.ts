@@ -1,5 +1,5 @@
-// Checkpoints: signed digests of the state at equal distances. A quorum's make one stable, and what came
-// before it can be forgotten. Castro and Liskov, OSDI '99, section 4.3.
+// Checkpoints: signed digests of the state at equal distances. A quorum's make one stable, and what
+// came before it can be forgotten. Castro and Liskov, OSDI '99, section 4.3.
 
 import type { Bytes, Signer } from "../actor.ts";
 import { assert } from "../assert.ts";

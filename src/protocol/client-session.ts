@@ -32,7 +32,10 @@ export class ClientSession {
     else this.#next(op);
   }
 
-  /** Whether an outcome of the request named so is waited for, and of the kind that such a request gets. */
+  /**
+   * Whether an outcome of the request named so is waited for, and of the kind that such a request
+   * gets.
+   */
   awaits(session: number, tag: number, number: number, outcome: Outcome): boolean {
     const request = this.pending;
     if (request === null || session !== request.session) return false;

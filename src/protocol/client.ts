@@ -11,9 +11,9 @@ import { operationDigest, sameOutcome, type Request } from "./request.ts";
 type Timer = "retry";
 
 /**
- * Sends a request to where `first` says the leader of the view is, then, with exponential backoff, to all.
- * A result counts when f + 1 verified signers agree on it, whatever their views (Castro and Liskov, OSDI
- * '99, section 4.1): one of them is correct.
+ * Sends a request to where `first` says the leader of the view is, then, with exponential backoff,
+ * to all. A result counts when f + 1 verified signers agree on it, whatever their views (Castro and
+ * Liskov, OSDI '99, section 4.1): one of them is correct.
  */
 export class QuorumClient implements Client<CommonMessage, Timer> {
   retransmissions = 0;
@@ -88,7 +88,10 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
     return this.#digest !== null && equal(digest, this.#digest);
   }
 
-  /** Whether this replica has not answered yet. A later answer can be another: one that was lost in time. */
+  /**
+   * Whether this replica has not answered yet. A later answer can be another: one that was lost in
+   * time.
+   */
   #news(reply: ReplyMessage): boolean {
     if (reply.replica >= this.#replies.length) return false;
     const before = this.#replies[reply.replica];

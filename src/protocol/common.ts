@@ -1,5 +1,5 @@
-// Messages that replicated protocols share, and their wire form. Their kinds are below PROTOCOL_KINDS, so
-// that each protocol numbers its own from there.
+// Messages that replicated protocols share, and their wire form. Their kinds are below
+// PROTOCOL_KINDS, so that each protocol numbers its own from there.
 
 import type { Address, Bytes, Proof, Sealed, Signer } from "../actor.ts";
 import { bytesOf, type Reader, type Writer } from "../wire.ts";
@@ -96,7 +96,10 @@ export interface StateMessage extends Sealed {
   readonly bytes: Bytes;
 }
 
-/** A replica without its memory asks where the others are; `starting`: perhaps nobody has any memory yet. */
+/**
+ * A replica without its memory asks where the others are; `starting`: perhaps nobody has any memory
+ * yet.
+ */
 export interface RecoverMessage extends Sealed {
   readonly kind: "recover";
   readonly replica: Signer;
@@ -164,7 +167,9 @@ export function encodeCommon(message: CommonMessage, out: Writer): void {
   }
 }
 
-/** The message of this kind, the byte of which was read at `start`; poisons the reader if malformed. */
+/**
+ * The message of this kind, the byte of which was read at `start`; poisons the reader if malformed.
+ */
 export function decodeCommon(kind: number, input: Reader, start: number): CommonMessage | null {
   switch (kind) {
     case REQUEST:

@@ -25,8 +25,8 @@ export class Executor {
   }
 
   /**
-   * Executes a request whose turn it is, once: a repeated one gets the cached outcome, and one older
-   * than that null, since its client has moved on.
+   * Executes a request whose turn it is, once: a repeated one gets the cached outcome, and one
+   * older than that null, since its client has moved on.
    */
   execute(request: Request): Outcome | null {
     if (isOpen(request)) {

@@ -1,4 +1,5 @@
-// Every protocol by the name that `-m` takes. Executables, simulator and shared tests read only this.
+// Every protocol by the name that `-m` takes. Executables, simulator and shared tests read only
+// this.
 
 import type { Protocol } from "../actor.ts";
 import { hotstuff } from "./hotstuff/index.ts";

@@ -1,5 +1,5 @@
-// Requests that a replica knows and that are not executed yet: what a primary proposes, what a backup
-// relays, and what view timers run for.
+// Requests that a replica knows and that are not executed yet: what a primary proposes, what a
+// backup relays, and what view timers run for.
 
 import type { Address } from "../actor.ts";
 import { isOpen, type Request } from "./request.ts";
@@ -19,8 +19,8 @@ export interface PendingRequest {
 }
 
 /**
- * One request a session, and each `open`, in the order of arrival. Which session a request claims to be of
- * is all that counts here: a request that is executed as "no session" is done as well.
+ * One request a session, and each `open`, in the order of arrival. Which session a request claims
+ * to be of is all that counts here: a request that is executed as "no session" is done as well.
  */
 export class Pending {
   readonly #entries = new Map<number | string, PendingRequest>();
@@ -52,8 +52,8 @@ export class Pending {
   }
 
   /**
-   * Takes in a request, unless it or a later one of its session waits already, or too many do: then null.
-   * One whose session exists displaces one with a wrong tag, never the other way round.
+   * Takes in a request, unless it or a later one of its session waits already, or too many do: then
+   * null. One whose session exists displaces one with a wrong tag, never the other way round.
    */
   add(request: Request, client: Address, nowMs: number): PendingRequest | null {
     const key = keyOf(request);

@@ -1,4 +1,5 @@
-// Quorums, votes and certificates of all Byzantine protocols. Signers are those that the Node verified.
+// Quorums, votes and certificates of all Byzantine protocols. Signers are those that the Node
+// verified.
 
 import type { Bytes, Proof, Sealed, Signer } from "../actor.ts";
 import { assert } from "../assert.ts";
@@ -13,7 +14,9 @@ export interface Quorums {
   readonly weak: number;
 }
 
-/** The quorums of n replicas of which f may be Byzantine; n >= 3f + 1 was checked by whoever starts. */
+/**
+ * The quorums of n replicas of which f may be Byzantine; n >= 3f + 1 was checked by whoever starts.
+ */
 export function quorumsOf({ n, f }: { readonly n: number; readonly f: number }): Quorums {
   assert(n >= 3 * f + 1, "fewer than 3f + 1 replicas");
   return { n, f, quorum: Math.ceil((n + f + 1) / 2), weak: f + 1 };
@@ -27,9 +30,9 @@ export interface Vote extends Sealed {
 }
 
 /**
- * The votes of one kind on one slot. Of each signer it keeps the one of the highest view, which is the
- * only one that still matters if the signer is correct: so its size is bounded, and a Byzantine signer
- * displaces nobody's vote but its own.
+ * The votes of one kind on one slot. Of each signer it keeps the one of the highest view, which is
+ * the only one that still matters if the signer is correct: so its size is bounded, and a Byzantine
+ * signer displaces nobody's vote but its own.
  */
 export class Votes<V extends Vote> {
   readonly #bySigner: (V | undefined)[];
@@ -55,7 +58,10 @@ export class Votes<V extends Vote> {
     return true;
   }
 
-  /** The signers' votes for this digest in this view, in the order of signers, without those of `except`. */
+  /**
+   * The signers' votes for this digest in this view, in the order of signers, without those of
+   * `except`.
+   */
   matching(view: number, digest: Bytes, except = -1): V[] {
     const found: V[] = [];
     for (const vote of this.#bySigner) {
@@ -72,7 +78,9 @@ export class Votes<V extends Vote> {
   }
 }
 
-/** Who signed a statement, and their signature blocks. What each signed follows from the statement. */
+/**
+ * Who signed a statement, and their signature blocks. What each signed follows from the statement.
+ */
 export interface Certificate {
   readonly signers: readonly Signer[];
   readonly blocks: readonly Bytes[];

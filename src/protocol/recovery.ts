@@ -1,12 +1,14 @@
-// How a replica that starts finds out whether it has lost its memory, and what it must know before it may
-// vote again (protocols.md, X14 and X15).
+// How a replica that starts finds out whether it has lost its memory, and what it must know before
+// it may vote again (protocols.md, X14 and X15).
 
 import type { Bytes, Proof, Sealed, Signer } from "../actor.ts";
 import { equal, type Reader, type Writer } from "../wire.ts";
 import { RECOVERY_NONCE_LENGTH, type RecoverMessage } from "./common.ts";
 import type { Quorums } from "./quorum.ts";
 
-/** How long a replica waits for all others before n - f that are starting suffice, in view timeouts. */
+/**
+ * How long a replica waits for all others before n - f that are starting suffice, in view timeouts.
+ */
 export const START_WAIT_TIMEOUTS = 4;
 /** View timeouts in which one replica's RECOVERs are pending work once. */
 const WORK_PAUSE_TIMEOUTS = 10;
@@ -64,7 +66,9 @@ export type Verdict = "wait" | "begin" | "recover";
 
 /** One replica's start. What it asks is repeated until `decide` has an answer. */
 export class Recovery<P> {
-  /** starting: may be the first time; recovering: it is not; done: it has its memory, or needs none. */
+  /**
+   * starting: may be the first time; recovering: it is not; done: it has its memory, or needs none.
+   */
   phase: "starting" | "recovering" | "done" = "starting";
   readonly nonce: Bytes;
   readonly #quorums: Quorums;
@@ -144,9 +148,9 @@ export class Recovery<P> {
   }
 
   /**
-   * What a starting replica does. To begin at genesis is safe when n - f replicas had no memory after this
-   * one had asked: what it may have forgotten cannot have had a quorum. It waits for all of them at first,
-   * so that nobody is left to recover at the start of a cluster.
+   * What a starting replica does. To begin at genesis is safe when n - f replicas had no memory
+   * after this one had asked: what it may have forgotten cannot have had a quorum. It waits for all
+   * of them at first, so that nobody is left to recover at the start of a cluster.
    */
   decide(waitedMs: number, viewTimeoutMs: number): Verdict {
     const { n, f } = this.#quorums;

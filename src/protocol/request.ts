@@ -1,5 +1,5 @@
-// What clients ask and replicas answer, alike in every protocol. A session is opened by a request of its
-// own (session 0, number 0, the operation a nonce) and has one operation in flight.
+// What clients ask and replicas answer, alike in every protocol. A session is opened by a request
+// of its own (session 0, number 0, the operation a nonce) and has one operation in flight.
 
 import type { Bytes } from "../actor.ts";
 import { bytesOf, EMPTY, equal, type Reader, type Writer } from "../wire.ts";
@@ -68,7 +68,10 @@ export function operationDigest(op: Bytes): Bytes {
   return op.length === 0 ? EMPTY_DIGEST : digestOf(op);
 }
 
-/** The answer to a request: its result, the new session of an `open`, or that there is no such session. */
+/**
+ * The answer to a request: its result, the new session of an `open`, or that there is no such
+ * session.
+ */
 export type Outcome =
   | { readonly status: "done"; readonly result: Bytes }
   | { readonly status: "opened"; readonly session: number }

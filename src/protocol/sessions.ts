@@ -1,5 +1,5 @@
-// The sessions of clients with the reply that each got last: what makes an operation execute at most
-// once. Part of the replicated state, so that eviction is the same at every replica.
+// The sessions of clients with the reply that each got last: what makes an operation execute at
+// most once. Part of the replicated state, so that eviction is the same at every replica.
 
 import type { Bytes } from "../actor.ts";
 import { EMPTY, type Reader, type Writer } from "../wire.ts";
@@ -24,7 +24,10 @@ export class Sessions {
   readonly #byId = new Map<number, Session>();
   readonly #byNonce = new Map<string, Session>();
   #bytes = 0;
-  /** Least and most recently executed. A list: setting a Map entry anew on every operation costs a fifth. */
+  /**
+   * Least and most recently executed. A list: setting a Map entry anew on every operation costs a
+   * fifth.
+   */
   #oldest: Session | null = null;
   #newest: Session | null = null;
 
@@ -82,7 +85,10 @@ export class Sessions {
     }
   }
 
-  /** Becomes what `snapshot` wrote; poisons the reader, and has an undefined content, if that is malformed. */
+  /**
+   * Becomes what `snapshot` wrote; poisons the reader, and has an undefined content, if that is
+   * malformed.
+   */
   restore(input: Reader): void {
     this.#byId.clear();
     this.#byNonce.clear();

@@ -1,5 +1,6 @@
-// A snapshot goes from replica to replica in pieces, each of which is checked against a manifest, which is
-// checked against the certificate of a checkpoint: a piece that a Byzantine replica made up is found at once.
+// A snapshot goes from replica to replica in pieces, each of which is checked against a manifest,
+// which is checked against the certificate of a checkpoint: a piece that a Byzantine replica made
+// up is found at once.
 
 import type { Address, Bytes, Signer } from "../actor.ts";
 import { assert } from "../assert.ts";

@@ -8,8 +8,9 @@ import type { AddressBook } from "../wire.ts";
 const REMEMBERED_MAX = 65_536;
 
 /**
- * One MAC address, or IPv4 address and port, and the handles of its ids. A Map, though an array would be
- * two nanoseconds faster: packets forged from 65,536 hosts with the largest id would ask for 16 GiB of them.
+ * One MAC address, or IPv4 address and port, and the handles of its ids. A Map, though an array
+ * would be two nanoseconds faster: packets forged from 65,536 hosts with the largest id would ask
+ * for 16 GiB of them.
  */
 interface HostEntry {
   readonly high: number;
@@ -49,7 +50,9 @@ export class AddressTable implements AddressBook {
     return this.find(high, low >>> 16, low & 0xffff);
   }
 
-  /** The handle of (48-bit host, id), a new one if need be. Ids above ID_MAX share that of ID_MAX. */
+  /**
+   * The handle of (48-bit host, id), a new one if need be. Ids above ID_MAX share that of ID_MAX.
+   */
   find(high: number, low16: number, id: number): Address {
     const bounded = id > ID_MAX ? ID_MAX : id;
     const host = this.#host(high, low16);

@@ -1,4 +1,5 @@
-// Packets over a DPDK port, in bursts through memory that C owns: a packet is an offset, not an object.
+// Packets over a DPDK port, in bursts through memory that C owns: a packet is an offset, not an
+// object.
 
 import { toArrayBuffer, type Pointer } from "bun:ffi";
 import { rmSync } from "node:fs";
@@ -49,7 +50,9 @@ export class Eal {
   readonly #library: DpdkLibrary;
   readonly #runtimeDir: string | null;
 
-  /** Starts EAL with these arguments. Throws UsageError with EAL's reason, or if a port is missing. */
+  /**
+   * Starts EAL with these arguments. Throws UsageError with EAL's reason, or if a port is missing.
+   */
   constructor(library: DpdkLibrary, args: readonly string[], portsMin: number) {
     this.#library = library;
     this.#runtimeDir = runtimeDir(args);
@@ -58,7 +61,8 @@ export class Eal {
     if (ports < portsMin) {
       this.stop();
       throw new UsageError(
-        `DPDK found ${ports} port${ports === 1 ? "" : "s"} of ${portsMin}; its arguments: ${args.join(" ")}`,
+        `DPDK found ${ports} port${ports === 1 ? "" : "s"} of ${portsMin}; ` +
+          `its arguments: ${args.join(" ")}`,
       );
     }
   }
@@ -158,7 +162,8 @@ export class DpdkTransport extends PacketTransport {
     this.#writer = new Writer(bytes, this.book);
     if (options.mac !== null) {
       bytes.set(options.mac, REGION.mac);
-      // A port whose driver cannot change its address still sends from it, so it must be the same one.
+      // A port whose driver cannot change its address still sends from it, so it must be the same
+      // one.
       eal.checked(this.#library.oskr_dpdk_set_mac(port));
     }
   }

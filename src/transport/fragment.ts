@@ -1,5 +1,6 @@
-// Messages larger than a packet: cut into fragments by the sender, put together by the receiver, which
-// asks for what is missing (all-or-nothing fragments cannot live with loss: 1 MiB is 724 packets).
+// Messages larger than a packet: cut into fragments by the sender, put together by the receiver,
+// which asks for what is missing (all-or-nothing fragments cannot live with loss: 1 MiB is 724
+// packets).
 //
 // A fragment:  0 | number (8) | index (2) | count (2) | length (4) | data
 // A request:   1 | number (8) | bitmap of missing indexes
@@ -97,8 +98,9 @@ export class Fragments {
   readonly #book: AddressBook;
 
   /**
-   * Numbers begin at `firstNumber`, so that a restarted sender is not taken for its former self. Behind the
-   * group's address come those from which its members, the replicas, ask for what was sent to it.
+   * Numbers begin at `firstNumber`, so that a restarted sender is not taken for its former self.
+   * Behind the group's address come those from which its members, the replicas, ask for what was
+   * sent to it.
    */
   constructor(
     port: FragmentPort,

@@ -1,6 +1,6 @@
-// What all transports share: ids, delivery, and messages that do not fit one packet. A subclass moves
-// packets. Every packet says whether it holds a message or a part of one, has three bytes for its two
-// ids (destination, source, extension), and then the payload.
+// What all transports share: ids, delivery, and messages that do not fit one packet. A subclass
+// moves packets. Every packet says whether it holds a message or a part of one, has three bytes for
+// its two ids (destination, source, extension), and then the payload.
 
 import type { Address } from "../actor.ts";
 import { assert } from "../assert.ts";
@@ -16,8 +16,8 @@ type Deliver = (from: Address, input: Reader) => void;
 export const IDS_LENGTH = 3;
 
 /**
- * Writes the three id bytes. An id's low seven bits are in its own byte; if it needs more, the top bit
- * there is set and the extension holds the high eight. False if both would need the extension.
+ * Writes the three id bytes. An id's low seven bits are in its own byte; if it needs more, the top
+ * bit there is set and the extension holds the high eight. False if both would need the extension.
  */
 export function writeIds(view: DataView, at: number, destination: number, source: number): boolean {
   const far = destination > SMALL_ID_MAX;
@@ -48,7 +48,9 @@ export interface PacketTransportOptions {
   readonly replicas: readonly WireAddress[];
   /** Gets the address n. */
   readonly multicast: WireAddress | null;
-  /** Whether what is sent to the multicast address is for the actors here, as it is for replicas. */
+  /**
+   * Whether what is sent to the multicast address is for the actors here, as it is for replicas.
+   */
   readonly member: boolean;
   readonly clock: Clock;
   readonly random: (bound: number) => number;
@@ -56,7 +58,10 @@ export interface PacketTransportOptions {
   readonly dropRate?: number;
 }
 
-/** Replicas; the group; and, with the group's id, the replicas once more: its members ask for fragments so. */
+/**
+ * Replicas; the group; and, with the group's id, the replicas once more: its members ask for
+ * fragments so.
+ */
 function pinnedAddresses(
   replicas: readonly WireAddress[],
   multicast: WireAddress | null,
@@ -116,7 +121,10 @@ export abstract class PacketTransport implements Transport {
   protected abstract sendPacket(source: number, to: Address, part: boolean): void;
   /** Sends the payload of the last packet once more. */
   protected abstract repeatPacket(source: number, to: Address, part: boolean): void;
-  /** Packets of large messages to send in one go, so that they do not fill the queues of the network. */
+  /**
+   * Packets of large messages to send in one go, so that they do not fill the queues of the
+   * network.
+   */
   protected abstract readonly fragmentBurst: number;
 
   /** Sends more of the large messages under way; a subclass's `poll` calls it. */

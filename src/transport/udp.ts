@@ -147,7 +147,10 @@ export class UdpTransport extends PacketTransport {
     this.receivePacket(destination, from, part, this.#reader.reset(at + HEADER, at + length));
   }
 
-  /** Sends all packets; every slot is free again. What a full socket does not take is dropped, as by the network. */
+  /**
+   * Sends all packets; every slot is free again. What a full socket does not take is dropped, as by
+   * the network.
+   */
   #flush(): void {
     this.#slot = -1;
     const count = this.#packets;

@@ -4,16 +4,27 @@ import type { ProtocolConfig } from "./config.ts";
 import type { Reader, Writer } from "./wire.ts";
 
 export type Bytes = Uint8Array;
-/** A handle of this process: 0..n-1 are the configured replicas, larger ones were heard from or named in a message. */
+/**
+ * A handle of this process: 0..n-1 are the configured replicas, larger ones were heard from or
+ * named in a message.
+ */
 export type Address = number;
 /** A replica's index, 0..n-1, and so the owner of a public key of the configuration. */
 export type Signer = number;
-/** `"all"` is every replica, the sender included (by loopback, in a later turn); `"others"` leaves it out. */
+/**
+ * `"all"` is every replica, the sender included (by loopback, in a later turn); `"others"` leaves
+ * it out.
+ */
 export type Target = Address | "all" | "others";
 
-/** A protocol's replica or client. Runs each call to completion, never awaits, knows only its Host and App. */
+/**
+ * A protocol's replica or client. Runs each call to completion, never awaits, knows only its Host
+ * and App.
+ */
 export interface Actor<M, T extends string> {
-  /** Called only with messages all of whose signatures hold, in order of arrival for each sender. */
+  /**
+   * Called only with messages all of whose signatures hold, in order of arrival for each sender.
+   */
   receive(from: Address, message: M): void;
   timeout(timer: T): void;
   /**
@@ -25,7 +36,9 @@ export interface Actor<M, T extends string> {
 
 export interface Replica<M, T extends string> extends Actor<M, T> {
   census(): Census;
-  /** Every certificate that it holds, each as the proofs a stranger would check; for the simulator. */
+  /**
+   * Every certificate that it holds, each as the proofs a stranger would check; for the simulator.
+   */
   certificates?(): Iterable<readonly Proof[]>;
 }
 
@@ -38,7 +51,9 @@ export interface Client<M, T extends string> extends Actor<M, T> {
   readonly retransmissions: number;
 }
 
-/** What a replica says about itself when asked: for checkers and statistics, never on a hot path. */
+/**
+ * What a replica says about itself when asked: for checkers and statistics, never on a hot path.
+ */
 export interface Census {
   readonly view: number;
   /** Highest slot or block height known to be committed. */
@@ -60,14 +75,20 @@ export interface Host<M, T extends string> {
   readonly backlog: number;
   /** A uniform integer in [0, bound), 0 < bound <= 2^48. */
   random(bound: number): number;
-  /** A signed message leaves, and loops back, once it is signed; messages leave in the order of `send`. */
+  /**
+   * A signed message leaves, and loops back, once it is signed; messages leave in the order of
+   * `send`.
+   */
   send(to: Target, message: M): void;
   /** Arms the timer, or re-arms it if it is set. */
   setTimer(timer: T, delayMs: number): void;
   clearTimer(timer: T): void;
 }
 
-/** One signature: `signed` is what was signed without the domain (kind | body), `signature` a signature block. */
+/**
+ * One signature: `signed` is what was signed without the domain (kind | body), `signature` a
+ * signature block.
+ */
 export interface Proof {
   readonly signer: Signer;
   readonly signed: Bytes;
@@ -94,6 +115,8 @@ export interface Protocol<M, T extends string> {
   readonly codec: Codec<M>;
   /** Whether replicas sign, so that the configuration must have their keys. */
   readonly signed: boolean;
+  /** Whether views follow each other without a fault, so that the length of a leader's tenure is a choice. */
+  readonly tenures?: boolean;
   /** The fewest replicas that tolerate f faults; a configuration with fewer is refused. */
   replicasMin(f: number): number;
   replica(self: Signer, config: ProtocolConfig, host: Host<M, T>, app: App): Replica<M, T>;

@@ -60,6 +60,12 @@ const COMMON_ARGS = {
     description:
       "Close a batch whenever there is room in the pipeline, not when it is full or 1 ms old",
   },
+  leader: {
+    type: "enum",
+    options: ["fixed", "rotate"],
+    default: "fixed",
+    description: "HotStuff: keep a leader until it fails, or have another one in every view",
+  },
   "view-timeout": {
     type: "string",
     default: String(PROTOCOL_DEFAULTS.viewTimeoutMs),

@@ -42,11 +42,14 @@ export function readSetting(options: Options): Setting {
       `${deploy.path}: ${mode} with f ${f} needs ${protocol.replicasMin(f)} replicas, not ${n}`,
     );
   }
+  const fixed = protocol.tenures === true && options.textOf("leader") === "fixed";
+  const tenure = fixed ? FIXED_TENURE : 1;
   const config: ProtocolConfig = {
     ...PROTOCOL_DEFAULTS,
     n,
     f: unreplicated ? 0 : f,
-    leader: (view) => view % n,
+    leader: (view) => Math.floor(view / tenure) % n,
+    tenure,
     batchMax: options.integer("batch", 1, 65_536),
     adaptive: options.flag("adaptive"),
     viewTimeoutMs: options.integer("view-timeout", 1, 3_600_000),
@@ -55,6 +58,9 @@ export function readSetting(options: Options): Setting {
   return { mode, protocol, deploy, config };
 }
 
+/** Views that a leader stays with `--leader fixed`, if it does not fail. */
+const FIXED_TENURE = 2 ** 20;
+
 /** Which actor of the configuration this process is. */
 export type Role = { readonly replica: number } | { readonly fabricPort: number };
 
@@ -62,7 +68,9 @@ export interface TransportSetting {
   readonly transport: PacketTransport;
   /** As results name it. */
   readonly name: "udp" | "memif" | "dpdk";
-  /** Whether it is a NIC that this process has to itself, so that waiting for it may burn a core. */
+  /**
+   * Whether it is a NIC that this process has to itself, so that waiting for it may burn a core.
+   */
   readonly nic: boolean;
   readonly linkUp: () => boolean;
   /** What the port itself counted as lost. */

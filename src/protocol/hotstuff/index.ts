@@ -22,6 +22,7 @@ export function firstTarget({ leader }: ProtocolConfig, view: number): Target {
 export const hotstuff: Protocol<Message, Timer | "retry"> = {
   codec,
   signed: true,
+  tenures: true,
   replicasMin: (f) => 3 * f + 1,
   replica: (self, config, host, app) => new HotStuffReplica(self, config, host, app),
   client: (config, host) => new QuorumClient(config, host, (view) => firstTarget(config, view)),

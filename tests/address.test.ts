@@ -1,5 +1,6 @@
-// Shows that addresses become handles and back, that configured ones stay for ever and others for as long as
-// 65,536 newer ones have not come, that no handle is used twice, and that forged ones cost little memory.
+// Shows that addresses become handles and back, that configured ones stay for ever and others for
+// as long as 65,536 newer ones have not come, that no handle is used twice, and that forged ones
+// cost little memory.
 
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";

@@ -1,4 +1,5 @@
-// Shows what the applications do: kv against a plain model of it, snapshots that know no history, and undoing.
+// Shows what the applications do: kv against a plain model of it, snapshots that know no history,
+// and undoing.
 
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";

@@ -1,5 +1,5 @@
-// Shows what the programs say to those who use them: help, one line for every mistake, results of real runs,
-// and clean ends when interrupted. All run from source.
+// Shows what the programs say to those who use them: help, one line for every mistake, results of
+// real runs, and clean ends when interrupted. All run from source.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import {
@@ -43,7 +43,9 @@ const udp = config("udp", "f 0", "replica 127.0.0.1:1%0");
 const keyed = config("keyed", "f 1", ...["00", "01", "02", "03"].map(mac));
 const twins = config("twins", "f 1", ...["00", "01", "02", "03"].map(mac));
 const curve = config("curve", "f 1", ...["00", "01", "02", "03"].map(mac));
-/** NIST P-256, by openssl ecparam -genkey -noout -name prime256v1 | openssl pkcs8 -topk8 -nocrypt. */
+/**
+ * NIST P-256, by openssl ecparam -genkey -noout -name prime256v1 | openssl pkcs8 -topk8 -nocrypt.
+ */
 const P256 = `-----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgAQEBAQEBAQEBAQEB
 AQEBAQEBAQEBAQEBAQEBAQEBAQGhRANCAARv8DuUkkHOHa3UNRm5YOCoWNtmqM8y

@@ -1,4 +1,5 @@
-// Shows what configuration files say, and that each line that says nothing sensible is named by file and number.
+// Shows what configuration files say, and that each line that says nothing sensible is named by
+// file and number.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";

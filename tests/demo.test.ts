@@ -1,5 +1,5 @@
-// Shows that the demo runs a cluster over both transports, and that however it ends no process and no file is
-// left of it.
+// Shows that the demo runs a cluster over both transports, and that however it ends no process and
+// no file is left of it.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
@@ -22,7 +22,10 @@ beforeAll(() => {
 }, LIMIT_MS);
 afterAll(() => rmSync(base, { recursive: true, force: true }));
 
-/** `npm run demo -- ...` in a group of its own, with a private TMPDIR and a mark on all of its processes. */
+/**
+ * `npm run demo -- ...` in a group of its own, with a private TMPDIR and a mark on all of its
+ * processes.
+ */
 function demo(name: string, args: readonly string[]) {
   const mark = `OSKR_TEST_MARK=${name}-${crypto.randomUUID()}`;
   const [key = "", value = ""] = mark.split("=");

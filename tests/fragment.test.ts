@@ -1,4 +1,5 @@
-// Shows who may ask for parts of a message, and that memory and work stay bounded whoever sends what.
+// Shows who may ask for parts of a message, and that memory and work stay bounded whoever sends
+// what.
 
 import { beforeEach, describe, expect, test } from "bun:test";
 import type { Address, Bytes } from "../src/actor.ts";

@@ -1,4 +1,5 @@
-// Shows the help of the programs as their users see it: a change here is a change of their interface.
+// Shows the help of the programs as their users see it: a change here is a change of their
+// interface.
 
 import { describe, expect, test } from "bun:test";
 import { run } from "./support/programs.ts";

@@ -1,4 +1,5 @@
-// Shows that latencies are summed up as they were recorded, within three digits, and drawn completely.
+// Shows that latencies are summed up as they were recorded, within three digits, and drawn
+// completely.
 
 import { expect, test } from "bun:test";
 import fc from "fast-check";

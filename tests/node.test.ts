@@ -1,5 +1,5 @@
-// Shows what a Node promises its actor: departures in order though signatures are slow, loopback in a later
-// turn, checks that hold up their sender only, bounded queues, and timers that fire once.
+// Shows what a Node promises its actor: departures in order though signatures are slow, loopback in
+// a later turn, checks that hold up their sender only, bounded queues, and timers that fire once.
 
 import { beforeEach, describe, expect, test } from "bun:test";
 import type { Actor, Address, Proof } from "../src/actor.ts";

@@ -1,4 +1,5 @@
-// Shows that Queue is first in, first out and Heap gives the least first, whatever is done in between.
+// Shows that Queue is first in, first out and Heap gives the least first, whatever is done in
+// between.
 
 import { expect, test } from "bun:test";
 import fc from "fast-check";

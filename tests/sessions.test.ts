@@ -1,5 +1,6 @@
-// Shows X13 for sessions and executor: at most once whatever is repeated or reordered, eviction by least recent
-// execution within both bounds, and snapshots that are canonical, complete and harmless when malformed.
+// Shows X13 for sessions and executor: at most once whatever is repeated or reordered, eviction by
+// least recent execution within both bounds, and snapshots that are canonical, complete and
+// harmless when malformed.
 
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";

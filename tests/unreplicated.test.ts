@@ -1,5 +1,5 @@
-// Shows U1, U2 and what X13 means for them: one replica executes and replies, the client asks again until it
-// knows, and signed replies are believed for what they say only.
+// Shows U1, U2 and what X13 means for them: one replica executes and replies, the client asks again
+// until it knows, and signed replies are believed for what they say only.
 
 import { beforeEach, describe, expect, test } from "bun:test";
 import fc from "fast-check";

@@ -1,5 +1,5 @@
-// Shows that what a Writer wrote a Reader reads, and that nothing short, malformed or too large gets further
-// than a poisoned Reader or an overflowed Writer.
+// Shows that what a Writer wrote a Reader reads, and that nothing short, malformed or too large
+// gets further than a poisoned Reader or an overflowed Writer.
 
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
@@ -31,7 +31,9 @@ const BLOB_MAX = 64;
 /** One thing that a codec writes and reads. */
 type Item =
   | { readonly kind: "u8" | "u16" | "u32" | "u53" | "address"; readonly value: number }
-  | { readonly kind: "bytes" | "blob" | "block"; readonly value: Bytes };
+  | { readonly kind: "bytes"; readonly value: Bytes }
+  | { readonly kind: "blob"; readonly value: Bytes }
+  | { readonly kind: "block"; readonly value: Bytes };
 
 const u53 = fc.oneof(
   fc.maxSafeNat(),
@@ -64,10 +66,18 @@ const item: fc.Arbitrary<Item> = fc.oneof(
 const items = fc.array(item, { minLength: 1, maxLength: 12 });
 
 function write(all: readonly Item[], out: Writer): void {
-  for (const { kind, value } of all) {
-    if (kind === "block") out.seal({ signer: 0, signed: EMPTY, signature: value });
-    else if (kind === "bytes" || kind === "blob") out[kind](value);
-    else out[kind](value);
+  for (const item of all) {
+    switch (item.kind) {
+      case "bytes":
+      case "blob":
+        out[item.kind](item.value);
+        break;
+      case "block":
+        out.seal({ signer: 0, signed: EMPTY, signature: item.value });
+        break;
+      default:
+        out[item.kind](item.value);
+    }
   }
 }
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Compiles the tests of the DPDK library with the address and undefined behaviour sanitizers, against
-# the shared libraries of the installed DPDK, and runs them. Ends with "N passed, N failed".
+# Compiles the tests of the DPDK library with the address and undefined behaviour sanitizers,
+# against the shared libraries of the installed DPDK, and runs them. Ends with "N passed, N failed".
 set -eu
 cd "$(dirname "$0")/.."
 work=$(mktemp -d)
@@ -16,8 +16,8 @@ libraries="-Wl,--no-as-needed -lrte_net_memif -lrte_net_ring -lrte_net_null -lrt
   -Wl,--as-needed -lrte_ethdev -lrte_mempool -lrte_mbuf -lrte_ring -lrte_eal -lrte_bus_vdev"
 sources="oskr_dpdk.c dpdk/burst.c dpdk/link.c dpdk/fabric.c dpdk/delay.c tests/dpdk_test.c"
 
-# DPDK keeps memory for its own lifetime, which is the process's: the cases look for leaks of packets
-# in the pools instead.
+# DPDK keeps memory for its own lifetime, which is the process's: the cases look for leaks of
+# packets in the pools instead.
 export ASAN_OPTIONS=detect_leaks=0:abort_on_error=0
 passed=0
 failed=0

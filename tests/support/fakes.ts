@@ -1,4 +1,5 @@
-// Drivers that do what the test says, and an actor that writes down what it is told, for tests of Node.
+// Drivers that do what the test says, and an actor that writes down what it is told, for tests of
+// Node.
 
 import { expect } from "bun:test";
 import { NO_PROOFS, type Actor, type Address, type Codec } from "../../src/actor.ts";

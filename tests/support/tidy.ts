@@ -1,10 +1,14 @@
-// Rules about source text that the type checker does not know. Each takes a file and says where it is broken.
+// Rules about source text that the type checker does not know. Each takes a file and says where it
+// is broken.
 
 export interface Source {
   /** Relative to the root of the repository. */
   readonly path: string;
   readonly text: string;
-  /** The text with comments, strings and regular expressions blanked, line by line as long as it was. */
+  /**
+   * The text with comments, strings and regular expressions blanked, line by line as long as it
+   * was.
+   */
   readonly code: string;
 }
 
@@ -27,7 +31,10 @@ export function blank(text: string): string {
     for (let k = from; k < to; k++) if (out[k] !== "\n") out[k] = " ";
   };
   let at = 0;
-  /** The end of a literal that begins at `from` and ends with `quote`; a template may stop at an expression. */
+  /**
+   * The end of a literal that begins at `from` and ends with `quote`; a template may stop at an
+   * expression.
+   */
   const endOf = (from: number, quote: string): number => {
     let k = from;
     let inClass = false;

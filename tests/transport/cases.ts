@@ -1,5 +1,5 @@
-// What every transport must do, whatever it is made of: one list of cases, run against each. Plain functions
-// that throw, so that they run outside of bun test as well.
+// What every transport must do, whatever it is made of: one list of cases, run against each. Plain
+// functions that throw, so that they run outside of bun test as well.
 
 import { deepEqual, equal, ok } from "node:assert/strict";
 import type { Address, Bytes } from "../../src/actor.ts";

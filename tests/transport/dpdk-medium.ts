@@ -1,5 +1,5 @@
-// Memif ports through a fabric that is a process of its own, as is whoever echoes. EAL starts once a process,
-// so one medium serves all cases: each listens on ids of its own.
+// Memif ports through a fabric that is a process of its own, as is whoever echoes. EAL starts once
+// a process, so one medium serves all cases: each listens on ids of its own.
 
 import { toArrayBuffer } from "bun:ffi";
 import { writeFileSync } from "node:fs";

@@ -1,5 +1,5 @@
-// `bun dpdk-worker.ts calm|rough DIR` runs the cases over DPDK and prints one JSON object a line for each;
-// `bun dpdk-worker.ts echo DIR` is the peer that answers, until it is killed.
+// `bun dpdk-worker.ts calm|rough DIR` runs the cases over DPDK and prints one JSON object a line
+// for each; `bun dpdk-worker.ts echo DIR` is the peer that answers, until it is killed.
 
 import { followCluster } from "../../src/bin/process.ts";
 import { loadNative } from "../../src/ffi/native.ts";

@@ -1,5 +1,5 @@
-// Shows that DPDK's ports carry what transports must carry: cases.ts has what that is. The cases run in workers,
-// one for a calm and one for a rough medium; each case is a test here.
+// Shows that DPDK's ports carry what transports must carry: cases.ts has what that is. The cases
+// run in workers, one for a calm and one for a rough medium; each case is a test here.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";

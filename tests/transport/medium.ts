@@ -1,5 +1,5 @@
-// What the shared cases need of a transport under test: three hosts that are joined, a fourth that answers
-// whatever it gets and can die, and a stranger who sends garbage.
+// What the shared cases need of a transport under test: three hosts that are joined, a fourth that
+// answers whatever it gets and can die, and a stranger who sends garbage.
 
 import type { Address, Bytes } from "../../src/actor.ts";
 import { RealClock } from "../../src/clock.ts";
@@ -77,7 +77,10 @@ export interface Medium {
 
 const PATIENCE_MS = 60_000;
 
-/** Turns until the condition holds; throws an Error that says what was waited for, after a long time. */
+/**
+ * Turns until the condition holds; throws an Error that says what was waited for, after a long
+ * time.
+ */
 export function until(medium: Medium, what: string, condition: () => boolean): void {
   const endMs = medium.now() + PATIENCE_MS;
   while (!condition()) {

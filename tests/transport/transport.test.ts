@@ -1,4 +1,5 @@
-// Shows that UDP and the simulated network carry what transports must carry: cases.ts has what that is.
+// Shows that UDP and the simulated network carry what transports must carry: cases.ts has what that
+// is.
 
 import { describe, test } from "bun:test";
 import { buildLibraries } from "../support/libraries.ts";

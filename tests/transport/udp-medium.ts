@@ -1,4 +1,5 @@
-// Sockets of the loopback interface. Nobody reorders or repeats datagrams there; loss is the transport's own.
+// Sockets of the loopback interface. Nobody reorders or repeats datagrams there; loss is the
+// transport's own.
 
 import { toArrayBuffer } from "bun:ffi";
 import { assert } from "../../src/assert.ts";

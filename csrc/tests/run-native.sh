@@ -1,7 +1,7 @@
 #!/bin/sh
 # Compiles the tests of oskr_native with the address and undefined behaviour sanitizers (those of
-# the signature threads with the thread sanitizer as well), and runs them. Ends with "N passed, N
-# failed".
+# the signature threads with the thread sanitizer as well), and runs them. Ends with
+# "N passed, N failed".
 set -eu
 cd "$(dirname "$0")/.."
 work=$(mktemp -d)
@@ -24,7 +24,8 @@ run() {
   cat "$work/output"
   counts=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$work/output")
   # A program that died before its summary is a failure of its own, as is one that a sanitizer
-  # ended. shellcheck disable=SC2086
+  # ended.
+  # shellcheck disable=SC2086
   set -- ${counts:-0 1}
   passed=$((passed + $1))
   failed=$((failed + $2))

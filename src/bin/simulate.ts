@@ -172,7 +172,9 @@ function conclude(campaign: Campaign, totals: Totals): number {
   return totals.failed > 0 || missed.length > 0 ? 1 : 0;
 }
 
-/** A failure: what, how to see it again, and what happened last, in the smallest run that shows it. */
+/**
+ * A failure: what, how to see it again, and what happened last, in the smallest run that shows it.
+ */
 function explain(campaign: Campaign, seed: number, what: string): void {
   const { subject, kind, changes, load } = campaign;
   const options = { subject, kind, seed, changes };
@@ -180,6 +182,7 @@ function explain(campaign: Campaign, seed: number, what: string): void {
   console.log(`  replay: ${replayCommand(options, changes, load)}`);
   const shrunk = shrink(options);
   if (shrunk === null) return;
+  console.log(`  trace hash ${shrunk.first.traceHash}`);
   const observer = new Chart(subject.protocol, campaign.chart);
   const report = runAny({ ...options, changes: shrunk.changes, observer });
   console.log(`  shrunk in ${shrunk.runs} runs: ${replayCommand(options, shrunk.changes, load)}`);

@@ -7,6 +7,8 @@ import type { Report } from "./world.ts";
 const RUNS_MAX = 80;
 
 export interface Shrunk {
+  /** The run as it was asked for. */
+  readonly first: Report;
   readonly changes: Changes;
   readonly report: Report;
   readonly runs: number;
@@ -23,7 +25,7 @@ export function shrink(options: RunOptions): Shrunk | null {
   const violated = first.failures[0];
   if (violated === undefined) return null;
   const invariant = invariantOf(violated);
-  let best: Shrunk = { changes: options.changes ?? {}, report: first, runs: 1 };
+  let best: Shrunk = { first, changes: options.changes ?? {}, report: first, runs: 1 };
   if (options.kind === "twins") return best;
   let runs = 1;
   const attempt = (changes: Changes): boolean => {
@@ -32,7 +34,7 @@ export function shrink(options: RunOptions): Shrunk | null {
     const report = runAny({ ...options, changes });
     if (report.failures[0] === undefined) return false;
     if (invariantOf(report.failures[0]) !== invariant) return false;
-    best = { changes, report, runs };
+    best = { first, changes, report, runs };
     return true;
   };
   const plan = drawPlan(options.subject, options.kind, options.seed, options.changes);

@@ -22,6 +22,11 @@ export interface Subject {
    * view), null goes by the view that its sender is in. Without it, a message's field `view` tells.
    */
   viewOf?(message: Sealed): number | "any" | null;
+  /**
+   * For Twins: whether the message moves replicas to the next view and yet tells too much to be never dropped:
+   * then it goes by its view's split, however late it is, until replicas are stuck.
+   */
+  moves?(message: Sealed): boolean;
 }
 
 /** A subject with what most protocols want: Byzantine replicas and restarts if any fault is tolerated. */

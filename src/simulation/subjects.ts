@@ -10,19 +10,23 @@ type Hints = Partial<Omit<Subject, "name" | "protocol">>;
 
 /** Marks that campaigns of 1,000 seeds must reach, and other hints, by protocol. */
 const HINTS: ReadonlyMap<string, Hints> = new Map<string, Hints>([
-  ["hotstuff", { viewOf: (message) => hotstuffView(message as HotStuffMessage) }],
+  [
+    "hotstuff",
+    {
+      viewOf: (message) => hotstuffView(message as HotStuffMessage),
+      moves: (message) => (message as HotStuffMessage).kind === "timeout",
+    },
+  ],
 ]);
 
-/** What its pacemaker sends moves replicas on; blocks that are fetched go by their sender's view. */
-function hotstuffView(message: HotStuffMessage): number | "any" | null {
+/** Blocks that are fetched, and what shows the way, go by their sender's view. */
+function hotstuffView(message: HotStuffMessage): number | null {
   switch (message.kind) {
     case "propose":
       return message.block.view;
     case "vote":
-      return message.view;
     case "timeout":
-    case "entry":
-      return "any";
+      return message.view;
     default:
       return null;
   }

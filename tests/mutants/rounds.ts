@@ -9,12 +9,7 @@ import type { Outcome, Request } from "../../src/protocol/request.ts";
 import { STAMP_LENGTH } from "../../src/simulation/judge.ts";
 import { equal } from "../../src/wire.ts";
 import { roundsWith } from "../protocols/rounds/index.ts";
-import type {
-  ProposeMessage,
-  RequestMessage,
-  TimeoutMessage,
-  VoteMessage,
-} from "../protocols/rounds/message.ts";
+import type { RequestMessage, VoteMessage } from "../protocols/rounds/message.ts";
 import { RoundsReplica } from "../protocols/rounds/replica.ts";
 import { HINTS, roundsSubject } from "../protocols/rounds/subject.ts";
 
@@ -101,17 +96,6 @@ class Amnesiac extends RoundsReplica {
   }
 }
 
-/** Votes for whatever the leader proposes, and takes nobody's word for what was locked. */
-class IgnoresLock extends RoundsReplica {
-  protected override onTimeout(message: TimeoutMessage): void {
-    super.onTimeout({ ...message, lock: null });
-  }
-
-  protected override isSafe(_message: ProposeMessage): boolean {
-    return true;
-  }
-}
-
 function mutant(
   name: string,
   Replica: typeof RoundsReplica,
@@ -131,7 +115,6 @@ export const mutants: readonly Mutant[] = [
   mutant("leaks", Leaks, "adversary", ["bounded"]),
   mutant("restarts-timer", RestartsTimer, "short", ["liveness"]),
   mutant("amnesiac", Amnesiac, "short", ["agreement", "certificates", "exactly once"]),
-  mutant("ignores-lock", IgnoresLock, "twins", ["agreement"]),
 ];
 
 export const subjects: Loaded["subjects"] = [roundsSubject];

@@ -1,0 +1,31 @@
+// Every bug planted in Rounds is found within its seeds, by what should find it, shrinks, and replays
+// from the printed command bit for bit.
+
+import { expect, test } from "bun:test";
+import { convict } from "../../src/simulation/mutants.ts";
+import { runAny } from "../../src/simulation/runner.ts";
+import { invariantOf, replayCommand, shrink } from "../../src/simulation/shrink.ts";
+import { simulate } from "../simulation/command.ts";
+import { mutants } from "./rounds.ts";
+
+for (const mutant of mutants) {
+  const { subject, kind } = mutant;
+  test(`${subject.name} is convicted by ${mutant.convictedBy.join(" or ")}`, async () => {
+    const { report, expected } = convict(mutant);
+    expect(report?.failures).not.toBeUndefined();
+    expect({ by: report?.failures[0], expected }).toMatchObject({ expected: true });
+    const options = { subject, kind, seed: report?.seed ?? 0 };
+    const shrunk = shrink(options);
+    expect(shrunk).not.toBeNull();
+    if (shrunk === null) return;
+    expect(shrunk.first).toEqual(report as never);
+    expect(mutant.convictedBy).toContain(invariantOf(shrunk.report.failures[0] ?? ""));
+    const { changes } = shrunk;
+    expect(runAny({ ...options, changes })).toEqual(shrunk.report);
+    const command = replayCommand(options, changes, "tests/mutants/rounds.ts");
+    const { status, stdout } = await simulate(command);
+    expect(stdout).toContain(`trace hash ${shrunk.report.traceHash}\n`);
+    expect(stdout).toEndWith("0 passed, 1 failed\n");
+    expect(status).toBe(1);
+  }, 120_000);
+}

@@ -1,0 +1,66 @@
+// One seed has one trace hash: in `bun test`, in a campaign's process and in a compiled executable.
+
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { runAny } from "../../src/simulation/runner.ts";
+import { registered } from "../../src/simulation/subjects.ts";
+import { simulate } from "./command.ts";
+
+let folder = "";
+let compiled = "";
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "oskr-simulate-"));
+  compiled = join(folder, "simulate");
+  const build = ["build", "--compile", "src/bin/simulate.ts", "--outfile", compiled];
+  const child = Bun.spawn([process.execPath, ...build], {
+    cwd: `${import.meta.dir}/../..`,
+    stdout: "ignore",
+    stderr: "pipe",
+  });
+  const errors = await new Response(child.stderr).text();
+  if ((await child.exited) !== 0) throw new Error(errors);
+}, 60_000);
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+for (const subject of registered.values()) {
+  for (const kind of subject.kinds) {
+    test(`${subject.name}, kind ${kind}`, async () => {
+      const seed = 123_457;
+      const { traceHash, failures } = runAny({ subject, kind, seed });
+      expect(failures).toEqual([]);
+      const args = `--protocol ${subject.name} --kind ${kind} --seed ${seed}`;
+      for (const program of [undefined, [compiled]]) {
+        const { stdout } = await simulate(args, program);
+        expect(stdout).toContain(`seed ${seed}: trace hash ${traceHash}\n`);
+      }
+    }, 60_000);
+  }
+}
+
+test("a campaign over processes adds up to what one process finds", async () => {
+  const args = "--protocol unreplicated --seeds 200 --kind short";
+  const [one, two] = await Promise.all([simulate(`${args} -j 1`), simulate(`${args} -j 2`)]);
+  expect(one.stdout).toEndWith("\n200 passed, 0 failed\n");
+  expect(two.stdout).toBe(one.stdout);
+}, 60_000);
+
+test("bad options are one line and status 2", async () => {
+  for (const [args, line] of [
+    ["--protocol nope", "--protocol nope: there are unreplicated"],
+    ["--protocol pbft --kind nope", "--kind nope: expected short, deep"],
+    ["--protocol unreplicated --kind twins", "--kind twins: unreplicated has short"],
+    ["pbft", "unexpected 'pbft': options start with -"],
+    ["", "--protocol is required"],
+    ["--protocol pbft --seeds 0", "--seeds 0: expected a whole number"],
+    ["--protocol pbft --load nowhere.ts", "--load nowhere.ts: no such file"],
+  ]) {
+    const { status, stdout, stderr } = await simulate(args ?? "");
+    expect(stderr).toStartWith(`simulate: ${line}`);
+    expect(stderr.trimEnd().split("\n")).toHaveLength(1);
+    expect({ args, status, stdout }).toEqual({ args: args ?? "", status: 2, stdout: "" });
+  }
+}, 60_000);

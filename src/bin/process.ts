@@ -57,11 +57,16 @@ export function versions(): { readonly [name: string]: string } {
 const SIGTERM = 15;
 
 /**
+ * Who started this process: asked at once, since it may end while its child builds what it needs.
+ */
+const startedBy = process.ppid;
+
+/**
  * Has the kernel send SIGTERM when the parent ends: npm for a script, and the script for its
- * children.
+ * children. Ends the process if that has happened already.
  */
 export function followParent(native: NativeLibrary = loadNative()): void {
-  native.oskr_die_with_parent(SIGTERM, process.ppid);
+  if (native.oskr_die_with_parent(SIGTERM, startedBy) < 0) process.exit(130);
 }
 
 /**

@@ -1,0 +1,307 @@
+// Scenario scripts: commands to a small cluster without chance, and the trace that they must give.
+//
+//   # What it shows, in prose.
+//   > cluster n=4 f=1 timeout=100          also batch=1 checkpoint=4 clients=1
+//   > show prepare commit timer.view       what to print: kinds of messages, timers, crashes, starts; or all
+//   > invoke c0 put k0 hello               get, put, append, delete; the answer is printed when it comes
+//   > run 50                               milliseconds
+//   > drop commit from=r1 to=r2            kind or *, from and to optional; until `heal`
+//   > cut r0 | r1 r2 r3 c0                 only those on one side hear each other; until `heal`
+//   > heal   > crash r0   > start r0   > pause r1 50   > census
+//
+// Lines below a command are what it printed.
+
+import type { Bytes } from "../actor.ts";
+import { assert } from "../assert.ts";
+import { decodeKvResult, encodeKvOperation, type KvOperation } from "../app/kv.ts";
+import { Reader } from "../wire.ts";
+import { messageText } from "./chart.ts";
+import { stamp, type Issued } from "./judge.ts";
+import type { Packet } from "./network.ts";
+import { drawPlan, type Plan } from "./plan.ts";
+import type { Process } from "./process.ts";
+import type { Subject } from "./subject.ts";
+import { PAYLOAD_MAX, wireBook } from "./transport.ts";
+import { World, type Observer, type ReplicaSeat } from "./world.ts";
+
+/** Every packet takes this long. */
+const DELAY_US = 1000;
+const NEVER_US = 1e15;
+
+/** Runs a script; gives it with the output that it has now. Throws on a command that it does not know. */
+export function runScript(subject: Subject, script: string): string {
+  const runner = new Script(subject);
+  const out: string[] = [];
+  for (const line of script.split("\n")) {
+    if (line.startsWith("#") || (line === "" && !runner.begun)) out.push(line);
+    if (!line.startsWith(">")) continue;
+    if (runner.begun) out.push("");
+    out.push(line);
+    out.push(...runner.command(line.slice(1).trim().split(/\s+/)));
+  }
+  return `${out.join("\n")}\n`;
+}
+
+interface DropRule {
+  readonly kind: string;
+  readonly from: string | null;
+  readonly to: string | null;
+}
+
+class Script implements Observer {
+  begun = false;
+  readonly #subject: Subject;
+  #world: World | null = null;
+  #shown: readonly string[] = [];
+  #drops: DropRule[] = [];
+  #sides: ReadonlyMap<string, number> | null = null;
+  #lines: string[] = [];
+  #number = 0;
+
+  constructor(subject: Subject) {
+    this.#subject = subject;
+  }
+
+  command([name = "", ...words]: readonly string[]): string[] {
+    this.begun = true;
+    if (name === "cluster") this.#cluster(words);
+    else this.#act(name, words);
+    const world = this.#running();
+    for (const failure of world.failures.splice(0)) this.#lines.push(`VIOLATION ${failure}`);
+    return this.#lines.splice(0);
+  }
+
+  arrived(atUs: number, from: Process, to: Process, packet: Packet): void {
+    const kind = this.#kindOf(packet.bytes);
+    if (this.#shown.length > 0 && !this.#shown.includes(kind)) return;
+    const text = messageText(this.#subject.protocol, packet.bytes);
+    this.#print(atUs, `${from.name} -> ${to.name}  ${text}`);
+  }
+
+  happened(atUs: number, process: Process, what: string): void {
+    const [first = "", second = ""] = what.split(" ");
+    const kind = first === "timeout" ? `timer.${second}` : first;
+    if (this.#shown.length > 0 && !this.#shown.includes(kind)) return;
+    this.#print(atUs, `${process.name}  ${what}`);
+  }
+
+  #print(atUs: number, text: string): void {
+    this.#lines.push(`${(atUs / 1000).toFixed(1).padStart(8)}  ${text}`);
+  }
+
+  #running(): World {
+    const world = this.#world;
+    if (world === null) throw new Error("a script begins with `> cluster`");
+    return world;
+  }
+
+  #cluster(words: readonly string[]): void {
+    const options = new Map(words.map((word) => word.split("=") as [string, string]));
+    const number = (name: string, otherwise: number) => Number(options.get(name) ?? otherwise);
+    const plan: Plan = {
+      ...calmPlan(this.#subject),
+      n: number("n", this.#subject.protocol.replicasMin(1)),
+      f: number("f", 1),
+      viewTimeoutMs: number("timeout", 100),
+      batchMax: number("batch", 1),
+      checkpointInterval: number("checkpoint", 4),
+      clients: number("clients", 1),
+    };
+    const world = new World({
+      subject: this.#subject,
+      plan,
+      observer: this,
+      filter: (from, to, packet) => this.#passes(from, to, packet),
+    });
+    this.#world = world;
+    for (let i = 0; i < plan.n; i++) world.startReplica(world.addReplica(i));
+    for (let i = 0; i < plan.clients; i++) world.startClients(world.addClientProcess(i), 1);
+    this.#lines = [];
+  }
+
+  #act(name: string, words: readonly string[]): void {
+    const world = this.#running();
+    const [first = "", second = ""] = words;
+    switch (name) {
+      case "show":
+        this.#shown = words;
+        return;
+      case "run":
+        this.#run(Number(first) * 1000);
+        return;
+      case "invoke":
+        this.#invoke(first, words.slice(1));
+        return;
+      case "drop":
+        this.#drop(words);
+        return;
+      case "cut":
+        this.#cut(words);
+        return;
+      case "heal":
+        this.#drops = [];
+        this.#sides = null;
+        return;
+      case "crash":
+        world.crash(this.#seat(first).process);
+        return;
+      case "start":
+        world.startReplica(this.#seat(first));
+        return;
+      case "pause":
+        world.pause(this.#seat(first).process, Number(second) * 1000);
+        return;
+      case "census":
+        this.#census();
+        return;
+      default:
+        throw new Error(`unknown command '${name}'`);
+    }
+  }
+
+  #run(forUs: number): void {
+    const world = this.#running();
+    let over = false;
+    world.scheduler.after(null, forUs, () => (over = true));
+    world.run(Infinity, () => over);
+  }
+
+  #seat(name: string): ReplicaSeat {
+    const seat = this.#running().replicas.find(({ process }) => process.name === name);
+    if (seat === undefined) throw new Error(`there is no replica '${name}'`);
+    return seat;
+  }
+
+  #invoke(name: string, [kind = "", key = "", value = ""]: readonly string[]): void {
+    const world = this.#running();
+    const index = world.clientProcesses.findIndex((process) => process.name === name);
+    const client = world.clientProcesses[index]?.seats[0]?.client;
+    if (client === undefined || client === null) throw new Error(`there is no client '${name}'`);
+    const number = ++this.#number;
+    const op = stamp(index, number, encodeKvOperation(operationOf(kind, key, value)));
+    const issued: Issued = {
+      client: index,
+      op,
+      sentUs: world.scheduler.nowUs,
+      doneUs: Infinity,
+      result: null,
+      position: -1,
+      waiting: true,
+    };
+    world.issue(issued, number);
+    client.invoke(op, (answer) => {
+      issued.waiting = false;
+      if (answer !== null) {
+        issued.doneUs = world.scheduler.nowUs;
+        world.ledger.accept(name, issued, answer);
+      }
+      const saw = answer === null ? "its session was lost" : `saw ${resultText(issued)}`;
+      this.#print(world.scheduler.nowUs, `${name}  ${kind} ${key} ${saw}`);
+    });
+  }
+
+  #drop(words: readonly string[]): void {
+    const [kind = "*", ...rest] = words;
+    const option = (name: string) =>
+      rest.find((word) => word.startsWith(`${name}=`))?.slice(name.length + 1) ?? null;
+    this.#drops.push({ kind, from: option("from"), to: option("to") });
+  }
+
+  #cut(words: readonly string[]): void {
+    const sides = new Map<string, number>();
+    let side = 0;
+    for (const word of words) {
+      if (word === "|") side++;
+      else sides.set(word, side);
+    }
+    this.#sides = sides;
+  }
+
+  #passes(from: Process, to: Process, packet: Packet): boolean {
+    const sides = this.#sides;
+    if (sides !== null && sides.get(from.name) !== sides.get(to.name)) return false;
+    if (this.#drops.length === 0) return true;
+    const kind = this.#kindOf(packet.bytes);
+    return !this.#drops.some(
+      (rule) =>
+        (rule.kind === "*" || rule.kind === kind) &&
+        (rule.from === null || rule.from === from.name) &&
+        (rule.to === null || rule.to === to.name),
+    );
+  }
+
+  #kindOf(bytes: Bytes): string {
+    const message = this.#subject.protocol.codec.decode(new Reader(bytes, wireBook));
+    return message !== null && "kind" in message ? String(message.kind) : "malformed";
+  }
+
+  #census(): void {
+    for (const { process, replica } of this.#running().replicas) {
+      if (replica === null) {
+        this.#lines.push(`          ${process.name}  down`);
+        continue;
+      }
+      const { view, committed, executed, recovering } = replica.census();
+      const state = `view=${view} committed=${committed} executed=${executed}`;
+      this.#lines.push(`          ${process.name}  ${state}${recovering ? " recovering" : ""}`);
+    }
+  }
+}
+
+function operationOf(kind: string, keyText: string, valueText: string): KvOperation {
+  const key = new Uint8Array(Buffer.from(keyText));
+  const value = new Uint8Array(Buffer.from(valueText));
+  switch (kind) {
+    case "get":
+    case "delete":
+      return { kind, key };
+    case "put":
+    case "append":
+      return { kind, key, value };
+    default:
+      throw new Error(`unknown operation '${kind}'`);
+  }
+}
+
+function resultText({ result }: Issued): string {
+  const decoded = result === null ? null : decodeKvResult(result);
+  assert(decoded !== null, "an accepted result is one of kv");
+  if (decoded.kind === "error") return decoded.error;
+  return decoded.value === null ? "nothing" : `'${Buffer.from(decoded.value).toString()}'`;
+}
+
+/** Nothing happens by chance, and GST never comes: who asks is told by commands. */
+function calmPlan(subject: Subject): Plan {
+  return {
+    ...drawPlan(subject, "short", 0),
+    adaptive: false,
+    flushDelayMs: 0,
+    sessionsMax: 1024,
+    operations: 0,
+    tail: 0,
+    oneHost: false,
+    multicast: false,
+    payloadMax: PAYLOAD_MAX,
+    gstUs: NEVER_US,
+    network: {
+      delayMinUs: DELAY_US,
+      delayMaxUs: DELAY_US,
+      lateUs: 1,
+      ordered: true,
+      loss: 0,
+      duplication: 0,
+      reordering: 0,
+      replay: 0,
+      corruption: 0,
+      partitions: [],
+    },
+    speeds: [],
+    signUs: 10,
+    batchSignatures: false,
+    faults: [],
+    restarts: [],
+    byzantine: [],
+    tricks: [],
+    censusEvery: 1,
+  };
+}

@@ -1,0 +1,41 @@
+// Seeds that once failed, each with what it found. A fix adds its seed here.
+
+import { expect, test } from "bun:test";
+import type { Changes, Kind } from "../src/simulation/plan.ts";
+import { runAny } from "../src/simulation/runner.ts";
+import { findSubject } from "../src/simulation/subjects.ts";
+import { roundsSubject } from "./protocols/rounds/subject.ts";
+
+const seeds: readonly {
+  readonly protocol: string;
+  readonly kind: Kind;
+  readonly seed: number;
+  readonly changes?: Changes;
+  readonly found: string;
+}[] = [
+  {
+    protocol: "rounds",
+    kind: "short",
+    seed: 70,
+    found: "a request that was heard again restarted the view timer, so that a dead leader stayed",
+  },
+  {
+    protocol: "rounds",
+    kind: "short",
+    seed: 1,
+    found: "replicas that began a little later than the first took it for one that ran before them",
+  },
+  {
+    protocol: "rounds",
+    kind: "adversary",
+    seed: 7,
+    found: "one Byzantine answer made a starting replica recover from a cluster that never ran",
+  },
+];
+
+for (const { protocol, kind, seed, changes, found } of seeds) {
+  test(`${protocol} ${kind} ${seed}: ${found}`, () => {
+    const subject = findSubject(protocol, { subjects: [roundsSubject] });
+    expect(runAny({ subject, kind, seed, changes }).failures).toEqual([]);
+  });
+}

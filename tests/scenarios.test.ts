@@ -1,0 +1,32 @@
+// Scenario scripts give the traces that they hold. OSKR_REWRITE=1 writes the new ones instead: a reviewed diff.
+
+import { expect, test } from "bun:test";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { runScript } from "../src/simulation/scenario.ts";
+import { findSubject } from "../src/simulation/subjects.ts";
+import { roundsSubject } from "./protocols/rounds/subject.ts";
+
+const folder = join(import.meta.dir, "scenarios");
+
+for (const protocol of readdirSync(folder).sort()) {
+  const subject = findSubject(protocol, { subjects: [roundsSubject] });
+  for (const file of readdirSync(join(folder, protocol)).sort()) {
+    if (!file.endsWith(".txt")) continue;
+    test(`${protocol}/${file}`, () => {
+      const path = join(folder, protocol, file);
+      const script = readFileSync(path, "utf8");
+      const now = runScript(subject, script);
+      if (process.env["OSKR_REWRITE"] === "1") writeFileSync(path, now);
+      else expect(now).toBe(script);
+      expect(now).not.toContain("VIOLATION");
+    });
+  }
+}
+
+test("a script that asks for what there is not is refused", () => {
+  const run = (script: string) => () => runScript(roundsSubject, script);
+  expect(run("> run 1")).toThrow("begins with `> cluster`");
+  expect(run("> cluster\n> fly")).toThrow("unknown command 'fly'");
+  expect(run("> cluster\n> crash r9")).toThrow("no replica 'r9'");
+});

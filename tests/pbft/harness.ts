@@ -1,5 +1,5 @@
-// Replicas in memory, on a network that delivers in order what a test does not drop. Messages pass through the
-// codec, and signatures, a hash here, are checked as the Node checks them.
+// Replicas in memory, on a network that delivers in order what a test does not drop. Messages pass
+// through the codec, and signatures, a hash here, are checked as the Node checks them.
 
 import type { Address, App, Bytes, Host, Proof, Signer, Target } from "../../src/actor.ts";
 import { KvApp } from "../../src/app/kv.ts";

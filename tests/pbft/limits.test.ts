@@ -35,7 +35,7 @@ function examples(number: number): Message[] {
       tag: 1,
       number,
       digest,
-      outcome: { status: "opened", session: number },
+      outcome: { status: "opened", session: Math.max(1, number) },
     },
     { kind: "checkpoint", replica: 2, slot: number, digest },
     { kind: "stable", checkpoint: stable },
@@ -111,7 +111,8 @@ test("X6 packets that are cut, extended or altered are malformed or decode to so
   for (const packet of packets) {
     for (let length = 0; length < packet.length; length++) {
       const cut = decoded(packet.slice(0, length));
-      // Without its end no message is whole, but a pre-prepare without its batch is refused as well.
+      // Without its end no message is whole, but a pre-prepare without its batch is refused as
+      // well.
       expect(cut).toBe(null);
     }
     expect(decoded(Buffer.concat([packet, Uint8Array.of(0)]))).toBe(null);

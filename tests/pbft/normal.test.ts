@@ -1,4 +1,5 @@
-// The normal case: who may propose and vote, what is prepared and committed, and in what order it executes.
+// The normal case: who may propose and vote, what is prepared and committed, and in what order it
+// executes.
 
 import { expect, test } from "bun:test";
 import { EMPTY_BATCH, makeBatch } from "../../src/protocol/batch.ts";

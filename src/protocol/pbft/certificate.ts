@@ -1,5 +1,5 @@
-// What proves that a slot was prepared or committed, and that a view was reached: signers and signature
-// blocks over statements that follow from what is claimed.
+// What proves that a slot was prepared or committed, and that a view was reached: signers and
+// signature blocks over statements that follow from what is claimed.
 
 import type { Bytes, Proof, Signer } from "../../actor.ts";
 import { bytesOf, type Reader, type Writer } from "../../wire.ts";

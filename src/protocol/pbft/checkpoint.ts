@@ -15,11 +15,15 @@ import { StateTransfer } from "../state-transfer.ts";
 import type { Ordering } from "./ordering.ts";
 import { ViewChange } from "./view-change.ts";
 
-/** Keeps the log short, and fetches the state when the log of others does not reach back far enough. */
+/**
+ * Keeps the log short, and fetches the state when the log of others does not reach back far enough.
+ */
 export abstract class Checkpointing extends ViewChange {
   protected readonly checkpoints: Checkpoints;
   protected readonly transfer: StateTransfer;
-  /** Whether anything was executed, and any piece of a state received, since the last tick but one. */
+  /**
+   * Whether anything was executed, and any piece of a state received, since the last tick but one.
+   */
   protected executes = false;
   protected receives = false;
 
@@ -77,8 +81,8 @@ export abstract class Checkpointing extends ViewChange {
   }
 
   /**
-   * Moves h and H to the latest stable checkpoint and fetches the state: until that is here nothing is
-   * executed, but slots after it can be agreed on.
+   * Moves h and H to the latest stable checkpoint and fetches the state: until that is here nothing
+   * is executed, but slots after it can be agreed on.
    */
   protected override jump(): void {
     const { latest } = this.checkpoints;

@@ -3,7 +3,9 @@ import type { ProtocolConfig } from "../../config.ts";
 import { QuorumClient } from "../client.ts";
 import type { Message } from "./message.ts";
 
-/** Sends to the primary of the view that it learnt from replies, then to all. OSDI '99, section 4.1. */
+/**
+ * Sends to the primary of the view that it learnt from replies, then to all. OSDI '99, section 4.1.
+ */
 export function pbftClient(
   config: ProtocolConfig,
   host: Host<Message, "retry">,

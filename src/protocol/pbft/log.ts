@@ -1,4 +1,5 @@
-// The slots between the stable checkpoint h and H = h + 2K: what was proposed, who voted, what is proven.
+// The slots between the stable checkpoint h and H = h + 2K: what was proposed, who voted, what is
+// proven.
 
 import type { Bytes } from "../../actor.ts";
 import { equal } from "../../wire.ts";
@@ -8,8 +9,8 @@ import type { CommitCertificate, PreparedCertificate } from "./certificate.ts";
 import type { CommitMessage, PrepareMessage, PrePrepareMessage } from "./message.ts";
 
 /**
- * Batches kept of one slot. Every batch that this replica voted for may turn out to be prepared elsewhere,
- * so it is kept until the slot is behind a checkpoint; each costs a view.
+ * Batches kept of one slot. Every batch that this replica voted for may turn out to be prepared
+ * elsewhere, so it is kept until the slot is behind a checkpoint; each costs a view.
  */
 const BATCHES_MAX = 16;
 

@@ -1,5 +1,5 @@
-// PBFT's messages and their wire form. A signed message begins with its kind and its sender; what comes
-// after the seal is bound by a digest before it.
+// PBFT's messages and their wire form. A signed message begins with its kind and its sender; what
+// comes after the seal is bound by a digest before it.
 
 import {
   NO_PROOFS,

@@ -24,7 +24,10 @@ export const TIMEOUTS_MAX = 16;
 /** Sums of times are rounded: a timer that is early by less than this is in time. */
 const TIMER_SLACK_MS = 0.001;
 
-/** Orders batches while the view lasts, and executes what is committed, whatever view it was committed in. */
+/**
+ * Orders batches while the view lasts, and executes what is committed, whatever view it was
+ * committed in.
+ */
 export abstract class Ordering {
   protected readonly self: Signer;
   protected readonly config: ProtocolConfig;
@@ -45,7 +48,10 @@ export abstract class Ordering {
   protected speaks = false;
   /** It votes and proposes in later views only. */
   protected votesAbove = Infinity;
-  /** Slots that are to be filled, with null batches if need be, for a replica that recovers; since when. */
+  /**
+   * Slots that are to be filled, with null batches if need be, for a replica that recovers; since
+   * when.
+   */
   protected wantedSlot = 0;
   protected wantedMs = 0;
   /** Views left by timeout since the last execution. */
@@ -265,8 +271,9 @@ export abstract class Ordering {
   }
 
   /**
-   * The COMMITs of a quorum settle the slot, in whatever view this replica is and whether it prepared the
-   * batch itself or not: f + 1 correct replicas have, so every later view proposes it again.
+   * The COMMITs of a quorum settle the slot, in whatever view this replica is and whether it
+   * prepared the batch itself or not: f + 1 correct replicas have, so every later view proposes it
+   * again.
    */
   protected commit(slot: Slot, certificate: NonNullable<Slot["committed"]>): void {
     slot.committed = certificate;
@@ -346,8 +353,8 @@ export abstract class Ordering {
   }
 
   /**
-   * Starts the view timer for the oldest that waits in this view. It is not touched when that is executed:
-   * when it runs out it looks what is the oldest then.
+   * Starts the view timer for the oldest that waits in this view. It is not touched when that is
+   * executed: when it runs out it looks what is the oldest then.
    */
   protected armTimer(): void {
     if (this.#timerSet || !this.active || !this.speaks) return;

@@ -17,9 +17,10 @@ const RECOVERY_INTERVALS = 4;
 const ANSWER_PAUSE = 1 / 16;
 
 /**
- * A replica of PBFT: Castro and Liskov, "Practical Byzantine Fault Tolerance", OSDI '99, and "... and
- * Proactive Recovery", TOCS '02, with signatures. The normal case is in ordering.ts, then come, each on top of
- * the last, view-change.ts, checkpoint.ts and status.ts; here is how a replica starts, and who handles what.
+ * A replica of PBFT: Castro and Liskov, "Practical Byzantine Fault Tolerance", OSDI '99, and "...
+ * and Proactive Recovery", TOCS '02, with signatures. The normal case is in ordering.ts, then come,
+ * each on top of the last, view-change.ts, checkpoint.ts and status.ts; here is how a replica
+ * starts, and who handles what.
  */
 export class PbftReplica extends Retransmission implements Replica<Message, Timer> {
   protected readonly recovery: Recovery<Position>;
@@ -205,7 +206,8 @@ export class PbftReplica extends Retransmission implements Replica<Message, Time
       this.host.send(replica, this.recovery.answer(message, position));
     }
     if (!this.recovery.takeWork(message, now, viewTimeoutMs)) return;
-    // One interval more than the replica waits for: it may have heard of a later checkpoint than this one.
+    // One interval more than the replica waits for: it may have heard of a later checkpoint than
+    // this one.
     const distance = (RECOVERY_INTERVALS + 1) * checkpointInterval;
     this.wantedSlot = Math.max(this.wantedSlot, this.log.low + distance);
     this.wantedMs = now;
@@ -247,7 +249,9 @@ export class PbftReplica extends Retransmission implements Replica<Message, Time
     this.viewEnteredMs = this.host.now;
   }
 
-  /** Goes on where the others are: what this replica may have forgotten must not matter any more. */
+  /**
+   * Goes on where the others are: what this replica may have forgotten must not matter any more.
+   */
   #recover(): void {
     const positions = [...this.recovery.positions.values()];
     if (this.#resume === null && positions.length >= this.quorums.n - this.quorums.f) {

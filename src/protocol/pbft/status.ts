@@ -1,5 +1,5 @@
-// Retransmission: who does not get on says where it is, and the others send what it lacks (Castro and
-// Liskov, TOCS '02).
+// Retransmission: who does not get on says where it is, and the others send what it lacks (Castro
+// and Liskov, TOCS '02).
 
 import type { Address } from "../../actor.ts";
 import { Backoff } from "../backoff.ts";
@@ -7,7 +7,10 @@ import { Checkpointing } from "./checkpoint.ts";
 import type { StatusMessage } from "./message.ts";
 import type { Ordering } from "./ordering.ts";
 
-/** The first and the last interval of STATUS while something waits, in view timeouts; the last if nothing does. */
+/**
+ * The first and the last interval of STATUS while something waits, in view timeouts; the last if
+ * nothing does.
+ */
 const FIRST_INTERVAL = 1 / 8;
 const LAST_INTERVAL = 1 / 2;
 const IDLE_INTERVAL = 1;

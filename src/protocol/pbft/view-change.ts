@@ -31,9 +31,9 @@ export interface Plan {
 const GENESIS_PLAN: Plan = { stable: GENESIS, digests: [] };
 
 /**
- * The latest checkpoint, and for each slot after it what was prepared in the highest view, or nothing. A
- * batch that was committed anywhere was prepared at f + 1 correct replicas, one of which is among any
- * quorum of VIEW-CHANGEs.
+ * The latest checkpoint, and for each slot after it what was prepared in the highest view, or
+ * nothing. A batch that was committed anywhere was prepared at f + 1 correct replicas, one of which
+ * is among any quorum of VIEW-CHANGEs.
  */
 export function planNewView(viewChanges: readonly ViewChangeMessage[]): Plan {
   let stable = GENESIS;
@@ -70,7 +70,10 @@ export abstract class ViewChange extends Ordering {
   protected abstract readonly checkpoints: Checkpoints;
   /** Of each replica the VIEW-CHANGE of the highest view. */
   protected readonly changes: (ViewChangeMessage | undefined)[];
-  /** The NEW-VIEW of the active view, its own without a seal until it looped back, and what it names. */
+  /**
+   * The NEW-VIEW of the active view, its own without a seal until it looped back, and what it
+   * names.
+   */
   protected newView: NewViewMessage | null = null;
   #named: readonly ViewChangeMessage[] = [];
   #plan = GENESIS_PLAN;
@@ -146,7 +149,9 @@ export abstract class ViewChange extends Ordering {
     this.#consider();
   }
 
-  /** What signatures cannot say: that its certificates are of the right replicas, views and slots. */
+  /**
+   * What signatures cannot say: that its certificates are of the right replicas, views and slots.
+   */
   protected isViewChange({ replica, view, stable, prepared }: ViewChangeMessage): boolean {
     if (replica >= this.quorums.n || view === 0 || !this.checkpoints.proven(stable)) return false;
     let last = stable.slot;
@@ -289,7 +294,9 @@ export abstract class ViewChange extends Ordering {
     }
   }
 
-  /** Enters a view with its NEW-VIEW, the VIEW-CHANGEs that it names, and what follows from them. */
+  /**
+   * Enters a view with its NEW-VIEW, the VIEW-CHANGEs that it names, and what follows from them.
+   */
   protected enter(
     message: NewViewMessage,
     viewChanges: readonly ViewChangeMessage[],
@@ -317,7 +324,10 @@ export abstract class ViewChange extends Ordering {
     this.armTimer();
   }
 
-  /** O as PRE-PREPAREs of this view, without the batches: whoever lacks one fetches it by its digest. */
+  /**
+   * O as PRE-PREPAREs of this view, without the batches: whoever lacks one fetches it by its
+   * digest.
+   */
   #proposeAgain({ stable, digests }: Plan): void {
     for (const [i, digest] of digests.entries()) {
       this.proposeBatch(stable.slot + 1 + i, digest, null);

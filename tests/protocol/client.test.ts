@@ -1,0 +1,119 @@
+// The client that f + 1 replicas must convince.
+
+import { expect, test } from "bun:test";
+import type { Host, Target } from "../../src/actor.ts";
+import { PROTOCOL_DEFAULTS, type ProtocolConfig } from "../../src/config.ts";
+import { QuorumClient } from "../../src/protocol/client.ts";
+import type { CommonMessage, ReplyMessage } from "../../src/protocol/common.ts";
+import { operationDigest, type Outcome, type Request } from "../../src/protocol/request.ts";
+
+const CONFIG: ProtocolConfig = { ...PROTOCOL_DEFAULTS, n: 4, f: 1, leader: (view) => view % 4 };
+const OP = Uint8Array.of(1, 2, 3);
+
+class ClientHost implements Host<CommonMessage, "retry"> {
+  now = 0;
+  readonly backlog = 0;
+  readonly sent: { to: Target; request: Request }[] = [];
+  delayMs = 0;
+  random(bound: number): number {
+    return bound - 1;
+  }
+  send(to: Target, message: CommonMessage): void {
+    if (message.kind === "request") this.sent.push({ to, request: message.request });
+  }
+  setTimer(_timer: "retry", delayMs: number): void {
+    this.delayMs = delayMs;
+  }
+  clearTimer(): void {
+    this.delayMs = 0;
+  }
+}
+
+/** A client with a session, one operation on its way, and what came of it. */
+function begin() {
+  const host = new ClientHost();
+  const client = new QuorumClient(CONFIG, host, (view) => CONFIG.leader(view));
+  const results: (Uint8Array | null)[] = [];
+  const invoke = () => client.invoke(OP, (result) => results.push(result));
+  const last = () => host.sent.at(-1)!.request;
+  const reply = (replica: number, outcome: Outcome, changes: Partial<ReplyMessage> = {}) => {
+    const { session, tag, number, op } = last();
+    const digest = operationDigest(op);
+    const named = { session, tag, number, digest, outcome };
+    const message: ReplyMessage = { kind: "reply", replica, view: 0, ...named, ...changes };
+    if (client.admit(replica, message)) client.receive(replica, message);
+  };
+  invoke();
+  for (const i of [0, 1]) reply(i, { status: "opened", session: 5 });
+  return { host, client, results, invoke, last, reply };
+}
+
+const one: Outcome = { status: "done", result: Uint8Array.of(1) };
+const two: Outcome = { status: "done", result: Uint8Array.of(2) };
+
+test("P1 X4 f + 1 replicas that agree on the result suffice, whatever their views", () => {
+  const { reply, results } = begin();
+  reply(3, one, { view: 7 });
+  expect(results).toEqual([]);
+  reply(1, one, { view: 2 });
+  expect(results).toEqual([Uint8Array.of(1)]);
+});
+
+test("X4 one replica that answers many times, or differently, is one", () => {
+  const { reply, results } = begin();
+  for (let i = 0; i < 5; i++) reply(2, one);
+  reply(2, two);
+  reply(0, one);
+  expect(results).toEqual([]);
+  reply(1, one);
+  expect(results).toEqual([Uint8Array.of(1)]);
+});
+
+test("X4 replies of another session, number, operation or kind do not count", () => {
+  const { reply, results } = begin();
+  const wrong: Partial<ReplyMessage>[] = [
+    { session: 6 },
+    { number: 2 },
+    { tag: 1 },
+    { digest: operationDigest(Uint8Array.of(9)) },
+  ];
+  for (const changes of wrong) for (const i of [0, 1, 2, 3]) reply(i, one, changes);
+  for (const i of [0, 1, 2, 3]) reply(i, { status: "opened", session: 5 });
+  reply(200, one);
+  expect(results).toEqual([]);
+  for (const i of [0, 1]) reply(i, one);
+  expect(results).toEqual([Uint8Array.of(1)]);
+});
+
+test("P1 retries double from a quarter of the view timeout to four times it, and go to all", () => {
+  const { host, client } = begin();
+  expect(host.sent.at(-1)?.to).toBe(0);
+  const delays = [host.delayMs];
+  for (let i = 0; i < 6; i++) {
+    client.timeout();
+    delays.push(host.delayMs);
+    expect(host.sent.at(-1)?.to).toBe("all");
+  }
+  expect(delays).toEqual([125, 250, 500, 1000, 2000, 2000, 2000]);
+  expect(client.retransmissions).toBe(6);
+});
+
+test("P1 the next request goes to the primary of a view that a correct replica is in", () => {
+  const { host, reply, invoke } = begin();
+  // Replica 3 may lie about its view: the lower of the two counts.
+  reply(3, one, { view: 11 });
+  reply(1, one, { view: 2 });
+  invoke();
+  expect(host.sent.at(-1)?.to).toBe(2);
+});
+
+test("X13 a lost session ends the operation as unknown, and the next one opens another", () => {
+  const { reply, results, invoke, last } = begin();
+  expect(last()).toMatchObject({ session: 5, number: 1 });
+  reply(0, { status: "no session" });
+  expect(results).toEqual([]);
+  reply(2, { status: "no session" });
+  expect(results).toEqual([null]);
+  invoke();
+  expect(last()).toMatchObject({ session: 0, number: 0 });
+});

@@ -1,0 +1,64 @@
+// Quorums, votes and certificates.
+
+import { expect, test } from "bun:test";
+import {
+  certificateOf,
+  hasSigners,
+  quorumsOf,
+  Votes,
+  type Vote,
+} from "../../src/protocol/quorum.ts";
+
+test("quorums are ceil((n + f + 1) / 2), and any two share a correct replica", () => {
+  const table = [
+    [1, 0, 1],
+    [4, 1, 3],
+    [5, 1, 4],
+    [6, 1, 4],
+    [7, 2, 5],
+    [10, 3, 7],
+  ] as const;
+  for (const [n, f, quorum] of table) {
+    expect(quorumsOf({ n, f })).toEqual({ n, f, quorum, weak: f + 1 });
+    expect(2 * quorum - n).toBeGreaterThan(f);
+    // The correct ones are enough to make one.
+    expect(n - f).toBeGreaterThanOrEqual(quorum);
+  }
+  expect(() => quorumsOf({ n: 3, f: 1 })).toThrow();
+});
+
+function vote(replica: number, view: number, text: string): Vote {
+  const digest = new Uint8Array(Buffer.from(text));
+  return { replica, view, digest, seal: { signer: replica, signed: digest, signature: digest } };
+}
+
+test("X3 each signer has one vote, of its highest view", () => {
+  const votes = new Votes(4);
+  expect(votes.add(vote(1, 3, "a"))).toBe(true);
+  expect(votes.add(vote(1, 3, "b"))).toBe(false);
+  expect(votes.add(vote(1, 2, "a"))).toBe(false);
+  expect(votes.add(vote(4, 3, "a"))).toBe(false);
+  expect(votes.matching(3, vote(0, 0, "a").digest).length).toBe(1);
+  expect(votes.add(vote(1, 4, "b"))).toBe(true);
+  expect(votes.matching(3, vote(0, 0, "a").digest).length).toBe(0);
+  expect(votes.size).toBe(1);
+});
+
+test("votes match by view and digest, without one signer if need be", () => {
+  const votes = new Votes(4);
+  for (const one of [vote(0, 1, "a"), vote(1, 1, "a"), vote(2, 1, "b"), vote(3, 2, "a")]) {
+    votes.add(one);
+  }
+  const { digest } = vote(0, 0, "a");
+  expect(votes.matching(1, digest).map(({ replica }) => replica)).toEqual([0, 1]);
+  expect(votes.matching(1, digest, 0).map(({ replica }) => replica)).toEqual([1]);
+});
+
+test("X3 a certificate has as many distinct signers as it must, and nobody twice", () => {
+  const certificate = certificateOf([vote(2, 1, "a"), vote(0, 1, "a"), vote(1, 1, "a")], 2);
+  expect(certificate.signers).toEqual([2, 0]);
+  expect(hasSigners(certificate, 2)).toBe(true);
+  expect(hasSigners(certificate, 3)).toBe(false);
+  expect(hasSigners({ signers: [1, 1, 1], blocks: [] }, 2)).toBe(false);
+  expect(hasSigners({ signers: [0, 1, 1], blocks: [] }, 2)).toBe(false);
+});

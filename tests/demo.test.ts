@@ -52,7 +52,7 @@ describe.skipIf(missing !== null)("demo", () => {
     "over %s prints a table and writes a record",
     async (name, args, expected) => {
       const json = join(base, `${name}.json`);
-      const time = ["--seconds", "0.3", "--warm", "0.1", "--json", json];
+      const time = ["--seconds", "2", "--warm", "0.1", "--json", json];
       const { npm, nothingLeft } = demo(name.replace(" ", "-"), [...args, ...time]);
       const { status, out, err } = await npm.ended();
       expect({ status, err }).toEqual({ status: 0, err: "" });

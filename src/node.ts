@@ -6,7 +6,7 @@ import { assert } from "./assert.ts";
 import { SMALL_ID_MAX } from "./config.ts";
 import { countDrop, type Clock, type Drops, type Stage, type Transport } from "./driver.ts";
 import { Queue } from "./queue.ts";
-import type { Reader } from "./wire.ts";
+import { EMPTY, type Reader } from "./wire.ts";
 
 /**
  * Signature checks of one node in the stage at a time; the others wait here, where `admit` is asked
@@ -39,9 +39,10 @@ export interface NodeOptions<M> {
 interface Departure<M> {
   readonly to: Target;
   readonly message: M;
-  readonly bytes: Bytes;
-  /** Length of the signed part, where the block goes; -1 when nothing is missing. */
-  readonly sealAt: number;
+  /** What is signed, or all if nothing is; the block goes between it and the rest. */
+  readonly head: Bytes;
+  readonly rest: Bytes;
+  readonly signed: boolean;
   block: Bytes | null;
 }
 
@@ -154,11 +155,17 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
       countDrop(this.drops, "outbox full");
       return;
     }
-    const departure: Departure<M> = { to, message, bytes: out.copy(), sealAt, block: null };
+    const bytes = out.copy();
+    const signed = sealAt >= 0;
+    // Most messages end with their signature: they cost no views of their bytes.
+    const whole = !signed || sealAt === bytes.length;
+    const head = whole ? bytes : bytes.subarray(0, sealAt);
+    const rest = whole ? EMPTY : bytes.subarray(sealAt);
+    const departure: Departure<M> = { to, message, head, rest, signed, block: null };
     this.#outbox.push(departure);
-    if (sealAt < 0) return;
+    if (!signed) return;
     this.#signing++;
-    this.#stage.sign(departure.bytes.subarray(0, sealAt), (block) => {
+    this.#stage.sign(head, (block) => {
       this.#signing--;
       departure.block = block;
       this.#depart();
@@ -210,24 +217,22 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
   /** Lets go, in the order of `send`, of what has its signature. */
   #depart(): void {
     for (;;) {
-      const head = this.#outbox.peek();
-      if (head === undefined || (head.sealAt >= 0 && head.block === null)) return;
+      const next = this.#outbox.peek();
+      if (next === undefined || (next.signed && next.block === null)) return;
       this.#outbox.shift();
       const out = this.#transport.begin(this.#id);
-      let { message } = head;
-      if (head.block === null) {
-        out.bytes(head.bytes);
-      } else {
-        const signed = head.bytes.subarray(0, head.sealAt);
-        out.bytes(signed);
-        out.bytes(head.block);
-        out.bytes(head.bytes.subarray(head.sealAt));
-        if (head.to === "all" && this.#self !== null) {
-          message = { ...message, seal: { signer: this.#self, signed, signature: head.block } };
+      let { message } = next;
+      out.bytes(next.head);
+      if (next.block !== null) {
+        out.bytes(next.block);
+        out.bytes(next.rest);
+        if (next.to === "all" && this.#self !== null) {
+          const { head: signed, block: signature } = next;
+          message = { ...message, seal: { signer: this.#self, signed, signature } };
         }
       }
       if (out.overflowed) countDrop(this.drops, "too large to send");
-      else this.#leave(head.to, message);
+      else this.#leave(next.to, message);
     }
   }
 

@@ -66,7 +66,7 @@ export class Adversary {
       return;
     }
     if (this.#plays("flood", 0.02)) this.#flood(from, packet);
-    if (this.#plays("replay", 0.1) && this.#pool.messages.length > 0) {
+    if (this.#plays("old messages", 0.1) && this.#pool.messages.length > 0) {
       const old = this.#encode(from, random.pick(this.#pool.messages), false);
       if (old !== null) this.#send(from, packet, old);
     }

@@ -181,7 +181,7 @@ function changeArray(random: Random, value: readonly unknown[]): unknown[] {
   const changed = [...value];
   if (changed.length === 0) return changed;
   const at = random.int(changed.length);
-  switch (random.int(4)) {
+  switch (random.int(changed.length === 1 ? 2 : 4)) {
     case 0:
       changed.splice(at, 1);
       return changed;
@@ -189,7 +189,7 @@ function changeArray(random: Random, value: readonly unknown[]): unknown[] {
       changed.push(changed[at]);
       return changed;
     case 2:
-      changed[at] = changed[random.int(changed.length)];
+      changed[at] = changed[(at + 1) % changed.length];
       return changed;
     default:
       return changed.reverse();

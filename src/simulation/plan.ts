@@ -110,7 +110,7 @@ export const TRICKS = [
   "equivocate",
   "mutate",
   "forge ids",
-  "replay",
+  "old messages",
   "flood",
   "lie to clients",
   "cross-type",

@@ -3,6 +3,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import type { Message as HotStuffMessage } from "../protocol/hotstuff/index.ts";
 import { protocols } from "../protocol/index.ts";
+import type { Message as PbftMessage } from "../protocol/pbft/index.ts";
 import { UsageError } from "../usage-error.ts";
 import { subjectOf, type Subject } from "./subject.ts";
 
@@ -10,6 +11,22 @@ type Hints = Partial<Omit<Subject, "name" | "protocol">>;
 
 /** Marks that campaigns of 1,000 seeds must reach, and other hints, by protocol. */
 const HINTS: ReadonlyMap<string, Hints> = new Map<string, Hints>([
+  [
+    "pbft",
+    {
+      moves: (message) => (message as PbftMessage).kind === "viewChange",
+      marks: [
+        "pbft: view timer runs out",
+        "pbft: view change is joined",
+        "pbft: missing view-change is fetched",
+        "pbft: null batch fills a gap",
+        "pbft: missing batch is fetched",
+        "pbft: state is fetched",
+        "pbft: state is installed",
+        "pbft: replica recovers",
+      ],
+    },
+  ],
   [
     "hotstuff",
     {

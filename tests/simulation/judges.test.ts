@@ -1,0 +1,214 @@
+// Each judge convicts the run that breaks its rule, and no other.
+
+import { describe, expect, test } from "bun:test";
+import type { Census, Proof, Sealed } from "../../src/actor.ts";
+import { encodeKvOperation, KvApp } from "../../src/app/kv.ts";
+import { CensusCheck, checkCertificates } from "../../src/simulation/census.ts";
+import {
+  ADVERSARY_CLIENT,
+  JudgedApp,
+  Ledger,
+  stamp,
+  type Issued,
+} from "../../src/simulation/judge.ts";
+import { mutate, Pool } from "../../src/simulation/mutate.ts";
+import { Random } from "../../src/simulation/random.ts";
+import { Keys } from "../../src/simulation/stage.ts";
+
+const put = (text: string) =>
+  encodeKvOperation({
+    kind: "put",
+    key: new Uint8Array(1),
+    value: new Uint8Array(Buffer.from(text)),
+  });
+
+/** A ledger with two replicas, and what it complained of. */
+function court(invent = false) {
+  const complaints: string[] = [];
+  const fail = (what: string) => complaints.push(what);
+  const ledger = new Ledger(invent, fail);
+  const replica = (name: string) => new JudgedApp(name, new KvApp(), ledger, fail);
+  const issue = (client: number, number: number, text: string): Issued => {
+    const issued: Issued = {
+      client,
+      op: stamp(client, number, put(text)),
+      sentUs: 0,
+      doneUs: Infinity,
+      result: null,
+      position: -1,
+      waiting: true,
+    };
+    ledger.issued.set(client * 2 ** 32 + number, issued);
+    return issued;
+  };
+  const run = (app: JudgedApp, { op }: Issued) => {
+    const result = app.execute(op);
+    app.commit(1);
+    return result;
+  };
+  return { complaints, ledger, replica, issue, run };
+}
+
+describe("the judge", () => {
+  test("is content with replicas that execute the same", () => {
+    const { complaints, ledger, replica, issue, run } = court();
+    const [a, b] = [replica("a"), replica("b")];
+    const [one, two] = [issue(0, 1, "x"), issue(1, 1, "y")];
+    const answer = run(a, one);
+    run(a, two);
+    run(b, one);
+    run(b, two);
+    expect(Buffer.compare(a.snapshot(), b.snapshot())).toBe(0);
+    ledger.accept("c0", one, answer);
+    expect(complaints).toEqual([]);
+  });
+
+  test("convicts two orders", () => {
+    const { complaints, replica, issue, run } = court();
+    const [one, two] = [issue(0, 1, "x"), issue(1, 1, "y")];
+    run(replica("a"), one);
+    run(replica("b"), two);
+    expect(complaints).toEqual(["agreement: b executed c1#1 as operation 0, others c0#1"]);
+  });
+
+  test("convicts an operation that is executed twice", () => {
+    const { complaints, replica, issue, run } = court();
+    const [a, one] = [replica("a"), issue(0, 1, "x")];
+    run(a, one);
+    run(a, one);
+    expect(complaints).toEqual(["exactly once: a executed c0#1 as operations 0 and 1"]);
+  });
+
+  test("convicts an invented operation, unless seeds invent, and lets the adversary's own clients be", () => {
+    for (const [invent, client, count] of [
+      [false, 0, 1],
+      [true, 0, 0],
+      [false, ADVERSARY_CLIENT, 0],
+    ] as const) {
+      const { complaints, replica } = court(invent);
+      const app = replica("a");
+      app.execute(stamp(client, 7, put("z")));
+      app.commit(1);
+      expect(complaints.length).toBe(count);
+    }
+  });
+
+  test("convicts a client that believes a result that is not the canonical one", () => {
+    const { complaints, ledger, replica, issue, run } = court();
+    const [a, one] = [replica("a"), issue(0, 1, "x")];
+    const answer = run(a, one).slice();
+    answer[8] = (answer[8] ?? 0) ^ 1;
+    ledger.accept("c0", one, answer);
+    expect(complaints[0]).toStartWith("client agreement: c0 accepted a wrong result for c0#1");
+    ledger.accept("c0", one, new Uint8Array(8).fill(1, 7));
+    expect(complaints[1]).toBe(
+      "client agreement: c0 accepted a result that no correct replica gave",
+    );
+  });
+
+  test("follows what is rolled back, and convicts a rollback of what was committed", () => {
+    const { complaints, replica, issue, run } = court();
+    const [a, b] = [replica("a"), replica("b")];
+    const [one, two] = [issue(0, 1, "x"), issue(1, 1, "y")];
+    run(a, one);
+    b.execute(two.op);
+    b.rollback(1);
+    run(b, one);
+    expect(complaints).toEqual([]);
+    b.rollback(1);
+    expect(complaints).toEqual(["agreement: b rolled back what it had committed"]);
+  });
+
+  test("convicts a state that never was", () => {
+    const { complaints, replica, issue, run } = court();
+    const [a, b] = [replica("a"), replica("b")];
+    run(a, issue(0, 1, "x"));
+    b.restore(a.snapshot());
+    expect([complaints, b.committed]).toEqual([[], 1]);
+    const forged = a.snapshot().slice();
+    forged[forged.length - 1] = (forged[forged.length - 1] ?? 0) ^ 1;
+    b.restore(forged);
+    expect(complaints[0]).toBe("agreement: b's state 1 differs");
+    const early = replica("c").snapshot();
+    b.restore(early);
+    expect(complaints[1]).toBe("monotone: b went back to 0");
+  });
+});
+
+describe("the census", () => {
+  const census: Census = {
+    view: 3,
+    committed: 5,
+    executed: 5,
+    recovering: false,
+    viewTimerMs: 0,
+    sizes: [{ name: "log", size: 8, max: 8 }],
+  };
+  const complaintsOf = (...said: Census[]) => {
+    const complaints: string[] = [];
+    const check = new CensusCheck("a", (what) => complaints.push(what));
+    for (const one of said) check.check(one);
+    return complaints;
+  };
+
+  test("may rise and be full", () => {
+    expect(complaintsOf(census, { ...census, view: 4, committed: 6 })).toEqual([]);
+  });
+  test("may not fall or overflow", () => {
+    expect(complaintsOf(census, { ...census, view: 2 })).toEqual([
+      "monotone: a's view fell from 3 to 2",
+    ]);
+    expect(complaintsOf(census, { ...census, committed: 4 })).toHaveLength(1);
+    expect(complaintsOf(census, { ...census, executed: 4 })).toHaveLength(1);
+    expect(complaintsOf({ ...census, sizes: [{ name: "log", size: 9, max: 8 }] })).toEqual([
+      "bounded: a's log holds 9, at most 8",
+    ]);
+  });
+});
+
+test("certificates need a quorum of distinct signers whose signatures hold cold", () => {
+  const keys = new Keys(1, 4);
+  const signed = new Uint8Array([1, 2, 3]);
+  const vote = (signer: number): Proof => ({
+    signer,
+    signed,
+    signature: keys.block(signer, signed),
+  });
+  const size = { n: 4, f: 1 };
+  expect(checkCertificates([[vote(0), vote(1), vote(3)]], size, keys)).toBeNull();
+  expect(checkCertificates([[vote(0), vote(1)]], size, keys)).toBe("2 distinct signers, not 3");
+  const twice = [vote(0), vote(1), vote(1)];
+  expect(checkCertificates([twice], size, keys)).toBe("2 distinct signers, not 3");
+  const forged = [vote(0), vote(1), { ...vote(2), signer: 3 }];
+  expect(checkCertificates([forged], size, keys)).toBe("a bad signature of 3");
+  const stranger = [vote(0), vote(1), { ...vote(2), signer: 4 }];
+  expect(checkCertificates([stranger], size, keys)).toBe("a bad signature of 4");
+});
+
+test("mutation changes one field, and operations of clients only where seeds invent", () => {
+  const random = new Random(1, "mutation");
+  const op = stamp(0, 1, put("x"));
+  const request = { session: 1, tag: 2, number: 3, op };
+  const message = {
+    kind: "propose",
+    view: 7,
+    batch: { requests: [request] },
+    flags: [true, false],
+  };
+  let changed = 0;
+  let operations = 0;
+  for (let i = 0; i < 500; i++) {
+    const mutated = mutate(random, new Pool(), message as Sealed, false);
+    if (mutated === null) continue;
+    changed++;
+    expect(mutated).not.toEqual(message);
+    // A request may be left out or repeated, never altered.
+    const { batch } = mutated as typeof message;
+    for (const one of batch?.requests ?? []) expect(one).toEqual(request);
+    const invented = mutate(random, new Pool(), message as Sealed, true) as typeof message | null;
+    if (invented?.batch?.requests?.some((one) => !Bun.deepEquals(one, request)) === true)
+      operations++;
+  }
+  expect(changed).toBeGreaterThan(300);
+  expect(operations).toBeGreaterThan(50);
+});

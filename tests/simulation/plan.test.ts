@@ -1,0 +1,125 @@
+// What a seed does: streams that do not disturb each other, faults inside the budget, scenarios counted.
+
+import { describe, expect, test } from "bun:test";
+import { drawPlan } from "../../src/simulation/plan.ts";
+import { Random } from "../../src/simulation/random.ts";
+import { runSeed } from "../../src/simulation/run.ts";
+import { faultNames } from "../../src/simulation/shrink.ts";
+import { exhaustiveScenarios, scenarioOf } from "../../src/simulation/twins.ts";
+import { World } from "../../src/simulation/world.ts";
+import { roundsSubject as subject } from "../protocols/rounds/subject.ts";
+
+describe("random streams", () => {
+  test("are the same whatever another drew", () => {
+    const a = new Random(5, "a");
+    const before = a.stream("b").u32();
+    for (let i = 0; i < 100; i++) a.u32();
+    expect(a.stream("b").u32()).toBe(before);
+    expect(new Random(5, "c").u32()).not.toBe(new Random(5, "a").u32());
+    expect(new Random(6, "a").u32()).not.toBe(new Random(5, "a").u32());
+  });
+
+  test("give every value of a range about as often", () => {
+    const random = new Random(1, "uniform");
+    const seen = new Map<number, number>();
+    for (let i = 0; i < 20_000; i++) {
+      const value = random.int(10);
+      seen.set(value, (seen.get(value) ?? 0) + 1);
+    }
+    expect(seen.size).toBe(10);
+    for (const count of seen.values()) expect(Math.abs(count - 2000)).toBeLessThan(250);
+    for (let i = 0; i < 1000; i++) expect(random.int(2 ** 48)).toBeLessThan(2 ** 48);
+  });
+});
+
+describe("plans", () => {
+  test("give each fault a name of its own", () => {
+    for (let seed = 0; seed < 200; seed++) {
+      const names = faultNames(drawPlan(subject, "adversary", seed));
+      expect(new Set(names).size).toBe(names.length);
+    }
+  });
+
+  test("leave out one fault and keep all others", () => {
+    for (let seed = 0; seed < 200; seed++) {
+      const plan = drawPlan(subject, "adversary", seed);
+      for (const name of faultNames(plan)) {
+        const without = drawPlan(subject, "adversary", seed, { without: [name] });
+        const rest = faultNames(plan).filter((other) => other !== name);
+        expect(faultNames(without)).toEqual(expect.arrayContaining(rest));
+        expect(without.gstUs).toBe(plan.gstUs);
+      }
+    }
+  });
+
+  test("switch each fault off entirely in some seeds, and on in others", () => {
+    const seen = new Map<string, number>();
+    for (let seed = 0; seed < 300; seed++) {
+      for (const name of faultNames(drawPlan(subject, "adversary", seed))) {
+        seen.set(name, (seen.get(name) ?? 0) + 1);
+      }
+    }
+    for (const name of ["loss", "duplication", "replay", "pause-0", "partition-0", "flood"]) {
+      expect(seen.get(name) ?? 0).toBeGreaterThan(30);
+      expect(seen.get(name) ?? 0).toBeLessThan(270);
+    }
+  });
+
+  test("never have more than f replicas Byzantine, down or recovering", () => {
+    let crashes = 0;
+    for (const kind of ["short", "adversary"] as const) {
+      for (let seed = 0; seed < 25; seed++) {
+        const plan = drawPlan(subject, kind, seed);
+        const counts: number[] = [];
+        const original = World.prototype.crash;
+        World.prototype.crash = function crash(this: World, process) {
+          original.call(this, process);
+          if (process.name.startsWith("r")) counts.push(this.faulty());
+        };
+        try {
+          runSeed({ subject, kind, seed });
+        } finally {
+          World.prototype.crash = original;
+        }
+        crashes += counts.length;
+        for (const count of counts) expect(count).toBeLessThanOrEqual(plan.f);
+      }
+    }
+    expect(crashes).toBeGreaterThan(5);
+  }, 60_000);
+});
+
+describe("twins", () => {
+  test("has every class of symmetric scenarios once: 98,736", () => {
+    // Burnside's lemma over the exchanges of two twins and of three replicas, on 2^4 splits, five views.
+    const fixed = [
+      [16, 1],
+      [8, 1],
+      [8, 3],
+      [4, 3],
+      [4, 2],
+      [2, 2],
+    ] as const;
+    const count = fixed.reduce((sum, [splits, exchanges]) => sum + splits ** 5 * exchanges, 0) / 12;
+    expect(exhaustiveScenarios().length).toBe(count);
+    expect(count).toBe(98_736);
+  });
+
+  test("guides beyond: 8 to 12 views with a quorum on one side", () => {
+    const first = exhaustiveScenarios().length;
+    let fromMajority = 0;
+    let views = 0;
+    for (let i = 0; i < 200; i++) {
+      const scenario = scenarioOf(first + i);
+      expect(scenario.views.length).toBeWithin(8, 13);
+      for (const { sides, leader } of scenario.views) {
+        const larger = sides.filter((side) => side === 0).length;
+        expect(larger).toBeGreaterThanOrEqual(3);
+        views++;
+        const instances = sides.flatMap((side, i) => (side === 0 ? [Math.max(0, i - 1)] : []));
+        if (instances.includes(leader)) fromMajority++;
+      }
+    }
+    expect(fromMajority / views).toBeGreaterThan(0.8);
+  });
+});

@@ -1,4 +1,5 @@
-// Scenario scripts give the traces that they hold. OSKR_REWRITE=1 writes the new ones instead: a reviewed diff.
+// Scenario scripts give the traces that they hold. OSKR_REWRITE=1 writes the new ones instead: a
+// reviewed diff.
 
 import { expect, test } from "bun:test";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";

@@ -1,5 +1,6 @@
-// Rounds: one batch at a time, decided by two rounds of votes under a leader who is replaced when it is
-// slow. Small rather than fast. The lock rule is that of Tendermint (Buchman et al., arXiv 1807.04938).
+// Rounds: one batch at a time, decided by two rounds of votes under a leader who is replaced when
+// it is slow. Small rather than fast. The lock rule is that of Tendermint (Buchman et al., arXiv
+// 1807.04938).
 
 import type { Address, App, Bytes, Census, Host, Proof, Replica } from "../../../src/actor.ts";
 import type { ProtocolConfig } from "../../../src/config.ts";
@@ -447,7 +448,10 @@ export class RoundsReplica implements Replica<Message, Timer> {
     this.#consider();
   }
 
-  /** Begins when all start, or two seconds have passed and enough do; otherwise it asks what it forgot. */
+  /**
+   * Begins when all start, or two seconds have passed and enough do; otherwise it asks what it
+   * forgot.
+   */
   #consider(): void {
     const { n, f } = this.config;
     const answers = [...this.#answers.values()];

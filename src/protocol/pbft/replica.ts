@@ -245,6 +245,11 @@ export class PbftReplica extends Retransmission implements Replica<Message, Time
     this.recovery.phase = "done";
     this.speaks = true;
     this.votesAbove = -1;
+    this.#enterFirstView();
+  }
+
+  /** The first view begins without a NEW-VIEW. */
+  #enterFirstView(): void {
     this.active = true;
     this.viewEnteredMs = this.host.now;
   }
@@ -260,6 +265,7 @@ export class PbftReplica extends Retransmission implements Replica<Message, Time
       this.#resume = this.resumeAt(furthest.view, stable);
       if (furthest.view >= this.view) this.resumedProof = furthest.proof;
       if (furthest.view > this.view) this.view = furthest.view;
+      if (this.view === 0) this.#enterFirstView();
       for (const position of positions) this.learn(position.stable);
       if (this.checkpoints.latest.slot > this.executed) this.jump();
     }

@@ -1,5 +1,6 @@
-// Byzantine replicas: real ones whose packets pass through here on their way out. The adversary may send
-// whatever the keys of its replicas allow, and works on decoded messages, so that it knows every protocol.
+// Byzantine replicas: real ones whose packets pass through here on their way out. The adversary may
+// send whatever the keys of its replicas allow, and works on decoded messages, so that it knows
+// every protocol.
 
 import type { Bytes, Sealed } from "../actor.ts";
 import { AssertionError } from "../assert.ts";
@@ -168,14 +169,18 @@ export class Adversary {
     return this.#world.subject.protocol.codec.decode(new Reader(bytes, wireBook));
   }
 
-  /** The bytes of a message, signed by the sender if `sign` and it has a seal; null if it has no wire form. */
+  /**
+   * The bytes of a message, signed by the sender if `sign` and it has a seal; null if it has no
+   * wire form.
+   */
   #encode(from: Process, message: Sealed, sign: boolean): Bytes | null {
     const out = this.#writer.reset(0, PAYLOAD_MAX);
     const { seal, ...unsigned } = message;
     try {
       this.#world.subject.protocol.codec.encode(sign ? unsigned : message, out);
     } catch (error) {
-      // A mutated message may have no wire form; what the codec does with good ones is judged elsewhere.
+      // A mutated message may have no wire form; what the codec does with good ones is judged
+      // elsewhere.
       if (error instanceof AssertionError || error instanceof TypeError) return null;
       throw error;
     }

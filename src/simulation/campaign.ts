@@ -121,8 +121,10 @@ export function summary(subject: Subject, kind: Kind, totals: Totals): string[] 
       .map(([name, count]) => `${name} ${count}`)
       .join(", ") || "none";
   const missed = missedMarks(subject, totals);
+  const { events, operations, twice } = totals;
+  const done = `${events} events, ${operations} operations, ${twice} seeds run twice`;
   return [
-    `${subject.name}, kind ${kind}: ${totals.events} events, ${totals.operations} operations, ${totals.twice} seeds run twice`,
+    `${subject.name}, kind ${kind}: ${done}`,
     `injected: ${list(totals.injected)}`,
     `marks reached: ${list(totals.marks)}`,
     ...(missed.length === 0 ? [] : [`marks missed: ${missed.join(", ")}`]),

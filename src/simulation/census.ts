@@ -1,5 +1,5 @@
-// What replicas say of themselves: views, commits and executions never fall, everything is bounded, and
-// certificates convince a stranger.
+// What replicas say of themselves: views, commits and executions never fall, everything is bounded,
+// and certificates convince a stranger.
 
 import type { Census, Proof } from "../actor.ts";
 import type { Keys } from "./stage.ts";
@@ -40,7 +40,10 @@ export class CensusCheck {
   }
 }
 
-/** What is wrong with one of the certificates, or null: each must hold cold and have a quorum of signers. */
+/**
+ * What is wrong with one of the certificates, or null: each must hold cold and have a quorum of
+ * signers.
+ */
 export function checkCertificates(
   certificates: Iterable<readonly Proof[]>,
   { n, f }: { readonly n: number; readonly f: number },

@@ -24,8 +24,8 @@ export function checkConvergence(world: World): string | null {
 }
 
 /**
- * Linearizability by the canonical log: an operation that was answered before another was sent comes
- * before it. (That results are those of the log is judged as clients accept them.)
+ * Linearizability by the canonical log: an operation that was answered before another was sent
+ * comes before it. (That results are those of the log is judged as clients accept them.)
  */
 export function checkRealTime(world: World): void {
   const answered = world.history.filter((issued) => issued.position >= 0);

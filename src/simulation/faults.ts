@@ -1,5 +1,5 @@
-// Process faults: pauses, crashes, replicas that lose their memory one after another, clients that die.
-// Byzantine, crashed and recovering replicas together are never more than f.
+// Process faults: pauses, crashes, replicas that lose their memory one after another, clients that
+// die. Byzantine, crashed and recovering replicas together are never more than f.
 
 import type { ProcessFault } from "./plan.ts";
 import type { ReplicaSeat, World } from "./world.ts";

@@ -31,8 +31,8 @@ class Collector implements Observer {
 }
 
 /**
- * A thousand mutated packets: `decode` never throws, `proofs` neither, and what decodes has a wire form
- * that decodes to the same again.
+ * A thousand mutated packets: `decode` never throws, `proofs` neither, and what decodes has a wire
+ * form that decodes to the same again.
  */
 export function fuzzCodec({ subject, seed }: RunOptions): Report {
   const collector = new Collector();

@@ -1,5 +1,5 @@
-// The judge: every operation carries a stamp, every replica's application is wrapped, and what is executed
-// is compared with the one canonical sequence, which grows as the first replica commits.
+// The judge: every operation carries a stamp, every replica's application is wrapped, and what is
+// executed is compared with the one canonical sequence, which grows as the first replica commits.
 
 import type { App, Bytes } from "../actor.ts";
 import { bytesOf, equal, manyBytesOf, Reader } from "../wire.ts";
@@ -87,9 +87,8 @@ export class Ledger {
     const known = this.canonical[position];
     if (known !== undefined) {
       if (!equal(known.op, op)) {
-        this.#fail(
-          `agreement: ${replica} executed ${describe(op)} as operation ${position}, others ${describe(known.op)}`,
-        );
+        const here = `${replica} executed ${describe(op)} as operation ${position}`;
+        this.#fail(`agreement: ${here}, others ${describe(known.op)}`);
       } else if (!equal(known.result, result)) {
         this.#fail(`agreement: ${replica}'s result of operation ${position} differs`);
       }

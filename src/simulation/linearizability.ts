@@ -1,5 +1,5 @@
-// A checker for linearizability: Wing and Gong's search with Lowe's memo of (operations linearized, state)
-// ("Testing for linearizability", 2017), on histories split by key.
+// A checker for linearizability: Wing and Gong's search with Lowe's memo of (operations linearized,
+// state) ("Testing for linearizability", 2017), on histories split by key.
 
 import type { Bytes } from "../actor.ts";
 import { decodeKvOperation, decodeKvResult, type KvOperation, type KvResult } from "../app/kv.ts";
@@ -36,7 +36,10 @@ interface Entry {
   after: Entry | null;
 }
 
-/** Whether the operations could have happened one after another, each between its invocation and return. */
+/**
+ * Whether the operations could have happened one after another, each between its invocation and
+ * return.
+ */
 export function checkOperations<S, I, O>(
   model: Model<S, I, O>,
   operations: readonly Operation<I, O>[],
@@ -228,7 +231,9 @@ function latin1(bytes: Bytes): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
 }
 
-/** An operation on the key-value store as a client saw it; the result null is one that never came. */
+/**
+ * An operation on the key-value store as a client saw it; the result null is one that never came.
+ */
 export interface KvRecord {
   readonly op: Bytes;
   readonly result: Bytes | null;
@@ -236,7 +241,10 @@ export interface KvRecord {
   readonly returned: number;
 }
 
-/** Whether what clients of the key-value store saw is linearizable. Throws if it holds other operations. */
+/**
+ * Whether what clients of the key-value store saw is linearizable. Throws if it holds other
+ * operations.
+ */
 export function checkKv(records: readonly KvRecord[], stepsMax = STEPS_MAX): Verdict {
   const byKey = new Map<string, Operation<KeyOperation, KeyResult>[]>();
   for (const { op, result, invoked, returned } of records) {

@@ -42,8 +42,9 @@ function put<T>(random: Random, items: T[], item: T): void {
 }
 
 /**
- * A copy of the message with one field changed, or null if there is none to change. Operations of clients
- * stay what they are unless `invent`: that is the declared model (X5 of the protocols' requirements).
+ * A copy of the message with one field changed, or null if there is none to change. Operations of
+ * clients stay what they are unless `invent`: that is the declared model (X5 of the protocols'
+ * requirements).
  */
 export function mutate(
   random: Random,
@@ -112,8 +113,8 @@ function sites(message: Sealed, invent: boolean): Site[] {
 }
 
 /**
- * A client's request, whatever its operation: an `open` has no stamp, and with two fields changed it would be
- * an operation of the session that it opened.
+ * A client's request, whatever its operation: an `open` has no stamp, and with two fields changed
+ * it would be an operation of the session that it opened.
  */
 function isRequest(value: object): boolean {
   return "session" in value && "tag" in value && "op" in value;

@@ -1,5 +1,6 @@
-// The network between processes: delay, loss, duplication, reordering, replay, corruption, partitions.
-// After GST it is quiet: every packet between correct processes arrives within a tenth of the view timeout.
+// The network between processes: delay, loss, duplication, reordering, replay, corruption,
+// partitions. After GST it is quiet: every packet between correct processes arrives within a tenth
+// of the view timeout.
 
 import type { Bytes } from "../actor.ts";
 import { countDrop, type Drops } from "../driver.ts";
@@ -52,7 +53,9 @@ export class Network {
   readonly #o: NetworkOptions;
   readonly #kept: { from: Process; to: Process; packet: Packet }[] = [];
   #keptAt = 0;
-  /** When the last packet of a link arrives, by from * 65536 + to, for networks that keep the order. */
+  /**
+   * When the last packet of a link arrives, by from * 65536 + to, for networks that keep the order.
+   */
   readonly #arrivals = new Map<number, number>();
 
   constructor(options: NetworkOptions) {

@@ -1,11 +1,14 @@
-// What a seed does: drawn before the run and plain data, so that it can be printed and shrunk. Every fault
-// has a name; a run without some of them is otherwise the same run.
+// What a seed does: drawn before the run and plain data, so that it can be printed and shrunk.
+// Every fault has a name; a run without some of them is otherwise the same run.
 
 import type { AnyProtocol, Subject } from "./subject.ts";
 import { Random } from "./random.ts";
 import { PAYLOAD_MAX } from "./transport.ts";
 
-/** A seed of kind "codec" is a thousand mutated packets, one of kind "fuzz" live nodes that get such packets. */
+/**
+ * A seed of kind "codec" is a thousand mutated packets, one of kind "fuzz" live nodes that get such
+ * packets.
+ */
 export type Kind = "short" | "deep" | "adversary" | "invent" | "twins" | "codec" | "fuzz";
 export const KINDS: readonly Kind[] = [
   "short",
@@ -118,7 +121,9 @@ export const TRICKS = [
 ] as const;
 export type Trick = (typeof TRICKS)[number];
 
-/** A number of the shape that the plan of one seed draws: few are drawn often, larger ones seldom. */
+/**
+ * A number of the shape that the plan of one seed draws: few are drawn often, larger ones seldom.
+ */
 function swarm(random: Random, on: number, values: readonly number[]): number {
   const chosen = random.pick(values);
   return random.chance(on) ? chosen : 0;
@@ -138,20 +143,12 @@ export function drawPlan(subject: Subject, kind: Kind, seed: number, changes: Ch
   const clients = Math.max(1, changes.clients ?? drawnClients);
   const operations = Math.max(0, changes.operations ?? (deep ? 100 : 10));
   const gstUs = Math.floor((deep ? size.between(20, 80) : size.between(0, 20)) * viewUs * 0.9);
-  const signing = random.stream("stage");
-  const slow = signing.chance(0.3);
   const replicas = Array.from({ length: n }, (_, i) => i);
   const byzantine = drawByzantine(subject, kind, random.stream("byzantine"), replicas, f);
   const tricks = random.stream("tricks");
   const chosenTricks = TRICKS.filter(() => tricks.chance(0.4));
   const shape = random.stream("shape");
   const hosts = n + clients;
-  const clockDice = random.stream("clocks");
-  const clocksOn = clockDice.chance(0.7) && !without.has("clocks");
-  const speeds = Array.from({ length: hosts }, () => {
-    const speed = clockDice.pick([0.5, 0.7, 0.9, 1, 1.1, 1.4, 2]);
-    return clocksOn ? speed : 1;
-  });
   const restart = drawRestarts(subject, random.stream("restarts"), replicas, byzantine, f);
   return {
     seed,
@@ -179,13 +176,8 @@ export function drawPlan(subject: Subject, kind: Kind, seed: number, changes: Ch
     ),
     gstUs,
     network: drawNetwork(random.stream("network"), without, { hosts, viewUs, gstUs }),
-    speeds,
-    signUs: off(
-      "slow signatures",
-      slow ? 2 * viewUs : Math.floor(viewUs / 50),
-      Math.floor(viewUs / 50),
-    ),
-    batchSignatures: signing.chance(0.5),
+    speeds: drawSpeeds(random.stream("clocks"), hosts, without.has("clocks")),
+    ...drawSigning(random.stream("stage"), viewUs, without.has("slow signatures")),
     faults: drawFaults(subject, random.stream("faults"), {
       replicas: replicas.filter((i) => !byzantine.includes(i)),
       clients,
@@ -199,6 +191,26 @@ export function drawPlan(subject: Subject, kind: Kind, seed: number, changes: Ch
     byzantine: without.has("byzantine") ? [] : byzantine,
     tricks: chosenTricks.filter((trick) => !without.has(trick)),
     censusEvery: shape.pick([1, 8, 8, 8]),
+  };
+}
+
+function drawSpeeds(random: Random, hosts: number, off: boolean): number[] {
+  const on = random.chance(0.7) && !off;
+  return Array.from({ length: hosts }, () => {
+    const speed = random.pick([0.5, 0.7, 0.9, 1, 1.1, 1.4, 2]);
+    return on ? speed : 1;
+  });
+}
+
+function drawSigning(
+  random: Random,
+  viewUs: number,
+  off: boolean,
+): Pick<Plan, "signUs" | "batchSignatures"> {
+  const slow = random.chance(0.3) && !off;
+  return {
+    signUs: slow ? 2 * viewUs : Math.floor(viewUs / 50),
+    batchSignatures: random.chance(0.5),
   };
 }
 

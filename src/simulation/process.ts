@@ -1,5 +1,5 @@
-// A process of the world: one host's clock, transport, stage and node, with its actor. It crashes into
-// nothing and is built anew.
+// A process of the world: one host's clock, transport, stage and node, with its actor. It crashes
+// into nothing and is built anew.
 
 import type { Client, Replica, Sealed } from "../actor.ts";
 import type { Node } from "../node.ts";

@@ -1,4 +1,5 @@
-// What one run of continuous integration, and a longer one, consist of: the table of docs/testing.md.
+// What one run of continuous integration, and a longer one, consist of: the table of
+// docs/testing.md.
 
 import type { Kind } from "./plan.ts";
 import type { Subject } from "./subject.ts";
@@ -30,7 +31,10 @@ const UNREPLICATED: readonly (readonly [Kind, number])[] = [
 ];
 const GUIDED = 20_000;
 
-/** The rows of a subject, each divided by `divisor`; exhaustive Twins take every `divisor`-th scenario. */
+/**
+ * The rows of a subject, each divided by `divisor`; exhaustive Twins take every `divisor`-th
+ * scenario.
+ */
 export function rowsOf({ name, kinds }: Subject, divisor: number): Row[] {
   const twins = kinds.includes("twins");
   const rows = (twins ? TOLERANT : UNREPLICATED).map(([kind, count]): Row => ({

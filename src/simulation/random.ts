@@ -1,5 +1,6 @@
-// Random numbers of a seed, in streams split by name, so that the dice of one fault never move those of
-// another. The generator is sfc32 (Chris Doty-Humphrey's PractRand), on 32-bit integers only.
+// Random numbers of a seed, in streams split by name, so that the dice of one fault never move
+// those of another. The generator is sfc32 (Chris Doty-Humphrey's PractRand), on 32-bit integers
+// only.
 
 import type { Bytes } from "../actor.ts";
 import { assert } from "../assert.ts";
@@ -50,7 +51,10 @@ export class Random {
     return t >>> 0;
   }
 
-  /** An integer in [0, bound), 0 < bound <= 2^48; the bias is below 2^-4 only for the largest bounds. */
+  /**
+   * An integer in [0, bound), 0 < bound <= 2^48; the bias is below 2^-4 only for the largest
+   * bounds.
+   */
   int(bound: number): number {
     assert(bound > 0 && bound <= BOUND_MAX, "bound out of range");
     if (bound <= 0x1_0000) return Math.floor((this.u32() / TWO_32) * bound);

@@ -2,8 +2,8 @@
 //
 //   # What it shows, in prose.
 //   > cluster n=4 f=1 timeout=100          also batch=1 checkpoint=4 clients=1
-//   > show prepare commit timer.view       what to print: kinds of messages, timers, crashes, starts; or all
-//   > invoke c0 put k0 hello               get, put, append, delete; the answer is printed when it comes
+//   > show prepare commit timer.view       what to print: kinds, timers, crashes, starts; or all
+//   > invoke c0 put k0 hello               get, put, append, delete; the answer is printed
 //   > run 50                               milliseconds
 //   > drop commit from=r1 to=r2            kind or *, from and to optional; until `heal`
 //   > cut r0 | r1 r2 r3 c0                 only those on one side hear each other; until `heal`
@@ -28,7 +28,10 @@ import { World, type Observer, type ReplicaSeat } from "./world.ts";
 const DELAY_US = 1000;
 const NEVER_US = 1e15;
 
-/** Runs a script; gives it with the output that it has now. Throws on a command that it does not know. */
+/**
+ * Runs a script; gives it with the output that it has now. Throws on a command that it does not
+ * know.
+ */
 export function runScript(subject: Subject, script: string): string {
   const runner = new Script(subject);
   const out: string[] = [];

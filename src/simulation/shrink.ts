@@ -1,4 +1,5 @@
-// A failing seed made smaller: faults, operations, clients and tricks are left out while it still fails.
+// A failing seed made smaller: faults, operations, clients and tricks are left out while it still
+// fails.
 
 import { drawPlan, type Changes, type Plan } from "./plan.ts";
 import { runAny, type RunOptions } from "./runner.ts";
@@ -20,7 +21,7 @@ export function invariantOf(failure: string): string {
 }
 
 /** The smallest changed run found that violates the same invariant; null if the seed passes. */
-export function shrink(options: RunOptions): Shrunk | null {
+export function shrink(options: RunOptions, runsMax = RUNS_MAX): Shrunk | null {
   const first = runAny(options);
   const violated = first.failures[0];
   if (violated === undefined) return null;
@@ -29,7 +30,7 @@ export function shrink(options: RunOptions): Shrunk | null {
   if (options.kind === "twins") return best;
   let runs = 1;
   const attempt = (changes: Changes): boolean => {
-    if (runs >= RUNS_MAX) return false;
+    if (runs >= runsMax) return false;
     runs++;
     const report = runAny({ ...options, changes });
     if (report.failures[0] === undefined) return false;

@@ -1,5 +1,5 @@
-// The real signature blocks over a keyed hash that takes random virtual time. Nobody who does not hold a
-// key can compute it: the adversary is given those of its own replicas only.
+// The real signature blocks over a keyed hash that takes random virtual time. Nobody who does not
+// hold a key can compute it: the adversary is given those of its own replicas only.
 
 import type { Bytes, Proof, Signer } from "../actor.ts";
 import { assert } from "../assert.ts";

@@ -18,18 +18,22 @@ export interface Subject {
   /** Marks that a campaign must reach (mark.ts). */
   readonly marks: readonly string[];
   /**
-   * The view that a message belongs to, for Twins: "any" is never dropped (what moves replicas to the next
-   * view), null goes by the view that its sender is in. Without it, a message's field `view` tells.
+   * The view that a message belongs to, for Twins: "any" is never dropped (what moves replicas to
+   * the next view), null goes by the view that its sender is in. Without it, a message's field
+   * `view` tells.
    */
   viewOf?(message: Sealed): number | "any" | null;
   /**
-   * For Twins: whether the message moves replicas to the next view and yet tells too much to be never dropped:
-   * then it goes by its view's split, however late it is, until replicas are stuck.
+   * For Twins: whether the message moves replicas to the next view and yet tells too much to be
+   * never dropped: then it goes by its view's split, however late it is, until replicas are stuck.
    */
   moves?(message: Sealed): boolean;
 }
 
-/** A subject with what most protocols want: Byzantine replicas and restarts if any fault is tolerated. */
+/**
+ * A subject with what most protocols want: Byzantine replicas and restarts if any fault is
+ * tolerated.
+ */
 export function subjectOf<M extends object, T extends string>(
   name: string,
   protocol: Protocol<M, T>,

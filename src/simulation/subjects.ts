@@ -60,7 +60,9 @@ export interface Mutant {
   readonly kind: Subject["kinds"][number];
   /** The invariant that convicts it, as failures name it: one of these. */
   readonly convictedBy: readonly string[];
-  /** Seeds within which it must be found, from `first` on: 0, or the first guided scenario of Twins. */
+  /**
+   * Seeds within which it must be found, from `first` on: 0, or the first guided scenario of Twins.
+   */
   readonly within: number;
   readonly first?: number;
 }
@@ -81,7 +83,10 @@ export function findSubject(name: string, loaded: Loaded): Subject {
   throw new UsageError(`--protocol ${name}: there are ${names.join(", ")}`);
 }
 
-/** What all files of tests/mutants export; for the campaigns of a checkout, which an executable has none of. */
+/**
+ * What all files of tests/mutants export; for the campaigns of a checkout, which an executable has
+ * none of.
+ */
 export async function loadAll(): Promise<Loaded> {
   const folder = `${import.meta.dir}/../../tests/mutants`;
   if (!existsSync(folder))

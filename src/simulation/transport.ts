@@ -1,5 +1,5 @@
-// The simulated transport: packets, ids and fragments are those of the real ones; instead of a port there
-// is the Network.
+// The simulated transport: packets, ids and fragments are those of the real ones; instead of a port
+// there is the Network.
 
 import type { Address } from "../actor.ts";
 import type { WireAddress } from "../config.ts";
@@ -29,7 +29,10 @@ class CurrentBook implements AddressBook {
 }
 
 const book = new CurrentBook();
-/** For whoever reads or writes packets without a process: an address is the low half of its wire form. */
+/**
+ * For whoever reads or writes packets without a process: an address is the low half of its wire
+ * form.
+ */
 export const wireBook: AddressBook = {
   intern: (_high, low) => low,
   write: (address, view, at) => {
@@ -96,7 +99,8 @@ export class SimulatedTransport extends PacketTransport {
     inFrame.set(packet.bytes);
     const from = this.book.find(packet.fromHigh, packet.fromHost, packet.fromId);
     this.receivePacket(packet.toId, from, packet.part, reader.reset(0, packet.bytes.length));
-    // Whoever asked for missing parts gets them in this turn, as from the run loop of an executable.
+    // Whoever asked for missing parts gets them in this turn, as from the run loop of an
+    // executable.
     if (packet.part) this.pumpFragments();
   }
 

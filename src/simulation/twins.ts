@@ -1,5 +1,6 @@
-// Twins (Bano et al., OPODIS '21): two correct instances of one identity behave like a Byzantine replica
-// that equivocates, once the network keeps them apart. Messages are dropped by the view they belong to.
+// Twins (Bano et al., OPODIS '21): two correct instances of one identity behave like a Byzantine
+// replica that equivocates, once the network keeps them apart. Messages are dropped by the view
+// they belong to.
 
 import { assert } from "../assert.ts";
 import { Reader } from "../wire.ts";
@@ -31,7 +32,10 @@ export interface Scenario {
 
 let canonicalScenarios: Uint32Array | null = null;
 
-/** Codes of all scenarios of five views led by the twins, one of each class of symmetric ones: 98,736. */
+/**
+ * Codes of all scenarios of five views led by the twins, one of each class of symmetric ones:
+ * 98,736.
+ */
 export function exhaustiveScenarios(): Uint32Array {
   canonicalScenarios ??= enumerate();
   return canonicalScenarios;
@@ -49,7 +53,10 @@ function codeOf(sides: readonly number[]): number {
   return code;
 }
 
-/** Twins can be exchanged, and so can the other three replicas: what each of the 12 exchanges makes of a split. */
+/**
+ * Twins can be exchanged, and so can the other three replicas: what each of the 12 exchanges makes
+ * of a split.
+ */
 function symmetries(): number[][] {
   const others = [
     [2, 3, 4],
@@ -107,7 +114,10 @@ export function scenarioOf(number: number): Scenario {
   return { views, losesKinds: false, viewLength: 0.6 };
 }
 
-/** Eight to twelve views; splits that leave a quorum on one side, held for 1-4 views, leaders mostly from there. */
+/**
+ * Eight to twelve views; splits that leave a quorum on one side, held for 1-4 views, leaders mostly
+ * from there.
+ */
 function guidedScenario(number: number): Scenario {
   const random = new Random(number, "twins");
   const length = random.between(8, 12);
@@ -237,7 +247,9 @@ class ViewFilter {
     return (lost & 3) !== 0;
   }
 
-  /** Whether the packet is split by its view, but never late: it moves replicas to the next view. */
+  /**
+   * Whether the packet is split by its view, but never late: it moves replicas to the next view.
+   */
   #moves(world: World, packet: Packet): boolean {
     if (packet.part || world.subject.moves === undefined) return false;
     const message = world.subject.protocol.codec.decode(new Reader(packet.bytes, wireBook));

@@ -1,4 +1,5 @@
-// What clients ask: operations of the key-value store on a few contended keys, values never repeated.
+// What clients ask: operations of the key-value store on a few contended keys, values never
+// repeated.
 
 import type { Bytes } from "../actor.ts";
 import { encodeKvOperation } from "../app/kv.ts";
@@ -8,7 +9,10 @@ function text(value: string): Bytes {
   return new Uint8Array(Buffer.from(value, "latin1"));
 }
 
-/** The `number`-th operation of a client, on one of `keys` keys; `seen` is a state that the client saw last. */
+/**
+ * The `number`-th operation of a client, on one of `keys` keys; `seen` is a state that the client
+ * saw last.
+ */
 export function drawOperation(
   random: Random,
   options: { client: number; number: number; keys: number; valueMax: number; seen: Bytes | null },

@@ -1,5 +1,5 @@
-// The world: processes built from the real Node, codec and actors, a network and a judge, on virtual time.
-// One seed, one thread; the same run on every machine.
+// The world: processes built from the real Node, codec and actors, a network and a judge, on
+// virtual time. One seed, one thread; the same run on every machine.
 
 import type { Actor, Codec, Proof, Replica, Sealed } from "../actor.ts";
 import { assert } from "../assert.ts";
@@ -254,8 +254,9 @@ export class World {
   }
 
   /**
-   * Whether every correct replica has begun. Until then Byzantine ones behave: with f of them, a cluster
-   * that n - f replicas begin (X15) may be one that the last correct replica can never join.
+   * Whether every correct replica has begun. Until then Byzantine ones behave: with f of them, a
+   * cluster that n - f replicas begin (X15) may be one that the last correct replica can never
+   * join.
    */
   get started(): boolean {
     this.#started ||= this.replicas.every(({ everRan, process }) => everRan || process.byzantine);
@@ -311,8 +312,8 @@ export class World {
   }
 
   /**
-   * From GST on, what is outstanding has to complete. A cluster that has not started yet (X15) gets the
-   * time for that first.
+   * From GST on, what is outstanding has to complete. A cluster that has not started yet (X15) gets
+   * the time for that first.
    */
   globalStabilisation(): void {
     const { nowUs } = this.scheduler;
@@ -469,8 +470,9 @@ export class World {
   }
 
   /**
-   * Whether a corrupted packet gets past the frame's check sequence: where the protocol has to notice it,
-   * because it is malformed or signed. What nobody signs, such as a request, is the check sequence's to guard.
+   * Whether a corrupted packet gets past the frame's check sequence: where the protocol has to
+   * notice it, because it is malformed or signed. What nobody signs, such as a request, is the
+   * check sequence's to guard.
    */
   #passes(packet: Packet, corrupted: Uint8Array): boolean {
     const { codec, signed } = this.subject.protocol;

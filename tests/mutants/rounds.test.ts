@@ -23,7 +23,7 @@ for (const mutant of mutants) {
     expect(report?.failures).not.toBeUndefined();
     expect({ by: report?.failures[0], expected }).toMatchObject({ expected: true });
     const options = { subject, kind, seed: report?.seed ?? 0 };
-    const shrunk = shrink(options);
+    const shrunk = shrink(options, 25);
     expect(shrunk).not.toBeNull();
     if (shrunk === null) return;
     expect(shrunk.first).toEqual(report as never);

@@ -79,7 +79,7 @@ describe("the judge", () => {
     expect(complaints).toEqual(["exactly once: a executed c0#1 as operations 0 and 1"]);
   });
 
-  test("convicts an invented operation, unless seeds invent, and lets the adversary's own clients be", () => {
+  test("convicts an invented operation, unless seeds invent or the adversary's own client asks", () => {
     for (const [invent, client, count] of [
       [false, 0, 1],
       [true, 0, 0],

@@ -1,4 +1,5 @@
-// The linearizability checker: histories with known verdicts, generated ones against brute force, and size.
+// The linearizability checker: histories with known verdicts, generated ones against brute force,
+// and size.
 
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
@@ -174,7 +175,10 @@ test("agrees with brute force on generated histories", () => {
   expect(Math.min(verdicts.linearizable, verdicts.other)).toBeGreaterThan(500);
 });
 
-/** What clients of a real store would see: operations take effect at a moment between call and return. */
+/**
+ * What clients of a real store would see: operations take effect at a moment between call and
+ * return.
+ */
 function history(random: Random, clients: number, operations: number): KvRecord[] {
   const app = new KvApp();
   const bytes = (text: string) => new Uint8Array(Buffer.from(text));

@@ -1,4 +1,5 @@
-// What a seed does: streams that do not disturb each other, faults inside the budget, scenarios counted.
+// What a seed does: streams that do not disturb each other, faults inside the budget, scenarios
+// counted.
 
 import { describe, expect, test } from "bun:test";
 import { drawPlan } from "../../src/simulation/plan.ts";
@@ -91,7 +92,8 @@ describe("plans", () => {
 
 describe("twins", () => {
   test("has every class of symmetric scenarios once: 98,736", () => {
-    // Burnside's lemma over the exchanges of two twins and of three replicas, on 2^4 splits, five views.
+    // Burnside's lemma over the exchanges of two twins and of three replicas, on 2^4 splits, five
+    // views.
     const fixed = [
       [16, 1],
       [8, 1],

@@ -22,6 +22,7 @@ const SOURCES = [
   "oskr_dpdk.c",
   "dpdk/link.c",
   "dpdk/burst.c",
+  "dpdk/burst_guard.c",
   "dpdk/fabric.c",
   "dpdk/delay.c",
 ];
@@ -162,7 +163,7 @@ function link(work: string, built: string, dpdk: Dpdk, native: boolean): readonl
     ...compileFlags(dpdk.flags, native),
     ...[...SOURCES, ...(withVerbs ? VERBS_SOURCES : [])].map((name) => join(directory, name)),
     ...["-shared", "-s", "-o", built, `-Wl,--version-script=${exports}`],
-    "-Wl,-z,defs,-z,relro,-z,now,--as-needed",
+    "-Wl,-z,defs,-z,relro,-z,now,--as-needed,--wrap=memif_free_regions",
     "-Wl,--whole-archive",
     ...found.map(({ path }) => path ?? ""),
     "-Wl,--no-whole-archive",

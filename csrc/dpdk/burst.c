@@ -48,7 +48,7 @@ int32_t oskr_dpdk_receive(uint32_t port) {
   struct oskr_port *p = oskr_port(port);
   if (p == NULL) return oskr_fail(-ENODEV, "port %u: is not open", port);
   struct oskr_region *region = p->region;
-  uint16_t count = likely(p->started) ? rte_eth_rx_burst(p->number, 0, packets, OSKR_BURST) : 0;
+  uint16_t count = likely(p->started) ? oskr_receive_burst(p->number, packets, OSKR_BURST) : 0;
   region->time_ns = oskr_now_ns();
   if (count == 0) {
     oskr_port_idle(p, region->time_ns);
@@ -91,7 +91,7 @@ static uint32_t push_patiently(struct oskr_port *p, struct rte_mbuf **packets, u
   uint32_t sent = 0;
   while (sent < count && oskr_now_ns() < end_ns) {
     sched_yield();
-    sent += rte_eth_tx_burst(p->number, 0, packets + sent, (uint16_t)(count - sent));
+    sent += oskr_send_burst(p->number, packets + sent, (uint16_t)(count - sent));
   }
   return sent;
 }
@@ -99,7 +99,7 @@ static uint32_t push_patiently(struct oskr_port *p, struct rte_mbuf **packets, u
 // Sends what it can, frees and counts the rest. A peer that is not there is not waited for.
 static uint32_t push(struct oskr_port *p, struct rte_mbuf **packets, uint32_t count) {
   uint32_t sent = 0;
-  if (likely(p->started)) sent = rte_eth_tx_burst(p->number, 0, packets, (uint16_t)count);
+  if (likely(p->started)) sent = oskr_send_burst(p->number, packets, (uint16_t)count);
   if (likely(sent == count)) {
     p->stalled = 0;
     return sent;
@@ -170,7 +170,7 @@ int32_t oskr_dpdk_echo(uint32_t port, const struct oskr_echo *echo, const volati
       kinds.zeros > OSKR_PAYLOAD_MAX || 1 + kinds.keep + kinds.zeros > OSKR_PAYLOAD_MAX)
     return oskr_fail(-EINVAL, "a reply of the echo does not fit a frame");
   while (__atomic_load_n(stop, __ATOMIC_RELAXED) == 0) {
-    uint16_t count = p->started ? rte_eth_rx_burst(p->number, 0, packets, OSKR_BURST) : 0;
+    uint16_t count = p->started ? oskr_receive_burst(p->number, packets, OSKR_BURST) : 0;
     if (count == 0) {
       oskr_port_idle(p, oskr_now_ns());
       sched_yield();

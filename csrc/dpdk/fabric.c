@@ -10,11 +10,11 @@
 #include "port.h"
 
 #define BROADCAST 0xffffffffffffull
-#define POOL_COUNT 32767
+#define POOL_COUNT 65535
 #define POOL_CACHE 256
 #define DESCRIPTORS 4096
-// Frames that wait for one port: more than its ring only delay what is late already.
-#define QUEUE_MAX 1024
+// Frames that wait for one port: the replies of four replicas to some thousand clients at once.
+#define QUEUE_MAX 8192
 #define QUEUE_MASK (QUEUE_MAX - 1)
 // Addresses that a port remembers, the newest; a client that starts again has a new one.
 #define LEARNED_MAX 8
@@ -227,7 +227,7 @@ static uint32_t drain(uint32_t port) {
   while (queued(q) > 0) {
     uint32_t at = q->tail & QUEUE_MASK;
     uint32_t part = RTE_MIN(RTE_MIN(queued(q), QUEUE_MAX - at), 2u * OSKR_BURST);
-    uint32_t sent = rte_eth_tx_burst((uint16_t)port, 0, q->frames + at, (uint16_t)part);
+    uint32_t sent = oskr_send_burst((uint16_t)port, q->frames + at, (uint16_t)part);
     q->tail += sent;
     total += sent;
     if (sent < part) break;
@@ -256,7 +256,7 @@ static uint32_t turn(double now_ns) {
   struct rte_mbuf *frames[OSKR_BURST];
   uint32_t moved = 0;
   for (uint32_t p = 0; p < open_count; p++) {
-    uint16_t count = rte_eth_rx_burst((uint16_t)p, 0, frames, OSKR_BURST);
+    uint16_t count = oskr_receive_burst((uint16_t)p, frames, OSKR_BURST);
     if (count == 0) continue;
     // A peer is there as soon as it is heard, whatever was last known of its link.
     members[p].link_up = 1;

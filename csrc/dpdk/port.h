@@ -38,6 +38,26 @@ enum oskr_memif oskr_memif_role(uint16_t port);
 // Looks after the link while nothing comes; cheap enough for every empty turn.
 void oskr_port_idle(struct oskr_port *p, double now_ns);
 
+// 1 while the polling thread is in a burst. The thread in which memif learns that a peer is gone
+// unmaps what both shared, and DPDK 22.11 does not keep that apart from a burst under way: a
+// process that was killed took its fabric along.
+extern uint32_t oskr_in_burst;
+
+static inline uint16_t oskr_receive_burst(uint16_t port, struct rte_mbuf **packets,
+                                          uint16_t count) {
+  __atomic_exchange_n(&oskr_in_burst, 1, __ATOMIC_SEQ_CST);
+  count = rte_eth_rx_burst(port, 0, packets, count);
+  __atomic_store_n(&oskr_in_burst, 0, __ATOMIC_RELEASE);
+  return count;
+}
+
+static inline uint16_t oskr_send_burst(uint16_t port, struct rte_mbuf **packets, uint16_t count) {
+  __atomic_exchange_n(&oskr_in_burst, 1, __ATOMIC_SEQ_CST);
+  count = rte_eth_tx_burst(port, 0, packets, count);
+  __atomic_store_n(&oskr_in_burst, 0, __ATOMIC_RELEASE);
+  return count;
+}
+
 // CLOCK_MONOTONIC, exact to the nanosecond for the first 104 days after the machine started.
 static inline double oskr_now_ns(void) {
   struct timespec t;

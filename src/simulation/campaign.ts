@@ -113,14 +113,18 @@ export function missedMarks(subject: Subject, totals: Totals): string[] {
   return subject.marks.filter((name) => !totals.marks.has(name));
 }
 
-/** What a campaign did, in lines; the last one is `N passed, N failed`. */
+/**
+ * What a campaign did, in lines; the last one is `N passed, N failed`. Of missed marks it speaks where
+ * there were seeds enough to reach them.
+ */
 export function summary(subject: Subject, kind: Kind, totals: Totals): string[] {
   const list = (counts: Drops) =>
     [...counts]
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([name, count]) => `${name} ${count}`)
       .join(", ") || "none";
-  const missed = missedMarks(subject, totals);
+  const enough = kind === "short" && totals.passed + totals.failed >= MARKS_SEEDS_MIN;
+  const missed = enough ? missedMarks(subject, totals) : [];
   const { events, operations, twice } = totals;
   const done = `${events} events, ${operations} operations, ${twice} seeds run twice`;
   return [

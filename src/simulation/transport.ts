@@ -1,12 +1,12 @@
 // The simulated transport: packets, ids and fragments are those of the real ones; instead of a port
 // there is the Network.
 
-import type { Address } from "../actor.ts";
+import type { Address, Bytes } from "../actor.ts";
 import type { WireAddress } from "../config.ts";
 import { countDrop } from "../driver.ts";
 import type { AddressTable } from "../transport/address.ts";
 import { PacketTransport, type PacketTransportOptions } from "../transport/packet.ts";
-import { Reader, Writer, type AddressBook } from "../wire.ts";
+import { EMPTY, Reader, Writer, type AddressBook } from "../wire.ts";
 import type { Network, Packet } from "./network.ts";
 import type { Process } from "./process.ts";
 
@@ -66,6 +66,8 @@ export class SimulatedTransport extends PacketTransport {
   protected readonly fragmentBurst = Infinity;
   readonly #network: Network;
   readonly #process: Process;
+  /** What was sent last; nobody writes to it any more. */
+  #sent: Bytes = EMPTY;
 
   constructor(
     network: Network,
@@ -110,6 +112,11 @@ export class SimulatedTransport extends PacketTransport {
   }
 
   protected sendPacket(source: number, to: Address, part: boolean): void {
+    this.#sent = writer.copy();
+    this.repeatPacket(source, to, part);
+  }
+
+  protected repeatPacket(source: number, to: Address, part: boolean): void {
     const id = this.book.writeHost(to, hostBytes, 0);
     if (id < 0) {
       countDrop(this.drops, "forgotten address");
@@ -117,7 +124,7 @@ export class SimulatedTransport extends PacketTransport {
     }
     const host = hostBytes.getUint16(4);
     this.#network.send(this.#process, {
-      bytes: writer.copy(),
+      bytes: this.#sent,
       part,
       fromHigh: MAC_PREFIX,
       fromHost: this.#process.host,
@@ -127,9 +134,5 @@ export class SimulatedTransport extends PacketTransport {
       group: host === GROUP_HOST,
       intact: true,
     });
-  }
-
-  protected repeatPacket(source: number, to: Address, part: boolean): void {
-    this.sendPacket(source, to, part);
   }
 }

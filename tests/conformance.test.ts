@@ -173,7 +173,7 @@ for (const subject of [...registered.values(), roundsSubject]) {
             one.also?.(report);
           }
         },
-        20_000,
+        120_000,
       );
     }
   });

@@ -1,6 +1,6 @@
 // Codecs and live nodes of every protocol stand mutated packets; campaigns do it at length.
 
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { fuzzCodec, mutatePacket, PACKETS_A_SEED } from "../src/simulation/fuzz.ts";
 import { Random } from "../src/simulation/random.ts";
 import { runAny } from "../src/simulation/runner.ts";
@@ -8,6 +8,9 @@ import { subjectOf } from "../src/simulation/subject.ts";
 import { registered } from "../src/simulation/subjects.ts";
 import { unreplicated } from "../src/protocol/unreplicated/index.ts";
 import { roundsSubject } from "./protocols/rounds/subject.ts";
+
+// Virtual time: only a loaded machine makes them slow.
+setDefaultTimeout(120_000);
 
 for (const subject of [...registered.values(), roundsSubject]) {
   test(`${subject.name}: 5,000 mutated packets decode to null or to a message with one wire form`, () => {

@@ -1,10 +1,13 @@
 // Seeds that once failed, each with what it found. A fix adds its seed here.
 
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import type { Changes, Kind } from "../src/simulation/plan.ts";
 import { runAny } from "../src/simulation/runner.ts";
 import { findSubject } from "../src/simulation/subjects.ts";
 import { roundsSubject } from "./protocols/rounds/subject.ts";
+
+// Virtual time: only a loaded machine makes them slow.
+setDefaultTimeout(120_000);
 
 const seeds: readonly {
   readonly protocol: string;
@@ -30,6 +33,18 @@ const seeds: readonly {
     kind: "adversary",
     seed: 7,
     found: "one Byzantine answer made a starting replica recover from a cluster that never ran",
+  },
+  {
+    protocol: "pbft",
+    kind: "adversary",
+    seed: 5,
+    found: "a STATUS with the largest slot number kept its receiver busy for ever",
+  },
+  {
+    protocol: "pbft",
+    kind: "short",
+    seed: 1041,
+    found: "a view timer that was early by a rounding error started over without end",
   },
 ];
 

@@ -1,12 +1,15 @@
 // Scenario scripts give the traces that they hold. OSKR_REWRITE=1 writes the new ones instead: a
 // reviewed diff.
 
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { runScript } from "../src/simulation/scenario.ts";
 import { findSubject } from "../src/simulation/subjects.ts";
 import { roundsSubject } from "./protocols/rounds/subject.ts";
+
+// Virtual time: only a loaded machine makes them slow.
+setDefaultTimeout(120_000);
 
 const folder = join(import.meta.dir, "scenarios");
 

@@ -22,7 +22,7 @@ beforeAll(async () => {
   });
   const errors = await new Response(child.stderr).text();
   if ((await child.exited) !== 0) throw new Error(errors);
-}, 60_000);
+}, 120_000);
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -37,7 +37,7 @@ for (const subject of registered.values()) {
         const { stdout } = await simulate(args, program);
         expect(stdout).toContain(`seed ${seed}: trace hash ${traceHash}\n`);
       }
-    }, 60_000);
+    }, 120_000);
   }
 }
 
@@ -46,7 +46,7 @@ test("a campaign over processes adds up to what one process finds", async () => 
   const [one, two] = await Promise.all([simulate(`${args} -j 1`), simulate(`${args} -j 2`)]);
   expect(one.stdout).toEndWith("\n200 passed, 0 failed\n");
   expect(two.stdout).toBe(one.stdout);
-}, 60_000);
+}, 120_000);
 
 test("bad options are one line and status 2", async () => {
   for (const [args, line] of [
@@ -63,4 +63,4 @@ test("bad options are one line and status 2", async () => {
     expect(stderr.trimEnd().split("\n")).toHaveLength(1);
     expect({ args, status, stdout }).toEqual({ args: args ?? "", status: 2, stdout: "" });
   }
-}, 60_000);
+}, 120_000);

@@ -1,7 +1,7 @@
 // The linearizability checker: histories with known verdicts, generated ones against brute force,
 // and size.
 
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { encodeKvOperation, KvApp, type KvOperation } from "../../src/app/kv.ts";
@@ -13,6 +13,9 @@ import {
   type Model,
   type Operation,
 } from "../../src/simulation/linearizability.ts";
+
+// Virtual time: only a loaded machine makes them slow.
+setDefaultTimeout(120_000);
 
 /** A register: null reads, a number writes; reads output what they saw. */
 const register: Model<number, number | null, number> = {

@@ -300,6 +300,15 @@ function replicas(Class: ReplicaClass): typeof pbft {
   return { ...pbft, replica: (self, config, host, app) => new Class(self, config, host, app) };
 }
 
+/** Checkpoints as far apart as in real life: what a replica forgets stays unstable for long. */
+function sparse(protocol: typeof pbft): typeof pbft {
+  return {
+    ...protocol,
+    replica: (self, config, host, app) =>
+      protocol.replica(self, { ...config, checkpointInterval: 64 }, host, app),
+  };
+}
+
 const credulous: typeof pbft = {
   ...pbft,
   client: (config, host) => new CredulousClient(config, host, (view) => config.leader(view)),
@@ -324,6 +333,6 @@ export const mutants: readonly Mutant[] = [
   mutant("leaves-at-loopback", replicas(LeavesAtLoopback), "deep", ["agreement"]),
   mutant("votes-at-once", replicas(VotesAtOnce), "deep", SPLIT),
   mutant("votes-in-view-c", replicas(VotesInViewC), "deep", SPLIT),
-  mutant("without-distance", replicas(WithoutDistance), "deep", SPLIT),
+  mutant("without-distance", sparse(replicas(WithoutDistance)), "deep", SPLIT),
   mutant("no-nonce", replicas(NoNonce), "deep", SPLIT),
 ];

@@ -89,7 +89,7 @@ export class PbftReplica extends Retransmission implements Replica<Message, Time
       case "flush":
         return this.propose();
       case "tick":
-        if (this.recovery.phase !== "done") this.#ask();
+        if (this.phase !== "done") this.#ask();
         return this.onTick();
     }
   }
@@ -120,7 +120,7 @@ export class PbftReplica extends Retransmission implements Replica<Message, Time
       case "stable":
         return message.checkpoint.slot > this.log.low;
       case "answer":
-        return this.recovery.phase !== "done" && message.to === this.self;
+        return this.phase !== "done" && message.to === this.self;
       case "reply":
         return false;
       default:
@@ -142,7 +142,7 @@ export class PbftReplica extends Retransmission implements Replica<Message, Time
       view: this.view,
       committed: this.executed,
       executed: this.executor.position,
-      recovering: this.recovery.phase !== "done",
+      recovering: this.phase !== "done",
       viewTimerMs: this.timeoutMs,
       sizes: [
         { name: "sessions", size: this.executor.sessions, max: this.config.sessionsMax },
@@ -176,13 +176,13 @@ export class PbftReplica extends Retransmission implements Replica<Message, Time
     return { view, slot: stable + RECOVERY_INTERVALS * this.config.checkpointInterval };
   }
 
-  protected override recovers(): boolean {
-    return this.recovery.phase !== "done";
+  protected override get phase(): Recovery<Position>["phase"] {
+    return this.recovery.phase;
   }
 
   /** While it does not know whether it has a memory, it takes no part in anything else. */
   #deaf({ kind }: Message): boolean {
-    return this.recovery.phase === "starting" && kind !== "recover" && kind !== "answer";
+    return this.phase === "starting" && kind !== "recover" && kind !== "answer";
   }
 
   #ask(): void {
@@ -281,6 +281,6 @@ export class PbftReplica extends Retransmission implements Replica<Message, Time
   }
 
   protected override onStableMoved(): void {
-    if (this.recovery.phase === "recovering") this.#recover();
+    if (this.phase === "recovering") this.#recover();
   }
 }

@@ -3,6 +3,7 @@
 
 import type { Address } from "../../actor.ts";
 import { Backoff } from "../backoff.ts";
+import type { Recovery } from "../recovery.ts";
 import { Checkpointing } from "./checkpoint.ts";
 import type { StatusMessage } from "./message.ts";
 import type { Ordering } from "./ordering.ts";
@@ -32,8 +33,7 @@ export abstract class Retransmission extends Checkpointing {
     this.#answeredMs = new Array<number>(n).fill(-Infinity);
   }
 
-  /** Something besides requests and slots is under way. */
-  protected abstract recovers(): boolean;
+  protected abstract get phase(): Recovery<unknown>["phase"];
 
   protected override awake(): void {
     if (!this.#idle) return;
@@ -53,7 +53,7 @@ export abstract class Retransmission extends Checkpointing {
       }
       this.execute();
       this.fetchViewChanges();
-      this.#sendStatus();
+      if (this.phase !== "starting") this.#sendStatus();
     }
     this.receives = false;
     this.#idle = !this.#waits();
@@ -63,7 +63,7 @@ export abstract class Retransmission extends Checkpointing {
   }
 
   #waits(): boolean {
-    if (!this.active || this.transfer.target !== null || this.recovers()) return true;
+    if (!this.active || this.transfer.target !== null || this.phase !== "done") return true;
     return this.oldestMs() < Infinity || this.checkpoints.latest.slot > this.executed;
   }
 

@@ -10,7 +10,7 @@
 #include "port.h"
 
 #define BROADCAST 0xffffffffffffull
-#define POOL_COUNT 65535
+#define POOL_COUNT 49151
 #define POOL_CACHE 256
 #define DESCRIPTORS 4096
 // Frames that wait for one port: the replies of four replicas to some thousand clients at once.

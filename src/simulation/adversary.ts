@@ -124,17 +124,10 @@ export class Adversary {
     const template = this.#random.pick(messages);
     for (let i = 0; i < FLOOD_MAX; i++) {
       const own = disown(this.#random, template, () => this.#operation());
-      const changed = mutate(this.#random, this.#pool, own, true) ?? own;
-      const clean = this.#isOurs(changed) ? changed : own;
-      const bytes = this.#encode(from, clean, true);
+      const changed = mutate(this.#random, this.#pool, own, plan.kind === "invent") ?? own;
+      const bytes = this.#encode(from, changed, true);
       if (bytes !== null) this.#send(from, packet, bytes);
     }
-  }
-
-  /** Whether mutation left operations of clients alone, which only `invent` may touch. */
-  #isOurs(message: Sealed): boolean {
-    const { plan } = this.#world;
-    return plan.kind === "invent" || mutate(this.#random, this.#pool, message, false) !== null;
   }
 
   /** An operation of its own client, which is like any other. */

@@ -98,7 +98,8 @@ export class Ledger {
     this.canonical.push({ op, result, hash });
     const key = stampOf(op);
     const before = this.#positions.get(key);
-    if (key >= 0 && before !== undefined) {
+    // An operation that was copied into a request with another number is another request.
+    if (key >= 0 && before !== undefined && !this.#invent) {
       const times = `as operations ${before} and ${position}`;
       this.#fail(`exactly once: ${replica} executed ${describe(op)} ${times}`);
     }

@@ -12,7 +12,7 @@ import {
 /** Seeds of a child at least, so that starting it costs little beside. */
 const PART_MIN = 50;
 /** Children for each process that runs at a time, so that all end at about the same time. */
-const PARTS_A_JOB = 6;
+const PARTS_A_JOB = 20;
 
 /** The range in parts of about the same length. */
 export function splitRange({ first, count, stride }: Range, jobs: number): Range[] {
@@ -33,7 +33,11 @@ export async function runJobs(
 ): Promise<Totals> {
   const totals = noTotals();
   await inParallel(commands, jobs, async (args) => {
-    addTotals(totals, totalsFromJson(await runChild(args)));
+    const part = totalsFromJson(await runChild(args));
+    for (const { seed, what } of part.failures) {
+      console.error(`seed ${seed}: ${what.split("\n")[0]}`);
+    }
+    addTotals(totals, part);
     console.error(`${totals.passed + totals.failed} of ${seeds} seeds, ${totals.failed} failed`);
   });
   totals.failures.sort((a, b) => a.seed - b.seed);

@@ -1,7 +1,9 @@
 // What a replica votes for, locks and commits: one replica, fed by hand.
 
 import { expect, test } from "bun:test";
+import { HotStuffReplica } from "../../src/protocol/hotstuff/index.ts";
 import { codec } from "../../src/protocol/hotstuff/message.ts";
+import { NoConsecutiveViews } from "../mutants/hotstuff.ts";
 import { Solo, block, carried, openRequest, qc, tc } from "./harness.ts";
 
 /** Three certified blocks in a row of views 1, 2, 3, as a replica sees them. */
@@ -174,4 +176,49 @@ test("X3 three copies of one vote are no certificate", () => {
   solo.timeOut(1, 1);
   solo.timeOut(1, 1);
   expect(solo.view).toBe(1);
+});
+
+test("H2 without consecutive views two replicas would commit blocks that conflict", () => {
+  // A Byzantine leader of views 2, 3 and 6 kept the QCs of views 1 and 2 to itself, and used them later.
+  const first = block(1, undefined, [openRequest(1)]);
+  const fork = block(2, undefined, [openRequest(2)]);
+  const third = block(3, qc(first));
+  const fourth = block(4, qc(third));
+  const fifth = block(5, qc(fourth));
+  const sixth = block(6, qc(fork));
+  const seventh = block(7, qc(sixth));
+  const eighth = block(8, qc(seventh));
+  const committed = (Class: typeof HotStuffReplica) => {
+    const make = () =>
+      new Solo(0, { leader: () => 1 }, (s, c, h, app) => new Class(s, c, h as never, app));
+    const [one, other] = [make(), make()];
+    for (const solo of [one, other]) {
+      solo.propose(first);
+      solo.propose(fork, tc(1));
+      solo.propose(third, tc(2));
+      solo.propose(fourth);
+    }
+    // The QC of view 4 reaches one of them only.
+    one.propose(fifth);
+    for (const next of [sixth, seventh, eighth]) other.propose(next, tc(5));
+    return [one, other].map(({ host }) => {
+      const sent = host.take().map(({ message }) => message);
+      const votes = sent.flatMap((message) => (message.kind === "vote" ? [message.view] : []));
+      const opened = sent.flatMap((message) => (message.kind === "reply" ? [message.tag] : []));
+      return { votes, opened };
+    });
+  };
+  const [one, other] = [
+    [1, 2, 3, 4, 5],
+    [1, 2, 3, 4, 6, 7, 8],
+  ];
+  const [tag, forkTag] = [openRequest(1).tag, openRequest(2).tag];
+  expect(committed(NoConsecutiveViews)).toEqual([
+    { votes: one, opened: [tag] },
+    { votes: other, opened: [forkTag] },
+  ]);
+  expect(committed(HotStuffReplica)).toEqual([
+    { votes: one, opened: [] },
+    { votes: other, opened: [] },
+  ]);
 });

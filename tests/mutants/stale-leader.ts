@@ -1,0 +1,87 @@
+// No bug but a Byzantine leader, for Twins: the identity that has the twins keeps QCs to itself and proposes,
+// after a timeout, on any that it knows. Leaders that take the highest QC of their TIMEOUTs never conflict
+// with a lock, so that without this one nobody would miss the rules for locks and commits.
+
+import { keyOf } from "../../src/protocol/hotstuff/block.ts";
+import { HotStuffReplica } from "../../src/protocol/hotstuff/index.ts";
+import type { VoteMessage } from "../../src/protocol/hotstuff/message.ts";
+import { GENESIS_QC, qcOf, type Qc, type Tc } from "../../src/protocol/hotstuff/qc.ts";
+
+export class StaleLeader extends HotStuffReplica {
+  readonly #known: Qc[] = [GENESIS_QC];
+  readonly #hoarded = new Set<number>();
+  #decided = 0;
+  /** Whether it follows a plan, or dice. */
+  readonly #plans = this.host.random(2) === 0;
+  /** The plan: two conflicting blocks above the same parent, the QCs of which it has both. */
+  #first: Qc | null = null;
+  #second: Qc | null = null;
+  #fork = 0;
+  #revived = false;
+
+  protected override justify(): Qc {
+    if (this.self !== 0 || this.pacemaker.tc === null) return this.highQc;
+    const planned = this.#plans ? this.#planned() : null;
+    if (planned !== null) return planned;
+    const usable = this.#known.filter((qc) => this.#usable(qc));
+    return usable[this.host.random(usable.length)] ?? this.highQc;
+  }
+
+  protected override proven(certificate: Qc | Tc): boolean {
+    const proven = super.proven(certificate);
+    if (this.self === 0 && proven && "block" in certificate) this.#learn(certificate);
+    return proven;
+  }
+
+  /** Keeps some of the QCs that it makes to itself. */
+  protected override matching(vote: VoteMessage): VoteMessage[] {
+    const matching = super.matching(vote);
+    const { quorum } = this.quorums;
+    if (this.self !== 0 || matching.length < quorum) return matching;
+    const qc = qcOf(matching, quorum);
+    this.#learn(qc);
+    if (this.#decided < qc.view && this.#hoards(qc)) this.#hoarded.add(qc.view);
+    this.#decided = Math.max(this.#decided, qc.view);
+    return this.#hoarded.has(qc.view) ? [] : matching;
+  }
+
+  #hoards(qc: Qc): boolean {
+    if (!this.#plans) return this.host.random(2) === 0;
+    if (this.#first === null || !this.#usable(this.#first)) {
+      this.#first = qc;
+      this.#second = null;
+      this.#fork = 0;
+      this.#revived = false;
+      return true;
+    }
+    if (this.#second !== null || qc.view !== this.#fork) return false;
+    this.#second = qc;
+    return true;
+  }
+
+  /** Forks below the first QC, then goes on with the first block, at last with the fork. */
+  #planned(): Qc | null {
+    const first = this.#first;
+    if (first === null || !this.#usable(first)) return null;
+    if (this.#second === null) {
+      const below = this.tree.get(keyOf(first.block))?.block?.justify;
+      if (below === undefined || !this.#usable(below)) return null;
+      this.#fork = this.pacemaker.view;
+      return below;
+    }
+    if (!this.#revived) {
+      this.#revived = true;
+      return first;
+    }
+    return this.#usable(this.#second) ? this.#second : null;
+  }
+
+  #usable({ block }: Qc): boolean {
+    const node = this.tree.get(keyOf(block));
+    return node !== undefined && node.height >= this.tree.root.height;
+  }
+
+  #learn(qc: Qc): void {
+    if (this.#known.every(({ view }) => view !== qc.view)) this.#known.push(qc);
+  }
+}

@@ -30,6 +30,7 @@ interface Known {
 }
 
 /** Executes or opens with a client; a result has as many bytes as said. */
+const DIGEST = new Uint8Array(32).fill(7);
 const step = fc.record({ client: fc.nat(7), bytes: fc.nat(40) });
 
 describe("X13 eviction", () => {
@@ -48,7 +49,7 @@ describe("X13 eviction", () => {
             model.push({ id: position, client, number: 0, bytes: 0 });
           } else {
             const session = sessions.get(known.id, tagOf(nonce(client))) as Session;
-            sessions.executed(session, ++known.number, new Uint8Array(bytes).fill(client));
+            sessions.executed(session, ++known.number, DIGEST, new Uint8Array(bytes).fill(client));
             known.bytes = bytes;
             model = [...model.filter((other) => other !== known), known];
           }
@@ -74,9 +75,9 @@ describe("X13 eviction", () => {
     const sessions = new Sessions(10, 100);
     for (let i = 0; i < 3; i++) sessions.open(nonce(i), i + 1);
     const first = sessions.get(1, tagOf(nonce(0))) as Session;
-    sessions.executed(first, 1, new Uint8Array(1000));
+    sessions.executed(first, 1, DIGEST, new Uint8Array(1000));
     expect({ size: sessions.size, bytes: sessions.bytes }).toEqual({ size: 1, bytes: 1000 });
-    sessions.executed(first, 2, EMPTY);
+    sessions.executed(first, 2, DIGEST, EMPTY);
     expect({ size: sessions.size, bytes: sessions.bytes }).toEqual({ size: 1, bytes: 0 });
   });
 
@@ -104,7 +105,7 @@ describe("X13 snapshots of sessions", () => {
       for (const sessions of [whole, parts]) {
         const session = sessions.opened(nonce(client));
         if (session === undefined) sessions.open(nonce(client), i + 1);
-        else sessions.executed(session, session.number + 1, new Uint8Array(bytes));
+        else sessions.executed(session, session.number + 1, DIGEST, new Uint8Array(bytes));
       }
     }
     return { whole, parts };

@@ -2,8 +2,14 @@
 
 import type { App, Bytes } from "../actor.ts";
 import type { ProtocolConfig } from "../config.ts";
-import { manyBytesOf, Reader } from "../wire.ts";
-import { isOpen, NO_SESSION_OUTCOME, type Outcome, type Request } from "./request.ts";
+import { equal, manyBytesOf, Reader } from "../wire.ts";
+import {
+  isOpen,
+  NO_SESSION_OUTCOME,
+  operationDigest,
+  type Outcome,
+  type Request,
+} from "./request.ts";
 import { Sessions, type Session } from "./sessions.ts";
 
 export class Executor {
@@ -25,8 +31,9 @@ export class Executor {
   }
 
   /**
-   * Executes a request whose turn it is, once: a repeated one gets the cached outcome, and one
-   * older than that null, since its client has moved on.
+   * Executes a request whose turn it is, once: a repeated one gets the cached outcome; null
+   * is for one older than that, since its client has moved on, and for another operation under a
+   * number that was used.
    */
   execute(request: Request): Outcome | null {
     if (isOpen(request)) {
@@ -40,7 +47,7 @@ export class Executor {
     this.#position++;
     const result = this.#app.execute(request.op);
     this.#app.commit(1);
-    this.#sessions.executed(session, request.number, result);
+    this.#sessions.executed(session, request.number, operationDigest(request.op), result);
     return { status: "done", result };
   }
 
@@ -84,6 +91,9 @@ export class Executor {
   }
 }
 
+/** The last outcome, if it is that of this very operation. */
 function cached(session: Session, request: Request): Outcome | null {
-  return request.number === session.number ? { status: "done", result: session.result } : null;
+  if (request.number !== session.number) return null;
+  if (!equal(session.digest, operationDigest(request.op))) return null;
+  return { status: "done", result: session.result };
 }

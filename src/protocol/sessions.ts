@@ -3,7 +3,10 @@
 
 import type { Bytes } from "../actor.ts";
 import { EMPTY, type Reader, type Writer } from "../wire.ts";
+import { DIGEST_LENGTH } from "./digest.ts";
 import { NONCE_LENGTH, RESULT_MAX, tagOf } from "./request.ts";
+
+const NO_DIGEST: Bytes = new Uint8Array(DIGEST_LENGTH);
 
 export interface Session {
   /** The log position of its `open`. */
@@ -13,6 +16,8 @@ export interface Session {
   /** The number of the last operation executed, 0 before the first, and its result. */
   number: number;
   result: Bytes;
+  /** Of that operation: the result is nobody's answer who asked for something else. */
+  digest: Bytes;
   /** Neighbours in the order of last execution. */
   before: Session | null;
   after: Session | null;
@@ -63,9 +68,10 @@ export class Sessions {
   }
 
   /** Records the last operation of a session with its result. */
-  executed(session: Session, number: number, result: Bytes): void {
+  executed(session: Session, number: number, digest: Bytes, result: Bytes): void {
     this.#bytes += result.length - session.result.length;
     session.number = number;
+    session.digest = digest;
     session.result = result;
     if (session !== this.#newest) {
       this.#unlink(session);
@@ -81,6 +87,7 @@ export class Sessions {
       out.u53(session.id);
       out.bytes(session.nonce);
       out.u53(session.number);
+      out.bytes(session.digest);
       out.blob(session.result);
     }
   }
@@ -101,11 +108,13 @@ export class Sessions {
       const id = input.u53();
       const nonce = input.bytes(NONCE_LENGTH);
       const number = input.u53();
+      const digest = input.bytes(DIGEST_LENGTH);
       const result = input.blob(RESULT_MAX);
       if (this.#byId.has(id) || this.#byNonce.has(keyOf(nonce))) input.poison();
       if (!input.ok) return;
       const session = this.#add(nonce, id);
       session.number = number;
+      session.digest = digest;
       session.result = result;
       this.#bytes += result.length;
     }
@@ -119,6 +128,7 @@ export class Sessions {
       nonce,
       number: 0,
       result: EMPTY,
+      digest: NO_DIGEST,
       before: null,
       after: null,
     };

@@ -217,6 +217,17 @@ test("X13 a request that is ordered twice executes once", () => {
   expect(cluster.replica(1).position).toBe(position + 1);
 });
 
+test("X4 X13 a result is given again only for the operation that it is of", () => {
+  const cluster = new Cluster();
+  const next = cluster.open();
+  const request = next(bytes("a"));
+  cluster.request({ ...request, op: bytes("invented by the primary") });
+  expect(cluster.replies.some(({ number }) => number === request.number)).toBe(true);
+  cluster.replies.length = 0;
+  cluster.request(request);
+  expect(cluster.replies).toEqual([]);
+});
+
 test("X13 an evicted session ends as no session, alike at every replica", () => {
   const cluster = new Cluster({ sessionsMax: 2 });
   const first = cluster.open(100);

@@ -16,6 +16,8 @@ export class Backlog {
   readonly #executor: Executor;
   readonly #pending: Pending;
   readonly #batcher: Batcher;
+  /** Those that did not come from their clients: who passes on others' makes them multiply. */
+  readonly #relayed = new WeakSet<PendingRequest>();
 
   constructor(config: ProtocolConfig, executor: Executor) {
     this.#executor = executor;
@@ -34,10 +36,14 @@ export class Backlog {
     return [{ name: "requests.pending", size: this.#pending.size, max: PENDING_MAX }];
   }
 
-  /** False if it, or a later one of its session, waits already, or too many do. */
-  add(request: Request, client: Address, nowMs: number): boolean {
+  /**
+   * `direct`: it came from its client. False if it, or a later one of its session, waits already, or too
+   * many do.
+   */
+  add(request: Request, client: Address, nowMs: number, direct: boolean): boolean {
     const entry = this.#pending.add(request, client, nowMs);
     if (entry === null) return false;
+    if (!direct) this.#relayed.add(entry);
     this.#batcher.push(entry, nowMs);
     return true;
   }
@@ -74,7 +80,7 @@ export class Backlog {
       const entry = this.#pending.find(request);
       const client = batch.clients[i] ?? 0;
       if (entry !== undefined && same(entry.request, request)) this.#pending.executed(request);
-      this.add(request, client, nowMs);
+      this.add(request, client, nowMs, false);
     }
   }
 
@@ -96,12 +102,12 @@ export class Backlog {
     for (const request of executed) this.#pending.executed(request);
   }
 
-  /** The oldest that are in no block, at most `max`. */
+  /** The oldest that came from their clients and are in no block, at most `max`. */
   waiting(max: number): PendingRequest[] {
     const found: PendingRequest[] = [];
     for (const entry of this.#pending.values()) {
       if (found.length === max) break;
-      if (!entry.done) found.push(entry);
+      if (!entry.done && !this.#relayed.has(entry)) found.push(entry);
     }
     return found;
   }

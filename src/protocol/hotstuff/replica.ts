@@ -89,10 +89,10 @@ export class HotStuffReplica implements Replica<Message, Timer> {
   receive(from: Address, message: Message): void {
     switch (message.kind) {
       case "request":
-        this.#onRequest(from, message.request);
+        this.#onRequest(from, message.request, true);
         return;
       case "relay":
-        if (from < this.config.n) this.#onRequest(message.client, message.request);
+        if (from < this.config.n) this.#onRequest(message.client, message.request, false);
         return;
       case "reply":
         return;
@@ -466,14 +466,14 @@ export class HotStuffReplica implements Replica<Message, Timer> {
 
   // Requests.
 
-  #onRequest(client: Address, request: Request): void {
+  #onRequest(client: Address, request: Request, direct: boolean): void {
     const outcome = this.executor.lookup(request);
     if (outcome === null) return;
     if (outcome !== undefined) {
       this.#reply(client, request, outcome);
       return;
     }
-    if (!this.backlog.add(request, client, this.host.now)) return;
+    if (!this.backlog.add(request, client, this.host.now, direct)) return;
     this.pacemaker.watch();
     this.propose();
   }

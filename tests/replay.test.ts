@@ -46,6 +46,18 @@ const seeds: readonly {
     seed: 1041,
     found: "a view timer that was early by a rounding error started over without end",
   },
+  {
+    protocol: "hotstuff",
+    kind: "deep",
+    seed: 152,
+    found: "a commit after the view was entered left the long view timer running",
+  },
+  {
+    protocol: "hotstuff",
+    kind: "deep",
+    seed: 663,
+    found: "relayed requests were relayed again, so that what the network corrupted multiplied",
+  },
 ];
 
 for (const { protocol, kind, seed, changes, found } of seeds) {

@@ -53,7 +53,7 @@ export function readSetting(options: Options): Setting {
     batchMax: options.integer("batch", 1, 65_536),
     adaptive: options.flag("adaptive"),
     viewTimeoutMs: options.integer("view-timeout", 1, 3_600_000),
-    checkpointInterval: options.integer("checkpoint", 1, 1_000_000),
+    checkpointInterval: options.integer("checkpoint", 1, 1024),
   };
   return { mode, protocol, deploy, config };
 }

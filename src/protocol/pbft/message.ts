@@ -52,8 +52,11 @@ const BATCH = PROTOCOL_KINDS + 8;
 const STATUS = PROTOCOL_KINDS + 9;
 const ANSWER = PROTOCOL_KINDS + 10;
 
-/** Most prepared certificates in a VIEW-CHANGE, and slots in a NEW-VIEW: the largest window. */
-export const WINDOW_MAX = 4096;
+/**
+ * Most prepared certificates in a VIEW-CHANGE, and slots in a NEW-VIEW: the largest window, of
+ * twice the largest checkpoint interval.
+ */
+export const WINDOW_MAX = 2048;
 
 /** Assigns a slot to a batch; without the batch itself if that was proposed in an earlier view. */
 export interface PrePrepareMessage extends Sealed {

@@ -8,8 +8,9 @@ import { Batcher } from "../batcher.ts";
 import { makeBatch, type Batch } from "../batch.ts";
 import { Executor } from "../executor.ts";
 import { Pending } from "../pending.ts";
-import { certificateOf, quorumsOf, type Quorums } from "../quorum.ts";
+import { certificateOf, hasSigners, quorumsOf, type Quorums } from "../quorum.ts";
 import { operationDigest, type Outcome, type Request } from "../request.ts";
+import type { CommitCertificate } from "./certificate.ts";
 import { Log, newSlot, type Slot } from "./log.ts";
 import type { BatchMessage, CommitMessage, Message, PrepareMessage } from "./message.ts";
 import type { CommittedMessage, FetchBatchMessage, PrePrepareMessage } from "./message.ts";
@@ -265,9 +266,8 @@ export abstract class Ordering {
     this.commit(slot, certificate);
   }
 
-  protected isCommitted({ commits }: NonNullable<Slot["committed"]>): boolean {
-    const { signers } = commits;
-    return signers.length >= this.quorums.quorum && new Set(signers).size === signers.length;
+  protected isCommitted({ commits }: CommitCertificate): boolean {
+    return hasSigners(commits, this.quorums.quorum);
   }
 
   /**
@@ -275,7 +275,7 @@ export abstract class Ordering {
    * prepared the batch itself or not: f + 1 correct replicas have, so every later view proposes it
    * again.
    */
-  protected commit(slot: Slot, certificate: NonNullable<Slot["committed"]>): void {
+  protected commit(slot: Slot, certificate: CommitCertificate): void {
     slot.committed = certificate;
     slot.acceptedMs = Math.min(slot.acceptedMs, this.host.now);
     this.execute();

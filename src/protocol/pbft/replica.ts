@@ -113,8 +113,12 @@ export class PbftReplica extends Retransmission implements Replica<Message, Time
       }
       case "committed": {
         const { slot: number } = message.certificate;
-        return this.log.contains(number) && (this.log.get(number)?.committed ?? null) === null;
+        if (!this.log.contains(number) || !this.isCommitted(message.certificate)) return false;
+        return (this.log.get(number)?.committed ?? null) === null;
       }
+      case "viewChange":
+        // Of those that are well formed none is dropped; the others could have any number of proofs.
+        return this.isViewChange(message);
       case "checkpoint":
         return this.checkpoints.wants(message);
       case "stable":

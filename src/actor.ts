@@ -115,7 +115,10 @@ export interface Protocol<M, T extends string> {
   readonly codec: Codec<M>;
   /** Whether replicas sign, so that the configuration must have their keys. */
   readonly signed: boolean;
-  /** Whether views follow each other without a fault, so that the length of a leader's tenure is a choice. */
+  /**
+   * Whether views follow each other without a fault, so that the length of a leader's tenure is a
+   * choice.
+   */
   readonly tenures?: boolean;
   /** The fewest replicas that tolerate f faults; a configuration with fewer is refused. */
   replicasMin(f: number): number;

@@ -6,8 +6,8 @@ import { requestDigest } from "../request.ts";
 import type { Message, RequestMessage } from "./message.ts";
 
 /**
- * One replica that executes and replies: no fault is tolerated. The base line that other protocols are
- * measured against, and the shortest example of an actor.
+ * One replica that executes and replies: no fault is tolerated. The base line that other protocols
+ * are measured against, and the shortest example of an actor.
  */
 export class UnreplicatedReplica implements Replica<Message, never> {
   readonly #host: Host<Message, never>;

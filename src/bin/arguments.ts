@@ -28,7 +28,8 @@ const COMMON_ARGS = {
     type: "string",
     alias: "w",
     valueHint: "N",
-    description: "Signature threads (default: one less than the CPUs of the mask, at least 1)",
+    description:
+      "Signature threads; 0: the polling one (default: the CPUs of the mask less one, at least 1)",
   },
   signature: {
     type: "enum",

@@ -31,7 +31,7 @@ export function allowedCpus(): readonly number[] {
  */
 export function planCpus(options: Options): CpuPlan {
   const mask = options.text("mask");
-  const workers = options.text("workers") === undefined ? null : options.integer("workers", 1, 256);
+  const workers = options.text("workers") === undefined ? null : options.integer("workers", 0, 256);
   const allowed = allowedCpus();
   const chosen = mask === undefined ? allowed : parseMask(mask, allowed);
   const [first = 0, ...others] = chosen;

@@ -30,6 +30,12 @@ const seeds: readonly {
   },
   {
     protocol: "rounds",
+    kind: "short",
+    seed: 1776,
+    found: "one that recovered did not count those that had begun together with it as running",
+  },
+  {
+    protocol: "rounds",
     kind: "adversary",
     seed: 7,
     found: "one Byzantine answer made a starting replica recover from a cluster that never ran",

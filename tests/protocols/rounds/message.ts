@@ -97,7 +97,7 @@ export interface AnswerMessage extends Sealed {
   readonly replica: number;
   readonly nonce: number;
   readonly height: number;
-  /** 0 starting, 1 recovering, 2 neither. */
+  /** 0 starting, 1 recovering, 2 neither, 3 neither and it began together with whoever asks. */
   readonly phase: number;
   /** The answerer's own nonce. */
   readonly own: number;

@@ -3,6 +3,7 @@
 // 1807.04938).
 
 import type { Address, App, Bytes, Census, Host, Proof, Replica } from "../../../src/actor.ts";
+import { assert } from "../../../src/assert.ts";
 import type { ProtocolConfig } from "../../../src/config.ts";
 import { mark } from "../../../src/mark.ts";
 import { EMPTY_BATCH, makeBatch, type Batch } from "../../../src/protocol/batch.ts";
@@ -39,6 +40,11 @@ const START_MS = 2000;
 interface Pending {
   readonly request: Request;
   readonly client: Address;
+}
+
+/** Whether it was starting when this replica was. */
+function starts({ phase }: AnswerMessage): boolean {
+  return phase === 0 || phase === 3;
 }
 
 export class RoundsReplica implements Replica<Message, Timer> {
@@ -418,7 +424,7 @@ export class RoundsReplica implements Replica<Message, Timer> {
     );
     if (same.length < this.#weak) return;
     mark("rounds: installed a snapshot");
-    this.executor.restore(message.state);
+    assert(this.executor.restore(message.state), "one of f + 1 that agree is correct");
     this.#snapshot = message;
     this.decisions.clear();
     this.#advance(message.height);
@@ -427,8 +433,8 @@ export class RoundsReplica implements Replica<Message, Timer> {
   #onRecover({ replica, nonce }: RecoverMessage): void {
     // To one that it counted as starting it goes on saying so: they begin together.
     const said = this.#answers.get(replica);
-    const together = this.#began && said?.phase === 0 && said.own === nonce;
-    const phase = together ? 0 : ["starting", "recovering", "running"].indexOf(this.phase);
+    const together = this.#began && said !== undefined && starts(said) && said.own === nonce;
+    const phase = together ? 3 : ["starting", "recovering", "running"].indexOf(this.phase);
     const { height, self, nonce: own } = this;
     this.host.send(replica, { kind: "answer", replica: self, nonce, height, phase, own });
     if (this.phase !== "running") return;
@@ -443,7 +449,7 @@ export class RoundsReplica implements Replica<Message, Timer> {
     if (message.nonce !== this.nonce || this.phase === "running") return;
     const before = this.#answers.get(message.replica);
     // Who was starting while this one was is one to begin with, even if it was quicker.
-    if (before?.phase === 0 && this.phase === "starting") return;
+    if (before !== undefined && starts(before) && this.phase === "starting") return;
     this.#answers.set(message.replica, message);
     this.#consider();
   }
@@ -455,14 +461,14 @@ export class RoundsReplica implements Replica<Message, Timer> {
   #consider(): void {
     const { n, f } = this.config;
     const answers = [...this.#answers.values()];
-    const starting = answers.filter(({ phase }) => phase === 0).length;
+    const starting = answers.filter(starts).length;
     if (this.phase === "starting") {
       const enough = this.host.now >= START_MS ? n - f : n;
       this.#began = starting + 1 >= enough;
       if (this.#began) this.phase = "running";
       else if (answers.filter(({ phase }) => phase === 2).length > f) this.recover();
     }
-    const running = answers.filter(({ phase }) => phase === 2);
+    const running = answers.filter(({ phase }) => phase >= 2);
     if (this.phase !== "recovering" || running.length < n - f || this.#votesFrom < Infinity) return;
     // A vote at height h needs that h-1 was decided, by a quorum that shares a correct replica with
     // those who answered: so it voted at no height above the highest one plus one.

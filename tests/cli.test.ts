@@ -107,7 +107,7 @@ const mistakes: readonly (readonly [string, readonly string[], string])[] = [
   ["replica", replica(one, "-a", "sql"), "--app sql: expected null, kv"],
   ["replica", replica(one, "--signature", "all"), "--signature all: expected each, batch"],
   ["replica", replica(one, "--idle", "wait"), "--idle wait: expected busy, yield, sleep"],
-  ["replica", replica(one, "--checkpoint", "0"), `--checkpoint 0: ${whole(1, 1_000_000)}`],
+  ["replica", replica(one, "--view-timeout", "0"), `--view-timeout 0: ${whole(1, 3_600_000)}`],
   ["replica", replica(one, "-b", "1e3"), `--batch 1e3: ${whole(1, 65_536)}`],
   ["replica", replica(one, "--batch=-1"), `--batch -1: ${whole(1, 65_536)}`],
   ["client", client(one, "-t", "0"), `--clients 0: ${whole(1, 32_768)}`],

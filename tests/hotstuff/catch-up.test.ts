@@ -1,10 +1,13 @@
 // Replicas that lack blocks: fetched by hash, or the state with them; requests of abandoned blocks.
 
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import type { Message } from "../../src/protocol/hotstuff/index.ts";
 import { codec } from "../../src/protocol/hotstuff/message.ts";
 import { qcProofs } from "../../src/protocol/hotstuff/qc.ts";
 import { block, Cluster, openRequest, put, qc, Solo, tc } from "./harness.ts";
+
+// Virtual time: only a loaded machine makes them slow.
+setDefaultTimeout(120_000);
 
 const CLIENT = 100;
 

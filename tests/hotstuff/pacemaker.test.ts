@@ -1,11 +1,14 @@
 // Views: who leads, how they are entered and left, and when the timer runs.
 
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import type { Message } from "../../src/protocol/hotstuff/index.ts";
 import { firstTarget } from "../../src/protocol/hotstuff/index.ts";
 import { GENESIS_QC } from "../../src/protocol/hotstuff/qc.ts";
 import { viewAfter } from "../../src/protocol/hotstuff/pacemaker.ts";
 import { block, Cluster, configOf, openRequest, put, qc, Solo, tc } from "./harness.ts";
+
+// Virtual time: only a loaded machine makes them slow.
+setDefaultTimeout(120_000);
 
 const CLIENT = 100;
 
@@ -176,6 +179,20 @@ test("H11 empty blocks drive the tail to commit everywhere, and then stop", () =
   expect(empty).toBeLessThan(9);
   expect(cluster.now - last).toBeGreaterThan(900);
   for (let i = 0; i < 4; i++) expect(cluster.replica(i).pending).toBe(false);
+});
+
+test("H12 a leader that made no QC of the votes it got has half a view timeout, unless it proposes", () => {
+  const solo = new Solo(0);
+  const first = block(1, undefined, [openRequest(1)]);
+  solo.propose(first);
+  solo.host.clockMs = 100;
+  solo.replica.timeout("view");
+  for (const replica of [1, 2, 3]) solo.vote(replica, first, true);
+  expect(solo.view).toBe(2);
+  expect(solo.host.timers.get("view")).toBe(150);
+  solo.host.clockMs = 110;
+  solo.propose(block(2, qc(first)));
+  expect(solo.host.timers.get("view")).toBe(210);
 });
 
 test("H12 one dead replica and a new leader in every view: 1,000 operations of 100 clients commit", () => {

@@ -1,10 +1,13 @@
 // What a replica votes for, locks and commits: one replica, fed by hand.
 
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { HotStuffReplica } from "../../src/protocol/hotstuff/index.ts";
 import { codec } from "../../src/protocol/hotstuff/message.ts";
 import { NoConsecutiveViews } from "../mutants/hotstuff.ts";
 import { Solo, block, carried, openRequest, qc, tc } from "./harness.ts";
+
+// Virtual time: only a loaded machine makes them slow.
+setDefaultTimeout(120_000);
 
 /** Three certified blocks in a row of views 1, 2, 3, as a replica sees them. */
 function chain(solo: Solo, views: readonly number[]) {

@@ -45,6 +45,8 @@ export class Pacemaker {
   #armed = false;
   /** Whether the TIMEOUT of this view has been sent. */
   #givenUp = false;
+  /** Whether this view's leader failed to make the QC that let this replica in. */
+  #suspect = false;
   /** When the leader's tenure began, as far as this replica knows. */
   #tenureMs = 0;
 
@@ -88,6 +90,13 @@ export class Pacemaker {
   /** How many TIMEOUTs of one view make a certificate. */
   protected get tcQuorum(): number {
     return this.#quorums.quorum;
+  }
+
+  /** The leader of a view proposes: it lives, and gets the time that leaders get. */
+  onLeader(view: number): void {
+    if (view !== this.#view || !this.#suspect) return;
+    this.#suspect = false;
+    if (this.#armed && !this.#givenUp) this.#host.setTimer("view", this.timerMs);
   }
 
   /** Learns a QC that is proven. */
@@ -135,7 +144,9 @@ export class Pacemaker {
   onCommitted(): void {
     if (this.#doublings === 0) return;
     this.#doublings = 0;
-    if (this.#armed && !this.#givenUp) this.#host.setTimer("view", this.timerMs);
+    if (this.#armed && !this.#givenUp && !this.#suspect) {
+      this.#host.setTimer("view", this.timerMs);
+    }
   }
 
   /** The view's timer went off: gives the view up, or says so again. */
@@ -173,11 +184,14 @@ export class Pacemaker {
   #enter(view: number, tc: Tc | null): void {
     const { leader } = this.#config;
     if (leader(view) !== leader(this.#view)) this.#tenureMs = this.#host.now;
+    // Votes that were sent to all when the view was given up: whoever leads now did not use those it got.
+    this.#suspect = this.#givenUp && tc === null;
     this.#view = view;
     this.#tc = tc;
     this.#givenUp = false;
     const { pending } = this.#owner;
-    if (pending) this.#host.setTimer("view", this.timerMs);
+    const shortMs = this.#config.viewTimeoutMs / 2;
+    if (pending) this.#host.setTimer("view", this.#suspect ? shortMs : this.timerMs);
     else if (this.#armed) this.#host.clearTimer("view");
     this.#armed = pending;
     this.#owner.onEntered();

@@ -271,6 +271,7 @@ export class HotStuffReplica implements Replica<Message, Timer> {
     if (justify.view !== view - 1 && !byTc) return;
     this.#learn(from, justify);
     this.pacemaker.onTc(tc);
+    this.pacemaker.onLeader(view);
     if (this.takesProposal(block) || this.#synchroniser.wants(keyOf(block.hash))) {
       this.#take(from, block);
     }

@@ -103,23 +103,26 @@ export class FakeHost implements Host<Message, Timer | "retry"> {
   }
 }
 
-/** Gives tests the state that the simulator's census does not show. */
-export class OpenReplica extends PbftReplica {
-  get state() {
-    const { view, active, executed, log, checkpoints, nextSlot, timeoutMs } = this;
-    return { view, active, executed, low: log.low, checkpoints, nextSlot, timeoutMs, log };
-  }
-  get position(): number {
-    return this.executor.position;
-  }
-  /** Whom a start waits for. */
-  get missing(): readonly number[] {
-    return this.recovery.missing;
-  }
-  get digest(): string {
-    return Buffer.from(digestOf(this.executor.snapshot())).toString("hex");
-  }
+/** The class, with the state that the simulator's census does not show. */
+function opened(Replica: typeof PbftReplica) {
+  return class extends Replica {
+    get state() {
+      const { view, active, executed, log, checkpoints, nextSlot, timeoutMs } = this;
+      return { view, active, executed, low: log.low, checkpoints, nextSlot, timeoutMs, log };
+    }
+    get position(): number {
+      return this.executor.position;
+    }
+    /** Whom a start waits for. */
+    get missing(): readonly number[] {
+      return this.recovery.missing;
+    }
+    get digest(): string {
+      return Buffer.from(digestOf(this.executor.snapshot())).toString("hex");
+    }
+  };
 }
+type OpenReplica = InstanceType<ReturnType<typeof opened>>;
 
 interface Packet {
   readonly from: number;
@@ -143,13 +146,19 @@ export class Cluster {
   nowMs = 0;
   #incarnation = 0;
   readonly #app: () => App;
+  readonly #Replica: ReturnType<typeof opened>;
   readonly #inFlight: Packet[] = [];
 
   /** All replicas have begun, unless `begin` is false. */
   constructor(
     changes: Partial<ProtocolConfig> = {},
-    { begin = true, app = () => new KvApp() }: { begin?: boolean; app?: () => App } = {},
+    {
+      begin = true,
+      app = () => new KvApp(),
+      Replica = PbftReplica,
+    }: { begin?: boolean; app?: () => App; Replica?: typeof PbftReplica } = {},
   ) {
+    this.#Replica = opened(Replica);
     this.config = configOf(changes);
     this.#app = app;
     for (let i = 0; i < this.config.n; i++) this.start(i);
@@ -165,7 +174,7 @@ export class Cluster {
     const host = new FakeHost(i, this.#incarnation++);
     host.now = this.nowMs;
     this.hosts[i] = host;
-    this.replicas[i] = new OpenReplica(i, this.config, host, this.#app());
+    this.replicas[i] = new this.#Replica(i, this.config, host, this.#app());
     this.down.delete(i);
   }
 

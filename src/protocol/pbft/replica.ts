@@ -117,7 +117,8 @@ export class PbftReplica extends Retransmission implements Replica<Message, Time
         return (this.log.get(number)?.committed ?? null) === null;
       }
       case "viewChange":
-        // Of those that are well formed none is dropped; the others could have any number of proofs.
+        // Of those that are well formed none is dropped; the others could have any number of
+        // proofs.
         return this.isViewChange(message);
       case "checkpoint":
         return this.checkpoints.wants(message);

@@ -133,20 +133,21 @@ export abstract class ViewChange extends Ordering {
 
   protected onViewChange(message: ViewChangeMessage): void {
     if (!this.isViewChange(message)) return;
-    const { replica, view, digest } = message;
-    if (replica === this.self) {
-      const own = this.#own;
-      if (own === null || own.view !== view || !equal(own.digest, digest)) return;
-    }
-    const latest = this.changes[replica];
-    const news = latest === undefined || view > latest.view;
-    if (news) this.changes[replica] = message;
+    const latest = this.changes[message.replica];
+    const news = (latest === undefined || message.view > latest.view) && this.#isCurrent(message);
+    if (news) this.changes[message.replica] = message;
     for (const incoming of [...this.#incoming.values()]) {
       if (this.#completes(incoming, message)) this.#tryEnter(incoming);
     }
     if (!news || !this.speaks) return;
     this.#join();
     this.#consider();
+  }
+
+  /** Not one that this replica sent before it lost its memory: only others may rely on that. */
+  #isCurrent({ replica, view, digest }: ViewChangeMessage): boolean {
+    const own = this.#own;
+    return replica !== this.self || (own?.view === view && equal(own.digest, digest));
   }
 
   /**

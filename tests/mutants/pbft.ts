@@ -288,6 +288,8 @@ const credulous: typeof pbft = {
 };
 
 const SPLIT = ["agreement", "certificates"];
+/** A forgotten `open` is an executed request that is lost. */
+const FORGOTTEN = [...SPLIT, "exactly once"];
 
 export const mutants: readonly Mutant[] = [
   mutant("quorum-of-2f", replicas(QuorumOf2f), "short", SPLIT),
@@ -301,6 +303,6 @@ export const mutants: readonly Mutant[] = [
   mutant("timer-not-rearmed", replicas(TimerNotRearmed), "short", ["liveness"]),
   mutant("unbounded-votes", replicas(UnboundedVotes), "short", ["bounded"]),
   mutant("one-reply", credulous, "adversary", ["client agreement"]),
-  mutant("votes-at-once", replicas(VotesAtOnce), "deep", SPLIT),
-  mutant("without-distance", sparse(replicas(WithoutDistance)), "deep", SPLIT),
+  mutant("votes-at-once", replicas(VotesAtOnce), "deep", FORGOTTEN),
+  mutant("without-distance", sparse(replicas(WithoutDistance)), "deep", FORGOTTEN),
 ];

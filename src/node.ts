@@ -15,6 +15,8 @@ import { EMPTY, type Reader } from "./wire.ts";
 const CHECKS_MAX = 8;
 /** Messages of one sender that wait for a check. */
 const LANE_MAX = 256;
+/** Bytes of such messages, beyond which no other one waits. */
+const LANE_BYTES_MAX = 16 * 1024 * 1024;
 /** Senders with messages that wait. */
 const LANES_MAX = 1024;
 /** Departures that wait for a signature, beyond which replies to single addresses are dropped. */
@@ -49,7 +51,15 @@ interface Departure<M> {
 /** The messages of one sender, in order of arrival, the first of which may be with the stage. */
 interface Lane<M> {
   readonly from: Address;
-  readonly waiting: Queue<{ readonly message: M; readonly proofs: readonly Proof[] }>;
+  readonly waiting: Queue<Waiting<M>>;
+  /** Of what waits. */
+  bytes: number;
+}
+
+interface Waiting<M> {
+  readonly message: M;
+  readonly proofs: readonly Proof[];
+  readonly bytes: number;
 }
 
 interface Timer {
@@ -237,6 +247,7 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
   }
 
   #deliver(actor: Actor<M, T>, from: Address, input: Reader): void {
+    const bytes = input.remaining;
     const message = this.#codec.decode(input);
     if (message === null) {
       countDrop(this.drops, "malformed");
@@ -257,14 +268,15 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
         countDrop(this.drops, "too many senders to check");
         return;
       }
-      lane = { from, waiting: new Queue() };
+      lane = { from, waiting: new Queue(), bytes: 0 };
       this.#lanes.set(from, lane);
       this.#turns.push(lane);
-    } else if (lane.waiting.length >= LANE_MAX) {
+    } else if (lane.waiting.length >= LANE_MAX || lane.bytes >= LANE_BYTES_MAX) {
       countDrop(this.drops, "too many to check");
       return;
     }
-    lane.waiting.push({ message, proofs });
+    lane.waiting.push({ message, proofs, bytes });
+    lane.bytes += bytes;
     this.#serve(actor);
   }
 
@@ -286,6 +298,7 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
         return;
       }
       const { message, proofs } = head;
+      lane.bytes -= head.bytes;
       if (proofs.length === 0) {
         actor.receive(lane.from, message);
         continue;

@@ -32,9 +32,12 @@ import {
 } from "./packet.ts";
 
 /** Offsets in a received frame. */
+const DESTINATION_MAC = 0;
 const SOURCE_MAC = 6;
 const ETHER_TYPE = 12;
 const IDS = 14;
+/** In the first four bytes of a MAC address: it is a group's, or everybody's. */
+const GROUP_BIT = 0x0100_0000;
 
 /** A struct oskr_echo of csrc/oskr_dpdk.h. */
 export interface EchoKinds {
@@ -141,6 +144,8 @@ export class DpdkTransport extends PacketTransport {
   readonly #view: DataView;
   readonly #reader: Reader;
   readonly #writer: Writer;
+  readonly #macHigh: number;
+  readonly #macLow: number;
   /** The slot that was begun last, and the entries to send. */
   #slot = -1;
   #entries = 0;
@@ -166,6 +171,8 @@ export class DpdkTransport extends PacketTransport {
       // one.
       eal.checked(this.#library.oskr_dpdk_set_mac(port));
     }
+    this.#macHigh = this.#view.getUint32(REGION.mac);
+    this.#macLow = this.#view.getUint16(REGION.mac + 4);
   }
 
   /** Whether somebody is at the other end. A memif client connects only when asked this. */
@@ -233,14 +240,20 @@ export class DpdkTransport extends PacketTransport {
     const view = this.#view;
     const at = REGION.receive + index * SLOT_SIZE;
     const length = view.getUint32(REGION.lengths + 4 * index, true);
+    const high = view.getUint32(at + DESTINATION_MAC);
+    const own = high === this.#macHigh && view.getUint16(at + DESTINATION_MAC + 4) === this.#macLow;
+    // The port is promiscuous, and a switch floods what it has not learned yet.
+    if (!own && (high & GROUP_BIT) === 0) {
+      countDrop(this.drops, "for another host");
+      return;
+    }
     const destination = readDestination(view, at + IDS);
     if (destination < 0) {
       countDrop(this.drops, "malformed ids");
       return;
     }
-    const high = view.getUint32(at + SOURCE_MAC);
     const from = this.book.find(
-      high,
+      view.getUint32(at + SOURCE_MAC),
       view.getUint16(at + SOURCE_MAC + 4),
       readSource(view, at + IDS),
     );

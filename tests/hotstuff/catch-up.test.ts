@@ -149,7 +149,8 @@ test("H10 a batch on an abandoned fork is proposed again, and executed once", ()
 
 test("H10 a new leader proposes what is pending, and requests reach every replica", () => {
   const cluster = new Cluster({ leader: (view) => (view < 4 ? 0 : view % 4), viewTimeoutMs: 100 });
-  // The client tells replica 1 only, which does not lead: it passes the request on when its timer fires.
+  // The client tells replica 1 only, which does not lead: it passes the request on when its timer
+  // fires.
   cluster.client(CLIENT);
   cluster.filter = (from, to) => from !== CLIENT || to === 1;
   const box = cluster.invoke(CLIENT, put("a", "1"));
@@ -168,7 +169,7 @@ test("H10 a request that is in a block already is not proposed again by the next
   expect(second?.block.batch.requests).toEqual([]);
 });
 
-test("H13 everything that checks, sends or keeps a QC gets its signatures through one type", async () => {
+test("H13 a QC gives up its signatures through one type only", async () => {
   const { readdirSync, readFileSync } = await import("node:fs");
   const folder = `${import.meta.dir}/../../src/protocol/hotstuff`;
   const users = readdirSync(folder).filter((name) => {

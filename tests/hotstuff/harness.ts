@@ -1,5 +1,6 @@
-// Replicas and clients in memory: one replica fed by hand, or a cluster over a network that delivers in order
-// unless a test says otherwise. Messages pass through the codec; signatures are taken to hold.
+// Replicas and clients in memory: one replica fed by hand, or a cluster over a network that
+// delivers in order unless a test says otherwise. Messages pass through the codec; signatures are
+// taken to hold.
 
 import type { Address, App, Bytes, Host, Target } from "../../src/actor.ts";
 import { KvApp, encodeKvOperation } from "../../src/app/kv.ts";

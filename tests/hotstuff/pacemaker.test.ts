@@ -40,7 +40,7 @@ test("H4 with --leader fixed a TC lets into the first view of the next tenure", 
   expect(firstTarget(configOf(), 5)).toBe("all");
 });
 
-test("H4 a replica whose timer fires sends its latest vote to all, and whoever holds n-f has the QC", () => {
+test("H4 a timer sends the latest vote to all, and whoever holds n-f has the QC", () => {
   const solo = new Solo(0);
   const first = block(1, undefined, [openRequest(1)]);
   solo.propose(first);
@@ -58,7 +58,7 @@ test("H4 a replica whose timer fires sends its latest vote to all, and whoever h
   expect(solo.view).toBe(2);
 });
 
-test("H5 a leader that enters by TC proposes on the highest QC of its TIMEOUTs and attaches the TC", () => {
+test("H5 a leader that enters by TC attaches it, on the highest QC of its TIMEOUTs", () => {
   const solo = new Solo(3);
   const first = block(1, undefined, [openRequest(1)]);
   solo.propose(first);
@@ -99,7 +99,7 @@ test("H6 after TIMEOUT(v) no vote in v or below", () => {
   expect(solo.voted()).toEqual([2]);
 });
 
-test("H6 the timer runs only while something is pending, and TIMEOUT is repeated until the view is left", () => {
+test("H6 the timer runs while something is pending; TIMEOUT is repeated", () => {
   const solo = new Solo(0);
   expect(solo.host.timers.has("view")).toBe(false);
   solo.receive(CLIENT, { kind: "request", request: openRequest(1) });
@@ -181,7 +181,7 @@ test("H11 empty blocks drive the tail to commit everywhere, and then stop", () =
   for (let i = 0; i < 4; i++) expect(cluster.replica(i).pending).toBe(false);
 });
 
-test("H12 a leader that made no QC of the votes it got has half a view timeout, unless it proposes", () => {
+test("H12 a leader that made no QC of its votes has half a view timeout, or proposes", () => {
   const solo = new Solo(0);
   const first = block(1, undefined, [openRequest(1)]);
   solo.propose(first);
@@ -195,7 +195,7 @@ test("H12 a leader that made no QC of the votes it got has half a view timeout, 
   expect(solo.host.timers.get("view")).toBe(210);
 });
 
-test("H12 one dead replica and a new leader in every view: 1,000 operations of 100 clients commit", () => {
+test("H12 one dead replica, a new leader in every view: 1,000 operations commit", () => {
   const cluster = new Cluster({ viewTimeoutMs: 100, batchMax: 64, adaptive: true });
   cluster.stop(1);
   const asked = new Map<number, { box: { result: unknown }; count: number }>();

@@ -49,7 +49,7 @@ test("H1 it votes in the view only that it is in", () => {
   expect(solo.voted()).toEqual([3]);
 });
 
-test("H1 safeNode: no vote for a block that conflicts with the lock, unless its justify is higher", () => {
+test("H1 safeNode: no vote that conflicts with the lock, unless the justify is higher", () => {
   const solo = new Solo(0);
   const [first, second] = chain(solo, [1, 2, 3]);
   expect(solo.voted()).toEqual([1, 2, 3]);
@@ -66,7 +66,7 @@ test("H1 safeNode: no vote for a block that conflicts with the lock, unless its 
   expect(solo.voted()).toEqual([7]);
 });
 
-test("H2 commits the first of three blocks of consecutive views, when the third is certified", () => {
+test("H2 of three blocks of consecutive views the first commits with the third QC", () => {
   const solo = new Solo(0);
   const blocks = chain(solo, [1, 2, 3]);
   expect(solo.committed).toBe(0);
@@ -182,7 +182,8 @@ test("X3 three copies of one vote are no certificate", () => {
 });
 
 test("H2 without consecutive views two replicas would commit blocks that conflict", () => {
-  // A Byzantine leader of views 2, 3 and 6 kept the QCs of views 1 and 2 to itself, and used them later.
+  // A Byzantine leader of views 2, 3 and 6 kept the QCs of views 1 and 2 to itself, and used them
+  // later.
   const first = block(1, undefined, [openRequest(1)]);
   const fork = block(2, undefined, [openRequest(2)]);
   const third = block(3, qc(first));

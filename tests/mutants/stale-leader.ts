@@ -1,6 +1,7 @@
-// No bug but a Byzantine leader, for Twins: the identity that has the twins keeps QCs to itself and proposes,
-// after a timeout, on any that it knows. Leaders that take the highest QC of their TIMEOUTs never conflict
-// with a lock, so that without this one nobody would miss the rules for locks and commits.
+// No bug but a Byzantine leader, for Twins: the identity that has the twins keeps QCs to itself and
+// proposes, after a timeout, on any that it knows. Leaders that take the highest QC of their
+// TIMEOUTs never conflict with a lock, so that without this one nobody would miss the rules for
+// locks and commits.
 
 import { keyOf } from "../../src/protocol/hotstuff/block.ts";
 import { HotStuffReplica } from "../../src/protocol/hotstuff/index.ts";

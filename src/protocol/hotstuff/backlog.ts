@@ -9,8 +9,9 @@ import { Pending, PENDING_MAX, type PendingRequest } from "../pending.ts";
 import type { Request } from "../request.ts";
 
 /**
- * A request that is in a block stays among the pending ones, so that a client's retry is known for what it
- * is, but is done with for the batcher. If the block is abandoned the request is queued anew.
+ * A request that is in a block stays among the pending ones, so that a client's retry is known for
+ * what it is, but is done with for the batcher. If the block is abandoned the request is queued
+ * anew.
  */
 export class Backlog {
   readonly #executor: Executor;
@@ -37,8 +38,8 @@ export class Backlog {
   }
 
   /**
-   * `direct`: it came from its client. False if it, or a later one of its session, waits already, or too
-   * many do.
+   * `direct`: it came from its client. False if it, or a later one of its session, waits already,
+   * or too many do.
    */
   add(request: Request, client: Address, nowMs: number, direct: boolean): boolean {
     const entry = this.#pending.add(request, client, nowMs);
@@ -73,7 +74,9 @@ export class Backlog {
     }
   }
 
-  /** The block that held these was abandoned: they wait again, unless they were executed elsewhere. */
+  /**
+   * The block that held these was abandoned: they wait again, unless they were executed elsewhere.
+   */
   returned(batch: Batch, nowMs: number): void {
     for (const [i, request] of batch.requests.entries()) {
       if (this.#executor.lookup(request) !== undefined) continue;

@@ -1,4 +1,5 @@
-// Checkpoints every K blocks, and state transfer for a replica that lacks blocks which nobody keeps.
+// Checkpoints every K blocks, and state transfer for a replica that lacks blocks which nobody
+// keeps.
 
 import type { Address, Bytes, Host, Proof, Signer } from "../../actor.ts";
 import { assert } from "../../assert.ts";
@@ -21,7 +22,9 @@ import type { Message } from "./message.ts";
 import type { Timer } from "./pacemaker.ts";
 import type { Tree, TreeNode } from "./tree.ts";
 
-/** Own snapshots above the stable checkpoint: older ones than the votes that are kept are of no use. */
+/**
+ * Own snapshots above the stable checkpoint: older ones than the votes that are kept are of no use.
+ */
 const SNAPSHOTS_MAX = 8;
 
 export interface CatchUpOwner {
@@ -133,7 +136,10 @@ export class CatchUp {
     this.#settle();
   }
 
-  /** Shows a replica that lacks blocks below it the stable checkpoint; votes for one if there is none yet. */
+  /**
+   * Shows a replica that lacks blocks below it the stable checkpoint; votes for one if there is
+   * none yet.
+   */
   offer(to: Address, height: number): void {
     const { latest } = this.#checkpoints;
     if (latest.slot > height) this.#host.send(to, { kind: "stable", checkpoint: latest });

@@ -12,7 +12,10 @@ export { HotStuffReplica } from "./replica.ts";
 /** Views ahead of the one that a client believes in whose leaders it considers. */
 const LOOK_AHEAD = 4;
 
-/** Where a request goes first: to the leader if it is there to stay, else to all, since any may be next. */
+/**
+ * Where a request goes first: to the leader if it is there to stay, else to all, since any may be
+ * next.
+ */
 export function firstTarget({ leader }: ProtocolConfig, view: number): Target {
   const now = leader(view);
   for (let ahead = 1; ahead < LOOK_AHEAD; ahead++) if (leader(view + ahead) !== now) return "all";

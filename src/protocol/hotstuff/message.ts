@@ -56,7 +56,9 @@ export interface ProposeMessage extends Sealed {
 
 export interface VoteMessage extends Vote {
   readonly kind: "vote";
-  /** To everybody, because the leader of the next view did not make a QC of it in time. Not signed. */
+  /**
+   * To everybody, because the leader of the next view did not make a QC of it in time. Not signed.
+   */
   readonly late: boolean;
 }
 
@@ -79,7 +81,9 @@ export interface EntryMessage extends Sealed, Position {
   readonly kind: "entry";
 }
 
-/** Asks for a block that is certified, and for its ancestors down to what the sender has executed. */
+/**
+ * Asks for a block that is certified, and for its ancestors down to what the sender has executed.
+ */
 export interface FetchMessage extends Sealed {
   readonly kind: "fetch";
   readonly block: Bytes;

@@ -1,5 +1,5 @@
-// Views: entered by a quorum or timeout certificate only, given up by TIMEOUT. After DiemBFT v4 and Jolteon
-// (Gelashvili et al., arXiv 2106.10362, sections 3 and 4).
+// Views: entered by a quorum or timeout certificate only, given up by TIMEOUT. After DiemBFT v4 and
+// Jolteon (Gelashvili et al., arXiv 2106.10362, sections 3 and 4).
 
 import type { Address, Host, Signer } from "../../actor.ts";
 import type { ProtocolConfig } from "../../config.ts";
@@ -184,7 +184,8 @@ export class Pacemaker {
   #enter(view: number, tc: Tc | null): void {
     const { leader } = this.#config;
     if (leader(view) !== leader(this.#view)) this.#tenureMs = this.#host.now;
-    // Votes that were sent to all when the view was given up: whoever leads now did not use those it got.
+    // Votes that were sent to all when the view was given up: whoever leads now did not use those
+    // it got.
     this.#suspect = this.#givenUp && tc === null;
     this.#view = view;
     this.#tc = tc;
@@ -201,7 +202,9 @@ export class Pacemaker {
     }
   }
 
-  /** Whether a request waits that this leader could have served long ago, although its views go on. */
+  /**
+   * Whether a request waits that this leader could have served long ago, although its views go on.
+   */
   #overdue(): boolean {
     const { tenure = 1, viewTimeoutMs } = this.#config;
     if (tenure === 1) return false;

@@ -1,5 +1,5 @@
-// Quorum and timeout certificates. Their form, a list of signature blocks today, is this file's business alone,
-// so that an aggregate signature can replace it.
+// Quorum and timeout certificates. Their form, a list of signature blocks today, is this file's
+// business alone, so that an aggregate signature can replace it.
 
 import type { Bytes, Proof, Signer } from "../../actor.ts";
 import { bytesOf, type Reader, type Writer } from "../../wire.ts";
@@ -16,7 +16,9 @@ import {
   type Vote,
 } from "../quorum.ts";
 
-/** First byte of the two kinds of messages that certificates are made of; message.ts has the others. */
+/**
+ * First byte of the two kinds of messages that certificates are made of; message.ts has the others.
+ */
 export const VOTE = PROTOCOL_KINDS;
 export const TIMEOUT = PROTOCOL_KINDS + 1;
 

@@ -1,4 +1,5 @@
-// How a replica starts: at genesis if nobody has a memory yet, else by recovering (protocols.md, X14, X15).
+// How a replica starts: at genesis if nobody has a memory yet, else by recovering (protocols.md,
+// X14, X15).
 
 import type { Host, Signer } from "../../actor.ts";
 import type { ProtocolConfig } from "../../config.ts";
@@ -13,7 +14,9 @@ import { proven } from "./qc.ts";
 export interface StartOwner {
   /** Where this replica is. */
   readonly position: Position;
-  /** Whether it has executed, or can, all that its highest QC certifies, and that is above `view`. */
+  /**
+   * Whether it has executed, or can, all that its highest QC certifies, and that is above `view`.
+   */
   caughtUp(view: number): boolean;
   /** It may have voted in any view up to this one. */
   onForgotten(view: number): void;

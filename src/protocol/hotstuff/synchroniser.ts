@@ -68,8 +68,8 @@ export class Synchroniser {
   }
 
   /**
-   * Sends a block with ancestors that the other replica lacks; false when some that it lacks are not kept
-   * here any more, or the block is unknown.
+   * Sends a block with ancestors that the other replica lacks; false when some that it lacks are
+   * not kept here any more, or the block is unknown.
    */
   answer(to: Address, hash: Bytes, view: number): boolean {
     let key = keyOf(hash);

@@ -1,4 +1,5 @@
-// The tree of blocks, from those that were executed and are kept for others up to the newest proposals.
+// The tree of blocks, from those that were executed and are kept for others up to the newest
+// proposals.
 
 import type { Bytes } from "../../actor.ts";
 import { assert } from "../../assert.ts";
@@ -6,7 +7,9 @@ import { keyOf, type Block } from "./block.ts";
 
 /** A block all of whose ancestors are known, down to one that was executed. */
 export interface TreeNode {
-  /** null for a root that is known by its hash only: genesis, or one that a snapshot begins with. */
+  /**
+   * null for a root that is known by its hash only: genesis, or one that a snapshot begins with.
+   */
   readonly block: Block | null;
   readonly hash: Bytes;
   readonly key: string;
@@ -28,7 +31,10 @@ export interface TreeNode {
 
 /** Blocks that wait for an ancestor; the one of the lowest view makes room. */
 export const WAITING_MAX = 1024;
-/** Blocks that are not executed: a replica votes for none that is higher above the root than half of it. */
+/**
+ * Blocks that are not executed: a replica votes for none that is higher above the root than half of
+ * it.
+ */
 export const LIVE_MAX = 2048;
 
 export class Tree {
@@ -187,7 +193,10 @@ export class Tree {
     }
   }
 
-  /** Begins anew at a block that a snapshot stands for; gives back the live blocks that were forgotten. */
+  /**
+   * Begins anew at a block that a snapshot stands for; gives back the live blocks that were
+   * forgotten.
+   */
   restart(hash: Bytes, view: number, height: number): TreeNode[] {
     const known = this.#live.get(keyOf(hash));
     const root = rootNode(hash, view, height);

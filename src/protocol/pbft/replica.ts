@@ -269,7 +269,10 @@ export class PbftReplica extends Retransmission implements Replica<Message, Time
       const stable = Math.max(...positions.map((position) => position.stable.slot));
       this.#resume = this.resumeAt(furthest.view, stable);
       if (furthest.view >= this.view) this.resumedProof = furthest.proof;
-      if (furthest.view > this.view) this.view = furthest.view;
+      if (furthest.view > this.view) {
+        this.view = furthest.view;
+        this.active = false;
+      }
       if (this.view === 0) this.#enterFirstView();
       for (const position of positions) this.learn(position.stable);
       if (this.checkpoints.latest.slot > this.executed) this.jump();

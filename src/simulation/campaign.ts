@@ -99,7 +99,7 @@ export function totalsToJson(totals: Totals): string {
   });
 }
 
-/** What `totalsToJson` wrote; our own process wrote it, so that its shape is not checked again. */
+/** What `totalsToJson` wrote: our own process did, so that its shape is not checked again. */
 export function totalsFromJson(line: string): Totals {
   const read = JSON.parse(line) as Omit<Totals, "injected" | "marks"> & {
     injected: [string, number][];

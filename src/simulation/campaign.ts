@@ -114,8 +114,8 @@ export function missedMarks(subject: Subject, totals: Totals): string[] {
 }
 
 /**
- * What a campaign did, in lines; the last one is `N passed, N failed`. Of missed marks it speaks where
- * there were seeds enough to reach them.
+ * What a campaign did, in lines; the last one is `N passed, N failed`. Of missed marks it speaks
+ * where there were seeds enough to reach them.
  */
 export function summary(subject: Subject, kind: Kind, totals: Totals): string[] {
   const list = (counts: Drops) =>

@@ -1,7 +1,9 @@
 // What every protocol owes (X), as HotStuff does it.
 
 import { expect, setDefaultTimeout, test } from "bun:test";
+import type { App } from "../../src/actor.ts";
 import { apps } from "../../src/app/index.ts";
+import type { ProtocolConfig } from "../../src/config.ts";
 import type { Message } from "../../src/protocol/hotstuff/index.ts";
 import { hotstuff, HotStuffReplica } from "../../src/protocol/hotstuff/index.ts";
 import { codec } from "../../src/protocol/hotstuff/message.ts";
@@ -12,6 +14,7 @@ import { runPlan, runSeed } from "../../src/simulation/run.ts";
 import { registered } from "../../src/simulation/subjects.ts";
 import { subjectOf } from "../../src/simulation/subject.ts";
 import { EMPTY, Reader, Writer } from "../../src/wire.ts";
+import { NoNonces, VotesInViewC } from "../mutants/hotstuff.ts";
 import {
   block,
   carried,
@@ -321,22 +324,52 @@ test("X14 without its memory a replica signs nothing but RECOVER until it has re
   operate(3);
 });
 
-test("X14 after n-f answers it votes above a justify that is higher than all of them only", () => {
-  const solo = new Solo(3, {}, undefined, { started: false });
+/** A replica without memory that knows the chain up to view 12, and is answered from view 10. */
+function recovering(Class: typeof HotStuffReplica, rightNonce: boolean): Solo {
+  const make = (s: number, c: ProtocolConfig, h: FakeHost, app: App) => new Class(s, c, h, app);
+  const solo = new Solo(3, { leader: () => 1 }, make, { started: false });
   const [recover] = solo.host.takeKind("recover");
-  const nonce = recover!.nonce;
-  const certified = block(9, qc(block(8)));
-  for (let replica = 0; replica < 3; replica++) {
-    const position = { highQc: replica === 0 ? qc(certified) : GENESIS_QC, tc: null };
-    const answer = { kind: "answer", replica, to: 3, nonce, starting: false, own: null } as const;
-    solo.receive(replica, { ...answer, position });
+  const nonce = rightNonce ? recover!.nonce : new Uint8Array(16);
+  let justify = GENESIS_QC;
+  for (let view = 1; view <= 12; view++) {
+    const next = block(view, justify);
+    solo.propose(next);
+    if (view === 10) {
+      for (let replica = 0; replica < 3; replica++) {
+        const position = { highQc: replica === 0 ? justify : GENESIS_QC, tc: null };
+        const answer = { kind: "answer", replica, to: 3, nonce, starting: false } as const;
+        solo.receive(replica, { ...answer, own: null, position });
+      }
+      solo.host.clockMs = 1000;
+      solo.replica.timeout("recover");
+    }
+    justify = qc(next);
   }
-  solo.host.clockMs = 1000;
-  solo.replica.timeout("recover");
-  expect(solo.replica.running).toBe(false);
-  expect(solo.view).toBe(10);
-  solo.propose(block(10, qc(certified)));
+  return solo;
+}
+
+test("X14 it has recovered with n-f answers to its own nonce, and a QC above them", () => {
+  const solo = recovering(HotStuffReplica, true);
+  expect(solo.replica.running).toBe(true);
+  expect(recovering(HotStuffReplica, false).replica.running).toBe(false);
+  expect(recovering(NoNonces, false).replica.running).toBe(true);
+});
+
+test("X14 it does not vote in view C, nor in the view that a certificate of it lets into", () => {
+  const solo = new Solo(3, { leader: () => 1 });
+  solo.replica.onForgotten(10);
+  solo.propose(block(10, GENESIS_QC), tc(9));
+  solo.propose(block(11, GENESIS_QC), tc(10));
+  solo.propose(block(12, qc(block(9))), tc(11));
   expect(solo.voted()).toEqual([]);
+  const careless = new Solo(
+    3,
+    { leader: () => 1 },
+    (s, c, h, app) => new VotesInViewC(s, c, h, app),
+  );
+  careless.replica.onForgotten(10);
+  careless.propose(block(10, GENESIS_QC), tc(9));
+  expect(careless.voted()).toEqual([10]);
 });
 
 test("X15 a replica begins if all are starting, or n-f after a while; else it recovers", () => {

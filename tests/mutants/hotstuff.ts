@@ -153,12 +153,12 @@ class VotesAtOnce extends HotStuffReplica {
   }
 }
 
-/** X14: votes in the view that the others are in, where it may have voted before. */
-class VotesInViewC extends HotStuffReplica {
+/** X14: votes in the view that the others are in. tests/hotstuff/regime.test.ts convicts it. */
+export class VotesInViewC extends HotStuffReplica {
   override onForgotten(): void {}
 }
 
-/** X14: takes answers to an earlier question. */
+/** X14: takes answers to an earlier question. tests/hotstuff/regime.test.ts convicts it. */
 class NoNonce extends Recovery<Position> {
   protected override isOwn(): boolean {
     return true;
@@ -169,7 +169,7 @@ class NoNonceStart extends Start {
     return new NoNonce(this.quorums, this.self, (bound) => this.host.random(bound));
   }
 }
-class NoNonces extends HotStuffReplica {
+export class NoNonces extends HotStuffReplica {
   protected override makeStart(): Start {
     return new NoNonceStart(this.self, this.config, this.quorums, this.host, this);
   }
@@ -207,14 +207,17 @@ export const mutants: readonly Mutant[] = [
   mutant("no-late-votes", NoLateVotes, "short", ["liveness"]),
   mutant("duplicate-signers", DuplicateSigners, "short", ["certificates"]),
   mutant("votes-for-anything", VotesForAnything, "short", ["certificates"]),
-  mutant("voted-view-not-kept", VotedViewNotKept, "twins", ["agreement", "throw"]),
+  mutant("voted-view-not-kept", VotedViewNotKept, "twins", [
+    "agreement",
+    "throw",
+    "liveness",
+    "convergence",
+  ]),
   mutant("any-qc", AnyQc, "short", ["liveness"]),
   mutant("weak-tc", WeakTc, "short", ["certificates"]),
   mutant("orphans-lost", OrphansLost, "short", ["liveness"]),
   mutant("orphans-twice", OrphansTwice, "short", ["exactly once"]),
-  mutant("votes-at-once", VotesAtOnce, "deep", ["agreement", "exactly once", "throw"]),
-  mutant("votes-in-view-c", VotesInViewC, "deep", ["agreement", "exactly once", "throw"]),
-  mutant("no-nonce", NoNonces, "deep", ["agreement", "exactly once", "throw"]),
+  mutant("votes-at-once", VotesAtOnce, "deep", ["agreement", "exactly once", "throw", "liveness"]),
   {
     subject: subjectOf("hotstuff-one-reply", credulous as never),
     kind: "adversary",

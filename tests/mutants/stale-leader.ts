@@ -6,12 +6,17 @@
 import { keyOf } from "../../src/protocol/hotstuff/block.ts";
 import { HotStuffReplica } from "../../src/protocol/hotstuff/index.ts";
 import type { VoteMessage } from "../../src/protocol/hotstuff/message.ts";
+import { equal } from "../../src/wire.ts";
 import { GENESIS_QC, qcOf, type Qc, type Tc } from "../../src/protocol/hotstuff/qc.ts";
+
+/** Views for which it keeps votes. */
+const VOTES_VIEWS = 4;
 
 export class StaleLeader extends HotStuffReplica {
   readonly #known: Qc[] = [GENESIS_QC];
   readonly #hoarded = new Set<number>();
   #decided = 0;
+  #votes: VoteMessage[] = [];
   /** Whether it follows a plan, or dice. */
   readonly #plans = this.host.random(2) === 0;
   /** The plan: two conflicting blocks above the same parent, the QCs of which it has both. */
@@ -34,11 +39,25 @@ export class StaleLeader extends HotStuffReplica {
     return proven;
   }
 
+  /** Makes use of votes for both of two blocks of a view. */
+  protected override wantsVote(vote: VoteMessage): boolean {
+    if (this.self !== 0) return super.wantsVote(vote);
+    return vote.view + VOTES_VIEWS > this.pacemaker.view;
+  }
+
   /** Keeps some of the QCs that it makes to itself. */
   protected override matching(vote: VoteMessage): VoteMessage[] {
-    const matching = super.matching(vote);
+    if (this.self !== 0) return super.matching(vote);
+    const recent = this.#votes.filter(({ view }) => view + VOTES_VIEWS > this.pacemaker.view);
+    this.#votes = [...recent, vote];
+    const bySigner = new Map<number, VoteMessage>();
+    for (const other of this.#votes) {
+      if (other.view !== vote.view || !equal(other.digest, vote.digest)) continue;
+      bySigner.set(other.replica, other);
+    }
+    const matching = [...bySigner.values()];
     const { quorum } = this.quorums;
-    if (this.self !== 0 || matching.length < quorum) return matching;
+    if (matching.length < quorum) return matching;
     const qc = qcOf(matching, quorum);
     this.#learn(qc);
     if (this.#decided < qc.view && this.#hoards(qc)) this.#hoarded.add(qc.view);
@@ -83,6 +102,7 @@ export class StaleLeader extends HotStuffReplica {
   }
 
   #learn(qc: Qc): void {
-    if (this.#known.every(({ view }) => view !== qc.view)) this.#known.push(qc);
+    const known = this.#known.some(({ block }) => equal(block, qc.block));
+    if (!known) this.#known.push(qc);
   }
 }

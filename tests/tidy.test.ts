@@ -18,6 +18,7 @@ import {
   ordered,
   seeded,
   source,
+  unused,
   type Source,
   type Violation,
 } from "./support/tidy.ts";
@@ -170,6 +171,16 @@ describe("the rules find what they forbid", () => {
       "a.ts:2: docs/gone.md is not there",
     ]);
   });
+
+  test("exports that nobody uses", () => {
+    const a = at("a.ts", "export const one = 1;\nexport function two() {}\nexport type Three = 3;");
+    const b = at("b.ts", "import { one } from './a.ts';\nexport const four = one;\ntwo3;");
+    expect([a, b].flatMap((file) => unused(file, [a, b]))).toEqual([
+      "a.ts: 'export function two' is not used",
+      "a.ts: 'export type Three' is not used",
+      "b.ts: 'export const four' is not used",
+    ]);
+  });
 });
 
 describe("the sources", () => {
@@ -193,6 +204,11 @@ describe("the sources", () => {
     const others = ["src/node.ts", "src/wire.ts", "src/queue.ts", "src/heap.ts", "src/mark.ts"];
     const packets = ["address", "fragment", "packet"].map((name) => `src/transport/${name}.ts`);
     check(files(...shared, ...others, ...packets), (file) => seeded(file, ["SHA256"]));
+  });
+
+  test("nothing is exported that nobody uses", () => {
+    const all = files("src/**/*.ts", "csrc/**/*.ts", "tests/**/*.ts", "build.ts");
+    check(modules, (file) => unused(file, all));
   });
 
   test("no default exports, any, enum or non-null assertions", () => check(modules, language));

@@ -243,3 +243,15 @@ export function documents({ path, text }: Source, exists: (path: string) => bool
     exists(file) ? [] : [`${path}:${lineOf(text, index)}: ${file} is not there`],
   );
 }
+
+/** Names that the file exports and that nothing else, in it or in the other files, uses. */
+export function unused({ path, code }: Source, all: readonly Source[]): Violation[] {
+  const exported =
+    /^export (?:abstract )?(?:async )?(?:const|class|function\*?|interface|type) (\w+)/gm;
+  return [...code.matchAll(exported)].flatMap(([line, name = ""]) => {
+    const word = new RegExp(`\\b${name}\\b`, "g");
+    const elsewhere = all.some((file) => file.path !== path && word.test(file.code));
+    const again = (code.match(word)?.length ?? 0) > 1;
+    return elsewhere || again ? [] : [`${path}: '${line}' is not used`];
+  });
+}

@@ -41,7 +41,7 @@ void oskr_port_idle(struct oskr_port *p, double now_ns);
 // 1 while the polling thread is in a burst. The thread in which memif learns that a peer is gone
 // unmaps what both shared, and DPDK 22.11 does not keep that apart from a burst under way: a
 // process that was killed took its fabric along.
-extern uint32_t oskr_in_burst;
+extern uint32_t oskr_in_burst __attribute__((visibility("hidden")));
 
 static inline uint16_t oskr_receive_burst(uint16_t port, struct rte_mbuf **packets,
                                           uint16_t count) {

@@ -31,6 +31,11 @@ export class Driver {
     this.#next();
   }
 
+  /** Waits no longer for its operation. */
+  giveUp(): void {
+    this.finished = true;
+  }
+
   /** Thinks, then asks; after GST at once. */
   #next(): void {
     const { plan, scheduler, gstUs } = this.#world;
@@ -98,6 +103,6 @@ export class Driver {
       this.#seen = seen?.kind === "state" ? seen.value : null;
       world.completed++;
     }
-    this.#next();
+    if (!this.finished) this.#next();
   }
 }

@@ -88,8 +88,8 @@ class Trial {
   }
 
   /**
-   * View timeouts until service resumes when the vote of a replica that recovered is needed. A HotStuff
-   * replica may vote only in the tenure after the next one, which a second, doubled timeout lets in.
+   * View timeouts until service resumes when the vote of a replica that recovered is needed. One of
+   * HotStuff may vote only in the tenure after the next, which a second, doubled timeout lets in.
    */
   get recoveredTimeouts(): number {
     return this.#options.textOf("mode").toLowerCase() === "hotstuff" ? 4 : 3;

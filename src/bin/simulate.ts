@@ -95,8 +95,8 @@ async function loadModule(path: string): Promise<Loaded> {
 }
 
 /**
- * What CI runs of every row: more takes longer than half an hour on two cores. No divisor of the seeds
- * that run twice, or all of Twins would.
+ * What CI runs of every row: more takes longer than half an hour on two cores. No divisor of the
+ * seeds that run twice, or all of Twins would.
  */
 const CI_DIVISOR = 49;
 

@@ -1,11 +1,9 @@
 // npm run bench -- WHAT: measurements, each a command of its own.
 
-import { spawnSync } from "node:child_process";
-import { join } from "node:path";
 import { UsageError } from "../usage-error.ts";
 import { BENCH_CRYPTO, benchCrypto } from "./bench-crypto.ts";
 import { BENCH_ECHO, benchEcho } from "./bench-echo.ts";
-import { stopClustersOnSignal } from "./cluster.ts";
+import { buildExecutables, stopClustersOnSignal } from "./cluster.ts";
 import { parseCommand, runMain, type Command, type Options } from "./options.ts";
 import { followParent } from "./process.ts";
 
@@ -28,9 +26,8 @@ async function main(): Promise<number> {
   }
   const options = await parseCommand(bench.command, rest);
   if (options === null) return 0;
-  const root = join(import.meta.dir, "../..");
-  const built = spawnSync(process.execPath, [join(root, "build.ts")], { stdio: "inherit" });
-  if (built.status !== 0) return built.status ?? 1;
+  const built = buildExecutables();
+  if (built !== 0) return built;
   followParent();
   stopClustersOnSignal();
   return bench.run(options);

@@ -1,6 +1,7 @@
 // A whole cluster of executables on this machine, in a private directory: what demo, bench and the
 // tests of real processes start.
 
+import { spawnSync } from "node:child_process";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createSocket } from "node:dgram";
 import { tmpdir } from "node:os";
@@ -120,6 +121,12 @@ export class Child {
       for (const wake of this.#waiting.splice(0)) wake();
     }
   }
+}
+
+/** Builds the executables as far as something changed; the exit status of the build. */
+export function buildExecutables(): number {
+  const built = spawnSync(process.execPath, [join(ROOT, "build.ts")], { stdio: "inherit" });
+  return built.status ?? 1;
 }
 
 /** Those that `stop` has yet to clean up behind. */

@@ -1,16 +1,13 @@
 // npm run demo: a cluster and a client on this machine, built if need be, and what they measured.
 
-import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { ArgsDef } from "citty";
 import { formatTable, type ResultRecord } from "../evaluation/record.ts";
 import { CLIENT, REPLICA } from "./arguments.ts";
-import { Cluster, type Child } from "./cluster.ts";
+import { buildExecutables, Cluster, type Child } from "./cluster.ts";
 import { parseCommand, runMain, type Options } from "./options.ts";
 import { followParent } from "./process.ts";
-
-const ROOT = resolve(import.meta.dir, "../..");
 
 /** What the demo decides itself; all else is passed on to replicas and client. */
 const { mode, seconds } = CLIENT.args;
@@ -57,8 +54,8 @@ async function main(): Promise<number> {
   const options = await parseCommand(DEMO, process.argv.slice(2));
   if (options === null) return 0;
   const out = options.output("json");
-  const built = spawnSync(process.execPath, [join(ROOT, "build.ts")], { stdio: "inherit" });
-  if (built.status !== 0) return built.status ?? 1;
+  const built = buildExecutables();
+  if (built !== 0) return built;
   followParent();
   return run(options, out);
 }

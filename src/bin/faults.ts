@@ -1,14 +1,13 @@
 // npm run faults: real processes under real faults. Kills, stops and restarts replicas under load,
 // and judges what clients saw. Ends with `N passed, N failed`.
 
-import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ArgsDef } from "citty";
 import type { HistoryEntry } from "../evaluation/history.ts";
 import type { ResultRecord } from "../evaluation/record.ts";
 import { checkRecorded } from "../simulation/linearizability.ts";
-import { Cluster, stopClustersOnSignal, type Child } from "./cluster.ts";
+import { buildExecutables, Cluster, stopClustersOnSignal, type Child } from "./cluster.ts";
 import { parseCommand, runMain, type Command, type Options } from "./options.ts";
 import { followParent } from "./process.ts";
 import type { ReplicaResult } from "./replica-process.ts";
@@ -282,9 +281,8 @@ async function served(client: Child): Promise<void> {
 async function main(): Promise<number> {
   const options = await parseCommand(COMMAND, process.argv.slice(2));
   if (options === null) return 0;
-  const root = join(import.meta.dir, "../..");
-  const built = spawnSync(process.execPath, [join(root, "build.ts")], { stdio: "inherit" });
-  if (built.status !== 0) return built.status ?? 1;
+  const built = buildExecutables();
+  if (built !== 0) return built;
   followParent();
   stopClustersOnSignal();
   const only = options.text("only");

@@ -7,8 +7,9 @@ import { loadNative, type NativeLibrary } from "../ffi/native.ts";
 import { Node } from "../node.ts";
 import { systemRandom } from "../random.ts";
 import { runLoop } from "../run-loop.ts";
+import type { Bell } from "./bell.ts";
 import {
-  idler,
+  openBell,
   openTransport,
   readSetting,
   type Role,
@@ -16,9 +17,13 @@ import {
   type TransportSetting,
 } from "./common.ts";
 import { planCpus, type CpuPlan } from "./cpus.ts";
+import { IDLE_NAMES, idler, type Idler } from "./idle.ts";
 import type { Options } from "./options.ts";
 import { followCluster, housekeeping, stopFlag } from "./process.ts";
 import { openStage } from "./stage.ts";
+
+/** How long this process may keep a processor that another waits for. */
+export const SLICE_US = 100;
 
 export class Drivers {
   readonly setting: Setting;
@@ -29,8 +34,8 @@ export class Drivers {
   readonly clock = new RealClock();
   readonly stage: Stage;
   readonly port: TransportSetting;
-  readonly idleName: string;
-  readonly #idle: () => void;
+  readonly idler: Idler;
+  readonly #bell: Bell;
 
   /**
    * Opens what the options ask for; `role` is asked once the setting is read. Throws UsageError.
@@ -44,12 +49,15 @@ export class Drivers {
     this.native = native;
     this.stopped = stopFlag(native);
     this.cpus = planCpus(options);
+    // Where processors are shared, short turns let whoever has work answer sooner.
+    native.oskr_slice_us(SLICE_US);
+    this.#bell = openBell(options, setting, role, native);
     const self: Signer | null = "replica" in role ? role.replica : null;
-    this.stage = openStage(options, setting, self, this.cpus);
-    this.port = openTransport(options, setting, role, this.clock, this.cpus, native);
-    const { name, idle } = idler(options, this.port.nic, native);
-    this.idleName = name;
-    this.#idle = idle;
+    this.stage = openStage(options, setting, self, this.cpus, this.#bell);
+    const { clock, cpus } = this;
+    this.port = openTransport(options, setting, role, clock, cpus, native, this.#bell);
+    const chosen = IDLE_NAMES.find((name) => name === options.text("idle")) ?? this.port.idle;
+    this.idler = idler(chosen, native, this.clock, this.port.sleeper);
     housekeeping(this.clock, this.cpus, native);
   }
 
@@ -72,11 +80,12 @@ export class Drivers {
   run(nodes: readonly { poll(): number }[], until: () => boolean): void {
     const { transport } = this.port;
     const { clock, stage } = this;
-    runLoop({ clock, transport, stage, nodes, idle: this.#idle, stopped: until });
+    runLoop({ clock, transport, stage, nodes, idle: this.idler.idle, stopped: until });
   }
 
   close(): void {
     this.stage.close();
     this.port.close();
+    this.#bell.close();
   }
 }

@@ -25,7 +25,9 @@
 // How long a frame is held back so that others overtake it, besides twice the delay.
 #define HOLD_NS 1e6
 // Empty turns that yield before one sleeps.
-#define YIELDS 16
+#define YIELDS 2
+// How long to sleep while frames wait for room in a peer's ring: nobody rings when there is some.
+#define FULL_NS 50e3
 
 struct queue {
   struct rte_mbuf *frames[QUEUE_MAX];
@@ -294,13 +296,13 @@ static int frames_wait(void) {
 // After the turn number `empty` in a row that moved nothing: yields for a while, then says that it
 // will sleep, and does so if the next turn is empty as well.
 static void rest(uint32_t empty, double now_ns) {
-  if (own_bell == NULL || empty < YIELDS || frames_wait()) {
+  if (own_bell == NULL || empty < YIELDS) {
     sched_yield();
   } else if ((empty - YIELDS) % 2 == 0) {
     oskr_bell_set(own_bell);
   } else {
-    double us = RTE_MIN(LINK_NS, RTE_MAX(0, oskr_delay_next_ns() - now_ns)) / 1000;
-    oskr_bell_sleep(own_bell, (uint32_t)us);
+    double ns = RTE_MIN(frames_wait() ? FULL_NS : LINK_NS, oskr_delay_next_ns() - now_ns);
+    oskr_bell_sleep(own_bell, (uint32_t)(RTE_MAX(0, ns) / 1000));
   }
 }
 

@@ -21,7 +21,7 @@ export const IDLE_NAMES = ["busy", "yield", "park", "sleep"] as const;
 export type IdleName = (typeof IDLE_NAMES)[number];
 
 /** Empty turns that yield before one parks: the other process of a pair answers within them. */
-const YIELDS = 16;
+const YIELDS = 8;
 /** Longest sleep: links are looked after in between. */
 const PARK_US_MAX = 10_000;
 /** `sleep`: yields between two sleeps, and how long those are. */

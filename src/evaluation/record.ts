@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { cpus, release } from "node:os";
 import type { LatencySummary } from "./latency.ts";
+import type { Profile } from "./profile.ts";
 
 /** One measured run. Names are relied on by scripts. */
 export interface ResultRecord {
@@ -13,6 +14,15 @@ export interface ResultRecord {
   readonly n: number;
   readonly f: number;
   readonly clients: number;
+  /** Client processes that these clients ran in. */
+  readonly clientProcesses: number;
+  /**
+   * Closed: a client issues the next operation when the last completed. Open: operations come at a
+   * rate, whether or not earlier ones completed, and latency counts from when they should have come.
+   */
+  readonly loop: "closed" | "open";
+  /** Operations a second asked for in an open loop; 0 in a closed one. */
+  readonly rate: number;
   /** Most operations in a batch. */
   readonly batch: number;
   readonly adaptive: boolean;
@@ -31,11 +41,15 @@ export interface ResultRecord {
   /** Operations a second. */
   readonly throughput: number;
   readonly latency: LatencySummary;
+  /** Counts of latencies: each bucket's upper end in microseconds, ascending, and its count. */
+  readonly distribution: readonly (readonly [us: number, count: number])[];
   /** The longest time without a completion, from the start, in milliseconds. */
   readonly longestGapMs: number;
   readonly retransmissions: number;
   /** Messages and packets dropped by this process, by reason. */
   readonly dropped: { readonly [reason: string]: number };
+  /** With --profile. */
+  readonly profile?: Profile;
   readonly host: HostDescription;
   readonly versions: { readonly [name: string]: string };
 }

@@ -77,56 +77,89 @@ export interface TableOptions extends Durations {
   readonly tell: (line: string) => void;
 }
 
+export interface Table {
+  readonly rows: readonly RowResult[];
+  /** A line for each row that has no result, and for each other run that failed. */
+  readonly failures: readonly string[];
+}
+
 /**
  * Searches for each row the load at which throughput is highest, then measures all rows anew at
  * that load and with one client, repetition after repetition. What the search found is not part of
- * the result: it is the best of many, and so too good. Throws what the runner throws.
+ * the result: it is the best of many, and so too good. Runs that fail are told and left out. Throws
+ * the signal's reason when it comes.
  */
-export async function measureTable(options: TableOptions): Promise<readonly RowResult[]> {
+export async function measureTable(options: TableOptions): Promise<Table> {
   const { rows, repetitions, tell } = options;
-  const found: { readonly row: TableRow; readonly clients: number }[] = [];
-  for (const row of rows) found.push({ row, clients: await searchLoad(row, options) });
-  const measured = found.map((one) => ({ ...one, loaded: empty(), single: empty() }));
+  const bench = new TableBench(options);
+  const measured: Measured[] = [];
+  for (const row of rows) {
+    const clients = await bench.searchLoad(row);
+    if (clients !== null) measured.push({ row, clients, loaded: [], single: [] });
+  }
   for (let repetition = 1; repetition <= repetitions; repetition++) {
     for (const { row, clients, loaded, single } of measured) {
-      loaded.push(await measure(row.point, clients, options));
-      if (row.latency) single.push(await measure(row.point, 1, options));
+      loaded.push(...(await bench.measure(row.point, clients)));
+      if (row.latency) single.push(...(await bench.measure(row.point, 1)));
     }
     tell(`repetition ${repetition} of ${repetitions} done`);
   }
-  return measured.map(({ row, clients, loaded, single }) => {
-    const [{ mode, workers, signature }] = loaded as [ResultRecord];
-    const throughput = spreadOf(loaded.map((record) => record.throughput));
-    const latency = row.latency ? spreadOf(single.map((record) => record.latency.p50)) : null;
-    return { mode, workers, batch: row.batch, signature, clients, throughput, latency };
-  });
+  return { rows: measured.flatMap(rowResult), failures: bench.failures };
 }
 
-/** Doubles the clients until throughput stops rising; how many were best. */
-async function searchLoad({ point }: TableRow, options: TableOptions): Promise<number> {
-  let best = { clients: CLIENTS_MIN, throughput: 0 };
-  let flat = 0;
-  for (let clients = CLIENTS_MIN; clients <= CLIENTS_MAX && flat < FLAT_MAX; clients *= 2) {
-    const { throughput } = await measure(point, clients, options);
-    const rate = Math.round(throughput).toLocaleString("en-US");
-    options.tell(`${describePoint({ ...point, clients })}: ${rate} operations a second`);
-    flat = throughput > best.throughput * RISE ? 0 : flat + 1;
-    if (throughput > best.throughput) best = { clients, throughput };
+interface Measured {
+  readonly row: TableRow;
+  readonly clients: number;
+  readonly loaded: ResultRecord[];
+  readonly single: ResultRecord[];
+}
+
+function rowResult({ row, clients, loaded, single }: Measured): readonly RowResult[] {
+  const [first] = loaded;
+  if (first === undefined) return [];
+  const { mode, workers, signature } = first;
+  const throughput = spreadOf(loaded.map((record) => record.throughput));
+  const latencies = single.map((record) => record.latency.p50);
+  const latency = latencies.length === 0 ? null : spreadOf(latencies);
+  return [{ mode, workers, batch: row.batch, signature, clients, throughput, latency }];
+}
+
+class TableBench {
+  readonly failures: string[] = [];
+  readonly #options: TableOptions;
+
+  constructor(options: TableOptions) {
+    this.#options = options;
   }
-  return best.clients;
-}
 
-async function measure(
-  point: Point,
-  clients: number,
-  { runner, seconds, warmSeconds, signal }: TableOptions,
-): Promise<ResultRecord> {
-  const { record } = await runner.run({ ...point, clients }, { seconds, warmSeconds }, signal);
-  return record;
-}
+  /** Doubles the clients until throughput stops rising; how many were best, null if all failed. */
+  async searchLoad({ point }: TableRow): Promise<number | null> {
+    let best = { clients: 0, throughput: 0 };
+    let flat = 0;
+    for (let clients = CLIENTS_MIN; clients <= CLIENTS_MAX && flat < FLAT_MAX; clients *= 2) {
+      const [record] = await this.measure(point, clients);
+      const throughput = record?.throughput ?? 0;
+      const rate = Math.round(throughput).toLocaleString("en-US");
+      this.#options.tell(`${describePoint({ ...point, clients })}: ${rate} operations a second`);
+      flat = throughput > best.throughput * RISE ? 0 : flat + 1;
+      if (throughput > best.throughput) best = { clients, throughput };
+    }
+    return best.clients === 0 ? null : best.clients;
+  }
 
-function empty(): ResultRecord[] {
-  return [];
+  /** One record, or none if the run failed. */
+  async measure(point: Point, clients: number): Promise<readonly ResultRecord[]> {
+    const { runner, seconds, warmSeconds, signal } = this.#options;
+    const loaded = { ...point, clients };
+    try {
+      return [(await runner.run(loaded, { seconds, warmSeconds }, signal)).record];
+    } catch (error) {
+      signal.throwIfAborted();
+      const reason = error instanceof Error ? error.message : String(error);
+      this.failures.push(`${describePoint(loaded)}: ${reason}`);
+      return [];
+    }
+  }
 }
 
 /** As Markdown. */

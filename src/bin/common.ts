@@ -72,6 +72,8 @@ export interface TransportSetting {
    * Whether it is a NIC that this process has to itself, so that waiting for it may burn a core.
    */
   readonly nic: boolean;
+  /** Of the device; null if it has none. */
+  readonly numaNode: number | null;
   readonly linkUp: () => boolean;
   /** What the port itself counted as lost. */
   readonly statistics: () => ReadonlyMap<string, number>;
@@ -113,6 +115,7 @@ export function openTransport(
       transport,
       name: "udp",
       nic: false,
+      numaNode: null,
       linkUp: () => true,
       statistics: () => new Map(),
       close: () => transport.close(),
@@ -160,7 +163,8 @@ function openDpdk(
     const counts = transport.statistics();
     return new Map(LOSSES.map((reason) => [reason, counts.get(reason) ?? 0]));
   };
-  return { transport, name, nic, linkUp: () => transport.linkUp, statistics, close };
+  const { numaNode } = transport;
+  return { transport, name, nic, numaNode, linkUp: () => transport.linkUp, statistics, close };
 }
 
 /** Of the port's statistics, those that are packets lost. */

@@ -65,13 +65,14 @@ async function main(): Promise<number> {
   const options = await parseCommand(DEMO, process.argv.slice(2));
   if (options === null) return 0;
   const out = options.output("json");
+  const load = readLoad(options);
   const built = buildExecutables();
   if (built !== 0) return built;
   followParent();
-  return run(options, out);
+  return run(options, load, out);
 }
 
-async function run(options: Options, out: string | undefined): Promise<number> {
+async function run(options: Options, load: ClientLoad, out: string | undefined): Promise<number> {
   let interrupted = false;
   let running: ClientProcesses | null = null;
   const interrupt = (): void => {
@@ -82,7 +83,6 @@ async function run(options: Options, out: string | undefined): Promise<number> {
 
   const modeName = options.textOf("mode");
   const transport = options.textOf("transport") === "udp" ? "udp" : "dpdk";
-  const load = readLoad(options);
   const single = load.clientProcesses === 1;
   const cluster = await Cluster.start({
     mode: modeName,

@@ -15,7 +15,8 @@ import {
   type Setting,
   type TransportSetting,
 } from "./common.ts";
-import { planCpus, type CpuPlan } from "./cpus.ts";
+import { allowedCpus, planCpus, type CpuPlan } from "./cpus.ts";
+import { numaNodes, numaWarnings } from "./numa.ts";
 import type { Options } from "./options.ts";
 import { followCluster, housekeeping, stopFlag } from "./process.ts";
 import { openStage } from "./stage.ts";
@@ -47,6 +48,8 @@ export class Drivers {
     const self: Signer | null = "replica" in role ? role.replica : null;
     this.stage = openStage(options, setting, self, this.cpus);
     this.port = openTransport(options, setting, role, this.clock, this.cpus, native);
+    const warnings = numaWarnings(this.cpus, allowedCpus(), this.port.numaNode, numaNodes());
+    for (const warning of warnings) console.error(warning);
     const { name, idle } = idler(options, this.port.nic, native);
     this.idleName = name;
     this.#idle = idle;

@@ -9,8 +9,10 @@ const RATIO = 1.01;
 /** Where more would be needed, every second end is left out, and so on. */
 const BUCKETS_MAX = 500;
 
-/** Latencies in nanoseconds with their counts, ascending, on a grid that all distributions share. */
-export function distributionOf(counts: readonly (readonly [ns: number, count: number])[]) {
+/** Of latencies with their counts, ascending, on a grid that all distributions share. */
+export function distributionOf(
+  counts: readonly (readonly [ns: number, count: number])[],
+): Distribution {
   for (let step = 1; ; step *= 2) {
     const buckets = new Map<number, number>();
     for (const [ns, count] of counts) {

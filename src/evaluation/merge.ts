@@ -54,7 +54,8 @@ export function mergeRecords(records: readonly ResultRecord[]): ResultRecord {
     ...settings,
     clients: sum((record) => record.clients),
     clientProcesses: sum((record) => record.clientProcesses),
-    rate: sum((record) => record.rate),
+    // Shares are not exact in binary.
+    rate: Number(sum((record) => record.rate).toFixed(6)),
     replySize: sum((record) => record.replySize * record.operations) / Math.max(1, operations),
     seconds: Math.max(...records.map((record) => record.seconds)),
     operations,

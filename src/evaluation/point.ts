@@ -39,26 +39,25 @@ export function loadArguments(load: ClientLoad, process: number): readonly strin
   return ["--clients", String(share), "--rate", decimal((rate * share) / clients)];
 }
 
-/** What distinguishes the point, in a line for people. */
+/** The point in a line for people, without what is as it usually is. */
 export function describePoint(point: Point): string {
-  const loop = point.rate === 0 ? "" : `${point.rate} a second`;
-  const processes = point.clientProcesses === 1 ? "" : ` in ${point.clientProcesses} processes`;
-  const fault = point.fault === "loss" ? `loss ${point.lossRate}` : point.fault;
-  return [
+  const { clients, clientProcesses, rate, batch, workers, app, opSize, fault } = point;
+  const parts = [
     point.mode,
     point.transport,
-    ...(point.f > 1 ? [`f ${point.f}`] : []),
-    `${point.clients} clients${processes}`,
-    loop,
-    point.adaptive ? `batch ${point.batch} adaptive` : `batch ${point.batch}`,
-    point.workers === null ? "" : `${point.workers} workers`,
-    point.signature,
-    point.app,
-    `${point.opSize} B`,
-    fault === "none" ? "" : fault,
-  ]
-    .filter((part) => part !== "")
-    .join(", ");
+    point.f > 1 ? `f ${point.f}` : "",
+    clients === 1 ? "1 client" : `${clients} clients`,
+    clientProcesses === 1 ? "" : `${clientProcesses} client processes`,
+    rate === 0 ? "" : `rate ${rate}`,
+    batch === 1 ? "" : `batch ${batch}`,
+    point.adaptive ? "adaptive" : "",
+    workers === null ? "" : `${workers} workers`,
+    point.signature === "each" ? "a signature each" : "",
+    app === "null" ? "" : app,
+    opSize === 0 ? "" : `${opSize} bytes`,
+    fault === "loss" ? `loss ${point.lossRate}` : fault === "silent" ? "one silent" : "",
+  ];
+  return parts.filter((part) => part !== "").join(", ");
 }
 
 function commonArguments({ batch, adaptive, workers, signature, fault, lossRate }: Point) {

@@ -19,8 +19,8 @@ export interface ResultRecord {
   /** Client processes that these clients ran in. */
   readonly clientProcesses: number;
   /**
-   * Closed: a client issues the next operation when the last completed. Open: operations come at a
-   * rate, whether or not earlier ones completed, and latency counts from when they should have come.
+   * Closed: a client issues the next operation when the last completed. Open: operations come at
+   * a rate, whether or not earlier ones completed, and latency counts from when they came.
    */
   readonly loop: "closed" | "open";
   /** Operations a second asked for in an open loop; 0 in a closed one. */

@@ -106,9 +106,7 @@ describe("a sweep", () => {
       schedule(plan).map(({ point }) => point.clients),
     );
     expect(told).toHaveLength(6);
-    expect(told[0]).toMatch(
-      /^1 of 6, 5 s left: pbft, udp, [12] clients, .*: 1 operations a second$/,
-    );
+    expect(told[0]).toMatch(/^1 of 6, 5 s left: pbft, udp, [12] clients?: 1 operations a second$/);
     expect(told[5]).toMatch(/^6 of 6: pbft/);
     expect(runsOf(plan, results).map(({ point }) => point.clients)).toEqual([1, 1, 1, 2, 2, 2]);
     expect(failuresOf(plan, results)).toEqual([]);
@@ -142,8 +140,8 @@ describe("a sweep", () => {
     expect(first.told.filter((line) => line.endsWith(": FAILED: replica 1 ended"))).toHaveLength(2);
     expect(runsOf(plan, first.results)).toHaveLength(2);
     expect(failuresOf(plan, first.results)).toEqual([
-      expect.stringMatching(/^pbft, udp, 2 clients, .*, repetition 0: replica 1 ended$/),
-      expect.stringMatching(/^pbft, udp, 2 clients, .*, repetition 1: replica 1 ended$/),
+      expect.stringMatching(/^pbft, udp, 2 clients, repetition 0: replica 1 ended$/),
+      expect.stringMatching(/^pbft, udp, 2 clients, repetition 1: replica 1 ended$/),
     ]);
     const runner = new FakeRunner();
     const second = await runAll(plan, runner);

@@ -33,7 +33,7 @@ export interface RowResult {
 const BATCH = 100;
 /** What the first load of the search is, and the last if throughput never stops rising. */
 const CLIENTS_MIN = 16;
-const CLIENTS_MAX = 8192;
+const CLIENTS_MAX = 4096;
 /** What counts as rising, and how many loads in succession may not, since machines are noisy. */
 const RISE = 1.02;
 const FLAT_MAX = 2;
@@ -79,15 +79,15 @@ export interface TableOptions extends Durations {
 
 export interface Table {
   readonly rows: readonly RowResult[];
-  /** A line for each row that has no result, and for each other run that failed. */
+  /** A line for each row that has no result, and for each repetition that failed. */
   readonly failures: readonly string[];
 }
 
 /**
  * Searches for each row the load at which throughput is highest, then measures all rows anew at
  * that load and with one client, repetition after repetition. What the search found is not part of
- * the result: it is the best of many, and so too good. Runs that fail are told and left out. Throws
- * the signal's reason when it comes.
+ * the result: it is the best of many, and so too good. Runs that fail are told and left out.
+ * Throws the signal's reason when it comes.
  */
 export async function measureTable(options: TableOptions): Promise<Table> {
   const { rows, repetitions, tell } = options;
@@ -132,32 +132,45 @@ class TableBench {
     this.#options = options;
   }
 
-  /** Doubles the clients until throughput stops rising; how many were best, null if all failed. */
+  /**
+   * Doubles the clients until throughput stops rising; how many were best, null if all failed. Only
+   * then is failing a failure: a load that is too high is none.
+   */
   async searchLoad({ point }: TableRow): Promise<number | null> {
     let best = { clients: 0, throughput: 0 };
     let flat = 0;
+    let failure = "";
     for (let clients = CLIENTS_MIN; clients <= CLIENTS_MAX && flat < FLAT_MAX; clients *= 2) {
-      const [record] = await this.measure(point, clients);
-      const throughput = record?.throughput ?? 0;
-      const rate = Math.round(throughput).toLocaleString("en-US");
-      this.#options.tell(`${describePoint({ ...point, clients })}: ${rate} operations a second`);
+      const ran = await this.#run({ ...point, clients });
+      const throughput = typeof ran === "string" ? 0 : ran.throughput;
+      const what = describePoint({ ...point, clients });
+      const rate = `${Math.round(throughput).toLocaleString("en-US")} operations a second`;
+      this.#options.tell(`${what}: ${typeof ran === "string" ? ran : rate}`);
+      if (typeof ran === "string") failure = `${what}: ${ran}`;
       flat = throughput > best.throughput * RISE ? 0 : flat + 1;
       if (throughput > best.throughput) best = { clients, throughput };
     }
-    return best.clients === 0 ? null : best.clients;
+    if (best.clients > 0) return best.clients;
+    this.failures.push(failure);
+    return null;
   }
 
   /** One record, or none if the run failed. */
   async measure(point: Point, clients: number): Promise<readonly ResultRecord[]> {
+    const ran = await this.#run({ ...point, clients });
+    if (typeof ran !== "string") return [ran];
+    this.failures.push(`${describePoint({ ...point, clients })}: ${ran}`);
+    return [];
+  }
+
+  /** The record of the clients, or why there is none. */
+  async #run(point: Point): Promise<ResultRecord | string> {
     const { runner, seconds, warmSeconds, signal } = this.#options;
-    const loaded = { ...point, clients };
     try {
-      return [(await runner.run(loaded, { seconds, warmSeconds }, signal)).record];
+      return (await runner.run(point, { seconds, warmSeconds }, signal)).record;
     } catch (error) {
       signal.throwIfAborted();
-      const reason = error instanceof Error ? error.message : String(error);
-      this.failures.push(`${describePoint(loaded)}: ${reason}`);
-      return [];
+      return error instanceof Error ? error.message : String(error);
     }
   }
 }

@@ -99,7 +99,7 @@ function workloadName(options: Options): string {
 
 function recordOf(
   options: Options,
-  { setting, port, cpus, idleName }: Drivers,
+  { setting, port, cpus, idler }: Drivers,
   load: Load,
   counts: Pick<
     ResultRecord,
@@ -122,7 +122,7 @@ function recordOf(
     signature: protocol.signed ? signatureOf(options) : "none",
     crypto: protocol.signed ? cryptoOf(options) : "none",
     workers: protocol.signed ? cpus.signing.length : 0,
-    idle: idleName,
+    idle: idler.name,
     replySize: load.measured === 0 ? 0 : load.resultBytes / load.measured,
     seconds,
     operations: load.measured,

@@ -7,8 +7,9 @@ import { loadNative, type NativeLibrary } from "../ffi/native.ts";
 import { Node } from "../node.ts";
 import { systemRandom } from "../random.ts";
 import { runLoop } from "../run-loop.ts";
+import type { Bell } from "./bell.ts";
 import {
-  idler,
+  openBell,
   openTransport,
   readSetting,
   type Role,
@@ -16,10 +17,14 @@ import {
   type TransportSetting,
 } from "./common.ts";
 import { allowedCpus, planCpus, type CpuPlan } from "./cpus.ts";
+import { IDLE_NAMES, idler, type Idler } from "./idle.ts";
 import { numaNodes, numaWarnings } from "./numa.ts";
 import type { Options } from "./options.ts";
 import { followCluster, housekeeping, stopFlag } from "./process.ts";
 import { openStage } from "./stage.ts";
+
+/** How long this process may keep a processor that another waits for. */
+export const SLICE_US = 100;
 
 export class Drivers {
   readonly setting: Setting;
@@ -30,8 +35,8 @@ export class Drivers {
   readonly clock = new RealClock();
   readonly stage: Stage;
   readonly port: TransportSetting;
-  readonly idleName: string;
-  readonly #idle: () => void;
+  readonly idler: Idler;
+  readonly #bell: Bell;
 
   /**
    * Opens what the options ask for; `role` is asked once the setting is read. Throws UsageError.
@@ -45,14 +50,17 @@ export class Drivers {
     this.native = native;
     this.stopped = stopFlag(native);
     this.cpus = planCpus(options);
+    // Where processors are shared, short turns let whoever has work answer sooner.
+    native.oskr_slice_us(SLICE_US);
+    this.#bell = openBell(options, setting, role, native);
     const self: Signer | null = "replica" in role ? role.replica : null;
-    this.stage = openStage(options, setting, self, this.cpus);
-    this.port = openTransport(options, setting, role, this.clock, this.cpus, native);
-    const warnings = numaWarnings(this.cpus, allowedCpus(), this.port.numaNode, numaNodes());
+    this.stage = openStage(options, setting, self, this.cpus, this.#bell);
+    const { clock, cpus } = this;
+    this.port = openTransport(options, setting, role, clock, cpus, native, this.#bell);
+    const warnings = numaWarnings(cpus, allowedCpus(), this.port.numaNode, numaNodes());
     for (const warning of warnings) console.error(warning);
-    const { name, idle } = idler(options, this.port.nic, native);
-    this.idleName = name;
-    this.#idle = idle;
+    const chosen = IDLE_NAMES.find((name) => name === options.text("idle")) ?? this.port.idle;
+    this.idler = idler(chosen, native, this.clock, this.port.sleeper);
     housekeeping(this.clock, this.cpus, native);
   }
 
@@ -75,11 +83,12 @@ export class Drivers {
   run(nodes: readonly { poll(): number }[], until: () => boolean): void {
     const { transport } = this.port;
     const { clock, stage } = this;
-    runLoop({ clock, transport, stage, nodes, idle: this.#idle, stopped: until });
+    runLoop({ clock, transport, stage, nodes, idle: this.idler.idle, stopped: until });
   }
 
   close(): void {
     this.stage.close();
     this.port.close();
+    this.#bell.close();
   }
 }

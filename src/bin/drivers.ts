@@ -16,8 +16,9 @@ import {
   type Setting,
   type TransportSetting,
 } from "./common.ts";
-import { planCpus, type CpuPlan } from "./cpus.ts";
+import { allowedCpus, planCpus, type CpuPlan } from "./cpus.ts";
 import { IDLE_NAMES, idler, type Idler } from "./idle.ts";
+import { numaNodes, numaWarnings } from "./numa.ts";
 import type { Options } from "./options.ts";
 import { followCluster, housekeeping, stopFlag } from "./process.ts";
 import { openStage } from "./stage.ts";
@@ -56,6 +57,8 @@ export class Drivers {
     this.stage = openStage(options, setting, self, this.cpus, this.#bell);
     const { clock, cpus } = this;
     this.port = openTransport(options, setting, role, clock, cpus, native, this.#bell);
+    const warnings = numaWarnings(cpus, allowedCpus(), this.port.numaNode, numaNodes());
+    for (const warning of warnings) console.error(warning);
     const chosen = IDLE_NAMES.find((name) => name === options.text("idle")) ?? this.port.idle;
     this.idler = idler(chosen, native, this.clock, this.port.sleeper);
     housekeeping(this.clock, this.cpus, native);

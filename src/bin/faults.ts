@@ -10,7 +10,7 @@ import { checkRecorded } from "../simulation/linearizability.ts";
 import { buildExecutables, Cluster, stopClustersOnSignal, type Child } from "./cluster.ts";
 import { parseCommand, runMain, type Command, type Options } from "./options.ts";
 import { followParent } from "./process.ts";
-import type { ReplicaResult } from "./replica-process.ts";
+import type { ReplicaRecord } from "../evaluation/replica-record.ts";
 
 const ARGS = {
   mode: { type: "string", alias: "m", default: "pbft", description: "The protocol" },
@@ -238,7 +238,7 @@ async function stopAndContinue(trial: Trial): Promise<void> {
     await Bun.sleep(4 * trial.viewTimeoutMs);
     await cluster.stopReplicas();
     const results = cluster.replicas.map(
-      (_, i) => JSON.parse(readFileSync(cluster.resultPath(i), "utf8")) as ReplicaResult,
+      (_, i) => JSON.parse(readFileSync(cluster.resultPath(i), "utf8")) as ReplicaRecord,
     );
     const digests = new Set(results.map((result) => result.stateDigest));
     const executed = results.map((result) => result.executed).join(", ");

@@ -3,31 +3,13 @@
 import type { App, Replica } from "../actor.ts";
 import { apps } from "../app/index.ts";
 import { assert } from "../assert.ts";
-import type { Stage } from "../driver.ts";
-import { describeHost, residentBytes, type HostDescription } from "../evaluation/record.ts";
+import { describeHost, residentBytes } from "../evaluation/record.ts";
+import type { ReplicaRecord } from "../evaluation/replica-record.ts";
 import type { Node } from "../node.ts";
 import { UsageError } from "../usage-error.ts";
 import { Drivers } from "./drivers.ts";
 import type { Options } from "./options.ts";
-import { mergeDrops, versions } from "./process.ts";
-
-/** What `replica --json` writes. */
-export interface ReplicaResult {
-  readonly mode: string;
-  readonly replica: number;
-  readonly executed: number;
-  readonly view: number;
-  /** SHA-256 of the application's snapshot, hexadecimal. */
-  readonly stateDigest: string;
-  readonly residentBytes: number;
-  /**
-   * Messages signed, root signatures made, and signatures checked in full or found in the cache.
-   */
-  readonly signatures: Stage["counts"];
-  readonly dropped: { readonly [reason: string]: number };
-  readonly host: HostDescription;
-  readonly versions: { readonly [name: string]: string };
-}
+import { mergeDrops, RECOVERING, versions } from "./process.ts";
 
 /** How often to look whether the replica has recovered, in milliseconds. */
 const WATCH_MS = 20;
@@ -57,8 +39,10 @@ export class ReplicaProcess {
     this.#node = this.drivers.node(deploy.replicas[id]?.id ?? 0, id);
     this.#replica = protocol.replica(id, config, this.#node, this.#app);
     this.#node.start(this.#replica);
-    console.log(`replica ${id} of ${config.n} runs ${mode} on ${port.name}`);
-    if (this.#replica.census().recovering) this.#watchRecovery();
+    const { recovering } = this.#replica.census();
+    const doing = recovering ? RECOVERING : "";
+    console.log(`replica ${id} of ${config.n} runs ${mode} on ${port.name}${doing}`);
+    if (recovering) this.#watchRecovery();
   }
 
   get executed(): number {
@@ -71,10 +55,10 @@ export class ReplicaProcess {
   }
 
   /** Closes everything; what there is to tell. */
-  close(): ReplicaResult {
+  close(): ReplicaRecord {
     const { setting, stage, port } = this.drivers;
     const { executed, view } = this.#replica.census();
-    const result: ReplicaResult = {
+    const result: ReplicaRecord = {
       mode: setting.mode,
       replica: this.#id,
       executed,

@@ -1,0 +1,25 @@
+// What `replica --json` writes, and bench and report read.
+
+import type { Stage } from "../driver.ts";
+import type { Profile } from "./profile.ts";
+import type { HostDescription } from "./record.ts";
+
+/** What `replica --json` writes. */
+export interface ReplicaRecord {
+  readonly mode: string;
+  readonly replica: number;
+  readonly executed: number;
+  readonly view: number;
+  /** SHA-256 of the application's snapshot, hexadecimal. */
+  readonly stateDigest: string;
+  readonly residentBytes: number;
+  /**
+   * Messages signed, root signatures made, and signatures checked in full or found in the cache.
+   */
+  readonly signatures: Stage["counts"];
+  readonly dropped: { readonly [reason: string]: number };
+  /** With --profile. */
+  readonly profile?: Profile;
+  readonly host: HostDescription;
+  readonly versions: { readonly [name: string]: string };
+}

@@ -1,0 +1,63 @@
+// Tables of the page. Whatever text comes in is escaped here, and nowhere else.
+
+import type { Spread } from "./spread.ts";
+
+export interface Column {
+  readonly title: string;
+  /** Numbers stand to the right, one under the other. */
+  readonly numeric: boolean;
+}
+
+/** Text, or a value with its spread below it. */
+export type Cell = string | { readonly value: string; readonly spread: string };
+
+export interface Table {
+  readonly id: string;
+  readonly caption: string;
+  readonly columns: readonly Column[];
+  readonly rows: readonly (readonly Cell[])[];
+}
+
+export const text = (title: string): Column => ({ title, numeric: false });
+export const number = (title: string): Column => ({ title, numeric: true });
+
+/** A median, and from where to where repetitions reached if there were several. */
+export function spreadCell({ median, min, max }: Spread, digits: number): Cell {
+  const value = decimal(median, digits);
+  return { value, spread: min === max ? "" : `${decimal(min, digits)}–${decimal(max, digits)}` };
+}
+
+export function decimal(value: number, digits: number): string {
+  return value.toLocaleString("en-US", {
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
+  });
+}
+
+/** HTML that scrolls sideways by itself where the page is too narrow. */
+export function tableHtml({ id, caption, columns, rows }: Table): string {
+  const kind = (index: number): string => (columns[index]?.numeric === true ? " class=number" : "");
+  const head = columns
+    .map(({ title }, index) => `<th scope=col${kind(index)}>${Bun.escapeHTML(title)}</th>`)
+    .join("");
+  const body = rows.map((row) => {
+    const cells = row.map((cell, index) =>
+      index === 0
+        ? `<th scope=row>${cellHtml(cell)}</th>`
+        : `<td${kind(index)}>${cellHtml(cell)}</td>`,
+    );
+    return `<tr>${cells.join("")}</tr>`;
+  });
+  return [
+    `<div class=scroll role=region tabindex=0 aria-label="${Bun.escapeHTML(caption)}">`,
+    `<table id="${id}"><caption>${Bun.escapeHTML(caption)}</caption>`,
+    `<thead><tr>${head}</tr></thead>`,
+    `<tbody>\n${body.join("\n")}\n</tbody></table></div>`,
+  ].join("\n");
+}
+
+function cellHtml(cell: Cell): string {
+  if (typeof cell === "string") return Bun.escapeHTML(cell);
+  const spread = cell.spread === "" ? "" : `<small>${Bun.escapeHTML(cell.spread)}</small>`;
+  return `${Bun.escapeHTML(cell.value)}${spread}`;
+}

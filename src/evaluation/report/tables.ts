@@ -1,0 +1,190 @@
+// What the tables of a report say.
+
+import type { Failure } from "../results.ts";
+import type { Run } from "../run.ts";
+import type { RoleProfile } from "./profiles.ts";
+import { peakOf, quickestOf, type Series } from "./series.ts";
+import { variations } from "./settings.ts";
+import { decimal, number, spreadCell, text, type Cell, type Table } from "./table.ts";
+
+/** Of each series, its highest throughput and its lowest median latency. */
+export function summaryTable(all: readonly Series[]): Table {
+  return {
+    id: "summary",
+    caption: "Highest throughput and lowest median latency of each line",
+    columns: [
+      text("configuration"),
+      number("highest throughput (Kops/s)"),
+      number("at"),
+      number("lowest median latency (µs)"),
+      number("at"),
+    ],
+    rows: all.map((series) => {
+      const [peak, quickest] = [peakOf(series), quickestOf(series)];
+      return [
+        series.label,
+        spreadCell(peak.throughput, 3),
+        peak.load,
+        spreadCell(quickest.latency.p50, 1),
+        quickest.load,
+      ];
+    }),
+  };
+}
+
+/** Every point with medians and spread of its repetitions. */
+export function pointsTable(all: readonly Series[]): Table {
+  const open = all.some(({ loop }) => loop === "open");
+  return {
+    id: "points",
+    caption: "Every point: medians of the repetitions, and from the lowest to the highest of them",
+    columns: [
+      text("configuration"),
+      number("clients"),
+      ...(open ? [number("rate (ops/s)")] : []),
+      number("runs"),
+      number("throughput (Kops/s)"),
+      number("p50 (µs)"),
+      number("p90 (µs)"),
+      number("p99 (µs)"),
+      number("p99.9 (µs)"),
+      number("max (µs)"),
+      number("retrans­missions"),
+      number("longest gap (ms)"),
+    ],
+    rows: all.flatMap(({ label, loop, points }) =>
+      points.map(({ runs, throughput, latency }) => {
+        const point = runs[0]?.point;
+        const rate = loop === "open" ? decimal(point?.rate ?? 0, 0) : "-";
+        return [
+          label,
+          decimal(point?.clients ?? 0, 0),
+          ...(open ? [rate] : []),
+          String(runs.length),
+          spreadCell(throughput, 3),
+          spreadCell(latency.p50, 1),
+          spreadCell(latency.p90, 1),
+          spreadCell(latency.p99, 1),
+          spreadCell(latency.p999, 1),
+          spreadCell(latency.max, 1),
+          decimal(
+            sum(runs, ({ record }) => record.retransmissions),
+            0,
+          ),
+          decimal(Math.max(...runs.map(({ record }) => record.longestGapMs)), 1),
+        ];
+      }),
+    ),
+  };
+}
+
+/** Settings that are not the same in all runs, for each series. */
+export function differenceTable(all: readonly Series[]): Table {
+  const runs = all.map(({ points }) => points.flatMap((point) => point.runs));
+  const differing = variations(runs.flat()).filter(({ values }) => values.length > 1);
+  const bySeries = runs.map((some) => new Map(variations(some).map((one) => [one.name, one])));
+  return {
+    id: "differences",
+    caption: "Everything that differs between runs",
+    columns: [text("configuration"), ...differing.map(({ name }) => text(name))],
+    rows: all.map(({ label }, index) => [
+      label,
+      ...differing.map(({ name }) => bySeries[index]?.get(name)?.values.join(", ") ?? "-"),
+    ]),
+  };
+}
+
+/** Settings that are the same in all runs. */
+export function commonTable(all: readonly Series[]): Table {
+  const runs = all.flatMap(({ points }) => points.flatMap((point) => point.runs));
+  return {
+    id: "common",
+    caption: "Everything that is the same in all runs",
+    columns: [text("setting"), text("value")],
+    rows: variations(runs)
+      .filter(({ values }) => values.length === 1)
+      .map(({ name, values }) => [name, values[0] ?? ""]),
+  };
+}
+
+/** The figures behind the bars, and the signatures that an operation costs each role. */
+export function profileTable(roles: readonly RoleProfile[]): Table {
+  const parts = [...(roles[0]?.shares.keys() ?? [])];
+  return {
+    id: "profile",
+    caption: "Shares of the polling thread's time in per cent, and signatures for each operation",
+    columns: [
+      text("configuration"),
+      text("process"),
+      ...parts.map(number),
+      number("messages signed /op"),
+      number("signatures made /op"),
+      number("checked /op"),
+      number("found in cache /op"),
+    ],
+    rows: roles.map(({ series, load, role, shares, signatures }) => [
+      `${series}, ${load}`,
+      role,
+      ...parts.map((part) => decimal(100 * (shares.get(part) ?? 0), 1)),
+      decimal(signatures.signed, 3),
+      decimal(signatures.roots, 3),
+      decimal(signatures.verified, 3),
+      decimal(signatures.cached, 3),
+    ]),
+  };
+}
+
+/** What clients and replicas dropped, by reason; without rows if they dropped nothing. */
+export function dropTable(all: readonly Series[]): Table {
+  const rows = all.flatMap(({ label, points }): (readonly Cell[])[] => {
+    const runs = points.flatMap((point) => point.runs);
+    const row = (who: string, [reason, count]: readonly [string, number]): readonly Cell[] => {
+      const perOperation = count / sum(runs, ({ record }) => record.operations);
+      return [label, who, reason, decimal(count, 0), decimal(1000 * perOperation, 3)];
+    };
+    const clients = sumDrops(runs.map(({ record }) => record));
+    const replicas = sumDrops(runs.flatMap((run) => run.replicas));
+    return [
+      ...clients.map((drop) => row("clients", drop)),
+      ...replicas.map((drop) => row("replicas", drop)),
+    ];
+  });
+  return {
+    id: "drops",
+    caption: "Messages and packets dropped in all runs, by reason",
+    columns: [
+      text("configuration"),
+      text("by"),
+      text("reason"),
+      number("count"),
+      number("for 1,000 operations"),
+    ],
+    rows,
+  };
+}
+
+/** Points that could not be measured. */
+export function failureTable(failures: readonly Failure[]): Table {
+  return {
+    id: "failures",
+    caption: "Runs that failed, and are in no figure",
+    columns: [text("run"), number("repetition"), text("reason")],
+    rows: failures.map(({ key, repetition, failure }) => [key, String(repetition), failure]),
+  };
+}
+
+function sumDrops(
+  all: readonly { readonly dropped: { readonly [reason: string]: number } }[],
+): readonly (readonly [string, number])[] {
+  const sums = new Map<string, number>();
+  for (const { dropped } of all) {
+    for (const [reason, count] of Object.entries(dropped)) {
+      sums.set(reason, (sums.get(reason) ?? 0) + count);
+    }
+  }
+  return [...sums].filter(([, count]) => count > 0);
+}
+
+function sum(runs: readonly Run[], value: (run: Run) => number): number {
+  return runs.reduce((total, run) => total + value(run), 0);
+}

@@ -1,6 +1,6 @@
 // Charts: Vega-Lite's specifications become SVG, without a browser or a canvas.
 
-import { parse, View, type Mark, type Spec } from "vega";
+import { parse, textMetrics, View, type Mark, type Spec } from "vega";
 import { compile, type TopLevelSpec } from "vega-lite";
 import { CHART_CONFIG } from "./theme.ts";
 
@@ -9,13 +9,29 @@ export interface Room {
   /** Of the plot itself, in pixels. */
   readonly width: number;
   readonly height: number;
-  /** Characters of a title that fit into a line. */
-  readonly titleChars: number;
+  /** Of plot and axis, which titles may fill. */
+  readonly outerWidth: number;
   readonly narrow: boolean;
 }
 
-const WIDE: Room = { width: 760, height: 400, titleChars: 100, narrow: false };
-const NARROW: Room = { width: 272, height: 270, titleChars: 42, narrow: true };
+/**
+ * The mean width of a character, in ems. Without a canvas nothing is measured, and Vega's own guess
+ * of 0.8 would leave charts with a third of their width empty.
+ */
+const CHARACTER_EM = 0.58;
+const TITLE_PX = 15;
+const TEXT_PX = 12;
+/** A legend's symbol, and the space between its columns. */
+const LEGEND_GAP_PX = 48;
+
+textMetrics.width = ({ fontSize = 11 }, text) => widthOf(String(text ?? ""), fontSize);
+
+function widthOf(text: string, fontSize: number): number {
+  return text.length * fontSize * CHARACTER_EM;
+}
+
+const WIDE: Room = { width: 760, height: 400, outerWidth: 830, narrow: false };
+const NARROW: Room = { width: 272, height: 270, outerWidth: 340, narrow: true };
 
 export interface Figure {
   /** Of the SVG file, without its ending; unique in a report. */
@@ -44,8 +60,8 @@ export async function figureOf(
     render({
       ...draw(room),
       title: {
-        text: wrap(heading.title, room.titleChars),
-        subtitle: wrap(heading.subtitle, Math.floor(room.titleChars * 1.25)),
+        text: wrap(heading.title, TITLE_PX, room),
+        subtitle: wrap(heading.subtitle, TEXT_PX, room),
       },
       config: CHART_CONFIG,
     } as TopLevelSpec);
@@ -58,12 +74,13 @@ async function render(spec: TopLevelSpec): Promise<string> {
   const view = new View(parse(compiled), { renderer: "none" });
   const svg = await view.toSVG();
   view.finalize();
-  return svg;
+  return withoutHidden(svg);
 }
 
 /**
  * Gives text marks of layers named `labels` Vega's label placement, which Vega-Lite does not offer:
- * around their point wherever there is room, and nowhere if there is none.
+ * around their point wherever there is room, and nowhere if there is none. Marks without text, which
+ * must come last in the data, keep labels away from where they are.
  */
 function placeLabels(spec: Spec): void {
   for (const mark of spec.marks ?? []) {
@@ -72,30 +89,35 @@ function placeLabels(spec: Spec): void {
       {
         type: "label",
         size: { signal: "[width, height]" },
-        anchor: ["top", "bottom", "right", "left", "top-right", "bottom-right"],
+        // Curves of rising load go up and to the right: beside them is room, above and below less.
+        anchor: ["bottom-right", "top-left", "right", "left", "bottom", "top"],
         offset: [7],
-        padding: 20,
+        padding: 0,
       },
     ];
   }
 }
 
+/** Without texts that are empty, or that found no room. */
+function withoutHidden(svg: string): string {
+  return svg.replace(/<text [^>]*(?:\/>|opacity="0"[^>]*>[^<]*<\/text>)/g, "");
+}
+
 /** Breaks a text between words. */
-export function wrap(text: string, chars: number): string[] {
+function wrap(text: string, fontSize: number, { outerWidth }: Room): string[] {
   const lines: string[] = [];
   for (const word of text.split(" ")) {
-    const last = lines.at(-1);
-    if (last === undefined || last.length + 1 + word.length > chars) lines.push(word);
-    else lines[lines.length - 1] = `${last} ${word}`;
+    const longer = `${lines.at(-1) ?? ""} ${word}`;
+    if (lines.length === 0 || widthOf(longer, fontSize) > outerWidth) lines.push(word);
+    else lines[lines.length - 1] = longer;
   }
   return lines;
 }
 
 /** Columns in which a legend below a chart has room for its longest label. */
-export function legendColumns(labels: readonly string[], { width }: Room): number {
-  // Vega reckons with 0.8 of the font's size for each character where it cannot measure.
-  const column = Math.max(...labels.map((label) => label.length)) * 12 * 0.8 + 44;
-  return Math.max(1, Math.min(labels.length, Math.floor(width / column)));
+export function legendColumns(labels: readonly string[], { outerWidth }: Room): number {
+  const column = Math.max(...labels.map((label) => widthOf(label, TEXT_PX))) + LEGEND_GAP_PX;
+  return Math.max(1, Math.min(labels.length, Math.floor(outerWidth / column)));
 }
 
 /** 1, 2 and 5 in each power of ten that the values span, and the domain that these bound. */

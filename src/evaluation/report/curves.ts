@@ -9,6 +9,7 @@ import { hue, INK, shape } from "./theme.ts";
 /** What the chart draws of a point, in thousands of operations a second and microseconds. */
 interface Mark {
   readonly series: string;
+  readonly loop: "closed" | "open";
   /** Numbers the points of a series. */
   readonly order: number;
   readonly mark: string;
@@ -22,9 +23,12 @@ interface Mark {
   readonly told: string;
 }
 
-const DASH = { closed: [1, 0], open: [5, 3] } as const;
+/** Lines of open loops are dashed. */
+const DASH = [5, 3];
 /** From here on the fastest series would press the others against the axis. */
 const LINEAR_RATIO_MAX = 8;
+/** On each stretch of a line, and on each bar. */
+const HINDRANCES = { line: 40, bar: 8 } as const;
 
 /**
  * Of the median latency, or of another percentile. `heading` says what is compared and what is the
@@ -50,12 +54,12 @@ export function curveFigure(
   return figureOf(name, heading, caption, (room) => draw(series, marks, percentile, room));
 }
 
-function marksOf({ label, points }: Series, percentile: "p50" | "p99"): readonly Mark[] {
+function marksOf({ label, loop, points }: Series, percentile: "p50" | "p99"): readonly Mark[] {
   return points.map(({ throughput, latency, mark, load }, order): Mark => {
     const { median: y, min: yMin, max: yMax } = latency[percentile];
     const { median: x, min: xMin, max: xMax } = throughput;
     const told = `${label}, ${load}: ${x.toFixed(3)} Kops/s, ${percentile} ${y.toFixed(1)} µs`;
-    return { series: label, order, mark, x, xMin, xMax, y, yMin, yMax, told };
+    return { series: label, loop, order, mark, x, xMin, xMax, y, yMin, yMax, told };
   });
 }
 
@@ -66,32 +70,36 @@ function draw(
   room: Room,
 ): Omit<TopLevelSpec, "title" | "config"> {
   const labels = series.map(({ label }) => label);
+  const pairs = new Set(series.map(({ loop }) => loop)).size > 1;
+  const columns = legendColumns(labels, room);
   const colours = series.map(({ style }) => hue(style));
   const fills = series.map(({ style, loop }) => (loop === "open" ? INK.paper : hue(style)));
   const legend = {
     title: null,
     orient: "bottom",
     direction: "horizontal",
-    columns: legendColumns(labels, room),
+    columns: pairs ? columns - (columns % 2) || 1 : columns,
   };
   const scale = (range: readonly unknown[]) => ({ domain: labels, range });
   const stroke = { field: "series", type: "nominal", scale: scale(colours), legend } as const;
-  const [x, y] = axes(marks, percentile, room);
-  const dashes = series.map(({ loop }) => DASH[loop]);
+  const log = peaksDiffer(marks);
+  const [x, y] = axes(marks, log, percentile, room);
+  const line = (loop: "closed" | "open") => ({
+    transform: [{ filter: { field: "loop", equal: loop } }],
+    mark: {
+      ...{ type: "line", strokeWidth: 1.75, aria: false },
+      ...(loop === "open" ? { strokeDash: DASH } : {}),
+    },
+    encoding: { stroke, order: { field: "order", type: "quantitative" } },
+  });
   return {
     width: room.width,
     height: room.height,
     data: { values: marks },
     encoding: { x, y },
     layer: [
-      {
-        mark: { type: "line", strokeWidth: 1.75, aria: false },
-        encoding: {
-          stroke,
-          strokeDash: { field: "series", type: "nominal", scale: scale(dashes), legend: null },
-          order: { field: "order", type: "quantitative" },
-        },
-      },
+      line("closed"),
+      line("open"),
       {
         mark: { type: "rule", strokeWidth: 1.25, opacity: 0.75, aria: false },
         encoding: { x: { ...x, field: "xMin" }, x2: { field: "xMax" }, stroke },
@@ -116,6 +124,7 @@ function draw(
       },
       {
         name: "labels",
+        data: { values: [...marks, ...hindrances(marks, log)] },
         mark: { type: "text", aria: false },
         encoding: { text: { field: "mark", type: "nominal" } },
       },
@@ -124,21 +133,16 @@ function draw(
 }
 
 /** Both axes with their scales; throughput is logarithmic where series differ too much. */
-function axes(marks: readonly Mark[], percentile: "p50" | "p99", { narrow }: Room) {
-  const peaks = Map.groupBy(marks, (mark) => mark.series)
-    .values()
-    .map((some) => Math.max(...some.map((mark) => mark.x)))
-    .toArray();
-  const far = Math.max(...peaks) > LINEAR_RATIO_MAX * Math.min(...peaks);
+function axes(marks: readonly Mark[], log: boolean, percentile: "p50" | "p99", { narrow }: Room) {
   const across = logTicks(marks.flatMap(({ xMin, xMax }) => [xMin, xMax]));
   const up = logTicks(marks.flatMap(({ yMin, yMax }) => [yMin, yMax]));
   const x = {
     field: "x",
     type: "quantitative",
-    scale: far ? { type: "log", domain: across.domain, nice: false } : { zero: true, nice: true },
+    scale: log ? { type: "log", domain: across.domain, nice: false } : { zero: true, nice: true },
     axis: {
-      title: `Throughput (Kops/s${far ? ", log scale" : ""})`,
-      ...(far ? { values: across.ticks } : { tickCount: narrow ? 4 : 8 }),
+      title: `Throughput (Kops/s${log ? ", log scale" : ""})`,
+      ...(log ? { values: across.ticks } : { tickCount: narrow ? 4 : 8 }),
       format: ",~r",
       grid: true,
       labelOverlap: "greedy",
@@ -156,4 +160,31 @@ function axes(marks: readonly Mark[], percentile: "p50" | "p99", { narrow }: Roo
     },
   } as const;
   return [x, y] as const;
+}
+
+function peaksDiffer(marks: readonly Mark[]): boolean {
+  const bySeries = Map.groupBy(marks, ({ series }) => series);
+  const peaks = [...bySeries.values()].map((some) => Math.max(...some.map(({ x }) => x)));
+  return Math.max(...peaks) > LINEAR_RATIO_MAX * Math.min(...peaks);
+}
+
+/** Points along all lines and bars, which labels must not cover. */
+function hindrances(marks: readonly Mark[], log: boolean): readonly object[] {
+  const across = (a: number, b: number, at: number): number =>
+    log ? a * (b / a) ** at : a + (b - a) * at;
+  type Place = Pick<Mark, "x" | "y">;
+  const along = (from: Place, to: Place, count: number): readonly object[] =>
+    Array.from({ length: count }, (_, index) => {
+      const at = index / (count - 1);
+      return { mark: "", x: across(from.x, to.x, at), y: from.y * (to.y / from.y) ** at };
+    });
+  return marks.flatMap((mark, index) => {
+    const { x, y, xMin, xMax, yMin, yMax } = mark;
+    const next = marks[index + 1];
+    return [
+      ...(next?.series === mark.series ? along(mark, next, HINDRANCES.line) : []),
+      ...along({ x: xMin, y }, { x: xMax, y }, HINDRANCES.bar),
+      ...along({ x, y: yMin }, { x, y: yMax }, HINDRANCES.bar),
+    ];
+  });
 }

@@ -110,7 +110,7 @@ function draw(roles: readonly RoleProfile[], room: Room): Omit<TopLevelSpec, "ti
       row: {
         field: "group",
         type: "nominal",
-        sort: null,
+        sort: [...new Set(values.map(({ group }) => group))],
         title: null,
         header: { labelOrient: "top", labelAngle: 0, labelAnchor: "start", labelPadding: 3 },
       },
@@ -134,7 +134,7 @@ function draw(roles: readonly RoleProfile[], room: Room): Omit<TopLevelSpec, "ti
           scale: { domain: [0, 1], nice: false, clamp: true },
           axis: {
             title: "Share of the polling thread's time (%)",
-            format: ".0%",
+            labelExpr: "format(100 * datum.value, 'd')",
             tickCount: room.narrow ? 2 : 5,
           },
         },

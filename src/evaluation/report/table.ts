@@ -22,9 +22,15 @@ export const text = (title: string): Column => ({ title, numeric: false });
 export const number = (title: string): Column => ({ title, numeric: true });
 
 /** A median, and from where to where repetitions reached if there were several. */
-export function spreadCell({ median, min, max }: Spread, digits: number): Cell {
+export function spreadCell({ median, min, max }: Spread): Cell {
+  const digits = digitsOf(median);
   const value = decimal(median, digits);
   return { value, spread: min === max ? "" : `${decimal(min, digits)}–${decimal(max, digits)}` };
+}
+
+/** Decimals that leave a value four significant digits, or all before the point. */
+function digitsOf(value: number): number {
+  return value >= 1000 ? 0 : value >= 100 ? 1 : value >= 10 ? 2 : 3;
 }
 
 export function decimal(value: number, digits: number): string {

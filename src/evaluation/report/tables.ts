@@ -23,9 +23,9 @@ export function summaryTable(all: readonly Series[]): Table {
       const [peak, quickest] = [peakOf(series), quickestOf(series)];
       return [
         series.label,
-        spreadCell(peak.throughput, 3),
+        spreadCell(peak.throughput),
         peak.load,
-        spreadCell(quickest.latency.p50, 1),
+        spreadCell(quickest.latency.p50),
         quickest.load,
       ];
     }),
@@ -61,12 +61,12 @@ export function pointsTable(all: readonly Series[]): Table {
           decimal(point?.clients ?? 0, 0),
           ...(open ? [rate] : []),
           String(runs.length),
-          spreadCell(throughput, 3),
-          spreadCell(latency.p50, 1),
-          spreadCell(latency.p90, 1),
-          spreadCell(latency.p99, 1),
-          spreadCell(latency.p999, 1),
-          spreadCell(latency.max, 1),
+          spreadCell(throughput),
+          spreadCell(latency.p50),
+          spreadCell(latency.p90),
+          spreadCell(latency.p99),
+          spreadCell(latency.p999),
+          spreadCell(latency.max),
           decimal(
             sum(runs, ({ record }) => record.retransmissions),
             0,

@@ -99,6 +99,7 @@ export const CHART_CONFIG: Config = {
     symbolSize: 70,
     symbolStrokeWidth: 1.75,
     rowPadding: 5,
+    symbolOpacity: 1,
     columnPadding: 22,
     offset: 14,
   },

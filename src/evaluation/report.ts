@@ -6,16 +6,16 @@ import type { Figure } from "./report/chart.ts";
 import { curveFigure } from "./report/curves.ts";
 import { distributionFigure } from "./report/distributions.ts";
 import { pageHtml, type Section } from "./report/page.ts";
-import { profileFigure, roleProfiles } from "./report/profiles.ts";
+import { costsOf, profileFigure } from "./report/costs.ts";
 import { peakOf, seriesOf, type Series } from "./report/series.ts";
 import { variations } from "./report/settings.ts";
 import {
   commonTable,
+  costTable,
   differenceTable,
   dropTable,
   failureTable,
   pointsTable,
-  profileTable,
   summaryTable,
 } from "./report/tables.ts";
 import type { Failure } from "./results.ts";
@@ -99,25 +99,32 @@ async function resultSections(series: readonly Series[]): Promise<readonly Secti
     ...(distributions.length === 0
       ? []
       : [section("latency", "Latency distributions", { figures: distributions })]),
-    ...(await profileSections(series, subtitle)),
+    ...(await costSections(series, subtitle)),
     section("all-points", "All points", { tables: [pointsTable(series)] }),
     section("conditions", "Conditions", {
       tables: [differenceTable(series), commonTable(series)],
     }),
-    ...(drops.rows.length === 0 ? [] : [section("dropped", "Dropped", { tables: [drops] })]),
+    ...(drops === null ? [] : [section("dropped", "Dropped", { tables: [drops] })]),
   ];
 }
 
-async function profileSections(
+async function costSections(
   series: readonly Series[],
   subtitle: string,
 ): Promise<readonly Section[]> {
-  const roles = roleProfiles(series);
+  const costs = costsOf(series);
+  if (costs.length === 0) return [];
   const title = `Where the time goes: ${modesOf(series)}`;
-  const figure = await profileFigure("profile", { title, subtitle }, roles);
-  if (figure === null) return [];
-  const tables = [profileTable(roles)];
-  return [{ id: "time", title: "Where the time goes", lead: "", figures: [figure], tables }];
+  const figure = await profileFigure("profile", { title, subtitle }, costs);
+  return [
+    {
+      id: "time",
+      title: figure === null ? "Signatures" : "Where the time goes",
+      lead: "",
+      figures: figure === null ? [] : [figure],
+      tables: [costTable(costs)],
+    },
+  ];
 }
 
 function failureSection(failures: readonly Failure[]): Section {

@@ -11,11 +11,19 @@ export interface Column {
 /** Text, or a value with its spread below it. */
 export type Cell = string | { readonly value: string; readonly spread: string };
 
+export type Row = readonly Cell[];
+
 export interface Table {
   readonly id: string;
   readonly caption: string;
   readonly columns: readonly Column[];
-  readonly rows: readonly (readonly Cell[])[];
+  readonly groups: readonly RowGroup[];
+}
+
+/** Rows under a title of their own, unless that is null. */
+export interface RowGroup {
+  readonly title: string | null;
+  readonly rows: readonly Row[];
 }
 
 export const text = (title: string): Column => ({ title, numeric: false });
@@ -41,24 +49,39 @@ export function decimal(value: number, digits: number): string {
 }
 
 /** HTML that scrolls sideways by itself where the page is too narrow. */
-export function tableHtml({ id, caption, columns, rows }: Table): string {
+export function tableHtml({ id, caption, columns, groups }: Table): string {
   const kind = (index: number): string => (columns[index]?.numeric === true ? " class=number" : "");
   const head = columns
     .map(({ title }, index) => `<th scope=col${kind(index)}>${Bun.escapeHTML(title)}</th>`)
     .join("");
-  const body = rows.map((row) => {
+  const rowHtml = (row: Row): string => {
     const cells = row.map((cell, index) =>
       index === 0
-        ? `<th scope=row>${cellHtml(cell)}</th>`
+        ? `<th scope=row${kind(index)}>${cellHtml(cell)}</th>`
         : `<td${kind(index)}>${cellHtml(cell)}</td>`,
     );
     return `<tr>${cells.join("")}</tr>`;
-  });
+  };
+  const bodies = groups.map(({ title, rows }) =>
+    [
+      "<tbody>",
+      ...(title === null
+        ? []
+        : [
+            `<tr class=group><th scope=rowgroup colspan=${columns.length}>` +
+              `<span>${Bun.escapeHTML(title)}</span></th></tr>`,
+          ]),
+      ...rows.map(rowHtml),
+      "</tbody>",
+    ].join("\n"),
+  );
   return [
-    `<div class=scroll role=region tabindex=0 aria-label="${Bun.escapeHTML(caption)}">`,
-    `<table id="${id}"><caption>${Bun.escapeHTML(caption)}</caption>`,
+    `<h3 id="${id}-caption">${Bun.escapeHTML(caption)}</h3>`,
+    `<div class=scroll role=region tabindex=0 aria-labelledby="${id}-caption">`,
+    `<table id="${id}" aria-labelledby="${id}-caption">`,
     `<thead><tr>${head}</tr></thead>`,
-    `<tbody>\n${body.join("\n")}\n</tbody></table></div>`,
+    ...bodies,
+    "</table></div>",
   ].join("\n");
 }
 

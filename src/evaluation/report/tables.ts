@@ -2,10 +2,10 @@
 
 import type { Failure } from "../results.ts";
 import type { Run } from "../run.ts";
-import type { RoleProfile } from "./profiles.ts";
+import type { RoleCosts } from "./costs.ts";
 import { peakOf, quickestOf, type Series } from "./series.ts";
 import { variations } from "./settings.ts";
-import { decimal, number, spreadCell, text, type Cell, type Table } from "./table.ts";
+import { decimal, number, spreadCell, text, type Row, type RowGroup, type Table } from "./table.ts";
 
 /** Of each series, its highest throughput and its lowest median latency. */
 export function summaryTable(all: readonly Series[]): Table {
@@ -19,16 +19,18 @@ export function summaryTable(all: readonly Series[]): Table {
       number("lowest median latency (µs)"),
       number("at"),
     ],
-    rows: all.map((series) => {
-      const [peak, quickest] = [peakOf(series), quickestOf(series)];
-      return [
-        series.label,
-        spreadCell(peak.throughput),
-        peak.load,
-        spreadCell(quickest.latency.p50),
-        quickest.load,
-      ];
-    }),
+    groups: oneGroup(
+      all.map((series): Row => {
+        const [peak, quickest] = [peakOf(series), quickestOf(series)];
+        return [
+          series.label,
+          spreadCell(peak.throughput),
+          peak.load,
+          spreadCell(quickest.latency.p50),
+          quickest.load,
+        ];
+      }),
+    ),
   };
 }
 
@@ -39,7 +41,6 @@ export function pointsTable(all: readonly Series[]): Table {
     id: "points",
     caption: "Every point: medians of the repetitions, and from the lowest to the highest of them",
     columns: [
-      text("configuration"),
       number("clients"),
       ...(open ? [number("rate (ops/s)")] : []),
       number("runs"),
@@ -49,15 +50,15 @@ export function pointsTable(all: readonly Series[]): Table {
       number("p99 (µs)"),
       number("p99.9 (µs)"),
       number("max (µs)"),
-      number("retrans­missions"),
+      number("resent"),
       number("longest gap (ms)"),
     ],
-    rows: all.flatMap(({ label, loop, points }) =>
-      points.map(({ runs, throughput, latency }) => {
+    groups: all.map(({ label, loop, points }) => ({
+      title: label,
+      rows: points.map(({ runs, throughput, latency }): Row => {
         const point = runs[0]?.point;
         const rate = loop === "open" ? decimal(point?.rate ?? 0, 0) : "-";
         return [
-          label,
           decimal(point?.clients ?? 0, 0),
           ...(open ? [rate] : []),
           String(runs.length),
@@ -74,7 +75,7 @@ export function pointsTable(all: readonly Series[]): Table {
           decimal(Math.max(...runs.map(({ record }) => record.longestGapMs)), 1),
         ];
       }),
-    ),
+    })),
   };
 }
 
@@ -87,10 +88,12 @@ export function differenceTable(all: readonly Series[]): Table {
     id: "differences",
     caption: "Everything that differs between runs",
     columns: [text("configuration"), ...differing.map(({ name }) => text(name))],
-    rows: all.map(({ label }, index) => [
-      label,
-      ...differing.map(({ name }) => bySeries[index]?.get(name)?.values.join(", ") ?? "-"),
-    ]),
+    groups: oneGroup(
+      all.map(({ label }, index): Row => [
+        label,
+        ...differing.map(({ name }) => bySeries[index]?.get(name)?.values.join(", ") ?? "-"),
+      ]),
+    ),
   };
 }
 
@@ -101,44 +104,52 @@ export function commonTable(all: readonly Series[]): Table {
     id: "common",
     caption: "Everything that is the same in all runs",
     columns: [text("setting"), text("value")],
-    rows: variations(runs)
-      .filter(({ values }) => values.length === 1)
-      .map(({ name, values }) => [name, values[0] ?? ""]),
+    groups: oneGroup(
+      variations(runs)
+        .filter(({ values }) => values.length === 1)
+        .map(({ name, values }): Row => [name, values[0] ?? ""]),
+    ),
   };
 }
 
 /** The figures behind the bars, and the signatures that an operation costs each role. */
-export function profileTable(roles: readonly RoleProfile[]): Table {
-  const parts = [...(roles[0]?.shares.keys() ?? [])];
+export function costTable(costs: readonly RoleCosts[]): Table {
+  const parts = [...new Set(costs.flatMap(({ shares }) => [...(shares?.keys() ?? [])]))];
+  const signatures = "signatures for each operation";
   return {
-    id: "profile",
-    caption: "Shares of the polling thread's time in per cent, and signatures for each operation",
+    id: "costs",
+    caption:
+      parts.length === 0
+        ? signatures.replace(/^s/, "S")
+        : `Shares of the polling thread's time in per cent, and ${signatures}`,
     columns: [
-      text("configuration"),
       text("process"),
       ...parts.map(number),
-      number("messages signed /op"),
-      number("signatures made /op"),
-      number("checked /op"),
-      number("found in cache /op"),
+      number("messages signed"),
+      number("signatures made"),
+      number("signatures checked"),
+      number("found in cache"),
     ],
-    rows: roles.map(({ series, load, role, shares, signatures }) => [
-      `${series}, ${load}`,
-      role,
-      ...parts.map((part) => decimal(100 * (shares.get(part) ?? 0), 1)),
-      decimal(signatures.signed, 3),
-      decimal(signatures.roots, 3),
-      decimal(signatures.verified, 3),
-      decimal(signatures.cached, 3),
-    ]),
+    groups: [...Map.groupBy(costs, ({ series, load }) => `${series}, ${load}`)].map(
+      ([title, some]) => ({
+        title,
+        rows: some.map(({ role, shares, signatures: { signed, roots, verified, cached } }): Row => [
+          role,
+          ...parts.map((part) =>
+            shares === null ? "-" : decimal(100 * (shares.get(part) ?? 0), 1),
+          ),
+          ...[signed, roots, verified, cached].map((count) => decimal(count, 3)),
+        ]),
+      }),
+    ),
   };
 }
 
-/** What clients and replicas dropped, by reason; without rows if they dropped nothing. */
-export function dropTable(all: readonly Series[]): Table {
-  const rows = all.flatMap(({ label, points }): (readonly Cell[])[] => {
+/** What clients and replicas dropped, by reason; null if they dropped nothing. */
+export function dropTable(all: readonly Series[]): Table | null {
+  const rows = all.flatMap(({ label, points }): Row[] => {
     const runs = points.flatMap((point) => point.runs);
-    const row = (who: string, [reason, count]: readonly [string, number]): readonly Cell[] => {
+    const row = (who: string, [reason, count]: readonly [string, number]): Row => {
       const perOperation = count / sum(runs, ({ record }) => record.operations);
       return [label, who, reason, decimal(count, 0), decimal(1000 * perOperation, 3)];
     };
@@ -149,6 +160,7 @@ export function dropTable(all: readonly Series[]): Table {
       ...replicas.map((drop) => row("replicas", drop)),
     ];
   });
+  if (rows.length === 0) return null;
   return {
     id: "drops",
     caption: "Messages and packets dropped in all runs, by reason",
@@ -159,7 +171,7 @@ export function dropTable(all: readonly Series[]): Table {
       number("count"),
       number("for 1,000 operations"),
     ],
-    rows,
+    groups: oneGroup(rows),
   };
 }
 
@@ -169,8 +181,14 @@ export function failureTable(failures: readonly Failure[]): Table {
     id: "failures",
     caption: "Runs that failed, and are in no figure",
     columns: [text("run"), number("repetition"), text("reason")],
-    rows: failures.map(({ key, repetition, failure }) => [key, String(repetition), failure]),
+    groups: oneGroup(
+      failures.map(({ key, repetition, failure }): Row => [key, String(repetition), failure]),
+    ),
   };
+}
+
+function oneGroup(rows: readonly Row[]): readonly RowGroup[] {
+  return [{ title: null, rows }];
 }
 
 function sumDrops(

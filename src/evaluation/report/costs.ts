@@ -23,80 +23,98 @@ const PARTS: readonly { readonly part: Part; readonly name: string; readonly col
 ];
 
 /** Of one role in one series, at the point of its highest throughput: means over repetitions. */
-export interface RoleProfile {
+export interface RoleCosts {
   readonly series: string;
   readonly load: string;
   readonly role: string;
-  readonly shares: ReadonlyMap<string, number>;
+  /** By the names of the parts; null where no profile was taken. */
+  readonly shares: ReadonlyMap<string, number> | null;
   /** For each operation. */
   readonly signatures: Profile["signatures"];
 }
 
-/** Of every series that was measured with profiles: its busiest replica, the others, the client. */
-export function roleProfiles(all: readonly Series[]): readonly RoleProfile[] {
-  return all.flatMap((series): RoleProfile[] => {
+/** What is known of one process of one run. */
+interface ProcessCosts {
+  readonly profile: Profile | null;
+  readonly signatures: Profile["signatures"];
+  readonly operations: number;
+}
+
+/** Of every series: its busiest replica, the others, and the client if it was profiled. */
+export function costsOf(all: readonly Series[]): readonly RoleCosts[] {
+  return all.flatMap((series): RoleCosts[] => {
     const { runs, load } = peakOf(series);
-    const roles: [role: string, profiles: readonly Profile[]][] = [
+    const roles: [role: string, processes: readonly ProcessCosts[]][] = [
       ["busiest replica", runs.flatMap((run) => replicasOf(run).slice(0, 1))],
       ["other replicas", runs.flatMap((run) => replicasOf(run).slice(1))],
-      ["client", runs.flatMap(({ record }) => record.profile ?? [])],
+      ["client", runs.flatMap(({ record: { profile } }) => (profile ? ofProfile(profile) : []))],
     ];
     return roles
-      .filter(([, profiles]) => profiles.length > 0)
-      .map(([role, profiles]) => ({
+      .filter(([, processes]) => processes.length > 0)
+      .map(([role, processes]) => ({
         series: series.label,
         load,
         role,
-        shares: new Map(PARTS.map(({ part, name }) => [name, mean(profiles, sharesOf(part))])),
+        shares: sharesOf(processes.flatMap(({ profile }) => profile ?? [])),
         signatures: {
-          signed: mean(profiles, perOperation("signed")),
-          roots: mean(profiles, perOperation("roots")),
-          verified: mean(profiles, perOperation("verified")),
-          cached: mean(profiles, perOperation("cached")),
+          signed: mean(processes, perOperation("signed")),
+          roots: mean(processes, perOperation("roots")),
+          verified: mean(processes, perOperation("verified")),
+          cached: mean(processes, perOperation("cached")),
         },
       }));
   });
 }
 
-/** The busiest first. */
-function replicasOf({ replicas }: Run): readonly Profile[] {
+/** The busiest first: by its time, or by its signatures where no profile was taken. */
+function replicasOf({ replicas }: Run): readonly ProcessCosts[] {
+  const busy = ({ profile, signatures: { roots, verified } }: ProcessCosts): number =>
+    profile === null ? roots + verified : 1 - profile.shares.idle;
   return replicas
-    .flatMap(({ profile }) => profile ?? [])
-    .toSorted((a, b) => a.shares.idle - b.shares.idle);
+    .map(({ profile, signatures, executed }) =>
+      profile ? ofProfile(profile) : { profile: null, signatures, operations: executed },
+    )
+    .toSorted((a, b) => busy(b) - busy(a));
 }
 
-const sharesOf =
-  (part: Part) =>
-  ({ shares }: Profile): number =>
-    shares[part];
+function ofProfile(profile: Profile): ProcessCosts {
+  return { profile, signatures: profile.signatures, operations: profile.operations };
+}
+
+function sharesOf(profiles: readonly Profile[]): ReadonlyMap<string, number> | null {
+  if (profiles.length === 0) return null;
+  const share = (part: Part): number => mean(profiles, ({ shares }) => shares[part]);
+  return new Map(PARTS.map(({ part, name }) => [name, share(part)]));
+}
 
 const perOperation =
   (kind: keyof Profile["signatures"]) =>
-  ({ signatures, operations }: Profile): number =>
+  ({ signatures, operations }: ProcessCosts): number =>
     operations === 0 ? 0 : signatures[kind] / operations;
 
-function mean(profiles: readonly Profile[], value: (profile: Profile) => number): number {
-  return profiles.reduce((sum, profile) => sum + value(profile), 0) / profiles.length;
+function mean<T>(all: readonly T[], value: (one: T) => number): number {
+  return all.reduce((sum, one) => sum + value(one), 0) / all.length;
 }
 
 /** Stacked bars; null where nothing was profiled. */
 export async function profileFigure(
   name: string,
   heading: { readonly title: string; readonly subtitle: string },
-  roles: readonly RoleProfile[],
+  costs: readonly RoleCosts[],
 ): Promise<Figure | null> {
-  if (roles.length === 0) return null;
+  const profiled = costs.filter(({ shares }) => shares !== null);
+  if (profiled.length === 0) return null;
   const caption =
     "Shares of the wall time of each process's polling thread, at the highest throughput of each " +
     "line above; means over the repetitions. Signature threads work beside it and are not shown.";
-  return figureOf(name, heading, caption, (room) => draw(roles, room));
+  return figureOf(name, heading, caption, (room) => draw(profiled, room));
 }
 
-function draw(roles: readonly RoleProfile[], room: Room): Omit<TopLevelSpec, "title" | "config"> {
+function draw(costs: readonly RoleCosts[], room: Room): Omit<TopLevelSpec, "title" | "config"> {
   const names = PARTS.map((part) => part.name);
-  const values = roles.flatMap(({ series, load, role, shares }) =>
+  const values = costs.flatMap(({ series, load, role, shares }) =>
     names.map((part, order) => {
-      const share = shares.get(part) ?? 0;
+      const share = shares?.get(part) ?? 0;
       const told = `${series}, ${role}, ${part}: ${(100 * share).toFixed(1)} %`;
       return { group: `${series}, ${load}`, role, part, order, share, told };
     }),

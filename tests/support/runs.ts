@@ -26,62 +26,66 @@ const MODELS: { readonly [mode: string]: Model } = {
 };
 
 const POINT: Point = {
-  mode: "pbft",
-  transport: "dpdk",
-  f: 1,
-  clients: 16,
-  clientProcesses: 1,
-  rate: 0,
-  batch: 100,
-  adaptive: true,
-  workers: null,
-  signature: "batch",
-  app: "null",
-  opSize: 0,
-  fault: "none",
-  lossRate: 0,
+  ...{ mode: "pbft", transport: "dpdk", f: 1, clients: 16, clientProcesses: 1, rate: 0 },
+  ...{ batch: 100, adaptive: true, workers: null, signature: "batch", app: "null", opSize: 0 },
+  ...{ fault: "none", lossRate: 0 },
 };
 
 const HOST = { cpu: "Imaginary EPYC 7763 64-Core", cores: 2, kernel: "6.18.44" };
 const VERSIONS = { oskr: "2.0.0", bun: "1.4.5" };
 const SECONDS = 2;
 
-export interface MadeUp {
+export interface Loads {
   readonly modes?: readonly string[];
+  /** Of closed loops. */
   readonly clients?: readonly number[];
-  /** Of a protocol's capacity, offered in an open loop. */
+  /** Of open loops: shares of a protocol's capacity. */
   readonly rates?: readonly number[];
-  readonly repetitions?: number;
-  readonly profile?: boolean;
-  /** What each point has, but mode and load. */
-  readonly point?: Partial<Point>;
 }
 
-/** All modes, closed and open loop, three times each, unless told otherwise. */
-export function madeUpRuns({
+/** All modes in closed and open loops, unless told otherwise. */
+export function madeUpPoints({
   modes = Object.keys(MODELS),
   clients = [1, 4, 16, 64, 256, 1024],
   rates = [0.2, 0.5, 0.8, 0.95],
-  repetitions = 3,
-  profile = true,
-  point: changes = {},
-}: MadeUp = {}): readonly Run[] {
-  return modes.flatMap((mode) => {
-    const model = MODELS[mode];
-    if (model === undefined) throw new Error(`no model of ${mode}`);
-    const loads: readonly Partial<Point>[] = [
-      ...clients.map((count) => ({ clients: count })),
-      ...rates.map((share) => ({ clients: 512, rate: Math.round(share * model.capacity) })),
-    ];
-    return loads.flatMap((load) =>
-      Array.from({ length: repetitions }, (_, repetition) =>
-        madeUpRun({ ...POINT, mode, ...load, ...changes }, model, repetition, profile),
-      ),
-    );
-  });
+}: Loads = {}): readonly Point[] {
+  return modes.flatMap((mode) => [
+    ...clients.map((count) => ({ ...POINT, mode, clients: count })),
+    ...rates.map((share) => {
+      const rate = Math.round(share * modelOf({ ...POINT, mode }).capacity);
+      return { ...POINT, mode, clients: 512, rate };
+    }),
+  ]);
 }
 
-function madeUpRun(point: Point, model: Model, repetition: number, profile: boolean): Run {
+/** What repetitions of these points might have measured. */
+export function madeUpRuns(
+  points: readonly Point[],
+  { repetitions = 3, profile = true } = {},
+): readonly Run[] {
+  return points.flatMap((point) =>
+    Array.from({ length: repetitions }, (_, repetition) => madeUpRun(point, repetition, profile)),
+  );
+}
+
+/** A protocol under the conditions of a point. */
+function modelOf({ mode, f, transport, signature, batch, adaptive, opSize, fault }: Point): Model {
+  const model = MODELS[mode];
+  if (model === undefined) throw new Error(`no model of ${mode}`);
+  const slower =
+    (transport === "udp" ? 2.5 : 1) *
+    (signature === "each" && model.signed ? 3 : 1) *
+    (batch === 1 && model.n > 1 ? 4 : adaptive ? 1 : 1.2) *
+    (1 + opSize / 3000) *
+    (fault === "loss" ? 2 : 1) *
+    (model.n > 1 ? f ** 1.4 : 1);
+  const { capacity, idleUs } = model;
+  const n = model.n > 1 ? 3 * f + 1 : 1;
+  return { ...model, n, capacity: capacity / slower, idleUs: idleUs * slower ** 0.6 };
+}
+
+function madeUpRun(point: Point, repetition: number, profile: boolean): Run {
+  const model = modelOf(point);
   const key = JSON.stringify({ ...point, seconds: SECONDS, repetition });
   const random = new Random(1, key);
   const noise = (spread: number): number => 1 + (spread * (random.int(2001) - 1000)) / 1000;
@@ -112,6 +116,7 @@ function madeUpRun(point: Point, model: Model, repetition: number, profile: bool
     seconds: SECONDS + noise(0.01) / 1000,
     operations,
     throughput,
+    unserved: point.rate > 0.9 * model.capacity ? random.int(300) : 0,
     latency: summaryOf(distribution),
     distribution,
     longestGapMs: (latencyUs * 12) / 1000,
@@ -147,11 +152,11 @@ function madeUpRun(point: Point, model: Model, repetition: number, profile: bool
  * and more.
  */
 function measured(
-  { clients, rate, batch }: Point,
+  { clients, rate }: Point,
   { capacity, idleUs }: Model,
   noise: (spread: number) => number,
 ): { readonly throughput: number; readonly latencyUs: number } {
-  const bound = capacity * noise(0.03) * (batch > 1 ? 1 : 0.4);
+  const bound = capacity * noise(0.03);
   if (rate > 0) {
     const load = Math.min(0.985, rate / bound);
     return { throughput: load * bound, latencyUs: (idleUs * noise(0.05)) / (1 - load) };

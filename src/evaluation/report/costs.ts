@@ -4,6 +4,7 @@ import type { TopLevelSpec } from "vega-lite";
 import type { Profile } from "../profile.ts";
 import type { Run } from "../run.ts";
 import { figureOf, type Figure, type Room } from "./chart.ts";
+import type { Group } from "./groups.ts";
 import { peakOf, type Series } from "./series.ts";
 import { hue, INK } from "./theme.ts";
 
@@ -96,17 +97,19 @@ function mean<T>(all: readonly T[], value: (one: T) => number): number {
   return all.reduce((sum, one) => sum + value(one), 0) / all.length;
 }
 
-/** Stacked bars; null where nothing was profiled. */
+/** Stacked bars of the lines of a group; null where nothing was profiled. */
 export async function profileFigure(
   name: string,
-  heading: { readonly title: string; readonly subtitle: string },
+  { compared, conditions, lines }: Group,
   costs: readonly RoleCosts[],
 ): Promise<Figure | null> {
-  const profiled = costs.filter(({ shares }) => shares !== null);
+  const labels = new Set(lines.map(({ label }) => label));
+  const profiled = costs.filter(({ series, shares }) => shares !== null && labels.has(series));
   if (profiled.length === 0) return null;
   const caption =
     "Shares of the wall time of each process's polling thread, at the highest throughput of each " +
     "line above; means over the repetitions. Signature threads work beside it and are not shown.";
+  const heading = { title: `Where the time goes: ${compared}`, subtitle: conditions };
   return figureOf(name, heading, caption, (room) => draw(profiled, room));
 }
 

@@ -3,7 +3,7 @@
 
 import type { TopLevelSpec } from "vega-lite";
 import { figureOf, legendColumns, logTicks, type Figure, type Room } from "./chart.ts";
-import type { Series } from "./series.ts";
+import type { Group, Line } from "./groups.ts";
 import { hue, INK, shape } from "./theme.ts";
 
 /** What the chart draws of a point, in thousands of operations a second and microseconds. */
@@ -30,18 +30,14 @@ const LINEAR_RATIO_MAX = 8;
 /** On each stretch of a line, and on each bar. */
 const HINDRANCES = { line: 40, bar: 8 } as const;
 
-/**
- * Of the median latency, or of another percentile. `heading` says what is compared and what is the
- * same for all.
- */
+/** Of the median latency, or of a higher percentile. */
 export function curveFigure(
   name: string,
-  heading: { readonly title: string; readonly subtitle: string },
-  series: readonly Series[],
+  { suffix, compared, conditions, lines }: Group,
   percentile: "p50" | "p99",
 ): Promise<Figure> {
-  const marks = series.flatMap((one) => marksOf(one, percentile));
-  const loops = new Set(series.map(({ loop }) => loop));
+  const marks = lines.flatMap((line) => marksOf(line, percentile));
+  const loops = new Set(lines.map(({ loop }) => loop));
   const labels =
     loops.size > 1
       ? "numbers of clients (closed loop, filled marks) or rates offered (open loop, hollow marks)"
@@ -51,10 +47,14 @@ export function curveFigure(
   const caption =
     `Marks are medians of the repetitions, bars reach from the lowest to the highest of them, ` +
     `numbers at marks are ${labels}. Lower and further to the right is better.`;
-  return figureOf(name, heading, caption, (room) => draw(series, marks, percentile, room));
+  const what = percentile === "p50" ? "Median latency" : "99th percentile of latency";
+  const heading = { title: `${what} against throughput: ${compared}`, subtitle: conditions };
+  return figureOf(`${name}${suffix}`, heading, caption, (room) =>
+    draw(lines, marks, percentile, room),
+  );
 }
 
-function marksOf({ label, loop, points }: Series, percentile: "p50" | "p99"): readonly Mark[] {
+function marksOf({ label, loop, points }: Line, percentile: "p50" | "p99"): readonly Mark[] {
   return points.map(({ throughput, latency, mark, load }, order): Mark => {
     const { median: y, min: yMin, max: yMax } = latency[percentile];
     const { median: x, min: xMin, max: xMax } = throughput;
@@ -64,16 +64,16 @@ function marksOf({ label, loop, points }: Series, percentile: "p50" | "p99"): re
 }
 
 function draw(
-  series: readonly Series[],
+  lines: readonly Line[],
   marks: readonly Mark[],
   percentile: "p50" | "p99",
   room: Room,
 ): Omit<TopLevelSpec, "title" | "config"> {
-  const labels = series.map(({ label }) => label);
-  const pairs = new Set(series.map(({ loop }) => loop)).size > 1;
+  const labels = lines.map(({ label }) => label);
+  const pairs = new Set(lines.map(({ loop }) => loop)).size > 1;
   const columns = legendColumns(labels, room);
-  const colours = series.map(({ style }) => hue(style));
-  const fills = series.map(({ style, loop }) => (loop === "open" ? INK.paper : hue(style)));
+  const colours = lines.map(({ style }) => hue(style));
+  const fills = lines.map(({ style, loop }) => (loop === "open" ? INK.paper : hue(style)));
   const legend = {
     title: null,
     orient: "bottom",
@@ -116,7 +116,7 @@ function draw(
           shape: {
             field: "series",
             type: "nominal",
-            scale: scale(series.map(({ style }) => shape(style))),
+            scale: scale(lines.map(({ style }) => shape(style))),
             legend,
           },
           description: { field: "told", type: "nominal" },

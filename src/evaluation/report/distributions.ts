@@ -3,13 +3,14 @@
 
 import type { TopLevelSpec } from "vega-lite";
 import { figureOf, legendColumns, logTicks, type Figure, type Room } from "./chart.ts";
-import type { MeasuredPoint, Series } from "./series.ts";
-import { hue } from "./theme.ts";
+import type { Group, Line } from "./groups.ts";
+import type { MeasuredPoint } from "./series.ts";
+import { hue, HUES_COUNT } from "./theme.ts";
 
-/** A line of the chart: one point of a series, its repetitions together. */
-interface Line {
+/** One point of a series, its repetitions together. */
+interface Distribution {
   readonly label: string;
-  readonly series: Series;
+  readonly line: Line;
   readonly percentiles: readonly Percentile[];
 }
 
@@ -25,25 +26,29 @@ const STEPS = 24;
 const TICKS: readonly number[] = [1, 2, 10, 100, 1e3, 1e4, 1e5, 1e6, 1e7];
 
 /**
- * The distributions of one point of each series, which `choose` picks; null if there are none.
+ * The distributions of one point of each line, which `choose` picks and `where` names; null if there
+ * are none.
  */
 export async function distributionFigure(
   name: string,
-  heading: { readonly title: string; readonly subtitle: string },
-  all: readonly Series[],
-  choose: (series: Series) => MeasuredPoint,
+  where: string,
+  { compared, conditions, lines }: Group,
+  choose: (line: Line) => MeasuredPoint,
 ): Promise<Figure | null> {
-  const lines = all.flatMap((series): Line[] => {
-    const point = choose(series);
+  const distributions = lines.flatMap((line): Distribution[] => {
+    const point = choose(line);
     const percentiles = percentilesOf(point);
     if (percentiles.length === 0) return [];
-    return [{ label: `${series.label}, ${point.load}`, series, percentiles }];
+    return [{ label: `${line.label}, ${point.load}`, line, percentiles }];
   });
-  if (lines.length === 0) return null;
+  if (distributions.length === 0) return null;
   const caption =
     "All operations of all repetitions: so many per cent of them took at most so long. " +
     "In an open loop, latency counts from when the operation should have come.";
-  return figureOf(name, heading, caption, (room) => draw(lines, room));
+  const title = `Latency distribution at ${where}: ${compared}`;
+  return figureOf(name, { title, subtitle: conditions }, caption, (room) =>
+    draw(distributions, room),
+  );
 }
 
 /** From the fastest operation to the slowest one, at most a few hundred. */
@@ -67,9 +72,12 @@ function percentilesOf({ runs }: MeasuredPoint): readonly Percentile[] {
   return percentiles;
 }
 
-function draw(lines: readonly Line[], room: Room): Omit<TopLevelSpec, "title" | "config"> {
-  const labels = lines.map(({ label }) => label);
-  const values = lines.flatMap(({ label, percentiles }) =>
+function draw(
+  distributions: readonly Distribution[],
+  room: Room,
+): Omit<TopLevelSpec, "title" | "config"> {
+  const labels = distributions.map(({ label }) => label);
+  const values = distributions.flatMap(({ label, percentiles }) =>
     percentiles.map(({ oneIn, us }) => ({ line: label, oneIn, us })),
   );
   const up = logTicks(values.map(({ us }) => us));
@@ -111,13 +119,13 @@ function draw(lines: readonly Line[], room: Room): Omit<TopLevelSpec, "title" | 
       stroke: {
         field: "line",
         type: "nominal",
-        scale: scale(lines.map(({ series }) => hue(series.style))),
+        scale: scale(distributions.map(({ line }) => hue(line.style))),
         legend,
       },
       strokeDash: {
         field: "line",
         type: "nominal",
-        scale: scale(lines.map(({ series }) => dashOf(series))),
+        scale: scale(distributions.map(({ line }) => dashOf(line))),
         legend,
       },
     },
@@ -125,7 +133,7 @@ function draw(lines: readonly Line[], room: Room): Omit<TopLevelSpec, "title" | 
 }
 
 /** Open loops are dashed as in curves; a colour's second round is dotted. */
-function dashOf({ loop, style }: Series): readonly number[] {
+function dashOf({ loop, style }: Line): readonly number[] {
   if (loop === "open") return [5, 3];
-  return style < 7 ? [1, 0] : [2, 2];
+  return style < HUES_COUNT ? [1, 0] : [2, 2];
 }

@@ -8,10 +8,17 @@ import { tableHtml, type Table } from "./table.ts";
 export interface Section {
   readonly id: string;
   readonly title: string;
-  /** What the section says, in a sentence; may be empty. */
-  readonly lead: string;
   readonly figures: readonly Figure[];
   readonly tables: readonly Table[];
+}
+
+export function section(
+  id: string,
+  title: string,
+  figures: readonly Figure[],
+  tables: readonly Table[],
+): Section {
+  return { id, title, figures, tables };
 }
 
 export interface Page {
@@ -25,9 +32,7 @@ export interface Page {
 const POLICY = "default-src 'none'; style-src 'unsafe-inline'";
 
 export function pageHtml({ title, summary, command, sections }: Page): string {
-  const links = sections.map(
-    (section) => `<a href="#${section.id}">${Bun.escapeHTML(section.title)}</a>`,
-  );
+  const links = sections.map((one) => `<a href="#${one.id}">${Bun.escapeHTML(one.title)}</a>`);
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -55,11 +60,10 @@ ${sections.map(sectionHtml).join("\n")}
 `;
 }
 
-function sectionHtml({ id, title, lead, figures, tables }: Section): string {
+function sectionHtml({ id, title, figures, tables }: Section): string {
   return [
     `<section id="${id}">`,
     `<h2>${Bun.escapeHTML(title)}</h2>`,
-    ...(lead === "" ? [] : [`<p>${Bun.escapeHTML(lead)}</p>`]),
     ...figures.map(figureHtml),
     ...tables.map(tableHtml),
     "</section>",

@@ -2,8 +2,8 @@
 
 import type { LatencySummary } from "../latency.ts";
 import type { Run } from "../run.ts";
-import { settingsOf, variations, type Setting } from "./settings.ts";
-import { spreadOf, type Spread } from "./spread.ts";
+import { settingsOf, type Setting } from "./settings.ts";
+import { spreadOf, type Spread } from "../summary.ts";
 
 /** The repetitions of one point. */
 export interface MeasuredPoint {
@@ -24,51 +24,55 @@ export interface Series {
   readonly label: string;
   readonly mode: string;
   readonly loop: "closed" | "open";
-  /** Numbers configurations from 0; a closed and an open loop of one configuration share it. */
-  readonly style: number;
+  /** The same for a closed and an open loop that share all else. */
+  readonly configuration: string;
+  /** Names of the settings in which it departs from most runs of its protocol. */
+  readonly departs: readonly string[];
   /** By rising load. */
   readonly points: readonly MeasuredPoint[];
 }
+
+/** Labels tell all settings that vary within a protocol, if these are no more than so many. */
+const EXPLICIT_MAX = 2;
 
 /**
  * The runs as series, in the order in which they first appear. A closed loop runs along the number
  * of clients; an open one along the rate, and its clients belong to its configuration.
  */
 export function seriesOf(runs: readonly Run[]): readonly Series[] {
-  const names = namesInLabels(runs);
+  const usual = new Map(
+    [...Map.groupBy(runs, ({ point }) => point.mode)].map(([mode, some]) => [mode, usualOf(some)]),
+  );
+  const names = new Set([...usual.values()].flatMap((settings) => [...settings.keys()]));
+  const explicit = names.size <= EXPLICIT_MAX;
   const loops = new Set(runs.map(({ record }) => record.loop));
-  /** Of each configuration, the loops that are curves of their own. */
-  const curves = new Map<string, Map<string, Run[]>>();
-  for (const run of runs) {
-    const configuration = configurationOf(run);
-    const loop = run.record.loop === "closed" ? "closed" : `open ${run.point.clients}`;
-    const ofConfiguration = curves.get(configuration) ?? new Map<string, Run[]>();
-    curves.set(configuration, ofConfiguration);
-    const curve = ofConfiguration.get(loop) ?? [];
-    ofConfiguration.set(loop, curve);
-    curve.push(run);
-  }
-  const series: Series[] = [];
-  let style = 0;
-  for (const ofConfiguration of curves.values()) {
-    let open = 0;
-    for (const all of ofConfiguration.values()) {
-      const [{ point, record }] = all as [Run, ...Run[]];
-      const rank = record.loop === "closed" ? 0 : open++;
-      const parts = [labelOf(all, names)];
-      if (loops.size > 1 || record.loop === "open") parts.push(`${record.loop} loop`);
+  /** Of each configuration, the numbers of clients of its open loops. */
+  const openClients = new Map<string, number[]>();
+  return [...Map.groupBy(runs, seriesKey).values()].map((all): Series => {
+    const [first] = all as [Run, ...Run[]];
+    const { point, record } = first;
+    const varying = usual.get(point.mode) ?? new Map<string, string>();
+    const settings = settingsOf(first).filter(({ name }) => varying.has(name));
+    const departing = settings.filter(({ name, value }) => varying.get(name) !== value);
+    const parts = [point.mode, ...(explicit ? settings : departing).map(phrase)];
+    if (loops.size > 1 || record.loop === "open") parts.push(`${record.loop} loop`);
+    const key = configurationOf(first);
+    let rank = 0;
+    if (record.loop === "open") {
+      const others = openClients.get(key) ?? [];
+      openClients.set(key, others);
+      rank = others.push(point.clients) - 1;
       if (rank > 0) parts.push(`${point.clients} clients`);
-      series.push({
-        label: parts.join(", "),
-        mode: point.mode,
-        loop: record.loop,
-        style: style + rank,
-        points: pointsOf(all),
-      });
     }
-    style += Math.max(1, open);
-  }
-  return series;
+    return {
+      label: parts.join(", "),
+      mode: point.mode,
+      loop: record.loop,
+      configuration: `${key} ${rank}`,
+      departs: departing.map(({ name }) => name),
+      points: pointsOf(all),
+    };
+  });
 }
 
 /** All that makes runs comparable, but the load, as one string. */
@@ -77,27 +81,29 @@ function configurationOf(run: Run): string {
   return JSON.stringify(settings.map(({ value }) => value));
 }
 
-/**
- * Settings that labels must tell: those asked for that vary at all, since a comparison is not fair
- * where they do; and those found that vary within one protocol.
- */
-function namesInLabels(runs: readonly Run[]): ReadonlySet<string> {
-  const names = new Set<string>();
-  const add = (some: readonly Run[], kind: Setting["kind"]): void => {
-    for (const variation of variations(some)) {
-      if (variation.kind === kind && variation.values.length > 1) names.add(variation.name);
-    }
-  };
-  add(runs, "asked");
-  for (const some of Map.groupBy(runs, ({ point }) => point.mode).values()) add(some, "found");
-  names.delete("protocol");
-  return names;
+function seriesKey(run: Run): string {
+  const { record, point } = run;
+  return `${configurationOf(run)} ${record.loop === "closed" ? "closed" : point.clients}`;
 }
 
-function labelOf(runs: readonly Run[], names: ReadonlySet<string>): string {
-  const [first] = runs as [Run, ...Run[]];
-  const told = settingsOf(first).filter(({ name }) => names.has(name));
-  return [first.point.mode, ...told.map(phrase)].join(", ");
+/** Of one protocol's runs: the settings that vary, each with the value that most runs have. */
+function usualOf(runs: readonly Run[]): ReadonlyMap<string, string> {
+  const counts = new Map<string, Map<string, number>>();
+  for (const run of runs) {
+    for (const { name, kind, value } of settingsOf(run)) {
+      if (kind !== "asked" && kind !== "found") continue;
+      const values = counts.get(name) ?? new Map<string, number>();
+      counts.set(name, values);
+      values.set(value, (values.get(value) ?? 0) + 1);
+    }
+  }
+  const most = (values: ReadonlyMap<string, number>): string =>
+    [...values].reduce((best, one) => (one[1] > best[1] ? one : best))[0];
+  return new Map(
+    [...counts]
+      .filter(([, values]) => values.size > 1)
+      .map(([name, values]) => [name, most(values)]),
+  );
 }
 
 /** A setting in a label: with its name, where the value does not say what it is. */

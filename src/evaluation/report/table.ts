@@ -1,6 +1,6 @@
 // Tables of the page. Whatever text comes in is escaped here, and nowhere else.
 
-import type { Spread } from "./spread.ts";
+import type { Spread } from "../summary.ts";
 
 export interface Column {
   readonly title: string;

@@ -1,7 +1,7 @@
 // What the tables of a report say.
 
-import type { Failure } from "../results.ts";
-import type { Run } from "../run.ts";
+import { describePoint } from "../point.ts";
+import type { FailedRun, Run } from "../run.ts";
 import type { RoleCosts } from "./costs.ts";
 import { peakOf, quickestOf, type Series } from "./series.ts";
 import { variations } from "./settings.ts";
@@ -50,6 +50,7 @@ export function pointsTable(all: readonly Series[]): Table {
       number("p99 (µs)"),
       number("p99.9 (µs)"),
       number("max (µs)"),
+      ...(open ? [number("unserved")] : []),
       number("resent"),
       number("longest gap (ms)"),
     ],
@@ -176,13 +177,17 @@ export function dropTable(all: readonly Series[]): Table | null {
 }
 
 /** Points that could not be measured. */
-export function failureTable(failures: readonly Failure[]): Table {
+export function failureTable(failures: readonly FailedRun[]): Table {
   return {
     id: "failures",
     caption: "Runs that failed, and are in no figure",
-    columns: [text("run"), number("repetition"), text("reason")],
+    columns: [text("point"), number("repetition"), text("reason")],
     groups: oneGroup(
-      failures.map(({ key, repetition, failure }): Row => [key, String(repetition), failure]),
+      failures.map(({ point, repetition, failure }): Row => [
+        describePoint(point),
+        String(repetition),
+        failure,
+      ]),
     ),
   };
 }

@@ -25,6 +25,9 @@ const HUES: readonly [Ink, ...Ink[]] = [
   { light: "#56b4e9", dark: "#86cdf5" },
   { light: "#3d444d", dark: "#c4ccd4" },
 ];
+/** How many colours there are before the first comes back. */
+export const HUES_COUNT = HUES.length;
+
 /** What is no work: idle time, and what is not accounted for. */
 const IDLE: Ink = { light: "#dde1e6", dark: "#333b44" };
 const REST: Ink = { light: "#b3bac2", dark: "#59636e" };

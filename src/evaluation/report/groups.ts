@@ -66,15 +66,27 @@ function split(
 }
 
 function groupOf(suffix: string, by: readonly string[], series: readonly Series[]): Group {
-  const styles = new Map<string, number>();
+  const usual = series.filter(({ departs }) => departs.length === 0);
+  // Protocols look alike in all charts as long as nothing comes before them.
+  const inOrder = [...usual, ...series.filter(({ departs }) => departs.length > 0)];
+  const configurations = [...new Set(inOrder.map(({ configuration }) => configuration))];
+  const modes = [...new Set(series.map(({ mode }) => mode))];
   const lines = series.map((one): Line => {
-    const style = styles.get(one.configuration) ?? styles.size;
-    styles.set(one.configuration, style);
-    return { ...one, style };
+    return { ...one, style: configurations.indexOf(one.configuration) };
   });
-  const modes = [...new Set(series.map(({ mode }) => mode))].join(", ");
-  const compared = by.length === 0 ? modes : `${modes}, by ${by.join(", ")}`;
-  return { suffix, compared, conditions: conditionsOf(series), lines };
+  lines.sort((a, b) => modes.indexOf(a.mode) - modes.indexOf(b.mode) || a.style - b.style);
+  const compared = [modes.join(", "), ...by.map((name) => `by ${name}`)].join(", ");
+  const otherwise = by.length === 0 ? "" : exceptions(usual, series);
+  return { suffix, compared, conditions: conditionsOf(series) + otherwise, lines };
+}
+
+/** What the usual lines have of the settings in which the others depart from them. */
+function exceptions(usual: readonly Series[], series: readonly Series[]): string {
+  const names = new Set(series.flatMap(({ departs }) => departs));
+  return variations(usual.flatMap(runsOf))
+    .filter(({ name, values }) => names.has(name) && values.length === 1)
+    .map(({ name, values }) => ` · ${name} ${values[0]} unless said otherwise`)
+    .join("");
 }
 
 /**

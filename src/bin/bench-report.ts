@@ -1,6 +1,6 @@
 // bench report: a page with charts and tables of the results that a sweep kept.
 
-import { basename, dirname } from "node:path";
+import { basename, dirname, resolve } from "node:path";
 import type { ArgsDef } from "citty";
 import { writeReport } from "../evaluation/report.ts";
 import { readResults } from "../evaluation/result-lines.ts";
@@ -40,7 +40,7 @@ export async function benchReport(options: Options): Promise<number> {
   const { runs, failures } = readResults(path);
   if (runs.length + failures.length === 0) throw new UsageError(`${path}: has no results`);
   const dir = options.text("out") ?? dirname(path);
-  const title = options.text("title") ?? basename(dirname(path));
+  const title = options.text("title") ?? basename(dirname(resolve(path)));
   const command = `npm run bench -- report ${path}`;
   let written: readonly string[];
   try {

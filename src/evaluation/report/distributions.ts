@@ -116,6 +116,7 @@ function draw(
         scale: { type: "log", domain: up.domain, nice: false },
         axis: { title: "Latency (µs, log scale)", values: up.ticks, format: ",~r", grid: true },
       },
+      description: { field: "line", type: "nominal" },
       stroke: {
         field: "line",
         type: "nominal",

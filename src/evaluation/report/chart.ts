@@ -79,8 +79,8 @@ async function render(spec: TopLevelSpec): Promise<string> {
 
 /**
  * Gives text marks of layers named `labels` Vega's label placement, which Vega-Lite does not offer:
- * around their point wherever there is room, and nowhere if there is none. Marks without text, which
- * must come last in the data, keep labels away from where they are.
+ * around their point wherever there is room, and nowhere if there is none. Marks without text,
+ * which must come last in the data, keep labels away from where they are.
  */
 function placeLabels(spec: Spec): void {
   for (const mark of spec.marks ?? []) {

@@ -26,8 +26,8 @@ const STEPS = 24;
 const TICKS: readonly number[] = [1, 2, 10, 100, 1e3, 1e4, 1e5, 1e6, 1e7];
 
 /**
- * The distributions of one point of each line, which `choose` picks and `where` names; null if there
- * are none.
+ * The distributions of one point of each line, which `choose` picks and `where` names; null if
+ * there are none.
  */
 export async function distributionFigure(
   name: string,

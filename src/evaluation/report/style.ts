@@ -18,7 +18,9 @@ body {
   background: var(--paper); color: var(--text); font: 1rem/1.55 ${FONT};
 }
 h1 { font-size: 1.75rem; line-height: 1.2; margin: 0.5rem 0 0.75rem; text-wrap: balance }
-h2 { font-size: 1.25rem; margin: 3rem 0 0.5rem; padding-top: 1rem; border-top: 1px solid var(--grid) }
+h2 {
+  font-size: 1.25rem; margin: 3rem 0 0.5rem; padding-top: 1rem; border-top: 1px solid var(--grid);
+}
 h3 { font-size: 0.9375rem; margin: 1.5rem 0 0.5rem }
 p { margin: 0.5rem 0; max-width: 46rem }
 a { color: inherit; text-decoration-color: var(--line); text-underline-offset: 0.2em }

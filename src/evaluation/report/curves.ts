@@ -44,9 +44,11 @@ export function curveFigure(
       : loops.has("open")
         ? "rates offered"
         : "numbers of clients";
+  const missed = lines.some(({ points }) => points.some(({ mark }) => mark.endsWith("!")));
   const caption =
     `Marks are medians of the repetitions, bars reach from the lowest to the highest of them, ` +
-    `numbers at marks are ${labels}. Lower and further to the right is better.`;
+    `numbers at marks are ${labels}. Lower and further to the right is better.` +
+    (missed ? " Rates with an exclamation mark were not reached: their latency is the queue." : "");
   const what = percentile === "p50" ? "Median latency" : "99th percentile of latency";
   const heading = { title: `${what} against throughput: ${compared}`, subtitle: conditions };
   return figureOf(`${name}${suffix}`, heading, caption, (room) =>

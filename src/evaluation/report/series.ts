@@ -10,7 +10,7 @@ export interface MeasuredPoint {
   readonly runs: readonly Run[];
   /** `16 clients`, or `20,000/s` in an open loop. */
   readonly load: string;
-  /** The same for a mark on a curve: `16`, `20k/s`. */
+  /** The same for a mark on a curve: `16`, `20k/s`, `20k/s!` if that rate was not reached. */
   readonly mark: string;
   /** Thousands of operations a second. */
   readonly throughput: Spread;
@@ -126,11 +126,12 @@ function pointOf(runs: readonly Run[]): MeasuredPoint {
   const open = record.loop === "open";
   const latency = (name: keyof LatencySummary): Spread =>
     spreadOf(runs.map((run) => run.record.latency[name]));
+  const missed = runs.some((run) => run.record.unserved > 0);
   const clients = point.clients === 1 ? "1 client" : `${count(point.clients)} clients`;
   return {
     runs,
     load: open ? `${count(point.rate)}/s` : clients,
-    mark: open ? `${short(point.rate)}/s` : short(point.clients),
+    mark: open ? `${short(point.rate)}/s${missed ? "!" : ""}` : short(point.clients),
     throughput: spreadOf(runs.map((run) => run.record.throughput / 1000)),
     latency: {
       min: latency("min"),

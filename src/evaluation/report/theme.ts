@@ -1,6 +1,6 @@
 // How charts and page look: colours that the colour-blind tell apart (Okabe and Ito, Color
-// Universal Design), each with a lighter or darker twin for a dark page, and shapes that tell lines apart in
-// black and white.
+// Universal Design), each with a lighter or darker twin for a dark page, and shapes that tell lines
+// apart in black and white.
 
 import type { Config } from "vega-lite";
 

@@ -48,6 +48,7 @@ describe.skipIf(missing !== null)("bench sweep", () => {
       expect(first.out).toContain("3 points, 3 runs, 3 of them to be done");
       expect(first.out).toMatch(/^3 of 3: .* operations a second$/m);
 
+      expect(first.out).toContain(`report: ${join(base, "tiny", "report.html")}`);
       const file = join(base, "tiny", "runs.jsonl");
       const runs = readLines(file).toSorted((a, b) => b.point.clients - a.point.clients);
       expect(runs).toMatchObject([

@@ -45,8 +45,9 @@ interface ProcessCosts {
 export function costsOf(all: readonly Series[]): readonly RoleCosts[] {
   return all.flatMap((series): RoleCosts[] => {
     const { runs, load } = peakOf(series);
+    const alone = runs.every(({ replicas }) => replicas.length === 1);
     const roles: [role: string, processes: readonly ProcessCosts[]][] = [
-      ["busiest replica", runs.flatMap((run) => replicasOf(run).slice(0, 1))],
+      [alone ? "replica" : "busiest replica", runs.flatMap((run) => replicasOf(run).slice(0, 1))],
       ["other replicas", runs.flatMap((run) => replicasOf(run).slice(1))],
       ["client", runs.flatMap(({ record: { profile } }) => (profile ? ofProfile(profile) : []))],
     ];

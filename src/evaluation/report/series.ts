@@ -36,8 +36,9 @@ export interface Series {
 const EXPLICIT_MAX = 2;
 
 /**
- * The runs as series, in the order in which they first appear. A closed loop runs along the number
- * of clients; an open one along the rate, and its clients belong to its configuration.
+ * The runs as series: protocols, and their configurations, in the order in which they first appear.
+ * A closed loop runs along the number of clients; an open one along the rate, and its clients
+ * belong to its configuration.
  */
 export function seriesOf(runs: readonly Run[]): readonly Series[] {
   const usual = new Map(
@@ -48,7 +49,7 @@ export function seriesOf(runs: readonly Run[]): readonly Series[] {
   const loops = new Set(runs.map(({ record }) => record.loop));
   /** Of each configuration, the numbers of clients of its open loops. */
   const openClients = new Map<string, number[]>();
-  return [...Map.groupBy(runs, seriesKey).values()].map((all): Series => {
+  const series = [...Map.groupBy(runs, seriesKey).values()].map((all): Series => {
     const [first] = all as [Run, ...Run[]];
     const { point, record } = first;
     const varying = usual.get(point.mode) ?? new Map<string, string>();
@@ -73,6 +74,8 @@ export function seriesOf(runs: readonly Run[]): readonly Series[] {
       points: pointsOf(all),
     };
   });
+  const byMode = [...Map.groupBy(series, ({ mode }) => mode).values()].flat();
+  return [...Map.groupBy(byMode, ({ configuration }) => configuration).values()].flat();
 }
 
 /** All that makes runs comparable, but the load, as one string. */

@@ -48,6 +48,7 @@ describe.skipIf(missing !== null)("bench sweep", () => {
       expect(first.out).toContain("3 points, 3 runs, 3 of them to be done");
       expect(first.out).toMatch(/^3 of 3: .* operations a second$/m);
 
+      expect(first.out).toContain(`report: ${join(base, "tiny", "report.html")}`);
       const file = join(base, "tiny", "runs.jsonl");
       const runs = readLines(file).toSorted((a, b) => b.point.clients - a.point.clients);
       expect(runs).toMatchObject([
@@ -145,7 +146,7 @@ describe("refused before anything runs", () => {
     [["table", "--seconds", "0"], "--seconds 0: expected a number from 0.1"],
     [["table", "--workers", "x"], "--workers x: expected a whole number"],
     [["table", "--json", "/nowhere/x.json"], "--json /nowhere/x.json: no such directory"],
-    [["tables"], "'tables': expected crypto, echo, sweep, table"],
+    [["tables"], "'tables': expected crypto, echo, report, sweep, table"],
   ] as const)("%j", async (args, expected) => {
     const { status, out, err } = await run("bench", args);
     expect({ status, out }).toEqual({ status: 2, out: "" });

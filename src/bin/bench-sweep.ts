@@ -5,6 +5,7 @@ import { basename, dirname, join } from "node:path";
 import type { ArgsDef } from "citty";
 import { parsePlan, type Plan } from "../evaluation/plan.ts";
 import { describeHost } from "../evaluation/record.ts";
+import { writeReport } from "../evaluation/report.ts";
 import { Results } from "../evaluation/results.ts";
 import type { Run } from "../evaluation/run.ts";
 import { formatSummaries, summarise } from "../evaluation/summary.ts";
@@ -63,6 +64,11 @@ export async function benchSweep(options: Options): Promise<number> {
     console.error("interrupted: what was done is kept, and the same command goes on");
     return 130;
   }
+  const [page] = await writeReport(runsOf(plan, results), {
+    ...{ title: plan.title, dir, command: `npm run bench -- sweep ${path}` },
+    failures: schedule(plan).flatMap(({ key }) => results.failure(key) ?? []),
+  });
+  console.log(`\nreport: ${page}`);
   const failures = failuresOf(plan, results);
   for (const failure of failures) console.error(`failed: ${failure}`);
   return failures.length === 0 ? 0 : 1;

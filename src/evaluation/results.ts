@@ -1,7 +1,7 @@
 // The results of a sweep as they are kept: one JSON object a line, appended as runs end.
 
 import { appendFileSync, existsSync, readFileSync, truncateSync } from "node:fs";
-import { UsageError } from "../usage-error.ts";
+import { parseResult } from "./result-lines.ts";
 import type { FailedRun, Run } from "./run.ts";
 
 export class Results {
@@ -51,17 +51,4 @@ export class Results {
       this.#failures.delete(result.key);
     }
   }
-}
-
-/** Throws UsageError if the line is not one that `add` wrote. */
-function parseResult(line: string, where: string): Run | FailedRun {
-  try {
-    const value: unknown = JSON.parse(line);
-    if (typeof value === "object" && value !== null && "key" in value && "point" in value) {
-      if ("record" in value || "failure" in value) return value as Run | FailedRun;
-    }
-  } catch {
-    // Told below, with the line's number.
-  }
-  throw new UsageError(`${where}: not the result of a run`);
 }

@@ -190,7 +190,10 @@ describe("results", () => {
   test("anything else that is no result is refused with its line", () => {
     for (const line of ["{}", "nonsense", "null", '{"key":"a","point":{}}', '""']) {
       writeFileSync(path, "");
-      appendFileSync(path, `${JSON.stringify({ key: "k", point: POINT, failure: "why" })}\n`);
+      appendFileSync(
+        path,
+        `${JSON.stringify({ key: "k", point: POINT, repetition: 0, failure: "why" })}\n`,
+      );
       appendFileSync(path, `${line}\n`);
       const open = () => new Results(path, () => {});
       expect(open).toThrow(UsageError);

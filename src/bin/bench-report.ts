@@ -1,0 +1,74 @@
+// bench report: a page with charts and tables of the results that a sweep kept.
+
+import { basename, dirname, resolve } from "node:path";
+import type { ArgsDef } from "citty";
+import { writeReport } from "../evaluation/report.ts";
+import { readResults } from "../evaluation/result-lines.ts";
+import type { Point, Run } from "../evaluation/run.ts";
+import { protocols } from "../protocol/index.ts";
+import { UsageError } from "../usage-error.ts";
+import type { Command, Options } from "./options.ts";
+
+const ARGS = {
+  results: {
+    type: "positional",
+    valueHint: "FILE",
+    description: "What a sweep measured: one JSON object a line",
+  },
+  out: {
+    type: "string",
+    valueHint: "DIR",
+    description: "Where report.html and the SVG files go (default: beside the results)",
+  },
+  title: {
+    type: "string",
+    valueHint: "TEXT",
+    description: "Title of the page (default: the name of the results' directory)",
+  },
+} as const satisfies ArgsDef;
+
+export const BENCH_REPORT: Command = {
+  name: "npm run bench -- report",
+  description:
+    "A page with charts and tables of the results of a sweep, readable without a network",
+  args: ARGS,
+};
+
+/** Throws UsageError if the results are malformed or the page cannot be written. */
+export async function benchReport(options: Options): Promise<number> {
+  const path = options.textOf("results");
+  const { runs, failures } = readResults(path);
+  if (runs.length + failures.length === 0) throw new UsageError(`${path}: has no results`);
+  const dir = options.text("out") ?? dirname(path);
+  const title = options.text("title") ?? basename(dirname(resolve(path)));
+  const command = `npm run bench -- report ${path}`;
+  let written: readonly string[];
+  try {
+    written = await writeReport([...runs].sort(compareRuns), { title, dir, command, failures });
+  } catch (error) {
+    // What the operating system refused has a code; all else is a bug of ours.
+    if (!(error instanceof Error && "code" in error)) throw error;
+    throw new UsageError(`${dir}: cannot be written: ${error.message}`);
+  }
+  for (const file of written) console.log(file);
+  return 0;
+}
+
+const ORDER: readonly (keyof Point)[] = [
+  ...(["transport", "f", "batch", "adaptive", "workers", "signature", "app", "opSize"] as const),
+  ...(["fault", "lossRate", "clientProcesses", "rate", "clients"] as const),
+];
+
+/** Sweeps shuffle their points: protocols in the order of the registry, then by what was asked. */
+function compareRuns({ point: a, repetition: i }: Run, { point: b, repetition: j }: Run): number {
+  const modes = [...protocols.keys()];
+  const place = ({ mode }: Point): number => modes.indexOf(mode) >>> 0;
+  const name = ORDER.find((one) => a[one] !== b[one]);
+  const text = (value: unknown): string => String(value ?? "");
+  const natural = (x: string, y: string): number => x.localeCompare(y, "en", { numeric: true });
+  return (
+    place(a) - place(b) ||
+    natural(a.mode, b.mode) ||
+    (name === undefined ? i - j : natural(text(a[name]), text(b[name])))
+  );
+}

@@ -1,0 +1,129 @@
+// The report of measured runs: one HTML page that needs no network, and its charts as SVG files.
+
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Figure } from "./report/chart.ts";
+import { curveFigure } from "./report/curves.ts";
+import { distributionFigure } from "./report/distributions.ts";
+import { groupsOf, type Group } from "./report/groups.ts";
+import { pageHtml, section, type Section } from "./report/page.ts";
+import { costsOf, profileFigure } from "./report/costs.ts";
+import { peakOf, seriesOf, type Series } from "./report/series.ts";
+import {
+  commonTable,
+  costTable,
+  differenceTable,
+  dropTable,
+  failureTable,
+  pointsTable,
+  summaryTable,
+} from "./report/tables.ts";
+import type { FailedRun, Run } from "./run.ts";
+
+export interface ReportOptions {
+  readonly title: string;
+  /** Where the files go; made if it is not there. */
+  readonly dir: string;
+  /** The command that made the runs. */
+  readonly command: string;
+  /** Runs that failed, to be listed. */
+  readonly failures?: readonly FailedRun[];
+}
+
+/**
+ * Writes `report.html` and an SVG file for each of its charts, and returns their paths. Equal runs
+ * give equal files.
+ */
+export async function writeReport(
+  runs: readonly Run[],
+  options: ReportOptions,
+): Promise<readonly string[]> {
+  const series = seriesOf(runs);
+  const failures = options.failures ?? [];
+  const sections = [
+    ...(failures.length === 0
+      ? []
+      : [section("failed", "Failed runs", [], [failureTable(failures)])]),
+    ...(series.length === 0 ? [] : await resultSections(series)),
+  ];
+  const page = pageHtml({
+    title: options.title,
+    summary: summaryOf(runs, series, failures),
+    command: options.command,
+    sections,
+  });
+  mkdirSync(options.dir, { recursive: true });
+  const figures = sections.flatMap((section) => section.figures);
+  const files: readonly (readonly [name: string, content: string])[] = [
+    ["report.html", page],
+    ...figures.map(({ name, wide }) => [`${name}.svg`, `${wide}\n`] as const),
+  ];
+  return files.map(([name, content]) => {
+    const path = join(options.dir, name);
+    writeFileSync(path, content);
+    return path;
+  });
+}
+
+async function resultSections(series: readonly Series[]): Promise<readonly Section[]> {
+  const groups = groupsOf(series);
+  const [first] = groups as readonly [Group, ...Group[]];
+  const curves: Figure[] = [];
+  for (const group of groups) {
+    curves.push(await curveFigure("throughput-latency", group, "p50"));
+    curves.push(await curveFigure("throughput-p99", group, "p99"));
+  }
+  const distributions = [
+    await distributionFigure("latency-light", "the lightest load", first, lightestOf),
+    await distributionFigure("latency-peak", "the highest throughput", first, peakOf),
+  ].filter((figure) => figure !== null);
+  const costs = costsOf(series);
+  const profile = await profileFigure("profile", first, costs);
+  const drops = dropTable(series);
+  return [
+    section("overview", "Overview", [], [summaryTable(series)]),
+    section("throughput-and-latency", "Throughput and latency", curves, []),
+    ...(distributions.length === 0
+      ? []
+      : [section("latency", "Latency distributions", distributions, [])]),
+    ...(costs.length === 0
+      ? []
+      : profile === null
+        ? [section("time", "Signatures", [], [costTable(costs)])]
+        : [section("time", "Where the time goes", [profile], [costTable(costs)])]),
+    section("all-points", "All points", [], [pointsTable(series)]),
+    section("conditions", "Conditions", [], [differenceTable(series), commonTable(series)]),
+    ...(drops === null ? [] : [section("dropped", "Dropped", [], [drops])]),
+  ];
+}
+
+function lightestOf({ points }: Series): Series["points"][number] {
+  const [lightest] = points;
+  if (lightest === undefined) throw new Error("a series has points");
+  return lightest;
+}
+
+function summaryOf(
+  runs: readonly Run[],
+  series: readonly Series[],
+  failures: readonly FailedRun[],
+): string {
+  const points = series.flatMap((one) => one.points);
+  const repetitions = new Set(points.map((point) => point.runs.length));
+  const times = [...repetitions].sort((a, b) => a - b).join(" or ");
+  const failed = failures.length === 0 ? "" : ` ${plural(failures.length, "run")} failed.`;
+  const machines = new Set(
+    runs.map(({ record }) => `${record.host.cpu}, ${record.host.cores} CPUs`),
+  );
+  const where = runs.length === 0 ? "" : ` Clients ran on ${[...machines].join("; ")}.`;
+  return (
+    `${plural(runs.length, "run")} of ${plural(points.length, "point")} on ` +
+    `${plural(series.length, "line")}` +
+    `${runs.length === 0 ? "" : `, each measured ${times === "1" ? "once" : `${times} times`}`}.` +
+    `${failed}${where}`
+  );
+}
+
+function plural(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? "" : "s"}`;
+}

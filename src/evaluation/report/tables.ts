@@ -1,0 +1,213 @@
+// What the tables of a report say.
+
+import { describePoint } from "../point.ts";
+import type { FailedRun, Run } from "../run.ts";
+import type { RoleCosts } from "./costs.ts";
+import { peakOf, quickestOf, type Series } from "./series.ts";
+import { variations } from "./settings.ts";
+import { decimal, number, spreadCell, text, type Row, type RowGroup, type Table } from "./table.ts";
+
+/** Of each series, its highest throughput and its lowest median latency. */
+export function summaryTable(all: readonly Series[]): Table {
+  return {
+    id: "summary",
+    caption: "Highest throughput and lowest median latency of each line",
+    columns: [
+      text("configuration"),
+      number("highest throughput (Kops/s)"),
+      number("at"),
+      number("lowest median latency (µs)"),
+      number("at"),
+    ],
+    groups: oneGroup(
+      all.map((series): Row => {
+        const [peak, quickest] = [peakOf(series), quickestOf(series)];
+        return [
+          series.label,
+          spreadCell(peak.throughput),
+          peak.load,
+          spreadCell(quickest.latency.p50),
+          quickest.load,
+        ];
+      }),
+    ),
+  };
+}
+
+/** Every point with medians and spread of its repetitions. */
+export function pointsTable(all: readonly Series[]): Table {
+  const open = all.some(({ loop }) => loop === "open");
+  return {
+    id: "points",
+    caption: "Every point: medians of the repetitions, and from the lowest to the highest of them",
+    columns: [
+      number("clients"),
+      ...(open ? [number("rate (ops/s)")] : []),
+      number("runs"),
+      number("throughput (Kops/s)"),
+      number("p50 (µs)"),
+      number("p90 (µs)"),
+      number("p99 (µs)"),
+      number("p99.9 (µs)"),
+      number("max (µs)"),
+      ...(open ? [number("unserved")] : []),
+      number("resent"),
+      number("longest gap (ms)"),
+    ],
+    groups: all.map(({ label, loop, points }) => ({
+      title: label,
+      rows: points.map(({ runs, throughput, latency }): Row => {
+        const point = runs[0]?.point;
+        const rate = loop === "open" ? decimal(point?.rate ?? 0, 0) : "-";
+        return [
+          decimal(point?.clients ?? 0, 0),
+          ...(open ? [rate] : []),
+          String(runs.length),
+          spreadCell(throughput),
+          spreadCell(latency.p50),
+          spreadCell(latency.p90),
+          spreadCell(latency.p99),
+          spreadCell(latency.p999),
+          spreadCell(latency.max),
+          decimal(
+            sum(runs, ({ record }) => record.retransmissions),
+            0,
+          ),
+          decimal(Math.max(...runs.map(({ record }) => record.longestGapMs)), 1),
+        ];
+      }),
+    })),
+  };
+}
+
+/** Settings that are not the same in all runs, for each series. */
+export function differenceTable(all: readonly Series[]): Table {
+  const runs = all.map(({ points }) => points.flatMap((point) => point.runs));
+  const differing = variations(runs.flat()).filter(({ values }) => values.length > 1);
+  const bySeries = runs.map((some) => new Map(variations(some).map((one) => [one.name, one])));
+  return {
+    id: "differences",
+    caption: "Everything that differs between runs",
+    columns: [text("configuration"), ...differing.map(({ name }) => text(name))],
+    groups: oneGroup(
+      all.map(({ label }, index): Row => [
+        label,
+        ...differing.map(({ name }) => bySeries[index]?.get(name)?.values.join(", ") ?? "-"),
+      ]),
+    ),
+  };
+}
+
+/** Settings that are the same in all runs. */
+export function commonTable(all: readonly Series[]): Table {
+  const runs = all.flatMap(({ points }) => points.flatMap((point) => point.runs));
+  return {
+    id: "common",
+    caption: "Everything that is the same in all runs",
+    columns: [text("setting"), text("value")],
+    groups: oneGroup(
+      variations(runs)
+        .filter(({ values }) => values.length === 1)
+        .map(({ name, values }): Row => [name, values[0] ?? ""]),
+    ),
+  };
+}
+
+/** The figures behind the bars, and the signatures that an operation costs each role. */
+export function costTable(costs: readonly RoleCosts[]): Table {
+  const parts = [...new Set(costs.flatMap(({ shares }) => [...(shares?.keys() ?? [])]))];
+  const signatures = "signatures for each operation";
+  return {
+    id: "costs",
+    caption:
+      parts.length === 0
+        ? signatures.replace(/^s/, "S")
+        : `Shares of the polling thread's time in per cent, and ${signatures}`,
+    columns: [
+      text("process"),
+      ...parts.map(number),
+      number("messages signed"),
+      number("signatures made"),
+      number("signatures checked"),
+      number("found in cache"),
+    ],
+    groups: [...Map.groupBy(costs, ({ series, load }) => `${series}, ${load}`)].map(
+      ([title, some]) => ({
+        title,
+        rows: some.map(({ role, shares, signatures: { signed, roots, verified, cached } }): Row => [
+          role,
+          ...parts.map((part) =>
+            shares === null ? "-" : decimal(100 * (shares.get(part) ?? 0), 1),
+          ),
+          ...[signed, roots, verified, cached].map((count) => decimal(count, 3)),
+        ]),
+      }),
+    ),
+  };
+}
+
+/** What clients and replicas dropped, by reason; null if they dropped nothing. */
+export function dropTable(all: readonly Series[]): Table | null {
+  const rows = all.flatMap(({ label, points }): Row[] => {
+    const runs = points.flatMap((point) => point.runs);
+    const row = (who: string, [reason, count]: readonly [string, number]): Row => {
+      const perOperation = count / sum(runs, ({ record }) => record.operations);
+      return [label, who, reason, decimal(count, 0), decimal(1000 * perOperation, 3)];
+    };
+    const clients = sumDrops(runs.map(({ record }) => record));
+    const replicas = sumDrops(runs.flatMap((run) => run.replicas));
+    return [
+      ...clients.map((drop) => row("clients", drop)),
+      ...replicas.map((drop) => row("replicas", drop)),
+    ];
+  });
+  if (rows.length === 0) return null;
+  return {
+    id: "drops",
+    caption: "Messages and packets dropped in all runs, by reason",
+    columns: [
+      text("configuration"),
+      text("by"),
+      text("reason"),
+      number("count"),
+      number("for 1,000 operations"),
+    ],
+    groups: oneGroup(rows),
+  };
+}
+
+/** Points that could not be measured. */
+export function failureTable(failures: readonly FailedRun[]): Table {
+  return {
+    id: "failures",
+    caption: "Runs that failed, and are in no figure",
+    columns: [text("point"), number("repetition"), text("reason")],
+    groups: oneGroup(
+      failures.map(({ point, repetition, failure }): Row => [
+        describePoint(point),
+        String(repetition),
+        failure,
+      ]),
+    ),
+  };
+}
+
+function oneGroup(rows: readonly Row[]): readonly RowGroup[] {
+  return [{ title: null, rows }];
+}
+
+function sumDrops(
+  all: readonly { readonly dropped: { readonly [reason: string]: number } }[],
+): readonly (readonly [string, number])[] {
+  const sums = new Map<string, number>();
+  for (const { dropped } of all) {
+    for (const [reason, count] of Object.entries(dropped)) {
+      sums.set(reason, (sums.get(reason) ?? 0) + count);
+    }
+  }
+  return [...sums].filter(([, count]) => count > 0);
+}
+
+function sum(runs: readonly Run[], value: (run: Run) => number): number {
+  return runs.reduce((total, run) => total + value(run), 0);
+}

@@ -1,0 +1,194 @@
+// The lines of a results file: what may stand in them, and all of a file at once.
+
+import { readFileSync } from "node:fs";
+import { UsageError } from "../usage-error.ts";
+import type { FailedRun, Run } from "./run.ts";
+
+export interface ResultLines {
+  readonly runs: readonly Run[];
+  /** Without those that succeeded when they were tried again. */
+  readonly failures: readonly FailedRun[];
+}
+
+/** Reads a results file. Throws UsageError with the line where it is malformed. */
+export function readResults(path: string): ResultLines {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new UsageError(`${path}: cannot be read: ${reason.split("\n")[0]}`);
+  }
+  const runs = new Map<string, Run>();
+  const failures = new Map<string, FailedRun>();
+  for (const [index, line] of text.split("\n").entries()) {
+    if (line.trim() === "") continue;
+    const result = parseResult(line, `${path}:${index + 1}`);
+    if ("failure" in result) failures.set(result.key, result);
+    else runs.set(result.key, result);
+  }
+  return {
+    runs: [...runs.values()],
+    failures: [...failures.values()].filter(({ key }) => !runs.has(key)),
+  };
+}
+
+/** One line, which is at `where`. Throws UsageError if it is no result, or lacks a part of one. */
+export function parseResult(line: string, where: string): Run | FailedRun {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    throw new UsageError(`${where}: not the result of a run: no JSON`);
+  }
+  const shape = isObject(value) && "failure" in value ? FAILURE : RUN;
+  const wrong = mismatch(value, shape, "");
+  if (wrong !== null) throw new UsageError(`${where}: not the result of a run: ${wrong}`);
+  return value as Run | FailedRun;
+}
+
+/** A shape of JSON: what a value must be at least. */
+type Shape =
+  | "string"
+  | "number"
+  | "boolean"
+  | "number or null"
+  | { readonly listOf: Shape }
+  | { readonly mapOf: Shape }
+  | { readonly optional: Shape }
+  | { readonly fields: { readonly [name: string]: Shape } };
+
+const LATENCY: Shape = {
+  fields: Object.fromEntries(
+    ["min", "mean", "p50", "p90", "p99", "p999", "max"].map((name) => [name, "number"]),
+  ),
+};
+const HOST: Shape = { fields: { cpu: "string", cores: "number", kernel: "string" } };
+const SIGNATURES: Shape = {
+  fields: { signed: "number", roots: "number", verified: "number", cached: "number" },
+};
+const PROFILE: Shape = {
+  fields: {
+    shares: {
+      fields: {
+        receive: "number",
+        decode: "number",
+        check: "number",
+        protocol: "number",
+        encode: "number",
+        send: "number",
+        help: "number",
+        idle: "number",
+        other: "number",
+      },
+    },
+    signatures: SIGNATURES,
+    operations: "number",
+  },
+};
+const POINT: Shape = {
+  fields: {
+    mode: "string",
+    transport: "string",
+    f: "number",
+    clients: "number",
+    clientProcesses: "number",
+    rate: "number",
+    batch: "number",
+    adaptive: "boolean",
+    workers: "number or null",
+    signature: "string",
+    app: "string",
+    opSize: "number",
+    fault: "string",
+    lossRate: "number",
+  },
+};
+const RECORD: Shape = {
+  fields: {
+    workload: "string",
+    n: "number",
+    loop: "string",
+    crypto: "string",
+    workers: "number",
+    idle: "string",
+    replySize: "number",
+    warmSeconds: "number",
+    seconds: "number",
+    operations: "number",
+    throughput: "number",
+    unserved: "number",
+    latency: LATENCY,
+    distribution: { listOf: { listOf: "number" } },
+    longestGapMs: "number",
+    retransmissions: "number",
+    dropped: { mapOf: "number" },
+    profile: { optional: PROFILE },
+    host: HOST,
+    versions: { mapOf: "string" },
+  },
+};
+const REPLICA: Shape = {
+  fields: {
+    executed: "number",
+    signatures: SIGNATURES,
+    dropped: { mapOf: "number" },
+    profile: { optional: PROFILE },
+    host: HOST,
+    versions: { mapOf: "string" },
+  },
+};
+const RUN: Shape = {
+  fields: {
+    key: "string",
+    point: POINT,
+    repetition: "number",
+    record: RECORD,
+    replicas: { listOf: REPLICA },
+  },
+};
+const FAILURE: Shape = {
+  fields: { key: "string", failure: "string", point: POINT, repetition: "number" },
+};
+
+/** What is wrong with a value, or null; `path` says where in the line it stands. */
+function mismatch(value: unknown, shape: Shape, path: string): string | null {
+  const expected = (what: string): string => `${path === "" ? "the line" : path}: expected ${what}`;
+  if (shape === "number or null") {
+    return value === null || Number.isFinite(value) ? null : expected(shape);
+  }
+  if (shape === "number") return Number.isFinite(value) ? null : expected("a number");
+  if (typeof shape === "string") return typeof value === shape ? null : expected(`a ${shape}`);
+  if ("optional" in shape)
+    return value === undefined ? null : mismatch(value, shape.optional, path);
+  if ("listOf" in shape) {
+    if (!Array.isArray(value)) return expected("a list");
+    return first(value.entries(), (index, item) =>
+      mismatch(item, shape.listOf, `${path}[${index}]`),
+    );
+  }
+  if (!isObject(value)) return expected("an object");
+  const below = (name: string | number): string => (path === "" ? `${name}` : `${path}.${name}`);
+  if ("mapOf" in shape) {
+    const entries = Object.entries(value);
+    return first(entries, (name, item) => mismatch(item, shape.mapOf, below(name)));
+  }
+  const fields = Object.entries(shape.fields);
+  return first(fields, (name, field) => mismatch(value[name], field, below(name)));
+}
+
+/** The first thing that is wrong with any of the entries. */
+function first<K, V>(
+  entries: Iterable<[K, V]>,
+  check: (key: K, value: V) => string | null,
+): string | null {
+  for (const [key, value] of entries) {
+    const wrong = check(key, value);
+    if (wrong !== null) return wrong;
+  }
+  return null;
+}
+
+function isObject(value: unknown): value is { readonly [name: string]: unknown } {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,285 @@
+// Shows what a report says of runs: which are repetitions of each other, which share a line and a
+// chart, what labels and tables tell; that text of the data stays text, and that malformed results
+// are told by their line. What is drawn is looked at in report-drawn.test.ts.
+
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { parsePlan } from "../../src/evaluation/plan.ts";
+import { writeReport } from "../../src/evaluation/report.ts";
+import { groupsOf } from "../../src/evaluation/report/groups.ts";
+import { peakOf, seriesOf } from "../../src/evaluation/report/series.ts";
+import { readResults } from "../../src/evaluation/result-lines.ts";
+import type { FailedRun, Point, Run } from "../../src/evaluation/run.ts";
+import { run, ROOT } from "../support/programs.ts";
+import { madeUpPoints, madeUpRuns } from "../support/runs.ts";
+
+let dir = "";
+beforeAll(() => {
+  dir = mkdtempSync(join(tmpdir(), "oskr-report-"));
+});
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+const few = { modes: ["pbft"], clients: [1, 16], rates: [0.5] };
+const withPoint = (points: readonly Point[], more: Partial<Point>) =>
+  points.map((point) => ({ ...point, ...more }));
+const report = async (name: string, runs: readonly Run[], failures: readonly FailedRun[] = []) => {
+  const out = join(dir, name);
+  const files = await writeReport(runs, { title: name, dir: out, command: "bench", failures });
+  return { files, html: readFileSync(join(out, "report.html"), "utf8") };
+};
+
+describe("series", () => {
+  test("repetitions are one point, loads one line by rising load, loops never the same line", () => {
+    const runs = madeUpRuns(
+      madeUpPoints({ modes: ["pbft"], clients: [64, 1, 16], rates: [0.8, 0.1] }),
+    );
+    const lines = seriesOf(runs.toReversed());
+    expect(lines.map(({ label, loop }) => [label, loop])).toEqual([
+      ["pbft, open loop", "open"],
+      ["pbft, closed loop", "closed"],
+    ]);
+    const loads = lines.map(({ points }) => points.map(({ load }) => load));
+    expect(loads).toEqual([
+      ["1,240/s", "9,920/s"],
+      ["1 client", "16 clients", "64 clients"],
+    ]);
+    for (const point of lines.flatMap(({ points }) => points)) {
+      const values = point.runs.map(({ record }) => record.throughput / 1000).sort((a, b) => a - b);
+      expect([point.throughput.min, point.throughput.median, point.throughput.max]).toEqual(values);
+    }
+  });
+
+  test("runs of another machine, version or duration are no repetitions", () => {
+    const [one, two, three, four] = madeUpRuns(madeUpPoints(few), { repetitions: 4 }) as [
+      ...[Run, Run, Run, Run],
+    ];
+    const changed = (of: Run, record: Partial<Run["record"]>): Run => ({
+      ...of,
+      record: { ...of.record, ...record },
+    });
+    const lines = seriesOf([
+      one,
+      changed(two, { host: { ...two.record.host, kernel: "7.0" } }),
+      changed(three, { warmSeconds: 9 }),
+      changed(four, { versions: { oskr: "3" }, seconds: 2.02 }),
+    ]);
+    expect(lines).toHaveLength(4);
+    expect(new Set(lines.map(({ label }) => label)).size).toBe(4);
+  });
+
+  test("open loops with other clients are lines of their own, and look different", () => {
+    const points = madeUpPoints({ ...few, clients: [], rates: [0.2, 0.4] });
+    const lines = seriesOf(madeUpRuns([...points, ...withPoint(points, { clients: 32 })]));
+    expect(lines.map(({ label, points: own }) => [label, own.length])).toEqual([
+      ["pbft, open loop", 2],
+      ["pbft, open loop, 32 clients", 2],
+    ]);
+    const [group] = groupsOf(lines);
+    expect(group?.lines.map(({ style }) => style)).toEqual([0, 1]);
+  });
+
+  test("the peak is the point of the highest throughput, not of the highest load", () => {
+    const [line] = seriesOf(madeUpRuns(madeUpPoints({ modes: ["hotstuff"], rates: [] })));
+    const most = Math.max(...(line?.points.map(({ throughput }) => throughput.median) ?? []));
+    expect(line === undefined ? 0 : peakOf(line).throughput.median).toBe(most);
+  });
+});
+
+describe("labels and charts", () => {
+  const points = madeUpPoints({ modes: ["unreplicated", "pbft"], clients: [1, 4], rates: [] });
+
+  test("what varies within a protocol is told, what does not stands above the chart", () => {
+    const more = withPoint(
+      points.filter(({ mode }) => mode === "pbft"),
+      { transport: "udp" },
+    );
+    const lines = seriesOf(madeUpRuns([...points, ...more]));
+    expect(lines.map(({ label }) => label)).toEqual(["unreplicated", "pbft, dpdk", "pbft, udp"]);
+    const [group, ...others] = groupsOf(lines);
+    expect(others).toEqual([]);
+    expect(group?.conditions).toBe(
+      "f 1 · batch 100 adaptive · signature batch · signature threads default · " +
+        "application null · operation 0 bytes · client processes 1",
+    );
+  });
+
+  test("what differs between protocols only is told with their names", () => {
+    const unequal = points.map((point) => (point.mode === "pbft" ? point : { ...point, batch: 1 }));
+    const lines = seriesOf(madeUpRuns(unequal));
+    expect(lines.map(({ label }) => label)).toEqual(["unreplicated", "pbft"]);
+    expect(groupsOf(lines)[0]?.conditions).toContain(
+      "batch 1 adaptive (unreplicated), 100 adaptive (pbft)",
+    );
+  });
+
+  test("a closed and an open loop of one configuration share their colour", () => {
+    const lines = seriesOf(madeUpRuns(madeUpPoints()));
+    const [group] = groupsOf(lines);
+    const styles = group?.lines.map(({ mode, loop, style }) => `${style} ${mode} ${loop}`);
+    expect(styles).toEqual(
+      ["unreplicated", "unreplicated-signed", "pbft", "hotstuff"].flatMap((mode, style) => [
+        `${style} ${mode} closed`,
+        `${style} ${mode} open`,
+      ]),
+    );
+  });
+
+  test("a plan of many settings has a chart for each, with the usual lines beside the others", () => {
+    const path = join(ROOT, "docs/plans/all.json");
+    const plan = parsePlan(readFileSync(path, "utf8"), path);
+    const groups = groupsOf(seriesOf(madeUpRuns(plan.points, { repetitions: 1 })));
+    const byTransport = groups.find(({ suffix }) => suffix === "-transport");
+    expect(byTransport?.lines.map(({ label }) => label)).toEqual(
+      ["unreplicated", "unreplicated-signed", "pbft", "hotstuff"].flatMap((mode) => [
+        `${mode}, closed loop`,
+        `${mode}, udp, closed loop`,
+      ]),
+    );
+    expect(byTransport?.conditions).toEndWith("transport dpdk unless said otherwise");
+    expect(new Set(groups.map(({ suffix }) => suffix)).size).toBe(groups.length);
+    for (const { lines } of groups) {
+      expect(lines.length).toBeLessThanOrEqual(10);
+      expect(new Set(lines.map(({ style, loop }) => `${style} ${loop}`)).size).toBe(lines.length);
+    }
+  });
+});
+
+describe("the page", () => {
+  test("is one file and an SVG file a chart, the same for the same runs", async () => {
+    const runs = madeUpRuns(madeUpPoints(few));
+    const [a, b] = [await report("a", runs), await report("b", runs)];
+    expect(a.files.map((file) => basename(file))).toEqual([
+      ...["report.html", "throughput-latency.svg", "throughput-p99.svg", "latency-light.svg"],
+      ...["latency-peak.svg", "profile.svg"],
+    ]);
+    expect(b.html.replaceAll(">b<", ">a<")).toBe(a.html);
+    for (const file of a.files.slice(1)) {
+      const svg = readFileSync(file, "utf8");
+      expect(svg).toStartWith("<svg ");
+      expect(a.html).toContain(svg.trimEnd());
+    }
+  });
+
+  test("refers to nothing outside itself", async () => {
+    const { html } = await report("alone", madeUpRuns(madeUpPoints(few)));
+    const urls = [...html.matchAll(/\b(?:src|href)="?([^"\s>]*)|url\(([^)]*)\)|@import/g)];
+    expect(urls.filter(([, url]) => url?.startsWith("#") !== true)).toEqual([]);
+    expect(html).not.toContain("<script");
+  });
+
+  test("has no profile without profiles, but signatures", async () => {
+    const { files, html } = await report(
+      "plain",
+      madeUpRuns(madeUpPoints(few), { profile: false }),
+    );
+    expect(files.map((file) => basename(file))).not.toContain("profile.svg");
+    expect(html).not.toContain("Where the time goes");
+    expect(html).toContain("<h2>Signatures</h2>");
+    expect(html).toContain("<td class=number>2.100</td>");
+  });
+
+  test("lists what failed, and is made even if everything did", async () => {
+    const [point] = madeUpPoints(few) as [Point];
+    const failure = { key: "k", point, repetition: 1, failure: "replica 2 ended: <no> memory" };
+    const { files, html } = await report("failed", [], [failure]);
+    expect(files.map((file) => basename(file))).toEqual(["report.html"]);
+    expect(html).toContain("<td>replica 2 ended: &lt;no&gt; memory</td>");
+    expect(html).toContain("1 run failed.");
+  });
+
+  test("shows text of the data as text", async () => {
+    const evil = `<script>alert("1")</script>`;
+    const points = withPoint(madeUpPoints(few), { app: evil });
+    const made = madeUpRuns([...points, ...madeUpPoints(few)]);
+    const runs = made.map((one) => ({
+      ...one,
+      record: { ...one.record, idle: "<b>", dropped: { "</table>": 3 } },
+    }));
+    const { html } = await report(evil.slice(0, 3), runs);
+    expect(html).not.toContain("<script");
+    expect(html).not.toContain("<b>");
+    expect(html.split("</table>").length).toBe(html.split("<table ").length);
+    expect(html).toContain("&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;");
+  });
+});
+
+describe("results files", () => {
+  const [one, two] = madeUpRuns(madeUpPoints(few)) as [Run, Run];
+  const write = (...lines: readonly unknown[]): string => {
+    const path = join(dir, "runs.jsonl");
+    const text = lines.map((line) => (typeof line === "string" ? line : JSON.stringify(line)));
+    writeFileSync(path, `${text.join("\n")}\n`);
+    return path;
+  };
+  const failed = ({ key, point, repetition }: Run) => ({ key, point, repetition, failure: "no" });
+
+  test("a failure counts until the same run succeeds", () => {
+    const path = write(failed(one), failed(two), one, "");
+    const { runs, failures } = readResults(path);
+    expect(runs.map(({ key }) => key)).toEqual([one.key]);
+    expect(failures.map(({ key }) => key)).toEqual([two.key]);
+  });
+
+  const without = (of: Run, part: keyof Run["record"]) => {
+    const { [part]: _, ...record } = of.record;
+    return { ...of, record };
+  };
+  test.each([
+    ["{", "no JSON"],
+    ["[1]", "the line: expected an object"],
+    [JSON.stringify(without(one, "latency")), "record.latency: expected an object"],
+    [JSON.stringify({ ...one, replicas: [{}] }), "replicas[0].executed: expected a number"],
+    [
+      JSON.stringify({ ...one, point: { ...one.point, clients: "4" } }),
+      "point.clients: expected a number",
+    ],
+    [JSON.stringify({ ...one, record: { ...one.record, throughput: null } }), "record.throughput"],
+    [JSON.stringify({ ...failed(one), point: null }), "point: expected an object"],
+  ])("line 2 is %s: %s", (line, reason) => {
+    const path = write(one, line);
+    const where = `${path}:2: not the result of a run: ${reason}`;
+    expect(() => readResults(path)).toThrow(where);
+  });
+
+  test("bench report writes the page beside them, protocols in the registry's order", async () => {
+    const points = madeUpPoints({
+      modes: ["hotstuff", "unreplicated"],
+      clients: [4, 1],
+      rates: [],
+    });
+    const path = write(...madeUpRuns(points, { repetitions: 1 }));
+    const { status, out, err } = await run("bench", ["report", path, "--title", "Two"]);
+    expect({ status, err }).toEqual({ status: 0, err: "" });
+    expect(out.split("\n")[0]).toBe(join(dir, "report.html"));
+    const html = readFileSync(join(dir, "report.html"), "utf8");
+    expect(html).toContain("<h1>Two</h1>");
+    expect(html).toContain(`npm run bench -- report ${path}`);
+    const rows = [...html.matchAll(/<th scope=rowgroup colspan=\d+><span>([^<]*)/g)].map(
+      ([, label]) => label,
+    );
+    expect(rows.slice(-2)).toEqual(["unreplicated", "hotstuff"]);
+  });
+
+  test("bench report tells mistakes in a line, with status 2", async () => {
+    const bad = join(dir, "bad.jsonl");
+    writeFileSync(bad, "{}\n");
+    const cases: readonly (readonly [args: readonly string[], reason: string])[] = [
+      [[bad], `${bad}:1: not the result of a run: key: expected a string`],
+      [[write()], "has no results"],
+      [[join(dir, "gone")], "cannot be read"],
+      [[], "FILE is missing"],
+      [["a", "b"], "unexpected 'b'"],
+    ];
+    for (const [args, reason] of cases) {
+      const { status, err } = await run("bench", ["report", ...args]);
+      expect({ status, lines: err.trim().split("\n").length }).toEqual({ status: 2, lines: 1 });
+      expect(err).toContain(reason);
+    }
+    const good = write(one);
+    const { status, err } = await run("bench", ["report", good, "--out", join(good, "below")]);
+    expect({ status, lines: err.trim().split("\n").length }).toEqual({ status: 2, lines: 1 });
+    expect(err).toContain("cannot be written");
+  });
+});

@@ -1,0 +1,69 @@
+// Headless Chromium, to look at what pages draw. Debian's package is used; nothing is downloaded.
+
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { chromium, type BrowserContext, type Page } from "playwright-core";
+
+const CHROMIUM = "/usr/bin/chromium";
+/** What it would do on the network by itself, and what needs privileges or a screen. */
+const FLAGS = [
+  ...["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"],
+  ...["--disable-background-networking", "--disable-component-update", "--disable-sync"],
+];
+
+/** Why there is no browser, or null: a reason to skip, but not in CI, where it throws. */
+export function browserMissing(): string | null {
+  if (existsSync(CHROMIUM)) return null;
+  const reason = `${CHROMIUM} is missing: apt-get install chromium`;
+  if (process.env["CI"] !== undefined) throw new Error(reason);
+  return reason;
+}
+
+export interface Screen {
+  readonly width: number;
+  readonly colorScheme?: "light" | "dark";
+}
+
+/** A page with what went wrong on it, and what it asked for. */
+export interface Visit {
+  readonly page: Page;
+  readonly complaints: readonly string[];
+  readonly requests: readonly string[];
+}
+
+/** One browser with a profile of its own, which `close` removes. */
+export class Browser {
+  readonly #dir: string;
+  readonly #context: BrowserContext;
+
+  private constructor(dir: string, context: BrowserContext) {
+    this.#dir = dir;
+    this.#context = context;
+  }
+
+  static async open(): Promise<Browser> {
+    const dir = mkdtempSync(join(tmpdir(), "oskr-chromium-"));
+    const options = { executablePath: CHROMIUM, headless: true, args: FLAGS };
+    return new Browser(dir, await chromium.launchPersistentContext(dir, options));
+  }
+
+  async visit(path: string, { width, colorScheme = "light" }: Screen): Promise<Visit> {
+    const page = await this.#context.newPage();
+    const complaints: string[] = [];
+    const requests: string[] = [];
+    page.on("console", (message) => complaints.push(message.text()));
+    page.on("pageerror", (error) => complaints.push(error.message));
+    page.on("request", (request) => requests.push(request.url()));
+    await page.setViewportSize({ width, height: 900 });
+    await page.emulateMedia({ colorScheme });
+    await page.goto(pathToFileURL(path).href);
+    return { page, complaints, requests };
+  }
+
+  async close(): Promise<void> {
+    await this.#context.close();
+    rmSync(this.#dir, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,247 @@
+// Runs as a sweep would write them, made up from a queueing model and a seed: what the report is
+// developed and tested with.
+
+import type { LatencySummary } from "../../src/evaluation/latency.ts";
+import type { Profile } from "../../src/evaluation/profile.ts";
+import type { ResultRecord } from "../../src/evaluation/record.ts";
+import type { ReplicaRecord } from "../../src/evaluation/replica-record.ts";
+import type { Point, Run } from "../../src/evaluation/run.ts";
+import { Random } from "../../src/simulation/random.ts";
+
+/** How a protocol behaves: operations a second at most, and microseconds when it is idle. */
+interface Model {
+  readonly capacity: number;
+  readonly idleUs: number;
+  readonly n: number;
+  readonly signed: boolean;
+  /** Messages signed and signatures checked by the primary for an operation. */
+  readonly signatures: number;
+}
+
+const MODELS: { readonly [mode: string]: Model } = {
+  unreplicated: { capacity: 620_000, idleUs: 11, n: 1, signed: false, signatures: 0 },
+  "unreplicated-signed": { capacity: 41_000, idleUs: 96, n: 1, signed: true, signatures: 1 },
+  pbft: { capacity: 12_400, idleUs: 720, n: 4, signed: true, signatures: 2.1 },
+  hotstuff: { capacity: 8_900, idleUs: 2200, n: 4, signed: true, signatures: 1.4 },
+};
+
+const POINT: Point = {
+  ...{ mode: "pbft", transport: "dpdk", f: 1, clients: 16, clientProcesses: 1, rate: 0 },
+  ...{ batch: 100, adaptive: true, workers: null, signature: "batch", app: "null", opSize: 0 },
+  ...{ fault: "none", lossRate: 0 },
+};
+
+const HOST = { cpu: "Imaginary EPYC 7763 64-Core", cores: 2, kernel: "6.18.44" };
+const VERSIONS = { oskr: "2.0.0", bun: "1.4.5" };
+const SECONDS = 2;
+
+export interface Loads {
+  readonly modes?: readonly string[];
+  /** Of closed loops. */
+  readonly clients?: readonly number[];
+  /** Of open loops: shares of a protocol's capacity. */
+  readonly rates?: readonly number[];
+}
+
+/** All modes in closed and open loops, unless told otherwise. */
+export function madeUpPoints({
+  modes = Object.keys(MODELS),
+  clients = [1, 4, 16, 64, 256, 1024],
+  rates = [0.2, 0.5, 0.8, 0.95],
+}: Loads = {}): readonly Point[] {
+  return modes.flatMap((mode) => [
+    ...clients.map((count) => ({ ...POINT, mode, clients: count })),
+    ...rates.map((share) => {
+      const rate = Math.round(share * modelOf({ ...POINT, mode }).capacity);
+      return { ...POINT, mode, clients: 512, rate };
+    }),
+  ]);
+}
+
+/** What repetitions of these points might have measured. */
+export function madeUpRuns(
+  points: readonly Point[],
+  { repetitions = 3, profile = true } = {},
+): readonly Run[] {
+  return points.flatMap((point) =>
+    Array.from({ length: repetitions }, (_, repetition) => madeUpRun(point, repetition, profile)),
+  );
+}
+
+/** A protocol under the conditions of a point. */
+function modelOf({ mode, f, transport, signature, batch, adaptive, opSize, fault }: Point): Model {
+  const model = MODELS[mode];
+  if (model === undefined) throw new Error(`no model of ${mode}`);
+  const slower =
+    (transport === "udp" ? 2.5 : 1) *
+    (signature === "each" && model.signed ? 3 : 1) *
+    (batch === 1 && model.n > 1 ? 4 : adaptive ? 1 : 1.2) *
+    (1 + opSize / 3000) *
+    (fault === "loss" ? 2 : 1) *
+    (model.n > 1 ? f ** 1.4 : 1);
+  const { capacity, idleUs } = model;
+  const n = model.n > 1 ? 3 * f + 1 : 1;
+  return { ...model, n, capacity: capacity / slower, idleUs: idleUs * slower ** 0.6 };
+}
+
+function madeUpRun(point: Point, repetition: number, profile: boolean): Run {
+  const model = modelOf(point);
+  const key = JSON.stringify({ ...point, seconds: SECONDS, repetition });
+  const random = new Random(1, key);
+  const noise = (spread: number): number => 1 + (spread * (random.int(2001) - 1000)) / 1000;
+  const { throughput, latencyUs } = measured(point, model, noise);
+  const operations = Math.round(throughput * SECONDS);
+  const distribution = distributionOf(latencyUs, operations, point.rate > 0 ? 0.7 : 0.35);
+  const busy = throughput / model.capacity;
+  const record: ResultRecord = {
+    mode: point.mode,
+    app: point.app,
+    workload: "fixed",
+    transport: point.transport,
+    n: model.n,
+    f: point.f,
+    clients: point.clients,
+    clientProcesses: point.clientProcesses,
+    loop: point.rate > 0 ? "open" : "closed",
+    rate: point.rate,
+    batch: point.batch,
+    adaptive: point.adaptive,
+    signature: model.signed ? point.signature : "none",
+    crypto: model.signed ? "native" : "none",
+    workers: 1,
+    idle: "yield",
+    opSize: point.opSize,
+    replySize: 0,
+    warmSeconds: 1,
+    seconds: SECONDS + noise(0.01) / 1000,
+    operations,
+    throughput,
+    unserved: point.rate > 0.9 * model.capacity ? random.int(300) : 0,
+    latency: summaryOf(distribution),
+    distribution,
+    longestGapMs: (latencyUs * 12) / 1000,
+    retransmissions: busy > 0.9 ? random.int(20) : 0,
+    dropped: {},
+    ...(profile ? { profile: profileOf(0.5 * busy, 0.2, operations, noise) } : {}),
+    host: HOST,
+    versions: VERSIONS,
+  };
+  const replicas = Array.from({ length: model.n }, (_, replica): ReplicaRecord => {
+    const weight = replica === 0 ? 1 : 0.6;
+    const checks = model.signatures * weight;
+    const own = profileOf(busy * weight, checks, operations, noise);
+    return {
+      mode: point.mode,
+      replica,
+      executed: operations,
+      view: 0,
+      stateDigest: "00".repeat(32),
+      residentBytes: 9e7,
+      signatures: own.signatures,
+      dropped: busy > 0.9 && model.n > 1 ? { "not needed": random.int(4000) } : {},
+      ...(profile ? { profile: own } : {}),
+      host: HOST,
+      versions: VERSIONS,
+    };
+  });
+  return { key, point, repetition, record, replicas };
+}
+
+/**
+ * A closed loop is bound by its clients at first and by the capacity then; an open one queues more
+ * and more.
+ */
+function measured(
+  { clients, rate }: Point,
+  { capacity, idleUs }: Model,
+  noise: (spread: number) => number,
+): { readonly throughput: number; readonly latencyUs: number } {
+  const bound = capacity * noise(0.03);
+  if (rate > 0) {
+    const load = Math.min(0.985, rate / bound);
+    return { throughput: load * bound, latencyUs: (idleUs * noise(0.05)) / (1 - load) };
+  }
+  const offered = (clients / (idleUs * noise(0.05))) * 1e6;
+  const throughput = offered / (1 + (offered / bound) ** 3) ** (1 / 3);
+  return { throughput, latencyUs: (clients / throughput) * 1e6 };
+}
+
+/** A log-normal distribution of this median, in buckets a twentieth apart, as HDR gives them. */
+function distributionOf(
+  medianUs: number,
+  operations: number,
+  sigma: number,
+): readonly (readonly [us: number, count: number])[] {
+  const buckets: (readonly [number, number])[] = [];
+  let before = 0;
+  for (let us = medianUs / 6; before < operations; us *= 1.05) {
+    const upTo = Math.round(operations * normal(Math.log(us / medianUs) / sigma));
+    if (upTo > before) buckets.push([Math.round(us * 1000) / 1000, upTo - before]);
+    before = upTo;
+  }
+  return buckets;
+}
+
+/** The standard normal distribution function (logistic approximation, good to 0.0002). */
+function normal(z: number): number {
+  return 1 / (1 + Math.exp(-(0.07056 * z ** 3 + 1.5976 * z)));
+}
+
+function summaryOf(distribution: readonly (readonly [number, number])[]): LatencySummary {
+  const total = distribution.reduce((sum, [, count]) => sum + count, 0);
+  const at = (share: number): number => {
+    let before = 0;
+    for (const [us, count] of distribution) {
+      before += count;
+      if (before >= share * total) return us;
+    }
+    throw new Error("the distribution is empty");
+  };
+  const mean = distribution.reduce((sum, [us, count]) => sum + us * count, 0) / total;
+  return {
+    ...{ min: at(0), mean, p50: at(0.5), p90: at(0.9), p99: at(0.99), p999: at(0.999) },
+    max: at(1),
+  };
+}
+
+/** Of a thread that is busy for this share of its time. */
+function profileOf(
+  busy: number,
+  checksPerOperation: number,
+  operations: number,
+  noise: (spread: number) => number,
+): Profile {
+  const weights = {
+    receive: 0.16 * noise(0.2),
+    decode: 0.1 * noise(0.2),
+    check: 0.18 * noise(0.2),
+    protocol: 0.22 * noise(0.2),
+    encode: 0.09 * noise(0.2),
+    send: 0.14 * noise(0.2),
+    help: 0.08 * noise(0.2),
+    other: 0.03,
+  };
+  const whole = Object.values(weights).reduce((sum, weight) => sum + weight, 0);
+  const share = (name: keyof typeof weights): number => (0.95 * busy * weights[name]) / whole;
+  return {
+    shares: {
+      receive: share("receive"),
+      decode: share("decode"),
+      check: share("check"),
+      protocol: share("protocol"),
+      encode: share("encode"),
+      send: share("send"),
+      help: share("help"),
+      idle: 1 - 0.95 * busy,
+      other: share("other"),
+    },
+    seconds: SECONDS,
+    signatures: {
+      signed: Math.round(operations * checksPerOperation),
+      roots: Math.round(operations * checksPerOperation * 0.11),
+      verified: Math.round(operations * checksPerOperation * 0.3),
+      cached: Math.round(operations * checksPerOperation * 0.9),
+    },
+    operations,
+  };
+}

@@ -12,8 +12,8 @@ export interface PathOptions {
   readonly f: number;
   /** Whether replies, and what replicas send each other, are signed. */
   readonly signed: boolean;
-  /** Of a view; the first view counted is 0. */
-  leader(view: number): number;
+  /** Whether one leader stays; otherwise each view has the next, and any may be the first. */
+  readonly fixedLeader: boolean;
   readonly network: NetworkModel;
   readonly costs: Costs;
   /** Checks that a process makes at the same time. */
@@ -51,13 +51,16 @@ const MODELS: ReadonlyMap<string, Model> = new Map<string, Model>([
 export function unloadedLatencyUs(options: PathOptions): number | null {
   const model = MODELS.get(options.mode);
   if (model === undefined) return null;
-  const { network } = options;
-  const sites = network.sites.map((_, site) => model(pathOf(options, site)));
-  return sites.reduce((sum, us) => sum + us, 0) / sites.length;
+  const { network, n, fixedLeader } = options;
+  const leaders = Array.from({ length: fixedLeader ? 1 : n }, (_, first) => first);
+  const all = network.sites.flatMap((_, site) =>
+    leaders.map((first) => model(pathOf(options, site, first))),
+  );
+  return all.reduce((sum, us) => sum + us, 0) / all.length;
 }
 
-function pathOf(options: PathOptions, clientSite: number): Path {
-  const { n, f, signed, network, costs, workers } = options;
+function pathOf(options: PathOptions, clientSite: number, firstLeader: number): Path {
+  const { n, f, signed, network, costs, workers, fixedLeader } = options;
   const { quorum, weak } = n === 1 ? { quorum: 1, weak: 1 } : quorumsOf({ n, f });
   const endsUs = 2 * (costs.messageUs + costs.packetUs);
   const site = (replica: number): number => replica % network.sites.length;
@@ -65,7 +68,7 @@ function pathOf(options: PathOptions, clientSite: number): Path {
     n,
     quorum,
     weak,
-    leader: (view) => options.leader(view),
+    leader: (view) => (fixedLeader ? firstLeader : (firstLeader + view) % n),
     hopUs: (from, to) => endsUs + oneWayUs(network, site(from), site(to)),
     clientUs: (replica) => endsUs + oneWayUs(network, clientSite, site(replica)),
     signUs: signed ? costs.signUs + costs.leafUs : 0,
@@ -153,9 +156,7 @@ function hotstuffUs(path: Path): number {
   for (let view = 0; view < 3; view++) {
     const next = path.leader(view + 1);
     const votes = received(view, decidedUs).map((us) => us + signUs);
-    const arrivals = votes
-      .map((us, i) => us + path.hopUs(i, next))
-      .filter((_, i) => i !== next);
+    const arrivals = votes.map((us, i) => us + path.hopUs(i, next)).filter((_, i) => i !== next);
     decidedUs = gatheredUs(arrivals, quorum, checkUs, workers, votes[next]);
   }
   return repliesUs(path, received(3, decidedUs));

@@ -78,13 +78,14 @@ export function countOperations(options: CountOptions): Counts {
   long.run(clients + operations);
 
   const { n } = long.config;
-  const fixed = options.tenure > 1 || n === 1;
+  const rotates = subject.protocol.tenures === true;
+  const fixed = !rotates || options.tenure > 1;
   const share = (of: (cluster: CountedCluster) => Tally): Tally => {
     const [more, less] = [of(long), of(short)];
     return tallyOf((key) => (more[key] - less[key]) / operations);
   };
   const replicas = Array.from({ length: n }, (_, i) => share((cluster) => cluster.replica(i)));
-  const first = long.config.leader(1);
+  const first = long.config.leader(rotates ? 1 : 0);
   const followers = fixed && n > 1 ? replicas.filter((_, i) => i !== first) : replicas;
   const mean = tallyOf((key) => sumOf(followers, key) / followers.length);
   const client = share((cluster) => cluster.client);
@@ -179,7 +180,10 @@ class CountingNetwork extends Network {
 class CountingTransport extends SimulatedTransport {
   readonly #tally: Mutable<Tally>;
 
-  constructor(tally: Mutable<Tally>, ...parameters: ConstructorParameters<typeof SimulatedTransport>) {
+  constructor(
+    tally: Mutable<Tally>,
+    ...parameters: ConstructorParameters<typeof SimulatedTransport>
+  ) {
     super(...parameters);
     this.#tally = tally;
   }
@@ -339,11 +343,7 @@ class CountedCluster {
   }
 
   /** The host, with what is sent counted; a message to all has so many receivers. */
-  #counting(
-    { tally }: Party,
-    host: Host<Sealed, string>,
-    receivers: number,
-  ): Host<Sealed, string> {
+  #counting({ tally }: Party, host: Host<Sealed, string>, receivers: number): Host<Sealed, string> {
     const { kinds } = this;
     return {
       get now() {

@@ -1,0 +1,54 @@
+// Real runs of compiled processes on this machine, which the cost model is checked against.
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { SignatureKind } from "../crypto/stage.ts";
+import type { ResultRecord } from "../evaluation/record.ts";
+import { Cluster } from "./cluster.ts";
+import { RunError } from "./options.ts";
+
+export interface RealRun {
+  readonly mode: string;
+  readonly f: number;
+  readonly signature: SignatureKind;
+  readonly batch: number;
+  readonly clients: number;
+  readonly leader: "fixed" | "rotate";
+  readonly opSize: number;
+  /** Signature threads of each process. */
+  readonly workers: number;
+  readonly seconds: number;
+}
+
+const WARM_SECONDS = "1";
+
+/** Runs a cluster through the fabric, which copies multicast packets, and one client process. */
+export async function measureRun(run: RealRun): Promise<ResultRecord> {
+  const { mode, f, signature, batch, leader, workers } = run;
+  const common = [
+    ...["--signature", signature, "-b", String(batch)],
+    ...["--leader", leader, "-w", String(workers)],
+  ];
+  const cluster = await Cluster.start({
+    mode,
+    transport: "dpdk",
+    f,
+    link: false,
+    clientPorts: 1,
+    replicaArgs: common,
+    clientArgs: common,
+    fabricArgs: [],
+  });
+  try {
+    const json = join(cluster.dir, "result.json");
+    const load = ["-t", String(run.clients), "--op-size", String(run.opSize)];
+    const time = ["-d", String(run.seconds), "--warm", WARM_SECONDS, "--json", json];
+    const client = cluster.client([...load, ...time], false);
+    if ((await client.ended()) !== 0) {
+      throw new RunError(`the client failed: ${client.errors.trim()}`);
+    }
+    return JSON.parse(readFileSync(json, "utf8")) as ResultRecord;
+  } finally {
+    await cluster.stop();
+  }
+}

@@ -75,8 +75,16 @@ function replicaDemands(name: string, tally: Tally, costs: Costs, spread: Spread
   ];
 }
 
-/** Throughput with a machine for each replica: one over the busiest resource's time an operation. */
-export function spreadThroughput(counts: Counts, costs: Costs, spread: Spread): Throughput {
+/**
+ * Throughput with a machine for each replica: one over the busiest resource's time an operation.
+ * `batchUs` is the least time between two batches (Timing of latency-model.ts).
+ */
+export function spreadThroughput(
+  counts: Counts,
+  costs: Costs,
+  spread: Spread,
+  batchUs: number,
+): Throughput {
   assert(spread.workers >= 1, "somebody has to sign");
   const { n, fixedLeader, leader, follower } = counts;
   const alone = n === 1 || !fixedLeader;
@@ -86,11 +94,16 @@ export function spreadThroughput(counts: Counts, costs: Costs, spread: Spread): 
         ...replicaDemands("leader", leader, costs, spread),
         ...replicaDemands("follower", follower, costs, spread),
       ];
-  return busiest(demands);
+  return busiest([...demands, pipeline(counts, batchUs)]);
+}
+
+/** Time an operation for which a batch waits for those before it. */
+function pipeline({ batch }: Counts, batchUs: number): Demand {
+  return { resource: "pipeline", us: batchUs / batch };
 }
 
 /** What all processes of one machine do for an operation: replicas, clients, fabric. */
-export function colocatedDemands({ n, leader, follower, client, total }: Counts, costs: Costs) {
+function colocatedDemands({ n, leader, follower, client, total }: Counts, costs: Costs) {
   const cpuUs = (tally: Tally): number => pollingUs(tally, costs) + signingUs(tally, costs);
   return [
     { resource: "replicas", us: cpuUs(leader) + (n - 1) * cpuUs(follower) },
@@ -99,15 +112,21 @@ export function colocatedDemands({ n, leader, follower, client, total }: Counts,
   ] satisfies Demand[];
 }
 
-/** Throughput with everything on the cores of one machine, none of which is ever idle or waits. */
-export function colocatedThroughput(counts: Counts, costs: Costs, cores: number): Throughput {
+/**
+ * Throughput with everything on the cores of one machine, none of which is ever idle while there is
+ * work.
+ */
+export function colocatedThroughput(
+  counts: Counts,
+  costs: Costs,
+  cores: number,
+  batchUs: number,
+): Throughput {
   const demands = colocatedDemands(counts, costs);
   const us = demands.reduce((sum, demand) => sum + demand.us, 0);
-  return {
-    throughput: (cores * 1e6) / us,
-    bound: `${cores} cores`,
-    demands: [...demands].sort((a, b) => b.us - a.us),
-  };
+  const shared = { resource: `${cores} cores`, us: us / cores };
+  const { throughput, bound } = busiest([shared, pipeline(counts, batchUs)]);
+  return { throughput, bound, demands: [...demands].sort((a, b) => b.us - a.us) };
 }
 
 function busiest(demands: readonly Demand[]): Throughput {

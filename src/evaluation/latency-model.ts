@@ -1,7 +1,9 @@
-// How long an operation takes when nothing else is under way: the critical path over a protocol's
-// phases, each of which ends with the message that completes a quorum. docs/scaling.md explains it.
+// How long an operation takes when nothing else is under way, and how soon a batch can follow
+// another: the critical path over a protocol's phases, each of which ends with the message that
+// completes a quorum. docs/scaling.md explains it.
 
 import { assert } from "../assert.ts";
+import { IN_FLIGHT_MAX } from "../protocol/pbft/ordering.ts";
 import { quorumsOf } from "../protocol/quorum.ts";
 import type { Costs } from "./cost-model.ts";
 import { oneWayUs, type NetworkModel } from "./network.ts";
@@ -35,20 +37,27 @@ interface Path {
   readonly workers: number;
 }
 
-type Model = (path: Path) => number;
+export interface Timing {
+  /** From the client's request to its result, in microseconds. */
+  readonly latencyUs: number;
+  /** Between two batches, as far as the protocol has one wait for another; 0 if it does not. */
+  readonly batchUs: number;
+}
+
+type Model = (path: Path) => Timing;
 
 const MODELS: ReadonlyMap<string, Model> = new Map<string, Model>([
-  ["unreplicated", unreplicatedUs],
-  ["unreplicated-signed", unreplicatedUs],
-  ["pbft", pbftUs],
-  ["hotstuff", hotstuffUs],
+  ["unreplicated", unreplicatedTiming],
+  ["unreplicated-signed", unreplicatedTiming],
+  ["pbft", pbftTiming],
+  ["hotstuff", hotstuffTiming],
 ]);
 
 /**
- * The mean latency, in microseconds, of clients at each of the network's sites, over which the
- * replicas are dealt in turn; null for a protocol whose phases nobody has described.
+ * The mean timing for clients at each of the network's sites, over which the replicas are dealt in
+ * turn; null for a protocol whose phases nobody has described.
  */
-export function unloadedLatencyUs(options: PathOptions): number | null {
+export function unloadedTiming(options: PathOptions): Timing | null {
   const model = MODELS.get(options.mode);
   if (model === undefined) return null;
   const { network, n, fixedLeader } = options;
@@ -56,7 +65,9 @@ export function unloadedLatencyUs(options: PathOptions): number | null {
   const all = network.sites.flatMap((_, site) =>
     leaders.map((first) => model(pathOf(options, site, first))),
   );
-  return all.reduce((sum, us) => sum + us, 0) / all.length;
+  const mean = (of: (timing: Timing) => number): number =>
+    all.reduce((sum, timing) => sum + of(timing), 0) / all.length;
+  return { latencyUs: mean(({ latencyUs }) => latencyUs), batchUs: mean(({ batchUs }) => batchUs) };
 }
 
 function pathOf(options: PathOptions, clientSite: number, firstLeader: number): Path {
@@ -106,12 +117,15 @@ function repliesUs(path: Path, executedUs: readonly number[]): number {
   return gatheredUs(arrivals, weak, checkUs, workers);
 }
 
-function unreplicatedUs(path: Path): number {
-  return repliesUs(path, [path.clientUs(0)]);
+function unreplicatedTiming(path: Path): Timing {
+  return { latencyUs: repliesUs(path, [path.clientUs(0)]), batchUs: 0 };
 }
 
-/** Castro and Liskov, OSDI '99, section 4.2: request, pre-prepare, prepare, commit, reply. */
-function pbftUs(path: Path): number {
+/**
+ * Castro and Liskov, OSDI '99, section 4.2: request, pre-prepare, prepare, commit, reply. The
+ * primary has a number of batches under way at a time.
+ */
+function pbftTiming(path: Path): Timing {
   const { n, quorum, signUs, checkUs, workers } = path;
   const primary = path.leader(0);
   const replicas = Array.from({ length: n }, (_, i) => i);
@@ -134,14 +148,20 @@ function pbftUs(path: Path): number {
     Math.max(us, at(accepted, i)),
   );
   const commits = prepared.map((us) => us + signUs);
-  return repliesUs(path, exchange(commits, replicas, quorum));
+  const executed = exchange(commits, replicas, quorum);
+  const underWayUs = at(executed, primary) - path.clientUs(primary);
+  return { latencyUs: repliesUs(path, executed), batchUs: underWayUs / IN_FLIGHT_MAX };
 }
+
+/** Blocks of which each certifies the one before. */
+const CHAIN = 3;
 
 /**
  * Chained HotStuff (Yin et al., PODC '19, section 6): a block is committed by the QC of the second
- * block after it, which its leader makes and the proposal after that brings to the others.
+ * block after it, which its leader makes and the proposal after that brings to the others. Each
+ * view has a block, and begins with the QC of the last.
  */
-function hotstuffUs(path: Path): number {
+function hotstuffTiming(path: Path): Timing {
   const { n, quorum, signUs, checkUs, workers } = path;
   const replicas = Array.from({ length: n }, (_, i) => i);
   // A proposal is signed and has a QC of signatures, which are checked one after another.
@@ -152,12 +172,14 @@ function hotstuffUs(path: Path): number {
       i === leader ? decidedUs : decidedUs + signUs + path.hopUs(leader, i) + proposalCheckUs,
     );
   };
-  let decidedUs = path.clientUs(path.leader(0));
-  for (let view = 0; view < 3; view++) {
+  const startUs = path.clientUs(path.leader(0));
+  let decidedUs = startUs;
+  for (let view = 0; view < CHAIN; view++) {
     const next = path.leader(view + 1);
     const votes = received(view, decidedUs).map((us) => us + signUs);
     const arrivals = votes.map((us, i) => us + path.hopUs(i, next)).filter((_, i) => i !== next);
     decidedUs = gatheredUs(arrivals, quorum, checkUs, workers, votes[next]);
   }
-  return repliesUs(path, received(3, decidedUs));
+  const latencyUs = repliesUs(path, received(CHAIN, decidedUs));
+  return { latencyUs, batchUs: (decidedUs - startUs) / CHAIN };
 }

@@ -188,70 +188,80 @@ function figure({ name, title, subtitle, caption, yTitle, series }: Chart): Prom
   return figureOf(name, { title, subtitle }, caption, (room) => draw(series, yTitle, room));
 }
 
+/** What the chart draws of a series. */
+interface Mark {
+  readonly label: string;
+  readonly paper: boolean;
+  readonly n: number;
+  readonly y: number;
+  /** For screen readers, and for tests. */
+  readonly told: string;
+}
+
+function marksOf({ label, paper, points }: Series): readonly Mark[] {
+  return points.map(({ n, y }) => {
+    const value = y.toLocaleString("en-US", { maximumSignificantDigits: 5 });
+    return { label, paper, n, y, told: `${label}, n ${n}: ${value}` };
+  });
+}
+
+/** Both axes, logarithmic; the sizes of clusters are marked. */
+function axes(marks: readonly Mark[], yTitle: string) {
+  const axis = (
+    field: keyof Mark,
+    title: string,
+    ticks: readonly number[],
+    domain: readonly number[],
+  ) => ({
+    field,
+    type: "quantitative",
+    scale: { type: "log", domain, nice: false },
+    axis: { title: `${title} (log scale)`, values: ticks, format: ",~r", grid: true },
+  });
+  const sizes = [...new Set(marks.map(({ n }) => n))].sort((a, b) => a - b);
+  const range = [(sizes[0] ?? 1) * 0.9, (sizes.at(-1) ?? 1) * 1.1];
+  const up = logTicks(marks.map(({ y }) => y));
+  return { x: axis("n", "Replicas", sizes, range), y: axis("y", yTitle, up.ticks, up.domain) };
+}
+
+const SOLID = [1, 0];
+const DASHED = [5, 4];
+
 function draw(
   series: readonly Series[],
   yTitle: string,
   room: Room,
 ): Omit<TopLevelSpec, "title" | "config"> {
   const labels = series.map(({ label }) => label);
-  const marks = series.flatMap(({ label, paper, points }) =>
-    points.map(({ n, y }) => ({
-      ...{ label, paper, n, y },
-      told: `${label}, n ${n}: ${y.toLocaleString("en-US", { maximumSignificantDigits: 5 })}`,
-    })),
-  );
-  const legend = {
-    title: null,
-    orient: "bottom",
-    direction: "horizontal",
-    columns: legendColumns(labels, room),
-  };
+  const marks = series.flatMap(marksOf);
+  const columns = legendColumns(labels, room);
+  const legend = { title: null, orient: "bottom", direction: "horizontal", columns };
   const scale = (of: (one: Series) => unknown) => ({ domain: labels, range: series.map(of) });
-  const colour = {
-    field: "label",
-    type: "nominal",
-    scale: scale(({ style }) => hue(style)),
-    legend,
-  };
-  const shapes = scale(({ paper, style }) => (paper ? "stroke" : shape(style)));
-  const across = logTicks(marks.map(({ n }) => n));
-  const up = logTicks(marks.map(({ y }) => y));
-  const axis = (field: string, title: string, { ticks, domain }: ReturnType<typeof logTicks>) => ({
-    field,
-    type: "quantitative",
-    scale: { type: "log", domain, nice: false },
-    axis: { title: `${title} (log scale)`, values: ticks, format: ",~r", grid: true },
+  const encode = (of: (one: Series) => unknown) => ({
+    ...{ field: "label", type: "nominal" },
+    ...{ scale: scale(of), legend },
   });
+  const stroke = encode(({ style }) => hue(style));
+  const dashes = { domain: [false, true], range: [SOLID, DASHED] };
   return {
     width: room.width,
     height: room.height,
     data: { values: marks },
-    encoding: { x: axis("n", "Replicas", across), y: axis("y", yTitle, up) },
+    encoding: axes(marks, yTitle),
     layer: [
       {
         mark: { type: "line", strokeWidth: 1.75, aria: false },
         encoding: {
-          stroke: colour,
-          strokeDash: {
-            field: "paper",
-            type: "nominal",
-            scale: {
-              domain: [false, true],
-              range: [
-                [1, 0],
-                [5, 4],
-              ],
-            },
-            legend: null,
-          },
+          stroke,
+          strokeDash: { field: "paper", type: "nominal", scale: dashes, legend: null },
         },
       },
       {
         transform: [{ filter: "!datum.paper" }],
         mark: { type: "point", size: 52, strokeWidth: 1.75, opacity: 1 },
         encoding: {
-          stroke: colour,
-          shape: { field: "label", type: "nominal", scale: shapes, legend },
+          stroke,
+          shape: encode(({ paper, style }) => (paper ? "stroke" : shape(style))),
           description: { field: "told", type: "nominal" },
         },
       },

@@ -8,7 +8,7 @@ import {
   type Spread,
 } from "./cost-model.ts";
 import type { Counts } from "./counts.ts";
-import { unloadedLatencyUs } from "./latency-model.ts";
+import { unloadedTiming } from "./latency-model.ts";
 import type { NetworkModel } from "./network.ts";
 
 /** For replicas on machines of their own, joined by a network. */
@@ -59,11 +59,12 @@ export function predict(
 ): Prediction {
   const { mode, n, f, fixedLeader } = counts;
   const spread: Spread = { bandwidthGbps: network.bandwidthGbps, workers };
-  const latencyUs = unloadedLatencyUs({
+  const timing = unloadedTiming({
     ...{ mode, n, f, fixedLeader },
     ...{ signed, network, costs, workers },
   });
-  return { network: network.name, ...spreadThroughput(counts, costs, spread), latencyUs };
+  const throughput = spreadThroughput(counts, costs, spread, timing?.batchUs ?? 0);
+  return { network: network.name, ...throughput, latencyUs: timing?.latencyUs ?? null };
 }
 
 /** Cables of no length: all processes are on one machine. */
@@ -85,14 +86,17 @@ export function predictColocated(
   { costs, workers, signed }: PredictionOptions,
 ) {
   const { mode, n, f, fixedLeader } = counts;
-  const pathUs = unloadedLatencyUs({
+  const timing = unloadedTiming({
     ...{ mode, n, f, fixedLeader },
     ...{ signed, network: NOWHERE, costs, workers },
   });
-  const { throughput, demands } = colocatedThroughput(counts, costs, cores);
+  const batchUs = timing?.batchUs ?? 0;
   // Paths of replicas that share cores take turns: all the work of an operation has to be done.
-  const workUs = 1e6 / colocatedThroughput(single, costs, cores).throughput;
-  return { throughput, demands, latencyUs: pathUs === null ? null : Math.max(pathUs, workUs) };
+  const workUs = 1e6 / colocatedThroughput(single, costs, cores, 0).throughput;
+  return {
+    ...colocatedThroughput(counts, costs, cores, batchUs),
+    latencyUs: timing === null ? null : Math.max(timing.latencyUs, workUs),
+  };
 }
 
 export function compare(predicted: number, measured: number): Compared {

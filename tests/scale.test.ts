@@ -8,6 +8,7 @@ import { measureHandling } from "../src/evaluation/handling.ts";
 import { readNetwork } from "../src/evaluation/network.ts";
 import {
   compare,
+  compareSignatures,
   formatChecks,
   formatCounts,
   formatPredictions,
@@ -72,14 +73,26 @@ describe("tables", () => {
     const [counts] = rows.map((row) => row.counts).filter(({ mode }) => mode === "pbft");
     if (counts === undefined) throw new Error("pbft is among the rows");
     const { throughput, demands } = predictColocated(counts, counts, 2, PRICES);
+    // One of four replicas that did as counted, and three that did nothing.
+    const { total, client } = counts;
+    const of = (key: "signed" | "roots" | "verified") => 1000 * (total[key] - client[key]);
+    const records = [1, 0, 0, 0].map((share) => ({
+      executed: 1000,
+      signatures: {
+        ...{ signed: share * of("signed"), roots: share * of("roots") },
+        ...{ verified: share * of("verified"), cached: 0 },
+      },
+    }));
+    const signatures = compareSignatures(counts, records);
+    for (const { ratio } of Object.values(signatures)) expect(ratio).toBeCloseTo(1, 9);
     const check = {
-      ...{ counts, cores: 2, demands },
+      ...{ counts, cores: 2, demands, signatures },
       throughput: compare(throughput, throughput / 2),
       latencyUs: null,
     };
     expect(check.throughput.ratio).toBeCloseTo(0.5, 9);
     const [, line] = formatChecks([check]).split("\n");
-    expect(line).toMatch(/^pbft +4 +each .* 0\.50 +- +- +-$/);
+    expect(line).toMatch(/^pbft +4 +each .* 0\.50 +- +- +- +[0-9.]+ /);
   });
 });
 

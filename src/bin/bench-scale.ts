@@ -1,5 +1,5 @@
-// npm run bench -- scale: what an operation costs as the number of replicas grows, what a cost model
-// makes of it, and how far that is from real runs. docs/scaling.md explains it.
+// npm run bench -- scale: what an operation costs as the number of replicas grows, what a cost
+// model makes of it, and how far that is from real runs. docs/scaling.md explains it.
 
 import { mkdirSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -9,6 +9,7 @@ import { readNetwork, type NetworkModel } from "../evaluation/network.ts";
 import { describeHost } from "../evaluation/record.ts";
 import {
   compare,
+  compareSignatures,
   formatChecks,
   formatCounts,
   formatPredictions,
@@ -247,9 +248,10 @@ async function check(
   return {
     counts,
     cores,
-    throughput: compare(predicted.throughput, loaded.throughput),
+    signatures: compareSignatures(counts, loaded.replicas),
+    throughput: compare(predicted.throughput, loaded.record.throughput),
     demands,
-    latencyUs: latencyUs === null ? null : compare(latencyUs, alone.latency.p50),
+    latencyUs: latencyUs === null ? null : compare(latencyUs, alone.record.latency.p50),
   };
 }
 

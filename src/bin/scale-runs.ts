@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { SignatureKind } from "../crypto/stage.ts";
 import type { ResultRecord } from "../evaluation/record.ts";
+import type { ReplicaRecord } from "../evaluation/replica-record.ts";
 import { Cluster } from "./cluster.ts";
 import { RunError } from "./options.ts";
 
@@ -20,10 +21,16 @@ export interface RealRun {
   readonly seconds: number;
 }
 
+/** What the client and the replicas told of it. */
+export interface RealResult {
+  readonly record: ResultRecord;
+  readonly replicas: readonly ReplicaRecord[];
+}
+
 const WARM_SECONDS = "1";
 
 /** Runs a cluster through the fabric, which copies multicast packets, and one client process. */
-export async function measureRun(run: RealRun): Promise<ResultRecord> {
+export async function measureRun(run: RealRun): Promise<RealResult> {
   const { mode, f, signature, batch, leader, workers } = run;
   const common = [
     ...["--signature", signature, "-b", String(batch)],
@@ -47,7 +54,12 @@ export async function measureRun(run: RealRun): Promise<ResultRecord> {
     if ((await client.ended()) !== 0) {
       throw new RunError(`the client failed: ${client.errors.trim()}`);
     }
-    return JSON.parse(readFileSync(json, "utf8")) as ResultRecord;
+    await cluster.stopReplicas();
+    const read = (path: string): unknown => JSON.parse(readFileSync(path, "utf8"));
+    return {
+      record: read(json) as ResultRecord,
+      replicas: cluster.replicas.map((_, i) => read(cluster.resultPath(i)) as ReplicaRecord),
+    };
   } finally {
     await cluster.stop();
   }

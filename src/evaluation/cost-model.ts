@@ -1,5 +1,5 @@
-// What throughput the counts of an operation allow, priced with the costs of a machine. The formulas
-// and their limits are in docs/scaling.md.
+// What throughput the counts of an operation allow, priced with the costs of a machine. The
+// formulas and their limits are in docs/scaling.md.
 
 import { assert } from "../assert.ts";
 import type { Counts, Tally } from "./counts.ts";

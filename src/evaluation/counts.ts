@@ -1,5 +1,5 @@
-// What an operation costs in messages, packets, bytes and signatures, as the simulator counts it and
-// the cost model prices it.
+// What an operation costs in messages, packets, bytes and signatures, as the simulator counts it
+// and the cost model prices it.
 
 import type { SignatureKind } from "../crypto/stage.ts";
 

@@ -71,15 +71,16 @@ function messagesChart(rows: readonly ScaleRow[], batch: number): Chart {
   // Signatures change how large messages are, not how many there are.
   const { signature } = (rows[0] as ScaleRow).counts;
   const some = rows.filter(({ counts }) => counts.signature === signature);
+  const messages = (counts: Counts): number => betweenReplicas(counts) * batch;
   return {
     name: "messages",
     title: "Messages that replicas send each other for one batch",
     subtitle: `Batches of ${batch} operations, no faults, once for each receiver`,
     caption:
-      "Marks are counted in the simulator, dashed lines are the papers' normal case. Requests and " +
-      "replies, one and n an operation in each protocol, are left out.",
+      "Marks are counted in the simulator, dashed lines are the papers' normal case. Requests " +
+      "and replies, one and n an operation in each protocol, are left out.",
     yTitle: "Messages a batch",
-    series: measuredBesidePapers(some, PAPER_MESSAGES, (counts) => betweenReplicas(counts) * batch),
+    series: measuredBesidePapers(some, PAPER_MESSAGES, messages),
   };
 }
 
@@ -109,8 +110,7 @@ function bytesChart(rows: readonly ScaleRow[], batch: number): Chart {
     name: "leader-bytes",
     title: "Bytes that the leader sends for one operation",
     subtitle: `Ethernet frames, batches of ${batch} operations, no faults`,
-    caption:
-      "Counted in the simulator. A link carries so much before the leader is the bottleneck.",
+    caption: "Counted in the simulator, at the leader, replies to clients included.",
     yTitle: "Bytes an operation",
     series: kinds.flatMap((kind, i) => {
       const some = rows.filter(({ counts }) => counts.signature === kind);

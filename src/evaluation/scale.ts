@@ -10,6 +10,7 @@ import {
 import type { Counts } from "./counts.ts";
 import { unloadedTiming } from "./latency-model.ts";
 import type { NetworkModel } from "./network.ts";
+import type { ReplicaRecord } from "./replica-record.ts";
 
 /** For replicas on machines of their own, joined by a network. */
 export interface Prediction {
@@ -38,6 +39,12 @@ export interface Compared {
 export interface Check {
   readonly counts: Counts;
   readonly cores: number;
+  /** What all replicas sign and check for an operation, as counted and in the run. */
+  readonly signatures: {
+    readonly signed: Compared;
+    readonly roots: Compared;
+    readonly verified: Compared;
+  };
   /** Operations a second, and what an operation takes of the processes of each kind. */
   readonly throughput: Compared;
   readonly demands: readonly Demand[];
@@ -99,6 +106,20 @@ export function predictColocated(
   };
 }
 
+/** Signatures of a run, start and sessions included, beside those of the counts. */
+export function compareSignatures(
+  { total, client }: Counts,
+  replicas: readonly Pick<ReplicaRecord, "executed" | "signatures">[],
+): Check["signatures"] {
+  const executed = Math.max(...replicas.map((replica) => replica.executed));
+  const compared = (key: "signed" | "roots" | "verified"): Compared => {
+    const sum = replicas.reduce((so, replica) => so + replica.signatures[key], 0);
+    return compare(total[key] - client[key], sum / executed);
+  };
+  const [signed, roots, verified] = [compared("signed"), compared("roots"), compared("verified")];
+  return { signed, roots, verified };
+}
+
 export function compare(predicted: number, measured: number): Compared {
   return { predicted, measured, ratio: measured / predicted };
 }
@@ -151,8 +172,9 @@ export function formatChecks(checks: readonly Check[]): string {
     ...["protocol", "n", "signature"],
     ...["predicted Kops/s", "measured", "ratio"],
     ...["predicted us", "measured p50", "ratio"],
+    ...["counted roots/op", "measured", "counted checked/op", "measured"],
   ];
-  const lines = checks.map(({ counts, throughput, latencyUs }) => [
+  const lines = checks.map(({ counts, throughput, latencyUs, signatures }) => [
     ...[counts.mode, String(counts.n), counts.signature],
     ...[throughput.predicted / 1000, throughput.measured / 1000].map((kops) => decimals(kops, 2)),
     decimals(throughput.ratio, 2),
@@ -163,6 +185,10 @@ export function formatChecks(checks: readonly Check[]): string {
           decimals(latencyUs.measured, 0),
           decimals(latencyUs.ratio, 2),
         ]),
+    ...[signatures.roots, signatures.verified].flatMap(({ predicted, measured }) => [
+      decimals(predicted, 3),
+      decimals(measured, 3),
+    ]),
   ]);
   return columns([head, ...lines]);
 }

@@ -1,8 +1,8 @@
 // A cluster without faults and judges that counts what operations cost: the real Node, codec and
 // signature blocks, full batches, one view, closed-loop clients of one process.
 //
-// What is counted is the difference of two runs from one seed, one of them longer: start, opening of
-// sessions and the end, in which the pipeline runs dry, are in both and cancel out.
+// What is counted is the difference of two runs from one seed, one of them longer: start, opening
+// of sessions and the end, in which the pipeline runs dry, are in both and cancel out.
 
 import type { Address, Bytes, Client, Host, Sealed, Target } from "../actor.ts";
 import { NullApp } from "../app/null.ts";

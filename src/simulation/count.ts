@@ -40,6 +40,11 @@ export interface CountOptions {
 
 /** Batches' worth of clients: more than HotStuff's four blocks under way, so that all are full. */
 const CLIENT_BATCHES = 6;
+/**
+ * From the start of one batch's worth of clients to the next: they would stay in step otherwise, and
+ * replicas sign for all of them at once.
+ */
+const START_GAP_US = 100;
 /** No timer of a protocol runs out in so long a view timeout; flush timers do, of a batch. */
 const VIEW_TIMEOUT_MS = 3_600_000;
 /** When nothing happens for so long, only those timers are left. */
@@ -246,8 +251,13 @@ class CountedCluster {
   run(operations: number): void {
     // Replicas that start hear nobody else.
     this.#settle();
-    this.#left = operations;
-    for (const client of this.#clients) this.#issue(client);
+    // The first operation of each client, which opens its session, is put by for it.
+    this.#left = operations - this.#clients.length;
+    const { process } = this.#party(this.config.n);
+    for (const [i, client] of this.#clients.entries()) {
+      const delayUs = Math.floor(i / this.#options.batch) * START_GAP_US;
+      this.#scheduler.after(process, delayUs, () => this.#issue(client));
+    }
     this.#settle();
     assert(this.#completed === operations, "without faults every operation completes");
   }
@@ -366,12 +376,12 @@ class CountedCluster {
   }
 
   #issue(client: Client<Sealed, string>): void {
-    if (this.#left === 0) return;
-    this.#left--;
     const op: Bytes = new Uint8Array(this.#options.opSize);
     client.invoke(op, (result) => {
       assert(result !== null, "without faults no session is lost");
       this.#completed++;
+      if (this.#left === 0) return;
+      this.#left--;
       this.#issue(client);
     });
   }

@@ -27,14 +27,19 @@ export interface RealResult {
   readonly replicas: readonly ReplicaRecord[];
 }
 
-const WARM_SECONDS = "1";
+const WARM_SECONDS = "2";
+/**
+ * The model knows no retries: clients ask again after a quarter of it, and would do so all the time
+ * where many processes share few processors.
+ */
+const VIEW_TIMEOUT_MS = "2000";
 
 /** Runs a cluster through the fabric, which copies multicast packets, and one client process. */
 export async function measureRun(run: RealRun): Promise<RealResult> {
   const { mode, f, signature, batch, leader, workers } = run;
   const common = [
     ...["--signature", signature, "-b", String(batch)],
-    ...["--leader", leader, "-w", String(workers)],
+    ...["--leader", leader, "-w", String(workers), "--view-timeout", VIEW_TIMEOUT_MS],
   ];
   const cluster = await Cluster.start({
     mode,

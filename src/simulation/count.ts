@@ -41,8 +41,8 @@ export interface CountOptions {
 /** Batches' worth of clients: more than HotStuff's four blocks under way, so that all are full. */
 const CLIENT_BATCHES = 6;
 /**
- * From the start of one batch's worth of clients to the next: they would stay in step otherwise, and
- * replicas sign for all of them at once.
+ * From the start of one batch's worth of clients to the next: they would stay in step otherwise,
+ * and replicas sign for all of them at once.
  */
 const START_GAP_US = 100;
 /** No timer of a protocol runs out in so long a view timeout; flush timers do, of a batch. */

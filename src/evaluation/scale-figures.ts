@@ -85,16 +85,16 @@ function messagesChart(rows: readonly ScaleRow[], batch: number): Chart {
 }
 
 function signaturesChart(rows: readonly ScaleRow[], batch: number): Chart {
-  const checks = ({ total, client }: Counts): number => (total.verified - client.verified) * batch;
+  const checks = ({ total, client }: Counts) => (total.verified - client.verified) * batch;
   const kinds = [...new Set(rows.map(({ counts }) => counts.signature))];
   return {
     name: "signatures",
     title: "Signatures that replicas check in full for one batch",
     subtitle: `Batches of ${batch} operations, no faults, all replicas together`,
     caption:
-      "Marks are counted in the simulator, dashed lines count the signatures that replicas get in " +
-      "the papers' normal case. A certificate here is a list of signatures, where the HotStuff " +
-      "paper has one threshold signature.",
+      "Marks are counted in the simulator, dashed lines count the signatures that replicas get " +
+      "in the papers' normal case. A certificate here is a list of signatures, where the " +
+      "HotStuff paper has one threshold signature.",
     yTitle: "Checks a batch",
     series: kinds.flatMap((kind, i) => {
       const some = rows.filter(({ counts }) => counts.signature === kind);

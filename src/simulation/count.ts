@@ -54,7 +54,7 @@ const SIGN_MAX_US = 80;
 const CHECK_MAX_US = 100;
 const DELAY_MIN_US = 20;
 const DELAY_MAX_US = 30;
-/** Ethernet header and ids before the payload, the count of padding after it; the shortest frame. */
+/** Ethernet header and ids before the payload, count of padding after it; the shortest frame. */
 const FRAME_OVERHEAD = 14 + 3 + 1;
 const FRAME_MIN = 60;
 const SEED = 1;

@@ -5,6 +5,7 @@ import { measureHandling } from "../evaluation/handling.ts";
 import { countOperations, type CountOptions } from "../simulation/count.ts";
 import { protocols } from "../protocol/index.ts";
 import { signatureCosts } from "./bench-crypto.ts";
+import { FIXED_TENURE } from "./common.ts";
 import { RunError } from "./options.ts";
 
 /** What all protocols pay alike. */
@@ -23,12 +24,16 @@ export function sharedCosts(seconds: number): SharedCosts {
   return { ...signatureCosts(seconds), packetUs: PACKET_US, forwardUs: PACKET_US };
 }
 
-/** What one end of one of the protocol's messages costs, with batches of this size. */
+/**
+ * What one end of one of the protocol's messages costs, with batches of this size. One leader
+ * stays: then there is always work, and no time is spent waiting for a batch to fill.
+ */
 export function messageUs(
-  options: Pick<CountOptions, "subject" | "batch" | "tenure">,
+  options: Pick<CountOptions, "subject" | "batch">,
   seconds: number,
 ): number {
-  const { subject, batch, tenure } = options;
+  const { subject, batch } = options;
+  const tenure = FIXED_TENURE;
   const protocol = protocols.get(subject.name);
   if (protocol === undefined) throw new RunError(`${subject.name} is not in the registry`);
   const { total, clients } = countOperations({

@@ -7,6 +7,7 @@ import { generateKeyPair } from "../crypto/keys.ts";
 import { NativeHasher, NativeSigner } from "../crypto/native.ts";
 import { NobleSigner } from "../crypto/noble.ts";
 import { BlockStage, type RootSigner } from "../crypto/stage.ts";
+import type { Costs } from "../evaluation/cost-model.ts";
 import { median } from "../evaluation/median.ts";
 import { describeHost } from "../evaluation/record.ts";
 import { loadNative } from "../ffi/native.ts";
@@ -106,6 +107,22 @@ export async function benchCrypto(options: Options): Promise<number> {
     writeFileSync(path, `${JSON.stringify(record, null, 2)}\n`);
   }
   return 0;
+}
+
+/** What signatures cost one core, in microseconds; see Costs of src/evaluation/cost-model.ts. */
+export function signatureCosts(
+  seconds: number,
+): Pick<Costs, "signUs" | "verifyUs" | "leafUs" | "climbUs"> {
+  const one = threads(1, allowedCpus(), seconds);
+  const shared = blocks("native", seconds);
+  const [signUs, verifyUs] = [1e6 / one.sign, 1e6 / one.verify];
+  return {
+    signUs,
+    verifyUs,
+    // Each tree has one root signature, which is made and checked in full once.
+    leafUs: Math.max(0, 1e6 / shared.sign - signUs / LEAVES),
+    climbUs: Math.max(0, 1e6 / shared.verify - verifyUs / LEAVES),
+  };
 }
 
 function medians(measure: () => Rates, rounds: number): Rates {

@@ -4,6 +4,7 @@ import { UsageError } from "../usage-error.ts";
 import { BENCH_CRYPTO, benchCrypto } from "./bench-crypto.ts";
 import { BENCH_ECHO, benchEcho } from "./bench-echo.ts";
 import { BENCH_REPORT, benchReport } from "./bench-report.ts";
+import { BENCH_SCALE, benchScale } from "./bench-scale.ts";
 import { BENCH_SWEEP, benchSweep } from "./bench-sweep.ts";
 import { BENCH_TABLE, benchTable } from "./bench-table.ts";
 import { buildExecutables, stopClustersOnSignal } from "./cluster.ts";
@@ -19,6 +20,7 @@ const BENCHES = new Map<string, Bench>([
   ["crypto", { command: BENCH_CRYPTO, run: built(benchCrypto) }],
   ["echo", { command: BENCH_ECHO, run: built(benchEcho) }],
   ["report", { command: BENCH_REPORT, run: benchReport }],
+  ["scale", { command: BENCH_SCALE, run: built(benchScale) }],
   ["sweep", { command: BENCH_SWEEP, run: benchSweep }],
   ["table", { command: BENCH_TABLE, run: benchTable }],
 ]);

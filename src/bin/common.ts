@@ -61,7 +61,7 @@ export function readSetting(options: Options): Setting {
 }
 
 /** Views that a leader stays with `--leader fixed`, if it does not fail. */
-const FIXED_TENURE = 2 ** 20;
+export const FIXED_TENURE = 2 ** 20;
 
 /** Which actor of the configuration this process is. */
 export type Role = { readonly replica: number } | { readonly fabricPort: number };

@@ -18,7 +18,7 @@ import type { CommittedMessage, FetchBatchMessage, PrePrepareMessage } from "./m
 export type Timer = "view" | "flush" | "tick";
 
 /** Batches under way; with `--adaptive` fewer, so that they grow while they wait. */
-const IN_FLIGHT_MAX = 32;
+export const IN_FLIGHT_MAX = 32;
 const ADAPTIVE_IN_FLIGHT_MAX = 8;
 /** A view timer is never longer than so many view timeouts. */
 export const TIMEOUTS_MAX = 16;

@@ -1,0 +1,345 @@
+// npm run bench -- scale: what an operation costs as the number of replicas grows, what a cost
+// model makes of it, and how far that is from real runs. docs/scaling.md explains it.
+
+import { mkdirSync, statSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import type { ArgsDef } from "citty";
+import type { SignatureKind } from "../crypto/stage.ts";
+import { readNetwork, type NetworkModel } from "../evaluation/network.ts";
+import { describeHost } from "../evaluation/record.ts";
+import {
+  compare,
+  compareSignatures,
+  formatChecks,
+  formatCounts,
+  formatPredictions,
+  predict,
+  predictColocated,
+  type Check,
+  type PredictionOptions,
+  type ScaleRow,
+} from "../evaluation/scale.ts";
+import { scaleFigures } from "../evaluation/scale-figures.ts";
+import { protocols } from "../protocol/index.ts";
+import { countOperations, type CountOptions } from "../simulation/count.ts";
+import type { Subject } from "../simulation/subject.ts";
+import { registered } from "../simulation/subjects.ts";
+import { UsageError } from "../usage-error.ts";
+import { FIXED_TENURE } from "./common.ts";
+import { allowedCpus } from "./cpus.ts";
+import type { Command, Options } from "./options.ts";
+import { versions } from "./process.ts";
+import { messageUs, sharedCosts } from "./scale-costs.ts";
+import { measureRun, type RealRun } from "./scale-runs.ts";
+
+const ARGS = {
+  n: {
+    type: "string",
+    default: "4,7,10,16,31,61,100",
+    valueHint: "LIST",
+    description: "Numbers of replicas, each 3f+1; protocols without faults have one anyway",
+  },
+  protocol: {
+    type: "string",
+    valueHint: "LIST",
+    description: "Protocols (default: all)",
+  },
+  signature: {
+    type: "string",
+    default: "each,batch",
+    valueHint: "LIST",
+    description: "Signature kinds: each, batch",
+  },
+  batch: {
+    type: "string",
+    alias: "b",
+    default: "100",
+    valueHint: "N",
+    description: "Operations in every batch or block",
+  },
+  batches: {
+    type: "string",
+    default: "8",
+    valueHint: "N",
+    description: "Batches to count for each configuration",
+  },
+  "op-size": {
+    type: "string",
+    default: "0",
+    valueHint: "BYTES",
+    description: "Bytes of an operation",
+  },
+  multicast: {
+    type: "boolean",
+    default: false,
+    description: "Count a message to all replicas as one packet that the network copies",
+  },
+  leader: {
+    type: "enum",
+    options: ["fixed", "rotate"],
+    default: "fixed",
+    description: "HotStuff: keep a leader, or have another one in every view",
+  },
+  workers: {
+    type: "string",
+    alias: "w",
+    valueHint: "N",
+    description: "Signature threads of each process (default: the CPUs less one, at least 1)",
+  },
+  network: {
+    type: "string",
+    default: "lan,wan",
+    valueHint: "LIST",
+    description: "Networks to predict for: names of docs/networks/, or files like those",
+  },
+  real: {
+    type: "string",
+    default: "4,7,10",
+    valueHint: "LIST",
+    description: "Numbers of replicas to run for real on this machine",
+  },
+  "no-real": { type: "boolean", default: false, description: "Run nothing for real" },
+  seconds: {
+    type: "string",
+    default: "2",
+    valueHint: "SECONDS",
+    description: "How long to measure in each real run",
+  },
+  out: { type: "string", valueHint: "DIR", description: "Write charts there, as SVG files" },
+  json: {
+    type: "string",
+    valueHint: "FILE",
+    description: "Write everything as one JSON object",
+  },
+} as const satisfies ArgsDef;
+
+export const BENCH_SCALE: Command = {
+  name: "npm run bench -- scale",
+  description:
+    "Messages, bytes and signatures of an operation against the number of replicas, counted in " +
+    "the simulator; what a cost model predicts from them, and how far off it is on this machine",
+  args: ARGS,
+};
+
+const NETWORKS = resolve(import.meta.dir, "../../docs/networks");
+/** Small ids less that of the group, which a replica's must not be (SMALL_ID_MAX of config.ts). */
+const REPLICAS_MAX = 124;
+/** Length of one measurement of costs. */
+const COST_SECONDS = 0.5;
+
+interface Setting {
+  readonly subjects: readonly Subject[];
+  readonly kinds: readonly SignatureKind[];
+  readonly sizes: readonly number[];
+  readonly realSizes: readonly number[];
+  readonly networks: readonly NetworkModel[];
+  readonly counting: Pick<CountOptions, "batch" | "batches" | "opSize" | "tenure" | "multicast">;
+  readonly leader: "fixed" | "rotate";
+  readonly workers: number;
+  readonly seconds: number;
+}
+
+/** Counts, predicts, runs; prints tables and writes files. Throws UsageError and RunError. */
+export async function benchScale(options: Options): Promise<number> {
+  const setting = readSetting(options);
+  const json = options.output("json");
+  const out = outputFolder(options);
+  console.log("costs of this machine, in microseconds on one core:");
+  const costs = measureCosts(setting);
+  const rows: ScaleRow[] = [];
+  for (const subject of setting.subjects) {
+    for (const n of sizesOf(subject, setting.sizes)) {
+      for (const kind of kindsOf(subject, setting)) {
+        const counts = count(subject, n, kind, setting);
+        const prices = pricesOf(costs, subject, setting);
+        const predictions = setting.networks.map((network) => predict(counts, network, prices));
+        rows.push({ counts, predictions });
+        console.error(`counted ${subject.name}, n ${counts.n}, ${kind}`);
+      }
+    }
+  }
+  console.log(`\ncounted in the simulator, ${describe(setting)}:\n${formatCounts(rows)}`);
+  console.log(`\npredicted, a machine for each replica:\n${formatPredictions(rows)}`);
+  const checks = await checkAll(setting, costs);
+  if (checks.length > 0) {
+    const where = `${allowedCpus().length} processors of this machine`;
+    console.log(`\nreplicas, clients and fabric on ${where}:\n${formatChecks(checks)}`);
+  }
+  if (out !== undefined) await writeFigures(out, rows);
+  if (json !== undefined) {
+    const { networks, workers, leader } = setting;
+    const settings = { ...setting.counting, leader, workers, networks };
+    const about = { host: describeHost(), versions: versions() };
+    const record = { ...settings, costs: Object.fromEntries(costs), rows, checks, ...about };
+    writeFileSync(json, `${JSON.stringify(record, null, 2)}\n`);
+  }
+  return 0;
+}
+
+type ProtocolCosts = ReadonlyMap<string, PredictionOptions["costs"]>;
+
+function measureCosts({ subjects, counting }: Setting): ProtocolCosts {
+  const shared = sharedCosts(COST_SECONDS);
+  const us = (value: number): string => value.toFixed(2);
+  console.log(
+    `  signature made ${us(shared.signUs)}, checked ${us(shared.verifyUs)}; ` +
+      `message in a tree made ${us(shared.leafUs)}, checked ${us(shared.climbUs)}; ` +
+      `packet sent or received ${us(shared.packetUs)}`,
+  );
+  return new Map(
+    subjects.map((subject) => {
+      const costs = { ...shared, messageUs: messageUs({ subject, ...counting }, COST_SECONDS) };
+      console.log(`  ${subject.name}: message sent or handled ${us(costs.messageUs)}`);
+      return [subject.name, costs];
+    }),
+  );
+}
+
+function pricesOf(costs: ProtocolCosts, subject: Subject, setting: Setting): PredictionOptions {
+  const own = costs.get(subject.name);
+  if (own === undefined) throw new UsageError(`${subject.name} has no costs`);
+  return { costs: own, workers: setting.workers, signed: subject.protocol.signed };
+}
+
+function count(
+  subject: Subject,
+  n: number,
+  signature: SignatureKind,
+  { counting }: Setting,
+  changes: Partial<CountOptions> = {},
+) {
+  const f = Math.floor((n - 1) / 3);
+  return countOperations({ subject, f, signature, ...counting, ...changes });
+}
+
+/** What the model says of this machine, beside what executables do on it. */
+async function checkAll(setting: Setting, costs: ProtocolCosts): Promise<readonly Check[]> {
+  const checks: Check[] = [];
+  for (const subject of setting.subjects) {
+    for (const n of sizesOf(subject, setting.realSizes)) {
+      for (const kind of kindsOf(subject, setting)) {
+        checks.push(await check(subject, n, kind, setting, pricesOf(costs, subject, setting)));
+        console.error(`ran ${subject.name}, n ${n}, ${kind}`);
+      }
+    }
+  }
+  return checks;
+}
+
+async function check(
+  subject: Subject,
+  n: number,
+  signature: SignatureKind,
+  setting: Setting,
+  prices: PredictionOptions,
+): Promise<Check> {
+  // The fabric copies multicast packets.
+  const counts = count(subject, n, signature, setting, { multicast: true });
+  const single = count(subject, n, signature, setting, { multicast: true, batch: 1 });
+  const cores = allowedCpus().length;
+  const predicted = predictColocated(counts, single, cores, prices);
+  const { leader, workers, seconds, counting } = setting;
+  const run: RealRun = {
+    ...{ mode: subject.name, f: counts.f, signature, batch: counting.batch },
+    ...{ clients: counts.clients, leader, opSize: counting.opSize, workers, seconds },
+  };
+  const loaded = await measureRun(run);
+  const alone = await measureRun({ ...run, batch: 1, clients: 1 });
+  const { latencyUs, demands } = predicted;
+  return {
+    counts,
+    cores,
+    signatures: compareSignatures(counts, loaded.replicas),
+    throughput: compare(predicted.throughput, loaded.record.throughput),
+    demands,
+    latencyUs: latencyUs === null ? null : compare(latencyUs, alone.record.latency.p50),
+  };
+}
+
+async function writeFigures(out: string, rows: readonly ScaleRow[]): Promise<void> {
+  mkdirSync(out, { recursive: true });
+  const figures = await scaleFigures(rows);
+  for (const { name, wide } of figures) writeFileSync(join(out, `${name}.svg`), wide);
+  console.log(`\n${figures.length} charts in ${out}`);
+}
+
+function describe({ counting, leader }: Setting): string {
+  const { batch, opSize, multicast } = counting;
+  const packets = multicast ? "multicast" : "a packet for each receiver";
+  return `batches of ${batch}, operations of ${opSize} bytes, ${packets}, leader ${leader}`;
+}
+
+// What the options ask for.
+
+function readSetting(options: Options): Setting {
+  const fixed = options.textOf("leader") === "fixed";
+  const names = options.text("protocol");
+  const modes = names === undefined ? [...protocols.keys()] : list(names.toLowerCase());
+  const subjects = modes.map((mode) => {
+    const subject = registered.get(mode);
+    if (subject !== undefined) return subject;
+    throw new UsageError(`--protocol ${mode}: there are ${[...registered.keys()].join(", ")}`);
+  });
+  const real = options.flag("no-real") ? [] : sizes(options, "real");
+  const cpus = allowedCpus().length;
+  return {
+    subjects,
+    kinds: list(options.textOf("signature")).map(signatureKind),
+    sizes: sizes(options, "n"),
+    realSizes: real,
+    networks: list(options.textOf("network")).map((name) => {
+      return readNetwork(/[./]/.test(name) ? name : join(NETWORKS, `${name}.json`));
+    }),
+    counting: {
+      batch: options.integer("batch", 1, 1000),
+      batches: options.integer("batches", 1, 100),
+      opSize: options.integer("op-size", 0, 64 * 1024),
+      tenure: fixed ? FIXED_TENURE : 1,
+      multicast: options.flag("multicast"),
+    },
+    leader: fixed ? "fixed" : "rotate",
+    workers:
+      options.text("workers") === undefined
+        ? Math.max(1, cpus - 1)
+        : options.integer("workers", 1, 256),
+    seconds: options.decimal("seconds", 0.2, 600),
+  };
+}
+
+function signatureKind(name: string): SignatureKind {
+  if (name === "each" || name === "batch") return name;
+  throw new UsageError(`--signature ${name}: expected each, batch or both`);
+}
+
+function list(text: string): string[] {
+  return text.split(",").map((word) => word.trim());
+}
+
+function sizes(options: Options, name: string): readonly number[] {
+  return list(options.textOf(name)).map((word) => {
+    const n = Number(word);
+    if (/^\d{1,3}$/.test(word) && n >= 4 && n <= REPLICAS_MAX && n % 3 === 1) return n;
+    throw new UsageError(`--${name} ${word}: expected 3f+1, from 4 to ${REPLICAS_MAX}`);
+  });
+}
+
+/** Protocols that tolerate no fault have one replica. */
+function sizesOf({ protocol }: Subject, wanted: readonly number[]): readonly number[] {
+  if (protocol.replicasMin(1) > 1) return wanted;
+  return wanted.length === 0 ? [] : [1];
+}
+
+/** Where nobody signs, one kind stands for both. */
+function kindsOf({ protocol }: Subject, { kinds }: Setting): readonly SignatureKind[] {
+  return protocol.signed ? kinds : kinds.slice(0, 1);
+}
+
+function outputFolder(options: Options): string | undefined {
+  const out = options.text("out");
+  if (out === undefined) return undefined;
+  const there = statSync(out, { throwIfNoEntry: false });
+  if (out === "" || (there !== undefined && !there.isDirectory())) {
+    throw new UsageError(`--out ${out}: expected the name of a directory`);
+  }
+  return out;
+}

@@ -1,0 +1,46 @@
+// What things cost on this machine, for the cost model.
+
+import type { Costs } from "../evaluation/cost-model.ts";
+import { measureHandling } from "../evaluation/handling.ts";
+import { countOperations, type CountOptions } from "../simulation/count.ts";
+import { protocols } from "../protocol/index.ts";
+import { signatureCosts } from "./bench-crypto.ts";
+import { FIXED_TENURE } from "./common.ts";
+import { RunError } from "./options.ts";
+
+/** What all protocols pay alike. */
+export type SharedCosts = Omit<Costs, "messageUs">;
+
+/**
+ * A packet at one end: half of what a one-way trip costs through one memif between two processes
+ * that have a core each (0.73 us there and back, median). The fabric's loop takes as long again.
+ */
+const PACKET_US = 0.73 / 4;
+/** Sizes do not matter to it: the smallest cluster is enough. */
+const HANDLING_FAULTS = 1;
+
+/** Measures signatures for so many seconds a kind; packets cost what they cost when measured. */
+export function sharedCosts(seconds: number): SharedCosts {
+  return { ...signatureCosts(seconds), packetUs: PACKET_US, forwardUs: PACKET_US };
+}
+
+/**
+ * What one end of one of the protocol's messages costs, with batches of this size. One leader
+ * stays: then there is always work, and no time is spent waiting for a batch to fill.
+ */
+export function messageUs(
+  options: Pick<CountOptions, "subject" | "batch">,
+  seconds: number,
+): number {
+  const { subject, batch } = options;
+  const tenure = FIXED_TENURE;
+  const protocol = protocols.get(subject.name);
+  if (protocol === undefined) throw new RunError(`${subject.name} is not in the registry`);
+  const { total, clients } = countOperations({
+    ...{ subject, batch, tenure, f: HANDLING_FAULTS },
+    ...{ signature: "each", batches: 4, multicast: false, opSize: 0 },
+  });
+  const f = HANDLING_FAULTS;
+  const throughput = measureHandling({ protocol, f, batch, clients, tenure, seconds });
+  return 1e6 / throughput / (total.sends + total.received);
+}

@@ -1,0 +1,137 @@
+// What throughput the counts of an operation allow, priced with the costs of a machine. The
+// formulas and their limits are in docs/scaling.md.
+
+import { assert } from "../assert.ts";
+import type { Counts, Tally } from "./counts.ts";
+
+/** What things cost on one core, in microseconds. */
+export interface Costs {
+  /** A root signature. */
+  readonly signUs: number;
+  readonly verifyUs: number;
+  /** A signed message's share of a Merkle tree, and its block; checking against a known root. */
+  readonly leafUs: number;
+  readonly climbUs: number;
+  /** One end of a message: encoding and sending it, or decoding and handling it. */
+  readonly messageUs: number;
+  /** A packet at one end of the transport, and on its way through a fabric in shared memory. */
+  readonly packetUs: number;
+  readonly forwardUs: number;
+}
+
+/** Every replica on a machine of its own, as many client machines as it takes. */
+export interface Spread {
+  readonly bandwidthGbps: number;
+  /** Signature threads of each replica, each with a core, besides the thread that polls. */
+  readonly workers: number;
+}
+
+/** What one operation takes of a resource. */
+export interface Demand {
+  readonly resource: string;
+  readonly us: number;
+}
+
+export interface Throughput {
+  /** Operations a second. */
+  readonly throughput: number;
+  /** The resource that is busy all the time then. */
+  readonly bound: string;
+  /** All resources, the busiest first. */
+  readonly demands: readonly Demand[];
+}
+
+/** Preamble, checksum and gap of an Ethernet frame, in bytes. */
+const WIRE_OVERHEAD = 8 + 4 + 12;
+
+/** The time of the thread that polls: messages, packets, hashing. */
+function pollingUs(tally: Tally, costs: Costs): number {
+  const { sends, received, packetsOut, packetsIn, signed, verified, cached } = tally;
+  return (
+    (sends + received) * costs.messageUs +
+    (packetsOut + packetsIn) * costs.packetUs +
+    signed * costs.leafUs +
+    (verified + cached) * costs.climbUs
+  );
+}
+
+/** The time of signature threads. */
+function signingUs({ roots, verified }: Tally, { signUs, verifyUs }: Costs): number {
+  return roots * signUs + verified * verifyUs;
+}
+
+function wireUs(packets: number, bytes: number, bandwidthGbps: number): number {
+  return ((bytes + packets * WIRE_OVERHEAD) * 8) / (bandwidthGbps * 1000);
+}
+
+function replicaDemands(name: string, tally: Tally, costs: Costs, spread: Spread): Demand[] {
+  const { bandwidthGbps, workers } = spread;
+  const { packetsOut, bytesOut, packetsIn, bytesIn } = tally;
+  return [
+    { resource: `${name}'s polling thread`, us: pollingUs(tally, costs) },
+    { resource: `${name}'s signature threads`, us: signingUs(tally, costs) / workers },
+    { resource: `${name}'s link out`, us: wireUs(packetsOut, bytesOut, bandwidthGbps) },
+    { resource: `${name}'s link in`, us: wireUs(packetsIn, bytesIn, bandwidthGbps) },
+  ];
+}
+
+/**
+ * Throughput with a machine for each replica: one over the busiest resource's time an operation.
+ * `batchUs` is the least time between two batches (Timing of latency-model.ts).
+ */
+export function spreadThroughput(
+  counts: Counts,
+  costs: Costs,
+  spread: Spread,
+  batchUs: number,
+): Throughput {
+  assert(spread.workers >= 1, "somebody has to sign");
+  const { n, fixedLeader, leader, follower } = counts;
+  const alone = n === 1 || !fixedLeader;
+  const demands = alone
+    ? replicaDemands("replica", leader, costs, spread)
+    : [
+        ...replicaDemands("leader", leader, costs, spread),
+        ...replicaDemands("follower", follower, costs, spread),
+      ];
+  return busiest([...demands, pipeline(counts, batchUs)]);
+}
+
+/** Time an operation for which a batch waits for those before it. */
+function pipeline({ batch }: Counts, batchUs: number): Demand {
+  return { resource: "pipeline", us: batchUs / batch };
+}
+
+/** What all processes of one machine do for an operation: replicas, clients, fabric. */
+function colocatedDemands({ n, leader, follower, client, total }: Counts, costs: Costs) {
+  const cpuUs = (tally: Tally): number => pollingUs(tally, costs) + signingUs(tally, costs);
+  return [
+    { resource: "replicas", us: cpuUs(leader) + (n - 1) * cpuUs(follower) },
+    { resource: "clients", us: cpuUs(client) },
+    { resource: "fabric", us: total.packetsIn * costs.forwardUs },
+  ] satisfies Demand[];
+}
+
+/**
+ * Throughput with everything on the cores of one machine, none of which is ever idle while there is
+ * work.
+ */
+export function colocatedThroughput(
+  counts: Counts,
+  costs: Costs,
+  cores: number,
+  batchUs: number,
+): Throughput {
+  const demands = colocatedDemands(counts, costs);
+  const us = demands.reduce((sum, demand) => sum + demand.us, 0);
+  const shared = { resource: `${cores} cores`, us: us / cores };
+  const { throughput, bound } = busiest([shared, pipeline(counts, batchUs)]);
+  return { throughput, bound, demands: [...demands].sort((a, b) => b.us - a.us) };
+}
+
+function busiest(demands: readonly Demand[]): Throughput {
+  const sorted = [...demands].sort((a, b) => b.us - a.us);
+  const [first] = sorted;
+  assert(first !== undefined, "a replica has resources");
+  return { throughput: 1e6 / first.us, bound: first.resource, demands: sorted };
+}

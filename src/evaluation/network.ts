@@ -1,0 +1,67 @@
+// Networks to predict for: data files of docs/networks/ or of the user's.
+
+import { existsSync, readFileSync } from "node:fs";
+import { UsageError } from "../usage-error.ts";
+
+export interface NetworkModel {
+  readonly name: string;
+  readonly description: string;
+  /** Where the latencies come from, and what was made up. */
+  readonly source: string;
+  readonly assumed: string;
+  readonly sites: readonly string[];
+  /** From a site (row) to a site (column) and back, as published; the diagonal is within a site. */
+  readonly roundTripMs: readonly (readonly number[])[];
+  /** Of the link of each server, in each direction. */
+  readonly bandwidthGbps: number;
+}
+
+/** Reads a network's file; throws UsageError if it is not there or not a network. */
+export function readNetwork(path: string): NetworkModel {
+  if (!existsSync(path)) throw new UsageError(`${path}: no such file`);
+  let value: unknown;
+  try {
+    value = JSON.parse(readFileSync(path, "utf8"));
+  } catch (error) {
+    throw new UsageError(`${path}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  const problem = problemOf(value);
+  if (problem !== null) throw new UsageError(`${path}: ${problem}`);
+  return value as NetworkModel;
+}
+
+/** What keeps a value from being a network; null if nothing does. */
+function problemOf(value: unknown): string | null {
+  if (typeof value !== "object" || value === null) return "expected an object";
+  const network = value as { readonly [key: string]: unknown };
+  for (const key of ["name", "description", "source", "assumed"]) {
+    if (typeof network[key] !== "string" || network[key] === "") return `'${key}' must be a text`;
+  }
+  const { sites, roundTripMs, bandwidthGbps } = network;
+  if (!isList(sites) || sites.length === 0) return "'sites' must be a list of names";
+  if (sites.some((site) => typeof site !== "string")) return "'sites' must be a list of names";
+  const square =
+    isList(roundTripMs) &&
+    roundTripMs.length === sites.length &&
+    roundTripMs.every((row) => isList(row) && row.length === sites.length && row.every(isLatency));
+  if (!square) return "'roundTripMs' must have a row and a column of milliseconds for each site";
+  if (typeof bandwidthGbps !== "number" || !(bandwidthGbps > 0)) {
+    return "'bandwidthGbps' must be positive";
+  }
+  return null;
+}
+
+function isList(value: unknown): value is readonly unknown[] {
+  return Array.isArray(value);
+}
+
+function isLatency(value: unknown): boolean {
+  return typeof value === "number" && Number.isFinite(value) && value >= 0;
+}
+
+/** Half the round trip between two sites, the mean of both directions, in microseconds. */
+export function oneWayUs({ roundTripMs }: NetworkModel, from: number, to: number): number {
+  const there = roundTripMs[from]?.[to] ?? Number.NaN;
+  const back = roundTripMs[to]?.[from] ?? Number.NaN;
+  return ((there + back) / 4) * 1000;
+}

@@ -1,0 +1,214 @@
+// What `bench -- scale` finds out, as its JSON has it and as tables for people.
+
+import {
+  colocatedThroughput,
+  spreadThroughput,
+  type Costs,
+  type Demand,
+  type Spread,
+} from "./cost-model.ts";
+import type { Counts } from "./counts.ts";
+import { unloadedTiming } from "./latency-model.ts";
+import type { NetworkModel } from "./network.ts";
+import type { ReplicaRecord } from "./replica-record.ts";
+
+/** For replicas on machines of their own, joined by a network. */
+export interface Prediction {
+  readonly network: string;
+  /** Operations a second, and what keeps them from being more. */
+  readonly throughput: number;
+  readonly bound: string;
+  readonly demands: readonly Demand[];
+  /** Of a batch of one operation with nothing else under way; null where no model is known. */
+  readonly latencyUs: number | null;
+}
+
+export interface ScaleRow {
+  readonly counts: Counts;
+  readonly predictions: readonly Prediction[];
+}
+
+export interface Compared {
+  readonly predicted: number;
+  readonly measured: number;
+  /** Measured over predicted. */
+  readonly ratio: number;
+}
+
+/** A prediction for this machine, and what executables did on it. */
+export interface Check {
+  readonly counts: Counts;
+  readonly cores: number;
+  /** What all replicas sign and check for an operation, as counted and in the run. */
+  readonly signatures: {
+    readonly signed: Compared;
+    readonly roots: Compared;
+    readonly verified: Compared;
+  };
+  /** Operations a second, and what an operation takes of the processes of each kind. */
+  readonly throughput: Compared;
+  readonly demands: readonly Demand[];
+  /** Median of one client, in microseconds; null where no model is known. */
+  readonly latencyUs: Compared | null;
+}
+
+/** Stage threads, and whether replicas sign. */
+export interface PredictionOptions {
+  readonly costs: Costs;
+  readonly workers: number;
+  readonly signed: boolean;
+}
+
+export function predict(
+  counts: Counts,
+  network: NetworkModel,
+  { costs, workers, signed }: PredictionOptions,
+): Prediction {
+  const { mode, n, f, fixedLeader } = counts;
+  const spread: Spread = { bandwidthGbps: network.bandwidthGbps, workers };
+  const timing = unloadedTiming({
+    ...{ mode, n, f, fixedLeader },
+    ...{ signed, network, costs, workers },
+  });
+  const throughput = spreadThroughput(counts, costs, spread, timing?.batchUs ?? 0);
+  return { network: network.name, ...throughput, latencyUs: timing?.latencyUs ?? null };
+}
+
+/** Cables of no length: all processes are on one machine. */
+const NOWHERE: NetworkModel = {
+  name: "one machine",
+  description: "No network at all",
+  source: "",
+  assumed: "",
+  sites: ["here"],
+  roundTripMs: [[0]],
+  bandwidthGbps: Infinity,
+};
+
+/** Throughput of `counts`, and latency of `single`, which has batches of one operation. */
+export function predictColocated(
+  counts: Counts,
+  single: Counts,
+  cores: number,
+  { costs, workers, signed }: PredictionOptions,
+) {
+  const { mode, n, f, fixedLeader } = counts;
+  const timing = unloadedTiming({
+    ...{ mode, n, f, fixedLeader },
+    ...{ signed, network: NOWHERE, costs, workers },
+  });
+  const batchUs = timing?.batchUs ?? 0;
+  // Paths of replicas that share cores take turns: all the work of an operation has to be done.
+  const workUs = 1e6 / colocatedThroughput(single, costs, cores, 0).throughput;
+  return {
+    ...colocatedThroughput(counts, costs, cores, batchUs),
+    latencyUs: timing === null ? null : Math.max(timing.latencyUs, workUs),
+  };
+}
+
+/** Signatures of a run, start and sessions included, beside those of the counts. */
+export function compareSignatures(
+  { total, client }: Counts,
+  replicas: readonly Pick<ReplicaRecord, "executed" | "signatures">[],
+): Check["signatures"] {
+  const executed = Math.max(...replicas.map((replica) => replica.executed));
+  const compared = (key: "signed" | "roots" | "verified"): Compared => {
+    const sum = replicas.reduce((so, replica) => so + replica.signatures[key], 0);
+    return compare(total[key] - client[key], sum / executed);
+  };
+  const [signed, roots, verified] = [compared("signed"), compared("roots"), compared("verified")];
+  return { signed, roots, verified };
+}
+
+export function compare(predicted: number, measured: number): Compared {
+  return { predicted, measured, ratio: measured / predicted };
+}
+
+const decimals = (value: number, digits: number): string =>
+  value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+
+/** What is counted of each configuration, one a line. */
+export function formatCounts(rows: readonly ScaleRow[]): string {
+  const head = [
+    ...["protocol", "n", "signature", "msgs/op", "msgs/batch", "bytes/op"],
+    ...["signed/op", "roots/op", "checked/op", "leader bytes/op"],
+    ...["leader checks/op", "follower checks/op"],
+  ];
+  const lines = rows.map(({ counts }) => {
+    const { mode, n, signature, batch, total, leader, follower, client } = counts;
+    return [
+      ...[mode, String(n), signature],
+      decimals(total.messages, 2),
+      n === 1 ? "-" : decimals(betweenReplicas(counts) * batch, 0),
+      decimals(total.bytesOut, 0),
+      decimals(total.signed, 2),
+      decimals(total.roots, 3),
+      decimals(total.verified - client.verified, 3),
+      decimals(leader.bytesOut, 0),
+      decimals(leader.verified, 3),
+      n === 1 ? "-" : decimals(follower.verified, 3),
+    ];
+  });
+  return columns([head, ...lines]);
+}
+
+/** What the cost model predicts for each configuration and network. */
+export function formatPredictions(rows: readonly ScaleRow[]): string {
+  const head = ["protocol", "n", "signature", "network", "Kops/s", "latency ms", "bound by"];
+  const lines = rows.flatMap(({ counts, predictions }) =>
+    predictions.map(({ network, throughput, latencyUs, bound }) => [
+      ...[counts.mode, String(counts.n), counts.signature, network],
+      decimals(throughput / 1000, 2),
+      latencyUs === null ? "-" : decimals(latencyUs / 1000, 2),
+      bound,
+    ]),
+  );
+  return columns([head, ...lines]);
+}
+
+/** Predictions for this machine beside measurements. */
+export function formatChecks(checks: readonly Check[]): string {
+  const head = [
+    ...["protocol", "n", "signature"],
+    ...["predicted Kops/s", "measured", "ratio"],
+    ...["predicted us", "measured p50", "ratio"],
+    ...["counted roots/op", "measured", "counted checked/op", "measured"],
+  ];
+  const lines = checks.map(({ counts, throughput, latencyUs, signatures }) => [
+    ...[counts.mode, String(counts.n), counts.signature],
+    ...[throughput.predicted / 1000, throughput.measured / 1000].map((kops) => decimals(kops, 2)),
+    decimals(throughput.ratio, 2),
+    ...(latencyUs === null
+      ? ["-", "-", "-"]
+      : [
+          decimals(latencyUs.predicted, 0),
+          decimals(latencyUs.measured, 0),
+          decimals(latencyUs.ratio, 2),
+        ]),
+    ...[signatures.roots, signatures.verified].flatMap(({ predicted, measured }) => [
+      decimals(predicted, 3),
+      decimals(measured, 3),
+    ]),
+  ]);
+  return columns([head, ...lines]);
+}
+
+/** Messages an operation that replicas send each other, once for each receiver. */
+export function betweenReplicas({ total, kinds }: Counts): number {
+  return total.messages - (kinds["request"] ?? 0) - (kinds["reply"] ?? 0);
+}
+
+/** The first column to the left, and the last if it is words; numbers to the right. */
+function columns(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));
+  const isText = (i: number): boolean =>
+    i === 0 || rows.slice(1).every((row) => /^[a-z]/i.test(row[i] ?? ""));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, i) => (isText(i) ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+}

@@ -1,0 +1,392 @@
+// A cluster without faults and judges that counts what operations cost: the real Node, codec and
+// signature blocks, full batches, one view, closed-loop clients of one process.
+//
+// What is counted is the difference of two runs from one seed, one of them longer: start, opening
+// of sessions and the end, in which the pipeline runs dry, are in both and cancel out.
+
+import type { Address, Bytes, Client, Host, Sealed, Target } from "../actor.ts";
+import { NullApp } from "../app/null.ts";
+import { assert } from "../assert.ts";
+import { PROTOCOL_DEFAULTS, type ProtocolConfig } from "../config.ts";
+import type { SignatureKind } from "../crypto/stage.ts";
+import { countDrop } from "../driver.ts";
+import { tallyOf, type Counts, type Tally } from "../evaluation/counts.ts";
+import { Node } from "../node.ts";
+import type { Reader } from "../wire.ts";
+import { SimulatedClock } from "./clock.ts";
+import { Network, type NetworkOptions, type Packet } from "./network.ts";
+import type { NetworkPlan } from "./plan.ts";
+import { Process } from "./process.ts";
+import { Random } from "./random.ts";
+import { Scheduler } from "./scheduler.ts";
+import { Keys, SimulatedStage } from "./stage.ts";
+import type { Subject } from "./subject.ts";
+import { GROUP_ADDRESS, PAYLOAD_MAX, simulatedAddress, SimulatedTransport } from "./transport.ts";
+
+export interface CountOptions {
+  readonly subject: Subject;
+  /** Faults to be tolerated; there are as many replicas as that takes. */
+  readonly f: number;
+  readonly signature: SignatureKind;
+  readonly batch: number;
+  /** Batches to count. */
+  readonly batches: number;
+  readonly multicast: boolean;
+  /** Views that a leader keeps. */
+  readonly tenure: number;
+  /** Bytes of an operation. */
+  readonly opSize: number;
+}
+
+/** Batches' worth of clients: more than HotStuff's four blocks under way, so that all are full. */
+const CLIENT_BATCHES = 6;
+/**
+ * From the start of one batch's worth of clients to the next: they would stay in step otherwise,
+ * and replicas sign for all of them at once.
+ */
+const START_GAP_US = 100;
+/** No timer of a protocol runs out in so long a view timeout; flush timers do, of a batch. */
+const VIEW_TIMEOUT_MS = 3_600_000;
+/** When nothing happens for so long, only those timers are left. */
+const QUIET_US = 1_000_000;
+/** Microseconds; a signature takes up to the first, a check up to the second, even odds. */
+const SIGN_MAX_US = 80;
+const CHECK_MAX_US = 100;
+const DELAY_MIN_US = 20;
+const DELAY_MAX_US = 30;
+/** Ethernet header and ids before the payload, count of padding after it; the shortest frame. */
+const FRAME_OVERHEAD = 14 + 3 + 1;
+const FRAME_MIN = 60;
+const SEED = 1;
+
+const QUIET_NETWORK: NetworkPlan = {
+  delayMinUs: DELAY_MIN_US,
+  delayMaxUs: DELAY_MAX_US,
+  lateUs: 0,
+  ordered: true,
+  loss: 0,
+  duplication: 0,
+  reordering: 0,
+  replay: 0,
+  corruption: 0,
+  partitions: [],
+};
+
+/** Counts what an operation costs. Takes time in proportion to n squared for PBFT. */
+export function countOperations(options: CountOptions): Counts {
+  const { subject, f, batch, batches } = options;
+  const clients = CLIENT_BATCHES * batch;
+  const short = new CountedCluster(options, clients);
+  const long = new CountedCluster(options, clients);
+  short.run(clients);
+  const operations = batches * batch;
+  long.run(clients + operations);
+
+  const { n } = long.config;
+  const rotates = subject.protocol.tenures === true;
+  const fixed = !rotates || options.tenure > 1;
+  const share = (of: (cluster: CountedCluster) => Tally): Tally => {
+    const [more, less] = [of(long), of(short)];
+    return tallyOf((key) => (more[key] - less[key]) / operations);
+  };
+  const replicas = Array.from({ length: n }, (_, i) => share((cluster) => cluster.replica(i)));
+  const first = long.config.leader(rotates ? 1 : 0);
+  const followers = fixed && n > 1 ? replicas.filter((_, i) => i !== first) : replicas;
+  const mean = tallyOf((key) => sumOf(followers, key) / followers.length);
+  const client = share((cluster) => cluster.client);
+  return {
+    mode: subject.name,
+    n,
+    f: n === 1 ? 0 : f,
+    signature: options.signature,
+    batch,
+    multicast: options.multicast && n > 1,
+    fixedLeader: fixed,
+    opSize: options.opSize,
+    operations,
+    clients,
+    leader: fixed ? (replicas[first] ?? mean) : mean,
+    follower: mean,
+    client,
+    total: tallyOf((key) => sumOf(replicas, key) + client[key]),
+    kinds: kindsOf(long.kinds, short.kinds, operations),
+  };
+}
+
+function sumOf(tallies: readonly Tally[], key: keyof Tally): number {
+  return tallies.reduce((sum, tally) => sum + tally[key], 0);
+}
+
+function kindsOf(
+  more: ReadonlyMap<string, number>,
+  less: ReadonlyMap<string, number>,
+  operations: number,
+): { readonly [kind: string]: number } {
+  const kinds: { [kind: string]: number } = {};
+  for (const [kind, count] of more) {
+    const counted = count - (less.get(kind) ?? 0);
+    if (counted !== 0) kinds[kind] = counted / operations;
+  }
+  return kinds;
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** A party's process with what it did. */
+class Party {
+  readonly process: Process;
+  readonly tally: Mutable<Tally> = tallyOf(() => 0);
+  stage: SimulatedStage | null = null;
+
+  constructor(process: Process) {
+    this.process = process;
+  }
+
+  get counted(): Tally {
+    const counts = this.stage?.counts ?? { signed: 0, roots: 0, verified: 0, cached: 0 };
+    return { ...this.tally, ...counts };
+  }
+}
+
+/** Counts packets where they leave and where they will arrive: none is lost. */
+class CountingNetwork extends Network {
+  readonly #parties: readonly Party[];
+  readonly #replicas: number;
+
+  constructor(options: NetworkOptions, parties: readonly Party[], replicas: number) {
+    super(options);
+    this.#parties = parties;
+    this.#replicas = replicas;
+  }
+
+  override send(from: Process, packet: Packet): void {
+    const bytes = Math.max(FRAME_MIN, FRAME_OVERHEAD + packet.bytes.length);
+    const sender = this.#parties[from.host];
+    assert(sender !== undefined, "every process is a party");
+    sender.tally.packetsOut++;
+    sender.tally.bytesOut += bytes;
+    if (packet.group) {
+      for (let host = 0; host < this.#replicas; host++) {
+        if (host !== from.host) this.#arrives(host, bytes);
+      }
+    } else this.#arrives(packet.toHost, bytes);
+    super.send(from, packet);
+  }
+
+  #arrives(host: number, bytes: number): void {
+    const receiver = this.#parties[host];
+    assert(receiver !== undefined, "every host has a party");
+    receiver.tally.packetsIn++;
+    receiver.tally.bytesIn += bytes;
+  }
+}
+
+/** Counts messages that come in whole. */
+class CountingTransport extends SimulatedTransport {
+  readonly #tally: Mutable<Tally>;
+
+  constructor(
+    tally: Mutable<Tally>,
+    ...parameters: ConstructorParameters<typeof SimulatedTransport>
+  ) {
+    super(...parameters);
+    this.#tally = tally;
+  }
+
+  override listen(id: number, deliver: (from: Address, input: Reader) => void): void {
+    super.listen(id, (from, input) => {
+      this.#tally.received++;
+      deliver(from, input);
+    });
+  }
+}
+
+class CountedCluster {
+  readonly config: ProtocolConfig;
+  /** Messages by kind, once for each receiver. */
+  readonly kinds = new Map<string, number>();
+  readonly #options: CountOptions;
+  readonly #scheduler = new Scheduler();
+  readonly #random = new Random(SEED, "count");
+  readonly #keys: Keys;
+  readonly #network: CountingNetwork;
+  /** The replicas, then the process of all clients. */
+  readonly #parties: Party[];
+  readonly #clients: readonly Client<Sealed, string>[];
+  #left = 0;
+  #completed = 0;
+
+  constructor(options: CountOptions, clients: number) {
+    const { subject, f, batch, tenure } = options;
+    const n = subject.protocol.replicasMin(f);
+    this.#options = options;
+    this.config = {
+      ...PROTOCOL_DEFAULTS,
+      n,
+      f: n === 1 ? 0 : f,
+      leader: (view) => Math.floor(view / tenure) % n,
+      tenure,
+      batchMax: batch,
+      viewTimeoutMs: VIEW_TIMEOUT_MS,
+    };
+    this.#keys = new Keys(this.#random.stream("keys").u32(), n);
+    this.#parties = Array.from({ length: n + 1 }, (_, i) => {
+      return new Party(new Process(this.#scheduler, i, i, i < n ? `r${i}` : "clients"));
+    });
+    this.#network = new CountingNetwork(this.#networkOptions(n), this.#parties, n);
+    for (const [i, party] of this.#parties.entries()) this.#open(party, i < n ? i : null);
+    for (let i = 0; i < n; i++) this.#addReplica(i);
+    this.#clients = Array.from({ length: clients }, (_, id) => this.#addClient(id));
+  }
+
+  replica(index: number): Tally {
+    return this.#party(index).counted;
+  }
+
+  get client(): Tally {
+    return this.#party(this.config.n).counted;
+  }
+
+  /** Has the clients complete so many operations, and runs until nothing is under way. */
+  run(operations: number): void {
+    // Replicas that start hear nobody else.
+    this.#settle();
+    // The first operation of each client, which opens its session, is put by for it.
+    this.#left = operations - this.#clients.length;
+    const { process } = this.#party(this.config.n);
+    for (const [i, client] of this.#clients.entries()) {
+      const delayUs = Math.floor(i / this.#options.batch) * START_GAP_US;
+      this.#scheduler.after(process, delayUs, () => this.#issue(client));
+    }
+    this.#settle();
+    assert(this.#completed === operations, "without faults every operation completes");
+  }
+
+  #settle(): void {
+    while (this.#scheduler.step(this.#scheduler.nowUs + QUIET_US));
+  }
+
+  #party(index: number): Party {
+    return this.#parties[index] ?? assert.fail("the index of a party");
+  }
+
+  #networkOptions(n: number): NetworkOptions {
+    return {
+      scheduler: this.#scheduler,
+      random: this.#random.stream("network"),
+      plan: QUIET_NETWORK,
+      gstUs: () => Infinity,
+      boundUs: DELAY_MAX_US,
+      at: (host) => this.#parties.slice(host, host + 1).map(({ process }) => process),
+      replicas: () => this.#parties.slice(0, n).map(({ process }) => process),
+      passes: () => true,
+      filter: null,
+      tamper: null,
+    };
+  }
+
+  /** Gives a process its transport and its stage, which all its clients share. */
+  #open(party: Party, self: number | null): void {
+    const { process, tally } = party;
+    const { signature, multicast } = this.#options;
+    const { n } = this.config;
+    const random = this.#random.stream(process.name);
+    process.up = true;
+    process.transport = new CountingTransport(tally, this.#network, process, PAYLOAD_MAX, {
+      replicas: Array.from({ length: n }, (_, i) => simulatedAddress(i, i)),
+      multicast: multicast && n > 1 ? GROUP_ADDRESS : null,
+      member: self !== null,
+      clock: this.#clock(process),
+      random: (bound) => random.int(bound),
+    });
+    party.stage = new SimulatedStage({
+      scheduler: this.#scheduler,
+      owner: process,
+      random: random.stream("stage"),
+      keys: this.#keys,
+      kind: signature,
+      self,
+      signUs: () => SIGN_MAX_US,
+      verifyUs: () => CHECK_MAX_US,
+      judged: (_proofs, valid) => assert(valid, "without faults every signature holds"),
+    });
+  }
+
+  #clock(process: Process): SimulatedClock {
+    return new SimulatedClock(this.#scheduler, process, 1, 0);
+  }
+
+  #node(party: Party, id: number, self: number | null): Node<Sealed, string> {
+    const { process, stage } = party;
+    const { transport } = process;
+    assert(transport !== null && stage !== null, "the process is up");
+    const random = this.#random.stream(`${process.name} ${id}`);
+    return new Node<Sealed, string>({
+      id,
+      self,
+      n: this.config.n,
+      codec: this.#options.subject.protocol.codec,
+      transport,
+      stage,
+      clock: this.#clock(process),
+      random: (bound) => random.int(bound),
+    });
+  }
+
+  #addReplica(index: number): void {
+    const party = this.#party(index);
+    const node = this.#node(party, index, index);
+    const host = this.#counting(party, node, this.config.n - 1);
+    const replica = this.#options.subject.protocol.replica(index, this.config, host, new NullApp());
+    party.process.seats.push({ node, replica, client: null });
+    node.start(replica);
+  }
+
+  #addClient(id: number): Client<Sealed, string> {
+    const party = this.#party(this.config.n);
+    const node = this.#node(party, id, null);
+    const host = this.#counting(party, node, this.config.n);
+    const client = this.#options.subject.protocol.client(this.config, host);
+    party.process.seats.push({ node, replica: null, client });
+    node.start(client);
+    return client;
+  }
+
+  /** The host, with what is sent counted; a message to all has so many receivers. */
+  #counting({ tally }: Party, host: Host<Sealed, string>, receivers: number): Host<Sealed, string> {
+    const { kinds } = this;
+    return {
+      get now() {
+        return host.now;
+      },
+      get backlog() {
+        return host.backlog;
+      },
+      random: (bound) => host.random(bound),
+      send: (to: Target, message: Sealed) => {
+        const copies = typeof to === "number" ? 1 : receivers;
+        tally.sends++;
+        tally.messages += copies;
+        countDrop(kinds, kindOf(message), copies);
+        host.send(to, message);
+      },
+      setTimer: (timer, delayMs) => host.setTimer(timer, delayMs),
+      clearTimer: (timer) => host.clearTimer(timer),
+    };
+  }
+
+  #issue(client: Client<Sealed, string>): void {
+    const op: Bytes = new Uint8Array(this.#options.opSize);
+    client.invoke(op, (result) => {
+      assert(result !== null, "without faults no session is lost");
+      this.#completed++;
+      if (this.#left === 0) return;
+      this.#left--;
+      this.#issue(client);
+    });
+  }
+}
+
+function kindOf(message: Sealed): string {
+  return "kind" in message && typeof message.kind === "string" ? message.kind : "other";
+}

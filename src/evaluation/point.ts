@@ -1,0 +1,72 @@
+// A point of a plan as the command lines of those that run it.
+
+import type { Durations } from "./point-runner.ts";
+import type { Point } from "./run.ts";
+
+/** Clients, and how many processes they run in. */
+export interface ClientLoad {
+  /** In all processes together. */
+  readonly clients: number;
+  readonly clientProcesses: number;
+  /** Operations a second in all processes together; 0: a closed loop. */
+  readonly rate: number;
+}
+
+/** Options of ./replica beyond its place: everything that the point says about replicas. */
+export function replicaArguments(point: Point): readonly string[] {
+  return ["--app", point.app, ...commonArguments(point)];
+}
+
+/** Options of ./client beyond its place, apart from its share of the load. */
+export function clientArguments(point: Point, durations: Durations): readonly string[] {
+  return [
+    ...["--app", point.app, "--op-size", String(point.opSize)],
+    ...["--seconds", decimal(durations.seconds), "--warm", decimal(durations.warmSeconds)],
+    ...commonArguments(point),
+  ];
+}
+
+/** The share of one client process, from 0: as even as it goes. */
+export function loadArguments(load: ClientLoad, process: number): readonly string[] {
+  const { clients, clientProcesses, rate } = load;
+  const more = process < clients % clientProcesses ? 1 : 0;
+  const share = Math.floor(clients / clientProcesses) + more;
+  return ["--clients", String(share), "--rate", decimal((rate * share) / clients)];
+}
+
+/** What distinguishes the point, in a line for people. */
+export function describePoint(point: Point): string {
+  const loop = point.rate === 0 ? "" : `${point.rate} a second`;
+  const processes = point.clientProcesses === 1 ? "" : ` in ${point.clientProcesses} processes`;
+  const fault = point.fault === "loss" ? `loss ${point.lossRate}` : point.fault;
+  return [
+    point.mode,
+    point.transport,
+    ...(point.f > 1 ? [`f ${point.f}`] : []),
+    `${point.clients} clients${processes}`,
+    loop,
+    point.adaptive ? `batch ${point.batch} adaptive` : `batch ${point.batch}`,
+    point.workers === null ? "" : `${point.workers} workers`,
+    point.signature,
+    point.app,
+    `${point.opSize} B`,
+    fault === "none" ? "" : fault,
+  ]
+    .filter((part) => part !== "")
+    .join(", ");
+}
+
+function commonArguments({ batch, adaptive, workers, signature, fault, lossRate }: Point) {
+  return [
+    ...["--batch", String(batch), "--signature", signature],
+    ...(adaptive ? ["--adaptive"] : []),
+    ...(workers === null ? [] : ["--workers", String(workers)]),
+    // At every receiver, so that it means the same whatever carries the packets.
+    ...(fault === "loss" ? ["--drop", decimal(lossRate)] : []),
+  ];
+}
+
+/** As the options want it: no exponent. */
+function decimal(value: number): string {
+  return value.toFixed(9).replace(/\.?0+$/, "");
+}

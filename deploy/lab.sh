@@ -1,0 +1,186 @@
+#!/bin/sh
+# As root: a lab in network namespaces. Five "hosts", each with an sshd, a home directory, a control network and an interface for
+# a DPDK af_packet port of its own; Ansible checks them, copies the bundle, runs a plan of four PBFT replicas and a client, and
+# meets a host that dies. Leaves nothing behind, installs nothing, and ends with the line `N passed, N failed`.
+#
+#   deploy/lab.sh [OUTPUT]      keeps what the steps printed, and what was collected, in the directory OUTPUT
+set -u
+root=$(cd "$(dirname "$0")/.." && pwd)
+ansible="$root/deploy/ansible"
+sshd=/usr/sbin/sshd
+
+fail() {
+  echo "lab.sh: $1" >&2
+  exit 2
+}
+[ "$(id -u)" -eq 0 ] || fail "needs root, to make network namespaces"
+for program in ip ansible-playbook ssh ssh-keygen openssl "$sshd"; do
+  command -v "$program" >/dev/null ||
+    fail "needs $program; as root: apt-get install iproute2 ansible-core openssh-client openssh-server openssl"
+done
+bun=$root/node_modules/.bin/bun
+[ -x "$bun" ] || bun=$(command -v bun) || fail "needs bun; run: npm install"
+"$bun" "$root/build.ts" --bundle || fail "there is no bundle"
+
+work=$(mktemp -d)
+output=${1:-$work/output}
+# Beside the bundle, since five copies of it may be too much for a /tmp in memory.
+homes=$(mktemp -d "$root/target/lab-XXXXXX")
+mkdir -p "$output" "$work/home"
+prefix="oskr-$$"
+bridge="$prefix-bridge"
+network=10.77.0
+background=
+
+namespaces() {
+  ip netns list | cut -d ' ' -f 1 | grep "^$prefix-"
+}
+
+# Everything that was made has the prefix: what is there must go, running programs first.
+cleanup() {
+  trap - EXIT INT TERM
+  [ -z "$background" ] || kill -KILL "$background" 2>/dev/null
+  for name in $(namespaces); do
+    # shellcheck disable=SC2046
+    kill -KILL $(ip netns pids "$name") 2>/dev/null
+    ip netns delete "$name"
+  done
+  rm -rf "$work" "$homes"
+}
+trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+passed=0
+failed=0
+# check NAME COMMAND...: counts whether the command succeeds.
+check() {
+  name=$1
+  shift
+  if "$@"; then
+    passed=$((passed + 1))
+    echo "ok     $name"
+  else
+    failed=$((failed + 1))
+    echo "FAILED $name"
+    [ ! -f "$log" ] || tail -n 40 "$log" | sed 's/^/       /'
+  fi
+}
+
+# host NAME NUMBER MAC: a namespace with the interfaces control and data on the bridges, and an sshd that sees an own home
+# directory, and none of this machine's /run and /tmp.
+host() {
+  namespace="$prefix-$1"
+  home="$homes/$1"
+  mkdir -p "$home/.ssh"
+  ip netns add "$namespace"
+  ip link add "c-$1" netns "$bridge" type veth peer name control netns "$namespace"
+  ip link add "d-$1" netns "$bridge" type veth peer name data netns "$namespace" address "$3"
+  ip -n "$bridge" link set "c-$1" master control up
+  ip -n "$bridge" link set "d-$1" master data up
+  ip -n "$namespace" link set control up
+  ip -n "$namespace" link set data up
+  ip -n "$namespace" link set lo up
+  ip -n "$namespace" address add "$network.$2/24" dev control
+  ssh-keygen -q -t ed25519 -N '' -C "$1" -f "$home/.ssh/host_key"
+  echo "$network.$2 $(cut -d ' ' -f 1,2 "$home/.ssh/host_key.pub")" >>"$work/known_hosts"
+  cp "$work/key.pub" "$home/.ssh/authorized_keys"
+  cat >"$home/.ssh/sshd_config" <<END
+ListenAddress $network.$2
+HostKey /root/.ssh/host_key
+AuthorizedKeysFile /root/.ssh/authorized_keys
+PermitRootLogin prohibit-password
+PasswordAuthentication no
+UsePAM no
+UseDNS no
+PidFile none
+Subsystem sftp internal-sftp
+END
+  ip netns exec "$namespace" sh -c '
+    mount --bind "$1" /root && mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs /tmp && mkdir /run/sshd &&
+      exec "$2" -D -e -f /root/.ssh/sshd_config' sh "$home" "$sshd" >"$output/sshd-$1.log" 2>&1 </dev/null &
+}
+
+# control SECONDS COMMAND...: a program of the machine that the lab is controlled from, for so long at most.
+control() {
+  limit=$1
+  shift
+  ip netns exec "$bridge" timeout -k 10 "$limit" env HOME="$work/home" LC_ALL=C.UTF-8 \
+    ANSIBLE_CONFIG="$ansible/ansible.cfg" ANSIBLE_SSH_CONTROL_PATH_DIR="$work/ssh" "$@" </dev/null
+}
+
+# playbook NAME ARGS...: runs it, its output to a log.
+playbook() {
+  log="$output/$1.log"
+  name=$1
+  shift
+  control 180 ansible-playbook -i "$work/hosts.ini" -e "oskr_keys=$work/keys" "$ansible/$name.yml" "$@" >"$log" 2>&1
+}
+
+logged() { # PATTERN: a line of the last log has it
+  grep -Eq -- "$1" "$log"
+}
+
+log=
+set -e
+ssh-keygen -q -t ed25519 -N '' -C lab -f "$work/key"
+ip netns add "$bridge"
+ip -n "$bridge" link set lo up
+for net in control data; do
+  ip -n "$bridge" link add "$net" type bridge
+  ip -n "$bridge" link set "$net" up
+done
+ip -n "$bridge" address add "$network.1/24" dev control
+{
+  echo '[replicas]'
+  number=10
+  for byte in aa bb cc dd; do
+    mac="12:34:56:$byte:$byte:$byte"
+    name="replica$((number - 10))"
+    host "$name" "$number" "$mac"
+    echo "$name ansible_host=$network.$number oskr_address=$mac%0"
+    number=$((number + 1))
+  done
+  echo '[clients]'
+  host client0 20 12:34:56:ee:ee:ee
+  echo "client0 ansible_host=$network.20"
+  cat <<END
+[all:vars]
+ansible_user=root
+ansible_ssh_private_key_file=$work/key
+ansible_ssh_common_args=-F none -o UserKnownHostsFile=$work/known_hosts
+oskr_directory=/root/oskr
+oskr_multicast=01:00:5e:00:00:01%255
+oskr_eal=--vdev=net_af_packet0,iface=data
+oskr_options=--idle sleep --workers 1 --view-timeout 5000
+END
+} >"$work/hosts.ini"
+set +e
+
+check 'hosts are checked before anything was copied' playbook check
+for what in 'huge pages' 'bound to vfio-pci' 'run copy.yml'; do
+  check "a warning: $what" logged "$what"
+done
+check 'the bundle is copied' playbook copy
+check 'copied again, nothing changes' playbook copy
+check 'indeed' logged '^client0 .* changed=0 '
+check 'hosts are checked again' playbook check
+check 'executables start there' sh -c "! grep -q 'run copy.yml' '$log'"
+
+# run NAME SECONDS: four replicas and a client, by the playbook itself.
+run() {
+  results="$output/$1"
+  playbook run -e "{oskr_results: '$results', oskr_seconds: $(($2 + 1)), oskr_client_options: [[--clients, '4', --seconds, '$2']]}"
+}
+operations() {
+  sed -n 's/.*"operations": *\([0-9]*\).*/\1/p' "$results/client0/client.json" 2>/dev/null | head -n 1
+}
+check 'a run' run one 2
+check "operations: $(operations)" [ "$(operations)" -gt 0 ]
+check 'all replicas told their results' [ -s "$results/replica3/replica.json" ]
+
+cleanup
+log=
+check 'nothing is left' sh -c "! ip netns list | grep -q '^$prefix-'"
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]

@@ -9,6 +9,7 @@ import { ClosedLoop } from "../evaluation/closed-loop.ts";
 import { HistoryWriter } from "../evaluation/history.ts";
 import type { Load, LoadOptions } from "../evaluation/load.ts";
 import { OpenLoop } from "../evaluation/open-loop.ts";
+import { RATE_MAX } from "../evaluation/point.ts";
 import { describeHost, formatRecord, type ResultRecord } from "../evaluation/record.ts";
 import { systemRandom } from "../random.ts";
 import { UsageError } from "../usage-error.ts";
@@ -22,7 +23,6 @@ import { mergeDrops, versions } from "./process.ts";
 const PATIENCE_MS = 5000;
 /** Arrivals of an open loop that may wait for a client: some tenths of a second at full speed. */
 const WAITING_MAX = 2 ** 18;
-const RATE_MAX = 1e8;
 
 async function main(): Promise<number> {
   const options = await parseCommand(CLIENT, process.argv.slice(2));

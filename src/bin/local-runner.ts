@@ -30,6 +30,7 @@ export class LocalRunner implements PointRunner {
       clientPorts: point.clientProcesses,
     });
     try {
+      await cluster.takesPart();
       const silent = point.fault === "silent" ? cluster.n - 1 : null;
       if (silent !== null) await cluster.kill(silent);
       const record = await measure(cluster, point, durations, signal);

@@ -3,6 +3,11 @@
 import type { Durations } from "./point-runner.ts";
 import type { Point } from "./run.ts";
 
+/** As many as a fabric has ports for, besides those of up to 16 replicas. */
+export const CLIENT_PROCESSES_MAX = 16;
+/** Operations a second of an open loop. */
+export const RATE_MAX = 1e8;
+
 /** Clients, and how many processes they run in. */
 export interface ClientLoad {
   /** In all processes together. */

@@ -5,6 +5,7 @@ import { cpus, release } from "node:os";
 import type { Distribution } from "./distribution.ts";
 import type { LatencySummary } from "./latency.ts";
 import type { Profile } from "./profile.ts";
+import { alignColumns } from "./text-table.ts";
 
 /** One measured run. Names are relied on by scripts. */
 export interface ResultRecord {
@@ -130,12 +131,5 @@ export function formatTable(records: readonly ResultRecord[]): string {
     record.latency.p50.toFixed(1),
     record.latency.p99.toFixed(1),
   ]);
-  const all = [head, ...rows];
-  const widths = head.map((_, i) => Math.max(...all.map((row) => row[i]?.length ?? 0)));
-  return all
-    .map((row) =>
-      row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))),
-    )
-    .map((row) => row.join("  "))
-    .join("\n");
+  return alignColumns([head, ...rows]);
 }

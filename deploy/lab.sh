@@ -55,14 +55,14 @@ passed=0
 failed=0
 # check NAME COMMAND...: counts whether the command succeeds.
 check() {
-  name=$1
+  what=$1
   shift
   if "$@"; then
     passed=$((passed + 1))
-    echo "ok     $name"
+    echo "ok     $what"
   else
     failed=$((failed + 1))
-    echo "FAILED $name"
+    echo "FAILED $what"
     [ ! -f "$log" ] || tail -n 40 "$log" | sed 's/^/       /'
   fi
 }
@@ -114,7 +114,7 @@ playbook() {
   log="$output/$1.log"
   name=$1
   shift
-  control 180 ansible-playbook -i "$work/hosts.ini" -e "oskr_keys=$work/keys" "$ansible/$name.yml" "$@" >"$log" 2>&1
+  control 180 ansible-playbook -i "$work/hosts.ini" "$ansible/$name.yml" "$@" >"$log" 2>&1
 }
 
 logged() { # PATTERN: a line of the last log has it
@@ -150,16 +150,17 @@ ansible_user=root
 ansible_ssh_private_key_file=$work/key
 ansible_ssh_common_args=-F none -o UserKnownHostsFile=$work/known_hosts
 oskr_directory=/root/oskr
+oskr_keys=$work/keys
 oskr_multicast=01:00:5e:00:00:01%255
 oskr_eal=--vdev=net_af_packet0,iface=data
-oskr_options=--idle sleep --workers 1 --view-timeout 5000
+oskr_options=--idle sleep --view-timeout 5000
 END
 } >"$work/hosts.ini"
 set +e
 
 check 'hosts are checked before anything was copied' playbook check
-for what in 'huge pages' 'bound to vfio-pci' 'run copy.yml'; do
-  check "a warning: $what" logged "$what"
+for warning in 'huge pages' 'bound to vfio-pci' 'run copy.yml'; do
+  check "a warning: $warning" logged "$warning"
 done
 check 'the bundle is copied' playbook copy
 check 'copied again, nothing changes' playbook copy
@@ -167,17 +168,72 @@ check 'indeed' logged '^client0 .* changed=0 '
 check 'hosts are checked again' playbook check
 check 'executables start there' sh -c "! grep -q 'run copy.yml' '$log'"
 
-# run NAME SECONDS: four replicas and a client, by the playbook itself.
-run() {
-  results="$output/$1"
-  playbook run -e "{oskr_results: '$results', oskr_seconds: $(($2 + 1)), oskr_client_options: [[--clients, '4', --seconds, '$2']]}"
+# A plan of one point, measured on the lab by the command that users give.
+cat >"$work/plan.json" <<END
+{ "seconds": 1, "warmSeconds": 0.5, "repetitions": 1, "mode": "pbft", "clients": 4, "workers": 1 }
+END
+sweep() { # NAME
+  log="$output/$1.log"
+  control 300 "$bun" "$root/src/bin/bench.ts" sweep "$work/plan.json" --inventory "$work/hosts.ini" \
+    --out "$output/plan" >"$log" 2>&1
 }
-operations() {
-  sed -n 's/.*"operations": *\([0-9]*\).*/\1/p' "$results/client0/client.json" 2>/dev/null | head -n 1
+# count FIELD FILE: the first number of that name in a JSON file.
+count() {
+  number=$(grep -o "\"$1\": *[0-9]*" "$2" 2>/dev/null | head -n 1 | sed 's/.*: *//')
+  echo "${number:-0}"
 }
-check 'a run' run one 2
-check "operations: $(operations)" [ "$(operations)" -gt 0 ]
-check 'all replicas told their results' [ -s "$results/replica3/replica.json" ]
+check 'a plan is measured on the lab' sweep sweep
+operations=$(count operations "$output/plan/runs.jsonl")
+check "operations: $operations" [ "$operations" -gt 0 ]
+check 'with a result of every replica' [ "$(grep -o '"stateDigest"' "$output/plan/runs.jsonl" | wc -l)" -eq 4 ]
+check 'a second time' sweep again
+check 'nothing new is run' logged '1 points, 1 runs, 0 of them to be done'
+
+in_order() { # PATTERN PATTERN: in the part of the log about the clients the first comes before the second
+  sed -n '/TASK .*Run the clients/,/TASK .*Look/p' "$log" | grep -Eo -- "$1|$2" | head -n 1 | grep -Eq -- "$1"
+}
+
+# The playbook as such, with a host that dies while the client measures.
+rm -rf "$homes"/*/oskr/run
+log="$output/death.log"
+results="$output/death"
+control 180 ansible-playbook -i "$work/hosts.ini" "$ansible/run.yml" -e "{oskr_results: '$results', oskr_seconds: 21,
+  oskr_client_options: [[--clients, '4', --seconds, '20']]}" >"$log" 2>&1 &
+background=$!
+patience=60
+until grep -q 'operations a second' "$homes/client0/oskr/run/client.log" 2>/dev/null; do
+  [ "$patience" -gt 0 ] && kill -0 "$background" 2>/dev/null || break
+  patience=$((patience - 1))
+  sleep 1
+done
+check 'the client measures' grep -q 'operations a second' "$homes/client0/oskr/run/client.log"
+# Links first, so that no connection is closed: it just falls silent, as when the power is cut.
+ip -n "$bridge" link delete c-replica3
+ip -n "$bridge" link delete d-replica3
+# shellcheck disable=SC2046
+kill -KILL $(ip netns pids "$prefix-replica3")
+died=$(date +%s)
+status=0
+wait "$background" || status=$?
+background=
+took=$(($(date +%s) - died))
+check 'the run fails' [ "$status" -ne 0 ]
+check "and soon: after $took s" [ "$took" -le 90 ]
+check 'while the client still measured' in_order 'replica3\]: UNREACHABLE' 'changed: \[client0\]'
+check 'the dead host is named' logged 'no result of replica3;'
+check 'it was unreachable, and no other host' [ "$(grep -c 'unreachable=1' "$log")" -eq 1 ]
+for name in replica0 replica1 replica2; do
+  check "what $name told is collected" grep -q executed "$results/$name/replica.json"
+  check "so is its log" grep -q "runs pbft on dpdk" "$results/$name/replica.log"
+done
+operations=$(count operations "$results/client0/client.json")
+check "the client went on with three replicas: $operations operations" [ "$operations" -gt 0 ]
+running() { # NAME: processes of oskr's in that host
+  for pid in $(ip netns pids "$prefix-$1"); do readlink "/proc/$pid/exe"; done | grep -c '/oskr/\(replica\|client\)$'
+}
+for name in replica0 replica1 replica2 client0; do
+  check "nothing runs on $name any more" [ "$(running "$name")" -eq 0 ]
+done
 
 cleanup
 log=

@@ -1,7 +1,7 @@
 // bench sweep: measures all points of a plan file, as far as they have not been, and compares them.
 
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, extname, join } from "node:path";
 import type { ArgsDef } from "citty";
 import { parsePlan, type Plan } from "../evaluation/plan.ts";
 import { describeHost } from "../evaluation/record.ts";
@@ -11,6 +11,7 @@ import { formatSummaries, summarise } from "../evaluation/summary.ts";
 import { failuresOf, runsOf, schedule, sweep } from "../evaluation/sweep.ts";
 import { UsageError } from "../usage-error.ts";
 import { buildExecutables } from "./cluster.ts";
+import { LabRunner } from "./lab-runner.ts";
 import { LocalRunner } from "./local-runner.ts";
 import type { Command, Options } from "./options.ts";
 import { followParent, stopSignal, versions } from "./process.ts";
@@ -26,6 +27,11 @@ const ARGS = {
     valueHint: "DIR",
     description: "Where results are kept (default: beside the plan, in a directory of its name)",
   },
+  inventory: {
+    type: "string",
+    valueHint: "HOSTS",
+    description: "Measure on the hosts of this Ansible inventory: docs/lab.md",
+  },
 } as const satisfies ArgsDef;
 
 export const BENCH_SWEEP: Command = {
@@ -37,19 +43,26 @@ export const BENCH_SWEEP: Command = {
 export async function benchSweep(options: Options): Promise<number> {
   const path = options.textOf("plan");
   const plan = readPlan(path);
-  const dir = options.text("out") ?? join(dirname(path), basename(path, ".json"));
+  const inventory = options.text("inventory");
+  const lab = inventory === undefined ? "" : `-${basename(inventory, extname(inventory))}`;
+  const dir = options.text("out") ?? join(dirname(path), `${basename(path, ".json")}${lab}`);
   const results = openResults(dir);
   const missing = schedule(plan).filter(({ key }) => results.run(key) === undefined).length;
   const planned = plan.points.length * plan.repetitions;
   console.log(`${plan.points.length} points, ${planned} runs, ${missing} of them to be done`);
-  for (const line of differences(runsOf(plan, results))) console.error(line);
+  if (inventory === undefined) {
+    for (const line of differences(runsOf(plan, results))) console.error(line);
+  }
 
   const interrupted = stopSignal();
   if (missing > 0) {
-    const built = buildExecutables();
+    const built = inventory === undefined ? buildExecutables() : buildExecutables("--bundle");
     if (built !== 0) return built;
     followParent();
-    const runner = new LocalRunner();
+    const runner =
+      inventory === undefined
+        ? new LocalRunner()
+        : await LabRunner.open(inventory, join(dir, "logs"), interrupted);
     const tell = (line: string): void => console.log(line);
     const now = (): number => performance.now();
     try {

@@ -2,8 +2,9 @@
 # The processes of a run on this host: what Ansible has no module for. In the run's directory:
 #
 #   process.sh start NAME PROGRAM ARGS...  runs PROGRAM; its id goes to NAME.pid, its output to NAME.log
-#   process.sh ready NAME SECONDS          waits until a replica says that it runs
+#   process.sh ready NAME SECONDS          waits until a replica says that it takes part
 #   process.sh watch NAME SECONDS          fails as soon as it has ended
+#   process.sh silence NAME                kills it, as the run wants it
 #   process.sh stop                        ends all that was started, and kills what does not end
 #
 # A failure is told with the end of NAME.log.
@@ -32,12 +33,18 @@ start() { # NAME PROGRAM ARGS...
   wait $! || fail "$name" "ended with status $?"
 }
 
+# Some protocols begin by asking each other, and say later that they have recovered.
+takes_part() { # NAME
+  line=$(grep '^replica [0-9]* of ' "$1.log" 2>/dev/null) || return 1
+  case $line in *', recovering') grep -q '^replica [0-9]* recovered' "$1.log" ;; esac
+}
+
 ready() { # NAME SECONDS
   tenths=$(($2 * 10))
-  until grep -q '^replica [0-9]* of ' "$1.log" 2>/dev/null; do
+  until takes_part "$1"; do
     # Its id is written a moment after it was started.
     [ ! -e "$1.pid" ] || runs "$1.pid" || fail "$1" 'ended'
-    [ "$tenths" -gt 0 ] || fail "$1" "does not run after $2 seconds"
+    [ "$tenths" -gt 0 ] || fail "$1" "does not take part after $2 seconds"
     tenths=$((tenths - 1))
     sleep 0.1
   done
@@ -50,6 +57,12 @@ watch() { # NAME SECONDS
     seconds=$((seconds - 1))
     sleep 1
   done
+}
+
+silence() { # NAME
+  runs "$1.pid" || fail "$1" 'ended'
+  kill -KILL "$pid"
+  rm "$1.pid"
 }
 
 stop() {
@@ -67,6 +80,10 @@ stop() {
   done
 }
 
-command=$1
-shift
-"$command" "$@"
+case ${1:-} in
+start | ready | watch | silence | stop) "$@" ;;
+*)
+  echo "process.sh: '${1:-}': expected start, ready, watch, silence or stop" >&2
+  exit 2
+  ;;
+esac

@@ -1,13 +1,15 @@
 #!/bin/sh
-# As root: a lab in network namespaces. Five "hosts", each with an sshd, a home directory, a control network and an interface for
-# a DPDK af_packet port of its own; Ansible checks them, copies the bundle, runs a plan of four PBFT replicas and a client, and
-# meets a host that dies. Leaves nothing behind, installs nothing, and ends with the line `N passed, N failed`.
+# As root: a lab in network namespaces. Five "hosts", each with an sshd, a home directory and two
+# interfaces of its own, one for ssh and one for a DPDK af_packet port: Ansible checks them, copies
+# the bundle, runs a plan with four PBFT replicas and a client, and meets a host that dies. Installs
+# nothing, leaves nothing behind, and ends with the line `N passed, N failed`.
 #
-#   deploy/lab.sh [OUTPUT]      keeps what the steps printed, and what was collected, in the directory OUTPUT
+#   deploy/lab.sh [OUTPUT]      keeps what the steps printed and collected in the directory OUTPUT
 set -u
 root=$(cd "$(dirname "$0")/.." && pwd)
 ansible="$root/deploy/ansible"
 sshd=/usr/sbin/sshd
+packages='iproute2 ansible-core openssh-client openssh-server openssl'
 
 fail() {
   echo "lab.sh: $1" >&2
@@ -16,7 +18,7 @@ fail() {
 [ "$(id -u)" -eq 0 ] || fail "needs root, to make network namespaces"
 for program in ip ansible-playbook ssh ssh-keygen openssl "$sshd"; do
   command -v "$program" >/dev/null ||
-    fail "needs $program; as root: apt-get install iproute2 ansible-core openssh-client openssh-server openssl"
+    fail "needs $program; as root: apt-get install $packages"
 done
 bun=$root/node_modules/.bin/bun
 [ -x "$bun" ] || bun=$(command -v bun) || fail "needs bun; run: npm install"
@@ -67,15 +69,17 @@ check() {
   fi
 }
 
-# host NAME NUMBER MAC: a namespace with the interfaces control and data on the bridges, and an sshd that sees an own home
-# directory, and none of this machine's /run and /tmp.
+# host NAME NUMBER MAC: a namespace with the interfaces control and data on the bridges, and an sshd
+# that sees a home directory of its own, and none of this machine's /run and /tmp.
 host() {
   namespace="$prefix-$1"
   home="$homes/$1"
   mkdir -p "$home/.ssh"
   ip netns add "$namespace"
-  ip link add "c-$1" netns "$bridge" type veth peer name control netns "$namespace"
-  ip link add "d-$1" netns "$bridge" type veth peer name data netns "$namespace" address "$3"
+  link() { ip link add "$1" netns "$bridge" type veth peer name "$2" netns "$namespace"; }
+  link "c-$1" control
+  link "d-$1" data
+  ip -n "$namespace" link set data address "$3"
   ip -n "$bridge" link set "c-$1" master control up
   ip -n "$bridge" link set "d-$1" master data up
   ip -n "$namespace" link set control up
@@ -96,12 +100,17 @@ UseDNS no
 PidFile none
 Subsystem sftp internal-sftp
 END
-  ip netns exec "$namespace" sh -c '
-    mount --bind "$1" /root && mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs /tmp && mkdir /run/sshd &&
-      exec "$2" -D -e -f /root/.ssh/sshd_config' sh "$home" "$sshd" >"$output/sshd-$1.log" 2>&1 </dev/null &
+  # shellcheck disable=SC2016
+  ip netns exec "$namespace" sh -ec '
+    mount --bind "$1" /root
+    mount -t tmpfs tmpfs /run
+    mount -t tmpfs tmpfs /tmp
+    mkdir /run/sshd
+    exec "$2" -D -e -f /root/.ssh/sshd_config
+  ' sh "$home" "$sshd" >"$output/sshd-$1.log" 2>&1 </dev/null &
 }
 
-# control SECONDS COMMAND...: a program of the machine that the lab is controlled from, for so long at most.
+# control SECONDS COMMAND...: a program on the machine that controls the lab, for so long at most.
 control() {
   limit=$1
   shift
@@ -174,8 +183,8 @@ cat >"$work/plan.json" <<END
 END
 sweep() { # NAME
   log="$output/$1.log"
-  control 300 "$bun" "$root/src/bin/bench.ts" sweep "$work/plan.json" --inventory "$work/hosts.ini" \
-    --out "$output/plan" >"$log" 2>&1
+  control 300 "$bun" "$root/src/bin/bench.ts" sweep "$work/plan.json" \
+    --inventory "$work/hosts.ini" --out "$output/plan" >"$log" 2>&1
 }
 # count FIELD FILE: the first number of that name in a JSON file.
 count() {
@@ -185,28 +194,34 @@ count() {
 check 'a plan is measured on the lab' sweep sweep
 operations=$(count operations "$output/plan/runs.jsonl")
 check "operations: $operations" [ "$operations" -gt 0 ]
-check 'with a result of every replica' [ "$(grep -o '"stateDigest"' "$output/plan/runs.jsonl" | wc -l)" -eq 4 ]
+digests=$(grep -o '"stateDigest"' "$output/plan/runs.jsonl" | wc -l)
+check 'with a result of every replica' [ "$digests" -eq 4 ]
 check 'a second time' sweep again
 check 'nothing new is run' logged '1 points, 1 runs, 0 of them to be done'
 
-in_order() { # PATTERN PATTERN: in the part of the log about the clients the first comes before the second
-  sed -n '/TASK .*Run the clients/,/TASK .*Look/p' "$log" | grep -Eo -- "$1|$2" | head -n 1 | grep -Eq -- "$1"
+# in_order PATTERN PATTERN: the log tells of the first before the second, while clients run.
+in_order() {
+  sed -n '/^TASK .*Run the clients/,/^TASK .*Look/p' "$log" | grep -Eo -- "$1|$2" | head -n 1 |
+    grep -Eq -- "$1"
 }
 
 # The playbook as such, with a host that dies while the client measures.
 rm -rf "$homes"/*/oskr/run
-log="$output/death.log"
+log="$output/run.log"
 results="$output/death"
-control 180 ansible-playbook -i "$work/hosts.ini" "$ansible/run.yml" -e "{oskr_results: '$results', oskr_seconds: 21,
-  oskr_client_options: [[--clients, '4', --seconds, '20']]}" >"$log" 2>&1 &
+playbook run -e "{oskr_results: '$results', oskr_seconds: 21,
+  oskr_client_options: [[--clients, '4', --seconds, '20']]}" &
 background=$!
+measuring() {
+  grep -q 'operations a second' "$homes/client0/oskr/run/client.log" 2>/dev/null
+}
 patience=60
-until grep -q 'operations a second' "$homes/client0/oskr/run/client.log" 2>/dev/null; do
+until measuring; do
   [ "$patience" -gt 0 ] && kill -0 "$background" 2>/dev/null || break
   patience=$((patience - 1))
   sleep 1
 done
-check 'the client measures' grep -q 'operations a second' "$homes/client0/oskr/run/client.log"
+check 'the client measures' measuring
 # Links first, so that no connection is closed: it just falls silent, as when the power is cut.
 ip -n "$bridge" link delete c-replica3
 ip -n "$bridge" link delete d-replica3
@@ -228,8 +243,10 @@ for name in replica0 replica1 replica2; do
 done
 operations=$(count operations "$results/client0/client.json")
 check "the client went on with three replicas: $operations operations" [ "$operations" -gt 0 ]
-running() { # NAME: processes of oskr's in that host
-  for pid in $(ip netns pids "$prefix-$1"); do readlink "/proc/$pid/exe"; done | grep -c '/oskr/\(replica\|client\)$'
+running() { # NAME: the number of oskr's processes on that host
+  for pid in $(ip netns pids "$prefix-$1"); do
+    readlink "/proc/$pid/exe"
+  done | grep -Ec '/oskr/(replica|client)$'
 }
 for name in replica0 replica1 replica2 client0; do
   check "nothing runs on $name any more" [ "$(running "$name")" -eq 0 ]

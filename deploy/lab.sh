@@ -38,13 +38,21 @@ namespaces() {
   ip netns list | cut -d ' ' -f 1 | grep "^$prefix-"
 }
 
+# end_all NAMESPACE: kills what runs in it, and what that has just started.
+end_all() {
+  while pids=$(ip netns pids "$1") && [ -n "$pids" ]; do
+    # shellcheck disable=SC2086
+    kill -KILL $pids 2>/dev/null
+    sleep 0.1
+  done
+}
+
 # Everything that was made has the prefix: what is there must go, running programs first.
 cleanup() {
   trap - EXIT INT TERM
   [ -z "$background" ] || kill -KILL "$background" 2>/dev/null
   for name in $(namespaces); do
-    # shellcheck disable=SC2046
-    kill -KILL $(ip netns pids "$name") 2>/dev/null
+    end_all "$name"
     ip netns delete "$name"
   done
   rm -rf "$work" "$homes"
@@ -177,9 +185,12 @@ check 'indeed' logged '^client0 .* changed=0 '
 check 'hosts are checked again' playbook check
 check 'executables start there' sh -c "! grep -q 'run copy.yml' '$log'"
 
-# A plan of one point, measured on the lab by the command that users give.
+# A plan of two points, measured on the lab by the command that users give.
 cat >"$work/plan.json" <<END
-{ "seconds": 1, "warmSeconds": 0.5, "repetitions": 1, "mode": "pbft", "clients": 4, "workers": 1 }
+{
+  "seconds": 1, "warmSeconds": 0.5, "repetitions": 1,
+  "mode": "pbft", "clients": 4, "workers": 1, "fault": ["none", "silent"]
+}
 END
 sweep() { # NAME
   log="$output/$1.log"
@@ -192,12 +203,17 @@ count() {
   echo "${number:-0}"
 }
 check 'a plan is measured on the lab' sweep sweep
-operations=$(count operations "$output/plan/runs.jsonl")
-check "operations: $operations" [ "$operations" -gt 0 ]
-digests=$(grep -o '"stateDigest"' "$output/plan/runs.jsonl" | wc -l)
-check 'with a result of every replica' [ "$digests" -eq 4 ]
+for fault in none silent; do
+  grep "\"fault\": *\"$fault\"" "$output/plan/runs.jsonl" >"$work/$fault.json"
+  operations=$(count operations "$work/$fault.json")
+  check "fault $fault, operations: $operations" [ "$operations" -gt 0 ]
+done
+for run in none:4 silent:3; do
+  digests=$(grep -o '"stateDigest"' "$work/${run%:*}.json" | wc -l)
+  check "fault ${run%:*}, results of ${run#*:} replicas" [ "$digests" -eq "${run#*:}" ]
+done
 check 'a second time' sweep again
-check 'nothing new is run' logged '1 points, 1 runs, 0 of them to be done'
+check 'nothing new is run' logged '2 points, 2 runs, 0 of them to be done'
 
 # in_order PATTERN PATTERN: the log tells of the first before the second, while clients run.
 in_order() {
@@ -225,8 +241,7 @@ check 'the client measures' measuring
 # Links first, so that no connection is closed: it just falls silent, as when the power is cut.
 ip -n "$bridge" link delete c-replica3
 ip -n "$bridge" link delete d-replica3
-# shellcheck disable=SC2046
-kill -KILL $(ip netns pids "$prefix-replica3")
+end_all "$prefix-replica3"
 died=$(date +%s)
 status=0
 wait "$background" || status=$?

@@ -33,7 +33,7 @@ interface Listing {
 /** Reads an inventory by Ansible itself. Throws UsageError. */
 export function readInventory(path: string): Inventory {
   if (Bun.which("ansible-playbook") === null) {
-    throw new UsageError(`--inventory needs Ansible; as root: apt-get install ansible-core`);
+    throw new UsageError("--inventory needs Ansible; as root: apt-get install ansible-core");
   }
   const args = ["-i", resolve(path), "--list"];
   const ran = spawnSync("ansible-inventory", args, { cwd: PLAYBOOKS, env: environment() });
@@ -75,7 +75,8 @@ export async function runPlaybook(name: string, options: PlaybookOptions): Promi
   const child = Bun.spawn(["ansible-playbook", ...args], {
     cwd: PLAYBOOKS,
     env: environment(),
-    // A group of its own: an interrupt at the terminal is for this process, which stops it in order.
+    // A group of its own: an interrupt at the terminal is for this process, which stops it in
+    // order.
     detached: true,
     stdin: "ignore",
     stdout: output,

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { basename, dirname, extname, join } from "node:path";
 import type { ArgsDef } from "citty";
 import { parsePlan, type Plan } from "../evaluation/plan.ts";
+import type { PointRunner } from "../evaluation/point-runner.ts";
 import { describeHost } from "../evaluation/record.ts";
 import { Results } from "../evaluation/results.ts";
 import type { Run } from "../evaluation/run.ts";
@@ -30,7 +31,8 @@ const ARGS = {
   inventory: {
     type: "string",
     valueHint: "HOSTS",
-    description: "Measure on the hosts of this Ansible inventory: docs/lab.md",
+    description:
+      "Measure on the hosts of this Ansible inventory (docs/lab.md) instead of this machine",
   },
 } as const satisfies ArgsDef;
 
@@ -59,16 +61,15 @@ export async function benchSweep(options: Options): Promise<number> {
     const built = inventory === undefined ? buildExecutables() : buildExecutables("--bundle");
     if (built !== 0) return built;
     followParent();
-    const runner =
+    const open = (): Promise<PointRunner> =>
       inventory === undefined
-        ? new LocalRunner()
-        : await LabRunner.open(inventory, join(dir, "logs"), interrupted);
-    const tell = (line: string): void => console.log(line);
-    const now = (): number => performance.now();
+        ? Promise.resolve(new LocalRunner())
+        : LabRunner.open(inventory, join(dir, "logs"), interrupted);
     try {
-      await sweep({ plan, results, runner, signal: interrupted, tell, now });
-    } finally {
-      await runner.close();
+      await measure(plan, results, open, interrupted);
+    } catch (error) {
+      // What an interrupted one throws says no more than that.
+      if (!interrupted.aborted) throw error;
     }
   }
   console.log(`\n${formatSummaries(summarise(runsOf(plan, results)))}`);
@@ -79,6 +80,22 @@ export async function benchSweep(options: Options): Promise<number> {
   const failures = failuresOf(plan, results);
   for (const failure of failures) console.error(`failed: ${failure}`);
   return failures.length === 0 ? 0 : 1;
+}
+
+async function measure(
+  plan: Plan,
+  results: Results,
+  open: () => Promise<PointRunner>,
+  signal: AbortSignal,
+): Promise<void> {
+  const runner = await open();
+  const tell = (line: string): void => console.log(line);
+  const now = (): number => performance.now();
+  try {
+    await sweep({ plan, results, runner, signal, tell, now });
+  } finally {
+    await runner.close();
+  }
 }
 
 function readPlan(path: string): Plan {

@@ -90,7 +90,7 @@ export class LabRunner implements PointRunner {
 
   async close(): Promise<void> {}
 
-  /** Ends what an interrupted run left on the hosts; a log beside the run's tells if that failed. */
+  /** Ends what an interrupted run left on the hosts; a log in its directory tells how. */
   async #stop(dir: string): Promise<void> {
     const inventory = this.#inventory;
     const log = join(dir, "stop.log");

@@ -1,7 +1,7 @@
 #!/bin/sh
 # The processes of a run on this host: what Ansible has no module for. In the run's directory:
 #
-#   process.sh start NAME PROGRAM ARGS...  runs PROGRAM; its id goes to NAME.pid, its output to NAME.log
+#   process.sh start NAME PROGRAM ARGS...  runs PROGRAM, its output to NAME.log, its id to NAME.pid
 #   process.sh ready NAME SECONDS          waits until a replica says that it takes part
 #   process.sh watch NAME SECONDS          fails as soon as it has ended
 #   process.sh silence NAME                kills it, as the run wants it

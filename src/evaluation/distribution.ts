@@ -49,10 +49,13 @@ export function percentileOf(distribution: Distribution, percent: number): numbe
   return 0;
 }
 
-/** The smallest end of the grid that is not below `ns`, a whole number of nanoseconds. */
+/**
+ * The smallest end of the grid that is not below `ns`; both are whole numbers of nanoseconds, and
+ * the end of an end is itself.
+ */
 function gridEnd(ns: number, step: number): number {
   const index = Math.ceil(Math.log(ns) / Math.log(RATIO) / step - 1e-9);
-  return Math.ceil(RATIO ** (index * step) - 1e-9);
+  return Math.floor(RATIO ** (index * step) + 1e-9);
 }
 
 function toMicroseconds(buckets: ReadonlyMap<number, number>): Distribution {

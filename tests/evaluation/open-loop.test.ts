@@ -2,11 +2,11 @@
 // many it could not serve. All in virtual time.
 
 import { describe, expect, test } from "bun:test";
-import type { Bytes, Client } from "../src/actor.ts";
-import { OpenLoop } from "../src/evaluation/open-loop.ts";
-import { Random } from "../src/simulation/random.ts";
-import { EMPTY } from "../src/wire.ts";
-import { FakeClock } from "./support/fakes.ts";
+import type { Bytes, Client } from "../../src/actor.ts";
+import { OpenLoop } from "../../src/evaluation/open-loop.ts";
+import { Random } from "../../src/simulation/random.ts";
+import { EMPTY } from "../../src/wire.ts";
+import { FakeClock } from "../support/fakes.ts";
 
 const RESULT = new Uint8Array(5);
 const BOUND = 2 ** 32;

@@ -23,17 +23,22 @@ import {
   NATIVE_INPUTS,
   NATIVE_LIBRARY,
 } from "./csrc/build-native.ts";
+import packageJson from "./package.json" with { type: "json" };
+import { buildBundle, bundleInputs, bundleName, missingForBundle } from "./src/bin/bundle.ts";
 import { UsageError } from "./src/usage-error.ts";
+
+const BUNDLE = bundleName(packageJson.version);
 
 const HELP = `Builds target/dpdk/${DPDK_LIBRARY}, target/dpdk/${NATIVE_LIBRARY}
 and ./replica, ./client, ./fabric, each only if something that it is made from changed.
 
-  bun build.ts [--dpdk DIR] [--native] [--libs] [--force]
+  bun build.ts [--dpdk DIR] [--native] [--libs | --bundle] [--force]
 
   --dpdk DIR  a tree of DPDK sources to build in target/dpdk; without it src/dpdk, if there is one,
               else the installed package libdpdk-dev. Remembered by later builds until --force
   --native    use all instructions of this machine's processor. Remembered as well
   --libs      only the two libraries
+  --bundle    also target/${BUNDLE}.tar.gz, with all that a machine needs to run them
   --force     build everything again, and forget what was remembered
   -h, --help  this text
 
@@ -69,7 +74,7 @@ interface Step {
 
 function main(args: readonly string[]): void {
   const started = performance.now();
-  const { dpdk, native, libs, force, help } = readOptions(args);
+  const { dpdk, native, libs, bundle, force, help } = readOptions(args);
   if (help) {
     console.log(HELP.trimEnd());
     return;
@@ -83,7 +88,9 @@ function main(args: readonly string[]): void {
       native: native || record.options.native,
     };
     record.options = options;
-    const steps = [dpdkStep(options), nativeStep(options), ...(libs ? [] : executableSteps())];
+    const steps = [dpdkStep(options), nativeStep(options)];
+    if (!libs) steps.push(...executableSteps());
+    if (bundle) steps.push(bundleStep());
     const isStale = (step: Step) => stateOf(step) !== stateIn(record, step);
     const stale = steps.filter(isStale);
     if (stale.length === 0) return;
@@ -110,6 +117,7 @@ function readOptions(args: readonly string[]) {
     dpdk: { type: "string" },
     native: { type: "boolean", default: false },
     libs: { type: "boolean", default: false },
+    bundle: { type: "boolean", default: false },
     force: { type: "boolean", default: false },
     help: { type: "boolean", short: "h", default: false },
   } as const;
@@ -118,6 +126,9 @@ function readOptions(args: readonly string[]) {
     const dpdk = values.dpdk === undefined ? null : resolve(values.dpdk);
     if (dpdk !== null && !existsSync(join(dpdk, "meson.build"))) {
       throw new UsageError(`--dpdk ${values.dpdk}: no DPDK sources there (no meson.build)`);
+    }
+    if (values.libs && values.bundle) {
+      throw new UsageError("--libs and --bundle exclude each other");
     }
     return { ...values, dpdk };
   } catch (error) {
@@ -173,6 +184,19 @@ function executableSteps(): readonly Step[] {
     missing: () => [],
     build: () => compile(name),
   }));
+}
+
+function bundleStep(): Step {
+  return {
+    output: `target/${BUNDLE}.tar.gz`,
+    inputs: bundleInputs(root),
+    settings: BUNDLE,
+    missing: missingForBundle,
+    build() {
+      say(this.output);
+      buildBundle(root, join(root, this.output), BUNDLE);
+    },
+  };
 }
 
 function compile(name: string): void {

@@ -35,8 +35,10 @@ function copyOfTree(name: string): string {
   mkdirSync(copy);
   for (const file of ["build.ts", "package.json"]) copyFileSync(join(root, file), join(copy, file));
   cpSync(join(root, "csrc"), join(copy, "csrc"), { recursive: true });
-  mkdirSync(join(copy, "src"));
-  copyFileSync(join(root, "src/usage-error.ts"), join(copy, "src/usage-error.ts"));
+  mkdirSync(join(copy, "src/bin"), { recursive: true });
+  for (const file of ["src/usage-error.ts", "src/bin/bundle.ts"]) {
+    copyFileSync(join(root, file), join(copy, file));
+  }
   return copy;
 }
 
@@ -44,7 +46,7 @@ describe("options", () => {
   test("-h shows them", () => {
     const { status, out } = build(root, "-h");
     expect(status).toBe(0);
-    for (const option of ["--dpdk DIR", "--native", "--libs", "--force"])
+    for (const option of ["--dpdk DIR", "--native", "--libs", "--bundle", "--force"])
       expect(out).toContain(option);
   });
 
@@ -52,6 +54,7 @@ describe("options", () => {
     [["--bogus"], "build: Unknown option '--bogus'"],
     [["extra"], "build: Unexpected argument 'extra'"],
     [["--dpdk"], "build: Option '--dpdk <value>' argument missing"],
+    [["--libs", "--bundle"], "build: --libs and --bundle exclude each other"],
     [["--dpdk", "/nowhere"], "build: --dpdk /nowhere: no DPDK sources there"],
   ])("%p is refused in one line", (args, line) => {
     const { status, out, err } = build(root, ...args);

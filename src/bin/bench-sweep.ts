@@ -1,9 +1,10 @@
 // bench sweep: measures all points of a plan file, as far as they have not been, and compares them.
 
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, extname, join } from "node:path";
 import type { ArgsDef } from "citty";
 import { parsePlan, type Plan } from "../evaluation/plan.ts";
+import type { PointRunner } from "../evaluation/point-runner.ts";
 import { describeHost } from "../evaluation/record.ts";
 import { writeReport } from "../evaluation/report.ts";
 import { Results } from "../evaluation/results.ts";
@@ -12,6 +13,7 @@ import { formatSummaries, summarise } from "../evaluation/summary.ts";
 import { failuresOf, runsOf, schedule, sweep } from "../evaluation/sweep.ts";
 import { UsageError } from "../usage-error.ts";
 import { buildExecutables } from "./cluster.ts";
+import { LabRunner } from "./lab-runner.ts";
 import { LocalRunner } from "./local-runner.ts";
 import type { Command, Options } from "./options.ts";
 import { followParent, stopSignal, versions } from "./process.ts";
@@ -27,6 +29,12 @@ const ARGS = {
     valueHint: "DIR",
     description: "Where results are kept (default: beside the plan, in a directory of its name)",
   },
+  inventory: {
+    type: "string",
+    valueHint: "HOSTS",
+    description:
+      "Measure on the hosts of this Ansible inventory (docs/lab.md) instead of this machine",
+  },
 } as const satisfies ArgsDef;
 
 export const BENCH_SWEEP: Command = {
@@ -38,25 +46,31 @@ export const BENCH_SWEEP: Command = {
 export async function benchSweep(options: Options): Promise<number> {
   const path = options.textOf("plan");
   const plan = readPlan(path);
-  const dir = options.text("out") ?? join(dirname(path), basename(path, ".json"));
+  const inventory = options.text("inventory");
+  const lab = inventory === undefined ? "" : `-${basename(inventory, extname(inventory))}`;
+  const dir = options.text("out") ?? join(dirname(path), `${basename(path, ".json")}${lab}`);
   const results = openResults(dir);
   const missing = schedule(plan).filter(({ key }) => results.run(key) === undefined).length;
   const planned = plan.points.length * plan.repetitions;
   console.log(`${plan.points.length} points, ${planned} runs, ${missing} of them to be done`);
-  for (const line of differences(runsOf(plan, results))) console.error(line);
+  if (inventory === undefined) {
+    for (const line of differences(runsOf(plan, results))) console.error(line);
+  }
 
   const interrupted = stopSignal();
   if (missing > 0) {
-    const built = buildExecutables();
+    const built = inventory === undefined ? buildExecutables() : buildExecutables("--bundle");
     if (built !== 0) return built;
     followParent();
-    const runner = new LocalRunner();
-    const tell = (line: string): void => console.log(line);
-    const now = (): number => performance.now();
+    const open = (): Promise<PointRunner> =>
+      inventory === undefined
+        ? Promise.resolve(new LocalRunner())
+        : LabRunner.open(inventory, join(dir, "logs"), interrupted);
     try {
-      await sweep({ plan, results, runner, signal: interrupted, tell, now });
-    } finally {
-      await runner.close();
+      await measure(plan, results, open, interrupted);
+    } catch (error) {
+      // What an interrupted one throws says no more than that.
+      if (!interrupted.aborted) throw error;
     }
   }
   console.log(`\n${formatSummaries(summarise(runsOf(plan, results)))}`);
@@ -72,6 +86,22 @@ export async function benchSweep(options: Options): Promise<number> {
   const failures = failuresOf(plan, results);
   for (const failure of failures) console.error(`failed: ${failure}`);
   return failures.length === 0 ? 0 : 1;
+}
+
+async function measure(
+  plan: Plan,
+  results: Results,
+  open: () => Promise<PointRunner>,
+  signal: AbortSignal,
+): Promise<void> {
+  const runner = await open();
+  const tell = (line: string): void => console.log(line);
+  const now = (): number => performance.now();
+  try {
+    await sweep({ plan, results, runner, signal, tell, now });
+  } finally {
+    await runner.close();
+  }
 }
 
 function readPlan(path: string): Plan {

@@ -124,9 +124,13 @@ export class Child {
   }
 }
 
-/** Builds the executables as far as something changed; the exit status of the build. */
-export function buildExecutables(): number {
-  const built = spawnSync(process.execPath, [join(ROOT, "build.ts")], { stdio: "inherit" });
+/**
+ * Builds the executables, and with "--bundle" their archive, as far as something changed; the exit
+ * status of the build.
+ */
+export function buildExecutables(...options: readonly "--bundle"[]): number {
+  const command = [join(ROOT, "build.ts"), ...options];
+  const built = spawnSync(process.execPath, command, { stdio: "inherit" });
   return built.status ?? 1;
 }
 

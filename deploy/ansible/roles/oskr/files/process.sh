@@ -1,0 +1,89 @@
+#!/bin/sh
+# The processes of a run on this host: what Ansible has no module for. In the run's directory:
+#
+#   process.sh start NAME PROGRAM ARGS...  runs PROGRAM, its output to NAME.log, its id to NAME.pid
+#   process.sh ready NAME SECONDS          waits until a replica says that it takes part
+#   process.sh watch NAME SECONDS          fails as soon as it has ended
+#   process.sh silence NAME                kills it, as the run wants it
+#   process.sh stop                        ends all that was started, and kills what does not end
+#
+# A failure is told with the end of NAME.log.
+set -u
+home=$(cd "$(dirname "$0")" && pwd -P)
+stop_seconds=10
+
+fail() { # NAME PROBLEM
+  printf '%s %s: %s\n' "$1" "$2" "$(tail -n 5 "$1.log" 2>&1)" >&2
+  exit 1
+}
+
+# Whether the process of a file NAME.pid runs: another may have its number by now.
+runs() { # FILE
+  pid=$(cat "$1" 2>/dev/null) && [ -n "$pid" ] &&
+    tr '\0' '\n' 2>/dev/null <"/proc/$pid/cmdline" | grep -q "^$home/"
+}
+
+start() { # NAME PROGRAM ARGS...
+  name=$1
+  shift
+  # What DPDK and bun leave behind stays in the run's directory.
+  mkdir -p -m 700 tmp
+  TMPDIR=$PWD/tmp RUNTIME_DIRECTORY=$PWD/tmp "$@" >"$name.log" 2>&1 &
+  echo $! >"$name.pid"
+  wait $! || fail "$name" "ended with status $?"
+}
+
+# Some protocols begin by asking each other, and say later that they have recovered.
+takes_part() { # NAME
+  line=$(grep '^replica [0-9]* of ' "$1.log" 2>/dev/null) || return 1
+  case $line in *', recovering') grep -q '^replica [0-9]* recovered' "$1.log" ;; esac
+}
+
+ready() { # NAME SECONDS
+  tenths=$(($2 * 10))
+  until takes_part "$1"; do
+    # Its id is written a moment after it was started.
+    [ ! -e "$1.pid" ] || runs "$1.pid" || fail "$1" 'ended'
+    [ "$tenths" -gt 0 ] || fail "$1" "does not take part after $2 seconds"
+    tenths=$((tenths - 1))
+    sleep 0.1
+  done
+}
+
+watch() { # NAME SECONDS
+  seconds=$2
+  while [ "$seconds" -gt 0 ]; do
+    runs "$1.pid" || fail "$1" 'ended'
+    seconds=$((seconds - 1))
+    sleep 1
+  done
+}
+
+silence() { # NAME
+  runs "$1.pid" || fail "$1" 'ended'
+  kill -KILL "$pid"
+  rm "$1.pid"
+}
+
+stop() {
+  for file in *.pid; do
+    if runs "$file"; then kill -TERM "$pid" && echo "stopped ${file%.pid}"; fi
+  done
+  tenths=$((stop_seconds * 10))
+  for file in *.pid; do
+    while runs "$file"; do
+      [ "$tenths" -gt 0 ] || kill -KILL "$pid"
+      tenths=$((tenths - 1))
+      sleep 0.1
+    done
+    rm -f "$file"
+  done
+}
+
+case ${1:-} in
+start | ready | watch | silence | stop) "$@" ;;
+*)
+  echo "process.sh: '${1:-}': expected start, ready, watch, silence or stop" >&2
+  exit 2
+  ;;
+esac

@@ -117,6 +117,11 @@ const COMMON_ARGS = {
     options: ["busy", "yield", "sleep"],
     description: "What a turn without work does (default: busy on a NIC, else yield)",
   },
+  profile: {
+    type: "boolean",
+    default: false,
+    description: "Tell at the end where the time of the polling thread went",
+  },
   json: {
     type: "string",
     valueHint: "FILE",

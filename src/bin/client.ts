@@ -6,6 +6,7 @@ import type { RealClock } from "../clock.ts";
 import { ID_MAX } from "../config.ts";
 import { ClosedLoop } from "../evaluation/closed-loop.ts";
 import { HistoryWriter } from "../evaluation/history.ts";
+import { formatProfile } from "../evaluation/profile.ts";
 import { describeHost, formatRecord, type ResultRecord } from "../evaluation/record.ts";
 import { systemRandom } from "../random.ts";
 import { workloads } from "../workload/index.ts";
@@ -47,14 +48,15 @@ function run(options: Options): number {
   }
   const nodes = Array.from({ length: count }, (_, id) => drivers.node(id, null));
   const clients = nodes.map((node) => {
-    const client = setting.protocol.client(setting.config, node);
-    node.start(client);
+    const client = setting.protocol.client(setting.config, drivers.hostOf(node));
+    drivers.start(node, client);
     return client;
   });
   clock.update();
   const workload = makeWorkload({ opSize, random: systemRandom });
   const load = new ClosedLoop({ clients, workload, clock, warmMs, measureMs, thinkMs, history });
   printProgress(load, clock);
+  drivers.countOperations(() => load.measured);
   const silent = (): boolean => load.completed === 0 && load.elapsedMs > PATIENCE_MS;
   drivers.run([], () => load.finished || silent() || stopped());
 
@@ -67,6 +69,7 @@ function run(options: Options): number {
     warmSeconds: warmMs / 1000,
     retransmissions: clients.reduce((sum, client) => sum + client.retransmissions, 0),
     dropped,
+    ...drivers.profile(),
   });
   drivers.close();
   return report(record, load, json, stopped(), setting.config.n);
@@ -80,7 +83,8 @@ function recordOf(
   options: Options,
   { setting, port, cpus, idleName }: Drivers,
   load: ClosedLoop,
-  counts: Pick<ResultRecord, "clients" | "opSize" | "warmSeconds" | "retransmissions" | "dropped">,
+  counts: Pick<ResultRecord, "clients" | "opSize" | "warmSeconds" | "retransmissions" | "dropped"> &
+    Pick<ResultRecord, "profile">,
 ): ResultRecord {
   const { mode, protocol, config } = setting;
   const { seconds } = load;
@@ -155,6 +159,7 @@ function report(
     return 1;
   }
   console.log(load.latencies.chart());
+  if (record.profile !== undefined) console.log(formatProfile(record.profile));
   console.log(formatRecord(record));
   if (json !== undefined) writeFileSync(json, `${JSON.stringify(record, null, 2)}\n`);
   if (load.lost > 0) {

@@ -8,7 +8,7 @@ import {
   type ProtocolConfig,
 } from "../config.ts";
 import type { Clock } from "../driver.ts";
-import { loadDpdk, OPEN_ALL_MULTICAST, OPEN_PROMISCUOUS } from "../ffi/dpdk.ts";
+import { OPEN_ALL_MULTICAST, OPEN_PROMISCUOUS } from "../ffi/dpdk.ts";
 import type { NativeLibrary } from "../ffi/native.ts";
 import { protocols, type AnyProtocol } from "../protocol/index.ts";
 import { systemRandom } from "../random.ts";
@@ -19,6 +19,7 @@ import { UsageError } from "../usage-error.ts";
 import type { CpuPlan } from "./cpus.ts";
 import { memifArgument, WITHOUT_NIC, type MemifEnd } from "./memif.ts";
 import type { Options } from "./options.ts";
+import type { Libraries } from "./profiling.ts";
 
 /** The protocol and the configuration that the options name; throws UsageError. */
 export interface Setting {
@@ -85,7 +86,7 @@ export function openTransport(
   role: Role,
   clock: Clock,
   cpus: CpuPlan,
-  native: NativeLibrary,
+  libraries: Libraries,
 ): TransportSetting {
   const { deploy, config } = setting;
   const link = options.text("link");
@@ -108,7 +109,8 @@ export function openTransport(
     );
     if (unfit !== undefined) throw new UsageError(`--${unfit} needs replicas with MAC addresses`);
     const local = member ? deploy.replicas[role.replica] : undefined;
-    const transport = new UdpTransport({ ...base, library: native, local: local?.host ?? null });
+    const { native: library } = libraries;
+    const transport = new UdpTransport({ ...base, library, local: local?.host ?? null });
     return {
       transport,
       name: "udp",
@@ -118,7 +120,7 @@ export function openTransport(
       close: () => transport.close(),
     };
   }
-  return openDpdk(options, setting, role, base, cpus);
+  return openDpdk(options, setting, role, base, cpus, libraries);
 }
 
 function openDpdk(
@@ -127,6 +129,7 @@ function openDpdk(
   role: Role,
   base: PacketTransportOptions,
   cpus: CpuPlan,
+  libraries: Libraries,
 ): TransportSetting {
   const extra = (options.text("eal") ?? "").split(/\s+/).filter((word) => word !== "");
   const port = options.integer("port", 0, 63);
@@ -142,7 +145,7 @@ function openDpdk(
     args.push(memifArgument(0, memif.dir, memif.end, address));
   }
   args.push(...extra);
-  const eal = new Eal(loadDpdk(), args, port + 1);
+  const eal = new Eal(libraries.dpdk(), args, port + 1);
   const flags = base.multicast === null ? OPEN_PROMISCUOUS : OPEN_PROMISCUOUS | OPEN_ALL_MULTICAST;
   const transport = new DpdkTransport({
     ...base,

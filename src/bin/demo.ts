@@ -3,7 +3,9 @@
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { ArgsDef } from "citty";
+import { formatProfile } from "../evaluation/profile.ts";
 import { formatTable, type ResultRecord } from "../evaluation/record.ts";
+import type { ReplicaRecord } from "../evaluation/replica-record.ts";
 import { CLIENT, REPLICA } from "./arguments.ts";
 import { buildExecutables, Cluster, type Child } from "./cluster.ts";
 import { parseCommand, runMain, type Options } from "./options.ts";
@@ -93,10 +95,21 @@ async function run(options: Options, out: string | undefined): Promise<number> {
     const text = readFileSync(json, "utf8");
     const record = JSON.parse(text) as ResultRecord;
     console.log(`\n${formatTable([record])}`);
+    if (options.flag("profile")) await printProfiles(cluster);
     if (out !== undefined) await Bun.write(resolve(out), text);
     return 0;
   } finally {
     await cluster.stop();
+  }
+}
+
+/** Where the time of each replica went; stops them. */
+async function printProfiles(cluster: Cluster): Promise<void> {
+  await cluster.stopReplicas();
+  for (let i = 0; i < cluster.n; i++) {
+    const record = JSON.parse(readFileSync(cluster.resultPath(i), "utf8")) as ReplicaRecord;
+    const found = record.profile === undefined ? "nothing to tell" : formatProfile(record.profile);
+    console.log(`\nreplica ${i}, ${found}`);
   }
 }
 

@@ -1,8 +1,18 @@
 // Everything that a process needs besides its actors: made from the options of its command line.
 
-import type { Address, Signer } from "../actor.ts";
+import type { Actor, Address, Codec, Host, Signer } from "../actor.ts";
 import { RealClock } from "../clock.ts";
-import type { Stage } from "../driver.ts";
+import type { Stage, Transport } from "../driver.ts";
+import type { Profile } from "../evaluation/profile.ts";
+import {
+  ProfiledActor,
+  ProfiledCodec,
+  ProfiledHost,
+  profiledIdle,
+  ProfiledStage,
+  ProfiledTransport,
+} from "../evaluation/profiled.ts";
+import type { Profiler } from "../evaluation/profiler.ts";
 import { loadNative, type NativeLibrary } from "../ffi/native.ts";
 import { Node } from "../node.ts";
 import { systemRandom } from "../random.ts";
@@ -18,7 +28,11 @@ import {
 import { planCpus, type CpuPlan } from "./cpus.ts";
 import type { Options } from "./options.ts";
 import { followCluster, housekeeping, stopFlag } from "./process.ts";
+import { startProfiler, transportLibraries } from "./profiling.ts";
 import { openStage } from "./stage.ts";
+
+/** How often the profiler is told what is done, in milliseconds. */
+const PROGRESS_MS = 100;
 
 export class Drivers {
   readonly setting: Setting;
@@ -30,7 +44,11 @@ export class Drivers {
   readonly stage: Stage;
   readonly port: TransportSetting;
   readonly idleName: string;
+  readonly #transport: Transport;
+  readonly #codec: Codec<object>;
   readonly #idle: () => void;
+  readonly #profiler: Profiler | null;
+  #progress: () => void = () => {};
 
   /**
    * Opens what the options ask for; `role` is asked once the setting is read. Throws UsageError.
@@ -45,37 +63,74 @@ export class Drivers {
     this.stopped = stopFlag(native);
     this.cpus = planCpus(options);
     const self: Signer | null = "replica" in role ? role.replica : null;
-    this.stage = openStage(options, setting, self, this.cpus);
-    this.port = openTransport(options, setting, role, this.clock, this.cpus, native);
+    const stage = openStage(options, setting, self, this.cpus);
+    const profiler = options.flag("profile") ? startProfiler(native) : null;
+    const libraries = transportLibraries(native, profiler);
+    this.port = openTransport(options, setting, role, this.clock, this.cpus, libraries);
     const { name, idle } = idler(options, this.port.nic, native);
     this.idleName = name;
-    this.#idle = idle;
+    const { codec } = setting.protocol;
+    const { transport } = this.port;
+    this.#profiler = profiler;
+    this.stage = profiler === null ? stage : new ProfiledStage(stage, profiler, this.clock);
+    this.#transport = profiler === null ? transport : new ProfiledTransport(transport, profiler);
+    this.#codec = profiler === null ? codec : new ProfiledCodec(codec, profiler);
+    this.#idle = profiler === null ? idle : profiledIdle(idle, profiler);
     housekeeping(this.clock, this.cpus, native);
   }
 
   /** A node that listens on `id`; `self` is its address if it is a replica. */
   node(id: number, self: Address | null): Node<object, string> {
-    const { protocol, config } = this.setting;
     return new Node({
       id,
       self,
-      n: config.n,
-      codec: protocol.codec,
-      transport: this.port.transport,
+      n: this.setting.config.n,
+      codec: this.#codec,
+      transport: this.#transport,
       stage: this.stage,
       clock: this.clock,
       random: systemRandom,
     });
   }
 
+  /** What the actor of that node is to have as its host. */
+  hostOf(node: Node<object, string>): Host<object, string> {
+    return this.#profiler === null ? node : new ProfiledHost(node, this.#profiler);
+  }
+
+  /** From here on the actor gets what arrives at the node. */
+  start(node: Node<object, string>, actor: Actor<object, string>): void {
+    node.start(this.#profiler === null ? actor : new ProfiledActor(actor, this.#profiler));
+  }
+
   /** Runs until `until` says so, asked once a turn. */
   run(nodes: readonly { poll(): number }[], until: () => boolean): void {
-    const { transport } = this.port;
     const { clock, stage } = this;
+    const transport = this.#transport;
     runLoop({ clock, transport, stage, nodes, idle: this.#idle, stopped: until });
   }
 
+  /** With --profile: says how to ask for the operations done so far; before `run`. */
+  countOperations(operations: () => number): void {
+    const profiler = this.#profiler;
+    if (profiler === null) return;
+    this.#progress = () => profiler.progress(this.clock.now, operations(), this.stage.counts);
+    const again = (): void => {
+      this.#progress();
+      this.clock.after(PROGRESS_MS, again);
+    };
+    again();
+  }
+
+  /** With --profile: what it found, as a field of a record; else no field. */
+  profile(): { readonly profile?: Profile } {
+    this.#progress();
+    const profile = this.#profiler?.result();
+    return profile === undefined ? {} : { profile };
+  }
+
   close(): void {
+    if (this.#profiler !== null) this.native.oskr_profile_stop();
     this.stage.close();
     this.port.close();
   }

@@ -37,8 +37,9 @@ export class ReplicaProcess {
     this.#id = id;
     this.#app = makeApp();
     this.#node = this.drivers.node(deploy.replicas[id]?.id ?? 0, id);
-    this.#replica = protocol.replica(id, config, this.#node, this.#app);
-    this.#node.start(this.#replica);
+    this.#replica = protocol.replica(id, config, this.drivers.hostOf(this.#node), this.#app);
+    this.drivers.start(this.#node, this.#replica);
+    this.drivers.countOperations(() => this.executed);
     console.log(`replica ${id} of ${config.n} runs ${mode} on ${port.name}`);
     if (this.#replica.census().recovering) this.#watchRecovery();
   }
@@ -65,6 +66,7 @@ export class ReplicaProcess {
       residentBytes: residentBytes(),
       signatures: { ...stage.counts },
       dropped: mergeDrops(this.#node.drops, port.transport.drops, port.statistics()),
+      ...this.drivers.profile(),
       host: describeHost(),
       versions: versions(),
     };

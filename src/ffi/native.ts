@@ -2,10 +2,10 @@
 
 import { dlopen, FFIType } from "bun:ffi";
 import { UsageError } from "../usage-error.ts";
-import { findLibrary, requireLibrary } from "./library.ts";
+import { findLibrary, requireLibrary, type Functions } from "./library.ts";
 
 /** OSKR_NATIVE_VERSION of the header that this file follows. */
-const VERSION = 1;
+const VERSION = 2;
 const FILE = "liboskr_native.so";
 
 /** struct oskr_hasher: byte offsets. */
@@ -44,6 +44,10 @@ export const UDP = {
 export const BURST = 64;
 export const SLOT_SIZE = 2048;
 
+/** struct oskr_profile: byte offsets; `counts` has 32-bit words. */
+export const PROFILE = { section: 0, periods: 4, counts: 64, size: 128 } as const;
+export const SECTIONS_MAX = 16;
+
 const { i32, u32, ptr, f64 } = FFIType;
 const none = FFIType.void;
 
@@ -77,6 +81,9 @@ const SYMBOLS = {
   oskr_udp_receive: { args: [ptr], returns: i32 },
   oskr_udp_send: { args: [ptr, u32], returns: i32 },
 
+  oskr_profile_start: { args: [u32], returns: ptr },
+  oskr_profile_stop: { args: [], returns: none },
+
   oskr_stop_install: { args: [], returns: ptr },
   oskr_monotonic_ns: { args: [], returns: f64 },
   oskr_yield: { args: [], returns: none },
@@ -88,7 +95,7 @@ const SYMBOLS = {
 } as const;
 
 /** What liboskr_native.so offers; csrc/oskr_native.h says what each does. */
-export type NativeLibrary = ReturnType<typeof dlopen<typeof SYMBOLS>>["symbols"];
+export type NativeLibrary = Functions<ReturnType<typeof dlopen<typeof SYMBOLS>>["symbols"]>;
 
 /** The copy inside the executable; null when bun runs the sources. */
 const embedded = import.meta.dir.startsWith("/$bunfs/")

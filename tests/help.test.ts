@@ -45,6 +45,7 @@ describe("help", () => {
                                                     --drop=<RATE>    Share of arriving packets to lose on purpose, 0 to 1 (Default: 0)
                                                      --mask=<HEX>    CPUs: the first polls, the next ones sign (default: all that may be used, unpinned)
                                         --idle=<busy|yield|sleep>    What a turn without work does (default: busy on a NIC, else yield)
+                                                        --profile    Tell at the end where the time of the polling thread went (Default: false)
                                                     --json=<FILE>    Write what is printed at the end as one JSON object
     "
   `));
@@ -83,6 +84,7 @@ describe("help", () => {
                                                     --drop=<RATE>    Share of arriving packets to lose on purpose, 0 to 1 (Default: 0)
                                                      --mask=<HEX>    CPUs: the first polls, the next ones sign (default: all that may be used, unpinned)
                                         --idle=<busy|yield|sleep>    What a turn without work does (default: busy on a NIC, else yield)
+                                                        --profile    Tell at the end where the time of the polling thread went (Default: false)
                                                     --json=<FILE>    Write what is printed at the end as one JSON object
     "
   `));
@@ -137,6 +139,7 @@ describe("help", () => {
                                                     --drop=<RATE>    Share of arriving packets to lose on purpose, 0 to 1 (Default: 0)
                                                      --mask=<HEX>    CPUs: the first polls, the next ones sign (default: all that may be used, unpinned)
                                         --idle=<busy|yield|sleep>    What a turn without work does (default: busy on a NIC, else yield)
+                                                        --profile    Tell at the end where the time of the polling thread went (Default: false)
     "
   `));
 });

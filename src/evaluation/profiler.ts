@@ -1,6 +1,6 @@
-// Finds where the time of a polling thread goes: the thread writes into a word what it is about, and
-// a sampler counts periods of time by that word (csrc/profile.c). A change of sections costs two
-// stores and a load, so that all of them can be told apart at millions of messages a second.
+// Finds where the time of a polling thread goes: the thread writes into a word what it is about,
+// and a sampler counts periods of time by that word (csrc/profile.c). A change of sections costs
+// two stores and a load, so that all can be told apart at millions of messages a second.
 
 import type { Stage } from "../driver.ts";
 import type { Profile } from "./profile.ts";

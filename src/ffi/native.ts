@@ -46,7 +46,6 @@ export const SLOT_SIZE = 2048;
 
 /** struct oskr_profile: byte offsets; `counts` has 32-bit words. */
 export const PROFILE = { section: 0, periods: 4, counts: 64, size: 128 } as const;
-export const SECTIONS_MAX = 16;
 
 const { i32, u32, ptr, f64 } = FFIType;
 const none = FFIType.void;

@@ -18,6 +18,7 @@ import {
 } from "../src/evaluation/profiled.ts";
 import {
   COUNTS_WORD,
+  enter,
   PERIODS_WORD,
   Profiler,
   SECTION_NAMES,
@@ -232,9 +233,9 @@ describe("attribution", () => {
 describe("what is measured", () => {
   test("from the first operation to the last, not while waiting for a load", () => {
     const spend = (section: number, periods: number) => {
-      const before = profiler.enter(section);
+      const before = enter(sampler.words, section);
       sampler.pass(periods);
-      profiler.leave(before);
+      sampler.words[SECTION_WORD] = before;
     };
     spend(8, 500);
     profiler.progress(100, 0, NO_COUNTS);

@@ -3,7 +3,14 @@
 
 import { toArrayBuffer } from "bun:ffi";
 import { assert } from "../assert.ts";
-import { COUNTS_WORD, PERIODS_WORD, Profiler, SECTION_WORD, SEND } from "../evaluation/profiler.ts";
+import {
+  COUNTS_WORD,
+  enter,
+  PERIODS_WORD,
+  Profiler,
+  SECTION_WORD,
+  SEND,
+} from "../evaluation/profiler.ts";
 import { loadDpdk, type DpdkLibrary } from "../ffi/dpdk.ts";
 import { PROFILE, type NativeLibrary } from "../ffi/native.ts";
 import { UsageError } from "../usage-error.ts";
@@ -33,11 +40,12 @@ export interface Libraries {
 /** The libraries, with bursts on their way out told to the profiler if there is one. */
 export function transportLibraries(native: NativeLibrary, profiler: Profiler | null): Libraries {
   if (profiler === null) return { native, dpdk: loadDpdk };
+  const { words } = profiler;
   const sends = <A extends readonly unknown[]>(send: (...args: A) => number) =>
     function timed(...args: A): number {
-      const before = profiler.enter(SEND);
+      const before = enter(words, SEND);
       const result = send(...args);
-      profiler.leave(before);
+      words[SECTION_WORD] = before;
       return result;
     };
   const dpdk = (): DpdkLibrary => {

@@ -1,5 +1,6 @@
 // Drivers, codec and actor that tell a Profiler what they are about, and are otherwise those that
 // they stand in front of. Without a profiler none of them is there, so that it costs nothing then.
+// Each has the sampler's words at hand: one more step to them would show in the throughput.
 
 import type { Actor, Address, Bytes, Codec, Host, Proof, Target } from "../actor.ts";
 import type { Clock, Drops, Stage, Transport } from "../driver.ts";
@@ -8,38 +9,40 @@ import {
   CHECK,
   DECODE,
   ENCODE,
+  enter,
   HELP,
   IDLE,
   PROTOCOL,
   RECEIVE,
+  SECTION_WORD,
   SEND,
   type Profiler,
 } from "./profiler.ts";
 
 export class ProfiledCodec<M> implements Codec<M> {
   readonly #codec: Codec<M>;
-  readonly #profiler: Profiler;
+  readonly #words: Int32Array;
 
   constructor(codec: Codec<M>, profiler: Profiler) {
     this.#codec = codec;
-    this.#profiler = profiler;
+    this.#words = profiler.words;
   }
 
   encode(message: M, out: Writer): void {
-    const before = this.#profiler.enter(ENCODE);
+    const before = enter(this.#words, ENCODE);
     this.#codec.encode(message, out);
-    this.#profiler.leave(before);
+    this.#words[SECTION_WORD] = before;
   }
   decode(input: Reader): M | null {
-    const before = this.#profiler.enter(DECODE);
+    const before = enter(this.#words, DECODE);
     const message = this.#codec.decode(input);
-    this.#profiler.leave(before);
+    this.#words[SECTION_WORD] = before;
     return message;
   }
   proofs(message: M): readonly Proof[] {
-    const before = this.#profiler.enter(CHECK);
+    const before = enter(this.#words, CHECK);
     const proofs = this.#codec.proofs(message);
-    this.#profiler.leave(before);
+    this.#words[SECTION_WORD] = before;
     return proofs;
   }
 }
@@ -48,10 +51,12 @@ export class ProfiledCodec<M> implements Codec<M> {
 export class ProfiledTransport implements Transport {
   readonly #transport: Transport;
   readonly #profiler: Profiler;
+  readonly #words: Int32Array;
 
   constructor(transport: Transport, profiler: Profiler) {
     this.#transport = transport;
     this.#profiler = profiler;
+    this.#words = profiler.words;
   }
 
   get payloadMax(): number {
@@ -74,9 +79,9 @@ export class ProfiledTransport implements Transport {
   }
   poll(): number {
     this.#profiler.beginTurn();
-    const before = this.#profiler.enter(RECEIVE);
+    const before = enter(this.#words, RECEIVE);
     const count = this.#transport.poll();
-    this.#profiler.leave(before);
+    this.#words[SECTION_WORD] = before;
     return count;
   }
   close(): void {
@@ -88,11 +93,13 @@ export class ProfiledTransport implements Transport {
 export class ProfiledStage implements Stage {
   readonly #stage: Stage;
   readonly #profiler: Profiler;
+  readonly #words: Int32Array;
   readonly #clock: Clock;
 
   constructor(stage: Stage, profiler: Profiler, clock: Clock) {
     this.#stage = stage;
     this.#profiler = profiler;
+    this.#words = profiler.words;
     this.#clock = clock;
   }
 
@@ -101,21 +108,21 @@ export class ProfiledStage implements Stage {
   }
 
   sign(signed: Bytes, done: (block: Bytes) => void): void {
-    const before = this.#profiler.enter(CHECK);
+    const before = enter(this.#words, CHECK);
     const fromMs = this.#clock.now;
     this.#stage.sign(signed, (block) => {
       const { waits } = this.#profiler;
       waits.signMs += this.#clock.now - fromMs;
       waits.signs++;
       // The node sends what waited for this signature.
-      const collecting = this.#profiler.enter(SEND);
+      const collecting = enter(this.#words, SEND);
       done(block);
-      this.#profiler.leave(collecting);
+      this.#words[SECTION_WORD] = collecting;
     });
-    this.#profiler.leave(before);
+    this.#words[SECTION_WORD] = before;
   }
   verify(proofs: readonly Proof[], done: (valid: boolean) => void): void {
-    const before = this.#profiler.enter(CHECK);
+    const before = enter(this.#words, CHECK);
     const fromMs = this.#clock.now;
     this.#stage.verify(proofs, (valid) => {
       const { waits } = this.#profiler;
@@ -123,18 +130,18 @@ export class ProfiledStage implements Stage {
       waits.checks++;
       done(valid);
     });
-    this.#profiler.leave(before);
+    this.#words[SECTION_WORD] = before;
   }
   help(): boolean {
-    const before = this.#profiler.enter(HELP);
+    const before = enter(this.#words, HELP);
     const helped = this.#stage.help();
-    this.#profiler.leave(before);
+    this.#words[SECTION_WORD] = before;
     return helped;
   }
   poll(): number {
-    const before = this.#profiler.enter(CHECK);
+    const before = enter(this.#words, CHECK);
     const count = this.#stage.poll();
-    this.#profiler.leave(before);
+    this.#words[SECTION_WORD] = before;
     return count;
   }
   close(): void {
@@ -144,39 +151,39 @@ export class ProfiledStage implements Stage {
 
 export class ProfiledActor<M, T extends string> implements Actor<M, T> {
   readonly #actor: Actor<M, T>;
-  readonly #profiler: Profiler;
+  readonly #words: Int32Array;
 
   constructor(actor: Actor<M, T>, profiler: Profiler) {
     this.#actor = actor;
-    this.#profiler = profiler;
+    this.#words = profiler.words;
   }
 
   receive(from: Address, message: M): void {
-    const before = this.#profiler.enter(PROTOCOL);
+    const before = enter(this.#words, PROTOCOL);
     this.#actor.receive(from, message);
-    this.#profiler.leave(before);
+    this.#words[SECTION_WORD] = before;
   }
   timeout(timer: T): void {
-    const before = this.#profiler.enter(PROTOCOL);
+    const before = enter(this.#words, PROTOCOL);
     this.#actor.timeout(timer);
-    this.#profiler.leave(before);
+    this.#words[SECTION_WORD] = before;
   }
   admit(from: Address, message: M): boolean {
     if (this.#actor.admit === undefined) return true;
-    const before = this.#profiler.enter(PROTOCOL);
+    const before = enter(this.#words, PROTOCOL);
     const admitted = this.#actor.admit(from, message);
-    this.#profiler.leave(before);
+    this.#words[SECTION_WORD] = before;
     return admitted;
   }
 }
 
 export class ProfiledHost<M, T extends string> implements Host<M, T> {
   readonly #host: Host<M, T>;
-  readonly #profiler: Profiler;
+  readonly #words: Int32Array;
 
   constructor(host: Host<M, T>, profiler: Profiler) {
     this.#host = host;
-    this.#profiler = profiler;
+    this.#words = profiler.words;
   }
 
   get now(): number {
@@ -189,9 +196,9 @@ export class ProfiledHost<M, T extends string> implements Host<M, T> {
     return this.#host.random(bound);
   }
   send(to: Target, message: M): void {
-    const before = this.#profiler.enter(SEND);
+    const before = enter(this.#words, SEND);
     this.#host.send(to, message);
-    this.#profiler.leave(before);
+    this.#words[SECTION_WORD] = before;
   }
   setTimer(timer: T, delayMs: number): void {
     this.#host.setTimer(timer, delayMs);
@@ -205,8 +212,8 @@ export class ProfiledHost<M, T extends string> implements Host<M, T> {
 export function profiledIdle(idle: () => void, profiler: Profiler): () => void {
   return () => {
     profiler.idleTurn();
-    const before = profiler.enter(IDLE);
+    const before = enter(profiler.words, IDLE);
     idle();
-    profiler.leave(before);
+    profiler.words[SECTION_WORD] = before;
   };
 }

@@ -26,6 +26,13 @@ export const SECTION_WORD = 0;
 export const PERIODS_WORD = 1;
 export const COUNTS_WORD = 16;
 
+/** From here on the thread is about that section; returns what to write when it is done with it. */
+export function enter(words: Int32Array, section: number): number {
+  const before = words[SECTION_WORD] ?? OTHER;
+  words[SECTION_WORD] = section;
+  return before;
+}
+
 /** Sums of waiting times in the stage, in milliseconds, and how many they are of. */
 export interface Waits {
   checkMs: number;
@@ -49,7 +56,8 @@ interface State {
  */
 export class Profiler {
   readonly waits: Waits = { checkMs: 0, checks: 0, signMs: 0, signs: 0 };
-  readonly #words: Int32Array;
+  /** Of the sampler, as many as COUNTS_WORD and the sections take. */
+  readonly words: Int32Array;
   /** Assigned periods, by section. */
   readonly #periods: number[] = SECTION_NAMES.map(() => 0);
   /** Periods that the sampler had counted when they were assigned last. */
@@ -61,21 +69,8 @@ export class Profiler {
   #last: State | null = null;
   #latest: State | null = null;
 
-  /** The sampler's words, as many as COUNTS_WORD and the sections take. */
   constructor(words: Int32Array) {
-    this.#words = words;
-  }
-
-  /** From here on the thread is about that section; returns the one that it was about. */
-  enter(section: number): number {
-    const before = this.#words[SECTION_WORD] ?? OTHER;
-    this.#words[SECTION_WORD] = section;
-    return before;
-  }
-
-  /** Goes on with what `enter` returned. */
-  leave(before: number): void {
-    this.#words[SECTION_WORD] = before;
+    this.words = words;
   }
 
   /** A turn of the run loop begins. */
@@ -152,12 +147,12 @@ export class Profiler {
 
   /** Takes what was counted since: all for one section, or each for its own. */
   #assign(section: number | null): void {
-    const periods = Atomics.load(this.#words, PERIODS_WORD);
+    const periods = Atomics.load(this.words, PERIODS_WORD);
     if (periods === this.#seen) return;
     this.#seen = periods;
     for (let i = 0; i < SECTION_NAMES.length; i++) {
       const to = section ?? i;
-      const count = Atomics.exchange(this.#words, COUNTS_WORD + i, 0);
+      const count = Atomics.exchange(this.words, COUNTS_WORD + i, 0);
       this.#periods[to] = (this.#periods[to] ?? 0) + count;
     }
   }

@@ -7,8 +7,8 @@ const BUSY_TURNS_MAX = 64;
 
 export interface RunLoopOptions {
   readonly clock: Clock;
-  readonly transport: Transport;
-  readonly stage: Stage;
+  readonly transport: Pick<Transport, "poll">;
+  readonly stage: Pick<Stage, "poll" | "help">;
   /** Nodes whose loopback is to be delivered: replicas. */
   readonly nodes: readonly { poll(): number }[];
   /** Called in a turn with nothing to do. */

@@ -6,28 +6,15 @@ import { afterAll, beforeEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Actor, Codec, Host } from "../src/actor.ts";
+import type { Codec, Host } from "../src/actor.ts";
 import { formatProfile, type Profile } from "../src/evaluation/profile.ts";
-import {
-  ProfiledActor,
-  ProfiledCodec,
-  ProfiledHost,
-  profiledIdle,
-  ProfiledStage,
-  ProfiledTransport,
-} from "../src/evaluation/profiled.ts";
-import {
-  COUNTS_WORD,
-  enter,
-  PERIODS_WORD,
-  Profiler,
-  SECTION_NAMES,
-  SECTION_WORD,
-} from "../src/evaluation/profiler.ts";
+import { profiledLoop, ProfiledStage } from "../src/evaluation/profiled.ts";
+import { COUNTS, PERIODS, Profiler, SECTION_NAMES } from "../src/evaluation/profiler.ts";
 import type { ReplicaRecord } from "../src/evaluation/replica-record.ts";
 import type { ResultRecord } from "../src/evaluation/record.ts";
 import { Node } from "../src/node.ts";
 import { runLoop } from "../src/run-loop.ts";
+import { IDLE, OTHER, PROTOCOL, SECTION } from "../src/sections.ts";
 import {
   codec,
   FakeClock,
@@ -48,9 +35,9 @@ class FakeSampler {
   readonly words = new Int32Array(32);
 
   pass(periods: number): void {
-    const section = this.words[SECTION_WORD] ?? 0;
-    this.words[COUNTS_WORD + section] = (this.words[COUNTS_WORD + section] ?? 0) + periods;
-    this.words[PERIODS_WORD] = (this.words[PERIODS_WORD] ?? 0) + periods;
+    const section = this.words[SECTION] ?? 0;
+    this.words[COUNTS + section] = (this.words[COUNTS + section] ?? 0) + periods;
+    this.words[PERIODS] = (this.words[PERIODS] ?? 0) + periods;
   }
 }
 
@@ -69,7 +56,7 @@ beforeEach(() => {
 function found(): { [section: string]: number } {
   profiler.progress(1000, ++operations, NO_COUNTS);
   const { shares } = profiler.result() ?? expect.unreachable();
-  const all = sampler.words[PERIODS_WORD] ?? 0;
+  const all = sampler.words[PERIODS] ?? 0;
   const sum = Object.values(shares).reduce((a, b) => a + b, 0);
   expect(sum).toBeCloseTo(1, 12);
   return Object.fromEntries(
@@ -103,18 +90,13 @@ function build(replies: (host: Host<Message, string>, text: string) => void = ()
   };
   const stage = new FakeStage();
   const clock = new FakeClock();
-  const wrapped = {
-    transport: new ProfiledTransport(transport, profiler),
-    stage: new ProfiledStage(stage, profiler, clock),
-    codec: new ProfiledCodec(slow, profiler),
-  };
-  const random = () => 0;
-  const node = new Node<Message, string>({ id: 0, self: 1, n: 4, clock, random, ...wrapped });
+  const drivers = { transport, stage: new ProfiledStage(stage, profiler, clock), clock };
+  const more = { codec: slow, random: () => 0, sections: profiler.words };
+  const node = new Node<Message, string>({ id: 0, self: 1, n: 4, ...drivers, ...more });
   const actor = new RecordingActor();
-  const host = new ProfiledHost(node, profiler);
   actor.onReceive = (text) => {
     sampler.pass(1000);
-    replies(host, text);
+    replies(node, text);
     sampler.pass(1000);
   };
   const { admit } = actor;
@@ -122,7 +104,7 @@ function build(replies: (host: Host<Message, string>, text: string) => void = ()
     sampler.pass(100);
     return admit.call(actor, from, message);
   };
-  node.start(new ProfiledActor(actor, profiler));
+  node.start(actor);
   /** Runs one turn for each entry; an entry says what its transport's poll does. */
   const turns = (polls: readonly (() => number)[]) => {
     let turn = 0;
@@ -130,9 +112,10 @@ function build(replies: (host: Host<Message, string>, text: string) => void = ()
       sampler.pass(1);
       return polls[turn++]?.() ?? 0;
     };
-    const idle = profiledIdle(() => sampler.pass(1_000_000), profiler);
+    const idle = () => sampler.pass(1_000_000);
     const stopped = () => turn === polls.length;
-    runLoop({ clock, nodes: [node], idle, stopped, ...wrapped });
+    const polled = profiledLoop({ transport, stage: drivers.stage, idle }, profiler);
+    runLoop({ clock, nodes: [node], stopped, ...polled });
   };
   return { transport, stage, clock, node, actor, turns };
 }
@@ -216,37 +199,25 @@ describe("attribution", () => {
     turns([() => 0]);
     expect(found()).toEqual({ receive: 1, protocol: 9 });
   });
-
-  test("an actor that admits everything is asked nothing", () => {
-    const received: string[] = [];
-    const open: Actor<Message, string> = {
-      receive: (_from, { text }) => received.push(text),
-      timeout: () => {},
-    };
-    const actor = new ProfiledActor(open, profiler);
-    expect(actor.admit(1, plain("a"))).toBe(true);
-    actor.receive(1, plain("a"));
-    expect(received).toEqual(["a"]);
-  });
 });
 
 describe("what is measured", () => {
   test("from the first operation to the last, not while waiting for a load", () => {
     const spend = (section: number, periods: number) => {
-      const before = enter(sampler.words, section);
+      sampler.words[SECTION] = section;
       sampler.pass(periods);
-      sampler.words[SECTION_WORD] = before;
+      sampler.words[SECTION] = OTHER;
     };
-    spend(8, 500);
+    spend(IDLE, 500);
     profiler.progress(100, 0, NO_COUNTS);
-    spend(4, 60);
+    spend(PROTOCOL, 60);
     profiler.progress(200, 10, { signed: 10, roots: 2, verified: 1, cached: 0 });
     // A pause in between counts.
-    spend(8, 20);
+    spend(IDLE, 20);
     profiler.progress(300, 10, { signed: 11, roots: 3, verified: 1, cached: 0 });
-    spend(4, 20);
+    spend(PROTOCOL, 20);
     profiler.progress(400, 30, { signed: 40, roots: 4, verified: 2, cached: 5 });
-    spend(8, 900);
+    spend(IDLE, 900);
     profiler.progress(500, 30, { signed: 40, roots: 4, verified: 9, cached: 9 });
     expect(profiler.result()).toMatchObject({
       shares: { protocol: 0.8, idle: 0.2, receive: 0 },

@@ -48,8 +48,8 @@ function run(options: Options): number {
   }
   const nodes = Array.from({ length: count }, (_, id) => drivers.node(id, null));
   const clients = nodes.map((node) => {
-    const client = setting.protocol.client(setting.config, drivers.hostOf(node));
-    drivers.start(node, client);
+    const client = setting.protocol.client(setting.config, node);
+    node.start(client);
     return client;
   });
   clock.update();

@@ -1,17 +1,10 @@
 // Everything that a process needs besides its actors: made from the options of its command line.
 
-import type { Actor, Address, Codec, Host, Signer } from "../actor.ts";
+import type { Address, Signer } from "../actor.ts";
 import { RealClock } from "../clock.ts";
-import type { Stage, Transport } from "../driver.ts";
+import type { Stage } from "../driver.ts";
 import type { Profile } from "../evaluation/profile.ts";
-import {
-  ProfiledActor,
-  ProfiledCodec,
-  ProfiledHost,
-  profiledIdle,
-  ProfiledStage,
-  ProfiledTransport,
-} from "../evaluation/profiled.ts";
+import { profiledLoop, ProfiledStage } from "../evaluation/profiled.ts";
 import type { Profiler } from "../evaluation/profiler.ts";
 import { loadNative, type NativeLibrary } from "../ffi/native.ts";
 import { Node } from "../node.ts";
@@ -44,8 +37,6 @@ export class Drivers {
   readonly stage: Stage;
   readonly port: TransportSetting;
   readonly idleName: string;
-  readonly #transport: Transport;
-  readonly #codec: Codec<object>;
   readonly #idle: () => void;
   readonly #profiler: Profiler | null;
   #progress: () => void = () => {};
@@ -69,13 +60,9 @@ export class Drivers {
     this.port = openTransport(options, setting, role, this.clock, this.cpus, libraries);
     const { name, idle } = idler(options, this.port.nic, native);
     this.idleName = name;
-    const { codec } = setting.protocol;
-    const { transport } = this.port;
+    this.#idle = idle;
     this.#profiler = profiler;
     this.stage = profiler === null ? stage : new ProfiledStage(stage, profiler, this.clock);
-    this.#transport = profiler === null ? transport : new ProfiledTransport(transport, profiler);
-    this.#codec = profiler === null ? codec : new ProfiledCodec(codec, profiler);
-    this.#idle = profiler === null ? idle : profiledIdle(idle, profiler);
     housekeeping(this.clock, this.cpus, native);
   }
 
@@ -85,29 +72,21 @@ export class Drivers {
       id,
       self,
       n: this.setting.config.n,
-      codec: this.#codec,
-      transport: this.#transport,
+      codec: this.setting.protocol.codec,
+      transport: this.port.transport,
       stage: this.stage,
       clock: this.clock,
       random: systemRandom,
+      ...(this.#profiler === null ? {} : { sections: this.#profiler.words }),
     });
-  }
-
-  /** What the actor of that node is to have as its host. */
-  hostOf(node: Node<object, string>): Host<object, string> {
-    return this.#profiler === null ? node : new ProfiledHost(node, this.#profiler);
-  }
-
-  /** From here on the actor gets what arrives at the node. */
-  start(node: Node<object, string>, actor: Actor<object, string>): void {
-    node.start(this.#profiler === null ? actor : new ProfiledActor(actor, this.#profiler));
   }
 
   /** Runs until `until` says so, asked once a turn. */
   run(nodes: readonly { poll(): number }[], until: () => boolean): void {
     const { clock, stage } = this;
-    const transport = this.#transport;
-    runLoop({ clock, transport, stage, nodes, idle: this.#idle, stopped: until });
+    const own = { transport: this.port.transport, stage, idle: this.#idle };
+    const polled = this.#profiler === null ? own : profiledLoop(own, this.#profiler);
+    runLoop({ clock, ...polled, nodes, stopped: until });
   }
 
   /** With --profile: says how to ask for the operations done so far; before `run`. */

@@ -3,24 +3,18 @@
 
 import { toArrayBuffer } from "bun:ffi";
 import { assert } from "../assert.ts";
-import {
-  COUNTS_WORD,
-  enter,
-  PERIODS_WORD,
-  Profiler,
-  SECTION_WORD,
-  SEND,
-} from "../evaluation/profiler.ts";
+import { COUNTS, PERIODS, Profiler } from "../evaluation/profiler.ts";
 import { loadDpdk, type DpdkLibrary } from "../ffi/dpdk.ts";
 import { PROFILE, type NativeLibrary } from "../ffi/native.ts";
+import { OTHER, SECTION, SEND } from "../sections.ts";
 import { UsageError } from "../usage-error.ts";
 
 /** A signal costs some two microseconds. */
 const PERIOD_US = 500;
 
-assert(PROFILE.section === 4 * SECTION_WORD, "the profiler's words are those of the library");
-assert(PROFILE.periods === 4 * PERIODS_WORD, "the profiler's words are those of the library");
-assert(PROFILE.counts === 4 * COUNTS_WORD, "the profiler's words are those of the library");
+assert(PROFILE.section === 4 * SECTION, "the profiler's words are those of the library");
+assert(PROFILE.periods === 4 * PERIODS, "the profiler's words are those of the library");
+assert(PROFILE.counts === 4 * COUNTS, "the profiler's words are those of the library");
 
 /** Starts to measure the calling thread. Throws UsageError. */
 export function startProfiler(native: NativeLibrary): Profiler {
@@ -43,9 +37,10 @@ export function transportLibraries(native: NativeLibrary, profiler: Profiler | n
   const { words } = profiler;
   const sends = <A extends readonly unknown[]>(send: (...args: A) => number) =>
     function timed(...args: A): number {
-      const before = enter(words, SEND);
+      const before = words[SECTION] ?? OTHER;
+      words[SECTION] = SEND;
       const result = send(...args);
-      words[SECTION_WORD] = before;
+      words[SECTION] = before;
       return result;
     };
   const dpdk = (): DpdkLibrary => {

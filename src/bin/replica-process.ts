@@ -37,8 +37,8 @@ export class ReplicaProcess {
     this.#id = id;
     this.#app = makeApp();
     this.#node = this.drivers.node(deploy.replicas[id]?.id ?? 0, id);
-    this.#replica = protocol.replica(id, config, this.drivers.hostOf(this.#node), this.#app);
-    this.drivers.start(this.#node, this.#replica);
+    this.#replica = protocol.replica(id, config, this.#node, this.#app);
+    this.#node.start(this.#replica);
     this.drivers.countOperations(() => this.executed);
     console.log(`replica ${id} of ${config.n} runs ${mode} on ${port.name}`);
     if (this.#replica.census().recovering) this.#watchRecovery();

@@ -1,37 +1,19 @@
-// Finds where the time of a polling thread goes: the thread writes into a word what it is about,
-// and a sampler counts periods of time by that word (csrc/profile.c). A change of sections costs
-// two stores and a load, so that all can be told apart at millions of messages a second.
+// Finds where the time of a polling thread goes: the thread writes into a word what it is about
+// (sections.ts), and a sampler counts periods of time by that word (csrc/profile.c).
 
 import type { Stage } from "../driver.ts";
+import { CHECK, DECODE, ENCODE, HELP, IDLE, OTHER, PROTOCOL, RECEIVE, SEND } from "../sections.ts";
 import type { Profile } from "./profile.ts";
 
-/** What a thread can be about, by number: an index into what the sampler counts. */
+/** The sections by their numbers. */
 export const SECTION_NAMES = [
   ...(["other", "receive", "decode", "check", "protocol"] as const),
   ...(["encode", "send", "help", "idle"] as const),
 ] as const satisfies readonly (keyof Profile["shares"])[];
 
-export const OTHER = 0;
-export const RECEIVE = 1;
-export const DECODE = 2;
-export const CHECK = 3;
-export const PROTOCOL = 4;
-export const ENCODE = 5;
-export const SEND = 6;
-export const HELP = 7;
-export const IDLE = 8;
-
-/** Indexes of the sampler's words: the section that it reads, and what it counts. */
-export const SECTION_WORD = 0;
-export const PERIODS_WORD = 1;
-export const COUNTS_WORD = 16;
-
-/** From here on the thread is about that section; returns what to write when it is done with it. */
-export function enter(words: Int32Array, section: number): number {
-  const before = words[SECTION_WORD] ?? OTHER;
-  words[SECTION_WORD] = section;
-  return before;
-}
+/** Indexes of the words that the sampler counts in, the first behind the section that it reads. */
+export const PERIODS = 1;
+export const COUNTS = 16;
 
 /** Sums of waiting times in the stage, in milliseconds, and how many they are of. */
 export interface Waits {
@@ -56,7 +38,7 @@ interface State {
  */
 export class Profiler {
   readonly waits: Waits = { checkMs: 0, checks: 0, signMs: 0, signs: 0 };
-  /** Of the sampler, as many as COUNTS_WORD and the sections take. */
+  /** Of the sampler, as many as COUNTS and the sections take. */
   readonly words: Int32Array;
   /** Assigned periods, by section. */
   readonly #periods: number[] = SECTION_NAMES.map(() => 0);
@@ -147,12 +129,12 @@ export class Profiler {
 
   /** Takes what was counted since: all for one section, or each for its own. */
   #assign(section: number | null): void {
-    const periods = Atomics.load(this.words, PERIODS_WORD);
+    const periods = Atomics.load(this.words, PERIODS);
     if (periods === this.#seen) return;
     this.#seen = periods;
     for (let i = 0; i < SECTION_NAMES.length; i++) {
       const to = section ?? i;
-      const count = Atomics.exchange(this.words, COUNTS_WORD + i, 0);
+      const count = Atomics.exchange(this.words, COUNTS + i, 0);
       this.#periods[to] = (this.#periods[to] ?? 0) + count;
     }
   }

@@ -8,9 +8,9 @@ import {
   type ProtocolConfig,
 } from "../config.ts";
 import type { Clock } from "../driver.ts";
-import { OPEN_ALL_MULTICAST, OPEN_PROMISCUOUS } from "../ffi/dpdk.ts";
+import { loadDpdk, OPEN_ALL_MULTICAST, OPEN_PROMISCUOUS } from "../ffi/dpdk.ts";
 import type { NativeLibrary } from "../ffi/native.ts";
-import { protocols, type AnyProtocol } from "../protocol/index.ts";
+import { protocols, toleratesFaults, type AnyProtocol } from "../protocol/index.ts";
 import { systemRandom } from "../random.ts";
 import { DpdkTransport, Eal } from "../transport/dpdk.ts";
 import type { PacketTransport, PacketTransportOptions } from "../transport/packet.ts";
@@ -19,7 +19,6 @@ import { UsageError } from "../usage-error.ts";
 import type { CpuPlan } from "./cpus.ts";
 import { memifArgument, WITHOUT_NIC, type MemifEnd } from "./memif.ts";
 import type { Options } from "./options.ts";
-import type { Libraries } from "./profiling.ts";
 
 /** The protocol and the configuration that the options name; throws UsageError. */
 export interface Setting {
@@ -34,21 +33,23 @@ export function readSetting(options: Options): Setting {
   const protocol = protocols.get(mode);
   if (protocol === undefined) throw new UsageError(`--mode ${mode}: no such protocol`);
   const deploy = readDeployConfig(options.textOf("config"));
-  const { f } = deploy;
-  // A protocol that tolerates no fault uses the first replica of any configuration.
-  const unreplicated = protocol.replicasMin(1) === 1;
-  const n = unreplicated ? 1 : deploy.replicas.length;
-  if (n < protocol.replicasMin(f)) {
+  // A protocol that tolerates no fault uses the first replicas of any configuration.
+  const tolerant = toleratesFaults(protocol);
+  const f = tolerant ? deploy.f : 0;
+  const least = protocol.replicasMin(f);
+  const given = deploy.replicas.length;
+  if (given < least) {
     throw new UsageError(
-      `${deploy.path}: ${mode} with f ${f} needs ${protocol.replicasMin(f)} replicas, not ${n}`,
+      `${deploy.path}: ${mode} with f ${f} needs ${least} replicas, not ${given}`,
     );
   }
+  const n = tolerant ? given : least;
   const fixed = protocol.tenures === true && options.textOf("leader") === "fixed";
   const tenure = fixed ? FIXED_TENURE : 1;
   const config: ProtocolConfig = {
     ...PROTOCOL_DEFAULTS,
     n,
-    f: unreplicated ? 0 : f,
+    f,
     leader: (view) => Math.floor(view / tenure) % n,
     tenure,
     batchMax: options.integer("batch", 1, 65_536),
@@ -79,14 +80,18 @@ export interface TransportSetting {
   readonly close: () => void;
 }
 
-/** Opens the transport that addresses and options ask for; throws UsageError. */
+/**
+ * Opens the transport that addresses and options ask for; it writes into `sections` when packets
+ * leave. Throws UsageError.
+ */
 export function openTransport(
   options: Options,
   setting: Setting,
   role: Role,
   clock: Clock,
   cpus: CpuPlan,
-  libraries: Libraries,
+  native: NativeLibrary,
+  sections: Int32Array,
 ): TransportSetting {
   const { deploy, config } = setting;
   const link = options.text("link");
@@ -102,6 +107,7 @@ export function openTransport(
     clock,
     random: systemRandom,
     dropRate: options.decimal("drop", 0, 1),
+    sections,
   };
   if (deploy.transport === "udp") {
     const unfit = [...options.given].find((name) =>
@@ -109,8 +115,7 @@ export function openTransport(
     );
     if (unfit !== undefined) throw new UsageError(`--${unfit} needs replicas with MAC addresses`);
     const local = member ? deploy.replicas[role.replica] : undefined;
-    const { native: library } = libraries;
-    const transport = new UdpTransport({ ...base, library, local: local?.host ?? null });
+    const transport = new UdpTransport({ ...base, library: native, local: local?.host ?? null });
     return {
       transport,
       name: "udp",
@@ -120,7 +125,7 @@ export function openTransport(
       close: () => transport.close(),
     };
   }
-  return openDpdk(options, setting, role, base, cpus, libraries);
+  return openDpdk(options, setting, role, base, cpus);
 }
 
 function openDpdk(
@@ -129,7 +134,6 @@ function openDpdk(
   role: Role,
   base: PacketTransportOptions,
   cpus: CpuPlan,
-  libraries: Libraries,
 ): TransportSetting {
   const extra = (options.text("eal") ?? "").split(/\s+/).filter((word) => word !== "");
   const port = options.integer("port", 0, 63);
@@ -145,7 +149,7 @@ function openDpdk(
     args.push(memifArgument(0, memif.dir, memif.end, address));
   }
   args.push(...extra);
-  const eal = new Eal(libraries.dpdk(), args, port + 1);
+  const eal = new Eal(loadDpdk(), args, port + 1);
   const flags = base.multicast === null ? OPEN_PROMISCUOUS : OPEN_PROMISCUOUS | OPEN_ALL_MULTICAST;
   const transport = new DpdkTransport({
     ...base,

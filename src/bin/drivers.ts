@@ -21,7 +21,7 @@ import {
 import { planCpus, type CpuPlan } from "./cpus.ts";
 import type { Options } from "./options.ts";
 import { followCluster, housekeeping, stopFlag } from "./process.ts";
-import { startProfiler, transportLibraries } from "./profiling.ts";
+import { startProfiler } from "./profiling.ts";
 import { openStage } from "./stage.ts";
 
 /** How often the profiler is told what is done, in milliseconds. */
@@ -39,6 +39,8 @@ export class Drivers {
   readonly idleName: string;
   readonly #idle: () => void;
   readonly #profiler: Profiler | null;
+  /** What this thread is about, as sections.ts says. */
+  readonly #sections: Int32Array;
   #progress: () => void = () => {};
 
   /**
@@ -56,8 +58,9 @@ export class Drivers {
     const self: Signer | null = "replica" in role ? role.replica : null;
     const stage = openStage(options, setting, self, this.cpus);
     const profiler = options.flag("profile") ? startProfiler(native) : null;
-    const libraries = transportLibraries(native, profiler);
-    this.port = openTransport(options, setting, role, this.clock, this.cpus, libraries);
+    this.#sections = profiler?.words ?? new Int32Array(1);
+    const { clock, cpus } = this;
+    this.port = openTransport(options, setting, role, clock, cpus, native, this.#sections);
     const { name, idle } = idler(options, this.port.nic, native);
     this.idleName = name;
     this.#idle = idle;
@@ -77,7 +80,7 @@ export class Drivers {
       stage: this.stage,
       clock: this.clock,
       random: systemRandom,
-      ...(this.#profiler === null ? {} : { sections: this.#profiler.words }),
+      sections: this.#sections,
     });
   }
 

@@ -3,7 +3,7 @@
 
 import { dlopen, FFIType } from "bun:ffi";
 import { UsageError } from "../usage-error.ts";
-import { requireLibrary, type Functions } from "./library.ts";
+import { requireLibrary } from "./library.ts";
 
 /** OSKR_DPDK_VERSION of the header that this file follows. */
 export const DPDK_VERSION = 2;
@@ -124,7 +124,7 @@ const symbols = {
 } as const;
 
 /** The functions of csrc/oskr_dpdk.h and csrc/oskr_fabric.h. */
-export type DpdkLibrary = Functions<ReturnType<typeof dlopen<typeof symbols>>["symbols"]>;
+export type DpdkLibrary = ReturnType<typeof dlopen<typeof symbols>>["symbols"];
 
 /** Loads target/dpdk/liboskr_dpdk.so; throws UsageError if it is missing or of another version. */
 export function loadDpdk(): DpdkLibrary {

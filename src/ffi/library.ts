@@ -4,13 +4,6 @@ import { existsSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { UsageError } from "../usage-error.ts";
 
-/** The functions of a library that was loaded, or others in front of them. */
-export type Functions<Symbols extends { readonly [name: string]: (...args: never) => unknown }> = {
-  readonly [Name in keyof Symbols]: (
-    ...args: Parameters<Symbols[Name]>
-  ) => ReturnType<Symbols[Name]>;
-};
-
 /** Whether this is one of the executables, rather than sources that bun runs. */
 const compiled = import.meta.dir.startsWith("/$bunfs/");
 

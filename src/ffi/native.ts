@@ -2,7 +2,7 @@
 
 import { dlopen, FFIType } from "bun:ffi";
 import { UsageError } from "../usage-error.ts";
-import { findLibrary, requireLibrary, type Functions } from "./library.ts";
+import { findLibrary, requireLibrary } from "./library.ts";
 
 /** OSKR_NATIVE_VERSION of the header that this file follows. */
 const VERSION = 2;
@@ -94,7 +94,7 @@ const SYMBOLS = {
 } as const;
 
 /** What liboskr_native.so offers; csrc/oskr_native.h says what each does. */
-export type NativeLibrary = Functions<ReturnType<typeof dlopen<typeof SYMBOLS>>["symbols"]>;
+export type NativeLibrary = ReturnType<typeof dlopen<typeof SYMBOLS>>["symbols"];
 
 /** The copy inside the executable; null when bun runs the sources. */
 const embedded = import.meta.dir.startsWith("/$bunfs/")

@@ -274,6 +274,13 @@ int32_t oskr_dpdk_set_mac(uint32_t port) {
   return 0;
 }
 
+int32_t oskr_dpdk_bell(uint32_t port, struct oskr_bell *bell) {
+  struct oskr_port *p = oskr_port(port);
+  if (p == NULL) return oskr_fail(-ENODEV, "port %u: is not open", port);
+  p->bell = bell;
+  return 0;
+}
+
 int32_t oskr_dpdk_statistics(uint32_t port) {
   struct oskr_port *p = oskr_port(port);
   struct rte_eth_stats stats;

@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 // Raised whenever something below changes; src/ffi/dpdk.ts refuses a library with another one.
-#define OSKR_DPDK_VERSION 2
+#define OSKR_DPDK_VERSION 3
 
 #define OSKR_TEXT_SIZE 16384
 // As many as DPDK is compiled for.
@@ -90,6 +90,9 @@ struct oskr_region *oskr_dpdk_region(uint32_t port);
 int32_t oskr_dpdk_set_mac(uint32_t port);
 // 1 if the link is up. A memif client whose server is not there tries again when asked this.
 int32_t oskr_dpdk_link(uint32_t port);
+struct oskr_bell;
+// Has sends ring this bell, that of whoever is at the other end.
+int32_t oskr_dpdk_bell(uint32_t port, struct oskr_bell *bell);
 // Brings region->statistics up to date.
 int32_t oskr_dpdk_statistics(uint32_t port);
 

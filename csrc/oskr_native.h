@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #define OSKR_API __attribute__((visibility("default")))
-#define OSKR_NATIVE_VERSION 2
+#define OSKR_NATIVE_VERSION 3
 
 OSKR_API uint32_t oskr_native_version(void);
 // The negative errno of the last call on this thread that returned NULL.
@@ -131,6 +131,22 @@ OSKR_API int32_t oskr_signer_public(struct oskr_signer *signer, uint32_t slot);
 OSKR_API int32_t oskr_signer_submit(struct oskr_signer *signer, uint32_t job);
 // Runs one queued job on this thread; 0: there is none.
 OSKR_API int32_t oskr_signer_help(struct oskr_signer *signer);
+// Checks the signature of a job that is not queued, at once; 1: it holds, 0: it does not.
+OSKR_API int32_t oskr_signer_verify(struct oskr_signer *signer, uint32_t job);
+struct oskr_bell;
+// Has the threads ring this bell when a job is finished.
+OSKR_API void oskr_signer_bell(struct oskr_signer *signer, struct oskr_bell *bell);
+
+// ---- Bells (bell.h, bell.c) ---------------------------------------------------------------------
+
+// A bell in the file of this descriptor, which may be closed afterwards, so that other processes
+// can ring it; with -1 in memory of this process.
+OSKR_API struct oskr_bell *oskr_bell_open(int32_t file);
+OSKR_API void oskr_bell_close(struct oskr_bell *bell);
+// Says that its owner is about to sleep; the owner must look for work once more before it does.
+OSKR_API void oskr_bell_arm(struct oskr_bell *bell);
+// Sleeps until somebody rings, a signal comes, or `us` microseconds are over.
+OSKR_API void oskr_bell_wait(struct oskr_bell *bell, uint32_t us);
 
 // ---- UDP bursts (udp.c) -------------------------------------------------------------------------
 
@@ -162,6 +178,10 @@ OSKR_API int32_t oskr_udp_port(const struct oskr_udp *udp);
 OSKR_API int32_t oskr_udp_receive(struct oskr_udp *udp);
 // Sends `count` packets; returns how many left. `tx_status` says what became of each.
 OSKR_API int32_t oskr_udp_send(struct oskr_udp *udp, uint32_t count);
+// Makes a bell of this process wake one that waits for a socket.
+OSKR_API int32_t oskr_bell_listen(struct oskr_bell *bell);
+// Like oskr_bell_wait, but returns as well when a datagram has come.
+OSKR_API void oskr_bell_wait_udp(struct oskr_bell *bell, const struct oskr_udp *udp, uint32_t us);
 
 // ---- The profiler (profile.c) -------------------------------------------------------------------
 
@@ -190,6 +210,10 @@ OSKR_API uint32_t *oskr_stop_install(void);
 OSKR_API double oskr_monotonic_ns(void);
 OSKR_API void oskr_yield(void);
 OSKR_API void oskr_sleep_us(uint32_t us);
+// How long the calling thread, and those that it starts, may keep a processor that others wait for.
+// Linux 6.12 and later; earlier ones have one length for all. -EINVAL: not between 100 us and 100
+// ms.
+OSKR_API int32_t oskr_slice_us(uint32_t us);
 // 1 when this process may run on the processor, 0 when not or when there is none of that number.
 OSKR_API int32_t oskr_cpu_allowed(uint32_t cpu);
 // Pins the calling thread; oskr_unpin_others leaves it alone from then on.

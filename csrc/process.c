@@ -66,6 +66,27 @@ void oskr_sleep_us(uint32_t us) {
   nanosleep(&delay, NULL);
 }
 
+// The kernel's struct sched_attr, first version; glibc has none before 2.41.
+struct attributes {
+  uint32_t size;
+  uint32_t policy;
+  uint64_t flags;
+  int32_t nice;
+  uint32_t priority;
+  uint64_t runtime_ns;
+  uint64_t deadline_ns;
+  uint64_t period_ns;
+};
+
+int32_t oskr_slice_us(uint32_t us) {
+  struct attributes attributes;
+  if (us < 100 || us > 100000) return -EINVAL;
+  if (syscall(SYS_sched_getattr, 0, &attributes, sizeof attributes, 0) != 0) return -errno;
+  attributes.size = sizeof attributes;
+  attributes.runtime_ns = us * UINT64_C(1000);
+  return syscall(SYS_sched_setattr, 0, &attributes, 0) == 0 ? 0 : -errno;
+}
+
 int32_t oskr_cpu_allowed(uint32_t cpu) { return cpu < CPU_SETSIZE && CPU_ISSET(cpu, &allowed); }
 
 // Threads that were pinned on purpose. A thread enters itself before it is pinned, so that nobody

@@ -29,8 +29,8 @@ static bool started;
 static void on_period(int signal, siginfo_t *info, void *context) {
   (void)signal;
   (void)context;
-  uint32_t section = atomic_load_explicit((_Atomic uint32_t *)&profile->section,
-                                          memory_order_relaxed);
+  uint32_t section =
+      atomic_load_explicit((_Atomic uint32_t *)&profile->section, memory_order_relaxed);
   uint32_t periods = 1 + (uint32_t)info->si_overrun;
   atomic_fetch_add((_Atomic uint32_t *)&profile->counts[section % OSKR_SECTIONS_MAX], periods);
   atomic_fetch_add((_Atomic uint32_t *)&profile->periods, periods);

@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "bell.h"
 #include "oskr_native.h"
 #include "region.h"
 
@@ -28,6 +29,7 @@ _Static_assert(offsetof(struct oskr_rings, jobs) == 1024 + 8192, "layout of nati
 struct oskr_signer {
   struct oskr_rings *rings;
   secp256k1_context *context;
+  struct oskr_bell *bell;
   atomic_bool stopping;
   uint32_t threads;
   pthread_t thread[OSKR_THREADS_MAX];
@@ -119,7 +121,11 @@ static void *signature_thread(void *argument) {
   // The processor was allowed a moment ago. Should it be gone, the thread runs wherever it can.
   if (start.cpu != OSKR_ANY_CPU) oskr_pin_self(start.cpu);
   while (!atomic_load_explicit(&start.signer->stopping, memory_order_relaxed)) {
-    if (!run_one(start.signer)) wait_for_work(start.signer);
+    if (run_one(start.signer)) {
+      oskr_bell_ring(start.signer->bell);
+    } else {
+      wait_for_work(start.signer);
+    }
   }
   oskr_pin_forget();
   return NULL;
@@ -220,3 +226,10 @@ int32_t oskr_signer_submit(struct oskr_signer *signer, uint32_t job) {
 }
 
 int32_t oskr_signer_help(struct oskr_signer *signer) { return run_one(signer); }
+
+int32_t oskr_signer_verify(struct oskr_signer *signer, uint32_t job) {
+  if (job >= OSKR_JOBS) return -EINVAL;
+  return verify(signer, &signer->rings->jobs[job]);
+}
+
+void oskr_signer_bell(struct oskr_signer *signer, struct oskr_bell *bell) { signer->bell = bell; }

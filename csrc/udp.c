@@ -90,6 +90,8 @@ struct oskr_udp_region *oskr_udp_map(struct oskr_udp *udp) {
 
 int32_t oskr_udp_port(const struct oskr_udp *udp) { return udp->port; }
 
+int32_t oskr_udp_socket(const struct oskr_udp *udp) { return udp->socket; }
+
 int32_t oskr_udp_receive(struct oskr_udp *udp) {
   struct oskr_udp_region *region = udp->region;
   for (uint32_t i = 0; i < OSKR_BURST; i++) {

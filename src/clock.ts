@@ -21,6 +21,11 @@ export class RealClock implements Clock {
     this.now = performance.now();
   }
 
+  /** When the next call is due; Infinity without one. A call that was cancelled counts as well. */
+  get nextMs(): number {
+    return this.#calls.peek()?.atMs ?? Infinity;
+  }
+
   after(delayMs: number, fire: () => void): { cancel(): void } {
     const call: Call = { atMs: this.now + delayMs, order: this.#order++, fire };
     this.#calls.push(call);

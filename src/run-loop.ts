@@ -4,6 +4,8 @@ import type { Clock, Stage, Transport } from "./driver.ts";
 
 /** Busy turns after which timers are looked at all the same. */
 const BUSY_TURNS_MAX = 64;
+/** Busy turns after which one queued signature job is run all the same. */
+const HELP_EVERY = 8;
 
 export interface RunLoopOptions {
   readonly clock: Clock;
@@ -11,8 +13,8 @@ export interface RunLoopOptions {
   readonly stage: Pick<Stage, "poll" | "help">;
   /** Nodes whose loopback is to be delivered: replicas. */
   readonly nodes: readonly { poll(): number }[];
-  /** Called in a turn with nothing to do. */
-  readonly idle: () => void;
+  /** Called in a turn with nothing to do, with how many before it were such turns as well. */
+  readonly idle: (empty: number) => void;
   /** Ends the loop; asked once a turn, so it must be cheap. */
   readonly stopped: () => boolean;
 }
@@ -23,12 +25,18 @@ export interface RunLoopOptions {
  */
 export function runLoop({ clock, transport, stage, nodes, idle, stopped }: RunLoopOptions): void {
   let busyTurns = 0;
+  let empty = 0;
   while (!stopped()) {
     clock.update();
     let done = transport.poll() + stage.poll();
     for (const node of nodes) done += node.poll();
-    if (done > 0 && ++busyTurns < BUSY_TURNS_MAX) continue;
+    if (done > 0) {
+      empty = 0;
+      if (++busyTurns % HELP_EVERY === 0) stage.help();
+      if (busyTurns < BUSY_TURNS_MAX) continue;
+    }
     busyTurns = 0;
-    if (clock.poll() === 0 && done === 0 && !stage.help()) idle();
+    if (clock.poll() > 0 || done > 0 || stage.help()) empty = 0;
+    else idle(empty++);
   }
 }

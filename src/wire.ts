@@ -328,7 +328,16 @@ export function manyBytesOf(write: (out: Writer) => void): Bytes {
   return out.written();
 }
 
+/** Longest byte strings that are compared here rather than by a call, which costs more. */
+const SHORT = 64;
+
 /** Whether two byte strings are equal. */
 export function equal(a: Bytes, b: Bytes): boolean {
-  return a.length === b.length && Buffer.compare(a, b) === 0;
+  const { length } = a;
+  if (length !== b.length) return false;
+  if (length > SHORT) return Buffer.compare(a, b) === 0;
+  for (let i = 0; i < length; i++) {
+    if (a[i] !== b[i]) return false;
+  }
+  return true;
 }

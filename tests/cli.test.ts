@@ -106,7 +106,7 @@ const mistakes: readonly (readonly [string, readonly string[], string])[] = [
   ] as const,
   ["replica", replica(one, "-a", "sql"), "--app sql: expected null, kv"],
   ["replica", replica(one, "--signature", "all"), "--signature all: expected each, batch"],
-  ["replica", replica(one, "--idle", "wait"), "--idle wait: expected busy, yield, sleep"],
+  ["replica", replica(one, "--idle", "wait"), "--idle wait: expected busy, yield, park, sleep"],
   ["replica", replica(one, "--view-timeout", "0"), `--view-timeout 0: ${whole(1, 3_600_000)}`],
   ["replica", replica(one, "-b", "1e3"), `--batch 1e3: ${whole(1, 65_536)}`],
   ["replica", replica(one, "--batch=-1"), `--batch -1: ${whole(1, 65_536)}`],
@@ -339,7 +339,7 @@ describe.skipIf(missing !== null)("running", () => {
     },
     {
       ...{ name: "a memif link", mode: "unreplicated", transport: "memif", more: ["-b", "7"] },
-      expected: { ...unsigned, app: "null", batch: 7, adaptive: false, idle: "yield" },
+      expected: { ...unsigned, app: "null", batch: 7, adaptive: false, idle: "park" },
     },
     {
       ...{ name: "a memif link, signed", mode: "unreplicated-signed", transport: "memif" },

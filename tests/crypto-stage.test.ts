@@ -139,6 +139,7 @@ for (const { name, open, other, skip } of stages) {
 
 /** Answers when told to: the base by itself, without curves or threads. */
 class HeldSigner implements RootSigner {
+  readonly verifyNow = null;
   readonly jobs: (() => void)[] = [];
   digests: Bytes[] = [];
   sign(digest: Bytes, done: (signature: Bytes) => void): void {

@@ -44,7 +44,7 @@ describe("help", () => {
                                                    --eal=<"ARGS">    More EAL arguments, for example --vdev=net_af_packet0,iface=eth0
                                                     --drop=<RATE>    Share of arriving packets to lose on purpose, 0 to 1 (Default: 0)
                                                      --mask=<HEX>    CPUs: the first polls, the next ones sign (default: all that may be used, unpinned)
-                                        --idle=<busy|yield|sleep>    What a turn without work does (default: busy on a NIC, else yield)
+                                   --idle=<busy|yield|park|sleep>    What a turn without work does (default: busy on a NIC, sleep on other DPDK ports, else park)
                                                         --profile    Tell at the end where the time of the polling thread went (Default: false)
                                                     --json=<FILE>    Write what is printed at the end as one JSON object
     "
@@ -83,7 +83,7 @@ describe("help", () => {
                                                    --eal=<"ARGS">    More EAL arguments, for example --vdev=net_af_packet0,iface=eth0
                                                     --drop=<RATE>    Share of arriving packets to lose on purpose, 0 to 1 (Default: 0)
                                                      --mask=<HEX>    CPUs: the first polls, the next ones sign (default: all that may be used, unpinned)
-                                        --idle=<busy|yield|sleep>    What a turn without work does (default: busy on a NIC, else yield)
+                                   --idle=<busy|yield|park|sleep>    What a turn without work does (default: busy on a NIC, sleep on other DPDK ports, else park)
                                                         --profile    Tell at the end where the time of the polling thread went (Default: false)
                                                     --json=<FILE>    Write what is printed at the end as one JSON object
     "
@@ -138,7 +138,7 @@ describe("help", () => {
                                              --checkpoint=<SLOTS>    Slots or blocks between checkpoints (Default: 128)
                                                     --drop=<RATE>    Share of arriving packets to lose on purpose, 0 to 1 (Default: 0)
                                                      --mask=<HEX>    CPUs: the first polls, the next ones sign (default: all that may be used, unpinned)
-                                        --idle=<busy|yield|sleep>    What a turn without work does (default: busy on a NIC, else yield)
+                                   --idle=<busy|yield|park|sleep>    What a turn without work does (default: busy on a NIC, sleep on other DPDK ports, else park)
                                                         --profile    Tell at the end where the time of the polling thread went (Default: false)
     "
   `));

@@ -47,9 +47,30 @@ describe("run loop", () => {
   });
 
   test("timers are looked at after 64 busy turns, without idling", () => {
-    expect(turns(new Array<number>(63).fill(1))).toEqual([]);
-    expect(turns(new Array<number>(64).fill(1))).toEqual(["timers"]);
-    expect(turns(new Array<number>(200).fill(1))).toEqual(["timers", "timers", "timers"]);
+    const timers = (busy: number) =>
+      turns(new Array<number>(busy).fill(1)).filter((did) => did !== "no help");
+    expect(timers(63)).toEqual([]);
+    expect(timers(64)).toEqual(["timers"]);
+    expect(timers(200)).toEqual(["timers", "timers", "timers"]);
+  });
+
+  test("one queued job is run after 8 busy turns: mail without end does not keep checks off", () => {
+    const helped = (busy: number) => turns(new Array<number>(busy).fill(1), { jobs: 2 });
+    expect(helped(7)).toEqual([]);
+    expect(helped(17)).toEqual(["help", "help"]);
+    expect(helped(24)).toEqual(["help", "help", "no help"]);
+  });
+
+  test("an idle turn is told how many before it were empty", () => {
+    const transport = new FakeTransport();
+    const packets = [0, 0, 1, 0, 0];
+    transport.poll = () => packets.shift() ?? 0;
+    const told: number[] = [];
+    const idle = (empty: number) => told.push(empty);
+    const stopped = () => packets.length === 0;
+    const stage = new FakeStage();
+    runLoop({ clock: new FakeClock(), transport, stage, nodes: [], idle, stopped });
+    expect(told).toEqual([0, 1, 0, 1]);
   });
 
   test("a fired timer is work: the turn does not idle", () => {

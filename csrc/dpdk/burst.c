@@ -90,6 +90,7 @@ static uint32_t push_patiently(struct oskr_port *p, struct rte_mbuf **packets, u
   double end_ns = oskr_now_ns() + PATIENCE_NS;
   uint32_t sent = 0;
   while (sent < count && oskr_now_ns() < end_ns) {
+    oskr_bell_ring(p->bell);
     sched_yield();
     sent += oskr_send_burst(p->number, packets + sent, (uint16_t)(count - sent));
   }
@@ -101,6 +102,7 @@ static uint32_t push(struct oskr_port *p, struct rte_mbuf **packets, uint32_t co
   uint32_t sent = 0;
   if (likely(p->started)) sent = oskr_send_burst(p->number, packets, (uint16_t)count);
   if (likely(sent == count)) {
+    oskr_bell_ring(p->bell);
     p->stalled = 0;
     return sent;
   }
@@ -108,6 +110,7 @@ static uint32_t push(struct oskr_port *p, struct rte_mbuf **packets, uint32_t co
   // Asked again first if it was down, and afterwards: a peer that went away shows here first.
   if (!p->stalled && (p->region->link_up || oskr_dpdk_link(p->number) == 1))
     sent += push_patiently(p, packets + sent, count - sent);
+  if (sent > 0) oskr_bell_ring(p->bell);
   if (sent < count) {
     rte_pktmbuf_free_bulk(packets + sent, count - sent);
     p->region->statistics.unsent += count - sent;

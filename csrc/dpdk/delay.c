@@ -2,6 +2,7 @@
 #include "delay.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stddef.h>
 
 #define WAITING_MAX 16384
@@ -33,6 +34,8 @@ int32_t oskr_delay_push(double due_ns, uint32_t port, struct rte_mbuf *frame) {
   heap[at] = added;
   return 0;
 }
+
+double oskr_delay_next_ns(void) { return count == 0 ? INFINITY : heap[0].due_ns; }
 
 struct rte_mbuf *oskr_delay_pop(double now_ns, uint32_t *port) {
   if (count == 0 || heap[0].due_ns > now_ns) return NULL;

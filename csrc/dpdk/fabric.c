@@ -24,6 +24,8 @@
 #define LINK_NS 10e6
 // How long a frame is held back so that others overtake it, besides twice the delay.
 #define HOLD_NS 1e6
+// Empty turns that yield before one sleeps.
+#define YIELDS 16
 
 struct queue {
   struct rte_mbuf *frames[QUEUE_MAX];
@@ -33,6 +35,7 @@ struct queue {
 
 struct member {
   struct queue queue;
+  struct oskr_bell *bell;
   uint64_t addresses[LEARNED_MAX];
   uint32_t newest;
   int is_replica;
@@ -55,6 +58,7 @@ static uint32_t open_count;
 static uint64_t group;
 static uint64_t dice;
 static double link_asked_ns;
+static struct oskr_bell *own_bell;
 
 _Static_assert(offsetof(struct oskr_fabric, ports) == 56, "src/ffi/dpdk.ts has the same layout");
 _Static_assert(sizeof(struct oskr_fabric_port) == 80, "the same");
@@ -62,6 +66,14 @@ _Static_assert(OSKR_PORTS_MAX *LEARNED_MAX * 2 <= TABLE_SIZE, "the table is at m
 
 struct oskr_fabric *oskr_fabric(void) {
   return &fabric;
+}
+
+void oskr_fabric_bell(struct oskr_bell *bell) { own_bell = bell; }
+
+int32_t oskr_fabric_port_bell(uint32_t port, struct oskr_bell *bell) {
+  if (port >= open_count) return oskr_fail(-ENODEV, "port %u: is not open", port);
+  members[port].bell = bell;
+  return 0;
 }
 
 // The six bytes as a number; 0 for no address.
@@ -232,6 +244,7 @@ static uint32_t drain(uint32_t port) {
     total += sent;
     if (sent < part) break;
   }
+  if (total > 0) oskr_bell_ring(members[port].bell);
   fabric.ports[port].counts.sent += total;
   return total;
 }
@@ -272,15 +285,39 @@ static uint32_t turn(double now_ns) {
   return moved;
 }
 
+static int frames_wait(void) {
+  for (uint32_t p = 0; p < open_count; p++)
+    if (queued(&members[p].queue) > 0) return 1;
+  return 0;
+}
+
+// After the turn number `empty` in a row that moved nothing: yields for a while, then says that it
+// will sleep, and does so if the next turn is empty as well.
+static void rest(uint32_t empty, double now_ns) {
+  if (own_bell == NULL || empty < YIELDS || frames_wait()) {
+    sched_yield();
+  } else if ((empty - YIELDS) % 2 == 0) {
+    oskr_bell_set(own_bell);
+  } else {
+    double us = RTE_MIN(LINK_NS, RTE_MAX(0, oskr_delay_next_ns() - now_ns)) / 1000;
+    oskr_bell_sleep(own_bell, (uint32_t)us);
+  }
+}
+
 int32_t oskr_fabric_run(const volatile uint32_t *stop, double seconds) {
   if (open_count == 0) return oskr_fail(-ENODEV, "the fabric is not open");
   double start_ns = oskr_now_ns();
+  uint32_t empty = 0;
   for (;;) {
     double now_ns = oskr_now_ns();
     if (__atomic_load_n(stop, __ATOMIC_RELAXED) != 0) return 0;
     if (seconds > 0 && now_ns - start_ns >= seconds * OSKR_SECOND_NS) return 0;
     ask_links(now_ns);
-    if (turn(now_ns) == 0) sched_yield();
+    if (turn(now_ns) > 0) {
+      empty = 0;
+    } else {
+      rest(empty++, now_ns);
+    }
   }
 }
 

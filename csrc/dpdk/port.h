@@ -6,6 +6,7 @@
 #include <rte_mbuf.h>
 #include <time.h>
 
+#include "../bell.h"
 #include "../oskr_dpdk.h"
 
 #define OSKR_SECOND_NS 1e9
@@ -15,7 +16,8 @@ enum oskr_memif { OSKR_MEMIF_NONE, OSKR_MEMIF_SERVER, OSKR_MEMIF_CLIENT };
 struct oskr_port {
   struct oskr_region *region;
   struct rte_mempool *pool;
-  double tried_ns;  // to start
+  struct oskr_bell *bell;  // of whoever is at the other end; null if it has none
+  double tried_ns;         // to start
   double link_asked_ns;
   enum oskr_memif memif;
   uint16_t number;

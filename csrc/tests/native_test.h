@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <unistd.h>
 
 static int checks_failed;
 
@@ -21,10 +22,14 @@ struct test {
   void (*run)(void);
 };
 
+// A test that has stopped moving is ended.
+#define HANG_SECONDS 120
+
 static inline int run_tests(const struct test *tests, int count) {
   int failed = 0;
   for (int i = 0; i < count; i++) {
     checks_failed = 0;
+    alarm(HANG_SECONDS);
     tests[i].run();
     printf("%s %s\n", checks_failed == 0 ? "ok    " : "FAILED", tests[i].name);
     if (checks_failed > 0) failed++;

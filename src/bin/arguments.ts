@@ -4,6 +4,7 @@ import type { ArgsDef } from "citty";
 import { apps } from "../app/index.ts";
 import { PROTOCOL_DEFAULTS } from "../config.ts";
 import { protocols } from "../protocol/index.ts";
+import { IDLE_NAMES } from "./idle.ts";
 import { workloads } from "../workload/index.ts";
 
 const modes = [...protocols.keys()];
@@ -114,8 +115,10 @@ const COMMON_ARGS = {
   },
   idle: {
     type: "enum",
-    options: ["busy", "yield", "sleep"],
-    description: "What a turn without work does (default: busy on a NIC, else yield)",
+    options: [...IDLE_NAMES],
+    description:
+      "What a turn without work does " +
+      "(default: busy on a NIC, sleep on other DPDK ports, else park)",
   },
   profile: {
     type: "boolean",

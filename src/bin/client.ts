@@ -81,7 +81,7 @@ function workloadName(options: Options): string {
 
 function recordOf(
   options: Options,
-  { setting, port, cpus, idleName }: Drivers,
+  { setting, port, cpus, idler }: Drivers,
   load: ClosedLoop,
   counts: Pick<ResultRecord, "clients" | "opSize" | "warmSeconds" | "retransmissions" | "dropped"> &
     Pick<ResultRecord, "profile">,
@@ -100,7 +100,7 @@ function recordOf(
     signature: protocol.signed ? signatureOf(options) : "none",
     crypto: protocol.signed ? cryptoOf(options) : "none",
     workers: protocol.signed ? cpus.signing.length : 0,
-    idle: idleName,
+    idle: idler.name,
     replySize: load.measured === 0 ? 0 : load.resultBytes / load.measured,
     seconds,
     operations: load.measured,

@@ -4,7 +4,7 @@
 import { spawnSync } from "node:child_process";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createSocket } from "node:dgram";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { generateKeyPair, keyPath, writeKeyPair } from "../crypto/keys.ts";
 import { protocols, toleratesFaults } from "../protocol/index.ts";
@@ -224,7 +224,8 @@ export class Cluster {
       this.#options.transport === "udp" || this.#options.link
         ? this.#joinArgs()
         : [...this.#joinArgs(), "--fabric-port", String(port)];
-    const command = [...this.#command("client"), ...join, ...this.#options.clientArgs, ...args];
+    const own = [...this.#options.clientArgs, ...args];
+    const command = [...this.#command("client"), ...join, ...this.#workers(own), ...own];
     const child = new Child("client", command, this.dir, show);
     this.#clients.push(child);
     return child;
@@ -260,13 +261,19 @@ export class Cluster {
 
   #spawnReplica(index: number): Child {
     const id = ["-i", String(index), "--json", this.resultPath(index)];
-    const command = [
-      ...this.#command("replica"),
-      ...id,
-      ...this.#joinArgs(),
-      ...this.#options.replicaArgs,
-    ];
+    const { replicaArgs } = this.#options;
+    const own = [...this.#workers(replicaArgs), ...replicaArgs];
+    const command = [...this.#command("replica"), ...id, ...this.#joinArgs(), ...own];
     return new Child(`replica ${index}`, command, this.dir, false);
+  }
+
+  /**
+   * Where there are more processes than processors, threads of their own for signatures would only
+   * take turns with the thread that waits for them.
+   */
+  #workers(args: readonly string[]): readonly string[] {
+    const told = args.some((word) => /^(-w|--workers)/.test(word));
+    return told || this.n < availableParallelism() ? [] : ["-w", "0"];
   }
 
   #command(executable: "replica" | "client"): readonly string[] {

@@ -17,7 +17,9 @@ import type { PacketTransport, PacketTransportOptions } from "../transport/packe
 import { UdpTransport } from "../transport/udp.ts";
 import { UsageError } from "../usage-error.ts";
 import type { CpuPlan } from "./cpus.ts";
-import { memifArgument, WITHOUT_NIC, type MemifEnd } from "./memif.ts";
+import { Bell, bellFile, FABRIC_BELL } from "./bell.ts";
+import type { IdleName, Sleeper } from "./idle.ts";
+import { memifArgument, memifName, WITHOUT_NIC, type MemifEnd } from "./memif.ts";
 import type { Options } from "./options.ts";
 
 /** The protocol and the configuration that the options name; throws UsageError. */
@@ -70,35 +72,34 @@ export interface TransportSetting {
   readonly transport: PacketTransport;
   /** As results name it. */
   readonly name: "udp" | "memif" | "dpdk";
-  /**
-   * Whether it is a NIC that this process has to itself, so that waiting for it may burn a core.
-   */
-  readonly nic: boolean;
+  /** What it sleeps on while nothing comes, and the default of --idle. */
+  readonly sleeper: Sleeper;
+  readonly idle: IdleName;
   readonly linkUp: () => boolean;
   /** What the port itself counted as lost. */
   readonly statistics: () => ReadonlyMap<string, number>;
   readonly close: () => void;
 }
 
-/**
- * Opens the transport that addresses and options ask for; it writes into `sections` when packets
- * leave. Throws UsageError.
- */
+/** What a transport shares with the rest of its process. */
+interface Shared {
+  readonly clock: Clock;
+  readonly cpus: CpuPlan;
+  readonly native: NativeLibrary;
+  readonly bell: Bell;
+  /** Is told when packets leave, as sections.ts says. */
+  readonly sections: Int32Array;
+}
+
+/** Opens the transport that addresses and options ask for; throws UsageError. */
 export function openTransport(
   options: Options,
   setting: Setting,
   role: Role,
-  clock: Clock,
-  cpus: CpuPlan,
-  native: NativeLibrary,
-  sections: Int32Array,
+  shared: Shared,
 ): TransportSetting {
   const { deploy, config } = setting;
-  const link = options.text("link");
-  const fabric = options.text("fabric");
-  if (link !== undefined && fabric !== undefined) {
-    throw new UsageError("--link and --fabric exclude each other");
-  }
+  const { clock, native, bell, sections } = shared;
   const member = "replica" in role;
   const base: PacketTransportOptions = {
     replicas: deploy.replicas.slice(0, config.n),
@@ -116,16 +117,22 @@ export function openTransport(
     if (unfit !== undefined) throw new UsageError(`--${unfit} needs replicas with MAC addresses`);
     const local = member ? deploy.replicas[role.replica] : undefined;
     const transport = new UdpTransport({ ...base, library: native, local: local?.host ?? null });
+    bell.listen();
+    const sleeper = {
+      arm: () => bell.arm(),
+      wait: (us: number) => transport.wait(bell.pointer, us),
+    };
     return {
       transport,
       name: "udp",
-      nic: false,
+      sleeper,
+      idle: "park",
       linkUp: () => true,
       statistics: () => new Map(),
       close: () => transport.close(),
     };
   }
-  return openDpdk(options, setting, role, base, cpus);
+  return openDpdk(options, setting, role, base, shared);
 }
 
 function openDpdk(
@@ -133,7 +140,7 @@ function openDpdk(
   { deploy }: Setting,
   role: Role,
   base: PacketTransportOptions,
-  cpus: CpuPlan,
+  { cpus, native, bell }: Shared,
 ): TransportSetting {
   const extra = (options.text("eal") ?? "").split(/\s+/).filter((word) => word !== "");
   const port = options.integer("port", 0, 63);
@@ -158,8 +165,11 @@ function openDpdk(
     flags,
     mac: memif === null ? mac : null,
   });
+  const peer = memif === null ? null : new Bell(native, bellFile(memif.dir, peerOf(memif.end)));
+  if (peer !== null) transport.ring(peer.pointer);
   const close = (): void => {
     transport.close();
+    peer?.close();
     eal.stop();
   };
   const name = memif === null ? "dpdk" : "memif";
@@ -167,7 +177,10 @@ function openDpdk(
     const counts = transport.statistics();
     return new Map(LOSSES.map((reason) => [reason, counts.get(reason) ?? 0]));
   };
-  return { transport, name, nic, linkUp: () => transport.linkUp, statistics, close };
+  // Nobody rings for a driver: a NIC that this process has to itself may burn a core.
+  const idle = memif !== null ? "park" : nic ? "busy" : "sleep";
+  const linkUp = (): boolean => transport.linkUp;
+  return { transport, name, sleeper: bell, idle, linkUp, statistics, close };
 }
 
 /** Of the port's statistics, those that are packets lost. */
@@ -175,6 +188,9 @@ const LOSSES = ["missed", "errors", "foreign", "malformed", "unsent"];
 
 function memifPort(options: Options, role: Role): { dir: string; end: MemifEnd } | null {
   const link = options.text("link");
+  if (link !== undefined && options.text("fabric") !== undefined) {
+    throw new UsageError("--link and --fabric exclude each other");
+  }
   if (link !== undefined) return { dir: link, end: { kind: "link", server: "replica" in role } };
   const dir = options.text("fabric");
   if (dir === undefined) return null;
@@ -185,35 +201,24 @@ function memifPort(options: Options, role: Role): { dir: string; end: MemifEnd }
   return { dir, end };
 }
 
+/** The bell that this process sleeps on: in a file where a memif has another end to ring it. */
+export function openBell(
+  options: Options,
+  { deploy }: Setting,
+  role: Role,
+  native: NativeLibrary,
+): Bell {
+  const memif = deploy.transport === "udp" ? null : memifPort(options, role);
+  return new Bell(native, memif === null ? null : bellFile(memif.dir, memifName(memif.end)));
+}
+
+/** Whose bell sends are to ring. */
+function peerOf(end: MemifEnd): string {
+  return end.kind === "link" ? memifName({ ...end, server: !end.server }) : FABRIC_BELL;
+}
+
 /** A locally administered address. */
 function randomMac(): string {
   const bytes = Array.from({ length: 5 }, () => systemRandom(256));
   return ["02", ...bytes.map((byte) => byte.toString(16).padStart(2, "0"))].join(":");
 }
-
-/** What a turn without work does. */
-export function idler(
-  options: Options,
-  nic: boolean,
-  native: NativeLibrary,
-): { name: string; idle: () => void } {
-  const name = options.text("idle") ?? (nic ? "busy" : "yield");
-  switch (name) {
-    case "busy":
-      return { name, idle: () => {} };
-    case "yield":
-      return { name, idle: () => native.oskr_yield() };
-    default: {
-      let turns = 0;
-      const idle = (): void => {
-        if (++turns % SLEEP_AFTER_YIELDS === 0) native.oskr_sleep_us(SLEEP_US);
-        else native.oskr_yield();
-      };
-      return { name: "sleep", idle };
-    }
-  }
-}
-
-/** `--idle sleep`: yields between two sleeps, and how long those are. */
-const SLEEP_AFTER_YIELDS = 16;
-const SLEEP_US = 50;

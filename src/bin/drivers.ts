@@ -10,8 +10,9 @@ import { loadNative, type NativeLibrary } from "../ffi/native.ts";
 import { Node } from "../node.ts";
 import { systemRandom } from "../random.ts";
 import { runLoop } from "../run-loop.ts";
+import type { Bell } from "./bell.ts";
 import {
-  idler,
+  openBell,
   openTransport,
   readSetting,
   type Role,
@@ -19,6 +20,7 @@ import {
   type TransportSetting,
 } from "./common.ts";
 import { planCpus, type CpuPlan } from "./cpus.ts";
+import { IDLE_NAMES, idler, type Idler } from "./idle.ts";
 import type { Options } from "./options.ts";
 import { followCluster, housekeeping, stopFlag } from "./process.ts";
 import { startProfiler } from "./profiling.ts";
@@ -26,6 +28,8 @@ import { openStage } from "./stage.ts";
 
 /** How often the profiler is told what is done, in milliseconds. */
 const PROGRESS_MS = 100;
+/** How long this process may keep a processor that another waits for. */
+export const SLICE_US = 100;
 
 export class Drivers {
   readonly setting: Setting;
@@ -36,8 +40,8 @@ export class Drivers {
   readonly clock = new RealClock();
   readonly stage: Stage;
   readonly port: TransportSetting;
-  readonly idleName: string;
-  readonly #idle: () => void;
+  readonly idler: Idler;
+  readonly #bell: Bell;
   readonly #profiler: Profiler | null;
   /** What this thread is about, as sections.ts says. */
   readonly #sections: Int32Array;
@@ -55,17 +59,20 @@ export class Drivers {
     this.native = native;
     this.stopped = stopFlag(native);
     this.cpus = planCpus(options);
+    // Where processors are shared, short turns let whoever has work answer sooner.
+    native.oskr_slice_us(SLICE_US);
+    this.#bell = openBell(options, setting, role, native);
     const self: Signer | null = "replica" in role ? role.replica : null;
-    const stage = openStage(options, setting, self, this.cpus);
+    const stage = openStage(options, setting, self, this.cpus, this.#bell);
     const profiler = options.flag("profile") ? startProfiler(native) : null;
-    this.#sections = profiler?.words ?? new Int32Array(1);
-    const { clock, cpus } = this;
-    this.port = openTransport(options, setting, role, clock, cpus, native, this.#sections);
-    const { name, idle } = idler(options, this.port.nic, native);
-    this.idleName = name;
-    this.#idle = idle;
     this.#profiler = profiler;
+    this.#sections = profiler?.words ?? new Int32Array(1);
     this.stage = profiler === null ? stage : new ProfiledStage(stage, profiler, this.clock);
+    const { clock, cpus } = this;
+    const shared = { clock, cpus, native, bell: this.#bell, sections: this.#sections };
+    this.port = openTransport(options, setting, role, shared);
+    const chosen = IDLE_NAMES.find((name) => name === options.text("idle")) ?? this.port.idle;
+    this.idler = idler(chosen, native, this.clock, this.port.sleeper);
     housekeeping(this.clock, this.cpus, native);
   }
 
@@ -87,7 +94,7 @@ export class Drivers {
   /** Runs until `until` says so, asked once a turn. */
   run(nodes: readonly { poll(): number }[], until: () => boolean): void {
     const { clock, stage } = this;
-    const own = { transport: this.port.transport, stage, idle: this.#idle };
+    const own = { transport: this.port.transport, stage, idle: this.idler.idle };
     const polled = this.#profiler === null ? own : profiledLoop(own, this.#profiler);
     runLoop({ clock, ...polled, nodes, stopped: until });
   }
@@ -115,5 +122,6 @@ export class Drivers {
     if (this.#profiler !== null) this.native.oskr_profile_stop();
     this.stage.close();
     this.port.close();
+    this.#bell.close();
   }
 }

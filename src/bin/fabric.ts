@@ -12,13 +12,15 @@ import {
   PORTS_MAX,
   type DpdkLibrary,
 } from "../ffi/dpdk.ts";
-import { loadNative } from "../ffi/native.ts";
+import { loadNative, type NativeLibrary } from "../ffi/native.ts";
 import { Eal } from "../transport/dpdk.ts";
 import { UsageError } from "../usage-error.ts";
+import { Bell, bellFile, FABRIC_BELL } from "./bell.ts";
 import { planCpus } from "./cpus.ts";
 import { FABRIC_SWITCH } from "./arguments.ts";
 import { memifArgument, WITHOUT_NIC } from "./memif.ts";
 import { parseCommand, runMain, type Options } from "./options.ts";
+import { SLICE_US } from "./drivers.ts";
 import { followCluster, stopWord } from "./process.ts";
 
 async function main(): Promise<number> {
@@ -61,6 +63,12 @@ function run(options: Options): number {
     count,
   );
   eal.checked(library.oskr_fabric_open());
+  const bells = openBells(native, dir, replicas, clientPorts);
+  library.oskr_fabric_bell(bells.own.pointer);
+  for (const [port, bell] of bells.ports.entries()) {
+    eal.checked(library.oskr_fabric_port_bell(port, bell.pointer));
+  }
+  native.oskr_slice_us(SLICE_US);
   if (cpus.polling !== null) native.oskr_pin_self(cpus.polling);
   console.log(`fabric of ${replicas} replicas and ${clientPorts} clients in ${dir}`);
 
@@ -77,6 +85,20 @@ function run(options: Options): number {
   eal.checked(library.oskr_fabric_close());
   eal.stop();
   return 0;
+}
+
+/** The fabric's own bell and those of its ports. Throws UsageError. */
+function openBells(
+  native: NativeLibrary,
+  dir: string,
+  replicas: number,
+  clientPorts: number,
+): { readonly own: Bell; readonly ports: readonly Bell[] } {
+  const bell = (end: string): Bell => new Bell(native, bellFile(dir, end));
+  const ports = Array.from({ length: replicas + clientPorts }, (_, i) =>
+    bell(i < replicas ? `replica-${i}` : `client-${i - replicas}`),
+  );
+  return { own: bell(FABRIC_BELL), ports };
 }
 
 /** Writes what the fabric is told into its memory, and returns that. */

@@ -16,6 +16,12 @@ export type MemifEnd =
 /** EAL arguments that every port without a NIC needs, so that neither root nor huge pages are. */
 export const WITHOUT_NIC = ["--no-huge", "--no-pci", "--no-shconf", "--no-telemetry", "-m", "256"];
 
+/** What tells an end from the others of its directory; both ends of a link have one socket. */
+export function memifName(end: MemifEnd): string {
+  if (end.kind !== "link") return `${end.kind}-${end.index}`;
+  return end.server ? "link" : "link-client";
+}
+
 /** The EAL argument for a memif port number `port` with this end in `dir`; throws UsageError. */
 export function memifArgument(
   port: number,
@@ -23,7 +29,7 @@ export function memifArgument(
   end: MemifEnd,
   mac: string | null,
 ): string {
-  const name = end.kind === "link" ? "link" : `${end.kind}-${end.index}`;
+  const name = memifName(end.kind === "link" ? { ...end, server: true } : end);
   const path = join(resolve(dir), `${name}.sock`);
   if (path.includes(",")) throw new UsageError(`${path}: a socket's path cannot have a comma`);
   if (Buffer.byteLength(path) > PATH_MAX) {

@@ -8,6 +8,7 @@ import { NoStage } from "../crypto/none.ts";
 import type { Signer } from "../actor.ts";
 import type { Stage } from "../driver.ts";
 import type { Setting } from "./common.ts";
+import type { Bell } from "./bell.ts";
 import type { CpuPlan } from "./cpus.ts";
 import type { Options } from "./options.ts";
 
@@ -17,6 +18,7 @@ export function openStage(
   { mode, protocol, config }: Setting,
   self: Signer | null,
   cpus: CpuPlan,
+  bell: Bell,
 ): Stage {
   if (!protocol.signed) return new NoStage();
   const keys = readStageKeys(options.textOf("config"), config.n, self);
@@ -26,5 +28,6 @@ export function openStage(
   const kind = options.textOf("signature") === "each" ? "each" : "batch";
   if (options.textOf("crypto") === "noble") return new NobleStage({ ...keys, kind, domain });
   const pinned = cpus.signing.filter((cpu) => cpu !== null);
-  return new NativeStage({ ...keys, kind, domain, workers: cpus.signing.length, cpus: pinned });
+  const workers = cpus.signing.length;
+  return new NativeStage({ ...keys, kind, domain, workers, cpus: pinned, bell: bell.pointer });
 }

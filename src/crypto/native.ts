@@ -136,16 +136,19 @@ type Done =
   | { readonly kind: "sign"; readonly call: (signature: Bytes) => void }
   | { readonly kind: "verify"; readonly call: (valid: boolean) => void };
 
+/** The job that never enters the ring. */
+const NOW = JOBS - 1;
+
 /** The threads and rings of csrc/signer.c. */
 export class NativeSigner implements RootSigner {
   readonly #library: NativeLibrary;
   readonly #signer: Pointer;
   readonly #region: Bytes;
   readonly #words: Int32Array;
-  readonly #free: number[] = Array.from({ length: JOBS }, (_, i) => i);
+  readonly #free: number[] = Array.from({ length: NOW }, (_, i) => i);
   readonly #done: (Done | null)[] = Array.from({ length: JOBS }, () => null);
   readonly #overflow = new Queue<Overflow>();
-  readonly #threads: number;
+  readonly verifyNow: RootSigner["verifyNow"];
   /** The next entry of the completion ring. */
   #next = 0;
 
@@ -163,7 +166,7 @@ export class NativeSigner implements RootSigner {
   ) {
     assert(publicKeys.length <= KEYS_MAX, "more keys than the library holds");
     this.#library = library;
-    this.#threads = workers;
+    this.verifyNow = workers > 0 ? null : (key, digest, block) => this.#now(key, digest, block);
     this.#signer = opened(library.oskr_signer_open(), library, "memory for signatures");
     const rings = opened(library.oskr_signer_rings(this.#signer), library, "rings");
     const buffer = toArrayBuffer(rings, 0, RINGS.size);
@@ -185,6 +188,11 @@ export class NativeSigner implements RootSigner {
     }
   }
 
+  /** Has the threads ring this bell when a job is done. */
+  ring(bell: Pointer): void {
+    this.#library.oskr_signer_bell(this.#signer, bell);
+  }
+
   sign(digest: Bytes, done: (signature: Bytes) => void): void {
     this.#submit(JOB_SIGN, 0, digest, null, { kind: "sign", call: done });
   }
@@ -193,12 +201,21 @@ export class NativeSigner implements RootSigner {
     this.#submit(JOB_VERIFY, signer, digest, signature, { kind: "verify", call: done });
   }
 
+  /** Without queues, so that whatever shares this root finds it known. */
+  #now(key: Signer, digest: Bytes, signature: Bytes): boolean {
+    const at = RINGS.jobs + JOB.size * NOW;
+    this.#words[(at + JOB.kind) / 4] = JOB_VERIFY;
+    this.#words[(at + JOB.key) / 4] = key;
+    this.#region.set(digest, at + JOB.digest);
+    this.#region.set(signature, at + JOB.signature);
+    return this.#library.oskr_signer_verify(this.#signer, NOW) === 1;
+  }
+
   help(): boolean {
     return this.#library.oskr_signer_help(this.#signer) === 1;
   }
 
   poll(): number {
-    if (this.#threads === 0) this.help();
     let count = 0;
     for (; count < JOBS; count++) {
       const at = RINGS.completed / 4 + (this.#next & (JOBS - 1));
@@ -279,12 +296,16 @@ export interface NativeStageOptions extends StageKeys {
   readonly workers: number;
   /** Processors to pin them to, in turn; none: they run anywhere. */
   readonly cpus?: readonly number[];
+  /** Rung by the threads when a signature is done; `bin/bell.ts` opens it. */
+  readonly bell?: Pointer;
 }
 
 export class NativeStage extends BlockStage {
   /** Throws UsageError without the library, a processor, memory, or on a key that is none. */
-  constructor({ kind, domain, self, secretKey, publicKeys, workers, cpus }: NativeStageOptions) {
+  constructor(options: NativeStageOptions) {
+    const { kind, domain, self, secretKey, publicKeys, workers, cpus, bell } = options;
     const signer = new NativeSigner(secretKey, publicKeys, workers, cpus);
+    if (bell !== undefined) signer.ring(bell);
     super({ kind, self, n: publicKeys.length, hasher: new NativeHasher(domain), signer });
   }
 }

@@ -14,6 +14,7 @@ const OPTIONS = { prehash: false, lowS: true } as const;
 
 /** Runs one job a poll, and one a call for help. */
 export class NobleSigner implements RootSigner {
+  readonly verifyNow = null;
   readonly #secretKey: Bytes | null;
   /** Uncompressed, which saves a square root a check. */
   readonly #publicKeys: readonly Bytes[];

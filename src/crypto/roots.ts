@@ -48,6 +48,12 @@ export class Roots {
     return root !== undefined && isSame(root, digest, block) ? root : undefined;
   }
 
+  /** Remembers that the signature in `block` holds for the digest. */
+  addBlock(signer: Signer, digest: Bytes, block: Bytes): void {
+    const signature = block.slice(SIGNATURE_AT, SIGNATURE_AT + SIGNATURE_SIZE);
+    this.#remember(signer, { digest: digest.slice(), signature });
+  }
+
   /** Says that a check begins; others of the same root may wait for it. */
   begin(signer: Signer, digest: Bytes, block: Bytes): PendingRoot {
     const signature = block.slice(SIGNATURE_AT, SIGNATURE_AT + SIGNATURE_SIZE);
@@ -92,8 +98,9 @@ export class Roots {
 }
 
 function keyOf(digest: Bytes): number {
-  const [a = 0, b = 0, c = 0, d = 0] = digest;
-  return ((a & 0x7f) << 24) | (b << 16) | (c << 8) | d;
+  // Not destructured: that would go through the array's iterator.
+  const byte = (i: number): number => digest[i] ?? 0;
+  return ((byte(0) & 0x7f) << 24) | (byte(1) << 16) | (byte(2) << 8) | byte(3);
 }
 
 /**

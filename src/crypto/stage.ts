@@ -30,6 +30,11 @@ export interface RootSigner {
    * configured.
    */
   verify(signer: Signer, digest: Bytes, signature: Bytes, done: (valid: boolean) => void): void;
+  /**
+   * Checks on this thread and at once. Not null where `help` alone runs jobs: then nothing is
+   * gained by queueing checks, nor by signing before this thread has nothing else to do.
+   */
+  readonly verifyNow: ((signer: Signer, digest: Bytes, signature: Bytes) => boolean) | null;
   /** Runs one queued job on this thread; false when there is none. */
   help(): boolean;
   /** Calls `done` for what is finished; returns how much. */
@@ -97,14 +102,16 @@ export class BlockStage implements Stage {
     this.#verifyFrom(0, proofs, done);
   }
 
+  /** Checks come first: what they let through is signed together with what waits. */
   help(): boolean {
+    if (this.#signer.help()) return true;
     this.#startBatch();
     return this.#signer.help();
   }
 
   poll(): number {
     const count = this.#signer.poll();
-    this.#startBatch();
+    if (this.#signer.verifyNow === null) this.#startBatch();
     return count;
   }
 
@@ -141,7 +148,8 @@ export class BlockStage implements Stage {
 
   /**
    * Signs what has gathered, unless a signature is under way already. Called at the end of a turn,
-   * not by `sign`, so that what a burst of packets causes shares one tree.
+   * not by `sign`, so that what a burst of packets causes shares one tree; where this very thread
+   * makes the signature, once it has nothing else to do.
    */
   #startBatch(): void {
     if (this.#signing !== null) return;
@@ -165,7 +173,7 @@ export class BlockStage implements Stage {
     tree.reset();
     if (this.#spare.length < SPARE_MAX) this.#spare.push(batch);
     else tree.close();
-    this.#startBatch();
+    if (this.#signer.verifyNow === null) this.#startBatch();
   }
 
   /** Goes through the proofs until one has to be checked in full, or all hold, or one does not. */
@@ -180,12 +188,24 @@ export class BlockStage implements Stage {
         this.counts.cached++;
         continue;
       }
+      if (this.#signer.verifyNow !== null) {
+        if (!this.#checkNow(signer, digest, block)) return done(false);
+        continue;
+      }
       return this.#check(signer, digest, block, (valid) => {
         if (valid) this.#verifyFrom(i + 1, proofs, done);
         else done(false);
       });
     }
     done(true);
+  }
+
+  #checkNow(signer: Signer, digest: Bytes, block: Bytes): boolean {
+    this.counts.verified++;
+    const signature = block.subarray(SIGNATURE_AT, SIGNATURE_AT + SIGNATURE_SIZE);
+    const valid = this.#signer.verifyNow?.(signer, digest, signature) === true;
+    if (valid) this.#roots.addBlock(signer, digest, block);
+    return valid;
   }
 
   /** Checks a root signature in full, or waits for a check of the same one that is under way. */

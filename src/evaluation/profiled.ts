@@ -80,10 +80,10 @@ export function profiledLoop({ transport, stage, idle }: Polled, profiler: Profi
         return helped;
       },
     },
-    idle(): void {
+    idle(empty: number): void {
       profiler.idleTurn();
       words[SECTION] = IDLE;
-      idle();
+      idle(empty);
       words[SECTION] = OTHER;
     },
   };

@@ -6,7 +6,7 @@ import { UsageError } from "../usage-error.ts";
 import { requireLibrary } from "./library.ts";
 
 /** OSKR_DPDK_VERSION of the header that this file follows. */
-export const DPDK_VERSION = 2;
+export const DPDK_VERSION = 3;
 /** Bytes of the text: EAL arguments in, one a line; the last error out. Ends with a zero byte. */
 export const TEXT_SIZE = 16_384;
 
@@ -113,12 +113,15 @@ const symbols = {
   oskr_dpdk_region: { args: [u32], returns: ptr },
   oskr_dpdk_set_mac: { args: [u32], returns: i32 },
   oskr_dpdk_link: { args: [u32], returns: i32 },
+  oskr_dpdk_bell: { args: [u32, ptr], returns: i32 },
   oskr_dpdk_statistics: { args: [u32], returns: i32 },
   oskr_dpdk_receive: { args: [u32], returns: i32 },
   oskr_dpdk_send: { args: [u32, u32], returns: i32 },
   oskr_dpdk_echo: { args: [u32, ptr, ptr], returns: i32 },
   oskr_fabric: { args: [], returns: ptr },
   oskr_fabric_open: { args: [], returns: i32 },
+  oskr_fabric_bell: { args: [ptr], returns: FFIType.void },
+  oskr_fabric_port_bell: { args: [u32, ptr], returns: i32 },
   oskr_fabric_run: { args: [ptr, f64], returns: i32 },
   oskr_fabric_close: { args: [], returns: i32 },
 } as const;

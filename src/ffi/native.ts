@@ -5,7 +5,7 @@ import { UsageError } from "../usage-error.ts";
 import { findLibrary, requireLibrary } from "./library.ts";
 
 /** OSKR_NATIVE_VERSION of the header that this file follows. */
-const VERSION = 2;
+const VERSION = 3;
 const FILE = "liboskr_native.so";
 
 /** struct oskr_hasher: byte offsets. */
@@ -73,6 +73,16 @@ const SYMBOLS = {
   oskr_signer_submit: { args: [ptr, u32], returns: i32 },
   oskr_signer_help: { args: [ptr], returns: i32 },
 
+  oskr_signer_verify: { args: [ptr, u32], returns: i32 },
+  oskr_signer_bell: { args: [ptr, ptr], returns: none },
+
+  oskr_bell_open: { args: [i32], returns: ptr },
+  oskr_bell_close: { args: [ptr], returns: none },
+  oskr_bell_arm: { args: [ptr], returns: none },
+  oskr_bell_wait: { args: [ptr, u32], returns: none },
+  oskr_bell_listen: { args: [ptr], returns: i32 },
+  oskr_bell_wait_udp: { args: [ptr, ptr, u32], returns: none },
+
   oskr_udp_open: { args: [u32, u32], returns: ptr },
   oskr_udp_close: { args: [ptr], returns: none },
   oskr_udp_map: { args: [ptr], returns: ptr },
@@ -87,6 +97,7 @@ const SYMBOLS = {
   oskr_monotonic_ns: { args: [], returns: f64 },
   oskr_yield: { args: [], returns: none },
   oskr_sleep_us: { args: [u32], returns: none },
+  oskr_slice_us: { args: [u32], returns: i32 },
   oskr_cpu_allowed: { args: [u32], returns: i32 },
   oskr_pin_self: { args: [u32], returns: i32 },
   oskr_unpin_others: { args: [], returns: i32 },

@@ -104,6 +104,7 @@ export class SimulatedStage extends BlockStage {
 }
 
 class SlowSigner implements RootSigner {
+  readonly verifyNow = null;
   readonly #o: SimulatedStageOptions;
 
   constructor(options: SimulatedStageOptions) {

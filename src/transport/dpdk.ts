@@ -180,6 +180,11 @@ export class DpdkTransport extends PacketTransport {
     return this.#library.oskr_dpdk_link(this.#port) === 1;
   }
 
+  /** Has every send ring this bell, that of the process at the other end of a memif. */
+  ring(bell: Pointer): void {
+    this.#eal.checked(this.#library.oskr_dpdk_bell(this.#port, bell));
+  }
+
   /** What the port counted since it was opened. */
   statistics(): ReadonlyMap<string, number> {
     this.#eal.checked(this.#library.oskr_dpdk_statistics(this.#port));

@@ -72,6 +72,11 @@ export class UdpTransport extends PacketTransport {
     return this.#library.oskr_udp_port(this.#socket);
   }
 
+  /** Sleeps until a packet comes, the bell is rung, or `us` microseconds are over. */
+  wait(bell: Pointer, us: number): void {
+    this.#library.oskr_bell_wait_udp(bell, this.#socket, us);
+  }
+
   override poll(): number {
     const count = this.#library.oskr_udp_receive(this.#socket);
     if (count < 0) countDrop(this.drops, "receive errors");

@@ -1,0 +1,154 @@
+// Bells: nobody sleeps past a ring, whoever rings and whatever is slept on, and sleeps end by
+// themselves.
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../bell.h"
+#include "../oskr_native.h"
+#include "native_test.h"
+
+#define LOOPBACK 0x7f000001u
+#define ROUNDS 20000u
+// Longer than a test may take: one that nobody wakes ends by the alarm of native_test.h.
+#define FOR_EVER_US 600000000u
+
+static _Atomic uint32_t asked;
+static _Atomic uint32_t answered;
+static struct oskr_bell *bells[2];
+
+// One side of a conversation in which each round waits for the other's word. A ring that is lost
+// would stop it.
+static void await(struct oskr_bell *bell, _Atomic uint32_t *word, uint32_t value) {
+  while (atomic_load(word) != value) {
+    oskr_bell_arm(bell);
+    if (atomic_load(word) != value) oskr_bell_wait(bell, FOR_EVER_US);
+  }
+}
+
+static void *answer(void *unused) {
+  for (uint32_t round = 1; round <= ROUNDS; round++) {
+    await(bells[1], &asked, round);
+    atomic_store(&answered, round);
+    oskr_bell_ring(bells[0]);
+  }
+  return unused;
+}
+
+static void no_ring_is_lost(void) {
+  pthread_t thread;
+  for (int i = 0; i < 2; i++) CHECK((bells[i] = oskr_bell_open(-1)) != NULL);
+  CHECK(pthread_create(&thread, NULL, answer, NULL) == 0);
+  for (uint32_t round = 1; round <= ROUNDS; round++) {
+    atomic_store(&asked, round);
+    oskr_bell_ring(bells[1]);
+    await(bells[0], &answered, round);
+  }
+  pthread_join(thread, NULL);
+  for (int i = 0; i < 2; i++) oskr_bell_close(bells[i]);
+}
+
+static void a_sleep_that_nobody_ends_ends_in_time(void) {
+  struct oskr_bell *bell = oskr_bell_open(-1);
+  oskr_bell_arm(bell);
+  double before = oskr_monotonic_ns();
+  oskr_bell_wait(bell, 2000);
+  CHECK(oskr_monotonic_ns() - before >= 2e6);
+  CHECK(bell->sleeping == 0);
+  // Rung before the sleep: there is none.
+  oskr_bell_arm(bell);
+  oskr_bell_ring(bell);
+  oskr_bell_wait(bell, FOR_EVER_US);
+  // Nobody sleeps, and nobody is there.
+  oskr_bell_ring(bell);
+  oskr_bell_ring(NULL);
+  oskr_bell_close(bell);
+}
+
+// In a file, as processes share it.
+static void another_process_rings(void) {
+  char path[] = "/tmp/oskr-bell-XXXXXX";
+  int file = mkstemp(path);
+  CHECK(file >= 0);
+  struct oskr_bell *bell = oskr_bell_open(file);
+  CHECK(bell != NULL);
+  oskr_bell_arm(bell);
+  pid_t child = fork();
+  if (child == 0) {
+    int again = open(path, O_RDWR);
+    struct oskr_bell *same = oskr_bell_open(again);
+    if (same == NULL) _exit(1);
+    oskr_bell_ring(same);
+    _exit(0);
+  }
+  oskr_bell_wait(bell, FOR_EVER_US);
+  int status = 1;
+  CHECK(waitpid(child, &status, 0) == child && status == 0);
+  oskr_bell_close(bell);
+  close(file);
+  unlink(path);
+  int closed = dup(0);
+  close(closed);
+  CHECK(oskr_bell_open(closed) == NULL && oskr_error() == -EBADF);
+}
+
+static void a_datagram_and_a_ring_end_the_wait_for_a_socket(void) {
+  struct oskr_udp *udp = oskr_udp_open(LOOPBACK, 0);
+  struct oskr_bell *bell = oskr_bell_open(-1);
+  CHECK(oskr_bell_listen(bell) == 0);
+  struct oskr_udp_region *region = oskr_udp_map(udp);
+  region->tx_length[0] = 3;
+  region->tx_ip[0] = LOOPBACK;
+  region->tx_port[0] = (uint32_t)oskr_udp_port(udp);
+  oskr_bell_arm(bell);
+  CHECK(oskr_udp_send(udp, 1) == 1);
+  oskr_bell_wait_udp(bell, udp, FOR_EVER_US);
+  CHECK(oskr_udp_receive(udp) == 1);
+  oskr_bell_arm(bell);
+  oskr_bell_ring(bell);
+  oskr_bell_wait_udp(bell, udp, FOR_EVER_US);
+  // That ring is used up.
+  oskr_bell_arm(bell);
+  double before = oskr_monotonic_ns();
+  oskr_bell_wait_udp(bell, udp, 2000);
+  CHECK(oskr_monotonic_ns() - before >= 2e6);
+  oskr_bell_close(bell);
+  oskr_udp_close(udp);
+}
+
+// Its threads finish while the submitter sleeps.
+static void signature_threads_ring(void) {
+  struct oskr_bell *bell = oskr_bell_open(-1);
+  struct oskr_signer *signer = oskr_signer_open();
+  struct oskr_rings *rings = oskr_signer_rings(signer);
+  memset(rings->key, 1, 32);
+  CHECK(oskr_signer_secret(signer, 0) == 0);
+  oskr_signer_bell(signer, bell);
+  CHECK(oskr_signer_thread(signer, OSKR_ANY_CPU) == 0);
+  for (uint32_t job = 0; job < 100; job++) {
+    rings->jobs[job].kind = OSKR_SIGN;
+    rings->jobs[job].key = 0;
+    CHECK(oskr_signer_submit(signer, job) == 0);
+    while (__atomic_load_n(&rings->completed[job], __ATOMIC_ACQUIRE) == 0) {
+      oskr_bell_arm(bell);
+      if (__atomic_load_n(&rings->completed[job], __ATOMIC_ACQUIRE) == 0)
+        oskr_bell_wait(bell, FOR_EVER_US);
+    }
+  }
+  oskr_signer_close(signer);
+  oskr_bell_close(bell);
+}
+
+static void slices_have_bounds(void) {
+  CHECK(oskr_slice_us(99) == -EINVAL && oskr_slice_us(100001) == -EINVAL);
+  CHECK(oskr_slice_us(100) == 0);
+}
+
+RUN(TEST(no_ring_is_lost), TEST(a_sleep_that_nobody_ends_ends_in_time), TEST(another_process_rings),
+    TEST(a_datagram_and_a_ring_end_the_wait_for_a_socket), TEST(signature_threads_ring),
+    TEST(slices_have_bounds))

@@ -1,0 +1,69 @@
+// How a polling process that sleeps is woken: csrc/bell.h. The bells of processes that memif joins
+// lie in files beside the sockets, and stay there: whoever is started again finds the same one.
+
+import type { Pointer } from "bun:ffi";
+import { closeSync, constants, existsSync, openSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { assert } from "../assert.ts";
+import type { NativeLibrary } from "../ffi/native.ts";
+import { UsageError } from "../usage-error.ts";
+
+export class Bell {
+  readonly pointer: Pointer;
+  readonly #native: NativeLibrary;
+
+  /** `file` as bellFile gives it; null for one that only this process rings. Throws UsageError. */
+  constructor(native: NativeLibrary, file: string | null) {
+    const descriptor = file === null ? -1 : openBellFile(file);
+    const pointer = native.oskr_bell_open(descriptor);
+    if (descriptor >= 0) closeSync(descriptor);
+    if (pointer === null) {
+      throw new UsageError(`no bell ${file ?? ""} (errno ${-native.oskr_error()})`);
+    }
+    assert(typeof pointer === "number", "addresses of user space are below 2^53");
+    this.pointer = pointer;
+    this.#native = native;
+  }
+
+  /** Has a ring wake this process from waiting for a socket. Throws UsageError. */
+  listen(): void {
+    const result = this.#native.oskr_bell_listen(this.pointer);
+    if (result < 0) throw new UsageError(`no event for a bell (errno ${-result})`);
+  }
+
+  /** Says that this process is about to sleep; it looks for work once more before it waits. */
+  arm(): void {
+    this.#native.oskr_bell_arm(this.pointer);
+  }
+
+  /** Sleeps until it is rung, a signal comes, or `us` microseconds are over. */
+  wait(us: number): void {
+    this.#native.oskr_bell_wait(this.pointer, us);
+  }
+
+  close(): void {
+    this.#native.oskr_bell_close(this.pointer);
+  }
+}
+
+export const FABRIC_BELL = "fabric";
+
+/**
+ * The bell of the process at this end of a memif, or of the fabric, in the sockets' directory.
+ * Throws UsageError if there is no such directory.
+ */
+export function bellFile(dir: string, end: string): string {
+  if (!existsSync(dir)) throw new UsageError(`${dir}: no such directory`);
+  return join(resolve(dir), `${end}.bell`);
+}
+
+function openBellFile(path: string): number {
+  try {
+    // A link that somebody else put there is not followed.
+    const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
+    return openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new UsageError(`${path}: cannot be opened: ${reason}`);
+  }
+}

@@ -1,0 +1,65 @@
+// What a polling thread does in a turn without work: --idle.
+
+import type { RealClock } from "../clock.ts";
+import type { NativeLibrary } from "../ffi/native.ts";
+
+/** What the process sleeps on while it parks. */
+export interface Sleeper {
+  /** Says that it will sleep; whatever comes from here on wakes it. */
+  arm(): void;
+  /** Sleeps for at most `us` microseconds. */
+  wait(us: number): void;
+}
+
+export interface Idler {
+  readonly name: IdleName;
+  /** Told how many turns before this one were empty as well. */
+  readonly idle: (empty: number) => void;
+}
+
+export const IDLE_NAMES = ["busy", "yield", "park", "sleep"] as const;
+export type IdleName = (typeof IDLE_NAMES)[number];
+
+/** Empty turns that yield before one parks: the other process of a pair answers within them. */
+const YIELDS = 16;
+/** Longest sleep: links are looked after in between. */
+const PARK_US_MAX = 10_000;
+/** `sleep`: yields between two sleeps, and how long those are. */
+const SLEEP_AFTER_YIELDS = 16;
+const SLEEP_US = 50;
+
+export function idler(
+  name: IdleName,
+  native: NativeLibrary,
+  clock: RealClock,
+  sleeper: Sleeper,
+): Idler {
+  switch (name) {
+    case "busy":
+      return { name, idle: () => {} };
+    case "yield":
+      return { name, idle: () => native.oskr_yield() };
+    case "park":
+      return { name, idle: (empty) => park(empty - YIELDS, native, clock, sleeper) };
+    case "sleep":
+      return {
+        name,
+        idle: (empty) => {
+          if (empty % SLEEP_AFTER_YIELDS < SLEEP_AFTER_YIELDS - 1) native.oskr_yield();
+          else native.oskr_sleep_us(SLEEP_US);
+        },
+      };
+  }
+}
+
+/** Between arming and waiting lies a turn, which finds what came before anybody could ring. */
+function park(past: number, native: NativeLibrary, clock: RealClock, sleeper: Sleeper): void {
+  if (past < 0) {
+    native.oskr_yield();
+  } else if (past % 2 === 0) {
+    sleeper.arm();
+  } else {
+    const us = Math.min(PARK_US_MAX, (clock.nextMs - clock.now) * 1000);
+    if (us >= 1) sleeper.wait(us);
+  }
+}

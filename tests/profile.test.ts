@@ -173,9 +173,9 @@ describe("attribution", () => {
       },
       () => 0,
     ]);
-    // Twice `admit`; the message of its own was encoded in the poll, outside a handler.
+    // The message of its own was encoded in the poll, outside a handler.
     expect(found()).toEqual({
-      ...{ receive: 2, decode: 10, check: 5 + 7 + 20, protocol: 2200 },
+      ...{ receive: 2, decode: 10, check: 5 + 7 + 20, protocol: 2100 },
       ...{ encode: 10_000, send: 100_000 },
     });
   });

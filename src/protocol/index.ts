@@ -10,8 +10,8 @@ import { unreplicated, unreplicatedSigned } from "./unreplicated/index.ts";
 export type AnyProtocol = Protocol<object, string>;
 
 /**
- * Whether some number of replicas tolerates a fault. Those that tolerate none say that they need one
- * replica, or infinitely many.
+ * Whether some number of replicas tolerates a fault. Protocols that tolerate none say that they
+ * need one replica, or infinitely many.
  */
 export function toleratesFaults({ replicasMin }: { replicasMin(f: number): number }): boolean {
   const n = replicasMin(1);

@@ -274,6 +274,13 @@ int32_t oskr_dpdk_set_mac(uint32_t port) {
   return 0;
 }
 
+int32_t oskr_dpdk_numa_node(uint32_t port) {
+  struct oskr_port *p = oskr_port(port);
+  if (p == NULL) return oskr_fail(-ENODEV, "port %u: is not open", port);
+  int node = rte_eth_dev_socket_id(p->number);
+  return node >= 0 ? node : oskr_fail(-ENOENT, "port %u: is on no NUMA node", port);
+}
+
 int32_t oskr_dpdk_bell(uint32_t port, struct oskr_bell *bell) {
   struct oskr_port *p = oskr_port(port);
   if (p == NULL) return oskr_fail(-ENODEV, "port %u: is not open", port);

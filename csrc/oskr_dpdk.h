@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 // Raised whenever something below changes; src/ffi/dpdk.ts refuses a library with another one.
-#define OSKR_DPDK_VERSION 3
+#define OSKR_DPDK_VERSION 4
 
 #define OSKR_TEXT_SIZE 16384
 // As many as DPDK is compiled for.
@@ -88,6 +88,8 @@ int32_t oskr_dpdk_close(uint32_t port);
 struct oskr_region *oskr_dpdk_region(uint32_t port);
 // Takes the address in region->mac; -ENOTSUP if the driver cannot, and region->mac is as before.
 int32_t oskr_dpdk_set_mac(uint32_t port);
+// The NUMA node (DPDK's socket) that the port's device is on; -ENOENT if it is on none.
+int32_t oskr_dpdk_numa_node(uint32_t port);
 // 1 if the link is up. A memif client whose server is not there tries again when asked this.
 int32_t oskr_dpdk_link(uint32_t port);
 struct oskr_bell;

@@ -114,6 +114,11 @@ const mistakes: readonly (readonly [string, readonly string[], string])[] = [
   ["client", client(one, "-t", "32769"), `--clients 32769: ${whole(1, 32_768)}`],
   ["client", client(one, "-d", "soon"), "--seconds soon: expected a number from 0.1 to 1000000"],
   ["client", client(one, "-d", "0"), "--seconds 0: expected a number from 0.1 to 1000000"],
+  ["client", client(one, "--rate=-1"), "--rate -1: expected a number from 0 to 100000000"],
+  [
+    ...["client", client(one, "--rate", "5", "--think", "1")],
+    "--think and --rate exclude each other",
+  ] as const,
   ["client", client(one, "--op-size", "1.5"), `--op-size 1.5: ${whole(0, 1_048_576)}`],
   ["replica", replica(udp, "--drop", "2"), "--drop 2: expected a number from 0 to 1"],
   ["fabric", fabric(one, "--drop", "0,1"), "--drop 0,1: expected a number from 0 to 1"],
@@ -185,6 +190,10 @@ const mistakes: readonly (readonly [string, readonly string[], string])[] = [
   [
     ...["demo", ["--mode", "paxos"]],
     "--mode paxos: expected unreplicated, unreplicated-signed, pbft, hotstuff",
+  ] as const,
+  [
+    ...["demo", ["--client-processes", "3", "--clients", "2"]],
+    "--client-processes 3: more than --clients 2",
   ] as const,
   [
     ...["demo", ["udp"]],

@@ -48,6 +48,11 @@ describe.skipIf(missing !== null)("demo", () => {
       ["--mode", "Unreplicated-Signed", "--signature", "each", "-w", "1"],
       { mode: "unreplicated-signed", signature: "each", crypto: "native" },
     ],
+    [
+      "several clients",
+      ["--client-processes", "2", "--clients", "5", "--rate", "500"],
+      { transport: "memif", clients: 5, clientProcesses: 2, loop: "open", rate: 500 },
+    ],
   ] as const)(
     "over %s prints a table and writes a record",
     async (name, args, expected) => {

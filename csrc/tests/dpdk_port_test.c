@@ -61,10 +61,12 @@ static void refuses_what_is_not_open(void) {
   CHECK(oskr_dpdk_send(0, 1) == -ENODEV);
   CHECK(oskr_dpdk_link(UINT32_MAX) == -ENODEV);
   CHECK(oskr_dpdk_statistics(0) == -ENODEV);
+  CHECK(oskr_dpdk_numa_node(0) == -ENODEV);
   CHECK(oskr_dpdk_set_mac(0) == -ENODEV);
   CHECK(oskr_dpdk_close(0) == -ENODEV);
   CHECK(oskr_fabric_run(&(const uint32_t){0}, 1) == -ENODEV);
   open_port(0);
+  CHECK(oskr_dpdk_numa_node(0) >= 0);
   CHECK(oskr_dpdk_open(0, 0) == -EBUSY);
   CHECK(oskr_dpdk_close(0) == 0);
   CHECK(oskr_dpdk_stop() == 0);

@@ -202,11 +202,18 @@ const CLIENT_ARGS = {
     alias: "W",
     description: "What to ask (default: kv for the app kv, else fixed)",
   },
+  rate: {
+    type: "string",
+    default: "0",
+    valueHint: "RATE",
+    description:
+      "Operations a second that arrive whether or not earlier ones completed; 0: closed loop",
+  },
   think: {
     type: "string",
     default: "0",
     valueHint: "MS",
-    description: "Pause of a client between two operations",
+    description: "Pause of a client between two operations of a closed loop",
   },
   history: {
     type: "string",

@@ -1,14 +1,13 @@
 // bench echo: the unreplicated replica against a loop in C that answers the same client, in
 // alternating runs, so that what the machine does otherwise hits both alike.
 
-import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { ArgsDef } from "citty";
 import { median } from "../evaluation/median.ts";
 import type { ResultRecord } from "../evaluation/record.ts";
+import { ClientProcesses } from "./client-processes.ts";
 import { Cluster } from "./cluster.ts";
 import type { Command, Options } from "./options.ts";
-import { RunError } from "./options.ts";
 
 const ARGS = {
   pairs: {
@@ -136,12 +135,9 @@ async function measure(
     ...(replicaCommand === undefined ? {} : { replicaCommand }),
   });
   try {
-    const json = join(cluster.dir, "result.json");
-    const args = ["-t", String(clients), "-d", String(seconds), "--warm", "1", "--json", json];
-    const client = cluster.client(args, false);
-    if ((await client.ended()) !== 0)
-      throw new RunError(`the client failed: ${client.errors.trim()}`);
-    return of(JSON.parse(readFileSync(json, "utf8")) as ResultRecord);
+    const load = { clients, clientProcesses: 1, rate: 0 };
+    const time = ["--seconds", String(seconds), "--warm", "1"];
+    return of(await new ClientProcesses(cluster, load, time, false).result());
   } finally {
     await cluster.stop();
   }

@@ -3,6 +3,8 @@
 import { UsageError } from "../usage-error.ts";
 import { BENCH_CRYPTO, benchCrypto } from "./bench-crypto.ts";
 import { BENCH_ECHO, benchEcho } from "./bench-echo.ts";
+import { BENCH_SWEEP, benchSweep } from "./bench-sweep.ts";
+import { BENCH_TABLE, benchTable } from "./bench-table.ts";
 import { buildExecutables, stopClustersOnSignal } from "./cluster.ts";
 import { parseCommand, runMain, type Command, type Options } from "./options.ts";
 import { followParent } from "./process.ts";
@@ -13,9 +15,22 @@ interface Bench {
 }
 
 const BENCHES = new Map<string, Bench>([
-  ["crypto", { command: BENCH_CRYPTO, run: benchCrypto }],
-  ["echo", { command: BENCH_ECHO, run: benchEcho }],
+  ["crypto", { command: BENCH_CRYPTO, run: built(benchCrypto) }],
+  ["echo", { command: BENCH_ECHO, run: built(benchEcho) }],
+  ["sweep", { command: BENCH_SWEEP, run: benchSweep }],
+  ["table", { command: BENCH_TABLE, run: benchTable }],
 ]);
+
+/** With the executables up to date, and clusters that a signal stops. */
+function built(run: Bench["run"]): Bench["run"] {
+  return async (options) => {
+    const status = buildExecutables();
+    if (status !== 0) return status;
+    followParent();
+    stopClustersOnSignal();
+    return run(options);
+  };
+}
 
 async function main(): Promise<number> {
   const [name, ...rest] = process.argv.slice(2);
@@ -26,10 +41,6 @@ async function main(): Promise<number> {
   }
   const options = await parseCommand(bench.command, rest);
   if (options === null) return 0;
-  const built = buildExecutables();
-  if (built !== 0) return built;
-  followParent();
-  stopClustersOnSignal();
   return bench.run(options);
 }
 

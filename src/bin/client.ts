@@ -1,4 +1,5 @@
 // ./client: many clients in one process, each with one operation in flight, and what they measured.
+// A closed loop, or with --rate an open one.
 
 import { writeFileSync } from "node:fs";
 import { assert } from "../assert.ts";
@@ -6,9 +7,13 @@ import type { RealClock } from "../clock.ts";
 import { ID_MAX } from "../config.ts";
 import { ClosedLoop } from "../evaluation/closed-loop.ts";
 import { HistoryWriter } from "../evaluation/history.ts";
+import type { Load, LoadOptions } from "../evaluation/load.ts";
+import { OpenLoop } from "../evaluation/open-loop.ts";
+import { RATE_MAX } from "../evaluation/point.ts";
 import { formatProfile } from "../evaluation/profile.ts";
 import { describeHost, formatRecord, type ResultRecord } from "../evaluation/record.ts";
 import { systemRandom } from "../random.ts";
+import { UsageError } from "../usage-error.ts";
 import { workloads } from "../workload/index.ts";
 import { CLIENT } from "./arguments.ts";
 import { Drivers } from "./drivers.ts";
@@ -17,6 +22,8 @@ import { mergeDrops, versions } from "./process.ts";
 
 /** How long to wait for the link and for the first reply. */
 const PATIENCE_MS = 5000;
+/** Arrivals of an open loop that may wait for a client: some tenths of a second at full speed. */
+const WAITING_MAX = 2 ** 18;
 
 async function main(): Promise<number> {
   const options = await parseCommand(CLIENT, process.argv.slice(2));
@@ -27,7 +34,7 @@ function run(options: Options): number {
   const count = options.integer("clients", 1, ID_MAX + 1);
   const measureMs = options.decimal("seconds", 0.1, 1e6) * 1000;
   const warmMs = options.decimal("warm", 0, 1e6) * 1000;
-  const thinkMs = options.decimal("think", 0, 1e6);
+  const { rate, makeLoad } = readLoop(options);
   const opSize = options.integer("op-size", 0, 1024 * 1024);
   const makeWorkload = workloads.get(workloadName(options));
   assert(makeWorkload !== undefined, "the parser knows the workloads");
@@ -54,7 +61,7 @@ function run(options: Options): number {
   });
   clock.update();
   const workload = makeWorkload({ opSize, random: systemRandom });
-  const load = new ClosedLoop({ clients, workload, clock, warmMs, measureMs, thinkMs, history });
+  const load = makeLoad({ clients, workload, clock, warmMs, measureMs, history });
   printProgress(load, clock);
   drivers.countOperations(() => load.measured);
   const silent = (): boolean => load.completed === 0 && load.elapsedMs > PATIENCE_MS;
@@ -65,6 +72,7 @@ function run(options: Options): number {
   const dropped = mergeDrops(...nodes.map((node) => node.drops), transport.drops, statistics());
   const record = recordOf(options, drivers, load, {
     clients: count,
+    rate,
     opSize,
     warmSeconds: warmMs / 1000,
     retransmissions: clients.reduce((sum, client) => sum + client.retransmissions, 0),
@@ -75,6 +83,19 @@ function run(options: Options): number {
   return report(record, load, json, stopped(), setting.config.n);
 }
 
+/** The loop that the options ask for; throws UsageError. */
+function readLoop(options: Options): {
+  readonly rate: number;
+  readonly makeLoad: (load: LoadOptions) => Load;
+} {
+  const rate = options.decimal("rate", 0, RATE_MAX);
+  const thinkMs = options.decimal("think", 0, 1e6);
+  if (rate === 0) return { rate, makeLoad: (load) => new ClosedLoop({ ...load, thinkMs }) };
+  if (thinkMs > 0) throw new UsageError("--think and --rate exclude each other");
+  const open = { rate, random: systemRandom, waitingMax: WAITING_MAX };
+  return { rate, makeLoad: (load) => new OpenLoop({ ...load, ...open }) };
+}
+
 function workloadName(options: Options): string {
   return options.text("workload") ?? (options.textOf("app") === "kv" ? "kv" : "fixed");
 }
@@ -82,8 +103,11 @@ function workloadName(options: Options): string {
 function recordOf(
   options: Options,
   { setting, port, cpus, idler }: Drivers,
-  load: ClosedLoop,
-  counts: Pick<ResultRecord, "clients" | "opSize" | "warmSeconds" | "retransmissions" | "dropped"> &
+  load: Load,
+  counts: Pick<
+    ResultRecord,
+    "clients" | "rate" | "opSize" | "warmSeconds" | "retransmissions" | "dropped"
+  > &
     Pick<ResultRecord, "profile">,
 ): ResultRecord {
   const { mode, protocol, config } = setting;
@@ -95,6 +119,8 @@ function recordOf(
     transport: port.name,
     n: config.n,
     f: config.f,
+    clientProcesses: 1,
+    loop: load instanceof OpenLoop ? "open" : "closed",
     batch: config.batchMax,
     adaptive: config.adaptive,
     signature: protocol.signed ? signatureOf(options) : "none",
@@ -104,8 +130,10 @@ function recordOf(
     replySize: load.measured === 0 ? 0 : load.resultBytes / load.measured,
     seconds,
     operations: load.measured,
-    throughput: seconds === 0 ? 0 : load.measured / seconds,
+    throughput: load.throughput,
+    unserved: load instanceof OpenLoop ? load.unserved : 0,
     latency: load.latencies.summary(),
+    distribution: load.latencies.distribution(),
     longestGapMs: load.longestGapMs,
     ...counts,
     host: describeHost(),
@@ -133,7 +161,7 @@ function waitForLink({ port, clock, native, stopped }: Drivers): boolean {
   return true;
 }
 
-function printProgress(load: ClosedLoop, clock: RealClock): void {
+function printProgress(load: Load, clock: RealClock): void {
   let before = 0;
   let second = 0;
   const print = (): void => {
@@ -149,7 +177,7 @@ function printProgress(load: ClosedLoop, clock: RealClock): void {
 /** Prints and writes the result; the exit status. */
 function report(
   record: ResultRecord,
-  load: ClosedLoop,
+  load: Load,
   json: string | undefined,
   interrupted: boolean,
   n: number,
@@ -173,7 +201,7 @@ function report(
 }
 
 /** The reason why no operation was measured. */
-function whyNothing(load: ClosedLoop, interrupted: boolean, n: number): string {
+function whyNothing(load: Load, interrupted: boolean, n: number): string {
   if (interrupted) return "interrupted before any operation was measured";
   if (load.completed > 0) return "no operation completed after the warm-up";
   if (load.lost > 0) return "no session: the replicas do not know the clients";

@@ -10,6 +10,7 @@ import { generateKeyPair, keyPath, writeKeyPair } from "../crypto/keys.ts";
 import { protocols, toleratesFaults } from "../protocol/index.ts";
 import { UsageError } from "../usage-error.ts";
 import { RunError } from "./options.ts";
+import { RECOVERING } from "./process.ts";
 
 /** Where the executables lie. */
 const ROOT = resolve(import.meta.dir, "../..");
@@ -198,6 +199,13 @@ export class Cluster {
   /** Where a replica writes its result when it stops. */
   resultPath(index: number): string {
     return join(this.dir, `replica-${index}.json`);
+  }
+
+  /** Waits until all replicas take part: protocols may begin by asking each other. */
+  async takesPart(): Promise<void> {
+    for (const replica of this.replicas) {
+      if (replica.output.includes(RECOVERING)) await replica.printed("recovered");
+    }
   }
 
   /** Ends a replica as a power cut would. */

@@ -75,6 +75,8 @@ export interface TransportSetting {
   /** What it sleeps on while nothing comes, and the default of --idle. */
   readonly sleeper: Sleeper;
   readonly idle: IdleName;
+  /** The NUMA node of the device; null if it has none. */
+  readonly numaNode: number | null;
   readonly linkUp: () => boolean;
   /** What the port itself counted as lost. */
   readonly statistics: () => ReadonlyMap<string, number>;
@@ -127,6 +129,7 @@ export function openTransport(
       name: "udp",
       sleeper,
       idle: "park",
+      numaNode: null,
       linkUp: () => true,
       statistics: () => new Map(),
       close: () => transport.close(),
@@ -180,7 +183,8 @@ function openDpdk(
   // Nobody rings for a driver: a NIC that this process has to itself may burn a core.
   const idle = memif !== null ? "park" : nic ? "busy" : "sleep";
   const linkUp = (): boolean => transport.linkUp;
-  return { transport, name, sleeper: bell, idle, linkUp, statistics, close };
+  const { numaNode } = transport;
+  return { transport, name, sleeper: bell, idle, numaNode, linkUp, statistics, close };
 }
 
 /** Of the port's statistics, those that are packets lost. */

@@ -16,7 +16,11 @@ export interface CpuPlan {
 /** The processors that this process may use, ascending. */
 export function allowedCpus(): readonly number[] {
   const status = readFileSync("/proc/self/status", "utf8");
-  const list = /^Cpus_allowed_list:\s*(\S+)/m.exec(status)?.[1] ?? "0";
+  return parseCpuList(/^Cpus_allowed_list:\s*(\S+)/m.exec(status)?.[1] ?? "0");
+}
+
+/** A list as the kernel writes them: `0-3,8`. */
+export function parseCpuList(list: string): readonly number[] {
   return list.split(",").flatMap((range) => {
     const [from = "0", to = from] = range.split("-");
     const length = Number(to) - Number(from) + 1;

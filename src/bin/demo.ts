@@ -1,18 +1,22 @@
 // npm run demo: a cluster and a client on this machine, built if need be, and what they measured.
 
 import { readFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import type { ArgsDef } from "citty";
+import { ID_MAX } from "../config.ts";
 import { formatProfile } from "../evaluation/profile.ts";
-import { formatTable, type ResultRecord } from "../evaluation/record.ts";
+import { formatRecord, formatTable } from "../evaluation/record.ts";
+import { CLIENT_PROCESSES_MAX, RATE_MAX, type ClientLoad } from "../evaluation/point.ts";
 import type { ReplicaRecord } from "../evaluation/replica-record.ts";
+import { UsageError } from "../usage-error.ts";
 import { CLIENT, REPLICA } from "./arguments.ts";
-import { buildExecutables, Cluster, type Child } from "./cluster.ts";
+import { ClientProcesses } from "./client-processes.ts";
+import { buildExecutables, Cluster } from "./cluster.ts";
 import { parseCommand, runMain, type Options } from "./options.ts";
 import { followParent } from "./process.ts";
 
 /** What the demo decides itself; all else is passed on to replicas and client. */
-const { mode, seconds } = CLIENT.args;
+const { mode, clients, rate, seconds } = CLIENT.args;
 const OWN_ARGS = {
   mode: { ...mode, required: false, default: "unreplicated" },
   transport: {
@@ -28,6 +32,14 @@ const OWN_ARGS = {
     valueHint: "F",
     description: "Faults to tolerate: the demo runs as many replicas as the mode needs for them",
   },
+  clients: { ...clients, description: "Clients in all, each with one operation in flight" },
+  "client-processes": {
+    type: "string",
+    default: "1",
+    valueHint: "N",
+    description: "Processes that the clients run in; their results are merged",
+  },
+  rate,
   seconds: { ...seconds, default: "5" },
   json: {
     type: "string",
@@ -56,48 +68,48 @@ async function main(): Promise<number> {
   const options = await parseCommand(DEMO, process.argv.slice(2));
   if (options === null) return 0;
   const out = options.output("json");
+  const load = readLoad(options);
   const built = buildExecutables();
   if (built !== 0) return built;
   followParent();
-  return run(options, out);
+  return run(options, load, out);
 }
 
-async function run(options: Options, out: string | undefined): Promise<number> {
+async function run(options: Options, load: ClientLoad, out: string | undefined): Promise<number> {
   let interrupted = false;
-  let client: Child | null = null;
+  let running: ClientProcesses | null = null;
   const interrupt = (): void => {
     interrupted = true;
-    client?.signal("SIGINT");
+    running?.signal("SIGINT");
   };
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, interrupt);
 
   const modeName = options.textOf("mode");
   const transport = options.textOf("transport") === "udp" ? "udp" : "dpdk";
+  const single = load.clientProcesses === 1;
   const cluster = await Cluster.start({
     mode: modeName,
     transport,
     f: options.integer("faults", 1, 20),
-    link: transport === "dpdk" && modeName.startsWith("unreplicated"),
-    clientPorts: 1,
+    link: transport === "dpdk" && modeName.startsWith("unreplicated") && single,
+    clientPorts: load.clientProcesses,
     replicaArgs: given(options, REPLICA_ARGS),
     clientArgs: given(options, CLIENT_ARGS),
     fabricArgs: [],
   });
   try {
     if (interrupted) return 130;
-    const json = join(cluster.dir, "result.json");
-    client = cluster.client(["-d", options.textOf("seconds"), "--json", json], true);
-    const status = await client.ended();
-    if (status !== 0) {
-      process.stderr.write(client.errors);
-      return interrupted ? 130 : status === 2 ? 2 : 1;
-    }
-    const text = readFileSync(json, "utf8");
-    const record = JSON.parse(text) as ResultRecord;
+    running = new ClientProcesses(cluster, load, ["-d", options.textOf("seconds")], single);
+    const record = await running.result();
+    for (const warning of running.warnings) console.error(warning);
+    if (!single) console.log(formatRecord(record));
     console.log(`\n${formatTable([record])}`);
     if (options.flag("profile")) await printProfiles(cluster);
-    if (out !== undefined) await Bun.write(resolve(out), text);
+    if (out !== undefined) await Bun.write(resolve(out), `${JSON.stringify(record, null, 2)}\n`);
     return 0;
+  } catch (error) {
+    if (interrupted) return 130;
+    throw error;
   } finally {
     await cluster.stop();
   }
@@ -111,6 +123,16 @@ async function printProfiles(cluster: Cluster): Promise<void> {
     const found = record.profile === undefined ? "nothing to tell" : formatProfile(record.profile);
     console.log(`\nreplica ${i}, ${found}`);
   }
+}
+
+/** Throws UsageError. */
+function readLoad(options: Options): ClientLoad {
+  const count = options.integer("clients", 1, ID_MAX + 1);
+  const clientProcesses = options.integer("client-processes", 1, CLIENT_PROCESSES_MAX);
+  if (clientProcesses > count) {
+    throw new UsageError(`--client-processes ${clientProcesses}: more than --clients ${count}`);
+  }
+  return { clients: count, clientProcesses, rate: options.decimal("rate", 0, RATE_MAX) };
 }
 
 /** The options of `args` that stood on the command line, as arguments again. */

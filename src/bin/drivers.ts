@@ -19,8 +19,9 @@ import {
   type Setting,
   type TransportSetting,
 } from "./common.ts";
-import { planCpus, type CpuPlan } from "./cpus.ts";
+import { allowedCpus, planCpus, type CpuPlan } from "./cpus.ts";
 import { IDLE_NAMES, idler, type Idler } from "./idle.ts";
+import { numaNodes, numaWarnings } from "./numa.ts";
 import type { Options } from "./options.ts";
 import { followCluster, housekeeping, stopFlag } from "./process.ts";
 import { startProfiler } from "./profiling.ts";
@@ -71,6 +72,8 @@ export class Drivers {
     const { clock, cpus } = this;
     const shared = { clock, cpus, native, bell: this.#bell, sections: this.#sections };
     this.port = openTransport(options, setting, role, shared);
+    const warnings = numaWarnings(cpus, allowedCpus(), this.port.numaNode, numaNodes());
+    for (const warning of warnings) console.error(warning);
     const chosen = IDLE_NAMES.find((name) => name === options.text("idle")) ?? this.port.idle;
     this.idler = idler(chosen, native, this.clock, this.port.sleeper);
     housekeeping(this.clock, this.cpus, native);

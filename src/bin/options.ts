@@ -74,7 +74,7 @@ export class Options {
 }
 
 /**
- * Definitions as citty has them; the command has no positionals unless `positionals` names them.
+ * Definitions as citty has them; positionals are those of type "positional", all required.
  */
 export interface Command {
   readonly name: string;
@@ -111,7 +111,12 @@ export async function usage(command: Command): Promise<string> {
 export function parseOptions(command: Command, argv: readonly string[]): Options {
   const short = new Map<string, string>();
   const definitions: { [name: string]: { type: "string" | "boolean"; short?: string } } = {};
+  const positionals: string[] = [];
   for (const [name, arg] of Object.entries(command.args)) {
+    if (arg.type === "positional") {
+      positionals.push(name);
+      continue;
+    }
     const type = arg.type === "boolean" ? "boolean" : "string";
     const alias = "alias" in arg && typeof arg.alias === "string" ? arg.alias : undefined;
     definitions[name] = alias === undefined ? { type } : { type, short: alias };
@@ -122,10 +127,14 @@ export function parseOptions(command: Command, argv: readonly string[]): Options
   const given = new Set<string>();
   for (const token of tokens) {
     if (token.kind === "positional") {
-      throw new UsageError(
-        `unexpected '${token.value}': ` +
-          "options start with - (and go after -- when npm runs the command)",
-      );
+      const name = positionals.shift();
+      if (name === undefined) {
+        throw new UsageError(
+          `unexpected '${token.value}': ` +
+            "options start with - (and go after -- when npm runs the command)",
+        );
+      }
+      values.set(name, token.value);
     }
     if (token.kind !== "option") continue;
     if (given.has(token.name)) throw new UsageError(`${token.rawName} was given twice`);
@@ -176,6 +185,9 @@ function joinValues(argv: readonly string[]): string[] {
 function complete(name: string, arg: ArgsDef[string], values: Map<string, string | boolean>): void {
   const value = values.get(name);
   if (value === undefined) {
+    if (arg.type === "positional") {
+      throw new UsageError(`${arg.valueHint ?? name} is missing; -h shows what is expected`);
+    }
     if (arg.required === true) throw new UsageError(`--${name} is required; -h shows the options`);
     if ("default" in arg && arg.default !== undefined)
       values.set(name, arg.default as string | boolean);

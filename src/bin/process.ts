@@ -54,6 +54,18 @@ export function versions(): { readonly [name: string]: string } {
   return { oskr: packageJson.version, bun: Bun.version };
 }
 
+/** Aborted by the first SIGINT, SIGTERM or SIGHUP; the second ends the process. */
+export function stopSignal(): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.once(signal, () => controller.abort(new Error("interrupted")));
+  }
+  return controller.signal;
+}
+
+/** Said by a replica that asks others for its memory, and says later that it has recovered. */
+export const RECOVERING = ", recovering";
+
 const SIGTERM = 15;
 
 /**

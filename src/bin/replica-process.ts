@@ -9,7 +9,7 @@ import type { Node } from "../node.ts";
 import { UsageError } from "../usage-error.ts";
 import { Drivers } from "./drivers.ts";
 import type { Options } from "./options.ts";
-import { mergeDrops, versions } from "./process.ts";
+import { mergeDrops, RECOVERING, versions } from "./process.ts";
 
 /** How often to look whether the replica has recovered, in milliseconds. */
 const WATCH_MS = 20;
@@ -40,8 +40,10 @@ export class ReplicaProcess {
     this.#replica = protocol.replica(id, config, this.#node, this.#app);
     this.#node.start(this.#replica);
     this.drivers.countOperations(() => this.executed);
-    console.log(`replica ${id} of ${config.n} runs ${mode} on ${port.name}`);
-    if (this.#replica.census().recovering) this.#watchRecovery();
+    const { recovering } = this.#replica.census();
+    const doing = recovering ? RECOVERING : "";
+    console.log(`replica ${id} of ${config.n} runs ${mode} on ${port.name}${doing}`);
+    if (recovering) this.#watchRecovery();
   }
 
   get executed(): number {

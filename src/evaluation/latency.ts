@@ -1,6 +1,8 @@
 // Latencies of operations, recorded in nanoseconds, told in microseconds.
 
-import { build, type Histogram } from "hdr-histogram-js";
+import { build, JsHistogram, type Histogram } from "hdr-histogram-js";
+import { assert } from "../assert.ts";
+import { distributionOf, type Distribution } from "./distribution.ts";
 
 /** In microseconds. */
 export interface LatencySummary {
@@ -47,6 +49,20 @@ export class Latencies {
       p999: percentile(99.9),
       max: us(h.maxValue),
     };
+  }
+
+  /** The distribution, with ends of buckets within about 1 % of what was recorded. */
+  distribution(): Distribution {
+    const histogram = this.#histogram;
+    assert(histogram instanceof JsHistogram, "WebAssembly was not asked for");
+    const counts: (readonly [ns: number, count: number])[] = [];
+    const values = histogram.recordedValuesIterator;
+    values.reset();
+    while (values.hasNext()) {
+      const { valueIteratedTo, countAtValueIteratedTo } = values.next();
+      counts.push([Math.min(valueIteratedTo, histogram.maxValue), countAtValueIteratedTo]);
+    }
+    return distributionOf(counts);
   }
 
   /** The distribution as text: a line for each part of a logarithmic scale, with a bar. */

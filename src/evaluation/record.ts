@@ -2,8 +2,10 @@
 
 import { readFileSync } from "node:fs";
 import { cpus, release } from "node:os";
+import type { Distribution } from "./distribution.ts";
 import type { LatencySummary } from "./latency.ts";
 import type { Profile } from "./profile.ts";
+import { alignColumns } from "./text-table.ts";
 
 /** One measured run. Names are relied on by scripts. */
 export interface ResultRecord {
@@ -17,8 +19,8 @@ export interface ResultRecord {
   /** Client processes that these clients ran in. */
   readonly clientProcesses: number;
   /**
-   * Closed: a client issues the next operation when the last completed. Open: operations come at a
-   * rate, whether or not earlier ones completed, and latency counts from when they should have come.
+   * Closed: a client issues the next operation when the last completed. Open: operations come at
+   * a rate, whether or not earlier ones completed, and latency counts from when they came.
    */
   readonly loop: "closed" | "open";
   /** Operations a second asked for in an open loop; 0 in a closed one. */
@@ -37,12 +39,20 @@ export interface ResultRecord {
   readonly warmSeconds: number;
   /** As measured, not as asked for. */
   readonly seconds: number;
+  /**
+   * Whose latencies are told: those that completed in the measured time, or in an open loop those
+   * that came in it and completed.
+   */
   readonly operations: number;
-  /** Operations a second. */
+  /** Operations a second that completed in the measured time. */
   readonly throughput: number;
+  /**
+   * Arrivals of an open loop that were refused, because too many waited for a client, or did not
+   * complete: where there are any, the rate asked for was not reached. 0 in a closed loop.
+   */
+  readonly unserved: number;
   readonly latency: LatencySummary;
-  /** Counts of latencies: each bucket's upper end in microseconds, ascending, and its count. */
-  readonly distribution: readonly (readonly [us: number, count: number])[];
+  readonly distribution: Distribution;
   /** The longest time without a completion, from the start, in milliseconds. */
   readonly longestGapMs: number;
   readonly retransmissions: number;
@@ -79,14 +89,21 @@ export function formatRecord(record: ResultRecord): string {
     record.signature === "none"
       ? "unsigned"
       : `${record.crypto} signatures (${record.signature}, ${record.workers} workers)`;
-  const rate = Math.round(record.throughput).toLocaleString("en-US");
+  const count = (value: number): string => Math.round(value).toLocaleString("en-US");
+  const processes = record.clientProcesses === 1 ? "" : ` in ${record.clientProcesses} processes`;
+  const offered = record.loop === "open" ? `, open loop at ${count(record.rate)} a second` : "";
+  const overload =
+    record.unserved === 0
+      ? ""
+      : `; the rate was not reached: ${count(record.unserved)} arrivals were never served`;
   return [
     `latency (us)  min ${us(l.min)}  mean ${us(l.mean)}  p50 ${us(l.p50)}  p90 ${us(l.p90)}  ` +
       `p99 ${us(l.p99)}  p99.9 ${us(l.p999)}  max ${us(l.max)}`,
-    `${record.mode}, ${record.n} replicas, ${record.clients} clients, ${record.transport}, ` +
+    `${record.mode}, ${record.n} replicas, ${record.clients} clients${processes}${offered}, ` +
+      `${record.transport}, ` +
       `app ${record.app}, ${record.opSize} byte operations, ${signing}, idle ${record.idle}: ` +
-      `${rate} operations a second, p50 ${us(l.p50)} us over ${record.seconds.toFixed(1)} s, ` +
-      `${record.retransmissions} retransmissions`,
+      `${count(record.throughput)} operations a second, p50 ${us(l.p50)} us ` +
+      `over ${record.seconds.toFixed(1)} s, ${record.retransmissions} retransmissions${overload}`,
   ].join("\n");
 }
 
@@ -114,12 +131,5 @@ export function formatTable(records: readonly ResultRecord[]): string {
     record.latency.p50.toFixed(1),
     record.latency.p99.toFixed(1),
   ]);
-  const all = [head, ...rows];
-  const widths = head.map((_, i) => Math.max(...all.map((row) => row[i]?.length ?? 0)));
-  return all
-    .map((row) =>
-      row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))),
-    )
-    .map((row) => row.join("  "))
-    .join("\n");
+  return alignColumns([head, ...rows]);
 }

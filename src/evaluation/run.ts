@@ -37,3 +37,12 @@ export interface Run {
   readonly record: ResultRecord;
   readonly replicas: readonly ReplicaRecord[];
 }
+
+/** A run that failed: kept beside the others to be told, and tried again. */
+export interface FailedRun {
+  readonly key: string;
+  readonly point: Point;
+  readonly repetition: number;
+  /** Why. */
+  readonly failure: string;
+}

@@ -6,7 +6,7 @@ import { UsageError } from "../usage-error.ts";
 import { requireLibrary } from "./library.ts";
 
 /** OSKR_DPDK_VERSION of the header that this file follows. */
-export const DPDK_VERSION = 3;
+export const DPDK_VERSION = 4;
 /** Bytes of the text: EAL arguments in, one a line; the last error out. Ends with a zero byte. */
 export const TEXT_SIZE = 16_384;
 
@@ -112,6 +112,7 @@ const symbols = {
   oskr_dpdk_close: { args: [u32], returns: i32 },
   oskr_dpdk_region: { args: [u32], returns: ptr },
   oskr_dpdk_set_mac: { args: [u32], returns: i32 },
+  oskr_dpdk_numa_node: { args: [u32], returns: i32 },
   oskr_dpdk_link: { args: [u32], returns: i32 },
   oskr_dpdk_bell: { args: [u32, ptr], returns: i32 },
   oskr_dpdk_statistics: { args: [u32], returns: i32 },

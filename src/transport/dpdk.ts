@@ -180,6 +180,12 @@ export class DpdkTransport extends PacketTransport {
     return this.#library.oskr_dpdk_link(this.#port) === 1;
   }
 
+  /** The NUMA node that the port's device is on; null if it is on none. */
+  get numaNode(): number | null {
+    const node = this.#library.oskr_dpdk_numa_node(this.#port);
+    return node < 0 ? null : node;
+  }
+
   /** Has every send ring this bell, that of the process at the other end of a memif. */
   ring(bell: Pointer): void {
     this.#eal.checked(this.#library.oskr_dpdk_bell(this.#port, bell));

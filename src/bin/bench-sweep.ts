@@ -1,0 +1,107 @@
+// bench sweep: measures all points of a plan file, as far as they have not been, and compares them.
+
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import type { ArgsDef } from "citty";
+import { parsePlan, type Plan } from "../evaluation/plan.ts";
+import { describeHost } from "../evaluation/record.ts";
+import { Results } from "../evaluation/results.ts";
+import type { Run } from "../evaluation/run.ts";
+import { formatSummaries, summarise } from "../evaluation/summary.ts";
+import { failuresOf, runsOf, schedule, sweep } from "../evaluation/sweep.ts";
+import { UsageError } from "../usage-error.ts";
+import { buildExecutables } from "./cluster.ts";
+import { LocalRunner } from "./local-runner.ts";
+import type { Command, Options } from "./options.ts";
+import { followParent, stopSignal, versions } from "./process.ts";
+
+const ARGS = {
+  plan: {
+    type: "positional",
+    valueHint: "FILE",
+    description: "What to measure: a plan as docs/evaluating.md describes",
+  },
+  out: {
+    type: "string",
+    valueHint: "DIR",
+    description: "Where results are kept (default: beside the plan, in a directory of its name)",
+  },
+} as const satisfies ArgsDef;
+
+export const BENCH_SWEEP: Command = {
+  name: "npm run bench -- sweep",
+  description: "All points of a plan, those that were measured before left out",
+  args: ARGS,
+};
+
+export async function benchSweep(options: Options): Promise<number> {
+  const path = options.textOf("plan");
+  const plan = readPlan(path);
+  const dir = options.text("out") ?? join(dirname(path), basename(path, ".json"));
+  const results = openResults(dir);
+  const missing = schedule(plan).filter(({ key }) => results.run(key) === undefined).length;
+  const planned = plan.points.length * plan.repetitions;
+  console.log(`${plan.points.length} points, ${planned} runs, ${missing} of them to be done`);
+  for (const line of differences(runsOf(plan, results))) console.error(line);
+
+  const interrupted = stopSignal();
+  if (missing > 0) {
+    const built = buildExecutables();
+    if (built !== 0) return built;
+    followParent();
+    const runner = new LocalRunner();
+    const tell = (line: string): void => console.log(line);
+    const now = (): number => performance.now();
+    try {
+      await sweep({ plan, results, runner, signal: interrupted, tell, now });
+    } finally {
+      await runner.close();
+    }
+  }
+  console.log(`\n${formatSummaries(summarise(runsOf(plan, results)))}`);
+  if (interrupted.aborted) {
+    console.error("interrupted: what was done is kept, and the same command goes on");
+    return 130;
+  }
+  const failures = failuresOf(plan, results);
+  for (const failure of failures) console.error(`failed: ${failure}`);
+  return failures.length === 0 ? 0 : 1;
+}
+
+function readPlan(path: string): Plan {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    throw new UsageError(`${path}: cannot be read: ${reasonOf(error)}`);
+  }
+  return parsePlan(text, path);
+}
+
+function openResults(dir: string): Results {
+  try {
+    if (!existsSync(dir)) mkdirSync(dir, { recursive: true });
+  } catch (error) {
+    throw new UsageError(`${dir}: cannot be made: ${reasonOf(error)}`);
+  }
+  return new Results(join(dir, "runs.jsonl"), (line) => console.error(line));
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** A line where earlier runs were made under other circumstances than the next ones will be. */
+function differences(runs: readonly Run[]): readonly string[] {
+  const now = { host: describeHost(), versions: versions() };
+  const other = runs.find(
+    ({ record: { host, versions: of } }) => !Bun.deepEquals({ host, versions: of }, now),
+  );
+  if (other === undefined) return [];
+  const { host, versions: of } = other.record;
+  return [
+    `some results are of ${host.cpu} x ${host.cores}, Linux ${host.kernel}, ` +
+      `oskr ${of["oskr"]}, bun ${of["bun"]}: not of this machine and version; ` +
+      "--out keeps results apart",
+  ];
+}

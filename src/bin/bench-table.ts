@@ -1,0 +1,128 @@
+// bench table: the table of results for every protocol on this machine.
+
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import type { ArgsDef } from "citty";
+import { describeHost } from "../evaluation/record.ts";
+import { formatRows, measureTable, replaceRegion, tableRows } from "../evaluation/table.ts";
+import { protocols } from "../protocol/index.ts";
+import { UsageError } from "../usage-error.ts";
+import { buildExecutables } from "./cluster.ts";
+import { LocalRunner } from "./local-runner.ts";
+import type { Command, Options } from "./options.ts";
+import { followParent, stopSignal, versions } from "./process.ts";
+
+const ARGS = {
+  seconds: {
+    type: "string",
+    alias: "d",
+    default: "5",
+    valueHint: "SECONDS",
+    description: "How long to measure in each run, after a second to warm up",
+  },
+  repetitions: {
+    type: "string",
+    default: "3",
+    valueHint: "N",
+    description: "Runs of which the table has the median",
+  },
+  transport: {
+    type: "enum",
+    options: ["dpdk", "udp"],
+    default: "dpdk",
+    description: "Shared-memory ports of DPDK, or sockets of the loopback interface",
+  },
+  workers: {
+    type: "string",
+    alias: "w",
+    valueHint: "N",
+    description: "Signature threads of each process (default: the CPUs less one, at least 1)",
+  },
+  json: { type: "string", valueHint: "FILE", description: "Write the table as one JSON object" },
+  markdown: { type: "string", valueHint: "FILE", description: "Write the table as Markdown" },
+  readme: {
+    type: "boolean",
+    default: false,
+    description: "Write it into README.md, between the two comments that mark its place",
+  },
+} as const satisfies ArgsDef;
+
+export const BENCH_TABLE: Command = {
+  name: "npm run bench -- table",
+  description: "Highest throughput and lowest latency of every protocol on this machine",
+  args: ARGS,
+};
+
+/** Sessions are opened, and code is compiled, in that time. */
+const WARM_SECONDS = 1;
+const README = resolve(import.meta.dir, "../../README.md");
+
+export async function benchTable(options: Options): Promise<number> {
+  const seconds = options.decimal("seconds", 0.1, 3600);
+  const repetitions = options.integer("repetitions", 1, 99);
+  const transport = options.textOf("transport") === "udp" ? "udp" : "dpdk";
+  const workers = options.text("workers") === undefined ? null : options.integer("workers", 0, 256);
+  const json = options.output("json");
+  const markdown = options.output("markdown");
+  const readme = options.flag("readme");
+  if (readme) rewrite("");
+  const built = buildExecutables();
+  if (built !== 0) return built;
+  followParent();
+  const signal = stopSignal();
+  const runner = new LocalRunner();
+  const setting = { seconds, warmSeconds: WARM_SECONDS, repetitions };
+  try {
+    const { rows, failures } = await measureTable({
+      rows: tableRows(protocols, { transport, workers }),
+      ...{ ...setting, runner, signal, tell: (line) => console.log(line) },
+    });
+    const about = { command: commandOf(options), ...setting, transport, host: describeHost() };
+    const text = `${describe(about)}\n\n${formatRows(rows)}`;
+    console.log(`\n${text}`);
+    const result = { ...about, versions: versions(), rows };
+    if (json !== undefined) await Bun.write(json, `${JSON.stringify(result, null, 2)}\n`);
+    if (markdown !== undefined) await Bun.write(markdown, `${text}\n`);
+    if (readme) await Bun.write(README, rewrite(text));
+    for (const failure of failures) console.error(`failed: ${failure}`);
+    return failures.length === 0 ? 0 : 1;
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    console.error("interrupted");
+    return 130;
+  } finally {
+    await runner.close();
+  }
+}
+
+/** What the table was measured with, as a paragraph above it. */
+function describe(about: {
+  readonly command: string;
+  readonly host: ReturnType<typeof describeHost>;
+  readonly seconds: number;
+  readonly repetitions: number;
+}): string {
+  const { host, command, seconds, repetitions } = about;
+  const of = versions();
+  return (
+    `${host.cpu}, ${host.cores} cores shared by replicas and clients, Linux ${host.kernel}, ` +
+    `oskr ${of["oskr"]}, Bun ${of["bun"]}. Null operations of 0 bytes; medians (and extremes) of ` +
+    `${repetitions === 1 ? "one run" : `${repetitions} runs`} of ${seconds} s:\n\`${command}\``
+  );
+}
+
+/** The command line, as far as it decides what is measured. */
+function commandOf(options: Options): string {
+  const names = ["seconds", "repetitions", "transport", "workers"];
+  const given = names.filter((name) => options.given.has(name));
+  return [BENCH_TABLE.name, ...given.map((name) => `--${name} ${options.textOf(name)}`)].join(" ");
+}
+
+/** The README with that table; throws UsageError if it has no place for one. */
+function rewrite(text: string): string {
+  const rewritten = replaceRegion(readFileSync(README, "utf8"), text);
+  if (rewritten === null) {
+    throw new UsageError(`${README}: has no two comments 'bench table: begin' and 'end'`);
+  }
+  return rewritten;
+}

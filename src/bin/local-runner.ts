@@ -1,0 +1,77 @@
+// Measures points of a plan on this machine: each a cluster of compiled processes of its own.
+
+import { readFileSync } from "node:fs";
+import { clientArguments, replicaArguments } from "../evaluation/point.ts";
+import type { Durations, Measured, PointRunner } from "../evaluation/point-runner.ts";
+import type { ResultRecord } from "../evaluation/record.ts";
+import type { ReplicaRecord } from "../evaluation/replica-record.ts";
+import type { Point } from "../evaluation/run.ts";
+import { protocols } from "../protocol/index.ts";
+import { ClientProcesses } from "./client-processes.ts";
+import { Cluster } from "./cluster.ts";
+import { RunError } from "./options.ts";
+
+/** How much longer than it should a client may take: it waits for links and first replies. */
+const PATIENCE_MS = 30_000;
+
+export class LocalRunner implements PointRunner {
+  async run(point: Point, durations: Durations, signal: AbortSignal): Promise<Measured> {
+    signal.throwIfAborted();
+    // Replica and client joined directly where nobody else is there to be reached.
+    const single = protocols.get(point.mode)?.replicasMin(point.f) === 1;
+    const cluster = await Cluster.start({
+      mode: point.mode,
+      transport: point.transport,
+      f: point.f,
+      link: point.transport === "dpdk" && single && point.clientProcesses === 1,
+      replicaArgs: replicaArguments(point),
+      clientArgs: clientArguments(point, durations),
+      fabricArgs: [],
+      clientPorts: point.clientProcesses,
+    });
+    try {
+      await cluster.takesPart();
+      const silent = point.fault === "silent" ? cluster.n - 1 : null;
+      if (silent !== null) await cluster.kill(silent);
+      const record = await measure(cluster, point, durations, signal);
+      const others = cluster.replicas.filter((_, i) => i !== silent);
+      const ended = others.find((replica) => replica.status !== null);
+      if (ended !== undefined) throw new RunError(`${ended.name} ended: ${ended.errors.trim()}`);
+      await cluster.stopReplicas();
+      const replicas = cluster.replicas.flatMap((_, i) =>
+        i === silent ? [] : [readReplica(cluster.resultPath(i))],
+      );
+      return { record, replicas };
+    } finally {
+      await cluster.stop();
+    }
+  }
+
+  async close(): Promise<void> {}
+}
+
+/** Runs the clients; throws the signal's reason when it comes, RunError when they hang. */
+async function measure(
+  cluster: Cluster,
+  point: Point,
+  { seconds, warmSeconds }: Durations,
+  signal: AbortSignal,
+): Promise<ResultRecord> {
+  signal.throwIfAborted();
+  const clients = new ClientProcesses(cluster, point, [], false);
+  const limitMs = (seconds + warmSeconds) * 1000 + PATIENCE_MS;
+  const given = Promise.withResolvers<never>();
+  const abort = (): void => given.reject(signal.reason);
+  const late = setTimeout(() => given.reject(new RunError("the clients hang")), limitMs);
+  signal.addEventListener("abort", abort);
+  try {
+    return await Promise.race([clients.result(), given.promise]);
+  } finally {
+    clearTimeout(late);
+    signal.removeEventListener("abort", abort);
+  }
+}
+
+function readReplica(path: string): ReplicaRecord {
+  return JSON.parse(readFileSync(path, "utf8")) as ReplicaRecord;
+}

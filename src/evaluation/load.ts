@@ -1,0 +1,113 @@
+// What closed and open loops of clients have in common: issuing operations and counting what comes
+// back.
+
+import type { Bytes, Client } from "../actor.ts";
+import type { Clock } from "../driver.ts";
+import type { Workload } from "../workload/index.ts";
+import type { HistoryWriter } from "./history.ts";
+import { Latencies } from "./latency.ts";
+
+export interface LoadOptions {
+  readonly clients: readonly Client<object, string>[];
+  readonly workload: Workload;
+  readonly clock: Clock;
+  /** Before measuring, and how long to measure, in milliseconds. */
+  readonly warmMs: number;
+  readonly measureMs: number;
+  /** Told of every operation when it is issued, and given its result when that comes. */
+  readonly history: HistoryWriter | null;
+}
+
+/** Issues an operation of one client whose latency counts from `startedMs`. */
+export type Issue = (startedMs: number) => void;
+
+/** Runs from its making; what it counts after the warm-up is the result. */
+export abstract class Load {
+  readonly latencies = new Latencies();
+  /** Operations that completed, from the start. */
+  completed = 0;
+  /** Bytes of results of the operations in `latencies`. */
+  resultBytes = 0;
+  /** Clients that lost their session, and with it knowledge of an operation; they issue no more. */
+  lost = 0;
+  /**
+   * The longest time between two completions, in milliseconds: how long service was interrupted.
+   */
+  longestGapMs = 0;
+  protected readonly startMs: number;
+  protected readonly measureFromMs: number;
+  protected readonly endMs: number;
+  readonly #options: LoadOptions;
+  #served = 0;
+  #lastMs: number;
+
+  constructor(options: LoadOptions) {
+    this.#options = options;
+    this.startMs = options.clock.now;
+    this.measureFromMs = this.startMs + options.warmMs;
+    this.endMs = this.measureFromMs + options.measureMs;
+    this.#lastMs = this.startMs;
+  }
+
+  /** Nothing more is to be measured. */
+  abstract get finished(): boolean;
+  /** Whether the latency of an operation between these times is part of the result. */
+  protected abstract counts(startedMs: number, completedMs: number): boolean;
+
+  /** Operations whose latency was recorded. */
+  get measured(): number {
+    return this.latencies.count;
+  }
+  /** Seconds measured so far. */
+  get seconds(): number {
+    const until = Math.min(this.#options.clock.now, this.endMs);
+    return Math.max(0, until - this.measureFromMs) / 1000;
+  }
+  /** Operations a second that completed in the measured time. */
+  get throughput(): number {
+    return this.seconds === 0 ? 0 : this.#served / this.seconds;
+  }
+  get elapsedMs(): number {
+    return this.#options.clock.now - this.startMs;
+  }
+  /** Nobody is left to measure. */
+  protected get deserted(): boolean {
+    return this.lost === this.#options.clients.length;
+  }
+
+  protected measures(ms: number): boolean {
+    return ms >= this.measureFromMs && ms < this.endMs;
+  }
+
+  /** Makes what issues operations of a client; `next` is called when one has completed. */
+  protected issuer(index: number, client: Client<object, string>, next: () => void): Issue {
+    const { clock, workload, history } = this.#options;
+    let startedMs = 0;
+    const done = (result: Bytes | null): void => {
+      const { now } = clock;
+      history?.returned(index, result, now);
+      if (result === null) {
+        this.lost++;
+        return;
+      }
+      this.#complete(result, startedMs, now);
+      next();
+    };
+    return (fromMs) => {
+      startedMs = fromMs;
+      const op = workload.next();
+      history?.invoked(index, op, clock.now);
+      client.invoke(op, done);
+    };
+  }
+
+  #complete(result: Bytes, startedMs: number, now: number): void {
+    this.completed++;
+    if (now - this.#lastMs > this.longestGapMs) this.longestGapMs = now - this.#lastMs;
+    this.#lastMs = now;
+    if (this.measures(now)) this.#served++;
+    if (!this.counts(startedMs, now)) return;
+    this.resultBytes += result.length;
+    this.latencies.record((now - startedMs) * 1e6);
+  }
+}

@@ -1,0 +1,141 @@
+// Several client processes as one result.
+
+import { mergeDistributions, percentileOf, totalOf, type Distribution } from "./distribution.ts";
+import type { LatencySummary } from "./latency.ts";
+import type { Profile } from "./profile.ts";
+import type { ResultRecord } from "./record.ts";
+
+/** What records must have in common to be of one run. */
+const SETTINGS: readonly (keyof ResultRecord)[] = [
+  "mode",
+  "app",
+  "workload",
+  "transport",
+  "n",
+  "f",
+  "loop",
+  "batch",
+  "adaptive",
+  "signature",
+  "crypto",
+  "workers",
+  "idle",
+  "opSize",
+  "warmSeconds",
+  "host",
+  "versions",
+];
+
+/**
+ * One result of client processes that ran at the same time: counts and throughputs are sums,
+ * percentiles those of all latencies together. Throws an Error that names the setting in which they
+ * differ, or says that there are none.
+ */
+export function mergeRecords(records: readonly ResultRecord[]): ResultRecord {
+  const [first, ...others] = records;
+  if (first === undefined) throw new Error("no records to merge");
+  if (others.length === 0) return first;
+  for (const other of others) {
+    const differing = SETTINGS.find((name) => !Bun.deepEquals(first[name], other[name]));
+    if (differing !== undefined) {
+      const [one, two] = [first, other].map((record) => JSON.stringify(record[differing]));
+      throw new Error(
+        `records of different runs: ${differing} is ${one} in one, ${two} in another`,
+      );
+    }
+  }
+  const sum = (of: (record: ResultRecord) => number): number =>
+    records.reduce((total, record) => total + of(record), 0);
+  const operations = sum((record) => record.operations);
+  const distribution = mergeDistributions(records.map((record) => record.distribution));
+  const { profile: _ofOneProcess, ...settings } = first;
+  const profiles = records.flatMap(({ profile }) => (profile === undefined ? [] : [profile]));
+  return {
+    ...settings,
+    clients: sum((record) => record.clients),
+    clientProcesses: sum((record) => record.clientProcesses),
+    // Shares are not exact in binary.
+    rate: Number(sum((record) => record.rate).toFixed(6)),
+    replySize: sum((record) => record.replySize * record.operations) / Math.max(1, operations),
+    seconds: Math.max(...records.map((record) => record.seconds)),
+    operations,
+    throughput: sum((record) => record.throughput),
+    unserved: sum((record) => record.unserved),
+    latency: mergeLatencies(records, distribution),
+    distribution,
+    // Of the process that waited longest: the records do not say when the others did.
+    longestGapMs: Math.max(...records.map((record) => record.longestGapMs)),
+    retransmissions: sum((record) => record.retransmissions),
+    dropped: sumByName(records.map((record) => record.dropped)),
+    ...(profiles.length === records.length ? { profile: mergeProfiles(profiles) } : {}),
+  };
+}
+
+function mergeLatencies(
+  records: readonly ResultRecord[],
+  distribution: Distribution,
+): LatencySummary {
+  const latencies = records
+    .filter((record) => record.operations > 0)
+    .map((record) => record.latency);
+  if (latencies.length === 0) return { min: 0, mean: 0, p50: 0, p90: 0, p99: 0, p999: 0, max: 0 };
+  const max = Math.max(...latencies.map((latency) => latency.max));
+  const total = totalOf(distribution);
+  const mean = records.reduce(
+    (sum, record) => sum + (record.latency.mean * record.operations) / total,
+    0,
+  );
+  // A bucket ends above the largest value in it.
+  const percentile = (percent: number): number =>
+    Math.min(max, percentileOf(distribution, percent));
+  return {
+    min: Math.min(...latencies.map((latency) => latency.min)),
+    mean: Math.round(mean * 1000) / 1000,
+    p50: percentile(50),
+    p90: percentile(90),
+    p99: percentile(99),
+    p999: percentile(99.9),
+    max,
+  };
+}
+
+/** Sums by name: signatures, drops. */
+function sumByName(all: readonly { readonly [name: string]: number }[]): {
+  [name: string]: number;
+} {
+  const sums: { [name: string]: number } = {};
+  for (const counts of all) {
+    for (const [name, count] of Object.entries(counts)) sums[name] = (sums[name] ?? 0) + count;
+  }
+  return sums;
+}
+
+/** Shares of all threads' time together. */
+function mergeProfiles(profiles: readonly Profile[]): Profile {
+  const seconds = profiles.reduce((sum, profile) => sum + profile.seconds, 0);
+  const share = (name: keyof Profile["shares"]): number =>
+    profiles.reduce((sum, { shares, seconds: own }) => sum + shares[name] * (own / seconds), 0);
+  const signatures = (name: keyof Profile["signatures"]): number =>
+    profiles.reduce((sum, profile) => sum + profile.signatures[name], 0);
+  return {
+    shares: {
+      receive: share("receive"),
+      decode: share("decode"),
+      check: share("check"),
+      protocol: share("protocol"),
+      encode: share("encode"),
+      send: share("send"),
+      help: share("help"),
+      idle: share("idle"),
+      other: share("other"),
+    },
+    seconds,
+    signatures: {
+      signed: signatures("signed"),
+      roots: signatures("roots"),
+      verified: signatures("verified"),
+      cached: signatures("cached"),
+    },
+    operations: profiles.reduce((sum, profile) => sum + profile.operations, 0),
+  };
+}

@@ -1,0 +1,243 @@
+// Plans: JSON files that say which points to measure, how long and how often (docs/evaluating.md).
+
+import { apps } from "../app/index.ts";
+import { ID_MAX } from "../config.ts";
+import { protocols } from "../protocol/index.ts";
+import { UsageError } from "../usage-error.ts";
+import { CLIENT_PROCESSES_MAX, RATE_MAX } from "./point.ts";
+import type { Durations } from "./point-runner.ts";
+import type { Point } from "./run.ts";
+
+export interface Plan extends Durations {
+  readonly title: string;
+  /** Each is measured so often. */
+  readonly repetitions: number;
+  /** Of the order in which points are measured. */
+  readonly seed: number;
+  readonly points: readonly Point[];
+}
+
+const POINTS_MAX = 10_000;
+
+/** Reads a value of a plan; undefined if it is not one. */
+interface Kind<T> {
+  readonly expected: string;
+  read(value: unknown): T | undefined;
+}
+
+interface Dimension<T> extends Kind<T> {
+  /** undefined: the plan must say. */
+  readonly default: T | undefined;
+}
+
+type Dimensions = { readonly [K in keyof Point]: Dimension<Point[K]> };
+type Lists = { readonly [K in keyof Point]: readonly Point[K][] };
+type Json = { readonly [name: string]: unknown };
+
+const DIMENSIONS: Dimensions = {
+  mode: { ...choice([...protocols.keys()]), default: undefined },
+  transport: { ...choice(["dpdk", "udp"]), default: "dpdk" },
+  f: { ...integer(1, 20), default: 1 },
+  clients: { ...integer(1, CLIENT_PROCESSES_MAX * (ID_MAX + 1)), default: 1 },
+  clientProcesses: { ...integer(1, CLIENT_PROCESSES_MAX), default: 1 },
+  rate: { ...number(0, RATE_MAX), default: 0 },
+  batch: { ...integer(1, 65_536), default: 1 },
+  adaptive: { ...boolean(), default: false },
+  workers: { ...integerOrNull(0, 256), default: null },
+  signature: { ...choice(["each", "batch"]), default: "batch" },
+  app: { ...choice([...apps.keys()]), default: "null" },
+  opSize: { ...integer(0, 1024 * 1024), default: 0 },
+  fault: { ...choice(["none", "silent", "loss"]), default: "none" },
+  lossRate: { ...number(0.000001, 0.9), default: 0.01 },
+};
+const NAMES = Object.keys(DIMENSIONS) as readonly (keyof Point)[];
+
+const SETTINGS = ["title", "seconds", "warmSeconds", "repetitions", "seed", "groups"];
+
+/** Reads the text of a plan; throws UsageError that begins with `path` and names the key. */
+export function parsePlan(text: string, path: string): Plan {
+  const plan = parseObject(text, path);
+  checkKeys(plan, [...SETTINGS, ...NAMES], path);
+  const setting = <T>(name: string, kind: Kind<T>, otherwise: T): T =>
+    name in plan ? readValue(plan[name], kind, `${path}: ${name}`) : otherwise;
+  const groups = "groups" in plan ? readGroups(plan["groups"], path) : [{}];
+  const points = groups.flatMap((group, i) => {
+    const where = "groups" in plan ? `${path}: groups[${i}]` : path;
+    return product(readLists(group, plan, where, path), where);
+  });
+  return {
+    title: setting("title", nonEmpty(), path.replace(/^.*\//, "").replace(/\.json$/, "")),
+    seconds: setting("seconds", number(0.1, 86_400), 2),
+    warmSeconds: setting("warmSeconds", number(0, 3600), 1),
+    repetitions: setting("repetitions", integer(1, 1000), 3),
+    seed: setting("seed", integer(0, 2 ** 48), 1),
+    // What differs only in what a protocol does not have is one point.
+    points: [...new Map(points.map((point) => [JSON.stringify(point), point])).values()],
+  };
+}
+
+function parseObject(text: string, path: string): Json {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new UsageError(`${path}: not JSON: ${error instanceof Error ? error.message : error}`);
+  }
+  if (!isObject(value)) throw new UsageError(`${path}: expected an object`);
+  return value;
+}
+
+function readGroups(value: unknown, path: string): readonly Json[] {
+  if (!Array.isArray(value) || value.length === 0) {
+    throw new UsageError(`${path}: groups: expected a list of objects that is not empty`);
+  }
+  return value.map((group: unknown, i) => {
+    if (!isObject(group)) throw new UsageError(`${path}: groups[${i}]: expected an object`);
+    checkKeys(group, NAMES, `${path}: groups[${i}]`);
+    return group;
+  });
+}
+
+function checkKeys(object: Json, known: readonly string[], where: string): void {
+  const unknown = Object.keys(object).find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  throw new UsageError(`${where}: ${unknown}: no such key; there are ${known.join(", ")}`);
+}
+
+/** The values of every dimension: the group's own, else the whole plan's, else the default. */
+function readLists(group: Json, plan: Json, where: string, path: string): Lists {
+  const list = <K extends keyof Point>(name: K): readonly Point[K][] => {
+    const own = name in group;
+    const dimension: Dimension<Point[K]> = DIMENSIONS[name];
+    if (own || name in plan) {
+      return readList((own ? group : plan)[name], dimension, `${own ? where : path}: ${name}`);
+    }
+    if (dimension.default !== undefined) return [dimension.default];
+    throw new UsageError(`${where}: ${name} is missing: ${dimension.expected}`);
+  };
+  return {
+    mode: list("mode"),
+    transport: list("transport"),
+    f: list("f"),
+    clients: list("clients"),
+    clientProcesses: list("clientProcesses"),
+    rate: list("rate"),
+    batch: list("batch"),
+    adaptive: list("adaptive"),
+    workers: list("workers"),
+    signature: list("signature"),
+    app: list("app"),
+    opSize: list("opSize"),
+    fault: list("fault"),
+    lossRate: list("lossRate"),
+  };
+}
+
+/** A list, or one value that stands for a list of one. */
+function readList<T>(value: unknown, kind: Dimension<T>, where: string): readonly T[] {
+  if (!Array.isArray(value)) return [readValue(value, kind, where)];
+  if (value.length === 0) throw new UsageError(`${where}: an empty list: ${kind.expected}`);
+  const list = value.map((item: unknown) => readValue(item, kind, where));
+  const again = list.find((item, i) => list.indexOf(item) !== i);
+  if (again !== undefined) throw new UsageError(`${where}: ${JSON.stringify(again)} twice`);
+  return list;
+}
+
+function readValue<T>(value: unknown, kind: Kind<T>, where: string): T {
+  const read = kind.read(value);
+  if (read !== undefined) return read;
+  throw new UsageError(`${where}: ${JSON.stringify(value)}: expected ${kind.expected}`);
+}
+
+/** All combinations. */
+function product(lists: Lists, where: string): readonly Point[] {
+  const count = NAMES.reduce((total, name) => total * lists[name].length, 1);
+  if (count > POINTS_MAX) {
+    throw new UsageError(`${where}: ${count} combinations; at most ${POINTS_MAX}`);
+  }
+  let points: readonly Partial<Point>[] = [{}];
+  for (const name of NAMES) {
+    points = points.flatMap((point) => lists[name].map((value) => ({ ...point, [name]: value })));
+  }
+  // Every name has been set.
+  return (points as readonly Point[]).map((point) => plain(point, where));
+}
+
+/**
+ * The point without what its protocol does not have, so that equal things are equal points; throws
+ * UsageError if it makes no sense.
+ */
+function plain(point: Point, where: string): Point {
+  const { mode, clients, clientProcesses, fault, lossRate } = point;
+  const protocol = protocols.get(mode);
+  const single = protocol?.replicasMin(1) === 1;
+  const signed = protocol?.signed === true;
+  if (clientProcesses > clients) {
+    throw new UsageError(
+      `${where}: clientProcesses ${clientProcesses}: more than the ${clients} clients`,
+    );
+  }
+  if (clients > clientProcesses * (ID_MAX + 1)) {
+    throw new UsageError(
+      `${where}: clients ${clients}: at most ${ID_MAX + 1} in each of clientProcesses`,
+    );
+  }
+  if (single && fault === "silent") {
+    throw new UsageError(`${where}: fault silent: ${mode} has one replica only`);
+  }
+  return {
+    ...point,
+    ...(single ? { f: 0, batch: 1, adaptive: false } : {}),
+    ...(signed ? {} : { signature: "batch", workers: null }),
+    lossRate: fault === "loss" ? lossRate : 0,
+  };
+}
+
+function isObject(value: unknown): value is Json {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function choice<T extends string>(choices: readonly T[]): Kind<T> {
+  return {
+    expected: choices.join(", "),
+    read: (value) => choices.find((one) => one === value),
+  };
+}
+
+function number(min: number, max: number): Kind<number> {
+  return {
+    expected: `a number from ${min} to ${max}`,
+    read: (value) =>
+      typeof value === "number" && value >= min && value <= max ? value : undefined,
+  };
+}
+
+function integer(min: number, max: number): Kind<number> {
+  const { read } = number(min, max);
+  return {
+    expected: `a whole number from ${min} to ${max}`,
+    read: (value) => (Number.isInteger(value) ? read(value) : undefined),
+  };
+}
+
+function integerOrNull(min: number, max: number): Kind<number | null> {
+  const { expected, read } = integer(min, max);
+  return {
+    expected: `${expected}, or null for the default`,
+    read: (value) => (value === null ? null : read(value)),
+  };
+}
+
+function boolean(): Kind<boolean> {
+  return {
+    expected: "true or false",
+    read: (value) => (typeof value === "boolean" ? value : undefined),
+  };
+}
+
+function nonEmpty(): Kind<string> {
+  return {
+    expected: "a text",
+    read: (value) => (typeof value === "string" && value.trim() !== "" ? value : undefined),
+  };
+}

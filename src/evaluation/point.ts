@@ -1,0 +1,76 @@
+// A point of a plan as the command lines of those that run it.
+
+import type { Durations } from "./point-runner.ts";
+import type { Point } from "./run.ts";
+
+/** As many as a fabric has ports for, besides those of up to 16 replicas. */
+export const CLIENT_PROCESSES_MAX = 16;
+/** Operations a second of an open loop. */
+export const RATE_MAX = 1e8;
+
+/** Clients, and how many processes they run in. */
+export interface ClientLoad {
+  /** In all processes together. */
+  readonly clients: number;
+  readonly clientProcesses: number;
+  /** Operations a second in all processes together; 0: a closed loop. */
+  readonly rate: number;
+}
+
+/** Options of ./replica beyond its place: everything that the point says about replicas. */
+export function replicaArguments(point: Point): readonly string[] {
+  return ["--app", point.app, ...commonArguments(point)];
+}
+
+/** Options of ./client beyond its place, apart from its share of the load. */
+export function clientArguments(point: Point, durations: Durations): readonly string[] {
+  return [
+    ...["--app", point.app, "--op-size", String(point.opSize)],
+    ...["--seconds", decimal(durations.seconds), "--warm", decimal(durations.warmSeconds)],
+    ...commonArguments(point),
+  ];
+}
+
+/** The share of one client process, from 0: as even as it goes. */
+export function loadArguments(load: ClientLoad, process: number): readonly string[] {
+  const { clients, clientProcesses, rate } = load;
+  const more = process < clients % clientProcesses ? 1 : 0;
+  const share = Math.floor(clients / clientProcesses) + more;
+  return ["--clients", String(share), "--rate", decimal((rate * share) / clients)];
+}
+
+/** The point in a line for people, without what is as it usually is. */
+export function describePoint(point: Point): string {
+  const { clients, clientProcesses, rate, batch, workers, app, opSize, fault } = point;
+  const parts = [
+    point.mode,
+    point.transport,
+    point.f > 1 ? `f ${point.f}` : "",
+    clients === 1 ? "1 client" : `${clients} clients`,
+    clientProcesses === 1 ? "" : `${clientProcesses} client processes`,
+    rate === 0 ? "" : `rate ${rate}`,
+    batch === 1 ? "" : `batch ${batch}`,
+    point.adaptive ? "adaptive" : "",
+    workers === null ? "" : `${workers} workers`,
+    point.signature === "each" ? "a signature each" : "",
+    app === "null" ? "" : app,
+    opSize === 0 ? "" : `${opSize} bytes`,
+    fault === "loss" ? `loss ${point.lossRate}` : fault === "silent" ? "one silent" : "",
+  ];
+  return parts.filter((part) => part !== "").join(", ");
+}
+
+function commonArguments({ batch, adaptive, workers, signature, fault, lossRate }: Point) {
+  return [
+    ...["--batch", String(batch), "--signature", signature],
+    ...(adaptive ? ["--adaptive"] : []),
+    ...(workers === null ? [] : ["--workers", String(workers)]),
+    // At every receiver, so that it means the same whatever carries the packets.
+    ...(fault === "loss" ? ["--drop", decimal(lossRate)] : []),
+  ];
+}
+
+/** As the options want it: no exponent. */
+function decimal(value: number): string {
+  return value.toFixed(9).replace(/\.?0+$/, "");
+}

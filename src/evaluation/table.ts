@@ -1,0 +1,208 @@
+// The table of results: for every protocol the most that it does and the least that it takes.
+
+import type { AnyProtocol } from "../protocol/index.ts";
+import { describePoint } from "./point.ts";
+import type { Durations, PointRunner } from "./point-runner.ts";
+import type { ResultRecord } from "./record.ts";
+import type { Point } from "./run.ts";
+import { spreadOf, type Spread } from "./summary.ts";
+
+/** What a row is measured with; its clients vary. */
+export interface TableRow {
+  readonly point: Point;
+  /** As the table names it. */
+  readonly batch: string;
+  /** Not for batches that one client cannot fill, whose latency is that of their timer. */
+  readonly latency: boolean;
+}
+
+export interface RowResult {
+  readonly mode: string;
+  /** Signature threads of each process; 0 without signatures. */
+  readonly workers: number;
+  readonly batch: string;
+  readonly signature: ResultRecord["signature"];
+  /** At which throughput was highest. */
+  readonly clients: number;
+  /** Operations a second with so many clients. */
+  readonly throughput: Spread;
+  /** Of the median latency of one client, in microseconds; null where it says nothing. */
+  readonly latency: Spread | null;
+}
+
+const BATCH = 100;
+/** What the first load of the search is, and the last if throughput never stops rising. */
+const CLIENTS_MIN = 16;
+const CLIENTS_MAX = 4096;
+/** What counts as rising, and how many loads in succession may not, since machines are noisy. */
+const RISE = 1.02;
+const FLAT_MAX = 2;
+
+/**
+ * The rows of every protocol: those without signatures have one, those of one replica that signs
+ * one for each kind of signature, all others one for each kind of batch.
+ */
+export function tableRows(
+  protocols: ReadonlyMap<string, AnyProtocol>,
+  common: Pick<Point, "transport" | "workers">,
+): readonly TableRow[] {
+  return [...protocols].flatMap(([mode, protocol]): readonly TableRow[] => {
+    const single = protocol.replicasMin(1) === 1;
+    const point: Point = {
+      ...{ mode, ...common, f: single ? 0 : 1, clients: 1, clientProcesses: 1, rate: 0 },
+      ...{ batch: single ? 1 : BATCH, adaptive: !single, signature: "batch" },
+      ...{ app: "null", opSize: 0, fault: "none", lossRate: 0 },
+    };
+    if (!protocol.signed)
+      return [{ point: { ...point, workers: null }, batch: "-", latency: true }];
+    if (single) {
+      const kinds = ["each", "batch"] as const;
+      return kinds.map((signature) => ({
+        ...{ point: { ...point, signature }, batch: "-", latency: true },
+      }));
+    }
+    return [
+      { point, batch: "adaptive", latency: true },
+      { point: { ...point, adaptive: false }, batch: String(BATCH), latency: false },
+    ];
+  });
+}
+
+export interface TableOptions extends Durations {
+  readonly rows: readonly TableRow[];
+  /** Runs of which a median is taken. */
+  readonly repetitions: number;
+  readonly runner: PointRunner;
+  readonly signal: AbortSignal;
+  readonly tell: (line: string) => void;
+}
+
+export interface Table {
+  readonly rows: readonly RowResult[];
+  /** A line for each row that has no result, and for each repetition that failed. */
+  readonly failures: readonly string[];
+}
+
+/**
+ * Searches for each row the load at which throughput is highest, then measures all rows anew at
+ * that load and with one client, repetition after repetition. What the search found is not part of
+ * the result: it is the best of many, and so too good. Runs that fail are told and left out.
+ * Throws the signal's reason when it comes.
+ */
+export async function measureTable(options: TableOptions): Promise<Table> {
+  const { rows, repetitions, tell } = options;
+  const bench = new TableBench(options);
+  const measured: Measured[] = [];
+  for (const row of rows) {
+    const clients = await bench.searchLoad(row);
+    if (clients !== null) measured.push({ row, clients, loaded: [], single: [] });
+  }
+  for (let repetition = 1; repetition <= repetitions; repetition++) {
+    for (const { row, clients, loaded, single } of measured) {
+      loaded.push(...(await bench.measure(row.point, clients)));
+      if (row.latency) single.push(...(await bench.measure(row.point, 1)));
+    }
+    tell(`repetition ${repetition} of ${repetitions} done`);
+  }
+  return { rows: measured.flatMap(rowResult), failures: bench.failures };
+}
+
+interface Measured {
+  readonly row: TableRow;
+  readonly clients: number;
+  readonly loaded: ResultRecord[];
+  readonly single: ResultRecord[];
+}
+
+function rowResult({ row, clients, loaded, single }: Measured): readonly RowResult[] {
+  const [first] = loaded;
+  if (first === undefined) return [];
+  const { mode, workers, signature } = first;
+  const throughput = spreadOf(loaded.map((record) => record.throughput));
+  const latencies = single.map((record) => record.latency.p50);
+  const latency = latencies.length === 0 ? null : spreadOf(latencies);
+  return [{ mode, workers, batch: row.batch, signature, clients, throughput, latency }];
+}
+
+class TableBench {
+  readonly failures: string[] = [];
+  readonly #options: TableOptions;
+
+  constructor(options: TableOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Doubles the clients until throughput stops rising; how many were best, null if all failed. Only
+   * then is failing a failure: a load that is too high is none.
+   */
+  async searchLoad({ point }: TableRow): Promise<number | null> {
+    let best = { clients: 0, throughput: 0 };
+    let flat = 0;
+    let failure = "";
+    for (let clients = CLIENTS_MIN; clients <= CLIENTS_MAX && flat < FLAT_MAX; clients *= 2) {
+      const ran = await this.#run({ ...point, clients });
+      const throughput = typeof ran === "string" ? 0 : ran.throughput;
+      const what = describePoint({ ...point, clients });
+      const rate = `${Math.round(throughput).toLocaleString("en-US")} operations a second`;
+      this.#options.tell(`${what}: ${typeof ran === "string" ? ran : rate}`);
+      if (typeof ran === "string") failure = `${what}: ${ran}`;
+      flat = throughput > best.throughput * RISE ? 0 : flat + 1;
+      if (throughput > best.throughput) best = { clients, throughput };
+    }
+    if (best.clients > 0) return best.clients;
+    this.failures.push(failure);
+    return null;
+  }
+
+  /** One record, or none if the run failed. */
+  async measure(point: Point, clients: number): Promise<readonly ResultRecord[]> {
+    const ran = await this.#run({ ...point, clients });
+    if (typeof ran !== "string") return [ran];
+    this.failures.push(`${describePoint({ ...point, clients })}: ${ran}`);
+    return [];
+  }
+
+  /** The record of the clients, or why there is none. */
+  async #run(point: Point): Promise<ResultRecord | string> {
+    const { runner, seconds, warmSeconds, signal } = this.#options;
+    try {
+      return (await runner.run(point, { seconds, warmSeconds }, signal)).record;
+    } catch (error) {
+      signal.throwIfAborted();
+      return error instanceof Error ? error.message : String(error);
+    }
+  }
+}
+
+/** As Markdown. */
+export function formatRows(rows: readonly RowResult[]): string {
+  const head = [
+    ...["protocol", "workers", "batch", "signature", "maximum throughput (Kops/s)"],
+    ...["with clients", "minimum median latency (us)"],
+  ];
+  const lines = rows.map((row) => [
+    ...[row.mode, row.signature === "none" ? "-" : String(row.workers), row.batch],
+    row.signature === "none" ? "-" : row.signature,
+    formatSpread(row.throughput, 1000),
+    String(row.clients),
+    row.latency === null ? "-" : formatSpread(row.latency, 1),
+  ]);
+  return [head, head.map(() => "---"), ...lines].map((row) => `| ${row.join(" | ")} |`).join("\n");
+}
+
+function formatSpread({ median, min, max }: Spread, unit: number): string {
+  const [middle, low, high] = [median, min, max].map((value) => (value / unit).toFixed(1));
+  return `${middle} (${low} to ${high})`;
+}
+
+const BEGIN = "<!-- bench table: begin -->";
+const END = "<!-- bench table: end -->";
+
+/** The document with that text between its two markers; null if it does not have them in order. */
+export function replaceRegion(document: string, text: string): string | null {
+  const begin = document.indexOf(BEGIN);
+  const end = document.indexOf(END);
+  if (begin < 0 || end < begin) return null;
+  return `${document.slice(0, begin + BEGIN.length)}\n\n${text}\n\n${document.slice(end)}`;
+}

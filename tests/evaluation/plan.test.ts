@@ -1,0 +1,155 @@
+// Shows what a plan means, and that everything wrong with one is told in a line that names it.
+
+import { describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parsePlan } from "../../src/evaluation/plan.ts";
+import { protocols } from "../../src/protocol/index.ts";
+import { UsageError } from "../../src/usage-error.ts";
+import { ROOT } from "../support/programs.ts";
+
+const parse = (plan: object) => parsePlan(JSON.stringify(plan), "plans/mine.json");
+
+describe("a plan", () => {
+  test("of one mode is one point with the defaults", () => {
+    expect(parse({ mode: "pbft" })).toEqual({
+      ...{ title: "mine", seconds: 2, warmSeconds: 1, repetitions: 3, seed: 1 },
+      points: [
+        {
+          ...{ mode: "pbft", transport: "dpdk", f: 1, clients: 1, clientProcesses: 1, rate: 0 },
+          ...{ batch: 1, adaptive: false, workers: null, signature: "batch", app: "null" },
+          ...{ opSize: 0, fault: "none", lossRate: 0 },
+        },
+      ],
+    });
+  });
+
+  test("is every combination of its lists", () => {
+    const { points } = parse({
+      ...{ mode: ["pbft", "hotstuff"], clients: [1, 16], batch: [1, 100], workers: [null, 2] },
+      ...{ signature: ["each", "batch"], opSize: [0, 1024], transport: ["dpdk", "udp"] },
+    });
+    expect(points).toHaveLength(2 ** 7);
+    expect(new Set(points.map((point) => JSON.stringify(point))).size).toBe(2 ** 7);
+    expect(points[0]).toMatchObject({ mode: "pbft", transport: "dpdk", clients: 1, workers: null });
+    expect(points.at(-1)).toMatchObject({ mode: "hotstuff", transport: "udp", clients: 16 });
+  });
+
+  test("of several groups is all of them; a group's own values replace the plan's", () => {
+    const { points } = parse({
+      ...{ mode: "pbft", clients: [1, 2], batch: 100 },
+      groups: [
+        {},
+        { clients: 8, fault: ["silent", "loss"], lossRate: 0.001 },
+        { mode: "hotstuff" },
+      ],
+    });
+    expect(
+      points.map(({ mode, clients, batch, fault, lossRate }) => [
+        ...[mode, clients, batch, fault, lossRate],
+      ]),
+    ).toEqual([
+      ["pbft", 1, 100, "none", 0],
+      ["pbft", 2, 100, "none", 0],
+      ["pbft", 8, 100, "silent", 0],
+      ["pbft", 8, 100, "loss", 0.001],
+      ["hotstuff", 1, 100, "none", 0],
+      ["hotstuff", 2, 100, "none", 0],
+    ]);
+  });
+
+  test("what a protocol does not have makes no points of its own", () => {
+    const { points } = parse({
+      ...{ mode: ["unreplicated", "unreplicated-signed"], batch: [1, 100], workers: [1, 2] },
+      ...{ adaptive: [true, false], f: [1, 2], signature: ["each", "batch"] },
+    });
+    const signed = points.filter(({ mode }) => mode === "unreplicated-signed");
+    expect({ all: points.length, signed: signed.length }).toEqual({ all: 5, signed: 4 });
+    for (const point of points) expect(point).toMatchObject({ f: 0, batch: 1, adaptive: false });
+    expect(points[0]).toMatchObject({ signature: "batch", workers: null });
+    expect(parse({ mode: "pbft", lossRate: [0.1, 0.2] }).points).toHaveLength(1);
+  });
+
+  test("the plans in docs are plans, and have every protocol", () => {
+    for (const name of ["quick", "all"]) {
+      const path = join(ROOT, `docs/plans/${name}.json`);
+      const { points } = parsePlan(readFileSync(path, "utf8"), path);
+      expect([...new Set(points.map(({ mode }) => mode))]).toEqual([...protocols.keys()]);
+    }
+  });
+});
+
+describe("refused", () => {
+  const pbft = { mode: "pbft" };
+  test.each([
+    [{}, "mode is missing: unreplicated, unreplicated-signed, pbft"],
+    [{ ...pbft, clinets: 1 }, "clinets: no such key; there are title, seconds"],
+    [{ mode: "paxos" }, 'mode: "paxos": expected unreplicated'],
+    [{ mode: "PBFT" }, 'mode: "PBFT": expected unreplicated'],
+    [{ mode: [] }, "mode: an empty list: unreplicated"],
+    [{ mode: ["pbft", "pbft"] }, 'mode: "pbft" twice'],
+    [{ mode: null }, "mode: null: expected unreplicated"],
+    [{ ...pbft, transport: "tcp" }, 'transport: "tcp": expected dpdk, udp'],
+    [{ ...pbft, f: 0 }, "f: 0: expected a whole number from 1 to 20"],
+    [{ ...pbft, clients: 0 }, "clients: 0: expected a whole number from 1 to"],
+    [{ ...pbft, clients: "8" }, 'clients: "8": expected a whole number'],
+    [{ ...pbft, clients: [1, 2.5] }, "clients: 2.5: expected a whole number"],
+    [{ ...pbft, clients: [[1]] }, "clients: [1]: expected a whole number"],
+    [{ ...pbft, clientProcesses: 17 }, "clientProcesses: 17: expected a whole number from 1 to 16"],
+    [{ ...pbft, clientProcesses: 2 }, "clientProcesses 2: more than the 1 clients"],
+    [{ ...pbft, clients: 40_000 }, "clients 40000: at most 32768 in each of clientProcesses"],
+    [{ ...pbft, rate: -1 }, "rate: -1: expected a number from 0 to"],
+    [{ ...pbft, batch: 0 }, "batch: 0: expected a whole number from 1 to 65536"],
+    [{ ...pbft, batch: null }, "batch: null: expected a whole number"],
+    [{ ...pbft, adaptive: "yes" }, 'adaptive: "yes": expected true or false'],
+    [{ ...pbft, workers: -1 }, "workers: -1: expected a whole number from 0 to 256, or null"],
+    [{ ...pbft, signature: "none" }, 'signature: "none": expected each, batch'],
+    [{ ...pbft, app: "sql" }, 'app: "sql": expected null, kv'],
+    [{ ...pbft, opSize: 2 ** 21 }, "opSize: 2097152: expected a whole number from 0 to 1048576"],
+    [{ ...pbft, fault: "fire" }, 'fault: "fire": expected none, silent, loss'],
+    [{ ...pbft, lossRate: 1 }, "lossRate: 1: expected a number from"],
+    [{ mode: "unreplicated", fault: "silent" }, "fault silent: unreplicated has one replica only"],
+    [{ ...pbft, seconds: 0 }, "seconds: 0: expected a number from 0.1"],
+    [{ ...pbft, seconds: [1, 2] }, "seconds: [1,2]: expected a number"],
+    [{ ...pbft, warmSeconds: "1" }, 'warmSeconds: "1": expected a number'],
+    [{ ...pbft, repetitions: 0 }, "repetitions: 0: expected a whole number from 1"],
+    [{ ...pbft, seed: -1 }, "seed: -1: expected a whole number from 0"],
+    [{ ...pbft, title: "  " }, 'title: "  ": expected a text'],
+    [{ ...pbft, groups: [] }, "groups: expected a list of objects that is not empty"],
+    [{ ...pbft, groups: {} }, "groups: expected a list of objects that is not empty"],
+    [{ ...pbft, groups: [1] }, "groups[0]: expected an object"],
+    [{ ...pbft, groups: [{}, { seconds: 1 }] }, "groups[1]: seconds: no such key; there are mode"],
+    [{ ...pbft, groups: [{ batch: [] }] }, "groups[0]: batch: an empty list"],
+    [{ groups: [{ mode: "pbft" }, {}] }, "groups[1]: mode is missing"],
+    [{ ...pbft, clients: range(101), opSize: range(101) }, "10201 combinations; at most 10000"],
+  ] as const)("%j", (plan, expected) => {
+    const message = messageOf(() => parse(plan));
+    expect(message).toStartWith("plans/mine.json: ");
+    expect(message).toContain(expected);
+    expect(message).not.toContain("\n");
+  });
+
+  test.each(["", "[]", "null", "{", '{"mode": "pbft",}', '"pbft"'])(
+    "what is no object: %s",
+    (text) => {
+      expect(messageOf(() => parsePlan(text, "p.json"))).toMatch(
+        /^p.json: (not JSON: .*|expected an object)$/,
+      );
+    },
+  );
+});
+
+function range(count: number): readonly number[] {
+  return Array.from({ length: count }, (_, i) => i + 1);
+}
+
+/** Of the UsageError that this throws. */
+function messageOf(run: () => void): string {
+  try {
+    run();
+  } catch (error) {
+    expect(error).toBeInstanceOf(UsageError);
+    return error instanceof Error ? error.message : "";
+  }
+  throw new Error("it was accepted");
+}

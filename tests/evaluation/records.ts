@@ -1,0 +1,40 @@
+// Points and records for tests of what is done with them.
+
+import { Latencies } from "../../src/evaluation/latency.ts";
+import type { ResultRecord } from "../../src/evaluation/record.ts";
+import type { Point, Run } from "../../src/evaluation/run.ts";
+
+export const POINT: Point = {
+  ...{ mode: "pbft", transport: "udp", f: 1, clients: 4, clientProcesses: 1, rate: 0, batch: 1 },
+  ...{ adaptive: false, workers: null, signature: "batch", app: "null", opSize: 0 },
+  ...{ fault: "none", lossRate: 0 },
+};
+
+/** Of one client process that saw these latencies in a second. */
+export function recordOf(latenciesUs: readonly number[], more: Partial<ResultRecord> = {}) {
+  const latencies = new Latencies();
+  for (const us of latenciesUs) latencies.record(us * 1000);
+  const record: ResultRecord = {
+    ...{ mode: "pbft", app: "null", workload: "fixed", transport: "udp", n: 4, f: 1, clients: 4 },
+    ...{ clientProcesses: 1, loop: "closed", rate: 0, batch: 1, adaptive: false },
+    ...{ signature: "batch", crypto: "native", workers: 1, idle: "yield", opSize: 0 },
+    ...{ replySize: 0, warmSeconds: 0, seconds: 1, longestGapMs: 5, retransmissions: 0 },
+    ...{ operations: latenciesUs.length, throughput: latenciesUs.length, unserved: 0 },
+    ...{ latency: latencies.summary(), distribution: latencies.distribution(), dropped: {} },
+    host: { cpu: "one", cores: 2, kernel: "6" },
+    versions: { oskr: "2" },
+    ...more,
+  };
+  return record;
+}
+
+export function runOf(point: Partial<Point>, repetition: number, record: ResultRecord): Run {
+  const whole = { ...POINT, ...point };
+  return {
+    key: JSON.stringify([whole, repetition]),
+    point: whole,
+    repetition,
+    record,
+    replicas: [],
+  };
+}

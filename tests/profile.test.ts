@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Codec, Host } from "../src/actor.ts";
 import { formatProfile, type Profile } from "../src/evaluation/profile.ts";
-import { profiledLoop, ProfiledStage } from "../src/evaluation/profiled.ts";
+import { ProfiledStage } from "../src/evaluation/profiled-stage.ts";
 import { COUNTS, PERIODS, Profiler, SECTION_NAMES } from "../src/evaluation/profiler.ts";
 import type { ReplicaRecord } from "../src/evaluation/replica-record.ts";
 import type { ResultRecord } from "../src/evaluation/record.ts";
@@ -114,8 +114,7 @@ function build(replies: (host: Host<Message, string>, text: string) => void = ()
     };
     const idle = () => sampler.pass(1_000_000);
     const stopped = () => turn === polls.length;
-    const polled = profiledLoop({ transport, stage: drivers.stage, idle }, profiler);
-    runLoop({ clock, nodes: [node], stopped, ...polled });
+    runLoop({ ...drivers, nodes: [node], idle, stopped, observer: profiler });
   };
   return { transport, stage, clock, node, actor, turns };
 }

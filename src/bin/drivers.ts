@@ -4,7 +4,7 @@ import type { Address, Signer } from "../actor.ts";
 import { RealClock } from "../clock.ts";
 import type { Stage } from "../driver.ts";
 import type { Profile } from "../evaluation/profile.ts";
-import { profiledLoop, ProfiledStage } from "../evaluation/profiled.ts";
+import { ProfiledStage } from "../evaluation/profiled-stage.ts";
 import type { Profiler } from "../evaluation/profiler.ts";
 import { loadNative, type NativeLibrary } from "../ffi/native.ts";
 import { Node } from "../node.ts";
@@ -97,9 +97,10 @@ export class Drivers {
   /** Runs until `until` says so, asked once a turn. */
   run(nodes: readonly { poll(): number }[], until: () => boolean): void {
     const { clock, stage } = this;
-    const own = { transport: this.port.transport, stage, idle: this.idler.idle };
-    const polled = this.#profiler === null ? own : profiledLoop(own, this.#profiler);
-    runLoop({ clock, ...polled, nodes, stopped: until });
+    const { transport } = this.port;
+    const { idle } = this.idler;
+    const observer = this.#profiler;
+    runLoop({ clock, transport, stage, nodes, idle, stopped: until, observer });
   }
 
   /** With --profile: says how to ask for the operations done so far; before `run`. */

@@ -3,6 +3,7 @@
 
 import type { Stage } from "../driver.ts";
 import { CHECK, DECODE, ENCODE, HELP, IDLE, OTHER, PROTOCOL, RECEIVE, SEND } from "../sections.ts";
+import type { TurnObserver } from "../run-loop.ts";
 import type { Profile } from "./profile.ts";
 
 /** The sections by their numbers. */
@@ -36,7 +37,7 @@ interface State {
  * Assigns what the sampler counts. Only at the end of a turn is it known whether polling brought
  * anything: a turn that did not is idle as a whole.
  */
-export class Profiler {
+export class Profiler implements TurnObserver {
   readonly waits: Waits = { checkMs: 0, checks: 0, signMs: 0, signs: 0 };
   /** Of the sampler, as many as COUNTS and the sections take. */
   readonly words: Int32Array;

@@ -8,8 +8,8 @@ import { SECTION } from "../sections.ts";
 import { UsageError } from "../usage-error.ts";
 
 /**
- * A signal costs 9 us on a virtual machine, and wakes a process that sleeps. After 5 seconds a share
- * of a tenth is exact to 1 %. No multiple of what happens at intervals by itself.
+ * A signal costs 9 us on a virtual machine, and wakes a process that sleeps. After 5 seconds a
+ * share of a tenth is exact to 1 %. No multiple of what happens at intervals by itself.
  */
 const PERIOD_US = 3989;
 

@@ -8,7 +8,10 @@ import { UsageError } from "../src/usage-error.ts";
 
 export const NATIVE_LIBRARY = "liboskr_native.so";
 
-const SOURCES = ["sha256.c", "region.c", "merkle.c", "signer.c", "bell.c", "udp.c", "process.c"];
+const SOURCES = [
+  ...["sha256.c", "region.c", "merkle.c", "signer.c", "bell.c", "udp.c", "profile.c"],
+  "process.c",
+];
 const HEADERS = ["oskr_native.h", "sha256.h", "region.h", "bell.h"];
 const STDIO = "secp_stdio.c";
 const directory = import.meta.dir;

@@ -1,4 +1,5 @@
-// What oskr_native offers to JavaScript: Merkle trees, signature threads, UDP bursts, the process.
+// What oskr_native offers to JavaScript: Merkle trees, signature threads, UDP bursts, a profiler,
+// the process.
 //
 // All memory shared with JavaScript is allocated here and mapped there once; arguments are 32-bit
 // integers, doubles and pointers that these functions returned. Nothing calls back. Functions
@@ -10,7 +11,7 @@
 #include <stdint.h>
 
 #define OSKR_API __attribute__((visibility("default")))
-#define OSKR_NATIVE_VERSION 2
+#define OSKR_NATIVE_VERSION 3
 
 OSKR_API uint32_t oskr_native_version(void);
 // The negative errno of the last call on this thread that returned NULL.
@@ -181,6 +182,24 @@ OSKR_API int32_t oskr_udp_send(struct oskr_udp *udp, uint32_t count);
 OSKR_API int32_t oskr_bell_listen(struct oskr_bell *bell);
 // Like oskr_bell_wait, but returns as well when a datagram has come.
 OSKR_API void oskr_bell_wait_udp(struct oskr_bell *bell, const struct oskr_udp *udp, uint32_t us);
+
+// ---- The profiler (profile.c) -------------------------------------------------------------------
+
+#define OSKR_SECTIONS_MAX 16u
+
+// `section` is written by the thread that is measured, at any time; the rest counts whole periods.
+struct oskr_profile {
+  uint32_t section;  // below OSKR_SECTIONS_MAX
+  uint32_t periods;  // the sum of `counts`, if nobody takes from them
+  uint8_t unused[56];
+  uint32_t counts[OSKR_SECTIONS_MAX];  // periods that ended in each section
+};
+
+// Starts to count for the calling thread, by a timer that sends it SIGPROF. There is one profile a
+// process: -EBUSY says that it is under way.
+OSKR_API struct oskr_profile *oskr_profile_start(uint32_t period_us);
+// The profile stays mapped.
+OSKR_API void oskr_profile_stop(void);
 
 // ---- The process (process.c) --------------------------------------------------------------------
 

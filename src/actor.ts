@@ -120,7 +120,10 @@ export interface Protocol<M, T extends string> {
    * choice.
    */
   readonly tenures?: boolean;
-  /** The fewest replicas that tolerate f faults; a configuration with fewer is refused. */
+  /**
+   * The fewest replicas that tolerate f faults; a configuration with fewer is refused. Infinity if
+   * no number does, or always 1.
+   */
   replicasMin(f: number): number;
   replica(self: Signer, config: ProtocolConfig, host: Host<M, T>, app: App): Replica<M, T>;
   client(config: ProtocolConfig, host: Host<M, T>): Client<M, T>;

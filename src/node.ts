@@ -6,6 +6,7 @@ import { assert } from "./assert.ts";
 import { SMALL_ID_MAX } from "./config.ts";
 import { countDrop, type Clock, type Drops, type Stage, type Transport } from "./driver.ts";
 import { Queue } from "./queue.ts";
+import { CHECK, DECODE, ENCODE, OTHER, PROTOCOL, RECEIVE, SECTION, SEND } from "./sections.ts";
 import { EMPTY, type Reader } from "./wire.ts";
 
 /**
@@ -35,6 +36,8 @@ export interface NodeOptions<M> {
   readonly clock: Clock;
   /** A uniform integer in [0, bound). */
   readonly random: (bound: number) => number;
+  /** Is told what this thread is about, as sections.ts says; nobody looks where there is none. */
+  readonly sections?: Int32Array;
 }
 
 /** A message on its way out that waits for its signature, or for that of one before it. */
@@ -82,6 +85,7 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
   readonly #random: (bound: number) => number;
   readonly #others: readonly Address[];
   readonly #startMs: number;
+  readonly #sections: Int32Array;
   #actor: Actor<M, T> | null = null;
   readonly #timers = new Map<T, Timer>();
   readonly #loopback = new Queue<M>();
@@ -101,6 +105,7 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
     this.#clock = options.clock;
     this.#random = options.random;
     this.#startMs = options.clock.now;
+    this.#sections = options.sections ?? new Int32Array(1);
     const { group } = options.transport;
     const replicas = Array.from({ length: options.n }, (_, i) => i);
     // A packet has no room for two large ids, which a client's and the group's may be.
@@ -112,16 +117,22 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
   start(actor: Actor<M, T>): void {
     assert(this.#actor === null, "a node has one actor");
     this.#actor = actor;
-    this.#transport.listen(this.#id, (from, input) => this.#deliver(actor, from, input));
+    this.#transport.listen(this.#id, (from, input) => {
+      this.#deliver(actor, from, input);
+      this.#sections[SECTION] = RECEIVE;
+    });
   }
 
   /** Delivers the loopback of earlier turns; returns how much. */
   poll(): number {
     const count = this.#loopback.length;
+    if (count === 0) return 0;
+    this.#sections[SECTION] = PROTOCOL;
     for (let i = 0; i < count; i++) {
       const message = this.#loopback.shift();
       if (message !== undefined) this.#actor?.receive(this.#self ?? 0, message);
     }
+    this.#sections[SECTION] = OTHER;
     return count;
   }
 
@@ -150,8 +161,15 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
   }
 
   send(to: Target, message: M): void {
+    this.#send(to, message);
+    this.#sections[SECTION] = PROTOCOL;
+  }
+
+  #send(to: Target, message: M): void {
+    this.#sections[SECTION] = ENCODE;
     const out = this.#transport.begin(this.#id);
     this.#codec.encode(message, out);
+    this.#sections[SECTION] = SEND;
     if (out.overflowed) {
       countDrop(this.drops, "too large to send");
       return;
@@ -175,10 +193,13 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
     this.#outbox.push(departure);
     if (!signed) return;
     this.#signing++;
+    this.#sections[SECTION] = CHECK;
     this.#stage.sign(head, (block) => {
       this.#signing--;
       departure.block = block;
+      this.#sections[SECTION] = SEND;
       this.#depart();
+      this.#sections[SECTION] = CHECK;
     });
   }
 
@@ -214,7 +235,9 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
         return;
       }
       timer.deadlineMs = Infinity;
+      this.#sections[SECTION] = PROTOCOL;
       this.#actor?.timeout(name);
+      this.#sections[SECTION] = OTHER;
     });
   }
 
@@ -248,7 +271,9 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
 
   #deliver(actor: Actor<M, T>, from: Address, input: Reader): void {
     const bytes = input.remaining;
+    this.#sections[SECTION] = DECODE;
     const message = this.#codec.decode(input);
+    this.#sections[SECTION] = PROTOCOL;
     if (message === null) {
       countDrop(this.drops, "malformed");
       return;
@@ -257,10 +282,12 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
       countDrop(this.drops, "not admitted");
       return;
     }
+    this.#sections[SECTION] = CHECK;
     const proofs = this.#codec.proofs(message);
     let lane = this.#lanes.size === 0 ? undefined : this.#lanes.get(from);
     if (lane === undefined) {
       if (proofs.length === 0) {
+        this.#sections[SECTION] = PROTOCOL;
         actor.receive(from, message);
         return;
       }
@@ -303,6 +330,7 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
       }
       const { message, proofs } = head;
       lane.bytes -= head.bytes;
+      this.#sections[SECTION] = PROTOCOL;
       if (proofs.length === 0) {
         actor.receive(lane.from, message);
         continue;
@@ -311,6 +339,7 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
         countDrop(this.drops, "not admitted");
         continue;
       }
+      this.#sections[SECTION] = CHECK;
       if (!this.#check(actor, lane.from, message, proofs)) return;
     }
   }
@@ -326,8 +355,10 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
     this.#stage.verify(proofs, (valid) => {
       this.#checking--;
       finished = true;
+      this.#sections[SECTION] = PROTOCOL;
       if (valid) actor.receive(from, message);
       else countDrop(this.drops, "forged");
+      this.#sections[SECTION] = CHECK;
       if (atOnce) return;
       const lane = this.#lanes.get(from);
       assert(lane !== undefined, "a lane lasts as long as its checks");

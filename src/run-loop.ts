@@ -1,11 +1,22 @@
 // One thread runs everything: poll the transport, poll the stage, fire timers, repeat. No promises.
 
 import type { Clock, Stage, Transport } from "./driver.ts";
+import { CHECK, HELP, IDLE, OTHER, RECEIVE, SECTION } from "./sections.ts";
 
 /** Busy turns after which timers are looked at all the same. */
 const BUSY_TURNS_MAX = 64;
 /** Busy turns after which one queued signature job is run all the same. */
 const HELP_EVERY = 8;
+
+/** Is told how turns begin and end, and by its words what this thread is about (sections.ts). */
+export interface TurnObserver {
+  readonly words: Int32Array;
+  beginTurn(): void;
+  /** The turn brought nothing. */
+  idleTurn(): void;
+}
+
+const NOBODY: TurnObserver = { words: new Int32Array(1), beginTurn() {}, idleTurn() {} };
 
 export interface RunLoopOptions {
   readonly clock: Clock;
@@ -17,26 +28,47 @@ export interface RunLoopOptions {
   readonly idle: (empty: number) => void;
   /** Ends the loop; asked once a turn, so it must be cheap. */
   readonly stopped: () => boolean;
+  readonly observer?: TurnObserver | null;
 }
 
 /**
  * Runs until stopped. Timers fire only in a turn whose polls brought nothing, or after 64 busy
  * ones, so that a process that was stopped or descheduled reads its mail before it suspects anyone.
  */
-export function runLoop({ clock, transport, stage, nodes, idle, stopped }: RunLoopOptions): void {
+export function runLoop(options: RunLoopOptions): void {
+  const { clock, transport, stage, nodes, idle, stopped } = options;
+  const observer = options.observer ?? NOBODY;
+  const { words } = observer;
   let busyTurns = 0;
   let empty = 0;
+  const help = (): boolean => {
+    words[SECTION] = HELP;
+    const helped = stage.help();
+    words[SECTION] = OTHER;
+    return helped;
+  };
   while (!stopped()) {
     clock.update();
-    let done = transport.poll() + stage.poll();
+    observer.beginTurn();
+    words[SECTION] = RECEIVE;
+    let done = transport.poll();
+    words[SECTION] = CHECK;
+    done += stage.poll();
+    words[SECTION] = OTHER;
     for (const node of nodes) done += node.poll();
     if (done > 0) {
       empty = 0;
-      if (++busyTurns % HELP_EVERY === 0) stage.help();
+      if (++busyTurns % HELP_EVERY === 0) help();
       if (busyTurns < BUSY_TURNS_MAX) continue;
     }
     busyTurns = 0;
-    if (clock.poll() > 0 || done > 0 || stage.help()) empty = 0;
-    else idle(empty++);
+    if (clock.poll() > 0 || done > 0 || help()) {
+      empty = 0;
+      continue;
+    }
+    observer.idleTurn();
+    words[SECTION] = IDLE;
+    idle(empty++);
+    words[SECTION] = OTHER;
   }
 }

@@ -45,6 +45,7 @@ describe("help", () => {
                                                     --drop=<RATE>    Share of arriving packets to lose on purpose, 0 to 1 (Default: 0)
                                                      --mask=<HEX>    CPUs: the first polls, the next ones sign (default: all that may be used, unpinned)
                                    --idle=<busy|yield|park|sleep>    What a turn without work does (default: busy on a NIC, sleep on other DPDK ports, else park)
+                                                        --profile    Tell at the end where the time of the polling thread went (Default: false)
                                                     --json=<FILE>    Write what is printed at the end as one JSON object
     "
   `));
@@ -84,6 +85,7 @@ describe("help", () => {
                                                     --drop=<RATE>    Share of arriving packets to lose on purpose, 0 to 1 (Default: 0)
                                                      --mask=<HEX>    CPUs: the first polls, the next ones sign (default: all that may be used, unpinned)
                                    --idle=<busy|yield|park|sleep>    What a turn without work does (default: busy on a NIC, sleep on other DPDK ports, else park)
+                                                        --profile    Tell at the end where the time of the polling thread went (Default: false)
                                                     --json=<FILE>    Write what is printed at the end as one JSON object
     "
   `));
@@ -140,6 +142,7 @@ describe("help", () => {
                                                     --drop=<RATE>    Share of arriving packets to lose on purpose, 0 to 1 (Default: 0)
                                                      --mask=<HEX>    CPUs: the first polls, the next ones sign (default: all that may be used, unpinned)
                                    --idle=<busy|yield|park|sleep>    What a turn without work does (default: busy on a NIC, sleep on other DPDK ports, else park)
+                                                        --profile    Tell at the end where the time of the polling thread went (Default: false)
     "
   `));
 });

@@ -120,6 +120,11 @@ const COMMON_ARGS = {
       "What a turn without work does " +
       "(default: busy on a NIC, sleep on other DPDK ports, else park)",
   },
+  profile: {
+    type: "boolean",
+    default: false,
+    description: "Tell at the end where the time of the polling thread went",
+  },
   json: {
     type: "string",
     valueHint: "FILE",

@@ -10,6 +10,7 @@ import { HistoryWriter } from "../evaluation/history.ts";
 import type { Load, LoadOptions } from "../evaluation/load.ts";
 import { OpenLoop } from "../evaluation/open-loop.ts";
 import { RATE_MAX } from "../evaluation/point.ts";
+import { formatProfile } from "../evaluation/profile.ts";
 import { describeHost, formatRecord, type ResultRecord } from "../evaluation/record.ts";
 import { systemRandom } from "../random.ts";
 import { UsageError } from "../usage-error.ts";
@@ -62,6 +63,7 @@ function run(options: Options): number {
   const workload = makeWorkload({ opSize, random: systemRandom });
   const load = makeLoad({ clients, workload, clock, warmMs, measureMs, history });
   printProgress(load, clock);
+  drivers.countOperations(() => load.measured);
   const silent = (): boolean => load.completed === 0 && load.elapsedMs > PATIENCE_MS;
   drivers.run([], () => load.finished || silent() || stopped());
 
@@ -75,6 +77,7 @@ function run(options: Options): number {
     warmSeconds: warmMs / 1000,
     retransmissions: clients.reduce((sum, client) => sum + client.retransmissions, 0),
     dropped,
+    ...drivers.profile(),
   });
   drivers.close();
   return report(record, load, json, stopped(), setting.config.n);
@@ -104,7 +107,8 @@ function recordOf(
   counts: Pick<
     ResultRecord,
     "clients" | "rate" | "opSize" | "warmSeconds" | "retransmissions" | "dropped"
-  >,
+  > &
+    Pick<ResultRecord, "profile">,
 ): ResultRecord {
   const { mode, protocol, config } = setting;
   const { seconds } = load;
@@ -183,6 +187,7 @@ function report(
     return 1;
   }
   console.log(load.latencies.chart());
+  if (record.profile !== undefined) console.log(formatProfile(record.profile));
   console.log(formatRecord(record));
   if (json !== undefined) writeFileSync(json, `${JSON.stringify(record, null, 2)}\n`);
   if (load.lost > 0) {

@@ -7,7 +7,7 @@ import { createSocket } from "node:dgram";
 import { availableParallelism, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { generateKeyPair, keyPath, writeKeyPair } from "../crypto/keys.ts";
-import { protocols } from "../protocol/index.ts";
+import { protocols, toleratesFaults } from "../protocol/index.ts";
 import { UsageError } from "../usage-error.ts";
 import { RunError } from "./options.ts";
 import { RECOVERING } from "./process.ts";
@@ -20,7 +20,10 @@ const STOP_MS = 5_000;
 export interface ClusterOptions {
   readonly mode: string;
   readonly transport: "dpdk" | "udp";
-  /** Tolerated faults; the cluster has the fewest replicas that the mode needs for them. */
+  /**
+   * Tolerated faults, if the mode tolerates any; the cluster has the fewest replicas that it needs
+   * for them.
+   */
   readonly f: number;
   /** More arguments for replicas, clients and the fabric. */
   readonly replicaArgs: readonly string[];
@@ -177,14 +180,15 @@ export class Cluster {
     if (protocol === undefined) {
       throw new UsageError(`--mode ${options.mode}: expected ${[...protocols.keys()].join(", ")}`);
     }
-    const n = protocol.replicasMin(options.f);
+    const f = toleratesFaults(protocol) ? options.f : 0;
+    const n = protocol.replicasMin(f);
     const dir = mkdtempSync(join(tmpdir(), "oskr-"));
     chmodSync(dir, 0o700);
     const prefix = join(dir, "cluster");
     const cluster = new Cluster(options, dir, n, prefix);
     running.add(cluster);
     try {
-      await writeConfig(prefix, options, n, protocol.replicasMin(1) === 1);
+      await writeConfig(prefix, options, n, f);
       if (protocol.signed) {
         for (let i = 0; i < n; i++) writeKeyPair(keyPath(prefix, i), generateKeyPair());
       }
@@ -301,9 +305,8 @@ async function writeConfig(
   prefix: string,
   options: ClusterOptions,
   n: number,
-  unreplicated: boolean,
+  f: number,
 ): Promise<void> {
-  const f = unreplicated ? 0 : options.f;
   const addresses =
     options.transport === "udp"
       ? (await freePorts(n)).map((port) => `127.0.0.1:${port}%0`)

@@ -10,7 +10,7 @@ import {
 import type { Clock } from "../driver.ts";
 import { loadDpdk, OPEN_ALL_MULTICAST, OPEN_PROMISCUOUS } from "../ffi/dpdk.ts";
 import type { NativeLibrary } from "../ffi/native.ts";
-import { protocols, type AnyProtocol } from "../protocol/index.ts";
+import { protocols, toleratesFaults, type AnyProtocol } from "../protocol/index.ts";
 import { systemRandom } from "../random.ts";
 import { DpdkTransport, Eal } from "../transport/dpdk.ts";
 import type { PacketTransport, PacketTransportOptions } from "../transport/packet.ts";
@@ -35,21 +35,23 @@ export function readSetting(options: Options): Setting {
   const protocol = protocols.get(mode);
   if (protocol === undefined) throw new UsageError(`--mode ${mode}: no such protocol`);
   const deploy = readDeployConfig(options.textOf("config"));
-  const { f } = deploy;
-  // A protocol that tolerates no fault uses the first replica of any configuration.
-  const unreplicated = protocol.replicasMin(1) === 1;
-  const n = unreplicated ? 1 : deploy.replicas.length;
-  if (n < protocol.replicasMin(f)) {
+  // A protocol that tolerates no fault uses the first replicas of any configuration.
+  const tolerant = toleratesFaults(protocol);
+  const f = tolerant ? deploy.f : 0;
+  const least = protocol.replicasMin(f);
+  const given = deploy.replicas.length;
+  if (given < least) {
     throw new UsageError(
-      `${deploy.path}: ${mode} with f ${f} needs ${protocol.replicasMin(f)} replicas, not ${n}`,
+      `${deploy.path}: ${mode} with f ${f} needs ${least} replicas, not ${given}`,
     );
   }
+  const n = tolerant ? given : least;
   const fixed = protocol.tenures === true && options.textOf("leader") === "fixed";
   const tenure = fixed ? FIXED_TENURE : 1;
   const config: ProtocolConfig = {
     ...PROTOCOL_DEFAULTS,
     n,
-    f: unreplicated ? 0 : f,
+    f,
     leader: (view) => Math.floor(view / tenure) % n,
     tenure,
     batchMax: options.integer("batch", 1, 65_536),
@@ -81,17 +83,25 @@ export interface TransportSetting {
   readonly close: () => void;
 }
 
+/** What a transport shares with the rest of its process. */
+interface Shared {
+  readonly clock: Clock;
+  readonly cpus: CpuPlan;
+  readonly native: NativeLibrary;
+  readonly bell: Bell;
+  /** Is told when packets leave, as sections.ts says. */
+  readonly sections: Int32Array;
+}
+
 /** Opens the transport that addresses and options ask for; throws UsageError. */
 export function openTransport(
   options: Options,
   setting: Setting,
   role: Role,
-  clock: Clock,
-  cpus: CpuPlan,
-  native: NativeLibrary,
-  bell: Bell,
+  shared: Shared,
 ): TransportSetting {
   const { deploy, config } = setting;
+  const { clock, native, bell, sections } = shared;
   const member = "replica" in role;
   const base: PacketTransportOptions = {
     replicas: deploy.replicas.slice(0, config.n),
@@ -100,6 +110,7 @@ export function openTransport(
     clock,
     random: systemRandom,
     dropRate: options.decimal("drop", 0, 1),
+    sections,
   };
   if (deploy.transport === "udp") {
     const unfit = [...options.given].find((name) =>
@@ -124,7 +135,7 @@ export function openTransport(
       close: () => transport.close(),
     };
   }
-  return openDpdk(options, setting, role, base, cpus, native, bell);
+  return openDpdk(options, setting, role, base, shared);
 }
 
 function openDpdk(
@@ -132,9 +143,7 @@ function openDpdk(
   { deploy }: Setting,
   role: Role,
   base: PacketTransportOptions,
-  cpus: CpuPlan,
-  native: NativeLibrary,
-  bell: Bell,
+  { cpus, native, bell }: Shared,
 ): TransportSetting {
   const extra = (options.text("eal") ?? "").split(/\s+/).filter((word) => word !== "");
   const port = options.integer("port", 0, 63);

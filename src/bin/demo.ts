@@ -1,10 +1,13 @@
 // npm run demo: a cluster and a client on this machine, built if need be, and what they measured.
 
+import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { ArgsDef } from "citty";
 import { ID_MAX } from "../config.ts";
+import { formatProfile } from "../evaluation/profile.ts";
 import { formatRecord, formatTable } from "../evaluation/record.ts";
 import { CLIENT_PROCESSES_MAX, RATE_MAX, type ClientLoad } from "../evaluation/point.ts";
+import type { ReplicaRecord } from "../evaluation/replica-record.ts";
 import { UsageError } from "../usage-error.ts";
 import { CLIENT, REPLICA } from "./arguments.ts";
 import { ClientProcesses } from "./client-processes.ts";
@@ -101,6 +104,7 @@ async function run(options: Options, load: ClientLoad, out: string | undefined):
     for (const warning of running.warnings) console.error(warning);
     if (!single) console.log(formatRecord(record));
     console.log(`\n${formatTable([record])}`);
+    if (options.flag("profile")) await printProfiles(cluster);
     if (out !== undefined) await Bun.write(resolve(out), `${JSON.stringify(record, null, 2)}\n`);
     return 0;
   } catch (error) {
@@ -108,6 +112,16 @@ async function run(options: Options, load: ClientLoad, out: string | undefined):
     throw error;
   } finally {
     await cluster.stop();
+  }
+}
+
+/** Where the time of each replica went; stops them. */
+async function printProfiles(cluster: Cluster): Promise<void> {
+  await cluster.stopReplicas();
+  for (let i = 0; i < cluster.n; i++) {
+    const record = JSON.parse(readFileSync(cluster.resultPath(i), "utf8")) as ReplicaRecord;
+    const found = record.profile === undefined ? "nothing to tell" : formatProfile(record.profile);
+    console.log(`\nreplica ${i}, ${found}`);
   }
 }
 

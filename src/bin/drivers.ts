@@ -3,6 +3,9 @@
 import type { Address, Signer } from "../actor.ts";
 import { RealClock } from "../clock.ts";
 import type { Stage } from "../driver.ts";
+import type { Profile } from "../evaluation/profile.ts";
+import { ProfiledStage } from "../evaluation/profiled-stage.ts";
+import type { Profiler } from "../evaluation/profiler.ts";
 import { loadNative, type NativeLibrary } from "../ffi/native.ts";
 import { Node } from "../node.ts";
 import { systemRandom } from "../random.ts";
@@ -21,8 +24,11 @@ import { IDLE_NAMES, idler, type Idler } from "./idle.ts";
 import { numaNodes, numaWarnings } from "./numa.ts";
 import type { Options } from "./options.ts";
 import { followCluster, housekeeping, stopFlag } from "./process.ts";
+import { startProfiler } from "./profiling.ts";
 import { openStage } from "./stage.ts";
 
+/** How often the profiler is told what is done, in milliseconds. */
+const PROGRESS_MS = 100;
 /** How long this process may keep a processor that another waits for. */
 export const SLICE_US = 100;
 
@@ -37,6 +43,10 @@ export class Drivers {
   readonly port: TransportSetting;
   readonly idler: Idler;
   readonly #bell: Bell;
+  readonly #profiler: Profiler | null;
+  /** What this thread is about, as sections.ts says. */
+  readonly #sections: Int32Array;
+  #progress: () => void = () => {};
 
   /**
    * Opens what the options ask for; `role` is asked once the setting is read. Throws UsageError.
@@ -54,9 +64,14 @@ export class Drivers {
     native.oskr_slice_us(SLICE_US);
     this.#bell = openBell(options, setting, role, native);
     const self: Signer | null = "replica" in role ? role.replica : null;
-    this.stage = openStage(options, setting, self, this.cpus, this.#bell);
+    const stage = openStage(options, setting, self, this.cpus, this.#bell);
+    const profiler = options.flag("profile") ? startProfiler(native) : null;
+    this.#profiler = profiler;
+    this.#sections = profiler?.words ?? new Int32Array(1);
+    this.stage = profiler === null ? stage : new ProfiledStage(stage, profiler, this.clock);
     const { clock, cpus } = this;
-    this.port = openTransport(options, setting, role, clock, cpus, native, this.#bell);
+    const shared = { clock, cpus, native, bell: this.#bell, sections: this.#sections };
+    this.port = openTransport(options, setting, role, shared);
     const warnings = numaWarnings(cpus, allowedCpus(), this.port.numaNode, numaNodes());
     for (const warning of warnings) console.error(warning);
     const chosen = IDLE_NAMES.find((name) => name === options.text("idle")) ?? this.port.idle;
@@ -66,27 +81,49 @@ export class Drivers {
 
   /** A node that listens on `id`; `self` is its address if it is a replica. */
   node(id: number, self: Address | null): Node<object, string> {
-    const { protocol, config } = this.setting;
     return new Node({
       id,
       self,
-      n: config.n,
-      codec: protocol.codec,
+      n: this.setting.config.n,
+      codec: this.setting.protocol.codec,
       transport: this.port.transport,
       stage: this.stage,
       clock: this.clock,
       random: systemRandom,
+      sections: this.#sections,
     });
   }
 
   /** Runs until `until` says so, asked once a turn. */
   run(nodes: readonly { poll(): number }[], until: () => boolean): void {
-    const { transport } = this.port;
     const { clock, stage } = this;
-    runLoop({ clock, transport, stage, nodes, idle: this.idler.idle, stopped: until });
+    const { transport } = this.port;
+    const { idle } = this.idler;
+    const observer = this.#profiler;
+    runLoop({ clock, transport, stage, nodes, idle, stopped: until, observer });
+  }
+
+  /** With --profile: says how to ask for the operations done so far; before `run`. */
+  countOperations(operations: () => number): void {
+    const profiler = this.#profiler;
+    if (profiler === null) return;
+    this.#progress = () => profiler.progress(this.clock.now, operations(), this.stage.counts);
+    const again = (): void => {
+      this.#progress();
+      this.clock.after(PROGRESS_MS, again);
+    };
+    again();
+  }
+
+  /** With --profile: what it found, as a field of a record; else no field. */
+  profile(): { readonly profile?: Profile } {
+    this.#progress();
+    const profile = this.#profiler?.result();
+    return profile === undefined ? {} : { profile };
   }
 
   close(): void {
+    if (this.#profiler !== null) this.native.oskr_profile_stop();
     this.stage.close();
     this.port.close();
     this.#bell.close();

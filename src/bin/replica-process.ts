@@ -39,6 +39,7 @@ export class ReplicaProcess {
     this.#node = this.drivers.node(deploy.replicas[id]?.id ?? 0, id);
     this.#replica = protocol.replica(id, config, this.#node, this.#app);
     this.#node.start(this.#replica);
+    this.drivers.countOperations(() => this.executed);
     const { recovering } = this.#replica.census();
     const doing = recovering ? RECOVERING : "";
     console.log(`replica ${id} of ${config.n} runs ${mode} on ${port.name}${doing}`);
@@ -67,6 +68,7 @@ export class ReplicaProcess {
       residentBytes: residentBytes(),
       signatures: { ...stage.counts },
       dropped: mergeDrops(this.#node.drops, port.transport.drops, port.statistics()),
+      ...this.drivers.profile(),
       host: describeHost(),
       versions: versions(),
     };

@@ -1,6 +1,7 @@
 // ./replica: one replica of a protocol.
 
 import { writeFileSync } from "node:fs";
+import { formatProfile } from "../evaluation/profile.ts";
 import { REPLICA } from "./arguments.ts";
 import { parseCommand, runMain } from "./options.ts";
 import { ReplicaProcess } from "./replica-process.ts";
@@ -17,6 +18,7 @@ async function main(): Promise<number> {
     `replica ${result.replica} executed ${result.executed} requests; ` +
       `dropped ${dropped.join(", ") || "nothing"}`,
   );
+  if (result.profile !== undefined) console.log(formatProfile(result.profile));
   if (json !== undefined) writeFileSync(json, `${JSON.stringify(result, null, 2)}\n`);
   return 0;
 }

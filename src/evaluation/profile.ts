@@ -25,6 +25,30 @@ export interface Profile {
     readonly verified: number;
     readonly cached: number;
   };
+  /**
+   * Mean time from when the stage was given a message's signatures to check, or a message to sign,
+   * until it was done, in microseconds.
+   */
+  readonly waits?: { readonly checkUs: number; readonly signUs: number };
   /** Operations executed (replica) or completed (client) over the same time. */
   readonly operations: number;
+}
+
+/** The profile of a thread as lines for people; that of a protocol without signatures has one. */
+export function formatProfile(profile: Profile): string {
+  const { shares, seconds, operations, signatures } = profile;
+  const percent = Object.entries(shares)
+    .map(([section, share]) => `${section} ${(100 * share).toFixed(1)}`)
+    .join(", ");
+  const time = `time (% of ${seconds.toFixed(1)} s): ${percent}`;
+  const { signed, roots, verified, cached } = signatures;
+  if (signed + verified + cached === 0) return time;
+  const each = (count: number): string => (count / operations).toFixed(3);
+  const waits = profile.waits ?? { checkUs: 0, signUs: 0 };
+  return [
+    time,
+    `signatures an operation: ${each(signed)} messages signed by ${each(roots)} signatures ` +
+      `(${waits.signUs.toFixed(0)} us each), ${each(verified + cached)} checked, ` +
+      `${each(verified)} of them in full (${waits.checkUs.toFixed(0)} us a message)`,
+  ].join("\n");
 }

@@ -5,7 +5,7 @@ import { UsageError } from "../usage-error.ts";
 import { findLibrary, requireLibrary } from "./library.ts";
 
 /** OSKR_NATIVE_VERSION of the header that this file follows. */
-const VERSION = 2;
+const VERSION = 3;
 const FILE = "liboskr_native.so";
 
 /** struct oskr_hasher: byte offsets. */
@@ -43,6 +43,9 @@ export const UDP = {
 } as const;
 export const BURST = 64;
 export const SLOT_SIZE = 2048;
+
+/** struct oskr_profile: byte offsets; `counts` has 32-bit words. */
+export const PROFILE = { section: 0, periods: 4, counts: 64, size: 128 } as const;
 
 const { i32, u32, ptr, f64 } = FFIType;
 const none = FFIType.void;
@@ -86,6 +89,9 @@ const SYMBOLS = {
   oskr_udp_port: { args: [ptr], returns: i32 },
   oskr_udp_receive: { args: [ptr], returns: i32 },
   oskr_udp_send: { args: [ptr, u32], returns: i32 },
+
+  oskr_profile_start: { args: [u32], returns: ptr },
+  oskr_profile_stop: { args: [], returns: none },
 
   oskr_stop_install: { args: [], returns: ptr },
   oskr_monotonic_ns: { args: [], returns: f64 },

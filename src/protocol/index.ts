@@ -9,6 +9,15 @@ import { unreplicated, unreplicatedSigned } from "./unreplicated/index.ts";
 /** Hides the types of a protocol's messages and timers from those who only pass them on. */
 export type AnyProtocol = Protocol<object, string>;
 
+/**
+ * Whether some number of replicas tolerates a fault. Protocols that tolerate none say that they
+ * need one replica, or infinitely many.
+ */
+export function toleratesFaults({ replicasMin }: { replicasMin(f: number): number }): boolean {
+  const n = replicasMin(1);
+  return Number.isSafeInteger(n) && n > 1;
+}
+
 function entry<M extends object, T extends string>(
   name: string,
   protocol: Protocol<M, T>,

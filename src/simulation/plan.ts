@@ -1,7 +1,8 @@
 // What a seed does: drawn before the run and plain data, so that it can be printed and shrunk.
 // Every fault has a name; a run without some of them is otherwise the same run.
 
-import type { AnyProtocol, Subject } from "./subject.ts";
+import { toleratesFaults } from "../protocol/index.ts";
+import type { Subject } from "./subject.ts";
 import { Random } from "./random.ts";
 import { PAYLOAD_MAX } from "./transport.ts";
 
@@ -215,16 +216,10 @@ function drawSigning(
 }
 
 function drawSize(subject: Subject, random: Random, kind: Kind): { n: number; f: number } {
-  const most = faultsMax(subject.protocol);
+  const most = toleratesFaults(subject.protocol) ? 2 : 0;
   const wanted = kind === "twins" ? 1 : random.chance(0.2) ? 2 : 1;
   const f = Math.min(most, wanted);
   return { n: subject.protocol.replicasMin(f), f };
-}
-
-/** 2 for protocols that tolerate faults, 0 for those that do not. */
-function faultsMax(protocol: AnyProtocol): number {
-  const n = protocol.replicasMin(1);
-  return Number.isSafeInteger(n) && n > 1 ? 2 : 0;
 }
 
 function drawByzantine(

@@ -1,6 +1,7 @@
 // What a world is told of the protocol that it tries.
 
 import type { Protocol, Sealed } from "../actor.ts";
+import { toleratesFaults } from "../protocol/index.ts";
 import { KINDS, type Kind } from "./plan.ts";
 
 /** A protocol of any messages and timers. */
@@ -39,8 +40,7 @@ export function subjectOf<M extends object, T extends string>(
   protocol: Protocol<M, T>,
   more: Partial<Omit<Subject, "name" | "protocol">> = {},
 ): Subject {
-  const n = protocol.replicasMin(1);
-  const tolerant = Number.isSafeInteger(n) && n > 1;
+  const tolerant = toleratesFaults(protocol);
   // Sound because a protocol's messages only ever meet its own codec and actors.
   const hidden = protocol as unknown as AnyProtocol;
   const kinds: readonly Kind[] = tolerant ? KINDS : ["short", "deep", "codec", "fuzz"];

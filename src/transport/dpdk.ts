@@ -280,7 +280,9 @@ export class DpdkTransport extends PacketTransport {
 
   /** Sends all entries; the slots stay as they are. The library counts what found no room. */
   #flushEntries(): void {
+    const before = this.sending();
     this.#library.oskr_dpdk_send(this.#port, this.#entries);
+    this.sent(before);
     this.#entries = 0;
   }
 }

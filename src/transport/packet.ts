@@ -6,6 +6,7 @@ import type { Address } from "../actor.ts";
 import { assert } from "../assert.ts";
 import { ID_MAX, SMALL_ID_MAX, type WireAddress } from "../config.ts";
 import { countDrop, type Clock, type Drops, type Transport } from "../driver.ts";
+import { OTHER, SECTION, SEND } from "../sections.ts";
 import type { Reader, Writer } from "../wire.ts";
 import { AddressTable } from "./address.ts";
 import { Fragments } from "./fragment.ts";
@@ -56,6 +57,8 @@ export interface PacketTransportOptions {
   readonly random: (bound: number) => number;
   /** The share of arriving packets to lose on purpose, 0 to 1. */
   readonly dropRate?: number;
+  /** As of Node: is told when packets leave. */
+  readonly sections?: Int32Array;
 }
 
 /**
@@ -76,6 +79,7 @@ export abstract class PacketTransport implements Transport {
   readonly group: Address | null;
   readonly drops: Drops = new Map();
   protected readonly book: AddressTable;
+  readonly #sections: Int32Array;
   readonly #listeners: (Deliver | undefined)[] = [];
   /** All listeners, for packets to the group. */
   readonly #members: Deliver[] = [];
@@ -94,6 +98,7 @@ export abstract class PacketTransport implements Transport {
     this.#groupId = multicast !== null && member ? multicast.id : -1;
     this.#dropBelow = (options.dropRate ?? 0) * 2 ** 32;
     this.#random = random;
+    this.#sections = options.sections ?? new Int32Array(1);
     const port = {
       payloadMax: () => this.payloadMax,
       beginPacket: () => this.beginPacket(),
@@ -130,6 +135,16 @@ export abstract class PacketTransport implements Transport {
   /** Sends more of the large messages under way; a subclass's `poll` calls it. */
   protected pumpFragments(): number {
     return this.#fragments.pump(this.fragmentBurst);
+  }
+
+  /** Whatever it interrupts: from here on packets leave. Returns what to give to `sent`. */
+  protected sending(): number {
+    const before = this.#sections[SECTION] ?? OTHER;
+    this.#sections[SECTION] = SEND;
+    return before;
+  }
+  protected sent(before: number): void {
+    this.#sections[SECTION] = before;
   }
 
   /** A subclass's `poll` calls it for each packet. */

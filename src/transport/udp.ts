@@ -161,7 +161,10 @@ export class UdpTransport extends PacketTransport {
     const count = this.#packets;
     if (count === 0) return;
     this.#packets = 0;
-    if (this.#library.oskr_udp_send(this.#socket, count) === count) return;
+    const before = this.sending();
+    const sent = this.#library.oskr_udp_send(this.#socket, count);
+    this.sent(before);
+    if (sent === count) return;
     for (let i = 0; i < count; i++) {
       const status = this.#view.getInt32(UDP.sendStatus + 4 * i, true);
       if (status === EAGAIN) countDrop(this.drops, "socket full");

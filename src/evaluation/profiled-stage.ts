@@ -1,0 +1,48 @@
+import type { Bytes, Proof } from "../actor.ts";
+import type { Clock, Stage } from "../driver.ts";
+import type { Profiler } from "./profiler.ts";
+
+/** Measures how long checks and signatures take, by the clock of turns. */
+export class ProfiledStage implements Stage {
+  readonly #stage: Stage;
+  readonly #profiler: Profiler;
+  readonly #clock: Clock;
+
+  constructor(stage: Stage, profiler: Profiler, clock: Clock) {
+    this.#stage = stage;
+    this.#profiler = profiler;
+    this.#clock = clock;
+  }
+
+  get counts(): Stage["counts"] {
+    return this.#stage.counts;
+  }
+
+  sign(signed: Bytes, done: (block: Bytes) => void): void {
+    const fromMs = this.#clock.now;
+    this.#stage.sign(signed, (block) => {
+      const { waits } = this.#profiler;
+      waits.signMs += this.#clock.now - fromMs;
+      waits.signs++;
+      done(block);
+    });
+  }
+  verify(proofs: readonly Proof[], done: (valid: boolean) => void): void {
+    const fromMs = this.#clock.now;
+    this.#stage.verify(proofs, (valid) => {
+      const { waits } = this.#profiler;
+      waits.checkMs += this.#clock.now - fromMs;
+      waits.checks++;
+      done(valid);
+    });
+  }
+  help(): boolean {
+    return this.#stage.help();
+  }
+  poll(): number {
+    return this.#stage.poll();
+  }
+  close(): void {
+    this.#stage.close();
+  }
+}

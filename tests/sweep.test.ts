@@ -146,7 +146,7 @@ describe("refused before anything runs", () => {
     [["table", "--seconds", "0"], "--seconds 0: expected a number from 0.1"],
     [["table", "--workers", "x"], "--workers x: expected a whole number"],
     [["table", "--json", "/nowhere/x.json"], "--json /nowhere/x.json: no such directory"],
-    [["tables"], "'tables': expected crypto, echo, report, sweep, table"],
+    [["tables"], "'tables': expected crypto, echo, report, scale, sweep, table"],
   ] as const)("%j", async (args, expected) => {
     const { status, out, err } = await run("bench", args);
     expect({ status, out }).toEqual({ status: 2, out: "" });

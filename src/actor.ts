@@ -32,6 +32,11 @@ export interface Actor<M, T extends string> {
    * drops the message at once. `receive` repeats its conditions.
    */
   admit?(from: Address, message: M): boolean;
+  /**
+   * Read-only, asked before a message is decoded, with its bytes: false drops it at once. For the
+   * many that come too late to matter; `admit` and `receive` repeat its conditions.
+   */
+  expects?(from: Address, input: Reader): boolean;
 }
 
 export interface Replica<M, T extends string> extends Actor<M, T> {

@@ -272,6 +272,14 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
   #deliver(actor: Actor<M, T>, from: Address, input: Reader): void {
     const bytes = input.remaining;
     this.#sections[SECTION] = DECODE;
+    if (actor.expects !== undefined) {
+      const start = input.position;
+      if (!actor.expects(from, input)) {
+        countDrop(this.drops, "not admitted");
+        return;
+      }
+      input.reset(start, start + bytes);
+    }
     const message = this.#codec.decode(input);
     this.#sections[SECTION] = PROTOCOL;
     if (message === null) {

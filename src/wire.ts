@@ -101,6 +101,9 @@ export class Reader {
     }
     return high * TWO_32 + this.#view.getUint32(at + 4);
   }
+  skip(length: number): void {
+    this.#take(length);
+  }
   /** A copy of the next `length` bytes. */
   bytes(length: number): Bytes {
     if (length === 0) return EMPTY;

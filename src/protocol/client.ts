@@ -2,10 +2,10 @@
 
 import type { Address, Bytes, Client, Host, Target } from "../actor.ts";
 import type { ProtocolConfig } from "../config.ts";
-import { equal } from "../wire.ts";
+import { equal, type Reader } from "../wire.ts";
 import { Backoff } from "./backoff.ts";
 import { ClientSession } from "./client-session.ts";
-import type { CommonMessage, ReplyMessage } from "./common.ts";
+import { beginsReplyTo, type CommonMessage, type ReplyMessage } from "./common.ts";
 import { operationDigest, sameOutcome, type Request } from "./request.ts";
 
 type Timer = "retry";
@@ -52,6 +52,12 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
 
   receive(_from: Address, message: CommonMessage): void {
     if (message.kind === "reply") this.#onReply(message);
+  }
+
+  /** More replicas answer than have to agree: most of what comes is for a request of before. */
+  expects(_from: Address, input: Reader): boolean {
+    const request = this.#session.pending;
+    return request !== null && beginsReplyTo(request, input);
   }
 
   admit(_from: Address, message: CommonMessage): boolean {

@@ -205,6 +205,14 @@ export function decodeCommon(kind: number, input: Reader, start: number): Common
   }
 }
 
+/** Whether the bytes begin as a reply to this request does: told without decoding the rest. */
+export function beginsReplyTo(request: Request, input: Reader): boolean {
+  if (input.u8() !== REPLY) return false;
+  input.skip(1 + 8); // replica and view
+  if (input.u53() !== request.session || input.u32() !== request.tag) return false;
+  return input.u53() === request.number && input.ok;
+}
+
 function decodeReply(input: Reader, start: number): ReplyMessage {
   const replica = input.u8();
   const view = input.u53();

@@ -110,8 +110,10 @@ export function encodeOutcome(outcome: Outcome, out: Writer): void {
 /** Poisons the reader if the outcome is malformed. */
 export function decodeOutcome(input: Reader): Outcome {
   switch (input.u8()) {
-    case DONE:
-      return { status: "done", result: input.blob(RESULT_MAX) };
+    case DONE: {
+      const result = input.blob(RESULT_MAX);
+      return result.length === 0 ? DONE_WITHOUT_RESULT : { status: "done", result };
+    }
     case OPENED: {
       const session = input.u53();
       // The first position is 1, and 0 in a request means that there is no session.
@@ -126,4 +128,5 @@ export function decodeOutcome(input: Reader): Outcome {
   }
 }
 
+const DONE_WITHOUT_RESULT: Outcome = { status: "done", result: EMPTY };
 export const NO_SESSION_OUTCOME: Outcome = { status: "no session" };

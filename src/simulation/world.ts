@@ -444,6 +444,7 @@ export class World {
   #watchedActor(process: Process, actor: Actor<Sealed, string>): Actor<Sealed, string> {
     if (this.observer === null) return actor;
     const admit = actor.admit?.bind(actor);
+    const expects = actor.expects?.bind(actor);
     return {
       receive: (from, message) => actor.receive(from, message),
       timeout: (timer) => {
@@ -451,6 +452,7 @@ export class World {
         actor.timeout(timer);
       },
       ...(admit === undefined ? {} : { admit }),
+      ...(expects === undefined ? {} : { expects }),
     };
   }
 

@@ -75,9 +75,9 @@ export function describeHost(): HostDescription {
   return { cpu: first?.model.trim() ?? "unknown", cores: cpus().length, kernel: release() };
 }
 
-/** Resident memory of this process, in bytes. */
-export function residentBytes(): number {
-  const [, pages = "0"] = readFileSync("/proc/self/statm", "utf8").split(" ");
+/** Resident memory of a process, this one unless told, in bytes. */
+export function residentBytes(pid: number | "self" = "self"): number {
+  const [, pages = "0"] = readFileSync(`/proc/${pid}/statm`, "utf8").split(" ");
   return Number(pages) * 4096;
 }
 

@@ -328,6 +328,20 @@ export function manyBytesOf(write: (out: Writer) => void): Bytes {
   return out.written();
 }
 
+/** The 32-bit integer at `at`; missing bytes are zeros. A DataView would be made for one read. */
+export function u32At(bytes: Bytes, at: number): number {
+  const high = ((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16);
+  return (high | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0)) >>> 0;
+}
+
+/**
+ * A string with one character a byte: orders as the bytes do, and works as a Map's key. Buffer's
+ * method without a Buffer, which would move a small array's bytes out of the heap.
+ */
+export function latin1(bytes: Bytes): string {
+  return Buffer.prototype.toString.call(bytes, "latin1");
+}
+
 /** Longest byte strings that are compared here rather than by a call, which costs more. */
 const SHORT = 64;
 

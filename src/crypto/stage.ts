@@ -8,14 +8,7 @@ import { assert } from "../assert.ts";
 import type { Stage } from "../driver.ts";
 import { Queue } from "../queue.ts";
 import { MESSAGE_MAX } from "../wire.ts";
-import {
-  LEAVES_MAX,
-  SIGNATURE_AT,
-  SIGNATURE_SIZE,
-  singleBlock,
-  type BlockHasher,
-  type Tree,
-} from "./batch.ts";
+import { LEAVES_MAX, singleBlock, type BlockHasher, type Tree } from "./batch.ts";
 import { Roots } from "./roots.ts";
 
 /** Signs as one signer and checks the signatures of all, digests of 32 bytes, signatures of 64. */
@@ -218,8 +211,7 @@ export class BlockStage implements Stage {
     }
     this.counts.verified++;
     const root = this.#roots.begin(signer, digest, block);
-    const signature = block.subarray(SIGNATURE_AT, SIGNATURE_AT + SIGNATURE_SIZE);
-    this.#signer.verify(signer, digest, signature, (valid) => {
+    this.#signer.verify(signer, digest, root.signature, (valid) => {
       root.waiting.unshift(done);
       this.#roots.end(signer, root, valid);
     });

@@ -2,7 +2,7 @@
 // and certificates convince a stranger.
 
 import type { Census, Proof } from "../actor.ts";
-import type { Keys } from "./stage.ts";
+import type { Keys } from "./keys.ts";
 
 type Sizes = Census["sizes"];
 

@@ -13,13 +13,14 @@ import { Adversary } from "./adversary.ts";
 import { CensusCheck, checkCertificates } from "./census.ts";
 import { Driver } from "./clients.ts";
 import { SimulatedClock } from "./clock.ts";
+import { Keys } from "./keys.ts";
 import { holdsStamp, JudgedApp, Ledger, type Issued } from "./judge.ts";
 import { Network, type Packet, type PacketFilter } from "./network.ts";
 import type { Plan } from "./plan.ts";
 import { Process } from "./process.ts";
 import { Random } from "./random.ts";
 import { Scheduler } from "./scheduler.ts";
-import { Keys, SimulatedStage } from "./stage.ts";
+import { SimulatedStage } from "./stage.ts";
 import type { Subject } from "./subject.ts";
 import { GROUP_ADDRESS, wireBook, simulatedAddress, SimulatedTransport } from "./transport.ts";
 

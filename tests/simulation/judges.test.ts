@@ -13,7 +13,7 @@ import {
 } from "../../src/simulation/judge.ts";
 import { mutate, Pool } from "../../src/simulation/mutate.ts";
 import { Random } from "../../src/simulation/random.ts";
-import { Keys } from "../../src/simulation/stage.ts";
+import { Keys } from "../../src/simulation/keys.ts";
 
 const put = (text: string) =>
   encodeKvOperation({

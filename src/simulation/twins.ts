@@ -3,7 +3,6 @@
 // they belong to.
 
 import { assert } from "../assert.ts";
-import { Reader } from "../wire.ts";
 import { scheduleHealing } from "./heal.ts";
 import type { Packet } from "./network.ts";
 import { drawPlan, type Plan } from "./plan.ts";
@@ -11,7 +10,7 @@ import type { Process } from "./process.ts";
 import { mix32, Random } from "./random.ts";
 import type { RunOptions } from "./runner.ts";
 import { settle } from "./run.ts";
-import { PAYLOAD_MAX, wireBook } from "./transport.ts";
+import { PAYLOAD_MAX } from "./transport.ts";
 import { World, type Report } from "./world.ts";
 
 /** Instances: the twins of identity 0, then replicas 1, 2, 3. */
@@ -139,7 +138,7 @@ function identityOf(instance: number): number {
 }
 
 /** Runs a scenario; then the network heals and liveness is judged. */
-export function runTwins({ subject, seed, observer }: RunOptions): Report {
+export function runTwins({ subject, seed, observer, cold }: RunOptions): Report {
   const scenario = scenarioOf(seed);
   const plan = twinsPlan(drawPlan(subject, "twins", seed));
   const { views } = scenario;
@@ -148,6 +147,7 @@ export function runTwins({ subject, seed, observer }: RunOptions): Report {
     subject,
     plan,
     observer,
+    cold,
     leader: (view) => views[view]?.leader ?? view % plan.n,
     filter: (from, to, packet) => filter.passes(from, to, packet),
   });
@@ -243,7 +243,7 @@ class ViewFilter {
     if (world.scheduler.nowUs - begun > viewLength * world.plan.viewTimeoutMs * 1000) return false;
     if (!losesKinds) return true;
     // Some replicas get some kinds of messages, so that one may know what the others do not.
-    const lost = mix32(mix32(mix32(this.#seed, view), packet.bytes[0] ?? 0), to.index);
+    const lost = mix32(mix32(mix32(this.#seed, view), packet.content.bytes[0] ?? 0), to.index);
     return (lost & 3) !== 0;
   }
 
@@ -252,7 +252,7 @@ class ViewFilter {
    */
   #moves(world: World, packet: Packet): boolean {
     if (packet.part || world.subject.moves === undefined) return false;
-    const message = world.subject.protocol.codec.decode(new Reader(packet.bytes, wireBook));
+    const message = packet.content.read(world.subject.protocol);
     return message !== null && world.subject.moves(message);
   }
 
@@ -261,7 +261,7 @@ class ViewFilter {
     const current = (): number =>
       world.replicas.find(({ process }) => process === from)?.replica?.census().view ?? 0;
     if (packet.part) return current();
-    const message = world.subject.protocol.codec.decode(new Reader(packet.bytes, wireBook));
+    const message = packet.content.read(world.subject.protocol);
     if (message === null) return current();
     const view = world.subject.viewOf?.(message);
     if (view === "any") return null;

@@ -13,6 +13,7 @@ import { Adversary } from "./adversary.ts";
 import { CensusCheck, checkCertificates } from "./census.ts";
 import { Driver } from "./clients.ts";
 import { SimulatedClock } from "./clock.ts";
+import { type Content, wireBook } from "./content.ts";
 import { Keys } from "./keys.ts";
 import { holdsStamp, JudgedApp, Ledger, type Issued } from "./judge.ts";
 import { Network, type Packet, type PacketFilter } from "./network.ts";
@@ -22,7 +23,7 @@ import { Random } from "./random.ts";
 import { Scheduler } from "./scheduler.ts";
 import { SimulatedStage } from "./stage.ts";
 import type { Subject } from "./subject.ts";
-import { GROUP_ADDRESS, wireBook, simulatedAddress, SimulatedTransport } from "./transport.ts";
+import { book, GROUP_ADDRESS, simulatedAddress, SimulatedTransport } from "./transport.ts";
 
 /** What a seed's run came to. */
 export interface Report {
@@ -47,6 +48,8 @@ export interface WorldOptions {
   readonly observer?: Observer | undefined;
   readonly leader?: ((view: number) => number) | undefined;
   readonly filter?: PacketFilter | undefined;
+  /** Nothing is remembered and shared that one process found out already: the same, but slower. */
+  readonly cold?: boolean | undefined;
 }
 
 export interface Observer {
@@ -98,18 +101,22 @@ export class World {
   readonly #hosts: Process[][] = [];
   readonly keys: Keys;
   #nextClient = 0;
+  readonly #cold: boolean;
   /** The packet being delivered came unaltered from a correct process. */
   #genuine = false;
+  /** What is in it if it is a whole message. */
+  #arriving: Content | null = null;
   readonly #genuineProofs = new WeakSet<readonly Proof[]>();
   readonly #probe: Reader;
   readonly #probeBytes = new Uint8Array(2048);
 
-  constructor({ subject, plan, observer, leader, filter }: WorldOptions) {
+  constructor({ subject, plan, observer, leader, filter, cold = false }: WorldOptions) {
     this.plan = plan;
     this.subject = subject;
     this.observer = observer ?? null;
     this.random = new Random(plan.seed, "world");
-    this.keys = new Keys(this.random.stream("keys").u32(), plan.n);
+    this.#cold = cold;
+    this.keys = new Keys(this.random.stream("keys").u32(), plan.n, cold);
     this.operationsLeft = plan.operations;
     this.gstUs = plan.gstUs;
     this.#probe = new Reader(this.#probeBytes, wireBook);
@@ -388,6 +395,7 @@ export class World {
     process.onArrival = (to, from, packet) => {
       if (to.byzantine) this.#adversary?.learn(packet);
       this.#genuine = packet.intact && !from.byzantine && !packet.part;
+      this.#arriving = packet.part || this.#cold ? null : packet.content;
       this.observer?.arrived(this.scheduler.nowUs, from, to, packet);
     };
     return process;
@@ -455,13 +463,16 @@ export class World {
     };
   }
 
-  /** The codec, with an eye on what correct processes send. */
+  /**
+   * The codec, with an eye on what correct processes send. A message without addresses is decoded
+   * by the first who gets it; nobody writes to messages, as the cold second run of seeds shows.
+   */
   #watched(codec: Codec<Sealed>, process: Process): Codec<Sealed> {
     let genuine: Sealed | null = null;
     return {
       encode: (message, out) => codec.encode(message, out),
       decode: (input) => {
-        const message = codec.decode(input);
+        const message = this.#decode(codec, input);
         genuine = this.#genuine ? message : null;
         if (this.#genuine && message === null) {
           this.fail(`codec: ${process.name} cannot decode a message of a correct process`);
@@ -469,11 +480,23 @@ export class World {
         return message;
       },
       proofs: (message) => {
-        const proofs = codec.proofs(message);
+        const content = this.#arriving;
+        const shared = content !== null && content.decoded === message;
+        const proofs = shared ? (content.proofs ??= codec.proofs(message)) : codec.proofs(message);
         if (message === genuine && proofs.length > 0) this.#genuineProofs.add(proofs);
         return proofs;
       },
     };
+  }
+
+  #decode(codec: Codec<Sealed>, input: Reader): Sealed | null {
+    const content = this.#arriving;
+    if (content === null) return codec.decode(input);
+    if (content.decoded !== undefined) return content.decoded;
+    const before = book.interned;
+    const message = codec.decode(input);
+    if (book.interned === before) content.decoded = message;
+    return message;
   }
 
   /**
@@ -487,6 +510,6 @@ export class World {
     const message = codec.decode(this.#probe.reset(0, corrupted.length));
     if (message === null) return true;
     if (!signed) return false;
-    return codec.proofs(message).length > 0 || !holdsStamp(packet.bytes);
+    return codec.proofs(message).length > 0 || !holdsStamp(packet.content.bytes);
   }
 }

@@ -1,0 +1,52 @@
+// What is in a packet, shared by all who get it: what follows from its bytes alone is found once.
+
+import type { Bytes, Proof, Sealed } from "../actor.ts";
+import { Reader, type AddressBook } from "../wire.ts";
+import type { AnyProtocol } from "./subject.ts";
+
+/** The first four bytes of every process's address. */
+export const MAC_PREFIX = 0x02000000;
+
+/**
+ * For whoever reads or writes packets without a process: an address is the low half of its wire
+ * form.
+ */
+export const wireBook: AddressBook = {
+  intern: (_high, low) => low,
+  write: (address, view, at) => {
+    view.setUint32(at, MAC_PREFIX);
+    view.setUint32(at + 4, address >>> 0);
+  },
+};
+
+export class Content {
+  readonly bytes: Bytes;
+  /**
+   * What every process decodes from it; undefined if nobody did, or if it names addresses, for
+   * which every process has handles of its own.
+   */
+  decoded: Sealed | null | undefined;
+  /** The proofs of `decoded`. */
+  proofs: readonly Proof[] | null = null;
+  #crc = -1;
+  #read: Sealed | null | undefined;
+
+  constructor(bytes: Bytes) {
+    this.bytes = bytes;
+  }
+
+  /** For the trace hash. */
+  get crc(): number {
+    if (this.#crc < 0) this.#crc = Bun.hash.crc32(this.bytes);
+    return this.#crc;
+  }
+
+  /** The message as somebody without a process reads it; null if it is malformed. */
+  read(protocol: AnyProtocol): Sealed | null {
+    if (this.decoded !== undefined) return this.decoded;
+    if (this.#read === undefined) {
+      this.#read = protocol.codec.decode(new Reader(this.bytes, wireBook));
+    }
+    return this.#read;
+  }
+}

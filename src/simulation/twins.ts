@@ -158,9 +158,11 @@ export function runTwins({ subject, seed, observer, cold }: RunOptions): Report 
     world.startReplica(seat);
   }
   for (let i = 0; i < plan.clients; i++) world.startClients(world.addClientProcess(i), 1);
-  // Without views or operations left, nothing more comes of the scenario.
+  // Without views or operations left, or where replicas wait for whom they cannot hear, nothing
+  // more comes of the scenario.
   const idle = () => world.operationsLeft === 0 && world.drivers.every((d) => d.current === null);
-  scheduleHealing(world, () => filter.finished || idle());
+  const stall = new Stall(world);
+  scheduleHealing(world, () => filter.finished || idle() || stall.lasts());
   settle(world);
   return world.report();
 }
@@ -201,6 +203,39 @@ function twinsPlan(drawn: Plan): Plan {
     tricks: [],
     censusEvery: 16,
   };
+}
+
+/** View timeouts beyond two of the longest timer after which what stands still does so for good. */
+const STALL_TIMEOUTS = 12;
+
+/** Whether replicas stand still: no view and no commit moves though every timer had its chance. */
+class Stall {
+  readonly #world: World;
+  #sum = -1;
+  #sinceUs = 0;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  /** Looked at often: what it counts from is when it last saw something move. */
+  lasts(): boolean {
+    const { replicas, scheduler, plan } = this.#world;
+    let sum = 0;
+    let timerMs = 0;
+    for (const { replica } of replicas) {
+      if (replica === null) continue;
+      const { view, committed, viewTimerMs } = replica.census();
+      sum += view + committed;
+      timerMs = Math.max(timerMs, viewTimerMs);
+    }
+    if (sum !== this.#sum) {
+      this.#sum = sum;
+      this.#sinceUs = scheduler.nowUs;
+    }
+    const longestMs = 2 * timerMs + STALL_TIMEOUTS * plan.viewTimeoutMs;
+    return scheduler.nowUs - this.#sinceUs > longestMs * 1000;
+  }
 }
 
 /** After so many view timeouts in a view, what moves replicas on passes between the sides. */

@@ -106,6 +106,8 @@ export class World {
   #genuine = false;
   /** What is in it if it is a whole message. */
   #arriving: Content | null = null;
+  /** Certificates that hold. */
+  readonly #judged = new WeakSet<object>();
   readonly #genuineProofs = new WeakSet<readonly Proof[]>();
   readonly #probe: Reader;
   readonly #probeBytes = new Uint8Array(2048);
@@ -298,13 +300,14 @@ export class World {
     if (node !== undefined) census.bounded(node.sizes);
     if (said.committed === seat.certified && this.scheduler.count % 256 !== 0) return;
     seat.certified = said.committed;
-    this.lookAtCertificates(seat);
+    this.lookAtCertificates(seat, this.#judged);
   }
 
-  lookAtCertificates({ replica, process }: ReplicaSeat): void {
+  /** Judges the certificates that a replica holds, but not again those in `judged`. */
+  lookAtCertificates({ replica, process }: ReplicaSeat, judged: WeakSet<object>): void {
     const certificates = replica?.certificates?.();
     if (certificates === undefined) return;
-    const problem = checkCertificates(certificates, this.config, this.keys);
+    const problem = checkCertificates(certificates, this.config, this.keys, judged);
     if (problem !== null) this.fail(`certificates: ${process.name} holds one with ${problem}`);
   }
 

@@ -12,12 +12,27 @@ export const MAC_PREFIX = 0x02000000;
  * form.
  */
 export const wireBook: AddressBook = {
-  intern: (_high, low) => low,
+  intern: (_high, low) => {
+    interned++;
+    return low;
+  },
   write: (address, view, at) => {
     view.setUint32(at, MAC_PREFIX);
     view.setUint32(at + 4, address >>> 0);
   },
 };
+
+/** Addresses that were read without a process. */
+let interned = 0;
+const REGION_LENGTH = 2048;
+const region = new Uint8Array(REGION_LENGTH);
+const regionReader = new Reader(region, wireBook);
+
+function readerOf(bytes: Bytes): Reader {
+  if (bytes.length > REGION_LENGTH) return new Reader(bytes, wireBook);
+  region.set(bytes);
+  return regionReader.reset(0, bytes.length);
+}
 
 export class Content {
   readonly bytes: Bytes;
@@ -44,9 +59,10 @@ export class Content {
   /** The message as somebody without a process reads it; null if it is malformed. */
   read(protocol: AnyProtocol): Sealed | null {
     if (this.decoded !== undefined) return this.decoded;
-    if (this.#read === undefined) {
-      this.#read = protocol.codec.decode(new Reader(this.bytes, wireBook));
-    }
+    if (this.#read !== undefined) return this.#read;
+    const before = interned;
+    this.#read = protocol.codec.decode(readerOf(this.bytes));
+    if (interned === before) this.decoded = this.#read;
     return this.#read;
   }
 }

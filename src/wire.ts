@@ -325,8 +325,7 @@ const spares: Writer[] = [];
  * The bytes that `write` writes, however many: for snapshots, which may be larger than a message.
  */
 export function manyBytesOf(write: (out: Writer) => void): Bytes {
-  const out =
-    spares.pop() ?? new Writer(new Uint8Array(SCRATCH_LENGTH), NO_ADDRESSES, 2 ** 31);
+  const out = spares.pop() ?? new Writer(new Uint8Array(SCRATCH_LENGTH), NO_ADDRESSES, 2 ** 31);
   out.reset(0, SCRATCH_LENGTH);
   write(out);
   assert(!out.overflowed, "more than 2 GiB");

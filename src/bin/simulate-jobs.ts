@@ -22,20 +22,26 @@ export function splitRange({ first, count, stride }: Range, jobs: number): Range
   });
 }
 
-/** Has the workers run the commands, and adds up; says on standard error how far they are. */
+/**
+ * Has the workers run the commands, and adds up; says on standard error how far they are with
+ * `what`.
+ */
 export async function runJobs(
   workers: Workers,
   commands: readonly (readonly string[])[],
+  what: string,
   seeds: number,
 ): Promise<Totals> {
   const totals = noTotals();
   const run = async (args: readonly string[]): Promise<void> => {
     const part = totalsFromJson(await workers.run(args));
-    for (const { seed, what } of part.failures) {
-      console.error(`seed ${seed}: ${what.split("\n")[0]}`);
+    for (const failure of part.failures) {
+      console.error(`${what}seed ${failure.seed}: ${failure.what.split("\n")[0]}`);
     }
     addTotals(totals, part);
-    console.error(`${totals.passed + totals.failed} of ${seeds} seeds, ${totals.failed} failed`);
+    console.error(
+      `${what}${totals.passed + totals.failed} of ${seeds} seeds, ${totals.failed} failed`,
+    );
   };
   await Promise.all(commands.map(run));
   totals.failures.sort((a, b) => a.seed - b.seed);

@@ -23,7 +23,7 @@ export async function runProfile(divisor: number, jobs: number): Promise<number>
       const parts = splitRange({ first, count, stride }, jobs);
       const begun = performance.now();
       const commands = parts.map((part) => rowArgs(row, part));
-      const totals = await runJobs(workers, commands, count);
+      const totals = await runJobs(workers, commands, `${subject.name}, ${kind}: `, count);
       const seconds = ((performance.now() - begun) / 1000).toFixed(0);
       for (const line of summary(subject, kind, totals)) console.log(`${line}`);
       console.log(`  (${seconds} s)`);

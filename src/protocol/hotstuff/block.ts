@@ -3,7 +3,7 @@
 import type { Bytes } from "../../actor.ts";
 import { bytesOf, latin1, type Reader, type Writer } from "../../wire.ts";
 import { decodeBatch, encodeBatch, type Batch } from "../batch.ts";
-import { DIGEST_LENGTH, digestOf } from "../digest.ts";
+import { digestOf } from "../digest.ts";
 import { decodeQc, encodeQc, type Qc } from "./qc.ts";
 
 export interface Block {

@@ -8,7 +8,14 @@ import { assert } from "../assert.ts";
 import type { Stage } from "../driver.ts";
 import { Queue } from "../queue.ts";
 import { MESSAGE_MAX } from "../wire.ts";
-import { LEAVES_MAX, singleBlock, type BlockHasher, type Tree } from "./batch.ts";
+import {
+  LEAVES_MAX,
+  singleBlock,
+  type BlockHasher,
+  type Tree,
+  SIGNATURE_AT,
+  SIGNATURE_SIZE,
+} from "./batch.ts";
 import { Roots } from "./roots.ts";
 
 /** Signs as one signer and checks the signatures of all, digests of 32 bytes, signatures of 64. */
@@ -195,7 +202,7 @@ export class BlockStage implements Stage {
 
   #checkNow(signer: Signer, digest: Bytes, block: Bytes): boolean {
     this.counts.verified++;
-    const signature = block.subarray(SIGNATURE_AT, SIGNATURE_AT + SIGNATURE_SIZE);
+    const signature = block.slice(SIGNATURE_AT, SIGNATURE_AT + SIGNATURE_SIZE);
     const valid = this.#signer.verifyNow?.(signer, digest, signature) === true;
     if (valid) this.#roots.addBlock(signer, digest, block);
     return valid;

@@ -148,14 +148,14 @@ function identityOf(instance: number): number {
 export function runTwins({ subject, seed, observer, cold }: RunOptions): Report {
   const scenario = scenarioOf(seed);
   const plan = twinsPlan(drawPlan(subject, "twins", seed));
-  const { views } = scenario;
+  const leaders = scenario.views.map(({ leader }) => leader);
   const filter = new ViewFilter(scenario, seed);
   const world = new World({
     subject,
     plan,
     observer,
     cold,
-    leader: (view) => views[view]?.leader ?? view % plan.n,
+    leader: (view) => leaders[view] ?? view % plan.n,
     filter: (from, to, packet) => filter.passes(from, to, packet),
   });
   filter.world = world;
@@ -221,14 +221,17 @@ class Stall {
   readonly #world: World;
   #sum = -1;
   #sinceUs = 0;
+  #nextUs = 0;
 
   constructor(world: World) {
     this.#world = world;
   }
 
-  /** Looked at often: what it counts from is when it last saw something move. */
+  /** Looks every few view timeouts: it counts from when it last saw something move. */
   lasts(): boolean {
     const { replicas, scheduler, plan } = this.#world;
+    if (scheduler.nowUs < this.#nextUs) return false;
+    this.#nextUs = scheduler.nowUs + (STALL_TIMEOUTS / 4) * plan.viewTimeoutMs * 1000;
     let sum = 0;
     let timerMs = 0;
     for (const { replica } of replicas) {

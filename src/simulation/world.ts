@@ -1,7 +1,7 @@
 // The world: processes built from the real Node, codec and actors, a network and a judge, on
 // virtual time. One seed, one thread; the same run on every machine.
 
-import type { Actor, Codec, Proof, Replica, Sealed } from "../actor.ts";
+import type { Actor, Replica, Sealed } from "../actor.ts";
 import { assert } from "../assert.ts";
 import { KvApp } from "../app/kv.ts";
 import type { ProtocolConfig } from "../config.ts";
@@ -13,7 +13,7 @@ import { Adversary } from "./adversary.ts";
 import { CensusCheck, checkCertificates } from "./census.ts";
 import { Driver } from "./clients.ts";
 import { SimulatedClock } from "./clock.ts";
-import { type Content, wireBook } from "./content.ts";
+import { wireBook } from "./content.ts";
 import { Keys } from "./keys.ts";
 import { holdsStamp, JudgedApp, Ledger, type Issued } from "./judge.ts";
 import { Network, type Packet, type PacketFilter } from "./network.ts";
@@ -23,7 +23,8 @@ import { Random } from "./random.ts";
 import { Scheduler } from "./scheduler.ts";
 import { SimulatedStage } from "./stage.ts";
 import type { Subject } from "./subject.ts";
-import { book, GROUP_ADDRESS, simulatedAddress, SimulatedTransport } from "./transport.ts";
+import { GROUP_ADDRESS, simulatedAddress, SimulatedTransport } from "./transport.ts";
+import { Watch } from "./watch.ts";
 
 /** What a seed's run came to. */
 export interface Report {
@@ -101,14 +102,9 @@ export class World {
   readonly #hosts: Process[][] = [];
   readonly keys: Keys;
   #nextClient = 0;
-  readonly #cold: boolean;
-  /** The packet being delivered came unaltered from a correct process. */
-  #genuine = false;
-  /** What is in it if it is a whole message. */
-  #arriving: Content | null = null;
+  readonly #watch: Watch;
   /** Certificates that hold. */
   readonly #judged = new WeakSet<object>();
-  readonly #genuineProofs = new WeakSet<readonly Proof[]>();
   readonly #probe: Reader;
   readonly #probeBytes = new Uint8Array(2048);
 
@@ -117,7 +113,7 @@ export class World {
     this.subject = subject;
     this.observer = observer ?? null;
     this.random = new Random(plan.seed, "world");
-    this.#cold = cold;
+    this.#watch = new Watch(subject.protocol.codec, cold, (what) => this.fail(what));
     this.keys = new Keys(this.random.stream("keys").u32(), plan.n, cold);
     this.operationsLeft = plan.operations;
     this.gstUs = plan.gstUs;
@@ -397,8 +393,7 @@ export class World {
     else there.push(process);
     process.onArrival = (to, from, packet) => {
       if (to.byzantine) this.#adversary?.learn(packet);
-      this.#genuine = packet.intact && !from.byzantine && !packet.part;
-      this.#arriving = packet.part || this.#cold ? null : packet.content;
+      this.#watch.arrives(from, packet);
       this.observer?.arrived(this.scheduler.nowUs, from, to, packet);
     };
     return process;
@@ -434,7 +429,7 @@ export class World {
       signUs: () => (scheduler.nowUs < this.gstUs ? plan.signUs : quickUs),
       verifyUs: () => (scheduler.nowUs < this.gstUs ? plan.signUs : quickUs) / 4,
       judged: (proofs, valid) => {
-        if (valid || !this.#genuineProofs.has(proofs)) return;
+        if (valid || !this.#watch.isGenuine(proofs)) return;
         this.fail(`certificates: ${process.name} got a bad signature from a correct process`);
       },
     });
@@ -444,7 +439,7 @@ export class World {
       id,
       self,
       n: plan.n,
-      codec: this.#watched(this.subject.protocol.codec, process),
+      codec: this.#watch.codecOf(process),
       transport,
       stage,
       clock,
@@ -464,42 +459,6 @@ export class World {
       },
       ...(admit === undefined ? {} : { admit }),
     };
-  }
-
-  /**
-   * The codec, with an eye on what correct processes send. A message without addresses is decoded
-   * by the first who gets it; nobody writes to messages, as the cold second run of seeds shows.
-   */
-  #watched(codec: Codec<Sealed>, process: Process): Codec<Sealed> {
-    let genuine: Sealed | null = null;
-    return {
-      encode: (message, out) => codec.encode(message, out),
-      decode: (input) => {
-        const message = this.#decode(codec, input);
-        genuine = this.#genuine ? message : null;
-        if (this.#genuine && message === null) {
-          this.fail(`codec: ${process.name} cannot decode a message of a correct process`);
-        }
-        return message;
-      },
-      proofs: (message) => {
-        const content = this.#arriving;
-        const shared = content !== null && content.decoded === message;
-        const proofs = shared ? (content.proofs ??= codec.proofs(message)) : codec.proofs(message);
-        if (message === genuine && proofs.length > 0) this.#genuineProofs.add(proofs);
-        return proofs;
-      },
-    };
-  }
-
-  #decode(codec: Codec<Sealed>, input: Reader): Sealed | null {
-    const content = this.#arriving;
-    if (content === null) return codec.decode(input);
-    if (content.decoded !== undefined) return content.decoded;
-    const before = book.interned;
-    const message = codec.decode(input);
-    if (book.interned === before) content.decoded = message;
-    return message;
   }
 
   /**

@@ -41,10 +41,14 @@ export interface Actor<M, T extends string> {
 
 export interface Replica<M, T extends string> extends Actor<M, T> {
   census(): Census;
-  /**
-   * Every certificate that it holds, each as the proofs a stranger would check; for the simulator.
-   */
-  certificates?(): Iterable<readonly Proof[]>;
+  /** Every certificate that it holds; for the simulator. */
+  certificates?(): Iterable<HeldCertificate>;
+}
+
+/** A certificate, which nobody writes to, with the proofs that a stranger would check. */
+export interface HeldCertificate {
+  readonly certificate: object;
+  proofs(): readonly Proof[];
 }
 
 export interface Client<M, T extends string> extends Actor<M, T> {

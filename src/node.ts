@@ -185,10 +185,10 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
     }
     const bytes = out.copy();
     const signed = sealAt >= 0;
-    // Most messages end with their signature: they cost no views of their bytes.
+    // Copies: a view of a small array costs more. Most messages end with their signature.
     const whole = !signed || sealAt === bytes.length;
-    const head = whole ? bytes : bytes.subarray(0, sealAt);
-    const rest = whole ? EMPTY : bytes.subarray(sealAt);
+    const head = whole ? bytes : bytes.slice(0, sealAt);
+    const rest = whole ? EMPTY : bytes.slice(sealAt);
     const departure: Departure<M> = { to, message, head, rest, signed, block: null };
     this.#outbox.push(departure);
     if (!signed) return;

@@ -321,14 +321,36 @@ export function bytesOf(write: (out: Writer) => void): Bytes {
   return scratch.copy();
 }
 
+/** Writers that nobody uses; one more is made for each call within a call. */
+const spares: Writer[] = [];
+
 /**
  * The bytes that `write` writes, however many: for snapshots, which may be larger than a message.
  */
 export function manyBytesOf(write: (out: Writer) => void): Bytes {
-  const out = new Writer(new Uint8Array(SCRATCH_LENGTH), NO_ADDRESSES, 2 ** 31);
+  const out = spares.pop() ?? new Writer(new Uint8Array(SCRATCH_LENGTH), NO_ADDRESSES, 2 ** 31);
+  out.reset(0, SCRATCH_LENGTH);
   write(out);
   assert(!out.overflowed, "more than 2 GiB");
-  return out.written();
+  // What outgrew its frame is not copied, and its writer not used again.
+  if (out.large) return out.written();
+  const bytes = out.copy();
+  spares.push(out);
+  return bytes;
+}
+
+/** The 32-bit integer at `at`; missing bytes are zeros. A DataView would be made for one read. */
+export function u32At(bytes: Bytes, at: number): number {
+  const high = ((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16);
+  return (high | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0)) >>> 0;
+}
+
+/**
+ * A string with one character a byte: orders as the bytes do, and works as a Map's key. Buffer's
+ * method without a Buffer, which would move a small array's bytes out of the heap.
+ */
+export function latin1(bytes: Bytes): string {
+  return Buffer.prototype.toString.call(bytes, "latin1");
 }
 
 /** Longest byte strings that are compared here rather than by a call, which costs more. */

@@ -1,17 +1,14 @@
-// Children of `simulate`: the same program with a part of the seeds each, results as one line of
-// JSON.
+// Workers of `simulate`: the same program with a part of the seeds at a time. They stay for the
+// whole campaign, since a process needs seconds until its code is compiled well.
 
-import {
-  addTotals,
-  noTotals,
-  totalsFromJson,
-  type Range,
-  type Totals,
-} from "../simulation/campaign.ts";
+import { assert } from "../assert.ts";
+import { Queue } from "../queue.ts";
+import { addTotals, noTotals, totalsFromJson } from "../simulation/campaign.ts";
+import type { Range, Totals } from "../simulation/campaign.ts";
 
-/** Seeds of a child at least, so that starting it costs little beside. */
+/** Seeds of a part at least. */
 const PART_MIN = 50;
-/** Children for each process that runs at a time, so that all end at about the same time. */
+/** Parts for each worker, so that all end at about the same time, and the progress shows. */
 const PARTS_A_JOB = 20;
 
 /** The range in parts of about the same length. */
@@ -25,49 +22,109 @@ export function splitRange({ first, count, stride }: Range, jobs: number): Range
   });
 }
 
-/** Runs the commands, `jobs` at a time, and adds up; says on standard error how far it is. */
+/**
+ * Has the workers run the commands, and adds up; says on standard error how far they are with
+ * `what`.
+ */
 export async function runJobs(
+  workers: Workers,
   commands: readonly (readonly string[])[],
-  jobs: number,
+  what: string,
   seeds: number,
 ): Promise<Totals> {
   const totals = noTotals();
-  await inParallel(commands, jobs, async (args) => {
-    const part = totalsFromJson(await runChild(args));
-    for (const { seed, what } of part.failures) {
-      console.error(`seed ${seed}: ${what.split("\n")[0]}`);
+  const run = async (args: readonly string[]): Promise<void> => {
+    const part = totalsFromJson(await workers.run(args));
+    for (const failure of part.failures) {
+      console.error(`${what}seed ${failure.seed}: ${failure.what.split("\n")[0]}`);
     }
     addTotals(totals, part);
-    console.error(`${totals.passed + totals.failed} of ${seeds} seeds, ${totals.failed} failed`);
-  });
+    console.error(
+      `${what}${totals.passed + totals.failed} of ${seeds} seeds, ${totals.failed} failed`,
+    );
+  };
+  await Promise.all(commands.map(run));
   totals.failures.sort((a, b) => a.seed - b.seed);
   return totals;
 }
 
-/** Does something with each item, `jobs` at a time. */
-export async function inParallel<T>(
-  items: readonly T[],
-  jobs: number,
-  act: (item: T) => Promise<void>,
-): Promise<void> {
-  let next = 0;
-  const worker = async (): Promise<void> => {
-    for (let item = items[next++]; item !== undefined; item = items[next++]) await act(item);
-  };
-  await Promise.all(Array.from({ length: jobs }, worker));
+interface Task {
+  /** Of this program. */
+  readonly args: readonly string[];
+  readonly done: (line: string) => void;
+  readonly failed: (error: Error) => void;
 }
 
-/**
- * This program once more: compiled it is the executable, otherwise bun with this script. Its last
- * line.
- */
-export async function runChild(args: readonly string[]): Promise<string> {
-  const compiled = Bun.main.startsWith("/$bunfs/");
-  const command = compiled ? [process.execPath] : [process.execPath, Bun.main];
-  const child = Bun.spawn([...command, ...args], { stdout: "pipe", stderr: "inherit" });
-  const text = await new Response(child.stdout).text();
-  const status = await child.exited;
-  const line = text.trimEnd().split("\n").at(-1) ?? "";
-  if (status !== 0 || line === "") throw new Error(`a child ended with status ${status}`);
-  return line;
+/** Processes of this program that run one command after another. */
+export class Workers {
+  readonly #waiting = new Queue<Task>();
+  readonly #idle: Bun.Subprocess[] = [];
+  readonly #busy = new Map<Bun.Subprocess, Task>();
+
+  /** Starts `count` processes; `close` ends them. */
+  constructor(count: number) {
+    for (let i = 0; i < count; i++) this.#idle.push(this.#start());
+  }
+
+  /** Runs a command as soon as a worker is free; resolves to the line that it answers. */
+  run(args: readonly string[]): Promise<string> {
+    return new Promise((done, failed) => {
+      this.#waiting.push({ args, done, failed });
+      this.#serve();
+    });
+  }
+
+  close(): void {
+    for (const child of this.#idle.splice(0)) child.disconnect();
+    for (const child of this.#busy.keys()) child.kill();
+  }
+
+  /** This program once more: compiled it is the executable, otherwise bun with this script. */
+  #start(): Bun.Subprocess {
+    const compiled = Bun.main.startsWith("/$bunfs/");
+    const command = compiled ? [process.execPath] : [process.execPath, Bun.main];
+    return Bun.spawn([...command, "--worker"], {
+      stdout: "inherit",
+      stderr: "inherit",
+      ipc: (line: string, child) => this.#answered(child, line),
+      onExit: (child, status) => this.#ended(child, status),
+    });
+  }
+
+  #serve(): void {
+    while (this.#idle.length > 0 && this.#waiting.length > 0) {
+      const child = this.#idle.pop();
+      const task = this.#waiting.shift();
+      if (child === undefined || task === undefined) return;
+      this.#busy.set(child, task);
+      child.send(task.args);
+    }
+  }
+
+  #answered(child: Bun.Subprocess, line: string): void {
+    const task = this.#busy.get(child);
+    assert(task !== undefined, "a worker answers what it was asked");
+    this.#busy.delete(child);
+    this.#idle.push(child);
+    task.done(line);
+    this.#serve();
+  }
+
+  /** A worker that ends while it has a task took it along: nothing of the campaign counts then. */
+  #ended(child: Bun.Subprocess, status: number | null): void {
+    const task = this.#busy.get(child);
+    if (task === undefined) return;
+    this.#busy.delete(child);
+    task.failed(new Error(`a worker ended with status ${status}: ${task.args.join(" ")}`));
+  }
+}
+
+/** A worker's life: answers the commands of the process that started it until that one is gone. */
+export function serve(answer: (args: readonly string[]) => Promise<string>): Promise<void> {
+  return new Promise((done, failed) => {
+    process.on("message", (args: readonly string[]) => {
+      answer(args).then((line) => process.send?.(line), failed);
+    });
+    process.on("disconnect", done);
+  });
 }

@@ -2,8 +2,8 @@
 
 import { addTotals, noTotals, summary } from "../simulation/campaign.ts";
 import { rowsOf, type Row } from "../simulation/profile.ts";
-import { loadAll, registered } from "../simulation/subjects.ts";
-import { inParallel, runChild, runJobs, splitRange } from "./simulate-jobs.ts";
+import { loadAll, registered, type Mutant } from "../simulation/subjects.ts";
+import { runJobs, splitRange, Workers } from "./simulate-jobs.ts";
 
 /**
  * Runs a `divisor`-th of every row of the table, and every mutant; the last line counts seeds and
@@ -11,6 +11,7 @@ import { inParallel, runChild, runJobs, splitRange } from "./simulate-jobs.ts";
  */
 export async function runProfile(divisor: number, jobs: number): Promise<number> {
   const loaded = await loadAll();
+  const workers = new Workers(jobs);
   let passed = 0;
   let failed = 0;
   const missing: string[] = [];
@@ -21,11 +22,8 @@ export async function runProfile(divisor: number, jobs: number): Promise<number>
       const { first, count, stride, kind } = row;
       const parts = splitRange({ first, count, stride }, jobs);
       const begun = performance.now();
-      const totals = await runJobs(
-        parts.map((part) => rowArgs(row, part)),
-        jobs,
-        count,
-      );
+      const commands = parts.map((part) => rowArgs(row, part));
+      const totals = await runJobs(workers, commands, `${subject.name}, ${kind}: `, count);
       const seconds = ((performance.now() - begun) / 1000).toFixed(0);
       for (const line of summary(subject, kind, totals)) console.log(`${line}`);
       console.log(`  (${seconds} s)`);
@@ -45,13 +43,15 @@ export async function runProfile(divisor: number, jobs: number): Promise<number>
   if (missing.length > 0) console.log(`marks missed: ${missing.join(", ")}`);
   failed += missing.length;
   const mutants = loaded.mutants ?? [];
-  await inParallel(mutants, jobs, async ({ subject }) => {
-    const args = ["--load", "all", "--protocol", subject.name, "--convict", "--json"];
-    const { found, what } = JSON.parse(await runChild(args)) as { found: boolean; what: string };
+  const tryMutant = async ({ subject }: Mutant): Promise<void> => {
+    const line = await workers.run(["--load", "all", "--protocol", subject.name, "--convict"]);
+    const { found, what } = JSON.parse(line) as { found: boolean; what: string };
     console.log(`mutant ${subject.name} ${found ? "found" : "NOT FOUND"}: ${what}`);
     if (found) passed++;
     else failed++;
-  });
+  };
+  await Promise.all(mutants.map(tryMutant));
+  workers.close();
   console.log(`${passed} passed, ${failed} failed`);
   return failed === 0 ? 0 : 1;
 }
@@ -62,5 +62,5 @@ function rowArgs(
 ): string[] {
   const seeds = ["--seed", `${first}`, "--seeds", `${count}`, "--stride", `${stride}`];
   const load = registered.has(protocol) ? [] : ["--load", "all"];
-  return [...load, "--protocol", protocol, "--kind", kind, ...seeds, "--json"];
+  return [...load, "--protocol", protocol, "--kind", kind, ...seeds];
 }

@@ -3,6 +3,7 @@
 import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
+import { assert } from "../assert.ts";
 import {
   MARKS_SEEDS_MIN,
   missedMarks,
@@ -21,7 +22,7 @@ import { findSubject, loadAll, type Loaded } from "../simulation/subjects.ts";
 import { UsageError } from "../usage-error.ts";
 import { parseCommand, runMain, type Command, type Options } from "./options.ts";
 import { runProfile } from "./simulate-profile.ts";
-import { runJobs, splitRange } from "./simulate-jobs.ts";
+import { runJobs, serve, splitRange, Workers } from "./simulate-jobs.ts";
 
 const SEED_MAX = 2 ** 49;
 /** Failing seeds that are shrunk and charted. */
@@ -48,9 +49,9 @@ const simulateCommand: Command = {
       type: "enum",
       options: ["ci", "figures"],
       description:
-        "All protocols and mutants: a fiftieth of the figures of docs/testing.md, or all",
+        "All protocols and mutants: a quarter of the figures of docs/testing.md, or all of them",
     },
-    json: { type: "boolean", description: "One line of JSON, for the parent process" },
+    worker: { type: "boolean", description: "Run what the process that started this one asks" },
   },
 };
 
@@ -94,36 +95,38 @@ async function loadModule(path: string): Promise<Loaded> {
   return (await import(found)) as Loaded;
 }
 
-/**
- * What CI runs of every row: more takes longer than half an hour on two cores. No divisor of the
- * seeds that run twice, or all of Twins would.
- */
-const CI_DIVISOR = 49;
+/** CI runs a quarter of every row. */
+const CI_DIVISOR = 4;
 
 async function main(argv: readonly string[]): Promise<number> {
   const options = await parseCommand(simulateCommand, argv);
   if (options === null) return 0;
   const jobs =
     options.text("jobs") === undefined ? availableParallelism() : options.integer("jobs", 1, 256);
+  if (options.flag("worker")) {
+    await serve(answer);
+    return 0;
+  }
   const profile = options.text("profile");
   if (profile !== undefined) return runProfile(profile === "ci" ? CI_DIVISOR : 1, jobs);
   const campaign = await readCampaign(options);
-  if (options.flag("convict")) return convictOne(campaign, options.flag("json"));
-  const { first, count, stride } = campaign;
-  if (options.flag("json")) {
-    console.log(totalsToJson(runRange(campaign, { first, count, stride })));
-    return 0;
-  }
-  const parts = splitRange({ first, count, stride }, jobs);
-  const totals =
-    parts.length === 1
-      ? runRange(campaign, { first, count, stride })
-      : await runJobs(
-          parts.map((range) => rangeArgs(argv, range)),
-          jobs,
-          count,
-        );
+  if (options.flag("convict")) return convictOne(campaign);
+  const parts = splitRange(campaign, jobs);
+  if (parts.length === 1) return conclude(campaign, runRange(campaign, campaign));
+  const workers = new Workers(jobs);
+  const commands = parts.map((range) => rangeArgs(argv, range));
+  const totals = await runJobs(workers, commands, "", campaign.count);
+  workers.close();
   return conclude(campaign, totals);
+}
+
+/** A part of a campaign, or a mutant, for the process that asked for it: one line of JSON. */
+async function answer(args: readonly string[]): Promise<string> {
+  const options = await parseCommand(simulateCommand, args);
+  assert(options !== null, "nobody asks a worker for help");
+  const campaign = await readCampaign(options);
+  if (options.flag("convict")) return JSON.stringify(tryMutant(campaign));
+  return totalsToJson(runRange(campaign, campaign));
 }
 
 /** The same command for a part of the seeds. */
@@ -141,11 +144,14 @@ function rangeArgs(
     kept.push(argv[i] ?? "");
   }
   const range = ["--seed", `${first}`, "--seeds", `${count}`, "--stride", `${stride}`];
-  return [...kept, ...range, "--json"];
+  return [...kept, ...range];
 }
 
 /** Whether a mutant is found, by what should find it. */
-function convictOne({ subject, loaded }: Campaign, json: boolean): number {
+function tryMutant({ subject, loaded }: Campaign): {
+  readonly found: boolean;
+  readonly what: string;
+} {
   const mutant = loaded.mutants?.find((candidate) => candidate.subject.name === subject.name);
   if (mutant === undefined) throw new UsageError(`--convict: ${subject.name} is no mutant`);
   const { report, seeds, expected } = convict(mutant);
@@ -155,12 +161,14 @@ function convictOne({ subject, loaded }: Campaign, json: boolean): number {
     report === null
       ? `was not found by ${mutant.within} seeds of kind ${mutant.kind}, which owe it`
       : `seed ${report.seed} (${seeds} tried): ${violated}; owed by ${owed}`;
-  if (json) console.log(JSON.stringify({ mutant: subject.name, found: expected, what }));
-  else {
-    console.log(`${subject.name}: ${what}`);
-    console.log(`${expected ? 1 : 0} passed, ${expected ? 0 : 1} failed`);
-  }
-  return expected || json ? 0 : 1;
+  return { found: expected, what };
+}
+
+function convictOne(campaign: Campaign): number {
+  const { found, what } = tryMutant(campaign);
+  console.log(`${campaign.subject.name}: ${what}`);
+  console.log(`${found ? 1 : 0} passed, ${found ? 0 : 1} failed`);
+  return found ? 0 : 1;
 }
 
 function conclude(campaign: Campaign, totals: Totals): number {

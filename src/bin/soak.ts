@@ -16,8 +16,8 @@ const soakCommand: Command = {
   },
 };
 
-/** Seeds of a kind at a time. */
-const ROUND = 400;
+/** Seeds of a kind at a time: enough for processes that need seconds until they are fast. */
+const ROUND = 2000;
 
 async function main(argv: readonly string[]): Promise<number> {
   const options = await parseCommand(soakCommand, argv);

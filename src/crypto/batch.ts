@@ -9,7 +9,7 @@
 
 import type { Bytes } from "../actor.ts";
 import { assert } from "../assert.ts";
-import { BLOCK_DEPTH_MAX, BLOCK_MIN, MESSAGE_MAX } from "../wire.ts";
+import { BLOCK_DEPTH_MAX, BLOCK_MIN, MESSAGE_MAX, u32At } from "../wire.ts";
 
 export const LEAVES_MAX = 1 << BLOCK_DEPTH_MAX;
 export const HASH_SIZE = 32;
@@ -66,8 +66,7 @@ export function blockDepth(block: Bytes): number {
 
 /** The leaf index of a block that has one. */
 export function leafIndex(block: Bytes): number {
-  const [, a = 0, b = 0, c = 0, d = 0] = block;
-  return ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
+  return u32At(block, 1);
 }
 
 /** How deep a tree over `count` leaves is. */
@@ -100,9 +99,8 @@ export class ReferenceHasher implements BlockHasher {
     this.leaf(signed, node);
     for (let level = 0; level < depth; level++) {
       const at = SIBLINGS_AT + HASH_SIZE * level;
-      const sibling = block.subarray(at, at + HASH_SIZE);
-      if (((index >> level) & 1) === 1) inner(sibling, node, node);
-      else inner(node, sibling, node);
+      if (((index >> level) & 1) === 1) inner(block, at, node, 0, node);
+      else inner(node, 0, block, at, node);
     }
     return signedDigest(depth, node, this.#digest);
   }
@@ -131,6 +129,7 @@ class ReferenceTree implements Tree {
   count = 0;
   readonly #hasher: ReferenceHasher;
   readonly #digest = new Uint8Array(HASH_SIZE);
+  readonly #node = new Uint8Array(HASH_SIZE);
   readonly #signature = new Uint8Array(SIGNATURE_SIZE);
   /** From the leaves up. */
   #levels: Bytes[] = [new Uint8Array(0)];
@@ -149,7 +148,8 @@ class ReferenceTree implements Tree {
       leaves = larger;
       this.#levels[0] = leaves;
     }
-    this.#hasher.leaf(signed, leaves.subarray(at, at + HASH_SIZE));
+    this.#hasher.leaf(signed, this.#node);
+    leaves.set(this.#node, at);
     this.count++;
   }
 
@@ -161,7 +161,8 @@ class ReferenceTree implements Tree {
     for (let level = 1; level <= depth; level++) {
       const nodes = new Uint8Array(below.length / 2);
       for (let at = 0; at < nodes.length; at += HASH_SIZE) {
-        inner(hashAt(below, 2 * at), hashAt(below, 2 * at + HASH_SIZE), hashAt(nodes, at));
+        inner(below, 2 * at, below, 2 * at + HASH_SIZE, this.#node);
+        nodes.set(this.#node, at);
       }
       this.#levels[level] = nodes;
       below = nodes;
@@ -183,7 +184,8 @@ class ReferenceTree implements Tree {
     block.set(this.#signature, SIGNATURE_AT);
     for (let level = 0; level < depth; level++) {
       const nodes = this.#levels[level] ?? assert.fail("the tree was not built");
-      block.set(hashAt(nodes, HASH_SIZE * ((index >> level) ^ 1)), SIBLINGS_AT + HASH_SIZE * level);
+      const sibling = HASH_SIZE * ((index >> level) ^ 1);
+      copyHash(nodes, sibling, block, SIBLINGS_AT + HASH_SIZE * level);
     }
     return block;
   }
@@ -197,16 +199,18 @@ class ReferenceTree implements Tree {
   }
 }
 
-function hashAt(nodes: Bytes, at: number): Bytes {
-  return nodes.subarray(at, at + HASH_SIZE);
+/** Byte by byte: a view of a small array would cost more than the copy. */
+function copyHash(from: Bytes, at: number, to: Bytes, toAt: number): void {
+  for (let i = 0; i < HASH_SIZE; i++) to[toAt + i] = from[at + i] ?? 0;
 }
 
 const innerInput = new Uint8Array(1 + 2 * HASH_SIZE);
 innerInput[0] = 1;
 
-function inner(left: Bytes, right: Bytes, out: Bytes): void {
-  innerInput.set(left, 1);
-  innerInput.set(right, 1 + HASH_SIZE);
+/** Of the hashes at `leftAt` of `left` and at `rightAt` of `right`. */
+function inner(left: Bytes, leftAt: number, right: Bytes, rightAt: number, out: Bytes): void {
+  copyHash(left, leftAt, innerInput, 1);
+  copyHash(right, rightAt, innerInput, 1 + HASH_SIZE);
   Bun.SHA256.hash(innerInput, out);
 }
 

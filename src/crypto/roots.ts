@@ -2,6 +2,7 @@
 // blocks share their root with others, so most checks end here.
 
 import type { Bytes, Signer } from "../actor.ts";
+import { u32At } from "../wire.ts";
 import { HASH_SIZE, SIGNATURE_AT, SIGNATURE_SIZE } from "./batch.ts";
 
 /** Verified roots remembered for each signer; the oldest is forgotten first. */
@@ -98,9 +99,7 @@ export class Roots {
 }
 
 function keyOf(digest: Bytes): number {
-  // Not destructured: that would go through the array's iterator.
-  const byte = (i: number): number => digest[i] ?? 0;
-  return ((byte(0) & 0x7f) << 24) | (byte(1) << 16) | (byte(2) << 8) | byte(3);
+  return u32At(digest, 0) & 0x7fff_ffff;
 }
 
 /**

@@ -10,11 +10,11 @@ import { Queue } from "../queue.ts";
 import { MESSAGE_MAX } from "../wire.ts";
 import {
   LEAVES_MAX,
-  SIGNATURE_AT,
-  SIGNATURE_SIZE,
   singleBlock,
   type BlockHasher,
   type Tree,
+  SIGNATURE_AT,
+  SIGNATURE_SIZE,
 } from "./batch.ts";
 import { Roots } from "./roots.ts";
 
@@ -202,7 +202,7 @@ export class BlockStage implements Stage {
 
   #checkNow(signer: Signer, digest: Bytes, block: Bytes): boolean {
     this.counts.verified++;
-    const signature = block.subarray(SIGNATURE_AT, SIGNATURE_AT + SIGNATURE_SIZE);
+    const signature = block.slice(SIGNATURE_AT, SIGNATURE_AT + SIGNATURE_SIZE);
     const valid = this.#signer.verifyNow?.(signer, digest, signature) === true;
     if (valid) this.#roots.addBlock(signer, digest, block);
     return valid;
@@ -218,8 +218,7 @@ export class BlockStage implements Stage {
     }
     this.counts.verified++;
     const root = this.#roots.begin(signer, digest, block);
-    const signature = block.subarray(SIGNATURE_AT, SIGNATURE_AT + SIGNATURE_SIZE);
-    this.#signer.verify(signer, digest, signature, (valid) => {
+    this.#signer.verify(signer, digest, root.signature, (valid) => {
       root.waiting.unshift(done);
       this.#roots.end(signer, root, valid);
     });

@@ -43,7 +43,9 @@ export class Checkpoints {
   }
   /** The most votes that any signer has here. */
   get votes(): number {
-    return Math.max(...this.#votes.map((votes) => votes.length));
+    let most = 0;
+    for (const votes of this.#votes) most = Math.max(most, votes.length);
+    return most;
   }
   static get votesMax(): number {
     return VOTES_MAX;

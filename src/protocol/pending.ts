@@ -2,6 +2,7 @@
 // backup relays, and what view timers run for.
 
 import type { Address } from "../actor.ts";
+import { latin1 } from "../wire.ts";
 import { isOpen, type Request } from "./request.ts";
 
 /** Most requests that wait; more are dropped, and their clients try again. */
@@ -87,6 +88,5 @@ export class Pending {
 
 function keyOf(request: Request): number | string {
   if (!isOpen(request)) return request.session;
-  const { op } = request;
-  return Buffer.from(op.buffer, op.byteOffset, op.byteLength).toString("latin1");
+  return latin1(request.op);
 }

@@ -103,7 +103,7 @@ export function certificateOf(votes: readonly Sealed[], count: number): Certific
 
 /** Whether at least `count` different replicas, and nobody twice, signed. */
 export function hasSigners({ signers }: Certificate, count: number): boolean {
-  return signers.length >= count && new Set(signers).size === signers.length;
+  return signers.length >= count && signers.every((signer, i) => signers.indexOf(signer) === i);
 }
 
 /** Every signature with what it signs: `signed` gives the statement as this signer made it. */

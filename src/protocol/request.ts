@@ -2,7 +2,7 @@
 // of its own (session 0, number 0, the operation a nonce) and has one operation in flight.
 
 import type { Bytes } from "../actor.ts";
-import { bytesOf, EMPTY, equal, type Reader, type Writer } from "../wire.ts";
+import { bytesOf, EMPTY, equal, u32At, type Reader, type Writer } from "../wire.ts";
 import { digestOf } from "./digest.ts";
 
 /** Bytes of the random nonce of an `open`: 104 bits. */
@@ -34,7 +34,7 @@ export function openRequest(host: { random(bound: number): number }): Request {
 
 /** The first 32 bits of a nonce. */
 export function tagOf(nonce: Bytes): number {
-  return new DataView(nonce.buffer, nonce.byteOffset, nonce.byteLength).getUint32(0);
+  return u32At(nonce, 0);
 }
 
 export function encodeRequest(request: Request, out: Writer): void {

@@ -2,7 +2,7 @@
 // most once. Part of the replicated state, so that eviction is the same at every replica.
 
 import type { Bytes } from "../actor.ts";
-import { EMPTY, type Reader, type Writer } from "../wire.ts";
+import { EMPTY, latin1, type Reader, type Writer } from "../wire.ts";
 import { DIGEST_LENGTH } from "./digest.ts";
 import { NONCE_LENGTH, RESULT_MAX, tagOf } from "./request.ts";
 
@@ -57,7 +57,7 @@ export class Sessions {
 
   /** The session that this nonce opened. */
   opened(nonce: Bytes): Session | undefined {
-    return this.#byNonce.get(keyOf(nonce));
+    return this.#byNonce.get(latin1(nonce));
   }
 
   /** Opens a session at log position `id`, which evicts the least recently executed if need be. */
@@ -110,7 +110,7 @@ export class Sessions {
       const number = input.u53();
       const digest = input.bytes(DIGEST_LENGTH);
       const result = input.blob(RESULT_MAX);
-      if (this.#byId.has(id) || this.#byNonce.has(keyOf(nonce))) input.poison();
+      if (this.#byId.has(id) || this.#byNonce.has(latin1(nonce))) input.poison();
       if (!input.ok) return;
       const session = this.#add(nonce, id);
       session.number = number;
@@ -133,7 +133,7 @@ export class Sessions {
       after: null,
     };
     this.#byId.set(id, session);
-    this.#byNonce.set(keyOf(nonce), session);
+    this.#byNonce.set(latin1(nonce), session);
     this.#link(session);
     return session;
   }
@@ -144,7 +144,7 @@ export class Sessions {
       if (session === null || session === this.#newest) return;
       this.#unlink(session);
       this.#byId.delete(session.id);
-      this.#byNonce.delete(keyOf(session.nonce));
+      this.#byNonce.delete(latin1(session.nonce));
       this.#bytes -= session.result.length;
     }
   }
@@ -163,8 +163,4 @@ export class Sessions {
     if (session.after === null) this.#newest = session.before;
     else session.after.before = session.before;
   }
-}
-
-function keyOf(nonce: Bytes): string {
-  return Buffer.from(nonce.buffer, nonce.byteOffset, nonce.byteLength).toString("latin1");
 }

@@ -5,13 +5,14 @@
 import type { Bytes, Sealed } from "../actor.ts";
 import { AssertionError } from "../assert.ts";
 import { bytesOf, Reader, Writer } from "../wire.ts";
+import { Content, wireBook } from "./content.ts";
 import { ADVERSARY_CLIENT, stamp } from "./judge.ts";
 import { disown, mutate, Pool } from "./mutate.ts";
 import type { Packet } from "./network.ts";
 import type { Trick } from "./plan.ts";
 import type { Process } from "./process.ts";
 import type { Random } from "./random.ts";
-import { PAYLOAD_MAX, wireBook } from "./transport.ts";
+import { PAYLOAD_MAX } from "./transport.ts";
 import type { World } from "./world.ts";
 
 const FLOOD_MAX = 150;
@@ -45,7 +46,7 @@ export class Adversary {
 
   /** What arrives at one of its replicas, it knows. */
   learn(packet: Packet): void {
-    const message = this.#decode(packet.bytes);
+    const message = packet.content.read(this.#world.subject.protocol);
     if (message !== null) this.#pool.learn(this.#random, message);
   }
 
@@ -63,7 +64,9 @@ export class Adversary {
     }
     if (this.#plays("late", 0.1)) {
       const delayUs = random.int(this.#world.plan.viewTimeoutMs * 3000);
-      this.#world.scheduler.after(null, delayUs, () => this.#send(from, packet, packet.bytes));
+      this.#world.scheduler.after(null, delayUs, () =>
+        this.#send(from, packet, packet.content.bytes),
+      );
       return;
     }
     if (this.#plays("flood", 0.02)) this.#flood(from, packet);
@@ -79,23 +82,24 @@ export class Adversary {
     const { plan } = this.#world;
     const toClient = packet.toHost >= plan.n;
     const lies = toClient && this.#plays("lie to clients", OFTEN);
-    const message = this.#decode(packet.bytes);
-    if (packet.part || message === null) return packet.bytes;
+    const message = packet.content.read(this.#world.subject.protocol);
+    const { bytes } = packet.content;
+    if (packet.part || message === null) return bytes;
     if (this.#plays("cross-type", 0.05)) {
-      return this.#crossType(from, message) ?? packet.bytes;
+      return this.#crossType(from, message) ?? bytes;
     }
     if (this.#tricks.has("equivocate") && !toClient && this.#half.has(packet.toHost)) {
-      if (this.#told === null || Buffer.compare(this.#told, packet.bytes) !== 0) {
-        this.#told = packet.bytes;
+      if (this.#told === null || Buffer.compare(this.#told, bytes) !== 0) {
+        this.#told = bytes;
         this.#other = this.#random.chance(0.5) ? this.#mutated(from, message) : null;
         if (this.#other !== null) this.#world.count("trick: equivocate");
       }
       if (this.#other !== null) return this.#other;
     }
     if (lies || this.#plays("mutate", 0.1)) {
-      return this.#mutated(from, message) ?? packet.bytes;
+      return this.#mutated(from, message) ?? bytes;
     }
-    return packet.bytes;
+    return bytes;
   }
 
   #mutated(from: Process, message: Sealed): Bytes | null {
@@ -155,7 +159,12 @@ export class Adversary {
 
   #send(from: Process, packet: Packet, bytes: Bytes): void {
     const fromHost = from.host;
-    this.#world.network.deliver(from, { ...packet, bytes, fromHost, intact: false });
+    this.#world.network.deliver(from, {
+      ...packet,
+      content: bytes === packet.content.bytes ? packet.content : new Content(bytes),
+      fromHost,
+      intact: false,
+    });
   }
 
   #decode(bytes: Bytes): Sealed | null {

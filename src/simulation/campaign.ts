@@ -5,7 +5,7 @@ import type { Changes, Kind } from "./plan.ts";
 import { runAny } from "./runner.ts";
 import type { Subject } from "./subject.ts";
 
-/** One seed in this many runs twice, to compare trace hashes. */
+/** One seed in this many runs twice, the second time cold, to compare trace hashes. */
 const TWICE_EVERY = 50;
 /** Campaigns of at least this many seeds must reach every mark that the subject declares. */
 export const MARKS_SEEDS_MIN = 1000;
@@ -60,7 +60,7 @@ export function runRange({ subject, kind, changes }: CampaignOptions, range: Ran
     let what = report.failures[0];
     if (what === undefined && seed % TWICE_EVERY === 0) {
       totals.twice++;
-      const again = runAny({ subject, kind, seed, changes });
+      const again = runAny({ subject, kind, seed, changes, cold: true });
       if (again.traceHash !== report.traceHash) {
         what = `determinism: trace hashes ${report.traceHash} and ${again.traceHash} of one seed`;
       }

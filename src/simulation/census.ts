@@ -1,8 +1,8 @@
 // What replicas say of themselves: views, commits and executions never fall, everything is bounded,
 // and certificates convince a stranger.
 
-import type { Census, Proof } from "../actor.ts";
-import type { Keys } from "./stage.ts";
+import type { Census, HeldCertificate } from "../actor.ts";
+import type { Keys } from "./keys.ts";
 
 type Sizes = Census["sizes"];
 
@@ -42,21 +42,24 @@ export class CensusCheck {
 
 /**
  * What is wrong with one of the certificates, or null: each must hold cold and have a quorum of
- * signers.
+ * signers. Those in `judged` are passed over, the others are added.
  */
 export function checkCertificates(
-  certificates: Iterable<readonly Proof[]>,
+  certificates: Iterable<HeldCertificate>,
   { n, f }: { readonly n: number; readonly f: number },
   keys: Keys,
+  judged: WeakSet<object>,
 ): string | null {
   const quorum = Math.ceil((n + f + 1) / 2);
-  for (const proofs of certificates) {
+  for (const held of certificates) {
+    if (judged.has(held.certificate)) continue;
     const signers = new Set<number>();
-    for (const proof of proofs) {
+    for (const proof of held.proofs()) {
       if (!keys.holds(proof)) return `a bad signature of ${proof.signer}`;
       signers.add(proof.signer);
     }
     if (signers.size < quorum) return `${signers.size} distinct signers, not ${quorum}`;
+    judged.add(held.certificate);
   }
   return null;
 }

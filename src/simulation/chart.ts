@@ -1,12 +1,11 @@
 // A run as text: one line for each message that arrives, timer that fires and fault that strikes.
 
-import type { Bytes, Sealed } from "../actor.ts";
-import { Reader } from "../wire.ts";
+import type { Sealed } from "../actor.ts";
+import type { Content } from "./content.ts";
 import { describe, stampOf } from "./judge.ts";
 import type { Packet } from "./network.ts";
 import type { Process } from "./process.ts";
 import type { AnyProtocol } from "./subject.ts";
-import { wireBook } from "./transport.ts";
 import type { Observer } from "./world.ts";
 
 /** Longest text of a message in a line. */
@@ -25,7 +24,7 @@ export class Chart implements Observer {
 
   arrived(atUs: number, from: Process, to: Process, packet: Packet): void {
     const how = packet.intact ? "" : " (corrupted)";
-    const what = packet.part ? "a part of a message" : messageText(this.#protocol, packet.bytes);
+    const what = packet.part ? "a part of a message" : messageText(this.#protocol, packet.content);
     this.#add(atUs, `${from.name.padStart(4)} -> ${to.name.padEnd(4)} ${what}${how}`);
   }
 
@@ -44,9 +43,9 @@ export class Chart implements Observer {
 }
 
 /** A message in one line: its kind, then its fields, long ones shortened. */
-export function messageText(protocol: AnyProtocol, bytes: Bytes): string {
-  const message = protocol.codec.decode(new Reader(bytes, wireBook));
-  if (message === null) return `malformed (${bytes.length} bytes)`;
+export function messageText(protocol: AnyProtocol, content: Content): string {
+  const message = content.read(protocol);
+  if (message === null) return `malformed (${content.bytes.length} bytes)`;
   return shorten(fieldsText(message), MESSAGE_WIDTH);
 }
 

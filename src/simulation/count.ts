@@ -14,12 +14,13 @@ import { tallyOf, type Counts, type Tally } from "../evaluation/counts.ts";
 import { Node } from "../node.ts";
 import type { Reader } from "../wire.ts";
 import { SimulatedClock } from "./clock.ts";
+import { Keys } from "./keys.ts";
 import { Network, type NetworkOptions, type Packet } from "./network.ts";
 import type { NetworkPlan } from "./plan.ts";
 import { Process } from "./process.ts";
 import { Random } from "./random.ts";
 import { Scheduler } from "./scheduler.ts";
-import { Keys, SimulatedStage } from "./stage.ts";
+import { SimulatedStage } from "./stage.ts";
 import type { Subject } from "./subject.ts";
 import { GROUP_ADDRESS, PAYLOAD_MAX, simulatedAddress, SimulatedTransport } from "./transport.ts";
 
@@ -160,7 +161,7 @@ class CountingNetwork extends Network {
   }
 
   override send(from: Process, packet: Packet): void {
-    const bytes = Math.max(FRAME_MIN, FRAME_OVERHEAD + packet.bytes.length);
+    const bytes = Math.max(FRAME_MIN, FRAME_OVERHEAD + packet.content.bytes.length);
     const sender = this.#parties[from.host];
     assert(sender !== undefined, "every process is a party");
     sender.tally.packetsOut++;

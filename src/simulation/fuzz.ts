@@ -2,11 +2,12 @@
 
 import type { Bytes, Sealed } from "../actor.ts";
 import { Reader, Writer } from "../wire.ts";
+import { wireBook } from "./content.ts";
 import { drawPlan } from "./plan.ts";
 import { mix32, Random } from "./random.ts";
 import { runPlan } from "./run.ts";
 import type { RunOptions } from "./runner.ts";
-import { PAYLOAD_MAX, wireBook } from "./transport.ts";
+import { PAYLOAD_MAX } from "./transport.ts";
 import type { Observer, Report } from "./world.ts";
 
 export const PACKETS_A_SEED = 1000;
@@ -18,11 +19,11 @@ class Collector implements Observer {
   readonly #kinds = new Map<number, number>();
 
   arrived(...[, , , packet]: Parameters<Observer["arrived"]>): void {
-    const kind = packet.bytes[0] ?? 0;
+    const kind = packet.content.bytes[0] ?? 0;
     const count = this.#kinds.get(kind) ?? 0;
     if (packet.part || count >= 16 || this.packets.length >= CORPUS_MAX) return;
     this.#kinds.set(kind, count + 1);
-    this.packets.push(packet.bytes);
+    this.packets.push(packet.content.bytes);
   }
 
   happened(): void {
@@ -116,8 +117,8 @@ function join(...parts: readonly Bytes[]): Bytes {
 }
 
 /** Live nodes: a seed in which a third of all packets is corrupted, and many are repeated later. */
-export function fuzzNodes({ subject, seed, changes, observer }: RunOptions): Report {
+export function fuzzNodes({ subject, seed, changes, observer, cold }: RunOptions): Report {
   const plan = drawPlan(subject, "fuzz", seed, changes);
   const network = { ...plan.network, corruption: 0.3, replay: 0.2, partitions: [] };
-  return runPlan(subject, { ...plan, network }, observer);
+  return runPlan(subject, { ...plan, network }, observer, cold);
 }

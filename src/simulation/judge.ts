@@ -2,7 +2,7 @@
 // executed is compared with the one canonical sequence, which grows as the first replica commits.
 
 import type { App, Bytes } from "../actor.ts";
-import { bytesOf, equal, manyBytesOf, Reader } from "../wire.ts";
+import { bytesOf, equal, manyBytesOf, Reader, u32At } from "../wire.ts";
 import { mix32 } from "./random.ts";
 
 /** The magic that begins a stamped operation, so that it is recognised in any message. */
@@ -28,17 +28,21 @@ export function stamp(client: number, number: number, op: Bytes): Bytes {
 
 /** Whether the bytes hold a stamped operation anywhere. */
 export function holdsStamp(bytes: Bytes): boolean {
-  return (
-    bytes.length >= STAMP_LENGTH &&
-    Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(STAMP_MAGIC)
-  );
+  if (bytes.length < STAMP_LENGTH) return false;
+  const [first = 0] = STAMP_MAGIC;
+  for (let at = bytes.indexOf(first); at >= 0; at = bytes.indexOf(first, at + 1)) {
+    let same = 1;
+    while (same < STAMP_MAGIC.length && bytes[at + same] === STAMP_MAGIC[same]) same++;
+    if (same === STAMP_MAGIC.length) return true;
+  }
+  return false;
 }
 
 /** client * 2^32 + number, or -1 if the operation has no stamp. */
 export function stampOf(op: Bytes): number {
-  if (op.length < STAMP_LENGTH || !equal(op.subarray(0, 6), STAMP_MAGIC)) return -1;
-  const view = new DataView(op.buffer, op.byteOffset, op.byteLength);
-  return view.getUint16(6) * 2 ** 32 + view.getUint32(8);
+  if (op.length < STAMP_LENGTH) return -1;
+  for (let i = 0; i < STAMP_MAGIC.length; i++) if (op[i] !== STAMP_MAGIC[i]) return -1;
+  return (u32At(op, 6) >>> 16) * 2 ** 32 + u32At(op, 8);
 }
 
 /** An operation that a client of ours sent. */

@@ -4,6 +4,7 @@
 import type { Bytes } from "../actor.ts";
 import { decodeKvOperation, decodeKvResult, type KvOperation, type KvResult } from "../app/kv.ts";
 import type { HistoryEntry } from "../evaluation/history.ts";
+import { latin1 } from "../wire.ts";
 
 /** One operation. One whose answer nobody knows has the output null and returns at Infinity. */
 export interface Operation<I, O> {
@@ -225,10 +226,6 @@ function keyOperation(operation: KvOperation): KeyOperation {
 function keyResult(result: KvResult): KeyResult {
   if (result.kind === "error") return "failed";
   return { saw: result.value === null ? null : latin1(result.value) };
-}
-
-function latin1(bytes: Bytes): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
 }
 
 /**

@@ -4,13 +4,14 @@
 
 import type { Bytes } from "../actor.ts";
 import { countDrop, type Drops } from "../driver.ts";
+import { Content } from "./content.ts";
 import type { NetworkPlan, PartitionFault } from "./plan.ts";
 import type { Process } from "./process.ts";
 import type { Random } from "./random.ts";
 import type { Scheduler } from "./scheduler.ts";
 
 export interface Packet {
-  readonly bytes: Bytes;
+  readonly content: Content;
   /** Whether it is a part of a larger message. */
   readonly part: boolean;
   readonly fromHigh: number;
@@ -107,7 +108,7 @@ export class Network {
       return;
     }
     if (plan.corruption > 0 && random.chance(plan.corruption)) {
-      const bytes = packet.bytes.slice();
+      const bytes = packet.content.bytes.slice();
       const bit = random.int(Math.max(1, bytes.length * 8));
       if (bytes.length > 0) bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7));
       if (packet.part || !this.#o.passes(packet, bytes)) {
@@ -115,7 +116,7 @@ export class Network {
         return;
       }
       this.#count("corrupted");
-      this.#arrange(from, to, { ...packet, bytes, intact: false });
+      this.#arrange(from, to, { ...packet, content: new Content(bytes), intact: false });
       return;
     }
     this.#arrange(from, to, packet);

@@ -63,7 +63,7 @@ export class Process implements Owner {
   arrive(from: Process, packet: Packet): void {
     const { transport } = this;
     if (transport === null) return;
-    this.#scheduler.note(packet.fromHost, Bun.hash.crc32(packet.bytes));
+    this.#scheduler.note(packet.fromHost, packet.content.crc);
     this.onArrival?.(this, from, packet);
     transport.arrive(packet);
   }

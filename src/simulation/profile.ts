@@ -48,6 +48,12 @@ export function rowsOf({ name, kinds }: Subject, divisor: number): Row[] {
   const all = exhaustiveScenarios().length;
   const count = Math.ceil(all / divisor);
   rows.push({ protocol: name, kind: "twins", first: 0, count, stride: divisor });
-  rows.push({ protocol: name, kind: "twins", first: all, count: GUIDED / divisor, stride: 1 });
+  rows.push({
+    protocol: name,
+    kind: "twins",
+    first: all,
+    count: Math.ceil(GUIDED / divisor),
+    stride: 1,
+  });
   return rows;
 }

@@ -12,16 +12,19 @@ export interface SeedOptions {
   readonly kind?: Kind | undefined;
   readonly changes?: Changes | undefined;
   readonly observer?: Observer | undefined;
+  /** As in WorldOptions. */
+  readonly cold?: boolean | undefined;
 }
 
 /** Runs one seed. Same options, same report, trace hash included. */
-export function runSeed({ subject, seed, kind = "short", changes, observer }: SeedOptions): Report {
-  return runPlan(subject, drawPlan(subject, kind, seed, changes), observer);
+export function runSeed(options: SeedOptions): Report {
+  const { subject, seed, kind = "short", changes, observer, cold } = options;
+  return runPlan(subject, drawPlan(subject, kind, seed, changes), observer, cold);
 }
 
 /** Runs a plan: chaos until GST, then ten more operations of each client, then convergence. */
-export function runPlan(subject: Subject, plan: Plan, observer?: Observer): Report {
-  const world = new World({ subject, plan, observer });
+export function runPlan(subject: Subject, plan: Plan, observer?: Observer, cold = false): Report {
+  const world = new World({ subject, plan, observer, cold });
   populate(world);
   scheduleFaults(world);
   world.scheduler.after(null, plan.gstUs, () => world.globalStabilisation());
@@ -63,7 +66,7 @@ function finish(world: World): void {
   if (apart !== null) world.fail(apart);
   for (const seat of world.correct()) {
     world.look(seat);
-    world.lookAtCertificates(seat);
+    world.lookAtCertificates(seat, new WeakSet());
     seat.app?.snapshot();
   }
   checkRealTime(world);

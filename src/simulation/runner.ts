@@ -13,6 +13,8 @@ export interface RunOptions {
   readonly seed: number;
   readonly changes?: Changes | undefined;
   readonly observer?: Observer | undefined;
+  /** As in WorldOptions. */
+  readonly cold?: boolean | undefined;
 }
 
 /** Runs the seed; for twins its number is that of a scenario. */

@@ -11,17 +11,16 @@
 //
 // Lines below a command are what it printed.
 
-import type { Bytes } from "../actor.ts";
 import { assert } from "../assert.ts";
 import { decodeKvResult, encodeKvOperation, type KvOperation } from "../app/kv.ts";
-import { Reader } from "../wire.ts";
+import type { Content } from "./content.ts";
 import { messageText } from "./chart.ts";
 import { stamp, type Issued } from "./judge.ts";
 import type { Packet } from "./network.ts";
 import { drawPlan, type Plan } from "./plan.ts";
 import type { Process } from "./process.ts";
 import type { Subject } from "./subject.ts";
-import { PAYLOAD_MAX, wireBook } from "./transport.ts";
+import { PAYLOAD_MAX } from "./transport.ts";
 import { World, type Observer, type ReplicaSeat } from "./world.ts";
 
 /** Every packet takes this long. */
@@ -75,9 +74,9 @@ class Script implements Observer {
   }
 
   arrived(atUs: number, from: Process, to: Process, packet: Packet): void {
-    const kind = this.#kindOf(packet.bytes);
+    const kind = this.#kindOf(packet.content);
     if (this.#shown.length > 0 && !this.#shown.includes(kind)) return;
-    const text = messageText(this.#subject.protocol, packet.bytes);
+    const text = messageText(this.#subject.protocol, packet.content);
     this.#print(atUs, `${from.name} -> ${to.name}  ${text}`);
   }
 
@@ -224,7 +223,7 @@ class Script implements Observer {
     const sides = this.#sides;
     if (sides !== null && sides.get(from.name) !== sides.get(to.name)) return false;
     if (this.#drops.length === 0) return true;
-    const kind = this.#kindOf(packet.bytes);
+    const kind = this.#kindOf(packet.content);
     return !this.#drops.some(
       (rule) =>
         (rule.kind === "*" || rule.kind === kind) &&
@@ -233,8 +232,8 @@ class Script implements Observer {
     );
   }
 
-  #kindOf(bytes: Bytes): string {
-    const message = this.#subject.protocol.codec.decode(new Reader(bytes, wireBook));
+  #kindOf(content: Content): string {
+    const message = content.read(this.#subject.protocol);
     return message !== null && "kind" in message ? String(message.kind) : "malformed";
   }
 

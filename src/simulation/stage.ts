@@ -1,63 +1,12 @@
-// The real signature blocks over a keyed hash that takes random virtual time. Nobody who does not
-// hold a key can compute it: the adversary is given those of its own replicas only.
+// The real signature blocks over a keyed hash that takes random virtual time.
 
 import type { Bytes, Proof, Signer } from "../actor.ts";
 import { assert } from "../assert.ts";
-import {
-  HASH_SIZE,
-  ReferenceHasher,
-  SIGNATURE_AT,
-  SIGNATURE_SIZE,
-  singleBlock,
-} from "../crypto/batch.ts";
+import { SIGNATURE_SIZE } from "../crypto/batch.ts";
 import { BlockStage, type RootSigner, type SignatureKind } from "../crypto/stage.ts";
+import type { Keys } from "./keys.ts";
 import type { Random } from "./random.ts";
 import type { Owner, Scheduler } from "./scheduler.ts";
-
-/** The keys of all replicas, known to the world alone. */
-export class Keys {
-  readonly n: number;
-  readonly hasher: ReferenceHasher;
-  readonly #input = new Uint8Array(8 + HASH_SIZE);
-  readonly #view = new DataView(this.#input.buffer);
-  readonly #expected = new Uint8Array(SIGNATURE_SIZE);
-
-  constructor(secret: number, n: number) {
-    this.n = n;
-    this.#view.setUint32(0, secret);
-    const domain = new Uint8Array(HASH_SIZE);
-    domain.set(this.#input.subarray(0, 4));
-    this.hasher = new ReferenceHasher(domain);
-  }
-
-  /** The signature that the signer's key makes of a digest, into 64 bytes of `out`. */
-  sign(signer: Signer, digest: Bytes, out: Bytes): void {
-    this.#view.setUint32(4, signer);
-    this.#input.set(digest, 8);
-    Bun.SHA256.hash(this.#input, out.subarray(0, HASH_SIZE));
-    out.copyWithin(HASH_SIZE, 0, HASH_SIZE);
-  }
-
-  /** Whether `signature` has its 64 bytes at `at`. */
-  verify(signer: Signer, digest: Bytes, signature: Bytes, at = 0): boolean {
-    this.sign(signer, digest, this.#expected);
-    return Buffer.compare(this.#expected, signature.subarray(at, at + SIGNATURE_SIZE)) === 0;
-  }
-
-  /** A block of depth 0 for what a replica of the adversary signs. */
-  block(signer: Signer, signed: Bytes): Bytes {
-    const signature = new Uint8Array(SIGNATURE_SIZE);
-    this.sign(signer, this.hasher.single(signed).slice(), signature);
-    return singleBlock(signature);
-  }
-
-  /** Whether the proof holds for a stranger, whose cache is cold. */
-  holds({ signer, signed, signature }: Proof): boolean {
-    if (signer < 0 || signer >= this.n) return false;
-    const digest = this.hasher.climb(signed, signature);
-    return digest !== null && this.verify(signer, digest, signature, SIGNATURE_AT);
-  }
-}
 
 export interface SimulatedStageOptions {
   readonly scheduler: Scheduler;

@@ -1,12 +1,13 @@
 // The simulated transport: packets, ids and fragments are those of the real ones; instead of a port
 // there is the Network.
 
-import type { Address, Bytes } from "../actor.ts";
+import type { Address } from "../actor.ts";
 import type { WireAddress } from "../config.ts";
 import { countDrop } from "../driver.ts";
 import type { AddressTable } from "../transport/address.ts";
 import { PacketTransport, type PacketTransportOptions } from "../transport/packet.ts";
 import { EMPTY, Reader, Writer, type AddressBook } from "../wire.ts";
+import { Content, MAC_PREFIX } from "./content.ts";
 import type { Network, Packet } from "./network.ts";
 import type { Process } from "./process.ts";
 
@@ -19,8 +20,11 @@ export const PAYLOAD_MAX = 1497;
  */
 class CurrentBook implements AddressBook {
   current: AddressTable | null = null;
+  /** Addresses that were read. */
+  interned = 0;
 
   intern(high: number, low: number): Address {
+    this.interned++;
     return this.current?.intern(high, low) ?? 0;
   }
   write(address: Address, view: DataView, at: number): void {
@@ -28,25 +32,13 @@ class CurrentBook implements AddressBook {
   }
 }
 
-const book = new CurrentBook();
-/**
- * For whoever reads or writes packets without a process: an address is the low half of its wire
- * form.
- */
-export const wireBook: AddressBook = {
-  intern: (_high, low) => low,
-  write: (address, view, at) => {
-    view.setUint32(at, MAC_PREFIX);
-    view.setUint32(at + 4, address >>> 0);
-  },
-};
+export const book = new CurrentBook();
 const inFrame = new Uint8Array(PAYLOAD_MAX);
 const outFrame = new Uint8Array(PAYLOAD_MAX);
 const reader = new Reader(inFrame, book);
 const writer = new Writer(outFrame, book);
 const hostBytes = new DataView(new ArrayBuffer(8));
 
-const MAC_PREFIX = 0x02000000;
 const GROUP_HOST = 0xffff;
 
 /** The address of an id at a host: a locally administered MAC that ends in the host's number. */
@@ -67,7 +59,7 @@ export class SimulatedTransport extends PacketTransport {
   readonly #network: Network;
   readonly #process: Process;
   /** What was sent last; nobody writes to it any more. */
-  #sent: Bytes = EMPTY;
+  #sent = new Content(EMPTY);
 
   constructor(
     network: Network,
@@ -98,9 +90,10 @@ export class SimulatedTransport extends PacketTransport {
   /** Hands a packet that has arrived to the listener. */
   arrive(packet: Packet): void {
     book.current = this.book;
-    inFrame.set(packet.bytes);
+    const { bytes } = packet.content;
+    inFrame.set(bytes);
     const from = this.book.find(packet.fromHigh, packet.fromHost, packet.fromId);
-    this.receivePacket(packet.toId, from, packet.part, reader.reset(0, packet.bytes.length));
+    this.receivePacket(packet.toId, from, packet.part, reader.reset(0, bytes.length));
     // Whoever asked for missing parts gets them in this turn, as from the run loop of an
     // executable.
     if (packet.part) this.pumpFragments();
@@ -112,7 +105,7 @@ export class SimulatedTransport extends PacketTransport {
   }
 
   protected sendPacket(source: number, to: Address, part: boolean): void {
-    this.#sent = writer.copy();
+    this.#sent = new Content(writer.copy());
     this.repeatPacket(source, to, part);
   }
 
@@ -124,7 +117,7 @@ export class SimulatedTransport extends PacketTransport {
     }
     const host = hostBytes.getUint16(4);
     this.#network.send(this.#process, {
-      bytes: this.#sent,
+      content: this.#sent,
       part,
       fromHigh: MAC_PREFIX,
       fromHost: this.#process.host,

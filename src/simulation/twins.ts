@@ -3,7 +3,6 @@
 // they belong to.
 
 import { assert } from "../assert.ts";
-import { Reader } from "../wire.ts";
 import { scheduleHealing } from "./heal.ts";
 import type { Packet } from "./network.ts";
 import { drawPlan, type Plan } from "./plan.ts";
@@ -11,7 +10,7 @@ import type { Process } from "./process.ts";
 import { mix32, Random } from "./random.ts";
 import type { RunOptions } from "./runner.ts";
 import { settle } from "./run.ts";
-import { PAYLOAD_MAX, wireBook } from "./transport.ts";
+import { PAYLOAD_MAX } from "./transport.ts";
 import { World, type Report } from "./world.ts";
 
 /** Instances: the twins of identity 0, then replicas 1, 2, 3. */
@@ -20,6 +19,7 @@ const EXHAUSTIVE_VIEWS = 5;
 /** Ways to split the instances into at most two sets. */
 const SPLITS = 1 << (INSTANCES - 1);
 const QUORUM = 3;
+const OPERATIONS = 14;
 
 export interface Scenario {
   /** For each view the set of each instance, and who leads. */
@@ -28,6 +28,11 @@ export interface Scenario {
   readonly losesKinds: boolean;
   /** How long a view's messages are delivered, in view timeouts. */
   readonly viewLength: number;
+  /**
+   * Operations asked after the network has healed, at most: they show what a scenario has wedged,
+   * and take longer than one of five views itself.
+   */
+  readonly askedMax: number;
 }
 
 let canonicalScenarios: Uint32Array | null = null;
@@ -111,7 +116,7 @@ export function scenarioOf(number: number): Scenario {
     sides: sidesOf((code >> (4 * view)) & (SPLITS - 1)),
     leader: 0,
   }));
-  return { views, losesKinds: false, viewLength: 0.6 };
+  return { views, losesKinds: false, viewLength: 0.6, askedMax: 0 };
 }
 
 /**
@@ -131,7 +136,8 @@ function guidedScenario(number: number): Scenario {
       views.push({ sides, leader: identityOf(random.pick(from)) });
     }
   }
-  return { views, losesKinds: random.chance(0.5), viewLength: random.pick([0.3, 0.6, 1.5]) };
+  const losesKinds = random.chance(0.5);
+  return { views, losesKinds, viewLength: random.pick([0.3, 0.6, 1.5]), askedMax: OPERATIONS };
 }
 
 function identityOf(instance: number): number {
@@ -139,16 +145,17 @@ function identityOf(instance: number): number {
 }
 
 /** Runs a scenario; then the network heals and liveness is judged. */
-export function runTwins({ subject, seed, observer }: RunOptions): Report {
+export function runTwins({ subject, seed, observer, cold }: RunOptions): Report {
   const scenario = scenarioOf(seed);
   const plan = twinsPlan(drawPlan(subject, "twins", seed));
-  const { views } = scenario;
+  const leaders = scenario.views.map(({ leader }) => leader);
   const filter = new ViewFilter(scenario, seed);
   const world = new World({
     subject,
     plan,
     observer,
-    leader: (view) => views[view]?.leader ?? view % plan.n,
+    cold,
+    leader: (view) => leaders[view] ?? view % plan.n,
     filter: (from, to, packet) => filter.passes(from, to, packet),
   });
   filter.world = world;
@@ -158,9 +165,12 @@ export function runTwins({ subject, seed, observer }: RunOptions): Report {
     world.startReplica(seat);
   }
   for (let i = 0; i < plan.clients; i++) world.startClients(world.addClientProcess(i), 1);
-  // Without views or operations left, nothing more comes of the scenario.
+  // Without views or operations left, or where replicas wait for whom they cannot hear, nothing
+  // more comes of the scenario.
   const idle = () => world.operationsLeft === 0 && world.drivers.every((d) => d.current === null);
-  scheduleHealing(world, () => filter.finished || idle());
+  const stall = new Stall(world);
+  const done = () => filter.finished || idle() || stall.lasts();
+  scheduleHealing(world, done, scenario.askedMax);
   settle(world);
   return world.report();
 }
@@ -173,7 +183,7 @@ function twinsPlan(drawn: Plan): Plan {
     f: 1,
     viewTimeoutMs: 20,
     clients: 2,
-    operations: 14,
+    operations: OPERATIONS,
     tail: 1,
     keys: 2,
     thinkUs: 2500,
@@ -201,6 +211,42 @@ function twinsPlan(drawn: Plan): Plan {
     tricks: [],
     censusEvery: 16,
   };
+}
+
+/** View timeouts beyond two of the longest timer after which what stands still does so for good. */
+const STALL_TIMEOUTS = 12;
+
+/** Whether replicas stand still: no view and no commit moves though every timer had its chance. */
+class Stall {
+  readonly #world: World;
+  #sum = -1;
+  #sinceUs = 0;
+  #nextUs = 0;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  /** Looks every few view timeouts: it counts from when it last saw something move. */
+  lasts(): boolean {
+    const { replicas, scheduler, plan } = this.#world;
+    if (scheduler.nowUs < this.#nextUs) return false;
+    this.#nextUs = scheduler.nowUs + (STALL_TIMEOUTS / 4) * plan.viewTimeoutMs * 1000;
+    let sum = 0;
+    let timerMs = 0;
+    for (const { replica } of replicas) {
+      if (replica === null) continue;
+      const { view, committed, viewTimerMs } = replica.census();
+      sum += view + committed;
+      timerMs = Math.max(timerMs, viewTimerMs);
+    }
+    if (sum !== this.#sum) {
+      this.#sum = sum;
+      this.#sinceUs = scheduler.nowUs;
+    }
+    const longestMs = 2 * timerMs + STALL_TIMEOUTS * plan.viewTimeoutMs;
+    return scheduler.nowUs - this.#sinceUs > longestMs * 1000;
+  }
 }
 
 /** After so many view timeouts in a view, what moves replicas on passes between the sides. */
@@ -243,7 +289,7 @@ class ViewFilter {
     if (world.scheduler.nowUs - begun > viewLength * world.plan.viewTimeoutMs * 1000) return false;
     if (!losesKinds) return true;
     // Some replicas get some kinds of messages, so that one may know what the others do not.
-    const lost = mix32(mix32(mix32(this.#seed, view), packet.bytes[0] ?? 0), to.index);
+    const lost = mix32(mix32(mix32(this.#seed, view), packet.content.bytes[0] ?? 0), to.index);
     return (lost & 3) !== 0;
   }
 
@@ -252,7 +298,7 @@ class ViewFilter {
    */
   #moves(world: World, packet: Packet): boolean {
     if (packet.part || world.subject.moves === undefined) return false;
-    const message = world.subject.protocol.codec.decode(new Reader(packet.bytes, wireBook));
+    const message = packet.content.read(world.subject.protocol);
     return message !== null && world.subject.moves(message);
   }
 
@@ -261,7 +307,7 @@ class ViewFilter {
     const current = (): number =>
       world.replicas.find(({ process }) => process === from)?.replica?.census().view ?? 0;
     if (packet.part) return current();
-    const message = world.subject.protocol.codec.decode(new Reader(packet.bytes, wireBook));
+    const message = packet.content.read(world.subject.protocol);
     if (message === null) return current();
     const view = world.subject.viewOf?.(message);
     if (view === "any") return null;

@@ -1,7 +1,7 @@
 // The world: processes built from the real Node, codec and actors, a network and a judge, on
 // virtual time. One seed, one thread; the same run on every machine.
 
-import type { Actor, Codec, Proof, Replica, Sealed } from "../actor.ts";
+import type { Actor, Replica, Sealed } from "../actor.ts";
 import { assert } from "../assert.ts";
 import { KvApp } from "../app/kv.ts";
 import type { ProtocolConfig } from "../config.ts";
@@ -13,15 +13,18 @@ import { Adversary } from "./adversary.ts";
 import { CensusCheck, checkCertificates } from "./census.ts";
 import { Driver } from "./clients.ts";
 import { SimulatedClock } from "./clock.ts";
+import { wireBook } from "./content.ts";
+import { Keys } from "./keys.ts";
 import { holdsStamp, JudgedApp, Ledger, type Issued } from "./judge.ts";
 import { Network, type Packet, type PacketFilter } from "./network.ts";
 import type { Plan } from "./plan.ts";
 import { Process } from "./process.ts";
 import { Random } from "./random.ts";
 import { Scheduler } from "./scheduler.ts";
-import { Keys, SimulatedStage } from "./stage.ts";
+import { SimulatedStage } from "./stage.ts";
 import type { Subject } from "./subject.ts";
-import { GROUP_ADDRESS, wireBook, simulatedAddress, SimulatedTransport } from "./transport.ts";
+import { GROUP_ADDRESS, simulatedAddress, SimulatedTransport } from "./transport.ts";
+import { Watch } from "./watch.ts";
 
 /** What a seed's run came to. */
 export interface Report {
@@ -46,6 +49,8 @@ export interface WorldOptions {
   readonly observer?: Observer | undefined;
   readonly leader?: ((view: number) => number) | undefined;
   readonly filter?: PacketFilter | undefined;
+  /** Nothing is remembered and shared that one process found out already: the same, but slower. */
+  readonly cold?: boolean | undefined;
 }
 
 export interface Observer {
@@ -97,18 +102,19 @@ export class World {
   readonly #hosts: Process[][] = [];
   readonly keys: Keys;
   #nextClient = 0;
-  /** The packet being delivered came unaltered from a correct process. */
-  #genuine = false;
-  readonly #genuineProofs = new WeakSet<readonly Proof[]>();
+  readonly #watch: Watch;
+  /** Certificates that hold. */
+  readonly #judged = new WeakSet<object>();
   readonly #probe: Reader;
   readonly #probeBytes = new Uint8Array(2048);
 
-  constructor({ subject, plan, observer, leader, filter }: WorldOptions) {
+  constructor({ subject, plan, observer, leader, filter, cold = false }: WorldOptions) {
     this.plan = plan;
     this.subject = subject;
     this.observer = observer ?? null;
     this.random = new Random(plan.seed, "world");
-    this.keys = new Keys(this.random.stream("keys").u32(), plan.n);
+    this.#watch = new Watch(subject.protocol.codec, cold, (what) => this.fail(what));
+    this.keys = new Keys(this.random.stream("keys").u32(), plan.n, cold);
     this.operationsLeft = plan.operations;
     this.gstUs = plan.gstUs;
     this.#probe = new Reader(this.#probeBytes, wireBook);
@@ -290,13 +296,14 @@ export class World {
     if (node !== undefined) census.bounded(node.sizes);
     if (said.committed === seat.certified && this.scheduler.count % 256 !== 0) return;
     seat.certified = said.committed;
-    this.lookAtCertificates(seat);
+    this.lookAtCertificates(seat, this.#judged);
   }
 
-  lookAtCertificates({ replica, process }: ReplicaSeat): void {
+  /** Judges the certificates that a replica holds, but not again those in `judged`. */
+  lookAtCertificates({ replica, process }: ReplicaSeat, judged: WeakSet<object>): void {
     const certificates = replica?.certificates?.();
     if (certificates === undefined) return;
-    const problem = checkCertificates(certificates, this.config, this.keys);
+    const problem = checkCertificates(certificates, this.config, this.keys, judged);
     if (problem !== null) this.fail(`certificates: ${process.name} holds one with ${problem}`);
   }
 
@@ -386,7 +393,7 @@ export class World {
     else there.push(process);
     process.onArrival = (to, from, packet) => {
       if (to.byzantine) this.#adversary?.learn(packet);
-      this.#genuine = packet.intact && !from.byzantine && !packet.part;
+      this.#watch.arrives(from, packet);
       this.observer?.arrived(this.scheduler.nowUs, from, to, packet);
     };
     return process;
@@ -422,7 +429,7 @@ export class World {
       signUs: () => (scheduler.nowUs < this.gstUs ? plan.signUs : quickUs),
       verifyUs: () => (scheduler.nowUs < this.gstUs ? plan.signUs : quickUs) / 4,
       judged: (proofs, valid) => {
-        if (valid || !this.#genuineProofs.has(proofs)) return;
+        if (valid || !this.#watch.isGenuine(proofs)) return;
         this.fail(`certificates: ${process.name} got a bad signature from a correct process`);
       },
     });
@@ -432,7 +439,7 @@ export class World {
       id,
       self,
       n: plan.n,
-      codec: this.#watched(this.subject.protocol.codec, process),
+      codec: this.#watch.codecOf(process),
       transport,
       stage,
       clock,
@@ -456,27 +463,6 @@ export class World {
     };
   }
 
-  /** The codec, with an eye on what correct processes send. */
-  #watched(codec: Codec<Sealed>, process: Process): Codec<Sealed> {
-    let genuine: Sealed | null = null;
-    return {
-      encode: (message, out) => codec.encode(message, out),
-      decode: (input) => {
-        const message = codec.decode(input);
-        genuine = this.#genuine ? message : null;
-        if (this.#genuine && message === null) {
-          this.fail(`codec: ${process.name} cannot decode a message of a correct process`);
-        }
-        return message;
-      },
-      proofs: (message) => {
-        const proofs = codec.proofs(message);
-        if (message === genuine && proofs.length > 0) this.#genuineProofs.add(proofs);
-        return proofs;
-      },
-    };
-  }
-
   /**
    * Whether a corrupted packet gets past the frame's check sequence: where the protocol has to
    * notice it, because it is malformed or signed. What nobody signs, such as a request, is the
@@ -488,6 +474,6 @@ export class World {
     const message = codec.decode(this.#probe.reset(0, corrupted.length));
     if (message === null) return true;
     if (!signed) return false;
-    return codec.proofs(message).length > 0 || !holdsStamp(packet.bytes);
+    return codec.proofs(message).length > 0 || !holdsStamp(packet.content.bytes);
   }
 }

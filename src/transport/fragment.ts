@@ -9,7 +9,7 @@
 import type { Address, Bytes } from "../actor.ts";
 import type { Clock } from "../driver.ts";
 import { Queue } from "../queue.ts";
-import { MESSAGE_MAX, Reader, type AddressBook, type Writer } from "../wire.ts";
+import { EMPTY, MESSAGE_MAX, Reader, type AddressBook, type Writer } from "../wire.ts";
 
 const FRAGMENT_HEADER = 1 + 8 + 2 + 2 + 4;
 /** Fragments that one message takes its turn with, before the next one's turn. */
@@ -93,8 +93,9 @@ export class Fragments {
   readonly #senders = new Map<Address, Sender>();
   #strangerBytes = 0;
   #checking = false;
-  #assembled: Bytes | null = null;
-  #reader: Reader | null = null;
+  /** Where messages are put together: as large as the largest so far, a power of two. */
+  #assembled: Bytes = EMPTY;
+  #reader: Reader;
   readonly #book: AddressBook;
 
   /**
@@ -112,6 +113,7 @@ export class Fragments {
   ) {
     this.#port = port;
     this.#book = book;
+    this.#reader = new Reader(EMPTY, book);
     this.#clock = clock;
     this.#replicas = replicas;
     this.#group = group;
@@ -317,8 +319,10 @@ export class Fragments {
     this.#close(assembly);
     sender.completed[sender.completedAt] = assembly.number;
     sender.completedAt = (sender.completedAt + 1) % COMPLETED_MAX;
-    this.#assembled ??= new Uint8Array(MESSAGE_MAX);
-    this.#reader ??= new Reader(this.#assembled, this.#book);
+    if (this.#assembled.length < assembly.length) {
+      this.#assembled = new Uint8Array(2 ** Math.ceil(Math.log2(assembly.length)));
+      this.#reader = new Reader(this.#assembled, this.#book);
+    }
     let at = 0;
     for (const part of assembly.parts) {
       if (part === null) continue;

@@ -1,4 +1,5 @@
-// One seed has one trace hash: in `bun test`, in a campaign's process and in a compiled executable.
+// One seed has one trace hash: in `bun test`, in a campaign's process and in a compiled executable,
+// and whether or not what one process found out is shared with the others.
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -32,6 +33,7 @@ for (const subject of registered.values()) {
       const seed = 123_457;
       const { traceHash, failures } = runAny({ subject, kind, seed });
       expect(failures).toEqual([]);
+      expect(runAny({ subject, kind, seed, cold: true }).traceHash).toBe(traceHash);
       const args = `--protocol ${subject.name} --kind ${kind} --seed ${seed}`;
       for (const program of [undefined, [compiled]]) {
         const { stdout } = await simulate(args, program);

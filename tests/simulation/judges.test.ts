@@ -13,7 +13,7 @@ import {
 } from "../../src/simulation/judge.ts";
 import { mutate, Pool } from "../../src/simulation/mutate.ts";
 import { Random } from "../../src/simulation/random.ts";
-import { Keys } from "../../src/simulation/stage.ts";
+import { Keys } from "../../src/simulation/keys.ts";
 
 const put = (text: string) =>
   encodeKvOperation({
@@ -175,14 +175,21 @@ test("certificates need a quorum of distinct signers whose signatures hold cold"
     signature: keys.block(signer, signed),
   });
   const size = { n: 4, f: 1 };
-  expect(checkCertificates([[vote(0), vote(1), vote(3)]], size, keys)).toBeNull();
-  expect(checkCertificates([[vote(0), vote(1)]], size, keys)).toBe("2 distinct signers, not 3");
-  const twice = [vote(0), vote(1), vote(1)];
-  expect(checkCertificates([twice], size, keys)).toBe("2 distinct signers, not 3");
+  const judged = new WeakSet<object>();
+  const check = (proofs: readonly Proof[], certificate: object = {}) =>
+    checkCertificates([{ certificate, proofs: () => proofs }], size, keys, judged);
+  const held = {};
+  expect(check([vote(0), vote(1), vote(3)], held)).toBeNull();
+  expect(check([vote(0), vote(1)])).toBe("2 distinct signers, not 3");
+  expect(check([vote(0), vote(1), vote(1)])).toBe("2 distinct signers, not 3");
   const forged = [vote(0), vote(1), { ...vote(2), signer: 3 }];
-  expect(checkCertificates([forged], size, keys)).toBe("a bad signature of 3");
-  const stranger = [vote(0), vote(1), { ...vote(2), signer: 4 }];
-  expect(checkCertificates([stranger], size, keys)).toBe("a bad signature of 4");
+  expect(check(forged)).toBe("a bad signature of 3");
+  expect(check([vote(0), vote(1), { ...vote(2), signer: 4 }])).toBe("a bad signature of 4");
+  // One that was judged is passed over; one that does not hold is not among them.
+  expect(check(forged, held)).toBeNull();
+  const bad = {};
+  expect(check(forged, bad)).toBe("a bad signature of 3");
+  expect(check(forged, bad)).toBe("a bad signature of 3");
 });
 
 test("mutation changes one field, and operations of clients only where seeds invent", () => {

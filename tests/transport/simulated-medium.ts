@@ -1,6 +1,7 @@
 // The simulator's network: virtual time, and every fault that a network has.
 
 import { SimulatedClock } from "../../src/simulation/clock.ts";
+import { Content, MAC_PREFIX } from "../../src/simulation/content.ts";
 import { Network } from "../../src/simulation/network.ts";
 import { Process } from "../../src/simulation/process.ts";
 import { Random } from "../../src/simulation/random.ts";
@@ -71,8 +72,15 @@ export function openSimulated(rough: boolean): Medium {
     hurry: () => {},
     inject({ destination, source, part, payload }) {
       network.send(stranger, {
-        ...{ bytes: payload.slice(), part, fromHigh: 0x0200_0000, fromHost: STRANGER },
-        ...{ fromId: source, toHost: 0, toId: destination, group: false, intact: true },
+        ...{ content: new Content(payload.slice()), part, fromHost: STRANGER },
+        ...{
+          fromHigh: MAC_PREFIX,
+          fromId: source,
+          toHost: 0,
+          toId: destination,
+          group: false,
+          intact: true,
+        },
       });
     },
     foreign: [],

@@ -1,9 +1,9 @@
 // Blocks: what replicas vote for. A block's parent is the block that its justify certifies.
 
 import type { Bytes } from "../../actor.ts";
-import { bytesOf, type Reader, type Writer } from "../../wire.ts";
+import { bytesOf, latin1, type Reader, type Writer } from "../../wire.ts";
 import { decodeBatch, encodeBatch, type Batch } from "../batch.ts";
-import { DIGEST_LENGTH, digestOf } from "../digest.ts";
+import { digestOf } from "../digest.ts";
 import { decodeQc, encodeQc, type Qc } from "./qc.ts";
 
 export interface Block {
@@ -43,5 +43,5 @@ export function decodeBlock(input: Reader): Block {
 
 /** A Map's key for a digest: a character a byte. */
 export function keyOf(hash: Bytes): string {
-  return Buffer.from(hash.buffer, hash.byteOffset, DIGEST_LENGTH).toString("latin1");
+  return latin1(hash);
 }

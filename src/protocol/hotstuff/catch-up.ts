@@ -1,7 +1,7 @@
 // Checkpoints every K blocks, and state transfer for a replica that lacks blocks which nobody
 // keeps.
 
-import type { Address, Bytes, Host, Proof, Signer } from "../../actor.ts";
+import type { Address, Bytes, HeldCertificate, Host, Signer } from "../../actor.ts";
 import { assert } from "../../assert.ts";
 import type { ProtocolConfig } from "../../config.ts";
 import { mark } from "../../mark.ts";
@@ -75,9 +75,10 @@ export class CatchUp {
       { name: "checkpoints.votes", size: votes, max: Checkpoints.votesMax },
     ];
   }
-  /** Of the last stable checkpoint; none at genesis. */
-  get proofs(): readonly Proof[] {
-    return stableProofs(this.#checkpoints.latest);
+  /** That of the last stable checkpoint; none at genesis. */
+  get certificates(): readonly HeldCertificate[] {
+    const { latest } = this.#checkpoints;
+    return latest.slot === 0 ? [] : [{ certificate: latest, proofs: () => stableProofs(latest) }];
   }
 
   wants(message: CheckpointMessage): boolean {

@@ -1,4 +1,13 @@
-import type { Address, App, Bytes, Census, Host, Proof, Replica, Signer } from "../../actor.ts";
+import type {
+  Address,
+  App,
+  Bytes,
+  Census,
+  HeldCertificate,
+  Host,
+  Replica,
+  Signer,
+} from "../../actor.ts";
 import type { ProtocolConfig } from "../../config.ts";
 import { mark } from "../../mark.ts";
 import type { AnswerMessage } from "../recovery.ts";
@@ -135,14 +144,17 @@ export class HotStuffReplica extends ChainedReplica implements Replica<Message, 
     };
   }
 
-  *certificates(): Iterable<readonly Proof[]> {
-    if (this.highQc.view > 0) yield qcProofs(this.highQc);
-    if (this.pacemaker.tc !== null) yield tcProofs(this.pacemaker.tc);
-    const stable = this.#catchUp.proofs;
-    if (stable.length > 0) yield stable;
+  certificates(): readonly HeldCertificate[] {
+    const { highQc } = this;
+    const { tc } = this.pacemaker;
+    const held: HeldCertificate[] = [...this.#catchUp.certificates];
+    if (highQc.view > 0) held.push({ certificate: highQc, proofs: () => qcProofs(highQc) });
+    if (tc !== null) held.push({ certificate: tc, proofs: () => tcProofs(tc) });
     for (const { block } of this.tree.live.values()) {
-      if (block !== null && block.justify.view > 0) yield qcProofs(block.justify);
+      if (block === null || block.justify.view === 0) continue;
+      held.push({ certificate: block.justify, proofs: () => qcProofs(block.justify) });
     }
+    return held;
   }
 
   get running(): boolean {

@@ -1,4 +1,4 @@
-import type { Address, App, Census, Host, Proof, Replica, Signer } from "../../actor.ts";
+import type { Address, App, Census, HeldCertificate, Host, Replica, Signer } from "../../actor.ts";
 import type { ProtocolConfig } from "../../config.ts";
 import { mark } from "../../mark.ts";
 import { Checkpoints } from "../checkpoint.ts";
@@ -138,7 +138,9 @@ export class PbftReplica extends Retransmission implements Replica<Message, Time
     let batches = 0;
     let votes = 0;
     let slots = 0;
-    for (const slot of this.log.known()) {
+    for (let number = this.log.low + 1; number <= this.log.high; number++) {
+      const slot = this.log.get(number);
+      if (slot === undefined) continue;
       slots++;
       batches = Math.max(batches, slot.batches);
       votes = Math.max(votes, slot.prepares.size, slot.commits.size);
@@ -163,13 +165,21 @@ export class PbftReplica extends Retransmission implements Replica<Message, Time
     };
   }
 
-  *certificates(): Iterable<readonly Proof[]> {
+  certificates(): readonly HeldCertificate[] {
+    const { log } = this;
     const { latest } = this.checkpoints;
-    if (latest.slot > 0) yield stableProofs(latest);
-    for (const { prepared, committed } of this.log.known()) {
-      if (prepared !== null) yield preparedProofs(prepared);
-      if (committed !== null) yield commitProofs(committed);
+    const held: HeldCertificate[] = [];
+    if (latest.slot > 0) held.push({ certificate: latest, proofs: () => stableProofs(latest) });
+    for (let number = log.low + 1; number <= log.high; number++) {
+      const { prepared = null, committed = null } = log.get(number) ?? {};
+      if (prepared !== null) {
+        held.push({ certificate: prepared, proofs: () => preparedProofs(prepared) });
+      }
+      if (committed !== null) {
+        held.push({ certificate: committed, proofs: () => commitProofs(committed) });
+      }
     }
+    return held;
   }
 
   protected newRecovery(): Recovery<Position> {

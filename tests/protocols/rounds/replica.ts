@@ -2,7 +2,15 @@
 // it is slow. Small rather than fast. The lock rule is that of Tendermint (Buchman et al., arXiv
 // 1807.04938).
 
-import type { Address, App, Bytes, Census, Host, Proof, Replica } from "../../../src/actor.ts";
+import type {
+  Address,
+  App,
+  Bytes,
+  Census,
+  HeldCertificate,
+  Host,
+  Replica,
+} from "../../../src/actor.ts";
 import { assert } from "../../../src/assert.ts";
 import type { ProtocolConfig } from "../../../src/config.ts";
 import { mark } from "../../../src/mark.ts";
@@ -153,9 +161,12 @@ export class RoundsReplica implements Replica<Message, Timer> {
     };
   }
 
-  *certificates(): Iterable<readonly Proof[]> {
-    if (this.lock !== null) yield lockProofs(this.lock, 1, this.height);
-    for (const [height, decided] of this.decisions) yield lockProofs(decided, 2, height);
+  *certificates(): Iterable<HeldCertificate> {
+    const { lock, height } = this;
+    if (lock !== null) yield { certificate: lock, proofs: () => lockProofs(lock, 1, height) };
+    for (const [at, decided] of this.decisions) {
+      yield { certificate: decided, proofs: () => lockProofs(decided, 2, at) };
+    }
   }
 
   protected quorum(): number {

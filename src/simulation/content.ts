@@ -1,0 +1,68 @@
+// What is in a packet, shared by all who get it: what follows from its bytes alone is found once.
+
+import type { Bytes, Proof, Sealed } from "../actor.ts";
+import { Reader, type AddressBook } from "../wire.ts";
+import type { AnyProtocol } from "./subject.ts";
+
+/** The first four bytes of every process's address. */
+export const MAC_PREFIX = 0x02000000;
+
+/**
+ * For whoever reads or writes packets without a process: an address is the low half of its wire
+ * form.
+ */
+export const wireBook: AddressBook = {
+  intern: (_high, low) => {
+    interned++;
+    return low;
+  },
+  write: (address, view, at) => {
+    view.setUint32(at, MAC_PREFIX);
+    view.setUint32(at + 4, address >>> 0);
+  },
+};
+
+/** Addresses that were read without a process. */
+let interned = 0;
+const REGION_LENGTH = 2048;
+const region = new Uint8Array(REGION_LENGTH);
+const regionReader = new Reader(region, wireBook);
+
+function readerOf(bytes: Bytes): Reader {
+  if (bytes.length > REGION_LENGTH) return new Reader(bytes, wireBook);
+  region.set(bytes);
+  return regionReader.reset(0, bytes.length);
+}
+
+export class Content {
+  readonly bytes: Bytes;
+  /**
+   * What every process decodes from it; undefined if nobody did, or if it names addresses, for
+   * which every process has handles of its own.
+   */
+  decoded: Sealed | null | undefined;
+  /** The proofs of `decoded`. */
+  proofs: readonly Proof[] | null = null;
+  #crc = -1;
+  #read: Sealed | null | undefined;
+
+  constructor(bytes: Bytes) {
+    this.bytes = bytes;
+  }
+
+  /** For the trace hash. */
+  get crc(): number {
+    if (this.#crc < 0) this.#crc = Bun.hash.crc32(this.bytes);
+    return this.#crc;
+  }
+
+  /** The message as somebody without a process reads it; null if it is malformed. */
+  read(protocol: AnyProtocol): Sealed | null {
+    if (this.decoded !== undefined) return this.decoded;
+    if (this.#read !== undefined) return this.#read;
+    const before = interned;
+    this.#read = protocol.codec.decode(readerOf(this.bytes));
+    if (interned === before) this.decoded = this.#read;
+    return this.#read;
+  }
+}

@@ -1,0 +1,143 @@
+// The keys of all replicas: a keyed hash under the real signature blocks. Nobody who does not hold
+// a key can compute it: the adversary is given those of its own replicas only.
+
+import type { Bytes, Proof, Signer } from "../actor.ts";
+import {
+  HASH_SIZE,
+  leafIndex,
+  ReferenceHasher,
+  SIGNATURE_AT,
+  SIGNATURE_SIZE,
+  singleBlock,
+  type BlockHasher,
+  type Tree,
+} from "../crypto/batch.ts";
+import { u32At } from "../wire.ts";
+
+/** Known to the world alone. */
+export class Keys {
+  readonly n: number;
+  readonly hasher: RememberingHasher;
+  readonly #input = new Uint8Array(8 + HASH_SIZE);
+  readonly #view = new DataView(this.#input.buffer);
+  readonly #hash = new Uint8Array(HASH_SIZE);
+
+  /** Those of one seed. `cold` keys remember nothing: whatever is asked, they compute. */
+  constructor(secret: number, n: number, cold = false) {
+    this.n = n;
+    this.#view.setUint32(0, secret);
+    const domain = new Uint8Array(HASH_SIZE);
+    domain.set(this.#input.subarray(0, 4));
+    this.hasher = new RememberingHasher(domain, cold);
+  }
+
+  /** The signature that the signer's key makes of a digest, into 64 bytes of `out`. */
+  sign(signer: Signer, digest: Bytes, out: Bytes): void {
+    this.#compute(signer, digest);
+    out.set(this.#hash);
+    out.set(this.#hash, HASH_SIZE);
+  }
+
+  /** Whether `signature` has its 64 bytes at `at`. */
+  verify(signer: Signer, digest: Bytes, signature: Bytes, at = 0): boolean {
+    this.#compute(signer, digest);
+    for (let i = 0; i < HASH_SIZE; i++) {
+      const byte = this.#hash[i];
+      if (signature[at + i] !== byte || signature[at + HASH_SIZE + i] !== byte) return false;
+    }
+    return true;
+  }
+
+  /** A block of depth 0 for what a replica of the adversary signs. */
+  block(signer: Signer, signed: Bytes): Bytes {
+    const signature = new Uint8Array(SIGNATURE_SIZE);
+    this.sign(signer, this.hasher.single(signed).slice(), signature);
+    return singleBlock(signature);
+  }
+
+  /** Whether the proof holds for a stranger, whose cache is cold. */
+  holds({ signer, signed, signature }: Proof): boolean {
+    if (signer < 0 || signer >= this.n) return false;
+    const climbed = this.hasher.remember(signed, signature);
+    const { digest } = climbed;
+    if (digest === null) return false;
+    if (climbed.signer === signer) return true;
+    if (!this.verify(signer, digest, signature, SIGNATURE_AT)) return false;
+    climbed.signer = signer;
+    return true;
+  }
+
+  #compute(signer: Signer, digest: Bytes): void {
+    this.#view.setUint32(4, signer);
+    this.#input.set(digest, 8);
+    Bun.SHA256.hash(this.#input, this.#hash);
+  }
+}
+
+/** What came of a block for the bytes it is said to sign. */
+interface Climbed {
+  readonly signed: Bytes;
+  readonly block: Bytes;
+  /** null: the block is malformed. */
+  readonly digest: Bytes | null;
+  /** Whose signature it is known to have, or -1. */
+  signer: Signer;
+}
+
+/** Climbs remembered, beyond which all are forgotten. */
+const CLIMBS_MAX = 8192;
+
+/**
+ * The hasher of all processes. Each message is checked by all who get it, and its signature again
+ * in every certificate that it becomes part of: the same bytes give the same digest, so that all
+ * but the first find it here. What is remembered is found by content, never by who asks.
+ */
+class RememberingHasher implements BlockHasher {
+  readonly #hasher: ReferenceHasher;
+  readonly #cold: boolean;
+  readonly #climbed = new Map<number, Climbed>();
+
+  constructor(domain: Bytes, cold: boolean) {
+    this.#hasher = new ReferenceHasher(domain);
+    this.#cold = cold;
+  }
+
+  single(signed: Bytes): Bytes {
+    return this.#hasher.single(signed);
+  }
+
+  /** As `ReferenceHasher` has it, but what it returns stays. */
+  climb(signed: Bytes, block: Bytes): Bytes | null {
+    return this.remember(signed, block).digest;
+  }
+
+  /** The climb, done now or remembered. Keeps `signed` and `block`, which nobody writes to. */
+  remember(signed: Bytes, block: Bytes): Climbed {
+    const key = keyOf(block);
+    const known = this.#climbed.get(key);
+    if (known !== undefined && same(known.block, block) && same(known.signed, signed)) return known;
+    const digest = this.#hasher.climb(signed, block)?.slice() ?? null;
+    const climbed: Climbed = { signed, block, digest, signer: -1 };
+    if (this.#cold) return climbed;
+    if (this.#climbed.size >= CLIMBS_MAX) this.#climbed.clear();
+    this.#climbed.set(key, climbed);
+    return climbed;
+  }
+
+  tree(): Tree {
+    return this.#hasher.tree();
+  }
+
+  close(): void {
+    // Nothing to free.
+  }
+}
+
+function same(a: Bytes, b: Bytes): boolean {
+  return a === b || Buffer.compare(a, b) === 0;
+}
+
+/** The leaf's index and the beginning of the signature, which differ from block to block. */
+function keyOf(block: Bytes): number {
+  return u32At(block, SIGNATURE_AT) ^ Math.imul(leafIndex(block), 0x9e3779b1);
+}

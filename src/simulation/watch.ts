@@ -1,0 +1,79 @@
+// The codec of all processes, with an eye on what correct ones send: it decodes, and its signatures
+// hold wherever it arrives.
+
+import type { Codec, Proof, Sealed } from "../actor.ts";
+import type { Reader } from "../wire.ts";
+import type { Content } from "./content.ts";
+import type { Packet } from "./network.ts";
+import type { Process } from "./process.ts";
+import { book } from "./transport.ts";
+
+export class Watch {
+  readonly #codec: Codec<Sealed>;
+  readonly #cold: boolean;
+  readonly #fail: (what: string) => void;
+  /** The packet being delivered came unaltered from a correct process. */
+  #genuine = false;
+  /** What is in it if it is a whole message. */
+  #content: Content | null = null;
+  readonly #genuineProofs = new WeakSet<readonly Proof[]>();
+
+  /** `cold` as in WorldOptions. */
+  constructor(codec: Codec<Sealed>, cold: boolean, fail: (what: string) => void) {
+    this.#codec = codec;
+    this.#cold = cold;
+    this.#fail = fail;
+  }
+
+  /** The packet is delivered next. */
+  arrives(from: Process, packet: Packet): void {
+    this.#genuine = packet.intact && !from.byzantine && !packet.part;
+    this.#content = packet.part || this.#cold ? null : packet.content;
+  }
+
+  /** Whether these are of a message that a correct process sent. */
+  isGenuine(proofs: readonly Proof[]): boolean {
+    return this.#genuineProofs.has(proofs);
+  }
+
+  codecOf(process: Process): Codec<Sealed> {
+    const codec = this.#codec;
+    let genuine: Sealed | null = null;
+    return {
+      encode: (message, out) => codec.encode(message, out),
+      decode: (input) => {
+        const message = this.#decode(input);
+        genuine = this.#genuine ? message : null;
+        if (this.#genuine && message === null) {
+          this.#fail(`codec: ${process.name} cannot decode a message of a correct process`);
+        }
+        return message;
+      },
+      proofs: (message) => {
+        const proofs = this.#proofs(message);
+        if (message === genuine && proofs.length > 0) this.#genuineProofs.add(proofs);
+        return proofs;
+      },
+    };
+  }
+
+  /**
+   * A message without addresses is decoded by the first who gets it: nobody writes to messages, as
+   * the cold second run of seeds shows.
+   */
+  #decode(input: Reader): Sealed | null {
+    const content = this.#content;
+    if (content === null) return this.#codec.decode(input);
+    if (content.decoded !== undefined) return content.decoded;
+    const before = book.interned;
+    const message = this.#codec.decode(input);
+    if (book.interned === before) content.decoded = message;
+    return message;
+  }
+
+  #proofs(message: Sealed): readonly Proof[] {
+    const content = this.#content;
+    if (content === null || content.decoded !== message) return this.#codec.proofs(message);
+    return (content.proofs ??= this.#codec.proofs(message));
+  }
+}

@@ -12,6 +12,8 @@ const missing = buildLibraries();
 if (missing !== null) console.log(`skipped tests of the demo: ${missing}`);
 
 const LIMIT_MS = 120_000;
+/** Without replication, which needs fewer processes. */
+const ALONE = ["--mode", "unreplicated"];
 
 let base = "";
 beforeAll(() => {
@@ -41,8 +43,9 @@ function demo(name: string, args: readonly string[]) {
 
 describe.skipIf(missing !== null)("demo", () => {
   test.concurrent.each([
-    ["memif link", ["--clients", "3"], { transport: "memif", mode: "unreplicated", clients: 3 }],
-    ["udp", ["--transport", "udp", "-a", "kv"], { transport: "udp", app: "kv", n: 1 }],
+    ["the fabric", ["--clients", "3"], { transport: "memif", mode: "pbft", n: 4, clients: 3 }],
+    ["memif link", [...ALONE, "--clients", "3"], { transport: "memif", clients: 3 }],
+    ["udp", [...ALONE, "--transport", "udp", "-a", "kv"], { transport: "udp", app: "kv", n: 1 }],
     [
       "signed",
       ["--mode", "Unreplicated-Signed", "--signature", "each", "-w", "1"],
@@ -50,7 +53,7 @@ describe.skipIf(missing !== null)("demo", () => {
     ],
     [
       "several clients",
-      ["--client-processes", "2", "--clients", "5", "--rate", "500"],
+      [...ALONE, "--client-processes", "2", "--clients", "5", "--rate", "500"],
       { transport: "memif", clients: 5, clientProcesses: 2, loop: "open", rate: 500 },
     ],
   ] as const)(
@@ -64,7 +67,7 @@ describe.skipIf(missing !== null)("demo", () => {
       expect(out).toContain("latency (us)");
       const [head = "", row = ""] = out.trimEnd().split("\n").slice(-2);
       expect(head).toMatch(/^protocol +n +clients .* p50 us +p99 us$/);
-      expect(row).toMatch(/^unreplicated(-signed)? +1 /);
+      expect(row).toMatch(/^(unreplicated(-signed)? +1|pbft +4) /);
       const record = JSON.parse(readFileSync(json, "utf8"));
       expect(record).toMatchObject(expected);
       expect(record.operations).toBeGreaterThan(0);
@@ -100,7 +103,7 @@ describe.skipIf(missing !== null)("demo", () => {
   test.concurrent(
     "interrupted while it starts it stops as well",
     async () => {
-      const { npm, temporary, nothingLeft } = demo("early", ["--seconds", "60"]);
+      const { npm, temporary, nothingLeft } = demo("early", [...ALONE, "--seconds", "60"]);
       await until("it made its directory", () => readdirSync(temporary).length > 0);
       process.kill(-npm.pid, "SIGTERM");
       await npm.ended();
@@ -112,7 +115,7 @@ describe.skipIf(missing !== null)("demo", () => {
   test.concurrent(
     "when npm is killed it ends too, over UDP and memif",
     async () => {
-      for (const args of [[], ["--transport", "udp"]]) {
+      for (const args of [ALONE, [...ALONE, "--transport", "udp"]]) {
         const { npm, nothingLeft } = await running("killed", args);
         npm.signal("SIGKILL");
         await npm.ended();
@@ -125,7 +128,7 @@ describe.skipIf(missing !== null)("demo", () => {
   test.concurrent(
     "with its replica killed it still stops when it is interrupted",
     async () => {
-      const { npm, mark, nothingLeft } = await running("bereft", []);
+      const { npm, mark, nothingLeft } = await running("bereft", ALONE);
       const victim = marked(mark).find((line) => line.includes(join(ROOT, "replica")));
       process.kill(Number(victim?.split(" ")[0]), "SIGKILL");
       // The client goes on asking, which is its task.
@@ -139,7 +142,7 @@ describe.skipIf(missing !== null)("demo", () => {
   test.concurrent(
     "what a replica or client refuses is told in its line, and nothing runs or stays",
     async () => {
-      const { npm, nothingLeft } = demo("refused", ["--clients", "0"]);
+      const { npm, nothingLeft } = demo("refused", [...ALONE, "--clients", "0"]);
       const { status, err } = await npm.ended();
       expect(err.trim().split("\n")).toEqual([
         expect.stringContaining("--clients 0: expected a whole number from 1 to 32768"),

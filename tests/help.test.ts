@@ -117,7 +117,7 @@ describe("help", () => {
 
     OPTIONS
 
-      -m, --mode=<unreplicated|unreplicated-signed|pbft|hotstuff>    The protocol; case does not matter (Default: unreplicated)
+      -m, --mode=<unreplicated|unreplicated-signed|pbft|hotstuff>    The protocol; case does not matter (Default: pbft)
                                            --transport=<dpdk|udp>    Shared-memory ports of DPDK, or sockets of the loopback interface (Default: dpdk)
                                                  -f, --faults=<F>    Faults to tolerate: the demo runs as many replicas as the mode needs for them (Default: 1)
                                           -t, --clients=<CLIENTS>    Clients in all, each with one operation in flight (Default: 1)

@@ -18,7 +18,7 @@ import { followParent } from "./process.ts";
 /** What the demo decides itself; all else is passed on to replicas and client. */
 const { mode, clients, rate, seconds } = CLIENT.args;
 const OWN_ARGS = {
-  mode: { ...mode, required: false, default: "unreplicated" },
+  mode: { ...mode, required: false, default: "pbft" },
   transport: {
     type: "enum",
     options: ["dpdk", "udp"],

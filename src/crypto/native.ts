@@ -136,6 +136,12 @@ type Done =
   | { readonly kind: "sign"; readonly call: (signature: Bytes) => void }
   | { readonly kind: "verify"; readonly call: (valid: boolean) => void };
 
+/**
+ * Jobs that a thread without others runs in one go, so that it sends what they let go together: a
+ * peer that is woken for each message does little else.
+ */
+const HELP_MAX = 4;
+
 /** The job that never enters the ring. */
 const NOW = JOBS - 1;
 
@@ -149,6 +155,7 @@ export class NativeSigner implements RootSigner {
   readonly #done: (Done | null)[] = Array.from({ length: JOBS }, () => null);
   readonly #overflow = new Queue<Overflow>();
   readonly verifyNow: RootSigner["verifyNow"];
+  readonly #helpMax: number;
   /** The next entry of the completion ring. */
   #next = 0;
 
@@ -166,6 +173,7 @@ export class NativeSigner implements RootSigner {
   ) {
     assert(publicKeys.length <= KEYS_MAX, "more keys than the library holds");
     this.#library = library;
+    this.#helpMax = workers > 0 ? 1 : HELP_MAX;
     this.verifyNow = workers > 0 ? null : (key, digest, block) => this.#now(key, digest, block);
     this.#signer = opened(library.oskr_signer_open(), library, "memory for signatures");
     const rings = opened(library.oskr_signer_rings(this.#signer), library, "rings");
@@ -212,7 +220,9 @@ export class NativeSigner implements RootSigner {
   }
 
   help(): boolean {
-    return this.#library.oskr_signer_help(this.#signer) === 1;
+    let ran = 0;
+    while (ran < this.#helpMax && this.#library.oskr_signer_help(this.#signer) === 1) ran++;
+    return ran > 0;
   }
 
   poll(): number {

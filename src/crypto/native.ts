@@ -19,7 +19,7 @@ import {
 } from "../ffi/native.ts";
 import { Queue } from "../queue.ts";
 import { UsageError } from "../usage-error.ts";
-import { BLOCK_MAX, BLOCK_MIN, MESSAGE_MAX } from "../wire.ts";
+import { BLOCK_MAX, BLOCK_MIN, bufferOf, copyOf, MESSAGE_MAX } from "../wire.ts";
 import { HASH_SIZE, LEAVES_MAX, SIGNATURE_SIZE, type BlockHasher, type Tree } from "./batch.ts";
 import type { StageKeys } from "./keys.ts";
 import { BlockStage, type RootSigner, type SignatureKind } from "./stage.ts";
@@ -78,6 +78,7 @@ class NativeTree implements Tree {
   readonly #hasher: NativeHasher;
   readonly #tree: Pointer;
   readonly #region: Bytes;
+  readonly #blocks: Buffer;
   readonly #digest: Bytes;
   #blockSize = 0;
 
@@ -86,6 +87,7 @@ class NativeTree implements Tree {
     this.#hasher = hasher;
     this.#tree = opened(library.oskr_tree_open(), library, "memory for a tree");
     this.#region = new Uint8Array(toArrayBuffer(this.#tree, 0, TREE.size));
+    this.#blocks = bufferOf(this.#region);
     this.#digest = this.#region.subarray(TREE.digest, TREE.digest + HASH_SIZE);
   }
 
@@ -111,7 +113,7 @@ class NativeTree implements Tree {
   block(index: number): Bytes {
     assert(index < this.count, "no such leaf");
     const at = TREE.blocks + this.#blockSize * index;
-    return this.#region.slice(at, at + this.#blockSize);
+    return copyOf(this.#blocks, at, this.#blockSize);
   }
 
   reset(): void {

@@ -33,7 +33,7 @@ const POINT: Point = {
   fault: "none",
   lossRate: 0,
 };
-const DURATIONS = { seconds: 1.5, warmSeconds: 0.2 };
+const SETTINGS = { seconds: 1.5, warmSeconds: 0.2, profile: true };
 const NEVER = new AbortController().signal;
 
 /** Writes the arguments to `calls`, then does what the script `<playbook>.sh` says. */
@@ -107,7 +107,7 @@ test("the bundle is copied once, and what the playbook is told follows from the 
   // Kept, because a run that went well leaves nothing.
   runScript([0, 1, 2, 3], [0, 1], `cp "$variables" "$LAB_TEST/variables.json"`);
   const runner = await open();
-  const measured = await runner.run(POINT, DURATIONS, NEVER);
+  const measured = await runner.run(POINT, SETTINGS, NEVER);
   await runner.close();
   expect(measured.replicas.map(({ replica }) => replica)).toEqual([0, 1, 2, 3]);
   expect(measured.record).toMatchObject({ operations: 300, clientProcesses: 2, throughput: 300 });
@@ -124,9 +124,10 @@ test("the bundle is copied once, and what the playbook is told follows from the 
     oskr_seconds: 2,
   });
   expect(told.oskr_replica_options.join(" ")).toContain("--batch 10 --signature batch --workers 2");
+  expect(told.oskr_replica_options).toContain("--profile");
   expect(told.oskr_client_options.map((options: string[]) => options.join(" "))).toEqual([
-    expect.stringMatching(/--seconds 1.5 --warm 0.2 .*--clients 3 --rate 0$/),
-    expect.stringMatching(/--seconds 1.5 --warm 0.2 .*--clients 2 --rate 0$/),
+    expect.stringMatching(/--seconds 1.5 --warm 0.2 .*--profile --clients 3 --rate 0$/),
+    expect.stringMatching(/--seconds 1.5 --warm 0.2 .*--profile --clients 2 --rate 0$/),
   ]);
 });
 
@@ -134,7 +135,7 @@ test("a silent replica starts with the others and owes no result", async () => {
   runScript([0, 1, 2], [0], `cp "$variables" "$LAB_TEST/variables.json"`);
   const runner = await open();
   const point: Point = { ...POINT, fault: "silent", clientProcesses: 1 };
-  const { replicas } = await runner.run(point, DURATIONS, NEVER);
+  const { replicas } = await runner.run(point, SETTINGS, NEVER);
   expect(replicas).toHaveLength(3);
   const told = JSON.parse(readFileSync(join(dir, "variables.json"), "utf8"));
   expect(told).toMatchObject({ oskr_hosts: ["r0", "r1", "r2", "r3", "c0"], oskr_silent: ["r3"] });
@@ -143,7 +144,7 @@ test("a silent replica starts with the others and owes no result", async () => {
 test("an unreplicated mode has the first host and no faults", async () => {
   runScript([0], [0], `cp "$variables" "$LAB_TEST/variables.json"`);
   const runner = await open();
-  await runner.run({ ...POINT, mode: "unreplicated", clientProcesses: 1 }, DURATIONS, NEVER);
+  await runner.run({ ...POINT, mode: "unreplicated", clientProcesses: 1 }, SETTINGS, NEVER);
   const told = JSON.parse(readFileSync(join(dir, "variables.json"), "utf8"));
   expect(told).toMatchObject({ oskr_hosts: ["r0", "c0"], oskr_n: 1, oskr_f: 0 });
 });
@@ -154,7 +155,7 @@ describe("a run that fails", () => {
     const said = put("r2/replica.log", "replica: no such port");
     runScript([0, 3], [0], `${unreachable}; ${said}; exit 4`);
     const runner = await open();
-    const failed = runner.run(POINT, DURATIONS, NEVER);
+    const failed = runner.run(POINT, SETTINGS, NEVER);
     await expect(failed).rejects.toThrow(
       "r1: died or cannot be reached; " +
         "r2: no result; it last said 'replica: no such port'; c1: was not started (logs: ",
@@ -167,14 +168,14 @@ describe("a run that fails", () => {
   test("is one even where all results are there", async () => {
     runScript([0, 1, 2, 3], [0, 1], "echo 'fatal: [r0]: FAILED! => disk full'; exit 2");
     const runner = await open();
-    await expect(runner.run(POINT, DURATIONS, NEVER)).rejects.toThrow("[r0]: FAILED! => disk full");
+    await expect(runner.run(POINT, SETTINGS, NEVER)).rejects.toThrow("[r0]: FAILED! => disk full");
   });
 
   test("is stopped on the hosts when it is interrupted", async () => {
     const controller = new AbortController();
     writeFileSync(join(dir, "run.yml.sh"), 'echo $$ >"$LAB_TEST/started"; exec sleep 600');
     const runner = await open();
-    const running = runner.run(POINT, DURATIONS, controller.signal);
+    const running = runner.run(POINT, SETTINGS, controller.signal);
     while (!existsSync(join(dir, "started"))) await Bun.sleep(10);
     controller.abort(new Error("interrupted"));
     await expect(running).rejects.toThrow("interrupted");
@@ -191,7 +192,7 @@ describe("what a lab cannot do is said before anything is started", () => {
     ["addresses of another transport", { transport: "udp" }, "r0: oskr_address '12:34:56:aa:aa:00"],
   ] as const)("%s", async (_, change, problem) => {
     const runner = await open();
-    await expect(runner.run({ ...POINT, ...change }, DURATIONS, NEVER)).rejects.toThrow(problem);
+    await expect(runner.run({ ...POINT, ...change }, SETTINGS, NEVER)).rejects.toThrow(problem);
     expect(readFileSync(join(dir, "calls"), "utf8")).not.toContain("run.yml");
   });
 

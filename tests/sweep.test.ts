@@ -37,6 +37,7 @@ describe.skipIf(missing !== null)("bench sweep", () => {
     async () => {
       const path = write("tiny", {
         ...{ mode: "unreplicated", seconds: 0.5, warmSeconds: 0.5, repetitions: 1 },
+        profile: true,
         groups: [
           { clients: 3, clientProcesses: 2, transport: "udp" },
           { clients: 2, rate: 200 },
@@ -75,6 +76,9 @@ describe.skipIf(missing !== null)("bench sweep", () => {
         );
         const executed = replicas.map((replica: { executed: number }) => replica.executed);
         expect(Math.max(...executed)).toBeGreaterThanOrEqual(record.operations);
+        for (const { profile } of [record, ...replicas]) {
+          expect(profile.operations).toBeGreaterThan(0);
+        }
       }
       const table = (out: string) => out.slice(out.indexOf("all: "));
       expect(table(first.out)).toContain("Kops/s");

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:f
 import { join, resolve } from "node:path";
 import { mergeRecords } from "../evaluation/merge.ts";
 import { clientArguments, loadArguments, replicaArguments } from "../evaluation/point.ts";
-import type { Durations, Measured, PointRunner } from "../evaluation/point-runner.ts";
+import type { RunSettings, Measured, PointRunner } from "../evaluation/point-runner.ts";
 import type { ResultRecord } from "../evaluation/record.ts";
 import type { ReplicaRecord } from "../evaluation/replica-record.ts";
 import type { Point } from "../evaluation/run.ts";
@@ -52,14 +52,14 @@ export class LabRunner implements PointRunner {
     return new LabRunner(inventory, resolve(logs));
   }
 
-  async run(point: Point, durations: Durations, signal: AbortSignal): Promise<Measured> {
+  async run(point: Point, settings: RunSettings, signal: AbortSignal): Promise<Measured> {
     signal.throwIfAborted();
     const cast = castOf(point, this.#inventory);
     const dir = mkdtempSync(join(this.#logs, "run-"));
     const log = join(dir, "ansible.log");
     const inventory = this.#inventory;
-    const variables = variablesOf(point, durations, cast, dir);
-    const limitMs = 1000 * (durations.seconds + durations.warmSeconds) + OVERHEAD_MS;
+    const variables = variablesOf(point, settings, cast, dir);
+    const limitMs = 1000 * (settings.seconds + settings.warmSeconds) + OVERHEAD_MS;
     let status: number;
     try {
       status = await runPlaybook("run", { inventory, variables, log, limitMs, signal });
@@ -132,8 +132,8 @@ function castOf(point: Point, { path, replicas, clients }: Inventory): Cast {
 }
 
 /** What run.yml is told: names of deploy/ansible/roles/oskr/defaults/main.yml. */
-function variablesOf(point: Point, durations: Durations, cast: Cast, dir: string) {
-  const options = clientArguments(point, durations);
+function variablesOf(point: Point, settings: RunSettings, cast: Cast, dir: string) {
+  const options = clientArguments(point, settings);
   return {
     oskr_hosts: [...cast.replicas, ...cast.clients].map(({ name }) => name),
     oskr_silent: cast.silent.map(({ name }) => name),
@@ -141,9 +141,9 @@ function variablesOf(point: Point, durations: Durations, cast: Cast, dir: string
     oskr_f: cast.f,
     oskr_mode: point.mode,
     oskr_instance: `run-${crypto.randomUUID()}`,
-    oskr_replica_options: replicaArguments(point),
+    oskr_replica_options: replicaArguments(point, settings),
     oskr_client_options: cast.clients.map((_, i) => [...options, ...loadArguments(point, i)]),
-    oskr_seconds: Math.ceil(durations.seconds + durations.warmSeconds),
+    oskr_seconds: Math.ceil(settings.seconds + settings.warmSeconds),
     oskr_results: dir,
   };
 }

@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { clientArguments, replicaArguments } from "../evaluation/point.ts";
-import type { Durations, Measured, PointRunner } from "../evaluation/point-runner.ts";
+import type { RunSettings, Measured, PointRunner } from "../evaluation/point-runner.ts";
 import type { ResultRecord } from "../evaluation/record.ts";
 import type { ReplicaRecord } from "../evaluation/replica-record.ts";
 import type { Point } from "../evaluation/run.ts";
@@ -15,7 +15,7 @@ import { RunError } from "./options.ts";
 const PATIENCE_MS = 30_000;
 
 export class LocalRunner implements PointRunner {
-  async run(point: Point, durations: Durations, signal: AbortSignal): Promise<Measured> {
+  async run(point: Point, settings: RunSettings, signal: AbortSignal): Promise<Measured> {
     signal.throwIfAborted();
     // Replica and client joined directly where nobody else is there to be reached.
     const single = protocols.get(point.mode)?.replicasMin(point.f) === 1;
@@ -24,8 +24,8 @@ export class LocalRunner implements PointRunner {
       transport: point.transport,
       f: point.f,
       link: point.transport === "dpdk" && single && point.clientProcesses === 1,
-      replicaArgs: replicaArguments(point),
-      clientArgs: clientArguments(point, durations),
+      replicaArgs: replicaArguments(point, settings),
+      clientArgs: clientArguments(point, settings),
       fabricArgs: [],
       clientPorts: point.clientProcesses,
     });
@@ -33,7 +33,7 @@ export class LocalRunner implements PointRunner {
       await cluster.takesPart();
       const silent = point.fault === "silent" ? cluster.n - 1 : null;
       if (silent !== null) await cluster.kill(silent);
-      const record = await measure(cluster, point, durations, signal);
+      const record = await measure(cluster, point, settings, signal);
       const others = cluster.replicas.filter((_, i) => i !== silent);
       const ended = others.find((replica) => replica.status !== null);
       if (ended !== undefined) throw new RunError(`${ended.name} ended: ${ended.errors.trim()}`);
@@ -54,7 +54,7 @@ export class LocalRunner implements PointRunner {
 async function measure(
   cluster: Cluster,
   point: Point,
-  { seconds, warmSeconds }: Durations,
+  { seconds, warmSeconds }: RunSettings,
   signal: AbortSignal,
 ): Promise<ResultRecord> {
   signal.throwIfAborted();

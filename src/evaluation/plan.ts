@@ -5,10 +5,10 @@ import { ID_MAX } from "../config.ts";
 import { protocols } from "../protocol/index.ts";
 import { UsageError } from "../usage-error.ts";
 import { CLIENT_PROCESSES_MAX, RATE_MAX } from "./point.ts";
-import type { Durations } from "./point-runner.ts";
+import type { RunSettings } from "./point-runner.ts";
 import type { Point } from "./run.ts";
 
-export interface Plan extends Durations {
+export interface Plan extends RunSettings {
   readonly title: string;
   /** Each is measured so often. */
   readonly repetitions: number;
@@ -52,7 +52,7 @@ const DIMENSIONS: Dimensions = {
 };
 const NAMES = Object.keys(DIMENSIONS) as readonly (keyof Point)[];
 
-const SETTINGS = ["title", "seconds", "warmSeconds", "repetitions", "seed", "groups"];
+const SETTINGS = ["title", "seconds", "warmSeconds", "profile", "repetitions", "seed", "groups"];
 
 /** Reads the text of a plan; throws UsageError that begins with `path` and names the key. */
 export function parsePlan(text: string, path: string): Plan {
@@ -69,6 +69,7 @@ export function parsePlan(text: string, path: string): Plan {
     title: setting("title", nonEmpty(), path.replace(/^.*\//, "").replace(/\.json$/, "")),
     seconds: setting("seconds", number(0.1, 86_400), 2),
     warmSeconds: setting("warmSeconds", number(0, 3600), 1),
+    profile: setting("profile", boolean(), false),
     repetitions: setting("repetitions", integer(1, 1000), 3),
     seed: setting("seed", integer(0, 2 ** 48), 1),
     // What differs only in what a protocol does not have is one point.

@@ -4,11 +4,14 @@ import type { ResultRecord } from "./record.ts";
 import type { ReplicaRecord } from "./replica-record.ts";
 import type { Point } from "./run.ts";
 
-export interface Durations {
+/** How every point of a plan is measured. */
+export interface RunSettings {
   /** How long to measure. */
   readonly seconds: number;
   /** How long to run before that. */
   readonly warmSeconds: number;
+  /** Whether replicas and clients tell where their time went, which costs them a little. */
+  readonly profile: boolean;
 }
 
 /** What one run of a point told. */
@@ -25,7 +28,7 @@ export interface PointRunner {
    * RunError (or UsageError, from options that a program refused) with the reason when something
    * failed; the signal's reason when it was told to stop.
    */
-  run(point: Point, durations: Durations, signal: AbortSignal): Promise<Measured>;
+  run(point: Point, settings: RunSettings, signal: AbortSignal): Promise<Measured>;
   /** Releases what is kept between runs. */
   close(): Promise<void>;
 }

@@ -1,6 +1,6 @@
 // A point of a plan as the command lines of those that run it.
 
-import type { Durations } from "./point-runner.ts";
+import type { RunSettings } from "./point-runner.ts";
 import type { Point } from "./run.ts";
 
 /** As many as a fabric has ports for, besides those of up to 16 replicas. */
@@ -17,17 +17,17 @@ export interface ClientLoad {
   readonly rate: number;
 }
 
-/** Options of ./replica beyond its place: everything that the point says about replicas. */
-export function replicaArguments(point: Point): readonly string[] {
-  return ["--app", point.app, ...commonArguments(point)];
+/** Options of ./replica beyond its place: everything that point and plan say about replicas. */
+export function replicaArguments(point: Point, settings: RunSettings): readonly string[] {
+  return ["--app", point.app, ...commonArguments(point, settings)];
 }
 
 /** Options of ./client beyond its place, apart from its share of the load. */
-export function clientArguments(point: Point, durations: Durations): readonly string[] {
+export function clientArguments(point: Point, settings: RunSettings): readonly string[] {
   return [
     ...["--app", point.app, "--op-size", String(point.opSize)],
-    ...["--seconds", decimal(durations.seconds), "--warm", decimal(durations.warmSeconds)],
-    ...commonArguments(point),
+    ...["--seconds", decimal(settings.seconds), "--warm", decimal(settings.warmSeconds)],
+    ...commonArguments(point, settings),
   ];
 }
 
@@ -60,13 +60,15 @@ export function describePoint(point: Point): string {
   return parts.filter((part) => part !== "").join(", ");
 }
 
-function commonArguments({ batch, adaptive, workers, signature, fault, lossRate }: Point) {
+function commonArguments(point: Point, { profile }: RunSettings): readonly string[] {
+  const { batch, adaptive, workers, signature, fault, lossRate } = point;
   return [
     ...["--batch", String(batch), "--signature", signature],
     ...(adaptive ? ["--adaptive"] : []),
     ...(workers === null ? [] : ["--workers", String(workers)]),
     // At every receiver, so that it means the same whatever carries the packets.
     ...(fault === "loss" ? ["--drop", decimal(lossRate)] : []),
+    ...(profile ? ["--profile"] : []),
   ];
 }
 

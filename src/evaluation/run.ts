@@ -29,7 +29,7 @@ export interface Point {
 }
 
 export interface Run {
-  /** Identifies point, durations and repetition: one that is in the results is not run again. */
+  /** Identifies point, settings and repetition: one that is in the results is not run again. */
   readonly key: string;
   readonly point: Point;
   readonly repetition: number;

@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { Random } from "../simulation/random.ts";
 import type { Plan } from "./plan.ts";
 import { describePoint } from "./point.ts";
-import type { Durations, PointRunner } from "./point-runner.ts";
+import type { RunSettings, PointRunner } from "./point-runner.ts";
 import type { Results } from "./results.ts";
 import type { Point, Run } from "./run.ts";
 
@@ -29,10 +29,11 @@ export function schedule(plan: Plan): readonly PlannedRun[] {
   }).flat();
 }
 
-/** Identifies what is measured, for how long, and which repetition it is. */
-function keyOf(point: Point, { seconds, warmSeconds }: Durations, repetition: number): string {
+/** Identifies what is measured, how, and which repetition it is. */
+function keyOf(point: Point, settings: RunSettings, repetition: number): string {
+  const { seconds, warmSeconds, profile } = settings;
   const fields = Object.entries(point).sort(([a], [b]) => (a < b ? -1 : 1));
-  const text = JSON.stringify({ fields, seconds, warmSeconds, repetition });
+  const text = JSON.stringify({ fields, seconds, warmSeconds, profile, repetition });
   return createHash("sha256").update(text).digest("hex").slice(0, 24);
 }
 

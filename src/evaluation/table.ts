@@ -2,7 +2,7 @@
 
 import type { AnyProtocol } from "../protocol/index.ts";
 import { describePoint } from "./point.ts";
-import type { Durations, PointRunner } from "./point-runner.ts";
+import type { RunSettings, PointRunner } from "./point-runner.ts";
 import type { ResultRecord } from "./record.ts";
 import type { Point } from "./run.ts";
 import { spreadOf, type Spread } from "./summary.ts";
@@ -68,7 +68,7 @@ export function tableRows(
   });
 }
 
-export interface TableOptions extends Durations {
+export interface TableOptions extends RunSettings {
   readonly rows: readonly TableRow[];
   /** Runs of which a median is taken. */
   readonly repetitions: number;
@@ -165,9 +165,9 @@ class TableBench {
 
   /** The record of the clients, or why there is none. */
   async #run(point: Point): Promise<ResultRecord | string> {
-    const { runner, seconds, warmSeconds, signal } = this.#options;
+    const { runner, seconds, warmSeconds, profile, signal } = this.#options;
     try {
-      return (await runner.run(point, { seconds, warmSeconds }, signal)).record;
+      return (await runner.run(point, { seconds, warmSeconds, profile }, signal)).record;
     } catch (error) {
       signal.throwIfAborted();
       return error instanceof Error ? error.message : String(error);

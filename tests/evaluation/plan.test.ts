@@ -13,7 +13,7 @@ const parse = (plan: object) => parsePlan(JSON.stringify(plan), "plans/mine.json
 describe("a plan", () => {
   test("of one mode is one point with the defaults", () => {
     expect(parse({ mode: "pbft" })).toEqual({
-      ...{ title: "mine", seconds: 2, warmSeconds: 1, repetitions: 3, seed: 1 },
+      ...{ title: "mine", seconds: 2, warmSeconds: 1, profile: false, repetitions: 3, seed: 1 },
       points: [
         {
           ...{ mode: "pbft", transport: "dpdk", f: 1, clients: 1, clientProcesses: 1, rate: 0 },
@@ -112,6 +112,8 @@ describe("refused", () => {
     [{ ...pbft, seconds: 0 }, "seconds: 0: expected a number from 0.1"],
     [{ ...pbft, seconds: [1, 2] }, "seconds: [1,2]: expected a number"],
     [{ ...pbft, warmSeconds: "1" }, 'warmSeconds: "1": expected a number'],
+    [{ ...pbft, profile: 1 }, "profile: 1: expected true or false"],
+    [{ ...pbft, groups: [{ profile: true }] }, "groups[0]: profile: no such key; there are mode"],
     [{ ...pbft, repetitions: 0 }, "repetitions: 0: expected a whole number from 1"],
     [{ ...pbft, seed: -1 }, "seed: -1: expected a whole number from 0"],
     [{ ...pbft, title: "  " }, 'title: "  ": expected a text'],

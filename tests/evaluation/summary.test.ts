@@ -67,7 +67,7 @@ describe("the table of all protocols", () => {
 
   async function measured(runner: PointRunner, repetitions = 3) {
     const signal = new AbortController().signal;
-    const times = { seconds: 1, warmSeconds: 1, repetitions };
+    const times = { seconds: 1, warmSeconds: 1, profile: false, repetitions };
     return measureTable({ rows, runner, signal, tell: () => {}, ...times });
   }
 
@@ -148,7 +148,7 @@ describe("the table of all protocols", () => {
     const controller = new AbortController();
     const runner = new FakeRunner(() => 64);
     const tell = () => controller.abort(new Error("interrupted"));
-    const times = { seconds: 1, warmSeconds: 1, repetitions: 1 };
+    const times = { seconds: 1, warmSeconds: 1, profile: false, repetitions: 1 };
     const table = measureTable({
       rows,
       runner: failing(),

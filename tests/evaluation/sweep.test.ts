@@ -23,7 +23,7 @@ afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
 function planOf(clients: readonly number[], more: Partial<Plan> = {}): Plan {
   const points = clients.map((count) => ({ ...POINT, clients: count }));
-  const times = { seconds: 2, warmSeconds: 1, repetitions: 3, seed: 1 };
+  const times = { seconds: 2, warmSeconds: 1, profile: false, repetitions: 3, seed: 1 };
   return { title: "plan", ...times, points, ...more };
 }
 
@@ -89,6 +89,7 @@ describe("the order", () => {
     for (const other of [
       { ...plan, seconds: 3 },
       { ...plan, warmSeconds: 0 },
+      { ...plan, profile: true },
       { ...plan, points: plan.points.map((point) => ({ ...point, opSize: 1 })) },
     ]) {
       expect([...keys(other)].filter((key) => keys(plan).has(key))).toEqual([]);

@@ -44,6 +44,7 @@ export function settingsOf({ point, record, replicas }: Run): readonly Setting[]
     load("rate", point.rate === 0 ? "-" : `${point.rate.toLocaleString("en-US")}/s`),
     found("idle", record.idle),
     found("warm-up", `${record.warmSeconds} s`),
+    found("profiler", record.profile === undefined ? "off" : "on"),
     measured("measured", `${record.seconds.toFixed(1)} s`),
     host("processor", ({ cpu }) => cpu),
     host("processors", ({ cores }) => String(cores)),

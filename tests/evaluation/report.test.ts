@@ -162,6 +162,28 @@ describe("the page", () => {
     }
   });
 
+  test("has a cell for each column of each table, the arrivals left unserved among them", async () => {
+    const made = madeUpRuns(madeUpPoints(few), { repetitions: 1 });
+    const runs = made.map((one) => {
+      const unserved = one.record.loop === "open" ? 12_345 : 0;
+      return { ...one, record: { ...one.record, unserved, dropped: { late: 3 } } };
+    });
+    const { html } = await report("cells", runs);
+    const tables = [...html.matchAll(/<table id="(\w+)"[^]*?<\/table>/g)];
+    expect(tables.map(([, id]) => id)).toContain("points");
+    for (const [table, id] of tables) {
+      const rows = [...table.matchAll(/<tr>(.*)<\/tr>/g)].map(([, row = ""]) =>
+        [...row.matchAll(/<t[hd][^>]*>(.*?)<\/t[hd]>/g)].map(([, cell]) => cell),
+      );
+      const [head = [], ...body] = rows;
+      expect(body.length).toBeGreaterThan(0);
+      for (const row of body) expect([id, row.length]).toEqual([id, head.length]);
+      if (id !== "points") continue;
+      const column = head.indexOf("most unserved");
+      expect(body.map((row) => row[column])).toEqual(["-", "-", "12,345"]);
+    }
+  });
+
   test("refers to nothing outside itself", async () => {
     const { html } = await report("alone", madeUpRuns(madeUpPoints(few)));
     const urls = [...html.matchAll(/\b(?:src|href)="?([^"\s>]*)|url\(([^)]*)\)|@import/g)];

@@ -50,7 +50,7 @@ export function pointsTable(all: readonly Series[]): Table {
       number("p99 (µs)"),
       number("p99.9 (µs)"),
       number("max (µs)"),
-      ...(open ? [number("unserved")] : []),
+      ...(open ? [number("most unserved")] : []),
       number("resent"),
       number("longest gap (ms)"),
     ],
@@ -58,10 +58,11 @@ export function pointsTable(all: readonly Series[]): Table {
       title: label,
       rows: points.map(({ runs, throughput, latency }): Row => {
         const point = runs[0]?.point;
-        const rate = loop === "open" ? decimal(point?.rate ?? 0, 0) : "-";
+        const ofOpen = (value: number): string[] =>
+          open ? [loop === "open" ? decimal(value, 0) : "-"] : [];
         return [
           decimal(point?.clients ?? 0, 0),
-          ...(open ? [rate] : []),
+          ...ofOpen(point?.rate ?? 0),
           String(runs.length),
           spreadCell(throughput),
           spreadCell(latency.p50),
@@ -69,6 +70,7 @@ export function pointsTable(all: readonly Series[]): Table {
           spreadCell(latency.p99),
           spreadCell(latency.p999),
           spreadCell(latency.max),
+          ...ofOpen(Math.max(...runs.map(({ record }) => record.unserved))),
           decimal(
             sum(runs, ({ record }) => record.retransmissions),
             0,

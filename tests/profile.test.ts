@@ -250,7 +250,9 @@ describe("what is measured", () => {
     expect(results).toEqual([true, false]);
     sampler.pass(1);
     profiler.progress(100, 1, NO_COUNTS);
-    expect(profiler.result()?.waits).toEqual({ checkUs: 1000, signUs: 5000 });
+    expect(profiler.result()?.waits).toEqual({
+      ...{ checks: 2, checkUs: 1000, signs: 1, signUs: 5000 },
+    });
   });
 });
 
@@ -261,6 +263,7 @@ describe("in words", () => {
     seconds: 2,
     operations: 1000,
     signatures: NO_COUNTS,
+    waits: { checks: 0, checkUs: 0, signs: 0, signUs: 0 },
   };
 
   test("without signatures", () => {
@@ -270,7 +273,7 @@ describe("in words", () => {
   });
   test("with signatures", () => {
     const signatures = { signed: 1500, roots: 30, verified: 250, cached: 1750 };
-    const waits = { checkUs: 61.4, signUs: 90 };
+    const waits = { checks: 2000, checkUs: 61.4, signs: 1500, signUs: 90 };
     expect(formatProfile({ ...profile, signatures, waits })).toMatchInlineSnapshot(`
       "time (% of 2.0 s): other 0.0, receive 0.0, decode 0.0, check 0.0, protocol 25.0, encode 0.0, send 0.0, help 0.0, idle 75.0
       signatures an operation: 1.500 messages signed by 0.030 signatures (90 us each), 2.000 checked, 0.250 of them in full (61 us a message)"

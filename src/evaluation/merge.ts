@@ -112,11 +112,15 @@ function sumByName(all: readonly { readonly [name: string]: number }[]): {
 
 /** Shares of all threads' time together. */
 function mergeProfiles(profiles: readonly Profile[]): Profile {
-  const seconds = profiles.reduce((sum, profile) => sum + profile.seconds, 0);
+  const sum = (of: (profile: Profile) => number): number =>
+    profiles.reduce((total, profile) => total + of(profile), 0);
+  const seconds = sum((profile) => profile.seconds);
   const share = (name: keyof Profile["shares"]): number =>
-    profiles.reduce((sum, { shares, seconds: own }) => sum + shares[name] * (own / seconds), 0);
+    sum(({ shares, seconds: own }) => shares[name] * (own / seconds));
   const signatures = (name: keyof Profile["signatures"]): number =>
-    profiles.reduce((sum, profile) => sum + profile.signatures[name], 0);
+    sum((profile) => profile.signatures[name]);
+  const checks = sum(({ waits }) => waits.checks);
+  const signs = sum(({ waits }) => waits.signs);
   return {
     shares: {
       receive: share("receive"),
@@ -136,6 +140,12 @@ function mergeProfiles(profiles: readonly Profile[]): Profile {
       verified: signatures("verified"),
       cached: signatures("cached"),
     },
-    operations: profiles.reduce((sum, profile) => sum + profile.operations, 0),
+    waits: {
+      checks,
+      checkUs: sum(({ waits }) => waits.checkUs * waits.checks) / Math.max(1, checks),
+      signs,
+      signUs: sum(({ waits }) => waits.signUs * waits.signs) / Math.max(1, signs),
+    },
+    operations: sum((profile) => profile.operations),
   };
 }

@@ -26,17 +26,22 @@ export interface Profile {
     readonly cached: number;
   };
   /**
-   * Mean time from when the stage was given a message's signatures to check, or a message to sign,
-   * until it was done, in microseconds.
+   * How often the stage was given a message's signatures to check, or a message to sign, and the
+   * mean time until it was done, in microseconds.
    */
-  readonly waits?: { readonly checkUs: number; readonly signUs: number };
+  readonly waits: {
+    readonly checks: number;
+    readonly checkUs: number;
+    readonly signs: number;
+    readonly signUs: number;
+  };
   /** Operations executed (replica) or completed (client) over the same time. */
   readonly operations: number;
 }
 
 /** The profile of a thread as lines for people; that of a protocol without signatures has one. */
 export function formatProfile(profile: Profile): string {
-  const { shares, seconds, operations, signatures } = profile;
+  const { shares, seconds, operations, signatures, waits } = profile;
   const percent = Object.entries(shares)
     .map(([section, share]) => `${section} ${(100 * share).toFixed(1)}`)
     .join(", ");
@@ -44,7 +49,6 @@ export function formatProfile(profile: Profile): string {
   const { signed, roots, verified, cached } = signatures;
   if (signed + verified + cached === 0) return time;
   const each = (count: number): string => (count / operations).toFixed(3);
-  const waits = profile.waits ?? { checkUs: 0, signUs: 0 };
   return [
     time,
     `signatures an operation: ${each(signed)} messages signed by ${each(roots)} signatures ` +

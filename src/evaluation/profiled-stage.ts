@@ -1,3 +1,5 @@
+// A stage that tells the profiler how long it took over checks and signatures.
+
 import type { Bytes, Proof } from "../actor.ts";
 import type { Clock, Stage } from "../driver.ts";
 import type { Profiler } from "./profiler.ts";

@@ -99,7 +99,8 @@ export class Profiler implements TurnObserver {
     const all = counts.reduce((sum, count) => sum + count, 0);
     if (all === 0) return undefined;
     const share = (section: number): number => (counts[section] ?? 0) / all;
-    const { signatures, waits } = to;
+    const { signatures } = to;
+    const spent = (name: keyof Waits): number => to.waits[name] - from.waits[name];
     const meanUs = (ms: number, count: number): number => (count === 0 ? 0 : (1000 * ms) / count);
     return {
       shares: {
@@ -121,8 +122,10 @@ export class Profiler implements TurnObserver {
         cached: signatures.cached - from.signatures.cached,
       },
       waits: {
-        checkUs: meanUs(waits.checkMs - from.waits.checkMs, waits.checks - from.waits.checks),
-        signUs: meanUs(waits.signMs - from.waits.signMs, waits.signs - from.waits.signs),
+        checks: spent("checks"),
+        checkUs: meanUs(spent("checkMs"), spent("checks")),
+        signs: spent("signs"),
+        signUs: meanUs(spent("signMs"), spent("signs")),
       },
       operations: to.operations - from.operations,
     };

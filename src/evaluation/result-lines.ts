@@ -2,6 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { UsageError } from "../usage-error.ts";
+import { SECTION_NAMES } from "./profiler.ts";
 import type { FailedRun, Run } from "./run.ts";
 
 export interface ResultLines {
@@ -58,31 +59,15 @@ type Shape =
   | { readonly optional: Shape }
   | { readonly fields: { readonly [name: string]: Shape } };
 
-const LATENCY: Shape = {
-  fields: Object.fromEntries(
-    ["min", "mean", "p50", "p90", "p99", "p999", "max"].map((name) => [name, "number"]),
-  ),
-};
+const LATENCY = numbers("min", "mean", "p50", "p90", "p99", "p999", "max");
 const HOST: Shape = { fields: { cpu: "string", cores: "number", kernel: "string" } };
-const SIGNATURES: Shape = {
-  fields: { signed: "number", roots: "number", verified: "number", cached: "number" },
-};
+const SIGNATURES = numbers("signed", "roots", "verified", "cached");
 const PROFILE: Shape = {
   fields: {
-    shares: {
-      fields: {
-        receive: "number",
-        decode: "number",
-        check: "number",
-        protocol: "number",
-        encode: "number",
-        send: "number",
-        help: "number",
-        idle: "number",
-        other: "number",
-      },
-    },
+    shares: numbers(...SECTION_NAMES),
+    seconds: "number",
     signatures: SIGNATURES,
+    waits: numbers("checks", "checkUs", "signs", "signUs"),
     operations: "number",
   },
 };
@@ -150,6 +135,10 @@ const RUN: Shape = {
 const FAILURE: Shape = {
   fields: { key: "string", failure: "string", point: POINT, repetition: "number" },
 };
+
+function numbers(...names: readonly string[]): Shape {
+  return { fields: Object.fromEntries(names.map((name) => [name, "number"])) };
+}
 
 /** What is wrong with a value, or null; `path` says where in the line it stands. */
 function mismatch(value: unknown, shape: Shape, path: string): string | null {

@@ -150,6 +150,7 @@ describe("merging records", () => {
       },
       seconds,
       signatures: { signed: 1, roots: 2, verified: 3, cached: 4 },
+      waits: { checks: seconds, checkUs: 10 * seconds, signs: 0, signUs: 0 },
       operations: 10,
     });
     const [one, two] = [profile(1, 0.1), profile(3, 0.5)].map((of) =>
@@ -161,6 +162,7 @@ describe("merging records", () => {
     expect(merged).toMatchObject({
       ...{ seconds: 4, operations: 20 },
       signatures: { signed: 2, roots: 4, verified: 6, cached: 8 },
+      waits: { checks: 4, checkUs: 25, signs: 0, signUs: 0 },
     });
     expect(mergeRecords([one as ResultRecord, recordOf([1])]).profile).toBeUndefined();
   });

@@ -242,6 +242,7 @@ function profileOf(
       verified: Math.round(operations * checksPerOperation * 0.3),
       cached: Math.round(operations * checksPerOperation * 0.9),
     },
+    waits: { checks: operations, checkUs: 80, signs: operations, signUs: 60 },
     operations,
   };
 }

@@ -1,10 +1,11 @@
 // Ansible's programs as child processes: playbooks of deploy/ansible, and what an inventory holds.
 
 import { spawnSync } from "node:child_process";
-import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { UsageError } from "../usage-error.ts";
-import { RunError } from "./options.ts";
+import { writeJson } from "./json-file.ts";
+import { within } from "./process.ts";
 
 const PLAYBOOKS = resolve(import.meta.dir, "../../deploy/ansible");
 /** How long one that was interrupted may take to end. */
@@ -69,7 +70,7 @@ export async function runPlaybook(name: string, options: PlaybookOptions): Promi
   const { inventory, log, limitMs, signal } = options;
   signal?.throwIfAborted();
   const variables = `${log}.variables.json`;
-  writeFileSync(variables, JSON.stringify(options.variables, null, 2));
+  writeJson(variables, options.variables);
   const args = ["-i", inventory.path, "-e", `@${resolve(variables)}`, `${name}.yml`];
   const output = openSync(log, "a");
   const child = Bun.spawn(["ansible-playbook", ...args], {
@@ -83,18 +84,10 @@ export async function runPlaybook(name: string, options: PlaybookOptions): Promi
     stderr: output,
   });
   closeSync(output);
-  const given = Promise.withResolvers<never>();
-  const abort = (): void => given.reject(signal?.reason);
-  const late = setTimeout(
-    () => given.reject(new RunError(`${name}.yml takes longer than ${limitMs / 1000} s: ${log}`)),
-    limitMs,
-  );
-  signal?.addEventListener("abort", abort);
+  const late = `${name}.yml takes longer than ${limitMs / 1000} s: ${log}`;
   try {
-    return await Promise.race([child.exited, given.promise]);
+    return await within(child.exited, { limitMs, late, signal });
   } finally {
-    clearTimeout(late);
-    signal?.removeEventListener("abort", abort);
     await stop(child);
   }
 }

@@ -1,6 +1,5 @@
 // npm run bench -- crypto: what signatures cost here, and so what bounds a protocol that signs.
 
-import { writeFileSync } from "node:fs";
 import type { Bytes } from "../actor.ts";
 import { ReferenceHasher } from "../crypto/batch.ts";
 import { generateKeyPair } from "../crypto/keys.ts";
@@ -13,6 +12,7 @@ import { describeHost } from "../evaluation/record.ts";
 import { loadNative } from "../ffi/native.ts";
 import { EMPTY } from "../wire.ts";
 import { allowedCpus } from "./cpus.ts";
+import { writeJson } from "./json-file.ts";
 import { parseCommand, runMain, type Command, type Options } from "./options.ts";
 import { versions } from "./process.ts";
 
@@ -85,6 +85,7 @@ export async function benchCrypto(options: Options): Promise<number> {
     options.text("workers") === undefined ? cpus.length : options.integer("workers", 1, 256);
   const seconds = options.decimal("seconds", 0.01, 600);
   const rounds = options.integer("rounds", 1, 1000);
+  const json = options.output("json");
   const repeat = (measure: () => Rates): Rates => medians(measure, rounds);
   const all = repeat(() => threads(workers, cpus, seconds));
   const figures: Figures = {
@@ -101,10 +102,8 @@ export async function benchCrypto(options: Options): Promise<number> {
     bound: 1 / (1 / all.sign + 1 / all.verify),
   };
   print(figures);
-  const path = options.text("json");
-  if (path !== undefined) {
-    const record = { ...figures, seconds, rounds, host: describeHost(), versions: versions() };
-    writeFileSync(path, `${JSON.stringify(record, null, 2)}\n`);
+  if (json !== undefined) {
+    writeJson(json, { ...figures, seconds, rounds, host: describeHost(), versions: versions() });
   }
   return 0;
 }

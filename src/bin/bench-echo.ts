@@ -1,12 +1,13 @@
 // bench echo: the unreplicated replica against a loop in C that answers the same client, in
 // alternating runs, so that what the machine does otherwise hits both alike.
 
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import type { ArgsDef } from "citty";
 import { median } from "../evaluation/median.ts";
 import type { ResultRecord } from "../evaluation/record.ts";
 import { ClientProcesses } from "./client-processes.ts";
 import { Cluster } from "./cluster.ts";
+import { writeJson } from "./json-file.ts";
 import type { Command, Options } from "./options.ts";
 
 const ARGS = {
@@ -55,6 +56,7 @@ const C_LOOP = [process.execPath, join(import.meta.dir, "echo.ts")];
 export async function benchEcho(options: Options): Promise<number> {
   const pairs = options.integer("pairs", 1, 99);
   const seconds = options.decimal("seconds", 0.2, 600);
+  const json = options.output("json");
   const throughput = (record: ResultRecord): number => record.throughput;
   const p50 = (record: ResultRecord): number => record.latency.p50;
   const memif = await compare(seconds, {
@@ -86,8 +88,7 @@ export async function benchEcho(options: Options): Promise<number> {
     latency,
     fabric,
   };
-  const json = options.text("json");
-  if (json !== undefined) await Bun.write(resolve(json), `${JSON.stringify(result, null, 2)}\n`);
+  if (json !== undefined) writeJson(json, result);
   return 0;
 }
 

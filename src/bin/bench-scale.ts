@@ -27,6 +27,7 @@ import { registered } from "../simulation/subjects.ts";
 import { UsageError } from "../usage-error.ts";
 import { FIXED_TENURE } from "./common.ts";
 import { allowedCpus } from "./cpus.ts";
+import { writeJson } from "./json-file.ts";
 import type { Command, Options } from "./options.ts";
 import { versions } from "./process.ts";
 import { messageUs, sharedCosts } from "./scale-costs.ts";
@@ -171,7 +172,7 @@ export async function benchScale(options: Options): Promise<number> {
     const settings = { ...setting.counting, leader, workers, networks };
     const about = { host: describeHost(), versions: versions() };
     const record = { ...settings, costs: Object.fromEntries(costs), rows, checks, ...about };
-    writeFileSync(json, `${JSON.stringify(record, null, 2)}\n`);
+    writeJson(json, record);
   }
   return 0;
 }

@@ -8,6 +8,7 @@ import { formatRows, measureTable, replaceRegion, tableRows } from "../evaluatio
 import { protocols } from "../protocol/index.ts";
 import { UsageError } from "../usage-error.ts";
 import { buildExecutables } from "./cluster.ts";
+import { writeJson } from "./json-file.ts";
 import { LocalRunner } from "./local-runner.ts";
 import type { Command, Options } from "./options.ts";
 import { followParent, stopSignal, versions } from "./process.ts";
@@ -85,7 +86,7 @@ export async function benchTable(options: Options): Promise<number> {
     const text = `${describe(about)}\n\n${formatRows(rows)}`;
     console.log(`\n${text}`);
     const result = { ...about, versions: versions(), rows };
-    if (json !== undefined) await Bun.write(json, `${JSON.stringify(result, null, 2)}\n`);
+    if (json !== undefined) writeJson(json, result);
     if (markdown !== undefined) await Bun.write(markdown, `${text}\n`);
     if (readme) await Bun.write(README, rewrite(text));
     for (const failure of failures) console.error(`failed: ${failure}`);

@@ -1,12 +1,12 @@
 // The client processes of one run on this machine, and their result: for demo and bench.
 
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { mergeRecords } from "../evaluation/merge.ts";
 import { loadArguments, type ClientLoad } from "../evaluation/point.ts";
 import type { ResultRecord } from "../evaluation/record.ts";
 import { UsageError } from "../usage-error.ts";
 import type { Child, Cluster } from "./cluster.ts";
+import { readJson } from "./json-file.ts";
 import { RunError } from "./options.ts";
 
 export class ClientProcesses {
@@ -43,8 +43,6 @@ export class ClientProcesses {
       if (statuses[i] === 2) throw new UsageError(reason);
       throw new RunError(reason === "" ? `a client ended with status ${statuses[i]}` : reason);
     }
-    return mergeRecords(
-      this.#clients.map(({ json }) => JSON.parse(readFileSync(json, "utf8")) as ResultRecord),
-    );
+    return mergeRecords(this.#clients.map(({ json }) => readJson<ResultRecord>(json)));
   }
 }

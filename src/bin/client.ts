@@ -1,7 +1,6 @@
 // ./client: many clients in one process, each with one operation in flight, and what they measured.
 // A closed loop, or with --rate an open one.
 
-import { writeFileSync } from "node:fs";
 import { assert } from "../assert.ts";
 import type { RealClock } from "../clock.ts";
 import { ID_MAX } from "../config.ts";
@@ -17,6 +16,7 @@ import { UsageError } from "../usage-error.ts";
 import { workloads } from "../workload/index.ts";
 import { CLIENT } from "./arguments.ts";
 import { Drivers } from "./drivers.ts";
+import { writeJson } from "./json-file.ts";
 import { parseCommand, runMain, type Options } from "./options.ts";
 import { mergeDrops, versions } from "./process.ts";
 
@@ -189,7 +189,7 @@ function report(
   console.log(load.latencies.chart());
   if (record.profile !== undefined) console.log(formatProfile(record.profile));
   console.log(formatRecord(record));
-  if (json !== undefined) writeFileSync(json, `${JSON.stringify(record, null, 2)}\n`);
+  if (json !== undefined) writeJson(json, record);
   if (load.lost > 0) {
     console.error(
       `client: no session: ${load.lost} of ${record.clients} clients lost theirs ` +

@@ -7,10 +7,12 @@ import { createSocket } from "node:dgram";
 import { availableParallelism, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { generateKeyPair, keyPath, writeKeyPair } from "../crypto/keys.ts";
+import type { ReplicaRecord } from "../evaluation/replica-record.ts";
 import { protocols, toleratesFaults } from "../protocol/index.ts";
 import { UsageError } from "../usage-error.ts";
+import { readJson } from "./json-file.ts";
 import { RunError } from "./options.ts";
-import { RECOVERING } from "./process.ts";
+import { RECOVERING, STOP_SIGNALS } from "./process.ts";
 
 /** Where the executables lie. */
 const ROOT = resolve(import.meta.dir, "../..");
@@ -146,7 +148,7 @@ export function stopClustersOnSignal(): void {
     await Promise.all([...running].map((cluster) => cluster.stop()));
     process.exit(130);
   };
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, stop);
+  for (const signal of STOP_SIGNALS) process.once(signal, stop);
 }
 
 export class Cluster {
@@ -200,9 +202,9 @@ export class Cluster {
     return cluster;
   }
 
-  /** Where a replica writes its result when it stops. */
-  resultPath(index: number): string {
-    return join(this.dir, `replica-${index}.json`);
+  /** What a replica told when it stopped; throws if it did not stop by itself. */
+  replicaRecord(index: number): ReplicaRecord {
+    return readJson(this.#recordPath(index));
   }
 
   /** Waits until all replicas take part: protocols may begin by asking each other. */
@@ -272,7 +274,7 @@ export class Cluster {
   }
 
   #spawnReplica(index: number): Child {
-    const id = ["-i", String(index), "--json", this.resultPath(index)];
+    const id = ["-i", String(index), "--json", this.#recordPath(index)];
     const { replicaArgs } = this.#options;
     const own = [...this.#workers(replicaArgs), ...replicaArgs];
     const command = [...this.#command("replica"), ...id, ...this.#joinArgs(), ...own];
@@ -293,6 +295,10 @@ export class Cluster {
     const own = executable === "replica" ? replicaCommand : undefined;
     const command = own ?? [join(ROOT, executable)];
     return [...command, "-m", mode, "-c", this.#prefix, "--instance", this.#instance];
+  }
+
+  #recordPath(index: number): string {
+    return join(this.dir, `replica-${index}.json`);
   }
 
   #joinArgs(): readonly string[] {

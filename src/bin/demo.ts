@@ -1,19 +1,17 @@
 // npm run demo: a cluster and a client on this machine, built if need be, and what they measured.
 
-import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
 import type { ArgsDef } from "citty";
 import { ID_MAX } from "../config.ts";
 import { formatProfile } from "../evaluation/profile.ts";
 import { formatRecord, formatTable } from "../evaluation/record.ts";
 import { CLIENT_PROCESSES_MAX, RATE_MAX, type ClientLoad } from "../evaluation/point.ts";
-import type { ReplicaRecord } from "../evaluation/replica-record.ts";
 import { UsageError } from "../usage-error.ts";
 import { CLIENT, REPLICA } from "./arguments.ts";
 import { ClientProcesses } from "./client-processes.ts";
 import { buildExecutables, Cluster } from "./cluster.ts";
+import { writeJson } from "./json-file.ts";
 import { parseCommand, runMain, type Options } from "./options.ts";
-import { followParent } from "./process.ts";
+import { followParent, STOP_SIGNALS } from "./process.ts";
 
 /** What the demo decides itself; all else is passed on to replicas and client. */
 const { mode, clients, rate, seconds } = CLIENT.args;
@@ -82,7 +80,7 @@ async function run(options: Options, load: ClientLoad, out: string | undefined):
     interrupted = true;
     running?.signal("SIGINT");
   };
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, interrupt);
+  for (const signal of STOP_SIGNALS) process.on(signal, interrupt);
 
   const modeName = options.textOf("mode");
   const transport = options.textOf("transport") === "udp" ? "udp" : "dpdk";
@@ -105,7 +103,7 @@ async function run(options: Options, load: ClientLoad, out: string | undefined):
     if (!single) console.log(formatRecord(record));
     console.log(`\n${formatTable([record])}`);
     if (options.flag("profile")) await printProfiles(cluster);
-    if (out !== undefined) await Bun.write(resolve(out), `${JSON.stringify(record, null, 2)}\n`);
+    if (out !== undefined) writeJson(out, record);
     return 0;
   } catch (error) {
     if (interrupted) return 130;
@@ -119,8 +117,8 @@ async function run(options: Options, load: ClientLoad, out: string | undefined):
 async function printProfiles(cluster: Cluster): Promise<void> {
   await cluster.stopReplicas();
   for (let i = 0; i < cluster.n; i++) {
-    const record = JSON.parse(readFileSync(cluster.resultPath(i), "utf8")) as ReplicaRecord;
-    const found = record.profile === undefined ? "nothing to tell" : formatProfile(record.profile);
+    const { profile } = cluster.replicaRecord(i);
+    const found = profile === undefined ? "nothing to tell" : formatProfile(profile);
     console.log(`\nreplica ${i}, ${found}`);
   }
 }

@@ -1,7 +1,6 @@
 // ./fabric: a small layer-2 switch of memif ports, one for each replica and some for clients.
 
 import { toArrayBuffer } from "bun:ffi";
-import { writeFileSync } from "node:fs";
 import { assert } from "../assert.ts";
 import { readDeployConfig } from "../config.ts";
 import {
@@ -18,6 +17,7 @@ import { UsageError } from "../usage-error.ts";
 import { Bell, bellFile, FABRIC_BELL } from "./bell.ts";
 import { planCpus } from "./cpus.ts";
 import { FABRIC_SWITCH } from "./arguments.ts";
+import { writeJson } from "./json-file.ts";
 import { memifArgument, WITHOUT_NIC } from "./memif.ts";
 import { parseCommand, runMain, type Options } from "./options.ts";
 import { SLICE_US } from "./drivers.ts";
@@ -81,7 +81,7 @@ function run(options: Options): number {
     );
     console.log(`${port}: ${text.join(", ") || "nothing"}`);
   }
-  if (json !== undefined) writeFileSync(json, `${JSON.stringify(counts, null, 2)}\n`);
+  if (json !== undefined) writeJson(json, counts);
   eal.checked(library.oskr_fabric_close());
   eal.stop();
   return 0;

@@ -1,17 +1,17 @@
 // npm run faults: real processes under real faults. Kills, stops and restarts replicas under load,
 // and judges what clients saw. Ends with `N passed, N failed`.
 
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ArgsDef } from "citty";
 import type { HistoryEntry } from "../evaluation/history.ts";
 import { residentBytes, type ResultRecord } from "../evaluation/record.ts";
 import { protocols } from "../protocol/index.ts";
 import { checkRecorded } from "../simulation/linearizability.ts";
+import { ClientProcesses } from "./client-processes.ts";
 import { buildExecutables, Cluster, stopClustersOnSignal, type Child } from "./cluster.ts";
-import { parseCommand, RunError, runMain, type Command, type Options } from "./options.ts";
+import { readJson } from "./json-file.ts";
+import { parseCommand, runMain, type Command, type Options } from "./options.ts";
 import { followParent } from "./process.ts";
-import type { ReplicaRecord } from "../evaluation/replica-record.ts";
 
 const ARGS = {
   mode: { type: "string", alias: "m", default: "pbft", description: "The protocol" },
@@ -122,9 +122,9 @@ class Trial {
     for (const [i, { child, path }] of loads.entries()) {
       const status = await child.ended();
       this.check("clients end well", status === 0, child.errors.trim() || `status ${status}`);
-      const entries = JSON.parse(readFileSync(`${path}.history`, "utf8")) as HistoryEntry[];
+      const entries = readJson<HistoryEntry[]>(`${path}.history`);
       all.push(...entries.map((entry) => ({ ...entry, client: entry.client + i * CLIENTS })));
-      records.push(JSON.parse(readFileSync(`${path}.json`, "utf8")) as ResultRecord);
+      records.push(readJson<ResultRecord>(`${path}.json`));
     }
     const verdict = checkRecorded(all);
     this.check(
@@ -169,15 +169,9 @@ async function killPrimary(trial: Trial): Promise<void> {
 async function killBackup(trial: Trial): Promise<void> {
   const cluster = await trial.cluster("null", { replicaArgs: ["-b", "100"] });
   try {
-    const measure = async (): Promise<number> => {
-      const json = join(cluster.dir, "throughput.json");
-      const client = cluster.client(["-t", "400", "-d", "3", "--json", json], false);
-      await client.ended();
-      return (JSON.parse(readFileSync(json, "utf8")) as ResultRecord).throughput;
-    };
-    const before = await measure();
+    const before = (await measure(cluster, 400, 3)).throughput;
     await cluster.kill(3);
-    const after = await measure();
+    const after = (await measure(cluster, 400, 3)).throughput;
     const ratio = after / before;
     trial.check(
       "throughput without a backup",
@@ -244,9 +238,7 @@ async function stopAndContinue(trial: Trial): Promise<void> {
     // What it still lacks it gets from the others, whose clients are quiet now.
     await Bun.sleep(4 * trial.viewTimeoutMs);
     await cluster.stopReplicas();
-    const results = cluster.replicas.map(
-      (_, i) => JSON.parse(readFileSync(cluster.resultPath(i), "utf8")) as ReplicaRecord,
-    );
+    const results = cluster.replicas.map((_, i) => cluster.replicaRecord(i));
     const digests = new Set(results.map((result) => result.stateDigest));
     const executed = results.map((result) => result.executed).join(", ");
     trial.check("all replicas have one state", digests.size === 1, `executed ${executed}`);
@@ -285,7 +277,7 @@ async function rotation(trial: Trial): Promise<void> {
     const json = join(cluster.dir, "rotation.json");
     const client = cluster.client(["-t", "100", "-d", "20", "--warm", "0", "--json", json], false);
     const status = await client.ended();
-    const record = status === 0 ? (JSON.parse(readFileSync(json, "utf8")) as ResultRecord) : null;
+    const record = status === 0 ? readJson<ResultRecord>(json) : null;
     const operations = record?.operations ?? 0;
     const saw = `${operations} in 20 s, at least 1000${status === 0 ? "" : `; ${client.errors}`}`;
     trial.check("H12 operations commit while leaders rotate", operations >= 1000, saw);
@@ -299,13 +291,7 @@ async function memory(trial: Trial): Promise<void> {
   const cluster = await trial.cluster("null", { replicaArgs: ["-b", "100"] });
   try {
     await cluster.kill(3);
-    const serve = async (): Promise<number> => {
-      const json = join(cluster.dir, "memory.json");
-      const client = cluster.client(["-t", "800", "-d", "5", "--json", json], false);
-      const status = await client.ended();
-      if (status !== 0) throw new RunError(`client ended with ${status}: ${client.errors}`);
-      return (JSON.parse(readFileSync(json, "utf8")) as ResultRecord).operations;
-    };
+    const serve = async (): Promise<number> => (await measure(cluster, 800, 5)).operations;
     const resident = (): readonly number[] =>
       cluster.replicas.slice(0, 3).map(({ pid }) => Math.round(residentBytes(pid) / 2 ** 20));
     await serve();
@@ -339,6 +325,12 @@ const SCENARIOS = new Map<string, Scenario>([
 function usual(name: string, mode: string): boolean {
   if (name === "memory") return false;
   return name !== "rotation" || protocols.get(mode)?.tenures === true;
+}
+
+/** Runs so many clients for so long; throws RunError if they fail. */
+function measure(cluster: Cluster, clients: number, seconds: number): Promise<ResultRecord> {
+  const load = { clients, clientProcesses: 1, rate: 0 };
+  return new ClientProcesses(cluster, load, ["-d", String(seconds)], false).result();
 }
 
 /** Until the first second with operations was reported. */

@@ -11,6 +11,7 @@ import type { Point } from "../evaluation/run.ts";
 import { protocols } from "../protocol/index.ts";
 import { UsageError } from "../usage-error.ts";
 import { failuresIn, readInventory, runPlaybook, type Inventory, type LabHost } from "./ansible.ts";
+import { readJson } from "./json-file.ts";
 import { RunError } from "./options.ts";
 
 /** How long the bundle may take to every host, and a run beyond what it measures. */
@@ -151,7 +152,7 @@ function variablesOf(point: Point, settings: RunSettings, cast: Cast, dir: strin
 type Program = "replica" | "client";
 
 function read<T>(dir: string, host: string, program: Program): T {
-  return JSON.parse(readFileSync(join(dir, host, `${program}.json`), "utf8")) as T;
+  return readJson(join(dir, host, `${program}.json`));
 }
 
 /** A line if a host's result is missing, from what it logged or Ansible said of it. */

@@ -1,15 +1,14 @@
 // Measures points of a plan on this machine: each a cluster of compiled processes of its own.
 
-import { readFileSync } from "node:fs";
 import { clientArguments, replicaArguments } from "../evaluation/point.ts";
 import type { RunSettings, Measured, PointRunner } from "../evaluation/point-runner.ts";
 import type { ResultRecord } from "../evaluation/record.ts";
-import type { ReplicaRecord } from "../evaluation/replica-record.ts";
 import type { Point } from "../evaluation/run.ts";
 import { protocols } from "../protocol/index.ts";
 import { ClientProcesses } from "./client-processes.ts";
 import { Cluster } from "./cluster.ts";
 import { RunError } from "./options.ts";
+import { within } from "./process.ts";
 
 /** How much longer than it should a client may take: it waits for links and first replies. */
 const PATIENCE_MS = 30_000;
@@ -39,7 +38,7 @@ export class LocalRunner implements PointRunner {
       if (ended !== undefined) throw new RunError(`${ended.name} ended: ${ended.errors.trim()}`);
       await cluster.stopReplicas();
       const replicas = cluster.replicas.flatMap((_, i) =>
-        i === silent ? [] : [readReplica(cluster.resultPath(i))],
+        i === silent ? [] : [cluster.replicaRecord(i)],
       );
       return { record, replicas };
     } finally {
@@ -60,18 +59,5 @@ async function measure(
   signal.throwIfAborted();
   const clients = new ClientProcesses(cluster, point, [], false);
   const limitMs = (seconds + warmSeconds) * 1000 + PATIENCE_MS;
-  const given = Promise.withResolvers<never>();
-  const abort = (): void => given.reject(signal.reason);
-  const late = setTimeout(() => given.reject(new RunError("the clients hang")), limitMs);
-  signal.addEventListener("abort", abort);
-  try {
-    return await Promise.race([clients.result(), given.promise]);
-  } finally {
-    clearTimeout(late);
-    signal.removeEventListener("abort", abort);
-  }
-}
-
-function readReplica(path: string): ReplicaRecord {
-  return JSON.parse(readFileSync(path, "utf8")) as ReplicaRecord;
+  return within(clients.result(), { limitMs, late: "the clients hang", signal });
 }

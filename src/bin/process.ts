@@ -6,6 +6,7 @@ import type { Clock } from "../driver.ts";
 import { loadNative, type NativeLibrary } from "../ffi/native.ts";
 import packageJson from "../../package.json" with { type: "json" };
 import type { CpuPlan } from "./cpus.ts";
+import { RunError } from "./options.ts";
 
 /**
  * A word that SIGINT and SIGTERM set, since JavaScript's handlers never run in a synchronous loop;
@@ -54,13 +55,42 @@ export function versions(): { readonly [name: string]: string } {
   return { oskr: packageJson.version, bun: Bun.version };
 }
 
-/** Aborted by the first SIGINT, SIGTERM or SIGHUP; the second ends the process. */
+/** What a user, a shell or a terminal that is closed ends a program with. */
+export const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/** Aborted by the first of each; the second ends the process. */
 export function stopSignal(): AbortSignal {
   const controller = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  for (const signal of STOP_SIGNALS) {
     process.once(signal, () => controller.abort(new Error("interrupted")));
   }
   return controller.signal;
+}
+
+interface Limit {
+  readonly limitMs: number;
+  /** What is said when it takes longer. */
+  readonly late: string;
+  readonly signal: AbortSignal | null;
+}
+
+/**
+ * What the promise brings; throws the signal's reason when that comes first, RunError when it takes
+ * too long.
+ */
+export async function within<T>(promise: Promise<T>, limit: Limit): Promise<T> {
+  const { limitMs, late, signal } = limit;
+  const given = Promise.withResolvers<never>();
+  const abort = (): void => given.reject(signal?.reason);
+  const timer = setTimeout(() => given.reject(new RunError(late)), limitMs);
+  signal?.addEventListener("abort", abort);
+  if (signal?.aborted === true) abort();
+  try {
+    return await Promise.race([promise, given.promise]);
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", abort);
+  }
 }
 
 /** Said by a replica that asks others for its memory, and says later that it has recovered. */

@@ -1,8 +1,8 @@
 // ./replica: one replica of a protocol.
 
-import { writeFileSync } from "node:fs";
 import { formatProfile } from "../evaluation/profile.ts";
 import { REPLICA } from "./arguments.ts";
+import { writeJson } from "./json-file.ts";
 import { parseCommand, runMain } from "./options.ts";
 import { ReplicaProcess } from "./replica-process.ts";
 
@@ -19,7 +19,7 @@ async function main(): Promise<number> {
       `dropped ${dropped.join(", ") || "nothing"}`,
   );
   if (result.profile !== undefined) console.log(formatProfile(result.profile));
-  if (json !== undefined) writeFileSync(json, `${JSON.stringify(result, null, 2)}\n`);
+  if (json !== undefined) writeJson(json, result);
   return 0;
 }
 

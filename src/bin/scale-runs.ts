@@ -1,12 +1,9 @@
 // Real runs of compiled processes on this machine, which the cost model is checked against.
 
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import type { SignatureKind } from "../crypto/stage.ts";
-import type { ResultRecord } from "../evaluation/record.ts";
-import type { ReplicaRecord } from "../evaluation/replica-record.ts";
+import type { Measured } from "../evaluation/point-runner.ts";
+import { ClientProcesses } from "./client-processes.ts";
 import { Cluster } from "./cluster.ts";
-import { RunError } from "./options.ts";
 
 export interface RealRun {
   readonly mode: string;
@@ -21,12 +18,6 @@ export interface RealRun {
   readonly seconds: number;
 }
 
-/** What the client and the replicas told of it. */
-export interface RealResult {
-  readonly record: ResultRecord;
-  readonly replicas: readonly ReplicaRecord[];
-}
-
 const WARM_SECONDS = "2";
 /**
  * The model knows no retries: clients ask again after a quarter of it, and would do so all the time
@@ -35,7 +26,7 @@ const WARM_SECONDS = "2";
 const VIEW_TIMEOUT_MS = "2000";
 
 /** Runs a cluster through the fabric, which copies multicast packets, and one client process. */
-export async function measureRun(run: RealRun): Promise<RealResult> {
+export async function measureRun(run: RealRun): Promise<Measured> {
   const { mode, f, signature, batch, leader, workers } = run;
   const common = [
     ...["--signature", signature, "-b", String(batch)],
@@ -52,19 +43,12 @@ export async function measureRun(run: RealRun): Promise<RealResult> {
     fabricArgs: [],
   });
   try {
-    const json = join(cluster.dir, "result.json");
-    const load = ["-t", String(run.clients), "--op-size", String(run.opSize)];
-    const time = ["-d", String(run.seconds), "--warm", WARM_SECONDS, "--json", json];
-    const client = cluster.client([...load, ...time], false);
-    if ((await client.ended()) !== 0) {
-      throw new RunError(`the client failed: ${client.errors.trim()}`);
-    }
+    const load = { clients: run.clients, clientProcesses: 1, rate: 0 };
+    const time = ["-d", String(run.seconds), "--warm", WARM_SECONDS];
+    const args = ["--op-size", String(run.opSize), ...time];
+    const record = await new ClientProcesses(cluster, load, args, false).result();
     await cluster.stopReplicas();
-    const read = (path: string): unknown => JSON.parse(readFileSync(path, "utf8"));
-    return {
-      record: read(json) as ResultRecord,
-      replicas: cluster.replicas.map((_, i) => read(cluster.resultPath(i)) as ReplicaRecord),
-    };
+    return { record, replicas: cluster.replicas.map((_, i) => cluster.replicaRecord(i)) };
   } finally {
     await cluster.stop();
   }

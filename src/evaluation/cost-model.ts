@@ -20,7 +20,7 @@ export interface Costs {
 }
 
 /** Every replica on a machine of its own, as many client machines as it takes. */
-export interface Spread {
+export interface Machines {
   readonly bandwidthGbps: number;
   /** Signature threads of each replica, each with a core, besides the thread that polls. */
   readonly workers: number;
@@ -64,8 +64,8 @@ function wireUs(packets: number, bytes: number, bandwidthGbps: number): number {
   return ((bytes + packets * WIRE_OVERHEAD) * 8) / (bandwidthGbps * 1000);
 }
 
-function replicaDemands(name: string, tally: Tally, costs: Costs, spread: Spread): Demand[] {
-  const { bandwidthGbps, workers } = spread;
+function replicaDemands(name: string, tally: Tally, costs: Costs, machines: Machines): Demand[] {
+  const { bandwidthGbps, workers } = machines;
   const { packetsOut, bytesOut, packetsIn, bytesIn } = tally;
   return [
     { resource: `${name}'s polling thread`, us: pollingUs(tally, costs) },
@@ -82,17 +82,17 @@ function replicaDemands(name: string, tally: Tally, costs: Costs, spread: Spread
 export function spreadThroughput(
   counts: Counts,
   costs: Costs,
-  spread: Spread,
+  machines: Machines,
   batchUs: number,
 ): Throughput {
-  assert(spread.workers >= 1, "somebody has to sign");
+  assert(machines.workers >= 1, "somebody has to sign");
   const { n, fixedLeader, leader, follower } = counts;
   const alone = n === 1 || !fixedLeader;
   const demands = alone
-    ? replicaDemands("replica", leader, costs, spread)
+    ? replicaDemands("replica", leader, costs, machines)
     : [
-        ...replicaDemands("leader", leader, costs, spread),
-        ...replicaDemands("follower", follower, costs, spread),
+        ...replicaDemands("leader", leader, costs, machines),
+        ...replicaDemands("follower", follower, costs, machines),
       ];
   return busiest([...demands, pipeline(counts, batchUs)]);
 }

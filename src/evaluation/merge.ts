@@ -100,7 +100,7 @@ function mergeLatencies(
 }
 
 /** Sums by name: signatures, drops. */
-function sumByName(all: readonly { readonly [name: string]: number }[]): {
+export function sumByName(all: readonly { readonly [name: string]: number }[]): {
   [name: string]: number;
 } {
   const sums: { [name: string]: number } = {};

@@ -3,9 +3,9 @@
 import { readFileSync } from "node:fs";
 import { cpus, release } from "node:os";
 import type { Distribution } from "./distribution.ts";
+import { alignColumns, decimal, formatThroughput } from "./format.ts";
 import type { LatencySummary } from "./latency.ts";
 import type { Profile } from "./profile.ts";
-import { alignColumns } from "./text-table.ts";
 
 /** One measured run. Names are relied on by scripts. */
 export interface ResultRecord {
@@ -89,20 +89,20 @@ export function formatRecord(record: ResultRecord): string {
     record.signature === "none"
       ? "unsigned"
       : `${record.crypto} signatures (${record.signature}, ${record.workers} workers)`;
-  const count = (value: number): string => Math.round(value).toLocaleString("en-US");
   const processes = record.clientProcesses === 1 ? "" : ` in ${record.clientProcesses} processes`;
-  const offered = record.loop === "open" ? `, open loop at ${count(record.rate)} a second` : "";
+  const offered =
+    record.loop === "open" ? `, open loop at ${decimal(record.rate, 0)} a second` : "";
   const overload =
     record.unserved === 0
       ? ""
-      : `; the rate was not reached: ${count(record.unserved)} arrivals were never served`;
+      : `; the rate was not reached: ${decimal(record.unserved, 0)} arrivals were never served`;
   return [
     `latency (us)  min ${us(l.min)}  mean ${us(l.mean)}  p50 ${us(l.p50)}  p90 ${us(l.p90)}  ` +
       `p99 ${us(l.p99)}  p99.9 ${us(l.p999)}  max ${us(l.max)}`,
     `${record.mode}, ${record.n} replicas, ${record.clients} clients${processes}${offered}, ` +
       `${record.transport}, ` +
       `app ${record.app}, ${record.opSize} byte operations, ${signing}, idle ${record.idle}: ` +
-      `${count(record.throughput)} operations a second, p50 ${us(l.p50)} us ` +
+      `${formatThroughput(record.throughput)}, p50 ${us(l.p50)} us ` +
       `over ${record.seconds.toFixed(1)} s, ${record.retransmissions} retransmissions${overload}`,
   ].join("\n");
 }

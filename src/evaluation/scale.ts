@@ -5,9 +5,10 @@ import {
   spreadThroughput,
   type Costs,
   type Demand,
-  type Spread,
+  type Machines,
 } from "./cost-model.ts";
 import type { Counts } from "./counts.ts";
+import { alignColumns, decimal } from "./format.ts";
 import { unloadedTiming } from "./latency-model.ts";
 import type { NetworkModel } from "./network.ts";
 import type { ReplicaRecord } from "./replica-record.ts";
@@ -65,12 +66,12 @@ export function predict(
   { costs, workers, signed }: PredictionOptions,
 ): Prediction {
   const { mode, n, f, fixedLeader } = counts;
-  const spread: Spread = { bandwidthGbps: network.bandwidthGbps, workers };
+  const machines: Machines = { bandwidthGbps: network.bandwidthGbps, workers };
   const timing = unloadedTiming({
     ...{ mode, n, f, fixedLeader },
     ...{ signed, network, costs, workers },
   });
-  const throughput = spreadThroughput(counts, costs, spread, timing?.batchUs ?? 0);
+  const throughput = spreadThroughput(counts, costs, machines, timing?.batchUs ?? 0);
   return { network: network.name, ...throughput, latencyUs: timing?.latencyUs ?? null };
 }
 
@@ -124,9 +125,6 @@ export function compare(predicted: number, measured: number): Compared {
   return { predicted, measured, ratio: measured / predicted };
 }
 
-const decimals = (value: number, digits: number): string =>
-  value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
-
 /** What is counted of each configuration, one a line. */
 export function formatCounts(rows: readonly ScaleRow[]): string {
   const head = [
@@ -138,18 +136,18 @@ export function formatCounts(rows: readonly ScaleRow[]): string {
     const { mode, n, signature, batch, total, leader, follower, client } = counts;
     return [
       ...[mode, String(n), signature],
-      decimals(total.messages, 2),
-      n === 1 ? "-" : decimals(betweenReplicas(counts) * batch, 0),
-      decimals(total.bytesOut, 0),
-      decimals(total.signed, 2),
-      decimals(total.roots, 3),
-      decimals(total.verified - client.verified, 3),
-      decimals(leader.bytesOut, 0),
-      decimals(leader.verified, 3),
-      n === 1 ? "-" : decimals(follower.verified, 3),
+      decimal(total.messages, 2),
+      n === 1 ? "-" : decimal(betweenReplicas(counts) * batch, 0),
+      decimal(total.bytesOut, 0),
+      decimal(total.signed, 2),
+      decimal(total.roots, 3),
+      decimal(total.verified - client.verified, 3),
+      decimal(leader.bytesOut, 0),
+      decimal(leader.verified, 3),
+      n === 1 ? "-" : decimal(follower.verified, 3),
     ];
   });
-  return columns([head, ...lines]);
+  return alignColumns([head, ...lines]);
 }
 
 /** What the cost model predicts for each configuration and network. */
@@ -158,12 +156,12 @@ export function formatPredictions(rows: readonly ScaleRow[]): string {
   const lines = rows.flatMap(({ counts, predictions }) =>
     predictions.map(({ network, throughput, latencyUs, bound }) => [
       ...[counts.mode, String(counts.n), counts.signature, network],
-      decimals(throughput / 1000, 2),
-      latencyUs === null ? "-" : decimals(latencyUs / 1000, 2),
+      decimal(throughput / 1000, 2),
+      latencyUs === null ? "-" : decimal(latencyUs / 1000, 2),
       bound,
     ]),
   );
-  return columns([head, ...lines]);
+  return alignColumns([head, ...lines]);
 }
 
 /** Predictions for this machine beside measurements. */
@@ -176,39 +174,24 @@ export function formatChecks(checks: readonly Check[]): string {
   ];
   const lines = checks.map(({ counts, throughput, latencyUs, signatures }) => [
     ...[counts.mode, String(counts.n), counts.signature],
-    ...[throughput.predicted / 1000, throughput.measured / 1000].map((kops) => decimals(kops, 2)),
-    decimals(throughput.ratio, 2),
+    ...[throughput.predicted / 1000, throughput.measured / 1000].map((kops) => decimal(kops, 2)),
+    decimal(throughput.ratio, 2),
     ...(latencyUs === null
       ? ["-", "-", "-"]
       : [
-          decimals(latencyUs.predicted, 0),
-          decimals(latencyUs.measured, 0),
-          decimals(latencyUs.ratio, 2),
+          decimal(latencyUs.predicted, 0),
+          decimal(latencyUs.measured, 0),
+          decimal(latencyUs.ratio, 2),
         ]),
     ...[signatures.roots, signatures.verified].flatMap(({ predicted, measured }) => [
-      decimals(predicted, 3),
-      decimals(measured, 3),
+      decimal(predicted, 3),
+      decimal(measured, 3),
     ]),
   ]);
-  return columns([head, ...lines]);
+  return alignColumns([head, ...lines]);
 }
 
 /** Messages an operation that replicas send each other, once for each receiver. */
 export function betweenReplicas({ total, kinds }: Counts): number {
   return total.messages - (kinds["request"] ?? 0) - (kinds["reply"] ?? 0);
-}
-
-/** The first column to the left, and the last if it is words; numbers to the right. */
-function columns(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));
-  const isText = (i: number): boolean =>
-    i === 0 || rows.slice(1).every((row) => /^[a-z]/i.test(row[i] ?? ""));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, i) => (isText(i) ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)))
-        .join("  ")
-        .trimEnd(),
-    )
-    .join("\n");
 }

@@ -1,9 +1,9 @@
 // Runs of the same point together: medians and how far apart they lie.
 
+import { alignColumns } from "./format.ts";
 import { median } from "./median.ts";
 import type { ResultRecord } from "./record.ts";
 import type { Point, Run } from "./run.ts";
-import { alignColumns } from "./text-table.ts";
 
 export interface Spread {
   readonly median: number;

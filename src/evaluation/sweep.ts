@@ -2,6 +2,7 @@
 
 import { createHash } from "node:crypto";
 import { Random } from "../simulation/random.ts";
+import { formatThroughput } from "./format.ts";
 import type { Plan } from "./plan.ts";
 import { describePoint } from "./point.ts";
 import type { RunSettings, PointRunner } from "./point-runner.ts";
@@ -64,7 +65,7 @@ export async function sweep(options: SweepOptions): Promise<number> {
     try {
       const measured = await runner.run(point, plan, signal);
       results.add({ key, point, repetition, ...measured });
-      outcome = rate(measured.record.throughput);
+      outcome = formatThroughput(measured.record.throughput);
     } catch (error) {
       if (signal.aborted) break;
       const failure = error instanceof Error ? error.message : String(error);
@@ -96,10 +97,6 @@ export function failuresOf(plan: Plan, results: Results): readonly string[] {
 function planned(plan: Plan): readonly PlannedRun[] {
   const place = new Map(plan.points.map((point, i) => [point, i]));
   return schedule(plan).toSorted((a, b) => (place.get(a.point) ?? 0) - (place.get(b.point) ?? 0));
-}
-
-function rate(perSecond: number): string {
-  return `${Math.round(perSecond).toLocaleString("en-US")} operations a second`;
 }
 
 function formatTime(ms: number): string {

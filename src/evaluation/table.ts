@@ -1,6 +1,7 @@
 // The table of results: for every protocol the most that it does and the least that it takes.
 
 import type { AnyProtocol } from "../protocol/index.ts";
+import { formatThroughput } from "./format.ts";
 import { describePoint } from "./point.ts";
 import type { RunSettings, PointRunner } from "./point-runner.ts";
 import type { ResultRecord } from "./record.ts";
@@ -144,8 +145,8 @@ class TableBench {
       const ran = await this.#run({ ...point, clients });
       const throughput = typeof ran === "string" ? 0 : ran.throughput;
       const what = describePoint({ ...point, clients });
-      const rate = `${Math.round(throughput).toLocaleString("en-US")} operations a second`;
-      this.#options.tell(`${what}: ${typeof ran === "string" ? ran : rate}`);
+      const told = typeof ran === "string" ? ran : formatThroughput(throughput);
+      this.#options.tell(`${what}: ${told}`);
       if (typeof ran === "string") failure = `${what}: ${ran}`;
       flat = throughput > best.throughput * RISE ? 0 : flat + 1;
       if (throughput > best.throughput) best = { clients, throughput };

@@ -1,5 +1,6 @@
 // Runs as curves: repetitions of one point together, points of one configuration in a row.
 
+import { count } from "../format.ts";
 import type { LatencySummary } from "../latency.ts";
 import type { Run } from "../run.ts";
 import { settingsOf, type Setting } from "./settings.ts";
@@ -146,10 +147,6 @@ function pointOf(runs: readonly Run[]): MeasuredPoint {
       max: latency("max"),
     },
   };
-}
-
-function count(value: number): string {
-  return value.toLocaleString("en-US");
 }
 
 /** Thousands as `k`, from ten thousand on. */

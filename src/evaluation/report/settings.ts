@@ -1,5 +1,6 @@
 // The conditions of a run, by name: what the report says to be the same everywhere or to differ.
 
+import { count } from "../format.ts";
 import type { HostDescription } from "../record.ts";
 import type { Run } from "../run.ts";
 
@@ -36,12 +37,12 @@ export function settingsOf({ point, record, replicas }: Run): readonly Setting[]
     found("client's signature threads", String(record.workers)),
     asked("application", point.app),
     found("workload", record.workload),
-    asked("operation", `${point.opSize.toLocaleString("en-US")} bytes`),
+    asked("operation", `${count(point.opSize)} bytes`),
     measured("result", `${Math.round(record.replySize)} bytes`),
     asked("client processes", String(point.clientProcesses)),
     load("loop", record.loop),
-    load("clients", point.clients.toLocaleString("en-US")),
-    load("rate", point.rate === 0 ? "-" : `${point.rate.toLocaleString("en-US")}/s`),
+    load("clients", count(point.clients)),
+    load("rate", point.rate === 0 ? "-" : `${count(point.rate)}/s`),
     found("idle", record.idle),
     found("warm-up", `${record.warmSeconds} s`),
     found("profiler", record.profile === undefined ? "off" : "on"),

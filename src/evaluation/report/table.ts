@@ -1,5 +1,6 @@
 // Tables of the page. Whatever text comes in is escaped here, and nowhere else.
 
+import { decimal } from "../format.ts";
 import type { Spread } from "../summary.ts";
 
 export interface Column {
@@ -39,13 +40,6 @@ export function spreadCell({ median, min, max }: Spread): Cell {
 /** Decimals that leave a value four significant digits, or all before the point. */
 function digitsOf(value: number): number {
   return value >= 1000 ? 0 : value >= 100 ? 1 : value >= 10 ? 2 : 3;
-}
-
-export function decimal(value: number, digits: number): string {
-  return value.toLocaleString("en-US", {
-    minimumFractionDigits: digits,
-    maximumFractionDigits: digits,
-  });
 }
 
 /** HTML that scrolls sideways by itself where the page is too narrow. */

@@ -1,11 +1,14 @@
 // What the tables of a report say.
 
+import { decimal } from "../format.ts";
+import { sumByName } from "../merge.ts";
 import { describePoint } from "../point.ts";
+import type { ReplicaRecord } from "../replica-record.ts";
 import type { FailedRun, Run } from "../run.ts";
 import type { RoleCosts } from "./costs.ts";
 import { peakOf, quickestOf, type Series } from "./series.ts";
 import { variations } from "./settings.ts";
-import { decimal, number, spreadCell, text, type Row, type RowGroup, type Table } from "./table.ts";
+import { number, spreadCell, text, type Row, type RowGroup, type Table } from "./table.ts";
 
 /** Of each series, its highest throughput and its lowest median latency. */
 export function summaryTable(all: readonly Series[]): Table {
@@ -156,8 +159,10 @@ export function dropTable(all: readonly Series[]): Table | null {
       const perOperation = count / sum(runs, ({ record }) => record.operations);
       return [label, who, reason, decimal(count, 0), decimal(1000 * perOperation, 3)];
     };
-    const clients = sumDrops(runs.map(({ record }) => record));
-    const replicas = sumDrops(runs.flatMap((run) => run.replicas));
+    const dropped = (by: readonly Pick<ReplicaRecord, "dropped">[]) =>
+      Object.entries(sumByName(by.map((one) => one.dropped))).filter(([, count]) => count > 0);
+    const clients = dropped(runs.map(({ record }) => record));
+    const replicas = dropped(runs.flatMap((run) => run.replicas));
     return [
       ...clients.map((drop) => row("clients", drop)),
       ...replicas.map((drop) => row("replicas", drop)),
@@ -196,18 +201,6 @@ export function failureTable(failures: readonly FailedRun[]): Table {
 
 function oneGroup(rows: readonly Row[]): readonly RowGroup[] {
   return [{ title: null, rows }];
-}
-
-function sumDrops(
-  all: readonly { readonly dropped: { readonly [reason: string]: number } }[],
-): readonly (readonly [string, number])[] {
-  const sums = new Map<string, number>();
-  for (const { dropped } of all) {
-    for (const [reason, count] of Object.entries(dropped)) {
-      sums.set(reason, (sums.get(reason) ?? 0) + count);
-    }
-  }
-  return [...sums].filter(([, count]) => count > 0);
 }
 
 function sum(runs: readonly Run[], value: (run: Run) => number): number {

@@ -2,7 +2,7 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import type { Bytes, Signer } from "./actor.ts";
-import { UsageError } from "./usage-error.ts";
+import { reasonOf, UsageError } from "./usage-error.ts";
 
 /** What protocols are told. Every number is the same at every replica and client of a cluster. */
 export interface ProtocolConfig {
@@ -83,7 +83,7 @@ export function readDeployConfig(prefix: string): DeployConfig {
   try {
     text = readFileSync(path, "utf8");
   } catch (error) {
-    throw new UsageError(`${path}: ${error instanceof Error ? error.message : String(error)}`);
+    throw new UsageError(`${path}: ${reasonOf(error)}`);
   }
   return parseDeployConfig(path, text);
 }

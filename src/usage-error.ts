@@ -2,3 +2,8 @@
 export class UsageError extends Error {
   override name = "UsageError";
 }
+
+/** What an error that was thrown says, whatever was thrown. */
+export function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -6,7 +6,7 @@ import { closeSync, constants, existsSync, openSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { assert } from "../assert.ts";
 import type { NativeLibrary } from "../ffi/native.ts";
-import { UsageError } from "../usage-error.ts";
+import { reasonOf, UsageError } from "../usage-error.ts";
 
 export class Bell {
   readonly pointer: Pointer;
@@ -63,7 +63,7 @@ function openBellFile(path: string): number {
     const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
     return openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = reasonOf(error);
     throw new UsageError(`${path}: cannot be opened: ${reason}`);
   }
 }

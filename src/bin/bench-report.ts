@@ -37,14 +37,15 @@ export const BENCH_REPORT: Command = {
 /** Throws UsageError if the results are malformed or the page cannot be written. */
 export async function benchReport(options: Options): Promise<number> {
   const path = options.textOf("results");
-  const { runs, failures } = readResults(path);
+  const results = readResults(path);
+  const [runs, failures] = [[...results.runs.values()], [...results.failures.values()]];
   if (runs.length + failures.length === 0) throw new UsageError(`${path}: has no results`);
   const dir = options.text("out") ?? dirname(path);
   const title = options.text("title") ?? basename(dirname(resolve(path)));
   const command = `npm run bench -- report ${path}`;
   let written: readonly string[];
   try {
-    written = await writeReport([...runs].sort(compareRuns), { title, dir, command, failures });
+    written = await writeReport(runs.sort(compareRuns), { title, dir, command, failures });
   } catch (error) {
     // What the operating system refused has a code; all else is a bug of ours.
     if (!(error instanceof Error && "code" in error)) throw error;
@@ -62,6 +63,7 @@ const ORDER: readonly (keyof Point)[] = [
 /** Sweeps shuffle their points: protocols in the order of the registry, then by what was asked. */
 function compareRuns({ point: a, repetition: i }: Run, { point: b, repetition: j }: Run): number {
   const modes = [...protocols.keys()];
+  // Protocols that are not in the registry, whose place is -1, come last.
   const place = ({ mode }: Point): number => modes.indexOf(mode) >>> 0;
   const name = ORDER.find((one) => a[one] !== b[one]);
   const text = (value: unknown): string => String(value ?? "");

@@ -11,7 +11,7 @@ import { Results } from "../evaluation/results.ts";
 import type { Run } from "../evaluation/run.ts";
 import { formatSummaries, summarise } from "../evaluation/summary.ts";
 import { failuresOf, runsOf, schedule, sweep } from "../evaluation/sweep.ts";
-import { UsageError } from "../usage-error.ts";
+import { reasonOf, UsageError } from "../usage-error.ts";
 import { buildExecutables } from "./cluster.ts";
 import { LabRunner } from "./lab-runner.ts";
 import { LocalRunner } from "./local-runner.ts";
@@ -121,10 +121,6 @@ function openResults(dir: string): Results {
     throw new UsageError(`${dir}: cannot be made: ${reasonOf(error)}`);
   }
   return new Results(join(dir, "runs.jsonl"), (line) => console.error(line));
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 /** A line where earlier runs were made under other circumstances than the next ones will be. */

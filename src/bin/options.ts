@@ -6,7 +6,7 @@ import { accessSync, constants, existsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { parseArgs } from "node:util";
 import { renderUsage, type CommandDef, type ArgsDef } from "citty";
-import { UsageError } from "../usage-error.ts";
+import { reasonOf, UsageError } from "../usage-error.ts";
 
 /** The values given or defaulted, by option name. Numbers are read by `integer` and `decimal`. */
 export class Options {
@@ -160,7 +160,7 @@ function parse(
       allowPositionals: true,
     });
   } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
+    const text = reasonOf(error);
     // Only the first sentence: the rest explains how to pass positionals that begin with a dash.
     throw new UsageError(`${text.split(/[.\n]/)[0]}; -h shows the options`);
   }

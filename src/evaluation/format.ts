@@ -19,8 +19,8 @@ export function formatThroughput(perSecond: number): string {
 }
 
 /**
- * Rows of cells as lines, below a head. The first column is aligned to the left, and others of which
- * all cells are words; numbers stand to the right.
+ * Rows of cells as lines, the head first. The first column is aligned to the left, as are others of
+ * which all cells are words; numbers stand to the right.
  */
 export function alignColumns(rows: readonly (readonly string[])[]): string {
   const columns = Math.max(0, ...rows.map((row) => row.length));

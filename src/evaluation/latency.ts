@@ -15,6 +15,11 @@ export interface LatencySummary {
   readonly max: number;
 }
 
+/** Of no operation. */
+export const NO_LATENCY: LatencySummary = {
+  ...{ min: 0, mean: 0, p50: 0, p90: 0, p99: 0, p999: 0, max: 0 },
+};
+
 const NS_MAX = 1e12;
 
 /** A histogram of three significant digits, from a nanosecond to a thousand seconds. */
@@ -39,7 +44,7 @@ export class Latencies {
     const us = (ns: number): number => Math.round(ns) / 1000;
     // The histogram gives the upper end of a value's bucket, which the largest value may be below.
     const percentile = (p: number): number => us(Math.min(h.getValueAtPercentile(p), h.maxValue));
-    if (h.totalCount === 0) return { min: 0, mean: 0, p50: 0, p90: 0, p99: 0, p999: 0, max: 0 };
+    if (h.totalCount === 0) return NO_LATENCY;
     return {
       min: us(h.minNonZeroValue),
       mean: us(h.mean),

@@ -1,7 +1,7 @@
 // Several client processes as one result.
 
 import { mergeDistributions, percentileOf, totalOf, type Distribution } from "./distribution.ts";
-import type { LatencySummary } from "./latency.ts";
+import { NO_LATENCY, type LatencySummary } from "./latency.ts";
 import type { Profile } from "./profile.ts";
 import type { ResultRecord } from "./record.ts";
 
@@ -78,7 +78,7 @@ function mergeLatencies(
   const latencies = records
     .filter((record) => record.operations > 0)
     .map((record) => record.latency);
-  if (latencies.length === 0) return { min: 0, mean: 0, p50: 0, p90: 0, p99: 0, p999: 0, max: 0 };
+  if (latencies.length === 0) return NO_LATENCY;
   const max = Math.max(...latencies.map((latency) => latency.max));
   const total = totalOf(distribution);
   const mean = records.reduce(

@@ -1,7 +1,7 @@
 // Networks to predict for: data files of docs/networks/ or of the user's.
 
 import { existsSync, readFileSync } from "node:fs";
-import { UsageError } from "../usage-error.ts";
+import { reasonOf, UsageError } from "../usage-error.ts";
 
 export interface NetworkModel {
   readonly name: string;
@@ -23,7 +23,7 @@ export function readNetwork(path: string): NetworkModel {
   try {
     value = JSON.parse(readFileSync(path, "utf8"));
   } catch (error) {
-    throw new UsageError(`${path}: ${error instanceof Error ? error.message : String(error)}`);
+    throw new UsageError(`${path}: ${reasonOf(error)}`);
   }
   const problem = problemOf(value);
   if (problem !== null) throw new UsageError(`${path}: ${problem}`);

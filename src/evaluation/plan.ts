@@ -3,7 +3,7 @@
 import { apps } from "../app/index.ts";
 import { ID_MAX } from "../config.ts";
 import { protocols } from "../protocol/index.ts";
-import { UsageError } from "../usage-error.ts";
+import { reasonOf, UsageError } from "../usage-error.ts";
 import { CLIENT_PROCESSES_MAX, RATE_MAX } from "./point.ts";
 import type { RunSettings } from "./point-runner.ts";
 import type { Point } from "./run.ts";
@@ -82,7 +82,7 @@ function parseObject(text: string, path: string): Json {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw new UsageError(`${path}: not JSON: ${error instanceof Error ? error.message : error}`);
+    throw new UsageError(`${path}: not JSON: ${reasonOf(error)}`);
   }
   if (!isObject(value)) throw new UsageError(`${path}: expected an object`);
   return value;

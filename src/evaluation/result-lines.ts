@@ -1,41 +1,49 @@
 // The lines of a results file: what may stand in them, and all of a file at once.
 
 import { readFileSync } from "node:fs";
-import { UsageError } from "../usage-error.ts";
+import { reasonOf, UsageError } from "../usage-error.ts";
 import { SECTION_NAMES } from "./profiler.ts";
 import type { FailedRun, Run } from "./run.ts";
 
-export interface ResultLines {
-  readonly runs: readonly Run[];
+/** What results say of runs, by their keys. */
+export class RunsByKey {
+  readonly runs = new Map<string, Run>();
   /** Without those that succeeded when they were tried again. */
-  readonly failures: readonly FailedRun[];
+  readonly failures = new Map<string, FailedRun>();
+
+  add(result: Run | FailedRun): void {
+    if ("failure" in result) {
+      if (!this.runs.has(result.key)) this.failures.set(result.key, result);
+    } else {
+      this.runs.set(result.key, result);
+      this.failures.delete(result.key);
+    }
+  }
 }
 
 /** Reads a results file. Throws UsageError with the line where it is malformed. */
-export function readResults(path: string): ResultLines {
+export function readResults(path: string): RunsByKey {
   let text: string;
   try {
     text = readFileSync(path, "utf8");
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = reasonOf(error);
     throw new UsageError(`${path}: cannot be read: ${reason.split("\n")[0]}`);
   }
-  const runs = new Map<string, Run>();
-  const failures = new Map<string, FailedRun>();
+  return parseResults(text, path);
+}
+
+/** The text of a results file, which is at `path`; throws UsageError as readResults does. */
+export function parseResults(text: string, path: string): RunsByKey {
+  const results = new RunsByKey();
   for (const [index, line] of text.split("\n").entries()) {
-    if (line.trim() === "") continue;
-    const result = parseResult(line, `${path}:${index + 1}`);
-    if ("failure" in result) failures.set(result.key, result);
-    else runs.set(result.key, result);
+    if (line.trim() !== "") results.add(parseResult(line, `${path}:${index + 1}`));
   }
-  return {
-    runs: [...runs.values()],
-    failures: [...failures.values()].filter(({ key }) => !runs.has(key)),
-  };
+  return results;
 }
 
 /** One line, which is at `where`. Throws UsageError if it is no result, or lacks a part of one. */
-export function parseResult(line: string, where: string): Run | FailedRun {
+function parseResult(line: string, where: string): Run | FailedRun {
   let value: unknown;
   try {
     value = JSON.parse(line);

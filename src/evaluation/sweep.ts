@@ -8,6 +8,7 @@ import { describePoint } from "./point.ts";
 import type { RunSettings, PointRunner } from "./point-runner.ts";
 import type { Results } from "./results.ts";
 import type { Point, Run } from "./run.ts";
+import { reasonOf } from "../usage-error.ts";
 
 /** One run that a plan asks for. */
 export interface PlannedRun {
@@ -68,7 +69,7 @@ export async function sweep(options: SweepOptions): Promise<number> {
       outcome = formatThroughput(measured.record.throughput);
     } catch (error) {
       if (signal.aborted) break;
-      const failure = error instanceof Error ? error.message : String(error);
+      const failure = reasonOf(error);
       results.add({ key, point, repetition, failure });
       outcome = `FAILED: ${failure}`;
     }

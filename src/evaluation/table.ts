@@ -7,6 +7,7 @@ import type { RunSettings, PointRunner } from "./point-runner.ts";
 import type { ResultRecord } from "./record.ts";
 import type { Point } from "./run.ts";
 import { spreadOf, type Spread } from "./summary.ts";
+import { reasonOf } from "../usage-error.ts";
 
 /** What a row is measured with; its clients vary. */
 export interface TableRow {
@@ -171,7 +172,7 @@ class TableBench {
       return (await runner.run(point, { seconds, warmSeconds, profile }, signal)).record;
     } catch (error) {
       signal.throwIfAborted();
-      return error instanceof Error ? error.message : String(error);
+      return reasonOf(error);
     }
   }
 }

@@ -2,7 +2,7 @@
 // and csrc/oskr_fabric.h.
 
 import { dlopen, FFIType } from "bun:ffi";
-import { UsageError } from "../usage-error.ts";
+import { reasonOf, UsageError } from "../usage-error.ts";
 import { requireLibrary } from "./library.ts";
 
 /** OSKR_DPDK_VERSION of the header that this file follows. */
@@ -137,7 +137,7 @@ export function loadDpdk(): DpdkLibrary {
   try {
     library = dlopen(path, symbols).symbols;
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = reasonOf(error);
     throw new UsageError(`${path}: cannot be loaded: ${reason}`);
   }
   const version = library.oskr_dpdk_version();

@@ -1,7 +1,7 @@
 // The symbols of oskr_native and the layout of the memory it shares, as in csrc/oskr_native.h.
 
 import { dlopen, FFIType } from "bun:ffi";
-import { UsageError } from "../usage-error.ts";
+import { reasonOf, UsageError } from "../usage-error.ts";
 import { findLibrary, requireLibrary } from "./library.ts";
 
 /** OSKR_NATIVE_VERSION of the header that this file follows. */
@@ -128,7 +128,7 @@ function load(path: string): NativeLibrary {
   try {
     ({ symbols } = dlopen(path, SYMBOLS));
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = reasonOf(error);
     const remedy =
       path === embedded
         ? "; copy target/dpdk beside the executable, or set TMPDIR to a directory that can hold it"

@@ -240,8 +240,8 @@ describe("results files", () => {
   test("a failure counts until the same run succeeds", () => {
     const path = write(failed(one), failed(two), one, "");
     const { runs, failures } = readResults(path);
-    expect(runs.map(({ key }) => key)).toEqual([one.key]);
-    expect(failures.map(({ key }) => key)).toEqual([two.key]);
+    expect([...runs.values()]).toEqual([one]);
+    expect([...failures.values()]).toEqual([failed(two)]);
   });
 
   const without = (of: Run, part: keyof Run["record"]) => {

@@ -2,6 +2,7 @@
 // as the one before.
 
 import type { TopLevelSpec } from "vega-lite";
+import { mergeDistributions, totalOf } from "../distribution.ts";
 import { figureOf, legendColumns, logTicks, type Figure, type Room } from "./chart.ts";
 import type { Group, Line } from "./groups.ts";
 import type { MeasuredPoint } from "./series.ts";
@@ -53,12 +54,8 @@ export async function distributionFigure(
 
 /** From the fastest operation to the slowest one, at most a few hundred. */
 function percentilesOf({ runs }: MeasuredPoint): readonly Percentile[] {
-  const counts = new Map<number, number>();
-  for (const { record } of runs) {
-    for (const [us, count] of record.distribution) counts.set(us, (counts.get(us) ?? 0) + count);
-  }
-  const buckets = [...counts].filter(([, count]) => count > 0).sort(([a], [b]) => a - b);
-  const total = buckets.reduce((sum, [, count]) => sum + count, 0);
+  const buckets = mergeDistributions(runs.map(({ record }) => record.distribution));
+  const total = totalOf(buckets);
   const percentiles: Percentile[] = [];
   let [step, before] = [0, 0];
   for (const [us, count] of buckets) {

@@ -6,7 +6,7 @@ import type { ArgsDef } from "citty";
 import { median } from "../evaluation/median.ts";
 import type { ResultRecord } from "../evaluation/record.ts";
 import { ClientProcesses } from "./client-processes.ts";
-import { Cluster } from "./cluster.ts";
+import { Cluster, stopClustersOnSignal } from "./cluster.ts";
 import { writeJson } from "./json-file.ts";
 import type { Command, Options } from "./options.ts";
 
@@ -57,6 +57,7 @@ export async function benchEcho(options: Options): Promise<number> {
   const pairs = options.integer("pairs", 1, 99);
   const seconds = options.decimal("seconds", 0.2, 600);
   const json = options.output("json");
+  stopClustersOnSignal();
   const throughput = (record: ResultRecord): number => record.throughput;
   const p50 = (record: ResultRecord): number => record.latency.p50;
   const memif = await compare(seconds, {

@@ -25,6 +25,7 @@ import { countOperations, type CountOptions } from "../simulation/count.ts";
 import type { Subject } from "../simulation/subject.ts";
 import { registered } from "../simulation/subjects.ts";
 import { UsageError } from "../usage-error.ts";
+import { stopClustersOnSignal } from "./cluster.ts";
 import { FIXED_TENURE } from "./common.ts";
 import { allowedCpus } from "./cpus.ts";
 import { writeJson } from "./json-file.ts";
@@ -215,6 +216,8 @@ function count(
 
 /** What the model says of this machine, beside what executables do on it. */
 async function checkAll(setting: Setting, costs: ProtocolCosts): Promise<readonly Check[]> {
+  // Not before: while the simulator counts, nobody would hear a signal that this process handles.
+  stopClustersOnSignal();
   const checks: Check[] = [];
   for (const subject of setting.subjects) {
     for (const n of sizesOf(subject, setting.realSizes)) {

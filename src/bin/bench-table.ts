@@ -7,7 +7,7 @@ import { describeHost } from "../evaluation/record.ts";
 import { formatRows, measureTable, replaceRegion, tableRows } from "../evaluation/table.ts";
 import { protocols } from "../protocol/index.ts";
 import { UsageError } from "../usage-error.ts";
-import { buildExecutables } from "./cluster.ts";
+import { buildExecutables, WORKERS_DEFAULT } from "./cluster.ts";
 import { writeJson } from "./json-file.ts";
 import { LocalRunner } from "./local-runner.ts";
 import type { Command, Options } from "./options.ts";
@@ -43,7 +43,7 @@ const ARGS = {
     type: "string",
     alias: "w",
     valueHint: "N",
-    description: "Signature threads of each process (default: the CPUs less one, at least 1)",
+    description: `Signature threads of each process (${WORKERS_DEFAULT})`,
   },
   json: { type: "string", valueHint: "FILE", description: "Write the table as one JSON object" },
   markdown: { type: "string", valueHint: "FILE", description: "Write the table as Markdown" },

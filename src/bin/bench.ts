@@ -7,7 +7,7 @@ import { BENCH_REPORT, benchReport } from "./bench-report.ts";
 import { BENCH_SCALE, benchScale } from "./bench-scale.ts";
 import { BENCH_SWEEP, benchSweep } from "./bench-sweep.ts";
 import { BENCH_TABLE, benchTable } from "./bench-table.ts";
-import { buildExecutables, stopClustersOnSignal } from "./cluster.ts";
+import { buildExecutables } from "./cluster.ts";
 import { parseCommand, runMain, type Command, type Options } from "./options.ts";
 import { followParent } from "./process.ts";
 
@@ -25,13 +25,12 @@ const BENCHES = new Map<string, Bench>([
   ["table", { command: BENCH_TABLE, run: benchTable }],
 ]);
 
-/** With the executables up to date, and clusters that a signal stops. */
+/** With the executables up to date. */
 function built(run: Bench["run"]): Bench["run"] {
   return async (options) => {
     const status = buildExecutables();
     if (status !== 0) return status;
     followParent();
-    stopClustersOnSignal();
     return run(options);
   };
 }

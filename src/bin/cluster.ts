@@ -19,6 +19,10 @@ const ROOT = resolve(import.meta.dir, "../..");
 const READY_MS = 20_000;
 const STOP_MS = 5_000;
 
+/** Of -w, for help texts: what processes have that a cluster starts. */
+export const WORKERS_DEFAULT =
+  "default: none where processes outnumber the CPUs, else the CPUs less one";
+
 export interface ClusterOptions {
   readonly mode: string;
   readonly transport: "dpdk" | "udp";
@@ -282,8 +286,8 @@ export class Cluster {
   }
 
   /**
-   * Where there are more processes than processors, threads of their own for signatures would only
-   * take turns with the thread that waits for them.
+   * As WORKERS_DEFAULT says. Where there are more processes than processors, threads of their own
+   * for signatures would only take turns with the thread that waits for them.
    */
   #workers(args: readonly string[]): readonly string[] {
     const told = args.some((word) => /^(-w|--workers)/.test(word));

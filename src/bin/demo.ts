@@ -8,13 +8,13 @@ import { CLIENT_PROCESSES_MAX, RATE_MAX, type ClientLoad } from "../evaluation/p
 import { UsageError } from "../usage-error.ts";
 import { CLIENT, REPLICA } from "./arguments.ts";
 import { ClientProcesses } from "./client-processes.ts";
-import { buildExecutables, Cluster } from "./cluster.ts";
+import { buildExecutables, Cluster, WORKERS_DEFAULT } from "./cluster.ts";
 import { writeJson } from "./json-file.ts";
 import { parseCommand, runMain, type Options } from "./options.ts";
 import { followParent, STOP_SIGNALS } from "./process.ts";
 
 /** What the demo decides itself; all else is passed on to replicas and client. */
-const { mode, clients, rate, seconds } = CLIENT.args;
+const { mode, clients, rate, seconds, workers } = CLIENT.args;
 const OWN_ARGS = {
   mode: { ...mode, required: false, default: "pbft" },
   transport: {
@@ -59,7 +59,10 @@ const CLIENT_ARGS = passedOn(CLIENT.args);
 export const DEMO = {
   name: "npm run demo --",
   description: "Replicas and clients on this machine, and what they measured",
-  args: { ...OWN_ARGS, ...CLIENT_ARGS, ...REPLICA_ARGS },
+  args: {
+    ...{ ...OWN_ARGS, ...CLIENT_ARGS, ...REPLICA_ARGS },
+    workers: { ...workers, description: `Signature threads (${WORKERS_DEFAULT})` },
+  },
 };
 
 async function main(): Promise<number> {

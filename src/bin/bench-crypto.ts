@@ -7,6 +7,7 @@ import { NativeHasher, NativeSigner } from "../crypto/native.ts";
 import { NobleSigner } from "../crypto/noble.ts";
 import { BlockStage, type RootSigner } from "../crypto/stage.ts";
 import type { Costs } from "../evaluation/cost-model.ts";
+import { alignColumns, decimal, formatThroughput } from "../evaluation/format.ts";
 import { median } from "../evaluation/median.ts";
 import { describeHost } from "../evaluation/record.ts";
 import { loadNative } from "../ffi/native.ts";
@@ -242,24 +243,21 @@ function messageOf(number: number): Bytes {
 }
 
 function print({ workers, native, noble, bound }: Figures): void {
-  const cell = (value: number): string => Math.round(value).toLocaleString("en").padStart(12);
-  const us = (value: number): string => (1e6 / value).toFixed(1).padStart(12);
-  const row = (name: string, rates: Rates, count = 1): string =>
-    `${name.padEnd(34)}${cell(rates.sign)}${cell(rates.verify)}` +
-    `${us(rates.sign / count)}${us(rates.verify / count)}`;
-  const titles = ["made/s", "checked/s", "us to make", "us to check"];
+  const us = (rate: number): string => decimal(1e6 / rate, 1);
+  const row = (name: string, { sign, verify }: Rates, count = 1): readonly string[] => [
+    ...[name, decimal(sign, 0), decimal(verify, 0), us(sign / count), us(verify / count)],
+  ];
+  const table = alignColumns([
+    ["", "made/s", "checked/s", "us to make", "us to check"],
+    row("native, one thread", native.one),
+    row(`native, ${workers} threads at the same time`, native.all, workers),
+    row("noble, the polling thread", noble.one),
+    row(`native, blocks of ${LEAVES} messages`, native.blocks),
+    row(`noble, blocks of ${LEAVES} messages`, noble.blocks),
+  ]);
   console.log(
-    [
-      `${"".padEnd(34)}${titles.map((title) => title.padStart(12)).join("")}`,
-      row("native, one thread", native.one),
-      row(`native, ${workers} threads at the same time`, native.all, workers),
-      row("noble, the polling thread", noble.one),
-      row(`native, blocks of ${LEAVES} messages`, native.blocks),
-      row(`noble, blocks of ${LEAVES} messages`, noble.blocks),
-      "",
-      `Bound of ${workers} threads that make and check one plain signature an operation: ` +
-        `${Math.round(bound).toLocaleString("en")} operations a second`,
-    ].join("\n"),
+    `${table}\n\nBound of ${workers} threads that make and check one plain signature an ` +
+      `operation: ${formatThroughput(bound)}`,
   );
 }
 

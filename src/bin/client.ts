@@ -5,6 +5,7 @@ import { assert } from "../assert.ts";
 import type { RealClock } from "../clock.ts";
 import { ID_MAX } from "../config.ts";
 import { ClosedLoop } from "../evaluation/closed-loop.ts";
+import { formatThroughput } from "../evaluation/format.ts";
 import { HistoryWriter } from "../evaluation/history.ts";
 import type { Load, LoadOptions } from "../evaluation/load.ts";
 import { OpenLoop } from "../evaluation/open-loop.ts";
@@ -166,8 +167,8 @@ function printProgress(load: Load, clock: RealClock): void {
   let second = 0;
   const print = (): void => {
     second++;
-    const rate = Math.round(load.completed - before).toLocaleString("en-US");
-    console.log(`${String(second).padStart(4)} s  ${rate.padStart(12)} operations a second`);
+    const rate = formatThroughput(load.completed - before);
+    console.log(`${String(second).padStart(4)} s  ${rate.padStart(32)}`);
     before = load.completed;
     clock.after(1000, print);
   };

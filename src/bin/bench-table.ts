@@ -112,7 +112,8 @@ function describe(about: {
   return (
     `${host.cpu}, ${host.cores} cores shared by replicas and clients, Linux ${host.kernel}, ` +
     `oskr ${of["oskr"]}, Bun ${of["bun"]}. Null operations of 0 bytes; medians (and extremes) of ` +
-    `${repetitions === 1 ? "one run" : `${repetitions} runs`} of ${seconds} s:\n\`${command}\``
+    `${repetitions === 1 ? "one run" : `${repetitions} runs`} of ${seconds} s, after ` +
+    `${WARM_SECONDS} s to warm up:\n\`${command}\``
   );
 }
 

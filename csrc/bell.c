@@ -3,6 +3,7 @@
 #include "bell.h"
 
 #include <poll.h>
+#include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -12,16 +13,26 @@
 
 #define BELL_BYTES 4096
 
-struct oskr_bell *oskr_bell_open(int32_t file) {
+static uint32_t *map_word(int32_t file) {
   if (file < 0) return oskr_region_map(BELL_BYTES);
   if (ftruncate(file, BELL_BYTES) != 0) return oskr_fail(errno);
-  void *bell = mmap(NULL, BELL_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-  return bell == MAP_FAILED ? oskr_fail(errno) : bell;
+  void *word = mmap(NULL, BELL_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+  return word == MAP_FAILED ? oskr_fail(errno) : word;
+}
+
+struct oskr_bell *oskr_bell_open(int32_t file) {
+  struct oskr_bell *bell = calloc(1, sizeof *bell);
+  if (bell == NULL) return oskr_fail(ENOMEM);
+  bell->sleeping = map_word(file);
+  if (bell->sleeping != NULL) return bell;
+  free(bell);
+  return NULL;
 }
 
 void oskr_bell_close(struct oskr_bell *bell) {
   if (bell->event > 0) close(bell->event - 1);
-  oskr_region_unmap(bell, BELL_BYTES);
+  oskr_region_unmap(bell->sleeping, BELL_BYTES);
+  free(bell);
 }
 
 void oskr_bell_arm(struct oskr_bell *bell) { oskr_bell_set(bell); }
@@ -40,7 +51,7 @@ void oskr_bell_wait_udp(struct oskr_bell *bell, const struct oskr_udp *udp, uint
                             {.fd = bell->event - 1, .events = POLLIN}};
   struct timespec time = {us / 1000000, us % 1000000 * 1000L};
   ppoll(files, 2, &time, NULL);
-  __atomic_store_n(&bell->sleeping, 0, __ATOMIC_SEQ_CST);
+  __atomic_store_n(bell->sleeping, 0, __ATOMIC_SEQ_CST);
   uint64_t rung;
   // Empty unless somebody rang.
   if (files[1].revents != 0 && read(bell->event - 1, &rung, sizeof rung) < 0) return;

@@ -18,35 +18,37 @@
 #include <unistd.h>
 
 struct oskr_bell {
-  uint32_t sleeping;  // the futex: 1 from arming until somebody rings
+  // The futex: 1 from arming until somebody rings. All that is shared: whatever another process
+  // writes there, it can only wake this one or let it sleep its time.
+  uint32_t *sleeping;
   // An eventfd plus one, for a poller that waits for a socket as well; 0: it waits on the futex.
   int32_t event;
 };
 
 static inline void oskr_bell_set(struct oskr_bell *bell) {
-  __atomic_exchange_n(&bell->sleeping, 1, __ATOMIC_SEQ_CST);
+  __atomic_exchange_n(bell->sleeping, 1, __ATOMIC_SEQ_CST);
 }
 
 // Costs one locked instruction where nobody sleeps, a barrier between the work that was brought and
 // the look at the bell. `bell` may be null.
 static inline void oskr_bell_ring(struct oskr_bell *bell) {
   if (bell == NULL) return;
-  if (__atomic_fetch_or(&bell->sleeping, 0, __ATOMIC_SEQ_CST) == 0) return;
-  if (__atomic_exchange_n(&bell->sleeping, 0, __ATOMIC_SEQ_CST) == 0) return;
+  if (__atomic_fetch_or(bell->sleeping, 0, __ATOMIC_SEQ_CST) == 0) return;
+  if (__atomic_exchange_n(bell->sleeping, 0, __ATOMIC_SEQ_CST) == 0) return;
   if (bell->event > 0) {
     uint64_t one = 1;
     // It fails only when the counter is full, and then it has been rung.
     if (write(bell->event - 1, &one, sizeof one) < 0) return;
   } else {
-    syscall(SYS_futex, &bell->sleeping, FUTEX_WAKE, 1, NULL, NULL, 0);
+    syscall(SYS_futex, bell->sleeping, FUTEX_WAKE, 1, NULL, NULL, 0);
   }
 }
 
 // Sleeps on the futex of a bell that was set until it is rung, a signal comes, or time is over.
 static inline void oskr_bell_sleep(struct oskr_bell *bell, uint32_t us) {
   struct timespec time = {us / 1000000, us % 1000000 * 1000L};
-  syscall(SYS_futex, &bell->sleeping, FUTEX_WAIT, 1, &time, NULL, 0);
-  __atomic_store_n(&bell->sleeping, 0, __ATOMIC_RELEASE);
+  syscall(SYS_futex, bell->sleeping, FUTEX_WAIT, 1, &time, NULL, 0);
+  __atomic_store_n(bell->sleeping, 0, __ATOMIC_RELEASE);
 }
 
 #endif

@@ -59,7 +59,7 @@ static void a_sleep_that_nobody_ends_ends_in_time(void) {
   double before = oskr_monotonic_ns();
   oskr_bell_wait(bell, 2000);
   CHECK(oskr_monotonic_ns() - before >= 2e6);
-  CHECK(bell->sleeping == 0);
+  CHECK(*bell->sleeping == 0);
   // Rung before the sleep: there is none.
   oskr_bell_arm(bell);
   oskr_bell_ring(bell);
@@ -95,6 +95,30 @@ static void another_process_rings(void) {
   int closed = dup(0);
   close(closed);
   CHECK(oskr_bell_open(closed) == NULL && oskr_error() == -EBADF);
+}
+
+// What else another process writes there is never taken for a descriptor, nor kept.
+static void a_file_full_of_junk_is_a_bell(void) {
+  char path[] = "/tmp/oskr-bell-XXXXXX";
+  int file = mkstemp(path);
+  uint8_t junk[8192];
+  memset(junk, 0xff, sizeof junk);
+  CHECK(file >= 0 && write(file, junk, sizeof junk) == sizeof junk);
+  struct oskr_bell *bell = oskr_bell_open(file);
+  CHECK(bell != NULL && bell->event == 0);
+  // It says that somebody sleeps, who cannot be woken and need not be.
+  oskr_bell_ring(bell);
+  CHECK(*bell->sleeping == 0);
+  memset(bell->sleeping, 0xff, 4096);
+  // No sleep without having armed it.
+  oskr_bell_wait(bell, FOR_EVER_US);
+  CHECK(*bell->sleeping == 0 && bell->event == 0);
+  oskr_bell_arm(bell);
+  oskr_bell_ring(bell);
+  oskr_bell_wait(bell, FOR_EVER_US);
+  oskr_bell_close(bell);
+  close(file);
+  unlink(path);
 }
 
 static void a_datagram_and_a_ring_end_the_wait_for_a_socket(void) {
@@ -150,5 +174,5 @@ static void slices_have_bounds(void) {
 }
 
 RUN(TEST(no_ring_is_lost), TEST(a_sleep_that_nobody_ends_ends_in_time), TEST(another_process_rings),
-    TEST(a_datagram_and_a_ring_end_the_wait_for_a_socket), TEST(signature_threads_ring),
-    TEST(slices_have_bounds))
+    TEST(a_file_full_of_junk_is_a_bell), TEST(a_datagram_and_a_ring_end_the_wait_for_a_socket),
+    TEST(signature_threads_ring), TEST(slices_have_bounds))

@@ -2,7 +2,7 @@
 // lie in files beside the sockets, and stay there: whoever is started again finds the same one.
 
 import type { Pointer } from "bun:ffi";
-import { closeSync, constants, existsSync, openSync } from "node:fs";
+import { closeSync, constants, existsSync, fstatSync, openSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { assert } from "../assert.ts";
 import type { NativeLibrary } from "../ffi/native.ts";
@@ -57,11 +57,20 @@ export function bellFile(dir: string, end: string): string {
   return join(resolve(dir), `${end}.bell`);
 }
 
+/** Only a file of its own: one that has another name elsewhere would be written to there as well. */
 function openBellFile(path: string): number {
+  const descriptor = openOwn(path);
+  const status = fstatSync(descriptor);
+  if (status.isFile() && status.nlink === 1) return descriptor;
+  closeSync(descriptor);
+  throw new UsageError(`${path}: is no file of its own; remove it`);
+}
+
+function openOwn(path: string): number {
   try {
-    // A link that somebody else put there is not followed.
-    const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
-    return openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
+    // A link that somebody else put there is not followed, and a pipe not waited for.
+    const { O_RDWR, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants;
+    return openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);
   } catch (error) {
     const reason = reasonOf(error);
     throw new UsageError(`${path}: cannot be opened: ${reason}`);

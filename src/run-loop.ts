@@ -5,7 +5,7 @@ import { CHECK, HELP, IDLE, OTHER, RECEIVE, SECTION } from "./sections.ts";
 
 /** Busy turns after which timers are looked at all the same. */
 const BUSY_TURNS_MAX = 64;
-/** Busy turns after which one queued signature job is run all the same. */
+/** Busy turns after which the stage is helped all the same. */
 const HELP_EVERY = 8;
 
 /** Is told how turns begin and end, and by its words what this thread is about (sections.ts). */

@@ -48,6 +48,7 @@ const stages: readonly { name: string; open: Open; other: Open; skip: boolean }[
   { name: "native", open: nativeWith(2), other: noble, skip: nativeMissing !== null },
   { name: "native -w 0", open: nativeWith(0), other: noble, skip: nativeMissing !== null },
   { name: "noble to native", open: noble, other: nativeWith(1), skip: nativeMissing !== null },
+  { name: "noble to native -w 0", open: noble, other: nativeWith(0), skip: nativeMissing !== null },
 ];
 
 for (const { name, open, other, skip } of stages) {
@@ -139,7 +140,7 @@ for (const { name, open, other, skip } of stages) {
 
 /** Answers when told to: the base by itself, without curves or threads. */
 class HeldSigner implements RootSigner {
-  readonly verifyNow = null;
+  readonly verifyNow: RootSigner["verifyNow"] = null;
   readonly jobs: (() => void)[] = [];
   digests: Bytes[] = [];
   sign(digest: Bytes, done: (signature: Bytes) => void): void {
@@ -165,8 +166,13 @@ class HeldSigner implements RootSigner {
   }
 }
 
-function held(kind: SignatureKind, self: number | null) {
-  const signer = new HeldSigner();
+/** Checks at once, as a thread without others does. */
+class PromptSigner extends HeldSigner {
+  override readonly verifyNow = (_: number, digest: Bytes, signature: Bytes): boolean =>
+    Buffer.compare(digest, signature.subarray(0, 32)) === 0;
+}
+
+function held(kind: SignatureKind, self: number | null, signer = new HeldSigner()) {
   const hasher = new ReferenceHasher(domain);
   const stage = new BlockStage({ kind, self, n: REPLICAS, hasher, signer });
   return { stage, signer };
@@ -218,6 +224,93 @@ describe("batches", () => {
   test("a stage without a key does not sign", () => {
     const { stage } = held("batch", null);
     expect(() => stage.sign(message(0), () => {})).toThrow("no key");
+  });
+});
+
+describe("a thread that signs alone", () => {
+  /** A good proof of each message, and for each a forgery. */
+  async function proofsOf(count: number) {
+    const messages = Array.from({ length: count }, (_, i) => message(i));
+    const good: Proof[] = [];
+    for (const signed of messages) {
+      // A root each, so that none is known from another's check.
+      const [signature] = await signAll(held("batch", 0).stage, [signed]);
+      good.push({ signer: 0, signed, signature: signature! });
+    }
+    const forged = good.map((proof) => {
+      const signature = proof.signature.slice();
+      signature[SIGNATURE_AT]! ^= 1;
+      return { ...proof, signature };
+    });
+    return { good, forged };
+  }
+
+  /** What becomes of a check; null while it is queued. */
+  function ask(stage: BlockStage, proof: Proof): { valid: boolean | null } {
+    const answer: { valid: boolean | null } = { valid: null };
+    stage.verify([proof], (valid) => (answer.valid = valid));
+    return answer;
+  }
+
+  test("checks at once, and again what failed", async () => {
+    const { good, forged } = await proofsOf(2);
+    const { stage, signer } = held("batch", null, new PromptSigner());
+    expect(ask(stage, good[0]!).valid).toBe(true);
+    expect(ask(stage, good[0]!).valid).toBe(true);
+    expect(stage.counts).toMatchObject({ verified: 1, cached: 1 });
+    expect(ask(stage, forged[0]!).valid).toBe(false);
+    expect(signer.jobs).toHaveLength(0);
+    expect(await check(stage, [forged[0]!])).toBe(false);
+    expect(stage.counts).toMatchObject({ verified: 3, cached: 1 });
+  });
+
+  test("queues checks from a forgery on until one holds, a job a turn", async () => {
+    const { good, forged } = await proofsOf(3);
+    const { stage, signer } = held("batch", null, new PromptSigner());
+    expect(ask(stage, forged[0]!).valid).toBe(false);
+    const second = ask(stage, forged[1]!);
+    const honest = ask(stage, good[1]!);
+    expect([second.valid, honest.valid, signer.jobs.length]).toEqual([null, null, 2]);
+    stage.poll();
+    expect([second.valid, honest.valid]).toEqual([false, null]);
+    stage.poll();
+    expect(honest.valid).toBe(true);
+    expect(ask(stage, good[2]!).valid).toBe(true);
+    expect(signer.jobs).toHaveLength(0);
+  });
+
+  test("signs though forgeries never end", async () => {
+    const { forged } = await proofsOf(1);
+    const { stage } = held("batch", 0, new PromptSigner());
+    let signed = 0;
+    stage.sign(message(0), () => signed++);
+    for (let turn = 0; turn < 10; turn++) {
+      for (let i = 0; i < 2; i++) ask(stage, forged[0]!);
+      stage.poll();
+    }
+    expect(signed).toBe(1);
+  });
+
+  test("signs once it has nothing else to do, what several turns left together", () => {
+    const { stage, signer } = held("batch", 0, new PromptSigner());
+    const depths: number[] = [];
+    for (let turn = 0; turn < 3; turn++) {
+      stage.sign(message(turn), (block) => depths.push(block[0]!));
+      stage.poll();
+    }
+    expect(signer.jobs).toHaveLength(0);
+    expect(stage.help()).toBe(true);
+    expect(depths).toEqual([2, 2, 2]);
+    expect(stage.counts).toMatchObject({ signed: 3, roots: 1 });
+    expect(stage.help()).toBe(false);
+  });
+
+  test("signs each alone at once, when that is how it signs", () => {
+    const { stage, signer } = held("each", 0, new PromptSigner());
+    for (let i = 0; i < 3; i++) stage.sign(message(i), () => {});
+    expect(signer.jobs).toHaveLength(3);
+    while (stage.help());
+    expect(stage.counts).toMatchObject({ signed: 3, roots: 3 });
   });
 });
 

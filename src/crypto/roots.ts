@@ -49,12 +49,6 @@ export class Roots {
     return root !== undefined && isSame(root, digest, block) ? root : undefined;
   }
 
-  /** Remembers that the signature in `block` holds for the digest. */
-  addBlock(signer: Signer, digest: Bytes, block: Bytes): void {
-    const signature = block.slice(SIGNATURE_AT, SIGNATURE_AT + SIGNATURE_SIZE);
-    this.#remember(signer, { digest: digest.slice(), signature });
-  }
-
   /** Says that a check begins; others of the same root may wait for it. */
   begin(signer: Signer, digest: Bytes, block: Bytes): PendingRoot {
     const signature = block.slice(SIGNATURE_AT, SIGNATURE_AT + SIGNATURE_SIZE);
@@ -74,7 +68,7 @@ export class Roots {
     for (const tell of root.waiting) tell(valid);
   }
 
-  /** Remembers a root that this process signed itself. Copies. */
+  /** Remembers that the signature holds for the digest. Copies. */
   add(signer: Signer, digest: Bytes, signature: Bytes): void {
     this.#remember(signer, { digest: digest.slice(), signature: signature.slice() });
   }

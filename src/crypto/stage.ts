@@ -10,11 +10,11 @@ import { Queue } from "../queue.ts";
 import { MESSAGE_MAX } from "../wire.ts";
 import {
   LEAVES_MAX,
+  SIGNATURE_AT,
+  SIGNATURE_SIZE,
   singleBlock,
   type BlockHasher,
   type Tree,
-  SIGNATURE_AT,
-  SIGNATURE_SIZE,
 } from "./batch.ts";
 import { Roots } from "./roots.ts";
 
@@ -75,6 +75,11 @@ export class BlockStage implements Stage {
   readonly #hasher: BlockHasher;
   readonly #signer: RootSigner;
   readonly #roots: Roots;
+  /**
+   * The signer's, but null from a check that failed to the next one that holds: checks are queued
+   * then, so that forgeries wait for their turns in the Node, behind what others sent.
+   */
+  #verifyNow: RootSigner["verifyNow"];
   /** Batches that wait for the signature under way; all but the last are full. */
   readonly #waiting = new Queue<Batch>();
   readonly #spare: Batch[] = [];
@@ -87,6 +92,7 @@ export class BlockStage implements Stage {
     this.#n = options.n;
     this.#hasher = options.hasher;
     this.#signer = options.signer;
+    this.#verifyNow = options.signer.verifyNow;
     this.#roots = new Roots(options.n);
   }
 
@@ -110,8 +116,10 @@ export class BlockStage implements Stage {
   }
 
   poll(): number {
+    // Who would check at once, but queues: nobody else runs the queue while mail keeps coming.
+    if (this.#verifyNow !== this.#signer.verifyNow) this.#signer.help();
     const count = this.#signer.poll();
-    if (this.#signer.verifyNow === null) this.#startBatch();
+    if (this.#verifyNow === null) this.#startBatch();
     return count;
   }
 
@@ -173,7 +181,7 @@ export class BlockStage implements Stage {
     tree.reset();
     if (this.#spare.length < SPARE_MAX) this.#spare.push(batch);
     else tree.close();
-    if (this.#signer.verifyNow === null) this.#startBatch();
+    if (this.#verifyNow === null) this.#startBatch();
   }
 
   /** Goes through the proofs until one has to be checked in full, or all hold, or one does not. */
@@ -188,8 +196,8 @@ export class BlockStage implements Stage {
         this.counts.cached++;
         continue;
       }
-      if (this.#signer.verifyNow !== null) {
-        if (!this.#checkNow(signer, digest, block)) return done(false);
+      if (this.#verifyNow !== null) {
+        if (!this.#checkNow(this.#verifyNow, signer, digest, block)) return done(false);
         continue;
       }
       return this.#check(signer, digest, block, (valid) => {
@@ -200,11 +208,17 @@ export class BlockStage implements Stage {
     done(true);
   }
 
-  #checkNow(signer: Signer, digest: Bytes, block: Bytes): boolean {
+  #checkNow(
+    verifyNow: NonNullable<RootSigner["verifyNow"]>,
+    signer: Signer,
+    digest: Bytes,
+    block: Bytes,
+  ): boolean {
     this.counts.verified++;
     const signature = block.slice(SIGNATURE_AT, SIGNATURE_AT + SIGNATURE_SIZE);
-    const valid = this.#signer.verifyNow?.(signer, digest, signature) === true;
-    if (valid) this.#roots.addBlock(signer, digest, block);
+    const valid = verifyNow(signer, digest, signature);
+    if (valid) this.#roots.add(signer, digest, signature);
+    else this.#verifyNow = null;
     return valid;
   }
 
@@ -219,6 +233,7 @@ export class BlockStage implements Stage {
     this.counts.verified++;
     const root = this.#roots.begin(signer, digest, block);
     this.#signer.verify(signer, digest, root.signature, (valid) => {
+      if (valid) this.#verifyNow = this.#signer.verifyNow;
       root.waiting.unshift(done);
       this.#roots.end(signer, root, valid);
     });

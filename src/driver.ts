@@ -45,7 +45,7 @@ export interface Stage {
   verify(proofs: readonly Proof[], done: (valid: boolean) => void): void;
   /** Signatures made and checked in full so far, for measurement. */
   readonly counts: { signed: number; roots: number; verified: number; cached: number };
-  /** Runs one queued job on this thread; false when there is none. */
+  /** Runs a queued job or a few on this thread; false when there is none. */
   help(): boolean;
   /** Delivers what is finished; returns how much. */
   poll(): number;

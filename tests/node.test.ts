@@ -281,6 +281,63 @@ describe("arrivals", () => {
     expect(node.sizes[0]?.size).toBe(0);
   });
 
+  test("what its actor does not expect is dropped unread, what it expects is decoded as a whole", () => {
+    const began: number[] = [];
+    const picky: Actor<Message, string> = {
+      receive: (from, message) => actor.receive(from, message),
+      timeout: () => {},
+      // Reads more than there may be.
+      expects: (from, input) => {
+        began.push(input.u8(), input.bytes(200).length);
+        return from !== 3;
+      },
+    };
+    node = new Node({ id: 0, self: 1, n: 4, codec, transport, stage, clock, random: () => 0 });
+    node.start(picky);
+    transport.arrive(2, plain("a"));
+    transport.arrive(2, signed("b"));
+    stage.finish("b");
+    transport.arrive(3, plain("c"));
+    transport.bytes(3, Uint8Array.of(1, 2));
+    transport.bytes(2, Uint8Array.of(1, 2));
+    expect(began).toEqual([0, 0, 1, 0, 0, 0, 1, 0, 1, 0]);
+    expect({ received: actor.received, drops: drops() }).toEqual({
+      ...{ received: ["2:a", "2:b"], drops: { "not admitted": 2, malformed: 1 } },
+    });
+  });
+
+  test("one whose check ends at once does not overtake its sender's that wait", () => {
+    stage.cached.set("known", true);
+    transport.arrive(1, signed("slow"));
+    transport.arrive(1, signed("known"));
+    transport.arrive(2, signed("known"));
+    expect(actor.received).toEqual(["2:known"]);
+    stage.finish("slow");
+    expect(actor.received).toEqual(["2:known", "1:slow", "1:known"]);
+    expect(node.sizes[0]?.size).toBe(0);
+  });
+
+  test("while as many checks are under way as may be, one that would end at once waits as well", () => {
+    stage.cached.set("known", true);
+    for (let i = 0; i < 8; i++) transport.arrive(100 + i, signed(`busy ${i}`));
+    transport.arrive(1, signed("known"));
+    expect(actor.received).toEqual([]);
+    stage.finish("busy 3");
+    expect(actor.received).toEqual(["103:busy 3", "1:known"]);
+  });
+
+  test("what a message that is checked at once causes is sent, and its forgery is not passed on", () => {
+    stage.cached.set("good", true);
+    stage.cached.set("bad", false);
+    actor.onReceive = (text) => node.send(7, plain(`answer to ${text}`));
+    transport.arrive(1, signed("bad"));
+    transport.arrive(1, signed("good"));
+    expect({ left: left(), drops: drops() }).toEqual({
+      ...{ left: ["answer to good"], drops: { forged: 1 } },
+    });
+    expect(node.sizes[2]).toMatchObject({ name: "node.checking", size: 0 });
+  });
+
   test("an actor without admit gets everything", () => {
     const bare: Actor<Message, string> = {
       receive: (from, message) => actor.receive(from, message),

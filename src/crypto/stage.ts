@@ -35,7 +35,7 @@ export interface RootSigner {
    * gained by queueing checks, nor by signing before this thread has nothing else to do.
    */
   readonly verifyNow: ((signer: Signer, digest: Bytes, signature: Bytes) => boolean) | null;
-  /** Runs one queued job on this thread; false when there is none. */
+  /** Runs a queued job or a few on this thread; false when there is none. */
   help(): boolean;
   /** Calls `done` for what is finished; returns how much. */
   poll(): number;

@@ -4,8 +4,9 @@ import { expect, test } from "bun:test";
 import type { Host, Target } from "../../src/actor.ts";
 import { PROTOCOL_DEFAULTS, type ProtocolConfig } from "../../src/config.ts";
 import { QuorumClient } from "../../src/protocol/client.ts";
-import type { CommonMessage, ReplyMessage } from "../../src/protocol/common.ts";
+import { encodeCommon, type CommonMessage, type ReplyMessage } from "../../src/protocol/common.ts";
 import { operationDigest, type Outcome, type Request } from "../../src/protocol/request.ts";
+import { bytesOf, Reader } from "../../src/wire.ts";
 
 const CONFIG: ProtocolConfig = { ...PROTOCOL_DEFAULTS, n: 4, f: 1, leader: (view) => view % 4 };
 const OP = Uint8Array.of(1, 2, 3);
@@ -83,6 +84,31 @@ test("X4 replies of another session, number, operation or kind do not count", ()
   expect(results).toEqual([]);
   for (const i of [0, 1]) reply(i, one);
   expect(results).toEqual([Uint8Array.of(1)]);
+});
+
+test("before it is decoded, a reply is expected exactly if it names the request on its way", () => {
+  const { client, last, reply } = begin();
+  const { session, tag, number, op } = last();
+  const digest = operationDigest(op);
+  const named: ReplyMessage = {
+    ...({ kind: "reply", replica: 3, view: 2 ** 50, outcome: one } as const),
+    ...{ session, tag, number, digest },
+  };
+  const expected = (message: CommonMessage, length = Infinity): boolean => {
+    const bytes = bytesOf((out) => encodeCommon(message, out));
+    return client.expects(0, new Reader(bytes.slice(0, length)));
+  };
+  expect(expected(named)).toBe(true);
+  for (const changes of [{ session: 6 }, { tag: 1 }, { number: 2 }]) {
+    expect(expected({ ...named, ...changes })).toBe(false);
+  }
+  // Told by what comes before the digest, all of it.
+  const before = 1 + 1 + 8 + 8 + 4 + 8;
+  for (let length = 0; length < before; length++) expect(expected(named, length)).toBe(false);
+  expect(expected(named, before)).toBe(true);
+  expect(expected({ kind: "request", request: last() })).toBe(false);
+  for (const i of [0, 1]) reply(i, one);
+  expect(expected(named)).toBe(false);
 });
 
 test("P1 retries double from a quarter of the view timeout to four times it, and go to all", () => {

@@ -63,6 +63,8 @@ export function runRange({ subject, kind, changes }: CampaignOptions, range: Ran
       const again = runAny({ subject, kind, seed, changes, cold: true });
       if (again.traceHash !== report.traceHash) {
         what = `determinism: trace hashes ${report.traceHash} and ${again.traceHash} of one seed`;
+      } else if (again.failures[0] !== undefined) {
+        what = `determinism: only when it runs cold: ${again.failures[0]}`;
       }
     }
     totals.events += report.events;

@@ -31,6 +31,11 @@ export class Keys {
     this.hasher = new RememberingHasher(domain, cold);
   }
 
+  /** The same keys, which remember nothing. */
+  cold(): Keys {
+    return new Keys(this.#view.getUint32(0), this.n, true);
+  }
+
   /** The signature that the signer's key makes of a digest, into 64 bytes of `out`. */
   sign(signer: Signer, digest: Bytes, out: Bytes): void {
     this.#compute(signer, digest);

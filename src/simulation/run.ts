@@ -64,9 +64,11 @@ function finish(world: World): void {
   if (world.failures.length > 0) return;
   const apart = checkConvergence(world);
   if (apart !== null) world.fail(apart);
+  const keys = world.keys.cold();
+  const judged = new WeakSet();
   for (const seat of world.correct()) {
     world.look(seat);
-    world.lookAtCertificates(seat, new WeakSet());
+    world.lookAtCertificates(seat, judged, keys);
     seat.app?.snapshot();
   }
   checkRealTime(world);

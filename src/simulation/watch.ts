@@ -2,6 +2,7 @@
 // hold wherever it arrives.
 
 import type { Codec, Proof, Sealed } from "../actor.ts";
+import { assert } from "../assert.ts";
 import type { Reader } from "../wire.ts";
 import type { Content } from "./content.ts";
 import type { Packet } from "./network.ts";
@@ -64,6 +65,7 @@ export class Watch {
   #decode(input: Reader): Sealed | null {
     const content = this.#content;
     if (content === null) return this.#codec.decode(input);
+    assert(input.remaining === content.bytes.length, "decoded is what is being delivered");
     if (content.decoded !== undefined) return content.decoded;
     const before = book.interned;
     const message = this.#codec.decode(input);

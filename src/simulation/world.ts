@@ -300,10 +300,11 @@ export class World {
   }
 
   /** Judges the certificates that a replica holds, but not again those in `judged`. */
-  lookAtCertificates({ replica, process }: ReplicaSeat, judged: WeakSet<object>): void {
+  lookAtCertificates(seat: ReplicaSeat, judged: WeakSet<object>, keys = this.keys): void {
+    const { replica, process } = seat;
     const certificates = replica?.certificates?.();
     if (certificates === undefined) return;
-    const problem = checkCertificates(certificates, this.config, this.keys, judged);
+    const problem = checkCertificates(certificates, this.config, keys, judged);
     if (problem !== null) this.fail(`certificates: ${process.name} holds one with ${problem}`);
   }
 

@@ -192,6 +192,28 @@ test("certificates need a quorum of distinct signers whose signatures hold cold"
   expect(check(forged, bad)).toBe("a bad signature of 3");
 });
 
+test("what keys remember is found by content and signer, and cold ones find what was written to", () => {
+  const keys = new Keys(7, 4);
+  const signed = Uint8Array.of(1, 2, 3);
+  const proof: Proof = { signer: 2, signed, signature: keys.block(2, signed) };
+  for (let i = 0; i < 2; i++) {
+    expect(keys.holds(proof)).toBe(true);
+    expect(keys.holds({ ...proof, signer: 1 })).toBe(false);
+    expect(keys.holds({ ...proof, signed: Uint8Array.of(1, 2, 4) })).toBe(false);
+    for (let at = 0; at < proof.signature.length; at++) {
+      const signature = proof.signature.slice();
+      signature[at]! ^= 1;
+      expect({ at, holds: keys.holds({ ...proof, signature }) }).toEqual({ at, holds: false });
+    }
+    expect(new Keys(8, 4).holds(proof)).toBe(false);
+    expect(keys.cold().holds(proof)).toBe(true);
+  }
+  // Nobody writes to what came in. Who does all the same is found at the end of a seed.
+  expect(keys.holds(proof)).toBe(true);
+  proof.signature[proof.signature.length - 1]! ^= 1;
+  expect(keys.cold().holds(proof)).toBe(false);
+});
+
 test("mutation changes one field, and operations of clients only where seeds invent", () => {
   const random = new Random(1, "mutation");
   const op = stamp(0, 1, put("x"));

@@ -1,4 +1,5 @@
-// The simulated world runs a protocol under faults, and a seed replays exactly.
+// The simulated world runs a protocol under faults, and a seed replays exactly, whether or not what
+// one process found out is shared with the others.
 
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { protocols } from "../../src/protocol/index.ts";
@@ -15,6 +16,7 @@ for (const [name, protocol] of protocols) {
       const report = runSeed({ subject, seed });
       expect({ seed, failures: report.failures }).toEqual({ seed, failures: [] });
       expect(runSeed({ subject, seed })).toEqual(report);
+      expect(runSeed({ subject, seed, cold: true })).toEqual(report);
     }
   });
 }

@@ -465,37 +465,6 @@ describe.skipIf(missing !== null)("running", () => {
   );
 
   test.concurrent(
-    "replicas that are parked change the view when they must, and end when they are told to",
-    async () => {
-      const ports = await freePorts(4);
-      const addresses = ports.map((port) => `replica 127.0.0.1:${port}%0`);
-      const prefix = config("parked", "f 1", ...addresses);
-      for (let i = 0; i < 4; i++) writeKeyPair(keyPath(prefix, i), generateKeyPair());
-      const shared = ["-m", "pbft", "-c", prefix, "--idle", "park", "-w", "0"];
-      const json = (i: number) => join(dir, `parked-${i}.json`);
-      const replicas = ports.map((_, i) =>
-        program("replica", [...shared, "-i", String(i), "--json", json(i)]),
-      );
-      for (const one of replicas) await one.printed("recovered");
-      const [primary, ...backups] = replicas;
-      primary?.signal("SIGKILL");
-      await primary?.ended();
-      const asking = program("client", [...shared, "-t", "1", "-d", "60", "--warm", "0"]);
-      await asking.printed("operations a second");
-      asking.signal("SIGINT");
-      await asking.ended();
-      for (const one of backups) one.signal("SIGTERM");
-      for (const [i, one] of backups.entries()) {
-        const { status, err } = await one.ended();
-        expect({ status, err }).toEqual({ status: 0, err: "" });
-        const { view, executed } = JSON.parse(readFileSync(json(i + 1), "utf8"));
-        expect({ view: view > 0, executed: executed > 0 }).toEqual({ view: true, executed: true });
-      }
-    },
-    90 * SECONDS,
-  );
-
-  test.concurrent(
     "what nobody asked for is counted and shown at the end, and disturbs nothing",
     async () => {
       const [port = 0] = await freePorts(1);

@@ -57,7 +57,7 @@ export function bellFile(dir: string, end: string): string {
   return join(resolve(dir), `${end}.bell`);
 }
 
-/** Only a file of its own: one that has another name elsewhere would be written to there as well. */
+/** Only a file of its own: what has another name elsewhere would be written to there as well. */
 function openBellFile(path: string): number {
   const descriptor = openOwn(path);
   const status = fstatSync(descriptor);

@@ -4,7 +4,7 @@ import { equal, ok } from "node:assert/strict";
 import type { Bytes } from "../../src/actor.ts";
 import { bytesOf, MESSAGE_MAX } from "../../src/wire.ts";
 import type { Case } from "./cases.ts";
-import { all, pass, pattern, until, type Medium } from "./medium.ts";
+import { all, pass, PATIENCE_MS, pattern, until, type Medium } from "./medium.ts";
 
 const FRAGMENT_HEADER = 17;
 
@@ -74,6 +74,26 @@ export const garbageCases: readonly Case[] = [
       ok(medium.foreign.length > 0);
       for (const { reason, send } of medium.foreign) counted(medium, reason, 1, send);
     }),
+    needs: "foreign",
+  },
+
+  {
+    ...calm(
+      "a poll that brought garbage alone brought something: more may lie behind it",
+      (medium) => {
+        for (const { reason, send } of medium.foreign) {
+          const before = medium.drops().get(reason) ?? 0;
+          const endMs = medium.now() + PATIENCE_MS;
+          let brought = 0;
+          send();
+          while ((medium.drops().get(reason) ?? 0) === before) {
+            if (medium.now() > endMs) throw new Error(`waited in vain for '${reason}'`);
+            brought = medium.a.transport.poll();
+          }
+          ok(brought > 0, reason);
+        }
+      },
+    ),
     needs: "foreign",
   },
 

@@ -75,7 +75,7 @@ export interface Medium {
   close(): void;
 }
 
-const PATIENCE_MS = 60_000;
+export const PATIENCE_MS = 60_000;
 
 /**
  * Turns until the condition holds; throws an Error that says what was waited for, after a long

@@ -5,6 +5,7 @@ import { describe, expect, test } from "bun:test";
 import { RealClock } from "../src/clock.ts";
 import { IDLE_NAMES, idler, type IdleName } from "../src/bin/idle.ts";
 import type { NativeLibrary } from "../src/ffi/native.ts";
+import { UsageError } from "../src/usage-error.ts";
 
 /** What each of the first `turns` empty turns does. */
 function did(name: IdleName, turns: number, clock = new RealClock()): readonly string[] {
@@ -51,6 +52,12 @@ describe("idle", () => {
     expect(last(2.5)).toBe("wait 2500");
     expect(last(60_000)).toBe("wait 10000");
     expect(last(0)).toBe("");
+  });
+
+  test("where nothing would wake it, one does not park", () => {
+    const native = {} as unknown as NativeLibrary;
+    expect(() => idler("park", native, new RealClock(), null)).toThrow(UsageError);
+    expect(idler("busy", native, new RealClock(), null).name).toBe("busy");
   });
 
   test("sleep sleeps in every sixteenth empty turn", () => {

@@ -72,8 +72,9 @@ export interface TransportSetting {
   readonly transport: PacketTransport;
   /** As results name it. */
   readonly name: "udp" | "memif" | "dpdk";
-  /** What it sleeps on while nothing comes, and the default of --idle. */
-  readonly sleeper: Sleeper;
+  /** What it sleeps on while nothing comes; null where nobody would wake it. */
+  readonly sleeper: Sleeper | null;
+  /** The default of --idle. */
   readonly idle: IdleName;
   /** The NUMA node of the device; null if it has none. */
   readonly numaNode: number | null;
@@ -181,10 +182,11 @@ function openDpdk(
     return new Map(LOSSES.map((reason) => [reason, counts.get(reason) ?? 0]));
   };
   // Nobody rings for a driver: a NIC that this process has to itself may burn a core.
-  const idle = memif !== null ? "park" : nic ? "busy" : "sleep";
+  const sleeper = memif !== null ? bell : null;
+  const idle = sleeper !== null ? "park" : nic ? "busy" : "sleep";
   const linkUp = (): boolean => transport.linkUp;
   const { numaNode } = transport;
-  return { transport, name, sleeper: bell, idle, numaNode, linkUp, statistics, close };
+  return { transport, name, sleeper, idle, numaNode, linkUp, statistics, close };
 }
 
 /** Of the port's statistics, those that are packets lost. */

@@ -2,6 +2,7 @@
 
 import type { RealClock } from "../clock.ts";
 import type { NativeLibrary } from "../ffi/native.ts";
+import { UsageError } from "../usage-error.ts";
 
 /** What the process sleeps on while it parks. */
 export interface Sleeper {
@@ -28,11 +29,12 @@ const PARK_US_MAX = 10_000;
 const SLEEP_AFTER_YIELDS = 16;
 const SLEEP_US = 50;
 
+/** Throws UsageError if it is to park and nothing would wake it. */
 export function idler(
   name: IdleName,
   native: NativeLibrary,
   clock: RealClock,
-  sleeper: Sleeper,
+  sleeper: Sleeper | null,
 ): Idler {
   switch (name) {
     case "busy":
@@ -40,6 +42,9 @@ export function idler(
     case "yield":
       return { name, idle: () => native.oskr_yield() };
     case "park":
+      if (sleeper === null) {
+        throw new UsageError("--idle park: only memif and UDP wake who is parked");
+      }
       return { name, idle: (empty) => park(empty - YIELDS, native, clock, sleeper) };
     case "sleep":
       return {

@@ -60,6 +60,8 @@ export class Workers {
   readonly #waiting = new Queue<Task>();
   readonly #idle: Bun.Subprocess[] = [];
   readonly #busy = new Map<Bun.Subprocess, Task>();
+  /** Why nothing counts any more; null while all workers live. */
+  #broken: Error | null = null;
 
   /** Starts `count` processes; `close` ends them. */
   constructor(count: number) {
@@ -68,6 +70,7 @@ export class Workers {
 
   /** Runs a command as soon as a worker is free; resolves to the line that it answers. */
   run(args: readonly string[]): Promise<string> {
+    if (this.#broken !== null) return Promise.reject(this.#broken);
     return new Promise((done, failed) => {
       this.#waiting.push({ args, done, failed });
       this.#serve();
@@ -110,12 +113,16 @@ export class Workers {
     this.#serve();
   }
 
-  /** A worker that ends while it has a task took it along: nothing of the campaign counts then. */
+  /** Whether or not it had a task: what it would have been asked next stays undone. */
   #ended(child: Bun.Subprocess, status: number | null): void {
     const task = this.#busy.get(child);
-    if (task === undefined) return;
     this.#busy.delete(child);
-    task.failed(new Error(`a worker ended with status ${status}: ${task.args.join(" ")}`));
+    const doing = task === undefined ? "nothing to do" : task.args.join(" ");
+    this.#broken ??= new Error(`a worker ended with status ${status}: ${doing}`);
+    task?.failed(this.#broken);
+    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+      next.failed(this.#broken);
+    }
   }
 }
 

@@ -115,8 +115,12 @@ async function main(argv: readonly string[]): Promise<number> {
   if (parts.length === 1) return conclude(campaign, runRange(campaign, campaign));
   const workers = new Workers(jobs);
   const commands = parts.map((range) => rangeArgs(argv, range));
-  const totals = await runJobs(workers, commands, "", campaign.count);
-  workers.close();
+  let totals: Totals;
+  try {
+    totals = await runJobs(workers, commands, "", campaign.count);
+  } finally {
+    workers.close();
+  }
   return conclude(campaign, totals);
 }
 

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import type { Changes, Plan } from "../src/simulation/plan.ts";
-import { drawPlan } from "../src/simulation/plan.ts";
+import { drawPlan, NO_FAULTS } from "../src/simulation/plan.ts";
 import { runPlan } from "../src/simulation/run.ts";
 import type { Subject } from "../src/simulation/subject.ts";
 import { registered } from "../src/simulation/subjects.ts";
@@ -23,12 +23,7 @@ const CALM: Partial<Plan["network"]> = {
   delayMinUs: 50,
   delayMaxUs: 200,
   ordered: true,
-  loss: 0,
-  duplication: 0,
-  reordering: 0,
-  replay: 0,
-  corruption: 0,
-  partitions: [],
+  ...NO_FAULTS,
 };
 
 const needsFaults = (subject: Subject): string | null =>

@@ -16,7 +16,7 @@ import type { Reader } from "../wire.ts";
 import { SimulatedClock } from "./clock.ts";
 import { Keys } from "./keys.ts";
 import { Network, type NetworkOptions, type Packet } from "./network.ts";
-import type { NetworkPlan } from "./plan.ts";
+import { NO_FAULTS, type NetworkPlan } from "./plan.ts";
 import { Process } from "./process.ts";
 import { Random } from "./random.ts";
 import { Scheduler } from "./scheduler.ts";
@@ -65,12 +65,7 @@ const QUIET_NETWORK: NetworkPlan = {
   delayMaxUs: DELAY_MAX_US,
   lateUs: 0,
   ordered: true,
-  loss: 0,
-  duplication: 0,
-  reordering: 0,
-  replay: 0,
-  corruption: 0,
-  partitions: [],
+  ...NO_FAULTS,
 };
 
 /** Counts what an operation costs. Takes time in proportion to n squared for PBFT. */

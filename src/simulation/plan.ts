@@ -46,6 +46,16 @@ export interface NetworkPlan {
   readonly partitions: readonly PartitionFault[];
 }
 
+/** A network that delays packets and does nothing else to them. */
+export const NO_FAULTS = {
+  loss: 0,
+  duplication: 0,
+  reordering: 0,
+  replay: 0,
+  corruption: 0,
+  partitions: [],
+} as const satisfies Partial<NetworkPlan>;
+
 /** A process that stands still, or loses everything. */
 export interface ProcessFault {
   readonly name: string;

@@ -17,7 +17,7 @@ import type { Content } from "./content.ts";
 import { messageText } from "./chart.ts";
 import { stamp, type Issued } from "./judge.ts";
 import type { Packet } from "./network.ts";
-import { drawPlan, type Plan } from "./plan.ts";
+import { drawPlan, NO_FAULTS, type Plan } from "./plan.ts";
 import type { Process } from "./process.ts";
 import type { Subject } from "./subject.ts";
 import { PAYLOAD_MAX } from "./transport.ts";
@@ -290,12 +290,7 @@ function calmPlan(subject: Subject): Plan {
       delayMaxUs: DELAY_US,
       lateUs: 1,
       ordered: true,
-      loss: 0,
-      duplication: 0,
-      reordering: 0,
-      replay: 0,
-      corruption: 0,
-      partitions: [],
+      ...NO_FAULTS,
     },
     speeds: [],
     signUs: 10,

@@ -5,7 +5,7 @@
 import { assert } from "../assert.ts";
 import { scheduleHealing } from "./heal.ts";
 import type { Packet } from "./network.ts";
-import { drawPlan, type Plan } from "./plan.ts";
+import { drawPlan, NO_FAULTS, type Plan } from "./plan.ts";
 import type { Process } from "./process.ts";
 import { mix32, Random } from "./random.ts";
 import type { RunOptions } from "./runner.ts";
@@ -196,12 +196,7 @@ function twinsPlan(drawn: Plan): Plan {
     network: {
       ...drawn.network,
       delayMaxUs: 200,
-      loss: 0,
-      duplication: 0,
-      reordering: 0,
-      replay: 0,
-      corruption: 0,
-      partitions: [],
+      ...NO_FAULTS,
     },
     speeds: [],
     signUs: 50,

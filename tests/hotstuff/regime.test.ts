@@ -9,7 +9,7 @@ import { hotstuff, HotStuffReplica } from "../../src/protocol/hotstuff/index.ts"
 import { codec } from "../../src/protocol/hotstuff/message.ts";
 import { GENESIS_QC } from "../../src/protocol/hotstuff/qc.ts";
 import { operationDigest, type Outcome } from "../../src/protocol/request.ts";
-import { drawPlan, type Plan } from "../../src/simulation/plan.ts";
+import { drawPlan, NO_FAULTS, type Plan } from "../../src/simulation/plan.ts";
 import { runPlan, runSeed } from "../../src/simulation/run.ts";
 import { registered } from "../../src/simulation/subjects.ts";
 import { subjectOf } from "../../src/simulation/subject.ts";
@@ -43,12 +43,7 @@ function calm(seed: number, changes: Partial<Plan>): Plan {
   const plan = drawPlan(subject, "short", seed);
   const network = {
     ...plan.network,
-    loss: 0,
-    duplication: 0,
-    reordering: 0,
-    replay: 0,
-    corruption: 0,
-    partitions: [],
+    ...NO_FAULTS,
   };
   return { ...plan, network, faults: [], restarts: [], ...changes };
 }

@@ -5,7 +5,7 @@ import { encodeKvOperation, KvApp } from "../../src/app/kv.ts";
 import { NullApp } from "../../src/app/null.ts";
 import { pbft } from "../../src/protocol/pbft/index.ts";
 import type { Message } from "../../src/protocol/pbft/message.ts";
-import { drawPlan, type Plan } from "../../src/simulation/plan.ts";
+import { drawPlan, NO_FAULTS, type Plan } from "../../src/simulation/plan.ts";
 import { Random } from "../../src/simulation/random.ts";
 import { runPlan, runSeed } from "../../src/simulation/run.ts";
 import { subjectOf } from "../../src/simulation/subject.ts";
@@ -19,12 +19,7 @@ const SLOW_MS = 120_000;
 function noLoss(plan: Plan): Plan["network"] {
   return {
     ...plan.network,
-    partitions: [],
-    loss: 0,
-    duplication: 0,
-    reordering: 0,
-    replay: 0,
-    corruption: 0,
+    ...NO_FAULTS,
   };
 }
 

@@ -64,6 +64,12 @@ const seeds: readonly {
     seed: 663,
     found: "relayed requests were relayed again, so that what the network corrupted multiplied",
   },
+  {
+    protocol: "hotstuff",
+    kind: "short",
+    seed: 10_468,
+    found: "the simulator waited for a replica to begin that had crashed for good before it did",
+  },
 ];
 
 for (const { protocol, kind, seed, changes, found } of seeds) {

@@ -33,7 +33,10 @@ function happen(world: World, fault: ProcessFault): void {
   if (!mayCrash(world, seat)) return;
   world.crash(seat.process);
   world.count("crashes");
-  if (fault.forUs === Infinity) return;
+  if (fault.forUs === Infinity) {
+    seat.gone = true;
+    return;
+  }
   scheduler.after(null, fault.forUs, () => restart(world, seat));
 }
 

@@ -67,6 +67,8 @@ export interface ReplicaSeat {
   census: CensusCheck | null;
   /** Whether it ever was neither starting nor recovering. */
   everRan: boolean;
+  /** Whether it crashed never to come back. */
+  gone: boolean;
   /** What was committed when its certificates were last looked at. */
   certified: number;
 }
@@ -193,6 +195,7 @@ export class World {
       app: null,
       census: null,
       everRan: false,
+      gone: false,
       certified: -1,
     };
     process.byzantine = this.plan.byzantine.includes(identity);
@@ -260,12 +263,14 @@ export class World {
   }
 
   /**
-   * Whether every correct replica has begun. Until then Byzantine ones behave: with f of them, a
+   * Whether every correct replica that is not gone for good has begun. Until then Byzantine ones behave: with f of them, a
    * cluster that n - f replicas begin (X15) may be one that the last correct replica can never
    * join.
    */
   get started(): boolean {
-    this.#started ||= this.replicas.every(({ everRan, process }) => everRan || process.byzantine);
+    this.#started ||= this.replicas.every(
+      ({ everRan, gone, process }) => everRan || gone || process.byzantine,
+    );
     return this.#started;
   }
 

@@ -263,9 +263,9 @@ export class World {
   }
 
   /**
-   * Whether every correct replica that is not gone for good has begun. Until then Byzantine ones behave: with f of them, a
-   * cluster that n - f replicas begin (X15) may be one that the last correct replica can never
-   * join.
+   * Whether every correct replica that is not gone for good has begun. Until then Byzantine ones
+   * behave: with f of them, a cluster that n - f replicas begin (X15) may be one that the last
+   * correct replica can never join.
    */
   get started(): boolean {
     this.#started ||= this.replicas.every(

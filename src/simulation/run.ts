@@ -16,6 +16,12 @@ export interface SeedOptions {
   readonly cold?: boolean | undefined;
 }
 
+/**
+ * View timeouts in which others take up the work of one that recovers but once: ten (X14), by the
+ * slowest clock. One whose answers came when that work was done waits for the next.
+ */
+const RECOVERY_PAUSES_MAX = 20;
+
 /** Runs one seed. Same options, same report, trace hash included. */
 export function runSeed(options: SeedOptions): Report {
   const { subject, seed, kind = "short", changes, observer, cold } = options;
@@ -59,7 +65,8 @@ function populate(world: World): void {
 
 /** Waits for correct replicas to agree on everything, then judges the whole run. */
 function finish(world: World): void {
-  const endUs = world.scheduler.nowUs + world.livenessUs();
+  const pauseUs = RECOVERY_PAUSES_MAX * world.plan.viewTimeoutMs * 1000;
+  const endUs = world.scheduler.nowUs + world.livenessUs() + pauseUs;
   world.run(endUs, () => checkConvergence(world) === null);
   if (world.failures.length > 0) return;
   const apart = checkConvergence(world);

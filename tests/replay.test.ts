@@ -72,6 +72,12 @@ const seeds: readonly {
   },
   {
     protocol: "hotstuff",
+    kind: "adversary",
+    seed: 2453,
+    found: "the adversary sent a message that had grown larger than a frame as it was altered",
+  },
+  {
+    protocol: "hotstuff",
     kind: "short",
     seed: 10_468,
     found: "the simulator waited for a replica to begin that had crashed for good before it did",

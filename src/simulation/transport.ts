@@ -91,6 +91,11 @@ export class SimulatedTransport extends PacketTransport {
   arrive(packet: Packet): void {
     book.current = this.book;
     const { bytes } = packet.content;
+    if (bytes.length > PAYLOAD_MAX) {
+      // A Byzantine replica's message that grew as it was altered: no network carries such a frame.
+      countDrop(this.drops, "larger than a frame");
+      return;
+    }
     inFrame.set(bytes);
     const from = this.book.find(packet.fromHigh, packet.fromHost, packet.fromId);
     this.receivePacket(packet.toId, from, packet.part, reader.reset(0, bytes.length));

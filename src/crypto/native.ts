@@ -213,11 +213,7 @@ export class NativeSigner implements RootSigner {
 
   /** Without queues, so that whatever shares this root finds it known. */
   #now(key: Signer, digest: Bytes, signature: Bytes): boolean {
-    const at = RINGS.jobs + JOB.size * NOW;
-    this.#words[(at + JOB.kind) / 4] = JOB_VERIFY;
-    this.#words[(at + JOB.key) / 4] = key;
-    this.#region.set(digest, at + JOB.digest);
-    this.#region.set(signature, at + JOB.signature);
+    this.#fill(NOW, JOB_VERIFY, key, digest, signature);
     return this.#library.oskr_signer_verify(this.#signer, NOW) === 1;
   }
 
@@ -263,14 +259,18 @@ export class NativeSigner implements RootSigner {
       this.#overflow.push({ kind, key, ...copies, done });
       return;
     }
+    this.#fill(job, kind, key, digest, signature);
+    this.#done[job] = done;
+    const result = this.#library.oskr_signer_submit(this.#signer, job);
+    assert(result === 0, "a free job has room in the ring");
+  }
+
+  #fill(job: number, kind: number, key: number, digest: Bytes, signature: Bytes | null): void {
     const at = RINGS.jobs + JOB.size * job;
     this.#words[(at + JOB.kind) / 4] = kind;
     this.#words[(at + JOB.key) / 4] = key;
     this.#region.set(digest, at + JOB.digest);
     if (signature !== null) this.#region.set(signature, at + JOB.signature);
-    this.#done[job] = done;
-    const result = this.#library.oskr_signer_submit(this.#signer, job);
-    assert(result === 0, "a free job has room in the ring");
   }
 
   #finish(job: number): void {

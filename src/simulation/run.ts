@@ -65,7 +65,9 @@ function populate(world: World): void {
 
 /** Waits for correct replicas to agree on everything, then judges the whole run. */
 function finish(world: World): void {
-  const pauseUs = RECOVERY_PAUSES_MAX * world.plan.viewTimeoutMs * 1000;
+  const recovering = world.correct().some(({ replica }) => replica?.census().recovering === true);
+  const pauses = recovering ? RECOVERY_PAUSES_MAX : 0;
+  const pauseUs = pauses * world.plan.viewTimeoutMs * 1000;
   const endUs = world.scheduler.nowUs + world.livenessUs() + pauseUs;
   world.run(endUs, () => checkConvergence(world) === null);
   if (world.failures.length > 0) return;

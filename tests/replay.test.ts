@@ -47,6 +47,12 @@ const seeds: readonly {
     found: "one that recovers may need work that the others take up once in ten view timeouts only",
   },
   {
+    protocol: "rounds",
+    kind: "short",
+    seed: 3407,
+    found: "one that heard of all but one starting waited two seconds, whatever the view timeout",
+  },
+  {
     protocol: "pbft",
     kind: "adversary",
     seed: 5,
@@ -69,6 +75,18 @@ const seeds: readonly {
     kind: "deep",
     seed: 663,
     found: "relayed requests were relayed again, so that what the network corrupted multiplied",
+  },
+  {
+    protocol: "hotstuff",
+    kind: "adversary",
+    seed: 2397,
+    found: "a leader whose votes came before their block proposed nothing on the QC",
+  },
+  {
+    protocol: "hotstuff",
+    kind: "adversary",
+    seed: 2439,
+    found: "replicas fell idle that had committed by a QC which the highest one does not extend",
   },
   {
     protocol: "hotstuff",

@@ -58,6 +58,18 @@ test("H4 a timer sends the latest vote to all, and whoever holds n-f has the QC"
   expect(solo.view).toBe(2);
 });
 
+test("H5 a leader whose votes come before their block proposes as soon as the block is here", () => {
+  const solo = new Solo(2);
+  const first = block(1, undefined, [openRequest(1)]);
+  for (const replica of [0, 1, 3]) solo.vote(replica, first);
+  expect(solo.view).toBe(2);
+  expect(solo.host.takeKind("propose")).toEqual([]);
+  solo.propose(first);
+  const [proposal] = solo.host.takeKind("propose");
+  expect(proposal?.block.view).toBe(2);
+  expect(proposal?.block.justify.block).toEqual(first.hash);
+});
+
 test("H5 a leader that enters by TC attaches it, on the highest QC of its TIMEOUTs", () => {
   const solo = new Solo(3);
   const first = block(1, undefined, [openRequest(1)]);
@@ -179,6 +191,30 @@ test("H11 empty blocks drive the tail to commit everywhere, and then stop", () =
   expect(empty).toBeLessThan(9);
   expect(cluster.now - last).toBeGreaterThan(900);
   for (let i = 0; i < 4; i++) expect(cluster.replica(i).pending).toBe(false);
+});
+
+test("H11 what a QC on an abandoned branch committed is pending until the highest one shows it", () => {
+  const solo = new Solo(3);
+  const first = block(1, undefined, [openRequest(1)]);
+  const second = block(2, qc(first));
+  const third = block(3, qc(second));
+  for (const next of [first, second, third]) solo.propose(next);
+  for (const replica of [0, 1, 2]) solo.vote(replica, third, true);
+  expect(solo.committed).toBe(1);
+  expect(solo.replica.pending).toBe(false);
+  // The others never saw the QC of view 3, and went on with that of view 2.
+  const fifth = block(5, qc(second));
+  const sixth = block(6, qc(fifth));
+  solo.propose(fifth, tc(4));
+  solo.propose(sixth);
+  expect(solo.replica.pending).toBe(true);
+  expect(solo.host.timers.has("view")).toBe(true);
+  const seventh = block(7, qc(sixth));
+  const eighth = block(8, qc(seventh));
+  for (const next of [seventh, eighth]) solo.propose(next);
+  expect(solo.committed).toBeGreaterThan(1);
+  expect(solo.replica.pending).toBe(false);
+  expect(solo.host.timers.has("view")).toBe(false);
 });
 
 test("H12 a leader that made no QC of its votes has half a view timeout, or proposes", () => {

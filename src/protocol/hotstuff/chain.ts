@@ -69,10 +69,23 @@ export abstract class ChainedReplica {
 
   /** Whether it takes part: it is neither starting nor recovering. */
   abstract get running(): boolean;
-  /** Whether a request, or a block with requests, is known that should be committed and is not. */
+  /**
+   * Whether a request, or a block with requests, is known that should be committed and is not; or
+   * was committed, and nobody could tell by the highest QC.
+   */
   get pending(): boolean {
     if (this.backlog.size > 0 || this.tree.full > 0) return true;
-    return this.tree.root.height < this.driveTo;
+    return this.tree.root.height < this.driveTo || this.#unannounced();
+  }
+
+  /**
+   * The QC that committed the last block with requests may be on an abandoned branch: who learnt
+   * the highest QC first does not commit by it any more, and depends on further blocks.
+   */
+  #unannounced(): boolean {
+    const top = this.tree.get(keyOf(this.highQc.block));
+    if (top === undefined) return false;
+    return (this.committedBy(top)?.height ?? top.announced) < this.tree.root.lastFull;
   }
 
   /** Has a certified block fetched; with `coming` only if it is not here in a while. */
@@ -165,6 +178,8 @@ export abstract class ChainedReplica {
     this.pacemaker.onLeader(view);
     if (this.takesProposal(block) || this.wanted(keyOf(block.hash))) {
       this.take(from, block);
+      // Votes for it may have come first, and made the QC that this replica is to propose on.
+      if (view < this.pacemaker.view) this.propose();
     }
   }
 

@@ -247,7 +247,7 @@ function rootNode(hash: Bytes, view: number, height: number): TreeNode {
     height,
     parent: null,
     announced: height,
-    lastFull: 0,
+    lastFull: height,
     executed: true,
     reclaimed: false,
     sweep: 0,

@@ -23,6 +23,7 @@ import {
   quorumsOf,
   Votes,
 } from "../../../src/protocol/quorum.ts";
+import { START_WAIT_TIMEOUTS } from "../../../src/protocol/recovery.ts";
 import { requestDigest, type Outcome, type Request } from "../../../src/protocol/request.ts";
 import { equal } from "../../../src/wire.ts";
 import {
@@ -43,7 +44,6 @@ import {
 export type Timer = "view" | "tick";
 
 const PENDING_MAX = 64;
-const START_MS = 2000;
 
 interface Pending {
   readonly request: Request;
@@ -466,15 +466,16 @@ export class RoundsReplica implements Replica<Message, Timer> {
   }
 
   /**
-   * Begins when all start, or two seconds have passed and enough do; otherwise it asks what it
+   * Begins when all start, or enough do and it has waited for the rest; otherwise it asks what it
    * forgot.
    */
   #consider(): void {
-    const { n, f } = this.config;
+    const { n, f, viewTimeoutMs } = this.config;
     const answers = [...this.#answers.values()];
     const starting = answers.filter(starts).length;
     if (this.phase === "starting") {
-      const enough = this.host.now >= START_MS ? n - f : n;
+      const waited = this.host.now >= START_WAIT_TIMEOUTS * viewTimeoutMs;
+      const enough = waited ? n - f : n;
       this.#began = starting + 1 >= enough;
       if (this.#began) this.phase = "running";
       else if (answers.filter(({ phase }) => phase === 2).length > f) this.recover();

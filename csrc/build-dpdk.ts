@@ -23,6 +23,7 @@ const SOURCES = [
   "dpdk/link.c",
   "dpdk/burst.c",
   "dpdk/burst_guard.c",
+  "dpdk/frame.c",
   "dpdk/fabric.c",
   "dpdk/delay.c",
 ];

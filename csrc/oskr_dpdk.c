@@ -218,6 +218,7 @@ static int32_t open_port(struct oskr_port *p, uint32_t flags) {
 }
 
 static void free_port(struct oskr_port *p) {
+  oskr_arrived_drop(&p->arrived);
   oskr_port_shut(p->number);
   rte_mempool_free(p->pool);
   free(p->region);

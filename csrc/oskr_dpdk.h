@@ -6,6 +6,11 @@
 // three id bytes, payload, padding, and one byte that counts the padding. Wires have frames of 60
 // bytes at least and stretch shorter ones, so that without the count a short message would arrive
 // with a tail of zeros.
+//
+// Messages for one host that are sent together share frames (88d7): destination MAC, source MAC,
+// Ethernet type, then ids and payload of each, then how many bytes that was for each (two bytes,
+// big-endian), then how many messages (one byte), padding and its count. Whoever receives gets them
+// one by one, each as if it had come in a frame of its own.
 #ifndef OSKR_DPDK_H
 #define OSKR_DPDK_H
 
@@ -13,7 +18,7 @@
 #include <stdint.h>
 
 // Raised whenever something below changes; src/ffi/dpdk.ts refuses a library with another one.
-#define OSKR_DPDK_VERSION 4
+#define OSKR_DPDK_VERSION 5
 
 #define OSKR_TEXT_SIZE 16384
 // As many as DPDK is compiled for.
@@ -25,12 +30,17 @@
 
 #define OSKR_ETHER_MESSAGE 0x88d5
 #define OSKR_ETHER_FRAGMENT 0x88d6
+#define OSKR_ETHER_JOINED 0x88d7
 #define OSKR_HEADER_SIZE 17
+#define OSKR_IDS_SIZE 3
 #define OSKR_FRAME_MIN 60
 #define OSKR_FRAME_MAX 1514
+// Messages in one frame.
+#define OSKR_JOINED_MAX 32
 #define OSKR_PAYLOAD_MAX (OSKR_FRAME_MAX - OSKR_HEADER_SIZE - 1)
 
-// One packet to send: where to, and which slot holds its payload. Several may share a slot.
+// One message to send, or part of one: where to, and which slot holds its payload. Several may
+// share a slot.
 struct oskr_entry {
   uint8_t destination[6];
   uint8_t ether_type[2];
@@ -43,18 +53,19 @@ struct oskr_entry {
 // Of a port, since it was opened; doubles, because those are what JavaScript reads without a
 // BigInt.
 struct oskr_statistics {
-  double received;  // packets, by the driver's count
+  double received;  // frames, by the driver's count
   double sent;
   double received_bytes;
   double sent_bytes;
   double missed;  // lost for want of room: in the receive ring, or of buffers
   double errors;
   double foreign;    // frames of another Ethernet type
-  double malformed;  // frames that are too short, too long or padded wrongly
-  double unsent;     // packets that found no room in the send ring, or the link down
+  double malformed;  // frames that are too short, too long, padded or divided wrongly
+  double unsent;     // messages that found no room in the send ring, or the link down
 };
 
-// What a port shares with its caller. The send slots hold payloads, the receive slots whole frames.
+// What a port shares with its caller. The send slots hold payloads, the receive slots whole frames
+// of one message.
 struct oskr_region {
   uint8_t send[OSKR_BURST][OSKR_SLOT_SIZE];
   uint8_t receive[OSKR_BURST][OSKR_SLOT_SIZE];
@@ -98,7 +109,8 @@ int32_t oskr_dpdk_bell(uint32_t port, struct oskr_bell *bell);
 // Brings region->statistics up to date.
 int32_t oskr_dpdk_statistics(uint32_t port);
 
-// Fills up to OSKR_BURST receive slots, their lengths, and time_ns; returns how many.
+// Fills up to OSKR_BURST receive slots, their lengths, and time_ns; returns how many. More may be
+// at hand if that is OSKR_BURST.
 int32_t oskr_dpdk_receive(uint32_t port);
 // Sends the first `count` entries; returns how many left. When the send ring is full it yields to
 // the receiver for up to 20 ms, then gives up the rest, counts them, and does not wait again until

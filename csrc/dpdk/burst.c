@@ -12,6 +12,8 @@
 // after one such wait the port does not wait again before the ring has taken something.
 #define PATIENCE_NS 20e6
 
+#define ETHER_HEADER (OSKR_HEADER_SIZE - OSKR_IDS_SIZE)
+
 _Static_assert(sizeof(struct oskr_entry) == 16, "src/ffi/dpdk.ts has the same layout");
 _Static_assert(offsetof(struct oskr_region, receive) == 131072, "the same");
 _Static_assert(offsetof(struct oskr_region, lengths) == 262144, "the same");
@@ -22,67 +24,30 @@ _Static_assert(offsetof(struct oskr_region, mac) == 266508, "the same");
 _Static_assert(offsetof(struct oskr_region, statistics) == 266520, "the same");
 _Static_assert(sizeof(struct oskr_region) == 266592, "the same");
 
-// The length of a frame without its padding, or 0 after counting why it is dropped.
-static uint32_t accept_frame(const struct rte_mbuf *m, struct oskr_statistics *statistics) {
-  const uint8_t *frame = rte_pktmbuf_mtod(m, const uint8_t *);
-  uint32_t length = m->data_len;
-  if (length < 14 || m->nb_segs != 1 || length > OSKR_FRAME_MAX) {
-    statistics->malformed++;
-    return 0;
-  }
-  uint32_t type = (uint32_t)frame[12] << 8 | frame[13];
-  if (type != OSKR_ETHER_MESSAGE && type != OSKR_ETHER_FRAGMENT) {
-    statistics->foreign++;
-    return 0;
-  }
-  uint32_t padding = frame[length - 1];
-  if (length < OSKR_FRAME_MIN || length < OSKR_HEADER_SIZE + padding + 1) {
-    statistics->malformed++;
-    return 0;
-  }
-  return length - padding - 1;
-}
-
 int32_t oskr_dpdk_receive(uint32_t port) {
-  struct rte_mbuf *packets[OSKR_BURST];
   struct oskr_port *p = oskr_port(port);
   if (p == NULL) return oskr_fail(-ENODEV, "port %u: is not open", port);
   struct oskr_region *region = p->region;
-  uint16_t count = likely(p->started) ? oskr_receive_burst(p->number, packets, OSKR_BURST) : 0;
+  struct oskr_arrived *arrived = &p->arrived;
+  struct oskr_message message;
   region->time_ns = oskr_now_ns();
-  if (count == 0) {
-    oskr_port_idle(p, region->time_ns);
-    return 0;
+  if (arrived->next == arrived->count) {
+    oskr_arrived_drop(arrived);
+    if (likely(p->started))
+      arrived->count = oskr_receive_burst(p->number, arrived->packets, OSKR_BURST);
+    if (arrived->count == 0) {
+      oskr_port_idle(p, region->time_ns);
+      return 0;
+    }
   }
   uint32_t accepted = 0;
-  for (uint16_t i = 0; i < count; i++) {
-    uint32_t length = accept_frame(packets[i], &region->statistics);
-    if (length == 0) continue;
-    rte_memcpy(region->receive[accepted], rte_pktmbuf_mtod(packets[i], const void *), length);
-    region->lengths[accepted++] = length;
+  while (accepted < OSKR_BURST && oskr_arrived_next(arrived, &message, &region->statistics)) {
+    uint8_t *slot = region->receive[accepted];
+    memcpy(slot, message.frame, ETHER_HEADER);
+    rte_memcpy(slot + ETHER_HEADER, message.ids, message.length);
+    region->lengths[accepted++] = ETHER_HEADER + message.length;
   }
-  rte_pktmbuf_free_bulk(packets, count);
   return (int32_t)accepted;
-}
-
-// Ends a frame of `length` bytes with padding and its count; returns the length on the wire.
-static uint16_t pad_frame(uint8_t *frame, uint32_t length) {
-  uint32_t padding = length + 1 < OSKR_FRAME_MIN ? OSKR_FRAME_MIN - 1 - length : 0;
-  memset(frame + length, 0, padding);
-  frame[length + padding] = (uint8_t)padding;
-  return (uint16_t)(length + padding + 1);
-}
-
-static void fill(struct rte_mbuf *m, const struct oskr_region *region,
-                 const struct oskr_entry *entry) {
-  uint8_t *frame = rte_pktmbuf_mtod(m, uint8_t *);
-  memcpy(frame, entry->destination, 6);
-  memcpy(frame + 6, region->mac, 6);
-  memcpy(frame + 12, entry->ether_type, 2);
-  memcpy(frame + 14, entry->ids, 3);
-  rte_memcpy(frame + OSKR_HEADER_SIZE, region->send[entry->slot], entry->length);
-  m->data_len = pad_frame(frame, OSKR_HEADER_SIZE + (uint32_t)entry->length);
-  m->pkt_len = m->data_len;
 }
 
 // Waits within bounds for the ring to take the rest; returns how many of them it took.
@@ -97,96 +62,109 @@ static uint32_t push_patiently(struct oskr_port *p, struct rte_mbuf **packets, u
   return sent;
 }
 
-// Sends what it can, frees and counts the rest. A peer that is not there is not waited for.
-static uint32_t push(struct oskr_port *p, struct rte_mbuf **packets, uint32_t count) {
+// Sends what it can, frees and counts the rest; returns how many messages left, and begins anew. A
+// peer that is not there is not waited for.
+static uint32_t push(struct oskr_port *p, struct oskr_departing *d) {
   uint32_t sent = 0;
-  if (likely(p->started)) sent = oskr_send_burst(p->number, packets, (uint16_t)count);
-  if (likely(sent == count)) {
-    oskr_bell_ring(p->bell);
-    p->stalled = 0;
-    return sent;
-  }
+  oskr_departing_finish(d);
+  if (likely(p->started)) sent = oskr_send_burst(p->number, d->packets, (uint16_t)d->count);
   p->stalled = p->stalled && sent == 0;
   // Asked again first if it was down, and afterwards: a peer that went away shows here first.
-  if (!p->stalled && (p->region->link_up || oskr_dpdk_link(p->number) == 1))
-    sent += push_patiently(p, packets + sent, count - sent);
+  if (unlikely(sent < d->count) && !p->stalled &&
+      (p->region->link_up || oskr_dpdk_link(p->number) == 1))
+    sent += push_patiently(p, d->packets + sent, d->count - sent);
   if (sent > 0) oskr_bell_ring(p->bell);
-  if (sent < count) {
-    rte_pktmbuf_free_bulk(packets + sent, count - sent);
-    p->region->statistics.unsent += count - sent;
+  uint32_t messages = oskr_departing_messages(d, 0);
+  if (unlikely(sent < d->count)) {
+    uint32_t lost = oskr_departing_messages(d, sent);
+    rte_pktmbuf_free_bulk(d->packets + sent, d->count - sent);
+    p->region->statistics.unsent += lost;
     p->stalled = oskr_dpdk_link(p->number) == 1;
+    messages -= lost;
   }
+  d->count = 0;
+  return messages;
+}
+
+// Adds a message to the burst, which leaves first if it has no room; returns how many left by that.
+static uint32_t add(struct oskr_port *p, struct oskr_departing *d, const uint8_t header[14],
+                    const uint8_t ids[3], const uint8_t *payload, uint32_t length) {
+  uint32_t sent = 0;
+  if (likely(oskr_departing_add(d, p->pool, header, ids, payload, length))) return 0;
+  if (d->count > 0) {
+    sent = push(p, d);
+    if (oskr_departing_add(d, p->pool, header, ids, payload, length)) return sent;
+  }
+  p->region->statistics.unsent++;
   return sent;
 }
 
 int32_t oskr_dpdk_send(uint32_t port, uint32_t count) {
-  struct rte_mbuf *packets[OSKR_BURST];
   struct oskr_port *p = oskr_port(port);
   if (p == NULL) return oskr_fail(-ENODEV, "port %u: is not open", port);
   if (count > OSKR_ENTRIES_MAX)
     return oskr_fail(-EINVAL, "%u entries to send; at most %u", count, OSKR_ENTRIES_MAX);
-  const struct oskr_entry *entries = p->region->entries;
+  const struct oskr_region *region = p->region;
+  const struct oskr_entry *entries = region->entries;
   for (uint32_t i = 0; i < count; i++)
     if (entries[i].slot >= OSKR_BURST || entries[i].length > OSKR_PAYLOAD_MAX)
       return oskr_fail(-EINVAL, "entry %u: slot %u or length %u is out of range", i,
                        entries[i].slot, entries[i].length);
+  struct oskr_departing departing;
+  departing.count = 0;
   uint32_t sent = 0;
-  for (uint32_t done = 0; done < count; done += OSKR_BURST) {
-    uint32_t part = RTE_MIN(count - done, (uint32_t)OSKR_BURST);
-    if (rte_pktmbuf_alloc_bulk(p->pool, packets, part) != 0) {
-      p->region->statistics.unsent += count - done;
-      break;
-    }
-    for (uint32_t i = 0; i < part; i++) fill(packets[i], p->region, &entries[done + i]);
-    sent += push(p, packets, part);
+  for (uint32_t i = 0; i < count; i++) {
+    const struct oskr_entry *entry = &entries[i];
+    uint8_t header[ETHER_HEADER];
+    memcpy(header, entry->destination, 6);
+    memcpy(header + 6, region->mac, 6);
+    memcpy(header + 12, entry->ether_type, 2);
+    sent += add(p, &departing, header, entry->ids, region->send[entry->slot], entry->length);
   }
+  if (departing.count > 0) sent += push(p, &departing);
   return (int32_t)sent;
 }
 
-// Turns a request into its reply in place; 0 if it is none, and to be dropped.
-static int answer(struct rte_mbuf *m, const struct oskr_echo *echo, struct oskr_region *region) {
-  uint8_t *frame = rte_pktmbuf_mtod(m, uint8_t *);
-  uint8_t *payload = frame + OSKR_HEADER_SIZE;
-  uint32_t length = accept_frame(m, &region->statistics);
-  if (length < OSKR_HEADER_SIZE + RTE_MAX(1u, echo->keep_from + echo->keep)) return 0;
-  if (payload[0] != echo->request_kind) return 0;
-  memcpy(frame, frame + 6, 6);
-  memcpy(frame + 6, region->mac, 6);
-  uint8_t destination = frame[14];
-  frame[14] = frame[15];
-  frame[15] = destination;
-  memmove(payload + 1, payload + echo->keep_from, echo->keep);
-  payload[0] = (uint8_t)echo->reply_kind;
-  memset(payload + 1 + echo->keep, 0, echo->zeros);
-  m->data_len = pad_frame(frame, OSKR_HEADER_SIZE + 1 + echo->keep + echo->zeros);
-  m->pkt_len = m->data_len;
-  return 1;
+// Puts the reply to a request into the burst; returns how many messages left by that.
+static uint32_t answer(struct oskr_port *p, struct oskr_departing *d, const struct oskr_echo *echo,
+                       const struct oskr_message *request) {
+  const uint8_t *payload = request->ids + OSKR_IDS_SIZE;
+  uint32_t needed = OSKR_IDS_SIZE + RTE_MAX(1u, echo->keep_from + echo->keep);
+  if (request->length < needed || payload[0] != echo->request_kind) return 0;
+  uint8_t header[ETHER_HEADER];
+  memcpy(header, request->frame + 6, 6);
+  memcpy(header + 6, p->region->mac, 6);
+  memcpy(header + 12, request->frame + 12, 2);
+  const uint8_t ids[OSKR_IDS_SIZE] = {request->ids[1], request->ids[0], request->ids[2]};
+  uint8_t reply[OSKR_PAYLOAD_MAX];
+  reply[0] = (uint8_t)echo->reply_kind;
+  memcpy(reply + 1, payload + echo->keep_from, echo->keep);
+  memset(reply + 1 + echo->keep, 0, echo->zeros);
+  return add(p, d, header, ids, reply, 1 + echo->keep + echo->zeros);
 }
 
 int32_t oskr_dpdk_echo(uint32_t port, const struct oskr_echo *echo, const volatile uint32_t *stop) {
-  struct rte_mbuf *packets[OSKR_BURST];
   struct oskr_port *p = oskr_port(port);
   const struct oskr_echo kinds = *echo;
+  struct oskr_departing departing;
+  struct oskr_message request;
   uint64_t replies = 0;
   if (p == NULL) return oskr_fail(-ENODEV, "port %u: is not open", port);
   if (kinds.keep_from > OSKR_PAYLOAD_MAX || kinds.keep > OSKR_PAYLOAD_MAX ||
       kinds.zeros > OSKR_PAYLOAD_MAX || 1 + kinds.keep + kinds.zeros > OSKR_PAYLOAD_MAX)
     return oskr_fail(-EINVAL, "a reply of the echo does not fit a frame");
+  struct oskr_arrived *arrived = &p->arrived;
+  departing.count = 0;
   while (__atomic_load_n(stop, __ATOMIC_RELAXED) == 0) {
-    uint16_t count = p->started ? oskr_receive_burst(p->number, packets, OSKR_BURST) : 0;
-    if (count == 0) {
+    if (p->started) arrived->count = oskr_receive_burst(p->number, arrived->packets, OSKR_BURST);
+    if (arrived->count == 0) {
       oskr_port_idle(p, oskr_now_ns());
       sched_yield();
       continue;
     }
-    uint32_t kept = 0;
-    for (uint16_t i = 0; i < count; i++) {
-      if (answer(packets[i], &kinds, p->region))
-        packets[kept++] = packets[i];
-      else
-        rte_pktmbuf_free(packets[i]);
-    }
-    replies += push(p, packets, kept);
+    while (oskr_arrived_next(arrived, &request, &p->region->statistics))
+      replies += answer(p, &departing, &kinds, &request);
+    if (departing.count > 0) replies += push(p, &departing);
   }
   return (int32_t)RTE_MIN(replies, (uint64_t)INT32_MAX);
 }

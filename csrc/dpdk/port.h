@@ -8,6 +8,7 @@
 
 #include "../bell.h"
 #include "../oskr_dpdk.h"
+#include "frame.h"
 
 #define OSKR_SECOND_NS 1e9
 
@@ -16,6 +17,7 @@ enum oskr_memif { OSKR_MEMIF_NONE, OSKR_MEMIF_SERVER, OSKR_MEMIF_CLIENT };
 struct oskr_port {
   struct oskr_region *region;
   struct rte_mempool *pool;
+  struct oskr_arrived arrived;
   struct oskr_bell *bell;  // of whoever is at the other end; null if it has none
   double tried_ns;         // to start
   double link_asked_ns;

@@ -187,7 +187,7 @@ static uint32_t exchange(uint32_t count, uint32_t *arrived, uint32_t max) {
   uint32_t total = 0;
   for (uint32_t i = 0; i < count; i++) {
     memcpy(peers[2]->send[i % OSKR_BURST], &i, sizeof(i));
-    put_entry(peers[2], i % OSKR_BURST, 1, (uint16_t)(i % OSKR_BURST), sizeof(i));
+    put_part(peers[2], i % OSKR_BURST, 1, (uint16_t)(i % OSKR_BURST), sizeof(i));
     if (i % OSKR_BURST != OSKR_BURST - 1 && i != count - 1) continue;
     CHECK(oskr_dpdk_send(FABRIC_PORTS + 2, i % OSKR_BURST + 1) == (int32_t)(i % OSKR_BURST + 1));
     run_for(i == count - 1 ? 0.05 : 0.0005);
@@ -273,7 +273,7 @@ static void bounds_what_waits(void) {
   start_all();
   double sent = 0;
   for (uint32_t round = 0; round < 300; round++) {
-    for (uint32_t i = 0; i < OSKR_BURST; i++) put_entry(peers[2], i, 1, 0, 4);
+    for (uint32_t i = 0; i < OSKR_BURST; i++) put_part(peers[2], i, 1, 0, 4);
     sent += oskr_dpdk_send(FABRIC_PORTS + 2, OSKR_BURST);
     run_for(0.0002);
   }

@@ -146,6 +146,88 @@ static void sends_one_slot_to_many(void) {
   }
 }
 
+// Messages for one host share frames; all arrive as they were sent, in order for each host.
+static void joins_messages_for_one_host(void) {
+  start_ring();
+  struct oskr_region *region = open_port(0);
+  uint32_t slots[OSKR_ENTRIES_MAX];
+  fill_slots(region);
+  srand48(5);
+  for (uint32_t round = 0; round < 200; round++) {
+    uint32_t count = 1 + (uint32_t)lrand48() % OSKR_ENTRIES_MAX;
+    uint32_t hosts = 1 + round % 12;
+    uint32_t longest = round % 3 == 0 ? 60 : round % 3 == 1 ? 700 : OSKR_PAYLOAD_MAX;
+    uint32_t expected[12] = {0};
+    uint32_t arrived = 0;
+    for (uint32_t i = 0; i < count; i++) {
+      slots[i] = (uint32_t)lrand48() % OSKR_BURST;
+      uint16_t length = (uint16_t)((uint32_t)lrand48() % (longest + 1));
+      put_entry(region, i, (uint8_t)((uint32_t)lrand48() % hosts), (uint16_t)slots[i], length);
+    }
+    CHECK(oskr_dpdk_send(0, count) == (int32_t)count);
+    for (int32_t n; (n = oskr_dpdk_receive(0)) > 0; arrived += (uint32_t)n) {
+      CHECK(n <= OSKR_BURST);
+      for (uint32_t k = 0; k < (uint32_t)n; k++) {
+        uint32_t host = region->receive[k][5];
+        uint32_t *next = &expected[host];
+        CHECK(host < hosts);
+        while (region->entries[*next].destination[5] != host) ++*next;
+        CHECK(*next < count);
+        expect_frame(region, k, (uint8_t)host, slots[*next], region->entries[*next].length);
+        ++*next;
+      }
+    }
+    CHECK(arrived == count);
+  }
+  CHECK(rte_mempool_in_use_count(oskr_port(0)->pool) == 0);
+  for (uint32_t i = 0; i < OSKR_BURST; i++) put_entry(region, i, 1, 0, 1);
+  CHECK(oskr_dpdk_statistics(0) == 0);
+  double before = region->statistics.sent;
+  CHECK(oskr_dpdk_send(0, OSKR_BURST) == OSKR_BURST);
+  CHECK(oskr_dpdk_statistics(0) == 0);
+  CHECK(region->statistics.sent == before + OSKR_BURST / OSKR_JOINED_MAX);
+}
+
+// A frame of several messages that was altered is dropped whole or gives messages within bounds.
+static void survives_altered_joined_frames(void) {
+  start_ring();
+  struct oskr_region *region = open_port(0);
+  srand48(11);
+  uint32_t whole = 0;
+  for (uint32_t round = 0; round < 20000; round++) {
+    uint8_t frame[OSKR_FRAME_MAX];
+    uint32_t count = 1 + (uint32_t)lrand48() % 6;
+    uint32_t at = 14;
+    uint8_t lengths[12];
+    memset(frame, 0x11, sizeof(frame));
+    frame[12] = OSKR_ETHER_JOINED >> 8;
+    frame[13] = OSKR_ETHER_JOINED & 0xff;
+    for (uint32_t i = 0; i < count; i++) {
+      uint32_t length = OSKR_IDS_SIZE + (uint32_t)lrand48() % 200;
+      lengths[2 * i] = 0;
+      lengths[2 * i + 1] = (uint8_t)length;
+      at += lengths[2 * i + 1];
+    }
+    memcpy(frame + at, lengths, 2 * (size_t)count);
+    at += 2 * count;
+    frame[at++] = (uint8_t)count;
+    for (; at < 59; at++) frame[at] = 0;
+    uint32_t plain = round % 2 == 0 && at > 59;
+    frame[at] = 0;
+    // Half of them are altered, mostly where they are divided.
+    if (!plain) frame[at - (uint32_t)lrand48() % RTE_MIN(at, 14u)] = (uint8_t)lrand48();
+    CHECK(send_raw(0, frame, (const uint32_t[]){at + 1}, 1) == 1);
+    int32_t got = oskr_dpdk_receive(0);
+    CHECK(got >= 0 && got <= OSKR_JOINED_MAX);
+    if (plain) CHECK(got == (int32_t)count);
+    whole += got == (int32_t)count;
+    for (int32_t i = 0; i < got; i++)
+      CHECK(region->lengths[i] >= OSKR_HEADER_SIZE && region->lengths[i] < OSKR_FRAME_MAX);
+  }
+  CHECK(whole > 5000 && region->statistics.malformed > 5000);
+  CHECK(rte_mempool_in_use_count(oskr_port(0)->pool) <= 1);
+}
+
 static void refuses_entries_out_of_range(void) {
   start_ring();
   struct oskr_region *region = open_port(0);
@@ -165,7 +247,7 @@ static void counts_what_a_full_ring_refuses(void) {
   double offered = 0;
   double sent = 0;
   for (uint32_t round = 0; round < 100; round++) {
-    for (uint32_t i = 0; i < OSKR_BURST; i++) put_entry(region, i, 1, 0, (uint16_t)i);
+    for (uint32_t i = 0; i < OSKR_BURST; i++) put_part(region, i, 1, 0, (uint16_t)i);
     int32_t left = oskr_dpdk_send(0, OSKR_BURST);
     CHECK(left >= 0);
     sent += left;
@@ -296,6 +378,8 @@ int main(void) {
       {"leaves nothing behind", leaves_nothing_behind},
       {"carries every length", carries_every_length},
       {"sends one slot to many", sends_one_slot_to_many},
+      {"joins messages for one host", joins_messages_for_one_host},
+      {"survives altered joined frames", survives_altered_joined_frames},
       {"refuses entries out of range", refuses_entries_out_of_range},
       {"counts what a full ring refuses", counts_what_a_full_ring_refuses},
       {"counts frames that are not ours", counts_frames_that_are_not_ours},

@@ -77,6 +77,12 @@ void put_entry(struct oskr_region *region, uint32_t index, uint8_t destination, 
   entry->length = length;
 }
 
+void put_part(struct oskr_region *region, uint32_t index, uint8_t destination, uint16_t slot,
+              uint16_t length) {
+  put_entry(region, index, destination, slot, length);
+  region->entries[index].ether_type[1] = OSKR_ETHER_FRAGMENT & 0xff;
+}
+
 uint32_t send_raw(uint16_t port, const uint8_t *bytes, const uint32_t lengths[], uint32_t count) {
   struct rte_mbuf *packets[OSKR_BURST];
   CHECK(rte_pktmbuf_alloc_bulk(oskr_port(port)->pool, packets, count) == 0);

@@ -38,6 +38,9 @@ int wait_for(pid_t child);
 // MAC).
 void put_entry(struct oskr_region *region, uint32_t index, uint8_t destination, uint16_t slot,
                uint16_t length);
+// The same for a part of a message, which shares no frame with others.
+void put_part(struct oskr_region *region, uint32_t index, uint8_t destination, uint16_t slot,
+              uint16_t length);
 // Sends frames as they are, past the library; returns how many left.
 uint32_t send_raw(uint16_t port, const uint8_t *bytes, const uint32_t lengths[], uint32_t count);
 // A page of zeros that this process shares with those it forks.

@@ -14,8 +14,8 @@ flags="-std=gnu11 -O1 -g -Wall -Wextra -Werror
 dpdk=$(pkg-config --cflags libdpdk | sed 's/-I/-isystem /g')
 libraries="-Wl,--no-as-needed -lrte_net_memif -lrte_net_ring -lrte_net_null -lrte_mempool_ring
   -Wl,--as-needed -lrte_ethdev -lrte_mempool -lrte_mbuf -lrte_ring -lrte_eal -lrte_bus_vdev"
-sources="oskr_dpdk.c dpdk/burst.c dpdk/burst_guard.c dpdk/link.c dpdk/fabric.c dpdk/delay.c"
-sources="$sources tests/dpdk_test.c"
+sources="oskr_dpdk.c dpdk/burst.c dpdk/burst_guard.c dpdk/frame.c dpdk/link.c dpdk/fabric.c"
+sources="$sources dpdk/delay.c tests/dpdk_test.c"
 
 # DPDK keeps memory for its own lifetime, which is the process's: the cases look for leaks of
 # packets in the pools instead.

@@ -6,7 +6,7 @@ import { reasonOf, UsageError } from "../usage-error.ts";
 import { requireLibrary } from "./library.ts";
 
 /** OSKR_DPDK_VERSION of the header that this file follows. */
-export const DPDK_VERSION = 4;
+export const DPDK_VERSION = 5;
 /** Bytes of the text: EAL arguments in, one a line; the last error out. Ends with a zero byte. */
 export const TEXT_SIZE = 16_384;
 

@@ -2,7 +2,7 @@
 // tests of real processes start.
 
 import { spawnSync } from "node:child_process";
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createSocket } from "node:dgram";
 import { availableParallelism, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -206,9 +206,11 @@ export class Cluster {
     return cluster;
   }
 
-  /** What a replica told when it stopped; throws if it did not stop by itself. */
+  /** What a replica told when it stopped; throws RunError if it did not stop by itself. */
   replicaRecord(index: number): ReplicaRecord {
-    return readJson(this.#recordPath(index));
+    const path = this.#recordPath(index);
+    if (!existsSync(path)) throw new RunError(`replica ${index} was killed and left no result`);
+    return readJson(path);
   }
 
   /** Waits until all replicas take part: protocols may begin by asking each other. */

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #define OSKR_API __attribute__((visibility("default")))
-#define OSKR_NATIVE_VERSION 3
+#define OSKR_NATIVE_VERSION 4
 
 OSKR_API uint32_t oskr_native_version(void);
 // The negative errno of the last call on this thread that returned NULL.
@@ -152,6 +152,14 @@ OSKR_API void oskr_bell_wait(struct oskr_bell *bell, uint32_t us);
 
 #define OSKR_BURST 64u
 #define OSKR_SLOT 2048u
+// What fits an Ethernet frame of 1,500 bytes behind the headers of IPv4 and UDP.
+#define OSKR_DATAGRAM_MAX 1472u
+// The first byte of a packet. A message has three id bytes next, then its payload. Messages for one
+// address that are sent together leave as one datagram: 2, ids and payload of each, then how many
+// bytes that was for each (two bytes, big-endian), then how many messages (one byte).
+#define OSKR_PACKET_MESSAGE 0
+#define OSKR_PACKET_JOINED 2
+#define OSKR_JOINED_MAX 32u
 
 // Addresses and ports are in the processor's byte order: 127.0.0.1 is 0x7f000001.
 struct oskr_udp_region {
@@ -176,7 +184,7 @@ OSKR_API struct oskr_udp_region *oskr_udp_map(struct oskr_udp *udp);
 OSKR_API int32_t oskr_udp_port(const struct oskr_udp *udp);
 // Receives up to 64 packets; 0: none wait.
 OSKR_API int32_t oskr_udp_receive(struct oskr_udp *udp);
-// Sends `count` packets; returns how many left. `tx_status` says what became of each.
+// Sends `count` packets, messages for one address together; returns how many left. `tx_status` says what became of each.
 OSKR_API int32_t oskr_udp_send(struct oskr_udp *udp, uint32_t count);
 // Makes a bell of this process wake one that waits for a socket.
 OSKR_API int32_t oskr_bell_listen(struct oskr_bell *bell);

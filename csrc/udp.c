@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -16,6 +17,25 @@ _Static_assert(offsetof(struct oskr_udp_region, tx) == 4096 + 131072, "layout of
 // What is asked for; the kernel gives what net.core.rmem_max and wmem_max allow.
 #define SOCKET_BUFFER_BYTES (8 * 1024 * 1024)
 
+// Bytes of a message before its ids: those of a joined one come without it.
+#define KIND 1u
+#define IDS 3u
+// Datagrams that are looked at for one that goes to the same address, the newest ones.
+#define JOIN_AMONG 8u
+
+_Static_assert(OSKR_JOINED_MAX <= UINT8_MAX, "one byte counts them");
+
+// On its way out: one packet, or several messages that share it.
+struct datagram {
+  // The kind, the packets, the trailer. One packet alone needs the second only.
+  struct iovec parts[1 + OSKR_JOINED_MAX + 1];
+  uint8_t trailer[2 * OSKR_JOINED_MAX + 1];
+  uint32_t packets;
+  uint32_t length;  // of the packets, those that share it without their kind
+  bool joinable;
+  int32_t status;
+};
+
 struct oskr_udp {
   struct oskr_udp_region *region;
   int socket;
@@ -24,8 +44,10 @@ struct oskr_udp {
   struct iovec rx_slot[OSKR_BURST];
   struct sockaddr_in rx_from[OSKR_BURST];
   struct mmsghdr tx[OSKR_BURST];
-  struct iovec tx_slot[OSKR_BURST];
+  struct datagram tx_datagram[OSKR_BURST];
   struct sockaddr_in tx_to[OSKR_BURST];
+  uint32_t tx_count;
+  uint8_t tx_of[OSKR_BURST];  // the datagram that a packet is in
 };
 
 static void prepare(struct oskr_udp *udp) {
@@ -34,11 +56,8 @@ static void prepare(struct oskr_udp *udp) {
     udp->rx[i].msg_hdr.msg_iov = &udp->rx_slot[i];
     udp->rx[i].msg_hdr.msg_iovlen = 1;
     udp->rx[i].msg_hdr.msg_name = &udp->rx_from[i];
-    udp->tx[i].msg_hdr.msg_iov = &udp->tx_slot[i];
-    udp->tx[i].msg_hdr.msg_iovlen = 1;
     udp->tx[i].msg_hdr.msg_name = &udp->tx_to[i];
     udp->tx[i].msg_hdr.msg_namelen = sizeof udp->tx_to[i];
-    udp->tx_to[i].sin_family = AF_INET;
   }
 }
 
@@ -108,43 +127,95 @@ int32_t oskr_udp_receive(struct oskr_udp *udp) {
   return count;
 }
 
-// Takes the description of packet i from shared memory once, and checks it before it is used.
-static int32_t describe(struct oskr_udp *udp, uint32_t i) {
+// The datagram that a message joins: the newest one for its address, if that has room; or NULL.
+static struct datagram *joinable(struct oskr_udp *udp, const struct sockaddr_in *to,
+                                 uint32_t length) {
+  uint32_t oldest = udp->tx_count > JOIN_AMONG ? udp->tx_count - JOIN_AMONG : 0;
+  for (uint32_t k = udp->tx_count; k-- > oldest;) {
+    struct datagram *datagram = &udp->tx_datagram[k];
+    if (udp->tx_to[k].sin_addr.s_addr != to->sin_addr.s_addr) continue;
+    if (udp->tx_to[k].sin_port != to->sin_port || !datagram->joinable) continue;
+    uint32_t packets = datagram->packets + 1;
+    uint32_t whole = KIND + datagram->length + length + 2 * packets + 1;
+    return packets <= OSKR_JOINED_MAX && whole <= OSKR_DATAGRAM_MAX ? datagram : NULL;
+  }
+  return NULL;
+}
+
+// Takes the description of packet i from shared memory once, checks it, and gives it its datagram.
+static int32_t place(struct oskr_udp *udp, uint32_t i) {
   const volatile struct oskr_udp_region *region = udp->region;
   uint32_t offset = region->tx_offset[i];
   uint32_t length = region->tx_length[i];
   uint32_t port = region->tx_port[i];
   if (offset > sizeof region->tx || length > sizeof region->tx - offset) return -EINVAL;
   if (port == 0 || port > UINT16_MAX) return -EINVAL;
-  udp->tx_slot[i] = (struct iovec){udp->region->tx + offset, length};
-  udp->tx_to[i].sin_addr.s_addr = htonl(region->tx_ip[i]);
-  udp->tx_to[i].sin_port = htons((uint16_t)port);
+  uint8_t *bytes = udp->region->tx + offset;
+  bool message = length >= KIND + IDS && bytes[0] == OSKR_PACKET_MESSAGE;
+  struct sockaddr_in to = {.sin_family = AF_INET,
+                           .sin_port = htons((uint16_t)port),
+                           .sin_addr.s_addr = htonl(region->tx_ip[i])};
+  struct datagram *datagram = message ? joinable(udp, &to, length - KIND) : NULL;
+  if (datagram == NULL) {
+    datagram = &udp->tx_datagram[udp->tx_count];
+    udp->tx_to[udp->tx_count++] = to;
+    datagram->packets = 0;
+    datagram->length = 0;
+    datagram->joinable = message;
+  }
+  uint32_t kind = message ? KIND : 0;
+  datagram->parts[1 + datagram->packets++] = (struct iovec){bytes + kind, length - kind};
+  datagram->length += length - kind;
+  udp->tx_of[i] = (uint8_t)(datagram - udp->tx_datagram);
   return 0;
+}
+
+// Completes datagram k, which may be sent then.
+static void finish(struct oskr_udp *udp, uint32_t k) {
+  static uint8_t joined = OSKR_PACKET_JOINED;
+  static uint8_t message = OSKR_PACKET_MESSAGE;
+  struct datagram *datagram = &udp->tx_datagram[k];
+  struct msghdr *header = &udp->tx[k].msg_hdr;
+  uint32_t packets = datagram->packets;
+  header->msg_iov = datagram->parts + (datagram->joinable ? 0 : 1);
+  header->msg_iovlen = packets + (datagram->joinable ? 1 : 0);
+  datagram->parts[0] = (struct iovec){packets > 1 ? &joined : &message, KIND};
+  if (packets <= 1) return;
+  for (uint32_t i = 0; i < packets; i++) {
+    size_t length = datagram->parts[1 + i].iov_len;
+    datagram->trailer[2 * i] = (uint8_t)(length >> 8);
+    datagram->trailer[2 * i + 1] = (uint8_t)length;
+  }
+  datagram->trailer[2 * packets] = (uint8_t)packets;
+  datagram->parts[1 + packets] = (struct iovec){datagram->trailer, 2 * packets + 1};
+  header->msg_iovlen++;
+}
+
+// Sends the datagrams that were placed, and notes what became of each.
+static void push(struct oskr_udp *udp) {
+  for (uint32_t k = 0; k < udp->tx_count; k++) finish(udp, k);
+  for (uint32_t k = 0; k < udp->tx_count;) {
+    int sent = sendmmsg(udp->socket, udp->tx + k, udp->tx_count - k, MSG_DONTWAIT);
+    if (sent > 0) {
+      for (int i = 0; i < sent; i++) udp->tx_datagram[k++].status = 0;
+    } else if (errno == EAGAIN || errno == ENOBUFS) {
+      while (k < udp->tx_count) udp->tx_datagram[k++].status = -EAGAIN;
+    } else if (errno != EINTR) {
+      udp->tx_datagram[k++].status = -errno;
+    }
+  }
 }
 
 int32_t oskr_udp_send(struct oskr_udp *udp, uint32_t count) {
   if (count > OSKR_BURST) return -EINVAL;
   int32_t *status = udp->region->tx_status;
-  for (uint32_t i = 0; i < count; i++) status[i] = describe(udp, i);
+  udp->tx_count = 0;
+  for (uint32_t i = 0; i < count; i++) status[i] = place(udp, i);
+  push(udp);
   int32_t left = 0;
-  for (uint32_t i = 0; i < count;) {
-    uint32_t run = i;
-    while (run < count && status[run] == 0) run++;
-    if (run == i) {
-      i++;
-      continue;
-    }
-    int sent = sendmmsg(udp->socket, udp->tx + i, run - i, MSG_DONTWAIT);
-    if (sent > 0) {
-      i += (uint32_t)sent;
-      left += sent;
-    } else if (errno == EAGAIN || errno == ENOBUFS) {
-      for (; i < count; i++) {
-        if (status[i] == 0) status[i] = -EAGAIN;
-      }
-    } else if (errno != EINTR) {
-      status[i++] = -errno;
-    }
+  for (uint32_t i = 0; i < count; i++) {
+    if (status[i] == 0) status[i] = udp->tx_datagram[udp->tx_of[i]].status;
+    if (status[i] == 0) left++;
   }
   return left;
 }

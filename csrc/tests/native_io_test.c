@@ -59,6 +59,68 @@ static void packets_may_share_their_bytes(void) {
   oskr_udp_close(b);
 }
 
+// Packet i, a message of `length` bytes, its kind included, that begins with its number.
+static void queue_message(struct oskr_udp *from, uint32_t i, uint32_t length, uint32_t port) {
+  queue(from, i, length, port);
+  uint8_t *bytes = oskr_udp_map(from)->tx + i * OSKR_SLOT;
+  bytes[0] = OSKR_PACKET_MESSAGE;
+  bytes[1] = (uint8_t)i;
+}
+
+// Messages 0, 2, 4... go to one socket, the others to another: each gets one datagram.
+static void messages_for_one_address_share_a_datagram(void) {
+  struct oskr_udp *a = oskr_udp_open(LOOPBACK, 0);
+  struct oskr_udp *to[] = {oskr_udp_open(LOOPBACK, 0), oskr_udp_open(LOOPBACK, 0)};
+  for (uint32_t i = 0; i < 20; i++) {
+    queue_message(a, i, 4 + i, (uint32_t)oskr_udp_port(to[i % 2]));
+  }
+  CHECK(oskr_udp_send(a, 20) == 20);
+  for (uint32_t k = 0; k < 2; k++) {
+    CHECK(oskr_udp_receive(to[k]) == 1);
+    const uint8_t *at = oskr_udp_map(to[k])->rx;
+    const uint8_t *end = at + oskr_udp_map(to[k])->rx_length[0];
+    CHECK(*at++ == OSKR_PACKET_JOINED && end[-1] == 10);
+    for (uint32_t i = k; i < 20; i += 2) {
+      const uint8_t *length = end - 1 - 2 * 10 + 2 * (i / 2);
+      CHECK(length[0] == 0 && length[1] == 3 + i);
+      CHECK(at[0] == i && at[2 + i] == (i == 0 ? 1 : i + 1));
+      at += 3 + i;
+    }
+    CHECK(at == end - 1 - 2 * 10);
+  }
+  oskr_udp_close(a);
+  oskr_udp_close(to[0]);
+  oskr_udp_close(to[1]);
+}
+
+// At most 32 messages and 1,472 bytes; parts, and messages too short for their ids, stay alone.
+static void datagrams_of_messages_have_bounds(void) {
+  struct oskr_udp *a = oskr_udp_open(LOOPBACK, 0);
+  struct oskr_udp *b = oskr_udp_open(LOOPBACK, 0);
+  uint32_t port = (uint32_t)oskr_udp_port(b);
+  struct oskr_udp_region *got = oskr_udp_map(b);
+  for (uint32_t i = 0; i < OSKR_BURST; i++) queue_message(a, i, 4, port);
+  CHECK(oskr_udp_send(a, OSKR_BURST) == OSKR_BURST);
+  CHECK(oskr_udp_receive(b) == OSKR_BURST / OSKR_JOINED_MAX);
+  // 1 + 2 x 733 + 2 x 2 + 1 bytes are 1,472.
+  for (uint32_t more = 0; more < 2; more++) {
+    queue_message(a, 0, 734, port);
+    queue_message(a, 1, 734 + more, port);
+    CHECK(oskr_udp_send(a, 2) == 2);
+    CHECK(oskr_udp_receive(b) == (int32_t)(1 + more));
+    CHECK(got->rx_length[0] == (more ? 734u : OSKR_DATAGRAM_MAX));
+  }
+  queue_message(a, 0, 3, port);
+  queue(a, 1, 50, port);
+  queue_message(a, 2, 50, port);
+  CHECK(oskr_udp_send(a, 3) == 3);
+  CHECK(oskr_udp_receive(b) == 3);
+  CHECK(got->rx_length[0] == 3 && got->rx_length[1] == 50 && got->rx_length[2] == 50);
+  CHECK(got->rx[2 * OSKR_SLOT] == OSKR_PACKET_MESSAGE && got->rx[2 * OSKR_SLOT + 1] == 2);
+  oskr_udp_close(a);
+  oskr_udp_close(b);
+}
+
 static void bad_packets_are_reported_and_the_others_leave(void) {
   struct oskr_udp *a = oskr_udp_open(LOOPBACK, 0);
   struct oskr_udp *b = oskr_udp_open(LOOPBACK, 0);
@@ -206,6 +268,7 @@ static void a_process_ends_with_its_parent(void) {
 }
 
 RUN(TEST(a_burst_arrives_as_it_left), TEST(packets_may_share_their_bytes),
+    TEST(messages_for_one_address_share_a_datagram), TEST(datagrams_of_messages_have_bounds),
     TEST(bad_packets_are_reported_and_the_others_leave),
     TEST(a_datagram_that_was_cut_shows_its_length), TEST(ports_in_use_and_out_of_range_are_refused),
     TEST(a_signal_is_seen_and_a_later_one_ends), TEST(time_rises_and_sleep_takes_time),

@@ -5,7 +5,7 @@ import { reasonOf, UsageError } from "../usage-error.ts";
 import { findLibrary, requireLibrary } from "./library.ts";
 
 /** OSKR_NATIVE_VERSION of the header that this file follows. */
-const VERSION = 3;
+const VERSION = 4;
 const FILE = "liboskr_native.so";
 
 /** struct oskr_hasher: byte offsets. */

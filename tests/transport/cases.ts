@@ -98,6 +98,28 @@ const basics: readonly Case[] = [
     deepEqual(numbers, [...Array(150).keys()]);
   }),
 
+  calm("messages of one turn share packets, and come one by one as they were sent", (medium) => {
+    const LENGTHS = [4, 5, 60, 370, 4, 1400, 33, 700, 1];
+    const senders = [1, 2, 3].map(() => medium.client.listen(() => {}));
+    const sent: string[][] = [[], []];
+    const got: string[][] = [[], []];
+    const from: Address[] = [];
+    medium.a.handler = (sender, input) => {
+      from.push(sender);
+      got[0]?.push(all(input).toHex());
+    };
+    medium.b.handler = (_from, input) => got[1]?.push(all(input).toHex());
+    for (let i = 0; i < 300; i++) {
+      const bytes = pattern(LENGTHS[i % LENGTHS.length] ?? 0, i);
+      const to = i % 7 < 4 ? 0 : 1;
+      sent[to]?.push(bytes.toHex());
+      medium.client.send(senders[i % senders.length] ?? 0, to, bytes);
+    }
+    until(medium, "all came", () => got.every((one, i) => one.length === sent[i]?.length));
+    deepEqual(got, sent);
+    equal(new Set(from).size, senders.length);
+  }),
+
   calm("what is begun and not sent goes nowhere", (medium) => {
     const got: number[] = [];
     medium.a.handler = (_from, input) => got.push(input.u32());

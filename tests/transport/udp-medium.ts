@@ -97,8 +97,19 @@ export function openUdp(rough: boolean): Medium {
       {
         what: "a datagram of an unknown kind",
         reason: "malformed packet",
-        send: () => garbage.send(Uint8Array.of(2, 0, 0, 0, 1, 2, 3)),
+        send: () => garbage.send(Uint8Array.of(3, 0, 0, 0, 1, 2, 3)),
       },
+      ...[
+        { what: "without messages", bytes: [2, 0, 0, 0, 0] },
+        { what: "with a message too short for its ids", bytes: [2, 0, 0, 0, 2, 1] },
+        { what: "with fewer bytes than its lengths say", bytes: [2, 0, 0, 0, 9, 0, 5, 1] },
+        { what: "with more bytes than its lengths say", bytes: [2, 0, 0, 0, 9, 0, 3, 1] },
+        { what: "with no room for its lengths", bytes: [2, 0, 0, 0, 0, 3, 200] },
+      ].map(({ what, bytes }) => ({
+        what: `a datagram of several messages, ${what}`,
+        reason: "malformed packet",
+        send: () => garbage.send(Uint8Array.from(bytes)),
+      })),
       {
         what: "a datagram larger than any slot",
         reason: "malformed packet",

@@ -184,7 +184,8 @@ OSKR_API struct oskr_udp_region *oskr_udp_map(struct oskr_udp *udp);
 OSKR_API int32_t oskr_udp_port(const struct oskr_udp *udp);
 // Receives up to 64 packets; 0: none wait.
 OSKR_API int32_t oskr_udp_receive(struct oskr_udp *udp);
-// Sends `count` packets, messages for one address together; returns how many left. `tx_status` says what became of each.
+// Sends `count` packets, messages for one address together; returns how many left. `tx_status` says
+// what became of each.
 OSKR_API int32_t oskr_udp_send(struct oskr_udp *udp, uint32_t count);
 // Makes a bell of this process wake one that waits for a socket.
 OSKR_API int32_t oskr_bell_listen(struct oskr_bell *bell);

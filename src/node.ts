@@ -196,7 +196,9 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
     this.#sections[SECTION] = CHECK;
     this.#stage.sign(head, (block) => {
       this.#signing--;
-      departure.block = block;
+      // What leaves at once needs no copy of its own.
+      const leaves = typeof to === "number" && this.#outbox.peek() === departure;
+      departure.block = leaves ? block : block.slice();
       this.#sections[SECTION] = SEND;
       this.#depart();
       this.#sections[SECTION] = CHECK;

@@ -33,7 +33,7 @@ function build(hasher: BlockHasher, messages: readonly Bytes[]) {
   for (const signed of messages) tree.add(signed);
   const digest = tree.digest().slice();
   tree.seal(signature);
-  const blocks = messages.map((_, i) => tree.block(i));
+  const blocks: Bytes[] = messages.map((_, i) => tree.block(i).slice());
   tree.close();
   return { digest, blocks };
 }

@@ -204,7 +204,7 @@ function blocks(crypto: "native" | "noble", seconds: number): Rates {
     const batch = Array.from({ length: LEAVES }, (_, i) => messageOf(round * LEAVES + i));
     const made: Bytes[] = [];
     const startMs = performance.now();
-    for (const signed of batch) maker.sign(signed, (block) => made.push(block));
+    for (const signed of batch) maker.sign(signed, (block) => made.push(block.slice()));
     while (made.length < LEAVES) if (maker.poll() === 0) maker.help();
     const signedMs = performance.now();
     let held = 0;

@@ -42,7 +42,7 @@ export interface Tree {
   digest(): Bytes;
   /** The root signature, from which on there are blocks. */
   seal(signature: Bytes): void;
-  /** A copy of the block of leaf `index`. */
+  /** The block of leaf `index`, valid until the next one is asked for. */
   block(index: number): Bytes;
   /** Empties it. */
   reset(): void;

@@ -19,7 +19,7 @@ import {
 } from "../ffi/native.ts";
 import { Queue } from "../queue.ts";
 import { UsageError } from "../usage-error.ts";
-import { BLOCK_MAX, BLOCK_MIN, bufferOf, copyOf, MESSAGE_MAX } from "../wire.ts";
+import { BLOCK_MAX, BLOCK_MIN, bufferOf, MESSAGE_MAX } from "../wire.ts";
 import { HASH_SIZE, LEAVES_MAX, SIGNATURE_SIZE, type BlockHasher, type Tree } from "./batch.ts";
 import type { StageKeys } from "./keys.ts";
 import { BlockStage, type RootSigner, type SignatureKind } from "./stage.ts";
@@ -80,7 +80,8 @@ class NativeTree implements Tree {
   readonly #region: Bytes;
   readonly #blocks: Buffer;
   readonly #digest: Bytes;
-  #blockSize = 0;
+  /** Of the leaf that was asked for last: one for each costs an allocation a message. */
+  #block = new Uint8Array(0);
 
   constructor(library: NativeLibrary, hasher: NativeHasher) {
     this.#library = library;
@@ -100,7 +101,8 @@ class NativeTree implements Tree {
   digest(): Bytes {
     const depth = this.#library.oskr_tree_build(this.#tree, this.count);
     assert(depth >= 0, "a tree has leaves");
-    this.#blockSize = BLOCK_MIN + HASH_SIZE * depth;
+    const blockSize = BLOCK_MIN + HASH_SIZE * depth;
+    if (blockSize !== this.#block.length) this.#block = new Uint8Array(blockSize);
     return this.#digest;
   }
 
@@ -112,8 +114,10 @@ class NativeTree implements Tree {
 
   block(index: number): Bytes {
     assert(index < this.count, "no such leaf");
-    const at = TREE.blocks + this.#blockSize * index;
-    return copyOf(this.#blocks, at, this.#blockSize);
+    const { length } = this.#block;
+    const at = TREE.blocks + length * index;
+    this.#blocks.copy(this.#block, 0, at, at + length);
+    return this.#block;
   }
 
   reset(): void {

@@ -44,7 +44,7 @@ export async function signAll(stage: Stage, messages: readonly Bytes[]): Promise
   let count = 0;
   for (const [i, signed] of messages.entries()) {
     stage.sign(signed, (block) => {
-      blocks[i] = block;
+      blocks[i] = block.slice();
       count++;
     });
   }

@@ -35,8 +35,8 @@ export interface Transport {
 /** Signs as one replica and checks signatures of all, away from the protocol. Knows the domain. */
 export interface Stage {
   /**
-   * `signed` is kind | body and must not change until done; `done` gets the block, valid during that
-   * call only, never before `sign` returned.
+   * `signed` is kind | body and must not change until done; `done` gets the block, valid during
+   * that call only, never before `sign` returned.
    */
   sign(signed: Bytes, done: (block: Bytes) => void): void;
   /**

@@ -4,7 +4,7 @@
 import { beforeEach, describe, expect, test } from "bun:test";
 import type { Actor, Address, Proof } from "../src/actor.ts";
 import { Node } from "../src/node.ts";
-import { MESSAGE_MAX } from "../src/wire.ts";
+import { BLOCK_MIN, MESSAGE_MAX } from "../src/wire.ts";
 import {
   blockOf,
   codec,
@@ -61,6 +61,8 @@ describe("departures", () => {
       ...{ left: ["1", "2", "3", "4", "5", "6"], backlog: 0 },
     });
     expect(transport.left.map(({ to }) => to)).toEqual([7, 7, [0, 2, 3], [0, 2, 3], 8, 8]);
+    const blocks = [1, 3, 5].map((i) => transport.packets[i]!.slice(6, 6 + BLOCK_MIN));
+    expect(blocks).toEqual([blockOf("6"), blockOf("6"), blockOf("6")]);
     node.send(7, plain("7"));
     expect(left().at(-1)).toBe("7");
   });

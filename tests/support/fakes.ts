@@ -100,7 +100,11 @@ export class FakeStage implements Stage {
 
   sign(signed: Uint8Array, done: (block: Uint8Array) => void): void {
     this.signed.push(signed.slice());
-    this.signing.push(() => done(blockOf(`${signed.length}`)));
+    this.signing.push(() => {
+      const block = blockOf(`${signed.length}`);
+      done(block);
+      block.fill(0);
+    });
   }
   verify(proofs: readonly Proof[], done: (valid: boolean) => void): void {
     const text = Buffer.from(proofs[0]!.signed.subarray(5)).toString();

@@ -89,7 +89,10 @@ export interface Host<M, T extends string> {
    * `send`.
    */
   send(to: Target, message: M): void;
-  /** Arms the timer, or re-arms it if it is set. */
+  /**
+   * Arms the timer, or re-arms it if it is set. `now` may be below the sum of times that was meant
+   * when it goes off, by a rounding error.
+   */
   setTimer(timer: T, delayMs: number): void;
   clearTimer(timer: T): void;
 }

@@ -53,6 +53,24 @@ const seeds: readonly {
     found: "one that heard of all but one starting waited two seconds, whatever the view timeout",
   },
   {
+    protocol: "rounds",
+    kind: "short",
+    seed: 10_428,
+    found: "one that some took for starting and others for late neither began nor recovered",
+  },
+  {
+    protocol: "rounds",
+    kind: "adversary",
+    seed: 144,
+    found: "a Byzantine answer with a height that nobody reaches kept one recovering for ever",
+  },
+  {
+    protocol: "pbft",
+    kind: "twins",
+    seed: 118_277,
+    found: "a flush timer that was early by a rounding error was set again without end",
+  },
+  {
     protocol: "pbft",
     kind: "adversary",
     seed: 5,

@@ -1,3 +1,6 @@
+/** Sums of times are rounded: what is due in less than this is due. */
+export const TIMER_SLACK_MS = 0.001;
+
 /** Delays that double from `firstMs` to `lastMs`. */
 export class Backoff {
   readonly #firstMs: number;

@@ -3,6 +3,7 @@
 
 import type { ProtocolConfig } from "../config.ts";
 import { Queue } from "../queue.ts";
+import { TIMER_SLACK_MS } from "./backoff.ts";
 import { BATCH_REQUESTS_MAX, REQUEST_OVERHEAD } from "./batch.ts";
 import type { PendingRequest } from "./pending.ts";
 
@@ -41,7 +42,8 @@ export class Batcher {
     const oldest = this.#queue.peek();
     if (oldest === undefined) return Infinity;
     if (this.#adaptive || this.#queue.length >= this.#batchMax) return nowMs;
-    return oldest.queuedMs + this.#flushDelayMs;
+    const dueMs = oldest.queuedMs + this.#flushDelayMs;
+    return dueMs - nowMs < TIMER_SLACK_MS ? nowMs : dueMs;
   }
 
   /**

@@ -4,6 +4,7 @@ import type { Address, App, Bytes, Host, Signer } from "../../actor.ts";
 import type { ProtocolConfig } from "../../config.ts";
 import { mark } from "../../mark.ts";
 import { equal } from "../../wire.ts";
+import { TIMER_SLACK_MS } from "../backoff.ts";
 import { Batcher } from "../batcher.ts";
 import { makeBatch, type Batch } from "../batch.ts";
 import { Executor } from "../executor.ts";
@@ -22,8 +23,6 @@ export const IN_FLIGHT_MAX = 32;
 const ADAPTIVE_IN_FLIGHT_MAX = 8;
 /** A view timer is never longer than so many view timeouts. */
 export const TIMEOUTS_MAX = 16;
-/** Sums of times are rounded: a timer that is early by less than this is in time. */
-const TIMER_SLACK_MS = 0.001;
 
 /**
  * Orders batches while the view lasts, and executes what is committed, whatever view it was

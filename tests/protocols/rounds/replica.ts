@@ -50,11 +50,6 @@ interface Pending {
   readonly client: Address;
 }
 
-/** Whether it was starting when this replica was. */
-function starts({ phase }: AnswerMessage): boolean {
-  return phase === 0 || phase === 3;
-}
-
 export class RoundsReplica implements Replica<Message, Timer> {
   protected readonly host: Host<Message, Timer>;
   protected readonly config: ProtocolConfig;
@@ -80,7 +75,10 @@ export class RoundsReplica implements Replica<Message, Timer> {
   readonly #quorum: number;
   readonly #weak: number;
   protected readonly nonce: number;
-  readonly #answers = new Map<number, AnswerMessage>();
+  /** Heights of those that run, when they first answered. */
+  readonly #running = new Map<number, number>();
+  /** Nonces of those that were starting while this one was. */
+  readonly #together = new Map<number, number>();
   readonly #recovers = new Map<number, number>();
   readonly #snapshots: (SnapshotMessage | undefined)[];
   #snapshot: { readonly height: number; readonly state: Bytes };
@@ -443,8 +441,7 @@ export class RoundsReplica implements Replica<Message, Timer> {
 
   #onRecover({ replica, nonce }: RecoverMessage): void {
     // To one that it counted as starting it goes on saying so: they begin together.
-    const said = this.#answers.get(replica);
-    const together = this.#began && said !== undefined && starts(said) && said.own === nonce;
+    const together = this.#began && this.#together.get(replica) === nonce;
     const phase = together ? 3 : ["starting", "recovering", "running"].indexOf(this.phase);
     const { height, self, nonce: own } = this;
     this.host.send(replica, { kind: "answer", replica: self, nonce, height, phase, own });
@@ -458,10 +455,10 @@ export class RoundsReplica implements Replica<Message, Timer> {
 
   #onAnswer(message: AnswerMessage): void {
     if (message.nonce !== this.nonce || this.phase === "running") return;
-    const before = this.#answers.get(message.replica);
+    const { replica, phase, own, height } = message;
     // Who was starting while this one was is one to begin with, even if it was quicker.
-    if (before !== undefined && starts(before) && this.phase === "starting") return;
-    this.#answers.set(message.replica, message);
+    if (this.phase === "starting" && (phase === 0 || phase === 3)) this.#together.set(replica, own);
+    if (phase >= 2 && !this.#running.has(replica)) this.#running.set(replica, height);
     this.#consider();
   }
 
@@ -471,20 +468,19 @@ export class RoundsReplica implements Replica<Message, Timer> {
    */
   #consider(): void {
     const { n, f, viewTimeoutMs } = this.config;
-    const answers = [...this.#answers.values()];
-    const starting = answers.filter(starts).length;
     if (this.phase === "starting") {
       const waited = this.host.now >= START_WAIT_TIMEOUTS * viewTimeoutMs;
-      const enough = waited ? n - f : n;
-      this.#began = starting + 1 >= enough;
+      this.#began = this.#together.size + 1 >= (waited ? n - f : n);
+      const before = [...this.#running.keys()].filter((replica) => !this.#together.has(replica));
       if (this.#began) this.phase = "running";
-      else if (answers.filter(({ phase }) => phase === 2).length > f) this.recover();
+      else if (before.length > f || (waited && this.#running.size >= n - f)) this.recover();
     }
-    const running = answers.filter(({ phase }) => phase >= 2);
-    if (this.phase !== "recovering" || running.length < n - f || this.#votesFrom < Infinity) return;
+    if (this.phase !== "recovering") return;
     // A vote at height h needs that h-1 was decided, by a quorum that shares a correct replica with
-    // those who answered: so it voted at no height above the highest one plus one.
-    this.#votesFrom = Math.max(...running.map(({ height }) => height)) + 2;
+    // any n - f that answer: so it voted at no height above the highest one plus one. Of all who
+    // answered those with the lowest heights will do, since a Byzantine one may name any.
+    const heights = [...this.#running.values()].sort((a, b) => a - b);
+    this.#votesFrom = (heights[n - f - 1] ?? Infinity) + 2;
     if (this.height >= this.#votesFrom) this.phase = "running";
   }
 

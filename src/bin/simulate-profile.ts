@@ -6,10 +6,14 @@ import { loadAll, registered, type Mutant } from "../simulation/subjects.ts";
 import { runJobs, splitRange, Workers } from "./simulate-jobs.ts";
 
 /**
- * Runs a `divisor`-th of every row of the table, and every mutant; the last line counts seeds and
- * mutants.
+ * Runs a `divisor`-th of every row of the table, of protocols that only tests know a
+ * `testsDivisor`-th, and every mutant; the last line counts seeds and mutants.
  */
-export async function runProfile(divisor: number, jobs: number): Promise<number> {
+export async function runProfile(
+  divisor: number,
+  testsDivisor: number,
+  jobs: number,
+): Promise<number> {
   const loaded = await loadAll();
   const workers = new Workers(jobs);
   let passed = 0;
@@ -18,7 +22,7 @@ export async function runProfile(divisor: number, jobs: number): Promise<number>
   const subjects = [...registered.values(), ...(loaded.subjects ?? [])];
   for (const subject of subjects) {
     const marks = noTotals();
-    for (const row of rowsOf(subject, divisor)) {
+    for (const row of rowsOf(subject, registered.has(subject.name) ? divisor : testsDivisor)) {
       const { first, count, stride, kind } = row;
       const parts = splitRange({ first, count, stride }, jobs);
       const begun = performance.now();

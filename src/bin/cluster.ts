@@ -90,15 +90,17 @@ export class Child {
     return this.#errors;
   }
 
-  /** Waits until it printed `text`; throws RunError if it ends before, or after `timeoutMs`. */
-  async printed(text: string, timeoutMs = READY_MS): Promise<void> {
+  /** Waits until it printed `what`; throws RunError if it ends before, or after `timeoutMs`. */
+  async printed(what: string | RegExp, timeoutMs = READY_MS): Promise<void> {
     const until = Date.now() + timeoutMs;
-    while (!this.#output.includes(text)) {
+    const seen = (): boolean =>
+      typeof what === "string" ? this.#output.includes(what) : what.test(this.#output);
+    while (!seen()) {
       if (this.status !== null) {
         await this.#read;
         throw new RunError(`${this.name} ended: ${this.#errors.trim() || this.#output.trim()}`);
       }
-      if (Date.now() > until) throw new RunError(`${this.name} did not print '${text}'`);
+      if (Date.now() > until) throw new RunError(`${this.name} did not print '${what}'`);
       await Promise.race([new Promise<void>((wake) => this.#waiting.push(wake)), Bun.sleep(100)]);
     }
   }

@@ -12,8 +12,6 @@
 // after one such wait the port does not wait again before the ring has taken something.
 #define PATIENCE_NS 20e6
 
-#define ETHER_HEADER (OSKR_HEADER_SIZE - OSKR_IDS_SIZE)
-
 _Static_assert(sizeof(struct oskr_entry) == 16, "src/ffi/dpdk.ts has the same layout");
 _Static_assert(offsetof(struct oskr_region, receive) == 131072, "the same");
 _Static_assert(offsetof(struct oskr_region, lengths) == 262144, "the same");
@@ -31,8 +29,7 @@ int32_t oskr_dpdk_receive(uint32_t port) {
   struct oskr_arrived *arrived = &p->arrived;
   struct oskr_message message;
   region->time_ns = oskr_now_ns();
-  if (arrived->next == arrived->count) {
-    oskr_arrived_drop(arrived);
+  if (arrived->count == 0) {
     if (likely(p->started))
       arrived->count = oskr_receive_burst(p->number, arrived->packets, OSKR_BURST);
     if (arrived->count == 0) {
@@ -43,10 +40,11 @@ int32_t oskr_dpdk_receive(uint32_t port) {
   uint32_t accepted = 0;
   while (accepted < OSKR_BURST && oskr_arrived_next(arrived, &message, &region->statistics)) {
     uint8_t *slot = region->receive[accepted];
-    memcpy(slot, message.frame, ETHER_HEADER);
-    rte_memcpy(slot + ETHER_HEADER, message.ids, message.length);
-    region->lengths[accepted++] = ETHER_HEADER + message.length;
+    memcpy(slot, message.frame, OSKR_ETHER_HEADER);
+    rte_memcpy(slot + OSKR_ETHER_HEADER, message.ids, message.length);
+    region->lengths[accepted++] = OSKR_ETHER_HEADER + message.length;
   }
+  if (arrived->next == arrived->count) oskr_arrived_drop(arrived);
   return (int32_t)accepted;
 }
 
@@ -115,7 +113,7 @@ int32_t oskr_dpdk_send(uint32_t port, uint32_t count) {
   uint32_t sent = 0;
   for (uint32_t i = 0; i < count; i++) {
     const struct oskr_entry *entry = &entries[i];
-    uint8_t header[ETHER_HEADER];
+    uint8_t header[OSKR_ETHER_HEADER];
     memcpy(header, entry->destination, 6);
     memcpy(header + 6, region->mac, 6);
     memcpy(header + 12, entry->ether_type, 2);
@@ -131,7 +129,7 @@ static uint32_t answer(struct oskr_port *p, struct oskr_departing *d, const stru
   const uint8_t *payload = request->ids + OSKR_IDS_SIZE;
   uint32_t needed = OSKR_IDS_SIZE + RTE_MAX(1u, echo->keep_from + echo->keep);
   if (request->length < needed || payload[0] != echo->request_kind) return 0;
-  uint8_t header[ETHER_HEADER];
+  uint8_t header[OSKR_ETHER_HEADER];
   memcpy(header, request->frame + 6, 6);
   memcpy(header + 6, p->region->mac, 6);
   memcpy(header + 12, request->frame + 12, 2);
@@ -164,6 +162,7 @@ int32_t oskr_dpdk_echo(uint32_t port, const struct oskr_echo *echo, const volati
     }
     while (oskr_arrived_next(arrived, &request, &p->region->statistics))
       replies += answer(p, &departing, &kinds, &request);
+    oskr_arrived_drop(arrived);
     if (departing.count > 0) replies += push(p, &departing);
   }
   return (int32_t)RTE_MIN(replies, (uint64_t)INT32_MAX);

@@ -5,11 +5,10 @@
 #include <string.h>
 
 #define IDS OSKR_IDS_SIZE
-#define ETHER_HEADER (OSKR_HEADER_SIZE - IDS)
 // Frames of the burst that are looked at for one that goes to the same host, the newest ones.
 #define JOIN_AMONG 8
 
-_Static_assert(ETHER_HEADER == 14, "two MAC addresses and the Ethernet type");
+_Static_assert(OSKR_ETHER_HEADER == 14, "two MAC addresses and the Ethernet type");
 _Static_assert(OSKR_JOINED_MAX <= UINT8_MAX, "one byte counts them");
 
 static uint32_t type_of(const uint8_t *frame) { return (uint32_t)frame[12] << 8 | frame[13]; }
@@ -45,9 +44,9 @@ int oskr_departing_add(struct oskr_departing *d, struct rte_mempool *pool, const
     if (packet == NULL) return 0;
     index = (int32_t)d->count++;
     d->packets[index] = packet;
-    d->frames[index].used = ETHER_HEADER;
+    d->frames[index].used = OSKR_ETHER_HEADER;
     d->frames[index].messages = 0;
-    memcpy(rte_pktmbuf_mtod(packet, uint8_t *), header, ETHER_HEADER);
+    memcpy(rte_pktmbuf_mtod(packet, uint8_t *), header, OSKR_ETHER_HEADER);
   }
   uint8_t *frame = rte_pktmbuf_mtod(d->packets[index], uint8_t *);
   uint16_t used = d->frames[index].used;
@@ -96,9 +95,9 @@ static uint32_t u16_at(const uint8_t *bytes) { return (uint32_t)bytes[0] << 8 | 
 static uint32_t joined_messages(const uint8_t *frame, uint32_t length) {
   uint32_t messages = frame[length - 1];
   if (messages == 0 || messages > OSKR_JOINED_MAX) return 0;
-  if (ETHER_HEADER + messages * IDS + trailer_length(messages) > length) return 0;
+  if (OSKR_ETHER_HEADER + messages * IDS + trailer_length(messages) > length) return 0;
   const uint8_t *lengths = frame + length - trailer_length(messages);
-  uint32_t end = ETHER_HEADER;
+  uint32_t end = OSKR_ETHER_HEADER;
   for (uint32_t i = 0; i < messages; i++) {
     uint32_t one = u16_at(lengths + 2 * i);
     if (one < IDS) return 0;
@@ -111,7 +110,7 @@ static uint32_t joined_messages(const uint8_t *frame, uint32_t length) {
 static uint32_t accept_frame(const struct rte_mbuf *m, struct oskr_statistics *statistics) {
   const uint8_t *frame = rte_pktmbuf_mtod(m, const uint8_t *);
   uint32_t length = m->data_len;
-  if (length < ETHER_HEADER || m->nb_segs != 1 || length > OSKR_FRAME_MAX) {
+  if (length < OSKR_ETHER_HEADER || m->nb_segs != 1 || length > OSKR_FRAME_MAX) {
     statistics->malformed++;
     return 0;
   }
@@ -148,7 +147,8 @@ int oskr_arrived_next(struct oskr_arrived *a, struct oskr_message *message,
       uint32_t length = accept_frame(a->packets[a->next], statistics);
       if (length == 0) continue;
       if (type_of(frame) != OSKR_ETHER_JOINED) {
-        *message = (struct oskr_message){frame, frame + ETHER_HEADER, length - ETHER_HEADER};
+        *message =
+            (struct oskr_message){frame, frame + OSKR_ETHER_HEADER, length - OSKR_ETHER_HEADER};
         a->next++;
         return 1;
       }
@@ -158,14 +158,13 @@ int oskr_arrived_next(struct oskr_arrived *a, struct oskr_message *message,
         continue;
       }
       set_type(frame, OSKR_ETHER_MESSAGE);
-      a->at = ETHER_HEADER;
+      a->at = OSKR_ETHER_HEADER;
       a->joined = (uint16_t)messages;
       a->lengths_at = (uint16_t)(length - trailer_length(messages));
     }
     next_joined(a, frame, message);
     return 1;
   }
-  oskr_arrived_drop(a);
   return 0;
 }
 

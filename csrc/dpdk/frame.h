@@ -6,6 +6,9 @@
 
 #include "../oskr_dpdk.h"
 
+// Two MAC addresses and the Ethernet type.
+#define OSKR_ETHER_HEADER (OSKR_HEADER_SIZE - OSKR_IDS_SIZE)
+
 // A burst of frames under way to the driver. Messages for one host share frames.
 struct oskr_departing {
   struct rte_mbuf *packets[OSKR_BURST];
@@ -43,7 +46,7 @@ void oskr_departing_finish(struct oskr_departing *d);
 // Messages of the frames from `first` on.
 uint32_t oskr_departing_messages(const struct oskr_departing *d, uint32_t first);
 
-// The next message; 0 when there is none, and all packets were freed. Counts what is dropped.
+// The next message; 0 when there is none. Counts what is dropped.
 int oskr_arrived_next(struct oskr_arrived *a, struct oskr_message *message,
                       struct oskr_statistics *statistics);
 // Frees all of the burst; what was handed over is not valid any more.

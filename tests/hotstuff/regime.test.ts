@@ -367,15 +367,17 @@ test("X14 it does not vote in view C, nor in the view that a certificate of it l
   expect(careless.voted()).toEqual([10]);
 });
 
+/** Another replica says that it is starting, or that it runs in the first view. */
+function answer(solo: Solo, replica: number, starting: boolean): void {
+  const recover = solo.host.sent.find(({ message }) => message.kind === "recover")?.message;
+  if (recover?.kind !== "recover") throw new Error("it asks first");
+  const { nonce, replica: to } = recover;
+  const own = starting ? new Uint8Array(16).fill(replica) : null;
+  const position = starting ? null : { highQc: GENESIS_QC, tc: null };
+  solo.receive(replica, { kind: "answer", replica, to, nonce, starting, own, position });
+}
+
 test("X15 a replica begins if all are starting, or n-f after a while; else it recovers", () => {
-  const answer = (solo: Solo, replica: number, starting: boolean): void => {
-    const recover = solo.host.sent.find(({ message }) => message.kind === "recover")?.message;
-    if (recover?.kind !== "recover") throw new Error("it asks first");
-    const { nonce } = recover;
-    const own = starting ? new Uint8Array(16).fill(replica) : null;
-    const position = starting ? null : { highQc: GENESIS_QC, tc: null };
-    solo.receive(replica, { kind: "answer", replica, to: 0, nonce, starting, own, position });
-  };
   const make = () => new Solo(0, {}, undefined, { started: false });
   const all = make();
   for (const replica of [1, 2]) answer(all, replica, true);
@@ -392,4 +394,14 @@ test("X15 a replica begins if all are starting, or n-f after a while; else it re
   late.host.clockMs = 10_000;
   late.replica.timeout("recover");
   expect(late.replica.running).toBe(false);
+});
+
+test("X15 a replica that begins votes for the block that came while it was starting", () => {
+  const solo = new Solo(3, {}, undefined, { started: false });
+  solo.propose(block(1));
+  for (const replica of [0, 1]) answer(solo, replica, true);
+  expect(solo.host.sent.filter(({ message }) => message.kind === "vote")).toEqual([]);
+  answer(solo, 2, true);
+  expect(solo.replica.running).toBe(true);
+  expect(solo.voted()).toEqual([1]);
 });

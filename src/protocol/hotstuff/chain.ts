@@ -242,6 +242,11 @@ export abstract class ChainedReplica {
     this.host.send(leader === this.self ? "all" : leader, vote);
   }
 
+  /** Votes for a block of this view that came before this replica ran. */
+  protected voteForEarlier(): void {
+    for (const node of this.tree.live.values()) this.#vote(node);
+  }
+
   /** Whether it has neither voted in this view, or a later one, nor given it up. */
   protected mayVote(view: number): boolean {
     return view > this.votedView;

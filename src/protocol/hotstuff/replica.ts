@@ -264,6 +264,7 @@ export class HotStuffReplica extends ChainedReplica implements Replica<Message, 
   }
 
   onRunning(): void {
+    this.voteForEarlier();
     this.pacemaker.watch();
     this.propose();
   }

@@ -33,6 +33,8 @@ export interface Scenario {
    * and take longer than one of five views itself.
    */
   readonly askedMax: number;
+  /** A second one makes a scenario of five views longer by a quarter, and finds no more. */
+  readonly clients: number;
 }
 
 let canonicalScenarios: Uint32Array | null = null;
@@ -116,7 +118,7 @@ export function scenarioOf(number: number): Scenario {
     sides: sidesOf((code >> (4 * view)) & (SPLITS - 1)),
     leader: 0,
   }));
-  return { views, losesKinds: false, viewLength: 0.6, askedMax: 0 };
+  return { views, losesKinds: false, viewLength: 0.6, askedMax: 0, clients: 1 };
 }
 
 /**
@@ -137,7 +139,8 @@ function guidedScenario(number: number): Scenario {
     }
   }
   const losesKinds = random.chance(0.5);
-  return { views, losesKinds, viewLength: random.pick([0.3, 0.6, 1.5]), askedMax: OPERATIONS };
+  const viewLength = random.pick([0.3, 0.6, 1.5]);
+  return { views, losesKinds, viewLength, askedMax: OPERATIONS, clients: 2 };
 }
 
 function identityOf(instance: number): number {
@@ -147,7 +150,7 @@ function identityOf(instance: number): number {
 /** Runs a scenario; then the network heals and liveness is judged. */
 export function runTwins({ subject, seed, observer, cold }: RunOptions): Report {
   const scenario = scenarioOf(seed);
-  const plan = twinsPlan(drawPlan(subject, "twins", seed));
+  const plan = twinsPlan(drawPlan(subject, "twins", seed), scenario.clients);
   const leaders = scenario.views.map(({ leader }) => leader);
   const filter = new ViewFilter(scenario, seed);
   const world = new World({
@@ -165,24 +168,24 @@ export function runTwins({ subject, seed, observer, cold }: RunOptions): Report 
     world.startReplica(seat);
   }
   for (let i = 0; i < plan.clients; i++) world.startClients(world.addClientProcess(i), 1);
-  // Without views or operations left, or where replicas wait for whom they cannot hear, nothing
-  // more comes of the scenario.
+  // Without operations left, or where replicas wait for whom they cannot hear, nothing more comes
+  // of the scenario.
   const idle = () => world.operationsLeft === 0 && world.drivers.every((d) => d.current === null);
   const stall = new Stall(world);
-  const done = () => filter.finished || idle() || stall.lasts();
-  scheduleHealing(world, done, scenario.askedMax);
+  const done = () => idle() || stall.lasts();
+  filter.onFinished = scheduleHealing(world, done, scenario.askedMax);
   settle(world);
   return world.report();
 }
 
 /** No faults but those of the scenario. */
-function twinsPlan(drawn: Plan): Plan {
+function twinsPlan(drawn: Plan, clients: number): Plan {
   return {
     ...drawn,
     n: 4,
     f: 1,
     viewTimeoutMs: 20,
-    clients: 2,
+    clients,
     operations: OPERATIONS,
     tail: 1,
     keys: 2,
@@ -249,7 +252,8 @@ const STUCK_TIMEOUTS = 4;
 
 class ViewFilter {
   world: World | null = null;
-  finished = false;
+  /** Called when a message of a view after the scenario's last one is sent. */
+  onFinished: (() => void) | null = null;
   readonly #scenario: Scenario;
   readonly #seed: number;
   /** When the first message of each view was sent. */
@@ -265,13 +269,13 @@ class ViewFilter {
     assert(world !== null, "the filter has a world");
     const { n } = world.plan;
     if (world.scheduler.nowUs >= world.gstUs) return true;
-    if (this.finished || !world.started || from.host >= n || to.host >= n) return true;
+    if (!world.started || from.host >= n || to.host >= n) return true;
     const view = this.#viewOf(world, from, packet);
     if (view === null) return true;
     const { views, losesKinds, viewLength } = this.#scenario;
     const split = views[view];
     if (split === undefined) {
-      this.finished = true;
+      this.onFinished?.();
       return true;
     }
     if (split.sides[from.index] !== split.sides[to.index]) {

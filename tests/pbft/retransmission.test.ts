@@ -175,3 +175,21 @@ test(
   },
   SLOW_MS,
 );
+
+test("P10 a replica that missed many slots of a cluster that is quiet now has them soon", () => {
+  const cluster = new Cluster({ checkpointInterval: 128 });
+  const next = cluster.open();
+  cluster.drops = (_from, to) => to === 3;
+  for (let i = 0; i < 100; i++) cluster.request(next(bytes(`${i}`)));
+  cluster.drops = () => false;
+  expect(cluster.replica(0).state.executed).toBe(101);
+  expect(cluster.replica(3).state.executed).toBe(1);
+  // Until it first says where it is, and an eighth of that for every sixteen slots.
+  cluster.advance(2 * cluster.config.viewTimeoutMs);
+  expect(cluster.replica(3).state.executed).toBe(101);
+  expect(cluster.replicas.map(({ state }) => state.view)).toEqual([0, 0, 0, 0]);
+  // Nobody asks on and on.
+  const asked = cluster.sent("status", 3).length;
+  cluster.advance(5 * cluster.config.viewTimeoutMs);
+  expect(cluster.sent("status", 3).length - asked).toBeLessThanOrEqual(6);
+});

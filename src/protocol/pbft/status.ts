@@ -5,7 +5,7 @@ import type { Address } from "../../actor.ts";
 import { Backoff } from "../backoff.ts";
 import type { Recovery } from "../recovery.ts";
 import { Checkpointing } from "./checkpoint.ts";
-import type { StatusMessage } from "./message.ts";
+import type { CommittedMessage, StatusMessage } from "./message.ts";
 import type { Ordering } from "./ordering.ts";
 
 /**
@@ -24,6 +24,8 @@ export abstract class Retransmission extends Checkpointing {
   readonly #backoff: Backoff;
   #idle = true;
   #executedBefore = 0;
+  /** Whether it executed since the last tick what others had to send: more may be missing. */
+  #helped = false;
   readonly #answeredMs: number[];
 
   constructor(...parameters: ConstructorParameters<typeof Ordering>) {
@@ -45,6 +47,8 @@ export abstract class Retransmission extends Checkpointing {
   protected onTick(): void {
     this.executes = this.executed > this.#executedBefore;
     this.#executedBefore = this.executed;
+    const helped = this.#helped;
+    this.#helped = false;
     if (!this.executes) {
       if (this.transfer.target !== null && !this.receives) this.transfer.retry();
       for (const slot of this.log.known()) {
@@ -53,13 +57,21 @@ export abstract class Retransmission extends Checkpointing {
       }
       this.execute();
       this.fetchViewChanges();
-      if (this.phase !== "starting") this.#sendStatus();
     }
+    if ((!this.executes || helped) && this.phase !== "starting") this.#sendStatus();
     this.receives = false;
-    this.#idle = !this.#waits();
+    this.#idle = !helped && !this.#waits();
     if (this.executes) this.#backoff.reset();
     const idleMs = IDLE_INTERVAL * this.config.viewTimeoutMs;
     this.host.setTimer("tick", this.#idle ? idleMs : this.#backoff.next());
+  }
+
+  protected override onCommitted(message: CommittedMessage): void {
+    const before = this.executed;
+    super.onCommitted(message);
+    if (this.executed === before) return;
+    this.#helped = true;
+    this.awake();
   }
 
   #waits(): boolean {

@@ -1,29 +1,27 @@
 // Shows that what is parked is not asleep to all else: timers fire, peers wake it, signals end it.
 
-import { afterAll, expect, test } from "bun:test";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { generateKeyPair, keyPath, writeKeyPair } from "../src/crypto/keys.ts";
+import { ConfigDirectory } from "./support/configurations.ts";
 import { buildLibraries } from "./support/libraries.ts";
 import { freePorts, program } from "./support/programs.ts";
 
 const missing = buildLibraries();
 if (missing !== null) console.log(`skipped a test of programs: ${missing}`);
 
-const dir = mkdtempSync(join(tmpdir(), "oskr-parked-"));
-afterAll(() => rmSync(dir, { recursive: true, force: true }));
+const configs = new ConfigDirectory();
 
 test.skipIf(missing !== null)(
   "replicas that are parked change the view when they must, and end when they are told to",
   async () => {
     const ports = await freePorts(4);
     const addresses = ports.map((port) => `replica 127.0.0.1:${port}%0`);
-    const prefix = join(dir, "parked");
-    writeFileSync(`${prefix}.config`, `${["f 1", ...addresses].join("\n")}\n`);
+    const prefix = configs.config("parked", "f 1", ...addresses);
     for (let i = 0; i < 4; i++) writeKeyPair(keyPath(prefix, i), generateKeyPair());
     const shared = ["-m", "pbft", "-c", prefix, "--idle", "park", "-w", "0"];
-    const json = (i: number) => join(dir, `parked-${i}.json`);
+    const json = (i: number) => join(configs.path, `parked-${i}.json`);
     const replicas = ports.map((_, i) =>
       program("replica", [...shared, "-i", String(i), "--json", json(i)]),
     );

@@ -2,9 +2,8 @@
 // thread was about, behind a real Node and run loop with a sampler that the test drives; and that
 // real processes write it.
 
-import { afterAll, beforeEach, describe, expect, test } from "bun:test";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { beforeEach, describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Codec, Host } from "../src/actor.ts";
 import { formatProfile, type Profile } from "../src/evaluation/profile.ts";
@@ -25,6 +24,7 @@ import {
   signed,
   type Message,
 } from "./support/fakes.ts";
+import { ConfigDirectory } from "./support/configurations.ts";
 import { buildLibraries } from "./support/libraries.ts";
 import { freePorts, program, run } from "./support/programs.ts";
 
@@ -284,13 +284,12 @@ describe("in words", () => {
 const missing = buildLibraries();
 
 describe.skipIf(missing !== null)("real processes", () => {
-  const dir = mkdtempSync(join(tmpdir(), "oskr-profile-"));
-  afterAll(() => rmSync(dir, { recursive: true, force: true }));
+  const configs = new ConfigDirectory();
+  const dir = configs.path;
 
   test("replica and client tell where their time went", async () => {
     const [port = 0] = await freePorts(1);
-    const prefix = join(dir, "udp");
-    writeFileSync(`${prefix}.config`, `f 0\nreplica 127.0.0.1:${port}%0\n`);
+    const prefix = configs.config("udp", "f 0", `replica 127.0.0.1:${port}%0`);
     const common = ["-m", "unreplicated", "-c", prefix, "--profile", "--json"];
     const replica = program("replica", ["-i", "0", ...common, join(dir, "replica.json")]);
     await replica.printed("replica 0 of 1");

@@ -139,6 +139,12 @@ class Trial {
     return records;
   }
 
+  /** That a throughput is at least so much of what it was. */
+  keeps(what: string, after: number, before: number, atLeast: number): void {
+    const ratio = after / before;
+    this.check(what, ratio >= atLeast, `${ratio.toFixed(2)} of before, at least ${atLeast}`);
+  }
+
   gap(record: ResultRecord | undefined, timeouts: number): void {
     const limitMs = timeouts * this.viewTimeoutMs;
     const gapMs = record?.longestGapMs ?? Infinity;
@@ -176,12 +182,7 @@ async function killBackup(trial: Trial): Promise<void> {
     const before = (await measure(cluster, 400, 3)).throughput;
     await cluster.kill(3);
     const after = (await measure(cluster, 400, 3)).throughput;
-    const ratio = after / before;
-    trial.check(
-      "throughput without a backup",
-      ratio >= 0.8,
-      `${ratio.toFixed(2)} of before, at least 0.8`,
-    );
+    trial.keeps("throughput without a backup", after, before, 0.8);
   } finally {
     await cluster.stop();
   }
@@ -302,6 +303,10 @@ async function rotation(trial: Trial): Promise<void> {
   }
 }
 
+const SAMPLE_MS = 250;
+/** How much a heap that is collected now and then may differ from one look to the next. */
+const FLAT_MAX = 1.1;
+
 /** Over a million operations with a replica down, the memory of the others stays flat (X12). */
 async function memory(trial: Trial): Promise<void> {
   const cluster = await trial.cluster("null", { replicaArgs: ["-b", "100"] });
@@ -315,8 +320,8 @@ async function memory(trial: Trial): Promise<void> {
       SAMPLE_MS,
     );
     // One process of clients throughout: each new one opens sessions, which are kept.
-    const { operations, throughput } = await measure(cluster, 800, 60);
-    clearInterval(sampler);
+    const measured = measure(cluster, 800, 60).finally(() => clearInterval(sampler));
+    const { operations, throughput } = await measured;
     trial.check("a million operations complete", operations >= 1_000_000, `${operations}`);
     // Heaps have filled up after a third of the time.
     const third = medians(samples.slice(samples.length / 3, samples.length / 2));
@@ -324,16 +329,11 @@ async function memory(trial: Trial): Promise<void> {
     const flat = last.every((now, i) => now <= FLAT_MAX * (third[i] ?? 0));
     const saw = `${third.join(", ")} MiB after a third of the time, ${last.join(", ")} at its end`;
     trial.check(`memory stays below ${FLAT_MAX} of before`, flat, saw);
-    const ratio = throughput / before;
-    trial.check("throughput is at least 0.7 of before", ratio >= 0.7, ratio.toFixed(2));
+    trial.keeps("throughput with a replica down", throughput, before, 0.7);
   } finally {
     await cluster.stop();
   }
 }
-
-const SAMPLE_MS = 250;
-/** How much a heap that is collected now and then may differ from one look to the next. */
-const FLAT_MAX = 1.1;
 
 /** Of each column of the rows. */
 function medians(rows: readonly (readonly number[])[]): number[] {

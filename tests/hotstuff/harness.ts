@@ -139,21 +139,7 @@ export class Solo {
     this.host = new FakeHost(self + 1);
     this.replica = make(self, this.config, this.host, new KvApp());
     if (!started) return;
-    const [recover] = this.host.takeKind("recover");
-    for (let i = 0; i < this.config.n; i++) {
-      if (i === self || recover === undefined) continue;
-      const { nonce } = recover;
-      const own = new Uint8Array(16).fill(i);
-      this.receive(i, {
-        kind: "answer",
-        replica: i,
-        to: self,
-        nonce,
-        starting: true,
-        own,
-        position: null,
-      });
-    }
+    for (let i = 0; i < this.config.n; i++) if (i !== self) this.answer(i, true);
     if (!this.replica.running) throw new Error("it should run");
     this.host.take();
   }
@@ -161,6 +147,16 @@ export class Solo {
   receive(from: Address, message: Message): void {
     const arrived = carried(message, from);
     if (this.replica.admit(from, arrived)) this.replica.receive(from, arrived);
+  }
+
+  /** Another replica answers that it is starting, or that it runs in the first view. */
+  answer(replica: number, starting: boolean): void {
+    const recover = this.host.sent.find(({ message }) => message.kind === "recover")?.message;
+    if (recover?.kind !== "recover") throw new Error("it asks first");
+    const { nonce, replica: to } = recover;
+    const own = starting ? new Uint8Array(16).fill(replica) : null;
+    const position = starting ? null : { highQc: GENESIS_QC, tc: null };
+    this.receive(replica, { kind: "answer", replica, to, nonce, starting, own, position });
   }
 
   /** The proposal of the view's leader. */

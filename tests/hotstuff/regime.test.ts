@@ -367,30 +367,20 @@ test("X14 it does not vote in view C, nor in the view that a certificate of it l
   expect(careless.voted()).toEqual([10]);
 });
 
-/** Another replica says that it is starting, or that it runs in the first view. */
-function answer(solo: Solo, replica: number, starting: boolean): void {
-  const recover = solo.host.sent.find(({ message }) => message.kind === "recover")?.message;
-  if (recover?.kind !== "recover") throw new Error("it asks first");
-  const { nonce, replica: to } = recover;
-  const own = starting ? new Uint8Array(16).fill(replica) : null;
-  const position = starting ? null : { highQc: GENESIS_QC, tc: null };
-  solo.receive(replica, { kind: "answer", replica, to, nonce, starting, own, position });
-}
-
 test("X15 a replica begins if all are starting, or n-f after a while; else it recovers", () => {
   const make = () => new Solo(0, {}, undefined, { started: false });
   const all = make();
-  for (const replica of [1, 2]) answer(all, replica, true);
+  for (const replica of [1, 2]) all.answer(replica, true);
   expect(all.replica.running).toBe(false);
-  answer(all, 3, true);
+  all.answer(3, true);
   expect(all.replica.running).toBe(true);
   const three = make();
-  for (const replica of [1, 2]) answer(three, replica, true);
+  for (const replica of [1, 2]) three.answer(replica, true);
   three.host.clockMs = 10_000;
   three.replica.timeout("recover");
   expect(three.replica.running).toBe(true);
   const late = make();
-  for (const replica of [1, 2, 3]) answer(late, replica, false);
+  for (const replica of [1, 2, 3]) late.answer(replica, false);
   late.host.clockMs = 10_000;
   late.replica.timeout("recover");
   expect(late.replica.running).toBe(false);
@@ -399,9 +389,9 @@ test("X15 a replica begins if all are starting, or n-f after a while; else it re
 test("X15 a replica that begins votes for the block that came while it was starting", () => {
   const solo = new Solo(3, {}, undefined, { started: false });
   solo.propose(block(1));
-  for (const replica of [0, 1]) answer(solo, replica, true);
+  for (const replica of [0, 1]) solo.answer(replica, true);
   expect(solo.host.sent.filter(({ message }) => message.kind === "vote")).toEqual([]);
-  answer(solo, 2, true);
+  solo.answer(2, true);
   expect(solo.replica.running).toBe(true);
   expect(solo.voted()).toEqual([1]);
 });

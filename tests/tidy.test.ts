@@ -75,8 +75,8 @@ describe("the rules find what they forbid", () => {
     ["src/protocol/pbft/replica.ts", "bun:ffi"],
     ["src/protocol/pbft/replica.ts", "@noble/curves/secp256k1.js"],
     ["src/protocol/pbft/replica.ts", "../../app/kv.ts"],
-    ["src/protocol/quorum.ts", "./pbft/message.ts"],
-    ["src/protocol/quorum.ts", "../node.ts"],
+    ["src/protocol/kit/quorum.ts", "../pbft/message.ts"],
+    ["src/protocol/kit/quorum.ts", "../../node.ts"],
     ["src/app/kv.ts", "../driver.ts"],
   ])("%s may not import %s", (path, what) => {
     expect(fence(at(path, `import { x } from "${what}";`))).toEqual([`${path}:1: imports ${what}`]);
@@ -88,7 +88,7 @@ describe("the rules find what they forbid", () => {
 
   test("what may be imported is not found, and of the configuration types only", () => {
     const path = "src/protocol/pbft/replica.ts";
-    for (const what of ["../../actor.ts", "../../queue.ts", "../quorum.ts", "./message.ts"]) {
+    for (const what of ["../../actor.ts", "../../queue.ts", "../kit/quorum.ts", "./message.ts"]) {
       expect(fence(at(path, `import { x } from "${what}";`))).toEqual([]);
     }
     expect(fence(at(path, 'import type { C } from "../../config.ts";'))).toEqual([]);
@@ -189,7 +189,7 @@ describe("the sources", () => {
 
   test("protocols and applications have no clock, chance, I/O or order of their own", () =>
     check(actors, (file) => [
-      ...seeded(file, file.path === "src/protocol/digest.ts" ? ["SHA256"] : []),
+      ...seeded(file, file.path === "src/protocol/kit/digest.ts" ? ["SHA256"] : []),
       ...ordered(file),
     ]));
 

@@ -10,7 +10,7 @@ import { domainOf } from "../src/crypto/domain.ts";
 import { generateKeyPair } from "../src/crypto/keys.ts";
 import { NobleStage } from "../src/crypto/noble.ts";
 import { protocols } from "../src/protocol/index.ts";
-import { requestDigest, type Outcome, type Request } from "../src/protocol/request.ts";
+import { requestDigest, type Outcome, type Request } from "../src/protocol/kit/request.ts";
 import {
   UnreplicatedClient,
   unreplicated,

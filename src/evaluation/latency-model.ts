@@ -4,7 +4,7 @@
 
 import { assert } from "../assert.ts";
 import { IN_FLIGHT_MAX } from "../protocol/pbft/ordering.ts";
-import { quorumsOf } from "../protocol/quorum.ts";
+import { quorumsOf } from "../protocol/kit/quorum.ts";
 import type { Costs } from "./cost-model.ts";
 import { oneWayUs, type NetworkModel } from "./network.ts";
 

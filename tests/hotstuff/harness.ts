@@ -5,14 +5,14 @@
 import type { Address, App, Bytes, Host, Target } from "../../src/actor.ts";
 import { KvApp, encodeKvOperation } from "../../src/app/kv.ts";
 import { PROTOCOL_DEFAULTS, type ProtocolConfig } from "../../src/config.ts";
-import { makeBatch } from "../../src/protocol/batch.ts";
-import type { StableCheckpoint } from "../../src/protocol/common.ts";
+import { makeBatch } from "../../src/protocol/kit/batch.ts";
+import type { StableCheckpoint } from "../../src/protocol/kit/messages.ts";
 import { makeBlock, type Block } from "../../src/protocol/hotstuff/block.ts";
 import { hotstuff, HotStuffReplica, type Message } from "../../src/protocol/hotstuff/index.ts";
 import { codec } from "../../src/protocol/hotstuff/message.ts";
 import { GENESIS_QC, type Qc, type Tc } from "../../src/protocol/hotstuff/qc.ts";
-import type { Certificate } from "../../src/protocol/quorum.ts";
-import type { Request } from "../../src/protocol/request.ts";
+import type { Certificate } from "../../src/protocol/kit/quorum.ts";
+import type { Request } from "../../src/protocol/kit/request.ts";
 import { BLOCK_MIN, EMPTY, Reader, Writer } from "../../src/wire.ts";
 
 type Timer = "view" | "flush" | "fetch" | "recover" | "retry";

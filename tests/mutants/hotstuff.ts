@@ -2,7 +2,7 @@
 
 import type { App, Host, Signer } from "../../src/actor.ts";
 import type { ProtocolConfig } from "../../src/config.ts";
-import { QuorumClient } from "../../src/protocol/client.ts";
+import { QuorumClient } from "../../src/protocol/kit/client.ts";
 import { keyOf, type Block } from "../../src/protocol/hotstuff/block.ts";
 import { firstTarget, hotstuff, HotStuffReplica } from "../../src/protocol/hotstuff/index.ts";
 import type { Message, Timer } from "../../src/protocol/hotstuff/index.ts";
@@ -11,8 +11,8 @@ import { Pacemaker } from "../../src/protocol/hotstuff/pacemaker.ts";
 import type { Qc, Tc } from "../../src/protocol/hotstuff/qc.ts";
 import { Start } from "../../src/protocol/hotstuff/start.ts";
 import type { Tree, TreeNode } from "../../src/protocol/hotstuff/tree.ts";
-import { Recovery, type Verdict } from "../../src/protocol/recovery.ts";
-import type { Outcome, Request } from "../../src/protocol/request.ts";
+import { Recovery, type Verdict } from "../../src/protocol/kit/recovery.ts";
+import type { Outcome, Request } from "../../src/protocol/kit/request.ts";
 import { subjectOf } from "../../src/simulation/subject.ts";
 import { registered, type Mutant } from "../../src/simulation/subjects.ts";
 import { StaleLeader } from "./stale-leader.ts";

@@ -4,17 +4,17 @@
 
 import type { App, Bytes, Host, Signer } from "../../src/actor.ts";
 import type { ProtocolConfig } from "../../src/config.ts";
-import { EMPTY_BATCH, type Batch } from "../../src/protocol/batch.ts";
-import { Checkpoints } from "../../src/protocol/checkpoint.ts";
-import { QuorumClient } from "../../src/protocol/client.ts";
+import { EMPTY_BATCH, type Batch } from "../../src/protocol/kit/batch.ts";
+import { Checkpoints } from "../../src/protocol/kit/checkpoint.ts";
+import { QuorumClient } from "../../src/protocol/kit/client.ts";
 import { pbft, PbftReplica, type Message } from "../../src/protocol/pbft/index.ts";
 import { Slot } from "../../src/protocol/pbft/log.ts";
 import type { PrepareMessage, PrePrepareMessage } from "../../src/protocol/pbft/message.ts";
 import type { ViewChangeMessage } from "../../src/protocol/pbft/message.ts";
 import type { Timer } from "../../src/protocol/pbft/ordering.ts";
 import type { Plan } from "../../src/protocol/pbft/view-change.ts";
-import { quorumsOf, Votes, type Quorums, type Vote } from "../../src/protocol/quorum.ts";
-import { Recovery } from "../../src/protocol/recovery.ts";
+import { quorumsOf, Votes, type Quorums, type Vote } from "../../src/protocol/kit/quorum.ts";
+import { Recovery } from "../../src/protocol/kit/recovery.ts";
 import { subjectOf } from "../../src/simulation/subject.ts";
 import { registered, type Mutant } from "../../src/simulation/subjects.ts";
 import { equal } from "../../src/wire.ts";

@@ -5,7 +5,7 @@ import type { Kind } from "../../src/simulation/plan.ts";
 import { subjectOf } from "../../src/simulation/subject.ts";
 import type { Loaded, Mutant } from "../../src/simulation/subjects.ts";
 import { decodeKvOperation } from "../../src/app/kv.ts";
-import type { Outcome, Request } from "../../src/protocol/request.ts";
+import type { Outcome, Request } from "../../src/protocol/kit/request.ts";
 import { STAMP_LENGTH } from "../../src/simulation/judge.ts";
 import { equal } from "../../src/wire.ts";
 import { roundsWith } from "../protocols/rounds/index.ts";

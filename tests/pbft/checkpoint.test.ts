@@ -2,8 +2,8 @@
 
 import { expect, test } from "bun:test";
 import { encodeKvOperation } from "../../src/app/kv.ts";
-import type { StateMessage } from "../../src/protocol/common.ts";
-import { PIECE_LENGTH } from "../../src/protocol/state-transfer.ts";
+import type { StateMessage } from "../../src/protocol/kit/messages.ts";
+import { PIECE_LENGTH } from "../../src/protocol/kit/state-transfer.ts";
 import { bytes, Cluster } from "./harness.ts";
 
 function run(cluster: Cluster, count: number): void {

@@ -4,12 +4,12 @@
 import type { Address, App, Bytes, Host, Proof, Signer, Target } from "../../src/actor.ts";
 import { KvApp } from "../../src/app/kv.ts";
 import { PROTOCOL_DEFAULTS, type ProtocolConfig } from "../../src/config.ts";
-import type { ReplyMessage } from "../../src/protocol/common.ts";
-import { digestOf } from "../../src/protocol/digest.ts";
+import type { ReplyMessage } from "../../src/protocol/kit/messages.ts";
+import { digestOf } from "../../src/protocol/kit/digest.ts";
 import { codec, type Message } from "../../src/protocol/pbft/message.ts";
 import type { Timer } from "../../src/protocol/pbft/ordering.ts";
 import { PbftReplica } from "../../src/protocol/pbft/replica.ts";
-import type { Request } from "../../src/protocol/request.ts";
+import type { Request } from "../../src/protocol/kit/request.ts";
 import { BLOCK_MIN, bytesOf, equal, MESSAGE_MAX, Reader, Writer } from "../../src/wire.ts";
 
 /** The address of the first client; replicas have theirs below. */

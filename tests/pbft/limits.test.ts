@@ -2,8 +2,8 @@
 
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { makeBatch } from "../../src/protocol/batch.ts";
-import { GENESIS } from "../../src/protocol/checkpoint.ts";
+import { makeBatch } from "../../src/protocol/kit/batch.ts";
+import { GENESIS } from "../../src/protocol/kit/checkpoint.ts";
 import { codec, makeViewChange, type Message } from "../../src/protocol/pbft/message.ts";
 import { equal } from "../../src/wire.ts";
 import { bytes, CLIENT, Cluster, decoded, openOf, packetOf, sealed } from "./harness.ts";

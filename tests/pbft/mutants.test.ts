@@ -2,7 +2,7 @@
 // that needs what it lacks; the replica as it is stands the same.
 
 import { expect, test } from "bun:test";
-import { makeBatch } from "../../src/protocol/batch.ts";
+import { makeBatch } from "../../src/protocol/kit/batch.ts";
 import { PbftReplica } from "../../src/protocol/pbft/index.ts";
 import { NoNonce, RecordsAtLoopback, VotesInViewC } from "../mutants/pbft.ts";
 import { CLIENT, Cluster, openOf, type Sent } from "./harness.ts";

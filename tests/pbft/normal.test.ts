@@ -2,7 +2,7 @@
 // executes.
 
 import { expect, test } from "bun:test";
-import { EMPTY_BATCH, makeBatch } from "../../src/protocol/batch.ts";
+import { EMPTY_BATCH, makeBatch } from "../../src/protocol/kit/batch.ts";
 import type { PrepareMessage, PrePrepareMessage } from "../../src/protocol/pbft/message.ts";
 import { bytes, CLIENT, Cluster, openOf } from "./harness.ts";
 

@@ -1,13 +1,13 @@
 // Leaving a view whose primary fails, and what the next one begins with.
 
 import { expect, test } from "bun:test";
-import { EMPTY_BATCH, makeBatch } from "../../src/protocol/batch.ts";
-import { GENESIS } from "../../src/protocol/checkpoint.ts";
+import { EMPTY_BATCH, makeBatch } from "../../src/protocol/kit/batch.ts";
+import { GENESIS } from "../../src/protocol/kit/checkpoint.ts";
 import type { PreparedCertificate } from "../../src/protocol/pbft/certificate.ts";
 import { makeViewChange, type ViewChangeMessage } from "../../src/protocol/pbft/message.ts";
 import { codec, type Message, type NewViewMessage } from "../../src/protocol/pbft/message.ts";
 import { planNewView } from "../../src/protocol/pbft/view-change.ts";
-import type { Certificate } from "../../src/protocol/quorum.ts";
+import type { Certificate } from "../../src/protocol/kit/quorum.ts";
 import { equal } from "../../src/wire.ts";
 import { bytes, CLIENT, Cluster, holds, openOf, sealed } from "./harness.ts";
 

@@ -3,9 +3,13 @@
 import { expect, test } from "bun:test";
 import type { Host, Target } from "../../src/actor.ts";
 import { PROTOCOL_DEFAULTS, type ProtocolConfig } from "../../src/config.ts";
-import { QuorumClient } from "../../src/protocol/client.ts";
-import { encodeCommon, type CommonMessage, type ReplyMessage } from "../../src/protocol/common.ts";
-import { operationDigest, type Outcome, type Request } from "../../src/protocol/request.ts";
+import { QuorumClient } from "../../src/protocol/kit/client.ts";
+import {
+  encodeCommon,
+  type CommonMessage,
+  type ReplyMessage,
+} from "../../src/protocol/kit/messages.ts";
+import { operationDigest, type Outcome, type Request } from "../../src/protocol/kit/request.ts";
 import { bytesOf, Reader } from "../../src/wire.ts";
 
 const CONFIG: ProtocolConfig = { ...PROTOCOL_DEFAULTS, n: 4, f: 1, leader: (view) => view % 4 };

@@ -114,7 +114,7 @@ export function fence(file: Source): Violation[] {
   const parts = file.path.split("/");
   if (file.path === "src/protocol/index.ts" || file.path === "src/app/index.ts") return [];
   const up = "../".repeat(parts.length - 2);
-  const inProtocol = parts[1] === "protocol" && parts.length === 4;
+  const isProtocol = parts[1] === "protocol" && parts[2] !== "kit";
   return imports(file).flatMap(({ what, types, index }) => {
     const common = COMMON.find((name) => what === `${up}${name}.ts`);
     const allowed =
@@ -122,7 +122,7 @@ export function fence(file: Source): Violation[] {
         ? types
         : common !== undefined ||
           /^\.\/[\w-]+\.ts$/.test(what) ||
-          (inProtocol && /^\.\.\/[\w-]+\.ts$/.test(what) && what !== "../index.ts");
+          (isProtocol && /^\.\.\/kit\/[\w-]+\.ts$/.test(what));
     return allowed ? [] : [`${file.path}:${lineOf(file.text, index)}: imports ${what}`];
   });
 }

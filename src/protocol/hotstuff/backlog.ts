@@ -2,11 +2,11 @@
 
 import type { Address } from "../../actor.ts";
 import type { ProtocolConfig } from "../../config.ts";
-import { makeBatch, type Batch } from "../batch.ts";
-import { Batcher } from "../batcher.ts";
-import type { Executor } from "../executor.ts";
-import { Pending, PENDING_MAX, type PendingRequest } from "../pending.ts";
-import type { Request } from "../request.ts";
+import { makeBatch, type Batch } from "../kit/batch.ts";
+import { Batcher } from "../kit/batcher.ts";
+import type { Executor } from "../kit/executor.ts";
+import { Pending, PENDING_MAX, type PendingRequest } from "../kit/pending.ts";
+import type { Request } from "../kit/request.ts";
 
 /**
  * A request that is in a block stays among the pending ones, so that a client's retry is known for

@@ -2,8 +2,8 @@
 
 import type { Bytes } from "../../actor.ts";
 import { bytesOf, latin1, type Reader, type Writer } from "../../wire.ts";
-import { decodeBatch, encodeBatch, type Batch } from "../batch.ts";
-import { digestOf } from "../digest.ts";
+import { decodeBatch, encodeBatch, type Batch } from "../kit/batch.ts";
+import { digestOf } from "../kit/digest.ts";
 import { decodeQc, encodeQc, type Qc } from "./qc.ts";
 
 export interface Block {

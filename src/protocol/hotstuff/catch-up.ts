@@ -6,18 +6,18 @@ import { assert } from "../../assert.ts";
 import type { ProtocolConfig } from "../../config.ts";
 import { mark } from "../../mark.ts";
 import { manyBytesOf, Reader } from "../../wire.ts";
-import { Checkpoints } from "../checkpoint.ts";
+import { Checkpoints } from "../kit/checkpoint.ts";
 import {
   stableProofs,
   type CheckpointMessage,
   type FetchStateMessage,
   type StableMessage,
   type StateMessage,
-} from "../common.ts";
-import { DIGEST_LENGTH } from "../digest.ts";
-import type { Executor } from "../executor.ts";
-import type { Quorums } from "../quorum.ts";
-import { StateTransfer } from "../state-transfer.ts";
+} from "../kit/messages.ts";
+import { DIGEST_LENGTH } from "../kit/digest.ts";
+import type { Executor } from "../kit/executor.ts";
+import type { Quorums } from "../kit/quorum.ts";
+import { StateTransfer } from "../kit/state-transfer.ts";
 import type { Message } from "./message.ts";
 import type { Timer } from "./pacemaker.ts";
 import type { Tree, TreeNode } from "./tree.ts";

@@ -1,6 +1,6 @@
 import type { Protocol, Target } from "../../actor.ts";
 import type { ProtocolConfig } from "../../config.ts";
-import { QuorumClient } from "../client.ts";
+import { QuorumClient } from "../kit/client.ts";
 import { codec, type Message } from "./message.ts";
 import type { Timer } from "./pacemaker.ts";
 import { HotStuffReplica } from "./replica.ts";

@@ -9,18 +9,18 @@ import {
   type Signer,
 } from "../../actor.ts";
 import { EMPTY, type Reader, type Writer } from "../../wire.ts";
-import { decodeBatch, encodeBatch } from "../batch.ts";
+import { decodeBatch, encodeBatch } from "../kit/batch.ts";
 import {
   decodeCommon,
   encodeCommon,
   PROTOCOL_KINDS,
   stableProofs,
   type CommonMessage,
-} from "../common.ts";
-import { DIGEST_LENGTH } from "../digest.ts";
-import { NO_CERTIFICATE, decodeCertificate, encodeCertificate, type Vote } from "../quorum.ts";
+} from "../kit/messages.ts";
+import { DIGEST_LENGTH } from "../kit/digest.ts";
+import { NO_CERTIFICATE, decodeCertificate, encodeCertificate, type Vote } from "../kit/quorum.ts";
 import { equal } from "../../wire.ts";
-import { decodeAnswer, encodeAnswer, type AnswerMessage } from "../recovery.ts";
+import { decodeAnswer, encodeAnswer, type AnswerMessage } from "../kit/recovery.ts";
 import { decodeBlock, encodeBlock, makeBlock, type Block } from "./block.ts";
 import {
   decodeQc,

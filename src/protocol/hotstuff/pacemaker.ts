@@ -5,7 +5,7 @@ import type { Address, Host, Signer } from "../../actor.ts";
 import type { ProtocolConfig } from "../../config.ts";
 import { mark } from "../../mark.ts";
 import { EMPTY } from "../../wire.ts";
-import { Votes, type Quorums } from "../quorum.ts";
+import { Votes, type Quorums } from "../kit/quorum.ts";
 import type { Message, Position, TimeoutMessage } from "./message.ts";
 import { tcOf, type Qc, type Tc } from "./qc.ts";
 

@@ -3,8 +3,8 @@
 
 import type { Bytes, Proof, Signer } from "../../actor.ts";
 import { bytesOf, type Reader, type Writer } from "../../wire.ts";
-import { PROTOCOL_KINDS } from "../common.ts";
-import { DIGEST_LENGTH } from "../digest.ts";
+import { PROTOCOL_KINDS } from "../kit/messages.ts";
+import { DIGEST_LENGTH } from "../kit/digest.ts";
 import {
   certificateOf,
   certificateProofs,
@@ -14,7 +14,7 @@ import {
   NO_CERTIFICATE,
   type Certificate,
   type Vote,
-} from "../quorum.ts";
+} from "../kit/quorum.ts";
 
 /**
  * First byte of the two kinds of messages that certificates are made of; message.ts has the others.

@@ -10,8 +10,8 @@ import type {
 } from "../../actor.ts";
 import type { ProtocolConfig } from "../../config.ts";
 import { mark } from "../../mark.ts";
-import type { AnswerMessage } from "../recovery.ts";
-import type { Request } from "../request.ts";
+import type { AnswerMessage } from "../kit/recovery.ts";
+import type { Request } from "../kit/request.ts";
 import { keyOf } from "./block.ts";
 import { CatchUp } from "./catch-up.ts";
 import { ChainedReplica } from "./chain.ts";

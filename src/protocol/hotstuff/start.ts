@@ -4,9 +4,9 @@
 import type { Host, Signer } from "../../actor.ts";
 import type { ProtocolConfig } from "../../config.ts";
 import { mark } from "../../mark.ts";
-import type { RecoverMessage } from "../common.ts";
-import type { Quorums } from "../quorum.ts";
-import { Recovery, type AnswerMessage } from "../recovery.ts";
+import type { RecoverMessage } from "../kit/messages.ts";
+import type { Quorums } from "../kit/quorum.ts";
+import { Recovery, type AnswerMessage } from "../kit/recovery.ts";
 import type { Message, Position } from "./message.ts";
 import { viewAfter, type Timer } from "./pacemaker.ts";
 import { proven } from "./qc.ts";

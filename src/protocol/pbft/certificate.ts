@@ -3,14 +3,14 @@
 
 import type { Bytes, Proof, Signer } from "../../actor.ts";
 import { bytesOf, type Reader, type Writer } from "../../wire.ts";
-import { PROTOCOL_KINDS } from "../common.ts";
-import { DIGEST_LENGTH } from "../digest.ts";
+import { PROTOCOL_KINDS } from "../kit/messages.ts";
+import { DIGEST_LENGTH } from "../kit/digest.ts";
 import {
   certificateProofs,
   decodeCertificate,
   encodeCertificate,
   type Certificate,
-} from "../quorum.ts";
+} from "../kit/quorum.ts";
 
 export const PRE_PREPARE = PROTOCOL_KINDS;
 export const PREPARE = PROTOCOL_KINDS + 1;

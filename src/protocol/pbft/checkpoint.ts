@@ -3,15 +3,15 @@
 import type { Address } from "../../actor.ts";
 import { assert } from "../../assert.ts";
 import { mark } from "../../mark.ts";
-import { Checkpoints } from "../checkpoint.ts";
+import { Checkpoints } from "../kit/checkpoint.ts";
 import type {
   CheckpointMessage,
   FetchStateMessage,
   StableCheckpoint,
   StableMessage,
   StateMessage,
-} from "../common.ts";
-import { StateTransfer } from "../state-transfer.ts";
+} from "../kit/messages.ts";
+import { StateTransfer } from "../kit/state-transfer.ts";
 import type { Ordering } from "./ordering.ts";
 import { ViewChange } from "./view-change.ts";
 

@@ -1,6 +1,6 @@
 import type { Client, Host } from "../../actor.ts";
 import type { ProtocolConfig } from "../../config.ts";
-import { QuorumClient } from "../client.ts";
+import { QuorumClient } from "../kit/client.ts";
 import type { Message } from "./message.ts";
 
 /**

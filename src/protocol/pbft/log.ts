@@ -3,8 +3,8 @@
 
 import type { Bytes } from "../../actor.ts";
 import { equal } from "../../wire.ts";
-import { EMPTY_BATCH, type Batch } from "../batch.ts";
-import { Votes } from "../quorum.ts";
+import { EMPTY_BATCH, type Batch } from "../kit/batch.ts";
+import { Votes } from "../kit/quorum.ts";
 import type { CommitCertificate, PreparedCertificate } from "./certificate.ts";
 import type { CommitMessage, PrepareMessage, PrePrepareMessage } from "./message.ts";
 

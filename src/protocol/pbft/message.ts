@@ -10,7 +10,7 @@ import {
   type Signer,
 } from "../../actor.ts";
 import { bytesOf, equal, MESSAGE_MAX, Reader, type Writer } from "../../wire.ts";
-import { decodeBatch, encodeBatch, type Batch } from "../batch.ts";
+import { decodeBatch, encodeBatch, type Batch } from "../kit/batch.ts";
 import {
   decodeCommon,
   decodeStable,
@@ -20,9 +20,9 @@ import {
   stableProofs,
   type CommonMessage,
   type StableCheckpoint,
-} from "../common.ts";
-import { DIGEST_LENGTH, digestOf } from "../digest.ts";
-import { decodeAnswer, encodeAnswer, type AnswerMessage } from "../recovery.ts";
+} from "../kit/messages.ts";
+import { DIGEST_LENGTH, digestOf } from "../kit/digest.ts";
+import { decodeAnswer, encodeAnswer, type AnswerMessage } from "../kit/recovery.ts";
 import {
   COMMIT,
   commitProofs,

@@ -1,10 +1,10 @@
 import type { Address, App, Census, HeldCertificate, Host, Replica, Signer } from "../../actor.ts";
 import type { ProtocolConfig } from "../../config.ts";
 import { mark } from "../../mark.ts";
-import { Checkpoints } from "../checkpoint.ts";
-import { stableProofs, type RecoverMessage } from "../common.ts";
-import { PENDING_MAX } from "../pending.ts";
-import { Recovery, type AnswerMessage } from "../recovery.ts";
+import { Checkpoints } from "../kit/checkpoint.ts";
+import { stableProofs, type RecoverMessage } from "../kit/messages.ts";
+import { PENDING_MAX } from "../kit/pending.ts";
+import { Recovery, type AnswerMessage } from "../kit/recovery.ts";
 import { commitProofs, preparedProofs } from "./certificate.ts";
 import { Slot } from "./log.ts";
 import type { Message, Position } from "./message.ts";

@@ -2,8 +2,8 @@
 // and Liskov, TOCS '02).
 
 import type { Address } from "../../actor.ts";
-import { Backoff } from "../backoff.ts";
-import type { Recovery } from "../recovery.ts";
+import { Backoff } from "../kit/backoff.ts";
+import type { Recovery } from "../kit/recovery.ts";
 import { Checkpointing } from "./checkpoint.ts";
 import type { CommittedMessage, StatusMessage } from "./message.ts";
 import type { Ordering } from "./ordering.ts";

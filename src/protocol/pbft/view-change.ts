@@ -4,10 +4,10 @@ import type { Address, Bytes, Signer } from "../../actor.ts";
 import { assert } from "../../assert.ts";
 import { mark } from "../../mark.ts";
 import { equal } from "../../wire.ts";
-import { EMPTY_BATCH } from "../batch.ts";
-import { GENESIS, type Checkpoints } from "../checkpoint.ts";
-import type { StableCheckpoint } from "../common.ts";
-import { hasSigners } from "../quorum.ts";
+import { EMPTY_BATCH } from "../kit/batch.ts";
+import { GENESIS, type Checkpoints } from "../kit/checkpoint.ts";
+import type { StableCheckpoint } from "../kit/messages.ts";
+import { hasSigners } from "../kit/quorum.ts";
 import type { PreparedCertificate, ViewChangeHeader } from "./certificate.ts";
 import {
   makeViewChange,

@@ -1,9 +1,9 @@
 import type { Address, Bytes, Client, Host } from "../../actor.ts";
 import type { ProtocolConfig } from "../../config.ts";
 import { equal } from "../../wire.ts";
-import { Backoff } from "../backoff.ts";
-import { ClientSession } from "../client-session.ts";
-import { requestDigest, type Request } from "../request.ts";
+import { Backoff } from "../kit/backoff.ts";
+import { ClientSession } from "../kit/client-session.ts";
+import { requestDigest, type Request } from "../kit/request.ts";
 import type { Message, ReplyMessage } from "./message.ts";
 
 type Timer = "retry";

@@ -2,7 +2,7 @@
 
 import { NO_PROOFS, type Bytes, type Codec, type Proof, type Sealed } from "../../actor.ts";
 import { EMPTY, type Reader, type Writer } from "../../wire.ts";
-import { DIGEST_LENGTH } from "../digest.ts";
+import { DIGEST_LENGTH } from "../kit/digest.ts";
 import {
   decodeOutcome,
   decodeRequest,
@@ -10,7 +10,7 @@ import {
   encodeRequest,
   type Outcome,
   type Request,
-} from "../request.ts";
+} from "../kit/request.ts";
 
 export interface RequestMessage extends Sealed {
   readonly kind: "request";

@@ -1,8 +1,8 @@
 import type { Address, App, Census, Host, Replica } from "../../actor.ts";
 import type { ProtocolConfig } from "../../config.ts";
 import { EMPTY } from "../../wire.ts";
-import { Executor } from "../executor.ts";
-import { requestDigest } from "../request.ts";
+import { Executor } from "../kit/executor.ts";
+import { requestDigest } from "../kit/request.ts";
 import type { Message, RequestMessage } from "./message.ts";
 
 /**

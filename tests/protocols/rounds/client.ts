@@ -1,13 +1,13 @@
 import type { Address, Bytes, Client, Host } from "../../../src/actor.ts";
 import type { ProtocolConfig } from "../../../src/config.ts";
-import { Backoff } from "../../../src/protocol/backoff.ts";
+import { Backoff } from "../../../src/protocol/kit/backoff.ts";
 import {
   encodeOutcome,
   openRequest,
   requestDigest,
   type Outcome,
   type Request,
-} from "../../../src/protocol/request.ts";
+} from "../../../src/protocol/kit/request.ts";
 import { bytesOf, equal } from "../../../src/wire.ts";
 import type { Message, ReplyMessage } from "./message.ts";
 import type { Timer } from "./replica.ts";

@@ -8,14 +8,14 @@ import {
   type Proof,
   type Sealed,
 } from "../../../src/actor.ts";
-import { decodeBatch, encodeBatch, type Batch } from "../../../src/protocol/batch.ts";
-import { DIGEST_LENGTH } from "../../../src/protocol/digest.ts";
+import { decodeBatch, encodeBatch, type Batch } from "../../../src/protocol/kit/batch.ts";
+import { DIGEST_LENGTH } from "../../../src/protocol/kit/digest.ts";
 import {
   certificateProofs,
   decodeCertificate,
   encodeCertificate,
   type Certificate,
-} from "../../../src/protocol/quorum.ts";
+} from "../../../src/protocol/kit/quorum.ts";
 import {
   decodeOutcome,
   decodeRequest,
@@ -23,7 +23,7 @@ import {
   encodeRequest,
   type Outcome,
   type Request,
-} from "../../../src/protocol/request.ts";
+} from "../../../src/protocol/kit/request.ts";
 import { bytesOf, MESSAGE_MAX, type Reader, type Writer } from "../../../src/wire.ts";
 
 /** A batch that a quorum voted for in a view: proof that no other was decided before. */

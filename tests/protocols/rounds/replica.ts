@@ -14,17 +14,17 @@ import type {
 import { assert } from "../../../src/assert.ts";
 import type { ProtocolConfig } from "../../../src/config.ts";
 import { mark } from "../../../src/mark.ts";
-import { EMPTY_BATCH, makeBatch, type Batch } from "../../../src/protocol/batch.ts";
-import { Executor } from "../../../src/protocol/executor.ts";
+import { EMPTY_BATCH, makeBatch, type Batch } from "../../../src/protocol/kit/batch.ts";
+import { Executor } from "../../../src/protocol/kit/executor.ts";
 import {
   certificateOf,
   hasSigners,
   NO_CERTIFICATE,
   quorumsOf,
   Votes,
-} from "../../../src/protocol/quorum.ts";
-import { START_WAIT_TIMEOUTS } from "../../../src/protocol/recovery.ts";
-import { requestDigest, type Outcome, type Request } from "../../../src/protocol/request.ts";
+} from "../../../src/protocol/kit/quorum.ts";
+import { START_WAIT_TIMEOUTS } from "../../../src/protocol/kit/recovery.ts";
+import { requestDigest, type Outcome, type Request } from "../../../src/protocol/kit/request.ts";
 import { equal } from "../../../src/wire.ts";
 import {
   lockProofs,

@@ -2,10 +2,10 @@
 // which is checked against the certificate of a checkpoint: a piece that a Byzantine replica made
 // up is found at once.
 
-import type { Address, Bytes, Signer } from "../actor.ts";
-import { assert } from "../assert.ts";
-import { equal, manyBytesOf, Reader } from "../wire.ts";
-import type { StableCheckpoint, StateMessage } from "./common.ts";
+import type { Address, Bytes, Signer } from "../../actor.ts";
+import { assert } from "../../assert.ts";
+import { equal, manyBytesOf, Reader } from "../../wire.ts";
+import type { StableCheckpoint, StateMessage } from "./messages.ts";
 import { DIGEST_LENGTH, digestOf } from "./digest.ts";
 
 /** Bytes of a piece: some tens of packets. */

@@ -1,8 +1,8 @@
 // What clients ask and replicas answer, alike in every protocol. A session is opened by a request
 // of its own (session 0, number 0, the operation a nonce) and has one operation in flight.
 
-import type { Bytes } from "../actor.ts";
-import { bytesOf, EMPTY, equal, u32At, type Reader, type Writer } from "../wire.ts";
+import type { Bytes } from "../../actor.ts";
+import { bytesOf, EMPTY, equal, u32At, type Reader, type Writer } from "../../wire.ts";
 import { digestOf } from "./digest.ts";
 
 /** Bytes of the random nonce of an `open`: 104 bits. */

@@ -1,8 +1,8 @@
 // Requests that a replica knows and that are not executed yet: what a primary proposes, what a
 // backup relays, and what view timers run for.
 
-import type { Address } from "../actor.ts";
-import { latin1 } from "../wire.ts";
+import type { Address } from "../../actor.ts";
+import { latin1 } from "../../wire.ts";
 import { isOpen, type Request } from "./request.ts";
 
 /** Most requests that wait; more are dropped, and their clients try again. */

@@ -1,8 +1,8 @@
 // A client's side of a session: opens it before the first operation, numbers operations, has one in
 // flight. How requests travel and which replies count is the protocol's.
 
-import type { Bytes } from "../actor.ts";
-import { assert } from "../assert.ts";
+import type { Bytes } from "../../actor.ts";
+import { assert } from "../../assert.ts";
 import { isOpen, openRequest, type Outcome, type Request } from "./request.ts";
 
 export class ClientSession {

@@ -1,8 +1,8 @@
 // Messages that replicated protocols share, and their wire form. Their kinds are below
 // PROTOCOL_KINDS, so that each protocol numbers its own from there.
 
-import type { Address, Bytes, Proof, Sealed, Signer } from "../actor.ts";
-import { bytesOf, type Reader, type Writer } from "../wire.ts";
+import type { Address, Bytes, Proof, Sealed, Signer } from "../../actor.ts";
+import { bytesOf, type Reader, type Writer } from "../../wire.ts";
 import { DIGEST_LENGTH } from "./digest.ts";
 import {
   certificateProofs,

@@ -1,8 +1,8 @@
 // The sessions of clients with the reply that each got last: what makes an operation execute at
 // most once. Part of the replicated state, so that eviction is the same at every replica.
 
-import type { Bytes } from "../actor.ts";
-import { EMPTY, latin1, type Reader, type Writer } from "../wire.ts";
+import type { Bytes } from "../../actor.ts";
+import { EMPTY, latin1, type Reader, type Writer } from "../../wire.ts";
 import { DIGEST_LENGTH } from "./digest.ts";
 import { NONCE_LENGTH, RESULT_MAX, tagOf } from "./request.ts";
 

@@ -1,8 +1,8 @@
 // The replicated state machine: sessions in front of an App. The same in every protocol.
 
-import type { App, Bytes } from "../actor.ts";
-import type { ProtocolConfig } from "../config.ts";
-import { equal, manyBytesOf, Reader } from "../wire.ts";
+import type { App, Bytes } from "../../actor.ts";
+import type { ProtocolConfig } from "../../config.ts";
+import { equal, manyBytesOf, Reader } from "../../wire.ts";
 import {
   isOpen,
   NO_SESSION_OUTCOME,

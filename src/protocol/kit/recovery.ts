@@ -1,9 +1,9 @@
 // How a replica that starts finds out whether it has lost its memory, and what it must know before
 // it may vote again (protocols.md, X14 and X15).
 
-import type { Bytes, Proof, Sealed, Signer } from "../actor.ts";
-import { equal, type Reader, type Writer } from "../wire.ts";
-import { RECOVERY_NONCE_LENGTH, type RecoverMessage } from "./common.ts";
+import type { Bytes, Proof, Sealed, Signer } from "../../actor.ts";
+import { equal, type Reader, type Writer } from "../../wire.ts";
+import { RECOVERY_NONCE_LENGTH, type RecoverMessage } from "./messages.ts";
 import type { Quorums } from "./quorum.ts";
 
 /**

@@ -1,11 +1,11 @@
 // The client of every protocol whose replicas may lie: f + 1 of them must say the same.
 
-import type { Address, Bytes, Client, Host, Target } from "../actor.ts";
-import type { ProtocolConfig } from "../config.ts";
-import { equal, type Reader } from "../wire.ts";
+import type { Address, Bytes, Client, Host, Target } from "../../actor.ts";
+import type { ProtocolConfig } from "../../config.ts";
+import { equal, type Reader } from "../../wire.ts";
 import { Backoff } from "./backoff.ts";
 import { ClientSession } from "./client-session.ts";
-import { beginsReplyTo, type CommonMessage, type ReplyMessage } from "./common.ts";
+import { beginsReplyTo, type CommonMessage, type ReplyMessage } from "./messages.ts";
 import { operationDigest, sameOutcome, type Request } from "./request.ts";
 
 type Timer = "retry";

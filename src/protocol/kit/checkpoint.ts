@@ -1,10 +1,10 @@
 // Checkpoints: signed digests of the state at equal distances. A quorum's make one stable, and what
 // came before it can be forgotten. Castro and Liskov, OSDI '99, section 4.3.
 
-import type { Bytes, Signer } from "../actor.ts";
-import { assert } from "../assert.ts";
-import { equal } from "../wire.ts";
-import type { CheckpointMessage, StableCheckpoint } from "./common.ts";
+import type { Bytes, Signer } from "../../actor.ts";
+import { assert } from "../../assert.ts";
+import { equal } from "../../wire.ts";
+import type { CheckpointMessage, StableCheckpoint } from "./messages.ts";
 import { DIGEST_LENGTH } from "./digest.ts";
 import { certificateOf, hasSigners, NO_CERTIFICATE, type Quorums } from "./quorum.ts";
 import { Snapshot } from "./state-transfer.ts";

@@ -1,9 +1,9 @@
 // Quorums, votes and certificates of all Byzantine protocols. Signers are those that the Node
 // verified.
 
-import type { Bytes, Proof, Sealed, Signer } from "../actor.ts";
-import { assert } from "../assert.ts";
-import { EMPTY, equal, type Reader, type Writer } from "../wire.ts";
+import type { Bytes, Proof, Sealed, Signer } from "../../actor.ts";
+import { assert } from "../../assert.ts";
+import { EMPTY, equal, type Reader, type Writer } from "../../wire.ts";
 
 export interface Quorums {
   readonly n: number;

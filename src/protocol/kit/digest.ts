@@ -1,4 +1,4 @@
-import type { Bytes } from "../actor.ts";
+import type { Bytes } from "../../actor.ts";
 
 /** Bytes of a digest. */
 export const DIGEST_LENGTH = 32;

@@ -1,7 +1,7 @@
 // Requests that are ordered together, with one digest for all of them.
 
-import type { Address, Bytes } from "../actor.ts";
-import { bytesOf, Reader, type Writer } from "../wire.ts";
+import type { Address, Bytes } from "../../actor.ts";
+import { bytesOf, Reader, type Writer } from "../../wire.ts";
 import { digestOf } from "./digest.ts";
 import { decodeRequest, encodeRequest, type Request } from "./request.ts";
 

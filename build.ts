@@ -25,7 +25,7 @@ import {
 } from "./csrc/build-native.ts";
 import packageJson from "./package.json" with { type: "json" };
 import { buildBundle, bundleInputs, bundleName, missingForBundle } from "./src/bin/bundle.ts";
-import { UsageError } from "./src/usage-error.ts";
+import { UsageError } from "./src/base/errors.ts";
 
 const BUNDLE = bundleName(packageJson.version);
 

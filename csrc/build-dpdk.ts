@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join, resolve } from "node:path";
-import { UsageError } from "../src/usage-error.ts";
+import { UsageError } from "../src/base/errors.ts";
 
 export const DPDK_LIBRARY = "liboskr_dpdk.so";
 

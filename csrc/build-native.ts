@@ -4,7 +4,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { UsageError } from "../src/usage-error.ts";
+import { UsageError } from "../src/base/errors.ts";
 
 export const NATIVE_LIBRARY = "liboskr_native.so";
 

@@ -1,16 +1,10 @@
 // What a protocol is written against: types only, small enough to read on one screen.
 
-import type { ProtocolConfig } from "./config.ts";
-import type { Reader, Writer } from "./wire.ts";
+import type { ProtocolConfig } from "./protocol-config.ts";
+import type { Address, Bytes, Proof, Reader, Signer, Writer } from "./wire.ts";
 
-export type Bytes = Uint8Array;
-/**
- * A handle of this process: 0..n-1 are the configured replicas, larger ones were heard from or
- * named in a message.
- */
-export type Address = number;
-/** A replica's index, 0..n-1, and so the owner of a public key of the configuration. */
-export type Signer = number;
+export type { Address, Bytes, Proof, Signer } from "./wire.ts";
+
 /**
  * `"all"` is every replica, the sender included (by loopback, in a later turn); `"others"` leaves
  * it out.
@@ -95,16 +89,6 @@ export interface Host<M, T extends string> {
    */
   setTimer(timer: T, delayMs: number): void;
   clearTimer(timer: T): void;
-}
-
-/**
- * One signature: `signed` is what was signed without the domain (kind | body), `signature` a
- * signature block.
- */
-export interface Proof {
-  readonly signer: Signer;
-  readonly signed: Bytes;
-  readonly signature: Bytes;
 }
 
 /** The wire form of M. Pure. */

@@ -1,50 +1,8 @@
-// What a protocol may know of its configuration, and the deploy/*.config files it comes from.
+// The deploy/*.config files: who the replicas of a cluster are.
 
 import { existsSync, readFileSync } from "node:fs";
-import type { Bytes, Signer } from "./actor.ts";
-import { reasonOf, UsageError } from "./usage-error.ts";
-
-/** What protocols are told. Every number is the same at every replica and client of a cluster. */
-export interface ProtocolConfig {
-  /** Replicas, and how many of them may be Byzantine. */
-  readonly n: number;
-  readonly f: number;
-  /** The leader or primary of a view; tests choose their own. */
-  leader(view: number): Signer;
-  /**
-   * Views that one leader keeps, 1 if it is not given: where views change all the time, one that
-   * fails is followed by the first view of the next tenure.
-   */
-  readonly tenure?: number;
-  /** Most operations in a batch or block. */
-  readonly batchMax: number;
-  /**
-   * Closes a batch whenever the pipeline has room, instead of when it is full or `flushDelayMs`
-   * old.
-   */
-  readonly adaptive: boolean;
-  readonly flushDelayMs: number;
-  /** The first view timeout; clients retry after a quarter of it. */
-  readonly viewTimeoutMs: number;
-  /** Slots or blocks between checkpoints. */
-  readonly checkpointInterval: number;
-  /**
-   * Most sessions, and most bytes of cached replies, before the least recently executed is evicted.
-   */
-  readonly sessionsMax: number;
-  readonly replyCacheBytesMax: number;
-}
-
-/** Defaults of every protocol; a protocol's `-m` name changes none of them. */
-export const PROTOCOL_DEFAULTS = {
-  batchMax: 1,
-  adaptive: false,
-  flushDelayMs: 1,
-  viewTimeoutMs: 500,
-  checkpointInterval: 128,
-  sessionsMax: 65_536,
-  replyCacheBytesMax: 64 * 1024 * 1024,
-} as const;
+import type { Bytes } from "./wire.ts";
+import { reasonOf, UsageError } from "./base/errors.ts";
 
 /** The 8-byte wire form of an address: six bytes of MAC, or IPv4 and port; then the 16-bit id. */
 export interface WireAddress {

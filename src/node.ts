@@ -2,10 +2,10 @@
 // simulator, so that encoding, signing and checking are what the simulator tests.
 
 import type { Actor, Address, Bytes, Codec, Host, Proof, Sealed, Target } from "./actor.ts";
-import { assert } from "./assert.ts";
+import { assert } from "./base/assert.ts";
 import { SMALL_ID_MAX } from "./config.ts";
 import { countDrop, type Clock, type Drops, type Stage, type Transport } from "./driver.ts";
-import { Queue } from "./queue.ts";
+import { Queue } from "./base/queue.ts";
 import { CHECK, DECODE, ENCODE, OTHER, PROTOCOL, RECEIVE, SECTION, SEND } from "./sections.ts";
 import { EMPTY, type Reader } from "./wire.ts";
 

@@ -2,8 +2,25 @@
 // short or malformed read instead of throwing. Integers are big-endian. One object of each per
 // transport, over one fixed region, reset to (at, end): no view, slice or closure per packet.
 
-import type { Address, Bytes, Proof, Signer } from "./actor.ts";
-import { assert } from "./assert.ts";
+import { assert } from "./base/assert.ts";
+
+export type Bytes = Uint8Array;
+/**
+ * A handle of this process: 0..n-1 are the configured replicas, larger ones were heard from or
+ * named in a message.
+ */
+export type Address = number;
+/** A replica's index, 0..n-1, and so the owner of a public key of the configuration. */
+export type Signer = number;
+/**
+ * One signature: `signed` is what was signed without the domain (kind | body), `signature` a
+ * signature block.
+ */
+export interface Proof {
+  readonly signer: Signer;
+  readonly signed: Bytes;
+  readonly signature: Bytes;
+}
 
 /** The largest message, in bytes. */
 export const MESSAGE_MAX = 4 * 1024 * 1024;

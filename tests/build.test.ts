@@ -36,7 +36,7 @@ function copyOfTree(name: string): string {
   for (const file of ["build.ts", "package.json"]) copyFileSync(join(root, file), join(copy, file));
   cpSync(join(root, "csrc"), join(copy, "csrc"), { recursive: true });
   mkdirSync(join(copy, "src/bin"), { recursive: true });
-  for (const file of ["src/usage-error.ts", "src/bin/bundle.ts"]) {
+  for (const file of ["src/base/errors.ts", "src/bin/bundle.ts"]) {
     copyFileSync(join(root, file), join(copy, file));
   }
   return copy;
@@ -155,7 +155,7 @@ describe.skipIf(missing !== null)("the libraries", () => {
       put(process.execPath, "/bun");
       for (const file of LIBRARIES)
         put(join(root, "target/dpdk", file), `/oskr/target/dpdk/${file}`);
-      for (const file of ["src/ffi/dpdk.ts", "src/ffi/library.ts", "src/usage-error.ts"]) {
+      for (const file of ["src/ffi/dpdk.ts", "src/ffi/library.ts", "src/base/errors.ts"]) {
         put(join(root, file), `/oskr/${file}`);
       }
       const child = "tests/support/dpdk-child.ts";

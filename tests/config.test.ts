@@ -14,7 +14,7 @@ import {
   readDeployConfig,
   REPLICAS_MAX,
 } from "../src/config.ts";
-import { UsageError } from "../src/usage-error.ts";
+import { UsageError } from "../src/base/errors.ts";
 
 /** The one line that the user sees; what is no UsageError fails the test. */
 function problem(text: string): string {

@@ -175,7 +175,7 @@ describe.skipIf(missing !== null)("oskr_native", () => {
 
   test("is found in the executable itself where target/dpdk is not", () => {
     mkdirSync(join(directory, "src"));
-    for (const folder of ["ffi", "usage-error.ts"]) {
+    for (const folder of ["ffi", "base"]) {
       cpSync(join(root, "src", folder), join(directory, "src", folder), { recursive: true });
     }
     mkdirSync(join(directory, "target/dpdk"), { recursive: true });

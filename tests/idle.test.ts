@@ -5,7 +5,7 @@ import { describe, expect, test } from "bun:test";
 import { RealClock } from "../src/clock.ts";
 import { IDLE_NAMES, idler, type IdleName } from "../src/bin/idle.ts";
 import type { NativeLibrary } from "../src/ffi/native.ts";
-import { UsageError } from "../src/usage-error.ts";
+import { UsageError } from "../src/base/errors.ts";
 
 /** What each of the first `turns` empty turns does. */
 function did(name: IdleName, turns: number, clock = new RealClock()): readonly string[] {

@@ -14,7 +14,7 @@ import {
   readStageKeys,
   writeKeyPair,
 } from "../src/crypto/keys.ts";
-import { UsageError } from "../src/usage-error.ts";
+import { UsageError } from "../src/base/errors.ts";
 
 const root = join(import.meta.dir, "..");
 const openssl = Bun.which("openssl");

@@ -3,8 +3,8 @@
 
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { Heap } from "../src/heap.ts";
-import { Queue } from "../src/queue.ts";
+import { Heap } from "../src/base/heap.ts";
+import { Queue } from "../src/base/queue.ts";
 
 /** Numbers to push; null takes one out. */
 const steps = fc.array(fc.option(fc.nat(20), { freq: 2 }), { maxLength: 200 });

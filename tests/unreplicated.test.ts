@@ -5,7 +5,7 @@ import { beforeEach, describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { Address, App, Bytes, Codec, Host, Proof, Target } from "../src/actor.ts";
 import { KvApp } from "../src/app/kv.ts";
-import { PROTOCOL_DEFAULTS, type ProtocolConfig } from "../src/config.ts";
+import { PROTOCOL_DEFAULTS, type ProtocolConfig } from "../src/protocol-config.ts";
 import { domainOf } from "../src/crypto/domain.ts";
 import { generateKeyPair } from "../src/crypto/keys.ts";
 import { NobleStage } from "../src/crypto/noble.ts";

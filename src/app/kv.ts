@@ -2,7 +2,7 @@
 // history of operations and results can be checked for linearizability.
 
 import type { App, Bytes } from "../actor.ts";
-import { assert } from "../assert.ts";
+import { assert } from "../base/assert.ts";
 import { bytesOf, EMPTY, equal, latin1, manyBytesOf, Reader, type Writer } from "../wire.ts";
 
 export const KEY_MAX = 1024;

@@ -3,7 +3,7 @@
 import { spawnSync } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { UsageError } from "../usage-error.ts";
+import { UsageError } from "../base/errors.ts";
 import { writeJson } from "./json-file.ts";
 import { within } from "./process.ts";
 

@@ -4,9 +4,9 @@
 import type { Pointer } from "bun:ffi";
 import { closeSync, constants, existsSync, fstatSync, openSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { assert } from "../assert.ts";
+import { assert } from "../base/assert.ts";
 import type { NativeLibrary } from "../ffi/native.ts";
-import { reasonOf, UsageError } from "../usage-error.ts";
+import { reasonOf, UsageError } from "../base/errors.ts";
 
 export class Bell {
   readonly pointer: Pointer;

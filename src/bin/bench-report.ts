@@ -6,7 +6,7 @@ import { writeReport } from "../evaluation/report.ts";
 import { readResults } from "../evaluation/result-lines.ts";
 import type { Point, Run } from "../evaluation/run.ts";
 import { protocols } from "../protocol/index.ts";
-import { UsageError } from "../usage-error.ts";
+import { UsageError } from "../base/errors.ts";
 import type { Command, Options } from "./options.ts";
 
 const ARGS = {

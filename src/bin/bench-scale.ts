@@ -24,7 +24,7 @@ import { protocols } from "../protocol/index.ts";
 import { countOperations, type CountOptions } from "../simulation/count.ts";
 import type { Subject } from "../simulation/subject.ts";
 import { registered } from "../simulation/subjects.ts";
-import { UsageError } from "../usage-error.ts";
+import { UsageError } from "../base/errors.ts";
 import { stopClustersOnSignal } from "./cluster.ts";
 import { FIXED_TENURE } from "./common.ts";
 import { allowedCpus } from "./cpus.ts";

@@ -11,7 +11,7 @@ import { Results } from "../evaluation/results.ts";
 import type { Run } from "../evaluation/run.ts";
 import { formatSummaries, summarise } from "../evaluation/summary.ts";
 import { failuresOf, runsOf, schedule, sweep } from "../evaluation/sweep.ts";
-import { reasonOf, UsageError } from "../usage-error.ts";
+import { reasonOf, UsageError } from "../base/errors.ts";
 import { buildExecutables } from "./cluster.ts";
 import { LabRunner } from "./lab-runner.ts";
 import { LocalRunner } from "./local-runner.ts";

@@ -6,7 +6,7 @@ import type { ArgsDef } from "citty";
 import { describeHost } from "../evaluation/record.ts";
 import { formatRows, measureTable, replaceRegion, tableRows } from "../evaluation/table.ts";
 import { protocols } from "../protocol/index.ts";
-import { UsageError } from "../usage-error.ts";
+import { UsageError } from "../base/errors.ts";
 import { buildExecutables, WORKERS_DEFAULT } from "./cluster.ts";
 import { writeJson } from "./json-file.ts";
 import { LocalRunner } from "./local-runner.ts";

@@ -1,6 +1,6 @@
 // npm run bench -- WHAT: measurements, each a command of its own.
 
-import { UsageError } from "../usage-error.ts";
+import { UsageError } from "../base/errors.ts";
 import { BENCH_CRYPTO, benchCrypto } from "./bench-crypto.ts";
 import { BENCH_ECHO, benchEcho } from "./bench-echo.ts";
 import { BENCH_REPORT, benchReport } from "./bench-report.ts";

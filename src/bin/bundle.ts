@@ -3,7 +3,7 @@
 import { spawnSync } from "node:child_process";
 import { renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { UsageError } from "../usage-error.ts";
+import { UsageError } from "../base/errors.ts";
 
 /** What is in the archive: files of the tree, most under their own names. */
 const README = "docs/bundle.md";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { mergeRecords } from "../evaluation/merge.ts";
 import { loadArguments, type ClientLoad } from "../evaluation/point.ts";
 import type { ResultRecord } from "../evaluation/record.ts";
-import { UsageError } from "../usage-error.ts";
+import { UsageError } from "../base/errors.ts";
 import type { Child, Cluster } from "./cluster.ts";
 import { readJson } from "./json-file.ts";
 import { RunError } from "./options.ts";

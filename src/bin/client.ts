@@ -1,7 +1,7 @@
 // ./client: many clients in one process, each with one operation in flight, and what they measured.
 // A closed loop, or with --rate an open one.
 
-import { assert } from "../assert.ts";
+import { assert } from "../base/assert.ts";
 import type { RealClock } from "../clock.ts";
 import { ID_MAX } from "../config.ts";
 import { ClosedLoop } from "../evaluation/closed-loop.ts";
@@ -12,8 +12,8 @@ import { OpenLoop } from "../evaluation/open-loop.ts";
 import { RATE_MAX } from "../evaluation/point.ts";
 import { formatProfile } from "../evaluation/profile.ts";
 import { describeHost, formatRecord, type ResultRecord } from "../evaluation/record.ts";
-import { systemRandom } from "../random.ts";
-import { UsageError } from "../usage-error.ts";
+import { systemRandom } from "../base/random.ts";
+import { UsageError } from "../base/errors.ts";
 import { workloads } from "../workload/index.ts";
 import { CLIENT } from "./arguments.ts";
 import { Drivers } from "./drivers.ts";

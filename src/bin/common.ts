@@ -1,21 +1,16 @@
 // What replica and client have in common: their options, and the drivers made from them.
 
-import {
-  formatAddress,
-  PROTOCOL_DEFAULTS,
-  readDeployConfig,
-  type DeployConfig,
-  type ProtocolConfig,
-} from "../config.ts";
+import { formatAddress, readDeployConfig, type DeployConfig } from "../config.ts";
+import { PROTOCOL_DEFAULTS, type ProtocolConfig } from "../protocol-config.ts";
 import type { Clock } from "../driver.ts";
 import { loadDpdk, OPEN_ALL_MULTICAST, OPEN_PROMISCUOUS } from "../ffi/dpdk.ts";
 import type { NativeLibrary } from "../ffi/native.ts";
 import { protocols, toleratesFaults, type AnyProtocol } from "../protocol/index.ts";
-import { systemRandom } from "../random.ts";
+import { systemRandom } from "../base/random.ts";
 import { DpdkTransport, Eal } from "../transport/dpdk.ts";
 import type { PacketTransport, PacketTransportOptions } from "../transport/packet.ts";
 import { UdpTransport } from "../transport/udp.ts";
-import { UsageError } from "../usage-error.ts";
+import { UsageError } from "../base/errors.ts";
 import type { CpuPlan } from "./cpus.ts";
 import { Bell, bellFile, FABRIC_BELL } from "./bell.ts";
 import type { IdleName, Sleeper } from "./idle.ts";

@@ -1,7 +1,7 @@
 // Which processor does what: --mask and -w.
 
 import { readFileSync } from "node:fs";
-import { UsageError } from "../usage-error.ts";
+import { UsageError } from "../base/errors.ts";
 import type { Options } from "./options.ts";
 
 export interface CpuPlan {

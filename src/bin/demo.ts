@@ -5,7 +5,7 @@ import { ID_MAX } from "../config.ts";
 import { formatProfile } from "../evaluation/profile.ts";
 import { formatRecord, formatTable } from "../evaluation/record.ts";
 import { CLIENT_PROCESSES_MAX, RATE_MAX, type ClientLoad } from "../evaluation/point.ts";
-import { UsageError } from "../usage-error.ts";
+import { UsageError } from "../base/errors.ts";
 import { CLIENT, REPLICA } from "./arguments.ts";
 import { ClientProcesses } from "./client-processes.ts";
 import { buildExecutables, Cluster, WORKERS_DEFAULT } from "./cluster.ts";

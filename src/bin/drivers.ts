@@ -8,7 +8,7 @@ import { ProfiledStage } from "../evaluation/profiled-stage.ts";
 import type { Profiler } from "../evaluation/profiler.ts";
 import { loadNative, type NativeLibrary } from "../ffi/native.ts";
 import { Node } from "../node.ts";
-import { systemRandom } from "../random.ts";
+import { systemRandom } from "../base/random.ts";
 import { runLoop } from "../run-loop.ts";
 import type { Bell } from "./bell.ts";
 import {

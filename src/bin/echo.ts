@@ -2,7 +2,7 @@
 // sessions, lets a loop in C answer instead. Takes the options of ./replica.
 
 import { DpdkTransport } from "../transport/dpdk.ts";
-import { UsageError } from "../usage-error.ts";
+import { UsageError } from "../base/errors.ts";
 import { REPLICA } from "./arguments.ts";
 import { parseCommand, runMain } from "./options.ts";
 import { stopWord } from "./process.ts";

@@ -1,7 +1,7 @@
 // ./fabric: a small layer-2 switch of memif ports, one for each replica and some for clients.
 
 import { toArrayBuffer } from "bun:ffi";
-import { assert } from "../assert.ts";
+import { assert } from "../base/assert.ts";
 import { readDeployConfig } from "../config.ts";
 import {
   FABRIC,
@@ -13,7 +13,7 @@ import {
 } from "../ffi/dpdk.ts";
 import { loadNative, type NativeLibrary } from "../ffi/native.ts";
 import { Eal } from "../transport/dpdk.ts";
-import { UsageError } from "../usage-error.ts";
+import { UsageError } from "../base/errors.ts";
 import { Bell, bellFile, FABRIC_BELL } from "./bell.ts";
 import { planCpus } from "./cpus.ts";
 import { FABRIC_SWITCH } from "./arguments.ts";

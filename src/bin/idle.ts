@@ -2,7 +2,7 @@
 
 import type { RealClock } from "../clock.ts";
 import type { NativeLibrary } from "../ffi/native.ts";
-import { UsageError } from "../usage-error.ts";
+import { UsageError } from "../base/errors.ts";
 
 /** What the process sleeps on while it parks. */
 export interface Sleeper {

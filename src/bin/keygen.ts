@@ -5,7 +5,7 @@ import { dirname } from "node:path";
 import { parseArgs } from "node:util";
 import { REPLICAS_MAX } from "../config.ts";
 import { generateKeyPair, keyPath, writeKeyPair } from "../crypto/keys.ts";
-import { UsageError } from "../usage-error.ts";
+import { UsageError } from "../base/errors.ts";
 import { runMain } from "./options.ts";
 
 const HELP = `Writes N new secret keys, PREFIX-0.pem to PREFIX-<N-1>.pem: secp256k1, PKCS#8

@@ -9,7 +9,7 @@ import type { ResultRecord } from "../evaluation/record.ts";
 import type { ReplicaRecord } from "../evaluation/replica-record.ts";
 import type { Point } from "../evaluation/run.ts";
 import { protocols } from "../protocol/index.ts";
-import { UsageError } from "../usage-error.ts";
+import { UsageError } from "../base/errors.ts";
 import { failuresIn, readInventory, runPlaybook, type Inventory, type LabHost } from "./ansible.ts";
 import { readJson } from "./json-file.ts";
 import { RunError } from "./options.ts";

@@ -2,7 +2,7 @@
 
 import { existsSync, lstatSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { UsageError } from "../usage-error.ts";
+import { UsageError } from "../base/errors.ts";
 
 /** Longest path of a socket, in bytes (sun_path holds one more for its end). */
 const PATH_MAX = 107;

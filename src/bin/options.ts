@@ -6,7 +6,7 @@ import { accessSync, constants, existsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { parseArgs } from "node:util";
 import { renderUsage, type CommandDef, type ArgsDef } from "citty";
-import { reasonOf, UsageError } from "../usage-error.ts";
+import { reasonOf, UsageError } from "../base/errors.ts";
 
 /** The values given or defaulted, by option name. Numbers are read by `integer` and `decimal`. */
 export class Options {

@@ -1,7 +1,7 @@
 // What every long-running executable does with its process: stop flag, processors, counts.
 
 import { toArrayBuffer, type Pointer } from "bun:ffi";
-import { assert } from "../assert.ts";
+import { assert } from "../base/assert.ts";
 import type { Clock } from "../driver.ts";
 import { loadNative, type NativeLibrary } from "../ffi/native.ts";
 import packageJson from "../../package.json" with { type: "json" };

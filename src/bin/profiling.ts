@@ -1,11 +1,11 @@
 // What --profile adds to a process: a sampler of its polling thread.
 
 import { toArrayBuffer } from "bun:ffi";
-import { assert } from "../assert.ts";
+import { assert } from "../base/assert.ts";
 import { COUNTS, PERIODS, Profiler } from "../evaluation/profiler.ts";
 import { PROFILE, type NativeLibrary } from "../ffi/native.ts";
 import { SECTION } from "../sections.ts";
-import { UsageError } from "../usage-error.ts";
+import { UsageError } from "../base/errors.ts";
 
 /**
  * A signal costs 9 us on a virtual machine, and wakes a process that sleeps. After 5 seconds a

@@ -2,11 +2,11 @@
 
 import type { App, Replica } from "../actor.ts";
 import { apps } from "../app/index.ts";
-import { assert } from "../assert.ts";
+import { assert } from "../base/assert.ts";
 import { describeHost, residentBytes } from "../evaluation/record.ts";
 import type { ReplicaRecord } from "../evaluation/replica-record.ts";
 import type { Node } from "../node.ts";
-import { UsageError } from "../usage-error.ts";
+import { UsageError } from "../base/errors.ts";
 import { Drivers } from "./drivers.ts";
 import type { Options } from "./options.ts";
 import { mergeDrops, RECOVERING, versions } from "./process.ts";

@@ -1,8 +1,8 @@
 // Workers of `simulate`: the same program with a part of the seeds at a time. They stay for the
 // whole campaign, since a process needs seconds until its code is compiled well.
 
-import { assert } from "../assert.ts";
-import { Queue } from "../queue.ts";
+import { assert } from "../base/assert.ts";
+import { Queue } from "../base/queue.ts";
 import { addTotals, noTotals, totalsFromJson } from "../simulation/campaign.ts";
 import type { Range, Totals } from "../simulation/campaign.ts";
 

@@ -3,7 +3,7 @@
 import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
-import { assert } from "../assert.ts";
+import { assert } from "../base/assert.ts";
 import {
   MARKS_SEEDS_MIN,
   missedMarks,
@@ -19,7 +19,7 @@ import { KINDS, type Changes, type Kind } from "../simulation/plan.ts";
 import { runAny } from "../simulation/runner.ts";
 import { replayCommand, shrink } from "../simulation/shrink.ts";
 import { findSubject, loadAll, type Loaded } from "../simulation/subjects.ts";
-import { UsageError } from "../usage-error.ts";
+import { UsageError } from "../base/errors.ts";
 import { parseCommand, runMain, type Command, type Options } from "./options.ts";
 import { runProfile } from "./simulate-profile.ts";
 import { runJobs, serve, splitRange, Workers } from "./simulate-jobs.ts";

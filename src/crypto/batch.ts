@@ -8,7 +8,7 @@
 // Here in TypeScript: for the noble stage, the simulator, and as the reference for csrc/merkle.c.
 
 import type { Bytes } from "../actor.ts";
-import { assert } from "../assert.ts";
+import { assert } from "../base/assert.ts";
 import { BLOCK_DEPTH_MAX, BLOCK_MIN, MESSAGE_MAX, u32At } from "../wire.ts";
 
 export const LEAVES_MAX = 1 << BLOCK_DEPTH_MAX;

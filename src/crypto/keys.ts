@@ -4,8 +4,8 @@ import { closeSync, existsSync, fchmodSync, openSync, readFileSync, writeSync } 
 import { DER } from "@noble/curves/abstract/der.js";
 import { secp256k1 } from "@noble/curves/secp256k1.js";
 import type { Bytes, Signer } from "../actor.ts";
-import { assert } from "../assert.ts";
-import { UsageError } from "../usage-error.ts";
+import { assert } from "../base/assert.ts";
+import { UsageError } from "../base/errors.ts";
 import { equal } from "../wire.ts";
 
 export interface KeyPair {

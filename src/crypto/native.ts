@@ -3,7 +3,7 @@
 
 import { toArrayBuffer, type Pointer } from "bun:ffi";
 import type { Bytes, Signer } from "../actor.ts";
-import { assert } from "../assert.ts";
+import { assert } from "../base/assert.ts";
 import {
   ANY_CPU,
   HASHER,
@@ -17,8 +17,8 @@ import {
   TREE,
   type NativeLibrary,
 } from "../ffi/native.ts";
-import { Queue } from "../queue.ts";
-import { UsageError } from "../usage-error.ts";
+import { Queue } from "../base/queue.ts";
+import { UsageError } from "../base/errors.ts";
 import { BLOCK_MAX, BLOCK_MIN, bufferOf, MESSAGE_MAX } from "../wire.ts";
 import { HASH_SIZE, LEAVES_MAX, SIGNATURE_SIZE, type BlockHasher, type Tree } from "./batch.ts";
 import type { StageKeys } from "./keys.ts";

@@ -1,5 +1,5 @@
 import type { Bytes, Proof } from "../actor.ts";
-import { assert } from "../assert.ts";
+import { assert } from "../base/assert.ts";
 import type { Stage } from "../driver.ts";
 
 /** The stage of protocols in which nobody signs. */

@@ -4,9 +4,9 @@
 // hash. Whoever drives it calls poll() once a turn, which is when a batch is closed.
 
 import type { Bytes, Proof, Signer } from "../actor.ts";
-import { assert } from "../assert.ts";
+import { assert } from "../base/assert.ts";
 import type { Stage } from "../driver.ts";
-import { Queue } from "../queue.ts";
+import { Queue } from "../base/queue.ts";
 import { MESSAGE_MAX } from "../wire.ts";
 import {
   LEAVES_MAX,

@@ -1,7 +1,7 @@
 // What throughput the counts of an operation allow, priced with the costs of a machine. The
 // formulas and their limits are in docs/scaling.md.
 
-import { assert } from "../assert.ts";
+import { assert } from "../base/assert.ts";
 import type { Counts, Tally } from "./counts.ts";
 
 /** What things cost on one core, in microseconds. */

@@ -2,7 +2,7 @@
 // another: the critical path over a protocol's phases, each of which ends with the message that
 // completes a quorum. docs/scaling.md explains it.
 
-import { assert } from "../assert.ts";
+import { assert } from "../base/assert.ts";
 import { IN_FLIGHT_MAX } from "../protocol/pbft/ordering.ts";
 import { quorumsOf } from "../protocol/kit/quorum.ts";
 import type { Costs } from "./cost-model.ts";

@@ -1,7 +1,7 @@
 // Latencies of operations, recorded in nanoseconds, told in microseconds.
 
 import { build, JsHistogram, type Histogram } from "hdr-histogram-js";
-import { assert } from "../assert.ts";
+import { assert } from "../base/assert.ts";
 import { distributionOf, type Distribution } from "./distribution.ts";
 
 /** In microseconds. */

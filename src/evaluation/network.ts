@@ -1,7 +1,7 @@
 // Networks to predict for: data files of docs/networks/ or of the user's.
 
 import { existsSync, readFileSync } from "node:fs";
-import { reasonOf, UsageError } from "../usage-error.ts";
+import { reasonOf, UsageError } from "../base/errors.ts";
 
 export interface NetworkModel {
   readonly name: string;

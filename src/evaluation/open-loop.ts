@@ -2,7 +2,7 @@
 // of many independent users do.
 
 import type { Clock } from "../driver.ts";
-import { Queue } from "../queue.ts";
+import { Queue } from "../base/queue.ts";
 import { Load, type Issue, type LoadOptions } from "./load.ts";
 
 export interface OpenLoopOptions extends LoadOptions {

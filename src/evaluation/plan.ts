@@ -3,7 +3,7 @@
 import { apps } from "../app/index.ts";
 import { ID_MAX } from "../config.ts";
 import { protocols } from "../protocol/index.ts";
-import { reasonOf, UsageError } from "../usage-error.ts";
+import { reasonOf, UsageError } from "../base/errors.ts";
 import { CLIENT_PROCESSES_MAX, RATE_MAX } from "./point.ts";
 import type { RunSettings } from "./point-runner.ts";
 import type { Point } from "./run.ts";

@@ -1,7 +1,7 @@
 // The lines of a results file: what may stand in them, and all of a file at once.
 
 import { readFileSync } from "node:fs";
-import { reasonOf, UsageError } from "../usage-error.ts";
+import { reasonOf, UsageError } from "../base/errors.ts";
 import { SECTION_NAMES } from "./profiler.ts";
 import type { FailedRun, Run } from "./run.ts";
 

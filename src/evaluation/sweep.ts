@@ -8,7 +8,7 @@ import { describePoint } from "./point.ts";
 import type { RunSettings, PointRunner } from "./point-runner.ts";
 import type { Results } from "./results.ts";
 import type { Point, Run } from "./run.ts";
-import { reasonOf } from "../usage-error.ts";
+import { reasonOf } from "../base/errors.ts";
 
 /** One run that a plan asks for. */
 export interface PlannedRun {

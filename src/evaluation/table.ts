@@ -7,7 +7,7 @@ import type { RunSettings, PointRunner } from "./point-runner.ts";
 import type { ResultRecord } from "./record.ts";
 import type { Point } from "./run.ts";
 import { spreadOf, type Spread } from "./summary.ts";
-import { reasonOf } from "../usage-error.ts";
+import { reasonOf } from "../base/errors.ts";
 
 /** What a row is measured with; its clients vary. */
 export interface TableRow {

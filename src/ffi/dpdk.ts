@@ -2,7 +2,7 @@
 // and csrc/oskr_fabric.h.
 
 import { dlopen, FFIType } from "bun:ffi";
-import { reasonOf, UsageError } from "../usage-error.ts";
+import { reasonOf, UsageError } from "../base/errors.ts";
 import { requireLibrary } from "./library.ts";
 
 /** OSKR_DPDK_VERSION of the header that this file follows. */

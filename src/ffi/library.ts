@@ -2,7 +2,7 @@
 
 import { existsSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { UsageError } from "../usage-error.ts";
+import { UsageError } from "../base/errors.ts";
 
 /** Whether this is one of the executables, rather than sources that bun runs. */
 const compiled = import.meta.dir.startsWith("/$bunfs/");

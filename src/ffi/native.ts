@@ -1,7 +1,7 @@
 // The symbols of oskr_native and the layout of the memory it shares, as in csrc/oskr_native.h.
 
 import { dlopen, FFIType } from "bun:ffi";
-import { reasonOf, UsageError } from "../usage-error.ts";
+import { reasonOf, UsageError } from "../base/errors.ts";
 import { findLibrary, requireLibrary } from "./library.ts";
 
 /** OSKR_NATIVE_VERSION of the header that this file follows. */

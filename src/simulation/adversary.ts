@@ -3,7 +3,7 @@
 // every protocol.
 
 import type { Bytes, Sealed } from "../actor.ts";
-import { AssertionError } from "../assert.ts";
+import { AssertionError } from "../base/assert.ts";
 import { bytesOf, Reader, Writer } from "../wire.ts";
 import { Content, wireBook } from "./content.ts";
 import { ADVERSARY_CLIENT, stamp } from "./judge.ts";

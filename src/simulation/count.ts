@@ -6,8 +6,8 @@
 
 import type { Address, Bytes, Client, Host, Sealed, Target } from "../actor.ts";
 import { NullApp } from "../app/null.ts";
-import { assert } from "../assert.ts";
-import { PROTOCOL_DEFAULTS, type ProtocolConfig } from "../config.ts";
+import { assert } from "../base/assert.ts";
+import { PROTOCOL_DEFAULTS, type ProtocolConfig } from "../protocol-config.ts";
 import type { SignatureKind } from "../crypto/stage.ts";
 import { countDrop } from "../driver.ts";
 import { tallyOf, type Counts, type Tally } from "../evaluation/counts.ts";

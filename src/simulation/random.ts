@@ -3,7 +3,7 @@
 // only.
 
 import type { Bytes } from "../actor.ts";
-import { assert } from "../assert.ts";
+import { assert } from "../base/assert.ts";
 
 const TWO_32 = 0x1_0000_0000;
 const BOUND_MAX = 2 ** 48;

@@ -11,7 +11,7 @@
 //
 // Lines below a command are what it printed.
 
-import { assert } from "../assert.ts";
+import { assert } from "../base/assert.ts";
 import { decodeKvResult, encodeKvOperation, type KvOperation } from "../app/kv.ts";
 import type { Content } from "./content.ts";
 import { messageText } from "./chart.ts";

@@ -1,6 +1,6 @@
 // Virtual time: a heap of events in a total order, and the hash of all that happened.
 
-import { assert } from "../assert.ts";
+import { assert } from "../base/assert.ts";
 import { mix32 } from "./random.ts";
 
 /** Something that will happen at a process, or in the network when `owner` is null. */

@@ -1,7 +1,7 @@
 // The real signature blocks over a keyed hash that takes random virtual time.
 
 import type { Bytes, Proof, Signer } from "../actor.ts";
-import { assert } from "../assert.ts";
+import { assert } from "../base/assert.ts";
 import { SIGNATURE_SIZE } from "../crypto/batch.ts";
 import { BlockStage, type RootSigner, type SignatureKind } from "../crypto/stage.ts";
 import type { Keys } from "./keys.ts";

@@ -4,7 +4,7 @@ import { existsSync, readdirSync } from "node:fs";
 import type { Message as HotStuffMessage } from "../protocol/hotstuff/index.ts";
 import { protocols } from "../protocol/index.ts";
 import type { Message as PbftMessage } from "../protocol/pbft/index.ts";
-import { UsageError } from "../usage-error.ts";
+import { UsageError } from "../base/errors.ts";
 import { subjectOf, type Subject } from "./subject.ts";
 
 type Hints = Partial<Omit<Subject, "name" | "protocol">>;

@@ -2,7 +2,7 @@
 // replica that equivocates, once the network keeps them apart. Messages are dropped by the view
 // they belong to.
 
-import { assert } from "../assert.ts";
+import { assert } from "../base/assert.ts";
 import { scheduleHealing } from "./heal.ts";
 import type { Packet } from "./network.ts";
 import { drawPlan, NO_FAULTS, type Plan } from "./plan.ts";

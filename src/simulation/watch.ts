@@ -2,7 +2,7 @@
 // hold wherever it arrives.
 
 import type { Codec, Proof, Sealed } from "../actor.ts";
-import { assert } from "../assert.ts";
+import { assert } from "../base/assert.ts";
 import type { Reader } from "../wire.ts";
 import type { Content } from "./content.ts";
 import type { Packet } from "./network.ts";

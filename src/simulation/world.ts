@@ -2,11 +2,11 @@
 // virtual time. One seed, one thread; the same run on every machine.
 
 import type { Actor, Replica, Sealed } from "../actor.ts";
-import { assert } from "../assert.ts";
+import { assert } from "../base/assert.ts";
 import { KvApp } from "../app/kv.ts";
-import type { ProtocolConfig } from "../config.ts";
+import type { ProtocolConfig } from "../protocol-config.ts";
 import { countDrop, type Drops } from "../driver.ts";
-import { listenToMarks } from "../mark.ts";
+import { listenToMarks } from "../base/coverage-mark.ts";
 import { Node } from "../node.ts";
 import { Reader } from "../wire.ts";
 import { Adversary } from "./adversary.ts";

@@ -5,7 +5,7 @@ import { toArrayBuffer, type Pointer } from "bun:ffi";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Address } from "../actor.ts";
-import { assert } from "../assert.ts";
+import { assert } from "../base/assert.ts";
 import { countDrop } from "../driver.ts";
 import {
   BURST,
@@ -21,7 +21,7 @@ import {
   TEXT_SIZE,
   type DpdkLibrary,
 } from "../ffi/dpdk.ts";
-import { UsageError } from "../usage-error.ts";
+import { UsageError } from "../base/errors.ts";
 import { Reader, Writer } from "../wire.ts";
 import {
   PacketTransport,

@@ -8,7 +8,7 @@
 
 import type { Address, Bytes } from "../actor.ts";
 import type { Clock } from "../driver.ts";
-import { Queue } from "../queue.ts";
+import { Queue } from "../base/queue.ts";
 import { EMPTY, MESSAGE_MAX, Reader, type AddressBook, type Writer } from "../wire.ts";
 
 const FRAGMENT_HEADER = 1 + 8 + 2 + 2 + 4;

@@ -3,7 +3,7 @@
 // its two ids (destination, source, extension), and then the payload.
 
 import type { Address } from "../actor.ts";
-import { assert } from "../assert.ts";
+import { assert } from "../base/assert.ts";
 import { ID_MAX, SMALL_ID_MAX, type WireAddress } from "../config.ts";
 import { countDrop, type Clock, type Drops, type Transport } from "../driver.ts";
 import { OTHER, SECTION, SEND } from "../sections.ts";

@@ -4,10 +4,10 @@
 
 import { toArrayBuffer, type Pointer } from "bun:ffi";
 import type { Address, Bytes } from "../actor.ts";
-import { assert } from "../assert.ts";
+import { assert } from "../base/assert.ts";
 import { countDrop } from "../driver.ts";
 import { BURST, SLOT_SIZE, UDP, type NativeLibrary } from "../ffi/native.ts";
-import { UsageError } from "../usage-error.ts";
+import { UsageError } from "../base/errors.ts";
 import { Reader, Writer } from "../wire.ts";
 import {
   IDS_LENGTH,

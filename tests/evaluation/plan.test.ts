@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parsePlan } from "../../src/evaluation/plan.ts";
 import { protocols } from "../../src/protocol/index.ts";
-import { UsageError } from "../../src/usage-error.ts";
+import { UsageError } from "../../src/base/errors.ts";
 import { ROOT } from "../support/programs.ts";
 
 const parse = (plan: object) => parsePlan(JSON.stringify(plan), "plans/mine.json");

@@ -10,7 +10,7 @@ import type { Measured, PointRunner } from "../../src/evaluation/point-runner.ts
 import { Results } from "../../src/evaluation/results.ts";
 import type { Point } from "../../src/evaluation/run.ts";
 import { failuresOf, runsOf, schedule, sweep } from "../../src/evaluation/sweep.ts";
-import { UsageError } from "../../src/usage-error.ts";
+import { UsageError } from "../../src/base/errors.ts";
 import { POINT, recordOf } from "./records.ts";
 
 let dir = "";

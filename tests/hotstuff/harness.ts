@@ -4,7 +4,7 @@
 
 import type { Address, App, Bytes, Host, Target } from "../../src/actor.ts";
 import { KvApp, encodeKvOperation } from "../../src/app/kv.ts";
-import { PROTOCOL_DEFAULTS, type ProtocolConfig } from "../../src/config.ts";
+import { PROTOCOL_DEFAULTS, type ProtocolConfig } from "../../src/protocol-config.ts";
 import { makeBatch } from "../../src/protocol/kit/batch.ts";
 import type { StableCheckpoint } from "../../src/protocol/kit/messages.ts";
 import { makeBlock, type Block } from "../../src/protocol/hotstuff/block.ts";

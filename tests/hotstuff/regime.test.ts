@@ -3,7 +3,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import type { App } from "../../src/actor.ts";
 import { apps } from "../../src/app/index.ts";
-import type { ProtocolConfig } from "../../src/config.ts";
+import type { ProtocolConfig } from "../../src/protocol-config.ts";
 import type { Message } from "../../src/protocol/hotstuff/index.ts";
 import { hotstuff, HotStuffReplica } from "../../src/protocol/hotstuff/index.ts";
 import { codec } from "../../src/protocol/hotstuff/message.ts";

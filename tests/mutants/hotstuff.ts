@@ -1,7 +1,7 @@
 // Bugs planted in HotStuff, each of which a campaign of the kind that owes it must find.
 
 import type { App, Host, Signer } from "../../src/actor.ts";
-import type { ProtocolConfig } from "../../src/config.ts";
+import type { ProtocolConfig } from "../../src/protocol-config.ts";
 import { QuorumClient } from "../../src/protocol/kit/client.ts";
 import { keyOf, type Block } from "../../src/protocol/hotstuff/block.ts";
 import { firstTarget, hotstuff, HotStuffReplica } from "../../src/protocol/hotstuff/index.ts";

@@ -3,7 +3,7 @@
 // convicts them.
 
 import type { App, Bytes, Host, Signer } from "../../src/actor.ts";
-import type { ProtocolConfig } from "../../src/config.ts";
+import type { ProtocolConfig } from "../../src/protocol-config.ts";
 import { EMPTY_BATCH, type Batch } from "../../src/protocol/kit/batch.ts";
 import { Checkpoints } from "../../src/protocol/kit/checkpoint.ts";
 import { QuorumClient } from "../../src/protocol/kit/client.ts";

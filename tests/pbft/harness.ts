@@ -3,7 +3,7 @@
 
 import type { Address, App, Bytes, Host, Proof, Signer, Target } from "../../src/actor.ts";
 import { KvApp } from "../../src/app/kv.ts";
-import { PROTOCOL_DEFAULTS, type ProtocolConfig } from "../../src/config.ts";
+import { PROTOCOL_DEFAULTS, type ProtocolConfig } from "../../src/protocol-config.ts";
 import type { ReplyMessage } from "../../src/protocol/kit/messages.ts";
 import { digestOf } from "../../src/protocol/kit/digest.ts";
 import { codec, type Message } from "../../src/protocol/pbft/message.ts";

@@ -2,7 +2,7 @@
 
 import { expect, test } from "bun:test";
 import type { Host, Target } from "../../src/actor.ts";
-import { PROTOCOL_DEFAULTS, type ProtocolConfig } from "../../src/config.ts";
+import { PROTOCOL_DEFAULTS, type ProtocolConfig } from "../../src/protocol-config.ts";
 import { QuorumClient } from "../../src/protocol/kit/client.ts";
 import {
   encodeCommon,

@@ -106,8 +106,9 @@ function imports({ text, code }: Source): { what: string; types: boolean; index:
     }));
 }
 
+const BASE = ["assert", "coverage-mark", "queue", "heap"];
 /** What actors may know besides each other. */
-const COMMON = ["actor", "wire", "config", "assert", "mark", "queue", "heap"];
+const COMMON = ["actor", "protocol-config", "wire", ...BASE.map((name) => `base/${name}`)];
 
 /** The import fence of src/protocol and src/app. */
 export function fence(file: Source): Violation[] {
@@ -115,14 +116,12 @@ export function fence(file: Source): Violation[] {
   if (file.path === "src/protocol/index.ts" || file.path === "src/app/index.ts") return [];
   const up = "../".repeat(parts.length - 2);
   const isProtocol = parts[1] === "protocol" && parts[2] !== "kit";
-  return imports(file).flatMap(({ what, types, index }) => {
+  return imports(file).flatMap(({ what, index }) => {
     const common = COMMON.find((name) => what === `${up}${name}.ts`);
     const allowed =
-      common === "config"
-        ? types
-        : common !== undefined ||
-          /^\.\/[\w-]+\.ts$/.test(what) ||
-          (isProtocol && /^\.\.\/kit\/[\w-]+\.ts$/.test(what));
+      common !== undefined ||
+      /^\.\/[\w-]+\.ts$/.test(what) ||
+      (isProtocol && /^\.\.\/kit\/[\w-]+\.ts$/.test(what));
     return allowed ? [] : [`${file.path}:${lineOf(file.text, index)}: imports ${what}`];
   });
 }

@@ -4,13 +4,13 @@
 import { toArrayBuffer } from "bun:ffi";
 import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { assert } from "../../src/assert.ts";
+import { assert } from "../../src/base/assert.ts";
 import { memifArgument, WITHOUT_NIC, type MemifEnd } from "../../src/bin/memif.ts";
 import { RealClock } from "../../src/clock.ts";
 import { formatAddress, type WireAddress } from "../../src/config.ts";
 import { ENTRY, loadDpdk, OPEN_PROMISCUOUS, REGION } from "../../src/ffi/dpdk.ts";
 import { loadNative } from "../../src/ffi/native.ts";
-import { systemRandom } from "../../src/random.ts";
+import { systemRandom } from "../../src/base/random.ts";
 import { DpdkTransport, Eal } from "../../src/transport/dpdk.ts";
 import { writeIds } from "../../src/transport/packet.ts";
 import { all, Endpoint, HurriedClock, pattern, REPLICAS, type Medium } from "./medium.ts";

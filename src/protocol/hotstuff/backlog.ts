@@ -1,7 +1,7 @@
 // Requests that wait to be in a block, or for their block to be executed.
 
 import type { Address } from "../../actor.ts";
-import type { ProtocolConfig } from "../../config.ts";
+import type { ProtocolConfig } from "../../protocol-config.ts";
 import { makeBatch, type Batch } from "../kit/batch.ts";
 import { Batcher } from "../kit/batcher.ts";
 import type { Executor } from "../kit/executor.ts";

@@ -2,9 +2,9 @@
 // keeps.
 
 import type { Address, Bytes, HeldCertificate, Host, Signer } from "../../actor.ts";
-import { assert } from "../../assert.ts";
-import type { ProtocolConfig } from "../../config.ts";
-import { mark } from "../../mark.ts";
+import { assert } from "../../base/assert.ts";
+import type { ProtocolConfig } from "../../protocol-config.ts";
+import { coverageMark } from "../../base/coverage-mark.ts";
 import { manyBytesOf, Reader } from "../../wire.ts";
 import { Checkpoints } from "../kit/checkpoint.ts";
 import {
@@ -108,7 +108,7 @@ export class CatchUp {
     const target = this.#transfer.target;
     if (latest.slot <= this.#tree.root.height) return;
     if (target !== null && target.slot === latest.slot) return;
-    mark("hotstuff: state transfer begins");
+    coverageMark("hotstuff: state transfer begins");
     this.#transfer.start(latest);
     this.#host.setTimer("fetch", 0);
   }
@@ -131,7 +131,7 @@ export class CatchUp {
     const inner = input.blob(state.length);
     const whole = input.done && this.#executor.restore(inner);
     assert(whole, "a quorum signed a state that is malformed");
-    mark("hotstuff: state transfer ends");
+    coverageMark("hotstuff: state transfer ends");
     this.#checkpoints.take(target.slot, state);
     this.#owner.onInstalled(hash, view, target.slot);
     this.#settle();

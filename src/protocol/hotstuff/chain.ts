@@ -1,9 +1,9 @@
 // Algorithm 4: proposals, votes, locks and commits. What brings a replica there is in replica.ts.
 
 import type { Address, App, Bytes, Host, Signer } from "../../actor.ts";
-import { assert } from "../../assert.ts";
-import type { ProtocolConfig } from "../../config.ts";
-import { mark } from "../../mark.ts";
+import { assert } from "../../base/assert.ts";
+import type { ProtocolConfig } from "../../protocol-config.ts";
+import { coverageMark } from "../../base/coverage-mark.ts";
 import { equal } from "../../wire.ts";
 import { EMPTY_BATCH, type Batch } from "../kit/batch.ts";
 import { Executor } from "../kit/executor.ts";
@@ -154,7 +154,7 @@ export abstract class ChainedReplica {
   #nextBatch(parent: TreeNode): Batch | null {
     const { now } = this.host;
     const crowded = parent.height - this.tree.root.height >= EMPTY_AFTER;
-    if (crowded) mark("hotstuff: empty blocks until something is committed");
+    if (crowded) coverageMark("hotstuff: empty blocks until something is committed");
     const dueMs = crowded ? Infinity : this.backlog.dueMs(now);
     if (dueMs <= now) return this.backlog.take();
     if (dueMs < Infinity) {
@@ -197,7 +197,7 @@ export abstract class ChainedReplica {
     if (view <= this.tree.root.view || this.tree.get(key) !== undefined) return;
     const parent = this.tree.get(keyOf(justify.block));
     if (parent === undefined) {
-      mark("hotstuff: a block waits for its parent");
+      coverageMark("hotstuff: a block waits for its parent");
       this.tree.wait(block);
       this.need(justify, from, coming);
     } else this.place(block, parent);
@@ -225,7 +225,7 @@ export abstract class ChainedReplica {
     if (!this.running || view !== this.pacemaker.view || !this.mayVote(view)) return;
     if (node.height - this.tree.root.height > UNCOMMITTED_MAX) return;
     if (!this.safeToVote(node)) {
-      mark("hotstuff: refuses a block that conflicts with its lock");
+      coverageMark("hotstuff: refuses a block that conflicts with its lock");
       return;
     }
     this.votedView = view;
@@ -267,7 +267,7 @@ export abstract class ChainedReplica {
     this.votes.add(message);
     const matching = this.matching(message);
     if (matching.length < this.quorums.quorum) return;
-    if (message.late) mark("hotstuff: a QC of late votes");
+    if (message.late) coverageMark("hotstuff: a QC of late votes");
     this.learn(from, qcOf(matching, this.quorums.quorum));
   }
 
@@ -327,7 +327,7 @@ export abstract class ChainedReplica {
   #commit(node: TreeNode): void {
     const path = this.tree.path(node);
     assert(path !== null, "a block was committed that conflicts with one that was before");
-    if (path.length > 3) mark("hotstuff: commits a long branch at once");
+    if (path.length > 3) coverageMark("hotstuff: commits a long branch at once");
     for (const next of path) {
       this.#execute(next);
       this.tree.advance(next);
@@ -362,7 +362,7 @@ export abstract class ChainedReplica {
   /** A block on another branch than the one that was committed. */
   #dropped(node: TreeNode): void {
     if (node.reclaimed) return;
-    mark("hotstuff: a block is abandoned");
+    coverageMark("hotstuff: a block is abandoned");
     this.returnedNode(node);
   }
 
@@ -372,7 +372,8 @@ export abstract class ChainedReplica {
   }
 
   protected returned(batch: Batch): void {
-    if (batch.requests.length > 0) mark("hotstuff: requests of an abandoned block wait again");
+    if (batch.requests.length > 0)
+      coverageMark("hotstuff: requests of an abandoned block wait again");
     this.backlog.returned(batch, this.host.now);
   }
 }

@@ -1,5 +1,5 @@
 import type { Protocol, Target } from "../../actor.ts";
-import type { ProtocolConfig } from "../../config.ts";
+import type { ProtocolConfig } from "../../protocol-config.ts";
 import { QuorumClient } from "../kit/client.ts";
 import { codec, type Message } from "./message.ts";
 import type { Timer } from "./pacemaker.ts";

@@ -2,8 +2,8 @@
 // Jolteon (Gelashvili et al., arXiv 2106.10362, sections 3 and 4).
 
 import type { Address, Host, Signer } from "../../actor.ts";
-import type { ProtocolConfig } from "../../config.ts";
-import { mark } from "../../mark.ts";
+import type { ProtocolConfig } from "../../protocol-config.ts";
+import { coverageMark } from "../../base/coverage-mark.ts";
 import { EMPTY } from "../../wire.ts";
 import { Votes, type Quorums } from "../kit/quorum.ts";
 import type { Message, Position, TimeoutMessage } from "./message.ts";
@@ -118,13 +118,13 @@ export class Pacemaker {
     const { position } = this;
     const behind = message.view < this.#view || message.highQc.view < position.highQc.view;
     if (behind && from < this.#quorums.n && from !== this.#self) {
-      mark("hotstuff: a replica that is behind is shown the way");
+      coverageMark("hotstuff: a replica that is behind is shown the way");
       this.#host.send(from, { kind: "entry", ...position });
     }
     if (message.view < this.#view) return;
     this.#timeouts.add(message);
     if (this.#later() >= this.#quorums.weak && !this.#givenUp) {
-      mark("hotstuff: joins f + 1 that time out");
+      coverageMark("hotstuff: joins f + 1 that time out");
       this.giveUp();
     }
     const matching = this.#timeouts.matching(message.view, EMPTY);
@@ -197,7 +197,7 @@ export class Pacemaker {
     this.#armed = pending;
     this.#owner.onEntered();
     if (this.#view === view && this.#overdue()) {
-      mark("hotstuff: a leader that keeps requests waiting is left");
+      coverageMark("hotstuff: a leader that keeps requests waiting is left");
       this.giveUp();
     }
   }

@@ -8,8 +8,8 @@ import type {
   Replica,
   Signer,
 } from "../../actor.ts";
-import type { ProtocolConfig } from "../../config.ts";
-import { mark } from "../../mark.ts";
+import type { ProtocolConfig } from "../../protocol-config.ts";
+import { coverageMark } from "../../base/coverage-mark.ts";
 import type { AnswerMessage } from "../kit/recovery.ts";
 import type { Request } from "../kit/request.ts";
 import { keyOf } from "./block.ts";
@@ -240,7 +240,7 @@ export class HotStuffReplica extends ChainedReplica implements Replica<Message, 
 
   #onBlock(from: Address, { block, more }: BlockMessage): void {
     if (!this.#synchroniser.wants(keyOf(block.hash)) || !this.proven(block.justify)) return;
-    mark("hotstuff: a missing block is fetched");
+    coverageMark("hotstuff: a missing block is fetched");
     this.take(from, block, more);
     this.#armFetch();
     this.propose();

@@ -2,8 +2,8 @@
 // X14, X15).
 
 import type { Host, Signer } from "../../actor.ts";
-import type { ProtocolConfig } from "../../config.ts";
-import { mark } from "../../mark.ts";
+import type { ProtocolConfig } from "../../protocol-config.ts";
+import { coverageMark } from "../../base/coverage-mark.ts";
 import type { RecoverMessage } from "../kit/messages.ts";
 import type { Quorums } from "../kit/quorum.ts";
 import { Recovery, type AnswerMessage } from "../kit/recovery.ts";
@@ -104,7 +104,7 @@ export class Start {
       const verdict = recovery.decide(this.host.now, this.config.viewTimeoutMs);
       if (verdict === "begin") this.#run();
       if (verdict === "recover") {
-        mark("hotstuff: recovers");
+        coverageMark("hotstuff: recovers");
         recovery.phase = "recovering";
       }
     }
@@ -115,7 +115,7 @@ export class Start {
       this.#owner.onForgotten(this.#answered);
     }
     if (this.#owner.caughtUp(this.#answered)) {
-      mark("hotstuff: recovered");
+      coverageMark("hotstuff: recovered");
       this.#run();
     }
   }

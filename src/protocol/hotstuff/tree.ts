@@ -2,7 +2,7 @@
 // proposals.
 
 import type { Bytes } from "../../actor.ts";
-import { assert } from "../../assert.ts";
+import { assert } from "../../base/assert.ts";
 import { keyOf, type Block } from "./block.ts";
 
 /** A block all of whose ancestors are known, down to one that was executed. */

@@ -1,8 +1,8 @@
 // When a batch closes (protocols.md, X11): the one policy of all protocols. A partial batch never
 // waits for a full one.
 
-import type { ProtocolConfig } from "../../config.ts";
-import { Queue } from "../../queue.ts";
+import type { ProtocolConfig } from "../../protocol-config.ts";
+import { Queue } from "../../base/queue.ts";
 import { TIMER_SLACK_MS } from "./backoff.ts";
 import { BATCH_REQUESTS_MAX, REQUEST_OVERHEAD } from "./batch.ts";
 import type { PendingRequest } from "./pending.ts";

@@ -2,7 +2,7 @@
 // came before it can be forgotten. Castro and Liskov, OSDI '99, section 4.3.
 
 import type { Bytes, Signer } from "../../actor.ts";
-import { assert } from "../../assert.ts";
+import { assert } from "../../base/assert.ts";
 import { equal } from "../../wire.ts";
 import type { CheckpointMessage, StableCheckpoint } from "./messages.ts";
 import { DIGEST_LENGTH } from "./digest.ts";

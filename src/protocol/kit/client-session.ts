@@ -2,7 +2,7 @@
 // flight. How requests travel and which replies count is the protocol's.
 
 import type { Bytes } from "../../actor.ts";
-import { assert } from "../../assert.ts";
+import { assert } from "../../base/assert.ts";
 import { isOpen, openRequest, type Outcome, type Request } from "./request.ts";
 
 export class ClientSession {

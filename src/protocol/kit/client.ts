@@ -1,7 +1,7 @@
 // The client of every protocol whose replicas may lie: f + 1 of them must say the same.
 
 import type { Address, Bytes, Client, Host, Target } from "../../actor.ts";
-import type { ProtocolConfig } from "../../config.ts";
+import type { ProtocolConfig } from "../../protocol-config.ts";
 import { equal, type Reader } from "../../wire.ts";
 import { Backoff } from "./backoff.ts";
 import { ClientSession } from "./client-session.ts";

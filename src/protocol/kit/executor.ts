@@ -1,7 +1,7 @@
 // The replicated state machine: sessions in front of an App. The same in every protocol.
 
 import type { App, Bytes } from "../../actor.ts";
-import type { ProtocolConfig } from "../../config.ts";
+import type { ProtocolConfig } from "../../protocol-config.ts";
 import { equal, manyBytesOf, Reader } from "../../wire.ts";
 import {
   isOpen,

@@ -2,7 +2,7 @@
 // verified.
 
 import type { Bytes, Proof, Sealed, Signer } from "../../actor.ts";
-import { assert } from "../../assert.ts";
+import { assert } from "../../base/assert.ts";
 import { EMPTY, equal, type Reader, type Writer } from "../../wire.ts";
 
 export interface Quorums {

@@ -3,7 +3,7 @@
 // up is found at once.
 
 import type { Address, Bytes, Signer } from "../../actor.ts";
-import { assert } from "../../assert.ts";
+import { assert } from "../../base/assert.ts";
 import { equal, manyBytesOf, Reader } from "../../wire.ts";
 import type { StableCheckpoint, StateMessage } from "./messages.ts";
 import { DIGEST_LENGTH, digestOf } from "./digest.ts";

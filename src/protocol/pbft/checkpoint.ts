@@ -1,8 +1,8 @@
 // Checkpoints and state transfer: Castro and Liskov, OSDI '99, section 4.3.
 
 import type { Address } from "../../actor.ts";
-import { assert } from "../../assert.ts";
-import { mark } from "../../mark.ts";
+import { assert } from "../../base/assert.ts";
+import { coverageMark } from "../../base/coverage-mark.ts";
 import { Checkpoints } from "../kit/checkpoint.ts";
 import type {
   CheckpointMessage,
@@ -88,7 +88,7 @@ export abstract class Checkpointing extends ViewChange {
     const { latest } = this.checkpoints;
     assert(latest.slot > this.executed, "a state that is behind is never fetched");
     if (this.transfer.target?.slot === latest.slot) return;
-    mark("pbft: state is fetched");
+    coverageMark("pbft: state is fetched");
     this.transfer.start(latest);
     if (latest.slot > this.log.low) this.#move();
     this.awake();
@@ -112,7 +112,7 @@ export abstract class Checkpointing extends ViewChange {
     this.receives = true;
     if (target === null || state === null) return;
     assert(this.executor.restore(state), "a quorum signed a state that is malformed");
-    mark("pbft: state is installed");
+    coverageMark("pbft: state is installed");
     this.executed = target.slot;
     this.checkpoints.take(target.slot, state);
     for (const { client, request } of [...this.pending.values()]) {

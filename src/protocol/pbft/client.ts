@@ -1,5 +1,5 @@
 import type { Client, Host } from "../../actor.ts";
-import type { ProtocolConfig } from "../../config.ts";
+import type { ProtocolConfig } from "../../protocol-config.ts";
 import { QuorumClient } from "../kit/client.ts";
 import type { Message } from "./message.ts";
 

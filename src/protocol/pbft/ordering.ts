@@ -1,8 +1,8 @@
 // PBFT's normal case: Castro and Liskov, OSDI '99, sections 4.1 and 4.2.
 
 import type { Address, App, Bytes, Host, Signer } from "../../actor.ts";
-import type { ProtocolConfig } from "../../config.ts";
-import { mark } from "../../mark.ts";
+import type { ProtocolConfig } from "../../protocol-config.ts";
+import { coverageMark } from "../../base/coverage-mark.ts";
 import { equal } from "../../wire.ts";
 import { TIMER_SLACK_MS } from "../kit/backoff.ts";
 import { Batcher } from "../kit/batcher.ts";
@@ -178,7 +178,7 @@ export abstract class Ordering {
       return;
     }
     if (!equal(known.digest, digest)) {
-      mark("pbft: primary equivocates");
+      coverageMark("pbft: primary equivocates");
       return;
     }
     // The loopback brings the seal, and one that was sent again perhaps the batch.
@@ -323,7 +323,7 @@ export abstract class Ordering {
   protected fetchBatch(slot: Slot, digest: Bytes): void {
     if (slot.fetching) return;
     slot.fetching = true;
-    mark("pbft: missing batch is fetched");
+    coverageMark("pbft: missing batch is fetched");
     this.host.send("others", { kind: "fetchBatch", slot: slot.number, digest });
   }
 

@@ -1,6 +1,6 @@
 import type { Address, App, Census, HeldCertificate, Host, Replica, Signer } from "../../actor.ts";
-import type { ProtocolConfig } from "../../config.ts";
-import { mark } from "../../mark.ts";
+import type { ProtocolConfig } from "../../protocol-config.ts";
+import { coverageMark } from "../../base/coverage-mark.ts";
 import { Checkpoints } from "../kit/checkpoint.ts";
 import { stableProofs, type RecoverMessage } from "../kit/messages.ts";
 import { PENDING_MAX } from "../kit/pending.ts";
@@ -289,7 +289,7 @@ export class PbftReplica extends Retransmission implements Replica<Message, Time
     }
     const resume = this.#resume;
     if (resume === null || this.log.low < resume.slot || this.executed < this.log.low) return;
-    mark("pbft: replica recovers");
+    coverageMark("pbft: replica recovers");
     this.recovery.phase = "done";
     this.speaks = true;
     this.votesAbove = resume.view;

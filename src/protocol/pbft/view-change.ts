@@ -1,8 +1,8 @@
 // PBFT's view change: Castro and Liskov, OSDI '99, sections 4.4 and 4.5.
 
 import type { Address, Bytes, Signer } from "../../actor.ts";
-import { assert } from "../../assert.ts";
-import { mark } from "../../mark.ts";
+import { assert } from "../../base/assert.ts";
+import { coverageMark } from "../../base/coverage-mark.ts";
 import { equal } from "../../wire.ts";
 import { EMPTY_BATCH } from "../kit/batch.ts";
 import { GENESIS, type Checkpoints } from "../kit/checkpoint.ts";
@@ -53,7 +53,7 @@ export function planNewView(viewChanges: readonly ViewChangeMessage[]): Plan {
   const digests: Bytes[] = [];
   for (let slot = stable.slot + 1; slot <= last; slot++) {
     const certificate = highest.get(slot);
-    if (certificate === undefined) mark("pbft: null batch fills a gap");
+    if (certificate === undefined) coverageMark("pbft: null batch fills a gap");
     digests.push(certificate?.digest ?? EMPTY_BATCH.digest);
   }
   return { stable, digests };
@@ -105,7 +105,7 @@ export abstract class ViewChange extends Ordering {
   }
 
   protected override suspect(): void {
-    mark("pbft: view timer runs out");
+    coverageMark("pbft: view timer runs out");
     this.leaveFor(this.view + 1);
   }
 
@@ -182,7 +182,7 @@ export abstract class ViewChange extends Ordering {
       target = Math.min(...later);
     }
     if (target === this.view) return;
-    mark("pbft: view change is joined");
+    coverageMark("pbft: view change is joined");
     this.leaveFor(target);
   }
 
@@ -268,7 +268,7 @@ export abstract class ViewChange extends Ordering {
       plan.digests.length === message.digests.length &&
       plan.digests.every((digest, i) => equal(digest, message.digests[i] ?? digest));
     if (same) this.enter(message, viewChanges, plan);
-    else mark("pbft: new-view is refused");
+    else coverageMark("pbft: new-view is refused");
   }
 
   /** Asks for VIEW-CHANGEs that a NEW-VIEW names and that are not here. */
@@ -281,7 +281,7 @@ export abstract class ViewChange extends Ordering {
     const { view } = message;
     for (const { replica, digest } of message.viewChanges) {
       if (found.has(replica)) continue;
-      mark("pbft: missing view-change is fetched");
+      coverageMark("pbft: missing view-change is fetched");
       this.host.send("others", { kind: "fetchViewChange", view, replica, digest });
     }
   }

@@ -1,5 +1,5 @@
 import type { Address, Bytes, Client, Host } from "../../actor.ts";
-import type { ProtocolConfig } from "../../config.ts";
+import type { ProtocolConfig } from "../../protocol-config.ts";
 import { equal } from "../../wire.ts";
 import { Backoff } from "../kit/backoff.ts";
 import { ClientSession } from "../kit/client-session.ts";

@@ -1,5 +1,5 @@
 import type { Address, App, Census, Host, Replica } from "../../actor.ts";
-import type { ProtocolConfig } from "../../config.ts";
+import type { ProtocolConfig } from "../../protocol-config.ts";
 import { EMPTY } from "../../wire.ts";
 import { Executor } from "../kit/executor.ts";
 import { requestDigest } from "../kit/request.ts";

@@ -1,5 +1,5 @@
 import type { Address, Bytes, Client, Host } from "../../../src/actor.ts";
-import type { ProtocolConfig } from "../../../src/config.ts";
+import type { ProtocolConfig } from "../../../src/protocol-config.ts";
 import { Backoff } from "../../../src/protocol/kit/backoff.ts";
 import {
   encodeOutcome,

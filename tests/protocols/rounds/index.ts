@@ -1,5 +1,5 @@
 import type { App, Host, Protocol } from "../../../src/actor.ts";
-import type { ProtocolConfig } from "../../../src/config.ts";
+import type { ProtocolConfig } from "../../../src/protocol-config.ts";
 import { RoundsClient } from "./client.ts";
 import { codec, type Message } from "./message.ts";
 import { RoundsReplica, type Timer } from "./replica.ts";

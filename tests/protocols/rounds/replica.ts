@@ -11,9 +11,9 @@ import type {
   Host,
   Replica,
 } from "../../../src/actor.ts";
-import { assert } from "../../../src/assert.ts";
-import type { ProtocolConfig } from "../../../src/config.ts";
-import { mark } from "../../../src/mark.ts";
+import { assert } from "../../../src/base/assert.ts";
+import type { ProtocolConfig } from "../../../src/protocol-config.ts";
+import { coverageMark } from "../../../src/base/coverage-mark.ts";
 import { EMPTY_BATCH, makeBatch, type Batch } from "../../../src/protocol/kit/batch.ts";
 import { Executor } from "../../../src/protocol/kit/executor.ts";
 import {
@@ -188,7 +188,7 @@ export class RoundsReplica implements Replica<Message, Timer> {
     }
     const key = `${request.session}.${request.tag}.${request.number}`;
     if (this.pending.size >= this.pendingMax && !this.pending.has(key)) {
-      mark("rounds: pending is full");
+      coverageMark("rounds: pending is full");
       return;
     }
     this.pending.set(key, { request, client });
@@ -238,7 +238,7 @@ export class RoundsReplica implements Replica<Message, Timer> {
     if (height !== this.height || view !== this.view || !this.mayVote()) return;
     if (message.replica !== this.config.leader(view) || this.votedView >= view) return;
     if (!this.isSafe(message)) {
-      mark("rounds: proposal against the lock");
+      coverageMark("rounds: proposal against the lock");
       return;
     }
     this.proposal = message;
@@ -320,7 +320,7 @@ export class RoundsReplica implements Replica<Message, Timer> {
     this.#left = 0;
     this.#stopWatching();
     if (this.phase === "recovering" && height >= this.#votesFrom) {
-      mark("rounds: recovered");
+      coverageMark("rounds: recovered");
       this.phase = "running";
     }
   }
@@ -362,7 +362,7 @@ export class RoundsReplica implements Replica<Message, Timer> {
     if (known === undefined || known.view < view) this.#timeouts[replica] = message;
     if (lock !== null && height === this.height && hasSigners(lock.certificate, this.quorum())) {
       if (lock.view > (this.lock?.view ?? -1)) {
-        mark("rounds: took over a lock");
+        coverageMark("rounds: took over a lock");
         this.lock = lock;
       }
     }
@@ -373,7 +373,7 @@ export class RoundsReplica implements Replica<Message, Timer> {
     const views = this.#timeouts.map((timeout) => timeout?.view ?? 0).sort((a, b) => b - a);
     const joined = views[this.#weak - 1] ?? 0;
     if (joined > this.view) {
-      mark("rounds: joined a view change");
+      coverageMark("rounds: joined a view change");
       if (this.phase === "running") this.leave(joined);
       else {
         this.view = joined;
@@ -415,13 +415,13 @@ export class RoundsReplica implements Replica<Message, Timer> {
       if (decided !== undefined) this.host.send(from, { kind: "decision", height: at, decided });
     }
     if (this.decisions.has(height) || this.#snapshot.height <= height) return;
-    mark("rounds: sent a snapshot");
+    coverageMark("rounds: sent a snapshot");
     this.host.send(from, { kind: "snapshot", replica: this.self, ...this.#snapshot });
   }
 
   #onDecision({ height, decided }: DecisionMessage): void {
     if (height !== this.height || !hasSigners(decided.certificate, this.quorum())) return;
-    mark("rounds: caught up by a decision");
+    coverageMark("rounds: caught up by a decision");
     this.decide(decided);
   }
 
@@ -432,7 +432,7 @@ export class RoundsReplica implements Replica<Message, Timer> {
       (s) => s !== undefined && s.height === message.height && equal(s.state, message.state),
     );
     if (same.length < this.#weak) return;
-    mark("rounds: installed a snapshot");
+    coverageMark("rounds: installed a snapshot");
     assert(this.executor.restore(message.state), "one of f + 1 that agree is correct");
     this.#snapshot = message;
     this.decisions.clear();

@@ -24,7 +24,7 @@ import {
   NATIVE_LIBRARY,
 } from "./csrc/build-native.ts";
 import packageJson from "./package.json" with { type: "json" };
-import { buildBundle, bundleInputs, bundleName, missingForBundle } from "./src/bin/bundle.ts";
+import { buildBundle, bundleInputs, bundleName, missingForBundle } from "./src/build/bundle.ts";
 import { UsageError } from "./src/base/errors.ts";
 
 const BUNDLE = bundleName(packageJson.version);

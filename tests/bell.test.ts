@@ -14,7 +14,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Bell, bellFile } from "../src/bin/bell.ts";
+import { Bell, bellFile } from "../src/process/doorbell.ts";
 import { loadNative } from "../src/ffi/native.ts";
 import { nativeMissing } from "./support/signatures.ts";
 

@@ -35,8 +35,8 @@ function copyOfTree(name: string): string {
   mkdirSync(copy);
   for (const file of ["build.ts", "package.json"]) copyFileSync(join(root, file), join(copy, file));
   cpSync(join(root, "csrc"), join(copy, "csrc"), { recursive: true });
-  mkdirSync(join(copy, "src/bin"), { recursive: true });
-  for (const file of ["src/base/errors.ts", "src/bin/bundle.ts"]) {
+  for (const file of ["src/base/errors.ts", "src/build/bundle.ts"]) {
+    mkdirSync(dirname(join(copy, file)), { recursive: true });
     copyFileSync(join(root, file), join(copy, file));
   }
   return copy;

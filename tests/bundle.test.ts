@@ -6,7 +6,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import packageJson from "../package.json" with { type: "json" };
-import { buildBundle, bundleName } from "../src/bin/bundle.ts";
+import { buildBundle, bundleName } from "../src/build/bundle.ts";
 import { buildLibraries } from "./support/libraries.ts";
 import { Program, ROOT } from "./support/programs.ts";
 

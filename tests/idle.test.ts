@@ -3,7 +3,7 @@
 
 import { describe, expect, test } from "bun:test";
 import { RealClock } from "../src/clock.ts";
-import { IDLE_NAMES, idler, type IdleName } from "../src/bin/idle.ts";
+import { IDLE_NAMES, idler, type IdleName } from "../src/process/idle.ts";
 import type { NativeLibrary } from "../src/ffi/native.ts";
 import { UsageError } from "../src/base/errors.ts";
 

@@ -14,7 +14,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { LabRunner } from "../src/bin/lab-runner.ts";
+import { LabRunner } from "../src/cluster/lab-runner.ts";
 import type { Point } from "../src/evaluation/run.ts";
 
 const POINT: Point = {

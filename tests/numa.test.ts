@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { numaNodes, numaWarnings } from "../src/bin/numa.ts";
+import { numaNodes, numaWarnings } from "../src/process/numa.ts";
 
 let dir = "";
 beforeAll(() => {

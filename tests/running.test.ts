@@ -233,7 +233,7 @@ describe.skipIf(missing !== null)("running", () => {
     async () => {
       const script = [
         `import { loadNative } from "${ROOT}/src/ffi/native.ts";`,
-        `import { stopWord } from "${ROOT}/src/bin/process.ts";`,
+        `import { stopWord } from "${ROOT}/src/process/signals.ts";`,
         "stopWord(loadNative());",
         'console.log("ready");',
         "for (;;);",

@@ -1,15 +1,15 @@
 // npm run bench -- WHAT: measurements, each a command of its own.
 
 import { UsageError } from "../base/errors.ts";
-import { BENCH_CRYPTO, benchCrypto } from "./bench-crypto.ts";
-import { BENCH_ECHO, benchEcho } from "./bench-echo.ts";
-import { BENCH_REPORT, benchReport } from "./bench-report.ts";
-import { BENCH_SCALE, benchScale } from "./bench-scale.ts";
-import { BENCH_SWEEP, benchSweep } from "./bench-sweep.ts";
-import { BENCH_TABLE, benchTable } from "./bench-table.ts";
-import { buildExecutables } from "./cluster.ts";
-import { parseCommand, runMain, type Command, type Options } from "./options.ts";
-import { followParent } from "./process.ts";
+import { BENCH_CRYPTO, benchCrypto } from "../bench/crypto.ts";
+import { BENCH_ECHO, benchEcho } from "../bench/echo.ts";
+import { BENCH_REPORT, benchReport } from "../bench/report.ts";
+import { BENCH_SCALE, benchScale } from "../bench/scale.ts";
+import { BENCH_SWEEP, benchSweep } from "../bench/sweep.ts";
+import { BENCH_TABLE, benchTable } from "../bench/table.ts";
+import { buildExecutables } from "../cluster/cluster.ts";
+import { parseCommand, runMain, type Command, type Options } from "../cli/command-line.ts";
+import { followParent } from "../process/signals.ts";
 
 interface Bench {
   readonly command: Command;

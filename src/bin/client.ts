@@ -15,11 +15,11 @@ import { describeHost, formatRecord, type ResultRecord } from "../evaluation/rec
 import { systemRandom } from "../base/random.ts";
 import { UsageError } from "../base/errors.ts";
 import { workloads } from "../workload/index.ts";
-import { CLIENT } from "./arguments.ts";
-import { Drivers } from "./drivers.ts";
-import { writeJson } from "./json-file.ts";
-import { parseCommand, runMain, type Options } from "./options.ts";
-import { mergeDrops, versions } from "./process.ts";
+import { CLIENT } from "../cli/definitions.ts";
+import { Drivers } from "../process/drivers.ts";
+import { writeJson } from "../cli/json-file.ts";
+import { parseCommand, runMain, type Options } from "../cli/command-line.ts";
+import { mergeDrops, versions } from "../process/signals.ts";
 
 /** How long to wait for the link and for the first reply. */
 const PATIENCE_MS = 5000;

@@ -6,12 +6,12 @@ import { formatProfile } from "../evaluation/profile.ts";
 import { formatRecord, formatTable } from "../evaluation/record.ts";
 import { CLIENT_PROCESSES_MAX, RATE_MAX, type ClientLoad } from "../evaluation/point.ts";
 import { UsageError } from "../base/errors.ts";
-import { CLIENT, REPLICA } from "./arguments.ts";
-import { ClientProcesses } from "./client-processes.ts";
-import { buildExecutables, Cluster, WORKERS_DEFAULT } from "./cluster.ts";
-import { writeJson } from "./json-file.ts";
-import { parseCommand, runMain, type Options } from "./options.ts";
-import { followParent, STOP_SIGNALS } from "./process.ts";
+import { CLIENT, REPLICA } from "../cli/definitions.ts";
+import { ClientProcesses } from "../cluster/client-processes.ts";
+import { buildExecutables, Cluster, WORKERS_DEFAULT } from "../cluster/cluster.ts";
+import { writeJson } from "../cli/json-file.ts";
+import { parseCommand, runMain, type Options } from "../cli/command-line.ts";
+import { followParent, STOP_SIGNALS } from "../process/signals.ts";
 
 /** What the demo decides itself; all else is passed on to replicas and client. */
 const { mode, clients, rate, seconds, workers } = CLIENT.args;

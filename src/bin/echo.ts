@@ -3,10 +3,10 @@
 
 import { DpdkTransport } from "../transport/dpdk.ts";
 import { UsageError } from "../base/errors.ts";
-import { REPLICA } from "./arguments.ts";
-import { parseCommand, runMain } from "./options.ts";
-import { stopWord } from "./process.ts";
-import { ReplicaProcess } from "./replica-process.ts";
+import { REPLICA } from "../cli/definitions.ts";
+import { parseCommand, runMain } from "../cli/command-line.ts";
+import { stopWord } from "../process/signals.ts";
+import { ReplicaProcess } from "../process/replica-process.ts";
 
 /** From the first request until the loop in C takes over; clients warm up longer. */
 const SESSIONS_MS = 300;

@@ -14,14 +14,14 @@ import {
 import { loadNative, type NativeLibrary } from "../ffi/native.ts";
 import { Eal } from "../transport/dpdk.ts";
 import { UsageError } from "../base/errors.ts";
-import { Bell, bellFile, FABRIC_BELL } from "./bell.ts";
-import { planCpus } from "./cpus.ts";
-import { FABRIC_SWITCH } from "./arguments.ts";
-import { writeJson } from "./json-file.ts";
-import { memifArgument, WITHOUT_NIC } from "./memif.ts";
-import { parseCommand, runMain, type Options } from "./options.ts";
-import { SLICE_US } from "./drivers.ts";
-import { followCluster, stopWord } from "./process.ts";
+import { Bell, bellFile, FABRIC_BELL } from "../process/doorbell.ts";
+import { planCpus } from "../process/cpus.ts";
+import { FABRIC_SWITCH } from "../cli/definitions.ts";
+import { writeJson } from "../cli/json-file.ts";
+import { memifArgument, WITHOUT_NIC } from "../process/memif.ts";
+import { parseCommand, runMain, type Options } from "../cli/command-line.ts";
+import { SLICE_US } from "../process/drivers.ts";
+import { followCluster, stopWord } from "../process/signals.ts";
 
 async function main(): Promise<number> {
   const options = await parseCommand(FABRIC_SWITCH, process.argv.slice(2));

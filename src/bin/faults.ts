@@ -9,11 +9,11 @@ import { median } from "../evaluation/median.ts";
 import { residentBytes, type ResultRecord } from "../evaluation/record.ts";
 import { protocols } from "../protocol/index.ts";
 import { checkRecorded } from "../simulation/linearizability.ts";
-import { ClientProcesses } from "./client-processes.ts";
-import { buildExecutables, Cluster, stopClustersOnSignal, type Child } from "./cluster.ts";
-import { readJson } from "./json-file.ts";
-import { parseCommand, runMain, type Command, type Options } from "./options.ts";
-import { followParent } from "./process.ts";
+import { ClientProcesses } from "../cluster/client-processes.ts";
+import { buildExecutables, Cluster, stopClustersOnSignal, type Child } from "../cluster/cluster.ts";
+import { readJson } from "../cli/json-file.ts";
+import { parseCommand, runMain, type Command, type Options } from "../cli/command-line.ts";
+import { followParent } from "../process/signals.ts";
 
 const ARGS = {
   mode: { type: "string", alias: "m", default: "pbft", description: "The protocol" },

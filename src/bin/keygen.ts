@@ -6,7 +6,7 @@ import { parseArgs } from "node:util";
 import { REPLICAS_MAX } from "../config.ts";
 import { generateKeyPair, keyPath, writeKeyPair } from "../crypto/keys.ts";
 import { UsageError } from "../base/errors.ts";
-import { runMain } from "./options.ts";
+import { runMain } from "../cli/command-line.ts";
 
 const HELP = `Writes N new secret keys, PREFIX-0.pem to PREFIX-<N-1>.pem: secp256k1, PKCS#8
 PEM, as openssl does. Every machine needs all files; of the other replicas the public keys are

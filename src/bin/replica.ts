@@ -1,10 +1,10 @@
 // ./replica: one replica of a protocol.
 
 import { formatProfile } from "../evaluation/profile.ts";
-import { REPLICA } from "./arguments.ts";
-import { writeJson } from "./json-file.ts";
-import { parseCommand, runMain } from "./options.ts";
-import { ReplicaProcess } from "./replica-process.ts";
+import { REPLICA } from "../cli/definitions.ts";
+import { writeJson } from "../cli/json-file.ts";
+import { parseCommand, runMain } from "../cli/command-line.ts";
+import { ReplicaProcess } from "../process/replica-process.ts";
 
 async function main(): Promise<number> {
   const options = await parseCommand(REPLICA, process.argv.slice(2));

@@ -20,9 +20,9 @@ import { runAny } from "../simulation/runner.ts";
 import { replayCommand, shrink } from "../simulation/shrink.ts";
 import { findSubject, loadAll, type Loaded } from "../simulation/subjects.ts";
 import { UsageError } from "../base/errors.ts";
-import { parseCommand, runMain, type Command, type Options } from "./options.ts";
-import { runProfile } from "./simulate-profile.ts";
-import { runJobs, serve, splitRange, Workers } from "./simulate-jobs.ts";
+import { parseCommand, runMain, type Command, type Options } from "../cli/command-line.ts";
+import { runProfile } from "../campaign/run-rows.ts";
+import { runJobs, serve, splitRange, Workers } from "../campaign/workers.ts";
 
 const SEED_MAX = 2 ** 49;
 /** Failing seeds that are shrunk and charted. */

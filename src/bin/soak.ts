@@ -2,7 +2,7 @@
 
 import { availableParallelism } from "node:os";
 import { findSubject, registered } from "../simulation/subjects.ts";
-import { parseCommand, runMain, type Command } from "./options.ts";
+import { parseCommand, runMain, type Command } from "../cli/command-line.ts";
 
 const soakCommand: Command = {
   name: "soak",

@@ -312,7 +312,7 @@ export interface NativeStageOptions extends StageKeys {
   readonly workers: number;
   /** Processors to pin them to, in turn; none: they run anywhere. */
   readonly cpus?: readonly number[];
-  /** Rung by the threads when a signature is done; `bin/bell.ts` opens it. */
+  /** Rung by the threads when a signature is done; `process/doorbell.ts` opens it. */
   readonly bell?: Pointer;
 }
 

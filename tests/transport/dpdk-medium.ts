@@ -5,7 +5,7 @@ import { toArrayBuffer } from "bun:ffi";
 import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { assert } from "../../src/base/assert.ts";
-import { memifArgument, WITHOUT_NIC, type MemifEnd } from "../../src/bin/memif.ts";
+import { memifArgument, WITHOUT_NIC, type MemifEnd } from "../../src/process/memif.ts";
 import { RealClock } from "../../src/clock.ts";
 import { formatAddress, type WireAddress } from "../../src/config.ts";
 import { ENTRY, loadDpdk, OPEN_PROMISCUOUS, REGION } from "../../src/ffi/dpdk.ts";

@@ -1,7 +1,7 @@
 // `bun dpdk-worker.ts calm|rough DIR` runs the cases over DPDK and prints one JSON object a line
 // for each; `bun dpdk-worker.ts echo DIR` is the peer that answers, until it is killed.
 
-import { followCluster } from "../../src/bin/process.ts";
+import { followCluster } from "../../src/process/signals.ts";
 import { loadNative } from "../../src/ffi/native.ts";
 import { cases } from "./cases.ts";
 import { echo, openDpdk, startFabric } from "./dpdk-medium.ts";

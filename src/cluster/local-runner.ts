@@ -7,8 +7,8 @@ import type { Point } from "../evaluation/run.ts";
 import { protocols } from "../protocol/index.ts";
 import { ClientProcesses } from "./client-processes.ts";
 import { Cluster } from "./cluster.ts";
-import { RunError } from "./options.ts";
-import { within } from "./process.ts";
+import { within } from "../process/signals.ts";
+import { RunError } from "../base/errors.ts";
 
 /** How much longer than it should a client may take: it waits for links and first replies. */
 const PATIENCE_MS = 30_000;

@@ -8,8 +8,8 @@ import type { ReplicaRecord } from "../evaluation/replica-record.ts";
 import type { Node } from "../node.ts";
 import { UsageError } from "../base/errors.ts";
 import { Drivers } from "./drivers.ts";
-import type { Options } from "./options.ts";
-import { mergeDrops, RECOVERING, versions } from "./process.ts";
+import type { Options } from "../cli/command-line.ts";
+import { mergeDrops, RECOVERING, versions } from "./signals.ts";
 
 /** How often to look whether the replica has recovered, in milliseconds. */
 const WATCH_MS = 20;

@@ -9,10 +9,9 @@ import type { ResultRecord } from "../evaluation/record.ts";
 import type { ReplicaRecord } from "../evaluation/replica-record.ts";
 import type { Point } from "../evaluation/run.ts";
 import { protocols } from "../protocol/index.ts";
-import { UsageError } from "../base/errors.ts";
+import { RunError, UsageError } from "../base/errors.ts";
 import { failuresIn, readInventory, runPlaybook, type Inventory, type LabHost } from "./ansible.ts";
-import { readJson } from "./json-file.ts";
-import { RunError } from "./options.ts";
+import { readJson } from "../cli/json-file.ts";
 
 /** How long the bundle may take to every host, and a run beyond what it measures. */
 const COPY_MS = 30 * 60_000;

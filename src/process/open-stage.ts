@@ -7,10 +7,10 @@ import { NobleStage } from "../crypto/noble.ts";
 import { NoStage } from "../crypto/none.ts";
 import type { Signer } from "../actor.ts";
 import type { Stage } from "../driver.ts";
-import type { Setting } from "./common.ts";
-import type { Bell } from "./bell.ts";
+import type { Setting } from "./setting.ts";
+import type { Bell } from "./doorbell.ts";
 import type { CpuPlan } from "./cpus.ts";
-import type { Options } from "./options.ts";
+import type { Options } from "../cli/command-line.ts";
 
 /** The stage of replica `self`, or of clients where that is null. Throws UsageError. */
 export function openStage(

@@ -4,8 +4,8 @@ import { spawnSync } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { UsageError } from "../base/errors.ts";
-import { writeJson } from "./json-file.ts";
-import { within } from "./process.ts";
+import { writeJson } from "../cli/json-file.ts";
+import { within } from "../process/signals.ts";
 
 const PLAYBOOKS = resolve(import.meta.dir, "../../deploy/ansible");
 /** How long one that was interrupted may take to end. */
@@ -33,7 +33,7 @@ interface Listing {
 
 /** Reads an inventory by Ansible itself. Throws UsageError. */
 export function readInventory(path: string): Inventory {
-  if (Bun.which("ansible-playbook") === null) {
+  if (Bun.which("ansible-playbook", { PATH: process.env["PATH"] ?? "" }) === null) {
     throw new UsageError("--inventory needs Ansible; as root: apt-get install ansible-core");
   }
   const args = ["-i", resolve(path), "--list"];

@@ -4,9 +4,9 @@ import type { Costs } from "../evaluation/cost-model.ts";
 import { measureHandling } from "../evaluation/handling.ts";
 import { countOperations, type CountOptions } from "../simulation/count.ts";
 import { protocols } from "../protocol/index.ts";
-import { signatureCosts } from "./bench-crypto.ts";
-import { FIXED_TENURE } from "./common.ts";
-import { RunError } from "./options.ts";
+import { signatureCosts } from "./crypto.ts";
+import { FIXED_TENURE } from "../process/setting.ts";
+import { RunError } from "../base/errors.ts";
 
 /** What all protocols pay alike. */
 export type SharedCosts = Omit<Costs, "messageUs">;

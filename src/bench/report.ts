@@ -7,7 +7,7 @@ import { readResults } from "../evaluation/result-lines.ts";
 import type { Point, Run } from "../evaluation/run.ts";
 import { protocols } from "../protocol/index.ts";
 import { UsageError } from "../base/errors.ts";
-import type { Command, Options } from "./options.ts";
+import type { Command, Options } from "../cli/command-line.ts";
 
 const ARGS = {
   results: {

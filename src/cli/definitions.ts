@@ -4,7 +4,7 @@ import type { ArgsDef } from "citty";
 import { apps } from "../app/index.ts";
 import { PROTOCOL_DEFAULTS } from "../protocol-config.ts";
 import { protocols } from "../protocol/index.ts";
-import { IDLE_NAMES } from "./idle.ts";
+import { IDLE_NAMES } from "../process/idle.ts";
 import { workloads } from "../workload/index.ts";
 
 const modes = [...protocols.keys()];

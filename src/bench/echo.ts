@@ -1,14 +1,14 @@
 // bench echo: the unreplicated replica against a loop in C that answers the same client, in
 // alternating runs, so that what the machine does otherwise hits both alike.
 
-import { join } from "node:path";
+import { resolve } from "node:path";
 import type { ArgsDef } from "citty";
 import { median } from "../evaluation/median.ts";
 import type { ResultRecord } from "../evaluation/record.ts";
-import { ClientProcesses } from "./client-processes.ts";
-import { Cluster, stopClustersOnSignal } from "./cluster.ts";
-import { writeJson } from "./json-file.ts";
-import type { Command, Options } from "./options.ts";
+import { ClientProcesses } from "../cluster/client-processes.ts";
+import { Cluster, stopClustersOnSignal } from "../cluster/cluster.ts";
+import { writeJson } from "../cli/json-file.ts";
+import type { Command, Options } from "../cli/command-line.ts";
 
 const ARGS = {
   pairs: {
@@ -51,7 +51,7 @@ interface Compared {
   readonly ratio: number;
 }
 
-const C_LOOP = [process.execPath, join(import.meta.dir, "echo.ts")];
+const C_LOOP = [process.execPath, resolve(import.meta.dir, "../bin/echo.ts")];
 
 export async function benchEcho(options: Options): Promise<number> {
   const pairs = options.integer("pairs", 1, 99);

@@ -10,7 +10,7 @@ import { loadNative, type NativeLibrary } from "../ffi/native.ts";
 import { Node } from "../node.ts";
 import { systemRandom } from "../base/random.ts";
 import { runLoop } from "../run-loop.ts";
-import type { Bell } from "./bell.ts";
+import type { Bell } from "./doorbell.ts";
 import {
   openBell,
   openTransport,
@@ -18,14 +18,14 @@ import {
   type Role,
   type Setting,
   type TransportSetting,
-} from "./common.ts";
+} from "./setting.ts";
 import { allowedCpus, planCpus, type CpuPlan } from "./cpus.ts";
 import { IDLE_NAMES, idler, type Idler } from "./idle.ts";
 import { numaNodes, numaWarnings } from "./numa.ts";
-import type { Options } from "./options.ts";
-import { followCluster, housekeeping, stopFlag } from "./process.ts";
+import type { Options } from "../cli/command-line.ts";
+import { followCluster, housekeeping, stopFlag } from "./signals.ts";
 import { startProfiler } from "./profiling.ts";
-import { openStage } from "./stage.ts";
+import { openStage } from "./open-stage.ts";
 
 /** How often the profiler is told what is done, in milliseconds. */
 const PROGRESS_MS = 100;

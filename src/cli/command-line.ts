@@ -6,7 +6,7 @@ import { accessSync, constants, existsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { parseArgs } from "node:util";
 import { renderUsage, type CommandDef, type ArgsDef } from "citty";
-import { reasonOf, UsageError } from "../base/errors.ts";
+import { reasonOf, RunError, UsageError } from "../base/errors.ts";
 
 /** The values given or defaulted, by option name. Numbers are read by `integer` and `decimal`. */
 export class Options {
@@ -200,11 +200,6 @@ function complete(name: string, arg: ArgsDef[string], values: Map<string, string
     throw new UsageError(`--${name} ${value}: expected ${choices.join(", ")}`);
   }
   values.set(name, choice);
-}
-
-/** Something outside this process went wrong: printed as one line, exit status 1. */
-export class RunError extends Error {
-  override name = "RunError";
 }
 
 /**

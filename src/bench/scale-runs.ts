@@ -2,8 +2,8 @@
 
 import type { SignatureKind } from "../crypto/stage.ts";
 import type { Measured } from "../evaluation/point-runner.ts";
-import { ClientProcesses } from "./client-processes.ts";
-import { Cluster } from "./cluster.ts";
+import { ClientProcesses } from "../cluster/client-processes.ts";
+import { Cluster } from "../cluster/cluster.ts";
 
 export interface RealRun {
   readonly mode: string;

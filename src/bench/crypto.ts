@@ -12,10 +12,10 @@ import { median } from "../evaluation/median.ts";
 import { describeHost } from "../evaluation/record.ts";
 import { loadNative } from "../ffi/native.ts";
 import { EMPTY } from "../wire.ts";
-import { allowedCpus } from "./cpus.ts";
-import { writeJson } from "./json-file.ts";
-import { parseCommand, runMain, type Command, type Options } from "./options.ts";
-import { versions } from "./process.ts";
+import { allowedCpus } from "../process/cpus.ts";
+import { writeJson } from "../cli/json-file.ts";
+import { parseCommand, runMain, type Command, type Options } from "../cli/command-line.ts";
+import { versions } from "../process/signals.ts";
 
 export const BENCH_CRYPTO: Command = {
   name: "bench crypto",

@@ -4,10 +4,9 @@ import { join } from "node:path";
 import { mergeRecords } from "../evaluation/merge.ts";
 import { loadArguments, type ClientLoad } from "../evaluation/point.ts";
 import type { ResultRecord } from "../evaluation/record.ts";
-import { UsageError } from "../base/errors.ts";
+import { RunError, UsageError } from "../base/errors.ts";
 import type { Child, Cluster } from "./cluster.ts";
-import { readJson } from "./json-file.ts";
-import { RunError } from "./options.ts";
+import { readJson } from "../cli/json-file.ts";
 
 export class ClientProcesses {
   readonly #clients: readonly { readonly child: Child; readonly json: string }[];

@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { UsageError } from "../base/errors.ts";
-import type { Options } from "./options.ts";
+import type { Options } from "../cli/command-line.ts";
 
 export interface CpuPlan {
   /** The processor of the thread that polls; null when the kernel may choose. */

@@ -7,11 +7,11 @@ import { describeHost } from "../evaluation/record.ts";
 import { formatRows, measureTable, replaceRegion, tableRows } from "../evaluation/table.ts";
 import { protocols } from "../protocol/index.ts";
 import { UsageError } from "../base/errors.ts";
-import { buildExecutables, WORKERS_DEFAULT } from "./cluster.ts";
-import { writeJson } from "./json-file.ts";
-import { LocalRunner } from "./local-runner.ts";
-import type { Command, Options } from "./options.ts";
-import { followParent, stopSignal, versions } from "./process.ts";
+import { buildExecutables, WORKERS_DEFAULT } from "../cluster/cluster.ts";
+import { writeJson } from "../cli/json-file.ts";
+import { LocalRunner } from "../cluster/local-runner.ts";
+import type { Command, Options } from "../cli/command-line.ts";
+import { followParent, stopSignal, versions } from "../process/signals.ts";
 
 /**
  * Sessions are opened in that time, and code is compiled: five processes that share two processors

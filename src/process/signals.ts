@@ -6,7 +6,7 @@ import type { Clock } from "../driver.ts";
 import { loadNative, type NativeLibrary } from "../ffi/native.ts";
 import packageJson from "../../package.json" with { type: "json" };
 import type { CpuPlan } from "./cpus.ts";
-import { RunError } from "./options.ts";
+import { RunError } from "../base/errors.ts";
 
 /**
  * A word that SIGINT and SIGTERM set, since JavaScript's handlers never run in a synchronous loop;

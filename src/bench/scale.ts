@@ -25,12 +25,12 @@ import { countOperations, type CountOptions } from "../simulation/count.ts";
 import type { Subject } from "../simulation/subject.ts";
 import { registered } from "../simulation/subjects.ts";
 import { UsageError } from "../base/errors.ts";
-import { stopClustersOnSignal } from "./cluster.ts";
-import { FIXED_TENURE } from "./common.ts";
-import { allowedCpus } from "./cpus.ts";
-import { writeJson } from "./json-file.ts";
-import type { Command, Options } from "./options.ts";
-import { versions } from "./process.ts";
+import { stopClustersOnSignal } from "../cluster/cluster.ts";
+import { FIXED_TENURE } from "../process/setting.ts";
+import { allowedCpus } from "../process/cpus.ts";
+import { writeJson } from "../cli/json-file.ts";
+import type { Command, Options } from "../cli/command-line.ts";
+import { versions } from "../process/signals.ts";
 import { messageUs, sharedCosts } from "./scale-costs.ts";
 import { measureRun, type RealRun } from "./scale-runs.ts";
 

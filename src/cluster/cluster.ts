@@ -9,10 +9,9 @@ import { join, resolve } from "node:path";
 import { generateKeyPair, keyPath, writeKeyPair } from "../crypto/keys.ts";
 import type { ReplicaRecord } from "../evaluation/replica-record.ts";
 import { protocols, toleratesFaults } from "../protocol/index.ts";
-import { UsageError } from "../base/errors.ts";
-import { readJson } from "./json-file.ts";
-import { RunError } from "./options.ts";
-import { RECOVERING, STOP_SIGNALS } from "./process.ts";
+import { RunError, UsageError } from "../base/errors.ts";
+import { readJson } from "../cli/json-file.ts";
+import { RECOVERING, STOP_SIGNALS } from "../process/signals.ts";
 
 /** Where the executables lie. */
 const ROOT = resolve(import.meta.dir, "../..");

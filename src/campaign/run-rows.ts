@@ -3,7 +3,7 @@
 import { addTotals, noTotals, summary } from "../simulation/campaign.ts";
 import { rowsOf, type Row } from "../simulation/profile.ts";
 import { loadAll, registered, type Mutant } from "../simulation/subjects.ts";
-import { runJobs, splitRange, Workers } from "./simulate-jobs.ts";
+import { runJobs, splitRange, Workers } from "./workers.ts";
 
 /**
  * Runs a `divisor`-th of every row of the table, of protocols that only tests know a

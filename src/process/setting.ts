@@ -12,10 +12,10 @@ import type { PacketTransport, PacketTransportOptions } from "../transport/packe
 import { UdpTransport } from "../transport/udp.ts";
 import { UsageError } from "../base/errors.ts";
 import type { CpuPlan } from "./cpus.ts";
-import { Bell, bellFile, FABRIC_BELL } from "./bell.ts";
+import { Bell, bellFile, FABRIC_BELL } from "./doorbell.ts";
 import type { IdleName, Sleeper } from "./idle.ts";
 import { memifArgument, memifName, WITHOUT_NIC, type MemifEnd } from "./memif.ts";
-import type { Options } from "./options.ts";
+import type { Options } from "../cli/command-line.ts";
 
 /** The protocol and the configuration that the options name; throws UsageError. */
 export interface Setting {

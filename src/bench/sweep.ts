@@ -12,11 +12,11 @@ import type { Run } from "../evaluation/run.ts";
 import { formatSummaries, summarise } from "../evaluation/summary.ts";
 import { failuresOf, runsOf, schedule, sweep } from "../evaluation/sweep.ts";
 import { reasonOf, UsageError } from "../base/errors.ts";
-import { buildExecutables } from "./cluster.ts";
-import { LabRunner } from "./lab-runner.ts";
-import { LocalRunner } from "./local-runner.ts";
-import type { Command, Options } from "./options.ts";
-import { followParent, stopSignal, versions } from "./process.ts";
+import { buildExecutables } from "../cluster/cluster.ts";
+import { LabRunner } from "../cluster/lab-runner.ts";
+import { LocalRunner } from "../cluster/local-runner.ts";
+import type { Command, Options } from "../cli/command-line.ts";
+import { followParent, stopSignal, versions } from "../process/signals.ts";
 
 const ARGS = {
   plan: {

@@ -11,6 +11,9 @@ export type { Address, Bytes, Proof, Signer } from "./wire.ts";
  */
 export type Target = Address | "all" | "others";
 
+/** Why an actor drops a message; a literal, so that counting allocates nothing. */
+export type Refusal = `not admitted: ${string}`;
+
 /**
  * A protocol's replica or client. Runs each call to completion, never awaits, knows only its Host
  * and App.
@@ -22,21 +25,27 @@ export interface Actor<M, T extends string> {
   receive(from: Address, message: M): void;
   timeout(timer: T): void;
   /**
-   * Read-only, asked before signatures are checked and again when a check is about to start: false
-   * drops the message at once. `receive` repeats its conditions.
+   * Read-only, asked with a message's bytes before they are decoded: null lets the message through,
+   * a reason drops it. For the many that come too late to matter; `refuse` and `receive` repeat its
+   * conditions.
    */
-  admit?(from: Address, message: M): boolean;
+  refuseBytes?(from: Address, input: Reader): Refusal | null;
   /**
-   * Read-only, asked before a message is decoded, with its bytes: false drops it at once. For the
-   * many that come too late to matter; `admit` and `receive` repeat its conditions.
+   * Read-only, asked before signatures are checked and again when a check is about to start: null
+   * lets the message through, a reason drops it. `receive` repeats its conditions.
    */
-  expects?(from: Address, input: Reader): boolean;
+  refuse?(from: Address, message: M): Refusal | null;
 }
 
 export interface Replica<M, T extends string> extends Actor<M, T> {
   census(): Census;
   /** Every certificate that it holds; for the simulator. */
   certificates?(): Iterable<HeldCertificate>;
+  /**
+   * Throws AssertionError when the replica's own fields contradict each other; the simulator calls
+   * it after each receive and timeout.
+   */
+  assertInvariants?(): void;
 }
 
 /** A certificate, which nobody writes to, with the proofs that a stranger would check. */
@@ -89,6 +98,8 @@ export interface Host<M, T extends string> {
    */
   setTimer(timer: T, delayMs: number): void;
   clearTimer(timer: T): void;
+  /** Counts a message that a handler drops, by its reason. */
+  drop(reason: Refusal): void;
 }
 
 /** The wire form of M. Pure. */

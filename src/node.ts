@@ -1,7 +1,17 @@
 // Three drivers and a codec become a Host. The same class runs in the executables and in the
 // simulator, so that encoding, signing and checking are what the simulator tests.
 
-import type { Actor, Address, Bytes, Codec, Host, Proof, Sealed, Target } from "./actor.ts";
+import type {
+  Actor,
+  Address,
+  Bytes,
+  Codec,
+  Host,
+  Proof,
+  Refusal,
+  Sealed,
+  Target,
+} from "./actor.ts";
 import { assert } from "./base/assert.ts";
 import { SMALL_ID_MAX } from "./config.ts";
 import { countDrop, type Clock, type Drops, type Stage, type Transport } from "./driver.ts";
@@ -10,8 +20,8 @@ import { CHECK, DECODE, ENCODE, OTHER, PROTOCOL, RECEIVE, SECTION, SEND } from "
 import { EMPTY, type Reader } from "./wire.ts";
 
 /**
- * Signature checks of one node in the stage at a time; the others wait here, where `admit` is asked
- * again.
+ * Signature checks of one node in the stage at a time; the others wait here, where `refuse` is
+ * asked again.
  */
 const CHECKS_MAX = 8;
 /** Messages of one sender that wait for a check. */
@@ -222,6 +232,10 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
     if (timer !== undefined) timer.deadlineMs = Infinity;
   }
 
+  drop(reason: Refusal): void {
+    countDrop(this.drops, reason);
+  }
+
   /**
    * Has the clock call at the timer's deadline: there is one call at most, and it re-arms when it
    * comes early.
@@ -274,10 +288,11 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
   #deliver(actor: Actor<M, T>, from: Address, input: Reader): void {
     const bytes = input.remaining;
     this.#sections[SECTION] = DECODE;
-    if (actor.expects !== undefined) {
+    if (actor.refuseBytes !== undefined) {
       const start = input.position;
-      if (!actor.expects(from, input)) {
-        countDrop(this.drops, "not admitted");
+      const refusal = actor.refuseBytes(from, input);
+      if (refusal !== null) {
+        countDrop(this.drops, refusal);
         return;
       }
       input.reset(start, start + bytes);
@@ -288,8 +303,9 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
       countDrop(this.drops, "malformed");
       return;
     }
-    if (actor.admit !== undefined && !actor.admit(from, message)) {
-      countDrop(this.drops, "not admitted");
+    const refusal = actor.refuse?.(from, message) ?? null;
+    if (refusal !== null) {
+      countDrop(this.drops, refusal);
       return;
     }
     this.#sections[SECTION] = CHECK;
@@ -345,8 +361,9 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
         actor.receive(lane.from, message);
         continue;
       }
-      if (actor.admit !== undefined && !actor.admit(lane.from, message)) {
-        countDrop(this.drops, "not admitted");
+      const refusal = actor.refuse?.(lane.from, message) ?? null;
+      if (refusal !== null) {
+        countDrop(this.drops, refusal);
         continue;
       }
       this.#sections[SECTION] = CHECK;

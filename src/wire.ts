@@ -114,6 +114,12 @@ export class Reader {
     const at = this.#take(1);
     return at < 0 ? 0 : this.#view.getUint8(at);
   }
+  /** A byte that is 0 or 1. */
+  flag(): boolean {
+    const value = this.u8();
+    if (value > 1) this.poison();
+    return value === 1;
+  }
   u16(): number {
     const at = this.#take(2);
     return at < 0 ? 0 : this.#view.getUint16(at);
@@ -260,6 +266,9 @@ export class Writer {
   u8(value: number): void {
     const at = this.#take(1);
     this.#view.setUint8(at, value);
+  }
+  flag(value: boolean): void {
+    this.u8(value ? 1 : 0);
   }
   u16(value: number): void {
     const at = this.#take(2);

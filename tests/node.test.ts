@@ -13,6 +13,7 @@ import {
   FakeTransport,
   plain,
   RecordingActor,
+  REFUSAL,
   signed,
   type Message,
 } from "./support/fakes.ts";
@@ -143,7 +144,7 @@ describe("loopback", () => {
     expect(node.poll()).toBe(0);
   });
 
-  test("comes once it is signed, with its seal, unchecked and whether admitted or not", () => {
+  test("comes once it is signed, with its seal, unchecked and whether refused or not", () => {
     actor.refused.add("vote");
     let seal: Proof | undefined;
     const receive = actor.receive.bind(actor);
@@ -233,7 +234,7 @@ describe("arrivals", () => {
     });
   });
 
-  test("admit is asked on arrival, and again when a check that had to wait is about to start", () => {
+  test("refuse is asked on arrival, and again when a check that had to wait is about to start", () => {
     for (let i = 0; i < 8; i++) transport.arrive(100 + i, signed(`busy ${i}`));
     transport.arrive(1, signed("wanted"));
     transport.arrive(2, signed("stale"));
@@ -242,11 +243,11 @@ describe("arrivals", () => {
     actor.refused.add("stale");
     for (let i = 0; i < 8; i++) stage.finish(`busy ${i}`);
     stage.finish("wanted");
-    expect([asked("wanted"), asked("stale"), drops()]).toEqual([2, 2, { "not admitted": 1 }]);
+    expect([asked("wanted"), asked("stale"), drops()]).toEqual([2, 2, { [REFUSAL]: 1 }]);
     expect(actor.received.at(-1)).toBe("1:wanted");
     actor.refused.add("late");
     transport.arrive(2, signed("late"));
-    expect([asked("late"), drops()]).toEqual([1, { "not admitted": 2 }]);
+    expect([asked("late"), drops()]).toEqual([1, { [REFUSAL]: 2 }]);
     expect(node.sizes[0]?.size).toBe(0);
   });
 
@@ -284,15 +285,15 @@ describe("arrivals", () => {
     expect(node.sizes[0]?.size).toBe(0);
   });
 
-  test("what its actor does not expect is dropped unread, what it expects is decoded as a whole", () => {
+  test("what its actor refuses by its bytes is dropped unread, what it does not is decoded as a whole", () => {
     const began: number[] = [];
     const picky: Actor<Message, string> = {
       receive: (from, message) => actor.receive(from, message),
       timeout: () => {},
       // Reads more than there may be.
-      expects: (from, input) => {
+      refuseBytes: (from, input) => {
         began.push(input.u8(), input.bytes(200).length);
-        return from !== 3;
+        return from === 3 ? "not admitted: from 3" : null;
       },
     };
     node = new Node({ id: 0, self: 1, n: 4, codec, transport, stage, clock, random: () => 0 });
@@ -305,7 +306,7 @@ describe("arrivals", () => {
     transport.bytes(2, Uint8Array.of(1, 2));
     expect(began).toEqual([0, 0, 1, 0, 0, 0, 1, 0, 1, 0]);
     expect({ received: actor.received, drops: drops() }).toEqual({
-      ...{ received: ["2:a", "2:b"], drops: { "not admitted": 2, malformed: 1 } },
+      ...{ received: ["2:a", "2:b"], drops: { "not admitted: from 3": 2, malformed: 1 } },
     });
   });
 
@@ -341,7 +342,14 @@ describe("arrivals", () => {
     expect(node.sizes[2]).toMatchObject({ name: "node.checking", size: 0 });
   });
 
-  test("an actor without admit gets everything", () => {
+  test("what a handler drops is counted by its reason, beside what was refused", () => {
+    actor.onReceive = () => node.drop("not admitted: late");
+    actor.refused.add("refused");
+    for (const text of ["a", "b", "refused"]) transport.arrive(2, plain(text));
+    expect(drops()).toEqual({ "not admitted: late": 2, [REFUSAL]: 1 });
+  });
+
+  test("an actor that refuses nothing gets everything", () => {
     const bare: Actor<Message, string> = {
       receive: (from, message) => actor.receive(from, message),
       timeout: () => {},

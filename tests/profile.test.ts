@@ -99,10 +99,10 @@ function build(replies: (host: Host<Message, string>, text: string) => void = ()
     replies(node, text);
     sampler.pass(1000);
   };
-  const { admit } = actor;
-  actor.admit = (from, message) => {
+  const { refuse } = actor;
+  actor.refuse = (from, message) => {
     sampler.pass(100);
-    return admit.call(actor, from, message);
+    return refuse.call(actor, from, message);
   };
   node.start(actor);
   /** Runs one turn for each entry; an entry says what its transport's poll does. */

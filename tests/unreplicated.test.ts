@@ -3,9 +3,10 @@
 
 import { beforeEach, describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import type { Address, App, Bytes, Codec, Host, Proof, Target } from "../src/actor.ts";
+import type { Address, App, Bytes, Codec, Host, Proof, Refusal, Target } from "../src/actor.ts";
 import { KvApp } from "../src/app/kv.ts";
 import { PROTOCOL_DEFAULTS, type ProtocolConfig } from "../src/protocol-config.ts";
+import { countDrop, type Drops } from "../src/driver.ts";
 import { domainOf } from "../src/crypto/domain.ts";
 import { generateKeyPair } from "../src/crypto/keys.ts";
 import { NobleStage } from "../src/crypto/noble.ts";
@@ -42,6 +43,7 @@ class CountingApp implements App {
 class FakeHost implements Host<Message, "retry"> {
   now = 0;
   backlog = 0;
+  readonly drops: Drops = new Map();
   sent: { readonly to: Target; readonly message: Message }[] = [];
   delays: number[] = [];
   armed = false;
@@ -59,6 +61,9 @@ class FakeHost implements Host<Message, "retry"> {
   }
   clearTimer(): void {
     this.armed = false;
+  }
+  drop(reason: Refusal): void {
+    countDrop(this.drops, reason);
   }
   /** Takes the only message that was sent. */
   take(): Message {
@@ -158,15 +163,15 @@ describe("U1 one replica executes and replies", () => {
     const others: readonly object[] = [{ session: 9 }, { tag: 1 }, { number: 2 }];
     for (const other of others) {
       const altered = { ...reply, ...other } as Message;
-      expect(client.admit(0, altered)).toBe(false);
+      expect(client.refuse(0, altered)).not.toBe(null);
       client.receive(0, altered);
     }
     for (const wrong of [request, opened]) {
-      expect(client.admit(0, wrong)).toBe(false);
+      expect(client.refuse(0, wrong)).not.toBe(null);
       client.receive(0, wrong);
     }
     expect(results).toEqual([]);
-    expect(client.admit(0, reply)).toBe(true);
+    expect(client.refuse(0, reply)).toBe(null);
     client.receive(0, reply);
     client.receive(0, reply);
     expect(results).toEqual(["0101"]);
@@ -176,9 +181,14 @@ describe("U1 one replica executes and replies", () => {
     invoke(1);
     const request = clientHost.take();
     const reply = ask(request);
-    expect([replica.admit(CLIENT, request), replica.admit(CLIENT, reply)]).toEqual([true, false]);
+    const refusal = "not admitted: not a request";
+    expect([replica.refuse(CLIENT, request), replica.refuse(CLIENT, reply)]).toEqual([
+      null,
+      refusal,
+    ]);
     replica.receive(CLIENT, reply);
     expect(replicaHost.sent).toEqual([]);
+    expect([...replicaHost.drops]).toEqual([[refusal, 1]]);
   });
 
   test("U1 a session has one operation in flight", () => {

@@ -236,6 +236,20 @@ describe("short and malformed input", () => {
     }
   });
 
+  test("a flag is 0 or 1, another byte poisons", () => {
+    const bytes = bytesOf((out) => {
+      out.flag(false);
+      out.flag(true);
+    });
+    expect(bytes).toEqual(Uint8Array.of(0, 1));
+    const input = new Reader(bytes);
+    expect([input.flag(), input.flag(), input.done]).toEqual([false, true, true]);
+    for (const byte of [2, 128, 255]) {
+      const other = new Reader(Uint8Array.of(byte));
+      expect([other.flag(), other.ok]).toEqual([false, false]);
+    }
+  });
+
   test("an integer of 2^53 or more poisons", () => {
     const bytes = new Uint8Array(8);
     const view = new DataView(bytes.buffer);

@@ -368,6 +368,7 @@ class CountedCluster {
       },
       setTimer: (timer, delayMs) => host.setTimer(timer, delayMs),
       clearTimer: (timer) => host.clearTimer(timer),
+      drop: (reason) => host.drop(reason),
     };
   }
 

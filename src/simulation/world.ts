@@ -73,6 +73,8 @@ export interface ReplicaSeat {
   certified: number;
 }
 
+type WatchedActor = Actor<Sealed, string> & Pick<Replica<Sealed, string>, "assertInvariants">;
+
 const EVENTS_MAX = 3_000_000;
 /** Two seconds of the slowest clock, and what it takes to say so. */
 const START_MAX_US = 6_000_000;
@@ -453,19 +455,24 @@ export class World {
     });
   }
 
-  /** The actor, with the observer told of its timeouts. */
-  #watchedActor(process: Process, actor: Actor<Sealed, string>): Actor<Sealed, string> {
-    if (this.observer === null) return actor;
-    const admit = actor.admit?.bind(actor);
-    const expects = actor.expects?.bind(actor);
+  /** The actor, its invariants checked after each call, with the observer told of its timeouts. */
+  #watchedActor(process: Process, actor: WatchedActor): Actor<Sealed, string> {
+    const assertInvariants = actor.assertInvariants?.bind(actor);
+    if (this.observer === null && assertInvariants === undefined) return actor;
+    const refuse = actor.refuse?.bind(actor);
+    const refuseBytes = actor.refuseBytes?.bind(actor);
     return {
-      receive: (from, message) => actor.receive(from, message),
+      receive: (from, message) => {
+        actor.receive(from, message);
+        assertInvariants?.();
+      },
       timeout: (timer) => {
         this.note(process, `timeout ${timer}`);
         actor.timeout(timer);
+        assertInvariants?.();
       },
-      ...(admit === undefined ? {} : { admit }),
-      ...(expects === undefined ? {} : { expects }),
+      ...(refuse === undefined ? {} : { refuse }),
+      ...(refuseBytes === undefined ? {} : { refuseBytes }),
     };
   }
 

@@ -2,9 +2,10 @@
 // delivers in order unless a test says otherwise. Messages pass through the codec; signatures are
 // taken to hold.
 
-import type { Address, App, Bytes, Host, Target } from "../../src/actor.ts";
+import type { Address, App, Bytes, Host, Refusal, Target } from "../../src/actor.ts";
 import { KvApp, encodeKvOperation } from "../../src/app/kv.ts";
 import { PROTOCOL_DEFAULTS, type ProtocolConfig } from "../../src/protocol-config.ts";
+import { countDrop, type Drops } from "../../src/driver.ts";
 import { makeBatch } from "../../src/protocol/kit/batch.ts";
 import type { StableCheckpoint } from "../../src/protocol/kit/messages.ts";
 import { makeBlock, type Block } from "../../src/protocol/hotstuff/block.ts";
@@ -59,6 +60,7 @@ export interface Sent {
 export class FakeHost implements Host<Message, Timer> {
   clockMs = 0;
   readonly backlog = 0;
+  readonly drops: Drops = new Map();
   readonly sent: Sent[] = [];
   readonly timers = new Map<Timer, number>();
   #random = 1;
@@ -85,6 +87,9 @@ export class FakeHost implements Host<Message, Timer> {
   }
   clearTimer(timer: Timer): void {
     this.timers.delete(timer);
+  }
+  drop(reason: Refusal): void {
+    countDrop(this.drops, reason);
   }
   /** What was sent since the last call. */
   take(): Sent[] {
@@ -146,7 +151,7 @@ export class Solo {
 
   receive(from: Address, message: Message): void {
     const arrived = carried(message, from);
-    if (this.replica.admit(from, arrived)) this.replica.receive(from, arrived);
+    if (this.replica.refuse(from, arrived) === null) this.replica.receive(from, arrived);
   }
 
   /** Another replica answers that it is starting, or that it runs in the first view. */
@@ -293,7 +298,7 @@ export class Cluster {
     if (member === undefined || !member.up) return;
     if (from !== to && !this.filter(from, to, message)) return;
     const actor = member.actor as HotStuffReplica;
-    if (from === to || actor.admit(from, message)) actor.receive(from, message);
+    if (from === to || actor.refuse(from, message) === null) actor.receive(from, message);
     this.#collect(to);
   }
 

@@ -60,7 +60,7 @@ test("X4 a client accepts what f+1 replicas signed alike, whatever their views",
     const digest = operationDigest(op);
     const answer = { kind: "reply", replica, view, session, tag, number, digest, outcome } as const;
     const arrived = carried(answer, replica);
-    if (client.admit?.(replica, arrived)) client.receive(replica, arrived);
+    if (client.refuse?.(replica, arrived) === null) client.receive(replica, arrived);
   };
   reply(0, { status: "opened", session: 7 });
   reply(0, { status: "opened", session: 7 });
@@ -118,7 +118,7 @@ test("X6 malformed, mutated and early messages neither throw nor stop a replica"
     decoded++;
     codec.proofs(message);
     const from = dice.random(6);
-    if (solo.replica.admit(from, message)) solo.replica.receive(from, message);
+    if (solo.replica.refuse(from, message) === null) solo.replica.receive(from, message);
     solo.host.take();
   }
   expect(decoded).toBeGreaterThan(500);

@@ -1,9 +1,10 @@
 // Replicas in memory, on a network that delivers in order what a test does not drop. Messages pass
 // through the codec, and signatures, a hash here, are checked as the Node checks them.
 
-import type { Address, App, Bytes, Host, Proof, Signer, Target } from "../../src/actor.ts";
+import type { Address, App, Bytes, Host, Proof, Refusal, Signer, Target } from "../../src/actor.ts";
 import { KvApp } from "../../src/app/kv.ts";
 import { PROTOCOL_DEFAULTS, type ProtocolConfig } from "../../src/protocol-config.ts";
+import { countDrop, type Drops } from "../../src/driver.ts";
 import type { ReplyMessage } from "../../src/protocol/kit/messages.ts";
 import { digestOf } from "../../src/protocol/kit/digest.ts";
 import { codec, type Message } from "../../src/protocol/pbft/message.ts";
@@ -79,6 +80,7 @@ export interface Sent {
 export class FakeHost implements Host<Message, Timer | "retry"> {
   now = 0;
   readonly backlog = 0;
+  readonly drops: Drops = new Map();
   readonly sent: Sent[] = [];
   readonly timers = new Map<Timer | "retry", number>();
   readonly #self: number;
@@ -100,6 +102,9 @@ export class FakeHost implements Host<Message, Timer | "retry"> {
   }
   clearTimer(timer: Timer | "retry"): void {
     this.timers.delete(timer);
+  }
+  drop(reason: Refusal): void {
+    countDrop(this.drops, reason);
   }
 }
 
@@ -284,7 +289,7 @@ export class Cluster {
     const replica = this.replicas[to];
     if (replica === undefined || this.down.has(to)) return;
     if (!own) {
-      if (this.drops(from, to, message) || !replica.admit(from, message)) return;
+      if (this.drops(from, to, message) || replica.refuse(from, message) !== null) return;
       if (!codec.proofs(message).every(holds)) {
         this.forged++;
         return;

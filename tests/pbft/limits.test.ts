@@ -97,7 +97,7 @@ test("X6 X9 no message makes a replica throw, whatever it holds", () => {
         const replica = cluster.replica(1);
         const received = sealed(message);
         // As if all signatures held, which is more than a Byzantine replica can do.
-        replica.admit(from, received);
+        replica.refuse(from, received);
         replica.receive(from, received);
         cluster.settle();
         expect(replica.census().committed).toBeLessThan(LARGEST);
@@ -139,7 +139,7 @@ test("X12 floods of future views, slots and clients leave every replica's memory
   const flood = (message: Message) => {
     const received = sealed(message);
     const replica = cluster.replica(1);
-    if (replica.admit(3, received)) replica.receive(3, received);
+    if (replica.refuse(3, received) === null) replica.receive(3, received);
   };
   for (let i = 1; i < 3000; i++) {
     const vote = { replica: 3, view: 4 * i + 3, slot: i % 40, digest };

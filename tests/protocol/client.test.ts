@@ -1,8 +1,9 @@
 // The client that f + 1 replicas must convince.
 
 import { expect, test } from "bun:test";
-import type { Host, Target } from "../../src/actor.ts";
+import type { Host, Refusal, Target } from "../../src/actor.ts";
 import { PROTOCOL_DEFAULTS, type ProtocolConfig } from "../../src/protocol-config.ts";
+import { countDrop, type Drops } from "../../src/driver.ts";
 import { QuorumClient } from "../../src/protocol/kit/client.ts";
 import {
   encodeCommon,
@@ -18,6 +19,7 @@ const OP = Uint8Array.of(1, 2, 3);
 class ClientHost implements Host<CommonMessage, "retry"> {
   now = 0;
   readonly backlog = 0;
+  readonly drops: Drops = new Map();
   readonly sent: { to: Target; request: Request }[] = [];
   delayMs = 0;
   random(bound: number): number {
@@ -31,6 +33,9 @@ class ClientHost implements Host<CommonMessage, "retry"> {
   }
   clearTimer(): void {
     this.delayMs = 0;
+  }
+  drop(reason: Refusal): void {
+    countDrop(this.drops, reason);
   }
 }
 
@@ -46,7 +51,7 @@ function begin() {
     const digest = operationDigest(op);
     const named = { session, tag, number, digest, outcome };
     const message: ReplyMessage = { kind: "reply", replica, view: 0, ...named, ...changes };
-    if (client.admit(replica, message)) client.receive(replica, message);
+    if (client.refuse(replica, message) === null) client.receive(replica, message);
   };
   invoke();
   for (const i of [0, 1]) reply(i, { status: "opened", session: 5 });
@@ -100,7 +105,7 @@ test("before it is decoded, a reply is expected exactly if it names the request 
   };
   const expected = (message: CommonMessage, length = Infinity): boolean => {
     const bytes = bytesOf((out) => encodeCommon(message, out));
-    return client.expects(0, new Reader(bytes.slice(0, length)));
+    return client.refuseBytes(0, new Reader(bytes.slice(0, length))) === null;
   };
   expect(expected(named)).toBe(true);
   for (const changes of [{ session: 6 }, { tag: 1 }, { number: 2 }]) {

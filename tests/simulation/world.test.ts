@@ -2,7 +2,9 @@
 // one process found out is shared with the others.
 
 import { expect, setDefaultTimeout, test } from "bun:test";
+import { assert } from "../../src/base/assert.ts";
 import { protocols } from "../../src/protocol/index.ts";
+import { unreplicated, UnreplicatedReplica } from "../../src/protocol/unreplicated/index.ts";
 import { runSeed } from "../../src/simulation/run.ts";
 import { subjectOf } from "../../src/simulation/subject.ts";
 
@@ -20,3 +22,27 @@ for (const [name, protocol] of protocols) {
     }
   });
 }
+
+test("a replica's invariants are checked after each receive and timeout, and one that fails ends the run", () => {
+  let calls = 0;
+  let checks = 0;
+  class Watched extends UnreplicatedReplica {
+    override receive(...call: Parameters<UnreplicatedReplica["receive"]>): void {
+      calls++;
+      super.receive(...call);
+    }
+    assertInvariants(): void {
+      checks++;
+      assert(this.census().executed < 5, "fewer than five");
+    }
+  }
+  const subject = subjectOf("watched", {
+    ...unreplicated,
+    replica: (_self, config, host, app) => new Watched(config, host, app, false),
+  });
+  const { failures } = runSeed({ subject, seed: 1 });
+  expect(failures.map((failure) => failure.split("\n")[0])).toEqual([
+    "throw: AssertionError: fewer than five",
+  ]);
+  expect({ checks, some: checks > 4 }).toEqual({ checks: calls, some: true });
+});

@@ -2,7 +2,7 @@
 // Node.
 
 import { expect } from "bun:test";
-import { NO_PROOFS, type Actor, type Address, type Codec } from "../../src/actor.ts";
+import { NO_PROOFS, type Actor, type Address, type Codec, type Refusal } from "../../src/actor.ts";
 import type { Proof, Sealed } from "../../src/actor.ts";
 import type { Clock, Drops, Stage, Transport } from "../../src/driver.ts";
 import { BLOCK_MIN, MESSAGE_MAX, Reader, Writer } from "../../src/wire.ts";
@@ -156,6 +156,9 @@ export class FakeClock implements Clock {
   }
 }
 
+/** Why a RecordingActor drops what it was told to refuse. */
+export const REFUSAL: Refusal = "not admitted: the test refuses";
+
 export class RecordingActor implements Actor<Message, string> {
   readonly received: string[] = [];
   readonly fired: string[] = [];
@@ -172,8 +175,8 @@ export class RecordingActor implements Actor<Message, string> {
     this.fired.push(timer);
     this.onTimeout(timer);
   }
-  admit(_from: Address, { text }: Message): boolean {
+  refuse(_from: Address, { text }: Message): Refusal | null {
     this.asked.push(text);
-    return !this.refused.has(text);
+    return this.refused.has(text) ? REFUSAL : null;
   }
 }

@@ -118,7 +118,7 @@ export const codec: Codec<Message> = {
       case "vote":
         encodeVoteBody(message.replica, message.view, message.digest, out);
         out.seal(message.seal);
-        out.u8(message.late ? 1 : 0);
+        out.flag(message.late);
         return;
       case "timeout":
         encodeTimeoutBody(message.replica, message.view, out);
@@ -138,7 +138,7 @@ export const codec: Codec<Message> = {
       case "block":
         out.u8(BLOCK);
         encodeBlock(message.block, out);
-        out.u8(message.more ? 1 : 0);
+        out.flag(message.more);
         return;
       case "answer":
         encodeAnswer(ANSWER, message, encodePosition, out);
@@ -197,7 +197,7 @@ function decodeOwn(kind: number, input: Reader, start: number): Message | null {
       const view = input.u53();
       const digest = input.bytes(DIGEST_LENGTH);
       const seal = input.seal(replica, start);
-      return { kind: "vote", replica, view, digest, late: decodeFlag(input), seal };
+      return { kind: "vote", replica, view, digest, late: input.flag(), seal };
     }
     case TIMEOUT: {
       const replica = input.u8();
@@ -212,7 +212,7 @@ function decodeOwn(kind: number, input: Reader, start: number): Message | null {
       return { kind: "fetch", block, view: input.u53(), height: input.u53() };
     }
     case BLOCK:
-      return { kind: "block", block: decodeBlock(input), more: decodeFlag(input) };
+      return { kind: "block", block: decodeBlock(input), more: input.flag() };
     case ANSWER:
       return decodeAnswer(input, start, decodePosition);
     default:
@@ -259,11 +259,4 @@ function encodePosition({ highQc, tc }: Position, out: Writer): void {
 
 function decodePosition(input: Reader): Position {
   return { highQc: decodeQc(input), tc: decodeTc(input) };
-}
-
-/** One byte, 0 or 1. */
-function decodeFlag(input: Reader): boolean {
-  const flag = input.u8();
-  if (flag > 1) input.poison();
-  return flag === 1;
 }

@@ -71,7 +71,7 @@ export function decodeQc(input: Reader): Qc {
 }
 
 export function encodeTc(tc: Tc | null, out: Writer): void {
-  out.u8(tc === null ? 0 : 1);
+  out.flag(tc !== null);
   if (tc === null) return;
   out.u53(tc.view);
   encodeCertificate(tc.votes, out);
@@ -79,10 +79,9 @@ export function encodeTc(tc: Tc | null, out: Writer): void {
 
 /** Poisons the reader if it is malformed. */
 export function decodeTc(input: Reader): Tc | null {
-  const flag = input.u8();
-  if (flag === 0) return null;
+  if (!input.flag()) return null;
   const tc = { view: input.u53(), votes: decodeCertificate(input) };
-  if (flag > 1 || tc.view === 0) input.poison();
+  if (tc.view === 0) input.poison();
   return tc;
 }
 

@@ -5,6 +5,7 @@ import type {
   Census,
   HeldCertificate,
   Host,
+  Refusal,
   Replica,
   Signer,
 } from "../../actor.ts";
@@ -110,7 +111,11 @@ export class HotStuffReplica extends ChainedReplica implements Replica<Message, 
   }
 
   /** Drops what is not needed any more before its signatures are checked. */
-  admit(_from: Address, message: Message): boolean {
+  refuse(_from: Address, message: Message): Refusal | null {
+    return this.#needs(message) ? null : "not admitted: not needed";
+  }
+
+  #needs(message: Message): boolean {
     switch (message.kind) {
       case "reply":
         return false;

@@ -1,6 +1,6 @@
 // The client of every protocol whose replicas may lie: f + 1 of them must say the same.
 
-import type { Address, Bytes, Client, Host, Target } from "../../actor.ts";
+import type { Address, Bytes, Client, Host, Refusal, Target } from "../../actor.ts";
 import type { ProtocolConfig } from "../../protocol-config.ts";
 import { equal, type Reader } from "../../wire.ts";
 import { Backoff } from "./backoff.ts";
@@ -50,18 +50,24 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
     this.#session.invoke(op, done);
   }
 
-  receive(_from: Address, message: CommonMessage): void {
-    if (message.kind === "reply") this.#onReply(message);
+  receive(from: Address, message: CommonMessage): void {
+    const refusal = this.refuse(from, message);
+    if (refusal !== null) this.#host.drop(refusal);
+    else if (message.kind === "reply") this.#onReply(message);
   }
 
   /** More replicas answer than have to agree: most of what comes is for a request of before. */
-  expects(_from: Address, input: Reader): boolean {
+  refuseBytes(_from: Address, input: Reader): Refusal | null {
     const request = this.#session.pending;
-    return request !== null && beginsReplyTo(request, input);
+    if (request !== null && beginsReplyTo(request, input)) return null;
+    return "not admitted: no reply to the pending request";
   }
 
-  admit(_from: Address, message: CommonMessage): boolean {
-    return message.kind === "reply" && this.#answers(message) && this.#news(message);
+  refuse(_from: Address, message: CommonMessage): Refusal | null {
+    if (message.kind !== "reply") return "not admitted: not a reply";
+    if (!this.#answers(message)) return "not admitted: no reply to the pending request";
+    if (!this.#isNews(message)) return "not admitted: a replica's reply again";
+    return null;
   }
 
   timeout(): void {
@@ -73,7 +79,6 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
   }
 
   #onReply(reply: ReplyMessage): void {
-    if (!this.#answers(reply) || !this.#news(reply)) return;
     this.#replies[reply.replica] = reply;
     let agreeing = 0;
     let view = Infinity;
@@ -98,7 +103,7 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
    * Whether this replica has not answered yet. A later answer can be another: one that was lost in
    * time.
    */
-  #news(reply: ReplyMessage): boolean {
+  #isNews(reply: ReplyMessage): boolean {
     if (reply.replica >= this.#replies.length) return false;
     const before = this.#replies[reply.replica];
     return before === undefined || !sameOutcome(before.outcome, reply.outcome);

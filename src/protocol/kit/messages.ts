@@ -162,7 +162,7 @@ export function encodeCommon(message: CommonMessage, out: Writer): void {
       out.u8(RECOVER);
       out.u8(message.replica);
       out.bytes(message.nonce);
-      out.u8(message.starting ? 1 : 0);
+      out.flag(message.starting);
       out.seal(message.seal);
   }
 }
@@ -195,10 +195,8 @@ export function decodeCommon(kind: number, input: Reader, start: number): Common
     case RECOVER: {
       const replica = input.u8();
       const nonce = input.bytes(RECOVERY_NONCE_LENGTH);
-      const starting = input.u8();
-      if (starting > 1) input.poison();
-      const seal = input.seal(replica, start);
-      return { kind: "recover", replica, nonce, starting: starting === 1, seal };
+      const starting = input.flag();
+      return { kind: "recover", replica, nonce, starting, seal: input.seal(replica, start) };
     }
     default:
       return null;

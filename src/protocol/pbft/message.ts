@@ -194,7 +194,7 @@ export const codec: Codec<Message> = {
     switch (message.kind) {
       case "prePrepare":
         encodeVote(PRE_PREPARE, message, out);
-        out.u8(message.batch === null ? 0 : 1);
+        out.flag(message.batch !== null);
         if (message.batch !== null) encodeBatch(message.batch, out);
         return;
       case "prepare":
@@ -235,7 +235,7 @@ export const codec: Codec<Message> = {
       case "status":
         out.u8(STATUS);
         out.u53(message.view);
-        out.u8(message.active ? 1 : 0);
+        out.flag(message.active);
         out.u53(message.stable);
         out.u53(message.executed);
         return;
@@ -282,7 +282,7 @@ function decodeMessage(input: Reader): Message | null {
   switch (kind) {
     case PRE_PREPARE: {
       const { replica, view, slot, digest, seal } = decodeVote("prePrepare", input, start);
-      const batch = flag(input) ? decodeBatch(input) : null;
+      const batch = input.flag() ? decodeBatch(input) : null;
       return { kind: "prePrepare", replica, view, slot, digest, seal, batch };
     }
     case PREPARE:
@@ -310,7 +310,7 @@ function decodeMessage(input: Reader): Message | null {
       return { kind: "batch", slot: input.u53(), batch: decodeBatch(input) };
     case STATUS: {
       const view = input.u53();
-      const active = flag(input);
+      const active = input.flag();
       return { kind: "status", view, active, stable: input.u53(), executed: input.u53() };
     }
     case ANSWER:
@@ -318,12 +318,6 @@ function decodeMessage(input: Reader): Message | null {
     default:
       return decodeCommon(kind, input, start);
   }
-}
-
-function flag(input: Reader): boolean {
-  const value = input.u8();
-  if (value > 1) input.poison();
-  return value === 1;
 }
 
 type VoteFields = Omit<PrepareMessage, "kind">;

@@ -1,4 +1,13 @@
-import type { Address, App, Census, HeldCertificate, Host, Replica, Signer } from "../../actor.ts";
+import type {
+  Address,
+  App,
+  Census,
+  HeldCertificate,
+  Host,
+  Refusal,
+  Replica,
+  Signer,
+} from "../../actor.ts";
 import type { ProtocolConfig } from "../../protocol-config.ts";
 import { coverageMark } from "../../base/coverage-mark.ts";
 import { Checkpoints } from "../kit/checkpoint.ts";
@@ -94,7 +103,11 @@ export class PbftReplica extends Retransmission implements Replica<Message, Time
     }
   }
 
-  admit(_from: Address, message: Message): boolean {
+  refuse(_from: Address, message: Message): Refusal | null {
+    return this.#needs(message) ? null : "not admitted: not needed";
+  }
+
+  #needs(message: Message): boolean {
     if (this.#deaf(message)) return false;
     switch (message.kind) {
       case "prepare": {

@@ -1,4 +1,4 @@
-import type { Address, Bytes, Client, Host } from "../../actor.ts";
+import type { Address, Bytes, Client, Host, Refusal } from "../../actor.ts";
 import type { ProtocolConfig } from "../../protocol-config.ts";
 import { equal } from "../../wire.ts";
 import { Backoff } from "../kit/backoff.ts";
@@ -30,12 +30,17 @@ export class UnreplicatedClient implements Client<Message, Timer> {
     this.#session.invoke(op, done);
   }
 
-  receive(_from: Address, message: Message): void {
-    if (message.kind === "reply") this.#onReply(message);
+  receive(from: Address, message: Message): void {
+    const refusal = this.refuse(from, message);
+    if (refusal !== null) this.#host.drop(refusal);
+    else if (message.kind === "reply") this.#onReply(message);
   }
 
-  admit(_from: Address, message: Message): boolean {
-    return message.kind === "reply" && this.#answers(message);
+  refuse(_from: Address, message: Message): Refusal | null {
+    if (message.kind !== "reply") return "not admitted: not a reply";
+    const { session, tag, number, outcome } = message;
+    if (this.#session.awaits(session, tag, number, outcome)) return null;
+    return "not admitted: no reply to the pending request";
   }
 
   timeout(): void {
@@ -47,14 +52,13 @@ export class UnreplicatedClient implements Client<Message, Timer> {
 
   #onReply(reply: ReplyMessage): void {
     const request = this.#session.pending;
-    if (request === null || !this.#answers(reply)) return;
-    if (this.#signed && !equal(reply.digest, requestDigest(request))) return;
+    if (request === null) return;
+    if (this.#signed && !equal(reply.digest, requestDigest(request))) {
+      this.#host.drop("not admitted: a reply with another request's digest");
+      return;
+    }
     this.#host.clearTimer("retry");
     this.#session.conclude(reply.outcome);
-  }
-
-  #answers({ session, tag, number, outcome }: ReplyMessage): boolean {
-    return this.#session.awaits(session, tag, number, outcome);
   }
 
   #send(request: Request): void {

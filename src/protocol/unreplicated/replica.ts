@@ -1,4 +1,4 @@
-import type { Address, App, Census, Host, Replica } from "../../actor.ts";
+import type { Address, App, Census, Host, Refusal, Replica } from "../../actor.ts";
 import type { ProtocolConfig } from "../../protocol-config.ts";
 import { EMPTY } from "../../wire.ts";
 import { Executor } from "../kit/executor.ts";
@@ -23,19 +23,15 @@ export class UnreplicatedReplica implements Replica<Message, never> {
   }
 
   receive(from: Address, message: Message): void {
-    switch (message.kind) {
-      case "request":
-        this.#onRequest(from, message);
-        return;
-      case "reply":
-        return;
-    }
+    const refusal = this.refuse(from, message);
+    if (refusal !== null) this.#host.drop(refusal);
+    else if (message.kind === "request") this.#onRequest(from, message);
   }
 
   timeout(): void {}
 
-  admit(_from: Address, message: Message): boolean {
-    return message.kind === "request";
+  refuse(_from: Address, message: Message): Refusal | null {
+    return message.kind === "request" ? null : "not admitted: not a request";
   }
 
   census(): Census {

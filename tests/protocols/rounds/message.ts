@@ -210,7 +210,7 @@ function encodeSigned(message: SignedMessage, out: Writer): void {
     case "timeout":
       out.u53(message.height);
       out.u53(message.view);
-      out.u8(message.lock === null ? 0 : 1);
+      out.flag(message.lock !== null);
       if (message.lock !== null) writeLock(message.lock, out);
       return;
     case "snapshot":
@@ -277,7 +277,7 @@ function decodeSigned(kind: SignedMessage["kind"] | "vote", input: Reader, start
     case "timeout": {
       const height = input.u53();
       const view = input.u53();
-      const lock = input.u8() === 1 ? readLock(input) : null;
+      const lock = input.flag() ? readLock(input) : null;
       return { kind, replica, height, view, lock, seal: seal() };
     }
     case "snapshot": {

@@ -27,7 +27,7 @@ const SOURCES = [
   "dpdk/fabric.c",
   "dpdk/delay.c",
 ];
-const HEADERS = ["bell.h", "oskr_dpdk.h", "oskr_fabric.h", "dpdk/port.h", "dpdk/delay.h"];
+const HEADERS = ["doorbell.h", "oskr_dpdk.h", "oskr_fabric.h", "dpdk/port.h", "dpdk/delay.h"];
 const VERBS_SOURCES = ["dpdk/stdio.c", "dpdk/verbs.c"];
 
 /** Every file of ours that the library is made from: what an incremental build compares. */

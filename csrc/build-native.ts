@@ -9,10 +9,10 @@ import { UsageError } from "../src/base/errors.ts";
 export const NATIVE_LIBRARY = "liboskr_native.so";
 
 const SOURCES = [
-  ...["sha256.c", "region.c", "merkle.c", "signer.c", "bell.c", "udp.c", "profile.c"],
+  ...["sha256.c", "region.c", "merkle.c", "signer.c", "doorbell.c", "udp.c", "profile.c"],
   "process.c",
 ];
-const HEADERS = ["oskr_native.h", "sha256.h", "region.h", "bell.h"];
+const HEADERS = ["oskr_native.h", "sha256.h", "region.h", "doorbell.h"];
 const STDIO = "secp_stdio.c";
 const directory = import.meta.dir;
 

@@ -282,10 +282,10 @@ int32_t oskr_dpdk_numa_node(uint32_t port) {
   return node >= 0 ? node : oskr_fail(-ENOENT, "port %u: is on no NUMA node", port);
 }
 
-int32_t oskr_dpdk_bell(uint32_t port, struct oskr_bell *bell) {
+int32_t oskr_dpdk_doorbell(uint32_t port, struct oskr_doorbell *doorbell) {
   struct oskr_port *p = oskr_port(port);
   if (p == NULL) return oskr_fail(-ENODEV, "port %u: is not open", port);
-  p->bell = bell;
+  p->doorbell = doorbell;
   return 0;
 }
 

@@ -103,9 +103,9 @@ int32_t oskr_dpdk_set_mac(uint32_t port);
 int32_t oskr_dpdk_numa_node(uint32_t port);
 // 1 if the link is up. A memif client whose server is not there tries again when asked this.
 int32_t oskr_dpdk_link(uint32_t port);
-struct oskr_bell;
-// Has sends ring this bell, that of whoever is at the other end.
-int32_t oskr_dpdk_bell(uint32_t port, struct oskr_bell *bell);
+struct oskr_doorbell;
+// Has sends ring this doorbell, that of whoever is at the other end.
+int32_t oskr_dpdk_doorbell(uint32_t port, struct oskr_doorbell *doorbell);
 // Brings region->statistics up to date.
 int32_t oskr_dpdk_statistics(uint32_t port);
 

@@ -41,10 +41,10 @@ struct oskr_fabric {
 // The one fabric of this process.
 struct oskr_fabric *oskr_fabric(void);
 int32_t oskr_fabric_open(void);
-// The fabric's own bell, with which it sleeps while nothing comes (without one it spins), and those
-// of the processes at its ports. `port` below port_count.
-void oskr_fabric_bell(struct oskr_bell *bell);
-int32_t oskr_fabric_port_bell(uint32_t port, struct oskr_bell *bell);
+// The fabric's own doorbell, with which it sleeps while nothing comes (without one it spins), and
+// those of the processes at its ports. `port` below port_count.
+void oskr_fabric_doorbell(struct oskr_doorbell *doorbell);
+int32_t oskr_fabric_port_doorbell(uint32_t port, struct oskr_doorbell *doorbell);
 // Forwards until *stop, or for `seconds` if that is above 0. What waits stays for the next run.
 int32_t oskr_fabric_run(const volatile uint32_t *stop, double seconds);
 int32_t oskr_fabric_close(void);

@@ -133,20 +133,20 @@ OSKR_API int32_t oskr_signer_submit(struct oskr_signer *signer, uint32_t job);
 OSKR_API int32_t oskr_signer_help(struct oskr_signer *signer);
 // Checks the signature of a job that is not queued, at once; 1: it holds, 0: it does not.
 OSKR_API int32_t oskr_signer_verify(struct oskr_signer *signer, uint32_t job);
-struct oskr_bell;
-// Has the threads ring this bell when a job is finished.
-OSKR_API void oskr_signer_bell(struct oskr_signer *signer, struct oskr_bell *bell);
+struct oskr_doorbell;
+// Has the threads ring this doorbell when a job is finished.
+OSKR_API void oskr_signer_doorbell(struct oskr_signer *signer, struct oskr_doorbell *doorbell);
 
-// ---- Bells (bell.h, bell.c) ---------------------------------------------------------------------
+// ---- Doorbells (doorbell.h, doorbell.c) ---------------------------------------------------------
 
-// A bell in the file of this descriptor, which may be closed afterwards, so that other processes
-// can ring it; with -1 in memory of this process.
-OSKR_API struct oskr_bell *oskr_bell_open(int32_t file);
-OSKR_API void oskr_bell_close(struct oskr_bell *bell);
+// A doorbell in the file of this descriptor, which may be closed afterwards, so that other
+// processes can ring it; with -1 in memory of this process.
+OSKR_API struct oskr_doorbell *oskr_doorbell_open(int32_t file);
+OSKR_API void oskr_doorbell_close(struct oskr_doorbell *doorbell);
 // Says that its owner is about to sleep; the owner must look for work once more before it does.
-OSKR_API void oskr_bell_arm(struct oskr_bell *bell);
+OSKR_API void oskr_doorbell_arm(struct oskr_doorbell *doorbell);
 // Sleeps until somebody rings, a signal comes, or `us` microseconds are over.
-OSKR_API void oskr_bell_wait(struct oskr_bell *bell, uint32_t us);
+OSKR_API void oskr_doorbell_wait(struct oskr_doorbell *doorbell, uint32_t us);
 
 // ---- UDP bursts (udp.c) -------------------------------------------------------------------------
 
@@ -187,10 +187,11 @@ OSKR_API int32_t oskr_udp_receive(struct oskr_udp *udp);
 // Sends `count` packets, messages for one address together; returns how many left. `tx_status` says
 // what became of each.
 OSKR_API int32_t oskr_udp_send(struct oskr_udp *udp, uint32_t count);
-// Makes a bell of this process wake one that waits for a socket.
-OSKR_API int32_t oskr_bell_listen(struct oskr_bell *bell);
-// Like oskr_bell_wait, but returns as well when a datagram has come.
-OSKR_API void oskr_bell_wait_udp(struct oskr_bell *bell, const struct oskr_udp *udp, uint32_t us);
+// Makes a doorbell of this process wake one that waits for a socket.
+OSKR_API int32_t oskr_doorbell_listen(struct oskr_doorbell *doorbell);
+// Like oskr_doorbell_wait, but returns as well when a datagram has come.
+OSKR_API void oskr_doorbell_wait_udp(struct oskr_doorbell *doorbell, const struct oskr_udp *udp,
+                                     uint32_t us);
 
 // ---- The profiler (profile.c) -------------------------------------------------------------------
 

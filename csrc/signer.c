@@ -14,7 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "bell.h"
+#include "doorbell.h"
 #include "oskr_native.h"
 #include "region.h"
 
@@ -29,7 +29,7 @@ _Static_assert(offsetof(struct oskr_rings, jobs) == 1024 + 8192, "layout of nati
 struct oskr_signer {
   struct oskr_rings *rings;
   secp256k1_context *context;
-  struct oskr_bell *bell;
+  struct oskr_doorbell *doorbell;
   atomic_bool stopping;
   uint32_t threads;
   pthread_t thread[OSKR_THREADS_MAX];
@@ -122,7 +122,7 @@ static void *signature_thread(void *argument) {
   if (start.cpu != OSKR_ANY_CPU) oskr_pin_self(start.cpu);
   while (!atomic_load_explicit(&start.signer->stopping, memory_order_relaxed)) {
     if (run_one(start.signer)) {
-      oskr_bell_ring(start.signer->bell);
+      oskr_doorbell_ring(start.signer->doorbell);
     } else {
       wait_for_work(start.signer);
     }
@@ -232,4 +232,6 @@ int32_t oskr_signer_verify(struct oskr_signer *signer, uint32_t job) {
   return verify(signer, &signer->rings->jobs[job]);
 }
 
-void oskr_signer_bell(struct oskr_signer *signer, struct oskr_bell *bell) { signer->bell = bell; }
+void oskr_signer_doorbell(struct oskr_signer *signer, struct oskr_doorbell *doorbell) {
+  signer->doorbell = doorbell;
+}

@@ -53,7 +53,7 @@ static uint32_t push_patiently(struct oskr_port *p, struct rte_mbuf **packets, u
   double end_ns = oskr_now_ns() + PATIENCE_NS;
   uint32_t sent = 0;
   while (sent < count && oskr_now_ns() < end_ns) {
-    oskr_bell_ring(p->bell);
+    oskr_doorbell_ring(p->doorbell);
     sched_yield();
     sent += oskr_send_burst(p->number, packets + sent, (uint16_t)(count - sent));
   }
@@ -71,7 +71,7 @@ static uint32_t push(struct oskr_port *p, struct oskr_departing *d) {
   if (unlikely(sent < d->count) && !p->stalled &&
       (p->region->link_up || oskr_dpdk_link(p->number) == 1))
     sent += push_patiently(p, d->packets + sent, d->count - sent);
-  if (sent > 0) oskr_bell_ring(p->bell);
+  if (sent > 0) oskr_doorbell_ring(p->doorbell);
   uint32_t messages = oskr_departing_messages(d, 0);
   if (unlikely(sent < d->count)) {
     uint32_t lost = oskr_departing_messages(d, sent);

@@ -37,7 +37,7 @@ struct queue {
 
 struct member {
   struct queue queue;
-  struct oskr_bell *bell;
+  struct oskr_doorbell *doorbell;
   uint64_t addresses[LEARNED_MAX];
   uint32_t newest;
   int is_replica;
@@ -60,7 +60,7 @@ static uint32_t open_count;
 static uint64_t group;
 static uint64_t dice;
 static double link_asked_ns;
-static struct oskr_bell *own_bell;
+static struct oskr_doorbell *own_doorbell;
 
 _Static_assert(offsetof(struct oskr_fabric, ports) == 56, "src/ffi/dpdk.ts has the same layout");
 _Static_assert(sizeof(struct oskr_fabric_port) == 80, "the same");
@@ -70,11 +70,11 @@ struct oskr_fabric *oskr_fabric(void) {
   return &fabric;
 }
 
-void oskr_fabric_bell(struct oskr_bell *bell) { own_bell = bell; }
+void oskr_fabric_doorbell(struct oskr_doorbell *doorbell) { own_doorbell = doorbell; }
 
-int32_t oskr_fabric_port_bell(uint32_t port, struct oskr_bell *bell) {
+int32_t oskr_fabric_port_doorbell(uint32_t port, struct oskr_doorbell *doorbell) {
   if (port >= open_count) return oskr_fail(-ENODEV, "port %u: is not open", port);
-  members[port].bell = bell;
+  members[port].doorbell = doorbell;
   return 0;
 }
 
@@ -246,7 +246,7 @@ static uint32_t drain(uint32_t port) {
     total += sent;
     if (sent < part) break;
   }
-  if (total > 0) oskr_bell_ring(members[port].bell);
+  if (total > 0) oskr_doorbell_ring(members[port].doorbell);
   fabric.ports[port].counts.sent += total;
   return total;
 }
@@ -296,13 +296,13 @@ static int frames_wait(void) {
 // After the turn number `empty` in a row that moved nothing: yields for a while, then says that it
 // will sleep, and does so if the next turn is empty as well.
 static void rest(uint32_t empty, double now_ns) {
-  if (own_bell == NULL || empty < YIELDS) {
+  if (own_doorbell == NULL || empty < YIELDS) {
     sched_yield();
   } else if ((empty - YIELDS) % 2 == 0) {
-    oskr_bell_set(own_bell);
+    oskr_doorbell_set(own_doorbell);
   } else {
     double ns = RTE_MIN(frames_wait() ? FULL_NS : LINK_NS, oskr_delay_next_ns() - now_ns);
-    oskr_bell_sleep(own_bell, (uint32_t)(RTE_MAX(0, ns) / 1000));
+    oskr_doorbell_sleep(own_doorbell, (uint32_t)(RTE_MAX(0, ns) / 1000));
   }
 }
 

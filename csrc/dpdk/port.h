@@ -6,7 +6,7 @@
 #include <rte_mbuf.h>
 #include <time.h>
 
-#include "../bell.h"
+#include "../doorbell.h"
 #include "../oskr_dpdk.h"
 #include "frame.h"
 
@@ -18,8 +18,8 @@ struct oskr_port {
   struct oskr_region *region;
   struct rte_mempool *pool;
   struct oskr_arrived arrived;
-  struct oskr_bell *bell;  // of whoever is at the other end; null if it has none
-  double tried_ns;         // to start
+  struct oskr_doorbell *doorbell;  // of whoever is at the other end; null if it has none
+  double tried_ns;                 // to start
   double link_asked_ns;
   enum oskr_memif memif;
   uint16_t number;

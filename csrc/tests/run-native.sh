@@ -9,7 +9,7 @@ trap 'rm -rf "$work"' EXIT INT TERM
 
 cc=${CC:-cc}
 flags="-std=c11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror -pthread"
-sources="sha256.c region.c merkle.c signer.c bell.c udp.c profile.c process.c"
+sources="sha256.c region.c merkle.c signer.c doorbell.c udp.c profile.c process.c"
 passed=0
 failed=0
 
@@ -36,8 +36,8 @@ run native_merkle_test address,undefined
 run native_signer_test address,undefined
 run native_io_test address,undefined
 run native_profile_test address,undefined
-run native_bell_test address,undefined
+run native_doorbell_test address,undefined
 run native_signer_test thread
-run native_bell_test thread
+run native_doorbell_test thread
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -14,7 +14,7 @@ import {
 import { loadNative, type NativeLibrary } from "../ffi/native.ts";
 import { Eal } from "../transport/dpdk.ts";
 import { UsageError } from "../base/errors.ts";
-import { Bell, bellFile, FABRIC_BELL } from "../process/doorbell.ts";
+import { Doorbell, doorbellFile, FABRIC_DOORBELL } from "../process/doorbell.ts";
 import { planCpus } from "../process/cpus.ts";
 import { FABRIC_SWITCH } from "../cli/definitions.ts";
 import { writeJson } from "../cli/json-file.ts";
@@ -63,10 +63,10 @@ function run(options: Options): number {
     count,
   );
   eal.checked(library.oskr_fabric_open());
-  const bells = openBells(native, dir, replicas, clientPorts);
-  library.oskr_fabric_bell(bells.own.pointer);
-  for (const [port, bell] of bells.ports.entries()) {
-    eal.checked(library.oskr_fabric_port_bell(port, bell.pointer));
+  const doorbells = openDoorbells(native, dir, replicas, clientPorts);
+  library.oskr_fabric_doorbell(doorbells.own.pointer);
+  for (const [port, doorbell] of doorbells.ports.entries()) {
+    eal.checked(library.oskr_fabric_port_doorbell(port, doorbell.pointer));
   }
   native.oskr_slice_us(SLICE_US);
   if (cpus.polling !== null) native.oskr_pin_self(cpus.polling);
@@ -87,18 +87,18 @@ function run(options: Options): number {
   return 0;
 }
 
-/** The fabric's own bell and those of its ports. Throws UsageError. */
-function openBells(
+/** The fabric's own doorbell and those of its ports. Throws UsageError. */
+function openDoorbells(
   native: NativeLibrary,
   dir: string,
   replicas: number,
   clientPorts: number,
-): { readonly own: Bell; readonly ports: readonly Bell[] } {
-  const bell = (end: string): Bell => new Bell(native, bellFile(dir, end));
+): { readonly own: Doorbell; readonly ports: readonly Doorbell[] } {
+  const doorbell = (end: string): Doorbell => new Doorbell(native, doorbellFile(dir, end));
   const ports = Array.from({ length: replicas + clientPorts }, (_, i) =>
-    bell(i < replicas ? `replica-${i}` : `client-${i - replicas}`),
+    doorbell(i < replicas ? `replica-${i}` : `client-${i - replicas}`),
   );
-  return { own: bell(FABRIC_BELL), ports };
+  return { own: doorbell(FABRIC_DOORBELL), ports };
 }
 
 /** Writes what the fabric is told into its memory, and returns that. */

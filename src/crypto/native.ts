@@ -202,9 +202,9 @@ export class NativeSigner implements RootSigner {
     }
   }
 
-  /** Has the threads ring this bell when a job is done. */
-  ring(bell: Pointer): void {
-    this.#library.oskr_signer_bell(this.#signer, bell);
+  /** Has the threads ring this doorbell when a job is done. */
+  ring(doorbell: Pointer): void {
+    this.#library.oskr_signer_doorbell(this.#signer, doorbell);
   }
 
   sign(digest: Bytes, done: (signature: Bytes) => void): void {
@@ -313,15 +313,15 @@ export interface NativeStageOptions extends StageKeys {
   /** Processors to pin them to, in turn; none: they run anywhere. */
   readonly cpus?: readonly number[];
   /** Rung by the threads when a signature is done; `process/doorbell.ts` opens it. */
-  readonly bell?: Pointer;
+  readonly doorbell?: Pointer;
 }
 
 export class NativeStage extends BlockStage {
   /** Throws UsageError without the library, a processor, memory, or on a key that is none. */
   constructor(options: NativeStageOptions) {
-    const { kind, domain, self, secretKey, publicKeys, workers, cpus, bell } = options;
+    const { kind, domain, self, secretKey, publicKeys, workers, cpus, doorbell } = options;
     const signer = new NativeSigner(secretKey, publicKeys, workers, cpus);
-    if (bell !== undefined) signer.ring(bell);
+    if (doorbell !== undefined) signer.ring(doorbell);
     super({ kind, self, n: publicKeys.length, hasher: new NativeHasher(domain), signer });
   }
 }

@@ -74,14 +74,14 @@ const SYMBOLS = {
   oskr_signer_help: { args: [ptr], returns: i32 },
 
   oskr_signer_verify: { args: [ptr, u32], returns: i32 },
-  oskr_signer_bell: { args: [ptr, ptr], returns: none },
+  oskr_signer_doorbell: { args: [ptr, ptr], returns: none },
 
-  oskr_bell_open: { args: [i32], returns: ptr },
-  oskr_bell_close: { args: [ptr], returns: none },
-  oskr_bell_arm: { args: [ptr], returns: none },
-  oskr_bell_wait: { args: [ptr, u32], returns: none },
-  oskr_bell_listen: { args: [ptr], returns: i32 },
-  oskr_bell_wait_udp: { args: [ptr, ptr, u32], returns: none },
+  oskr_doorbell_open: { args: [i32], returns: ptr },
+  oskr_doorbell_close: { args: [ptr], returns: none },
+  oskr_doorbell_arm: { args: [ptr], returns: none },
+  oskr_doorbell_wait: { args: [ptr, u32], returns: none },
+  oskr_doorbell_listen: { args: [ptr], returns: i32 },
+  oskr_doorbell_wait_udp: { args: [ptr, ptr, u32], returns: none },
 
   oskr_udp_open: { args: [u32, u32], returns: ptr },
   oskr_udp_close: { args: [ptr], returns: none },

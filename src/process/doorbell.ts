@@ -1,5 +1,6 @@
-// How a polling process that sleeps is woken: csrc/bell.h. The bells of processes that memif joins
-// lie in files beside the sockets, and stay there: whoever is started again finds the same one.
+// How a polling process that sleeps is woken: csrc/doorbell.h. The doorbells of processes that
+// memif joins lie in files beside the sockets, and stay there, because a process that is started
+// again must find the same one.
 
 import type { Pointer } from "bun:ffi";
 import { closeSync, constants, existsSync, fstatSync, openSync } from "node:fs";
@@ -8,17 +9,19 @@ import { assert } from "../base/assert.ts";
 import type { NativeLibrary } from "../ffi/native.ts";
 import { reasonOf, UsageError } from "../base/errors.ts";
 
-export class Bell {
+export class Doorbell {
   readonly pointer: Pointer;
   readonly #native: NativeLibrary;
 
-  /** `file` as bellFile gives it; null for one that only this process rings. Throws UsageError. */
+  /**
+   * `file` as doorbellFile gives it; null for one that only this process rings. Throws UsageError.
+   */
   constructor(native: NativeLibrary, file: string | null) {
-    const descriptor = file === null ? -1 : openBellFile(file);
-    const pointer = native.oskr_bell_open(descriptor);
+    const descriptor = file === null ? -1 : openDoorbellFile(file);
+    const pointer = native.oskr_doorbell_open(descriptor);
     if (descriptor >= 0) closeSync(descriptor);
     if (pointer === null) {
-      throw new UsageError(`no bell ${file ?? ""} (errno ${-native.oskr_error()})`);
+      throw new UsageError(`no doorbell ${file ?? ""} (errno ${-native.oskr_error()})`);
     }
     assert(typeof pointer === "number", "addresses of user space are below 2^53");
     this.pointer = pointer;
@@ -27,38 +30,38 @@ export class Bell {
 
   /** Has a ring wake this process from waiting for a socket. Throws UsageError. */
   listen(): void {
-    const result = this.#native.oskr_bell_listen(this.pointer);
-    if (result < 0) throw new UsageError(`no event for a bell (errno ${-result})`);
+    const result = this.#native.oskr_doorbell_listen(this.pointer);
+    if (result < 0) throw new UsageError(`no event for a doorbell (errno ${-result})`);
   }
 
   /** Says that this process is about to sleep; it looks for work once more before it waits. */
   arm(): void {
-    this.#native.oskr_bell_arm(this.pointer);
+    this.#native.oskr_doorbell_arm(this.pointer);
   }
 
   /** Sleeps until it is rung, a signal comes, or `us` microseconds are over. */
   wait(us: number): void {
-    this.#native.oskr_bell_wait(this.pointer, us);
+    this.#native.oskr_doorbell_wait(this.pointer, us);
   }
 
   close(): void {
-    this.#native.oskr_bell_close(this.pointer);
+    this.#native.oskr_doorbell_close(this.pointer);
   }
 }
 
-export const FABRIC_BELL = "fabric";
+export const FABRIC_DOORBELL = "fabric";
 
 /**
- * The bell of the process at this end of a memif, or of the fabric, in the sockets' directory.
+ * The doorbell of the process at this end of a memif, or of the fabric, in the sockets' directory.
  * Throws UsageError if there is no such directory.
  */
-export function bellFile(dir: string, end: string): string {
+export function doorbellFile(dir: string, end: string): string {
   if (!existsSync(dir)) throw new UsageError(`${dir}: no such directory`);
-  return join(resolve(dir), `${end}.bell`);
+  return join(resolve(dir), `${end}.doorbell`);
 }
 
 /** Only a file of its own: what has another name elsewhere would be written to there as well. */
-function openBellFile(path: string): number {
+function openDoorbellFile(path: string): number {
   const descriptor = openOwn(path);
   const status = fstatSync(descriptor);
   if (status.isFile() && status.nlink === 1) return descriptor;

@@ -10,9 +10,9 @@ import { loadNative, type NativeLibrary } from "../ffi/native.ts";
 import { Node } from "../node.ts";
 import { systemRandom } from "../base/random.ts";
 import { runLoop } from "../run-loop.ts";
-import type { Bell } from "./doorbell.ts";
+import type { Doorbell } from "./doorbell.ts";
 import {
-  openBell,
+  openDoorbell,
   openTransport,
   readSetting,
   type Role,
@@ -42,7 +42,7 @@ export class Drivers {
   readonly stage: Stage;
   readonly port: TransportSetting;
   readonly idler: Idler;
-  readonly #bell: Bell;
+  readonly #doorbell: Doorbell;
   readonly #profiler: Profiler | null;
   /** What this thread is about, as sections.ts says. */
   readonly #sections: Int32Array;
@@ -62,15 +62,15 @@ export class Drivers {
     this.cpus = planCpus(options);
     // Where processors are shared, short turns let whoever has work answer sooner.
     native.oskr_slice_us(SLICE_US);
-    this.#bell = openBell(options, setting, role, native);
+    this.#doorbell = openDoorbell(options, setting, role, native);
     const self: Signer | null = "replica" in role ? role.replica : null;
-    const stage = openStage(options, setting, self, this.cpus, this.#bell);
+    const stage = openStage(options, setting, self, this.cpus, this.#doorbell);
     const profiler = options.flag("profile") ? startProfiler(native) : null;
     this.#profiler = profiler;
     this.#sections = profiler?.words ?? new Int32Array(1);
     this.stage = profiler === null ? stage : new ProfiledStage(stage, profiler, this.clock);
     const { clock, cpus } = this;
-    const shared = { clock, cpus, native, bell: this.#bell, sections: this.#sections };
+    const shared = { clock, cpus, native, doorbell: this.#doorbell, sections: this.#sections };
     this.port = openTransport(options, setting, role, shared);
     const warnings = numaWarnings(cpus, allowedCpus(), this.port.numaNode, numaNodes());
     for (const warning of warnings) console.error(warning);
@@ -126,6 +126,6 @@ export class Drivers {
     if (this.#profiler !== null) this.native.oskr_profile_stop();
     this.stage.close();
     this.port.close();
-    this.#bell.close();
+    this.#doorbell.close();
   }
 }

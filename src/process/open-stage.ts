@@ -8,7 +8,7 @@ import { NoStage } from "../crypto/none.ts";
 import type { Signer } from "../actor.ts";
 import type { Stage } from "../driver.ts";
 import type { Setting } from "./setting.ts";
-import type { Bell } from "./doorbell.ts";
+import type { Doorbell } from "./doorbell.ts";
 import type { CpuPlan } from "./cpus.ts";
 import type { Options } from "../cli/command-line.ts";
 
@@ -18,7 +18,7 @@ export function openStage(
   { mode, protocol, config }: Setting,
   self: Signer | null,
   cpus: CpuPlan,
-  bell: Bell,
+  doorbell: Doorbell,
 ): Stage {
   if (!protocol.signed) return new NoStage();
   const keys = readStageKeys(options.textOf("config"), config.n, self);
@@ -29,5 +29,12 @@ export function openStage(
   if (options.textOf("crypto") === "noble") return new NobleStage({ ...keys, kind, domain });
   const pinned = cpus.signing.filter((cpu) => cpu !== null);
   const workers = cpus.signing.length;
-  return new NativeStage({ ...keys, kind, domain, workers, cpus: pinned, bell: bell.pointer });
+  return new NativeStage({
+    ...keys,
+    kind,
+    domain,
+    workers,
+    cpus: pinned,
+    doorbell: doorbell.pointer,
+  });
 }

@@ -12,7 +12,7 @@ import type { PacketTransport, PacketTransportOptions } from "../transport/packe
 import { UdpTransport } from "../transport/udp.ts";
 import { UsageError } from "../base/errors.ts";
 import type { CpuPlan } from "./cpus.ts";
-import { Bell, bellFile, FABRIC_BELL } from "./doorbell.ts";
+import { Doorbell, doorbellFile, FABRIC_DOORBELL } from "./doorbell.ts";
 import type { IdleName, Sleeper } from "./idle.ts";
 import { memifArgument, memifName, WITHOUT_NIC, type MemifEnd } from "./memif.ts";
 import type { Options } from "../cli/command-line.ts";
@@ -84,7 +84,7 @@ interface Shared {
   readonly clock: Clock;
   readonly cpus: CpuPlan;
   readonly native: NativeLibrary;
-  readonly bell: Bell;
+  readonly doorbell: Doorbell;
   /** Is told when packets leave, as sections.ts says. */
   readonly sections: Int32Array;
 }
@@ -97,7 +97,7 @@ export function openTransport(
   shared: Shared,
 ): TransportSetting {
   const { deploy, config } = setting;
-  const { clock, native, bell, sections } = shared;
+  const { clock, native, doorbell, sections } = shared;
   const member = "replica" in role;
   const base: PacketTransportOptions = {
     replicas: deploy.replicas.slice(0, config.n),
@@ -115,10 +115,10 @@ export function openTransport(
     if (unfit !== undefined) throw new UsageError(`--${unfit} needs replicas with MAC addresses`);
     const local = member ? deploy.replicas[role.replica] : undefined;
     const transport = new UdpTransport({ ...base, library: native, local: local?.host ?? null });
-    bell.listen();
+    doorbell.listen();
     const sleeper = {
-      arm: () => bell.arm(),
-      wait: (us: number) => transport.wait(bell.pointer, us),
+      arm: () => doorbell.arm(),
+      wait: (us: number) => transport.wait(doorbell.pointer, us),
     };
     return {
       transport,
@@ -139,7 +139,7 @@ function openDpdk(
   { deploy }: Setting,
   role: Role,
   base: PacketTransportOptions,
-  { cpus, native, bell }: Shared,
+  { cpus, native, doorbell }: Shared,
 ): TransportSetting {
   const extra = (options.text("eal") ?? "").split(/\s+/).filter((word) => word !== "");
   const port = options.integer("port", 0, 63);
@@ -164,7 +164,8 @@ function openDpdk(
     flags,
     mac: memif === null ? mac : null,
   });
-  const peer = memif === null ? null : new Bell(native, bellFile(memif.dir, peerOf(memif.end)));
+  const peer =
+    memif === null ? null : new Doorbell(native, doorbellFile(memif.dir, peerOf(memif.end)));
   if (peer !== null) transport.ring(peer.pointer);
   const close = (): void => {
     transport.close();
@@ -177,7 +178,7 @@ function openDpdk(
     return new Map(LOSSES.map((reason) => [reason, counts.get(reason) ?? 0]));
   };
   // Nobody rings for a driver: a NIC that this process has to itself may burn a core.
-  const sleeper = memif !== null ? bell : null;
+  const sleeper = memif !== null ? doorbell : null;
   const idle = sleeper !== null ? "park" : nic ? "busy" : "sleep";
   const linkUp = (): boolean => transport.linkUp;
   const { numaNode } = transport;
@@ -202,20 +203,23 @@ function memifPort(options: Options, role: Role): { dir: string; end: MemifEnd }
   return { dir, end };
 }
 
-/** The bell that this process sleeps on: in a file where a memif has another end to ring it. */
-export function openBell(
+/** The doorbell that this process sleeps on: in a file where a memif has another end to ring it. */
+export function openDoorbell(
   options: Options,
   { deploy }: Setting,
   role: Role,
   native: NativeLibrary,
-): Bell {
+): Doorbell {
   const memif = deploy.transport === "udp" ? null : memifPort(options, role);
-  return new Bell(native, memif === null ? null : bellFile(memif.dir, memifName(memif.end)));
+  return new Doorbell(
+    native,
+    memif === null ? null : doorbellFile(memif.dir, memifName(memif.end)),
+  );
 }
 
-/** Whose bell sends are to ring. */
+/** Whose doorbell sends are to ring. */
 function peerOf(end: MemifEnd): string {
-  return end.kind === "link" ? memifName({ ...end, server: !end.server }) : FABRIC_BELL;
+  return end.kind === "link" ? memifName({ ...end, server: !end.server }) : FABRIC_DOORBELL;
 }
 
 /** A locally administered address. */

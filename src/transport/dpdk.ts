@@ -192,9 +192,9 @@ export class DpdkTransport extends PacketTransport {
     return node < 0 ? null : node;
   }
 
-  /** Has every send ring this bell, that of the process at the other end of a memif. */
-  ring(bell: Pointer): void {
-    this.#eal.checked(this.#library.oskr_dpdk_bell(this.#port, bell));
+  /** Has every send ring this doorbell, that of the process at the other end of a memif. */
+  ring(doorbell: Pointer): void {
+    this.#eal.checked(this.#library.oskr_dpdk_doorbell(this.#port, doorbell));
   }
 
   /** What the port counted since it was opened. */

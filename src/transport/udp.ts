@@ -76,9 +76,9 @@ export class UdpTransport extends PacketTransport {
     return this.#library.oskr_udp_port(this.#socket);
   }
 
-  /** Sleeps until a packet comes, the bell is rung, or `us` microseconds are over. */
-  wait(bell: Pointer, us: number): void {
-    this.#library.oskr_bell_wait_udp(bell, this.#socket, us);
+  /** Sleeps until a packet comes, the doorbell is rung, or `us` microseconds are over. */
+  wait(doorbell: Pointer, us: number): void {
+    this.#library.oskr_doorbell_wait_udp(doorbell, this.#socket, us);
   }
 
   override poll(): number {

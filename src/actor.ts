@@ -1,4 +1,4 @@
-// What a protocol is written against: types only, small enough to read on one screen.
+// What a protocol is written against: interfaces, small enough to read on one screen.
 
 import type { ProtocolConfig } from "./protocol-config.ts";
 import type { Address, Bytes, Proof, Reader, Signer, Writer } from "./wire.ts";

@@ -1,4 +1,4 @@
-// What drives actors: three drivers that a Node turns into a Host. Types only.
+// What drives actors: the interfaces of the three drivers that a Node turns into a Host.
 
 import type { Address, Bytes, Proof } from "./actor.ts";
 import type { Reader, Writer } from "./wire.ts";

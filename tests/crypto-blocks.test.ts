@@ -1,5 +1,5 @@
-// Shows that signature blocks have the form that design.md gives them, that every leaf of a tree
-// climbs to its root and nothing else does, and that TypeScript and C agree on all of it.
+// Shows that signature blocks have the form that docs/architecture.md gives them, that every leaf of
+// a tree climbs to its root and nothing else does, and that TypeScript and C agree on all of it.
 
 import { afterAll, describe, expect, test } from "bun:test";
 import fc from "fast-check";

@@ -16,8 +16,11 @@ import {
   lines,
   links,
   ordered,
+  requirements,
   seeded,
   source,
+  testedIds,
+  unknownIds,
   unused,
   type Source,
   type Violation,
@@ -45,6 +48,9 @@ const sources = files("src/**/*.ts", "build.ts");
 const modules = sources.filter(({ path }) => !path.endsWith(".d.ts"));
 const actors = files("src/protocol/**/*.ts", "src/app/**/*.ts");
 const simulation = files("src/simulation/**/*.ts");
+const GUARANTEES = "docs/guarantees.md";
+/** All tests but this one, which has examples of what is forbidden. */
+const tests = files("tests/**/*.ts").filter(({ path }) => path !== "tests/tidy.test.ts");
 /** Finds worlds to run, in files that tests have. */
 const SUBJECTS = "src/simulation/subjects.ts";
 
@@ -175,6 +181,32 @@ describe("the rules find what they forbid", () => {
     expect(documents(at("a.ts", "// docs/there.md and\n// docs/gone.md"), there)).toEqual([
       "a.ts:2: docs/gone.md is not there",
     ]);
+    // From the root or from beside the file; neither is a glob, an address or part of a name.
+    expect(
+      documents(at("docs/a.md", "there.md, docs/there.md, *.md, https://x.md"), there),
+    ).toEqual([]);
+    expect(documents(at("src/a.ts", "// (there.md, X11), ../gone.md"), there)).toEqual([
+      "src/a.ts:1: there.md is not there",
+      "src/a.ts:1: ../gone.md is not there",
+    ]);
+  });
+
+  test("requirements: rows, ids that are none, ids that tests carry", () => {
+    const table = at(
+      "docs/g.md",
+      "| id | what |\n| --- | --- |\n| X1 | a |\n| P12 | b, see P3 |\n",
+    );
+    expect(requirements(table)).toEqual(["X1", "P12"]);
+    const used = at("src/a.ts", "// X1 and X2, P12 (P3).\n// H7, p50, X12a, 0xP3, P3.5, &X2;");
+    expect(unknownIds(used, requirements(table))).toEqual([
+      "src/a.ts:1: X2 is no requirement",
+      "src/a.ts:1: P3 is no requirement",
+    ]);
+    const titles = at(
+      "tests/a.ts",
+      'test("P4 X3 both", f); // X5\ncase(`U1 %s`); const s = "of P9 ";',
+    );
+    expect(testedIds(titles)).toEqual(["P4", "X3", "U1"]);
   });
 
   test("exports that nobody uses", () => {
@@ -237,6 +269,28 @@ describe("the sources", () => {
   test("what README and documents link to is there", () =>
     check(files("*.md", "docs/**/*.md"), (file) => links(file, exists)));
 
-  test("documents that sources name are there", () =>
-    check([...sources, ...files("csrc/**/*.{c,h,ts}")], (file) => documents(file, exists)));
+  test("documents that sources, tests and documents name are there", () => {
+    const others = files("csrc/**/*.{c,h,ts,sh}", "deploy/**/*.{sh,yml}", ".ci/*");
+    const pages = files("*.md", "docs/**/*.md");
+    check([...sources, ...tests, ...others, ...pages], (file) => documents(file, exists));
+  });
+
+  test("every id of a requirement that is used anywhere is a row of docs/guarantees.md", () => {
+    const known = files(GUARANTEES).flatMap(requirements);
+    expect(new Set(known).size).toBe(known.length);
+    const others = files(
+      "tests/**/*.txt",
+      "*.md",
+      "docs/**/*.md",
+      "csrc/**/*.{c,h,ts}",
+      "deploy/**/*.sh",
+      ".ci/*",
+    );
+    check([...sources, ...tests, ...others], (file) => unknownIds(file, known));
+  });
+
+  test("every requirement has a test", () => {
+    const tested = new Set(tests.flatMap(testedIds));
+    check(files(GUARANTEES), (file) => requirements(file).filter((id) => !tested.has(id)));
+  });
 });

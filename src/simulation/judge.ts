@@ -11,7 +11,7 @@ export const STAMP_LENGTH = 6 + 2 + 4;
 /** Clients of the adversary, whose operations may be anything. */
 export const ADVERSARY_CLIENT = 0x8000;
 
-/** Two 32-bit hashes in a safe integer would collide; a string of both does not. */
+/** Adds bytes to a running 32-bit hash. */
 function hashBytes(hash: number, bytes: Bytes): number {
   return mix32(hash, Bun.hash.crc32(bytes));
 }

@@ -133,7 +133,8 @@ export const TRICKS = [
 export type Trick = (typeof TRICKS)[number];
 
 /**
- * A number of the shape that the plan of one seed draws: few are drawn often, larger ones seldom.
+ * One of `values` with probability `on`, else 0: each seed switches some faults off entirely (swarm
+ * testing: Groce et al., ISSTA '12).
  */
 function swarm(random: Random, on: number, values: readonly number[]): number {
   const chosen = random.pick(values);

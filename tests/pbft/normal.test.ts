@@ -109,7 +109,7 @@ test("P4 prepares of another digest or view do not count", () => {
   expect(cluster.sent("commit", 1)).toEqual([]);
 });
 
-test("P4 X3 three copies of one prepare are one", () => {
+test("P4 X3 copies of one prepare count once", () => {
   const cluster = new Cluster({ n: 7 });
   for (const i of [0, 2, 3, 4, 5, 6]) cluster.down.add(i);
   const one = proposal(1, 7);

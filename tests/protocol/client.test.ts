@@ -69,7 +69,7 @@ test("P1 X4 f + 1 replicas that agree on the result suffice, whatever their view
   expect(results).toEqual([Uint8Array.of(1)]);
 });
 
-test("X4 one replica that answers many times, or differently, is one", () => {
+test("X4 a replica that answers many times, or differently, counts once", () => {
   const { reply, results } = begin();
   for (let i = 0; i < 5; i++) reply(2, one);
   reply(2, two);

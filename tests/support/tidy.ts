@@ -236,11 +236,40 @@ export function links({ path, text }: Source, exists: (path: string) => boolean)
   });
 }
 
-/** Documents that a comment names and that are not there. */
+/**
+ * Documents that the text names and that are not there, from the root or from the file's own
+ * folder. Globs and addresses of the web are no names.
+ */
 export function documents({ path, text }: Source, exists: (path: string) => boolean): Violation[] {
-  return [...text.matchAll(/\bdocs\/[\w./-]+\.md\b/g)].flatMap(({ 0: file, index }) =>
-    exists(file) ? [] : [`${path}:${lineOf(text, index)}: ${file} is not there`],
+  const folder = path.includes("/") ? path.slice(0, path.lastIndexOf("/") + 1) : "";
+  const named = text.matchAll(/(?<![\w./*:-])(?:[\w-][\w.-]*\/|\.\.?\/)*[\w-][\w.-]*\.md\b/g);
+  return [...named].flatMap(({ 0: file, index }) =>
+    exists(file) || exists(folder + file)
+      ? []
+      : [`${path}:${lineOf(text, index)}: ${file} is not there`],
   );
+}
+
+/** Ids of requirements: the first column of the rows of docs/guarantees.md. */
+export function requirements({ text }: Source): readonly string[] {
+  return [...text.matchAll(/^\| ?([A-Z]{1,2}\d+) \|/gm)].map(([, id = ""]) => id);
+}
+
+/** Ids that look like those of `known`, by their letters, and are none of them. */
+export function unknownIds({ path, text }: Source, known: readonly string[]): Violation[] {
+  const families = new Set(known.map((id) => id.replace(/\d+/, "")));
+  return [...text.matchAll(/(?<![\w#&])([A-Z]{1,2})\d{1,2}(?![\w.])/g)].flatMap(
+    ({ 0: id, 1: family = "", index }) =>
+      families.has(family) && !known.includes(id)
+        ? [`${path}:${lineOf(text, index)}: ${id} is no requirement`]
+        : [],
+  );
+}
+
+/** The ids with which titles of tests begin: `"P4 X3 copies of one prepare count once"`. */
+export function testedIds({ text }: Source): readonly string[] {
+  const titles = text.matchAll(/["`]((?:[A-Z]{1,2}\d+ )+)/g);
+  return [...titles].flatMap(([, ids = ""]) => ids.trim().split(" "));
 }
 
 /** Names that the file exports and that nothing else, in it or in the other files, uses. */

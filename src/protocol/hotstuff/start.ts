@@ -1,5 +1,5 @@
-// How a replica starts: at genesis if nobody has a memory yet, else by recovering (protocols.md,
-// X14, X15).
+// How a replica starts: at genesis if nobody has a memory yet, else by recovering
+// (docs/guarantees.md, X14 and X15).
 
 import type { Host, Signer } from "../../actor.ts";
 import type { ProtocolConfig } from "../../protocol-config.ts";

@@ -1,5 +1,5 @@
-// When a batch closes (protocols.md, X11): the one policy of all protocols. A partial batch never
-// waits for a full one.
+// When a batch closes (docs/guarantees.md, X11): the one policy of all protocols. A partial batch
+// never waits for a full one.
 
 import type { ProtocolConfig } from "../../protocol-config.ts";
 import { Queue } from "../../base/queue.ts";

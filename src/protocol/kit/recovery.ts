@@ -1,5 +1,5 @@
 // How a replica that starts finds out whether it has lost its memory, and what it must know before
-// it may vote again (protocols.md, X14 and X15).
+// it may vote again (docs/guarantees.md, X14 and X15).
 
 import type { Bytes, Proof, Sealed, Signer } from "../../actor.ts";
 import { equal, type Reader, type Writer } from "../../wire.ts";

@@ -21,6 +21,7 @@ import {
   source,
   testedIds,
   unknownIds,
+  unlisted,
   unused,
   type Source,
   type Violation,
@@ -191,6 +192,17 @@ describe("the rules find what they forbid", () => {
     ]);
   });
 
+  test("documents that the index leaves out", () => {
+    const index = at("docs/README.md", "[a](a.md#part) [b](../B.md) [c](c/d.md)");
+    const all = ["docs/a.md", "B.md", "docs/c/d.md", "docs/README.md", "docs/e.md"];
+    expect(
+      unlisted(
+        index,
+        all.map((path) => at(path, "")),
+      ),
+    ).toEqual(["docs/e.md: is not in docs/README.md"]);
+  });
+
   test("requirements: rows, ids that are none, ids that tests carry", () => {
     const table = at(
       "docs/g.md",
@@ -273,6 +285,21 @@ describe("the sources", () => {
     const others = files("csrc/**/*.{c,h,ts,sh}", "deploy/**/*.{sh,yml}", ".ci/*");
     const pages = files("*.md", "docs/**/*.md");
     check([...sources, ...tests, ...others, ...pages], (file) => documents(file, exists));
+  });
+
+  test("docs/README.md lists every document", () =>
+    check(files("docs/README.md"), (index) =>
+      unlisted(
+        index,
+        files("*.md", "docs/**/*.md").filter(({ path }) => path !== "README.md"),
+      ),
+    ));
+
+  test("package, changelog and citation have one version", () => {
+    const [text, pattern] = [(path: string) => files(path)[0]?.text ?? "", /(\d+\.\d+\.\d+)/];
+    const { version } = JSON.parse(text("package.json")) as { version: string };
+    expect(pattern.exec(text("CHANGELOG.md"))?.[1]).toBe(version);
+    expect(pattern.exec(text("CITATION.cff").replace(/^cff-version.*/m, ""))?.[1]).toBe(version);
   });
 
   test("every id of a requirement that is used anywhere is a row of docs/guarantees.md", () => {

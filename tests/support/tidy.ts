@@ -1,6 +1,8 @@
 // Rules about source text that the type checker does not know. Each takes a file and says where it
 // is broken.
 
+import { dirname, join } from "node:path";
+
 export interface Source {
   /** Relative to the root of the repository. */
   readonly path: string;
@@ -248,6 +250,16 @@ export function documents({ path, text }: Source, exists: (path: string) => bool
       ? []
       : [`${path}:${lineOf(text, index)}: ${file} is not there`],
   );
+}
+
+/** Documents that an index does not link to. */
+export function unlisted(index: Source, all: readonly Source[]): Violation[] {
+  const linked = [...index.text.matchAll(/\]\(([^)\s#]+)/g)].map(({ 1: target = "" }) =>
+    join(dirname(index.path), target),
+  );
+  return all
+    .filter(({ path }) => path !== index.path && !linked.includes(path))
+    .map(({ path }) => `${path}: is not in ${index.path}`);
 }
 
 /** Ids of requirements: the first column of the rows of docs/guarantees.md. */

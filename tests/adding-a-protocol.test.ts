@@ -7,7 +7,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } fro
 import { writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { buildLibraries } from "./support/libraries.ts";
+import { describeUnless, libraries, program } from "./support/optional.ts";
 import { ROOT } from "./support/programs.ts";
 
 type Step =
@@ -66,9 +66,9 @@ describe("the steps of a page", () => {
   });
 });
 
-const missing = buildLibraries();
+const missing = libraries();
 
-describe.skipIf(missing !== null)("docs/adding-a-protocol.md", () => {
+describeUnless(missing ?? program("git"))("docs/adding-a-protocol.md", () => {
   const work = mkdtempSync(join(tmpdir(), "oskr-adding-"));
   afterAll(() => rmSync(work, { recursive: true, force: true }));
 

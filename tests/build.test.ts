@@ -5,14 +5,19 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { copyFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
-import { buildLibraries } from "./support/libraries.ts";
+import {
+  describeUnless,
+  libraries,
+  rootInNamespace,
+  testUnless,
+  userNamespace,
+} from "./support/optional.ts";
 
 const root = join(import.meta.dir, "..");
 const LIBRARIES = ["liboskr_dpdk.so", "liboskr_native.so"];
 const SECONDS = 1000;
 
-const missing = buildLibraries();
-if (missing !== null) console.log(`skipped tests that build: ${missing}`);
+const missing = libraries();
 
 let directory = "";
 beforeAll(() => {
@@ -66,17 +71,20 @@ describe("options", () => {
 
 const isRoot = process.geteuid?.() === 0;
 
-test("what is missing is one line for an ordinary user, and nothing is installed", () => {
-  const tree = copyOfTree("bare");
-  // In a user namespace without a mapping root is nobody, and still may read this tree.
-  const asUser = isRoot ? ["unshare", "--user"] : [];
-  const noCompiler = ["env", "CC=/nowhere/cc", process.execPath, "build.ts", "--libs"];
-  const { status, out, err } = run([...asUser, ...noCompiler], tree);
-  expect({ status, out }).toEqual({ status: 2, out: "" });
-  expect(err).toMatch(/^build: missing packages; as root: apt-get install gcc .*\n$/);
-});
+testUnless(userNamespace())(
+  "what is missing is one line for an ordinary user, and nothing is installed",
+  () => {
+    const tree = copyOfTree("bare");
+    // In a user namespace without a mapping root is nobody, and still may read this tree.
+    const asUser = isRoot ? ["unshare", "--user"] : [];
+    const noCompiler = ["env", "CC=/nowhere/cc", process.execPath, "build.ts", "--libs"];
+    const { status, out, err } = run([...asUser, ...noCompiler], tree);
+    expect({ status, out }).toEqual({ status: 2, out: "" });
+    expect(err).toMatch(/^build: missing packages; as root: apt-get install gcc .*\n$/);
+  },
+);
 
-describe.skipIf(missing !== null)("building", () => {
+describeUnless(missing)("building", () => {
   test(
     "does nothing when nothing changed, and what changed otherwise",
     () => {
@@ -130,7 +138,7 @@ describe.skipIf(missing !== null)("building", () => {
   );
 });
 
-describe.skipIf(missing !== null)("the libraries", () => {
+describeUnless(missing)("the libraries", () => {
   test.each(LIBRARIES)("%s needs libc and libm only, and exports only ours", (file) => {
     const path = join(root, "target/dpdk", file);
     const needed = [...run(["readelf", "-d", path]).out.matchAll(/\(NEEDED\).*\[(.*)\]/g)];
@@ -142,8 +150,8 @@ describe.skipIf(missing !== null)("the libraries", () => {
     for (const line of exported) expect(line).toMatch(/ T oskr_\w+$/);
   });
 
-  test.skipIf(!isRoot)(
-    "EAL and a port work where there is nothing but libc (needs root, for chroot)",
+  testUnless(rootInNamespace())(
+    "EAL and a port work where there is nothing but libc",
     () => {
       const jail = join(directory, "jail");
       const put = (file: string, at = file) => {

@@ -1,17 +1,16 @@
 // Shows that the bundle is the same whenever it is made of the same files, and that what it unpacks
 // to runs where there is no compiler, bun or DPDK: nothing but libc.
 
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, test } from "bun:test";
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import packageJson from "../package.json" with { type: "json" };
 import { buildBundle, bundleName } from "../src/build/bundle.ts";
-import { buildLibraries } from "./support/libraries.ts";
+import { describeUnless, libraries, rootInNamespace, testUnless } from "./support/optional.ts";
 import { Program, ROOT } from "./support/programs.ts";
 
-const missing = buildLibraries();
-if (missing !== null) console.log(`skipped tests of the bundle: ${missing}`);
+const missing = libraries();
 
 const LIMIT_MS = 120_000;
 const NAME = bundleName(packageJson.version);
@@ -22,7 +21,7 @@ function run(command: readonly string[]) {
   return { status: ran.exitCode, out: ran.stdout.toString(), err: ran.stderr.toString() };
 }
 
-describe.skipIf(missing !== null)("the bundle", () => {
+describeUnless(missing)("the bundle", () => {
   let base = "";
   let home = "";
   beforeAll(() => {
@@ -103,8 +102,8 @@ describe.skipIf(missing !== null)("the bundle", () => {
     LIMIT_MS,
   );
 
-  test.skipIf(process.geteuid?.() !== 0)(
-    "runs where there is nothing but libc (needs root, for chroot)",
+  testUnless(rootInNamespace())(
+    "runs where there is nothing but libc",
     async () => {
       const jail = mkdtempSync(join(base, "jail-"));
       const linked = run(["ldd", join(home, "replica")]).out.matchAll(/(\/\S+)/g);

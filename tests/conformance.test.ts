@@ -1,6 +1,6 @@
 // One suite of cases that every protocol of the registry passes, whatever its messages.
 
-import { describe, expect, test } from "bun:test";
+import { describe, expect } from "bun:test";
 import type { Changes, Plan } from "../src/simulation/plan.ts";
 import { drawPlan, NO_FAULTS } from "../src/simulation/plan.ts";
 import { runPlan } from "../src/simulation/run.ts";
@@ -9,13 +9,14 @@ import { registered } from "../src/simulation/subjects.ts";
 import { PAYLOAD_MAX } from "../src/simulation/transport.ts";
 import type { Report } from "../src/simulation/world.ts";
 import { roundsSubject } from "./protocols/rounds/subject.ts";
+import { cannot, testUnless, type Lack } from "./support/optional.ts";
 
 interface Case {
   readonly name: string;
   readonly plan: Partial<Plan>;
   readonly network?: Partial<Plan["network"]>;
   /** Why a protocol skips it, or null. */
-  readonly skip?: (subject: Subject) => string | null;
+  readonly lacks?: (subject: Subject) => Lack | null;
   readonly also?: (report: Report) => void;
 }
 
@@ -26,8 +27,8 @@ const CALM: Partial<Plan["network"]> = {
   ...NO_FAULTS,
 };
 
-const needsFaults = (subject: Subject): string | null =>
-  subject.restarts ? null : "tolerates no faulty replica";
+const needsFaults = (subject: Subject): Lack | null =>
+  subject.restarts ? null : cannot("an unreplicated protocol tolerates no faulty replica");
 
 const cases: readonly Case[] = [
   {
@@ -82,7 +83,7 @@ const cases: readonly Case[] = [
       thinkUs: 20_000,
       faults: [{ name: "crash", kind: "crash", process: 0, atUs: 300_000, forUs: Infinity }],
     },
-    skip: needsFaults,
+    lacks: needsFaults,
     also: (report) => expect(report.injected.get("crashes")).toBe(1),
   },
   {
@@ -94,7 +95,7 @@ const cases: readonly Case[] = [
       restarts: [0, 1, 2, 3],
       restartDownUs: 20_000,
     },
-    skip: needsFaults,
+    lacks: needsFaults,
     also: (report) => expect(report.injected.get("restarts in succession") ?? 0).toBeGreaterThan(1),
   },
   {
@@ -112,7 +113,7 @@ const cases: readonly Case[] = [
         },
       ],
     },
-    skip: needsFaults,
+    lacks: needsFaults,
     also: (report) => expect(report.injected.get("partitioned") ?? 0).toBeGreaterThan(0),
   },
 ];
@@ -155,9 +156,9 @@ function planOf(subject: Subject, { plan, network }: Case, seed: number): Plan {
 for (const subject of [...registered.values(), roundsSubject]) {
   describe(subject.name, () => {
     for (const one of cases) {
-      const reason = one.skip?.(subject) ?? null;
-      test.skipIf(reason !== null)(
-        reason === null ? one.name : `${one.name} (skipped: ${reason})`,
+      const reason = one.lacks?.(subject) ?? null;
+      testUnless(reason)(
+        one.name,
         () => {
           for (const seed of [1, 2]) {
             const plan = planOf(subject, one, seed);

@@ -1,7 +1,7 @@
 // Shows that signature blocks have the form that docs/architecture.md gives them, that every leaf of
 // a tree climbs to its root and nothing else does, and that TypeScript and C agree on all of it.
 
-import { afterAll, describe, expect, test } from "bun:test";
+import { afterAll, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { Bytes } from "../src/actor.ts";
 import {
@@ -14,6 +14,7 @@ import {
 } from "../src/crypto/batch.ts";
 import { NativeHasher } from "../src/crypto/native.ts";
 import { BLOCK_MIN, MESSAGE_MAX, Reader } from "../src/wire.ts";
+import { describeUnless } from "./support/optional.ts";
 import { domain, message, nativeMissing, sha256 } from "./support/signatures.ts";
 
 const reference = new ReferenceHasher(domain);
@@ -39,7 +40,7 @@ function build(hasher: BlockHasher, messages: readonly Bytes[]) {
 }
 
 for (const [name, hasher] of hashers) {
-  describe.skipIf(hasher === null)(`blocks in ${name}`, () => {
+  describeUnless(hasher === null ? nativeMissing : null)(`blocks in ${name}`, () => {
     const h = hasher!;
 
     test("three leaves hash as the format says, by hand", () => {
@@ -137,7 +138,7 @@ for (const [name, hasher] of hashers) {
   });
 }
 
-describe.skipIf(native === null)("blocks in TypeScript and C", () => {
+describeUnless(nativeMissing)("blocks in TypeScript and C", () => {
   test("are the same, byte for byte", () => {
     const messages = fc.array(fc.uint8Array({ maxLength: 200 }), { minLength: 1, maxLength: 80 });
     fc.assert(

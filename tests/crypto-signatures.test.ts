@@ -2,13 +2,14 @@
 // those that Project Wycheproof calls valid if they are low-S, and none that is malformed, altered
 // or someone else's.
 
-import { afterAll, describe, expect, test } from "bun:test";
+import { afterAll, expect, test } from "bun:test";
 import { secp256k1 } from "@noble/curves/secp256k1.js";
 import fc from "fast-check";
 import type { Bytes } from "../src/actor.ts";
 import { NativeSigner } from "../src/crypto/native.ts";
 import { NobleSigner } from "../src/crypto/noble.ts";
 import type { RootSigner } from "../src/crypto/stage.ts";
+import { describeUnless, type Lack } from "./support/optional.ts";
 import {
   checkDigest,
   message,
@@ -24,9 +25,9 @@ const order = secp256k1.Point.Fn.ORDER;
 const secretKey = pairs[0]!.secretKey;
 
 type Open = (keys: readonly Bytes[]) => RootSigner;
-const engines: readonly (readonly [string, Open, boolean])[] = [
-  ["noble", (keys) => new NobleSigner(secretKey, keys), false],
-  ["native", (keys) => new NativeSigner(secretKey, keys, 0), nativeMissing !== null],
+const engines: readonly (readonly [string, Open, Lack | null])[] = [
+  ["noble", (keys) => new NobleSigner(secretKey, keys), null],
+  ["native", (keys) => new NativeSigner(secretKey, keys, 0), nativeMissing],
 ];
 
 function digestOf(i: number): Bytes {
@@ -46,9 +47,9 @@ function parts(signature: Bytes): { r: bigint; s: bigint } {
   return { r: BigInt(`0x${hex.slice(0, 64)}`), s: BigInt(`0x${hex.slice(64)}`) };
 }
 
-for (const [name, open, skip] of engines) {
-  describe.skipIf(skip)(`signatures by ${name}`, () => {
-    const engine = skip ? null! : open(publicKeys);
+for (const [name, open, lack] of engines) {
+  describeUnless(lack)(`signatures by ${name}`, () => {
+    const engine = lack !== null ? null! : open(publicKeys);
     const reference = new NobleSigner(secretKey, publicKeys);
     afterAll(() => engine?.close());
 

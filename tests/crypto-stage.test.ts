@@ -12,6 +12,7 @@ import { NobleStage } from "../src/crypto/noble.ts";
 import { ROOTS_MAX, Roots } from "../src/crypto/roots.ts";
 import { BlockStage, type RootSigner, type SignatureKind } from "../src/crypto/stage.ts";
 import { BLOCK_MIN } from "../src/wire.ts";
+import { describeUnless, type Lack } from "./support/optional.ts";
 import {
   check,
   domain,
@@ -43,17 +44,17 @@ const nativeWith =
   (kind, self, inDomain = domain) =>
     remembered(new NativeStage({ kind, domain: inDomain, ...keysOf(self), workers }));
 
-const stages: readonly { name: string; open: Open; other: Open; skip: boolean }[] = [
-  { name: "noble", open: noble, other: noble, skip: false },
-  { name: "native", open: nativeWith(2), other: noble, skip: nativeMissing !== null },
-  { name: "native -w 0", open: nativeWith(0), other: noble, skip: nativeMissing !== null },
-  { name: "noble to native", open: noble, other: nativeWith(1), skip: nativeMissing !== null },
-  { name: "noble to native -w 0", open: noble, other: nativeWith(0), skip: nativeMissing !== null },
+const stages: readonly { name: string; open: Open; other: Open; lack: Lack | null }[] = [
+  { name: "noble", open: noble, other: noble, lack: null },
+  { name: "native", open: nativeWith(2), other: noble, lack: nativeMissing },
+  { name: "native -w 0", open: nativeWith(0), other: noble, lack: nativeMissing },
+  { name: "noble to native", open: noble, other: nativeWith(1), lack: nativeMissing },
+  { name: "noble to native -w 0", open: noble, other: nativeWith(0), lack: nativeMissing },
 ];
 
-for (const { name, open, other, skip } of stages) {
+for (const { name, open, other, lack } of stages) {
   for (const kind of ["each", "batch"] as const) {
-    describe.skipIf(skip)(`${name}, ${kind}`, () => {
+    describeUnless(lack)(`${name}, ${kind}`, () => {
       const messages = Array.from({ length: 9 }, (_, i) => message(i));
 
       test("what it signs holds elsewhere, with a cold cache", async () => {
@@ -383,7 +384,7 @@ describe("known roots", () => {
   });
 });
 
-describe.skipIf(nativeMissing !== null)("native", () => {
+describeUnless(nativeMissing)("native", () => {
   test("more jobs than the ring holds all finish", async () => {
     const stage = nativeWith(1)("each", 0);
     const blocks = await signAll(

@@ -1,15 +1,14 @@
 // Shows that the demo runs a cluster over both transports, and that however it ends no process and
 // no file is left of it.
 
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { buildLibraries } from "./support/libraries.ts";
+import { describeUnless, libraries } from "./support/optional.ts";
 import { marked, Program, ROOT, until } from "./support/programs.ts";
 
-const missing = buildLibraries();
-if (missing !== null) console.log(`skipped tests of the demo: ${missing}`);
+const missing = libraries();
 
 const LIMIT_MS = 120_000;
 /** Without replication, which needs fewer processes. */
@@ -41,7 +40,7 @@ function demo(name: string, args: readonly string[]) {
   return { npm, mark, temporary, nothingLeft };
 }
 
-describe.skipIf(missing !== null)("demo", () => {
+describeUnless(missing)("demo", () => {
   test.concurrent.each([
     ["the fabric", ["--clients", "3"], { transport: "memif", mode: "pbft", n: 4, clients: 3 }],
     ["memif link", [...ALONE, "--clients", "3"], { transport: "memif", clients: 3 }],

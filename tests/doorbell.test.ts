@@ -1,7 +1,7 @@
 // Shows which files hold a doorbell: made where there is none, the same one after a restart, and
 // nothing that somebody else put in its place.
 
-import { afterAll, describe, expect, test } from "bun:test";
+import { afterAll, expect, test } from "bun:test";
 import {
   linkSync,
   lstatSync,
@@ -16,12 +16,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Doorbell, doorbellFile } from "../src/process/doorbell.ts";
 import { loadNative } from "../src/ffi/native.ts";
+import { describeUnless } from "./support/optional.ts";
 import { nativeMissing } from "./support/signatures.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "oskr-doorbell-"));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
-describe.skipIf(nativeMissing !== null)("a doorbell's file", () => {
+describeUnless(nativeMissing)("a doorbell's file", () => {
   const open = (end: string): void => new Doorbell(loadNative(), doorbellFile(dir, end)).close();
 
   test("is made where there is none, for its owner alone, and stays", () => {

@@ -6,10 +6,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findLibrary, requireLibrary } from "../src/ffi/library.ts";
-import { buildLibraries } from "./support/libraries.ts";
+import { describeUnless, libraries } from "./support/optional.ts";
 
-const missing = buildLibraries();
-if (missing !== null) console.log(`skipped tests of oskr_dpdk: ${missing}`);
+const missing = libraries();
 
 let directory = "";
 beforeAll(() => {
@@ -25,7 +24,7 @@ function child(...args: readonly string[]) {
   return JSON.parse(ran.stdout.toString());
 }
 
-describe.skipIf(missing !== null)("oskr_dpdk", () => {
+describeUnless(missing)("oskr_dpdk", () => {
   test("carries every length through a ring", () => {
     const { statistics, ...seen } = child("ring");
     expect(seen).toEqual({

@@ -1,7 +1,7 @@
 // Shows that src/ffi/native.ts has the layout that csrc/oskr_native.h has, by using all of it;
 // signature blocks and jobs are in tests/crypto-*.test.ts.
 
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, test } from "bun:test";
 import { toArrayBuffer } from "bun:ffi";
 import {
   cpSync,
@@ -15,14 +15,13 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as native from "../src/ffi/native.ts";
-import { buildLibraries } from "./support/libraries.ts";
+import { describeUnless, libraries } from "./support/optional.ts";
 
 const { BURST, SLOT_SIZE, UDP } = native;
 const root = join(import.meta.dir, "..");
 const LOOPBACK = 0x7f00_0001;
 
-const missing = buildLibraries();
-if (missing !== null) console.log(`skipped tests of oskr_native: ${missing}`);
+const missing = libraries();
 
 let directory = "";
 beforeAll(() => {
@@ -30,7 +29,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
-describe.skipIf(missing !== null)("oskr_native", () => {
+describeUnless(missing)("oskr_native", () => {
   const library = missing === null ? native.loadNative() : null!;
 
   test("the header declares exactly the functions that are bound", () => {

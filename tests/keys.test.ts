@@ -15,13 +15,9 @@ import {
   writeKeyPair,
 } from "../src/crypto/keys.ts";
 import { UsageError } from "../src/base/errors.ts";
+import { describeUnless, program } from "./support/optional.ts";
 
 const root = join(import.meta.dir, "..");
-const openssl = Bun.which("openssl");
-if (openssl === null) {
-  if (process.env["CI"] !== undefined) throw new Error("openssl is missing");
-  console.log("skipped tests with openssl: it is not installed");
-}
 
 let directory = "";
 beforeAll(() => {
@@ -180,7 +176,7 @@ describe("files that are no keys", () => {
   });
 });
 
-describe.skipIf(openssl === null)("openssl", () => {
+describeUnless(program("openssl"))("openssl", () => {
   const GENERATE = "openssl ecparam -genkey -noout -name secp256k1";
 
   test("writes files that we read, and that we write byte for byte alike", () => {

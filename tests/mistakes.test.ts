@@ -1,6 +1,6 @@
 // Shows what the programs say to those who make a mistake: one line for each. All run from source.
 
-import { beforeAll, describe, expect, test } from "bun:test";
+import { beforeAll, expect, test } from "bun:test";
 import { chmodSync, cpSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { formatPrivateKey, generateKeyPair, keyPath, writeKeyPair } from "../src/crypto/keys.ts";
@@ -11,11 +11,10 @@ import {
   PROGRAM_TEST_MS,
   replicaArgs,
 } from "./support/configurations.ts";
-import { buildLibraries } from "./support/libraries.ts";
+import { describeUnless, libraries, ordinaryUser, testUnless } from "./support/optional.ts";
 import { freePorts, program, ROOT, run } from "./support/programs.ts";
 
-const missing = buildLibraries();
-if (missing !== null) console.log(`skipped tests of mistakes: ${missing}`);
+const missing = libraries();
 
 /** Made before any test is, since their tables name files in it. */
 const configs = new ConfigDirectory();
@@ -201,7 +200,7 @@ async function refuses(name: string, args: readonly string[]): Promise<string> {
   return err.slice(name.length + 2, -1);
 }
 
-describe.skipIf(missing !== null)("mistakes", () => {
+describeUnless(missing)("mistakes", () => {
   for (const [name, args, line] of mistakes) {
     test.concurrent(
       `${name} ${args.join(" ").replaceAll(dir, "DIR")}`,
@@ -274,8 +273,8 @@ describe.skipIf(missing !== null)("mistakes", () => {
     PROGRAM_TEST_MS,
   );
 
-  test.concurrent.skipIf(process.geteuid?.() === 0)(
-    "a result that cannot be written is refused before anything starts (root can write all)",
+  testUnless(ordinaryUser())(
+    "a result that cannot be written is refused before anything starts",
     async () => {
       const file = join(dir, "read-only.json");
       writeFileSync(file, "");

@@ -1,19 +1,18 @@
 // Shows that what is parked is not asleep to all else: timers fire, peers wake it, signals end it.
 
-import { expect, test } from "bun:test";
+import { expect } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { generateKeyPair, keyPath, writeKeyPair } from "../src/crypto/keys.ts";
 import { ConfigDirectory } from "./support/configurations.ts";
-import { buildLibraries } from "./support/libraries.ts";
+import { libraries, testUnless } from "./support/optional.ts";
 import { freePorts, program } from "./support/programs.ts";
 
-const missing = buildLibraries();
-if (missing !== null) console.log(`skipped a test of programs: ${missing}`);
+const missing = libraries();
 
 const configs = new ConfigDirectory();
 
-test.skipIf(missing !== null)(
+testUnless(missing)(
   "replicas that are parked change the view when they must, and end when they are told to",
   async () => {
     const ports = await freePorts(4);

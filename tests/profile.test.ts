@@ -25,7 +25,7 @@ import {
   type Message,
 } from "./support/fakes.ts";
 import { ConfigDirectory } from "./support/configurations.ts";
-import { buildLibraries } from "./support/libraries.ts";
+import { describeUnless, libraries } from "./support/optional.ts";
 import { freePorts, program, run } from "./support/programs.ts";
 
 const NO_COUNTS = { signed: 0, roots: 0, verified: 0, cached: 0 };
@@ -281,9 +281,9 @@ describe("in words", () => {
   });
 });
 
-const missing = buildLibraries();
+const missing = libraries();
 
-describe.skipIf(missing !== null)("real processes", () => {
+describeUnless(missing)("real processes", () => {
   const configs = new ConfigDirectory();
   const dir = configs.path;
 

@@ -1,7 +1,7 @@
 // Shows what the programs say to those who use them: results of real runs, and clean ends when
 // interrupted. All run from source.
 
-import { describe, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { generateKeyPair, keyPath, writeKeyPair } from "../src/crypto/keys.ts";
@@ -12,18 +12,17 @@ import {
   PROGRAM_TEST_MS,
   replicaArgs,
 } from "./support/configurations.ts";
-import { buildLibraries } from "./support/libraries.ts";
+import { describeUnless, libraries } from "./support/optional.ts";
 import { freePorts, Program, program, ROOT, run } from "./support/programs.ts";
 
-const missing = buildLibraries();
-if (missing !== null) console.log(`skipped tests of running programs: ${missing}`);
+const missing = libraries();
 
 const configs = new ConfigDirectory();
 const dir = configs.path;
 const one = configs.config("one", "f 0", macLine("00"));
 const udp = configs.config("udp", "f 0", "replica 127.0.0.1:1%0");
 
-describe.skipIf(missing !== null)("running", () => {
+describeUnless(missing)("running", () => {
   test.concurrent(
     "a client whose replica is not there says so after five seconds",
     async () => {

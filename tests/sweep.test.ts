@@ -5,11 +5,10 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { buildLibraries } from "./support/libraries.ts";
+import { describeUnless, libraries } from "./support/optional.ts";
 import { marked, program, run, until } from "./support/programs.ts";
 
-const missing = buildLibraries();
-if (missing !== null) console.log(`skipped tests of bench sweep: ${missing}`);
+const missing = libraries();
 
 const LIMIT_MS = 120_000;
 
@@ -31,7 +30,7 @@ const readLines = (path: string) =>
     .split("\n")
     .map((line) => JSON.parse(line));
 
-describe.skipIf(missing !== null)("bench sweep", () => {
+describeUnless(missing)("bench sweep", () => {
   test(
     "runs each point as processes, and on the second call nothing",
     async () => {

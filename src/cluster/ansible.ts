@@ -33,6 +33,7 @@ interface Listing {
 
 /** Reads an inventory by Ansible itself. Throws UsageError. */
 export function readInventory(path: string): Inventory {
+  // The PATH of now, as for the programs that are started: `which` alone has the one of the start.
   if (Bun.which("ansible-playbook", { PATH: process.env["PATH"] ?? "" }) === null) {
     throw new UsageError("--inventory needs Ansible; as root: apt-get install ansible-core");
   }

@@ -1,14 +1,15 @@
 // Shows in Chromium that the report draws what was measured: every point where its figures say, every
 // line through its own points only, and all of it readable on a desk, a phone and in the dark.
 
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { writeReport } from "../../src/evaluation/report.ts";
 import { seriesOf } from "../../src/evaluation/report/series.ts";
-import { Browser, browserMissing, type Screen, type Visit } from "../support/browser.ts";
+import { Browser, CHROMIUM, type Screen, type Visit } from "../support/browser.ts";
+import { describeUnless, program } from "../support/optional.ts";
 import { madeUpPoints, madeUpRuns } from "../support/runs.ts";
 
 /** What the functions below that run in the page use of a browser. */
@@ -34,10 +35,7 @@ const runs = madeUpRuns(madeUpPoints());
 const series = seriesOf(runs);
 const points = series.flatMap((one) => one.points.map((point) => ({ ...one, point })));
 
-const missing = browserMissing();
-if (missing !== null) console.log(`skipped tests of what the report draws: ${missing}`);
-
-describe.skipIf(missing !== null)("the page in Chromium", () => {
+describeUnless(program(CHROMIUM))("the page in Chromium", () => {
   let dir = "";
   let browser: Browser;
   const visits: Visit[] = [];

@@ -1,25 +1,17 @@
 // Headless Chromium, to look at what pages draw. Debian's package is used; nothing is downloaded.
 
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { chromium, type BrowserContext, type Page } from "playwright-core";
 
-const CHROMIUM = "/usr/bin/chromium";
+export const CHROMIUM = "/usr/bin/chromium";
 /** What it would do on the network by itself, and what needs privileges or a screen. */
 const FLAGS = [
   ...["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"],
   ...["--disable-background-networking", "--disable-component-update", "--disable-sync"],
 ];
-
-/** Why there is no browser, or null: a reason to skip, but not in CI, where it throws. */
-export function browserMissing(): string | null {
-  if (existsSync(CHROMIUM)) return null;
-  const reason = `${CHROMIUM} is missing: apt-get install chromium`;
-  if (process.env["CI"] !== undefined) throw new Error(reason);
-  return reason;
-}
 
 export interface Screen {
   readonly width: number;

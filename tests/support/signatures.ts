@@ -4,11 +4,10 @@ import type { Bytes, Proof } from "../../src/actor.ts";
 import { generateKeyPair, type KeyPair } from "../../src/crypto/keys.ts";
 import type { RootSigner } from "../../src/crypto/stage.ts";
 import type { Stage } from "../../src/driver.ts";
-import { buildLibraries } from "./libraries.ts";
+import { libraries } from "./optional.ts";
 
 /** Why there is no native library, or null. */
-export const nativeMissing = buildLibraries();
-if (nativeMissing !== null) console.log(`skipped tests of oskr_native: ${nativeMissing}`);
+export const nativeMissing = libraries();
 
 export const REPLICAS = 4;
 export const pairs: readonly KeyPair[] = Array.from({ length: REPLICAS }, generateKeyPair);

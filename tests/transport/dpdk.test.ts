@@ -1,15 +1,14 @@
 // Shows that DPDK's ports carry what transports must carry: cases.ts has what that is. The cases
 // run in workers, one for a calm and one for a rough medium; each case is a test here.
 
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { buildLibraries } from "../support/libraries.ts";
+import { describeUnless, libraries } from "../support/optional.ts";
 import { cases } from "./cases.ts";
 
-const missing = buildLibraries();
-if (missing !== null) console.log(`skipped tests of DPDK: ${missing}`);
+const missing = libraries();
 
 const LIMIT_MS = 180_000;
 
@@ -47,7 +46,7 @@ async function work(kind: "calm" | "rough", directory: string): Promise<Outcome>
   return { errors: new Map(entries), said };
 }
 
-describe.skipIf(missing !== null)("dpdk", () => {
+describeUnless(missing)("dpdk", () => {
   const directories = { calm: "", rough: "" };
   const outcomes = new Map<string, Outcome>();
 

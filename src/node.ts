@@ -16,7 +16,7 @@ import { assert } from "./base/assert.ts";
 import { SMALL_ID_MAX } from "./config.ts";
 import { countDrop, type Clock, type Drops, type Stage, type Transport } from "./driver.ts";
 import { Queue } from "./base/queue.ts";
-import { CHECK, DECODE, ENCODE, OTHER, PROTOCOL, RECEIVE, SECTION, SEND } from "./sections.ts";
+import { CHECK, DECODE, ENCODE, OTHER, PROTOCOL, RECEIVE, SECTION, SEND } from "./base/sections.ts";
 import { EMPTY, type Reader } from "./wire.ts";
 
 /**

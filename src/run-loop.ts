@@ -1,7 +1,7 @@
 // One thread runs everything: poll the transport, poll the stage, fire timers, repeat. No promises.
 
 import type { Clock, Stage, Transport } from "./driver.ts";
-import { CHECK, HELP, IDLE, OTHER, RECEIVE, SECTION } from "./sections.ts";
+import { CHECK, HELP, IDLE, OTHER, RECEIVE, SECTION } from "./base/sections.ts";
 
 /** Busy turns after which timers are looked at all the same. */
 const BUSY_TURNS_MAX = 64;

@@ -2,10 +2,11 @@
 // timer.
 
 import { describe, expect, test } from "bun:test";
-import { RealClock } from "../src/clock.ts";
-import { IDLE_NAMES, idler, type IdleName } from "../src/process/idle.ts";
+import { RealClock } from "../src/process/real-clock.ts";
+import { idler } from "../src/process/idle.ts";
 import type { NativeLibrary } from "../src/ffi/native.ts";
 import { UsageError } from "../src/base/errors.ts";
+import { IDLE_NAMES, type IdleName } from "../src/cli/definitions.ts";
 
 /** What each of the first `turns` empty turns does. */
 function did(name: IdleName, turns: number, clock = new RealClock()): readonly string[] {

@@ -262,8 +262,9 @@ describe("keygen", () => {
       expect(status).toBe(2);
       expect(err).toMatch(/^keygen: [^\n]*\n$/);
     }
+    expect(keygen("x", "257").err).toBe("keygen: N 257: expected a whole number from 1 to 256\n");
     expect(keygen("--force", "x", "1").status).toBe(2);
     expect(keygen("no/such/place", "1").err).toBe("keygen: no/such: no such directory\n");
-    expect(keygen("-h").out).toContain("PREFIX N");
+    expect(keygen("-h").out).toContain("<PREFIX> <N>");
   });
 });

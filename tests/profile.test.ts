@@ -13,7 +13,7 @@ import type { ReplicaRecord } from "../src/evaluation/replica-record.ts";
 import type { ResultRecord } from "../src/evaluation/record.ts";
 import { Node } from "../src/node.ts";
 import { runLoop } from "../src/run-loop.ts";
-import { IDLE, OTHER, PROTOCOL, SECTION } from "../src/sections.ts";
+import { IDLE, OTHER, PROTOCOL, SECTION } from "../src/base/sections.ts";
 import {
   codec,
   FakeClock,

@@ -3,8 +3,8 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import type { Changes, Kind } from "../src/simulation/plan.ts";
 import { runAny } from "../src/simulation/runner.ts";
-import { findSubject } from "../src/simulation/subjects.ts";
 import { roundsSubject } from "./protocols/rounds/subject.ts";
+import { findSubject } from "../src/campaign/mutants.ts";
 
 // Virtual time: only a loaded machine makes them slow.
 setDefaultTimeout(120_000);

@@ -3,7 +3,7 @@
 
 import { describe, expect, test } from "bun:test";
 import type { Bytes, Client } from "../src/actor.ts";
-import { RealClock } from "../src/clock.ts";
+import { RealClock } from "../src/process/real-clock.ts";
 import { ClosedLoop } from "../src/evaluation/closed-loop.ts";
 import { runLoop } from "../src/run-loop.ts";
 import { EMPTY } from "../src/wire.ts";

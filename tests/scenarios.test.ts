@@ -5,8 +5,8 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { runScript } from "../src/simulation/scenario.ts";
-import { findSubject } from "../src/simulation/subjects.ts";
 import { roundsSubject } from "./protocols/rounds/subject.ts";
+import { findSubject } from "../src/campaign/mutants.ts";
 
 // Virtual time: only a loaded machine makes them slow.
 setDefaultTimeout(120_000);

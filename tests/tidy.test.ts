@@ -52,8 +52,6 @@ const simulation = files("src/simulation/**/*.ts");
 const GUARANTEES = "docs/guarantees.md";
 /** All tests but this one, which has examples of what is forbidden. */
 const tests = files("tests/**/*.ts").filter(({ path }) => path !== "tests/tidy.test.ts");
-/** Finds worlds to run, in files that tests have. */
-const SUBJECTS = "src/simulation/subjects.ts";
 
 describe("the rules find what they forbid", () => {
   const at = (path: string, text: string) => source(path, text);
@@ -243,10 +241,7 @@ describe("the sources", () => {
     ]));
 
   test("the simulated world has no other clock and chance than its own", () =>
-    check(
-      simulation.filter(({ path }) => path !== SUBJECTS),
-      (file) => seeded(file, ["SHA256", "hash"]),
-    ));
+    check(simulation, (file) => seeded(file, ["SHA256", "hash"])));
 
   test("signature blocks are made without clock and chance, since the simulator makes them so", () => {
     const shared = ["src/crypto/batch.ts", "src/crypto/stage.ts", "src/crypto/roots.ts"];

@@ -1,8 +1,8 @@
 // Shows how a wait ends that is bounded: by what it waits for, by a signal, or by its limit.
 
 import { expect, test } from "bun:test";
-import { within } from "../src/process/signals.ts";
 import { RunError } from "../src/base/errors.ts";
+import { within } from "../src/cluster/within.ts";
 
 const LONG_MS = 600_000;
 const never = new Promise<never>(() => {});

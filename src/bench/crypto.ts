@@ -1,6 +1,8 @@
 // npm run bench -- crypto: what signatures cost here, and so what bounds a protocol that signs.
 
 import type { Bytes } from "../actor.ts";
+import type { Command, Options } from "../cli/command-line.ts";
+import { writeJson } from "../cli/json-file.ts";
 import { ReferenceHasher } from "../crypto/batch.ts";
 import { generateKeyPair } from "../crypto/keys.ts";
 import { NativeHasher, NativeSigner } from "../crypto/native.ts";
@@ -9,16 +11,13 @@ import { BlockStage, type RootSigner } from "../crypto/stage.ts";
 import type { Costs } from "../evaluation/cost-model.ts";
 import { alignColumns, decimal, formatThroughput } from "../evaluation/format.ts";
 import { median } from "../evaluation/median.ts";
-import { describeHost } from "../evaluation/record.ts";
+import { describeHost, versions } from "../evaluation/record.ts";
 import { loadNative } from "../ffi/native.ts";
-import { EMPTY } from "../wire.ts";
 import { allowedCpus } from "../process/cpus.ts";
-import { writeJson } from "../cli/json-file.ts";
-import { parseCommand, runMain, type Command, type Options } from "../cli/command-line.ts";
-import { versions } from "../process/signals.ts";
+import { EMPTY } from "../wire.ts";
 
 export const BENCH_CRYPTO: Command = {
-  name: "bench crypto",
+  name: "npm run bench -- crypto",
   description:
     "Signatures made and checked a second: plain ones by one thread and by -w threads at the " +
     "same time, and messages in signature blocks that share a root",
@@ -260,10 +259,3 @@ function print({ workers, native, noble, bound }: Figures): void {
       `operation: ${formatThroughput(bound)}`,
   );
 }
-
-async function main(): Promise<number> {
-  const options = await parseCommand(BENCH_CRYPTO, process.argv.slice(2));
-  return options === null ? 0 : benchCrypto(options);
-}
-
-if (import.meta.main) await runMain("bench crypto", main);

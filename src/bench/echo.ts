@@ -1,14 +1,14 @@
-// bench echo: the unreplicated replica against a loop in C that answers the same client, in
-// alternating runs, so that what the machine does otherwise hits both alike.
+// npm run bench -- echo: the unreplicated replica against a loop in C that answers the same client,
+// in alternating runs, so that what the machine does otherwise hits both alike.
 
 import { resolve } from "node:path";
 import type { ArgsDef } from "citty";
-import { median } from "../evaluation/median.ts";
-import type { ResultRecord } from "../evaluation/record.ts";
+import type { Command, Options } from "../cli/command-line.ts";
+import { writeJson } from "../cli/json-file.ts";
 import { ClientProcesses } from "../cluster/client-processes.ts";
 import { Cluster, stopClustersOnSignal } from "../cluster/cluster.ts";
-import { writeJson } from "../cli/json-file.ts";
-import type { Command, Options } from "../cli/command-line.ts";
+import { median } from "../evaluation/median.ts";
+import type { ResultRecord } from "../evaluation/record.ts";
 
 const ARGS = {
   pairs: {

@@ -1,13 +1,13 @@
-// bench report: a page with charts and tables of the results that a sweep kept.
+// npm run bench -- report: a page with charts and tables of the results that a sweep kept.
 
 import { basename, dirname, resolve } from "node:path";
 import type { ArgsDef } from "citty";
+import { UsageError } from "../base/errors.ts";
+import type { Command, Options } from "../cli/command-line.ts";
 import { writeReport } from "../evaluation/report.ts";
 import { readResults } from "../evaluation/result-lines.ts";
 import type { Point, Run } from "../evaluation/run.ts";
 import { protocols } from "../protocol/index.ts";
-import { UsageError } from "../base/errors.ts";
-import type { Command, Options } from "../cli/command-line.ts";
 
 const ARGS = {
   results: {

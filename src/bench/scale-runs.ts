@@ -1,9 +1,9 @@
 // Real runs of compiled processes on this machine, which the cost model is checked against.
 
-import type { SignatureKind } from "../crypto/stage.ts";
-import type { Measured } from "../evaluation/point-runner.ts";
 import { ClientProcesses } from "../cluster/client-processes.ts";
 import { Cluster } from "../cluster/cluster.ts";
+import type { SignatureKind } from "../crypto/stage.ts";
+import type { Measured } from "../evaluation/point-runner.ts";
 
 export interface RealRun {
   readonly mode: string;

@@ -4,9 +4,14 @@
 import { mkdirSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { ArgsDef } from "citty";
+import { UsageError } from "../base/errors.ts";
+import type { Command, Options } from "../cli/command-line.ts";
+import { writeJson } from "../cli/json-file.ts";
+import { stopClustersOnSignal } from "../cluster/cluster.ts";
 import type { SignatureKind } from "../crypto/stage.ts";
 import { readNetwork, type NetworkModel } from "../evaluation/network.ts";
-import { describeHost } from "../evaluation/record.ts";
+import { describeHost, versions } from "../evaluation/record.ts";
+import { scaleFigures } from "../evaluation/scale-figures.ts";
 import {
   compare,
   compareSignatures,
@@ -19,18 +24,12 @@ import {
   type PredictionOptions,
   type ScaleRow,
 } from "../evaluation/scale.ts";
-import { scaleFigures } from "../evaluation/scale-figures.ts";
+import { allowedCpus } from "../process/cpus.ts";
+import { FIXED_TENURE } from "../process/setting.ts";
 import { protocols } from "../protocol/index.ts";
 import { countOperations, type CountOptions } from "../simulation/count.ts";
 import type { Subject } from "../simulation/subject.ts";
 import { registered } from "../simulation/subjects.ts";
-import { UsageError } from "../base/errors.ts";
-import { stopClustersOnSignal } from "../cluster/cluster.ts";
-import { FIXED_TENURE } from "../process/setting.ts";
-import { allowedCpus } from "../process/cpus.ts";
-import { writeJson } from "../cli/json-file.ts";
-import type { Command, Options } from "../cli/command-line.ts";
-import { versions } from "../process/signals.ts";
 import { messageUs, sharedCosts } from "./scale-costs.ts";
 import { measureRun, type RealRun } from "./scale-runs.ts";
 

@@ -1,22 +1,23 @@
-// bench sweep: measures all points of a plan file, as far as they have not been, and compares them.
+// npm run bench -- sweep: measures all points of a plan file, as far as they have not been, and
+// compares them.
 
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { basename, dirname, extname, join } from "node:path";
 import type { ArgsDef } from "citty";
+import { reasonOf, UsageError } from "../base/errors.ts";
+import type { Command, Options } from "../cli/command-line.ts";
+import { buildExecutables } from "../cluster/cluster.ts";
+import { LabRunner } from "../cluster/lab-runner.ts";
+import { LocalRunner } from "../cluster/local-runner.ts";
 import { parsePlan, type Plan } from "../evaluation/plan.ts";
 import type { PointRunner } from "../evaluation/point-runner.ts";
-import { describeHost } from "../evaluation/record.ts";
+import { describeHost, versions } from "../evaluation/record.ts";
 import { writeReport } from "../evaluation/report.ts";
 import { Results } from "../evaluation/results.ts";
 import type { Run } from "../evaluation/run.ts";
 import { formatSummaries, summarise } from "../evaluation/summary.ts";
 import { failuresOf, runsOf, schedule, sweep } from "../evaluation/sweep.ts";
-import { reasonOf, UsageError } from "../base/errors.ts";
-import { buildExecutables } from "../cluster/cluster.ts";
-import { LabRunner } from "../cluster/lab-runner.ts";
-import { LocalRunner } from "../cluster/local-runner.ts";
-import type { Command, Options } from "../cli/command-line.ts";
-import { followParent, stopSignal, versions } from "../process/signals.ts";
+import { followParent, stopSignal } from "../process/signals.ts";
 
 const ARGS = {
   plan: {

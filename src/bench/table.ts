@@ -1,17 +1,17 @@
-// bench table: the table of results for every protocol on this machine.
+// npm run bench -- table: the table of results for every protocol on this machine.
 
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { ArgsDef } from "citty";
-import { describeHost } from "../evaluation/record.ts";
-import { formatRows, measureTable, replaceRegion, tableRows } from "../evaluation/table.ts";
-import { protocols } from "../protocol/index.ts";
 import { UsageError } from "../base/errors.ts";
-import { buildExecutables, WORKERS_DEFAULT } from "../cluster/cluster.ts";
-import { writeJson } from "../cli/json-file.ts";
-import { LocalRunner } from "../cluster/local-runner.ts";
 import type { Command, Options } from "../cli/command-line.ts";
-import { followParent, stopSignal, versions } from "../process/signals.ts";
+import { writeJson } from "../cli/json-file.ts";
+import { buildExecutables, WORKERS_DEFAULT } from "../cluster/cluster.ts";
+import { LocalRunner } from "../cluster/local-runner.ts";
+import { describeHost, versions } from "../evaluation/record.ts";
+import { formatRows, measureTable, replaceRegion, tableRows } from "../evaluation/table.ts";
+import { followParent, stopSignal } from "../process/signals.ts";
+import { protocols } from "../protocol/index.ts";
 
 /**
  * Sessions are opened in that time, and code is compiled: five processes that share two processors

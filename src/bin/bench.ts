@@ -7,8 +7,8 @@ import { BENCH_REPORT, benchReport } from "../bench/report.ts";
 import { BENCH_SCALE, benchScale } from "../bench/scale.ts";
 import { BENCH_SWEEP, benchSweep } from "../bench/sweep.ts";
 import { BENCH_TABLE, benchTable } from "../bench/table.ts";
-import { buildExecutables } from "../cluster/cluster.ts";
 import { parseCommand, runMain, type Command, type Options } from "../cli/command-line.ts";
+import { buildExecutables } from "../cluster/cluster.ts";
 import { followParent } from "../process/signals.ts";
 
 interface Bench {
@@ -37,6 +37,11 @@ function built(run: Bench["run"]): Bench["run"] {
 
 async function main(): Promise<number> {
   const [name, ...rest] = process.argv.slice(2);
+  if (name === "-h" || name === "--help") {
+    for (const { command } of BENCHES.values())
+      console.log(`${command.name}: ${command.description}`);
+    return 0;
+  }
   const bench = name === undefined ? undefined : BENCHES.get(name);
   if (bench === undefined) {
     const names = [...BENCHES.keys()].join(", ");

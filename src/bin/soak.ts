@@ -1,57 +1,6 @@
-// npm run soak: seeds that nobody ran before, for hours; or the full figures of docs/testing.md.
+// npm run soak: seeds that nobody ran before, for hours.
 
-import { availableParallelism } from "node:os";
-import { findSubject, registered } from "../simulation/subjects.ts";
-import { parseCommand, runMain, type Command } from "../cli/command-line.ts";
+import { soak, SOAK } from "../campaign/soak.ts";
+import { runCommand } from "../cli/command-line.ts";
 
-const soakCommand: Command = {
-  name: "soak",
-  description: "Runs new seeds of every protocol for hours",
-  args: {
-    "ci-figures": { type: "boolean", description: "Run the full figures of docs/testing.md once" },
-    hours: { type: "string", default: "8", description: "How long" },
-    protocol: { type: "string", alias: "p", description: "One protocol (default: all)" },
-    seed: { type: "string", description: "The first seed (default: drawn)" },
-    jobs: { type: "string", alias: "j", description: "Processes (default: one a CPU)" },
-  },
-};
-
-/** Seeds of a kind at a time: enough for processes that need seconds until they are fast. */
-const ROUND = 2000;
-
-async function main(argv: readonly string[]): Promise<number> {
-  const options = await parseCommand(soakCommand, argv);
-  if (options === null) return 0;
-  const jobs =
-    options.text("jobs") === undefined ? availableParallelism() : options.integer("jobs", 1, 256);
-  const script = `${import.meta.dir}/simulate.ts`;
-  if (options.flag("ci-figures")) return run([script, "--profile", "figures", "-j", `${jobs}`]);
-  const hours = options.decimal("hours", 0, 10_000);
-  const name = options.text("protocol");
-  const subjects = name === undefined ? [...registered.values()] : [findSubject(name, {})];
-  const drawn = Math.floor(Math.random() * 2 ** 40);
-  let seed = options.text("seed") === undefined ? drawn : options.integer("seed", 0, 2 ** 48);
-  const end = Date.now() + hours * 3_600_000;
-  let rounds = 0;
-  let failed = 0;
-  while (Date.now() < end) {
-    for (const subject of subjects) {
-      for (const kind of subject.kinds) {
-        const seeds = ["--seed", `${seed}`, "--seeds", `${ROUND}`, "-j", `${jobs}`];
-        const status = await run([script, "-p", subject.name, "--kind", kind, ...seeds]);
-        rounds++;
-        if (status !== 0) failed++;
-      }
-    }
-    seed += ROUND;
-  }
-  console.log(`${rounds - failed} passed, ${failed} failed`);
-  return failed === 0 ? 0 : 1;
-}
-
-async function run(args: readonly string[]): Promise<number> {
-  const child = Bun.spawn([process.execPath, ...args], { stdout: "inherit", stderr: "inherit" });
-  return child.exited;
-}
-
-if (import.meta.main) await runMain("soak", () => main(process.argv.slice(2)));
+await runCommand("soak", SOAK, soak);

@@ -1,9 +1,10 @@
 // All protocols and all mutants, as continuous integration and long runs have them.
 
-import { addTotals, noTotals, summary } from "../simulation/campaign.ts";
-import { rowsOf, type Row } from "../simulation/profile.ts";
-import { loadAll, registered, type Mutant } from "../simulation/subjects.ts";
+import { registered } from "../simulation/subjects.ts";
+import { addTotals, noTotals, summary } from "./campaign.ts";
+import { rowsOf, type Row } from "./rows.ts";
 import { runJobs, splitRange, Workers } from "./workers.ts";
+import { loadAll, type Mutant } from "./mutants.ts";
 
 /**
  * Runs a `divisor`-th of every row of the table, of protocols that only tests know a

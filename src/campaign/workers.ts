@@ -3,8 +3,8 @@
 
 import { assert } from "../base/assert.ts";
 import { Queue } from "../base/queue.ts";
-import { addTotals, noTotals, totalsFromJson } from "../simulation/campaign.ts";
-import type { Range, Totals } from "../simulation/campaign.ts";
+import { addTotals, noTotals, totalsFromJson } from "./campaign.ts";
+import type { Range, Totals } from "./campaign.ts";
 
 /** Seeds of a part at least. */
 const PART_MIN = 50;

@@ -13,10 +13,16 @@ export class Options {
   readonly #values: ReadonlyMap<string, string | boolean>;
   /** Names that stood on the command line. */
   readonly given: ReadonlySet<string>;
+  readonly #args: ArgsDef;
 
-  constructor(values: ReadonlyMap<string, string | boolean>, given: ReadonlySet<string>) {
+  constructor(
+    values: ReadonlyMap<string, string | boolean>,
+    given: ReadonlySet<string>,
+    args: ArgsDef,
+  ) {
     this.#values = values;
     this.given = given;
+    this.#args = args;
   }
 
   text(name: string): string | undefined {
@@ -57,7 +63,9 @@ export class Options {
     const text = this.textOf(name);
     const value = Number(text);
     if (!/^\d{1,15}$/.test(text) || value < min || value > max) {
-      throw new UsageError(`--${name} ${text}: expected a whole number from ${min} to ${max}`);
+      throw new UsageError(
+        `${this.#shown(name)} ${text}: expected a whole number from ${min} to ${max}`,
+      );
     }
     return value;
   }
@@ -67,9 +75,15 @@ export class Options {
     const text = this.textOf(name);
     const value = Number(text);
     if (!/^\d{1,12}(\.\d{1,9})?$/.test(text) || value < min || value > max) {
-      throw new UsageError(`--${name} ${text}: expected a number from ${min} to ${max}`);
+      throw new UsageError(`${this.#shown(name)} ${text}: expected a number from ${min} to ${max}`);
     }
     return value;
+  }
+
+  /** As the user knows it. */
+  #shown(name: string): string {
+    const arg = this.#args[name];
+    return arg?.type === "positional" ? (arg.valueHint ?? name) : `--${name}`;
   }
 }
 
@@ -144,7 +158,7 @@ export function parseOptions(command: Command, argv: readonly string[]): Options
   for (const [name, arg] of Object.entries(command.args)) {
     complete(name, arg, values);
   }
-  return new Options(values, given);
+  return new Options(values, given, command.args);
 }
 
 function parse(
@@ -220,4 +234,16 @@ export async function runMain(name: string, main: () => Promise<number>): Promis
     }
   }
   process.exit(status);
+}
+
+/** Runs a program that is one command, with the arguments of this process; see runMain. */
+export async function runCommand(
+  name: string,
+  command: Command,
+  run: (options: Options) => number | Promise<number>,
+): Promise<void> {
+  await runMain(name, async () => {
+    const options = await parseCommand(command, process.argv.slice(2));
+    return options === null ? 0 : run(options);
+  });
 }

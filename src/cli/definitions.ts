@@ -4,8 +4,11 @@ import type { ArgsDef } from "citty";
 import { apps } from "../app/index.ts";
 import { PROTOCOL_DEFAULTS } from "../protocol-config.ts";
 import { protocols } from "../protocol/index.ts";
-import { IDLE_NAMES } from "../process/idle.ts";
 import { workloads } from "../workload/index.ts";
+
+/** What a turn without work may do: process/idle.ts. */
+export const IDLE_NAMES = ["busy", "yield", "park", "sleep"] as const;
+export type IdleName = (typeof IDLE_NAMES)[number];
 
 const modes = [...protocols.keys()];
 

@@ -5,7 +5,7 @@ import { closeSync, openSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { UsageError } from "../base/errors.ts";
 import { writeJson } from "../cli/json-file.ts";
-import { within } from "../process/signals.ts";
+import { within } from "./within.ts";
 
 const PLAYBOOKS = resolve(import.meta.dir, "../../deploy/ansible");
 /** How long one that was interrupted may take to end. */

@@ -1,12 +1,12 @@
 // The client processes of one run on this machine, and their result: for demo and bench.
 
 import { join } from "node:path";
+import { RunError, UsageError } from "../base/errors.ts";
+import { readJson } from "../cli/json-file.ts";
 import { mergeRecords } from "../evaluation/merge.ts";
 import { loadArguments, type ClientLoad } from "../evaluation/point.ts";
 import type { ResultRecord } from "../evaluation/record.ts";
-import { RunError, UsageError } from "../base/errors.ts";
 import type { Child, Cluster } from "./cluster.ts";
-import { readJson } from "../cli/json-file.ts";
 
 export class ClientProcesses {
   readonly #clients: readonly { readonly child: Child; readonly json: string }[];

@@ -6,12 +6,13 @@ import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:
 import { createSocket } from "node:dgram";
 import { availableParallelism, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { generateKeyPair, keyPath, writeKeyPair } from "../crypto/keys.ts";
-import type { ReplicaRecord } from "../evaluation/replica-record.ts";
-import { protocols, toleratesFaults } from "../protocol/index.ts";
 import { RunError, UsageError } from "../base/errors.ts";
 import { readJson } from "../cli/json-file.ts";
-import { RECOVERING, STOP_SIGNALS } from "../process/signals.ts";
+import { writeKeyPairs } from "../crypto/keys.ts";
+import type { ReplicaRecord } from "../evaluation/replica-record.ts";
+import { RECOVERED, RECOVERING } from "../process/announcements.ts";
+import { STOP_SIGNALS } from "../process/signals.ts";
+import { protocols, toleratesFaults } from "../protocol/index.ts";
 
 /** Where the executables lie. */
 const ROOT = resolve(import.meta.dir, "../..");
@@ -196,9 +197,7 @@ export class Cluster {
     running.add(cluster);
     try {
       await writeConfig(prefix, options, n, f);
-      if (protocol.signed) {
-        for (let i = 0; i < n; i++) writeKeyPair(keyPath(prefix, i), generateKeyPair());
-      }
+      if (protocol.signed) writeKeyPairs(prefix, n);
       await cluster.#startAll();
     } catch (error) {
       await cluster.stop();
@@ -217,7 +216,7 @@ export class Cluster {
   /** Waits until all replicas take part: protocols may begin by asking each other. */
   async takesPart(): Promise<void> {
     for (const replica of this.replicas) {
-      if (replica.output.includes(RECOVERING)) await replica.printed("recovered");
+      if (replica.output.includes(RECOVERING)) await replica.printed(RECOVERED);
     }
   }
 

@@ -2,16 +2,16 @@
 
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { RunError, UsageError } from "../base/errors.ts";
+import { readJson } from "../cli/json-file.ts";
 import { mergeRecords } from "../evaluation/merge.ts";
-import { clientArguments, loadArguments, replicaArguments } from "../evaluation/point.ts";
 import type { RunSettings, Measured, PointRunner } from "../evaluation/point-runner.ts";
+import { clientArguments, loadArguments, replicaArguments } from "../evaluation/point.ts";
 import type { ResultRecord } from "../evaluation/record.ts";
 import type { ReplicaRecord } from "../evaluation/replica-record.ts";
 import type { Point } from "../evaluation/run.ts";
 import { protocols } from "../protocol/index.ts";
-import { RunError, UsageError } from "../base/errors.ts";
 import { failuresIn, readInventory, runPlaybook, type Inventory, type LabHost } from "./ansible.ts";
-import { readJson } from "../cli/json-file.ts";
 
 /** How long the bundle may take to every host, and a run beyond what it measures. */
 const COPY_MS = 30 * 60_000;

@@ -1,14 +1,14 @@
 // Measures points of a plan on this machine: each a cluster of compiled processes of its own.
 
-import { clientArguments, replicaArguments } from "../evaluation/point.ts";
+import { RunError } from "../base/errors.ts";
 import type { RunSettings, Measured, PointRunner } from "../evaluation/point-runner.ts";
+import { clientArguments, replicaArguments } from "../evaluation/point.ts";
 import type { ResultRecord } from "../evaluation/record.ts";
 import type { Point } from "../evaluation/run.ts";
 import { protocols } from "../protocol/index.ts";
 import { ClientProcesses } from "./client-processes.ts";
 import { Cluster } from "./cluster.ts";
-import { within } from "../process/signals.ts";
-import { RunError } from "../base/errors.ts";
+import { within } from "./within.ts";
 
 /** How much longer than it should a client may take: it waits for links and first replies. */
 const PATIENCE_MS = 30_000;

@@ -1,6 +1,7 @@
 // Keys of replicas: PKCS#8 PEM files (RFC 5208, RFC 5915) of secp256k1, as openssl writes them.
 
 import { closeSync, existsSync, fchmodSync, openSync, readFileSync, writeSync } from "node:fs";
+import { dirname } from "node:path";
 import { DER } from "@noble/curves/abstract/der.js";
 import { secp256k1 } from "@noble/curves/secp256k1.js";
 import type { Bytes, Signer } from "../actor.ts";
@@ -113,6 +114,19 @@ export function writeKeyPair(path: string, pair: KeyPair): void {
   fchmodSync(file, 0o600);
   writeSync(file, formatPrivateKey(pair));
   closeSync(file);
+}
+
+/**
+ * Writes `n` new secret keys, and returns their paths. Throws UsageError before it writes any if
+ * one is there, or if there is no directory for them.
+ */
+export function writeKeyPairs(prefix: string, n: number): readonly string[] {
+  const paths = Array.from({ length: n }, (_, i) => keyPath(prefix, i));
+  const taken = paths.find((path) => existsSync(path));
+  if (taken !== undefined) throw new UsageError(`${taken}: exists already; remove it first`);
+  if (!existsSync(dirname(prefix))) throw new UsageError(`${dirname(prefix)}: no such directory`);
+  for (const path of paths) writeKeyPair(path, generateKeyPair());
+  return paths;
 }
 
 function sequence(...items: readonly string[]): string {

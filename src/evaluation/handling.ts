@@ -4,15 +4,15 @@
 import type { Address, Bytes, Client, Proof, Sealed } from "../actor.ts";
 import { NullApp } from "../app/null.ts";
 import { assert } from "../base/assert.ts";
-import { RealClock } from "../clock.ts";
+import { Queue } from "../base/queue.ts";
+import { systemRandom } from "../base/system-random.ts";
 import type { WireAddress } from "../config.ts";
-import { PROTOCOL_DEFAULTS, type ProtocolConfig } from "../protocol-config.ts";
 import { SIGNATURE_SIZE, singleBlock } from "../crypto/batch.ts";
 import type { Stage } from "../driver.ts";
 import { Node } from "../node.ts";
+import { RealClock } from "../process/real-clock.ts";
+import { PROTOCOL_DEFAULTS, type ProtocolConfig } from "../protocol-config.ts";
 import type { AnyProtocol } from "../protocol/index.ts";
-import { Queue } from "../base/queue.ts";
-import { systemRandom } from "../base/random.ts";
 import { PacketTransport, type PacketTransportOptions } from "../transport/packet.ts";
 import { EMPTY, Reader, Writer } from "../wire.ts";
 

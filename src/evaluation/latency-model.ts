@@ -3,8 +3,8 @@
 // completes a quorum. docs/scaling.md explains it.
 
 import { assert } from "../base/assert.ts";
-import { IN_FLIGHT_MAX } from "../protocol/pbft/ordering.ts";
 import { quorumsOf } from "../protocol/kit/quorum.ts";
+import { IN_FLIGHT_MAX } from "../protocol/pbft/ordering.ts";
 import type { Costs } from "./cost-model.ts";
 import { oneWayUs, type NetworkModel } from "./network.ts";
 

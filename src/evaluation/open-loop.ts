@@ -1,8 +1,8 @@
 // Operations that arrive by a Poisson process, whether or not earlier ones have completed, as those
 // of many independent users do.
 
-import type { Clock } from "../driver.ts";
 import { Queue } from "../base/queue.ts";
+import type { Clock } from "../driver.ts";
 import { Load, type Issue, type LoadOptions } from "./load.ts";
 
 export interface OpenLoopOptions extends LoadOptions {

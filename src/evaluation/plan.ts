@@ -1,11 +1,11 @@
 // Plans: JSON files that say which points to measure, how long and how often (docs/evaluating.md).
 
 import { apps } from "../app/index.ts";
+import { reasonOf, UsageError } from "../base/errors.ts";
 import { ID_MAX } from "../config.ts";
 import { protocols } from "../protocol/index.ts";
-import { reasonOf, UsageError } from "../base/errors.ts";
-import { CLIENT_PROCESSES_MAX, RATE_MAX } from "./point.ts";
 import type { RunSettings } from "./point-runner.ts";
+import { CLIENT_PROCESSES_MAX, RATE_MAX } from "./point.ts";
 import type { Point } from "./run.ts";
 
 export interface Plan extends RunSettings {

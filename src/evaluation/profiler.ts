@@ -1,8 +1,18 @@
 // Finds where the time of a polling thread goes: the thread writes into a word what it is about
 // (sections.ts), and a sampler counts periods of time by that word (csrc/profile.c).
 
+import {
+  CHECK,
+  DECODE,
+  ENCODE,
+  HELP,
+  IDLE,
+  OTHER,
+  PROTOCOL,
+  RECEIVE,
+  SEND,
+} from "../base/sections.ts";
 import type { Stage } from "../driver.ts";
-import { CHECK, DECODE, ENCODE, HELP, IDLE, OTHER, PROTOCOL, RECEIVE, SEND } from "../sections.ts";
 import type { TurnObserver } from "../run-loop.ts";
 import type { Profile } from "./profile.ts";
 

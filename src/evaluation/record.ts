@@ -2,6 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { cpus, release } from "node:os";
+import packageJson from "../../package.json" with { type: "json" };
 import type { Distribution } from "./distribution.ts";
 import { alignColumns, decimal, formatThroughput } from "./format.ts";
 import type { LatencySummary } from "./latency.ts";
@@ -68,6 +69,11 @@ export interface HostDescription {
   readonly cpu: string;
   readonly cores: number;
   readonly kernel: string;
+}
+
+/** What made a record. */
+export function versions(): { readonly [name: string]: string } {
+  return { oskr: packageJson.version, bun: Bun.version };
 }
 
 export function describeHost(): HostDescription {

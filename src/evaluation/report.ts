@@ -3,11 +3,11 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Figure } from "./report/chart.ts";
+import { costsOf, profileFigure } from "./report/costs.ts";
 import { curveFigure } from "./report/curves.ts";
 import { distributionFigure } from "./report/distributions.ts";
 import { groupsOf, type Group } from "./report/groups.ts";
 import { pageHtml, section, type Section } from "./report/page.ts";
-import { costsOf, profileFigure } from "./report/costs.ts";
 import { peakOf, seriesOf, type Series } from "./report/series.ts";
 import {
   commonTable,

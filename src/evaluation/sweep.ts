@@ -1,14 +1,14 @@
 // Measures the points of a plan that are not in the results yet.
 
 import { createHash } from "node:crypto";
+import { reasonOf } from "../base/errors.ts";
 import { Random } from "../simulation/random.ts";
 import { formatThroughput } from "./format.ts";
 import type { Plan } from "./plan.ts";
-import { describePoint } from "./point.ts";
 import type { RunSettings, PointRunner } from "./point-runner.ts";
+import { describePoint } from "./point.ts";
 import type { Results } from "./results.ts";
 import type { Point, Run } from "./run.ts";
-import { reasonOf } from "../base/errors.ts";
 
 /** One run that a plan asks for. */
 export interface PlannedRun {

@@ -3,6 +3,8 @@
 import { readFileSync } from "node:fs";
 import { UsageError } from "../base/errors.ts";
 import type { Options } from "../cli/command-line.ts";
+import type { Clock } from "../driver.ts";
+import type { NativeLibrary } from "../ffi/native.ts";
 
 export interface CpuPlan {
   /** The processor of the thread that polls; null when the kernel may choose. */
@@ -64,4 +66,18 @@ function parseMask(mask: string, allowed: readonly number[]): readonly number[] 
   }
   if (cpus.length === 0) throw new UsageError(`--mask ${mask}: no CPU`);
   return cpus;
+}
+
+/**
+ * Pins this thread if the plan says so, and once a second gives all other threads of the process
+ * (Bun starts some late) every processor again, so that they do not share the polling one.
+ */
+export function housekeeping(clock: Clock, cpus: CpuPlan, native: NativeLibrary): void {
+  if (cpus.polling === null) return;
+  native.oskr_pin_self(cpus.polling);
+  const unpin = (): void => {
+    native.oskr_unpin_others();
+    clock.after(1000, unpin);
+  };
+  unpin();
 }

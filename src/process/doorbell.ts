@@ -6,8 +6,8 @@ import type { Pointer } from "bun:ffi";
 import { closeSync, constants, existsSync, fstatSync, openSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { assert } from "../base/assert.ts";
-import type { NativeLibrary } from "../ffi/native.ts";
 import { reasonOf, UsageError } from "../base/errors.ts";
+import type { NativeLibrary } from "../ffi/native.ts";
 
 export class Doorbell {
   readonly pointer: Pointer;

@@ -1,31 +1,26 @@
 // Everything that a process needs besides its actors: made from the options of its command line.
 
 import type { Address, Signer } from "../actor.ts";
-import { RealClock } from "../clock.ts";
+import { systemRandom } from "../base/system-random.ts";
+import type { Options } from "../cli/command-line.ts";
+import { IDLE_NAMES } from "../cli/definitions.ts";
 import type { Stage } from "../driver.ts";
 import type { Profile } from "../evaluation/profile.ts";
 import { ProfiledStage } from "../evaluation/profiled-stage.ts";
 import type { Profiler } from "../evaluation/profiler.ts";
 import { loadNative, type NativeLibrary } from "../ffi/native.ts";
 import { Node } from "../node.ts";
-import { systemRandom } from "../base/random.ts";
 import { runLoop } from "../run-loop.ts";
+import { allowedCpus, planCpus, type CpuPlan, housekeeping } from "./cpus.ts";
 import type { Doorbell } from "./doorbell.ts";
-import {
-  openDoorbell,
-  openTransport,
-  readSetting,
-  type Role,
-  type Setting,
-  type TransportSetting,
-} from "./setting.ts";
-import { allowedCpus, planCpus, type CpuPlan } from "./cpus.ts";
-import { IDLE_NAMES, idler, type Idler } from "./idle.ts";
+import { idler, type Idler } from "./idle.ts";
 import { numaNodes, numaWarnings } from "./numa.ts";
-import type { Options } from "../cli/command-line.ts";
-import { followCluster, housekeeping, stopFlag } from "./signals.ts";
-import { startProfiler } from "./profiling.ts";
 import { openStage } from "./open-stage.ts";
+import { openDoorbell, openTransport, type TransportSetting } from "./open-transport.ts";
+import { startProfiler } from "./profiling.ts";
+import { RealClock } from "./real-clock.ts";
+import { readSetting, type Role, type Setting } from "./setting.ts";
+import { followCluster, stopFlag } from "./signals.ts";
 
 /** How often the profiler is told what is done, in milliseconds. */
 const PROGRESS_MS = 100;

@@ -1,8 +1,9 @@
 // What a polling thread does in a turn without work: --idle.
 
-import type { RealClock } from "../clock.ts";
-import type { NativeLibrary } from "../ffi/native.ts";
 import { UsageError } from "../base/errors.ts";
+import type { IdleName } from "../cli/definitions.ts";
+import type { NativeLibrary } from "../ffi/native.ts";
+import type { RealClock } from "./real-clock.ts";
 
 /** What the process sleeps on while it parks. */
 export interface Sleeper {
@@ -17,9 +18,6 @@ export interface Idler {
   /** Told how many turns before this one were empty as well. */
   readonly idle: (empty: number) => void;
 }
-
-export const IDLE_NAMES = ["busy", "yield", "park", "sleep"] as const;
-export type IdleName = (typeof IDLE_NAMES)[number];
 
 /** Empty turns that yield before one parks: the other process of a pair answers within them. */
 const YIELDS = 8;

@@ -1,16 +1,16 @@
 // The signature stage of a process: what -w, --signature and --crypto ask for.
 
+import type { Signer } from "../actor.ts";
+import type { Options } from "../cli/command-line.ts";
 import { domainOf } from "../crypto/domain.ts";
 import { readStageKeys } from "../crypto/keys.ts";
 import { NativeStage } from "../crypto/native.ts";
 import { NobleStage } from "../crypto/noble.ts";
 import { NoStage } from "../crypto/none.ts";
-import type { Signer } from "../actor.ts";
 import type { Stage } from "../driver.ts";
-import type { Setting } from "./setting.ts";
-import type { Doorbell } from "./doorbell.ts";
 import type { CpuPlan } from "./cpus.ts";
-import type { Options } from "../cli/command-line.ts";
+import type { Doorbell } from "./doorbell.ts";
+import type { Setting } from "./setting.ts";
 
 /** The stage of replica `self`, or of clients where that is null. Throws UsageError. */
 export function openStage(

@@ -3,13 +3,16 @@
 import type { App, Replica } from "../actor.ts";
 import { apps } from "../app/index.ts";
 import { assert } from "../base/assert.ts";
-import { describeHost, residentBytes } from "../evaluation/record.ts";
+import { UsageError } from "../base/errors.ts";
+import type { Options } from "../cli/command-line.ts";
+import { writeJson } from "../cli/json-file.ts";
+import { formatProfile } from "../evaluation/profile.ts";
+import { describeHost, residentBytes, versions } from "../evaluation/record.ts";
 import type { ReplicaRecord } from "../evaluation/replica-record.ts";
 import type { Node } from "../node.ts";
-import { UsageError } from "../base/errors.ts";
+import { RECOVERED, RECOVERING } from "./announcements.ts";
 import { Drivers } from "./drivers.ts";
-import type { Options } from "../cli/command-line.ts";
-import { mergeDrops, RECOVERING, versions } from "./signals.ts";
+import { mergeDrops } from "./drops.ts";
 
 /** How often to look whether the replica has recovered, in milliseconds. */
 const WATCH_MS = 20;
@@ -81,8 +84,24 @@ export class ReplicaProcess {
     const { clock } = this.drivers;
     const watch = (): void => {
       if (this.#replica.census().recovering) clock.after(WATCH_MS, watch);
-      else console.log(`replica ${this.#id} recovered`);
+      else console.log(`replica ${this.#id} ${RECOVERED}`);
     };
     clock.after(WATCH_MS, watch);
   }
+}
+
+/** Serves until it is told to stop, then prints and writes what it did. Throws UsageError. */
+export function runReplica(options: Options): number {
+  const json = options.output("json");
+  const replica = new ReplicaProcess(options);
+  replica.serve();
+  const record = replica.close();
+  const dropped = Object.entries(record.dropped).map(([reason, count]) => `${count} ${reason}`);
+  console.log(
+    `replica ${record.replica} executed ${record.executed} requests; ` +
+      `dropped ${dropped.join(", ") || "nothing"}`,
+  );
+  if (record.profile !== undefined) console.log(formatProfile(record.profile));
+  if (json !== undefined) writeJson(json, record);
+  return 0;
 }

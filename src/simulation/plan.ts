@@ -2,8 +2,8 @@
 // Every fault has a name; a run without some of them is otherwise the same run.
 
 import { toleratesFaults } from "../protocol/index.ts";
-import type { Subject } from "./subject.ts";
 import { Random } from "./random.ts";
+import type { Subject } from "./subject.ts";
 import { PAYLOAD_MAX } from "./transport.ts";
 
 /**

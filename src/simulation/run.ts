@@ -1,8 +1,8 @@
 // One seed from its plan to its report.
 
 import { checkConvergence, checkHistory, checkRealTime } from "./checkers.ts";
-import { drawPlan, type Changes, type Kind, type Plan } from "./plan.ts";
 import { scheduleFaults } from "./faults.ts";
+import { drawPlan, type Changes, type Kind, type Plan } from "./plan.ts";
 import type { Subject } from "./subject.ts";
 import { World, type Observer, type Report } from "./world.ts";
 

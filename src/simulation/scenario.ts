@@ -11,10 +11,10 @@
 //
 // Lines below a command are what it printed.
 
-import { assert } from "../base/assert.ts";
 import { decodeKvResult, encodeKvOperation, type KvOperation } from "../app/kv.ts";
-import type { Content } from "./content.ts";
+import { assert } from "../base/assert.ts";
 import { messageText } from "./chart.ts";
+import type { Content } from "./content.ts";
 import { stamp, type Issued } from "./judge.ts";
 import type { Packet } from "./network.ts";
 import { drawPlan, NO_FAULTS, type Plan } from "./plan.ts";

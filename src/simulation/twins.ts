@@ -8,8 +8,8 @@ import type { Packet } from "./network.ts";
 import { drawPlan, NO_FAULTS, type Plan } from "./plan.ts";
 import type { Process } from "./process.ts";
 import { mix32, Random } from "./random.ts";
-import type { RunOptions } from "./runner.ts";
 import { settle } from "./run.ts";
+import type { RunOptions } from "./runner.ts";
 import { PAYLOAD_MAX } from "./transport.ts";
 import { World, type Report } from "./world.ts";
 

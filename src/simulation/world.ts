@@ -2,25 +2,25 @@
 // virtual time. One seed, one thread; the same run on every machine.
 
 import type { Actor, Replica, Sealed } from "../actor.ts";
-import { assert } from "../base/assert.ts";
 import { KvApp } from "../app/kv.ts";
-import type { ProtocolConfig } from "../protocol-config.ts";
-import { countDrop, type Drops } from "../driver.ts";
+import { assert } from "../base/assert.ts";
 import { listenToMarks } from "../base/coverage-mark.ts";
+import { countDrop, type Drops } from "../driver.ts";
 import { Node } from "../node.ts";
+import type { ProtocolConfig } from "../protocol-config.ts";
 import { Reader } from "../wire.ts";
 import { Adversary } from "./adversary.ts";
 import { CensusCheck, checkCertificates } from "./census.ts";
 import { Driver } from "./clients.ts";
-import { SimulatedClock } from "./clock.ts";
 import { wireBook } from "./content.ts";
-import { Keys } from "./keys.ts";
 import { holdsStamp, JudgedApp, Ledger, type Issued } from "./judge.ts";
+import { Keys } from "./keys.ts";
 import { Network, type Packet, type PacketFilter } from "./network.ts";
 import type { Plan } from "./plan.ts";
 import { Process } from "./process.ts";
 import { Random } from "./random.ts";
 import { Scheduler } from "./scheduler.ts";
+import { SimulatedClock } from "./simulated-clock.ts";
 import { SimulatedStage } from "./stage.ts";
 import type { Subject } from "./subject.ts";
 import { GROUP_ADDRESS, simulatedAddress, SimulatedTransport } from "./transport.ts";

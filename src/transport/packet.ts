@@ -6,7 +6,7 @@ import type { Address } from "../actor.ts";
 import { assert } from "../base/assert.ts";
 import { ID_MAX, SMALL_ID_MAX, type WireAddress } from "../config.ts";
 import { countDrop, type Clock, type Drops, type Transport } from "../driver.ts";
-import { OTHER, SECTION, SEND } from "../sections.ts";
+import { OTHER, SECTION, SEND } from "../base/sections.ts";
 import type { Reader, Writer } from "../wire.ts";
 import { AddressTable } from "./address.ts";
 import { Fragments } from "./fragment.ts";

@@ -14,8 +14,9 @@ import type { Tree, TreeNode } from "../../src/protocol/hotstuff/tree.ts";
 import { Recovery, type Verdict } from "../../src/protocol/kit/recovery.ts";
 import type { Outcome, Request } from "../../src/protocol/kit/request.ts";
 import { subjectOf } from "../../src/simulation/subject.ts";
-import { registered, type Mutant } from "../../src/simulation/subjects.ts";
+import { registered } from "../../src/simulation/subjects.ts";
 import { StaleLeader } from "./stale-leader.ts";
+import type { Mutant } from "../../src/campaign/mutants.ts";
 
 type ReplicaClass = new (
   self: Signer,

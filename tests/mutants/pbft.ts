@@ -16,8 +16,9 @@ import type { Plan } from "../../src/protocol/pbft/view-change.ts";
 import { quorumsOf, Votes, type Quorums, type Vote } from "../../src/protocol/kit/quorum.ts";
 import { Recovery } from "../../src/protocol/kit/recovery.ts";
 import { subjectOf } from "../../src/simulation/subject.ts";
-import { registered, type Mutant } from "../../src/simulation/subjects.ts";
+import { registered } from "../../src/simulation/subjects.ts";
 import { equal } from "../../src/wire.ts";
+import type { Mutant } from "../../src/campaign/mutants.ts";
 
 type ReplicaClass = new (
   self: Signer,

@@ -2,9 +2,9 @@
 // replays from the printed command bit for bit.
 
 import { expect, test } from "bun:test";
-import { convict } from "../../src/simulation/mutants.ts";
+import { convict } from "../../src/campaign/mutants.ts";
 import { runAny } from "../../src/simulation/runner.ts";
-import { invariantOf, replayCommand, shrink } from "../../src/simulation/shrink.ts";
+import { invariantOf, replayCommand, shrink } from "../../src/campaign/shrink.ts";
 import { simulate } from "../simulation/command.ts";
 import { mutants } from "./rounds.ts";
 

@@ -3,7 +3,6 @@
 import type { Address, Bytes } from "../../src/actor.ts";
 import type { Kind } from "../../src/simulation/plan.ts";
 import { subjectOf } from "../../src/simulation/subject.ts";
-import type { Loaded, Mutant } from "../../src/simulation/subjects.ts";
 import { decodeKvOperation } from "../../src/app/kv.ts";
 import type { Outcome, Request } from "../../src/protocol/kit/request.ts";
 import { STAMP_LENGTH } from "../../src/simulation/judge.ts";
@@ -12,6 +11,7 @@ import { roundsWith } from "../protocols/rounds/index.ts";
 import type { RequestMessage, VoteMessage } from "../protocols/rounds/message.ts";
 import { RoundsReplica } from "../protocols/rounds/replica.ts";
 import { HINTS, roundsSubject } from "../protocols/rounds/subject.ts";
+import type { Loaded, Mutant } from "../../src/campaign/mutants.ts";
 
 /** Decides with one vote too few. */
 class QuorumTooSmall extends RoundsReplica {

@@ -5,7 +5,7 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { drawPlan } from "../../src/simulation/plan.ts";
 import { Random } from "../../src/simulation/random.ts";
 import { runSeed } from "../../src/simulation/run.ts";
-import { faultNames } from "../../src/simulation/shrink.ts";
+import { faultNames } from "../../src/campaign/shrink.ts";
 import { exhaustiveScenarios, scenarioOf } from "../../src/simulation/twins.ts";
 import { World } from "../../src/simulation/world.ts";
 import { roundsSubject as subject } from "../protocols/rounds/subject.ts";

@@ -2,7 +2,7 @@
 // answers whatever it gets and can die, and a stranger who sends garbage.
 
 import type { Address, Bytes } from "../../src/actor.ts";
-import { RealClock } from "../../src/clock.ts";
+import { RealClock } from "../../src/process/real-clock.ts";
 import type { Transport } from "../../src/driver.ts";
 import type { Reader } from "../../src/wire.ts";
 

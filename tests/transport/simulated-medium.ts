@@ -1,6 +1,6 @@
 // The simulator's network: virtual time, and every fault that a network has.
 
-import { SimulatedClock } from "../../src/simulation/clock.ts";
+import { SimulatedClock } from "../../src/simulation/simulated-clock.ts";
 import { Content, MAC_PREFIX } from "../../src/simulation/content.ts";
 import { Network } from "../../src/simulation/network.ts";
 import { Process } from "../../src/simulation/process.ts";

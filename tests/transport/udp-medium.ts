@@ -5,7 +5,7 @@ import { toArrayBuffer } from "bun:ffi";
 import { assert } from "../../src/base/assert.ts";
 import type { WireAddress } from "../../src/config.ts";
 import { loadNative, UDP } from "../../src/ffi/native.ts";
-import { systemRandom } from "../../src/base/random.ts";
+import { systemRandom } from "../../src/base/system-random.ts";
 import { writeIds } from "../../src/transport/packet.ts";
 import { UdpTransport } from "../../src/transport/udp.ts";
 import { all, Endpoint, HurriedClock, pattern, REPLICAS, type Medium } from "./medium.ts";

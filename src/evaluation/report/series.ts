@@ -3,8 +3,8 @@
 import { count } from "../format.ts";
 import type { LatencySummary } from "../latency.ts";
 import type { Run } from "../run.ts";
-import { settingsOf, type Setting } from "./settings.ts";
 import { spreadOf, type Spread } from "../summary.ts";
+import { settingsOf, type Setting } from "./settings.ts";
 
 /** The repetitions of one point. */
 export interface MeasuredPoint {

@@ -1,7 +1,7 @@
 // Real time: performance.now, read once a turn, and a heap of calls.
 
-import type { Clock } from "./driver.ts";
-import { Heap } from "./base/heap.ts";
+import { Heap } from "../base/heap.ts";
+import type { Clock } from "../driver.ts";
 
 interface Call {
   readonly atMs: number;

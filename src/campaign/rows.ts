@@ -1,9 +1,9 @@
 // What one run of continuous integration, and a longer one, consist of: the table of
 // docs/testing.md.
 
-import type { Kind } from "./plan.ts";
-import type { Subject } from "./subject.ts";
-import { exhaustiveScenarios } from "./twins.ts";
+import type { Kind } from "../simulation/plan.ts";
+import type { Subject } from "../simulation/subject.ts";
+import { exhaustiveScenarios } from "../simulation/twins.ts";
 
 /** Seeds of one kind of one protocol: every `stride`-th from `first` on. */
 export interface Row {

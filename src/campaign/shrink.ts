@@ -1,9 +1,9 @@
 // A failing seed made smaller: faults, operations, clients and tricks are left out while it still
 // fails.
 
-import { drawPlan, type Changes, type Plan } from "./plan.ts";
-import { runAny, type RunOptions } from "./runner.ts";
-import type { Report } from "./world.ts";
+import { drawPlan, type Changes, type Plan } from "../simulation/plan.ts";
+import { runAny, type RunOptions } from "../simulation/runner.ts";
+import type { Report } from "../simulation/world.ts";
 
 const RUNS_MAX = 80;
 

@@ -1,0 +1,80 @@
+// Bugs planted on purpose: where they are found, and whether the simulator finds them.
+
+import { existsSync, readdirSync } from "node:fs";
+import { UsageError } from "../base/errors.ts";
+import { runAny } from "../simulation/runner.ts";
+import type { Subject } from "../simulation/subject.ts";
+import { registered } from "../simulation/subjects.ts";
+import { exhaustiveScenarios } from "../simulation/twins.ts";
+import type { Report } from "../simulation/world.ts";
+import { invariantOf } from "./shrink.ts";
+
+/** A bug planted on purpose, and what has to find it. */
+export interface Mutant {
+  readonly subject: Subject;
+  /** The kind of seeds that owes it. */
+  readonly kind: Subject["kinds"][number];
+  /** The invariant that convicts it, as failures name it: one of these. */
+  readonly convictedBy: readonly string[];
+  /**
+   * Seeds within which it must be found, from `first` on: 0, or the first guided scenario of Twins.
+   */
+  readonly within: number;
+  readonly first?: number;
+}
+
+/** What a file for `--load` exports: subjects that are not in the registry, and mutants. */
+export interface Loaded {
+  readonly subjects?: readonly Subject[];
+  readonly mutants?: readonly Mutant[];
+}
+
+/** The subject of that name. Throws UsageError. */
+export function findSubject(name: string, loaded: Loaded): Subject {
+  const wanted = name.toLowerCase();
+  const extra = [...(loaded.subjects ?? []), ...(loaded.mutants ?? []).map((m) => m.subject)];
+  const subject = registered.get(wanted) ?? extra.find((candidate) => candidate.name === wanted);
+  if (subject !== undefined) return subject;
+  const names = [...registered.keys(), ...extra.map((candidate) => candidate.name)];
+  throw new UsageError(`--protocol ${name}: there are ${names.join(", ")}`);
+}
+
+/**
+ * What all files of tests/mutants export; for the campaigns of a checkout, which an executable has
+ * none of.
+ */
+export async function loadAll(): Promise<Loaded> {
+  const folder = `${import.meta.dir}/../../tests/mutants`;
+  if (!existsSync(folder))
+    throw new UsageError(`${folder}: no such folder; run this in a checkout`);
+  const subjects: Subject[] = [];
+  const mutants: Mutant[] = [];
+  for (const file of readdirSync(folder).sort()) {
+    if (!file.endsWith(".ts") || file.endsWith(".test.ts")) continue;
+    const loaded = (await import(`${folder}/${file}`)) as Loaded;
+    subjects.push(...(loaded.subjects ?? []));
+    mutants.push(...(loaded.mutants ?? []));
+  }
+  return { subjects, mutants };
+}
+
+export interface Conviction {
+  /** The first report that fails; null if the mutant was not found. */
+  readonly report: Report | null;
+  readonly seeds: number;
+  /** Whether what convicted it is what should. */
+  readonly expected: boolean;
+}
+
+/** Runs seeds until one fails, at most as many as the mutant allows. */
+export function convict(mutant: Mutant): Conviction {
+  const { subject, kind, convictedBy, within } = mutant;
+  const first = mutant.first ?? (kind === "twins" ? exhaustiveScenarios().length : 0);
+  for (let i = 0; i < within; i++) {
+    const report = runAny({ subject, kind, seed: first + i });
+    const violated = report.failures[0];
+    if (violated === undefined) continue;
+    return { report, seeds: i + 1, expected: convictedBy.includes(invariantOf(violated)) };
+  }
+  return { report: null, seeds: within, expected: false };
+}

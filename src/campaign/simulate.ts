@@ -1,0 +1,213 @@
+// Seeds of a protocol in the simulated world, over several processes.
+
+import { existsSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { resolve } from "node:path";
+import { assert } from "../base/assert.ts";
+import { UsageError } from "../base/errors.ts";
+import { parseCommand, type Command, type Options } from "../cli/command-line.ts";
+import { Chart } from "../simulation/chart.ts";
+import { KINDS, type Changes, type Kind } from "../simulation/plan.ts";
+import { runAny } from "../simulation/runner.ts";
+import {
+  MARKS_SEEDS_MIN,
+  missedMarks,
+  runRange,
+  summary,
+  totalsToJson,
+  type CampaignOptions,
+  type Totals,
+} from "./campaign.ts";
+import { convict, findSubject, loadAll, type Loaded } from "./mutants.ts";
+import { runProfile } from "./run-rows.ts";
+import { replayCommand, shrink } from "./shrink.ts";
+import { runJobs, serve, splitRange, Workers } from "./workers.ts";
+
+const SEED_MAX = 2 ** 49;
+/** Failing seeds that are shrunk and charted. */
+const SHRUNK_MAX = 3;
+
+const SIMULATE: Command = {
+  name: "npm run simulate --",
+  description: "Runs a protocol under faults in virtual time and judges it",
+  args: {
+    protocol: { type: "string", alias: "p", description: "Its name, as for -m" },
+    kind: { type: "enum", options: [...KINDS], default: "short", description: "Kind of seeds" },
+    seeds: { type: "string", description: "Seeds to run (default 1000; 1 with --seed)" },
+    seed: { type: "string", description: "The first seed; alone: that one seed" },
+    stride: { type: "string", default: "1", description: "Take every so many-th seed" },
+    jobs: { type: "string", alias: "j", description: "Processes (default: one a CPU)" },
+    without: { type: "string", description: "Faults to leave out, separated by commas" },
+    operations: { type: "string", description: "Operations before GST" },
+    clients: { type: "string", description: "Clients" },
+    tail: { type: "string", description: "Operations of each client after GST (default 10)" },
+    chart: { type: "string", default: "40", description: "Lines of a failure's message chart" },
+    load: { type: "string", description: "A module with further subjects and mutants" },
+    convict: { type: "boolean", description: "The protocol is a mutant: it must be found" },
+    profile: {
+      type: "enum",
+      options: ["ci", "figures"],
+      description:
+        "All protocols and mutants: a quarter of the figures of docs/testing.md, or all of them",
+    },
+    worker: { type: "boolean", description: "Run what the process that started this one asks" },
+  },
+};
+
+interface Campaign extends CampaignOptions {
+  readonly first: number;
+  readonly count: number;
+  readonly stride: number;
+  readonly load: string;
+  readonly loaded: Loaded;
+  readonly chart: number;
+}
+
+async function readCampaign(options: Options): Promise<Campaign> {
+  const load = options.text("load") ?? "";
+  const loaded = await loadModule(load);
+  const subject = findSubject(options.textOf("protocol"), loaded);
+  const kind = options.textOf("kind") as Kind;
+  if (!subject.kinds.includes(kind)) {
+    throw new UsageError(`--kind ${kind}: ${subject.name} has ${subject.kinds.join(", ")}`);
+  }
+  const optional = (name: string, min: number, max: number) =>
+    options.text(name) === undefined ? undefined : options.integer(name, min, max);
+  const seed = optional("seed", 0, SEED_MAX);
+  const count = optional("seeds", 1, 1e9) ?? (seed === undefined ? 1000 : 1);
+  const stride = options.integer("stride", 1, 1e6);
+  const without = options.text("without")?.split(",");
+  const operations = optional("operations", 0, 1e6);
+  const clients = optional("clients", 1, 64);
+  const tail = optional("tail", 0, 1e6);
+  const changes: Changes = { without, operations, clients, tail };
+  const chart = options.integer("chart", 0, 1e6);
+  return { subject, kind, changes, first: seed ?? 0, count, stride, load, loaded, chart };
+}
+
+/** A module, or all of tests/mutants for "all". */
+async function loadModule(path: string): Promise<Loaded> {
+  if (path === "") return {};
+  if (path === "all") return loadAll();
+  const found = resolve(path);
+  if (!existsSync(found)) throw new UsageError(`--load ${path}: no such file`);
+  return (await import(found)) as Loaded;
+}
+
+/** CI runs a quarter of every row; a sixteenth for what only tests know. */
+const CI_DIVISORS = [4, 16] as const;
+
+/** What the arguments ask for; the exit status. Throws UsageError. */
+export async function simulate(argv: readonly string[]): Promise<number> {
+  const options = await parseCommand(SIMULATE, argv);
+  if (options === null) return 0;
+  const jobs =
+    options.text("jobs") === undefined ? availableParallelism() : options.integer("jobs", 1, 256);
+  if (options.flag("worker")) {
+    await serve(answer);
+    return 0;
+  }
+  const profile = options.text("profile");
+  if (profile !== undefined) {
+    return profile === "ci" ? runProfile(...CI_DIVISORS, jobs) : runProfile(1, 1, jobs);
+  }
+  const campaign = await readCampaign(options);
+  if (options.flag("convict")) return convictOne(campaign);
+  const parts = splitRange(campaign, jobs);
+  if (parts.length === 1) return conclude(campaign, runRange(campaign, campaign));
+  const workers = new Workers(jobs);
+  const commands = parts.map((range) => rangeArgs(argv, range));
+  let totals: Totals;
+  try {
+    totals = await runJobs(workers, commands, "", campaign.count);
+  } finally {
+    workers.close();
+  }
+  return conclude(campaign, totals);
+}
+
+/** A part of a campaign, or a mutant, for the process that asked for it: one line of JSON. */
+async function answer(args: readonly string[]): Promise<string> {
+  const options = await parseCommand(SIMULATE, args);
+  assert(options !== null, "nobody asks a worker for help");
+  const campaign = await readCampaign(options);
+  if (options.flag("convict")) return JSON.stringify(tryMutant(campaign));
+  return totalsToJson(runRange(campaign, campaign));
+}
+
+/** The same command for a part of the seeds. */
+function rangeArgs(
+  argv: readonly string[],
+  { first, count, stride }: { first: number; count: number; stride: number },
+): string[] {
+  const kept: string[] = [];
+  for (let i = 0; i < argv.length; i++) {
+    const name = argv[i]?.split("=")[0] ?? "";
+    if (["--seed", "--seeds", "--stride", "--jobs", "-j"].includes(name)) {
+      if (argv[i] === name) i++;
+      continue;
+    }
+    kept.push(argv[i] ?? "");
+  }
+  const range = ["--seed", `${first}`, "--seeds", `${count}`, "--stride", `${stride}`];
+  return [...kept, ...range];
+}
+
+/** Whether a mutant is found, by what should find it. */
+function tryMutant({ subject, loaded }: Campaign): {
+  readonly found: boolean;
+  readonly what: string;
+} {
+  const mutant = loaded.mutants?.find((candidate) => candidate.subject.name === subject.name);
+  if (mutant === undefined) throw new UsageError(`--convict: ${subject.name} is no mutant`);
+  const { report, seeds, expected } = convict(mutant);
+  const violated = report?.failures[0]?.split("\n")[0] ?? "nothing";
+  const owed = mutant.convictedBy.join(" or ");
+  const what =
+    report === null
+      ? `was not found by ${mutant.within} seeds of kind ${mutant.kind}, which owe it`
+      : `seed ${report.seed} (${seeds} tried): ${violated}; owed by ${owed}`;
+  return { found: expected, what };
+}
+
+function convictOne(campaign: Campaign): number {
+  const { found, what } = tryMutant(campaign);
+  console.log(`${campaign.subject.name}: ${what}`);
+  console.log(`${found ? 1 : 0} passed, ${found ? 0 : 1} failed`);
+  return found ? 0 : 1;
+}
+
+function conclude(campaign: Campaign, totals: Totals): number {
+  const { subject, kind, count, first } = campaign;
+  for (const { seed, what } of totals.failures.slice(0, SHRUNK_MAX)) explain(campaign, seed, what);
+  for (const { seed, what } of totals.failures.slice(SHRUNK_MAX)) {
+    console.log(`seed ${seed}: ${what.split("\n")[0]}`);
+  }
+  if (count === 1 && totals.failed === 0) {
+    const report = runAny({ subject, kind, seed: first, changes: campaign.changes });
+    console.log(`seed ${first}: trace hash ${report.traceHash}`);
+  }
+  for (const line of summary(subject, kind, totals)) console.log(line);
+  const judged = count >= MARKS_SEEDS_MIN && kind === "short";
+  const missed = judged ? missedMarks(subject, totals) : [];
+  return totals.failed > 0 || missed.length > 0 ? 1 : 0;
+}
+
+/**
+ * A failure: what, how to see it again, and what happened last, in the smallest run that shows it.
+ */
+function explain(campaign: Campaign, seed: number, what: string): void {
+  const { subject, kind, changes, load } = campaign;
+  const options = { subject, kind, seed, changes };
+  console.log(`\nseed ${seed}: ${what}`);
+  console.log(`  replay: ${replayCommand(options, changes, load)}`);
+  const shrunk = shrink(options);
+  if (shrunk === null) return;
+  console.log(`  trace hash ${shrunk.first.traceHash}`);
+  const observer = new Chart(subject.protocol, campaign.chart);
+  const report = runAny({ ...options, changes: shrunk.changes, observer });
+  console.log(`  shrunk in ${shrunk.runs} runs: ${replayCommand(options, shrunk.changes, load)}`);
+  console.log(`  trace hash ${report.traceHash}: ${report.failures[0] ?? "passes when observed"}`);
+  for (const line of observer.lines) console.log(`  ${line}`);
+  console.log("");
+}

@@ -1,0 +1,145 @@
+// A cluster and a client on this machine, built if need be, and what they measured.
+
+import type { ArgsDef } from "citty";
+import { UsageError } from "../base/errors.ts";
+import type { Options } from "../cli/command-line.ts";
+import { CLIENT, REPLICA } from "../cli/definitions.ts";
+import { writeJson } from "../cli/json-file.ts";
+import { ID_MAX } from "../config.ts";
+import { CLIENT_PROCESSES_MAX, RATE_MAX, type ClientLoad } from "../evaluation/point.ts";
+import { formatProfile } from "../evaluation/profile.ts";
+import { formatRecord, formatTable } from "../evaluation/record.ts";
+import { followParent, STOP_SIGNALS } from "../process/signals.ts";
+import { ClientProcesses } from "./client-processes.ts";
+import { buildExecutables, Cluster, WORKERS_DEFAULT } from "./cluster.ts";
+
+/** What the demo decides itself; all else is passed on to replicas and client. */
+const { mode, clients, rate, seconds, workers } = CLIENT.args;
+const OWN_ARGS = {
+  mode: { ...mode, required: false, default: "pbft" },
+  transport: {
+    type: "enum",
+    options: ["dpdk", "udp"],
+    default: "dpdk",
+    description: "Shared-memory ports of DPDK, or sockets of the loopback interface",
+  },
+  faults: {
+    type: "string",
+    alias: "f",
+    default: "1",
+    valueHint: "F",
+    description: "Faults to tolerate: the demo runs as many replicas as the mode needs for them",
+  },
+  clients: { ...clients, description: "Clients in all, each with one operation in flight" },
+  "client-processes": {
+    type: "string",
+    default: "1",
+    valueHint: "N",
+    description: "Processes that the clients run in; their results are merged",
+  },
+  rate,
+  seconds: { ...seconds, default: "5" },
+  json: {
+    type: "string",
+    valueHint: "FILE",
+    description: "Write the result as one JSON object",
+  },
+} as const satisfies ArgsDef;
+
+const NOT_PASSED_ON = new Set([
+  ...Object.keys(OWN_ARGS),
+  ...["config", "id", "instance", "link", "fabric", "fabric-port", "port", "eal"],
+]);
+
+const passedOn = (args: ArgsDef): ArgsDef =>
+  Object.fromEntries(Object.entries(args).filter(([name]) => !NOT_PASSED_ON.has(name)));
+const REPLICA_ARGS = passedOn(REPLICA.args);
+const CLIENT_ARGS = passedOn(CLIENT.args);
+
+export const DEMO = {
+  name: "npm run demo --",
+  description: "Replicas and clients on this machine, and what they measured",
+  args: {
+    ...{ ...OWN_ARGS, ...CLIENT_ARGS, ...REPLICA_ARGS },
+    workers: { ...workers, description: `Signature threads (${WORKERS_DEFAULT})` },
+  },
+};
+
+/** Builds, starts, measures, prints and stops. Throws UsageError or RunError. */
+export async function demo(options: Options): Promise<number> {
+  const out = options.output("json");
+  const load = readLoad(options);
+  const built = buildExecutables();
+  if (built !== 0) return built;
+  followParent();
+  return run(options, load, out);
+}
+
+async function run(options: Options, load: ClientLoad, out: string | undefined): Promise<number> {
+  let interrupted = false;
+  let running: ClientProcesses | null = null;
+  const interrupt = (): void => {
+    interrupted = true;
+    running?.signal("SIGINT");
+  };
+  for (const signal of STOP_SIGNALS) process.on(signal, interrupt);
+
+  const modeName = options.textOf("mode");
+  const transport = options.textOf("transport") === "udp" ? "udp" : "dpdk";
+  const single = load.clientProcesses === 1;
+  const cluster = await Cluster.start({
+    mode: modeName,
+    transport,
+    f: options.integer("faults", 1, 20),
+    link: transport === "dpdk" && modeName.startsWith("unreplicated") && single,
+    clientPorts: load.clientProcesses,
+    replicaArgs: given(options, REPLICA_ARGS),
+    clientArgs: given(options, CLIENT_ARGS),
+    fabricArgs: [],
+  });
+  try {
+    if (interrupted) return 130;
+    running = new ClientProcesses(cluster, load, ["-d", options.textOf("seconds")], single);
+    const record = await running.result();
+    for (const warning of running.warnings) console.error(warning);
+    if (!single) console.log(formatRecord(record));
+    console.log(`\n${formatTable([record])}`);
+    if (options.flag("profile")) await printProfiles(cluster);
+    if (out !== undefined) writeJson(out, record);
+    return 0;
+  } catch (error) {
+    if (interrupted) return 130;
+    throw error;
+  } finally {
+    await cluster.stop();
+  }
+}
+
+/** Where the time of each replica went; stops them. */
+async function printProfiles(cluster: Cluster): Promise<void> {
+  await cluster.stopReplicas();
+  for (let i = 0; i < cluster.n; i++) {
+    const { profile } = cluster.replicaRecord(i);
+    const found = profile === undefined ? "nothing to tell" : formatProfile(profile);
+    console.log(`\nreplica ${i}, ${found}`);
+  }
+}
+
+/** Throws UsageError. */
+function readLoad(options: Options): ClientLoad {
+  const count = options.integer("clients", 1, ID_MAX + 1);
+  const clientProcesses = options.integer("client-processes", 1, CLIENT_PROCESSES_MAX);
+  if (clientProcesses > count) {
+    throw new UsageError(`--client-processes ${clientProcesses}: more than --clients ${count}`);
+  }
+  return { clients: count, clientProcesses, rate: options.decimal("rate", 0, RATE_MAX) };
+}
+
+/** The options of `args` that stood on the command line, as arguments again. */
+function given(options: Options, args: ArgsDef): readonly string[] {
+  return Object.keys(args).flatMap((name) => {
+    if (!options.given.has(name)) return [];
+    const value = options.text(name);
+    return value === undefined ? [`--${name}`] : [`--${name}=${value}`];
+  });
+}

@@ -1,0 +1,208 @@
+// Real processes under real faults: replicas are killed, stopped and restarted under load.
+
+import { join } from "node:path";
+import { readJson } from "../cli/json-file.ts";
+import { median } from "../evaluation/median.ts";
+import { residentBytes, type ResultRecord } from "../evaluation/record.ts";
+import { RECOVERED } from "../process/announcements.ts";
+import { protocols } from "../protocol/index.ts";
+import { measure, served, type Load, type Trial } from "./trial.ts";
+
+type Scenario = (trial: Trial) => Promise<void>;
+
+/** The primary of the first view dies under load. */
+async function killPrimary(trial: Trial): Promise<void> {
+  const cluster = await trial.cluster("kv");
+  try {
+    const load = trial.load(cluster, 5);
+    await served(load.child);
+    await cluster.kill(0);
+    const [record] = await trial.judge(load);
+    trial.gap(record, 2);
+  } finally {
+    await cluster.stop();
+  }
+}
+
+/** A backup dies; the others do as much as before. */
+async function killBackup(trial: Trial): Promise<void> {
+  const cluster = await trial.cluster("null", { replicaArgs: ["-b", "100"] });
+  try {
+    const before = (await measure(cluster, 400, 3)).throughput;
+    await cluster.kill(3);
+    const after = (await measure(cluster, 400, 3)).throughput;
+    trial.keeps("throughput without a backup", after, before, 0.8);
+  } finally {
+    await cluster.stop();
+  }
+}
+
+/** A replica restarted empty recovers, so that another may fail. */
+async function restartEmpty(trial: Trial): Promise<void> {
+  const cluster = await trial.cluster("kv");
+  try {
+    const first = trial.load(cluster, 12);
+    await served(first.child);
+    await cluster.kill(0);
+    await Bun.sleep(2 * trial.viewTimeoutMs);
+    await cluster.restart(0);
+    await cluster.replicas[0]?.printed(RECOVERED);
+    trial.check("a replica restarted empty recovers", true, "printed 'recovered'");
+    // The primary of the second view; now the recovered replica's vote is needed.
+    const second = trial.load(cluster, 6);
+    await served(second.child);
+    await cluster.kill(1);
+    const [record] = await trial.judge(second, first);
+    trial.gap(record, trial.recoveredTimeouts);
+  } finally {
+    await cluster.stop();
+  }
+}
+
+/** All replicas lose their memory at once: a new cluster, which knows no old session. */
+async function restartAll(trial: Trial): Promise<void> {
+  const cluster = await trial.cluster("kv");
+  try {
+    const load = trial.load(cluster, 30);
+    await served(load.child);
+    for (let i = 0; i < cluster.n; i++) await cluster.kill(i);
+    await Promise.all(cluster.replicas.map((_, i) => cluster.restart(i)));
+    const status = await load.child.ended();
+    const said = load.child.errors.trim();
+    trial.check(
+      "clients are told of their lost sessions",
+      status === 1 && said.includes("no session"),
+      said || `status ${status}`,
+    );
+  } finally {
+    await cluster.stop();
+  }
+}
+
+/** A backup that stood still for ten seconds catches up. */
+async function stopAndContinue(trial: Trial): Promise<void> {
+  const cluster = await trial.cluster("kv");
+  try {
+    const load = trial.load(cluster, 14);
+    await served(load.child);
+    cluster.replicas[2]?.signal("SIGSTOP");
+    await Bun.sleep(10_000);
+    cluster.replicas[2]?.signal("SIGCONT");
+    await trial.judge(load);
+    // What it still lacks it gets from the others, whose clients are quiet now.
+    await Bun.sleep(4 * trial.viewTimeoutMs);
+    await cluster.stopReplicas();
+    const results = cluster.replicas.map((_, i) => cluster.replicaRecord(i));
+    const digests = new Set(results.map((result) => result.stateDigest));
+    const executed = results.map((result) => result.executed).join(", ");
+    trial.check("all replicas have one state", digests.size === 1, `executed ${executed}`);
+  } finally {
+    await cluster.stop();
+  }
+}
+
+/**
+ * Clients give up after five seconds without any reply, and views that lose the wrong packets
+ * last one view timeout, then two, then four: so many loads are begun before that is a failure.
+ */
+const LOADS_MAX = 6;
+
+async function gaveUp({ child }: Load): Promise<boolean> {
+  return (await child.ended()) !== 0 && child.errors.includes("no reply");
+}
+
+/** One packet of ten is lost. */
+async function loss(trial: Trial): Promise<void> {
+  const lossy =
+    trial.transport === "udp"
+      ? { replicaArgs: ["--drop", "0.1"], clientArgs: ["--drop", "0.1"] }
+      : { fabricArgs: ["--drop", "0.1"] };
+  const cluster = await trial.cluster("kv", lossy);
+  try {
+    let load = trial.load(cluster, 6);
+    for (let i = 1; i < LOADS_MAX && (await gaveUp(load)); i++) load = trial.load(cluster, 6);
+    const [record] = await trial.judge(load);
+    const operations = record?.operations ?? 0;
+    trial.check("operations complete", operations > 0, `${operations}`);
+  } finally {
+    await cluster.stop();
+  }
+}
+
+/**
+ * H12: one replica is dead and every view has another leader. Without the votes that are sent to
+ * all on a timeout, the certificate that the dead leader should have made would be lost in every
+ * round, and nothing would ever commit.
+ */
+async function rotation(trial: Trial): Promise<void> {
+  const rotate = ["--leader", "rotate", "-b", "100"];
+  const args = { viewTimeoutMs: 100, replicaArgs: rotate, clientArgs: rotate };
+  const cluster = await trial.cluster("null", args);
+  try {
+    await cluster.kill(3);
+    const json = join(cluster.dir, "rotation.json");
+    const client = cluster.client(["-t", "100", "-d", "20", "--warm", "0", "--json", json], false);
+    const status = await client.ended();
+    const record = status === 0 ? readJson<ResultRecord>(json) : null;
+    const operations = record?.operations ?? 0;
+    const saw = `${operations} in 20 s, at least 1000${status === 0 ? "" : `; ${client.errors}`}`;
+    trial.check("H12 operations commit while leaders rotate", operations >= 1000, saw);
+  } finally {
+    await cluster.stop();
+  }
+}
+
+const SAMPLE_MS = 250;
+/** How much a heap that is collected now and then may differ from one look to the next. */
+const FLAT_MAX = 1.1;
+
+/** Over a million operations with a replica down, the memory of the others stays flat (X12). */
+async function memory(trial: Trial): Promise<void> {
+  const cluster = await trial.cluster("null", { replicaArgs: ["-b", "100"] });
+  try {
+    const before = (await measure(cluster, 800, 8)).throughput;
+    await cluster.kill(3);
+    const living = cluster.replicas.slice(0, 3);
+    const samples: (readonly number[])[] = [];
+    const sampler = setInterval(
+      () => samples.push(living.map(({ pid }) => residentBytes(pid) / 2 ** 20)),
+      SAMPLE_MS,
+    );
+    // One process of clients throughout: each new one opens sessions, which are kept.
+    const measured = measure(cluster, 800, 60).finally(() => clearInterval(sampler));
+    const { operations, throughput } = await measured;
+    trial.check("a million operations complete", operations >= 1_000_000, `${operations}`);
+    // Heaps have filled up after a third of the time.
+    const third = medians(samples.slice(samples.length / 3, samples.length / 2));
+    const last = medians(samples.slice((samples.length * 5) / 6));
+    const flat = last.every((now, i) => now <= FLAT_MAX * (third[i] ?? 0));
+    const saw = `${third.join(", ")} MiB after a third of the time, ${last.join(", ")} at its end`;
+    trial.check(`memory stays below ${FLAT_MAX} of before`, flat, saw);
+    trial.keeps("throughput with a replica down", throughput, before, 0.7);
+  } finally {
+    await cluster.stop();
+  }
+}
+
+/** Of each column of the rows. */
+function medians(rows: readonly (readonly number[])[]): number[] {
+  const columns = (rows[0] ?? []).map((_, i) => rows.map((row) => row[i] ?? 0));
+  return columns.map((column) => Math.round(median(column)));
+}
+
+export const SCENARIOS = new Map<string, Scenario>([
+  ["kill-primary", killPrimary],
+  ["kill-backup", killBackup],
+  ["restart-empty", restartEmpty],
+  ["restart-all", restartAll],
+  ["stop-and-continue", stopAndContinue],
+  ["loss", loss],
+  ["rotation", rotation],
+  ["memory", memory],
+]);
+
+/** Whether a scenario is among those that run unless one is named. */
+export function usual(name: string, mode: string): boolean {
+  if (name === "memory") return false;
+  return name !== "rotation" || protocols.get(mode)?.tenures === true;
+}

@@ -1,0 +1,141 @@
+// A cluster of real processes, its load, and the checks of what clients saw.
+
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import type { Options } from "../cli/command-line.ts";
+import { readJson } from "../cli/json-file.ts";
+import { ClientProcesses } from "../cluster/client-processes.ts";
+import { Cluster, type Child } from "../cluster/cluster.ts";
+import type { HistoryEntry } from "../evaluation/history.ts";
+import type { ResultRecord } from "../evaluation/record.ts";
+import { checkRecorded } from "../simulation/linearizability.ts";
+
+const CLIENTS = 10;
+/** Options of every client process: the checked workload, slow enough for the checker. */
+const CHECKED = [
+  "-a",
+  "kv",
+  "-W",
+  "contended",
+  "-t",
+  String(CLIENTS),
+  "--think",
+  "5",
+  "--warm",
+  "0",
+];
+
+/** Arguments of one cluster beside the trial's. */
+interface MoreArgs {
+  /** Instead of the trial's. */
+  readonly viewTimeoutMs?: number;
+  readonly replicaArgs?: readonly string[];
+  readonly clientArgs?: readonly string[];
+  readonly fabricArgs?: readonly string[];
+}
+
+/** What all scenarios of one run have in common, and how many checks passed. */
+export class Trial {
+  passed = 0;
+  failed = 0;
+  readonly viewTimeoutMs: number;
+  readonly #options: Options;
+  #clients = 0;
+
+  constructor(options: Options) {
+    this.#options = options;
+    this.viewTimeoutMs = options.integer("view-timeout", 10, 60_000);
+  }
+
+  get transport(): "udp" | "dpdk" {
+    return this.#options.textOf("transport") === "udp" ? "udp" : "dpdk";
+  }
+
+  cluster(app: "kv" | "null", more: MoreArgs = {}): Promise<Cluster> {
+    const timeout = ["--view-timeout", String(more.viewTimeoutMs ?? this.viewTimeoutMs)];
+    return Cluster.start({
+      mode: this.#options.textOf("mode"),
+      transport: this.transport,
+      f: 1,
+      link: false,
+      clientPorts: 4,
+      replicaArgs: ["-a", app, ...timeout, ...(more.replicaArgs ?? [])],
+      clientArgs: [...timeout, ...(more.clientArgs ?? [])],
+      fabricArgs: more.fabricArgs ?? [],
+    });
+  }
+
+  /**
+   * View timeouts until service resumes when the vote of a replica that recovered is needed. One of
+   * HotStuff may vote only in the tenure after the next, which a second, doubled timeout lets in.
+   */
+  get recoveredTimeouts(): number {
+    return this.#options.textOf("mode").toLowerCase() === "hotstuff" ? 4 : 3;
+  }
+
+  check(what: string, holds: boolean, saw: string): void {
+    if (holds) this.passed++;
+    else this.failed++;
+    console.log(`  ${holds ? "ok    " : "FAILED"} ${what}: ${saw}`);
+  }
+
+  /** Starts clients whose history will be judged by `judge`. */
+  load(cluster: Cluster, seconds: number): Load {
+    const path = join(cluster.dir, `load-${this.#clients++}`);
+    const files = ["--json", `${path}.json`, "--history", `${path}.history`];
+    const child = cluster.client([...CHECKED, "-d", String(seconds), ...files], false);
+    return { child, path };
+  }
+
+  /** Waits for the clients of one cluster and judges their histories together; their records. */
+  async judge(...loads: readonly Load[]): Promise<readonly ResultRecord[]> {
+    const all: HistoryEntry[] = [];
+    const records: ResultRecord[] = [];
+    for (const [i, { child, path }] of loads.entries()) {
+      const status = await child.ended();
+      this.check("clients end well", status === 0, child.errors.trim() || `status ${status}`);
+      // Clients that completed nothing leave nothing to judge.
+      if (!existsSync(`${path}.json`)) continue;
+      const entries = readJson<HistoryEntry[]>(`${path}.history`);
+      all.push(...entries.map((entry) => ({ ...entry, client: entry.client + i * CLIENTS })));
+      records.push(readJson<ResultRecord>(`${path}.json`));
+    }
+    const verdict = checkRecorded(all);
+    this.check(
+      "history is linearizable",
+      verdict === "linearizable",
+      `${all.length} operations: ${verdict}`,
+    );
+    return records;
+  }
+
+  /** That a throughput is at least so much of what it was. */
+  keeps(what: string, after: number, before: number, atLeast: number): void {
+    const ratio = after / before;
+    this.check(what, ratio >= atLeast, `${ratio.toFixed(2)} of before, at least ${atLeast}`);
+  }
+
+  gap(record: ResultRecord | undefined, timeouts: number): void {
+    const limitMs = timeouts * this.viewTimeoutMs;
+    const gapMs = record?.longestGapMs ?? Infinity;
+    const saw = `${gapMs.toFixed(0)} ms of at most ${limitMs}`;
+    this.check(`service resumes within ${timeouts} view timeouts`, gapMs <= limitMs, saw);
+  }
+}
+
+export interface Load {
+  readonly child: Child;
+  /** Of its files, without their endings. */
+  readonly path: string;
+}
+
+/** Runs so many clients for so long; throws RunError if they fail. */
+export function measure(cluster: Cluster, clients: number, seconds: number): Promise<ResultRecord> {
+  const load = { clients, clientProcesses: 1, rate: 0 };
+  return new ClientProcesses(cluster, load, ["-d", String(seconds)], false).result();
+}
+
+/** Until the first second with operations was reported. */
+export async function served(client: Child): Promise<void> {
+  await client.printed(/[1-9][0-9,]* operations a second/);
+}

@@ -1,0 +1,206 @@
+// Many clients in one process, each with one operation in flight, and what they measured: a closed
+// loop, or with --rate an open one.
+
+import { assert } from "../base/assert.ts";
+import { UsageError } from "../base/errors.ts";
+import { systemRandom } from "../base/system-random.ts";
+import type { Options } from "../cli/command-line.ts";
+import { writeJson } from "../cli/json-file.ts";
+import { ID_MAX } from "../config.ts";
+import { ClosedLoop } from "../evaluation/closed-loop.ts";
+import { formatThroughput } from "../evaluation/format.ts";
+import { HistoryWriter } from "../evaluation/history.ts";
+import type { Load, LoadOptions } from "../evaluation/load.ts";
+import { OpenLoop } from "../evaluation/open-loop.ts";
+import { RATE_MAX } from "../evaluation/point.ts";
+import { formatProfile } from "../evaluation/profile.ts";
+import { describeHost, formatRecord, type ResultRecord, versions } from "../evaluation/record.ts";
+import { workloads } from "../workload/index.ts";
+import { Drivers } from "./drivers.ts";
+import { mergeDrops } from "./drops.ts";
+import type { RealClock } from "./real-clock.ts";
+
+/** How long to wait for the link and for the first reply. */
+const PATIENCE_MS = 5000;
+/** Arrivals of an open loop that may wait for a client: some tenths of a second at full speed. */
+const WAITING_MAX = 2 ** 18;
+
+/** Runs the clients that the options of ./client ask for; the exit status. Throws UsageError. */
+export function runClients(options: Options): number {
+  const count = options.integer("clients", 1, ID_MAX + 1);
+  const measureMs = options.decimal("seconds", 0.1, 1e6) * 1000;
+  const warmMs = options.decimal("warm", 0, 1e6) * 1000;
+  const { rate, makeLoad } = readLoop(options);
+  const opSize = options.integer("op-size", 0, 1024 * 1024);
+  const makeWorkload = workloads.get(workloadName(options));
+  assert(makeWorkload !== undefined, "the parser knows the workloads");
+  const historyPath = options.output("history");
+  const json = options.output("json");
+  const fabricPort = options.integer("fabric-port", 0, 63);
+  const drivers = new Drivers(options, () => ({ fabricPort }));
+  const { clock, stopped, setting } = drivers;
+  const offsetMs = drivers.native.oskr_monotonic_ns() / 1e6 - performance.now();
+  const history = historyPath === undefined ? null : new HistoryWriter(offsetMs);
+  if (!waitForLink(drivers)) {
+    drivers.close();
+    if (stopped()) return 130;
+    console.error(
+      `client: no link in ${PATIENCE_MS / 1000} s: nobody is at the other end of the port`,
+    );
+    return 1;
+  }
+  const nodes = Array.from({ length: count }, (_, id) => drivers.node(id, null));
+  const clients = nodes.map((node) => {
+    const client = setting.protocol.client(setting.config, node);
+    node.start(client);
+    return client;
+  });
+  clock.update();
+  const workload = makeWorkload({ opSize, random: systemRandom });
+  const load = makeLoad({ clients, workload, clock, warmMs, measureMs, history });
+  printProgress(load, clock);
+  drivers.countOperations(() => load.measured);
+  const silent = (): boolean => load.completed === 0 && load.elapsedMs > PATIENCE_MS;
+  drivers.run([], () => load.finished || silent() || stopped());
+
+  if (historyPath !== undefined) history?.write(historyPath);
+  const { transport, statistics } = drivers.port;
+  const dropped = mergeDrops(...nodes.map((node) => node.drops), transport.drops, statistics());
+  const record = recordOf(options, drivers, load, {
+    clients: count,
+    rate,
+    opSize,
+    warmSeconds: warmMs / 1000,
+    retransmissions: clients.reduce((sum, client) => sum + client.retransmissions, 0),
+    dropped,
+    ...drivers.profile(),
+  });
+  drivers.close();
+  return report(record, load, json, stopped(), setting.config.n);
+}
+
+/** The loop that the options ask for; throws UsageError. */
+function readLoop(options: Options): {
+  readonly rate: number;
+  readonly makeLoad: (load: LoadOptions) => Load;
+} {
+  const rate = options.decimal("rate", 0, RATE_MAX);
+  const thinkMs = options.decimal("think", 0, 1e6);
+  if (rate === 0) return { rate, makeLoad: (load) => new ClosedLoop({ ...load, thinkMs }) };
+  if (thinkMs > 0) throw new UsageError("--think and --rate exclude each other");
+  const open = { rate, random: systemRandom, waitingMax: WAITING_MAX };
+  return { rate, makeLoad: (load) => new OpenLoop({ ...load, ...open }) };
+}
+
+function workloadName(options: Options): string {
+  return options.text("workload") ?? (options.textOf("app") === "kv" ? "kv" : "fixed");
+}
+
+function recordOf(
+  options: Options,
+  { setting, port, cpus, idler }: Drivers,
+  load: Load,
+  counts: Pick<
+    ResultRecord,
+    "clients" | "rate" | "opSize" | "warmSeconds" | "retransmissions" | "dropped"
+  > &
+    Pick<ResultRecord, "profile">,
+): ResultRecord {
+  const { mode, protocol, config } = setting;
+  const { seconds } = load;
+  return {
+    mode,
+    app: options.textOf("app"),
+    workload: workloadName(options),
+    transport: port.name,
+    n: config.n,
+    f: config.f,
+    clientProcesses: 1,
+    loop: load instanceof OpenLoop ? "open" : "closed",
+    batch: config.batchMax,
+    adaptive: config.adaptive,
+    signature: protocol.signed ? signatureOf(options) : "none",
+    crypto: protocol.signed ? cryptoOf(options) : "none",
+    workers: protocol.signed ? cpus.signing.length : 0,
+    idle: idler.name,
+    replySize: load.measured === 0 ? 0 : load.resultBytes / load.measured,
+    seconds,
+    operations: load.measured,
+    throughput: load.throughput,
+    unserved: load instanceof OpenLoop ? load.unserved : 0,
+    latency: load.latencies.summary(),
+    distribution: load.latencies.distribution(),
+    longestGapMs: load.longestGapMs,
+    ...counts,
+    host: describeHost(),
+    versions: versions(),
+  };
+}
+
+function signatureOf(options: Options): ResultRecord["signature"] {
+  return options.textOf("signature") === "each" ? "each" : "batch";
+}
+
+function cryptoOf(options: Options): ResultRecord["crypto"] {
+  return options.textOf("crypto") === "noble" ? "noble" : "native";
+}
+
+/** A memif connects when both ends ask for the link. */
+function waitForLink({ port, clock, native, stopped }: Drivers): boolean {
+  clock.update();
+  const untilMs = clock.now + PATIENCE_MS;
+  while (!port.linkUp()) {
+    clock.update();
+    if (clock.now > untilMs || stopped()) return false;
+    native.oskr_sleep_us(1000);
+  }
+  return true;
+}
+
+function printProgress(load: Load, clock: RealClock): void {
+  let before = 0;
+  let second = 0;
+  const print = (): void => {
+    second++;
+    const rate = formatThroughput(load.completed - before);
+    console.log(`${String(second).padStart(4)} s  ${rate.padStart(32)}`);
+    before = load.completed;
+    clock.after(1000, print);
+  };
+  clock.after(1000, print);
+}
+
+/** Prints and writes the result; the exit status. */
+function report(
+  record: ResultRecord,
+  load: Load,
+  json: string | undefined,
+  interrupted: boolean,
+  n: number,
+): number {
+  if (load.measured === 0) {
+    console.error(`client: ${whyNothing(load, interrupted, n)}`);
+    return 1;
+  }
+  console.log(load.latencies.chart());
+  if (record.profile !== undefined) console.log(formatProfile(record.profile));
+  console.log(formatRecord(record));
+  if (json !== undefined) writeJson(json, record);
+  if (load.lost > 0) {
+    console.error(
+      `client: no session: ${load.lost} of ${record.clients} clients lost theirs ` +
+        "with an operation in flight",
+    );
+    return 1;
+  }
+  return interrupted ? 130 : 0;
+}
+
+/** The reason why no operation was measured. */
+function whyNothing(load: Load, interrupted: boolean, n: number): string {
+  if (interrupted) return "interrupted before any operation was measured";
+  if (load.completed > 0) return "no operation completed after the warm-up";
+  if (load.lost > 0) return "no session: the replicas do not know the clients";
+  const who = n === 1 ? "replica 0" : `replicas 0 to ${n - 1}`;
+  return `no reply from ${who} in ${Number((load.elapsedMs / 1000).toFixed(1))} s`;
+}

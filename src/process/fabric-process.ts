@@ -1,0 +1,139 @@
+// A small layer-2 switch of memif ports, one for each replica and some for clients.
+
+import { toArrayBuffer } from "bun:ffi";
+import { assert } from "../base/assert.ts";
+import { UsageError } from "../base/errors.ts";
+import type { Options } from "../cli/command-line.ts";
+import { writeJson } from "../cli/json-file.ts";
+import { readDeployConfig } from "../config.ts";
+import {
+  FABRIC,
+  FABRIC_COUNTS,
+  FABRIC_PORT,
+  loadDpdk,
+  PORTS_MAX,
+  type DpdkLibrary,
+} from "../ffi/dpdk.ts";
+import { loadNative, type NativeLibrary } from "../ffi/native.ts";
+import { Eal } from "../transport/dpdk.ts";
+import { planCpus } from "./cpus.ts";
+import { Doorbell, doorbellFile, FABRIC_DOORBELL } from "./doorbell.ts";
+import { SLICE_US } from "./drivers.ts";
+import { memifArgument, WITHOUT_NIC } from "./memif.ts";
+import { followCluster, stopWord } from "./signals.ts";
+
+/** Forwards frames until told to stop, then prints and writes its counts. Throws UsageError. */
+export function runFabric(options: Options): number {
+  const deploy = readDeployConfig(options.textOf("config"));
+  if (deploy.transport !== "dpdk")
+    throw new UsageError(`${deploy.path}: the fabric needs MAC addresses`);
+  const clientPorts = options.integer("client-ports", 1, PORTS_MAX);
+  const replicas = deploy.replicas.length;
+  if (replicas + clientPorts > PORTS_MAX) {
+    throw new UsageError(
+      `${replicas} replicas and ${clientPorts} clients: at most ${PORTS_MAX} ports`,
+    );
+  }
+  const dir = options.textOf("dir");
+  const json = options.output("json");
+  const cpus = planCpus(options);
+  const native = loadNative();
+  followCluster(native);
+  const library = loadDpdk();
+  const args = ["-l", String(cpus.first), "--file-prefix", `oskr-${process.pid}`, ...WITHOUT_NIC];
+  const count = replicas + clientPorts;
+  for (let port = 0; port < count; port++) {
+    const end =
+      port < replicas
+        ? ({ kind: "replica", index: port, server: true } as const)
+        : ({ kind: "client", index: port - replicas, server: true } as const);
+    args.push(memifArgument(port, dir, end, null));
+  }
+  const eal = new Eal(library, args, count);
+  const shared = configure(
+    library,
+    options,
+    deploy.replicas,
+    deploy.multicast?.host ?? null,
+    count,
+  );
+  eal.checked(library.oskr_fabric_open());
+  const doorbells = openDoorbells(native, dir, replicas, clientPorts);
+  library.oskr_fabric_doorbell(doorbells.own.pointer);
+  for (const [port, doorbell] of doorbells.ports.entries()) {
+    eal.checked(library.oskr_fabric_port_doorbell(port, doorbell.pointer));
+  }
+  native.oskr_slice_us(SLICE_US);
+  if (cpus.polling !== null) native.oskr_pin_self(cpus.polling);
+  console.log(`fabric of ${replicas} replicas and ${clientPorts} clients in ${dir}`);
+
+  eal.checked(library.oskr_fabric_run(stopWord(native), 0));
+
+  const counts = readCounts(shared, count, replicas);
+  for (const { port, frames } of counts) {
+    const text = Object.entries(frames).flatMap(([name, value]) =>
+      value > 0 ? [`${value} ${name}`] : [],
+    );
+    console.log(`${port}: ${text.join(", ") || "nothing"}`);
+  }
+  if (json !== undefined) writeJson(json, counts);
+  eal.checked(library.oskr_fabric_close());
+  eal.stop();
+  return 0;
+}
+
+/** The fabric's own doorbell and those of its ports. Throws UsageError. */
+function openDoorbells(
+  native: NativeLibrary,
+  dir: string,
+  replicas: number,
+  clientPorts: number,
+): { readonly own: Doorbell; readonly ports: readonly Doorbell[] } {
+  const doorbell = (end: string): Doorbell => new Doorbell(native, doorbellFile(dir, end));
+  const ports = Array.from({ length: replicas + clientPorts }, (_, i) =>
+    doorbell(i < replicas ? `replica-${i}` : `client-${i - replicas}`),
+  );
+  return { own: doorbell(FABRIC_DOORBELL), ports };
+}
+
+/** Writes what the fabric is told into its memory, and returns that. */
+function configure(
+  library: DpdkLibrary,
+  options: Options,
+  replicas: readonly { readonly host: Uint8Array }[],
+  group: Uint8Array | null,
+  portCount: number,
+): DataView {
+  const memory = library.oskr_fabric();
+  assert(memory !== null, "the fabric is static");
+  const bytes = new Uint8Array(toArrayBuffer(memory, 0, FABRIC.size));
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  view.setFloat64(FABRIC.drop, options.decimal("drop", 0, 1), true);
+  view.setFloat64(FABRIC.duplicate, options.decimal("duplicate", 0, 1), true);
+  view.setFloat64(FABRIC.reorder, options.decimal("reorder", 0, 1), true);
+  view.setFloat64(FABRIC.delayUs, options.decimal("delay", 0, 1e7), true);
+  view.setFloat64(FABRIC.seed, options.integer("seed", 0, 2 ** 31), true);
+  view.setUint32(FABRIC.portCount, portCount, true);
+  if (group !== null) bytes.set(group, FABRIC.group);
+  for (const [i, { host }] of replicas.entries()) {
+    bytes.set(host, FABRIC.ports + i * FABRIC_PORT.size + FABRIC_PORT.mac);
+  }
+  return view;
+}
+
+interface PortCounts {
+  readonly port: string;
+  /** By the names of FABRIC_COUNTS. */
+  readonly frames: { readonly [name: string]: number };
+}
+
+function readCounts(view: DataView, portCount: number, replicas: number): readonly PortCounts[] {
+  return Array.from({ length: portCount }, (_, i) => {
+    const at = FABRIC.ports + i * FABRIC_PORT.size + FABRIC_PORT.counts;
+    const numbers = FABRIC_COUNTS.map(
+      (name, k) => [name, view.getFloat64(at + 8 * k, true)] as const,
+    );
+    const port = i < replicas ? `replica ${i}` : `client ${i - replicas}`;
+    return { port, frames: Object.fromEntries(numbers) };
+  });
+}

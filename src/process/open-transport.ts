@@ -1,0 +1,184 @@
+// The transport of a process: what the addresses of its configuration, --link, --fabric and --eal
+// ask for.
+
+import { UsageError } from "../base/errors.ts";
+import { systemRandom } from "../base/system-random.ts";
+import type { Options } from "../cli/command-line.ts";
+import type { IdleName } from "../cli/definitions.ts";
+import { formatAddress } from "../config.ts";
+import type { Clock } from "../driver.ts";
+import { loadDpdk, OPEN_ALL_MULTICAST, OPEN_PROMISCUOUS } from "../ffi/dpdk.ts";
+import type { NativeLibrary } from "../ffi/native.ts";
+import { DpdkTransport, Eal } from "../transport/dpdk.ts";
+import type { PacketTransport, PacketTransportOptions } from "../transport/packet.ts";
+import { UdpTransport } from "../transport/udp.ts";
+import type { CpuPlan } from "./cpus.ts";
+import { Doorbell, doorbellFile, FABRIC_DOORBELL } from "./doorbell.ts";
+import type { Sleeper } from "./idle.ts";
+import { memifArgument, memifName, WITHOUT_NIC, type MemifEnd } from "./memif.ts";
+import type { Role, Setting } from "./setting.ts";
+
+export interface TransportSetting {
+  readonly transport: PacketTransport;
+  /** As results name it. */
+  readonly name: "udp" | "memif" | "dpdk";
+  /** What it sleeps on while nothing comes; null where nobody would wake it. */
+  readonly sleeper: Sleeper | null;
+  /** The default of --idle. */
+  readonly idle: IdleName;
+  /** The NUMA node of the device; null if it has none. */
+  readonly numaNode: number | null;
+  readonly linkUp: () => boolean;
+  /** What the port itself counted as lost. */
+  readonly statistics: () => ReadonlyMap<string, number>;
+  readonly close: () => void;
+}
+
+/** What a transport shares with the rest of its process. */
+interface Shared {
+  readonly clock: Clock;
+  readonly cpus: CpuPlan;
+  readonly native: NativeLibrary;
+  readonly doorbell: Doorbell;
+  /** Is told when packets leave, as sections.ts says. */
+  readonly sections: Int32Array;
+}
+
+/** Opens the transport that addresses and options ask for; throws UsageError. */
+export function openTransport(
+  options: Options,
+  setting: Setting,
+  role: Role,
+  shared: Shared,
+): TransportSetting {
+  const { deploy, config } = setting;
+  const { clock, native, doorbell, sections } = shared;
+  const member = "replica" in role;
+  const base: PacketTransportOptions = {
+    replicas: deploy.replicas.slice(0, config.n),
+    multicast: config.n > 1 ? deploy.multicast : null,
+    member,
+    clock,
+    random: systemRandom,
+    dropRate: options.decimal("drop", 0, 1),
+    sections,
+  };
+  if (deploy.transport === "udp") {
+    const unfit = [...options.given].find((name) =>
+      ["link", "fabric", "port", "eal"].includes(name),
+    );
+    if (unfit !== undefined) throw new UsageError(`--${unfit} needs replicas with MAC addresses`);
+    const local = member ? deploy.replicas[role.replica] : undefined;
+    const transport = new UdpTransport({ ...base, library: native, local: local?.host ?? null });
+    doorbell.listen();
+    const sleeper = {
+      arm: () => doorbell.arm(),
+      wait: (us: number) => transport.wait(doorbell.pointer, us),
+    };
+    return {
+      transport,
+      name: "udp",
+      sleeper,
+      idle: "park",
+      numaNode: null,
+      linkUp: () => true,
+      statistics: () => new Map(),
+      close: () => transport.close(),
+    };
+  }
+  return openDpdk(options, setting, role, base, shared);
+}
+
+function openDpdk(
+  options: Options,
+  { deploy }: Setting,
+  role: Role,
+  base: PacketTransportOptions,
+  { cpus, native, doorbell }: Shared,
+): TransportSetting {
+  const extra = (options.text("eal") ?? "").split(/\s+/).filter((word) => word !== "");
+  const port = options.integer("port", 0, 63);
+  const own = "replica" in role ? deploy.replicas[role.replica] : undefined;
+  const mac = own === undefined ? null : own.host;
+  const args = ["-l", String(cpus.first), "--file-prefix", `oskr-${process.pid}`];
+  const memif = memifPort(options, role);
+  const nic = memif === null && !extra.some((word) => word.startsWith("--vdev"));
+  // A NIC needs huge pages, whose files nobody would remove after a kill.
+  args.push(...(nic ? ["--in-memory"] : WITHOUT_NIC));
+  if (memif !== null) {
+    const address = own === undefined ? randomMac() : (formatAddress(own).split("%")[0] ?? "");
+    args.push(memifArgument(0, memif.dir, memif.end, address));
+  }
+  args.push(...extra);
+  const eal = new Eal(loadDpdk(), args, port + 1);
+  const flags = base.multicast === null ? OPEN_PROMISCUOUS : OPEN_PROMISCUOUS | OPEN_ALL_MULTICAST;
+  const transport = new DpdkTransport({
+    ...base,
+    eal,
+    port,
+    flags,
+    mac: memif === null ? mac : null,
+  });
+  const peer =
+    memif === null ? null : new Doorbell(native, doorbellFile(memif.dir, peerOf(memif.end)));
+  if (peer !== null) transport.ring(peer.pointer);
+  const close = (): void => {
+    transport.close();
+    peer?.close();
+    eal.stop();
+  };
+  const name = memif === null ? "dpdk" : "memif";
+  const statistics = (): ReadonlyMap<string, number> => {
+    const counts = transport.statistics();
+    return new Map(LOSSES.map((reason) => [reason, counts.get(reason) ?? 0]));
+  };
+  // Nobody rings for a driver: a NIC that this process has to itself may burn a core.
+  const sleeper = memif !== null ? doorbell : null;
+  const idle = sleeper !== null ? "park" : nic ? "busy" : "sleep";
+  const linkUp = (): boolean => transport.linkUp;
+  const { numaNode } = transport;
+  return { transport, name, sleeper, idle, numaNode, linkUp, statistics, close };
+}
+
+/** Of the port's statistics, those that are packets lost. */
+const LOSSES = ["missed", "errors", "foreign", "malformed", "unsent"];
+
+function memifPort(options: Options, role: Role): { dir: string; end: MemifEnd } | null {
+  const link = options.text("link");
+  if (link !== undefined && options.text("fabric") !== undefined) {
+    throw new UsageError("--link and --fabric exclude each other");
+  }
+  if (link !== undefined) return { dir: link, end: { kind: "link", server: "replica" in role } };
+  const dir = options.text("fabric");
+  if (dir === undefined) return null;
+  const end: MemifEnd =
+    "replica" in role
+      ? { kind: "replica", index: role.replica, server: false }
+      : { kind: "client", index: role.fabricPort, server: false };
+  return { dir, end };
+}
+
+/** The doorbell that this process sleeps on: in a file where a memif has another end to ring it. */
+export function openDoorbell(
+  options: Options,
+  { deploy }: Setting,
+  role: Role,
+  native: NativeLibrary,
+): Doorbell {
+  const memif = deploy.transport === "udp" ? null : memifPort(options, role);
+  return new Doorbell(
+    native,
+    memif === null ? null : doorbellFile(memif.dir, memifName(memif.end)),
+  );
+}
+
+/** Whose doorbell sends are to ring. */
+function peerOf(end: MemifEnd): string {
+  return end.kind === "link" ? memifName({ ...end, server: !end.server }) : FABRIC_DOORBELL;
+}
+
+/** A locally administered address. */
+function randomMac(): string {
+  const bytes = Array.from({ length: 5 }, () => systemRandom(256));
+  return ["02", ...bytes.map((byte) => byte.toString(16).padStart(2, "0"))].join(":");
+}

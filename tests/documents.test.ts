@@ -1,0 +1,278 @@
+// Shows that the commands in README and documents do what they say: every block of shell is run
+// here, or listed here with the reason why not; options, files and names in all others exist.
+// (docs/adding-a-protocol.md has a test of its own.)
+
+import { afterAll, describe, expect, test } from "bun:test";
+import { chmodSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { registered } from "../src/simulation/subjects.ts";
+import {
+  blocksOf,
+  commandsOf,
+  helpOf,
+  misused,
+  spansOf,
+  strayCommands,
+  type Block,
+  type Command,
+  type Help,
+} from "./support/documents.ts";
+import { libraries, program, testUnless } from "./support/optional.ts";
+import { Program, ROOT } from "./support/programs.ts";
+import { source, type Source, type Violation } from "./support/tidy.ts";
+
+const LIMIT_MS = 120_000;
+
+/** Blocks that are not run here, by document and first line, and why. */
+const NOT_RUN: ReadonlyMap<string, string> = new Map([
+  ["README.md: npm install && npm run demo", "asks the registry; .ci/run does it"],
+  ["CONTRIBUTING.md: npm install", "asks the registry; .ci/run does it"],
+  ["CONTRIBUTING.md: npm run fmt", "would change files under work"],
+  ["docs/building.md: npm run build", "tests/build.test.ts does it"],
+  ["docs/building.md: meson setup target/dpdk DIR", "takes minutes, and the sources of DPDK"],
+  ["docs/building.md: mkdir -p parts lists/partial", "asks the registry of Debian"],
+  ["docs/evaluating.md: npm run bench -- table", "a synopsis"],
+  ["docs/evaluating.md: npm run bench -- sweep", "a synopsis"],
+  ["docs/evaluating.md: npm run bench -- report", "a synopsis"],
+  ["docs/lab.md: cd deploy/ansible", "takes several hosts; deploy/lab.sh does it"],
+  ["docs/lab.md: npm run bench -- sweep", "takes several hosts; deploy/lab.sh does it"],
+  ["docs/lab.md: sudo deploy/lab.sh", "takes root and minutes; .ci/run does it"],
+  ["docs/scaling.md: npm run bench -- scale", "takes minutes; tests/scale.test.ts runs less"],
+]);
+
+/** Options in code spans that are of programs of others. */
+const FOREIGN = new Set([
+  ...["--no-huge", "--no-pci", "--no-shconf", "--no-telemetry", "--vdev", "-march", "-o"],
+  ...["--compile", "-d", "-V", "-e"],
+]);
+
+const documents: readonly Source[] = ["*.md", "docs/**/*.md"]
+  .flatMap((pattern) => [...new Bun.Glob(pattern).scanSync({ cwd: ROOT })])
+  .filter((path) => path !== "docs/adding-a-protocol.md")
+  .sort()
+  .map((path) => source(path, readFileSync(join(ROOT, path), "utf8")));
+const blocks = documents.flatMap(blocksOf);
+const shell = blocks.filter(({ language }) => language === "sh");
+
+const reasonOf = ({ path, text }: Block): string | null =>
+  [...NOT_RUN].find(([first]) => `${path}: ${text}`.startsWith(first))?.[1] ?? null;
+
+describe("what a document shows", () => {
+  const page = source(
+    "docs/a.md",
+    [
+      "Run `npm run demo -- -h` or `./replica",
+      "-i 0`, not `--bogus 1`:",
+      "",
+      "```sh",
+      "mkdir x && sudo ./fabric --dir x & # comment",
+      "for i in 0 1; do ./replica -m pbft \\",
+      "  -i $i & done",
+      "```",
+      "",
+      "    npm run stray",
+      "",
+      "- list",
+      "",
+      "  ```ts",
+      "  const a = 1;",
+      "  ```",
+    ].join("\n"),
+  );
+
+  test("is blocks and spans", () => {
+    expect(blocksOf(page).map(({ line, language }) => `${line} ${language}`)).toEqual([
+      "5 sh",
+      "10 indented",
+      "15 ts",
+    ]);
+    expect(blocksOf(page)[2]?.text).toBe("const a = 1;\n");
+    expect(strayCommands(page)).toEqual([
+      "docs/a.md:10: a command outside of a block of sh: npm run stray",
+    ]);
+    const said = (command: Command) => `${command.at} ${command.words.join(" ")}`;
+    expect(spansOf(page).map(said)).toEqual([
+      "docs/a.md:1 npm run demo -- -h",
+      "docs/a.md:1 ./replica -i 0",
+      "docs/a.md:2 --bogus 1",
+    ]);
+    expect(blocksOf(page).slice(0, 1).flatMap(commandsOf).map(said)).toEqual([
+      "docs/a.md:5 mkdir x",
+      "docs/a.md:5 ./fabric --dir x",
+      "docs/a.md:6 for i in 0 1",
+      "docs/a.md:6 ./replica -m pbft -i $i",
+      "docs/a.md:6 done",
+    ]);
+  });
+
+  test("without an end is an error", () => {
+    expect(() => blocksOf(source("a.md", "```sh\nls\n"))).toThrow("a.md:1: a block without end");
+  });
+
+  test("is held against the help of the program", () => {
+    const help = helpOf(
+      "x [OPTIONS] --mode=<a|B>\n\n  -m, --mode=<a|B>  Not --this\n  --dir=<DIR>  Where\n  --on  Do\n",
+    );
+    expect([...help.keys()]).toEqual(["--mode", "-m", "--dir", "--on"]);
+    const wrong = (...words: readonly string[]) => misused({ at: "a:1", words }, help);
+    expect(wrong("./x", "-m", "b", "--mode=a", "--dir", "q", "--on", "-h", "-m", "MODE")).toEqual(
+      [],
+    );
+    expect(wrong("./x", "--this")).toEqual(["a:1: --this is no option of ./x --this"]);
+    expect(wrong("./x", "-m", "c", "--mode=a|d")).toEqual([
+      "a:1: -m c: expected a, b",
+      "a:1: --mode d: expected a, b",
+    ]);
+  });
+});
+
+const helps = new Map<string, Promise<Help>>();
+
+/** The options of a program of ours, from its own help. */
+function helpFrom(...args: readonly string[]): Promise<Help> {
+  const key = args.join(" ");
+  const known = helps.get(key);
+  if (known !== undefined) return known;
+  const asked = (async () => {
+    const { status, out } = await new Program([process.execPath, ...args, "-h"]).ended();
+    expect({ key, status }).toEqual({ key, status: 0 });
+    return helpOf(out);
+  })();
+  helps.set(key, asked);
+  return asked;
+}
+
+const scripts = (
+  JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as {
+    readonly scripts: { readonly [name: string]: string };
+  }
+).scripts;
+
+/** What is wrong with a command, without running it. */
+async function wrongWith(command: Command): Promise<readonly Violation[]> {
+  const words = command.words[0] === "npx" ? command.words.slice(1) : command.words;
+  const [program = "", first = "", second = "", ...more] = words;
+  const given = { ...command, words };
+  const files = words.filter((word) =>
+    /^(?:docs|tests|deploy|src|csrc)\/[\w./-]+\.\w+$/.test(word),
+  );
+  const missing = files
+    .filter((file) => !existsSync(join(ROOT, file)))
+    .map((file) => `${command.at}: ${file} is not there`);
+  if (/^\.\/(?:replica|client|fabric)$/.test(program)) {
+    const help = await helpFrom(`src/bin/${program.slice(2)}.ts`);
+    return [...missing, ...misused(given, help)];
+  }
+  if (program === "bun" && first === "build.ts") {
+    return [...missing, ...misused(given, await helpFrom(first))];
+  }
+  const run = first === "run" && ["npm", "bun"].includes(program);
+  if (!run) return missing;
+  const script = scripts[second];
+  if (script === undefined) return [`${command.at}: no script '${second}' in package.json`];
+  const file = /^exec bun (\S+\.ts)/.exec(script)?.[1];
+  const swallowed = program === "npm" && more.length > 0 && more[0] !== "--";
+  if (swallowed) return [`${command.at}: npm takes what comes before -- : ${words.join(" ")}`];
+  if (file === undefined || more.length === 0) return missing;
+  const [, what = ""] = more;
+  const help = await (second === "bench" ? helpFrom(file, what) : helpFrom(file));
+  return [...missing, ...misused(given, help), ...unknownSubject(given)];
+}
+
+/** A protocol that `simulate` is told to run, and that nobody registered. */
+function unknownSubject({ at, words }: Command): Violation[] {
+  const name = words[words.indexOf("--protocol") + 1] ?? "";
+  const open = !words.includes("--protocol") || words.includes("--load") || /[A-Z,]/.test(name);
+  return open || registered.has(name) ? [] : [`${at}: no protocol '${name}'`];
+}
+
+describe("commands in documents", () => {
+  test("stand in blocks of shell", () => expect(documents.flatMap(strayCommands)).toEqual([]));
+
+  test("are run here, or are listed with a reason", () => {
+    const stale = [...NOT_RUN.keys()].filter(
+      (first) => !shell.some(({ path, text }) => `${path}: ${text}`.startsWith(first)),
+    );
+    expect(stale).toEqual([]);
+    expect(shell.length).toBeGreaterThan(NOT_RUN.size);
+  });
+
+  test(
+    "name options, scripts, files and protocols that are there",
+    async () => {
+      const all = [...shell.flatMap(commandsOf), ...documents.flatMap(spansOf)];
+      expect(all.length).toBeGreaterThan(50);
+      const wrong = await Promise.all(all.map(wrongWith));
+      expect(wrong.flat()).toEqual([]);
+      // Options that stand alone are of any program: all help was asked for above.
+      const known = new Map<string, null>();
+      for (const help of await Promise.all(helps.values())) {
+        for (const name of help.keys()) known.set(name, null);
+      }
+      for (const name of FOREIGN) known.set(name, null);
+      const alone = all.filter(({ words }) => words[0]?.startsWith("-") === true);
+      expect(alone.flatMap((command) => misused(command, known))).toEqual([]);
+    },
+    LIMIT_MS,
+  );
+});
+
+describe("a block of shell", () => {
+  const work = mkdtempSync(join(tmpdir(), "oskr-documents-"));
+  afterAll(() => rmSync(work, { recursive: true, force: true }));
+
+  /** Where somebody stands who has the executables beside deploy/, as after a build. */
+  function besideExecutables(where: string): string {
+    const folder = join(work, where);
+    mkdirSync(folder);
+    cpSync(join(ROOT, "deploy"), join(folder, "deploy"), { recursive: true });
+    for (const name of ["replica", "client", "fabric"]) {
+      const file = join(folder, name);
+      const bin = join(ROOT, `src/bin/${name}.ts`);
+      writeFileSync(file, `#!/bin/sh\nexec ${process.execPath} ${bin} "$@"\n`);
+      chmodSync(file, 0o755);
+    }
+    return folder;
+  }
+
+  for (const block of shell) {
+    if (reasonOf(block) !== null) continue;
+    const lack = libraries() ?? (block.text.includes("openssl") ? program("openssl") : null);
+    const title = `runs: ${block.path}:${block.line}`;
+    testUnless(lack)(title, () => follow(block), LIMIT_MS);
+  }
+
+  async function follow({ path, line, text }: Block): Promise<void> {
+    const name = `${path.replace(/\W/g, "-")}-${line}`;
+    const beside = /(?:^| )\.\/|deploy\//m.test(text);
+    const folder = beside ? besideExecutables(name) : ROOT;
+    // The one word that is not literal: a directory that no other run has.
+    const own = text.replaceAll("/tmp/run", join(work, `${name}-run`));
+    // With job control, as at a terminal; whatever is left in the background ends with it.
+    const end = "kill $(jobs -p) 2>/dev/null || true; wait";
+    const script = `set -em -o pipefail\ntrap '${end}' EXIT\ncd ${folder}\n${own}`;
+    const bin = join(ROOT, "node_modules/.bin");
+    const env = { PATH: `${bin}:${process.env["PATH"] ?? ""}`, NO_UPDATE_NOTIFIER: "1" };
+    const { status, out, err } = await new Program(["bash", "-c", script], { env }).ended();
+    expect(status, `${own}\n${out}${err}`).toBe(0);
+  }
+
+  test("of TypeScript in docs/testing.md runs as a test", async () => {
+    const found = blocks.filter(
+      ({ path, language }) => path === "docs/testing.md" && language === "ts",
+    );
+    expect(found).toHaveLength(1);
+    const body = found[0]?.text.replaceAll('"../src/', `"${ROOT}/src/`) ?? "";
+    const [imports = "", code = ""] = body.split("\n\n");
+    const file = join(work, "page.test.ts");
+    writeFileSync(
+      file,
+      `import { expect, test } from "bun:test";\n${imports}\ntest("page", () => {\n${code}\n});\n`,
+    );
+    const ran = await new Program([process.execPath, "test", file], { cwd: work }).ended();
+    expect(ran.status, ran.out + ran.err).toBe(0);
+    expect(ran.out + ran.err).toContain("1 pass");
+  });
+});

@@ -61,7 +61,7 @@ const reasonOf = ({ path, text }: Block): string | null =>
 
 describe("what a document shows", () => {
   const page = source(
-    "docs/a.md",
+    "README.md",
     [
       "Run `npm run demo -- -h` or `./replica",
       "-i 0`, not `--bogus 1`:",
@@ -90,25 +90,27 @@ describe("what a document shows", () => {
     ]);
     expect(blocksOf(page)[2]?.text).toBe("const a = 1;\n");
     expect(strayCommands(page)).toEqual([
-      "docs/a.md:10: a command outside of a block of sh: npm run stray",
+      "README.md:10: a command outside of a block of sh: npm run stray",
     ]);
     const said = (command: Command) => `${command.at} ${command.words.join(" ")}`;
     expect(spansOf(page).map(said)).toEqual([
-      "docs/a.md:1 npm run demo -- -h",
-      "docs/a.md:1 ./replica -i 0",
-      "docs/a.md:2 --bogus 1",
+      "README.md:1 npm run demo -- -h",
+      "README.md:1 ./replica -i 0",
+      "README.md:2 --bogus 1",
     ]);
     expect(blocksOf(page).slice(0, 1).flatMap(commandsOf).map(said)).toEqual([
-      "docs/a.md:5 mkdir x",
-      "docs/a.md:5 ./fabric --dir x",
-      "docs/a.md:6 for i in 0 1",
-      "docs/a.md:6 ./replica -m pbft -i $i",
-      "docs/a.md:6 done",
+      "README.md:5 mkdir x",
+      "README.md:5 ./fabric --dir x",
+      "README.md:6 for i in 0 1",
+      "README.md:6 ./replica -m pbft -i $i",
+      "README.md:6 done",
     ]);
   });
 
   test("without an end is an error", () => {
-    expect(() => blocksOf(source("a.md", "```sh\nls\n"))).toThrow("a.md:1: a block without end");
+    expect(() => blocksOf(source("README.md", "```sh\nls\n"))).toThrow(
+      "README.md:1: a block without end",
+    );
   });
 
   test("is held against the help of the program", () => {

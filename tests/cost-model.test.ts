@@ -1,10 +1,10 @@
 // The cost model's arithmetic, on counts and costs small enough to reckon by hand.
 
 import { describe, expect, test } from "bun:test";
-import { colocatedThroughput, spreadThroughput, type Costs } from "../src/evaluation/cost-model.ts";
-import { tallyOf, type Counts, type Tally } from "../src/evaluation/counts.ts";
-import { gatheredUs, unloadedTiming } from "../src/evaluation/latency-model.ts";
-import type { NetworkModel } from "../src/evaluation/network.ts";
+import { colocatedThroughput, spreadThroughput, type Costs } from "../src/scaling/cost-model.ts";
+import { tallyOf, type Counts, type Tally } from "../src/scaling/counts.ts";
+import { gatheredUs, unloadedTiming } from "../src/scaling/latency-model.ts";
+import type { NetworkModel } from "../src/scaling/network-model.ts";
 
 const FREE: Costs = {
   signUs: 0,

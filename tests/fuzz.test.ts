@@ -2,7 +2,7 @@
 
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { fuzzCodec, mutatePacket, PACKETS_A_SEED } from "../src/simulation/fuzz.ts";
-import { Random } from "../src/simulation/random.ts";
+import { Random } from "../src/base/seeded-random.ts";
 import { runAny } from "../src/simulation/runner.ts";
 import { subjectOf } from "../src/simulation/subject.ts";
 import { registered } from "../src/simulation/subjects.ts";

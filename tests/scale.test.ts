@@ -3,9 +3,9 @@
 
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
-import type { Costs } from "../src/evaluation/cost-model.ts";
-import { measureHandling } from "../src/evaluation/handling.ts";
-import { readNetwork } from "../src/evaluation/network.ts";
+import type { Costs } from "../src/scaling/cost-model.ts";
+import { measureHandling } from "../src/scaling/handling.ts";
+import { readNetwork } from "../src/scaling/network-model.ts";
 import {
   compare,
   compareSignatures,
@@ -15,10 +15,10 @@ import {
   predict,
   predictColocated,
   type ScaleRow,
-} from "../src/evaluation/scale.ts";
-import { scaleFigures } from "../src/evaluation/scale-figures.ts";
+} from "../src/scaling/predictions.ts";
+import { scaleFigures } from "../src/scaling/figures.ts";
 import { protocols } from "../src/protocol/index.ts";
-import { countOperations } from "../src/simulation/count.ts";
+import { countOperations } from "../src/scaling/count.ts";
 import { registered } from "../src/simulation/subjects.ts";
 
 setDefaultTimeout(60_000);

@@ -4,10 +4,10 @@ import { basename, dirname, resolve } from "node:path";
 import type { ArgsDef } from "citty";
 import { UsageError } from "../base/errors.ts";
 import type { Command, Options } from "../cli/command-line.ts";
-import { writeReport } from "../evaluation/report.ts";
 import { readResults } from "../evaluation/result-lines.ts";
 import type { Point, Run } from "../evaluation/run.ts";
 import { protocols } from "../protocol/index.ts";
+import { writeReport } from "../report/write-report.ts";
 
 const ARGS = {
   results: {

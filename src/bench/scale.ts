@@ -9,9 +9,14 @@ import type { Command, Options } from "../cli/command-line.ts";
 import { writeJson } from "../cli/json-file.ts";
 import { stopClustersOnSignal } from "../cluster/cluster.ts";
 import type { SignatureKind } from "../crypto/stage.ts";
-import { readNetwork, type NetworkModel } from "../evaluation/network.ts";
 import { describeHost, versions } from "../evaluation/record.ts";
-import { scaleFigures } from "../evaluation/scale-figures.ts";
+import { allowedCpus } from "../process/cpus.ts";
+import { FIXED_TENURE } from "../process/setting.ts";
+import { protocols } from "../protocol/index.ts";
+import { messageUs, sharedCosts } from "../scaling/costs.ts";
+import { countOperations, type CountOptions } from "../scaling/count.ts";
+import { scaleFigures } from "../scaling/figures.ts";
+import { readNetwork, type NetworkModel } from "../scaling/network-model.ts";
 import {
   compare,
   compareSignatures,
@@ -23,15 +28,10 @@ import {
   type Check,
   type PredictionOptions,
   type ScaleRow,
-} from "../evaluation/scale.ts";
-import { allowedCpus } from "../process/cpus.ts";
-import { FIXED_TENURE } from "../process/setting.ts";
-import { protocols } from "../protocol/index.ts";
-import { countOperations, type CountOptions } from "../simulation/count.ts";
+} from "../scaling/predictions.ts";
+import { measureRun, type RealRun } from "../scaling/real-run.ts";
 import type { Subject } from "../simulation/subject.ts";
 import { registered } from "../simulation/subjects.ts";
-import { messageUs, sharedCosts } from "./scale-costs.ts";
-import { measureRun, type RealRun } from "./scale-runs.ts";
 
 const ARGS = {
   n: {

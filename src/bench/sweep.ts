@@ -12,12 +12,12 @@ import { LocalRunner } from "../cluster/local-runner.ts";
 import { parsePlan, type Plan } from "../evaluation/plan.ts";
 import type { PointRunner } from "../evaluation/point-runner.ts";
 import { describeHost, versions } from "../evaluation/record.ts";
-import { writeReport } from "../evaluation/report.ts";
 import { Results } from "../evaluation/results.ts";
 import type { Run } from "../evaluation/run.ts";
 import { formatSummaries, summarise } from "../evaluation/summary.ts";
 import { failuresOf, runsOf, schedule, sweep } from "../evaluation/sweep.ts";
 import { followParent, stopSignal } from "../process/signals.ts";
+import { writeReport } from "../report/write-report.ts";
 
 const ARGS = {
   plan: {

@@ -2,9 +2,9 @@
 
 import { registered } from "../simulation/subjects.ts";
 import { addTotals, noTotals, summary } from "./campaign.ts";
+import { loadAll, type Mutant } from "./mutants.ts";
 import { rowsOf, type Row } from "./rows.ts";
 import { runJobs, splitRange, Workers } from "./workers.ts";
-import { loadAll, type Mutant } from "./mutants.ts";
 
 /**
  * Runs a `divisor`-th of every row of the table, of protocols that only tests know a

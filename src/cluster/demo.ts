@@ -7,7 +7,7 @@ import { CLIENT, REPLICA } from "../cli/definitions.ts";
 import { writeJson } from "../cli/json-file.ts";
 import { ID_MAX } from "../config.ts";
 import { CLIENT_PROCESSES_MAX, RATE_MAX, type ClientLoad } from "../evaluation/point.ts";
-import { formatProfile } from "../evaluation/profile.ts";
+import { formatProfile } from "../profile/profile.ts";
 import { formatRecord, formatTable } from "../evaluation/record.ts";
 import { followParent, STOP_SIGNALS } from "../process/signals.ts";
 import { ClientProcesses } from "./client-processes.ts";

@@ -1,8 +1,8 @@
 // Several client processes as one result.
 
+import type { Profile } from "../profile/profile.ts";
 import { mergeDistributions, percentileOf, totalOf, type Distribution } from "./distribution.ts";
 import { NO_LATENCY, type LatencySummary } from "./latency.ts";
-import type { Profile } from "./profile.ts";
 import type { ResultRecord } from "./record.ts";
 
 /** What records must have in common to be of one run. */

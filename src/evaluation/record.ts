@@ -3,10 +3,10 @@
 import { readFileSync } from "node:fs";
 import { cpus, release } from "node:os";
 import packageJson from "../../package.json" with { type: "json" };
+import type { Profile } from "../profile/profile.ts";
 import type { Distribution } from "./distribution.ts";
 import { alignColumns, decimal, formatThroughput } from "./format.ts";
 import type { LatencySummary } from "./latency.ts";
-import type { Profile } from "./profile.ts";
 
 /** One measured run. Names are relied on by scripts. */
 export interface ResultRecord {

@@ -1,7 +1,7 @@
 // What `replica --json` writes, and bench and report read.
 
 import type { Stage } from "../driver.ts";
-import type { Profile } from "./profile.ts";
+import type { Profile } from "../profile/profile.ts";
 import type { HostDescription } from "./record.ts";
 
 /** What `replica --json` writes. */

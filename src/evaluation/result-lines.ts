@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { reasonOf, UsageError } from "../base/errors.ts";
-import { SECTION_NAMES } from "./profiler.ts";
+import { SECTION_NAMES } from "../profile/profiler.ts";
 import type { FailedRun, Run } from "./run.ts";
 
 /** What results say of runs, by their keys. */

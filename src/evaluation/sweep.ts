@@ -2,7 +2,7 @@
 
 import { createHash } from "node:crypto";
 import { reasonOf } from "../base/errors.ts";
-import { Random } from "../simulation/random.ts";
+import { Random } from "../base/seeded-random.ts";
 import { formatThroughput } from "./format.ts";
 import type { Plan } from "./plan.ts";
 import type { RunSettings, PointRunner } from "./point-runner.ts";

@@ -4,6 +4,7 @@
 
 import type { Bytes, Sealed } from "../actor.ts";
 import { AssertionError } from "../base/assert.ts";
+import type { Random } from "../base/seeded-random.ts";
 import { bytesOf, Reader, Writer } from "../wire.ts";
 import { Content, wireBook } from "./content.ts";
 import { ADVERSARY_CLIENT, stamp } from "./judge.ts";
@@ -11,7 +12,6 @@ import { disown, mutate, Pool } from "./mutate.ts";
 import type { Packet } from "./network.ts";
 import type { Trick } from "./plan.ts";
 import type { Process } from "./process.ts";
-import type { Random } from "./random.ts";
 import { PAYLOAD_MAX } from "./transport.ts";
 import type { World } from "./world.ts";
 

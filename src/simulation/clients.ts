@@ -2,9 +2,9 @@
 
 import type { Bytes, Client, Sealed } from "../actor.ts";
 import { decodeKvResult } from "../app/kv.ts";
+import type { Random } from "../base/seeded-random.ts";
 import { stamp, type Issued } from "./judge.ts";
 import type { Process } from "./process.ts";
-import type { Random } from "./random.ts";
 import { drawOperation } from "./workload.ts";
 import type { World } from "./world.ts";
 

@@ -1,10 +1,10 @@
 // Fuzzing by mutation of real packets: of a codec, and of live nodes.
 
 import type { Bytes, Sealed } from "../actor.ts";
+import { mix32, Random } from "../base/seeded-random.ts";
 import { Reader, Writer } from "../wire.ts";
 import { wireBook } from "./content.ts";
 import { drawPlan } from "./plan.ts";
-import { mix32, Random } from "./random.ts";
 import { runPlan } from "./run.ts";
 import type { RunOptions } from "./runner.ts";
 import { PAYLOAD_MAX } from "./transport.ts";

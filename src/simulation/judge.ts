@@ -2,8 +2,8 @@
 // executed is compared with the one canonical sequence, which grows as the first replica commits.
 
 import type { App, Bytes } from "../actor.ts";
+import { mix32 } from "../base/seeded-random.ts";
 import { bytesOf, equal, manyBytesOf, Reader, u32At } from "../wire.ts";
-import { mix32 } from "./random.ts";
 
 /** The magic that begins a stamped operation, so that it is recognised in any message. */
 export const STAMP_MAGIC = Uint8Array.of(0xc5, 0x4f, 0x73, 0x6b, 0x72, 0x3a);

@@ -1,8 +1,8 @@
 // Plausible wrong messages: one field of a decoded message changed, whatever the protocol.
 
 import type { Bytes, Sealed } from "../actor.ts";
+import type { Random } from "../base/seeded-random.ts";
 import { holdsStamp, stampOf } from "./judge.ts";
-import type { Random } from "./random.ts";
 
 /** A field or element of a message that may be changed. */
 interface Site {

@@ -3,11 +3,11 @@
 // of the view timeout.
 
 import type { Bytes } from "../actor.ts";
+import type { Random } from "../base/seeded-random.ts";
 import { countDrop, type Drops } from "../driver.ts";
 import { Content } from "./content.ts";
 import type { NetworkPlan, PartitionFault } from "./plan.ts";
 import type { Process } from "./process.ts";
-import type { Random } from "./random.ts";
 import type { Scheduler } from "./scheduler.ts";
 
 export interface Packet {

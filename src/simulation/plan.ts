@@ -1,8 +1,8 @@
 // What a seed does: drawn before the run and plain data, so that it can be printed and shrunk.
 // Every fault has a name; a run without some of them is otherwise the same run.
 
+import { Random } from "../base/seeded-random.ts";
 import { toleratesFaults } from "../protocol/index.ts";
-import { Random } from "./random.ts";
 import type { Subject } from "./subject.ts";
 import { PAYLOAD_MAX } from "./transport.ts";
 

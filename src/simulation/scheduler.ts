@@ -1,7 +1,7 @@
 // Virtual time: a heap of events in a total order, and the hash of all that happened.
 
 import { assert } from "../base/assert.ts";
-import { mix32 } from "./random.ts";
+import { mix32 } from "../base/seeded-random.ts";
 
 /** Something that will happen at a process, or in the network when `owner` is null. */
 export interface Event {

@@ -2,10 +2,10 @@
 
 import type { Bytes, Proof, Signer } from "../actor.ts";
 import { assert } from "../base/assert.ts";
+import type { Random } from "../base/seeded-random.ts";
 import { SIGNATURE_SIZE } from "../crypto/batch.ts";
 import { BlockStage, type RootSigner, type SignatureKind } from "../crypto/stage.ts";
 import type { Keys } from "./keys.ts";
-import type { Random } from "./random.ts";
 import type { Owner, Scheduler } from "./scheduler.ts";
 
 export interface SimulatedStageOptions {

@@ -3,11 +3,11 @@
 // they belong to.
 
 import { assert } from "../base/assert.ts";
+import { mix32, Random } from "../base/seeded-random.ts";
 import { scheduleHealing } from "./heal.ts";
 import type { Packet } from "./network.ts";
 import { drawPlan, NO_FAULTS, type Plan } from "./plan.ts";
 import type { Process } from "./process.ts";
-import { mix32, Random } from "./random.ts";
 import { settle } from "./run.ts";
 import type { RunOptions } from "./runner.ts";
 import { PAYLOAD_MAX } from "./transport.ts";

@@ -3,7 +3,7 @@
 
 import type { Bytes } from "../actor.ts";
 import { encodeKvOperation } from "../app/kv.ts";
-import type { Random } from "./random.ts";
+import type { Random } from "../base/seeded-random.ts";
 
 function text(value: string): Bytes {
   return new Uint8Array(Buffer.from(value, "latin1"));

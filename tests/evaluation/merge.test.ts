@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { mergeDistributions, percentileOf, totalOf } from "../../src/evaluation/distribution.ts";
 import { Latencies } from "../../src/evaluation/latency.ts";
 import { mergeRecords } from "../../src/evaluation/merge.ts";
-import type { Profile } from "../../src/evaluation/profile.ts";
+import type { Profile } from "../../src/profile/profile.ts";
 import type { ResultRecord } from "../../src/evaluation/record.ts";
 import { recordOf } from "./records.ts";
 

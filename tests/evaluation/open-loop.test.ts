@@ -4,7 +4,7 @@
 import { describe, expect, test } from "bun:test";
 import type { Bytes, Client } from "../../src/actor.ts";
 import { OpenLoop } from "../../src/evaluation/open-loop.ts";
-import { Random } from "../../src/simulation/random.ts";
+import { Random } from "../../src/base/seeded-random.ts";
 import { EMPTY } from "../../src/wire.ts";
 import { FakeClock } from "../support/fakes.ts";
 

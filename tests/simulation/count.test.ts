@@ -2,9 +2,9 @@
 // what starting and ending a run costs cancels out.
 
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import type { Counts } from "../../src/evaluation/counts.ts";
+import type { Counts } from "../../src/scaling/counts.ts";
 import { protocols } from "../../src/protocol/index.ts";
-import { countOperations, type CountOptions } from "../../src/simulation/count.ts";
+import { countOperations, type CountOptions } from "../../src/scaling/count.ts";
 import { subjectOf } from "../../src/simulation/subject.ts";
 
 // Virtual time: only a loaded machine makes them slow.

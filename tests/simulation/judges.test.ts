@@ -12,7 +12,7 @@ import {
   type Issued,
 } from "../../src/simulation/judge.ts";
 import { mutate, Pool } from "../../src/simulation/mutate.ts";
-import { Random } from "../../src/simulation/random.ts";
+import { Random } from "../../src/base/seeded-random.ts";
 import { Keys } from "../../src/simulation/keys.ts";
 
 const put = (text: string) =>

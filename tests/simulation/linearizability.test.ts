@@ -5,7 +5,7 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { encodeKvOperation, KvApp, type KvOperation } from "../../src/app/kv.ts";
-import { Random } from "../../src/simulation/random.ts";
+import { Random } from "../../src/base/seeded-random.ts";
 import {
   checkKv,
   checkOperations,

@@ -3,7 +3,7 @@
 
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { drawPlan } from "../../src/simulation/plan.ts";
-import { Random } from "../../src/simulation/random.ts";
+import { Random } from "../../src/base/seeded-random.ts";
 import { runSeed } from "../../src/simulation/run.ts";
 import { faultNames } from "../../src/campaign/shrink.ts";
 import { exhaustiveScenarios, scenarioOf } from "../../src/simulation/twins.ts";

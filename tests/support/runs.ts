@@ -2,11 +2,11 @@
 // developed and tested with.
 
 import type { LatencySummary } from "../../src/evaluation/latency.ts";
-import type { Profile } from "../../src/evaluation/profile.ts";
+import type { Profile } from "../../src/profile/profile.ts";
 import type { ResultRecord } from "../../src/evaluation/record.ts";
 import type { ReplicaRecord } from "../../src/evaluation/replica-record.ts";
 import type { Point, Run } from "../../src/evaluation/run.ts";
-import { Random } from "../../src/simulation/random.ts";
+import { Random } from "../../src/base/seeded-random.ts";
 
 /** How a protocol behaves: operations a second at most, and microseconds when it is idle. */
 interface Model {

@@ -4,7 +4,7 @@ import { SimulatedClock } from "../../src/simulation/simulated-clock.ts";
 import { Content, MAC_PREFIX } from "../../src/simulation/content.ts";
 import { Network } from "../../src/simulation/network.ts";
 import { Process } from "../../src/simulation/process.ts";
-import { Random } from "../../src/simulation/random.ts";
+import { Random } from "../../src/base/seeded-random.ts";
 import { Scheduler } from "../../src/simulation/scheduler.ts";
 import {
   GROUP_ADDRESS,

@@ -1,12 +1,12 @@
 // What things cost on this machine, for the cost model.
 
 import { RunError } from "../base/errors.ts";
-import type { Costs } from "../evaluation/cost-model.ts";
-import { measureHandling } from "../evaluation/handling.ts";
 import { FIXED_TENURE } from "../process/setting.ts";
 import { protocols } from "../protocol/index.ts";
-import { countOperations, type CountOptions } from "../simulation/count.ts";
-import { signatureCosts } from "./crypto.ts";
+import type { Costs } from "./cost-model.ts";
+import { countOperations, type CountOptions } from "./count.ts";
+import { measureHandling } from "./handling.ts";
+import { signatureCosts } from "./signatures.ts";
 
 /** What all protocols pay alike. */
 export type SharedCosts = Omit<Costs, "messageUs">;

@@ -1,8 +1,8 @@
 // Where the time goes: shares of the polling threads' time, and signatures an operation costs.
 
 import type { TopLevelSpec } from "vega-lite";
-import type { Profile } from "../profile.ts";
-import type { Run } from "../run.ts";
+import type { Run } from "../evaluation/run.ts";
+import type { Profile } from "../profile/profile.ts";
 import { figureOf, type Figure, type Room } from "./chart.ts";
 import type { Group } from "./groups.ts";
 import { peakOf, type Series } from "./series.ts";

@@ -7,22 +7,27 @@
 import type { Address, Bytes, Client, Host, Sealed, Target } from "../actor.ts";
 import { NullApp } from "../app/null.ts";
 import { assert } from "../base/assert.ts";
+import { Random } from "../base/seeded-random.ts";
 import type { SignatureKind } from "../crypto/stage.ts";
 import { countDrop } from "../driver.ts";
-import { tallyOf, type Counts, type Tally } from "../evaluation/counts.ts";
 import { Node } from "../node.ts";
 import { PROTOCOL_DEFAULTS, type ProtocolConfig } from "../protocol-config.ts";
+import { Keys } from "../simulation/keys.ts";
+import { Network, type NetworkOptions, type Packet } from "../simulation/network.ts";
+import { NO_FAULTS, type NetworkPlan } from "../simulation/plan.ts";
+import { Process } from "../simulation/process.ts";
+import { Scheduler } from "../simulation/scheduler.ts";
+import { SimulatedClock } from "../simulation/simulated-clock.ts";
+import { SimulatedStage } from "../simulation/stage.ts";
+import type { Subject } from "../simulation/subject.ts";
+import {
+  GROUP_ADDRESS,
+  PAYLOAD_MAX,
+  simulatedAddress,
+  SimulatedTransport,
+} from "../simulation/transport.ts";
 import type { Reader } from "../wire.ts";
-import { Keys } from "./keys.ts";
-import { Network, type NetworkOptions, type Packet } from "./network.ts";
-import { NO_FAULTS, type NetworkPlan } from "./plan.ts";
-import { Process } from "./process.ts";
-import { Random } from "./random.ts";
-import { Scheduler } from "./scheduler.ts";
-import { SimulatedClock } from "./simulated-clock.ts";
-import { SimulatedStage } from "./stage.ts";
-import type { Subject } from "./subject.ts";
-import { GROUP_ADDRESS, PAYLOAD_MAX, simulatedAddress, SimulatedTransport } from "./transport.ts";
+import { tallyOf, type Counts, type Tally } from "./counts.ts";
 
 export interface CountOptions {
   readonly subject: Subject;

@@ -2,7 +2,7 @@
 // as the one before.
 
 import type { TopLevelSpec } from "vega-lite";
-import { mergeDistributions, totalOf } from "../distribution.ts";
+import { mergeDistributions, totalOf } from "../evaluation/distribution.ts";
 import { figureOf, legendColumns, logTicks, type Figure, type Room } from "./chart.ts";
 import type { Group, Line } from "./groups.ts";
 import type { MeasuredPoint } from "./series.ts";

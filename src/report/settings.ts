@@ -1,8 +1,8 @@
 // The conditions of a run, by name: what the report says to be the same everywhere or to differ.
 
-import { count } from "../format.ts";
-import type { HostDescription } from "../record.ts";
-import type { Run } from "../run.ts";
+import { count } from "../evaluation/format.ts";
+import type { HostDescription } from "../evaluation/record.ts";
+import type { Run } from "../evaluation/run.ts";
 
 export interface Setting {
   readonly name: string;

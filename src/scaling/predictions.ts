@@ -1,5 +1,7 @@
 // What `bench -- scale` finds out, as its JSON has it and as tables for people.
 
+import { alignColumns, decimal } from "../evaluation/format.ts";
+import type { ReplicaRecord } from "../evaluation/replica-record.ts";
 import {
   colocatedThroughput,
   spreadThroughput,
@@ -8,10 +10,8 @@ import {
   type Machines,
 } from "./cost-model.ts";
 import type { Counts } from "./counts.ts";
-import { alignColumns, decimal } from "./format.ts";
 import { unloadedTiming } from "./latency-model.ts";
-import type { NetworkModel } from "./network.ts";
-import type { ReplicaRecord } from "./replica-record.ts";
+import type { NetworkModel } from "./network-model.ts";
 
 /** For replicas on machines of their own, joined by a network. */
 export interface Prediction {

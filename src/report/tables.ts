@@ -1,10 +1,10 @@
 // What the tables of a report say.
 
-import { decimal } from "../format.ts";
-import { sumByName } from "../merge.ts";
-import { describePoint } from "../point.ts";
-import type { ReplicaRecord } from "../replica-record.ts";
-import type { FailedRun, Run } from "../run.ts";
+import { decimal } from "../evaluation/format.ts";
+import { sumByName } from "../evaluation/merge.ts";
+import { describePoint } from "../evaluation/point.ts";
+import type { ReplicaRecord } from "../evaluation/replica-record.ts";
+import type { FailedRun, Run } from "../evaluation/run.ts";
 import type { RoleCosts } from "./costs.ts";
 import { peakOf, quickestOf, type Series } from "./series.ts";
 import { variations } from "./settings.ts";

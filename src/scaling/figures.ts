@@ -2,10 +2,10 @@
 // beside what the papers say of it.
 
 import type { TopLevelSpec } from "vega-lite";
+import { figureOf, legendColumns, logTicks, type Figure, type Room } from "../report/chart.ts";
+import { hue, shape } from "../report/theme.ts";
 import type { Counts } from "./counts.ts";
-import { figureOf, legendColumns, logTicks, type Figure, type Room } from "./report/chart.ts";
-import { hue, shape } from "./report/theme.ts";
-import { betweenReplicas, type ScaleRow } from "./scale.ts";
+import { betweenReplicas, type ScaleRow } from "./predictions.ts";
 
 interface Series {
   readonly label: string;

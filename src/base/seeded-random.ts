@@ -2,8 +2,7 @@
 // those of another. The generator is sfc32 (Chris Doty-Humphrey's PractRand), on 32-bit integers
 // only.
 
-import type { Bytes } from "../actor.ts";
-import { assert } from "../base/assert.ts";
+import { assert } from "./assert.ts";
 
 const TWO_32 = 0x1_0000_0000;
 const BOUND_MAX = 2 ** 48;
@@ -86,7 +85,7 @@ export class Random {
     return out;
   }
 
-  bytes(length: number): Bytes {
+  bytes(length: number): Uint8Array {
     const out = new Uint8Array(length);
     for (let i = 0; i < length; i++) out[i] = this.u32() & 255;
     return out;

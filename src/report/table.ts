@@ -1,7 +1,7 @@
 // Tables of the page. Whatever text comes in is escaped here, and nowhere else.
 
-import { decimal } from "../format.ts";
-import type { Spread } from "../summary.ts";
+import { decimal } from "../evaluation/format.ts";
+import type { Spread } from "../evaluation/summary.ts";
 
 export interface Column {
   readonly title: string;

@@ -4,8 +4,8 @@ import { toArrayBuffer } from "bun:ffi";
 import { assert } from "../base/assert.ts";
 import { UsageError } from "../base/errors.ts";
 import { SECTION } from "../base/sections.ts";
-import { COUNTS, PERIODS, Profiler } from "../evaluation/profiler.ts";
 import { PROFILE, type NativeLibrary } from "../ffi/native.ts";
+import { COUNTS, PERIODS, Profiler } from "./profiler.ts";
 
 /**
  * A signal costs 9 us on a virtual machine, and wakes a process that sleeps. After 5 seconds a

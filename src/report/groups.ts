@@ -1,6 +1,6 @@
 // Which series share a chart.
 
-import type { Run } from "../run.ts";
+import type { Run } from "../evaluation/run.ts";
 import type { Series } from "./series.ts";
 import { variations } from "./settings.ts";
 

@@ -2,13 +2,14 @@
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Figure } from "./report/chart.ts";
-import { costsOf, profileFigure } from "./report/costs.ts";
-import { curveFigure } from "./report/curves.ts";
-import { distributionFigure } from "./report/distributions.ts";
-import { groupsOf, type Group } from "./report/groups.ts";
-import { pageHtml, section, type Section } from "./report/page.ts";
-import { peakOf, seriesOf, type Series } from "./report/series.ts";
+import type { FailedRun, Run } from "../evaluation/run.ts";
+import type { Figure } from "./chart.ts";
+import { costsOf, profileFigure } from "./costs.ts";
+import { curveFigure } from "./curves.ts";
+import { distributionFigure } from "./distributions.ts";
+import { groupsOf, type Group } from "./groups.ts";
+import { pageHtml, section, type Section } from "./page.ts";
+import { peakOf, seriesOf, type Series } from "./series.ts";
 import {
   commonTable,
   costTable,
@@ -17,8 +18,7 @@ import {
   failureTable,
   pointsTable,
   summaryTable,
-} from "./report/tables.ts";
-import type { FailedRun, Run } from "./run.ts";
+} from "./tables.ts";
 
 export interface ReportOptions {
   readonly title: string;

@@ -1,9 +1,9 @@
 // Runs as curves: repetitions of one point together, points of one configuration in a row.
 
-import { count } from "../format.ts";
-import type { LatencySummary } from "../latency.ts";
-import type { Run } from "../run.ts";
-import { spreadOf, type Spread } from "../summary.ts";
+import { count } from "../evaluation/format.ts";
+import type { LatencySummary } from "../evaluation/latency.ts";
+import type { Run } from "../evaluation/run.ts";
+import { spreadOf, type Spread } from "../evaluation/summary.ts";
 import { settingsOf, type Setting } from "./settings.ts";
 
 /** The repetitions of one point. */

@@ -221,6 +221,18 @@ describe("commands in documents", () => {
   );
 });
 
+test("docs/evaluating.md names every key of a record", () => {
+  const code = readFileSync(join(ROOT, "src/evaluation/record.ts"), "utf8");
+  const [, body = ""] = /interface ResultRecord \{(.*?)^\}/ms.exec(code) ?? [];
+  const keys = [...body.matchAll(/^  readonly (\w+)\??:/gm)].map(([, key = ""]) => key);
+  const page = documents.find(({ path }) => path === "docs/evaluating.md")?.text ?? "";
+  const [, section = ""] = /^## The record\n(.*?)^A replica's/ms.exec(page) ?? [];
+  const rows = section.split("\n").filter((line) => line.startsWith("| `"));
+  const named = rows.flatMap((row) => [...(row.split("|")[1] ?? "").matchAll(/`(\w+)`/g)]);
+  expect(named.map(([, key = ""]) => key).sort()).toEqual(keys.sort());
+  expect(keys.length).toBeGreaterThan(20);
+});
+
 describe("a block of shell", () => {
   const work = mkdtempSync(join(tmpdir(), "oskr-documents-"));
   afterAll(() => rmSync(work, { recursive: true, force: true }));

@@ -21,6 +21,7 @@ import {
   source,
   testedIds,
   unknownIds,
+  unlinkedFolders,
   unlisted,
   unused,
   type Source,
@@ -205,6 +206,11 @@ describe("the rules find what they forbid", () => {
     ).toEqual(["docs/e.md: is not in docs/README.md"]);
   });
 
+  test("folders that nobody explains", () =>
+    expect(unlinkedFolders(at("R.md", "[a](src/a/) [b](src/b/x.ts)"), ["src/a", "src/b"])).toEqual([
+      "R.md: does not say what src/b/ is",
+    ]));
+
   test("requirements: rows, ids that are none, ids that tests carry", () => {
     const table = at(
       "docs/g.md",
@@ -293,6 +299,13 @@ describe("the sources", () => {
         files("*.md", "docs/**/*.md").filter(({ path }) => path !== "README.md"),
       ),
     ));
+
+  test("README says what every folder of src is", () => {
+    const folders = new Set(sources.map(({ path }) => path.split("/").slice(0, 2).join("/")));
+    const rooms = [...folders].filter((path) => path.startsWith("src/") && !path.endsWith(".ts"));
+    expect(rooms.length).toBeGreaterThan(10);
+    check(files("README.md"), (file) => unlinkedFolders(file, rooms));
+  });
 
   test("package, changelog and citation have one version", () => {
     const [text, pattern] = [(path: string) => files(path)[0]?.text ?? "", /(\d+\.\d+\.\d+)/];

@@ -262,6 +262,13 @@ export function unlisted(index: Source, all: readonly Source[]): Violation[] {
     .map(({ path }) => `${path}: is not in ${index.path}`);
 }
 
+/** Folders that a document does not link to. */
+export function unlinkedFolders({ path, text }: Source, folders: readonly string[]): Violation[] {
+  return folders
+    .filter((folder) => !text.includes(`](${folder}/)`))
+    .map((folder) => `${path}: does not say what ${folder}/ is`);
+}
+
 /** Ids of requirements: the first column of the rows of docs/guarantees.md. */
 export function requirements({ text }: Source): readonly string[] {
   return [...text.matchAll(/^\| ?([A-Z]{1,2}\d+) \|/gm)].map(([, id = ""]) => id);

@@ -20,6 +20,7 @@ import {
   seeded,
   source,
   testedIds,
+  undeclared,
   unknownIds,
   unlinkedFolders,
   unlisted,
@@ -211,6 +212,32 @@ describe("the rules find what they forbid", () => {
       "R.md: does not say what src/b/ is",
     ]));
 
+  test("functions that a page names and its file does not have", () => {
+    const code = at(
+      "src/a.ts",
+      [
+        "export class A<T> extends B {",
+        "  readonly field: number;",
+        "  #secret = 1;",
+        "  protected override onX(a: T): void { other(); }",
+        "  get size(): number { return 1; } // comment(",
+        "}",
+        "function* walk() {}",
+        "export const one = 1;",
+      ].join("\n"),
+    );
+    const row = (names: string) => `| 4.2 | what | ${names} | [a.ts](../../src/a.ts) |`;
+    const found = (names: string) =>
+      undeclared(at("docs/p/x.md", `# A\n${row(names)}`), (path) =>
+        path === code.path ? code : undefined,
+      );
+    expect(found("`A`, `field`, `secret`, `onX`, `size`, `walk`, `one`")).toEqual([]);
+    expect(found("`B`, `other`, `comment`")).toEqual(
+      ["B", "other", "comment"].map((name) => `docs/p/x.md:2: ../../src/a.ts has no ${name}`),
+    );
+    expect(found("-")).toEqual(["docs/p/x.md:2: a row without a function"]);
+  });
+
   test("requirements: rows, ids that are none, ids that tests carry", () => {
     const table = at(
       "docs/g.md",
@@ -305,6 +332,11 @@ describe("the sources", () => {
     const rooms = [...folders].filter((path) => path.startsWith("src/") && !path.endsWith(".ts"));
     expect(rooms.length).toBeGreaterThan(10);
     check(files("README.md"), (file) => unlinkedFolders(file, rooms));
+  });
+
+  test("the functions are there that docs/protocols/ names", () => {
+    const all = new Map(sources.map((file) => [file.path, file]));
+    check(files("docs/protocols/*.md"), (page) => undeclared(page, (path) => all.get(path)));
   });
 
   test("package, changelog and citation have one version", () => {

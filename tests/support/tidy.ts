@@ -269,6 +269,33 @@ export function unlinkedFolders({ path, text }: Source, folders: readonly string
     .map((folder) => `${path}: does not say what ${folder}/ is`);
 }
 
+/** Whether the file declares a class, function, constant, type, method, getter or field. */
+function declares({ code }: Source, name: string): boolean {
+  const modifiers = "(?:export|protected|private|override|static|readonly|abstract|async|get|set)";
+  const kinds = "(?:class|function\\*?|interface|type|const|let)";
+  const line = `^\\s*(?:${modifiers} )*(?:${kinds} )?(?:#|\\*)?${name}\\??\\s*[(<:={;]`;
+  return new RegExp(line, "m").test(code);
+}
+
+/**
+ * Of a page "from the paper to the line": rows of tables that name functions (code in the last cell
+ * but one) which the file that the last cell links to does not declare. `find` gives a file by its
+ * path.
+ */
+export function undeclared(page: Source, find: (path: string) => Source | undefined): Violation[] {
+  return page.text.split("\n").flatMap((row, i) => {
+    const cells = row.split("|").map((cell) => cell.trim());
+    const [, target] = /\]\((\S+\.ts)\)$/.exec(cells.at(-2) ?? "") ?? [];
+    if (!row.startsWith("|") || target === undefined) return [];
+    const file = find(join(dirname(page.path), target));
+    const names = [...(cells.at(-3) ?? "").matchAll(/`(\w+)`/g)].map(([, name = ""]) => name);
+    const missing = names.filter((name) => file === undefined || !declares(file, name));
+    const empty = names.length === 0 ? ["a row without a function"] : [];
+    const wrong = [...empty, ...missing.map((name) => `${target} has no ${name}`)];
+    return wrong.map((what) => `${page.path}:${i + 1}: ${what}`);
+  });
+}
+
 /** Ids of requirements: the first column of the rows of docs/guarantees.md. */
 export function requirements({ text }: Source): readonly string[] {
   return [...text.matchAll(/^\| ?([A-Z]{1,2}\d+) \|/gm)].map(([, id = ""]) => id);

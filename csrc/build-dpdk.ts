@@ -15,6 +15,8 @@ import { join, resolve } from "node:path";
 import { UsageError } from "../src/base/errors.ts";
 
 export const DPDK_LIBRARY = "liboskr_dpdk.so";
+/** The first DPDK that can be linked; Ubuntu 22.04 has 21.11. */
+const VERSION_MIN = "22.11";
 
 const directory = import.meta.dir;
 const SOURCES = [
@@ -69,7 +71,10 @@ export interface DpdkOptions {
   readonly source: string | null;
 }
 
-/** The Debian packages that are missing; empty when all is there. */
+/**
+ * The Debian packages that are missing; empty when all is there. Throws UsageError where the
+ * package is there and too old, which no installing mends.
+ */
 export function missingForDpdk(source: string | null): readonly string[] {
   const missing: string[] = [];
   const needs = (present: boolean, name: string) => present || missing.push(name);
@@ -81,7 +86,7 @@ export function missingForDpdk(source: string | null): readonly string[] {
   needs(hasCompiler && archive("libmd.a") !== null, "libmd-dev");
   if (source === null) {
     needs(Bun.which("pkg-config") !== null, "pkg-config");
-    needs(succeeds("pkg-config", ["--atleast-version=22.11", "libdpdk"]), "libdpdk-dev");
+    needs(hasInstalledDpdk(), "libdpdk-dev");
     return missing;
   }
   needs(Bun.which("meson") !== null, "meson");
@@ -91,6 +96,16 @@ export function missingForDpdk(source: string | null): readonly string[] {
   const hasElftools = pythons.some((python) => succeeds(python, ["-c", "import elftools"]));
   needs(hasElftools, "python3-pyelftools");
   return missing;
+}
+
+function hasInstalledDpdk(): boolean {
+  if (succeeds("pkg-config", [`--atleast-version=${VERSION_MIN}`, "libdpdk"])) return true;
+  if (!succeeds("pkg-config", ["--exists", "libdpdk"])) return false;
+  const version = run("pkg-config", ["--modversion", "libdpdk"]).trim();
+  throw new UsageError(
+    `libdpdk-dev is ${version} here, ${VERSION_MIN} or later is needed: take a newer release of ` +
+      "this system, or --dpdk DIR with DPDK's sources (docs/building.md)",
+  );
 }
 
 /**

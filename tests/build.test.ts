@@ -2,7 +2,15 @@
 // each other, and that the libraries need nothing of a machine but its libc.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { copyFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import {
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import {
@@ -83,6 +91,21 @@ testUnless(userNamespace())(
     expect(err).toMatch(/^build: missing packages; as root: apt-get install gcc .*\n$/);
   },
 );
+
+test("a package of DPDK that is too old is one line, and no package that is missing", () => {
+  const tree = copyOfTree("old");
+  const programs = join(directory, "programs");
+  mkdirSync(programs);
+  // As pkg-config 0.29.2 does on Ubuntu 22.04.
+  const script =
+    "#!/bin/sh\ncase $1 in --exists) ;; --modversion) echo 21.11.9 ;; *) exit 1 ;; esac\n";
+  writeFileSync(join(programs, "pkg-config"), script, { mode: 0o755 });
+  const path = `PATH=${programs}:${process.env["PATH"] ?? ""}`;
+  const { status, out, err } = run(["env", path, process.execPath, "build.ts", "--libs"], tree);
+  expect({ status, out }).toEqual({ status: 2, out: "" });
+  expect(err).toStartWith("build: libdpdk-dev is 21.11.9 here, 22.11 or later is needed: ");
+  expect(err.trim().split("\n")).toHaveLength(1);
+});
 
 describeUnless(missing)("building", () => {
   test(

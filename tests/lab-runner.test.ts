@@ -14,6 +14,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { readInventory } from "../src/cluster/ansible.ts";
 import { LabRunner } from "../src/cluster/lab-runner.ts";
 import type { Point } from "../src/evaluation/run.ts";
 
@@ -78,7 +79,13 @@ function inventory(replicas: number, clients: number, address = "12:34:56:aa:aa:
     replicas: { hosts: names("r", replicas) },
     clients: { hosts: names("c", clients) },
   };
-  program("ansible-inventory", `#!/bin/sh\ncat <<'END'\n${JSON.stringify(listing)}\nEND\n`);
+  lists(JSON.stringify(listing));
+}
+
+/** `ansible-inventory`, which prints this, warns of that, and takes it for no error. */
+function lists(listing: string, warnings = ""): void {
+  const here = (text: string, to: number) => `cat >&${to} <<'END'\n${text}\nEND\n`;
+  program("ansible-inventory", `#!/bin/sh\n${here(listing, 1)}${here(warnings, 2)}`);
 }
 
 /** What run.yml does: hosts write results and logs; then `more`. */
@@ -102,6 +109,18 @@ function record(i: number) {
 }
 
 const open = () => LabRunner.open(join(dir, "hosts.ini"), join(dir, "logs"), NEVER);
+
+test("an inventory is what Ansible lists: that of deploy/ansible, by ansible-core 2.14.18", () => {
+  lists(readFileSync(join(import.meta.dir, "vectors/ansible-inventory.json"), "utf8"));
+  const { replicas, clients } = readInventory("deploy/ansible/hosts.ini");
+  expect(replicas).toEqual(
+    ["aa", "bb", "cc", "dd"].map((byte, i) => ({
+      name: `replica${i}`,
+      address: `12:34:56:${byte}:${byte}:${byte}%0`,
+    })),
+  );
+  expect(clients).toEqual([{ name: "client0", address: "" }]);
+});
 
 test("the bundle is copied once, and what the playbook is told follows from the point", async () => {
   // Kept, because a run that went well leaves nothing.
@@ -204,7 +223,20 @@ describe("what a lab cannot do is said before anything is started", () => {
   test("an inventory without hosts, or none at all", async () => {
     inventory(4, 0);
     await expect(open()).rejects.toThrow("no hosts in [clients]");
-    program("ansible-inventory", "#!/bin/sh\necho 'no such inventory' >&2; exit 1\n");
-    await expect(open()).rejects.toThrow("no such inventory");
+    // As ansible-core 2.14.18 says both.
+    const said = "The vault password file /nowhere was not found";
+    program("ansible-inventory", `#!/bin/sh\necho 'ERROR! ${said}' >&2; exit 1\n`);
+    await expect(open()).rejects.toThrow(said);
+    lists(
+      '{"_meta": {"hostvars": {}}, "all": {"children": ["ungrouped"]}}',
+      "[WARNING]: Unable to parse /root/nowhere.ini as an inventory source\n" +
+        "[WARNING]: No inventory was parsed, only implicit localhost is available",
+    );
+    await expect(open()).rejects.toThrow("no hosts in [replicas]; Ansible cannot parse it");
+  });
+
+  test("that Ansible is not there", async () => {
+    process.env["PATH"] = "/nowhere";
+    await expect(open()).rejects.toThrow("needs Ansible; as root: apt-get install ansible-core");
   });
 });

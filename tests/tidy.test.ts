@@ -12,6 +12,7 @@ import {
   FUNCTION_LINES_MAX,
   functions,
   language,
+  leftOut,
   LINE_MAX,
   lines,
   links,
@@ -147,6 +148,15 @@ describe("the rules find what they forbid", () => {
     ...["// any, enum!", 'const type = "enum";', "x.any(1)", "many as company", "f(!x, !y)"],
   ])("%s is our language", (text) => {
     expect(language(at("src/x.ts", text))).toEqual([]);
+  });
+
+  test.each([
+    ...["test.skip('x', f)", "describe.skipIf(y)('x', f)", "test.concurrent.only('x', f)"],
+    ...["it.todo('x')", "test.if(y)('x', f)"],
+  ])("%s leaves a test out without its reason", (text) => {
+    expect(leftOut(at("tests/x.test.ts", text))).toHaveLength(1);
+    const told = "test.each(['x'])('%s', f); testUnless(lack)('x', f); reader.skip(8);";
+    expect(leftOut(at("tests/x.test.ts", told))).toEqual([]);
   });
 
   test("lines, files and what is undone", () => {
@@ -307,6 +317,12 @@ describe("the sources", () => {
     const others = files("tests/**/*.ts", "*.md", "docs/**/*.md", ".ci/run", "deploy/*.sh");
     check(others, (file) => lines(file).filter((line) => !/: \d+ (characters|lines)$/.test(line)));
   });
+
+  test("no test is left out without its reason", () =>
+    check(
+      tests.filter(({ path }) => path !== "tests/support/optional.ts"),
+      leftOut,
+    ));
 
   test(`functions of at most ${FUNCTION_LINES_MAX} lines`, () => check(modules, functions));
 

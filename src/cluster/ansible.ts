@@ -42,10 +42,13 @@ export function readInventory(path: string): Inventory {
   if (ran.status !== 0) {
     throw new UsageError(`--inventory ${path}: ${ran.error?.message ?? String(ran.stderr).trim()}`);
   }
+  // Ansible takes a file that is not there for no error, and lists nothing.
+  const unread = /Unable\s+to\s+parse/.test(String(ran.stderr)) ? "; Ansible cannot parse it" : "";
   const listing = JSON.parse(String(ran.stdout)) as Listing;
   const hosts = (group: "replicas" | "clients"): readonly LabHost[] => {
     const names = listing[group]?.hosts ?? [];
-    if (names.length === 0) throw new UsageError(`--inventory ${path}: no hosts in [${group}]`);
+    if (names.length === 0)
+      throw new UsageError(`--inventory ${path}: no hosts in [${group}]${unread}`);
     const variables = listing._meta?.hostvars ?? {};
     return names.map((name) => ({ name, address: variables[name]?.oskr_address ?? "" }));
   };

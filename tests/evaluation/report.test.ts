@@ -2,7 +2,7 @@
 // chart, what labels and tables tell; that text of the data stays text, and that malformed results
 // are told by their line. What is drawn is looked at in report-drawn.test.ts.
 
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
@@ -14,6 +14,9 @@ import { readResults } from "../../src/evaluation/result-lines.ts";
 import type { FailedRun, Point, Run } from "../../src/evaluation/run.ts";
 import { run, ROOT } from "../support/programs.ts";
 import { madeUpPoints, madeUpRuns } from "../support/runs.ts";
+
+// On a busy machine drawing a page takes as long as a test has by default.
+setDefaultTimeout(60_000);
 
 let dir = "";
 beforeAll(() => {

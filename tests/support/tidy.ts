@@ -179,6 +179,13 @@ export function language(file: Source): Violation[] {
   ];
 }
 
+/** Tests that are left out without their reason: tests/support/optional.ts tells it. */
+export function leftOut(file: Source): Violation[] {
+  const ways = "skip|skipIf|if|todo|todoIf|only|failing";
+  const pattern = new RegExp(`\\b(?:test|describe|it)(?:\\.\\w+)*\\.(?:${ways})\\b`, "g");
+  return matches(file, pattern, "no reason is told");
+}
+
 // In two pieces, so that this file may be looked at as well.
 const UNDONE = new RegExp(
   `\\b(?:${["TO", "FIX"].map((a, i) => a + ["DO", "ME"][i]).join("|")})\\b`,

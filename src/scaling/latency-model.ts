@@ -4,7 +4,7 @@
 
 import { assert } from "../base/assert.ts";
 import { quorumsOf } from "../protocol/kit/quorum.ts";
-import { IN_FLIGHT_MAX } from "../protocol/pbft/ordering.ts";
+import { IN_FLIGHT_MAX } from "../protocol/pbft/normal.ts";
 import type { Costs } from "./cost-model.ts";
 import { oneWayUs, type NetworkModel } from "./network-model.ts";
 

@@ -3,7 +3,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import type { Message } from "../../src/protocol/hotstuff/index.ts";
 import { codec } from "../../src/protocol/hotstuff/message.ts";
-import { qcProofs } from "../../src/protocol/hotstuff/qc.ts";
+import { qcProofs } from "../../src/protocol/hotstuff/certificate.ts";
 import { block, Cluster, openRequest, put, qc, Solo, tc } from "./harness.ts";
 
 // Virtual time: only a loaded machine makes them slow.

@@ -11,7 +11,7 @@ import type { StableCheckpoint } from "../../src/protocol/kit/messages.ts";
 import { makeBlock, type Block } from "../../src/protocol/hotstuff/block.ts";
 import { hotstuff, HotStuffReplica, type Message } from "../../src/protocol/hotstuff/index.ts";
 import { codec } from "../../src/protocol/hotstuff/message.ts";
-import { GENESIS_QC, type Qc, type Tc } from "../../src/protocol/hotstuff/qc.ts";
+import { GENESIS_QC, type Qc, type Tc } from "../../src/protocol/hotstuff/certificate.ts";
 import type { Certificate } from "../../src/protocol/kit/quorum.ts";
 import type { Request } from "../../src/protocol/kit/request.ts";
 import { BLOCK_MIN, EMPTY, Reader, Writer } from "../../src/wire.ts";

@@ -3,8 +3,8 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import type { Message } from "../../src/protocol/hotstuff/index.ts";
 import { firstTarget } from "../../src/protocol/hotstuff/index.ts";
-import { GENESIS_QC } from "../../src/protocol/hotstuff/qc.ts";
-import { viewAfter } from "../../src/protocol/hotstuff/pacemaker.ts";
+import { GENESIS_QC } from "../../src/protocol/hotstuff/certificate.ts";
+import { viewAfter } from "../../src/protocol/hotstuff/view-change.ts";
 import { block, Cluster, configOf, openRequest, put, qc, Solo, tc } from "./harness.ts";
 
 // Virtual time: only a loaded machine makes them slow.

@@ -7,7 +7,7 @@ import type { ProtocolConfig } from "../../src/protocol-config.ts";
 import type { Message } from "../../src/protocol/hotstuff/index.ts";
 import { hotstuff, HotStuffReplica } from "../../src/protocol/hotstuff/index.ts";
 import { codec } from "../../src/protocol/hotstuff/message.ts";
-import { GENESIS_QC } from "../../src/protocol/hotstuff/qc.ts";
+import { GENESIS_QC } from "../../src/protocol/hotstuff/certificate.ts";
 import { operationDigest, type Outcome } from "../../src/protocol/kit/request.ts";
 import { drawPlan, NO_FAULTS, type Plan } from "../../src/simulation/plan.ts";
 import { runPlan, runSeed } from "../../src/simulation/run.ts";

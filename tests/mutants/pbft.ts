@@ -11,7 +11,7 @@ import { pbft, PbftReplica, type Message } from "../../src/protocol/pbft/index.t
 import { Slot } from "../../src/protocol/pbft/log.ts";
 import type { PrepareMessage, PrePrepareMessage } from "../../src/protocol/pbft/message.ts";
 import type { ViewChangeMessage } from "../../src/protocol/pbft/message.ts";
-import type { Timer } from "../../src/protocol/pbft/ordering.ts";
+import type { Timer } from "../../src/protocol/pbft/normal.ts";
 import type { Plan } from "../../src/protocol/pbft/view-change.ts";
 import { quorumsOf, Votes, type Quorums, type Vote } from "../../src/protocol/kit/quorum.ts";
 import { Recovery } from "../../src/protocol/kit/recovery.ts";

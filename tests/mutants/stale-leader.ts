@@ -7,7 +7,7 @@ import { keyOf } from "../../src/protocol/hotstuff/block.ts";
 import { HotStuffReplica } from "../../src/protocol/hotstuff/index.ts";
 import type { VoteMessage } from "../../src/protocol/hotstuff/message.ts";
 import { equal } from "../../src/wire.ts";
-import { GENESIS_QC, qcOf, type Qc, type Tc } from "../../src/protocol/hotstuff/qc.ts";
+import { GENESIS_QC, qcOf, type Qc, type Tc } from "../../src/protocol/hotstuff/certificate.ts";
 
 /** Views for which it keeps votes. */
 const VOTES_VIEWS = 4;

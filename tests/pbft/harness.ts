@@ -8,7 +8,7 @@ import { countDrop, type Drops } from "../../src/driver.ts";
 import type { ReplyMessage } from "../../src/protocol/kit/messages.ts";
 import { digestOf } from "../../src/protocol/kit/digest.ts";
 import { codec, type Message } from "../../src/protocol/pbft/message.ts";
-import type { Timer } from "../../src/protocol/pbft/ordering.ts";
+import type { Timer } from "../../src/protocol/pbft/normal.ts";
 import { PbftReplica } from "../../src/protocol/pbft/replica.ts";
 import type { Request } from "../../src/protocol/kit/request.ts";
 import { BLOCK_MIN, bytesOf, equal, MESSAGE_MAX, Reader, Writer } from "../../src/wire.ts";

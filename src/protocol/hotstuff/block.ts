@@ -4,7 +4,7 @@ import type { Bytes } from "../../actor.ts";
 import { bytesOf, latin1, type Reader, type Writer } from "../../wire.ts";
 import { decodeBatch, encodeBatch, type Batch } from "../kit/batch.ts";
 import { digestOf } from "../kit/digest.ts";
-import { decodeQc, encodeQc, type Qc } from "./qc.ts";
+import { decodeQc, encodeQc, type Qc } from "./certificate.ts";
 
 export interface Block {
   readonly view: number;

@@ -19,8 +19,8 @@ import type { Executor } from "../kit/executor.ts";
 import type { Quorums } from "../kit/quorum.ts";
 import { StateTransfer } from "../kit/state-transfer.ts";
 import type { Message } from "./message.ts";
-import type { Timer } from "./pacemaker.ts";
-import type { Tree, TreeNode } from "./tree.ts";
+import type { Timer } from "./view-change.ts";
+import type { Tree, TreeNode } from "./log.ts";
 
 /**
  * Own snapshots above the stable checkpoint: older ones than the votes that are kept are of no use.

@@ -2,11 +2,11 @@ import type { Protocol, Target } from "../../actor.ts";
 import type { ProtocolConfig } from "../../protocol-config.ts";
 import { QuorumClient } from "../kit/client.ts";
 import { codec, type Message } from "./message.ts";
-import type { Timer } from "./pacemaker.ts";
+import type { Timer } from "./view-change.ts";
 import { HotStuffReplica } from "./replica.ts";
 
 export type { Message } from "./message.ts";
-export type { Timer } from "./pacemaker.ts";
+export type { Timer } from "./view-change.ts";
 export { HotStuffReplica } from "./replica.ts";
 
 /** Views ahead of the one that a client believes in whose leaders it considers. */

@@ -37,7 +37,7 @@ import {
   VOTE,
   type Qc,
   type Tc,
-} from "./qc.ts";
+} from "./certificate.ts";
 
 const PROPOSE = PROTOCOL_KINDS + 2;
 const ENTRY = PROTOCOL_KINDS + 3;

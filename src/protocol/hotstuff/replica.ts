@@ -15,13 +15,13 @@ import type { AnswerMessage } from "../kit/recovery.ts";
 import type { Request } from "../kit/request.ts";
 import { keyOf } from "./block.ts";
 import { CatchUp } from "./catch-up.ts";
-import { ChainedReplica } from "./chain.ts";
+import { ChainedReplica } from "./normal.ts";
 import type { BlockMessage, FetchMessage, Message, Position, VoteMessage } from "./message.ts";
-import { viewAfter, type Timer } from "./pacemaker.ts";
-import { qcProofs, tcProofs, type Qc } from "./qc.ts";
+import { viewAfter, type Timer } from "./view-change.ts";
+import { qcProofs, tcProofs, type Qc } from "./certificate.ts";
 import { Start } from "./start.ts";
 import { Synchroniser } from "./synchroniser.ts";
-import { isFull, type TreeNode } from "./tree.ts";
+import { isFull, type TreeNode } from "./log.ts";
 
 /** Oldest requests passed on to the other replicas when a view is given up. */
 const RELAY_MAX = 32;

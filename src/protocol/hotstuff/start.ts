@@ -8,8 +8,8 @@ import type { RecoverMessage } from "../kit/messages.ts";
 import type { Quorums } from "../kit/quorum.ts";
 import { Recovery, type AnswerMessage } from "../kit/recovery.ts";
 import type { Message, Position } from "./message.ts";
-import { viewAfter, type Timer } from "./pacemaker.ts";
-import { proven } from "./qc.ts";
+import { viewAfter, type Timer } from "./view-change.ts";
+import { proven } from "./certificate.ts";
 
 export interface StartOwner {
   /** Where this replica is. */

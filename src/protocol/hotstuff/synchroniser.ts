@@ -3,8 +3,8 @@
 import type { Address, Bytes, Host, Signer } from "../../actor.ts";
 import { keyOf } from "./block.ts";
 import type { Message } from "./message.ts";
-import type { Timer } from "./pacemaker.ts";
-import type { Tree } from "./tree.ts";
+import type { Timer } from "./view-change.ts";
+import type { Tree } from "./log.ts";
 
 /** Blocks that are missing at a time; the one of the lowest view makes room. */
 const MISSING_MAX = 64;

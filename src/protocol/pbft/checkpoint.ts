@@ -12,7 +12,7 @@ import type {
   StateMessage,
 } from "../kit/messages.ts";
 import { StateTransfer } from "../kit/state-transfer.ts";
-import type { Ordering } from "./ordering.ts";
+import type { Ordering } from "./normal.ts";
 import { ViewChange } from "./view-change.ts";
 
 /**

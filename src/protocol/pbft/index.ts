@@ -1,7 +1,7 @@
 import type { Protocol } from "../../actor.ts";
 import { pbftClient } from "./client.ts";
 import { codec, type Message } from "./message.ts";
-import type { Timer } from "./ordering.ts";
+import type { Timer } from "./normal.ts";
 import { PbftReplica } from "./replica.ts";
 
 export type { Message } from "./message.ts";

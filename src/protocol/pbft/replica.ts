@@ -17,8 +17,8 @@ import { Recovery, type AnswerMessage } from "../kit/recovery.ts";
 import { commitProofs, preparedProofs } from "./certificate.ts";
 import { Slot } from "./log.ts";
 import type { Message, Position } from "./message.ts";
-import type { Timer } from "./ordering.ts";
-import { Retransmission } from "./status.ts";
+import type { Timer } from "./normal.ts";
+import { Retransmission } from "./catch-up.ts";
 
 /** Checkpoint intervals beyond those that answer it which a replica that recovers sits out. */
 const RECOVERY_INTERVALS = 4;

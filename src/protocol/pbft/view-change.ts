@@ -16,7 +16,7 @@ import {
   type PrePrepareMessage,
   type ViewChangeMessage,
 } from "./message.ts";
-import { Ordering } from "./ordering.ts";
+import { Ordering } from "./normal.ts";
 
 /** Requests passed on to a new primary; the others come when their clients try again. */
 const RELAY_MAX = 1024;

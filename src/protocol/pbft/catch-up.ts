@@ -6,7 +6,7 @@ import { Backoff } from "../kit/backoff.ts";
 import type { Recovery } from "../kit/recovery.ts";
 import { Checkpointing } from "./checkpoint.ts";
 import type { CommittedMessage, StatusMessage } from "./message.ts";
-import type { Ordering } from "./ordering.ts";
+import type { Ordering } from "./normal.ts";
 
 /**
  * The first and the last interval of STATUS while something waits, in view timeouts; the last if

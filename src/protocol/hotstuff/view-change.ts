@@ -7,7 +7,7 @@ import { coverageMark } from "../../base/coverage-mark.ts";
 import { EMPTY } from "../../wire.ts";
 import { Votes, type Quorums } from "../kit/quorum.ts";
 import type { Message, Position, TimeoutMessage } from "./message.ts";
-import { tcOf, type Qc, type Tc } from "./qc.ts";
+import { tcOf, type Qc, type Tc } from "./certificate.ts";
 
 export type Timer = "view" | "flush" | "fetch" | "recover";
 

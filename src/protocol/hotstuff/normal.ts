@@ -12,9 +12,9 @@ import { operationDigest, type Outcome, type Request } from "../kit/request.ts";
 import { Backlog } from "./backlog.ts";
 import { keyOf, makeBlock, type Block } from "./block.ts";
 import type { Message, Position, ProposeMessage, VoteMessage } from "./message.ts";
-import { Pacemaker, viewAfter, type PacemakerOwner, type Timer } from "./pacemaker.ts";
-import { GENESIS_HASH, GENESIS_QC, proven, qcOf, type Qc } from "./qc.ts";
-import { committedBy, LIVE_MAX, Tree, type TreeNode } from "./tree.ts";
+import { Pacemaker, viewAfter, type PacemakerOwner, type Timer } from "./view-change.ts";
+import { GENESIS_HASH, GENESIS_QC, proven, qcOf, type Qc } from "./certificate.ts";
+import { committedBy, LIVE_MAX, Tree, type TreeNode } from "./log.ts";
 
 /** Blocks above the last commit from which on leaders add empty ones only. */
 const EMPTY_AFTER = 64;

@@ -9,7 +9,12 @@ import { countDrop, type Drops } from "../../src/driver.ts";
 import { makeBatch } from "../../src/protocol/kit/batch.ts";
 import type { StableCheckpoint } from "../../src/protocol/kit/messages.ts";
 import { makeBlock, type Block } from "../../src/protocol/hotstuff/block.ts";
-import { hotstuff, HotStuffReplica, type Message } from "../../src/protocol/hotstuff/index.ts";
+import {
+  hotstuff,
+  HotStuffReplica,
+  type Message,
+  type Parts,
+} from "../../src/protocol/hotstuff/index.ts";
 import { codec } from "../../src/protocol/hotstuff/message.ts";
 import { GENESIS_QC, type Qc, type Tc } from "../../src/protocol/hotstuff/certificate.ts";
 import type { Certificate } from "../../src/protocol/kit/quorum.ts";
@@ -136,22 +141,26 @@ export class Solo {
   constructor(
     self = 0,
     changes: Partial<ProtocolConfig> = {},
-    make = (s: number, c: ProtocolConfig, h: FakeHost, app: App) =>
-      new HotStuffReplica(s, c, h, app),
-    { started = true } = {},
+    {
+      started = true,
+      app = new KvApp(),
+      parts = {},
+    }: { started?: boolean; app?: App; parts?: Partial<Parts> } = {},
   ) {
     this.config = configOf(changes);
     this.host = new FakeHost(self + 1);
-    this.replica = make(self, this.config, this.host, new KvApp());
+    this.replica = new HotStuffReplica(self, this.config, this.host, app, parts);
     if (!started) return;
     for (let i = 0; i < this.config.n; i++) if (i !== self) this.answer(i, true);
-    if (!this.replica.running) throw new Error("it should run");
+    if (!this.running) throw new Error("it should run");
     this.host.take();
   }
 
   receive(from: Address, message: Message): void {
     const arrived = carried(message, from);
-    if (this.replica.refuse(from, arrived) === null) this.replica.receive(from, arrived);
+    if (this.replica.refuse(from, arrived) !== null) return;
+    this.replica.receive(from, arrived);
+    this.replica.assertInvariants();
   }
 
   /** Another replica answers that it is starting, or that it runs in the first view. */
@@ -185,6 +194,9 @@ export class Solo {
     return this.host.takeKind("vote").map(({ view }) => view);
   }
 
+  get running(): boolean {
+    return this.replica.start.running;
+  }
   get committed(): number {
     return this.replica.census().committed;
   }
@@ -217,11 +229,11 @@ export class Cluster {
   }
 
   /** Starts, or starts anew, a replica without any memory. */
-  start(self: number, Class: typeof HotStuffReplica = HotStuffReplica): void {
+  start(self: number): void {
     const host = new FakeHost(self + 1 + this.now, this.now);
     const app = new KvApp();
     this.apps[self] = app;
-    const actor = new Class(self, this.config, host, app);
+    const actor = new HotStuffReplica(self, this.config, host, app);
     this.members.set(self, { host, actor, up: true });
     this.#collect(self);
   }
@@ -299,6 +311,7 @@ export class Cluster {
     if (from !== to && !this.filter(from, to, message)) return;
     const actor = member.actor as HotStuffReplica;
     if (from === to || actor.refuse(from, message) === null) actor.receive(from, message);
+    if (actor instanceof HotStuffReplica) actor.assertInvariants();
     this.#collect(to);
   }
 

@@ -2,7 +2,7 @@
 
 import { expect, setDefaultTimeout, test } from "bun:test";
 import type { Message } from "../../src/protocol/hotstuff/index.ts";
-import { firstTarget } from "../../src/protocol/hotstuff/index.ts";
+import { firstTarget } from "../../src/protocol/hotstuff/client.ts";
 import { GENESIS_QC } from "../../src/protocol/hotstuff/certificate.ts";
 import { viewAfter } from "../../src/protocol/hotstuff/view-change.ts";
 import { block, Cluster, configOf, openRequest, put, qc, Solo, tc } from "./harness.ts";
@@ -190,7 +190,7 @@ test("H11 empty blocks drive the tail to commit everywhere, and then stop", () =
   expect(empty).toBeGreaterThan(0);
   expect(empty).toBeLessThan(9);
   expect(cluster.now - last).toBeGreaterThan(900);
-  for (let i = 0; i < 4; i++) expect(cluster.replica(i).pending).toBe(false);
+  for (let i = 0; i < 4; i++) expect(cluster.replica(i).normal.pending).toBe(false);
 });
 
 test("H11 what a QC on an abandoned branch committed is pending until the highest one shows it", () => {
@@ -201,19 +201,19 @@ test("H11 what a QC on an abandoned branch committed is pending until the highes
   for (const next of [first, second, third]) solo.propose(next);
   for (const replica of [0, 1, 2]) solo.vote(replica, third, true);
   expect(solo.committed).toBe(1);
-  expect(solo.replica.pending).toBe(false);
+  expect(solo.replica.normal.pending).toBe(false);
   // The others never saw the QC of view 3, and went on with that of view 2.
   const fifth = block(5, qc(second));
   const sixth = block(6, qc(fifth));
   solo.propose(fifth, tc(4));
   solo.propose(sixth);
-  expect(solo.replica.pending).toBe(true);
+  expect(solo.replica.normal.pending).toBe(true);
   expect(solo.host.timers.has("view")).toBe(true);
   const seventh = block(7, qc(sixth));
   const eighth = block(8, qc(seventh));
   for (const next of [seventh, eighth]) solo.propose(next);
   expect(solo.committed).toBeGreaterThan(1);
-  expect(solo.replica.pending).toBe(false);
+  expect(solo.replica.normal.pending).toBe(false);
   expect(solo.host.timers.has("view")).toBe(false);
 });
 

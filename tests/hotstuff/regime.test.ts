@@ -1,10 +1,8 @@
 // What every protocol owes (X), as HotStuff does it.
 
 import { expect, setDefaultTimeout, test } from "bun:test";
-import type { App } from "../../src/actor.ts";
 import { apps } from "../../src/app/index.ts";
-import type { ProtocolConfig } from "../../src/protocol-config.ts";
-import type { Message } from "../../src/protocol/hotstuff/index.ts";
+import type { Message, Parts } from "../../src/protocol/hotstuff/index.ts";
 import { hotstuff, HotStuffReplica } from "../../src/protocol/hotstuff/index.ts";
 import { codec } from "../../src/protocol/hotstuff/message.ts";
 import { GENESIS_QC } from "../../src/protocol/hotstuff/certificate.ts";
@@ -14,7 +12,7 @@ import { runPlan, runSeed } from "../../src/simulation/run.ts";
 import { registered } from "../../src/simulation/subjects.ts";
 import { subjectOf } from "../../src/simulation/subject.ts";
 import { EMPTY, Reader, Writer } from "../../src/wire.ts";
-import { NoNonces, VotesInViewC } from "../mutants/hotstuff.ts";
+import { noNonce, votesInViewC } from "../mutants/hotstuff.ts";
 import {
   block,
   carried,
@@ -193,11 +191,7 @@ const EMPTY32 = new Uint8Array(32);
 
 test("X10 every app runs", () => {
   for (const make of apps.values()) {
-    const solo = new Solo(
-      0,
-      { leader: () => 1 },
-      (s, c, h) => new HotStuffReplica(s, c, h, make()),
-    );
+    const solo = new Solo(0, { leader: () => 1 }, { app: make() });
     const open = openRequest(1);
     const op = { session: 1, tag: open.tag, number: 1, op: put("a", "1") };
     let justify;
@@ -320,9 +314,8 @@ test("X14 without its memory a replica signs nothing but RECOVER until it has re
 });
 
 /** A replica without memory that knows the chain up to view 12, and is answered from view 10. */
-function recovering(Class: typeof HotStuffReplica, rightNonce: boolean): Solo {
-  const make = (s: number, c: ProtocolConfig, h: FakeHost, app: App) => new Class(s, c, h, app);
-  const solo = new Solo(3, { leader: () => 1 }, make, { started: false });
+function recovering(parts: Partial<Parts>, rightNonce: boolean): Solo {
+  const solo = new Solo(3, { leader: () => 1 }, { started: false, parts });
   const [recover] = solo.host.takeKind("recover");
   const nonce = rightNonce ? recover!.nonce : new Uint8Array(16);
   let justify = GENESIS_QC;
@@ -344,54 +337,50 @@ function recovering(Class: typeof HotStuffReplica, rightNonce: boolean): Solo {
 }
 
 test("X14 it has recovered with n-f answers to its own nonce, and a QC above them", () => {
-  const solo = recovering(HotStuffReplica, true);
-  expect(solo.replica.running).toBe(true);
-  expect(recovering(HotStuffReplica, false).replica.running).toBe(false);
-  expect(recovering(NoNonces, false).replica.running).toBe(true);
+  const solo = recovering({}, true);
+  expect(solo.running).toBe(true);
+  expect(recovering({}, false).running).toBe(false);
+  expect(recovering(noNonce, false).running).toBe(true);
 });
 
 test("X14 it does not vote in view C, nor in the view that a certificate of it lets into", () => {
   const solo = new Solo(3, { leader: () => 1 });
-  solo.replica.onForgotten(10);
+  solo.replica.normal.onForgotten(10);
   solo.propose(block(10, GENESIS_QC), tc(9));
   solo.propose(block(11, GENESIS_QC), tc(10));
   solo.propose(block(12, qc(block(9))), tc(11));
   expect(solo.voted()).toEqual([]);
-  const careless = new Solo(
-    3,
-    { leader: () => 1 },
-    (s, c, h, app) => new VotesInViewC(s, c, h, app),
-  );
-  careless.replica.onForgotten(10);
+  const careless = new Solo(3, { leader: () => 1 }, { parts: votesInViewC });
+  careless.replica.normal.onForgotten(10);
   careless.propose(block(10, GENESIS_QC), tc(9));
   expect(careless.voted()).toEqual([10]);
 });
 
 test("X15 a replica begins if all are starting, or n-f after a while; else it recovers", () => {
-  const make = () => new Solo(0, {}, undefined, { started: false });
+  const make = () => new Solo(0, {}, { started: false });
   const all = make();
   for (const replica of [1, 2]) all.answer(replica, true);
-  expect(all.replica.running).toBe(false);
+  expect(all.running).toBe(false);
   all.answer(3, true);
-  expect(all.replica.running).toBe(true);
+  expect(all.running).toBe(true);
   const three = make();
   for (const replica of [1, 2]) three.answer(replica, true);
   three.host.clockMs = 10_000;
   three.replica.timeout("recover");
-  expect(three.replica.running).toBe(true);
+  expect(three.running).toBe(true);
   const late = make();
   for (const replica of [1, 2, 3]) late.answer(replica, false);
   late.host.clockMs = 10_000;
   late.replica.timeout("recover");
-  expect(late.replica.running).toBe(false);
+  expect(late.running).toBe(false);
 });
 
 test("X15 a replica that begins votes for the block that came while it was starting", () => {
-  const solo = new Solo(3, {}, undefined, { started: false });
+  const solo = new Solo(3, {}, { started: false });
   solo.propose(block(1));
   for (const replica of [0, 1]) solo.answer(replica, true);
   expect(solo.host.sent.filter(({ message }) => message.kind === "vote")).toEqual([]);
   solo.answer(2, true);
-  expect(solo.replica.running).toBe(true);
+  expect(solo.running).toBe(true);
   expect(solo.voted()).toEqual([1]);
 });

@@ -1,29 +1,23 @@
 // Bugs planted in HotStuff, each of which a campaign of the kind that owes it must find.
 
-import type { App, Host, Signer } from "../../src/actor.ts";
-import type { ProtocolConfig } from "../../src/protocol-config.ts";
+import type { App, Refusal } from "../../src/actor.ts";
 import { QuorumClient } from "../../src/protocol/kit/client.ts";
-import { keyOf, type Block } from "../../src/protocol/hotstuff/block.ts";
-import { firstTarget, hotstuff, HotStuffReplica } from "../../src/protocol/hotstuff/index.ts";
-import type { Message, Timer } from "../../src/protocol/hotstuff/index.ts";
-import type { Position, VoteMessage } from "../../src/protocol/hotstuff/message.ts";
-import { Pacemaker } from "../../src/protocol/hotstuff/view-change.ts";
-import type { Qc, Tc } from "../../src/protocol/hotstuff/certificate.ts";
-import { Start } from "../../src/protocol/hotstuff/start.ts";
-import type { Tree, TreeNode } from "../../src/protocol/hotstuff/log.ts";
 import { Recovery, type Verdict } from "../../src/protocol/kit/recovery.ts";
 import type { Outcome, Request } from "../../src/protocol/kit/request.ts";
+import { Service } from "../../src/protocol/kit/service.ts";
+import { keyOf, type Block } from "../../src/protocol/hotstuff/block.ts";
+import type { Qc, Tc } from "../../src/protocol/hotstuff/certificate.ts";
+import { firstTarget } from "../../src/protocol/hotstuff/client.ts";
+import { hotstuff, HotStuffReplica, type Parts } from "../../src/protocol/hotstuff/index.ts";
+import type { Tree } from "../../src/protocol/hotstuff/log.ts";
+import type { VoteMessage } from "../../src/protocol/hotstuff/message.ts";
+import { NormalCase } from "../../src/protocol/hotstuff/normal.ts";
+import { HOTSTUFF_RULES, type ChainRules } from "../../src/protocol/hotstuff/rules.ts";
+import { Pacemaker } from "../../src/protocol/hotstuff/view-change.ts";
 import { subjectOf } from "../../src/simulation/subject.ts";
 import { registered } from "../../src/simulation/subjects.ts";
 import { StaleLeader } from "./stale-leader.ts";
 import type { Mutant } from "../../src/campaign/mutants.ts";
-
-type ReplicaClass = new (
-  self: Signer,
-  config: ProtocolConfig,
-  host: Host<Message, Timer>,
-  app: App,
-) => HotStuffReplica;
 
 /** The QC that certifies what `qc` certifies `back` blocks above. */
 function ancestor(tree: Tree, qc: Qc, back: number): Qc {
@@ -36,34 +30,29 @@ function ancestor(tree: Tree, qc: Qc, back: number): Qc {
   return at;
 }
 
-class NoLock extends StaleLeader {
-  protected override safeToVote(): boolean {
-    return true;
-  }
+/** Other rules, under a leader without which they would be missed by nobody. */
+function ruled(rules: Partial<ChainRules>): Partial<Parts> {
+  return { NormalCase: StaleLeader, rules: { ...HOTSTUFF_RULES, ...rules } };
 }
 
-class TwoChainCommit extends StaleLeader {
-  protected override committedBy({ view, parent }: TreeNode): TreeNode | null {
-    return parent !== null && parent.view === view - 1 ? parent : null;
-  }
-}
+const noLock = ruled({ safeToVote: () => true });
+
+const twoChain = ruled({
+  committedBy: ({ view, parent }) => (parent !== null && parent.view === view - 1 ? parent : null),
+});
 
 /** tests/hotstuff/safety.test.ts has the history that convicts it: too rare for seeds. */
-export class NoConsecutiveViews extends StaleLeader {
-  protected override committedBy(node: TreeNode): TreeNode | null {
-    return node.parent?.parent ?? null;
-  }
-}
+export const noConsecutiveViews = ruled({ committedBy: (node) => node.parent?.parent ?? null });
 
-class NoLateVotes extends HotStuffReplica {
+class NoLateVotes extends NormalCase {
   protected override sendLate(): void {}
 }
 
 /** Counts messages, not voters. */
-class DuplicateSigners extends HotStuffReplica {
+class DuplicateSigners extends NormalCase {
   #all: VoteMessage[] = [];
-  protected override wantsVote({ view }: VoteMessage): boolean {
-    return view > this.highQc.view;
+  override refuseVote({ view }: VoteMessage): Refusal | null {
+    return view > this.highQc.view ? null : "not admitted: vote of a view that has its certificate";
   }
   protected override matching(vote: VoteMessage): VoteMessage[] {
     this.#all = this.#all.filter(({ view }) => view > this.highQc.view);
@@ -75,9 +64,9 @@ class DuplicateSigners extends HotStuffReplica {
 }
 
 /** Counts votes for other blocks, and of other views, as votes for this one. */
-class VotesForAnything extends HotStuffReplica {
+class VotesForAnything extends NormalCase {
   protected override matching(vote: VoteMessage): VoteMessage[] {
-    const all = Array.from({ length: this.config.n }, (_, i) => this.votes.of(i));
+    const all = Array.from({ length: this.context.config.n }, (_, i) => this.votes.of(i));
     return [vote, ...all.filter((other) => other !== undefined && other !== vote)] as VoteMessage[];
   }
 }
@@ -92,9 +81,10 @@ class VotedViewNotKept extends StaleLeader {
 }
 
 /** After a timeout it proposes on what it knew two blocks ago. */
-class AnyQc extends HotStuffReplica {
+class AnyQc extends NormalCase {
   protected override justify(): Qc {
-    return this.pacemaker.tc === null ? this.highQc : ancestor(this.tree, this.highQc, 2);
+    if (this.owner.pacemaker.tc === null) return this.highQc;
+    return ancestor(this.context.tree, this.highQc, 2);
   }
 }
 
@@ -103,78 +93,49 @@ class WeakTcPacemaker extends Pacemaker {
     return super.tcQuorum - 1;
   }
 }
-class WeakTc extends HotStuffReplica {
-  protected override proven(certificate: Qc | Tc): boolean {
-    return certificate.view === 0 || certificate.votes.signers.length >= this.quorums.quorum - 1;
-  }
-  protected override makePacemaker(): Pacemaker {
-    return new WeakTcPacemaker(
-      this.self,
-      this.config,
-      this.quorums,
-      this.host,
-      this.pacemakerOwner(),
-    );
+class WeakTc extends NormalCase {
+  override proven({ view, votes }: Qc | Tc): boolean {
+    return view === 0 || votes.signers.length >= this.context.quorums.quorum - 1;
   }
 }
 
-class OrphansLost extends HotStuffReplica {
-  protected override returned(): void {}
+class OrphansLost extends NormalCase {
+  protected override requeueOrphans(): void {}
 }
 
-class OrphansTwice extends HotStuffReplica {
-  readonly #app: App;
-  constructor(self: Signer, config: ProtocolConfig, host: Host<Message, Timer>, app: App) {
-    super(self, config, host, app);
-    this.#app = app;
-  }
-  protected override execute(request: Request): Outcome | null {
-    if (request.session !== 0 && this.executor.lookup(request) !== undefined) {
-      this.#app.execute(request.op);
-      this.#app.commit(1);
+function orphansTwice(app: App): Partial<Parts> {
+  class OrphansTwice extends Service {
+    protected override executeOne(request: Request): Outcome | null {
+      if (request.session !== 0 && this.executor.lookup(request) !== undefined) {
+        app.execute(request.op);
+        app.commit(1);
+      }
+      return super.executeOne(request);
     }
-    return super.execute(request);
   }
+  return { Service: OrphansTwice };
 }
 
 /** X14: takes part at once, as if nobody ever lost a memory. */
-class Careless extends Recovery<Position> {
+class Careless<P> extends Recovery<P> {
   override decide(): Verdict {
     return "begin";
   }
 }
-class CarelessStart extends Start {
-  protected override makeRecovery(): Recovery<Position> {
-    return new Careless(this.quorums, this.self, (bound) => this.host.random(bound));
-  }
-}
-class VotesAtOnce extends HotStuffReplica {
-  protected override makeStart(): Start {
-    return new CarelessStart(this.self, this.config, this.quorums, this.host, this);
-  }
-}
 
 /** X14: votes in the view that the others are in. tests/hotstuff/regime.test.ts convicts it. */
-export class VotesInViewC extends HotStuffReplica {
+class ForgetsNothing extends NormalCase {
   override onForgotten(): void {}
 }
+export const votesInViewC: Partial<Parts> = { NormalCase: ForgetsNothing };
 
 /** X14: takes answers to an earlier question. tests/hotstuff/regime.test.ts convicts it. */
-class NoNonce extends Recovery<Position> {
+class AnyNonce<P> extends Recovery<P> {
   protected override isOwn(): boolean {
     return true;
   }
 }
-class NoNonceStart extends Start {
-  protected override makeRecovery(): Recovery<Position> {
-    return new NoNonce(this.quorums, this.self, (bound) => this.host.random(bound));
-  }
-}
-export class NoNonces extends HotStuffReplica {
-  protected override makeStart(): Start {
-    return new NoNonceStart(this.self, this.config, this.quorums, this.host, this);
-  }
-}
+export const noNonce: Partial<Parts> = { Recovery: AnyNonce };
 
 class CredulousClient extends QuorumClient {
   protected override get agreement(): number {
@@ -184,14 +145,15 @@ class CredulousClient extends QuorumClient {
 
 function mutant(
   name: string,
-  Class: ReplicaClass,
+  parts: Partial<Parts> | ((app: App) => Partial<Parts>),
   kind: Mutant["kind"],
   convictedBy: readonly string[],
   first?: number,
 ): Mutant {
+  const of = typeof parts === "function" ? parts : () => parts;
   const protocol: typeof hotstuff = {
     ...hotstuff,
-    replica: (self, config, host, app) => new Class(self, config, host, app),
+    replica: (self, config, host, app) => new HotStuffReplica(self, config, host, app, of(app)),
   };
   const { name: _, protocol: __, ...hints } = registered.get("hotstuff") ?? {};
   const subject = subjectOf(`hotstuff-${name}`, protocol as never, { ...hints, marks: [] });
@@ -211,17 +173,28 @@ const credulous: typeof hotstuff = {
 const TWINS_LEAD = 19_000;
 
 export const mutants: readonly Mutant[] = [
-  mutant("no-lock", NoLock, "twins", ["agreement", "throw"]),
-  mutant("two-chain", TwoChainCommit, "twins", ["agreement", "throw", "liveness"]),
-  mutant("no-late-votes", NoLateVotes, "short", ["liveness"]),
-  mutant("duplicate-signers", DuplicateSigners, "short", ["certificates"]),
-  mutant("votes-for-anything", VotesForAnything, "short", ["certificates"]),
-  mutant("voted-view-not-kept", VotedViewNotKept, "twins", ["agreement", "throw"], TWINS_LEAD),
-  mutant("any-qc", AnyQc, "short", ["liveness"]),
-  mutant("weak-tc", WeakTc, "short", ["certificates"]),
-  mutant("orphans-lost", OrphansLost, "short", ["liveness"]),
-  mutant("orphans-twice", OrphansTwice, "short", ["exactly once"]),
-  mutant("votes-at-once", VotesAtOnce, "deep", ["agreement", "exactly once", "throw", "liveness"]),
+  mutant("no-lock", noLock, "twins", ["agreement", "throw"]),
+  mutant("two-chain", twoChain, "twins", ["agreement", "throw", "liveness"]),
+  mutant("no-late-votes", { NormalCase: NoLateVotes }, "short", ["liveness"]),
+  mutant("duplicate-signers", { NormalCase: DuplicateSigners }, "short", ["certificates"]),
+  mutant("votes-for-anything", { NormalCase: VotesForAnything }, "short", ["certificates"]),
+  mutant(
+    "voted-view-not-kept",
+    { NormalCase: VotedViewNotKept },
+    "twins",
+    ["agreement", "throw"],
+    TWINS_LEAD,
+  ),
+  mutant("any-qc", { NormalCase: AnyQc }, "short", ["liveness"]),
+  mutant("weak-tc", { NormalCase: WeakTc, Pacemaker: WeakTcPacemaker }, "short", ["certificates"]),
+  mutant("orphans-lost", { NormalCase: OrphansLost }, "short", ["liveness"]),
+  mutant("orphans-twice", orphansTwice, "short", ["exactly once"]),
+  mutant("votes-at-once", { Recovery: Careless }, "deep", [
+    "agreement",
+    "exactly once",
+    "throw",
+    "liveness",
+  ]),
   {
     subject: subjectOf("hotstuff-one-reply", credulous as never),
     kind: "adversary",

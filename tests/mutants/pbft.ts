@@ -2,41 +2,36 @@
 // exported on their own, because random faults hardly ever reach them: tests/pbft/mutants.test.ts
 // convicts them.
 
-import type { App, Bytes, Host, Signer } from "../../src/actor.ts";
-import type { ProtocolConfig } from "../../src/protocol-config.ts";
-import { EMPTY_BATCH, type Batch } from "../../src/protocol/kit/batch.ts";
+import type { App, Bytes } from "../../src/actor.ts";
+import { EMPTY_BATCH } from "../../src/protocol/kit/batch.ts";
 import { Checkpoints } from "../../src/protocol/kit/checkpoint.ts";
 import { QuorumClient } from "../../src/protocol/kit/client.ts";
-import { pbft, PbftReplica, type Message } from "../../src/protocol/pbft/index.ts";
-import { Slot } from "../../src/protocol/pbft/log.ts";
+import { quorumsOf, Votes, type Vote } from "../../src/protocol/kit/quorum.ts";
+import { Recovery } from "../../src/protocol/kit/recovery.ts";
+import type { Outcome, Request } from "../../src/protocol/kit/request.ts";
+import { Service } from "../../src/protocol/kit/service.ts";
+import { pbft, PbftReplica, type Parts } from "../../src/protocol/pbft/index.ts";
+import type { Slot } from "../../src/protocol/pbft/log.ts";
 import type { PrepareMessage, PrePrepareMessage } from "../../src/protocol/pbft/message.ts";
 import type { ViewChangeMessage } from "../../src/protocol/pbft/message.ts";
-import type { Timer } from "../../src/protocol/pbft/normal.ts";
-import type { Plan } from "../../src/protocol/pbft/view-change.ts";
-import { quorumsOf, Votes, type Quorums, type Vote } from "../../src/protocol/kit/quorum.ts";
-import { Recovery } from "../../src/protocol/kit/recovery.ts";
+import { NormalCase } from "../../src/protocol/pbft/normal.ts";
+import { Start } from "../../src/protocol/pbft/start.ts";
+import { ViewChanger, type NewViewLog } from "../../src/protocol/pbft/view-change.ts";
+import { ViewTimer } from "../../src/protocol/pbft/view-timer.ts";
 import { subjectOf } from "../../src/simulation/subject.ts";
 import { registered } from "../../src/simulation/subjects.ts";
 import { equal } from "../../src/wire.ts";
 import type { Mutant } from "../../src/campaign/mutants.ts";
 
-type ReplicaClass = new (
-  self: Signer,
-  config: ProtocolConfig,
-  host: Host<Message, Timer>,
-  app: App,
-) => PbftReplica;
-
-class QuorumOf2f extends PbftReplica {
-  protected override quorumsFor(config: ProtocolConfig): Quorums {
-    return { ...quorumsOf(config), quorum: Math.max(1, 2 * config.f) };
-  }
-}
+const quorumOf2f: Parts["quorumsOf"] = ({ n, f }) => ({
+  ...quorumsOf({ n, f }),
+  quorum: Math.max(1, 2 * f),
+});
 
 /** Counts votes, not voters. */
 class AllVotes<V extends Vote> extends Votes<V> {
   readonly #all: V[] = [];
-  override wants(): boolean {
+  override isNew(): boolean {
     return true;
   }
   override add(vote: V): boolean {
@@ -49,16 +44,11 @@ class AllVotes<V extends Vote> extends Votes<V> {
     );
   }
 }
-class CountsVotes extends PbftReplica {
-  protected override newSlot(number: number): Slot {
-    return new Slot(number, new AllVotes(this.quorums.n), new AllVotes(this.quorums.n));
-  }
-}
 
 /** Keeps every vote that it hears. */
 class HoardedVotes<V extends Vote> extends Votes<V> {
   readonly #all: V[] = [];
-  override wants(): boolean {
+  override isNew(): boolean {
     return true;
   }
   override add(vote: V): boolean {
@@ -67,11 +57,6 @@ class HoardedVotes<V extends Vote> extends Votes<V> {
   }
   override get size(): number {
     return this.#all.length;
-  }
-}
-class UnboundedVotes extends PbftReplica {
-  protected override newSlot(number: number): Slot {
-    return new Slot(number, new HoardedVotes(this.quorums.n), new HoardedVotes(this.quorums.n));
   }
 }
 
@@ -84,15 +69,6 @@ class VotesForAnything<V extends Vote> extends Votes<V> {
   override matching(view: number, _digest: Bytes, except = -1): V[] {
     const all = Array.from({ length: this.#n }, (_, signer) => this.of(signer));
     return all.filter((vote) => vote?.view === view && vote.replica !== except) as V[];
-  }
-}
-class DigestNotMatched extends PbftReplica {
-  protected override newSlot(number: number): Slot {
-    return new Slot(
-      number,
-      new VotesForAnything(this.quorums.n),
-      new VotesForAnything(this.quorums.n),
-    );
   }
 }
 
@@ -109,33 +85,29 @@ class VotesOfAnyView<V extends Vote> extends Votes<V> {
     ) as V[];
   }
 }
-class ViewNotMatched extends PbftReplica {
-  protected override newSlot(number: number): Slot {
-    return new Slot(number, new VotesOfAnyView(this.quorums.n), new VotesOfAnyView(this.quorums.n));
-  }
-}
 
 /** The primary prepares too, and that counts. */
-class PrimaryPrepares extends PbftReplica {
-  protected override vote(slot: Slot): void {
-    const proposal = slot.proposal(this.view);
-    if (this.leads && proposal !== null && slot.votedView < this.view) {
-      slot.votedView = this.view;
+class PrimaryPrepares extends NormalCase {
+  override vote(slot: Slot): void {
+    const { self: replica, host } = this.context;
+    const { view, leads } = this.owner.views;
+    const proposal = slot.proposal(view);
+    if (leads && proposal !== null && slot.votedView < view) {
+      slot.votedView = view;
       const { digest } = proposal;
-      const { self: replica, view } = this;
-      this.host.send("all", { kind: "prepare", replica, view, slot: slot.number, digest });
+      host.send("all", { kind: "prepare", replica, view, slot: slot.number, digest });
     }
     super.vote(slot);
   }
-  protected override prepares(slot: Slot, { view, digest }: PrePrepareMessage): PrepareMessage[] {
+  protected override preparesOf(slot: Slot, { view, digest }: PrePrepareMessage): PrepareMessage[] {
     return slot.prepares.matching(view, digest);
   }
 }
 
 /** The new view forgets the last slot that was prepared. */
-class ForgetsSlot extends PbftReplica {
-  protected override plan(viewChanges: readonly ViewChangeMessage[]): Plan {
-    const { stable, digests } = super.plan(viewChanges);
+class ForgetsSlot extends ViewChanger {
+  protected override newLog(viewChanges: readonly ViewChangeMessage[]): NewViewLog {
+    const { stable, digests } = super.newLog(viewChanges);
     return {
       stable,
       digests: digests.map((d, i) => (i === digests.length - 1 ? EMPTY_BATCH.digest : d)),
@@ -144,20 +116,17 @@ class ForgetsSlot extends PbftReplica {
 }
 
 /** A request that is ordered in two views is executed in both. */
-class ExecutesTwice extends PbftReplica {
-  readonly #app: App;
-  constructor(self: Signer, config: ProtocolConfig, host: Host<Message, Timer>, app: App) {
-    super(self, config, host, app);
-    this.#app = app;
-  }
-  protected override executeBatch(batch: Batch): void {
-    for (const request of batch.requests) {
-      if (request.session === 0 || this.executor.lookup(request)?.status !== "done") continue;
-      this.#app.execute(request.op);
-      this.#app.commit(1);
+function executesTwice(app: App): Partial<Parts> {
+  class ExecutesTwice extends Service {
+    protected override executeOne(request: Request): Outcome | null {
+      if (request.session !== 0 && this.executor.lookup(request)?.status === "done") {
+        app.execute(request.op);
+        app.commit(1);
+      }
+      return super.executeOne(request);
     }
-    super.executeBatch(batch);
   }
+  return { Service: ExecutesTwice };
 }
 
 class OneIsEnough extends Checkpoints {
@@ -165,50 +134,48 @@ class OneIsEnough extends Checkpoints {
     return true;
   }
 }
-class StableWithoutProof extends PbftReplica {
-  protected override newCheckpoints(): Checkpoints {
-    return new OneIsEnough(this.quorums, this.config.checkpointInterval);
-  }
-}
 
 /** Once the timer has run out in a view it never runs again. */
-class TimerNotRearmed extends PbftReplica {
+class TimerNotRearmed extends ViewTimer {
   #spent = false;
-  protected override suspect(): void {
+  protected override expire(): void {
     this.#spent = true;
-    super.suspect();
+    super.expire();
   }
-  protected override setViewTimer(delayMs: number): void {
-    if (!this.#spent) super.setViewTimer(delayMs);
+  override set(delayMs: number): void {
+    if (!this.#spent) super.set(delayMs);
   }
 }
 
 /** What it accepted is recorded only when its own PREPARE has looped back. */
-export class RecordsAtLoopback extends PbftReplica {
+class AcceptsAtLoopback extends NormalCase {
   readonly #offered: PrePrepareMessage[] = [];
   protected override accept(slot: Slot, message: PrePrepareMessage): void {
-    if (message.replica === this.self || message.batch === null || !this.mayVote()) {
+    const { self: replica, host } = this.context;
+    const { view, digest } = message;
+    const mayVote = this.owner.start.mayVote(this.owner.views.view);
+    if (message.replica === replica || message.batch === null || !mayVote) {
       super.accept(slot, message);
       return;
     }
     if (this.#offered.push(message) > 64) this.#offered.shift();
-    const { self: replica } = this;
-    const { view, digest } = message;
-    this.host.send("all", { kind: "prepare", replica, view, slot: slot.number, digest });
+    host.send("all", { kind: "prepare", replica, view, slot: slot.number, digest });
   }
-  protected override onPrepare(message: PrepareMessage): void {
+  override onPrepare(message: PrepareMessage): void {
     const { slot: number, view, digest } = message;
     const offered = this.#offered.find(
       (other) => other.slot === number && other.view === view && equal(other.digest, digest),
     );
-    const slot = this.log.at(number);
-    if (message.replica === this.self && offered !== undefined && slot !== undefined) {
+    const slot = this.context.log.at(number);
+    if (message.replica === this.context.self && offered !== undefined && slot !== undefined) {
       slot.votedView = Math.max(slot.votedView, view);
-      if (this.active && view === this.view) super.accept(slot, offered);
+      const { active, view: current } = this.owner.views;
+      if (active && view === current) super.accept(slot, offered);
     }
     super.onPrepare(message);
   }
 }
+export const recordsAtLoopback: Partial<Parts> = { NormalCase: AcceptsAtLoopback };
 
 /** Takes no RECOVER as work: nobody waits for anything. */
 class Careless<P> extends Recovery<P> {
@@ -218,25 +185,20 @@ class Careless<P> extends Recovery<P> {
 }
 
 /** Votes as soon as it knows where the others are. */
-class VotesAtOnce extends PbftReplica {
-  protected override newRecovery(): PbftReplica["recovery"] {
-    return new Careless(this.quorums, this.self, (bound) => this.host.random(bound));
-  }
+class ResumesAtOnce extends Start {
   protected override resumeAt() {
     return { view: -1, slot: 0 };
   }
 }
 
-export class VotesInViewC extends PbftReplica {
+class ResumesInViewC extends Start {
   protected override resumeAt(view: number, stable: number) {
     return { ...super.resumeAt(view, stable), view: view - 1 };
   }
 }
+export const votesInViewC: Partial<Parts> = { Start: ResumesInViewC };
 
-class WithoutDistance extends PbftReplica {
-  protected override newRecovery(): PbftReplica["recovery"] {
-    return new Careless(this.quorums, this.self, (bound) => this.host.random(bound));
-  }
+class ResumesAtStable extends Start {
   protected override resumeAt(view: number, stable: number) {
     return { ...super.resumeAt(view, stable), slot: stable };
   }
@@ -247,11 +209,7 @@ class AnyNonce<P> extends Recovery<P> {
     return true;
   }
 }
-export class NoNonce extends PbftReplica {
-  protected override newRecovery(): PbftReplica["recovery"] {
-    return new AnyNonce(this.quorums, this.self, (bound) => this.host.random(bound));
-  }
-}
+export const noNonce: Partial<Parts> = { Recovery: AnyNonce };
 
 class CredulousClient extends QuorumClient {
   protected override get agreement(): number {
@@ -270,8 +228,12 @@ function mutant(
   return { subject, kind, convictedBy, within: 1000 };
 }
 
-function replicas(Class: ReplicaClass): typeof pbft {
-  return { ...pbft, replica: (self, config, host, app) => new Class(self, config, host, app) };
+function withParts(parts: Partial<Parts> | ((app: App) => Partial<Parts>)): typeof pbft {
+  const of = typeof parts === "function" ? parts : () => parts;
+  return {
+    ...pbft,
+    replica: (self, config, host, app) => new PbftReplica(self, config, host, app, of(app)),
+  };
 }
 
 /** Checkpoints as far apart as in real life: what a replica forgets stays unstable for long. */
@@ -293,17 +255,29 @@ const SPLIT = ["agreement", "certificates"];
 const FORGOTTEN = [...SPLIT, "exactly once"];
 
 export const mutants: readonly Mutant[] = [
-  mutant("quorum-of-2f", replicas(QuorumOf2f), "short", SPLIT),
-  mutant("counts-votes", replicas(CountsVotes), "short", SPLIT),
-  mutant("digest-not-matched", replicas(DigestNotMatched), "adversary", SPLIT),
-  mutant("view-not-matched", replicas(ViewNotMatched), "short", SPLIT),
-  mutant("primary-prepares", replicas(PrimaryPrepares), "short", SPLIT),
-  mutant("forgets-slot", replicas(ForgetsSlot), "twins", ["agreement", "throw"]),
-  mutant("executes-twice", replicas(ExecutesTwice), "short", ["exactly once"]),
-  mutant("stable-without-proof", replicas(StableWithoutProof), "short", ["certificates"]),
-  mutant("timer-not-rearmed", replicas(TimerNotRearmed), "short", ["liveness"]),
-  mutant("unbounded-votes", replicas(UnboundedVotes), "short", ["bounded"]),
+  mutant("quorum-of-2f", withParts({ quorumsOf: quorumOf2f }), "short", SPLIT),
+  mutant("counts-votes", withParts({ Votes: AllVotes }), "short", SPLIT),
+  mutant("digest-not-matched", withParts({ Votes: VotesForAnything }), "adversary", SPLIT),
+  mutant("view-not-matched", withParts({ Votes: VotesOfAnyView }), "short", SPLIT),
+  mutant("primary-prepares", withParts({ NormalCase: PrimaryPrepares }), "short", SPLIT),
+  mutant("forgets-slot", withParts({ ViewChanger: ForgetsSlot }), "twins", ["agreement", "throw"]),
+  mutant("executes-twice", withParts(executesTwice), "short", ["exactly once"]),
+  mutant("stable-without-proof", withParts({ Checkpoints: OneIsEnough }), "short", [
+    "certificates",
+  ]),
+  mutant("timer-not-rearmed", withParts({ ViewTimer: TimerNotRearmed }), "short", ["liveness"]),
+  mutant("unbounded-votes", withParts({ Votes: HoardedVotes }), "short", ["bounded"]),
   mutant("one-reply", credulous, "adversary", ["client agreement"]),
-  mutant("votes-at-once", replicas(VotesAtOnce), "deep", FORGOTTEN),
-  mutant("without-distance", sparse(replicas(WithoutDistance)), "deep", FORGOTTEN),
+  mutant(
+    "votes-at-once",
+    withParts({ Start: ResumesAtOnce, Recovery: Careless }),
+    "deep",
+    FORGOTTEN,
+  ),
+  mutant(
+    "without-distance",
+    sparse(withParts({ Start: ResumesAtStable, Recovery: Careless })),
+    "deep",
+    FORGOTTEN,
+  ),
 ];

@@ -3,22 +3,23 @@
 // TIMEOUTs never conflict with a lock, so that without this one nobody would miss the rules for
 // locks and commits.
 
+import type { Refusal } from "../../src/actor.ts";
 import { keyOf } from "../../src/protocol/hotstuff/block.ts";
-import { HotStuffReplica } from "../../src/protocol/hotstuff/index.ts";
 import type { VoteMessage } from "../../src/protocol/hotstuff/message.ts";
+import { NormalCase } from "../../src/protocol/hotstuff/normal.ts";
 import { equal } from "../../src/wire.ts";
 import { GENESIS_QC, qcOf, type Qc, type Tc } from "../../src/protocol/hotstuff/certificate.ts";
 
 /** Views for which it keeps votes. */
 const VOTES_VIEWS = 4;
 
-export class StaleLeader extends HotStuffReplica {
+export class StaleLeader extends NormalCase {
   readonly #known: Qc[] = [GENESIS_QC];
   readonly #hoarded = new Set<number>();
   #decided = 0;
   #votes: VoteMessage[] = [];
   /** Whether it follows a plan, or dice. */
-  readonly #plans = this.host.random(2) === 0;
+  readonly #plans = this.context.host.random(2) === 0;
   /** The plan: two conflicting blocks above the same parent, the QCs of which it has both. */
   #first: Qc | null = null;
   #second: Qc | null = null;
@@ -26,29 +27,30 @@ export class StaleLeader extends HotStuffReplica {
   #revived = false;
 
   protected override justify(): Qc {
-    if (this.self !== 0 || this.pacemaker.tc === null) return this.highQc;
+    if (this.context.self !== 0 || this.owner.pacemaker.tc === null) return this.highQc;
     const planned = this.#plans ? this.#planned() : null;
     if (planned !== null) return planned;
     const usable = this.#known.filter((qc) => this.#usable(qc));
-    return usable[this.host.random(usable.length)] ?? this.highQc;
+    return usable[this.context.host.random(usable.length)] ?? this.highQc;
   }
 
-  protected override proven(certificate: Qc | Tc): boolean {
+  override proven(certificate: Qc | Tc): boolean {
     const proven = super.proven(certificate);
-    if (this.self === 0 && proven && "block" in certificate) this.#learn(certificate);
+    if (this.context.self === 0 && proven && "block" in certificate) this.#learn(certificate);
     return proven;
   }
 
   /** Makes use of votes for both of two blocks of a view. */
-  protected override wantsVote(vote: VoteMessage): boolean {
-    if (this.self !== 0) return super.wantsVote(vote);
-    return vote.view + VOTES_VIEWS > this.pacemaker.view;
+  override refuseVote(vote: VoteMessage): Refusal | null {
+    if (this.context.self !== 0) return super.refuseVote(vote);
+    const recent = vote.view + VOTES_VIEWS > this.owner.pacemaker.view;
+    return recent ? null : "not admitted: vote of an early view";
   }
 
   /** Keeps some of the QCs that it makes to itself. */
   protected override matching(vote: VoteMessage): VoteMessage[] {
-    if (this.self !== 0) return super.matching(vote);
-    const recent = this.#votes.filter(({ view }) => view + VOTES_VIEWS > this.pacemaker.view);
+    if (this.context.self !== 0) return super.matching(vote);
+    const recent = this.#votes.filter(({ view }) => view + VOTES_VIEWS > this.owner.pacemaker.view);
     this.#votes = [...recent, vote];
     const bySigner = new Map<number, VoteMessage>();
     for (const other of this.#votes) {
@@ -56,7 +58,7 @@ export class StaleLeader extends HotStuffReplica {
       bySigner.set(other.replica, other);
     }
     const matching = [...bySigner.values()];
-    const { quorum } = this.quorums;
+    const { quorum } = this.context.quorums;
     if (matching.length < quorum) return matching;
     const qc = qcOf(matching, quorum);
     this.#learn(qc);
@@ -66,7 +68,7 @@ export class StaleLeader extends HotStuffReplica {
   }
 
   #hoards(qc: Qc): boolean {
-    if (!this.#plans) return this.host.random(2) === 0;
+    if (!this.#plans) return this.context.host.random(2) === 0;
     if (this.#first === null || !this.#usable(this.#first)) {
       this.#first = qc;
       this.#second = null;
@@ -84,9 +86,9 @@ export class StaleLeader extends HotStuffReplica {
     const first = this.#first;
     if (first === null || !this.#usable(first)) return null;
     if (this.#second === null) {
-      const below = this.tree.get(keyOf(first.block))?.block?.justify;
+      const below = this.context.tree.get(keyOf(first.block))?.block?.justify;
       if (below === undefined || !this.#usable(below)) return null;
-      this.#fork = this.pacemaker.view;
+      this.#fork = this.owner.pacemaker.view;
       return below;
     }
     if (!this.#revived) {
@@ -97,8 +99,8 @@ export class StaleLeader extends HotStuffReplica {
   }
 
   #usable({ block }: Qc): boolean {
-    const node = this.tree.get(keyOf(block));
-    return node !== undefined && node.height >= this.tree.root.height;
+    const node = this.context.tree.get(keyOf(block));
+    return node !== undefined && node.height >= this.context.tree.root.height;
   }
 
   #learn(qc: Qc): void {

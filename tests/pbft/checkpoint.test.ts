@@ -24,8 +24,8 @@ test("P6 every K slots a checkpoint becomes stable with q votes, and the window 
   cluster.drops = (_from, _to, { kind }) => kind === "checkpoint";
   run(cluster, 4);
   expect(cluster.sent("checkpoint", 0).map(({ slot }) => slot)).toEqual([4]);
-  expect(cluster.replica(0).state.low).toBe(0);
-  expect(cluster.replica(0).state.log.get(1)).toBeDefined();
+  expect(cluster.state(0).low).toBe(0);
+  expect(cluster.state(0).log.get(1)).toBeDefined();
 
   const digest = cluster.sent("checkpoint", 0)[0]?.digest ?? bytes("");
   cluster.drops = () => false;
@@ -33,12 +33,12 @@ test("P6 every K slots a checkpoint becomes stable with q votes, and the window 
   cluster.inject(2, 0, { kind: "checkpoint", replica: 2, slot: 4, digest: new Uint8Array(32) });
   cluster.inject(1, 0, { kind: "checkpoint", replica: 1, slot: 4, digest });
   cluster.settle();
-  expect(cluster.replica(0).state.low).toBe(0);
+  expect(cluster.state(0).low).toBe(0);
   cluster.inject(3, 0, { kind: "checkpoint", replica: 3, slot: 4, digest });
   cluster.settle();
-  expect(cluster.replica(0).state.low).toBe(4);
-  expect(cluster.replica(0).state.log.high).toBe(12);
-  expect(cluster.replica(0).state.log.get(1)).toBe(undefined);
+  expect(cluster.state(0).low).toBe(4);
+  expect(cluster.state(0).log.high).toBe(12);
+  expect(cluster.state(0).log.get(1)).toBe(undefined);
 });
 
 test("P6 without a stable checkpoint nothing is proposed beyond H", () => {
@@ -74,12 +74,12 @@ test("P11 a replica that missed a checkpoint fetches the state in pieces and tak
     cluster.request(next(put(i, PIECE_LENGTH)), [0, 1, 2]);
     cluster.advance(2);
   }
-  expect(cluster.replica(3).state.executed).toBe(1);
+  expect(cluster.state(3).executed).toBe(1);
   cluster.drops = () => false;
   cluster.advance(2000);
   const pieces = new Set(cluster.sent("fetchState", 3).map(({ piece }) => piece));
   expect(pieces.size).toBeGreaterThan(10);
-  expect(cluster.replica(3).digest).toBe(cluster.replica(0).digest);
+  expect(cluster.state(3).digest).toBe(cluster.state(0).digest);
 
   // It votes: without replica 1 nothing commits unless it does.
   cluster.down.add(1);
@@ -108,7 +108,7 @@ test("P11 a piece or a manifest that was made up is asked for again elsewhere", 
   };
   cluster.advance(2000);
   expect(lies).toBeGreaterThan(0);
-  expect(cluster.replica(3).digest).toBe(cluster.replica(0).digest);
+  expect(cluster.state(3).digest).toBe(cluster.state(0).digest);
 });
 
 test("P11 a transfer whose state is forgotten meanwhile begins anew with a later one", () => {
@@ -124,5 +124,5 @@ test("P11 a transfer whose state is forgotten meanwhile begins anew with a later
   run(cluster, 16);
   cluster.drops = () => false;
   cluster.advance(3000);
-  expect(cluster.replica(3).digest).toBe(cluster.replica(0).digest);
+  expect(cluster.state(3).digest).toBe(cluster.state(0).digest);
 });

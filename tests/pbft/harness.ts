@@ -8,8 +8,8 @@ import { countDrop, type Drops } from "../../src/driver.ts";
 import type { ReplyMessage } from "../../src/protocol/kit/messages.ts";
 import { digestOf } from "../../src/protocol/kit/digest.ts";
 import { codec, type Message } from "../../src/protocol/pbft/message.ts";
-import type { Timer } from "../../src/protocol/pbft/normal.ts";
-import { PbftReplica } from "../../src/protocol/pbft/replica.ts";
+import type { Timer } from "../../src/protocol/pbft/context.ts";
+import { PbftReplica, type Parts } from "../../src/protocol/pbft/replica.ts";
 import type { Request } from "../../src/protocol/kit/request.ts";
 import { BLOCK_MIN, bytesOf, equal, MESSAGE_MAX, Reader, Writer } from "../../src/wire.ts";
 
@@ -108,27 +108,6 @@ export class FakeHost implements Host<Message, Timer | "retry"> {
   }
 }
 
-/** The class, with the state that the simulator's census does not show. */
-function opened(Replica: typeof PbftReplica) {
-  return class extends Replica {
-    get state() {
-      const { view, active, executed, log, checkpoints, nextSlot, timeoutMs } = this;
-      return { view, active, executed, low: log.low, checkpoints, nextSlot, timeoutMs, log };
-    }
-    get position(): number {
-      return this.executor.position;
-    }
-    /** Whom a start waits for. */
-    get missing(): readonly number[] {
-      return this.recovery.missing;
-    }
-    get digest(): string {
-      return Buffer.from(digestOf(this.executor.snapshot())).toString("hex");
-    }
-  };
-}
-type OpenReplica = InstanceType<ReturnType<typeof opened>>;
-
 interface Packet {
   readonly from: number;
   readonly to: number;
@@ -140,7 +119,7 @@ interface Packet {
 export class Cluster {
   readonly config: ProtocolConfig;
   readonly hosts: FakeHost[] = [];
-  readonly replicas: OpenReplica[] = [];
+  readonly replicas: PbftReplica[] = [];
   readonly down = new Set<number>();
   readonly replies: ReplyMessage[] = [];
   /** Everything that was sent, in order. */
@@ -151,7 +130,7 @@ export class Cluster {
   nowMs = 0;
   #incarnation = 0;
   readonly #app: () => App;
-  readonly #Replica: ReturnType<typeof opened>;
+  readonly #parts: Partial<Parts>;
   readonly #inFlight: Packet[] = [];
 
   /** All replicas have begun, unless `begin` is false. */
@@ -160,10 +139,10 @@ export class Cluster {
     {
       begin = true,
       app = () => new KvApp(),
-      Replica = PbftReplica,
-    }: { begin?: boolean; app?: () => App; Replica?: typeof PbftReplica } = {},
+      parts = {},
+    }: { begin?: boolean; app?: () => App; parts?: Partial<Parts> } = {},
   ) {
-    this.#Replica = opened(Replica);
+    this.#parts = parts;
     this.config = configOf(changes);
     this.#app = app;
     for (let i = 0; i < this.config.n; i++) this.start(i);
@@ -179,12 +158,31 @@ export class Cluster {
     const host = new FakeHost(i, this.#incarnation++);
     host.now = this.nowMs;
     this.hosts[i] = host;
-    this.replicas[i] = new this.#Replica(i, this.config, host, this.#app());
+    this.replicas[i] = new PbftReplica(i, this.config, host, this.#app(), this.#parts);
     this.down.delete(i);
   }
 
-  replica(i: number): OpenReplica {
+  replica(i: number): PbftReplica {
     return this.replicas[i]!;
+  }
+
+  /** What a replica's parts know. */
+  state(i: number) {
+    const { views, normal, timer, start, sync, context } = this.replica(i);
+    const { log, executor } = context;
+    return {
+      view: views.view,
+      active: views.active,
+      executed: normal.executed,
+      nextSlot: normal.nextSlot,
+      timeoutMs: timer.lengthMs,
+      missing: start.missing,
+      checkpoints: sync.checkpoints,
+      log,
+      low: log.low,
+      position: executor.position,
+      digest: Buffer.from(digestOf(executor.snapshot())).toString("hex"),
+    };
   }
 
   /** Delivers what was sent, and what that has sent, until nothing is left. */
@@ -215,6 +213,7 @@ export class Cluster {
       this.#setTime(Math.max(this.nowMs, due.atMs));
       this.hosts[due.host]?.timers.delete(due.timer);
       this.replica(due.host).timeout(due.timer);
+      this.replica(due.host).assertInvariants();
       this.settle();
     }
     this.#setTime(endMs);
@@ -296,6 +295,7 @@ export class Cluster {
       }
     }
     replica.receive(from, message);
+    replica.assertInvariants();
   }
 
   #setTime(ms: number): void {

@@ -3,13 +3,13 @@
 
 import { expect, test } from "bun:test";
 import { makeBatch } from "../../src/protocol/kit/batch.ts";
-import { PbftReplica } from "../../src/protocol/pbft/index.ts";
-import { NoNonce, RecordsAtLoopback, VotesInViewC } from "../mutants/pbft.ts";
+import type { Parts } from "../../src/protocol/pbft/index.ts";
+import { noNonce, recordsAtLoopback, votesInViewC } from "../mutants/pbft.ts";
 import { CLIENT, Cluster, openOf, type Sent } from "./harness.ts";
 
 /** The digests that backup 1 votes for when the primary proposes two in one slot. */
-function votesForTwo(Replica: typeof PbftReplica): number {
-  const cluster = new Cluster({}, { Replica });
+function votesForTwo(parts: Partial<Parts>): number {
+  const cluster = new Cluster({}, { parts });
   for (const i of [0, 2, 3]) cluster.down.add(i);
   for (const number of [7, 8]) {
     const batch = makeBatch([openOf(number)], [CLIENT]);
@@ -21,13 +21,13 @@ function votesForTwo(Replica: typeof PbftReplica): number {
 }
 
 test("P3 who records a vote only at loopback votes twice", () => {
-  expect(votesForTwo(RecordsAtLoopback)).toBe(2);
-  expect(votesForTwo(PbftReplica)).toBe(1);
+  expect(votesForTwo(recordsAtLoopback)).toBe(2);
+  expect(votesForTwo({})).toBe(1);
 });
 
 /** Whether answers to the question of an earlier life let a replica begin at genesis again. */
-function beginsOnOldAnswers(Replica: typeof PbftReplica): boolean {
-  const cluster = new Cluster({}, { Replica });
+function beginsOnOldAnswers(parts: Partial<Parts>): boolean {
+  const cluster = new Cluster({}, { parts });
   // What the others answered to replica 3 when the cluster began.
   const old = cluster.sent("answer").filter(({ to }) => to === 3);
   expect(old.length).toBeGreaterThanOrEqual(3);
@@ -38,12 +38,12 @@ function beginsOnOldAnswers(Replica: typeof PbftReplica): boolean {
   cluster.drops = () => false;
   for (const message of old) cluster.inject(message.replica, 3, message);
   cluster.settle();
-  return !cluster.replica(3).census().recovering && cluster.replica(3).state.executed === 0;
+  return !cluster.replica(3).census().recovering && cluster.state(3).executed === 0;
 }
 
 test("X14 without a nonce old answers make a replica forget what it voted for", () => {
-  expect(beginsOnOldAnswers(NoNonce)).toBe(true);
-  expect(beginsOnOldAnswers(PbftReplica)).toBe(false);
+  expect(beginsOnOldAnswers(noNonce)).toBe(true);
+  expect(beginsOnOldAnswers({})).toBe(false);
 });
 
 /**
@@ -51,9 +51,9 @@ test("X14 without a nonce old answers make a replica forget what it voted for", 
  * memory. Then a slot is committed without 3, if they vote in view 0, and 3 begins view 1 with what
  * they have forgotten. Returns how many batches are committed in that slot.
  */
-function committedAlike(Replica: typeof PbftReplica): number {
+function committedAlike(parts: Partial<Parts>): number {
   const leader = (view: number) => (view === 1 ? 3 : 0);
-  const cluster = new Cluster({ leader }, { Replica });
+  const cluster = new Cluster({ leader }, { parts });
   const recovering = (i: number) => cluster.replica(i).census().recovering;
   const loses: Cluster["drops"] = (_from, _to, { kind }) => kind === "viewChange";
   const kept: Sent[] = [];
@@ -69,7 +69,7 @@ function committedAlike(Replica: typeof PbftReplica): number {
     if (recovering(i)) return 0;
   }
   expect(kept.map(({ from }) => from)).toEqual([1, 2]);
-  const slot = cluster.replica(0).state.executed + 1;
+  const slot = cluster.state(0).executed + 1;
   cluster.drops = (from, to, m) => loses(from, to, m) || from === 3 || (to === 3 && from < 4);
   cluster.request(openOf(7), [0]);
   cluster.request(openOf(8), [3]);
@@ -78,13 +78,13 @@ function committedAlike(Replica: typeof PbftReplica): number {
   cluster.down.add(0);
   cluster.drops = () => false;
   cluster.settle();
-  const committed = cluster.replicas.map(({ state }) => state.log.get(slot)?.committed?.digest);
+  const committed = cluster.replicas.map(({ context }) => context.log.get(slot)?.committed?.digest);
   return new Set(
     committed.filter((d) => d !== undefined).map((d) => Buffer.from(d).toString("hex")),
   ).size;
 }
 
 test("X14 votes in view C break agreement by VIEW-CHANGEs that were forgotten", () => {
-  expect(committedAlike(VotesInViewC)).toBe(2);
-  expect(committedAlike(PbftReplica)).toBeLessThan(2);
+  expect(committedAlike(votesInViewC)).toBe(2);
+  expect(committedAlike({})).toBeLessThan(2);
 });

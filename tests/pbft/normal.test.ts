@@ -32,11 +32,11 @@ test("P2 a retry is answered from the reply cache, and nothing executes twice", 
   const next = cluster.open();
   const request = next(bytes("a"));
   cluster.request(request, [0]);
-  const { position } = cluster.replica(0);
+  const { position } = cluster.state(0);
   cluster.replies.length = 0;
   cluster.request(request, [2]);
   expect([...cluster.results(request).keys()]).toEqual([2]);
-  expect(cluster.replica(0).position).toBe(position);
+  expect(cluster.state(0).position).toBe(position);
 });
 
 test("P2 a backup relays a request to the primary and starts its timer", () => {
@@ -134,14 +134,14 @@ test("P5 a slot is executed with q commits, and never before the slots below it"
   }
   for (const i of [0, 2]) commit(second, i);
   cluster.settle();
-  expect(cluster.replica(1).state.log.get(2)?.committed).not.toBe(null);
-  expect(cluster.replica(1).state.executed).toBe(0);
+  expect(cluster.state(1).log.get(2)?.committed).not.toBe(null);
+  expect(cluster.state(1).executed).toBe(0);
   commit(first, 0);
   cluster.settle();
-  expect(cluster.replica(1).state.executed).toBe(0);
+  expect(cluster.state(1).executed).toBe(0);
   commit(first, 2);
   cluster.settle();
-  expect(cluster.replica(1).state.executed).toBe(2);
+  expect(cluster.state(1).executed).toBe(2);
 });
 
 test("P5 commits of different views or digests do not add up", () => {
@@ -153,7 +153,7 @@ test("P5 commits of different views or digests do not add up", () => {
   cluster.inject(2, 1, { ...prepare(proposal(1, 9), 2), kind: "commit" });
   cluster.inject(3, 1, { ...prepare(one, 3), kind: "commit" });
   cluster.settle();
-  expect(cluster.replica(1).state.executed).toBe(0);
+  expect(cluster.state(1).executed).toBe(0);
 });
 
 test("P12 at least eight batches are in flight at a time", () => {
@@ -162,7 +162,7 @@ test("P12 at least eight batches are in flight at a time", () => {
     cluster.drops = (_from, _to, { kind }) => kind === "prepare";
     for (let i = 0; i < 40; i++) cluster.request(openOf(i), [0]);
     expect(cluster.sent("prePrepare", 0).length).toBeGreaterThanOrEqual(8);
-    expect(cluster.replica(0).state.executed).toBe(0);
+    expect(cluster.state(0).executed).toBe(0);
   }
 });
 
@@ -178,14 +178,14 @@ test("X1 one replica that claims to be the others makes no quorum", () => {
   // What replica 0's key signed as replica 0 holds, and is one vote.
   expect(cluster.forged).toBe(4);
   expect(cluster.sent("commit", 1)).toEqual([]);
-  expect(cluster.replica(1).state.executed).toBe(0);
+  expect(cluster.state(1).executed).toBe(0);
 });
 
 test("X3 a commit certificate that names a signer twice proves nothing", () => {
   const cluster = new Cluster();
   cluster.drops = (_from, to) => to === 3;
   cluster.request(openOf(1), [0]);
-  const slot = cluster.replica(0).state.log.get(1);
+  const slot = cluster.state(0).log.get(1);
   const certificate = slot?.committed;
   if (certificate === null || certificate === undefined) throw new Error("slot 1 is committed");
   const { signers, blocks } = certificate.commits;
@@ -204,10 +204,10 @@ test("X3 a commit certificate that names a signer twice proves nothing", () => {
   send(twice);
   send([0, 1]);
   cluster.settle();
-  expect(cluster.replica(3).state.executed).toBe(0);
+  expect(cluster.state(3).executed).toBe(0);
   send([0, 1, 2]);
   cluster.settle();
-  expect(cluster.replica(3).state.executed).toBe(1);
+  expect(cluster.state(3).executed).toBe(1);
 });
 
 test("any n from 3f + 1 on orders and executes", () => {

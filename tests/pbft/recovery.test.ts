@@ -35,7 +35,7 @@ test("X14 a replica without its memory sends nothing but questions until it may 
     expect(cluster.nowMs).toBeLessThan(5000);
   }
   // B is 4 K beyond the last checkpoint before it asked, which was at 4.
-  expect(cluster.replica(3).state.low).toBeGreaterThanOrEqual(4 + 4 * 4);
+  expect(cluster.state(3).low).toBeGreaterThanOrEqual(4 + 4 * 4);
 });
 
 test("X14 after it recovered it votes in later views only, and then service depends on it", () => {
@@ -63,7 +63,7 @@ test("X14 it waits while fewer than n - f that run answer", () => {
   cluster.start(3);
   cluster.advance(20_000);
   expect(recovering(cluster, 3)).toBe(true);
-  expect(cluster.replica(3).missing).toEqual([2]);
+  expect(cluster.state(3).missing).toEqual([2]);
 });
 
 test("X14 answers to an earlier question do not count", () => {
@@ -87,7 +87,7 @@ test("X14 answers to an earlier question do not count", () => {
   cluster.drops = (_from, to, message) => to === 3 && message.kind !== "answer";
   for (const i of [0, 1, 2]) cluster.inject(i, 3, answer(i, stale));
   cluster.settle();
-  expect(cluster.replica(3).missing).toEqual([0, 1, 2]);
+  expect(cluster.state(3).missing).toEqual([0, 1, 2]);
   const nonce = cluster.sent("recover", 3).at(-1)?.nonce ?? stale;
   for (const i of [0, 1]) cluster.inject(i, 3, answer(i, nonce));
   // Nobody can claim just any view, or any checkpoint.
@@ -96,7 +96,7 @@ test("X14 answers to an earlier question do not count", () => {
   const stable = { slot: 400, digest: bytes("x".repeat(32)), certificate: GENESIS.certificate };
   cluster.inject(2, 3, { ...answer(2, nonce), position: { view: 0, stable, proof: [] } });
   cluster.settle();
-  expect(cluster.replica(3).missing).toEqual([2]);
+  expect(cluster.state(3).missing).toEqual([2]);
 });
 
 test("X14 RECOVERs are pending work at most once in ten view timeouts", () => {
@@ -111,13 +111,13 @@ test("X14 RECOVERs are pending work at most once in ten view timeouts", () => {
     cluster.advance(1);
   };
   ask();
-  const { executed } = cluster.replica(0).state;
+  const { executed } = cluster.state(0);
   expect(executed).toBe(5 * 4);
   for (let i = 0; i < 50; i++) ask();
-  expect(cluster.replica(0).state.executed).toBe(executed);
+  expect(cluster.state(0).executed).toBe(executed);
   cluster.advance(1000);
   ask();
-  expect(cluster.replica(0).state.executed).toBe(2 * executed);
+  expect(cluster.state(0).executed).toBe(2 * executed);
 });
 
 test("X14 a succession of replicas that lose their memory keeps what was executed", () => {
@@ -135,8 +135,8 @@ test("X14 a succession of replicas that lose their memory keeps what was execute
     expect(recovering(cluster, turn % 4)).toBe(false);
   }
   cluster.advance(2000);
-  expect(new Set(cluster.replicas.map(({ digest }) => digest)).size).toBe(1);
-  expect(cluster.replica(0).position).toBe(13);
+  expect(new Set(cluster.replicas.map((_, i) => cluster.state(i).digest)).size).toBe(1);
+  expect(cluster.state(0).position).toBe(13);
 });
 
 test("X15 replicas begin at genesis once all are starting", () => {
@@ -147,7 +147,7 @@ test("X15 replicas begin at genesis once all are starting", () => {
   cluster.start(3);
   cluster.advance(60);
   expect([0, 1, 2, 3].map((i) => recovering(cluster, i))).toEqual([false, false, false, false]);
-  expect(cluster.replica(0).state.low).toBe(0);
+  expect(cluster.state(0).low).toBe(0);
 });
 
 test("X15 after four view timeouts n - f that are starting suffice, fewer never do", () => {
@@ -161,7 +161,7 @@ test("X15 after four view timeouts n - f that are starting suffice, fewer never 
   // The last one finds that the others have a memory that it lacks: it recovers.
   cluster.start(3);
   cluster.advance(3000);
-  expect(cluster.replica(3).state.low).toBeGreaterThanOrEqual(16);
+  expect(cluster.state(3).low).toBeGreaterThanOrEqual(16);
   expect(recovering(cluster, 3)).toBe(false);
 });
 
@@ -174,7 +174,7 @@ test("X15 who hears that some began and was heard of by them begins as well", ()
   cluster.drops = () => false;
   cluster.advance(60);
   expect([2, 3].map((i) => recovering(cluster, i))).toEqual([false, false]);
-  expect(cluster.replica(2).state.low).toBe(0);
+  expect(cluster.state(2).low).toBe(0);
 });
 
 test("X15 a cluster that was restarted empty as a whole is new, and refuses old sessions", () => {

@@ -6,7 +6,7 @@ import { GENESIS } from "../../src/protocol/kit/checkpoint.ts";
 import type { PreparedCertificate } from "../../src/protocol/pbft/certificate.ts";
 import { makeViewChange, type ViewChangeMessage } from "../../src/protocol/pbft/message.ts";
 import { codec, type Message, type NewViewMessage } from "../../src/protocol/pbft/message.ts";
-import { planNewView } from "../../src/protocol/pbft/view-change.ts";
+import { newViewLog } from "../../src/protocol/pbft/view-change.ts";
 import type { Certificate } from "../../src/protocol/kit/quorum.ts";
 import { equal } from "../../src/wire.ts";
 import { bytes, CLIENT, Cluster, holds, openOf, sealed } from "./harness.ts";
@@ -33,7 +33,7 @@ function change(replica: number, view: number, certificates: PreparedCertificate
 function newView(
   view: number,
   changes: ViewChangeMessage[],
-  digests = planNewView(changes).digests,
+  digests = newViewLog(changes).digests,
 ): NewViewMessage {
   const viewChanges = changes.map(({ replica, digest }) => ({ replica, digest }));
   return { kind: "newView", replica: view % 4, view, viewChanges, stable: 0, digests };
@@ -92,7 +92,7 @@ test("P7 a prepared certificate is kept whatever later pre-prepares say", () => 
 });
 
 test("P8 new-view fills gaps with null batches and takes the highest view of each slot", () => {
-  const plan = planNewView([
+  const plan = newViewLog([
     change(0, 5, [prepared(1, 0, A), prepared(3, 2, A)]),
     change(1, 5, [prepared(1, 3, B)]),
     change(2, 5, [prepared(3, 1, B)]),
@@ -114,23 +114,23 @@ test("P8 a view-change with a certificate that does not fit is worth nothing", (
     const cluster = alone(3);
     // Handed to the replica as if its signatures held.
     for (const i of [0, 1]) cluster.replica(3).receive(i, change(i, 5, [certificate]));
-    expect(cluster.replica(3).state.view).toBe(0);
+    expect(cluster.state(3).view).toBe(0);
   }
   const cluster = alone(3);
   for (const i of [0, 1]) cluster.replica(3).receive(i, change(i, 5, [good]));
-  expect(cluster.replica(3).state.view).toBe(5);
+  expect(cluster.state(3).view).toBe(5);
 });
 
 test("P8 a backup refuses a new-view whose O does not follow from its view-changes", () => {
   const changes = [change(0, 1, [prepared(2, 0)]), change(1, 1), change(2, 1)];
-  const right = planNewView(changes).digests;
+  const right = newViewLog(changes).digests;
   const wrongs = [[], [EMPTY_BATCH.digest], [right[1]!, right[0]!], [...right, A.digest]];
   for (const [i, digests] of [...wrongs, right].entries()) {
     const cluster = alone(3);
     for (const message of changes) cluster.inject(message.replica, 3, message);
     cluster.inject(1, 3, newView(1, changes, digests));
     cluster.settle();
-    expect(cluster.replica(3).state.active).toBe(i === wrongs.length);
+    expect(cluster.state(3).active).toBe(i === wrongs.length);
   }
 });
 
@@ -147,7 +147,7 @@ test("P8 a new-view of two view-changes, or of one twice, or from another replic
     for (const vote of changes) cluster.inject(vote.replica, 3, vote);
     cluster.inject(message.replica, 3, message);
     cluster.settle();
-    expect(cluster.replica(3).state.active).toBe(false);
+    expect(cluster.state(3).active).toBe(false);
   }
 });
 
@@ -158,12 +158,12 @@ test("P8 a backup fetches view-changes that a new-view names and that it lacks",
   cluster.drops = (_from, to, { kind }) => to === 3 && kind === "viewChange";
   cluster.request(next(bytes("a")), [1, 2, 3]);
   cluster.advance(120);
-  expect(cluster.replica(3).state.active).toBe(false);
+  expect(cluster.state(3).active).toBe(false);
   expect(cluster.sent("fetchViewChange", 3).length).toBeGreaterThan(0);
   cluster.drops = () => false;
   cluster.advance(400);
-  expect(cluster.replica(3).state).toMatchObject({
-    view: cluster.replica(1).state.view,
+  expect(cluster.state(3)).toMatchObject({
+    view: cluster.state(1).view,
     active: true,
   });
 });
@@ -176,15 +176,15 @@ test("P8 what was executed is not executed again, and a missing batch is fetched
     from === 3 || to === 3 || (message.kind === "commit" && to !== 2);
   const request = next(bytes("a"));
   cluster.request(request, [0]);
-  expect(cluster.replica(2).state.executed).toBe(2);
-  const { position } = cluster.replica(2);
+  expect(cluster.state(2).executed).toBe(2);
+  const { position } = cluster.state(2);
   cluster.drops = (_from, _to, { kind }) => kind === "status";
   cluster.down.add(0);
   cluster.request(next(bytes("b")), [1, 2, 3]);
   cluster.advance(1000);
   expect(cluster.sent("fetchBatch", 3).length).toBeGreaterThan(0);
   expect(cluster.results(request).get(3)).toEqual(cluster.results(request).get(2)!);
-  for (const i of [1, 2, 3]) expect(cluster.replica(i).position).toBe(position + 1);
+  for (const i of [1, 2, 3]) expect(cluster.state(i).position).toBe(position + 1);
 });
 
 test("P9 the timer runs for the oldest request, and doubles with each view that fails", () => {
@@ -194,19 +194,19 @@ test("P9 the timer runs for the oldest request, and doubles with each view that 
   cluster.advance(60);
   cluster.request(openOf(2), [2, 3]);
   cluster.advance(35);
-  expect(cluster.replica(2).state.view).toBe(0);
+  expect(cluster.state(2).view).toBe(0);
   cluster.advance(10);
-  expect(cluster.replica(2).state).toMatchObject({ view: 1, active: false, timeoutMs: 200 });
+  expect(cluster.state(2)).toMatchObject({ view: 1, active: false, timeoutMs: 200 });
   // Two of four: no quorum is on the way, so nobody goes further.
   cluster.advance(3000);
-  expect(cluster.replica(2).state.view).toBe(1);
+  expect(cluster.state(2).view).toBe(1);
 });
 
 test("P9 the timer stops when the request is executed, and the view stays", () => {
   const cluster = new Cluster();
   cluster.request(openOf(1), [1, 2, 3]);
   cluster.advance(5000);
-  expect(cluster.replicas.map(({ state }) => state.view)).toEqual([0, 0, 0, 0]);
+  expect(cluster.replicas.map(({ view }) => view)).toEqual([0, 0, 0, 0]);
 });
 
 test("P9 a request that is executed with other contents stops the timer as well", () => {
@@ -217,28 +217,28 @@ test("P9 a request that is executed with other contents stops the timer as well"
   cluster.request({ ...request, op: bytes("another") }, [2]);
   cluster.request(request, [0]);
   cluster.advance(2000);
-  expect(cluster.replica(2).state.view).toBe(0);
+  expect(cluster.state(2).view).toBe(0);
 });
 
 test("P9 f + 1 view-changes for later views: joins the smallest; f do nothing", () => {
   const cluster = alone(3);
   cluster.inject(0, 3, change(0, 7));
   cluster.settle();
-  expect(cluster.replica(3).state.view).toBe(0);
+  expect(cluster.state(3).view).toBe(0);
   cluster.inject(1, 3, change(1, 4));
   cluster.settle();
-  expect(cluster.replica(3).state).toMatchObject({ view: 4, active: false });
+  expect(cluster.state(3)).toMatchObject({ view: 4, active: false });
 });
 
 test("P9 the next timer starts with q view-changes for this view or later", () => {
   const cluster = alone(3);
   for (const i of [0, 1]) cluster.inject(i, 3, change(i, 1 + i));
   cluster.settle();
-  expect(cluster.replica(3).state.view).toBe(1);
+  expect(cluster.state(3).view).toBe(1);
   // Its own, one for view 1 and one for view 2.
   expect(cluster.hosts[3]?.timers.has("view")).toBe(true);
   cluster.advance(250);
-  expect(cluster.replica(3).state.view).toBe(2);
+  expect(cluster.state(3).view).toBe(2);
 });
 
 test("P9 the timeout is capped, and returns with an execution", () => {
@@ -248,8 +248,8 @@ test("P9 the timeout is capped, and returns with an execution", () => {
   cluster.drops = (_from, _to, { kind }) => kind === "newView" || kind === "prepare";
   cluster.request(openOf(2));
   cluster.advance(20_000);
-  expect(cluster.replica(2).state.timeoutMs).toBe(1600);
+  expect(cluster.state(2).timeoutMs).toBe(1600);
   cluster.drops = () => false;
   cluster.advance(5000);
-  expect(cluster.replica(2).state.timeoutMs).toBe(100);
+  expect(cluster.state(2).timeoutMs).toBe(100);
 });

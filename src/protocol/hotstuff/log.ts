@@ -1,9 +1,10 @@
-// The tree of blocks, from those that were executed and are kept for others up to the newest
-// proposals.
+// HotStuff's log is a tree of blocks, from those that were executed and are kept for others up to
+// the newest proposals.
 
 import type { Bytes } from "../../actor.ts";
 import { assert } from "../../base/assert.ts";
 import { keyOf, type Block } from "./block.ts";
+import type { ChainRules } from "./rules.ts";
 
 /** A block all of whose ancestors are known, down to one that was executed. */
 export interface TreeNode {
@@ -19,12 +20,11 @@ export interface TreeNode {
   /** null below what is kept. */
   parent: TreeNode | null;
   /** Every replica that has this block knows that blocks up to this height are committed. */
-  readonly announced: number;
+  readonly committedShown: number;
   /** The height of the last block with requests, from this one downwards. */
-  readonly lastFull: number;
-  executed: boolean;
+  readonly lastNonEmptyHeight: number;
   /** It seemed abandoned, so its requests went back to the pool. */
-  reclaimed: boolean;
+  orphaned: boolean;
   /** The last sweep that found it below the root. */
   sweep: number;
 }
@@ -44,14 +44,16 @@ export class Tree {
   readonly #executed = new Map<string, TreeNode>();
   readonly #waiting = new Map<string, Block>();
   readonly #executedMax: number;
+  readonly #rules: Pick<ChainRules, "committedBy">;
   #root: TreeNode;
-  /** Live blocks with requests that were not reclaimed. */
-  #full = 0;
+  /** Live blocks with requests that were not orphaned. */
+  #nonEmpty = 0;
   #sweep = 0;
 
   /** Keeps at most `executedMax` executed blocks. */
-  constructor(genesis: Bytes, executedMax: number) {
+  constructor(genesis: Bytes, executedMax: number, rules: Pick<ChainRules, "committedBy">) {
     this.#executedMax = executedMax;
+    this.#rules = rules;
     this.#root = rootNode(genesis, 0, 0);
     this.#executed.set(this.#root.key, this.#root);
   }
@@ -63,9 +65,9 @@ export class Tree {
   get live(): ReadonlyMap<string, TreeNode> {
     return this.#live;
   }
-  /** Live blocks with requests that were not reclaimed. */
-  get full(): number {
-    return this.#full;
+  /** Live blocks with requests that were not orphaned. */
+  get nonEmpty(): number {
+    return this.#nonEmpty;
   }
   get sizes(): readonly { readonly name: string; readonly size: number; readonly max: number }[] {
     return [
@@ -88,7 +90,7 @@ export class Tree {
   add(block: Block, parent: TreeNode): TreeNode {
     const key = keyOf(block.hash);
     this.#waiting.delete(key);
-    const full = block.batch.requests.length > 0;
+    const nonEmpty = block.batch.requests.length > 0;
     const height = parent.height + 1;
     const node: TreeNode = {
       block,
@@ -97,14 +99,13 @@ export class Tree {
       view: block.view,
       height,
       parent,
-      announced: committedBy(parent)?.height ?? parent.announced,
-      lastFull: full ? height : parent.lastFull,
-      executed: false,
-      reclaimed: false,
+      committedShown: this.#rules.committedBy(parent)?.height ?? parent.committedShown,
+      lastNonEmptyHeight: nonEmpty ? height : parent.lastNonEmptyHeight,
+      orphaned: false,
       sweep: 0,
     };
     this.#live.set(key, node);
-    if (full) this.#full++;
+    if (nonEmpty) this.#nonEmpty++;
     return node;
   }
 
@@ -145,8 +146,7 @@ export class Tree {
   advance(node: TreeNode): void {
     assert(node.parent === this.#root, "blocks are executed in order");
     this.#live.delete(node.key);
-    if (isFull(node) && !node.reclaimed) this.#full--;
-    node.executed = true;
+    if (hasRequests(node) && !node.orphaned) this.#nonEmpty--;
     this.#executed.set(node.key, node);
     this.#root = node;
     if (this.#executed.size > this.#executedMax) this.#dropOldest();
@@ -164,7 +164,7 @@ export class Tree {
       } else dropped.push(node);
     }
     for (const node of dropped) this.#live.delete(node.key);
-    this.#full -= dropped.filter((node) => isFull(node) && !node.reclaimed).length;
+    this.#nonEmpty -= dropped.filter((node) => hasRequests(node) && !node.orphaned).length;
     for (const [key, block] of this.#waiting) {
       if (block.justify.view < this.#root.view) this.#waiting.delete(key);
     }
@@ -172,15 +172,15 @@ export class Tree {
   }
 
   /** Marks what holds requests and is not on the path to `node`, and gives it back. */
-  reclaim(node: TreeNode): TreeNode[] {
-    if (this.#full === 0) return [];
+  orphan(node: TreeNode): TreeNode[] {
+    if (this.#nonEmpty === 0) return [];
     const abandoned: TreeNode[] = [];
     for (const other of this.#live.values()) {
-      if (!isFull(other) || other.reclaimed || this.extends(node, other)) continue;
-      other.reclaimed = true;
+      if (!hasRequests(other) || other.orphaned || this.extends(node, other)) continue;
+      other.orphaned = true;
       abandoned.push(other);
     }
-    this.#full -= abandoned.length;
+    this.#nonEmpty -= abandoned.length;
     return abandoned;
   }
 
@@ -206,12 +206,12 @@ export class Tree {
     this.#executed.clear();
     this.#executed.set(root.key, root);
     this.#root = root;
-    this.#full = 0;
+    this.#nonEmpty = 0;
     for (const { key, block } of kept) {
       const parent = block === null ? undefined : this.get(keyOf(block.justify.block));
       if (block !== null && key !== root.key && parent !== undefined) this.add(block, parent);
     }
-    return forgotten.filter((node) => !this.#live.has(node.key) && !node.reclaimed);
+    return forgotten.filter((node) => !this.#live.has(node.key) && !node.orphaned);
   }
 
   #dropOldest(): void {
@@ -222,19 +222,7 @@ export class Tree {
   }
 }
 
-/**
- * The block that is committed once `node` is certified: its grandparent, if the three views are
- * consecutive. Parent links alone are unsafe here, because locks compare views.
- */
-export function committedBy(node: TreeNode): TreeNode | null {
-  const parent = node.parent;
-  const grandparent = parent?.parent ?? null;
-  if (parent === null || grandparent === null) return null;
-  const consecutive = node.view === parent.view + 1 && parent.view === grandparent.view + 1;
-  return consecutive ? grandparent : null;
-}
-
-export function isFull(node: TreeNode): boolean {
+export function hasRequests(node: TreeNode): boolean {
   return node.block !== null && node.block.batch.requests.length > 0;
 }
 
@@ -246,10 +234,9 @@ function rootNode(hash: Bytes, view: number, height: number): TreeNode {
     view,
     height,
     parent: null,
-    announced: height,
-    lastFull: height,
-    executed: true,
-    reclaimed: false,
+    committedShown: height,
+    lastNonEmptyHeight: height,
+    orphaned: false,
     sweep: 0,
   };
 }

@@ -1,125 +1,126 @@
-// Algorithm 4: proposals, votes, locks and commits. What brings a replica there is in replica.ts.
+// Proposals, votes, locks and commits of chained, event-driven HotStuff: Yin et al., PODC '19,
+// arXiv 1803.05069, section 6 and algorithm 4, with views in the place of heights, so that a
+// block's parent is the block that its justify certifies.
 
-import type { Address, App, Bytes, Host, Signer } from "../../actor.ts";
+import type { Address, Bytes, Refusal } from "../../actor.ts";
 import { assert } from "../../base/assert.ts";
-import type { ProtocolConfig } from "../../protocol-config.ts";
 import { coverageMark } from "../../base/coverage-mark.ts";
 import { equal } from "../../wire.ts";
 import { EMPTY_BATCH, type Batch } from "../kit/batch.ts";
-import { Executor } from "../kit/executor.ts";
-import { quorumsOf, Votes, type Quorums } from "../kit/quorum.ts";
-import { operationDigest, type Outcome, type Request } from "../kit/request.ts";
-import { Backlog } from "./backlog.ts";
+import { Votes } from "../kit/quorum.ts";
+import type { Request } from "../kit/request.ts";
 import { keyOf, makeBlock, type Block } from "./block.ts";
-import type { Message, Position, ProposeMessage, VoteMessage } from "./message.ts";
-import { Pacemaker, viewAfter, type PacemakerOwner, type Timer } from "./view-change.ts";
-import { GENESIS_HASH, GENESIS_QC, proven, qcOf, type Qc } from "./certificate.ts";
-import { committedBy, LIVE_MAX, Tree, type TreeNode } from "./log.ts";
+import { GENESIS_HASH, GENESIS_QC, proven, qcOf, type Qc, type Tc } from "./certificate.ts";
+import type { Context } from "./context.ts";
+import { LIVE_MAX, hasRequests, type TreeNode } from "./log.ts";
+import type { Position, ProposeMessage, VoteMessage } from "./message.ts";
+import type { Lock } from "./rules.ts";
+import { viewAfter } from "./view-change.ts";
 
 /** Blocks above the last commit from which on leaders add empty ones only. */
 const EMPTY_AFTER = 64;
 /** And from which on nobody votes: three views in a row that went well are all it takes. */
 const UNCOMMITTED_MAX = LIVE_MAX / 2;
-/** Checkpoint intervals for which executed blocks are kept while no checkpoint becomes stable. */
-const KEPT_INTERVALS = 4;
+/** Oldest requests passed on to the other replicas when a view is given up. */
+const RELAY_MAX = 32;
 
-/** What a replica is locked on. A replica that has recovered does not know which block it was. */
-export interface Lock {
-  readonly view: number;
-  readonly hash: Bytes | null;
+/** What the normal case asks of its replica. */
+export interface NormalOwner {
+  readonly pacemaker: {
+    readonly view: number;
+    readonly tc: Tc | null;
+    onQc(qc: Qc): void;
+    onTc(tc: Tc | null): void;
+    /** The leader of this view has proposed. */
+    onLeader(view: number): void;
+    onCommitted(): void;
+    watch(): void;
+  };
+  readonly start: {
+    /** Whether it votes and proposes: it is neither starting nor recovering. */
+    readonly running: boolean;
+  };
+  readonly catchUp: {
+    /** Has a certified block fetched; one that is `expected` only if it is not here in a while. */
+    fetchBlock(qc: Qc, from: Address, expected: boolean): void;
+    /** Whether the block of this key is being fetched, and that it is here now. */
+    isMissing(key: string): boolean;
+    onArrived(key: string): void;
+    onExecuted(node: TreeNode): void;
+    repeatVotes(): void;
+  };
 }
 
-/**
- * The rules of chained, event-driven HotStuff (Yin et al., PODC '19, arXiv 1803.05069, section 6
- * and algorithm 4), with views in the place of heights: a block's parent is the block that its
- * justify certifies.
- */
-export abstract class ChainedReplica {
-  protected readonly self: Signer;
-  protected readonly config: ProtocolConfig;
-  protected readonly quorums: Quorums;
-  protected readonly host: Host<Message, Timer>;
-  protected readonly tree: Tree;
-  protected readonly executor: Executor;
-  protected readonly backlog: Backlog;
-  protected readonly pacemaker: Pacemaker;
+/** It alone writes the lock, the voted view and the highest QC. */
+export class NormalCase {
+  protected readonly context: Context;
+  protected readonly owner: NormalOwner;
   protected readonly votes: Votes<VoteMessage>;
-  protected highQc: Qc = GENESIS_QC;
-  protected lock: Lock = { view: 0, hash: GENESIS_HASH };
+  #highQc: Qc = GENESIS_QC;
+  #lock: Lock = { view: 0, hash: GENESIS_HASH };
   /** The last view that it voted in or gave up. */
-  protected votedView = 0;
+  #votedView = 0;
   /** The last view that it proposed in, and the last one whose proposal it took. */
-  protected proposedView = 0;
-  protected seenView = 0;
-  protected lastVote: VoteMessage | null = null;
-  /** Somebody recovers: blocks are to be made until one of this height is committed. */
-  protected driveTo = 0;
+  #proposedView = 0;
+  #seenView = 0;
+  #lastVote: VoteMessage | null = null;
+  /** Blocks are made until one of this height is committed, because a replica recovers. */
+  #commitTarget = 0;
 
-  constructor(self: Signer, config: ProtocolConfig, host: Host<Message, Timer>, app: App) {
-    this.self = self;
-    this.config = config;
-    this.host = host;
-    this.quorums = quorumsOf(config);
-    this.tree = new Tree(GENESIS_HASH, KEPT_INTERVALS * config.checkpointInterval);
-    this.executor = new Executor(app, config);
-    this.backlog = new Backlog(config, this.executor);
-    this.votes = new Votes(config.n);
-    this.pacemaker = this.makePacemaker();
+  constructor(context: Context, owner: NormalOwner) {
+    this.context = context;
+    this.owner = owner;
+    this.votes = new Votes(context.config.n);
   }
 
-  /** Whether it takes part: it is neither starting nor recovering. */
-  abstract get running(): boolean;
+  get highQc(): Qc {
+    return this.#highQc;
+  }
+  get lock(): Lock {
+    return this.#lock;
+  }
+  get votedView(): number {
+    return this.#votedView;
+  }
+  protected get seenView(): number {
+    return this.#seenView;
+  }
+  get sizes(): readonly { readonly name: string; readonly size: number; readonly max: number }[] {
+    return [{ name: "votes", size: this.votes.size, max: this.context.config.n }];
+  }
+
   /**
    * Whether a request, or a block with requests, is known that should be committed and is not; or
    * was committed, and nobody could tell by the highest QC.
    */
   get pending(): boolean {
-    if (this.backlog.size > 0 || this.tree.full > 0) return true;
-    return this.tree.root.height < this.driveTo || this.#unannounced();
+    const { pool, tree } = this.context;
+    if (pool.size > 0 || tree.nonEmpty > 0) return true;
+    return tree.root.height < this.#commitTarget || this.#isCommitHidden();
   }
 
   /**
-   * The QC that committed the last block with requests may be on an abandoned branch: who learnt
-   * the highest QC first does not commit by it any more, and depends on further blocks.
+   * The QC that committed the last block with requests may be on an abandoned branch: a replica
+   * that learnt the highest QC first does not commit by it any more, and depends on further blocks.
    */
-  #unannounced(): boolean {
-    const top = this.tree.get(keyOf(this.highQc.block));
+  #isCommitHidden(): boolean {
+    const { tree, rules } = this.context;
+    const top = tree.get(keyOf(this.#highQc.block));
     if (top === undefined) return false;
-    return (this.committedBy(top)?.height ?? top.announced) < this.tree.root.lastFull;
+    const shown = rules.committedBy(top)?.height ?? top.committedShown;
+    return shown < tree.root.lastNonEmptyHeight;
   }
 
-  /** Has a certified block fetched; with `coming` only if it is not here in a while. */
-  protected abstract need(qc: Qc, from: Address, coming?: boolean): void;
-  /** Whether the block of this key is being fetched, and that it is here now. */
-  protected abstract wanted(key: string): boolean;
-  protected abstract arrived(key: string): void;
-  /** A block was executed. */
-  protected abstract onExecuted(node: TreeNode): void;
-  /** The view is given up: no vote in it from now on. */
-  protected abstract onGivenUp(view: number): void;
+  // Requests.
 
-  protected makePacemaker(): Pacemaker {
-    return new Pacemaker(this.self, this.config, this.quorums, this.host, this.pacemakerOwner());
-  }
-
-  protected pacemakerOwner(): PacemakerOwner {
-    const replica = this;
-    return {
-      get highQc() {
-        return replica.highQc;
-      },
-      get pending() {
-        return replica.pending;
-      },
-      get oldestMs() {
-        return replica.backlog.oldestMs;
-      },
-      get running() {
-        return replica.running;
-      },
-      onEntered: () => this.propose(),
-      onGivenUp: (view: number) => this.onGivenUp(view),
-    };
+  onRequest(client: Address, request: Request, relayed: boolean): void {
+    const { service, pool, host } = this.context;
+    if (service.repeats(client, request)) return;
+    const entry = pool.add(request, client, host.now, relayed);
+    if (entry === null) return host.drop("not admitted: request that is pending");
+    pool.enqueue(entry, host.now);
+    this.owner.pacemaker.watch();
+    this.propose();
   }
 
   // Proposals and votes.
@@ -128,147 +129,156 @@ export abstract class ChainedReplica {
    * onPropose and onBeat: proposes on the highest QC if this is the leader's turn and there is a
    * reason to.
    */
-  protected propose(): void {
-    const { view } = this.pacemaker;
-    if (!this.running || this.proposedView >= view || this.config.leader(view) !== this.self)
-      return;
+  propose(): void {
+    const { tree, self, config, host } = this.context;
+    const { pacemaker, start } = this.owner;
+    const { view, tc } = pacemaker;
+    if (!start.running || this.#proposedView >= view || config.leader(view) !== self) return;
     const justify = this.justify();
-    const parent = this.tree.get(keyOf(justify.block));
-    if (parent === undefined || parent.height < this.tree.root.height) return;
-    for (const node of this.tree.reclaim(parent)) this.returnedNode(node);
+    const parent = tree.get(keyOf(justify.block));
+    if (parent === undefined || parent.height < tree.root.height) return;
+    for (const node of tree.orphan(parent)) this.#requeue(node);
     const batch = this.#nextBatch(parent);
     if (batch === null) return;
-    this.proposedView = view;
+    this.#proposedView = view;
     const block = makeBlock(view, justify, batch);
-    const { tc } = this.pacemaker;
-    this.host.send("all", { kind: "propose", replica: this.self, block, tc });
-    this.take(this.self, block);
+    host.send("all", { kind: "propose", replica: self, block, tc });
+    this.take(self, block, false);
   }
 
   /** The QC that a proposal is made on. */
   protected justify(): Qc {
-    return this.highQc;
+    return this.#highQc;
   }
 
   /** What the next block holds; null if it is not time for it. */
   #nextBatch(parent: TreeNode): Batch | null {
-    const { now } = this.host;
-    const crowded = parent.height - this.tree.root.height >= EMPTY_AFTER;
+    const { tree, pool, host } = this.context;
+    const { now } = host;
+    const crowded = parent.height - tree.root.height >= EMPTY_AFTER;
     if (crowded) coverageMark("hotstuff: empty blocks until something is committed");
-    const dueMs = crowded ? Infinity : this.backlog.dueMs(now);
-    if (dueMs <= now) return this.backlog.take();
+    const dueMs = crowded ? Infinity : pool.dueMs(now);
+    if (dueMs <= now) return pool.take();
     if (dueMs < Infinity) {
-      this.host.setTimer("flush", dueMs - now);
+      host.setTimer("flush", dueMs - now);
       return null;
     }
     // Empty blocks, until everybody who has the parent knows that the last request is committed.
-    const needed = Math.max(parent.lastFull, this.driveTo);
-    return parent.announced < needed ? EMPTY_BATCH : null;
+    const needed = Math.max(parent.lastNonEmptyHeight, this.#commitTarget);
+    return parent.committedShown < needed ? EMPTY_BATCH : null;
   }
 
-  protected onPropose(from: Address, message: ProposeMessage): void {
+  onPropose(from: Address, message: ProposeMessage): void {
     const { replica, block, tc } = message;
     const { view, justify } = block;
-    if (replica !== this.config.leader(view)) return;
-    if (!this.proven(justify) || (tc !== null && !this.proven(tc))) return;
-    const byTc = tc !== null && viewAfter(this.config, tc.view) === view;
-    if (justify.view !== view - 1 && !byTc) return;
-    this.learn(from, justify);
-    this.pacemaker.onTc(tc);
-    this.pacemaker.onLeader(view);
-    if (this.takesProposal(block) || this.wanted(keyOf(block.hash))) {
-      this.take(from, block);
-      // Votes for it may have come first, and made the QC that this replica is to propose on.
-      if (view < this.pacemaker.view) this.propose();
+    const { config, host } = this.context;
+    const { pacemaker, catchUp } = this.owner;
+    if (replica !== config.leader(view)) {
+      return host.drop("not admitted: proposal of a replica that does not lead its view");
     }
+    if (!this.proven(justify) || (tc !== null && !this.proven(tc))) {
+      return host.drop("not admitted: proposal with a certificate without a quorum");
+    }
+    const byTc = tc !== null && viewAfter(config, tc.view) === view;
+    if (justify.view !== view - 1 && !byTc) {
+      return host.drop("not admitted: proposal without proof of its view");
+    }
+    this.adoptQc(from, justify);
+    pacemaker.onTc(tc);
+    pacemaker.onLeader(view);
+    if (!this.takesProposal(block) && !catchUp.isMissing(keyOf(block.hash))) {
+      return host.drop("not admitted: proposal of an earlier view");
+    }
+    this.take(from, block, false);
+    // Votes for it may have come first, and made the QC that this replica is to propose on.
+    if (view < pacemaker.view) this.propose();
   }
 
   /** Whether it is the first one of its view or a later one: a leader may send many. */
   protected takesProposal({ view }: Block): boolean {
-    return view > this.seenView;
+    return view > this.#seenView;
   }
 
-  /** Puts a block in its place, or has its parent fetched first. */
-  protected take(from: Address, block: Block, coming = false): void {
+  /** Puts a block in its place, or has its parent fetched first, which is `expected` or not. */
+  take(from: Address, block: Block, expected: boolean): void {
     const { view, justify, hash } = block;
-    this.seenView = Math.max(this.seenView, view);
+    const { tree } = this.context;
+    this.#seenView = Math.max(this.#seenView, view);
     const key = keyOf(hash);
-    this.arrived(key);
-    if (view <= this.tree.root.view || this.tree.get(key) !== undefined) return;
-    const parent = this.tree.get(keyOf(justify.block));
+    this.owner.catchUp.onArrived(key);
+    if (view <= tree.root.view || tree.get(key) !== undefined) return;
+    const parent = tree.get(keyOf(justify.block));
     if (parent === undefined) {
       coverageMark("hotstuff: a block waits for its parent");
-      this.tree.wait(block);
-      this.need(justify, from, coming);
-    } else this.place(block, parent);
+      tree.wait(block);
+      this.owner.catchUp.fetchBlock(justify, from, expected);
+    } else this.#place(block, parent);
   }
 
   /** Adds a block and those that waited for it; votes for them. */
-  protected place(block: Block, parent: TreeNode): void {
+  #place(block: Block, parent: TreeNode): void {
+    const { tree, pool } = this.context;
     const next = [{ block, parent }];
     for (;;) {
       const first = next.shift();
       if (first === undefined) return;
-      if (this.tree.get(first.parent.key) !== first.parent) continue;
-      const node = this.tree.add(first.block, first.parent);
-      this.backlog.placed(first.block.batch);
+      if (tree.get(first.parent.key) !== first.parent) continue;
+      const node = tree.add(first.block, first.parent);
+      pool.placed(first.block.batch);
       this.#update(first.parent);
-      if (equal(this.highQc.block, node.hash)) this.#update(node);
+      if (equal(this.#highQc.block, node.hash)) this.#update(node);
       this.#vote(node);
-      for (const child of this.tree.children(node.key)) next.push({ block: child, parent: node });
+      for (const child of tree.children(node.key)) next.push({ block: child, parent: node });
     }
   }
 
   /** onReceiveProposal: votes at most once a view, in the view that this replica is in. */
   #vote(node: TreeNode): void {
+    const { tree, rules, config, self, host } = this.context;
     const { view } = node;
-    if (!this.running || view !== this.pacemaker.view || !this.mayVote(view)) return;
-    if (node.height - this.tree.root.height > UNCOMMITTED_MAX) return;
-    if (!this.safeToVote(node)) {
+    if (!this.owner.start.running || view !== this.owner.pacemaker.view) return;
+    if (!this.mayVote(view) || node.height - tree.root.height > UNCOMMITTED_MAX) return;
+    if (!rules.safeToVote(node, this.#lock)) {
       coverageMark("hotstuff: refuses a block that conflicts with its lock");
       return;
     }
-    this.votedView = view;
-    const leader = this.config.leader(view + 1);
-    const vote = {
-      kind: "vote",
-      replica: this.self,
-      view,
-      digest: node.hash,
-      late: false,
-    } as const;
-    this.lastVote = vote;
+    this.#votedView = Math.max(this.#votedView, view);
+    const leader = config.leader(view + 1);
+    const vote = { kind: "vote", replica: self, view, digest: node.hash, late: false } as const;
+    this.#lastVote = vote;
     // A message to all comes back to its sender, one to a single replica does not.
-    this.host.send(leader === this.self ? "all" : leader, vote);
+    host.send(leader === self ? "all" : leader, vote);
   }
 
   /** Votes for a block of this view that came before this replica ran. */
-  protected voteForEarlier(): void {
-    for (const node of this.tree.live.values()) this.#vote(node);
+  voteForEarlier(): void {
+    for (const node of this.context.tree.live.values()) this.#vote(node);
   }
 
   /** Whether it has neither voted in this view, or a later one, nor given it up. */
   protected mayVote(view: number): boolean {
-    return view > this.votedView;
+    return view > this.#votedView;
   }
 
-  /** safeNode: the block extends the locked one, or its justify is higher than the lock. */
-  protected safeToVote(node: TreeNode): boolean {
-    const { view, hash } = this.lock;
-    if (node.block !== null && node.block.justify.view > view) return true;
-    let at: TreeNode | null = node;
-    while (at !== null && at.view > view) at = at.parent;
-    return at !== null && hash !== null && equal(at.hash, hash);
+  /** Why a vote changes nothing. */
+  refuseVote({ replica, view, late }: VoteMessage): Refusal | null {
+    const { config, self } = this.context;
+    if (view <= this.#highQc.view) return "not admitted: vote of a view that has its certificate";
+    if (!this.votes.isNew(replica, view)) return "not admitted: vote that was counted";
+    if (late || config.leader(view + 1) === self) return null;
+    return "not admitted: vote for another leader";
   }
 
   /** onReceiveVote. */
-  protected onVote(from: Address, message: VoteMessage): void {
-    if (!this.wantsVote(message)) return;
+  onVote(from: Address, message: VoteMessage): void {
+    const refusal = this.refuseVote(message);
+    if (refusal !== null) return this.context.host.drop(refusal);
+    const { quorum } = this.context.quorums;
     this.votes.add(message);
     const matching = this.matching(message);
-    if (matching.length < this.quorums.quorum) return;
+    if (matching.length < quorum) return;
     if (message.late) coverageMark("hotstuff: a QC of late votes");
-    this.learn(from, qcOf(matching, this.quorums.quorum));
+    this.adoptQc(from, qcOf(matching, quorum));
   }
 
   /** The votes that make a QC together with this one. */
@@ -276,104 +286,140 @@ export abstract class ChainedReplica {
     return this.votes.matching(view, digest);
   }
 
-  protected wantsVote({ replica, view, late }: VoteMessage): boolean {
-    if (view <= this.highQc.view || !this.votes.wants(replica, view)) return false;
-    return late || this.config.leader(view + 1) === this.self;
+  // What it promises, and what it may have promised.
+
+  /** The view is given up: no vote in it from now on; the last vote, and requests, to everybody. */
+  onGivenUp(view: number): void {
+    const { pool, host } = this.context;
+    this.#votedView = Math.max(this.#votedView, view);
+    const lastVote = this.#lastVote;
+    if (lastVote !== null && lastVote.view > this.#highQc.view) this.sendLate(lastVote);
+    for (const { client, request } of pool.oldestUnplaced(RELAY_MAX)) {
+      host.send("others", { kind: "relay", client, request });
+    }
+    this.owner.catchUp.repeatVotes();
+  }
+
+  /**
+   * Without this the QC that a dead leader should have made is lost (BeeGees, arXiv 2205.11652).
+   */
+  protected sendLate(vote: VoteMessage): void {
+    this.context.host.send("all", { ...vote, late: true });
+  }
+
+  /** It may have voted in any view that a certificate of `view` lets one into, and locked there. */
+  onForgotten(view: number): void {
+    this.#votedView = Math.max(this.#votedView, viewAfter(this.context.config, view));
+    if (view > this.#lock.view) this.#lock = { view, hash: null };
   }
 
   // Certificates.
 
-  /** Whether enough different replicas signed. */
-  protected proven(certificate: Parameters<typeof proven>[0]): boolean {
-    return proven(certificate, this.quorums.quorum);
+  /** Whether enough different replicas signed; that they did sign was checked before. */
+  proven(certificate: Qc | Tc): boolean {
+    return proven(certificate, this.context.quorums.quorum);
   }
 
-  protected learnPosition(from: Address, { highQc, tc }: Position): boolean {
-    if (!this.proven(highQc) || (tc !== null && !this.proven(tc))) return false;
-    this.learn(from, highQc);
-    this.pacemaker.onTc(tc);
+  /** Whether both certificates of a position are proven. */
+  provenPosition({ highQc, tc }: Position): boolean {
+    return this.proven(highQc) && (tc === null || this.proven(tc));
+  }
+
+  /** Learns where another replica is; false if it proves nothing. */
+  adoptPosition(from: Address, position: Position): boolean {
+    if (!this.provenPosition(position)) {
+      this.context.host.drop("not admitted: certificate without a quorum");
+      return false;
+    }
+    this.adoptQc(from, position.highQc);
+    this.owner.pacemaker.onTc(position.tc);
     return true;
   }
 
-  /** updateQcHigh, and what follows from the QC. */
-  protected learn(from: Address, qc: Qc): void {
-    if (qc.view > this.highQc.view) {
-      this.highQc = qc;
-      const node = this.tree.get(keyOf(qc.block));
-      if (node === undefined) this.need(qc, from);
+  /** updateQcHigh, and what follows from the QC, which is proven. */
+  protected adoptQc(from: Address, qc: Qc): void {
+    if (qc.view > this.#highQc.view) {
+      this.#highQc = qc;
+      const node = this.context.tree.get(keyOf(qc.block));
+      if (node === undefined) this.owner.catchUp.fetchBlock(qc, from, false);
       else this.#update(node);
     }
-    this.pacemaker.onQc(qc);
+    this.owner.pacemaker.onQc(qc);
   }
 
-  /** update: `node` is certified. Locks on its parent, and commits its grandparent. */
+  /** update: `node` is certified. Locks and commits as the rules say. */
   #update(node: TreeNode): void {
-    const locked = this.lockedBy(node);
-    if (locked !== null && locked.view > this.lock.view) {
-      this.lock = { view: locked.view, hash: locked.hash };
+    const { rules, tree } = this.context;
+    const locked = rules.lockedBy(node);
+    if (locked !== null && locked.view > this.#lock.view) {
+      this.#lock = { view: locked.view, hash: locked.hash };
     }
-    const committed = this.committedBy(node);
-    if (committed !== null && committed.height > this.tree.root.height) this.#commit(committed);
+    const committed = rules.committedBy(node);
+    if (committed !== null && committed.height > tree.root.height) this.#commit(committed);
   }
 
-  protected lockedBy(node: TreeNode): TreeNode | null {
-    return node.parent;
-  }
-
-  protected committedBy(node: TreeNode): TreeNode | null {
-    return committedBy(node);
-  }
+  // Commits.
 
   #commit(node: TreeNode): void {
-    const path = this.tree.path(node);
+    const { tree, pool, host, service } = this.context;
+    const path = tree.path(node);
     assert(path !== null, "a block was committed that conflicts with one that was before");
     if (path.length > 3) coverageMark("hotstuff: commits a long branch at once");
     for (const next of path) {
-      this.#execute(next);
-      this.tree.advance(next);
-      this.onExecuted(next);
+      if (next.block !== null) service.execute(next.block.batch);
+      tree.advance(next);
+      this.owner.catchUp.onExecuted(next);
     }
-    for (const dropped of this.tree.prune()) this.#dropped(dropped);
-    this.backlog.trim(this.host.now);
-    this.pacemaker.onCommitted();
-  }
-
-  #execute({ block }: TreeNode): void {
-    if (block === null) return;
-    const { requests, clients } = block.batch;
-    for (const [i, request] of requests.entries()) {
-      const outcome = this.execute(request);
-      this.backlog.executed(request);
-      if (outcome !== null) this.reply(clients[i] ?? 0, request, outcome);
+    for (const pruned of tree.prune()) {
+      if (pruned.orphaned) continue;
+      coverageMark("hotstuff: a block is abandoned");
+      this.#requeue(pruned);
     }
-  }
-
-  protected execute(request: Request): Outcome | null {
-    return this.executor.execute(request);
-  }
-
-  protected reply(client: Address, { session, tag, number, op }: Request, outcome: Outcome): void {
-    const { view } = this.pacemaker;
-    const digest = operationDigest(op);
-    const reply = { kind: "reply", replica: this.self, view, session, tag, number } as const;
-    this.host.send(client, { ...reply, digest, outcome });
-  }
-
-  /** A block on another branch than the one that was committed. */
-  #dropped(node: TreeNode): void {
-    if (node.reclaimed) return;
-    coverageMark("hotstuff: a block is abandoned");
-    this.returnedNode(node);
+    pool.trim(host.now);
+    this.owner.pacemaker.onCommitted();
   }
 
   /** Its requests, if they were not executed, are to be proposed again. */
-  protected returnedNode({ block }: TreeNode): void {
-    if (block !== null) this.returned(block.batch);
+  #requeue({ block }: TreeNode): void {
+    if (block !== null) this.requeueOrphans(block.batch);
   }
 
-  protected returned(batch: Batch): void {
-    if (batch.requests.length > 0)
+  protected requeueOrphans(batch: Batch): void {
+    const { pool, host } = this.context;
+    if (batch.requests.length > 0) {
       coverageMark("hotstuff: requests of an abandoned block wait again");
-    this.backlog.returned(batch, this.host.now);
+    }
+    pool.requeueOrphans(batch, host.now);
+  }
+
+  // Recovery and state transfer.
+
+  /** Makes one more block, at least, for a replica that recovers. */
+  onWork(): void {
+    const { tree } = this.context;
+    const top = tree.get(keyOf(this.#highQc.block)) ?? tree.root;
+    this.#commitTarget = Math.max(this.#commitTarget, top.height + 1);
+    this.owner.pacemaker.watch();
+    this.propose();
+  }
+
+  /** Whether it has, or has executed, what its highest QC certifies, and that is above `view`. */
+  hasCertifiedAbove(view: number): boolean {
+    const { tree } = this.context;
+    return this.#highQc.view > view && tree.get(keyOf(this.#highQc.block)) !== undefined;
+  }
+
+  /** The executor has become the state after the block of this hash. */
+  onInstalled(hash: Bytes, view: number, height: number): void {
+    const { tree, pool, self } = this.context;
+    for (const node of tree.restart(hash, view, height)) if (hasRequests(node)) this.#requeue(node);
+    pool.dropExecuted();
+    if (view > this.#lock.view) this.#lock = { view, hash };
+    for (const block of tree.children(tree.root.key)) this.#place(block, tree.root);
+    if (tree.get(keyOf(this.#highQc.block)) === undefined) {
+      this.owner.catchUp.fetchBlock(this.#highQc, self, false);
+    }
+    this.owner.pacemaker.onCommitted();
+    this.propose();
   }
 }

@@ -1,7 +1,6 @@
 import type {
   Address,
   App,
-  Bytes,
   Census,
   HeldCertificate,
   Host,
@@ -9,287 +8,213 @@ import type {
   Replica,
   Signer,
 } from "../../actor.ts";
+import { assert } from "../../base/assert.ts";
 import type { ProtocolConfig } from "../../protocol-config.ts";
-import { coverageMark } from "../../base/coverage-mark.ts";
-import type { AnswerMessage } from "../kit/recovery.ts";
-import type { Request } from "../kit/request.ts";
-import { keyOf } from "./block.ts";
+import { Checkpoints } from "../kit/checkpoint.ts";
+import { Executor } from "../kit/executor.ts";
+import { quorumsOf } from "../kit/quorum.ts";
+import { Recovery } from "../kit/recovery.ts";
+import { RequestPool } from "../kit/request-pool.ts";
+import { Service } from "../kit/service.ts";
+import { StateSync } from "../kit/state-sync.ts";
 import { CatchUp } from "./catch-up.ts";
-import { ChainedReplica } from "./normal.ts";
-import type { BlockMessage, FetchMessage, Message, Position, VoteMessage } from "./message.ts";
-import { viewAfter, type Timer } from "./view-change.ts";
-import { qcProofs, tcProofs, type Qc } from "./certificate.ts";
+import { GENESIS_HASH, qcProofs, tcProofs } from "./certificate.ts";
+import type { Context, Timer } from "./context.ts";
+import { Tree } from "./log.ts";
+import type { Message, Position } from "./message.ts";
+import { NormalCase } from "./normal.ts";
+import { HOTSTUFF_RULES, type ChainRules } from "./rules.ts";
 import { Start } from "./start.ts";
-import { Synchroniser } from "./synchroniser.ts";
-import { isFull, type TreeNode } from "./log.ts";
+import { Pacemaker } from "./view-change.ts";
 
-/** Oldest requests passed on to the other replicas when a view is given up. */
-const RELAY_MAX = 32;
+/** What a replica is made of; tests hand in others. */
+const PARTS = {
+  rules: HOTSTUFF_RULES as ChainRules,
+  Recovery,
+  Service,
+  NormalCase,
+  Pacemaker,
+  Start,
+};
+export type Parts = typeof PARTS;
 
-/** A replica: what it does with messages and timers, and how it comes to know what it lacks. */
-export class HotStuffReplica extends ChainedReplica implements Replica<Message, Timer> {
-  readonly #synchroniser: Synchroniser;
-  readonly #catchUp: CatchUp;
-  readonly #start: Start;
+/** Checkpoint intervals for which executed blocks are kept while no checkpoint becomes stable. */
+const KEPT_INTERVALS = 4;
+/** Own snapshots at a time: more above the stable checkpoint than votes are kept are of no use. */
+const SNAPSHOTS_MAX = 8;
 
-  constructor(self: Signer, config: ProtocolConfig, host: Host<Message, Timer>, app: App) {
-    super(self, config, host, app);
-    const { tree, executor } = this;
-    this.#synchroniser = new Synchroniser(self, config.n, host, tree);
-    this.#catchUp = new CatchUp(self, config, this.quorums, { host, tree, executor, owner: this });
-    this.#start = this.makeStart();
-    this.#start.ask();
+/**
+ * A replica of HotStuff: Yin et al., PODC '19, arXiv 1803.05069. Here is who handles what:
+ * proposals, votes, locks and commits are in normal.ts, by the rules of rules.ts; views in
+ * view-change.ts, missing blocks and state transfer in catch-up.ts, the start in start.ts.
+ */
+export class HotStuffReplica implements Replica<Message, Timer> {
+  readonly normal: NormalCase;
+  readonly pacemaker: Pacemaker;
+  readonly catchUp: CatchUp;
+  readonly start: Start;
+  readonly sync: StateSync;
+  readonly context: Context;
+  /** What assertInvariants saw last. */
+  #before = { view: 0, height: 0, votedView: 0, lockView: 0, highQcView: 0 };
+
+  constructor(
+    self: Signer,
+    config: ProtocolConfig,
+    host: Host<Message, Timer>,
+    app: App,
+    others: Partial<Parts> = {},
+  ) {
+    const parts: Parts = { ...PARTS, ...others };
+    const { n, checkpointInterval } = config;
+    const quorums = quorumsOf(config);
+    const { rules } = parts;
+    const executor = new Executor(app, config);
+    const pool = new RequestPool(config, executor);
+    const service = new parts.Service({ self, host, executor, pool, owner: this });
+    const tree = new Tree(GENESIS_HASH, KEPT_INTERVALS * checkpointInterval, rules);
+    const context = { self, config, host, quorums, executor, pool, service, tree, rules };
+    this.context = context;
+    const recovery = new parts.Recovery<Position>(quorums, self, (bound) => host.random(bound));
+    this.normal = new parts.NormalCase(context, this);
+    this.pacemaker = new parts.Pacemaker(context, this);
+    this.catchUp = new CatchUp(context, this);
+    this.start = new parts.Start(context, this, recovery);
+    const checkpoints = new Checkpoints(quorums, checkpointInterval);
+    const { catchUp: owner } = this;
+    this.sync = new StateSync({ self, n, host, checkpoints, snapshotsMax: SNAPSHOTS_MAX, owner });
+    this.start.ask();
+  }
+
+  get view(): number {
+    return this.pacemaker.view;
   }
 
   receive(from: Address, message: Message): void {
     switch (message.kind) {
       case "request":
-        this.#onRequest(from, message.request, true);
-        return;
+        return this.normal.onRequest(from, message.request, false);
       case "relay":
-        if (from < this.config.n) this.#onRequest(message.client, message.request, false);
-        return;
+        if (from >= this.context.config.n) return this.context.host.drop(RELAYED_BY_A_STRANGER);
+        return this.normal.onRequest(message.client, message.request, true);
       case "reply":
         return;
+      case "fetch":
+        return this.catchUp.onFetch(from, message);
+      case "checkpoint":
+        return this.sync.onCheckpoint(message);
+      case "stable":
+        return this.sync.onStable(message);
+      case "fetchState":
+        return this.sync.onFetchState(from, message);
+      case "recover":
+        return this.start.onRecover(message);
       case "propose":
-        this.onPropose(from, message);
+        this.normal.onPropose(from, message);
         break;
       case "vote":
-        this.onVote(from, message);
+        this.normal.onVote(from, message);
         break;
       case "timeout":
-        if (!this.learnPosition(from, message)) return;
         this.pacemaker.onTimeout(from, message);
         break;
       case "entry":
-        this.learnPosition(from, message);
+        this.normal.adoptPosition(from, message);
         break;
-      case "fetch":
-        this.#onFetch(from, message);
-        return;
       case "block":
-        this.#onBlock(from, message);
+        this.catchUp.onBlock(from, message);
         break;
-      case "checkpoint":
-        this.#catchUp.onCheckpoint(message);
-        return;
-      case "stable":
-        this.#catchUp.onStable(message);
-        return;
-      case "fetchState":
-        this.#catchUp.onFetchState(from, message);
-        return;
       case "state":
-        this.#catchUp.onState(from, message);
+        this.sync.onState(from, message);
         break;
-      case "recover":
-        this.#start.onRecover(message);
-        return;
       case "answer":
-        this.#onAnswer(from, message);
-        break;
+        this.start.onAnswer(from, message);
     }
-    this.#start.advance();
+    this.start.advance();
     this.pacemaker.watch();
   }
 
   timeout(timer: Timer): void {
     switch (timer) {
       case "view":
-        this.pacemaker.onTimer();
-        return;
+        return this.pacemaker.onTimer();
       case "flush":
-        this.propose();
-        return;
+        return this.normal.propose();
       case "fetch":
-        this.#onFetchTimer();
-        return;
+        return this.catchUp.onFetchTimer();
       case "recover":
-        this.#start.ask();
+        this.start.ask();
         this.pacemaker.watch();
     }
   }
 
-  /** Drops what is not needed any more before its signatures are checked. */
   refuse(_from: Address, message: Message): Refusal | null {
-    return this.#needs(message) ? null : "not admitted: not needed";
-  }
-
-  #needs(message: Message): boolean {
     switch (message.kind) {
       case "reply":
-        return false;
+        return "not admitted: reply to a replica";
       case "vote":
-        return this.wantsVote(message);
+        return this.normal.refuseVote(message);
       case "checkpoint":
-        return this.#catchUp.wants(message);
+        return this.sync.refuseCheckpoint(message);
       case "block":
-        return this.#synchroniser.wants(keyOf(message.block.hash));
+        return this.catchUp.refuseBlock(message.block);
       default:
-        return true;
+        return null;
     }
   }
 
   census(): Census {
+    const { tree, executor, pool, config } = this.context;
     return {
-      view: this.pacemaker.view,
-      committed: this.tree.root.height,
-      executed: this.executor.position,
-      recovering: !this.running,
+      view: this.view,
+      committed: tree.root.height,
+      executed: executor.position,
+      recovering: !this.start.running,
       viewTimerMs: this.pacemaker.timerMs,
       sizes: [
-        ...this.tree.sizes,
-        ...this.backlog.sizes,
+        { name: "sessions", size: executor.sessions, max: config.sessionsMax },
+        ...tree.sizes,
+        ...pool.sizes,
+        ...this.normal.sizes,
         ...this.pacemaker.sizes,
-        ...this.#synchroniser.sizes,
-        ...this.#catchUp.sizes,
-        { name: "votes", size: this.votes.size, max: this.config.n },
-        { name: "sessions", size: this.executor.sessions, max: this.config.sessionsMax },
+        ...this.catchUp.sizes,
+        ...this.sync.sizes,
       ],
     };
   }
 
   certificates(): readonly HeldCertificate[] {
-    const { highQc } = this;
+    const { highQc } = this.normal;
     const { tc } = this.pacemaker;
-    const held: HeldCertificate[] = [...this.#catchUp.certificates];
+    const held: HeldCertificate[] = [...this.sync.certificates];
     if (highQc.view > 0) held.push({ certificate: highQc, proofs: () => qcProofs(highQc) });
     if (tc !== null) held.push({ certificate: tc, proofs: () => tcProofs(tc) });
-    for (const { block } of this.tree.live.values()) {
+    for (const { block } of this.context.tree.live.values()) {
       if (block === null || block.justify.view === 0) continue;
       held.push({ certificate: block.justify, proofs: () => qcProofs(block.justify) });
     }
     return held;
   }
 
-  get running(): boolean {
-    return this.#start.running;
-  }
-  get position(): Position {
-    return this.pacemaker.position;
-  }
-
-  protected makeStart(): Start {
-    return new Start(this.self, this.config, this.quorums, this.host, this);
-  }
-
-  // Requests.
-
-  #onRequest(client: Address, request: Request, direct: boolean): void {
-    const outcome = this.executor.lookup(request);
-    if (outcome === null) return;
-    if (outcome !== undefined) {
-      this.reply(client, request, outcome);
-      return;
-    }
-    if (!this.backlog.add(request, client, this.host.now, direct)) return;
-    this.pacemaker.watch();
-    this.propose();
-  }
-
-  // Views.
-
-  /** The view is given up: no vote in it from now on; the last vote, and requests, to everybody. */
-  protected onGivenUp(view: number): void {
-    this.votedView = Math.max(this.votedView, view);
-    const { lastVote } = this;
-    if (lastVote !== null && lastVote.view > this.highQc.view) this.sendLate(lastVote);
-    for (const { client, request } of this.backlog.waiting(RELAY_MAX)) {
-      this.host.send("others", { kind: "relay", client, request });
-    }
-    this.#catchUp.repeatVotes();
-  }
-
-  /**
-   * Without this the QC that a dead leader should have made is lost (BeeGees, arXiv 2205.11652).
-   */
-  protected sendLate(vote: VoteMessage): void {
-    this.host.send("all", { ...vote, late: true });
-  }
-
-  // Blocks that are missing.
-
-  protected need(qc: Qc, from: Address, coming = false): void {
-    if (qc.view <= this.tree.root.view) return;
-    this.#synchroniser.need(qc.block, qc.view, from, coming);
-    this.#armFetch();
-  }
-
-  protected wanted(key: string): boolean {
-    return this.#synchroniser.wants(key);
-  }
-
-  protected arrived(key: string): void {
-    this.#synchroniser.arrived(key);
-  }
-
-  protected onExecuted(node: TreeNode): void {
-    this.#catchUp.onExecuted(node);
-  }
-
-  #armFetch(): void {
-    if (this.#synchroniser.idle && this.#catchUp.idle) return;
-    this.host.setTimer("fetch", this.config.viewTimeoutMs / 4);
-  }
-
-  #onFetchTimer(): void {
-    this.#synchroniser.retry();
-    this.#catchUp.retry();
-    this.#armFetch();
-  }
-
-  #onFetch(from: Address, { block, view, height }: FetchMessage): void {
-    if (from >= this.config.n) return;
-    if (!this.#synchroniser.answer(from, block, view)) this.#catchUp.offer(from, height);
-  }
-
-  #onBlock(from: Address, { block, more }: BlockMessage): void {
-    if (!this.#synchroniser.wants(keyOf(block.hash)) || !this.proven(block.justify)) return;
-    coverageMark("hotstuff: a missing block is fetched");
-    this.take(from, block, more);
-    this.#armFetch();
-    this.propose();
-  }
-
-  // Starting, recovering, catching up.
-
-  #onAnswer(from: Address, message: AnswerMessage<Position>): void {
-    if (message.to !== this.self || !this.#start.holds(message)) return;
-    if (message.position !== null) this.learnPosition(from, message.position);
-    this.#start.onAnswer(message);
-  }
-
-  caughtUp(view: number): boolean {
-    return this.highQc.view > view && this.tree.get(keyOf(this.highQc.block)) !== undefined;
-  }
-
-  onForgotten(view: number): void {
-    this.votedView = Math.max(this.votedView, viewAfter(this.config, view));
-    if (view > this.lock.view) this.lock = { view, hash: null };
-  }
-
-  onRunning(): void {
-    this.voteForEarlier();
-    this.pacemaker.watch();
-    this.propose();
-  }
-
-  onWork(): void {
-    const top = this.tree.get(keyOf(this.highQc.block)) ?? this.tree.root;
-    this.driveTo = Math.max(this.driveTo, top.height + 1);
-    this.pacemaker.watch();
-    this.propose();
-  }
-
-  onInstalled(hash: Bytes, view: number, height: number): void {
-    for (const node of this.tree.restart(hash, view, height)) {
-      if (isFull(node)) this.returnedNode(node);
-    }
-    this.backlog.forgetExecuted();
-    if (view > this.lock.view) this.lock = { view, hash };
-    for (const block of this.tree.children(this.tree.root.key)) this.place(block, this.tree.root);
-    if (this.tree.get(keyOf(this.highQc.block)) === undefined) this.need(this.highQc, this.self);
-    this.pacemaker.onCommitted();
-    this.propose();
+  assertInvariants(): void {
+    const before = this.#before;
+    const { votedView, lock, highQc } = this.normal;
+    const { view } = this;
+    const { height } = this.context.tree.root;
+    assert(view >= before.view, "views never fall");
+    assert(view > highQc.view, "a view ends with its certificate");
+    assert(height >= before.height, "executions never fall");
+    assert(votedView >= before.votedView, "a vote is never taken back");
+    assert(lock.view >= before.lockView, "a lock never falls");
+    assert(highQc.view >= before.highQcView, "the highest QC never falls");
+    this.#before = {
+      view,
+      height,
+      votedView,
+      lockView: lock.view,
+      highQcView: highQc.view,
+    };
   }
 }
+
+const RELAYED_BY_A_STRANGER = "not admitted: request relayed by a stranger";

@@ -1,9 +1,10 @@
 // Fetches blocks that are certified and not here, each by its hash, from any replica that has it.
 
 import type { Address, Bytes, Host, Signer } from "../../actor.ts";
+import { PeerRotation } from "../kit/peers.ts";
 import { keyOf } from "./block.ts";
 import type { Message } from "./message.ts";
-import type { Timer } from "./view-change.ts";
+import type { Timer } from "./context.ts";
 import type { Tree } from "./log.ts";
 
 /** Blocks that are missing at a time; the one of the lowest view makes room. */
@@ -23,15 +24,14 @@ export class Synchroniser {
   readonly #host: Host<Message, Timer>;
   readonly #tree: Tree;
   readonly #missing = new Map<string, Missing>();
-  /** Rotates the peers. */
-  #turn: number;
+  readonly #peers: PeerRotation;
 
   constructor(self: Signer, n: number, host: Host<Message, Timer>, tree: Tree) {
     this.#self = self;
     this.#n = n;
     this.#host = host;
     this.#tree = tree;
-    this.#turn = self;
+    this.#peers = new PeerRotation(self, n);
   }
 
   get sizes(): readonly { readonly name: string; readonly size: number; readonly max: number }[] {
@@ -42,20 +42,21 @@ export class Synchroniser {
     return this.#missing.size === 0;
   }
 
-  wants(key: string): boolean {
+  isMissing(key: string): boolean {
     return this.#missing.has(key);
   }
 
-  /** Asks for a certified block; with `coming` only if it is not here in a while. */
-  need(hash: Bytes, view: number, from: Address, coming = false): void {
+  /** Asks for a certified block; for one that is `expected` only if it is not here in a while. */
+  fetchBlock(hash: Bytes, view: number, from: Address, expected: boolean): void {
     const key = keyOf(hash);
     if (view <= this.#tree.root.view || this.#missing.has(key)) return;
     this.#missing.set(key, { hash, view });
     if (this.#missing.size > MISSING_MAX) this.#dropLowest();
-    if (!coming) this.#ask(hash, from < this.#n && from !== this.#self ? from : this.#next());
+    if (!expected)
+      this.#ask(hash, from < this.#n && from !== this.#self ? from : this.#peers.next());
   }
 
-  arrived(key: string): void {
+  onArrived(key: string): void {
     this.#missing.delete(key);
   }
 
@@ -63,7 +64,7 @@ export class Synchroniser {
   retry(): void {
     for (const [key, { hash, view }] of this.#missing) {
       if (view <= this.#tree.root.view) this.#missing.delete(key);
-      else this.#ask(hash, this.#next());
+      else this.#ask(hash, this.#peers.next());
     }
   }
 
@@ -91,12 +92,6 @@ export class Synchroniser {
   #ask(block: Bytes, to: Address): void {
     const { view, height } = this.#tree.root;
     this.#host.send(to, { kind: "fetch", block, view, height });
-  }
-
-  #next(): Address {
-    this.#turn = (this.#turn + 1) % this.#n;
-    if (this.#turn === this.#self) this.#turn = (this.#turn + 1) % this.#n;
-    return this.#turn;
   }
 
   #dropLowest(): void {

@@ -10,7 +10,7 @@ import { certificateOf, hasSigners, NO_CERTIFICATE, type Quorums } from "./quoru
 import { Snapshot } from "./state-transfer.ts";
 
 /** Votes kept of each signer, those of the highest slots. */
-const VOTES_MAX = 3;
+export const VOTES_MAX = 3;
 /** Own snapshots kept below the stable checkpoint, for replicas that are fetching one. */
 const OLD_SNAPSHOTS = 1;
 
@@ -47,9 +47,6 @@ export class Checkpoints {
     for (const votes of this.#votes) most = Math.max(most, votes.length);
     return most;
   }
-  static get votesMax(): number {
-    return VOTES_MAX;
-  }
 
   /** Keeps this replica's state after `slot` and returns its digest. */
   take(slot: number, state: Bytes): Bytes {
@@ -68,7 +65,7 @@ export class Checkpoints {
   }
 
   /** Whether the vote could matter. */
-  wants({ replica, slot }: CheckpointMessage): boolean {
+  isUseful({ replica, slot }: CheckpointMessage): boolean {
     const votes = this.#votes[replica];
     if (votes === undefined || slot <= this.latest.slot || slot % this.#interval !== 0)
       return false;
@@ -78,7 +75,7 @@ export class Checkpoints {
 
   /** Counts a vote; true if it makes `latest` a later one. */
   vote(message: CheckpointMessage): boolean {
-    if (!this.wants(message)) return false;
+    if (!this.isUseful(message)) return false;
     const votes = this.#votes[message.replica];
     if (votes === undefined) return false;
     votes.push(message);

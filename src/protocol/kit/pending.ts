@@ -15,8 +15,10 @@ export interface PendingRequest {
   readonly sinceMs: number;
   /** When it was queued for a batch. */
   queuedMs: number;
-  /** Executed or displaced: whoever still holds it leaves it. */
+  /** Executed, displaced, or in a batch: the queue skips it. */
   done: boolean;
+  /** Another replica sent it, not its client. */
+  readonly relayed: boolean;
 }
 
 /**
@@ -56,7 +58,7 @@ export class Pending {
    * Takes in a request, unless it or a later one of its session waits already, or too many do: then
    * null. One whose session exists displaces one with a wrong tag, never the other way round.
    */
-  add(request: Request, client: Address, nowMs: number): PendingRequest | null {
+  add(request: Request, client: Address, nowMs: number, relayed = false): PendingRequest | null {
     const key = keyOf(request);
     const known = this.#entries.get(key);
     if (known !== undefined) {
@@ -69,7 +71,7 @@ export class Pending {
     } else if (this.#entries.size >= PENDING_MAX) {
       return null;
     }
-    const entry = { request, client, sinceMs: nowMs, queuedMs: nowMs, done: false };
+    const entry = { request, client, sinceMs: nowMs, queuedMs: nowMs, done: false, relayed };
     this.#entries.set(key, entry);
     return entry;
   }

@@ -46,14 +46,14 @@ export class Votes<V extends Vote> {
   }
 
   /** Whether a vote of this signer and view would change anything. */
-  wants(signer: Signer, view: number): boolean {
+  isNew(signer: Signer, view: number): boolean {
     const vote = this.#bySigner[signer];
     return vote === undefined || vote.view < view;
   }
 
   /** False if the signer has voted in that view, or a later one, already. */
   add(vote: V): boolean {
-    if (vote.replica >= this.#bySigner.length || !this.wants(vote.replica, vote.view)) return false;
+    if (vote.replica >= this.#bySigner.length || !this.isNew(vote.replica, vote.view)) return false;
     this.#bySigner[vote.replica] = vote;
     return true;
   }

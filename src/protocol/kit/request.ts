@@ -25,6 +25,11 @@ export function isOpen(request: Request): boolean {
   return request.session === 0;
 }
 
+/** Whether both are named alike: the same number of the same session. */
+export function sameRequest(a: Request, b: Request): boolean {
+  return a.session === b.session && a.tag === b.tag && a.number === b.number;
+}
+
 /** An `open` with a fresh nonce. */
 export function openRequest(host: { random(bound: number): number }): Request {
   const op = new Uint8Array(NONCE_LENGTH);

@@ -7,6 +7,7 @@ import { assert } from "../../base/assert.ts";
 import { equal, manyBytesOf, Reader } from "../../wire.ts";
 import type { StableCheckpoint, StateMessage } from "./messages.ts";
 import { DIGEST_LENGTH, digestOf } from "./digest.ts";
+import { PeerRotation } from "./peers.ts";
 
 /** Bytes of a piece: some tens of packets. */
 export const PIECE_LENGTH = 32 * 1024;
@@ -56,21 +57,18 @@ interface Assembly {
 
 /** Fetches one state at a time, from all other replicas in turn. */
 export class StateTransfer {
-  readonly #self: Signer;
   readonly #n: number;
   readonly #ask: (peer: Address, slot: number, piece: number) => void;
   #target: StableCheckpoint | null = null;
   #assembly: Assembly | null = null;
   /** The pieces asked for, and whom. */
   readonly #asked = new Map<number, Address>();
-  /** Rotates the peers. */
-  #turn: number;
+  readonly #peers: PeerRotation;
 
   constructor(self: Signer, n: number, ask: (peer: Address, slot: number, piece: number) => void) {
-    this.#self = self;
     this.#n = n;
     this.#ask = ask;
-    this.#turn = self;
+    this.#peers = new PeerRotation(self, n);
   }
 
   /** The checkpoint whose state is being fetched. */
@@ -158,9 +156,8 @@ export class StateTransfer {
 
   #askFor(piece: number): void {
     if (this.#target === null || this.#n === 1) return;
-    this.#turn = (this.#turn + 1) % this.#n;
-    if (this.#turn === this.#self) this.#turn = (this.#turn + 1) % this.#n;
-    this.#asked.set(piece, this.#turn);
-    this.#ask(this.#turn, this.#target.slot, piece);
+    const peer = this.#peers.next();
+    this.#asked.set(piece, peer);
+    this.#ask(peer, this.#target.slot, piece);
   }
 }

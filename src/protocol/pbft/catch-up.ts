@@ -1,12 +1,15 @@
-// Retransmission: who does not get on says where it is, and the others send what it lacks (Castro
-// and Liskov, TOCS '02).
+// How a replica catches up: one that makes no progress broadcasts STATUS, and others resend what it
+// lacks (Castro and Liskov, TOCS '02); where they keep that no more, it fetches a state.
 
-import type { Address } from "../../actor.ts";
+import type { Address, Bytes } from "../../actor.ts";
 import { Backoff } from "../kit/backoff.ts";
-import type { Recovery } from "../kit/recovery.ts";
-import { Checkpointing } from "./checkpoint.ts";
+import type { StateMessage } from "../kit/messages.ts";
+import { AnswerLimit } from "../kit/peers.ts";
+import type { StateSync, StateSyncOwner } from "../kit/state-sync.ts";
+import type { Context } from "./context.ts";
+import type { Slot } from "./log.ts";
 import type { CommittedMessage, StatusMessage } from "./message.ts";
-import type { Ordering } from "./normal.ts";
+import type { NewViewMessage, ViewChangeMessage } from "./message.ts";
 
 /**
  * The first and the last interval of STATUS while something waits, in view timeouts; the last if
@@ -20,114 +23,211 @@ const ANSWER_PAUSE = 1 / 16;
 /** Slots sent in answer to one STATUS, those that the sender needs first. */
 const SLOTS_MAX = 16;
 
-export abstract class Retransmission extends Checkpointing {
+/** What catching up asks of its replica. */
+export interface CatchUpOwner {
+  readonly views: {
+    readonly view: number;
+    readonly active: boolean;
+    readonly entry: NewViewMessage | ViewChangeMessage | null;
+    fetchViewChanges(): void;
+    onStable(): void;
+  };
+  readonly normal: {
+    readonly executed: number;
+    vote(slot: Slot): void;
+    execute(): void;
+    propose(): void;
+    onCommitted(message: CommittedMessage): void;
+    onInstalled(slot: number): void;
+    onStable(): void;
+  };
+  readonly start: {
+    readonly phase: "starting" | "recovering" | "done";
+    readonly mayAttest: boolean;
+    ask(): void;
+    advance(): void;
+  };
+  readonly timer: { oldestMs(): number };
+  readonly sync: Pick<
+    StateSync,
+    "checkpoints" | "fetching" | "behind" | "votesAbove" | "advance" | "retry" | "onState"
+  >;
+}
+
+export class CatchUp implements StateSyncOwner {
+  readonly #context: Context;
+  readonly #owner: CatchUpOwner;
   readonly #backoff: Backoff;
+  readonly #answers: AnswerLimit;
+  /** Whether nothing waits, so that ticks are far apart. */
   #idle = true;
   #executedBefore = 0;
+  /** Whether it executed between the last two ticks, and got a piece of a state since the last. */
+  #executedLately = false;
+  #receivedSinceTick = false;
   /** Whether it executed since the last tick what others had to send: more may be missing. */
-  #helped = false;
-  readonly #answeredMs: number[];
+  #helpedSinceTick = false;
 
-  constructor(...parameters: ConstructorParameters<typeof Ordering>) {
-    super(...parameters);
-    const { viewTimeoutMs, n } = this.config;
+  constructor(context: Context, owner: CatchUpOwner) {
+    const { viewTimeoutMs, n } = context.config;
+    this.#context = context;
+    this.#owner = owner;
     this.#backoff = new Backoff(FIRST_INTERVAL * viewTimeoutMs, LAST_INTERVAL * viewTimeoutMs);
-    this.#answeredMs = new Array<number>(n).fill(-Infinity);
+    this.#answers = new AnswerLimit(n, ANSWER_PAUSE * viewTimeoutMs);
   }
 
-  protected abstract get phase(): Recovery<unknown>["phase"];
-
-  protected override awake(): void {
+  /** Has ticks follow each other soon, because there is something to do from now on. */
+  wake(): void {
     if (!this.#idle) return;
     this.#idle = false;
     this.#backoff.reset();
-    this.host.setTimer("tick", this.#backoff.next());
+    this.#context.host.setTimer("tick", this.#backoff.next());
   }
 
-  protected onTick(): void {
-    this.executes = this.executed > this.#executedBefore;
-    this.#executedBefore = this.executed;
-    const helped = this.#helped;
-    this.#helped = false;
-    if (!this.executes) {
-      if (this.transfer.target !== null && !this.receives) this.transfer.retry();
-      for (const slot of this.log.known()) {
+  onTick(): void {
+    const { host, log, config } = this.#context;
+    const { normal, start, sync, views } = this.#owner;
+    if (start.phase !== "done") start.ask();
+    this.#executedLately = normal.executed > this.#executedBefore;
+    this.#executedBefore = normal.executed;
+    const helped = this.#helpedSinceTick;
+    this.#helpedSinceTick = false;
+    if (!this.#executedLately) {
+      if (!this.#receivedSinceTick) sync.retry();
+      for (const slot of log.known()) {
         slot.fetching = false;
-        this.vote(slot);
+        normal.vote(slot);
       }
-      this.execute();
-      this.fetchViewChanges();
+      normal.execute();
+      views.fetchViewChanges();
     }
-    if ((!this.executes || helped) && this.phase !== "starting") this.#sendStatus();
-    this.receives = false;
+    if ((!this.#executedLately || helped) && start.phase !== "starting") this.#sendStatus();
+    this.#receivedSinceTick = false;
     this.#idle = !helped && !this.#waits();
-    if (this.executes) this.#backoff.reset();
-    const idleMs = IDLE_INTERVAL * this.config.viewTimeoutMs;
-    this.host.setTimer("tick", this.#idle ? idleMs : this.#backoff.next());
+    if (this.#executedLately) this.#backoff.reset();
+    const idleMs = IDLE_INTERVAL * config.viewTimeoutMs;
+    host.setTimer("tick", this.#idle ? idleMs : this.#backoff.next());
   }
 
-  protected override onCommitted(message: CommittedMessage): void {
-    const before = this.executed;
-    super.onCommitted(message);
-    if (this.executed === before) return;
-    this.#helped = true;
-    this.awake();
+  onCommitted(message: CommittedMessage): void {
+    const { normal } = this.#owner;
+    const before = normal.executed;
+    normal.onCommitted(message);
+    if (normal.executed === before) return;
+    this.#helpedSinceTick = true;
+    this.wake();
   }
 
   #waits(): boolean {
-    if (!this.active || this.transfer.target !== null || this.phase !== "done") return true;
-    return this.oldestMs() < Infinity || this.checkpoints.latest.slot > this.executed;
+    const { views, sync, start, timer } = this.#owner;
+    if (!views.active || sync.fetching || start.phase !== "done") return true;
+    return timer.oldestMs() < Infinity || sync.behind;
   }
+
+  // STATUS and what answers it.
 
   #sendStatus(): void {
-    const { view, active, executed } = this;
-    this.host.send("others", { kind: "status", view, active, stable: this.log.low, executed });
+    const { view, active } = this.#owner.views;
+    const { executed } = this;
+    const stable = this.#context.log.low;
+    this.#context.host.send("others", { kind: "status", view, active, stable, executed });
   }
 
-  protected onStatus(from: Address, status: StatusMessage): void {
-    const { now } = this.host;
-    const lastMs = this.#answeredMs[from];
-    if (lastMs === undefined || from === this.self) return;
-    if (now - lastMs < ANSWER_PAUSE * this.config.viewTimeoutMs) return;
-    this.#answeredMs[from] = now;
+  onStatus(from: Address, status: StatusMessage): void {
+    const { host, self } = this.#context;
+    if (from === self || !this.#answers.allows(from, host.now)) {
+      return host.drop("not admitted: status that was answered just now");
+    }
     this.#sendCheckpoints(from, status);
     this.#sendView(from, status);
     this.#sendSlots(from, status);
   }
 
-  #sendCheckpoints(from: Address, { stable: low }: StatusMessage): void {
-    const { stable } = this.checkpoints;
-    if (stable.slot > low) this.host.send(from, { kind: "stable", checkpoint: stable });
-    for (const vote of this.checkpoints.votesOf(this.self, low)) this.host.send(from, vote);
+  #sendCheckpoints(from: Address, { stable }: StatusMessage): void {
+    this.offer(from, stable);
+    for (const vote of this.#owner.sync.votesAbove(stable)) this.#context.host.send(from, vote);
   }
 
   #sendView(from: Address, { view, active }: StatusMessage): void {
-    if (view > this.view || (view === this.view && active)) return;
-    const message = this.active ? this.newView : this.ownViewChange();
-    if (message?.seal !== undefined) this.host.send(from, message);
+    const { views } = this.#owner;
+    if (view > views.view || (view === views.view && active)) return;
+    if (views.entry !== null) this.#context.host.send(from, views.entry);
   }
 
   #sendSlots(from: Address, { view, active, executed }: StatusMessage): void {
-    const first = Math.max(executed, this.log.low) + 1;
-    const last = Math.min(first + SLOTS_MAX - 1, this.log.high);
+    const { log, host, self } = this.#context;
+    const { views } = this.#owner;
+    const first = Math.max(executed, log.low) + 1;
+    const last = Math.min(first + SLOTS_MAX - 1, log.high);
     for (let number = first; number <= last; number++) {
-      const slot = this.log.get(number);
+      const slot = log.get(number);
       if (slot === undefined) continue;
       const certificate = slot.committed;
       const batch = certificate === null ? undefined : slot.batch(certificate.digest);
       if (certificate !== null && batch !== undefined) {
-        this.host.send(from, { kind: "committed", certificate, batch });
+        host.send(from, { kind: "committed", certificate, batch });
         continue;
       }
-      if (!active || !this.active || view !== this.view) continue;
+      if (!active || !views.active || view !== views.view) continue;
       const proposal = slot.proposal(view);
-      if (proposal?.replica === this.self && proposal.seal !== undefined) {
+      if (proposal?.replica === self && proposal.seal !== undefined) {
         const known = slot.batch(proposal.digest) ?? null;
-        this.host.send(from, { ...proposal, batch: proposal.batch ?? known });
+        host.send(from, { ...proposal, batch: proposal.batch ?? known });
       }
-      for (const vote of [slot.prepares.of(this.self), slot.commits.of(this.self)]) {
-        if (vote?.view === view) this.host.send(from, vote);
+      for (const vote of [slot.prepares.of(self), slot.commits.of(self)]) {
+        if (vote?.view === view) host.send(from, vote);
       }
     }
+  }
+
+  // State transfer.
+
+  get executed(): number {
+    return this.#owner.normal.executed;
+  }
+  get mayAttest(): boolean {
+    return this.#owner.start.mayAttest;
+  }
+  get progresses(): boolean {
+    return this.#owner.sync.fetching ? this.#receivedSinceTick : this.#executedLately;
+  }
+
+  /**
+   * Moves h and H to the checkpoint that is being fetched: until its state is here nothing is
+   * executed, but slots after it can be agreed on.
+   */
+  onStateFetch(): void {
+    const { sync } = this.#owner;
+    if (sync.checkpoints.latest.slot > this.#context.log.low) sync.advance();
+    this.wake();
+  }
+
+  onState(from: Address, message: StateMessage): void {
+    const installed = this.#owner.sync.onState(from, message);
+    this.#receivedSinceTick = true;
+    if (installed) this.#owner.normal.execute();
+  }
+
+  install(state: Bytes, slot: number): boolean {
+    const { executor, pool, service } = this.#context;
+    if (!executor.restore(state)) return false;
+    this.#owner.normal.onInstalled(slot);
+    for (const { client, request } of pool.dropExecuted()) service.repeats(client, request);
+    this.#owner.start.advance();
+    return true;
+  }
+
+  onStable(slot: number): void {
+    const { views, normal, start } = this.#owner;
+    this.#context.log.advance(slot);
+    views.onStable();
+    normal.onStable();
+    start.advance();
+    normal.propose();
+  }
+
+  offer(to: Address, above: number): void {
+    const { stable } = this.#owner.sync.checkpoints;
+    if (stable.slot > above) this.#context.host.send(to, { kind: "stable", checkpoint: stable });
   }
 }

@@ -1,11 +1,11 @@
 import type { Protocol } from "../../actor.ts";
 import { pbftClient } from "./client.ts";
 import { codec, type Message } from "./message.ts";
-import type { Timer } from "./normal.ts";
+import type { Timer } from "./context.ts";
 import { PbftReplica } from "./replica.ts";
 
 export type { Message } from "./message.ts";
-export { PbftReplica } from "./replica.ts";
+export { PbftReplica, type Parts } from "./replica.ts";
 
 /** Practical Byzantine fault tolerance, with signatures, view changes, checkpoints and recovery. */
 export const pbft: Protocol<Message, Timer | "retry"> = {

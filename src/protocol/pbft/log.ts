@@ -12,7 +12,7 @@ import type { CommitMessage, PrepareMessage, PrePrepareMessage } from "./message
  * Batches kept of one slot. Every batch that this replica voted for may turn out to be prepared
  * elsewhere, so it is kept until the slot is behind a checkpoint; each costs a view.
  */
-const BATCHES_MAX = 16;
+export const BATCHES_MAX = 16;
 
 export class Slot {
   readonly number: number;
@@ -39,9 +39,6 @@ export class Slot {
 
   get batches(): number {
     return this.#batches.length;
-  }
-  static get batchesMax(): number {
-    return BATCHES_MAX;
   }
 
   /** What was proposed in this view, if anything was. */
@@ -122,8 +119,4 @@ export class Log {
     }
     this.#low = low;
   }
-}
-
-export function newSlot(n: number, number: number): Slot {
-  return new Slot(number, new Votes(n), new Votes(n));
 }

@@ -1,185 +1,156 @@
 // PBFT's normal case: Castro and Liskov, OSDI '99, sections 4.1 and 4.2.
 
-import type { Address, App, Bytes, Host, Signer } from "../../actor.ts";
-import type { ProtocolConfig } from "../../protocol-config.ts";
+import type { Address, Bytes, Refusal, Signer } from "../../actor.ts";
+import { assert } from "../../base/assert.ts";
 import { coverageMark } from "../../base/coverage-mark.ts";
 import { equal } from "../../wire.ts";
-import { TIMER_SLACK_MS } from "../kit/backoff.ts";
-import { Batcher } from "../kit/batcher.ts";
-import { makeBatch, type Batch } from "../kit/batch.ts";
-import { Executor } from "../kit/executor.ts";
-import { Pending } from "../kit/pending.ts";
-import { certificateOf, hasSigners, quorumsOf, type Quorums } from "../kit/quorum.ts";
-import { operationDigest, type Outcome, type Request } from "../kit/request.ts";
+import type { Batch } from "../kit/batch.ts";
+import { certificateOf, hasSigners } from "../kit/quorum.ts";
+import type { Request } from "../kit/request.ts";
 import type { CommitCertificate } from "./certificate.ts";
-import { Log, newSlot, type Slot } from "./log.ts";
-import type { BatchMessage, CommitMessage, Message, PrepareMessage } from "./message.ts";
-import type { CommittedMessage, FetchBatchMessage, PrePrepareMessage } from "./message.ts";
-
-export type Timer = "view" | "flush" | "tick";
+import type { Context } from "./context.ts";
+import type { Slot } from "./log.ts";
+import type { BatchMessage, CommitMessage, CommittedMessage } from "./message.ts";
+import type { FetchBatchMessage, PrepareMessage, PrePrepareMessage } from "./message.ts";
 
 /** Batches under way; with `--adaptive` fewer, so that they grow while they wait. */
 export const IN_FLIGHT_MAX = 32;
 const ADAPTIVE_IN_FLIGHT_MAX = 8;
-/** A view timer is never longer than so many view timeouts. */
-export const TIMEOUTS_MAX = 16;
+
+/** What the normal case asks of its replica. */
+export interface NormalOwner {
+  readonly views: {
+    readonly view: number;
+    /** In `view`, not on the way to it. */
+    readonly active: boolean;
+    readonly primary: Signer;
+    /** Whether this replica proposes in this view. */
+    readonly leads: boolean;
+    /** Whether the view's NEW-VIEW lets the primary propose this digest in this slot. */
+    permits(slot: number, digest: Bytes): boolean;
+    /** Keeps a proposal of a view that this replica is not in yet. */
+    bufferFuture(message: PrePrepareMessage): void;
+  };
+  readonly start: {
+    /** Whether it may vote and propose in this view. */
+    mayVote(view: number): boolean;
+    /** Slots up to this one are filled, with null batches if need be. */
+    readonly wantedSlot: number;
+  };
+  readonly timer: { arm(): void; onExecuted(): void };
+  readonly sync: { take(slot: number, state: Bytes): void };
+}
 
 /**
  * Orders batches while the view lasts, and executes what is committed, whatever view it was
- * committed in.
+ * committed in. It alone writes `executed` and `nextSlot`.
  */
-export abstract class Ordering {
-  protected readonly self: Signer;
-  protected readonly config: ProtocolConfig;
-  protected readonly host: Host<Message, Timer>;
-  protected readonly quorums: Quorums;
-  protected readonly executor: Executor;
-  protected readonly pending: Pending;
-  protected readonly log: Log;
-  protected view = 0;
-  /** In `view`, or on the way to it. */
-  protected active = false;
-  protected viewEnteredMs = 0;
-  /** The last slot whose batch was executed, here or in a snapshot that was installed. */
-  protected executed = 0;
-  /** The next slot that this replica proposes as the primary. */
-  protected nextSlot = 1;
-  /** Whether it may send CHECKPOINTs and VIEW-CHANGEs: not while it starts or recovers. */
-  protected speaks = false;
-  /** It votes and proposes in later views only. */
-  protected votesAbove = Infinity;
-  /**
-   * Slots that are to be filled, with null batches if need be, for a replica that recovers; since
-   * when.
-   */
-  protected wantedSlot = 0;
-  protected wantedMs = 0;
-  /** Views left by timeout since the last execution. */
-  protected failures = 0;
-  readonly #batcher: Batcher;
+export class NormalCase {
+  protected readonly context: Context;
+  protected readonly owner: NormalOwner;
   readonly #inFlightMax: number;
-  #timerSet = false;
+  #executed = 0;
+  #nextSlot = 1;
 
-  constructor(self: Signer, config: ProtocolConfig, host: Host<Message, Timer>, app: App) {
-    this.self = self;
-    this.config = config;
-    this.host = host;
-    this.quorums = this.quorumsFor(config);
-    this.executor = new Executor(app, config);
-    this.pending = new Pending((request) => this.executor.alive(request));
-    this.log = new Log(2 * config.checkpointInterval, (number) => this.newSlot(number));
-    this.#batcher = new Batcher(config);
-    this.#inFlightMax = config.adaptive ? ADAPTIVE_IN_FLIGHT_MAX : IN_FLIGHT_MAX;
+  constructor(context: Context, owner: NormalOwner) {
+    this.context = context;
+    this.owner = owner;
+    this.#inFlightMax = context.config.adaptive ? ADAPTIVE_IN_FLIGHT_MAX : IN_FLIGHT_MAX;
   }
 
-  /** Keeps a proposal of a view that this replica is not in yet. */
-  protected abstract keepEarly(message: PrePrepareMessage): void;
-  /** Whether the view's NEW-VIEW lets the primary propose this digest in this slot. */
-  protected abstract permits(slot: number, digest: Bytes): boolean;
-  protected abstract takeCheckpoint(): void;
-  /** The view timer has run out. */
-  protected abstract suspect(): void;
-  /** There is something to do from now on. */
-  protected abstract awake(): void;
-
-  protected quorumsFor(config: ProtocolConfig): Quorums {
-    return quorumsOf(config);
+  /** The last slot whose batch was executed, here or in a state that was installed. */
+  get executed(): number {
+    return this.#executed;
+  }
+  /** The next slot that this replica proposes as the primary. */
+  get nextSlot(): number {
+    return this.#nextSlot;
   }
 
-  protected newSlot(number: number): Slot {
-    return newSlot(this.quorums.n, number);
-  }
-
-  protected get primary(): Signer {
-    return this.config.leader(this.view);
-  }
-
-  protected mayVote(): boolean {
-    return this.speaks && this.view > this.votesAbove;
-  }
-
-  protected get leads(): boolean {
-    return this.active && this.primary === this.self && this.mayVote();
-  }
+  // Requests and proposals.
 
   /** A request from its client, or from a backup that heard it. */
-  protected onRequest(client: Address, request: Request, relayed: boolean): void {
-    const outcome = this.executor.lookup(request);
-    if (outcome !== undefined) {
-      if (outcome !== null) this.reply(client, request, outcome);
-      return;
-    }
-    const entry = this.pending.add(request, client, this.host.now);
-    if (this.leads) {
+  onRequest(client: Address, request: Request, relayed: boolean): void {
+    const { service, pool, host, self } = this.context;
+    const { views, timer } = this.owner;
+    if (service.repeats(client, request)) return;
+    const entry = pool.add(request, client, host.now, relayed);
+    if (views.leads) {
       if (entry !== null) {
-        this.#batcher.push(entry, this.host.now);
+        pool.enqueue(entry, host.now);
         this.propose();
       }
-    } else if (!relayed && this.active && this.primary !== this.self) {
+    } else if (!relayed && views.active && views.primary !== self) {
       // Again for each retry of the client: the last one may have been lost.
-      this.host.send(this.primary, { kind: "relay", client, request });
+      host.send(views.primary, { kind: "relay", client, request });
     }
-    this.armTimer();
+    timer.arm();
   }
 
   /** Proposes what waits, as the batching policy says and the window allows. */
-  protected propose(): void {
-    if (!this.leads) return;
-    const { now } = this.host;
-    while (this.nextSlot <= this.log.high) {
-      if (this.nextSlot - 1 - this.executed >= this.#inFlightMax) return;
-      const dueMs = this.#batcher.dueMs(now);
-      if (dueMs > now && this.nextSlot > this.wantedSlot) {
-        if (dueMs < Infinity) this.host.setTimer("flush", dueMs - now);
+  propose(): void {
+    if (!this.owner.views.leads) return;
+    const { log, pool, host } = this.context;
+    const { now } = host;
+    while (this.#nextSlot <= log.high) {
+      if (this.#nextSlot - 1 - this.#executed >= this.#inFlightMax) return;
+      const dueMs = pool.dueMs(now);
+      if (dueMs > now && this.#nextSlot > this.owner.start.wantedSlot) {
+        if (dueMs < Infinity) host.setTimer("flush", dueMs - now);
         return;
       }
-      const entries = this.#batcher.take();
-      const batch = makeBatch(
-        entries.map((entry) => entry.request),
-        entries.map((entry) => entry.client),
-      );
-      this.proposeBatch(this.nextSlot++, batch.digest, batch);
+      const batch = pool.take();
+      this.#assign(this.#nextSlot++, batch.digest, batch);
     }
+  }
+
+  /**
+   * Proposes O as PRE-PREPAREs of a view that begins, without the batches, because whoever lacks
+   * one fetches it by its digest; then what waits.
+   */
+  proposeAgain(stable: number, digests: readonly Bytes[]): void {
+    for (const [i, digest] of digests.entries()) this.#assign(stable + 1 + i, digest, null);
+    this.#nextSlot = Math.max(stable + digests.length, this.context.log.low, this.#executed) + 1;
+    this.propose();
   }
 
   /** Assigns the slot; the promise to propose nothing else there in this view is made here. */
-  protected proposeBatch(number: number, digest: Bytes, batch: Batch | null): void {
-    const slot = this.log.at(number);
+  #assign(number: number, digest: Bytes, batch: Batch | null): void {
+    const { log, self: replica, host } = this.context;
+    const slot = log.at(number);
     if (slot === undefined) return;
-    const { self: replica, view } = this;
+    const { view } = this.owner.views;
     const message = { kind: "prePrepare", replica, view, slot: number, digest, batch } as const;
-    this.host.send("all", message);
+    host.send("all", message);
     this.accept(slot, message);
   }
 
-  /** What waits is proposed in this view from now on; `leads` says whether by this replica. */
-  protected requeue(): void {
-    this.#batcher.clear();
-    if (!this.leads) return;
-    for (const entry of this.pending.values()) this.#batcher.push(entry, this.host.now);
-  }
-
-  protected onPrePrepare(message: PrePrepareMessage): void {
+  onPrePrepare(message: PrePrepareMessage): void {
     const { view, slot: number, digest, batch } = message;
-    if (message.replica !== this.config.leader(view)) return;
-    if (batch !== null && !equal(batch.digest, digest)) return;
-    if (view < this.view) return;
-    if (view > this.view || !this.active) {
-      this.keepEarly(message);
-      return;
+    const { config, log, host, self } = this.context;
+    const { views } = this.owner;
+    if (message.replica !== config.leader(view)) {
+      return host.drop("not admitted: proposal of a replica that is not the primary");
     }
-    const slot = this.log.at(number);
-    if (slot === undefined) return;
+    if (batch !== null && !equal(batch.digest, digest)) {
+      return host.drop("not admitted: proposal whose batch has another digest");
+    }
+    if (view < views.view) return host.drop("not admitted: proposal of an earlier view");
+    if (view > views.view || !views.active) return views.bufferFuture(message);
+    const slot = log.at(number);
+    if (slot === undefined) return host.drop("not admitted: proposal outside the window");
     const known = slot.proposal(view);
     if (known === null) {
-      // Its own that it does not know were made before it lost its memory.
-      if (message.replica === this.self || !this.permits(number, digest)) return;
+      // This replica made proposals of its own that it does not know before it lost its memory.
+      if (message.replica === self || !views.permits(number, digest)) {
+        return host.drop("not admitted: proposal that its view does not allow");
+      }
       this.accept(slot, message);
       return;
     }
     if (!equal(known.digest, digest)) {
       coverageMark("pbft: primary equivocates");
-      return;
+      return host.drop("not admitted: second proposal of a slot in one view");
     }
     // The loopback brings the seal, and one that was sent again perhaps the batch.
     if (known.seal === undefined) slot.prePrepare = message;
@@ -190,50 +161,70 @@ export abstract class Ordering {
   /** From here on no other digest is accepted in this slot and view. */
   protected accept(slot: Slot, message: PrePrepareMessage): void {
     slot.prePrepare = message;
-    slot.acceptedMs = this.host.now;
+    slot.acceptedMs = this.context.host.now;
     if (message.batch !== null) slot.addBatch(message.batch);
-    this.armTimer();
+    this.owner.timer.arm();
     this.vote(slot);
   }
 
+  // Votes.
+
   /** Sends a PREPARE for what the primary proposed, once its batch is here. */
-  protected vote(slot: Slot): void {
-    const { view, self: replica } = this;
+  vote(slot: Slot): void {
+    const { self: replica, host } = this.context;
+    const { views, start } = this.owner;
+    const { view } = views;
     const proposal = slot.proposal(view);
-    if (proposal === null || !this.active) return;
+    if (proposal === null || !views.active) return;
     const { digest } = proposal;
     if (slot.batch(digest) === undefined) {
-      this.fetchBatch(slot, digest);
+      this.#fetchBatch(slot, digest);
       return;
     }
-    if (replica !== this.primary && slot.votedView < view && this.mayVote()) {
+    if (replica !== views.primary && slot.votedView < view && start.mayVote(view)) {
       slot.votedView = view;
-      this.host.send("all", { kind: "prepare", replica, view, slot: slot.number, digest });
+      host.send("all", { kind: "prepare", replica, view, slot: slot.number, digest });
     }
-    this.checkPrepared(slot);
+    this.#checkPrepared(slot);
   }
 
-  protected onPrepare(message: PrepareMessage): void {
-    if (message.view < this.view) return;
-    const slot = this.log.at(message.slot);
-    if (slot?.prepares.add(message) === true && message.view === this.view)
-      this.checkPrepared(slot);
+  /** Why a PREPARE of another replica changes nothing. */
+  refusePrepare({ replica, view, slot: number }: PrepareMessage): Refusal | null {
+    const { log } = this.context;
+    if (view < this.owner.views.view) return "not admitted: prepare of an earlier view";
+    if (!log.contains(number)) return "not admitted: prepare outside the window";
+    const slot = log.get(number);
+    if (slot === undefined) return null;
+    if (slot.prepared?.view === view) return "not admitted: prepare of a slot that is prepared";
+    return slot.prepares.isNew(replica, view) ? null : "not admitted: prepare that was counted";
+  }
+
+  onPrepare(message: PrepareMessage): void {
+    const { log, host, self } = this.context;
+    // The own one counts even where it is not needed, because others may ask for it.
+    const refusal = message.replica === self ? null : this.refusePrepare(message);
+    if (refusal !== null) return host.drop(refusal);
+    const { view } = this.owner.views;
+    if (message.view < view) return;
+    const slot = log.at(message.slot);
+    if (slot?.prepares.add(message) === true && message.view === view) this.#checkPrepared(slot);
   }
 
   /** The PREPAREs that count for a proposal: those of backups. */
-  protected prepares(slot: Slot, { view, digest }: PrePrepareMessage): PrepareMessage[] {
-    return slot.prepares.matching(view, digest, this.config.leader(view));
+  protected preparesOf(slot: Slot, { view, digest }: PrePrepareMessage): PrepareMessage[] {
+    return slot.prepares.matching(view, digest, this.context.config.leader(view));
   }
 
   /** Prepared: the PRE-PREPARE with its signature, its batch, and q - 1 PREPAREs of backups. */
-  protected checkPrepared(slot: Slot): void {
-    const { view, self: replica } = this;
+  #checkPrepared(slot: Slot): void {
+    const { self: replica, host, quorums } = this.context;
+    const { view, active } = this.owner.views;
     const proposal = slot.proposal(view);
-    if (proposal?.seal === undefined || !this.active || slot.prepared?.view === view) return;
+    if (proposal?.seal === undefined || !active || slot.prepared?.view === view) return;
     const { digest, seal } = proposal;
     if (slot.batch(digest) === undefined) return;
-    const prepares = this.prepares(slot, proposal);
-    const needed = this.quorums.quorum - 1;
+    const prepares = this.preparesOf(slot, proposal);
+    const needed = quorums.quorum - 1;
     if (prepares.length < needed) return;
     slot.prepared = {
       slot: slot.number,
@@ -243,158 +234,138 @@ export abstract class Ordering {
       block: seal.signature,
       prepares: certificateOf(prepares, needed),
     };
-    if (!this.mayVote()) return;
-    this.host.send("all", { kind: "commit", replica, view, slot: slot.number, digest });
+    if (!this.owner.start.mayVote(view)) return;
+    host.send("all", { kind: "commit", replica, view, slot: slot.number, digest });
   }
 
-  protected onCommit(message: CommitMessage): void {
-    const slot = this.log.at(message.slot);
-    if (slot === undefined || slot.committed !== null || !slot.commits.add(message)) return;
+  /** Why a COMMIT changes nothing. */
+  refuseCommit({ replica, view, slot: number }: CommitMessage): Refusal | null {
+    const { log } = this.context;
+    if (!log.contains(number)) return "not admitted: commit outside the window";
+    const slot = log.get(number);
+    if (slot === undefined) return null;
+    if (slot.committed !== null) return "not admitted: commit of a slot that is committed";
+    return slot.commits.isNew(replica, view) ? null : "not admitted: commit that was counted";
+  }
+
+  onCommit(message: CommitMessage): void {
+    const { log, host, quorums } = this.context;
+    const refusal = this.refuseCommit(message);
+    if (refusal !== null) return host.drop(refusal);
+    const slot = log.at(message.slot);
+    if (slot?.commits.add(message) !== true) return;
     const { view, digest } = message;
     const commits = slot.commits.matching(view, digest);
-    if (commits.length < this.quorums.quorum) return;
-    const certificate = certificateOf(commits, this.quorums.quorum);
-    this.commit(slot, { slot: slot.number, view, digest, commits: certificate });
+    if (commits.length < quorums.quorum) return;
+    const certificate = certificateOf(commits, quorums.quorum);
+    this.#commit(slot, { slot: slot.number, view, digest, commits: certificate });
+  }
+
+  /** Why the proof that a slot was committed changes nothing, or is none. */
+  refuseCommitted({ certificate }: CommittedMessage): Refusal | null {
+    const { log, quorums } = this.context;
+    if (!log.contains(certificate.slot)) return "not admitted: committed slot outside the window";
+    if (!hasSigners(certificate.commits, quorums.quorum)) {
+      return "not admitted: commit certificate without a quorum";
+    }
+    const committed = log.get(certificate.slot)?.committed ?? null;
+    return committed === null ? null : "not admitted: committed slot that is known";
   }
 
   /** What another replica has the proof of, because this one missed the votes. */
-  protected onCommitted({ certificate, batch }: CommittedMessage): void {
-    const slot = this.log.at(certificate.slot);
-    if (slot === undefined || slot.committed !== null || !this.isCommitted(certificate)) return;
+  onCommitted(message: CommittedMessage): void {
+    const { log, host } = this.context;
+    const refusal = this.refuseCommitted(message);
+    if (refusal !== null) return host.drop(refusal);
+    const { certificate, batch } = message;
+    const slot = log.at(certificate.slot);
+    if (slot === undefined) return;
     slot.addBatch(batch);
-    this.commit(slot, certificate);
-  }
-
-  protected isCommitted({ commits }: CommitCertificate): boolean {
-    return hasSigners(commits, this.quorums.quorum);
+    this.#commit(slot, certificate);
   }
 
   /**
    * The COMMITs of a quorum settle the slot, in whatever view this replica is and whether it
-   * prepared the batch itself or not: f + 1 correct replicas have, so every later view proposes it
-   * again.
+   * prepared the batch itself or not, because f + 1 correct replicas have: every later view
+   * proposes it again.
    */
-  protected commit(slot: Slot, certificate: CommitCertificate): void {
+  #commit(slot: Slot, certificate: CommitCertificate): void {
     slot.committed = certificate;
-    slot.acceptedMs = Math.min(slot.acceptedMs, this.host.now);
+    slot.acceptedMs = Math.min(slot.acceptedMs, this.context.host.now);
     this.execute();
-    this.armTimer();
+    this.owner.timer.arm();
   }
 
+  // Execution.
+
   /** Executes in the order of slots what is committed. */
-  protected execute(): void {
-    const before = this.executed;
+  execute(): void {
+    const { log, service, executor, config } = this.context;
+    const before = this.#executed;
     for (;;) {
-      const slot = this.log.get(this.executed + 1);
+      const slot = log.get(this.#executed + 1);
       if (slot === undefined || slot.committed === null) break;
       const batch = slot.batch(slot.committed.digest);
       if (batch === undefined) {
-        this.fetchBatch(slot, slot.committed.digest);
+        this.#fetchBatch(slot, slot.committed.digest);
         break;
       }
-      this.executed++;
-      this.executeBatch(batch);
-      if (this.executed % this.config.checkpointInterval === 0) this.takeCheckpoint();
+      this.#executed++;
+      service.execute(batch);
+      if (this.#executed % config.checkpointInterval === 0) {
+        this.owner.sync.take(this.#executed, executor.snapshot());
+      }
     }
-    if (this.executed === before) return;
-    if (this.failures > 0) {
-      this.failures = 0;
-      if (this.active) this.restartTimer();
-    }
+    if (this.#executed === before) return;
+    this.owner.timer.onExecuted();
     this.propose();
   }
 
-  protected executeBatch({ requests, clients }: Batch): void {
-    for (const [i, request] of requests.entries()) {
-      const outcome = this.executor.execute(request);
-      this.pending.executed(request);
-      if (outcome !== null) this.reply(clients[i] ?? 0, request, outcome);
-    }
+  /** The executor has become the state after `slot`. */
+  onInstalled(slot: number): void {
+    assert(slot > this.#executed, "executions never fall");
+    this.#executed = slot;
   }
 
-  protected reply(client: Address, request: Request, outcome: Outcome): void {
-    const { session, tag, number, op } = request;
-    const { self: replica, view } = this;
-    const digest = operationDigest(op);
-    this.host.send(client, { kind: "reply", replica, view, session, tag, number, digest, outcome });
+  /** The window has moved. */
+  onStable(): void {
+    this.#nextSlot = Math.max(this.#nextSlot, this.context.log.low + 1);
   }
+
+  // Batches that are missing.
 
   /** Asks all others for a batch, once between two ticks. */
-  protected fetchBatch(slot: Slot, digest: Bytes): void {
+  #fetchBatch(slot: Slot, digest: Bytes): void {
     if (slot.fetching) return;
     slot.fetching = true;
     coverageMark("pbft: missing batch is fetched");
-    this.host.send("others", { kind: "fetchBatch", slot: slot.number, digest });
+    this.context.host.send("others", { kind: "fetchBatch", slot: slot.number, digest });
   }
 
-  protected onFetchBatch(from: Address, { slot, digest }: FetchBatchMessage): void {
-    const batch = this.log.get(slot)?.batch(digest);
-    if (batch !== undefined) this.host.send(from, { kind: "batch", slot, batch });
+  onFetchBatch(from: Address, { slot, digest }: FetchBatchMessage): void {
+    const batch = this.context.log.get(slot)?.batch(digest);
+    if (batch !== undefined) this.context.host.send(from, { kind: "batch", slot, batch });
   }
 
-  protected onBatch({ slot: number, batch }: BatchMessage): void {
-    const slot = this.log.get(number);
-    if (slot === undefined) return;
-    const proposed = slot.proposal(this.view)?.digest;
-    const committed = slot.committed?.digest;
-    const wanted =
+  onBatch({ slot: number, batch }: BatchMessage): void {
+    const { log, host } = this.context;
+    const slot = log.get(number);
+    const proposed = slot?.proposal(this.owner.views.view)?.digest;
+    const committed = slot?.committed?.digest;
+    const missing =
       (proposed !== undefined && equal(proposed, batch.digest)) ||
       (committed !== undefined && equal(committed, batch.digest));
-    if (!wanted) return;
+    if (slot === undefined || !missing) return host.drop("not admitted: batch that is not missing");
     slot.addBatch(batch);
     this.vote(slot);
     this.execute();
   }
 
-  /** The view timer's length now. */
-  protected get timeoutMs(): number {
-    return this.config.viewTimeoutMs * Math.min(2 ** this.failures, TIMEOUTS_MAX);
-  }
-
-  /**
-   * Starts the view timer for the oldest that waits in this view. It is not touched when that is
-   * executed: when it runs out it looks what is the oldest then.
-   */
-  protected armTimer(): void {
-    if (this.#timerSet || !this.active || !this.speaks) return;
-    const sinceMs = this.oldestMs();
-    if (sinceMs === Infinity) return;
-    this.awake();
-    this.setViewTimer(Math.max(0, sinceMs + this.timeoutMs - this.host.now));
-  }
-
-  protected restartTimer(): void {
-    this.stopViewTimer();
-    this.armTimer();
-  }
-
-  protected setViewTimer(delayMs: number): void {
-    this.#timerSet = true;
-    this.host.setTimer("view", delayMs);
-  }
-
-  protected stopViewTimer(): void {
-    this.#timerSet = false;
-    this.host.clearTimer("view");
-  }
-
-  protected onViewTimer(): void {
-    this.#timerSet = false;
-    if (!this.speaks) return;
-    const leftMs = this.active ? this.oldestMs() + this.timeoutMs - this.host.now : 0;
-    if (leftMs > TIMER_SLACK_MS) this.armTimer();
-    else this.suspect();
-  }
-
-  /** Since when the oldest request, slot or recovery waits in this view; Infinity if none does. */
-  protected oldestMs(): number {
-    let oldestMs = this.pending.oldestMs;
-    if (this.wantedSlot > this.executed) oldestMs = Math.min(oldestMs, this.wantedMs);
-    for (const slot of this.log.known()) {
-      if (slot.number <= this.executed) continue;
-      const waits = slot.committed !== null || slot.proposal(this.view) !== null;
-      if (waits) oldestMs = Math.min(oldestMs, slot.acceptedMs);
-    }
-    return Math.max(oldestMs, this.viewEnteredMs);
+  /** Throws AssertionError when execution and window contradict each other. */
+  assertInvariants(): void {
+    const { log } = this.context;
+    const last = log.get(this.#executed);
+    assert(last === undefined || last.committed !== null, "only what is committed is executed");
+    assert(this.#nextSlot > log.low, "what is stable is not proposed again");
   }
 }

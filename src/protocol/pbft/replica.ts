@@ -8,84 +8,138 @@ import type {
   Replica,
   Signer,
 } from "../../actor.ts";
+import { assert } from "../../base/assert.ts";
 import type { ProtocolConfig } from "../../protocol-config.ts";
-import { coverageMark } from "../../base/coverage-mark.ts";
 import { Checkpoints } from "../kit/checkpoint.ts";
-import { stableProofs, type RecoverMessage } from "../kit/messages.ts";
-import { PENDING_MAX } from "../kit/pending.ts";
-import { Recovery, type AnswerMessage } from "../kit/recovery.ts";
+import { Executor } from "../kit/executor.ts";
+import { quorumsOf, Votes } from "../kit/quorum.ts";
+import { Recovery } from "../kit/recovery.ts";
+import { RequestPool } from "../kit/request-pool.ts";
+import { Service } from "../kit/service.ts";
+import { StateSync } from "../kit/state-sync.ts";
+import { CatchUp } from "./catch-up.ts";
 import { commitProofs, preparedProofs } from "./certificate.ts";
-import { Slot } from "./log.ts";
+import type { Context, Timer } from "./context.ts";
+import { BATCHES_MAX, Log, Slot } from "./log.ts";
 import type { Message, Position } from "./message.ts";
-import type { Timer } from "./normal.ts";
-import { Retransmission } from "./catch-up.ts";
+import { NormalCase } from "./normal.ts";
+import { Start } from "./start.ts";
+import { ViewChanger } from "./view-change.ts";
+import { ViewTimer } from "./view-timer.ts";
 
-/** Checkpoint intervals beyond those that answer it which a replica that recovers sits out. */
-const RECOVERY_INTERVALS = 4;
-/** A RECOVER is answered no sooner after the last of its sender, in view timeouts. */
-const ANSWER_PAUSE = 1 / 16;
+/** What a replica is made of; tests hand in others. */
+const PARTS = {
+  quorumsOf,
+  Votes,
+  Checkpoints,
+  Recovery,
+  Service,
+  NormalCase,
+  ViewChanger,
+  ViewTimer,
+  CatchUp,
+  Start,
+};
+export type Parts = typeof PARTS;
+
+/**
+ * Own snapshots at a time: that of the stable checkpoint, one before it, and those of the two
+ * checkpoints in the window.
+ */
+const SNAPSHOTS_MAX = 4;
 
 /**
  * A replica of PBFT: Castro and Liskov, "Practical Byzantine Fault Tolerance", OSDI '99, and "...
- * and Proactive Recovery", TOCS '02, with signatures. The normal case is in ordering.ts, then come,
- * each on top of the last, view-change.ts, checkpoint.ts and status.ts; here is how a replica
- * starts, and who handles what.
+ * and Proactive Recovery", TOCS '02, with signatures. Here is who handles what: the normal case is
+ * in normal.ts, the view change in view-change.ts and view-timer.ts, retransmission and state
+ * transfer in catch-up.ts, the start in start.ts.
  */
-export class PbftReplica extends Retransmission implements Replica<Message, Timer> {
-  protected readonly recovery: Recovery<Position>;
-  readonly #startMs: number;
-  readonly #answeredMs: number[];
-  /** Where it may begin again, once n - f replicas have said where they are. */
-  #resume: { readonly view: number; readonly slot: number } | null = null;
+export class PbftReplica implements Replica<Message, Timer> {
+  readonly normal: NormalCase;
+  readonly views: ViewChanger;
+  readonly timer: ViewTimer;
+  readonly catchUp: CatchUp;
+  readonly start: Start;
+  readonly sync: StateSync;
+  readonly context: Context;
+  /** What assertInvariants saw last. */
+  #before = { view: 0, executed: 0, low: 0 };
 
-  constructor(self: Signer, config: ProtocolConfig, host: Host<Message, Timer>, app: App) {
-    super(self, config, host, app);
-    this.recovery = this.newRecovery();
-    this.#startMs = host.now;
-    this.#answeredMs = new Array<number>(config.n).fill(-Infinity);
+  constructor(
+    self: Signer,
+    config: ProtocolConfig,
+    host: Host<Message, Timer>,
+    app: App,
+    others: Partial<Parts> = {},
+  ) {
+    const parts: Parts = { ...PARTS, ...others };
+    const { n, checkpointInterval } = config;
+    const quorums = parts.quorumsOf(config);
+    const executor = new Executor(app, config);
+    const pool = new RequestPool(config, executor);
+    const service = new parts.Service({ self, host, executor, pool, owner: this });
+    const log = new Log(
+      2 * checkpointInterval,
+      (number) => new Slot(number, new parts.Votes(n), new parts.Votes(n)),
+    );
+    const context = { self, config, host, quorums, executor, pool, service, log };
+    this.context = context;
+    this.normal = new parts.NormalCase(context, this);
+    this.views = new parts.ViewChanger(context, this);
+    this.timer = new parts.ViewTimer(context, this);
+    this.catchUp = new parts.CatchUp(context, this);
+    const recovery = new parts.Recovery<Position>(quorums, self, (bound) => host.random(bound));
+    this.start = new parts.Start(context, this, recovery);
+    const checkpoints = new parts.Checkpoints(quorums, checkpointInterval);
+    const { catchUp: owner } = this;
+    this.sync = new StateSync({ self, n, host, checkpoints, snapshotsMax: SNAPSHOTS_MAX, owner });
     host.setTimer("tick", 0);
   }
 
+  get view(): number {
+    return this.views.view;
+  }
+
   receive(from: Address, message: Message): void {
-    if (this.#deaf(message)) return;
+    if (this.#ignoredWhileStarting(message)) return;
     switch (message.kind) {
       case "request":
-        return this.onRequest(from, message.request, false);
+        return this.normal.onRequest(from, message.request, false);
       case "relay":
-        if (from < this.quorums.n) this.onRequest(message.client, message.request, true);
-        return;
+        if (from >= this.context.config.n) return this.context.host.drop(RELAYED_BY_A_STRANGER);
+        return this.normal.onRequest(message.client, message.request, true);
       case "prePrepare":
-        return this.onPrePrepare(message);
+        return this.normal.onPrePrepare(message);
       case "prepare":
-        return this.onPrepare(message);
+        return this.normal.onPrepare(message);
       case "commit":
-        return this.onCommit(message);
+        return this.normal.onCommit(message);
       case "committed":
-        return this.onCommitted(message);
+        return this.catchUp.onCommitted(message);
       case "fetchBatch":
-        return this.onFetchBatch(from, message);
+        return this.normal.onFetchBatch(from, message);
       case "batch":
-        return this.onBatch(message);
+        return this.normal.onBatch(message);
       case "checkpoint":
-        return this.onCheckpoint(message);
+        return this.sync.onCheckpoint(message);
       case "stable":
-        return this.onStable(message);
+        return this.sync.onStable(message);
       case "fetchState":
-        return this.onFetchState(from, message);
+        return this.sync.onFetchState(from, message);
       case "state":
-        return this.onState(from, message);
+        return this.catchUp.onState(from, message);
       case "viewChange":
-        return this.onViewChange(message);
+        return this.views.onViewChange(message);
       case "newView":
-        return this.onNewView(message);
+        return this.views.onNewView(message);
       case "fetchViewChange":
-        return this.onFetchViewChange(from, message);
+        return this.views.onFetchViewChange(from, message);
       case "status":
-        return this.onStatus(from, message);
+        return this.catchUp.onStatus(from, message);
       case "recover":
-        return this.#onRecover(message);
+        return this.start.onRecover(message);
       case "answer":
-        return this.#onAnswer(message);
+        return this.start.onAnswer(message);
       case "reply":
         return;
     }
@@ -94,97 +148,70 @@ export class PbftReplica extends Retransmission implements Replica<Message, Time
   timeout(timer: Timer): void {
     switch (timer) {
       case "view":
-        return this.onViewTimer();
+        return this.timer.onTimeout();
       case "flush":
-        return this.propose();
+        return this.normal.propose();
       case "tick":
-        if (this.phase !== "done") this.#ask();
-        return this.onTick();
+        return this.catchUp.onTick();
     }
   }
 
   refuse(_from: Address, message: Message): Refusal | null {
-    return this.#needs(message) ? null : "not admitted: not needed";
-  }
-
-  #needs(message: Message): boolean {
-    if (this.#deaf(message)) return false;
+    if (this.#ignoredWhileStarting(message)) return "not admitted: this replica is starting";
     switch (message.kind) {
-      case "prepare": {
-        const { view, slot: number, replica } = message;
-        if (view < this.view || !this.log.contains(number)) return false;
-        const slot = this.log.get(number);
-        return (
-          slot === undefined || (slot.prepared?.view !== view && slot.prepares.wants(replica, view))
-        );
-      }
-      case "commit": {
-        if (!this.log.contains(message.slot)) return false;
-        const slot = this.log.get(message.slot);
-        if (slot === undefined) return true;
-        return slot.committed === null && slot.commits.wants(message.replica, message.view);
-      }
-      case "committed": {
-        const { slot: number } = message.certificate;
-        if (!this.log.contains(number) || !this.isCommitted(message.certificate)) return false;
-        return (this.log.get(number)?.committed ?? null) === null;
-      }
+      case "prepare":
+        return this.normal.refusePrepare(message);
+      case "commit":
+        return this.normal.refuseCommit(message);
+      case "committed":
+        return this.normal.refuseCommitted(message);
       case "viewChange":
-        // Of those that are well formed none is dropped; the others could have any number of
-        // proofs.
-        return this.isViewChange(message);
+        return this.views.refuseViewChange(message);
       case "checkpoint":
-        return this.checkpoints.wants(message);
+        return this.sync.refuseCheckpoint(message);
       case "stable":
-        return message.checkpoint.slot > this.log.low;
+        return this.sync.refuseStable(message);
       case "answer":
-        return this.phase !== "done" && message.to === this.self;
+        return this.start.refuseAnswer(message);
       case "reply":
-        return false;
+        return "not admitted: reply to a replica";
       default:
-        return true;
+        return null;
     }
   }
 
   census(): Census {
-    const { n } = this.quorums;
+    const { n, sessionsMax } = this.context.config;
+    const { log, executor, pool } = this.context;
     let batches = 0;
     let votes = 0;
     let slots = 0;
-    for (let number = this.log.low + 1; number <= this.log.high; number++) {
-      const slot = this.log.get(number);
-      if (slot === undefined) continue;
+    for (const slot of log.known()) {
       slots++;
       batches = Math.max(batches, slot.batches);
       votes = Math.max(votes, slot.prepares.size, slot.commits.size);
     }
     return {
       view: this.view,
-      committed: this.executed,
-      executed: this.executor.position,
-      recovering: this.phase !== "done",
-      viewTimerMs: this.timeoutMs,
+      committed: this.normal.executed,
+      executed: executor.position,
+      recovering: this.start.phase !== "done",
+      viewTimerMs: this.timer.lengthMs,
       sizes: [
-        { name: "sessions", size: this.executor.sessions, max: this.config.sessionsMax },
-        { name: "pending", size: this.pending.size, max: PENDING_MAX },
-        { name: "slots", size: slots, max: this.log.size },
-        { name: "batches of a slot", size: batches, max: Slot.batchesMax },
-        { name: "votes of a kind on a slot", size: votes, max: n },
-        { name: "checkpoint votes", size: this.checkpoints.votes, max: Checkpoints.votesMax },
-        { name: "snapshots", size: this.checkpoints.snapshots, max: 4 },
-        { name: "early proposals", size: this.early, max: this.log.size },
-        { name: "incomplete new-views", size: this.incoming, max: n },
+        { name: "sessions", size: executor.sessions, max: sessionsMax },
+        { name: "log.slots", size: slots, max: log.size },
+        { name: "log.batches", size: batches, max: BATCHES_MAX },
+        { name: "log.votes", size: votes, max: n },
+        ...pool.sizes,
+        ...this.sync.sizes,
+        ...this.views.sizes,
       ],
     };
   }
 
   certificates(): readonly HeldCertificate[] {
-    const { log } = this;
-    const { latest } = this.checkpoints;
-    const held: HeldCertificate[] = [];
-    if (latest.slot > 0) held.push({ certificate: latest, proofs: () => stableProofs(latest) });
-    for (let number = log.low + 1; number <= log.high; number++) {
-      const { prepared = null, committed = null } = log.get(number) ?? {};
+    const held: HeldCertificate[] = [...this.sync.certificates];
+    for (const { prepared, committed } of this.context.log.known()) {
       if (prepared !== null) {
         held.push({ certificate: prepared, proofs: () => preparedProofs(prepared) });
       }
@@ -195,123 +222,23 @@ export class PbftReplica extends Retransmission implements Replica<Message, Time
     return held;
   }
 
-  protected newRecovery(): Recovery<Position> {
-    return new Recovery(this.quorums, this.self, (bound) => this.host.random(bound));
-  }
-
-  /** The view and the slot from which this replica may vote again. */
-  protected resumeAt(view: number, stable: number): { view: number; slot: number } {
-    return { view, slot: stable + RECOVERY_INTERVALS * this.config.checkpointInterval };
-  }
-
-  protected override get phase(): Recovery<Position>["phase"] {
-    return this.recovery.phase;
+  assertInvariants(): void {
+    const { view } = this;
+    const { executed } = this.normal;
+    const { low } = this.context.log;
+    const before = this.#before;
+    assert(view >= before.view, "views never fall");
+    assert(executed >= before.executed, "executions never fall");
+    assert(low >= before.low, "the window never moves back");
+    assert(low === this.sync.checkpoints.stable.slot, "the window begins at the stable checkpoint");
+    this.normal.assertInvariants();
+    this.#before = { view, executed, low };
   }
 
   /** While it does not know whether it has a memory, it takes no part in anything else. */
-  #deaf({ kind }: Message): boolean {
-    return this.phase === "starting" && kind !== "recover" && kind !== "answer";
-  }
-
-  #ask(): void {
-    this.host.send("others", this.recovery.recoverMessage());
-    this.#decide();
-  }
-
-  #onRecover(message: RecoverMessage): void {
-    const { replica } = message;
-    const { now } = this.host;
-    const { viewTimeoutMs, checkpointInterval } = this.config;
-    const lastMs = this.#answeredMs[replica];
-    if (lastMs === undefined || replica === this.self) return;
-    if (now - lastMs >= ANSWER_PAUSE * viewTimeoutMs) {
-      this.#answeredMs[replica] = now;
-      const position = {
-        view: this.view,
-        stable: this.checkpoints.stable,
-        proof: this.viewProof(),
-      };
-      this.host.send(replica, this.recovery.answer(message, position));
-    }
-    if (!this.recovery.takeWork(message, now, viewTimeoutMs)) return;
-    // One interval more than the replica waits for: it may have heard of a later checkpoint than
-    // this one.
-    const distance = (RECOVERY_INTERVALS + 1) * checkpointInterval;
-    this.wantedSlot = Math.max(this.wantedSlot, this.log.low + distance);
-    this.wantedMs = now;
-    this.propose();
-    this.armTimer();
-  }
-
-  #onAnswer(message: AnswerMessage<Position>): void {
-    const { position } = message;
-    if (position !== null && !this.#isProven(position)) return;
-    this.recovery.onAnswer(message);
-    this.#decide();
-  }
-
-  /** A correct replica leaves a view for the next only, or with f + 1 others. */
-  #isProven({ view, stable, proof }: Position): boolean {
-    if (!this.checkpoints.proven(stable)) return false;
-    if (view <= 1) return true;
-    const replicas = new Set(proof.map((header) => header.replica));
-    return replicas.size >= this.quorums.weak && proof.every((header) => header.view >= view - 1);
-  }
-
-  #decide(): void {
-    const { recovery } = this;
-    if (recovery.phase === "starting") {
-      const verdict = recovery.decide(this.host.now - this.#startMs, this.config.viewTimeoutMs);
-      if (verdict === "begin") this.#begin();
-      if (verdict === "recover") recovery.phase = "recovering";
-    }
-    if (recovery.phase === "recovering") this.#recover();
-  }
-
-  /** Begins at genesis. */
-  #begin(): void {
-    this.recovery.phase = "done";
-    this.speaks = true;
-    this.votesAbove = -1;
-    this.#enterFirstView();
-  }
-
-  /** The first view begins without a NEW-VIEW. */
-  #enterFirstView(): void {
-    this.active = true;
-    this.viewEnteredMs = this.host.now;
-  }
-
-  /**
-   * Goes on where the others are: what this replica may have forgotten must not matter any more.
-   */
-  #recover(): void {
-    const positions = [...this.recovery.positions.values()];
-    if (this.#resume === null && positions.length >= this.quorums.n - this.quorums.f) {
-      const furthest = positions.reduce((a, b) => (b.view > a.view ? b : a));
-      const stable = Math.max(...positions.map((position) => position.stable.slot));
-      this.#resume = this.resumeAt(furthest.view, stable);
-      if (furthest.view >= this.view) this.resumedProof = furthest.proof;
-      if (furthest.view > this.view) {
-        this.view = furthest.view;
-        this.active = false;
-      }
-      if (this.view === 0) this.#enterFirstView();
-      for (const position of positions) this.learn(position.stable);
-      if (this.checkpoints.latest.slot > this.executed) this.jump();
-    }
-    const resume = this.#resume;
-    if (resume === null || this.log.low < resume.slot || this.executed < this.log.low) return;
-    coverageMark("pbft: replica recovers");
-    this.recovery.phase = "done";
-    this.speaks = true;
-    this.votesAbove = resume.view;
-    if (this.active) for (const slot of this.log.known()) this.vote(slot);
-    else this.sendViewChange();
-    this.armTimer();
-  }
-
-  protected override onStableMoved(): void {
-    if (this.phase === "recovering") this.#recover();
+  #ignoredWhileStarting({ kind }: Message): boolean {
+    return this.start.phase === "starting" && kind !== "recover" && kind !== "answer";
   }
 }
+
+const RELAYED_BY_A_STRANGER = "not admitted: request relayed by a stranger";

@@ -1,14 +1,15 @@
 // PBFT's view change: Castro and Liskov, OSDI '99, sections 4.4 and 4.5.
 
-import type { Address, Bytes, Signer } from "../../actor.ts";
+import type { Address, Bytes, Refusal, Signer } from "../../actor.ts";
 import { assert } from "../../base/assert.ts";
 import { coverageMark } from "../../base/coverage-mark.ts";
 import { equal } from "../../wire.ts";
 import { EMPTY_BATCH } from "../kit/batch.ts";
-import { GENESIS, type Checkpoints } from "../kit/checkpoint.ts";
+import { GENESIS } from "../kit/checkpoint.ts";
 import type { StableCheckpoint } from "../kit/messages.ts";
 import { hasSigners } from "../kit/quorum.ts";
 import type { PreparedCertificate, ViewChangeHeader } from "./certificate.ts";
+import type { Context } from "./context.ts";
 import {
   makeViewChange,
   type FetchViewChangeMessage,
@@ -16,26 +17,25 @@ import {
   type PrePrepareMessage,
   type ViewChangeMessage,
 } from "./message.ts";
-import { Ordering } from "./normal.ts";
 
 /** Requests passed on to a new primary; the others come when their clients try again. */
 const RELAY_MAX = 1024;
 
-/** What a new view begins with: O, which follows from its VIEW-CHANGEs. */
-export interface Plan {
+/** O: what a new view begins with, which follows from its VIEW-CHANGEs. */
+export interface NewViewLog {
   readonly stable: StableCheckpoint;
   /** Of the slots after it. */
   readonly digests: readonly Bytes[];
 }
 
-const GENESIS_PLAN: Plan = { stable: GENESIS, digests: [] };
+const GENESIS_LOG: NewViewLog = { stable: GENESIS, digests: [] };
 
 /**
  * The latest checkpoint, and for each slot after it what was prepared in the highest view, or
  * nothing. A batch that was committed anywhere was prepared at f + 1 correct replicas, one of which
  * is among any quorum of VIEW-CHANGEs.
  */
-export function planNewView(viewChanges: readonly ViewChangeMessage[]): Plan {
+export function newViewLog(viewChanges: readonly ViewChangeMessage[]): NewViewLog {
   let stable = GENESIS;
   for (const change of viewChanges) {
     if (change.stable.slot > stable.slot) ({ stable } = change);
@@ -65,18 +65,55 @@ interface Incoming {
   readonly found: Map<Signer, ViewChangeMessage>;
 }
 
-/** Leaves views whose primary fails, and enters those that a quorum wants. */
-export abstract class ViewChange extends Ordering {
-  protected abstract readonly checkpoints: Checkpoints;
+/** What the view change asks of its replica. */
+export interface ViewChangerOwner {
+  readonly normal: {
+    readonly executed: number;
+    onPrePrepare(message: PrePrepareMessage): void;
+    proposeAgain(stable: number, digests: readonly Bytes[]): void;
+  };
+  readonly start: {
+    /** Whether it may send VIEW-CHANGEs: not while it starts or recovers. */
+    readonly mayAttest: boolean;
+    mayVote(view: number): boolean;
+  };
+  readonly timer: {
+    readonly lengthMs: number;
+    set(delayMs: number): void;
+    stop(): void;
+    arm(): void;
+    onViewLeft(): void;
+  };
+  readonly sync: {
+    readonly checkpoints: {
+      readonly stable: StableCheckpoint;
+      proven(checkpoint: StableCheckpoint): boolean;
+    };
+    adopt(checkpoint: StableCheckpoint): void;
+    fetchState(): void;
+  };
+  readonly catchUp: { wake(): void };
+}
+
+/**
+ * Leaves views whose primary fails, and enters those that a quorum wants. It alone writes `view`
+ * and `active`.
+ */
+export class ViewChanger {
+  readonly #context: Context;
+  readonly #owner: ViewChangerOwner;
+  #view = 0;
+  #active = false;
+  #enteredMs = 0;
   /** Of each replica the VIEW-CHANGE of the highest view. */
-  protected readonly changes: (ViewChangeMessage | undefined)[];
+  readonly #changes: (ViewChangeMessage | undefined)[];
   /**
-   * The NEW-VIEW of the active view, its own without a seal until it looped back, and what it
-   * names.
+   * The NEW-VIEW of the active view, its own without a seal until it looped back, what it names and
+   * what follows from that.
    */
-  protected newView: NewViewMessage | null = null;
+  #newView: NewViewMessage | null = null;
   #named: readonly ViewChangeMessage[] = [];
-  #plan = GENESIS_PLAN;
+  #newLog = GENESIS_LOG;
   /** This replica's VIEW-CHANGE for the view that it is on the way to. */
   #own: ViewChangeMessage | null = null;
   /** Whether the timer runs for the view that it is on the way to. */
@@ -84,62 +121,125 @@ export abstract class ViewChange extends Ordering {
   /** By sender, the one of the highest view. */
   readonly #incoming = new Map<Signer, Incoming>();
   /** By slot, proposals of views to come. */
-  readonly #early = new Map<number, PrePrepareMessage>();
+  readonly #future = new Map<number, PrePrepareMessage>();
   /** What proved the view in which this replica began again. */
-  protected resumedProof: readonly ViewChangeHeader[] = [];
+  #resumedProof: readonly ViewChangeHeader[] = [];
 
-  constructor(...parameters: ConstructorParameters<typeof Ordering>) {
-    super(...parameters);
-    this.changes = new Array<ViewChangeMessage | undefined>(this.quorums.n).fill(undefined);
+  constructor(context: Context, owner: ViewChangerOwner) {
+    this.#context = context;
+    this.#owner = owner;
+    this.#changes = new Array<ViewChangeMessage | undefined>(context.config.n).fill(undefined);
   }
 
-  /** Fetches the state of the latest stable checkpoint, which is beyond what was executed. */
-  protected abstract jump(): void;
-  protected abstract learn(checkpoint: StableCheckpoint): void;
-
-  protected get early(): number {
-    return this.#early.size;
+  get view(): number {
+    return this.#view;
   }
-  protected get incoming(): number {
-    return this.#incoming.size;
+  /** In `view`, not on the way to it. */
+  get active(): boolean {
+    return this.#active;
+  }
+  get enteredMs(): number {
+    return this.#enteredMs;
+  }
+  get primary(): Signer {
+    return this.#context.config.leader(this.#view);
+  }
+  /** Whether this replica proposes in this view. */
+  get leads(): boolean {
+    if (!this.#active || this.primary !== this.#context.self) return false;
+    return this.#owner.start.mayVote(this.#view);
+  }
+  get sizes(): readonly { readonly name: string; readonly size: number; readonly max: number }[] {
+    return [
+      { name: "view-change.future", size: this.#future.size, max: this.#context.log.size },
+      { name: "view-change.incoming", size: this.#incoming.size, max: this.#context.config.n },
+    ];
   }
 
-  protected override suspect(): void {
+  #moveTo(view: number, active: boolean): void {
+    assert(view >= this.#view, "views never fall");
+    this.#view = view;
+    this.#active = active;
+    if (active) this.#enteredMs = this.#context.host.now;
+  }
+
+  /** The first view begins without a NEW-VIEW. */
+  enterFirst(): void {
+    this.#moveTo(0, true);
+  }
+
+  /** Begins again in a view that others are in, or on the way to it, with what proves that. */
+  resumeIn(view: number, proof: readonly ViewChangeHeader[]): void {
+    if (view >= this.#view) this.#resumedProof = proof;
+    if (view > this.#view) this.#moveTo(view, false);
+    if (this.#view === 0) this.enterFirst();
+  }
+
+  /** The view timer has run out. */
+  suspect(): void {
     coverageMark("pbft: view timer runs out");
-    this.leaveFor(this.view + 1);
+    this.#leaveFor(this.#view + 1);
   }
 
   /** Leaves its view: from here on it votes in none before `view`. */
-  protected leaveFor(view: number): void {
-    assert(view > this.view, "views never fall");
-    this.view = view;
-    this.active = false;
-    this.failures++;
-    this.stopViewTimer();
-    this.requeue();
-    this.awake();
+  #leaveFor(view: number): void {
+    this.#moveTo(view, false);
+    this.#owner.timer.onViewLeft();
+    this.#requeue();
+    this.#owner.catchUp.wake();
     this.sendViewChange();
   }
 
-  protected sendViewChange(): void {
+  /** What is pending is proposed in this view from now on; `leads` says whether by this replica. */
+  #requeue(): void {
+    this.#context.pool.requeue(this.#context.host.now, this.leads);
+  }
+
+  sendViewChange(): void {
+    const { log, self, host } = this.#context;
     this.#timed = false;
     const prepared: PreparedCertificate[] = [];
-    for (const slot of this.log.known()) if (slot.prepared !== null) prepared.push(slot.prepared);
-    const { stable } = this.checkpoints;
-    this.#own = makeViewChange(this.self, this.view, { stable, prepared });
-    this.host.send("all", this.#own);
+    for (const slot of log.known()) if (slot.prepared !== null) prepared.push(slot.prepared);
+    const { stable } = this.#owner.sync.checkpoints;
+    this.#own = makeViewChange(self, this.#view, { stable, prepared });
+    host.send("all", this.#own);
     this.#consider();
   }
 
-  protected onViewChange(message: ViewChangeMessage): void {
-    if (!this.isViewChange(message)) return;
-    const latest = this.changes[message.replica];
+  /**
+   * Why a VIEW-CHANGE is none: what signatures cannot say, that its certificates are of the right
+   * replicas, views and slots. Of those that are well formed none is refused.
+   */
+  refuseViewChange({ replica, view, stable, prepared }: ViewChangeMessage): Refusal | null {
+    const { config, log } = this.#context;
+    const malformed = "not admitted: view change that proves nothing";
+    if (replica >= config.n || view === 0) return malformed;
+    if (!this.#owner.sync.checkpoints.proven(stable)) return malformed;
+    let last = stable.slot;
+    for (const certificate of prepared) {
+      if (certificate.slot <= last || certificate.view >= view) return malformed;
+      if (!this.#isPrepared(certificate)) return malformed;
+      last = certificate.slot;
+    }
+    return last <= stable.slot + log.size ? null : malformed;
+  }
+
+  #isPrepared({ view, primary, prepares }: PreparedCertificate): boolean {
+    const { config, quorums } = this.#context;
+    if (primary !== config.leader(view) || prepares.signers.includes(primary)) return false;
+    return hasSigners(prepares, quorums.quorum - 1);
+  }
+
+  onViewChange(message: ViewChangeMessage): void {
+    const refusal = this.refuseViewChange(message);
+    if (refusal !== null) return this.#context.host.drop(refusal);
+    const latest = this.#changes[message.replica];
     const news = (latest === undefined || message.view > latest.view) && this.#isCurrent(message);
-    if (news) this.changes[message.replica] = message;
+    if (news) this.#changes[message.replica] = message;
     for (const incoming of [...this.#incoming.values()]) {
       if (this.#completes(incoming, message)) this.#tryEnter(incoming);
     }
-    if (!news || !this.speaks) return;
+    if (!news || !this.#owner.start.mayAttest) return;
     this.#join();
     this.#consider();
   }
@@ -147,105 +247,94 @@ export abstract class ViewChange extends Ordering {
   /** Not one that this replica sent before it lost its memory: only others may rely on that. */
   #isCurrent({ replica, view, digest }: ViewChangeMessage): boolean {
     const own = this.#own;
-    return replica !== this.self || (own?.view === view && equal(own.digest, digest));
-  }
-
-  /**
-   * What signatures cannot say: that its certificates are of the right replicas, views and slots.
-   */
-  protected isViewChange({ replica, view, stable, prepared }: ViewChangeMessage): boolean {
-    if (replica >= this.quorums.n || view === 0 || !this.checkpoints.proven(stable)) return false;
-    let last = stable.slot;
-    for (const certificate of prepared) {
-      if (certificate.slot <= last || certificate.view >= view) return false;
-      if (!this.isPrepared(certificate)) return false;
-      last = certificate.slot;
-    }
-    return last <= stable.slot + this.log.size;
-  }
-
-  protected isPrepared({ view, primary, prepares }: PreparedCertificate): boolean {
-    if (primary !== this.config.leader(view) || prepares.signers.includes(primary)) return false;
-    return hasSigners(prepares, this.quorums.quorum - 1);
+    return replica !== this.#context.self || (own?.view === view && equal(own.digest, digest));
   }
 
   /** f + 1 replicas in later views cannot all be wrong: joins the first of these views. */
   #join(): void {
-    let target = this.view;
+    let target = this.#view;
     for (;;) {
       const later: number[] = [];
-      for (const change of this.changes) {
-        if (change === undefined || change.replica === this.self) continue;
+      for (const change of this.#changes) {
+        if (change === undefined || change.replica === this.#context.self) continue;
         if (change.view > target) later.push(change.view);
       }
-      if (later.length < this.quorums.weak) break;
+      if (later.length < this.#context.quorums.weak) break;
       target = Math.min(...later);
     }
-    if (target === this.view) return;
+    if (target === this.#view) return;
     coverageMark("pbft: view change is joined");
-    this.leaveFor(target);
+    this.#leaveFor(target);
   }
 
   /** Starts the timer, and the view if it is its primary, when enough others are on the way. */
   #consider(): void {
-    if (this.active || !this.speaks) return;
-    const { view } = this;
+    const { quorum } = this.#context.quorums;
+    const { start, timer } = this.#owner;
+    if (this.#active || !start.mayAttest) return;
     let there = 0;
     const here: ViewChangeMessage[] = [];
-    for (const change of this.changes) {
-      if (change === undefined || change.view < view) continue;
+    for (const change of this.#changes) {
+      if (change === undefined || change.view < this.#view) continue;
       there++;
-      if (change.view === view) here.push(change);
+      if (change.view === this.#view) here.push(change);
     }
-    if (there >= this.quorums.quorum && !this.#timed) {
+    if (there >= quorum && !this.#timed) {
       this.#timed = true;
-      this.setViewTimer(this.timeoutMs);
+      timer.set(timer.lengthMs);
     }
-    if (this.primary !== this.self || !this.mayVote()) return;
-    if (here.length >= this.quorums.quorum) this.#startView(here.slice(0, this.quorums.quorum));
+    if (this.primary !== this.#context.self || !start.mayVote(this.#view)) return;
+    if (here.length >= quorum) this.#startView(here.slice(0, quorum));
   }
 
   #startView(viewChanges: readonly ViewChangeMessage[]): void {
-    const { self: replica, view } = this;
-    const plan = this.plan(viewChanges);
+    const newLog = this.newLog(viewChanges);
     const message: NewViewMessage = {
       kind: "newView",
-      replica,
-      view,
-      viewChanges: viewChanges.map((change) => ({
-        replica: change.replica,
-        digest: change.digest,
-      })),
-      stable: plan.stable.slot,
-      digests: plan.digests,
+      replica: this.#context.self,
+      view: this.#view,
+      viewChanges: viewChanges.map(({ replica, digest }) => ({ replica, digest })),
+      stable: newLog.stable.slot,
+      digests: newLog.digests,
     };
-    this.host.send("all", message);
-    this.enter(message, viewChanges, plan);
+    this.#context.host.send("all", message);
+    this.#enter(message, viewChanges, newLog);
   }
 
-  protected plan(viewChanges: readonly ViewChangeMessage[]): Plan {
-    return planNewView(viewChanges);
+  protected newLog(viewChanges: readonly ViewChangeMessage[]): NewViewLog {
+    return newViewLog(viewChanges);
   }
 
-  protected onNewView(message: NewViewMessage): void {
+  onNewView(message: NewViewMessage): void {
     const { replica, view, viewChanges } = message;
-    if (view === 0 || replica !== this.config.leader(view)) return;
-    if (replica === this.self) {
-      const known = this.newView;
-      if (known?.view === view && known.seal === undefined) this.newView = message;
+    const { config, self, quorums, host } = this.#context;
+    if (view === 0 || replica !== config.leader(view)) {
+      return host.drop("not admitted: new view of a replica that is not its primary");
+    }
+    if (replica === self) {
+      const known = this.#newView;
+      if (known?.view === view && known.seal === undefined) this.#newView = message;
       return;
     }
-    if (view < this.view || (view === this.view && this.active)) return;
+    if (this.#isPast(view)) return host.drop("not admitted: new view that was entered or passed");
     const signers = viewChanges.map((name) => name.replica);
-    if (!hasSigners({ signers, blocks: [] }, this.quorums.quorum)) return;
-    if (signers.some((signer) => signer >= this.quorums.n)) return;
+    const isQuorum = hasSigners({ signers, blocks: [] }, quorums.quorum);
+    if (!isQuorum || signers.some((signer) => signer >= quorums.n)) {
+      return host.drop("not admitted: new view without a quorum");
+    }
     const known = this.#incoming.get(replica);
-    if (known !== undefined && known.message.view >= view) return;
+    if (known !== undefined && known.message.view >= view) {
+      return host.drop("not admitted: new view that is known");
+    }
     const incoming: Incoming = { message, found: new Map() };
     this.#incoming.set(replica, incoming);
-    for (const change of this.changes) if (change !== undefined) this.#completes(incoming, change);
+    for (const change of this.#changes) if (change !== undefined) this.#completes(incoming, change);
     this.#tryEnter(incoming);
     this.#fetchMissing(incoming);
+  }
+
+  #isPast(view: number): boolean {
+    return view < this.#view || (view === this.#view && this.#active);
   }
 
   /** Whether the VIEW-CHANGE is one that the NEW-VIEW names. */
@@ -260,19 +349,22 @@ export abstract class ViewChange extends Ordering {
   #tryEnter({ message, found }: Incoming): void {
     if (found.size < message.viewChanges.length) return;
     this.#incoming.delete(message.replica);
-    if (message.view < this.view || (message.view === this.view && this.active)) return;
+    if (this.#isPast(message.view)) return;
     const viewChanges = [...found.values()];
-    const plan = this.plan(viewChanges);
+    const newLog = this.newLog(viewChanges);
     const same =
-      plan.stable.slot === message.stable &&
-      plan.digests.length === message.digests.length &&
-      plan.digests.every((digest, i) => equal(digest, message.digests[i] ?? digest));
-    if (same) this.enter(message, viewChanges, plan);
-    else coverageMark("pbft: new-view is refused");
+      newLog.stable.slot === message.stable &&
+      newLog.digests.length === message.digests.length &&
+      newLog.digests.every((digest, i) => equal(digest, message.digests[i] ?? digest));
+    if (same) this.#enter(message, viewChanges, newLog);
+    else {
+      coverageMark("pbft: new-view is refused");
+      this.#context.host.drop("not admitted: new view that does not follow from its view changes");
+    }
   }
 
   /** Asks for VIEW-CHANGEs that a NEW-VIEW names and that are not here. */
-  protected fetchViewChanges(): void {
+  fetchViewChanges(): void {
     for (const incoming of this.#incoming.values()) this.#fetchMissing(incoming);
   }
 
@@ -282,15 +374,15 @@ export abstract class ViewChange extends Ordering {
     for (const { replica, digest } of message.viewChanges) {
       if (found.has(replica)) continue;
       coverageMark("pbft: missing view-change is fetched");
-      this.host.send("others", { kind: "fetchViewChange", view, replica, digest });
+      this.#context.host.send("others", { kind: "fetchViewChange", view, replica, digest });
     }
   }
 
-  protected onFetchViewChange(from: Address, message: FetchViewChangeMessage): void {
-    for (const change of [...this.changes, ...this.#named]) {
+  onFetchViewChange(from: Address, message: FetchViewChangeMessage): void {
+    for (const change of [...this.#changes, ...this.#named]) {
       if (change?.replica !== message.replica || change.view !== message.view) continue;
       if (!equal(change.digest, message.digest)) continue;
-      this.host.send(from, change);
+      this.#context.host.send(from, change);
       return;
     }
   }
@@ -298,94 +390,87 @@ export abstract class ViewChange extends Ordering {
   /**
    * Enters a view with its NEW-VIEW, the VIEW-CHANGEs that it names, and what follows from them.
    */
-  protected enter(
+  #enter(
     message: NewViewMessage,
     viewChanges: readonly ViewChangeMessage[],
-    plan: Plan,
+    newLog: NewViewLog,
   ): void {
-    this.view = message.view;
-    this.active = true;
-    this.viewEnteredMs = this.host.now;
-    this.newView = message;
+    const { normal, sync, timer } = this.#owner;
+    this.#moveTo(message.view, true);
+    this.#newView = message;
     this.#named = viewChanges;
-    this.#plan = plan;
-    this.stopViewTimer();
+    this.#newLog = newLog;
+    timer.stop();
     for (const [sender, incoming] of this.#incoming) {
-      if (incoming.message.view <= this.view) this.#incoming.delete(sender);
+      if (incoming.message.view <= this.#view) this.#incoming.delete(sender);
     }
-    this.learn(plan.stable);
-    if (plan.stable.slot > this.executed) this.jump();
-    this.requeue();
-    if (this.leads) this.#proposeAgain(plan);
+    const { stable, digests } = newLog;
+    sync.adopt(stable);
+    if (stable.slot > normal.executed) sync.fetchState();
+    this.#requeue();
+    if (this.leads) normal.proposeAgain(stable.slot, digests);
     else this.#relayPending();
-    for (const [slot, early] of this.#early) {
-      if (early.view <= this.view) this.#early.delete(slot);
-      if (early.view === this.view) this.onPrePrepare(early);
+    for (const [slot, message] of this.#future) {
+      if (message.view <= this.#view) this.#future.delete(slot);
+      if (message.view === this.#view) normal.onPrePrepare(message);
     }
-    this.armTimer();
-  }
-
-  /**
-   * O as PRE-PREPAREs of this view, without the batches: whoever lacks one fetches it by its
-   * digest.
-   */
-  #proposeAgain({ stable, digests }: Plan): void {
-    for (const [i, digest] of digests.entries()) {
-      this.proposeBatch(stable.slot + 1 + i, digest, null);
-    }
-    this.nextSlot = Math.max(stable.slot + digests.length, this.log.low, this.executed) + 1;
-    this.propose();
+    timer.arm();
   }
 
   #relayPending(): void {
-    if (this.primary === this.self) return;
-    let relayed = 0;
-    for (const { client, request } of this.pending.values()) {
-      if (relayed++ === RELAY_MAX) return;
-      this.host.send(this.primary, { kind: "relay", client, request });
+    const { primary } = this;
+    if (primary === this.#context.self) return;
+    for (const { client, request } of this.#context.pool.oldest(RELAY_MAX)) {
+      this.#context.host.send(primary, { kind: "relay", client, request });
     }
   }
 
-  protected override permits(slot: number, digest: Bytes): boolean {
-    const planned = this.#plan.digests[slot - this.#plan.stable.slot - 1];
+  /** Whether O lets the primary propose this digest in this slot. */
+  permits(slot: number, digest: Bytes): boolean {
+    const planned = this.#newLog.digests[slot - this.#newLog.stable.slot - 1];
     return planned === undefined || equal(planned, digest);
   }
 
-  /** One of each slot of the window, of a view that may be the next. */
-  protected override keepEarly(message: PrePrepareMessage): void {
+  /** Keeps a proposal of a view that may be the next, one of each slot of the window. */
+  bufferFuture(message: PrePrepareMessage): void {
     const { slot, view } = message;
-    const next = this.active ? this.view + 1 : this.view;
+    const { log, host } = this.#context;
+    const next = this.#active ? this.#view + 1 : this.#view;
     const awaited = this.#incoming.get(message.replica)?.message.view === view;
-    if ((view !== next && !awaited) || !this.log.contains(slot)) return;
-    const known = this.#early.get(slot);
-    if (known === undefined || known.view < view) this.#early.set(slot, message);
+    if ((view !== next && !awaited) || !log.contains(slot)) {
+      return host.drop("not admitted: proposal of a view that is not the next");
+    }
+    const known = this.#future.get(slot);
+    if (known === undefined || known.view < view) this.#future.set(slot, message);
   }
 
-  /** Forgets what is behind the window. */
-  protected forgetEarly(): void {
-    for (const slot of this.#early.keys()) if (slot <= this.log.low) this.#early.delete(slot);
+  /** The window has moved: forgets what is behind it. */
+  onStable(): void {
+    const { low } = this.#context.log;
+    for (const slot of this.#future.keys()) if (slot <= low) this.#future.delete(slot);
   }
 
-  /** This replica's VIEW-CHANGE for its view, once it is signed. */
-  protected ownViewChange(): ViewChangeMessage | null {
-    const own = this.changes[this.self];
-    return own?.view === this.view ? own : null;
+  /** What shows a replica that is behind the way to this view, once it is signed. */
+  get entry(): NewViewMessage | ViewChangeMessage | null {
+    const own = this.#changes[this.#context.self];
+    const message = this.#active ? this.#newView : own?.view === this.#view ? own : null;
+    return message?.seal === undefined ? null : message;
   }
 
   /** VIEW-CHANGEs of different replicas for the view before this one or later. */
-  protected viewProof(): ViewChangeHeader[] {
+  viewProof(): ViewChangeHeader[] {
     const latest = new Map<Signer, ViewChangeHeader>();
     const add = (header: ViewChangeHeader) => {
       const known = latest.get(header.replica);
-      if (header.view < this.view - 1) return;
+      if (header.view < this.#view - 1) return;
       if (known === undefined || header.view > known.view) latest.set(header.replica, header);
     };
-    for (const header of this.resumedProof) add(header);
-    for (const change of [...this.#named, ...this.changes]) {
+    for (const header of this.#resumedProof) add(header);
+    for (const change of [...this.#named, ...this.#changes]) {
       if (change?.seal === undefined) continue;
       const { replica, view, digest, seal } = change;
       add({ replica, view, digest, block: seal.signature });
     }
-    return [...latest.values()].slice(0, this.quorums.weak);
+    return [...latest.values()].slice(0, this.#context.quorums.weak);
   }
 }

@@ -1,0 +1,137 @@
+// Requests that are not executed yet, and the batches that they leave in.
+
+import type { Address } from "../../actor.ts";
+import type { ProtocolConfig } from "../../protocol-config.ts";
+import { makeBatch, type Batch } from "./batch.ts";
+import { Batcher } from "./batcher.ts";
+import type { Executor } from "./executor.ts";
+import { Pending, PENDING_MAX, type PendingRequest } from "./pending.ts";
+import { sameRequest, type Request } from "./request.ts";
+
+/**
+ * Pending requests, with the queue of those that wait for a batch. A request that is in a batch
+ * stays pending, because a client's retry has to be known for what it is, and view timers run for
+ * it; it is queued anew when its batch is abandoned.
+ */
+export class RequestPool {
+  readonly #executor: Executor;
+  readonly #pending: Pending;
+  readonly #batcher: Batcher;
+
+  constructor(config: ProtocolConfig, executor: Executor) {
+    this.#executor = executor;
+    this.#pending = new Pending((request) => executor.alive(request));
+    this.#batcher = new Batcher(config);
+  }
+
+  get size(): number {
+    return this.#pending.size;
+  }
+  /** Since when the oldest waits; Infinity when there is none. */
+  get oldestMs(): number {
+    return this.#pending.oldestMs;
+  }
+  get sizes(): readonly { readonly name: string; readonly size: number; readonly max: number }[] {
+    return [{ name: "requests.pending", size: this.#pending.size, max: PENDING_MAX }];
+  }
+
+  /**
+   * Adds a request that another replica relayed, or that its client sent; null if it, or a later
+   * one of its session, is pending already, or too many are.
+   */
+  add(request: Request, client: Address, nowMs: number, relayed: boolean): PendingRequest | null {
+    return this.#pending.add(request, client, nowMs, relayed);
+  }
+
+  /** Has a pending request wait for a batch. */
+  enqueue(entry: PendingRequest, nowMs: number): void {
+    this.#batcher.push(entry, nowMs);
+  }
+
+  /** Empties the queue; has all that is pending wait for a batch if this replica makes them. */
+  requeue(nowMs: number, leads: boolean): void {
+    this.#batcher.clear();
+    if (!leads) return;
+    for (const entry of this.#pending.values()) this.#batcher.push(entry, nowMs);
+  }
+
+  /** When a batch should leave; Infinity if nothing waits for one. */
+  dueMs(nowMs: number): number {
+    return this.#batcher.dueMs(nowMs);
+  }
+
+  /** The next batch; empty if nothing waits. */
+  take(): Batch {
+    const requests: Request[] = [];
+    const clients: Address[] = [];
+    for (const { request, client } of this.#batcher.take()) {
+      requests.push(request);
+      clients.push(client);
+    }
+    return makeBatch(requests, clients);
+  }
+
+  /** Takes out of the queue what another leader's batch holds. */
+  placed(batch: Batch): void {
+    if (this.#pending.size === 0) return;
+    for (const request of batch.requests) {
+      const entry = this.#pending.find(request);
+      if (entry !== undefined && sameRequest(entry.request, request)) entry.done = true;
+    }
+  }
+
+  /** Queues the requests of an abandoned batch anew, but for those that were executed elsewhere. */
+  requeueOrphans(batch: Batch, nowMs: number): void {
+    for (const [i, request] of batch.requests.entries()) {
+      if (this.#executor.lookup(request) !== undefined) continue;
+      const known = this.#pending.find(request);
+      if (known !== undefined && sameRequest(known.request, request)) {
+        this.#pending.executed(request);
+      }
+      const entry = this.add(request, batch.clients[i] ?? 0, nowMs, true);
+      if (entry !== null) this.enqueue(entry, nowMs);
+    }
+  }
+
+  /** Forgets a request that was executed, and earlier ones of its session. */
+  executed(request: Request): void {
+    this.#pending.executed(request);
+  }
+
+  /** Drops executed requests from the head of the queue, because nobody takes batches here. */
+  trim(nowMs: number): void {
+    this.#batcher.dueMs(nowMs);
+  }
+
+  /** Forgets what an installed state has executed, and returns it. */
+  dropExecuted(): readonly PendingRequest[] {
+    const executed: PendingRequest[] = [];
+    for (const entry of this.#pending.values()) {
+      if (this.#executor.lookup(entry.request) !== undefined) executed.push(entry);
+    }
+    for (const { request } of executed) this.#pending.executed(request);
+    return executed;
+  }
+
+  /** At most `max` pending requests, oldest first. */
+  oldest(max: number): PendingRequest[] {
+    return this.#some(max, () => true);
+  }
+
+  /**
+   * At most `max` requests, oldest first, that came from their clients and are in no batch: those
+   * that were relayed are left out, because replicas that relay each other's multiply them.
+   */
+  oldestUnplaced(max: number): PendingRequest[] {
+    return this.#some(max, ({ done, relayed }) => !done && !relayed);
+  }
+
+  #some(max: number, wanted: (entry: PendingRequest) => boolean): PendingRequest[] {
+    const found: PendingRequest[] = [];
+    for (const entry of this.#pending.values()) {
+      if (found.length === max) break;
+      if (wanted(entry)) found.push(entry);
+    }
+    return found;
+  }
+}

@@ -1,0 +1,120 @@
+// How a replica starts: at genesis if nobody has a memory yet, else by recovering
+// (docs/guarantees.md, X14 and X15).
+
+import type { Host, Signer } from "../../actor.ts";
+import type { ProtocolConfig } from "../../protocol-config.ts";
+import { coverageMark } from "../../base/coverage-mark.ts";
+import type { RecoverMessage } from "./messages.ts";
+import type { AnswerLimit } from "./peers.ts";
+import type { Recovery, AnswerMessage } from "./recovery.ts";
+
+/** What a start asks of its replica; P says where a replica is, with the proof of it. */
+export interface StarterOwner<P> {
+  /** Where this replica is. */
+  readonly position: P;
+  /** Begins at genesis: nobody has a memory. */
+  onBegin(): void;
+  /** Learns where n - f replicas are, and so what this one may have forgotten. */
+  onPositions(positions: readonly P[]): void;
+  /** Whether what it may have forgotten does not matter any more. */
+  caughtUp(): boolean;
+  /** Takes part from now on. */
+  onRecovered(): void;
+  /** Another replica recovers and needs slots, or blocks, to be filled. */
+  onWork(): void;
+}
+
+export interface StarterOptions<P> {
+  readonly self: Signer;
+  readonly config: ProtocolConfig;
+  readonly host: Pick<Host<RecoverMessage | AnswerMessage<P>, never>, "send" | "now">;
+  readonly recovery: Recovery<P>;
+  /** How often a replica is answered; null: always. */
+  readonly answers: AnswerLimit | null;
+  readonly owner: StarterOwner<P>;
+}
+
+export class Starter<P> {
+  readonly #self: Signer;
+  readonly #config: ProtocolConfig;
+  readonly #host: Pick<Host<RecoverMessage | AnswerMessage<P>, never>, "send" | "now">;
+  readonly #recovery: Recovery<P>;
+  readonly #answers: AnswerLimit | null;
+  readonly #owner: StarterOwner<P>;
+  /** Whether n - f replicas have said where they are. */
+  #located = false;
+
+  constructor({ self, config, host, recovery, answers, owner }: StarterOptions<P>) {
+    this.#self = self;
+    this.#config = config;
+    this.#host = host;
+    this.#recovery = recovery;
+    this.#answers = answers;
+    this.#owner = owner;
+  }
+
+  get phase(): Recovery<P>["phase"] {
+    return this.#recovery.phase;
+  }
+  /** Whether it takes part: it is neither starting nor recovering. */
+  get running(): boolean {
+    return this.#recovery.phase === "done";
+  }
+  /** Replicas whose answer is still needed. */
+  get missing(): readonly Signer[] {
+    return this.#recovery.missing;
+  }
+
+  /** Asks all others where they are. */
+  ask(): void {
+    this.#host.send("others", this.#recovery.recoverMessage());
+  }
+
+  onRecover(message: RecoverMessage): void {
+    const { replica } = message;
+    if (replica === this.#self || replica >= this.#config.n) return;
+    if (this.#answers === null || this.#answers.allows(replica, this.#host.now)) {
+      const position = this.running ? this.#owner.position : null;
+      this.#host.send(replica, this.#recovery.answer(message, position));
+    }
+    const { viewTimeoutMs } = this.#config;
+    if (this.#recovery.takeWork(message, this.#host.now, viewTimeoutMs)) this.#owner.onWork();
+  }
+
+  /** Takes an answer whose position the owner has found to be proven. */
+  onAnswer(message: AnswerMessage<P>): void {
+    this.#recovery.onAnswer(message);
+    this.decide();
+  }
+
+  /** Goes on as far as what is known allows; called whenever that may be more. */
+  decide(): void {
+    const recovery = this.#recovery;
+    if (recovery.phase === "starting") {
+      const verdict = recovery.decide(this.#host.now, this.#config.viewTimeoutMs);
+      if (verdict === "begin") {
+        recovery.phase = "done";
+        this.#owner.onBegin();
+      }
+      if (verdict === "recover") recovery.phase = "recovering";
+    }
+    this.advance();
+  }
+
+  /** Goes on recovering, if it does. */
+  advance(): void {
+    const recovery = this.#recovery;
+    if (recovery.phase !== "recovering") return;
+    if (!this.#located) {
+      const positions = [...recovery.positions.values()];
+      if (positions.length < this.#config.n - this.#config.f) return;
+      this.#located = true;
+      this.#owner.onPositions(positions);
+    }
+    if (!this.running && this.#owner.caughtUp()) {
+      coverageMark("start: a replica recovers");
+      recovery.phase = "done";
+      this.#owner.onRecovered();
+    }
+  }
+}

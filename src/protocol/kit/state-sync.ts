@@ -1,0 +1,181 @@
+// Checkpoints at equal distances, and state transfer for a replica that lacks what nobody keeps any
+// more. Castro and Liskov, OSDI '99, section 4.3.
+
+import type { Address, Bytes, HeldCertificate, Host, Refusal, Signer } from "../../actor.ts";
+import { assert } from "../../base/assert.ts";
+import { coverageMark } from "../../base/coverage-mark.ts";
+import { VOTES_MAX, type Checkpoints } from "./checkpoint.ts";
+import {
+  stableProofs,
+  type CheckpointMessage,
+  type FetchStateMessage,
+  type StableCheckpoint,
+  type StableMessage,
+  type StateMessage,
+} from "./messages.ts";
+import { StateTransfer } from "./state-transfer.ts";
+
+/** What it sends. */
+type Sent = CheckpointMessage | FetchStateMessage | StableMessage | StateMessage;
+
+/** What checkpoints and state transfer ask of the replica whose state it is. */
+export interface StateSyncOwner {
+  /** The last slot, or block height, that was executed. */
+  readonly executed: number;
+  /** Whether it may sign CHECKPOINTs: not while it starts or recovers. */
+  readonly mayAttest: boolean;
+  /** Whether it gets on without the state that others have. */
+  readonly progresses: boolean;
+  /** A state is being fetched from now on. */
+  onStateFetch(): void;
+  /** Becomes the state after `slot`; false if it is malformed. */
+  install(state: Bytes, slot: number): boolean;
+  /** The stable checkpoint has moved: what came before it can be forgotten. */
+  onStable(slot: number): void;
+  /** Shows `to`, which lacks what this replica does not keep, how it can go on from `above`. */
+  offer(to: Address, above: number): void;
+}
+
+export interface StateSyncOptions {
+  readonly self: Signer;
+  readonly n: number;
+  readonly host: Pick<Host<Sent, never>, "send">;
+  readonly checkpoints: Checkpoints;
+  /** Own snapshots that there can be at a time. */
+  readonly snapshotsMax: number;
+  readonly owner: StateSyncOwner;
+}
+
+export class StateSync {
+  readonly checkpoints: Checkpoints;
+  readonly #self: Signer;
+  readonly #n: number;
+  readonly #host: Pick<Host<Sent, never>, "send">;
+  readonly #snapshotsMax: number;
+  readonly #owner: StateSyncOwner;
+  readonly #transfer: StateTransfer;
+
+  constructor({ self, n, host, checkpoints, snapshotsMax, owner }: StateSyncOptions) {
+    this.#self = self;
+    this.#snapshotsMax = snapshotsMax;
+    this.#n = n;
+    this.#host = host;
+    this.checkpoints = checkpoints;
+    this.#owner = owner;
+    this.#transfer = new StateTransfer(self, n, (peer, slot, piece) => {
+      this.#host.send(peer, { kind: "fetchState", slot, piece });
+    });
+  }
+
+  /** Whether a state is being fetched. */
+  get fetching(): boolean {
+    return this.#transfer.target !== null;
+  }
+  /** Whether a checkpoint is stable that this replica has not reached. */
+  get behind(): boolean {
+    return this.checkpoints.latest.slot > this.#owner.executed;
+  }
+  get sizes(): readonly { readonly name: string; readonly size: number; readonly max: number }[] {
+    const { snapshots, votes } = this.checkpoints;
+    return [
+      { name: "checkpoints.snapshots", size: snapshots, max: this.#snapshotsMax },
+      { name: "checkpoints.votes", size: votes, max: VOTES_MAX },
+    ];
+  }
+  /** That of the latest stable checkpoint; none at genesis. */
+  get certificates(): readonly HeldCertificate[] {
+    const { latest } = this.checkpoints;
+    return latest.slot === 0 ? [] : [{ certificate: latest, proofs: () => stableProofs(latest) }];
+  }
+
+  /** Takes a checkpoint: `state` is what the slot, the last one executed, left. */
+  take(slot: number, state: Bytes): void {
+    const digest = this.checkpoints.take(slot, state);
+    if (this.#owner.mayAttest) {
+      this.#host.send("all", { kind: "checkpoint", replica: this.#self, slot, digest });
+    }
+    this.#settle();
+  }
+
+  /** Why a CHECKPOINT changes nothing. */
+  refuseCheckpoint(message: CheckpointMessage): Refusal | null {
+    return this.checkpoints.isUseful(message) ? null : "not admitted: checkpoint that was counted";
+  }
+
+  onCheckpoint(message: CheckpointMessage): void {
+    if (this.checkpoints.vote(message)) this.#settle();
+  }
+
+  /** Takes in a checkpoint if it is proven. */
+  adopt(checkpoint: StableCheckpoint): void {
+    if (this.checkpoints.proven(checkpoint) && this.checkpoints.learn(checkpoint)) this.#settle();
+  }
+
+  /** Why a STABLE changes nothing. */
+  refuseStable({ checkpoint }: StableMessage): Refusal | null {
+    const { stable } = this.checkpoints;
+    return checkpoint.slot > stable.slot ? null : "not admitted: stable checkpoint that is passed";
+  }
+
+  /** What this replica asked for is not kept any more by one that has this checkpoint. */
+  onStable({ checkpoint }: StableMessage): void {
+    if (!this.checkpoints.proven(checkpoint)) return;
+    this.adopt(checkpoint);
+    if (this.behind && !this.#owner.progresses) this.fetchState();
+  }
+
+  /** Fetches the state of the latest stable checkpoint, which is beyond what was executed. */
+  fetchState(): void {
+    const { latest } = this.checkpoints;
+    assert(this.behind, "a state that is behind is never fetched");
+    if (this.#transfer.target?.slot === latest.slot) return;
+    coverageMark("state sync: a state is fetched");
+    this.#transfer.start(latest);
+    this.#owner.onStateFetch();
+  }
+
+  /** Asks again, other replicas, for what did not come. */
+  retry(): void {
+    const { target } = this.#transfer;
+    if (target === null) return;
+    if (target.slot <= this.#owner.executed) this.#transfer.stop();
+    else this.#transfer.retry();
+  }
+
+  onFetchState(from: Address, { slot, piece }: FetchStateMessage): void {
+    if (from >= this.#n) return;
+    const bytes = this.checkpoints.snapshot(slot)?.piece(piece) ?? null;
+    if (bytes !== null) this.#host.send(from, { kind: "state", slot, piece, bytes });
+    else this.#owner.offer(from, slot);
+  }
+
+  /** Takes a piece of the state that is being fetched; true if it was the last one. */
+  onState(from: Address, message: StateMessage): boolean {
+    const { target } = this.#transfer;
+    const state = this.#transfer.receive(from, message);
+    if (state === null || target === null || target.slot <= this.#owner.executed) return false;
+    coverageMark("state sync: a state is installed");
+    this.checkpoints.take(target.slot, state);
+    const whole = this.#owner.install(state, target.slot);
+    assert(whole, "a quorum signed a state that is malformed");
+    this.#settle();
+    return true;
+  }
+
+  /** Own CHECKPOINTs above a slot, to be sent again. */
+  votesAbove(slot: number): readonly CheckpointMessage[] {
+    return this.checkpoints.votesOf(this.#self, slot);
+  }
+
+  /** Makes the latest stable checkpoint the one that everything begins with. */
+  advance(): void {
+    this.checkpoints.advance();
+    this.#owner.onStable(this.checkpoints.stable.slot);
+  }
+
+  /** Advances if this replica's own state has come to the latest stable checkpoint. */
+  #settle(): void {
+    const { latest, stable } = this.checkpoints;
+    if (latest.slot > stable.slot && latest.slot <= this.#owner.executed) this.advance();
+  }
+}

@@ -1,0 +1,105 @@
+// The timer by which a backup suspects its primary: Castro and Liskov, OSDI '99, sections 4.4 and
+// 4.5.2.
+
+import { TIMER_SLACK_MS } from "../kit/backoff.ts";
+import { ViewTimeout } from "../kit/view-timeout.ts";
+import type { Context } from "./context.ts";
+
+/** What the timer asks of its replica. */
+export interface ViewTimerOwner {
+  readonly views: {
+    readonly view: number;
+    readonly active: boolean;
+    readonly enteredMs: number;
+    suspect(): void;
+  };
+  readonly normal: { readonly executed: number };
+  readonly start: {
+    readonly mayAttest: boolean;
+    /** The last slot that a replica which recovers waits for, and since when. */
+    readonly wantedSlot: number;
+    readonly wantedMs: number;
+  };
+  readonly catchUp: { wake(): void };
+}
+
+export class ViewTimer {
+  readonly #context: Context;
+  readonly #owner: ViewTimerOwner;
+  readonly #timeout: ViewTimeout;
+  #set = false;
+
+  constructor(context: Context, owner: ViewTimerOwner) {
+    this.#context = context;
+    this.#owner = owner;
+    this.#timeout = new ViewTimeout(context.config.viewTimeoutMs);
+  }
+
+  /** The timer's length now, in milliseconds. */
+  get lengthMs(): number {
+    return this.#timeout.ms;
+  }
+
+  /**
+   * Starts the timer for the oldest that waits in this view. The timer is not touched when that is
+   * executed, because it looks what is the oldest when it runs out.
+   */
+  arm(): void {
+    const { views, start, catchUp } = this.#owner;
+    if (this.#set || !views.active || !start.mayAttest) return;
+    const sinceMs = this.oldestMs();
+    if (sinceMs === Infinity) return;
+    catchUp.wake();
+    this.set(Math.max(0, sinceMs + this.lengthMs - this.#context.host.now));
+  }
+
+  set(delayMs: number): void {
+    this.#set = true;
+    this.#context.host.setTimer("view", delayMs);
+  }
+
+  stop(): void {
+    this.#set = false;
+    this.#context.host.clearTimer("view");
+  }
+
+  /** A view was left: the next one gets twice the time. */
+  onViewLeft(): void {
+    this.#timeout.double();
+    this.stop();
+  }
+
+  /** Something was executed: the timer is short again, the one that runs included. */
+  onExecuted(): void {
+    if (!this.#timeout.reset() || !this.#owner.views.active) return;
+    this.stop();
+    this.arm();
+  }
+
+  onTimeout(): void {
+    const { views, start } = this.#owner;
+    this.#set = false;
+    if (!start.mayAttest) return;
+    const leftMs = views.active ? this.oldestMs() + this.lengthMs - this.#context.host.now : 0;
+    if (leftMs > TIMER_SLACK_MS) this.arm();
+    else this.expire();
+  }
+
+  protected expire(): void {
+    this.#owner.views.suspect();
+  }
+
+  /** Since when the oldest request, slot or recovery waits in this view; Infinity if none does. */
+  oldestMs(): number {
+    const { pool, log } = this.#context;
+    const { views, normal, start } = this.#owner;
+    let oldestMs = pool.oldestMs;
+    if (start.wantedSlot > normal.executed) oldestMs = Math.min(oldestMs, start.wantedMs);
+    for (const slot of log.known()) {
+      if (slot.number <= normal.executed) continue;
+      const waits = slot.committed !== null || slot.proposal(views.view) !== null;
+      if (waits) oldestMs = Math.min(oldestMs, slot.acceptedMs);
+    }
+    return Math.max(oldestMs, views.enteredMs);
+  }
+}

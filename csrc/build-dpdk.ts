@@ -29,7 +29,10 @@ const SOURCES = [
   "dpdk/fabric.c",
   "dpdk/delay.c",
 ];
-const HEADERS = ["doorbell.h", "oskr_dpdk.h", "oskr_fabric.h", "dpdk/port.h", "dpdk/delay.h"];
+const HEADERS = [
+  ...["doorbell.h", "joined.h", "oskr_dpdk.h", "oskr_fabric.h"],
+  ...["dpdk/port.h", "dpdk/frame.h", "dpdk/delay.h"],
+];
 const VERBS_SOURCES = ["dpdk/stdio.c", "dpdk/verbs.c"];
 
 /** Every file of ours that the library is made from: what an incremental build compares. */

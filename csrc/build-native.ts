@@ -12,7 +12,7 @@ const SOURCES = [
   ...["sha256.c", "region.c", "merkle.c", "signer.c", "doorbell.c", "udp.c", "profile.c"],
   "process.c",
 ];
-const HEADERS = ["oskr_native.h", "sha256.h", "region.h", "doorbell.h"];
+const HEADERS = ["oskr_native.h", "joined.h", "sha256.h", "region.h", "doorbell.h"];
 const STDIO = "secp_stdio.c";
 const directory = import.meta.dir;
 

@@ -8,14 +8,15 @@
 // with a tail of zeros.
 //
 // Messages for one host that are sent together share frames (88d7): destination MAC, source MAC,
-// Ethernet type, then ids and payload of each, then how many bytes that was for each (two bytes,
-// big-endian), then how many messages (one byte), padding and its count. Whoever receives gets them
+// Ethernet type, the messages as joined.h says, padding and its count. Whoever receives gets them
 // one by one, each as if it had come in a frame of its own.
 #ifndef OSKR_DPDK_H
 #define OSKR_DPDK_H
 
 #include <stddef.h>
 #include <stdint.h>
+
+#include "joined.h"
 
 // Raised whenever something below changes; src/ffi/dpdk.ts refuses a library with another one.
 #define OSKR_DPDK_VERSION 5
@@ -32,11 +33,8 @@
 #define OSKR_ETHER_FRAGMENT 0x88d6
 #define OSKR_ETHER_JOINED 0x88d7
 #define OSKR_HEADER_SIZE 17
-#define OSKR_IDS_SIZE 3
 #define OSKR_FRAME_MIN 60
 #define OSKR_FRAME_MAX 1514
-// Messages in one frame.
-#define OSKR_JOINED_MAX 32
 #define OSKR_PAYLOAD_MAX (OSKR_FRAME_MAX - OSKR_HEADER_SIZE - 1)
 
 // One message to send, or part of one: where to, and which slot holds its payload. Several may

@@ -10,8 +10,10 @@
 
 #include <stdint.h>
 
+#include "joined.h"
+
 #define OSKR_API __attribute__((visibility("default")))
-#define OSKR_NATIVE_VERSION 4
+#define OSKR_NATIVE_VERSION 5
 
 OSKR_API uint32_t oskr_native_version(void);
 // The negative errno of the last call on this thread that returned NULL.
@@ -154,16 +156,18 @@ OSKR_API void oskr_doorbell_wait(struct oskr_doorbell *doorbell, uint32_t us);
 #define OSKR_SLOT 2048u
 // What fits an Ethernet frame of 1,500 bytes behind the headers of IPv4 and UDP.
 #define OSKR_DATAGRAM_MAX 1472u
-// The first byte of a packet. A message has three id bytes next, then its payload. Messages for one
-// address that are sent together leave as one datagram: 2, ids and payload of each, then how many
-// bytes that was for each (two bytes, big-endian), then how many messages (one byte).
+// The first byte of a datagram. A message, or a part of one, has three id bytes next, then its
+// payload. Messages for one address that are sent together leave as one datagram: the byte, then
+// the messages as joined.h says. Whoever receives gets them one by one, as if each had come alone.
 #define OSKR_PACKET_MESSAGE 0
+#define OSKR_PACKET_PART 1
 #define OSKR_PACKET_JOINED 2
-#define OSKR_JOINED_MAX 32u
 
 // Addresses and ports are in the processor's byte order: 127.0.0.1 is 0x7f000001.
 struct oskr_udp_region {
-  uint32_t rx_length[OSKR_BURST];  // of the datagram; above OSKR_SLOT it was cut
+  uint32_t rx_offset[OSKR_BURST];  // into `rx`, of a message, or a part of one: its ids come first
+  uint32_t rx_length[OSKR_BURST];  // of ids and payload: 3 at least
+  uint32_t rx_part[OSKR_BURST];    // 1: a part, 0: a message
   uint32_t rx_ip[OSKR_BURST];
   uint32_t rx_port[OSKR_BURST];
   uint32_t tx_offset[OSKR_BURST];  // into `tx`; several packets may share their bytes
@@ -171,7 +175,8 @@ struct oskr_udp_region {
   uint32_t tx_ip[OSKR_BURST];
   uint32_t tx_port[OSKR_BURST];
   int32_t tx_status[OSKR_BURST];  // 0: left; -EAGAIN: the socket is full; else why it cannot leave
-  uint8_t unused[2048];
+  uint32_t rx_malformed;          // datagrams that the last receive dropped
+  uint8_t unused[1532];
   uint8_t rx[OSKR_BURST * OSKR_SLOT];
   uint8_t tx[OSKR_BURST * OSKR_SLOT];
 };
@@ -182,7 +187,9 @@ OSKR_API struct oskr_udp *oskr_udp_open(uint32_t ip, uint32_t port);
 OSKR_API void oskr_udp_close(struct oskr_udp *udp);
 OSKR_API struct oskr_udp_region *oskr_udp_map(struct oskr_udp *udp);
 OSKR_API int32_t oskr_udp_port(const struct oskr_udp *udp);
-// Receives up to 64 packets; 0: none wait.
+// Receives up to 64 messages and parts, and says how many datagrams it dropped since they were too
+// short, too long, of an unknown kind or divided wrongly. 0: none wait, unless it dropped some.
+// What a datagram holds beyond the 64 comes first next time.
 OSKR_API int32_t oskr_udp_receive(struct oskr_udp *udp);
 // Sends `count` packets, messages for one address together; returns how many left. `tx_status` says
 // what became of each.

@@ -19,18 +19,13 @@ _Static_assert(offsetof(struct oskr_udp_region, tx) == 4096 + 131072, "layout of
 
 // Bytes of a message before its ids: those of a joined one come without it.
 #define KIND 1u
-#define IDS 3u
-// Datagrams that are looked at for one that goes to the same address, the newest ones.
-#define JOIN_AMONG 8u
-
-_Static_assert(OSKR_JOINED_MAX <= UINT8_MAX, "one byte counts them");
+#define IDS OSKR_IDS_SIZE
 
 // On its way out: one packet, or several messages that share it.
 struct datagram {
   // The kind, the packets, the trailer. One packet alone needs the second only.
   struct iovec parts[1 + OSKR_JOINED_MAX + 1];
-  uint8_t trailer[2 * OSKR_JOINED_MAX + 1];
-  uint32_t packets;
+  struct oskr_trailer trailer;
   uint32_t length;  // of the packets, those that share it without their kind
   bool joinable;
   int32_t status;
@@ -43,6 +38,9 @@ struct oskr_udp {
   struct mmsghdr rx[OSKR_BURST];
   struct iovec rx_slot[OSKR_BURST];
   struct sockaddr_in rx_from[OSKR_BURST];
+  uint32_t rx_count;             // datagrams of the last burst
+  uint32_t rx_next;              // the first of them that was not handed over whole
+  struct oskr_joined rx_joined;  // what is left of it; nothing: it was not looked at yet
   struct mmsghdr tx[OSKR_BURST];
   struct datagram tx_datagram[OSKR_BURST];
   struct sockaddr_in tx_to[OSKR_BURST];
@@ -111,33 +109,77 @@ int32_t oskr_udp_port(const struct oskr_udp *udp) { return udp->port; }
 
 int32_t oskr_udp_socket(const struct oskr_udp *udp) { return udp->socket; }
 
-int32_t oskr_udp_receive(struct oskr_udp *udp) {
-  struct oskr_udp_region *region = udp->region;
+// Reads datagrams, up to a burst; returns how many, or a negative errno.
+static int32_t read_burst(struct oskr_udp *udp) {
   for (uint32_t i = 0; i < OSKR_BURST; i++) {
     udp->rx[i].msg_hdr.msg_namelen = sizeof udp->rx_from[i];
   }
   // With MSG_TRUNC the length is that of the datagram, so that one that was cut can be told.
   int count = recvmmsg(udp->socket, udp->rx, OSKR_BURST, MSG_DONTWAIT | MSG_TRUNC, NULL);
   if (count < 0) return errno == EAGAIN || errno == EINTR ? 0 : -errno;
-  for (int i = 0; i < count; i++) {
-    region->rx_length[i] = udp->rx[i].msg_len;
-    region->rx_ip[i] = ntohl(udp->rx_from[i].sin_addr.s_addr);
-    region->rx_port[i] = ntohs(udp->rx_from[i].sin_port);
-  }
+  udp->rx_count = (uint32_t)count;
+  udp->rx_next = 0;
   return count;
+}
+
+// Looks at the next datagram, whose messages are in rx_joined then; false if it is malformed.
+static bool open_datagram(struct oskr_udp *udp) {
+  uint8_t *bytes = udp->region->rx + udp->rx_next * OSKR_SLOT;
+  uint32_t length = udp->rx[udp->rx_next].msg_len;
+  if (length < KIND + IDS || length > OSKR_SLOT) return false;
+  switch (bytes[0]) {
+    case OSKR_PACKET_MESSAGE:
+    case OSKR_PACKET_PART:
+      oskr_joined_one(&udp->rx_joined, bytes + KIND, (uint16_t)(length - KIND));
+      return true;
+    case OSKR_PACKET_JOINED:
+      return oskr_joined_open(&udp->rx_joined, bytes + KIND, length - KIND);
+    default:
+      return false;
+  }
+}
+
+// Hands over the next message of the datagram as number i.
+static void hand_over(struct oskr_udp *udp, uint32_t i) {
+  struct oskr_udp_region *region = udp->region;
+  const struct sockaddr_in *from = &udp->rx_from[udp->rx_next];
+  uint8_t *message;
+  region->rx_length[i] = oskr_joined_next(&udp->rx_joined, &message);
+  region->rx_offset[i] = (uint32_t)(message - region->rx);
+  region->rx_part[i] = region->rx[udp->rx_next * OSKR_SLOT] == OSKR_PACKET_PART;
+  region->rx_ip[i] = ntohl(from->sin_addr.s_addr);
+  region->rx_port[i] = ntohs(from->sin_port);
+  if (udp->rx_joined.left == 0) udp->rx_next++;
+}
+
+int32_t oskr_udp_receive(struct oskr_udp *udp) {
+  udp->region->rx_malformed = 0;
+  if (udp->rx_next == udp->rx_count) {
+    int32_t count = read_burst(udp);
+    if (count <= 0) return count;
+  }
+  uint32_t messages = 0;
+  while (messages < OSKR_BURST && udp->rx_next < udp->rx_count) {
+    if (udp->rx_joined.left > 0 || open_datagram(udp)) {
+      hand_over(udp, messages++);
+    } else {
+      udp->region->rx_malformed++;
+      udp->rx_next++;
+    }
+  }
+  return (int32_t)messages;
 }
 
 // The datagram that a message joins: the newest one for its address, if that has room; or NULL.
 static struct datagram *joinable(struct oskr_udp *udp, const struct sockaddr_in *to,
                                  uint32_t length) {
-  uint32_t oldest = udp->tx_count > JOIN_AMONG ? udp->tx_count - JOIN_AMONG : 0;
+  uint32_t oldest = udp->tx_count > OSKR_JOIN_AMONG ? udp->tx_count - OSKR_JOIN_AMONG : 0;
   for (uint32_t k = udp->tx_count; k-- > oldest;) {
     struct datagram *datagram = &udp->tx_datagram[k];
     if (udp->tx_to[k].sin_addr.s_addr != to->sin_addr.s_addr) continue;
     if (udp->tx_to[k].sin_port != to->sin_port || !datagram->joinable) continue;
-    uint32_t packets = datagram->packets + 1;
-    uint32_t whole = KIND + datagram->length + length + 2 * packets + 1;
-    return packets <= OSKR_JOINED_MAX && whole <= OSKR_DATAGRAM_MAX ? datagram : NULL;
+    uint32_t whole = KIND + datagram->length + length;
+    return oskr_trailer_fits(&datagram->trailer, whole, OSKR_DATAGRAM_MAX) ? datagram : NULL;
   }
   return NULL;
 }
@@ -159,12 +201,15 @@ static int32_t place(struct oskr_udp *udp, uint32_t i) {
   if (datagram == NULL) {
     datagram = &udp->tx_datagram[udp->tx_count];
     udp->tx_to[udp->tx_count++] = to;
-    datagram->packets = 0;
+    datagram->trailer.messages = 0;
     datagram->length = 0;
     datagram->joinable = message;
   }
   uint32_t kind = message ? KIND : 0;
-  datagram->parts[1 + datagram->packets++] = (struct iovec){bytes + kind, length - kind};
+  uint32_t packets = datagram->trailer.messages;
+  datagram->parts[1 + packets] = (struct iovec){bytes + kind, length - kind};
+  // What is too long for a length of two bytes has its datagram to itself, which has no trailer.
+  oskr_trailer_add(&datagram->trailer, length - kind);
   datagram->length += length - kind;
   udp->tx_of[i] = (uint8_t)(datagram - udp->tx_datagram);
   return 0;
@@ -176,18 +221,13 @@ static void finish(struct oskr_udp *udp, uint32_t k) {
   static uint8_t message = OSKR_PACKET_MESSAGE;
   struct datagram *datagram = &udp->tx_datagram[k];
   struct msghdr *header = &udp->tx[k].msg_hdr;
-  uint32_t packets = datagram->packets;
+  uint32_t packets = datagram->trailer.messages;
   header->msg_iov = datagram->parts + (datagram->joinable ? 0 : 1);
   header->msg_iovlen = packets + (datagram->joinable ? 1 : 0);
   datagram->parts[0] = (struct iovec){packets > 1 ? &joined : &message, KIND};
   if (packets <= 1) return;
-  for (uint32_t i = 0; i < packets; i++) {
-    size_t length = datagram->parts[1 + i].iov_len;
-    datagram->trailer[2 * i] = (uint8_t)(length >> 8);
-    datagram->trailer[2 * i + 1] = (uint8_t)length;
-  }
-  datagram->trailer[2 * packets] = (uint8_t)packets;
-  datagram->parts[1 + packets] = (struct iovec){datagram->trailer, 2 * packets + 1};
+  uint32_t trailer_length = oskr_trailer_end(&datagram->trailer);
+  datagram->parts[1 + packets] = (struct iovec){datagram->trailer.bytes, trailer_length};
   header->msg_iovlen++;
 }
 

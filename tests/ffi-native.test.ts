@@ -59,18 +59,20 @@ describeUnless(missing)("oskr_native", () => {
     const a = openSocket();
     const b = openSocket();
     const port = library.oskr_udp_port(b.udp);
-    for (let i = 0; i < BURST; i++) queue(a, i, `packet ${i}`.repeat(1 + (i % 5)), port);
+    for (let i = 0; i < BURST; i++) queue(a, i, `\x01packet ${i}`.repeat(1 + (i % 5)), port);
     queue(a, 7, "nowhere", 0);
     expect(library.oskr_udp_send(a.udp, BURST)).toBe(BURST - 1);
     expect(Atomics.load(a.words, UDP.sendStatus / 4 + 7)).toBe(-22);
     expect(Atomics.load(a.words, UDP.sendStatus / 4 + 8)).toBe(0);
     expect(library.oskr_udp_receive(b.udp)).toBe(BURST - 1);
     const received = [0, 7, 62].map((i) => {
-      const at = UDP.receive + i * SLOT_SIZE;
+      const at = UDP.receive + Atomics.load(b.words, UDP.receivedOffset / 4 + i);
       const length = Atomics.load(b.words, UDP.receivedLength / 4 + i);
       return new TextDecoder().decode(b.bytes.slice(at, at + length));
     });
-    expect(received).toEqual(["packet 0", "packet 8".repeat(4), "packet 63".repeat(4)]);
+    expect(received).toEqual([0, 8, 63].map((i) => `\x01packet ${i}`.repeat(1 + (i % 5)).slice(1)));
+    expect(Atomics.load(b.words, UDP.receivedPart / 4 + 62)).toBe(1);
+    expect(Atomics.load(b.words, UDP.malformed / 4)).toBe(0);
     expect(Atomics.load(b.words, UDP.receivedIp / 4 + 62)).toBe(LOOPBACK);
     expect(Atomics.load(b.words, UDP.receivedPort / 4 + 62)).toBe(library.oskr_udp_port(a.udp));
     expect(library.oskr_udp_receive(b.udp)).toBe(0);

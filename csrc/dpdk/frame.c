@@ -5,11 +5,8 @@
 #include <string.h>
 
 #define IDS OSKR_IDS_SIZE
-// Frames of the burst that are looked at for one that goes to the same host, the newest ones.
-#define JOIN_AMONG 8
 
 _Static_assert(OSKR_ETHER_HEADER == 14, "two MAC addresses and the Ethernet type");
-_Static_assert(OSKR_JOINED_MAX <= UINT8_MAX, "one byte counts them");
 
 static uint32_t type_of(const uint8_t *frame) { return (uint32_t)frame[12] << 8 | frame[13]; }
 
@@ -18,19 +15,16 @@ static void set_type(uint8_t *frame, uint32_t type) {
   frame[13] = (uint8_t)type;
 }
 
-// Bytes behind the last message of a frame that carries several.
-static uint32_t trailer_length(uint32_t messages) { return 2 * messages + 1; }
-
 // The frame that a message joins: the newest one for its host, if that has room; or -1.
 static int32_t joinable(const struct oskr_departing *d, const uint8_t header[14], uint32_t length) {
   if (type_of(header) != OSKR_ETHER_MESSAGE) return -1;
-  uint32_t oldest = d->count > JOIN_AMONG ? d->count - JOIN_AMONG : 0;
+  uint32_t oldest = d->count > OSKR_JOIN_AMONG ? d->count - OSKR_JOIN_AMONG : 0;
   for (uint32_t i = d->count; i-- > oldest;) {
     const uint8_t *frame = rte_pktmbuf_mtod(d->packets[i], const uint8_t *);
     if (memcmp(frame, header, 6) != 0 || type_of(frame) == OSKR_ETHER_FRAGMENT) continue;
-    uint32_t messages = d->frames[i].messages + 1u;
-    uint32_t whole = d->frames[i].used + length + trailer_length(messages) + 1;
-    return messages <= OSKR_JOINED_MAX && whole <= OSKR_FRAME_MAX ? (int32_t)i : -1;
+    // One more byte counts the padding.
+    uint32_t whole = d->frames[i].used + length;
+    return oskr_trailer_fits(&d->frames[i].trailer, whole, OSKR_FRAME_MAX - 1) ? (int32_t)i : -1;
   }
   return -1;
 }
@@ -45,15 +39,15 @@ int oskr_departing_add(struct oskr_departing *d, struct rte_mempool *pool, const
     index = (int32_t)d->count++;
     d->packets[index] = packet;
     d->frames[index].used = OSKR_ETHER_HEADER;
-    d->frames[index].messages = 0;
+    d->frames[index].trailer.messages = 0;
     memcpy(rte_pktmbuf_mtod(packet, uint8_t *), header, OSKR_ETHER_HEADER);
   }
   uint8_t *frame = rte_pktmbuf_mtod(d->packets[index], uint8_t *);
-  uint16_t used = d->frames[index].used;
+  uint32_t used = d->frames[index].used;
   memcpy(frame + used, ids, IDS);
   rte_memcpy(frame + used + IDS, payload, length);
-  d->frames[index].lengths[d->frames[index].messages++] = (uint16_t)(IDS + length);
-  d->frames[index].used = (uint16_t)(used + IDS + length);
+  oskr_trailer_add(&d->frames[index].trailer, IDS + length);
+  d->frames[index].used = used + IDS + length;
   return 1;
 }
 
@@ -69,14 +63,12 @@ void oskr_departing_finish(struct oskr_departing *d) {
   for (uint32_t i = 0; i < d->count; i++) {
     uint8_t *frame = rte_pktmbuf_mtod(d->packets[i], uint8_t *);
     uint32_t used = d->frames[i].used;
-    uint32_t messages = d->frames[i].messages;
-    if (messages > 1) {
+    struct oskr_trailer *trailer = &d->frames[i].trailer;
+    if (trailer->messages > 1) {
       set_type(frame, OSKR_ETHER_JOINED);
-      for (uint32_t k = 0; k < messages; k++) {
-        frame[used++] = (uint8_t)(d->frames[i].lengths[k] >> 8);
-        frame[used++] = (uint8_t)d->frames[i].lengths[k];
-      }
-      frame[used++] = (uint8_t)messages;
+      uint32_t length = oskr_trailer_end(trailer);
+      memcpy(frame + used, trailer->bytes, length);
+      used += length;
     }
     d->packets[i]->data_len = pad_frame(frame, used);
     d->packets[i]->pkt_len = d->packets[i]->data_len;
@@ -85,25 +77,8 @@ void oskr_departing_finish(struct oskr_departing *d) {
 
 uint32_t oskr_departing_messages(const struct oskr_departing *d, uint32_t first) {
   uint32_t sum = 0;
-  for (uint32_t i = first; i < d->count; i++) sum += d->frames[i].messages;
+  for (uint32_t i = first; i < d->count; i++) sum += d->frames[i].trailer.messages;
   return sum;
-}
-
-static uint32_t u16_at(const uint8_t *bytes) { return (uint32_t)bytes[0] << 8 | bytes[1]; }
-
-// How many messages the `length` bytes of a frame carry by its trailer; 0 if that is malformed.
-static uint32_t joined_messages(const uint8_t *frame, uint32_t length) {
-  uint32_t messages = frame[length - 1];
-  if (messages == 0 || messages > OSKR_JOINED_MAX) return 0;
-  if (OSKR_ETHER_HEADER + messages * IDS + trailer_length(messages) > length) return 0;
-  const uint8_t *lengths = frame + length - trailer_length(messages);
-  uint32_t end = OSKR_ETHER_HEADER;
-  for (uint32_t i = 0; i < messages; i++) {
-    uint32_t one = u16_at(lengths + 2 * i);
-    if (one < IDS) return 0;
-    end += one;
-  }
-  return frame + end == lengths ? messages : 0;
 }
 
 // The length of a frame without its padding, or 0 after counting why it is dropped.
@@ -127,42 +102,34 @@ static uint32_t accept_frame(const struct rte_mbuf *m, struct oskr_statistics *s
   return length - padding - 1;
 }
 
-// Hands over the next message of a frame that carries several.
-static void next_joined(struct oskr_arrived *a, uint8_t *frame, struct oskr_message *message) {
-  message->frame = frame;
-  message->ids = frame + a->at;
-  message->length = u16_at(frame + a->lengths_at);
-  a->at = (uint16_t)(a->at + message->length);
-  a->lengths_at += 2;
-  if (--a->joined > 0) return;
-  a->at = 0;
-  a->next++;
+// Looks at a frame, whose messages are in a->joined then: none if it is dropped, which is counted.
+static void open_frame(struct oskr_arrived *a, const struct rte_mbuf *m,
+                       struct oskr_statistics *statistics) {
+  uint8_t *frame = rte_pktmbuf_mtod(m, uint8_t *);
+  uint32_t length = accept_frame(m, statistics);
+  if (length == 0) return;
+  uint8_t *first = frame + OSKR_ETHER_HEADER;
+  length -= OSKR_ETHER_HEADER;
+  if (type_of(frame) != OSKR_ETHER_JOINED) {
+    oskr_joined_one(&a->joined, first, (uint16_t)length);
+  } else if (oskr_joined_open(&a->joined, first, length)) {
+    set_type(frame, OSKR_ETHER_MESSAGE);
+  } else {
+    statistics->malformed++;
+  }
 }
 
 int oskr_arrived_next(struct oskr_arrived *a, struct oskr_message *message,
                       struct oskr_statistics *statistics) {
   for (; a->next < a->count; a->next++) {
-    uint8_t *frame = rte_pktmbuf_mtod(a->packets[a->next], uint8_t *);
-    if (a->at == 0) {
-      uint32_t length = accept_frame(a->packets[a->next], statistics);
-      if (length == 0) continue;
-      if (type_of(frame) != OSKR_ETHER_JOINED) {
-        *message =
-            (struct oskr_message){frame, frame + OSKR_ETHER_HEADER, length - OSKR_ETHER_HEADER};
-        a->next++;
-        return 1;
-      }
-      uint32_t messages = joined_messages(frame, length);
-      if (messages == 0) {
-        statistics->malformed++;
-        continue;
-      }
-      set_type(frame, OSKR_ETHER_MESSAGE);
-      a->at = OSKR_ETHER_HEADER;
-      a->joined = (uint16_t)messages;
-      a->lengths_at = (uint16_t)(length - trailer_length(messages));
-    }
-    next_joined(a, frame, message);
+    const struct rte_mbuf *m = a->packets[a->next];
+    if (a->joined.left == 0) open_frame(a, m, statistics);
+    if (a->joined.left == 0) continue;
+    uint8_t *ids;
+    message->frame = rte_pktmbuf_mtod(m, uint8_t *);
+    message->length = oskr_joined_next(&a->joined, &ids);
+    message->ids = ids;
+    if (a->joined.left == 0) a->next++;
     return 1;
   }
   return 0;
@@ -172,5 +139,5 @@ void oskr_arrived_drop(struct oskr_arrived *a) {
   if (a->count > 0) rte_pktmbuf_free_bulk(a->packets, a->count);
   a->count = 0;
   a->next = 0;
-  a->at = 0;
+  a->joined.left = 0;
 }

@@ -14,9 +14,8 @@ struct oskr_departing {
   struct rte_mbuf *packets[OSKR_BURST];
   uint32_t count;
   struct {
-    uint16_t used;  // bytes, without trailer and padding
-    uint16_t messages;
-    uint16_t lengths[OSKR_JOINED_MAX];  // of the messages, their ids included
+    uint32_t used;  // bytes, without trailer and padding
+    struct oskr_trailer trailer;
   } frames[OSKR_BURST];
 };
 
@@ -24,10 +23,8 @@ struct oskr_departing {
 struct oskr_arrived {
   struct rte_mbuf *packets[OSKR_BURST];
   uint32_t count;
-  uint32_t next;    // packet
-  uint16_t at;      // where its next message begins; 0: it was not looked at yet
-  uint16_t joined;  // messages of it that are left, if it carries several
-  uint16_t lengths_at;
+  uint32_t next;              // packet
+  struct oskr_joined joined;  // what is left of it; nothing: it was not looked at yet
 };
 
 // One message in a frame: its ids, then its payload.

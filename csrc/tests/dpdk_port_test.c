@@ -228,6 +228,89 @@ static void survives_altered_joined_frames(void) {
   CHECK(rte_mempool_in_use_count(oskr_port(0)->pool) == 0);
 }
 
+// A frame of several messages whose part behind the header is `bytes`; no padding is needed.
+static void send_joined(const uint8_t *bytes, uint32_t length) {
+  uint8_t frame[OSKR_FRAME_MAX] = {0};
+  frame[12] = OSKR_ETHER_JOINED >> 8;
+  frame[13] = OSKR_ETHER_JOINED & 0xff;
+  memcpy(frame + OSKR_ETHER_HEADER, bytes, length);
+  uint32_t whole = OSKR_ETHER_HEADER + length;
+  uint32_t padding = whole + 1 < OSKR_FRAME_MIN ? OSKR_FRAME_MIN - 1 - whole : 0;
+  frame[whole + padding] = (uint8_t)padding;
+  CHECK(send_raw(0, frame, (const uint32_t[]){whole + padding + 1}, 1) == 1);
+}
+
+static void drops_joined_frames_that_are_divided_wrongly(void) {
+  static const struct {
+    uint8_t bytes[12];
+    uint32_t length;
+  } malformed[] = {
+      {{0, 0, 0}, 3},                        // no messages
+      {{0, 0, 0, 2, 1}, 5},                  // a message too short for its ids
+      {{0, 0, 0, 0, 3, 0, 0, 2}, 8},         // a message of no bytes
+      {{0, 0, 0, 9, 0, 3, 1}, 7},            // bytes of no message
+      {{0, 0, 0, 9, 0, 5, 1}, 7},            // a length beyond the frame
+      {{0, 0, 0, 9, 255, 255, 1}, 7},        // far beyond it
+      {{0, 0, 0, 0, 3, 0, 3, 0, 3, 3}, 10},  // more messages than bytes
+      {{0, 0, 0, 0, 3, 33}, 6},              // a trailer beyond the frame
+      {{0, 0, 0, 0, 3, 255}, 6},             // the same
+  };
+  const uint8_t good[] = {1, 2, 3, 4, 0, 4, 1};
+  start_ring();
+  struct oskr_region *region = open_port(0);
+  for (uint32_t i = 0; i < RTE_DIM(malformed); i++) {
+    send_joined(good, sizeof(good));
+    send_joined(malformed[i].bytes, malformed[i].length);
+    send_joined(good, sizeof(good));
+    CHECK(oskr_dpdk_receive(0) == 2);
+    CHECK(region->statistics.malformed == i + 1);
+    for (uint32_t k = 0; k < 2; k++) {
+      CHECK(region->lengths[k] == OSKR_ETHER_HEADER + 4);
+      CHECK(memcmp(region->receive[k] + OSKR_ETHER_HEADER, good, 4) == 0);
+    }
+  }
+  // More messages than there may be, each well formed.
+  uint8_t many[33 * 3 + 2 * 33 + 1] = {0};
+  for (uint32_t i = 0; i < 33; i++) many[33 * 3 + 2 * i + 1] = 3;
+  many[sizeof(many) - 1] = 33;
+  send_joined(many, sizeof(many));
+  CHECK(oskr_dpdk_receive(0) == 0);
+  CHECK(region->statistics.malformed == RTE_DIM(malformed) + 1);
+  CHECK(rte_mempool_in_use_count(oskr_port(0)->pool) == 0);
+}
+
+// Frames of 32 messages, each of three bytes that number it.
+static void keeps_more_than_a_burst_for_the_next_receive(void) {
+  start_ring();
+  struct oskr_region *region = open_port(0);
+  const uint32_t frames = 21;
+  const uint32_t at = 3 * OSKR_JOINED_MAX;
+  for (uint32_t f = 0; f < frames; f++) {
+    uint8_t bytes[3 * OSKR_JOINED_MAX + 2 * OSKR_JOINED_MAX + 1] = {0};
+    for (uint32_t i = 0; i < OSKR_JOINED_MAX; i++) {
+      uint32_t number = f * OSKR_JOINED_MAX + i;
+      bytes[3 * i] = (uint8_t)(number >> 8);
+      bytes[3 * i + 1] = (uint8_t)number;
+      bytes[at + 2 * i + 1] = 3;
+    }
+    bytes[sizeof(bytes) - 1] = OSKR_JOINED_MAX;
+    send_joined(bytes, sizeof(bytes));
+    // One that is malformed after each third, which disturbs nobody.
+    if (f % 3 == 0) send_joined(bytes, sizeof(bytes) - 1);
+  }
+  uint32_t came = 0;
+  for (int32_t count; (count = oskr_dpdk_receive(0)) > 0;) {
+    CHECK(count <= OSKR_BURST);
+    for (uint32_t i = 0; i < (uint32_t)count; i++, came++) {
+      const uint8_t *ids = region->receive[i] + OSKR_ETHER_HEADER;
+      CHECK(region->lengths[i] == OSKR_HEADER_SIZE);
+      CHECK(ids[0] == (uint8_t)(came >> 8) && ids[1] == (uint8_t)came);
+    }
+  }
+  CHECK(came == frames * OSKR_JOINED_MAX && region->statistics.malformed == frames / 3);
+  CHECK(rte_mempool_in_use_count(oskr_port(0)->pool) == 0);
+}
+
 static void refuses_entries_out_of_range(void) {
   start_ring();
   struct oskr_region *region = open_port(0);
@@ -380,6 +463,10 @@ int main(void) {
       {"sends one slot to many", sends_one_slot_to_many},
       {"joins messages for one host", joins_messages_for_one_host},
       {"survives altered joined frames", survives_altered_joined_frames},
+      {"drops joined frames that are divided wrongly",
+       drops_joined_frames_that_are_divided_wrongly},
+      {"keeps more than a burst for the next receive",
+       keeps_more_than_a_burst_for_the_next_receive},
       {"refuses entries out of range", refuses_entries_out_of_range},
       {"counts what a full ring refuses", counts_what_a_full_ring_refuses},
       {"counts frames that are not ours", counts_frames_that_are_not_ours},

@@ -126,7 +126,7 @@ static void a_datagram_and_a_ring_end_the_wait_for_a_socket(void) {
   struct oskr_doorbell *doorbell = oskr_doorbell_open(-1);
   CHECK(oskr_doorbell_listen(doorbell) == 0);
   struct oskr_udp_region *region = oskr_udp_map(udp);
-  region->tx_length[0] = 3;
+  region->tx_length[0] = 4;
   region->tx_ip[0] = LOOPBACK;
   region->tx_port[0] = (uint32_t)oskr_udp_port(udp);
   oskr_doorbell_arm(doorbell);

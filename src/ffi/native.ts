@@ -5,7 +5,7 @@ import { reasonOf, UsageError } from "../base/errors.ts";
 import { findLibrary, requireLibrary } from "./library.ts";
 
 /** OSKR_NATIVE_VERSION of the header that this file follows. */
-const VERSION = 4;
+const VERSION = 5;
 const FILE = "liboskr_native.so";
 
 /** struct oskr_hasher: byte offsets. */
@@ -27,16 +27,22 @@ export const JOB_SIGN = 1;
 export const JOB_VERIFY = 2;
 export const KEYS_MAX = 512;
 export const ANY_CPU = 0xffff_ffff;
-/** struct oskr_udp_region: byte offsets; arrays of BURST 32-bit words, then BURST slots each. */
+/**
+ * struct oskr_udp_region: byte offsets; arrays of BURST 32-bit words, one word, then BURST slots
+ * each way.
+ */
 export const UDP = {
-  receivedLength: 0,
-  receivedIp: 256,
-  receivedPort: 512,
-  sendOffset: 768,
-  sendLength: 1024,
-  sendIp: 1280,
-  sendPort: 1536,
-  sendStatus: 1792,
+  receivedOffset: 0,
+  receivedLength: 256,
+  receivedPart: 512,
+  receivedIp: 768,
+  receivedPort: 1024,
+  sendOffset: 1280,
+  sendLength: 1536,
+  sendIp: 1792,
+  sendPort: 2048,
+  sendStatus: 2304,
+  malformed: 2560,
   receive: 4096,
   send: 135_168,
   size: 266_240,

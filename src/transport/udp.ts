@@ -1,6 +1,6 @@
 // Packets over UDP, in bursts through memory that C owns. A datagram is: what it holds (1 byte: 0 a
-// message, 1 a part of one), three id bytes, payload; or several messages, which C joins as
-// csrc/oskr_native.h says.
+// message, 1 a part of one), three id bytes, payload; or several messages, which C joins and
+// divides, so that here each is alone.
 
 import { toArrayBuffer, type Pointer } from "bun:ffi";
 import type { Address, Bytes } from "../actor.ts";
@@ -23,9 +23,6 @@ const HEADER = 1 + IDS_LENGTH;
 const DATAGRAM_MAX = 1472;
 const MESSAGE = 0;
 const PART = 1;
-const JOINED = 2;
-/** Messages in one datagram. */
-const JOINED_MAX = 32;
 const EAGAIN = -11;
 
 export interface UdpTransportOptions extends PacketTransportOptions {
@@ -84,10 +81,13 @@ export class UdpTransport extends PacketTransport {
   override poll(): number {
     const count = this.#library.oskr_udp_receive(this.#socket);
     if (count < 0) countDrop(this.drops, "receive errors");
+    const malformed = this.#view.getUint32(UDP.malformed, true);
+    if (malformed > 0) countDrop(this.drops, "malformed packet", malformed);
     for (let i = 0; i < count; i++) this.#receive(i);
     const parts = this.pumpFragments();
     this.#flush();
-    return Math.max(0, count) + parts;
+    // More may lie behind those that are malformed, so whoever finds nothing else must not sleep.
+    return Math.max(0, count) + malformed + parts;
   }
 
   override close(): void {
@@ -138,49 +138,18 @@ export class UdpTransport extends PacketTransport {
 
   #receive(index: number): void {
     const view = this.#view;
-    const at = UDP.receive + index * SLOT_SIZE;
-    const length = view.getUint32(UDP.receivedLength + 4 * index, true);
-    if (length < HEADER || length > SLOT_SIZE || view.getUint8(at) > JOINED) {
-      countDrop(this.drops, "malformed packet");
-      return;
-    }
-    const kind = view.getUint8(at);
-    if (kind !== JOINED) this.#receivePacket(index, at + 1, at + length, kind === PART);
-    else if (!this.#divide(index, at + 1, at + length)) countDrop(this.drops, "malformed packet");
-  }
-
-  /** Receives the messages of a datagram one by one; false if it is malformed. */
-  #divide(index: number, start: number, end: number): boolean {
-    const view = this.#view;
-    const count = view.getUint8(end - 1);
-    const lengths = end - 1 - 2 * count;
-    if (count > JOINED_MAX || lengths < start) return false;
-    let whole = 0;
-    for (let i = 0; i < count; i++) {
-      const length = view.getUint16(lengths + 2 * i);
-      if (length < IDS_LENGTH) return false;
-      whole += length;
-    }
-    if (start + whole !== lengths) return false;
-    for (let i = 0, at = start; i < count; i++) {
-      const next = at + view.getUint16(lengths + 2 * i);
-      this.#receivePacket(index, at, next, false);
-      at = next;
-    }
-    return true;
-  }
-
-  /** `at`: where the ids are, with the payload behind them. */
-  #receivePacket(index: number, at: number, end: number, part: boolean): void {
-    const view = this.#view;
+    const word = 4 * index;
+    const at = UDP.receive + view.getUint32(UDP.receivedOffset + word, true);
     const destination = readDestination(view, at);
     if (destination < 0) {
       countDrop(this.drops, "malformed ids");
       return;
     }
-    const ip = view.getUint32(UDP.receivedIp + 4 * index, true);
-    const port = view.getUint32(UDP.receivedPort + 4 * index, true);
+    const ip = view.getUint32(UDP.receivedIp + word, true);
+    const port = view.getUint32(UDP.receivedPort + word, true);
     const from = this.book.find(ip, port, readSource(view, at));
+    const part = view.getUint32(UDP.receivedPart + word, true) === 1;
+    const end = at + view.getUint32(UDP.receivedLength + word, true);
     this.receivePacket(destination, from, part, this.#reader.reset(at + IDS_LENGTH, end));
   }
 

@@ -226,7 +226,8 @@ describe("the rules find what they forbid", () => {
     const code = at(
       "src/a.ts",
       [
-        "export class A<T> extends B {",
+        "export class A<T> extends B {}",
+        "export class C implements D {",
         "  readonly field: number;",
         "  #secret = 1;",
         "  protected override onX(a: T): void { other(); }",
@@ -241,9 +242,9 @@ describe("the rules find what they forbid", () => {
       undeclared(at("docs/p/x.md", `# A\n${row(names)}`), (path) =>
         path === code.path ? code : undefined,
       );
-    expect(found("`A`, `field`, `secret`, `onX`, `size`, `walk`, `one`")).toEqual([]);
-    expect(found("`B`, `other`, `comment`")).toEqual(
-      ["B", "other", "comment"].map((name) => `docs/p/x.md:2: ../../src/a.ts has no ${name}`),
+    expect(found("`A`, `C`, `field`, `secret`, `onX`, `size`, `walk`, `one`")).toEqual([]);
+    expect(found("`B`, `D`, `other`, `comment`")).toEqual(
+      ["B", "D", "other", "comment"].map((name) => `docs/p/x.md:2: ../../src/a.ts has no ${name}`),
     );
     expect(found("-")).toEqual(["docs/p/x.md:2: a row without a function"]);
   });

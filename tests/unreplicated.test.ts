@@ -237,7 +237,7 @@ describe("X13 exactly once", () => {
     expect({ sent: replicaHost.sent, executed: app.executed }).toEqual({ sent: [], executed: 2 });
   });
 
-  test("X13 who lost the session is told, knows nothing of the operation, and opens another", () => {
+  test("X13 a client that lost its session is told so, and opens another", () => {
     build(false, { sessionsMax: 1 });
     invoke(1);
     settle();

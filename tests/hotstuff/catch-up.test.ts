@@ -73,7 +73,7 @@ test("H8 a fetch is retried at another replica until the block is here", () => {
   expect(solo.host.take().filter(({ message }) => message.kind === "fetch")).toEqual([]);
 });
 
-test("H8 whoever has a block answers with it and its ancestors, sixteen at a time", () => {
+test("H8 a replica that has a block answers with it and its ancestors, sixteen at a time", () => {
   const solo = new Solo(0);
   let justify;
   let last = block(1);

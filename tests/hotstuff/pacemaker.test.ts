@@ -150,6 +150,23 @@ test("H6 the timer doubles per TC since the last commit, up to sixteen times", (
   expect(again.replica.census().viewTimerMs).toBe(100);
 });
 
+test("H6 a leader that keeps a request waiting for four view timeouts is left, though its views go on", () => {
+  const tenure = 2 ** 20;
+  const leader = (view: number) => Math.floor(view / tenure) % 4;
+  const solo = new Solo(1, { tenure, leader });
+  solo.receive(CLIENT, { kind: "request", request: openRequest(1) });
+  let justify = GENESIS_QC;
+  for (let view = 1; solo.host.takeKind("timeout").length === 0; view++) {
+    expect(solo.host.clockMs).toBeLessThan(500);
+    const next = block(view, justify);
+    solo.propose(next);
+    justify = qc(next);
+    solo.host.clockMs += 50;
+  }
+  // The view was entered before the clock moved on for the last time.
+  expect(solo.host.clockMs - 50).toBe(450);
+});
+
 test("H7 a replica that lags jumps to a higher view on its certificate", () => {
   const solo = new Solo(0);
   const far = block(40, qc(block(7)));

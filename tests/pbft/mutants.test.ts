@@ -20,7 +20,7 @@ function votesForTwo(parts: Partial<Parts>): number {
   return cluster.sent("prepare", 1).length;
 }
 
-test("P3 who records a vote only at loopback votes twice", () => {
+test("P3 a replica that records a vote only at loopback votes twice", () => {
   expect(votesForTwo(recordsAtLoopback)).toBe(2);
   expect(votesForTwo({})).toBe(1);
 });

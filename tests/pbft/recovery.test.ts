@@ -165,7 +165,7 @@ test("X15 after four view timeouts n - f that are starting suffice, fewer never 
   expect(recovering(cluster, 3)).toBe(false);
 });
 
-test("X15 who hears that some began and was heard of by them begins as well", () => {
+test("X15 a replica begins with those that began after they had heard of it", () => {
   const cluster = new Cluster({}, { begin: false });
   // What says that they were starting reaches 2 and 3 late.
   cluster.drops = (_from, to, { kind }) => to >= 2 && kind === "answer";

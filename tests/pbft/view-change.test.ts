@@ -134,6 +134,23 @@ test("P8 a backup refuses a new-view whose O does not follow from its view-chang
   }
 });
 
+test("P3 in the slots of O a backup accepts what O has, and behind them anything", () => {
+  const changes = [change(0, 1, [prepared(2, 0)]), change(1, 1), change(2, 1)];
+  const cluster = alone(3);
+  for (const message of changes) cluster.inject(message.replica, 3, message);
+  cluster.inject(1, 3, newView(1, changes));
+  const propose = (slot: number, batch: typeof A) => {
+    const { digest } = batch;
+    const message = { kind: "prePrepare", replica: 1, view: 1, slot, digest, batch } as const;
+    cluster.inject(1, 3, message);
+    cluster.settle();
+    return cluster.sent("prepare", 3).map((prepare) => prepare.slot);
+  };
+  expect(propose(2, B)).toEqual([]);
+  expect(propose(2, A)).toEqual([2]);
+  expect(propose(3, B)).toEqual([2, 3]);
+});
+
 test("P8 a new-view of two view-changes, or of one twice, or from another replica is refused", () => {
   const changes = [0, 1, 2].map((i) => change(i, 1));
   const [first, second] = changes;

@@ -280,7 +280,7 @@ export function unlinkedFolders({ path, text }: Source, folders: readonly string
 function declares({ code }: Source, name: string): boolean {
   const modifiers = "(?:export|protected|private|override|static|readonly|abstract|async|get|set)";
   const kinds = "(?:class|function\\*?|interface|type|const|let)";
-  const line = `^\\s*(?:${modifiers} )*(?:${kinds} )?(?:#|\\*)?${name}\\??\\s*[(<:={;]`;
+  const line = `^\\s*(?:${modifiers} )*(?:${kinds} )?(?:#|\\*)?${name}\\??\\s*(?:[(<:={;]|extends\\b|implements\\b)`;
   return new RegExp(line, "m").test(code);
 }
 

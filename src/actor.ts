@@ -136,6 +136,9 @@ export interface Protocol<M, T extends string> {
   client(config: ProtocolConfig, host: Host<M, T>): Client<M, T>;
 }
 
+/** Hides the types of a protocol's messages and timers from those who only pass them on. */
+export type AnyProtocol = Protocol<Sealed, string>;
+
 export interface App {
   /** Deterministic; never throws: a malformed operation has an error result. */
   execute(op: Bytes): Bytes;

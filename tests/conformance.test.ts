@@ -6,10 +6,10 @@ import { drawPlan, NO_FAULTS } from "../src/simulation/plan.ts";
 import { runPlan } from "../src/simulation/run.ts";
 import type { Subject } from "../src/simulation/subject.ts";
 import { registered } from "../src/simulation/subjects.ts";
-import { PAYLOAD_MAX } from "../src/simulation/transport.ts";
 import type { Report } from "../src/simulation/world.ts";
 import { roundsSubject } from "./protocols/rounds/subject.ts";
 import { cannot, testUnless, type Lack } from "./support/optional.ts";
+import { PAYLOAD_MAX } from "../src/simulation/packet.ts";
 
 interface Case {
   readonly name: string;

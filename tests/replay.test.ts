@@ -1,10 +1,11 @@
 // Seeds that once failed, each with what it found. A fix adds its seed here.
 
 import { expect, setDefaultTimeout, test } from "bun:test";
-import type { Changes, Kind } from "../src/simulation/plan.ts";
+import type { Changes } from "../src/simulation/plan.ts";
 import { runAny } from "../src/simulation/runner.ts";
 import { roundsSubject } from "./protocols/rounds/subject.ts";
 import { findSubject } from "../src/campaign/mutants.ts";
+import type { Kind } from "../src/simulation/subject.ts";
 
 // Virtual time: only a loaded machine makes them slow.
 setDefaultTimeout(120_000);

@@ -1,8 +1,7 @@
 // What one run of continuous integration, and a longer one, consist of: the table of
 // docs/testing.md.
 
-import type { Kind } from "../simulation/plan.ts";
-import type { Subject } from "../simulation/subject.ts";
+import type { Subject, Kind } from "../simulation/subject.ts";
 import { exhaustiveScenarios } from "../simulation/twins.ts";
 
 /** Seeds of one kind of one protocol: every `stride`-th from `first` on. */

@@ -2,8 +2,9 @@
 // fails.
 
 import { drawPlan, type Changes, type Plan } from "../simulation/plan.ts";
-import { runAny, type RunOptions } from "../simulation/runner.ts";
+import { runAny } from "../simulation/runner.ts";
 import type { Report } from "../simulation/world.ts";
+import type { RunOptions } from "../simulation/run.ts";
 
 const RUNS_MAX = 80;
 

@@ -7,7 +7,7 @@ import { assert } from "../base/assert.ts";
 import { UsageError } from "../base/errors.ts";
 import { parseCommand, type Command, type Options } from "../cli/command-line.ts";
 import { Chart } from "../simulation/chart.ts";
-import { KINDS, type Changes, type Kind } from "../simulation/plan.ts";
+import { type Changes } from "../simulation/plan.ts";
 import { runAny } from "../simulation/runner.ts";
 import {
   MARKS_SEEDS_MIN,
@@ -22,6 +22,7 @@ import { convict, findSubject, loadAll, type Loaded } from "./mutants.ts";
 import { runProfile } from "./run-rows.ts";
 import { replayCommand, shrink } from "./shrink.ts";
 import { runJobs, serve, splitRange, Workers } from "./workers.ts";
+import { KINDS, type Kind } from "../simulation/subject.ts";
 
 const SEED_MAX = 2 ** 49;
 /** Failing seeds that are shrunk and charted. */

@@ -1,6 +1,6 @@
 // Clients that each have one operation in flight and issue the next when it completes.
 
-import type { Client } from "../actor.ts";
+import type { Client, Sealed } from "../actor.ts";
 import type { Clock } from "../driver.ts";
 import { Load, type LoadOptions } from "./load.ts";
 
@@ -29,7 +29,7 @@ export class ClosedLoop extends Load {
     return this.measures(completedMs);
   }
 
-  #drive(index: number, client: Client<object, string>): void {
+  #drive(index: number, client: Client<Sealed, string>): void {
     const clock = this.#clock;
     const next = (): void => {
       if (clock.now < this.endMs) issue(clock.now);

@@ -1,14 +1,14 @@
 // What closed and open loops of clients have in common: issuing operations and counting what comes
 // back.
 
-import type { Bytes, Client } from "../actor.ts";
+import type { Bytes, Client, Sealed } from "../actor.ts";
 import type { Clock } from "../driver.ts";
 import type { Workload } from "../workload/index.ts";
 import type { HistoryWriter } from "./history.ts";
 import { Latencies } from "./latency.ts";
 
 export interface LoadOptions {
-  readonly clients: readonly Client<object, string>[];
+  readonly clients: readonly Client<Sealed, string>[];
   readonly workload: Workload;
   readonly clock: Clock;
   /** Before measuring, and how long to measure, in milliseconds. */
@@ -80,7 +80,7 @@ export abstract class Load {
   }
 
   /** Makes what issues operations of a client; `next` is called when one has completed. */
-  protected issuer(index: number, client: Client<object, string>, next: () => void): Issue {
+  protected issuer(index: number, client: Client<Sealed, string>, next: () => void): Issue {
     const { clock, workload, history } = this.#options;
     let startedMs = 0;
     const done = (result: Bytes | null): void => {

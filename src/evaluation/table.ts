@@ -1,13 +1,13 @@
 // The table of results: for every protocol the most that it does and the least that it takes.
 
 import { reasonOf } from "../base/errors.ts";
-import type { AnyProtocol } from "../protocol/index.ts";
 import { formatThroughput } from "./format.ts";
 import type { RunSettings, PointRunner } from "./point-runner.ts";
 import { describePoint } from "./point.ts";
 import type { ResultRecord } from "./record.ts";
 import type { Point } from "./run.ts";
 import { spreadOf, type Spread } from "./summary.ts";
+import type { AnyProtocol } from "../actor.ts";
 
 /** What a row is measured with; its clients vary. */
 export interface TableRow {

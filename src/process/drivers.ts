@@ -1,6 +1,6 @@
 // Everything that a process needs besides its actors: made from the options of its command line.
 
-import type { Address, Signer } from "../actor.ts";
+import type { Address, Signer, Sealed } from "../actor.ts";
 import { systemRandom } from "../base/system-random.ts";
 import type { Options } from "../cli/command-line.ts";
 import { IDLE_NAMES } from "../cli/definitions.ts";
@@ -75,7 +75,7 @@ export class Drivers {
   }
 
   /** A node that listens on `id`; `self` is its address if it is a replica. */
-  node(id: number, self: Address | null): Node<object, string> {
+  node(id: number, self: Address | null): Node<Sealed, string> {
     return new Node({
       id,
       self,

@@ -1,6 +1,6 @@
 // A replica with its drivers, from the options of its command line.
 
-import type { App, Replica } from "../actor.ts";
+import type { App, Replica, Sealed } from "../actor.ts";
 import { apps } from "../app/index.ts";
 import { assert } from "../base/assert.ts";
 import { UsageError } from "../base/errors.ts";
@@ -20,8 +20,8 @@ const WATCH_MS = 20;
 export class ReplicaProcess {
   readonly drivers: Drivers;
   readonly #id: number;
-  readonly #node: Node<object, string>;
-  readonly #replica: Replica<object, string>;
+  readonly #node: Node<Sealed, string>;
+  readonly #replica: Replica<Sealed, string>;
   readonly #app: App;
 
   /** Opens everything and says so in one line; throws UsageError. */

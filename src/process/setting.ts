@@ -4,7 +4,8 @@ import { UsageError } from "../base/errors.ts";
 import type { Options } from "../cli/command-line.ts";
 import { readDeployConfig, type DeployConfig } from "../config.ts";
 import { PROTOCOL_DEFAULTS, type ProtocolConfig } from "../protocol-config.ts";
-import { protocols, toleratesFaults, type AnyProtocol } from "../protocol/index.ts";
+import { protocols, toleratesFaults } from "../protocol/index.ts";
+import type { AnyProtocol } from "../actor.ts";
 
 /** The protocol and the configuration that the options name; throws UsageError. */
 export interface Setting {

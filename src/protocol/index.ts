@@ -1,13 +1,10 @@
 // Every protocol by the name that `-m` takes. Executables, simulator and shared tests read only
 // this.
 
-import type { Protocol } from "../actor.ts";
+import type { AnyProtocol, Protocol } from "../actor.ts";
 import { hotstuff } from "./hotstuff/index.ts";
 import { pbft } from "./pbft/index.ts";
 import { unreplicated, unreplicatedSigned } from "./unreplicated/index.ts";
-
-/** Hides the types of a protocol's messages and timers from those who only pass them on. */
-export type AnyProtocol = Protocol<object, string>;
 
 /**
  * Whether some number of replicas tolerates a fault. Protocols that tolerate none say that they

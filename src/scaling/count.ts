@@ -13,21 +13,17 @@ import { countDrop } from "../driver.ts";
 import { Node } from "../node.ts";
 import { PROTOCOL_DEFAULTS, type ProtocolConfig } from "../protocol-config.ts";
 import { Keys } from "../simulation/keys.ts";
-import { Network, type NetworkOptions, type Packet } from "../simulation/network.ts";
+import { Network, type NetworkOptions } from "../simulation/network.ts";
 import { NO_FAULTS, type NetworkPlan } from "../simulation/plan.ts";
 import { Process } from "../simulation/process.ts";
 import { Scheduler } from "../simulation/scheduler.ts";
 import { SimulatedClock } from "../simulation/simulated-clock.ts";
 import { SimulatedStage } from "../simulation/stage.ts";
 import type { Subject } from "../simulation/subject.ts";
-import {
-  GROUP_ADDRESS,
-  PAYLOAD_MAX,
-  simulatedAddress,
-  SimulatedTransport,
-} from "../simulation/transport.ts";
+import { GROUP_ADDRESS, simulatedAddress, SimulatedTransport } from "../simulation/transport.ts";
 import type { Reader } from "../wire.ts";
 import { tallyOf, type Counts, type Tally } from "./counts.ts";
+import { type Packet, PAYLOAD_MAX } from "../simulation/packet.ts";
 
 export interface CountOptions {
   readonly subject: Subject;

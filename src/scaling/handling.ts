@@ -1,7 +1,7 @@
 // What a message costs a polling thread besides packets and signatures: a whole cluster in this
 // process, of the real Node, codec and actors, over memory, with a stage that believes everything.
 
-import type { Address, Bytes, Client, Proof, Sealed } from "../actor.ts";
+import type { Address, Bytes, Client, Proof, Sealed, AnyProtocol } from "../actor.ts";
 import { NullApp } from "../app/null.ts";
 import { assert } from "../base/assert.ts";
 import { Queue } from "../base/queue.ts";
@@ -12,7 +12,6 @@ import type { Stage } from "../driver.ts";
 import { Node } from "../node.ts";
 import { RealClock } from "../process/real-clock.ts";
 import { PROTOCOL_DEFAULTS, type ProtocolConfig } from "../protocol-config.ts";
-import type { AnyProtocol } from "../protocol/index.ts";
 import { PacketTransport, type PacketTransportOptions } from "../transport/packet.ts";
 import { EMPTY, Reader, Writer } from "../wire.ts";
 

@@ -9,19 +9,36 @@ import { bytesOf, Reader, Writer } from "../wire.ts";
 import { Content, wireBook } from "./content.ts";
 import { ADVERSARY_CLIENT, stamp } from "./judge.ts";
 import { disown, mutate, Pool } from "./mutate.ts";
-import type { Packet } from "./network.ts";
-import type { Trick } from "./plan.ts";
+import type { Keys } from "./keys.ts";
+import type { Network } from "./network.ts";
+import type { Plan, Trick } from "./plan.ts";
+import type { Scheduler } from "./scheduler.ts";
+import type { Subject } from "./subject.ts";
 import type { Process } from "./process.ts";
-import { PAYLOAD_MAX } from "./transport.ts";
-import type { World } from "./world.ts";
+import { type Packet, PAYLOAD_MAX } from "./packet.ts";
 
 const FLOOD_MAX = 150;
 const FLOODS_MAX = 4;
 /** How often a trick is played on a packet that could have it. */
 const OFTEN = 0.25;
 
+/** What the adversary knows of the world that it is in, and may do to it. */
+export interface AdversaryWorld {
+  readonly plan: Plan;
+  readonly subject: Pick<Subject, "protocol">;
+  readonly random: Random;
+  readonly scheduler: Scheduler;
+  readonly keys: Pick<Keys, "block">;
+  readonly network: Pick<Network, "deliver">;
+  readonly replicas: readonly { readonly process: Process }[];
+  /** Whether every correct replica has begun. */
+  readonly started: boolean;
+  /** Counts what was done, by name. */
+  count(what: string): void;
+}
+
 export class Adversary {
-  readonly #world: World;
+  readonly #world: AdversaryWorld;
   readonly #random: Random;
   readonly #pool = new Pool();
   readonly #tricks: ReadonlySet<string>;
@@ -35,7 +52,7 @@ export class Adversary {
   #floods = 0;
   #number = 0;
 
-  constructor(world: World) {
+  constructor(world: AdversaryWorld) {
     this.#world = world;
     this.#random = world.random.stream("adversary");
     this.#tricks = new Set(world.plan.tricks);

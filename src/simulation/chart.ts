@@ -1,12 +1,11 @@
 // A run as text: one line for each message that arrives, timer that fires and fault that strikes.
 
-import type { Sealed } from "../actor.ts";
+import type { Sealed, AnyProtocol } from "../actor.ts";
 import type { Content } from "./content.ts";
 import { describe, stampOf } from "./judge.ts";
-import type { Packet } from "./network.ts";
 import type { Process } from "./process.ts";
-import type { AnyProtocol } from "./subject.ts";
 import type { Observer } from "./world.ts";
+import type { Packet } from "./packet.ts";
 
 /** Longest text of a message in a line. */
 const MESSAGE_WIDTH = 110;

@@ -3,16 +3,34 @@
 import type { Bytes, Client, Sealed } from "../actor.ts";
 import { decodeKvResult } from "../app/kv.ts";
 import type { Random } from "../base/seeded-random.ts";
-import { stamp, type Issued } from "./judge.ts";
+import { stamp, type Issued, type Ledger } from "./judge.ts";
+import type { Plan } from "./plan.ts";
+import type { Scheduler } from "./scheduler.ts";
 import type { Process } from "./process.ts";
 import { drawOperation } from "./workload.ts";
-import type { World } from "./world.ts";
 
-export class Driver {
+/** What clients need of the world that they are in. */
+export interface ClientWorld {
+  readonly plan: Plan;
+  readonly random: Random;
+  readonly scheduler: Scheduler;
+  readonly ledger: Pick<Ledger, "accept">;
+  readonly gstUs: number;
+  /** Operations that all clients share. */
+  operationsLeft: number;
+  /** Operations that were answered. */
+  completed: number;
+  /** Notes that the client's operation of that number is sent. */
+  issue(issued: Issued, number: number): void;
+  sessionLost(client: SimulatedClient): void;
+  fail(what: string): void;
+}
+
+export class SimulatedClient {
   /** The client's number in stamps and histories; a client that died has another afterwards. */
   readonly id: number;
   readonly process: Process;
-  readonly #world: World;
+  readonly #world: ClientWorld;
   readonly #actor: Client<Sealed, string>;
   readonly #random: Random;
   #number = 0;
@@ -21,7 +39,7 @@ export class Driver {
   finished = false;
   current: Issued | null = null;
 
-  constructor(world: World, process: Process, actor: Client<Sealed, string>, id: number) {
+  constructor(world: ClientWorld, process: Process, actor: Client<Sealed, string>, id: number) {
     this.#world = world;
     this.process = process;
     this.#actor = actor;

@@ -1,8 +1,7 @@
 // What is in a packet, shared by all who get it: what follows from its bytes alone is found once.
 
-import type { Bytes, Proof, Sealed } from "../actor.ts";
+import type { Bytes, Proof, Sealed, AnyProtocol } from "../actor.ts";
 import { Reader, type AddressBook } from "../wire.ts";
-import type { AnyProtocol } from "./subject.ts";
 
 /** The first four bytes of every process's address. */
 export const MAC_PREFIX = 0x02000000;

@@ -5,10 +5,9 @@ import { mix32, Random } from "../base/seeded-random.ts";
 import { Reader, Writer } from "../wire.ts";
 import { wireBook } from "./content.ts";
 import { drawPlan } from "./plan.ts";
-import { runPlan } from "./run.ts";
-import type { RunOptions } from "./runner.ts";
-import { PAYLOAD_MAX } from "./transport.ts";
+import { runPlan, type RunOptions } from "./run.ts";
 import type { Observer, Report } from "./world.ts";
+import { PAYLOAD_MAX } from "./packet.ts";
 
 export const PACKETS_A_SEED = 1000;
 const CORPUS_MAX = 256;

@@ -6,24 +6,10 @@ import type { Bytes } from "../actor.ts";
 import type { Random } from "../base/seeded-random.ts";
 import { countDrop, type Drops } from "../driver.ts";
 import { Content } from "./content.ts";
+import type { Packet } from "./packet.ts";
 import type { NetworkPlan, PartitionFault } from "./plan.ts";
 import type { Process } from "./process.ts";
 import type { Scheduler } from "./scheduler.ts";
-
-export interface Packet {
-  readonly content: Content;
-  /** Whether it is a part of a larger message. */
-  readonly part: boolean;
-  readonly fromHigh: number;
-  readonly fromHost: number;
-  readonly fromId: number;
-  readonly toHost: number;
-  readonly toId: number;
-  /** Whether it is for every replica but its sender. */
-  readonly group: boolean;
-  /** Whether it is what its sender sent. */
-  readonly intact: boolean;
-}
 
 /** What else decides on a packet: a twins scenario's rounds. */
 export type PacketFilter = (from: Process, to: Process, packet: Packet) => boolean;
@@ -51,7 +37,7 @@ export interface NetworkOptions {
 export class Network {
   /** What was done to packets, by name. */
   readonly injected: Drops = new Map();
-  readonly #o: NetworkOptions;
+  readonly #options: NetworkOptions;
   readonly #kept: { from: Process; to: Process; packet: Packet }[] = [];
   #keptAt = 0;
   /**
@@ -60,12 +46,12 @@ export class Network {
   readonly #arrivals = new Map<number, number>();
 
   constructor(options: NetworkOptions) {
-    this.#o = options;
+    this.#options = options;
   }
 
   /** What a process sends; the adversary sees that of its own first. */
   send(from: Process, packet: Packet): void {
-    const { tamper } = this.#o;
+    const { tamper } = this.#options;
     if (!from.byzantine || tamper === null) this.deliver(from, packet);
     else tamper(from, packet);
   }
@@ -73,23 +59,23 @@ export class Network {
   /** Sends the packet to whom it is for. */
   deliver(from: Process, packet: Packet): void {
     if (packet.group) {
-      for (const to of this.#o.replicas()) {
+      for (const to of this.#options.replicas()) {
         if (to.host !== from.host) this.#route(from, to, packet);
       }
       return;
     }
-    for (const to of this.#o.at(packet.toHost)) {
+    for (const to of this.#options.at(packet.toHost)) {
       if (to !== from) this.#route(from, to, packet);
     }
   }
 
   #route(from: Process, to: Process, packet: Packet): void {
-    const { scheduler, random, plan, filter } = this.#o;
+    const { scheduler, random, plan, filter } = this.#options;
     if (filter !== null && !filter(from, to, packet)) {
       this.#count("filtered");
       return;
     }
-    if (scheduler.nowUs >= this.#o.gstUs()) {
+    if (scheduler.nowUs >= this.#options.gstUs()) {
       this.#arrange(from, to, packet);
       return;
     }
@@ -111,7 +97,7 @@ export class Network {
       const bytes = packet.content.bytes.slice();
       const bit = random.int(Math.max(1, bytes.length * 8));
       if (bytes.length > 0) bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7));
-      if (packet.part || !this.#o.passes(packet, bytes)) {
+      if (packet.part || !this.#options.passes(packet, bytes)) {
         this.#count("corrupted, caught");
         return;
       }
@@ -127,15 +113,15 @@ export class Network {
   }
 
   #arrange(from: Process, to: Process, packet: Packet): void {
-    const { scheduler } = this.#o;
+    const { scheduler } = this.#options;
     const delayUs = this.#delayUs(from, to);
     scheduler.after(to, delayUs, () => to.arrive(from, packet));
   }
 
   #delayUs(from: Process, to: Process): number {
-    const { scheduler, random, plan, boundUs } = this.#o;
+    const { scheduler, random, plan, boundUs } = this.#options;
     const now = scheduler.nowUs;
-    const gstUs = this.#o.gstUs();
+    const gstUs = this.#options.gstUs();
     if (now >= gstUs) return 1 + random.int(boundUs);
     let delayUs = plan.delayMinUs + random.int(plan.delayMaxUs - plan.delayMinUs + 1);
     if (plan.reordering > 0 && random.chance(plan.reordering)) {
@@ -153,7 +139,7 @@ export class Network {
   }
 
   #partitioned(from: Process, to: Process): boolean {
-    const { scheduler, plan } = this.#o;
+    const { scheduler, plan } = this.#options;
     for (const partition of plan.partitions) {
       if (blocks(partition, from.host, to.host, scheduler.nowUs)) return true;
     }
@@ -161,7 +147,7 @@ export class Network {
   }
 
   #keep(from: Process, to: Process, packet: Packet): void {
-    if (this.#o.plan.replay === 0) return;
+    if (this.#options.plan.replay === 0) return;
     if (this.#kept.length < KEPT_MAX) {
       this.#kept.push({ from, to, packet });
       return;

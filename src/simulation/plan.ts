@@ -3,23 +3,8 @@
 
 import { Random } from "../base/seeded-random.ts";
 import { toleratesFaults } from "../protocol/index.ts";
-import type { Subject } from "./subject.ts";
-import { PAYLOAD_MAX } from "./transport.ts";
-
-/**
- * A seed of kind "codec" is a thousand mutated packets, one of kind "fuzz" live nodes that get such
- * packets.
- */
-export type Kind = "short" | "deep" | "adversary" | "invent" | "twins" | "codec" | "fuzz";
-export const KINDS: readonly Kind[] = [
-  "short",
-  "deep",
-  "adversary",
-  "invent",
-  "twins",
-  "codec",
-  "fuzz",
-];
+import type { Kind, Subject } from "./subject.ts";
+import { PAYLOAD_MAX } from "./packet.ts";
 
 export interface PartitionFault {
   readonly name: string;

@@ -3,15 +3,20 @@
 
 import type { Client, Replica, Sealed } from "../actor.ts";
 import type { Node } from "../node.ts";
-import type { Packet } from "./network.ts";
+import type { Transport } from "../driver.ts";
+import type { Packet } from "./packet.ts";
 import type { Owner, Scheduler } from "./scheduler.ts";
-import type { SimulatedTransport } from "./transport.ts";
 
 /** An actor with the node that it runs on. */
 export interface Seat {
   readonly node: Node<Sealed, string>;
   readonly replica: Replica<Sealed, string> | null;
   readonly client: Client<Sealed, string> | null;
+}
+
+/** A transport that the network hands what has arrived. */
+interface ReceivingTransport extends Transport {
+  arrive(packet: Packet): void;
 }
 
 export class Process implements Owner {
@@ -23,7 +28,7 @@ export class Process implements Owner {
   pausedUntilUs = 0;
   up = false;
   byzantine = false;
-  transport: SimulatedTransport | null = null;
+  transport: ReceivingTransport | null = null;
   seats: Seat[] = [];
   /** Told after each of its events. */
   onEvent: ((process: Process) => void) | null = null;

@@ -2,19 +2,22 @@
 
 import { checkConvergence, checkHistory, checkRealTime } from "./checkers.ts";
 import { scheduleFaults } from "./faults.ts";
-import { drawPlan, type Changes, type Kind, type Plan } from "./plan.ts";
-import type { Subject } from "./subject.ts";
+import { drawPlan, type Changes, type Plan } from "./plan.ts";
+import type { Subject, Kind } from "./subject.ts";
 import { World, type Observer, type Report } from "./world.ts";
 
-export interface SeedOptions {
+/** Which seed to run, and how. */
+export interface RunOptions {
   readonly subject: Subject;
+  readonly kind: Kind;
   readonly seed: number;
-  readonly kind?: Kind | undefined;
   readonly changes?: Changes | undefined;
   readonly observer?: Observer | undefined;
   /** As in WorldOptions. */
   readonly cold?: boolean | undefined;
 }
+
+type SeedOptions = Omit<RunOptions, "kind"> & { readonly kind?: Kind | undefined };
 
 /**
  * View timeouts in which others take up the work of one that recovers but once: ten (X14), by the
@@ -40,7 +43,7 @@ export function runPlan(subject: Subject, plan: Plan, observer?: Observer, cold 
 
 /** Runs until every client has had its answers, then judges the whole. */
 export function settle(world: World): void {
-  const finished = () => world.drivers.every((driver) => driver.finished);
+  const finished = () => world.clients.every((client) => client.finished);
   const done = world.run(Infinity, finished);
   if (world.failures.length > 0) return;
   if (done) finish(world);

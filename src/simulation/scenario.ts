@@ -16,12 +16,11 @@ import { assert } from "../base/assert.ts";
 import { messageText } from "./chart.ts";
 import type { Content } from "./content.ts";
 import { stamp, type Issued } from "./judge.ts";
-import type { Packet } from "./network.ts";
 import { drawPlan, NO_FAULTS, type Plan } from "./plan.ts";
 import type { Process } from "./process.ts";
 import type { Subject } from "./subject.ts";
-import { PAYLOAD_MAX } from "./transport.ts";
 import { World, type Observer, type ReplicaSeat } from "./world.ts";
+import { type Packet, PAYLOAD_MAX } from "./packet.ts";
 
 /** Every packet takes this long. */
 const DELAY_US = 1000;

@@ -1,6 +1,7 @@
 // Virtual time: a heap of events in a total order, and the hash of all that happened.
 
 import { assert } from "../base/assert.ts";
+import { Heap } from "../base/heap.ts";
 import { mix32 } from "../base/seeded-random.ts";
 
 /** Something that will happen at a process, or in the network when `owner` is null. */
@@ -29,7 +30,7 @@ export class Scheduler {
   nowUs = 0;
   /** Events that happened. */
   count = 0;
-  readonly #heap: Event[] = [];
+  readonly #heap = new Heap<Event>(before);
   #order = 0;
   #high = 0x6a09e667;
   #low = 0xbb67ae85 | 0;
@@ -44,23 +45,23 @@ export class Scheduler {
       incarnation: owner === null ? 0 : owner.incarnation,
       run,
     };
-    this.#push(event);
+    this.#heap.push(event);
     return event;
   }
 
   /** Makes the next event happen; false when there is none by `endUs`. */
   step(endUs: number): boolean {
     for (;;) {
-      const event = this.#heap[0];
+      const event = this.#heap.peek();
       if (event === undefined || event.atUs > endUs) return false;
-      this.#pop();
+      this.#heap.pop();
       const { owner, run } = event;
       if (run === null) continue;
       if (owner !== null) {
         if (owner.incarnation !== event.incarnation) continue;
         if (owner.pausedUntilUs > event.atUs) {
           event.atUs = owner.pausedUntilUs;
-          this.#push(event);
+          this.#heap.push(event);
           continue;
         }
       }
@@ -83,38 +84,6 @@ export class Scheduler {
   get traceHash(): string {
     const hex = (value: number) => (value >>> 0).toString(16).padStart(8, "0");
     return hex(this.#high) + hex(this.#low);
-  }
-
-  #push(event: Event): void {
-    const heap = this.#heap;
-    let at = heap.length;
-    heap.push(event);
-    while (at > 0) {
-      const up = (at - 1) >> 1;
-      const parent = heap[up] as Event;
-      if (!before(event, parent)) break;
-      heap[at] = parent;
-      at = up;
-    }
-    heap[at] = event;
-  }
-
-  #pop(): void {
-    const heap = this.#heap;
-    const last = heap.pop() as Event;
-    const length = heap.length;
-    if (length === 0) return;
-    let at = 0;
-    for (;;) {
-      let down = 2 * at + 1;
-      if (down >= length) break;
-      if (down + 1 < length && before(heap[down + 1] as Event, heap[down] as Event)) down++;
-      const child = heap[down] as Event;
-      if (!before(child, last)) break;
-      heap[at] = child;
-      at = down;
-    }
-    heap[at] = last;
   }
 }
 

@@ -1,11 +1,22 @@
 // What a world is told of the protocol that it tries.
 
-import type { Protocol, Sealed } from "../actor.ts";
+import type { AnyProtocol, Protocol, Sealed } from "../actor.ts";
 import { toleratesFaults } from "../protocol/index.ts";
-import { KINDS, type Kind } from "./plan.ts";
 
-/** A protocol of any messages and timers. */
-export type AnyProtocol = Protocol<Sealed, string>;
+/**
+ * A seed of kind "codec" is a thousand mutated packets, one of kind "fuzz" live nodes that get such
+ * packets.
+ */
+export type Kind = "short" | "deep" | "adversary" | "invent" | "twins" | "codec" | "fuzz";
+export const KINDS: readonly Kind[] = [
+  "short",
+  "deep",
+  "adversary",
+  "invent",
+  "twins",
+  "codec",
+  "fuzz",
+];
 
 export interface Subject {
   readonly name: string;

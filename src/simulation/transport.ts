@@ -8,11 +8,9 @@ import type { AddressTable } from "../transport/address.ts";
 import { PacketTransport, type PacketTransportOptions } from "../transport/packet.ts";
 import { EMPTY, Reader, Writer, type AddressBook } from "../wire.ts";
 import { Content, MAC_PREFIX } from "./content.ts";
-import type { Network, Packet } from "./network.ts";
+import { PAYLOAD_MAX, type Packet } from "./packet.ts";
+import type { Network } from "./network.ts";
 import type { Process } from "./process.ts";
-
-/** The largest payload: a frame of 1,514 bytes without its Ethernet header and the ids. */
-export const PAYLOAD_MAX = 1497;
 
 /**
  * One reader and one writer serve all processes, since only one of them runs at a time: a world of

@@ -5,13 +5,11 @@
 import { assert } from "../base/assert.ts";
 import { mix32, Random } from "../base/seeded-random.ts";
 import { scheduleHealing } from "./heal.ts";
-import type { Packet } from "./network.ts";
 import { drawPlan, NO_FAULTS, type Plan } from "./plan.ts";
 import type { Process } from "./process.ts";
-import { settle } from "./run.ts";
-import type { RunOptions } from "./runner.ts";
-import { PAYLOAD_MAX } from "./transport.ts";
+import { settle, type RunOptions } from "./run.ts";
 import { World, type Report } from "./world.ts";
+import { type Packet, PAYLOAD_MAX } from "./packet.ts";
 
 /** Instances: the twins of identity 0, then replicas 1, 2, 3. */
 const INSTANCES = 5;
@@ -170,7 +168,7 @@ export function runTwins({ subject, seed, observer, cold }: RunOptions): Report 
   for (let i = 0; i < plan.clients; i++) world.startClients(world.addClientProcess(i), 1);
   // Without operations left, or where replicas wait for whom they cannot hear, nothing more comes
   // of the scenario.
-  const idle = () => world.operationsLeft === 0 && world.drivers.every((d) => d.current === null);
+  const idle = () => world.operationsLeft === 0 && world.clients.every((d) => d.current === null);
   const stall = new Stall(world);
   const done = () => idle() || stall.lasts();
   filter.onFinished = scheduleHealing(world, done, scenario.askedMax);

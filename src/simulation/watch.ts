@@ -5,9 +5,9 @@ import type { Codec, Proof, Sealed } from "../actor.ts";
 import { assert } from "../base/assert.ts";
 import type { Reader } from "../wire.ts";
 import type { Content } from "./content.ts";
-import type { Packet } from "./network.ts";
 import type { Process } from "./process.ts";
 import { book } from "./transport.ts";
+import type { Packet } from "./packet.ts";
 
 export class Watch {
   readonly #codec: Codec<Sealed>;

@@ -12,11 +12,11 @@ import type { ProtocolConfig } from "../protocol-config.ts";
 import { Reader } from "../wire.ts";
 import { Adversary } from "./adversary.ts";
 import { CensusCheck, checkCertificates } from "./census.ts";
-import { Driver } from "./clients.ts";
+import { SimulatedClient } from "./clients.ts";
 import { wireBook } from "./content.ts";
 import { holdsStamp, JudgedApp, Ledger, type Issued } from "./judge.ts";
 import { Keys } from "./keys.ts";
-import { Network, type Packet, type PacketFilter } from "./network.ts";
+import { Network, type PacketFilter } from "./network.ts";
 import type { Plan } from "./plan.ts";
 import { Process } from "./process.ts";
 import { Scheduler } from "./scheduler.ts";
@@ -25,6 +25,7 @@ import { SimulatedStage } from "./stage.ts";
 import type { Subject } from "./subject.ts";
 import { GROUP_ADDRESS, simulatedAddress, SimulatedTransport } from "./transport.ts";
 import { Watch } from "./watch.ts";
+import type { Packet } from "./packet.ts";
 
 /** What a seed's run came to. */
 export interface Report {
@@ -90,7 +91,7 @@ export class World {
   readonly config: ProtocolConfig;
   readonly replicas: ReplicaSeat[] = [];
   readonly clientProcesses: Process[] = [];
-  drivers: Driver[] = [];
+  clients: SimulatedClient[] = [];
   readonly injected: Drops = new Map();
   readonly marks: Drops = new Map();
   readonly failures: string[] = [];
@@ -237,7 +238,7 @@ export class World {
       const client = this.subject.protocol.client(this.config, node);
       process.seats.push({ node, replica: null, client });
       node.start(this.#watchedActor(process, client));
-      this.drivers.push(new Driver(this, process, client, id));
+      this.clients.push(new SimulatedClient(this, process, client, id));
     }
   }
 
@@ -253,10 +254,10 @@ export class World {
       seat.app = null;
       seat.census = null;
     }
-    for (const driver of this.drivers) {
-      if (driver.process === process && driver.current !== null) driver.current.waiting = false;
+    for (const client of this.clients) {
+      if (client.process === process && client.current !== null) client.current.waiting = false;
     }
-    this.drivers = this.drivers.filter((driver) => driver.process !== process);
+    this.clients = this.clients.filter((client) => client.process !== process);
   }
 
   pause(process: Process, forUs: number): void {
@@ -342,11 +343,11 @@ export class World {
     for (const issued of this.#issued) if (issued.waiting) this.#expect(issued);
   }
 
-  sessionLost(driver: Driver): void {
+  sessionLost(client: SimulatedClient): void {
     this.count("sessions lost");
     const { sessionsMax, byzantine } = this.plan;
     if (sessionsMax < 64 || byzantine.length > 0) return;
-    this.fail(`exactly once: the session of c${driver.id} was lost although there is room for it`);
+    this.fail(`exactly once: the session of c${client.id} was lost although there is room for it`);
   }
 
   /** How long an operation may take from now on, in microseconds: the rule of docs/testing.md. */
@@ -385,7 +386,7 @@ export class World {
       if (this.plan.kind === "invent") {
         // An invented request has used up the number of this client's own: nobody will answer it.
         countDrop(this.injected, "operations overtaken by invented ones");
-        this.drivers.find(({ id }) => id === issued.client)?.giveUp();
+        this.clients.find(({ id }) => id === issued.client)?.giveUp();
         return;
       }
       const ms = allowedUs / 1000;

@@ -1,8 +1,7 @@
 // Rounds with one bug each, and who has to find it.
 
 import type { Address, Bytes } from "../../src/actor.ts";
-import type { Kind } from "../../src/simulation/plan.ts";
-import { subjectOf } from "../../src/simulation/subject.ts";
+import { subjectOf, type Kind } from "../../src/simulation/subject.ts";
 import { decodeKvOperation } from "../../src/app/kv.ts";
 import type { Outcome, Request } from "../../src/protocol/kit/request.ts";
 import { STAMP_LENGTH } from "../../src/simulation/judge.ts";

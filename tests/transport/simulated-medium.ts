@@ -6,13 +6,9 @@ import { Network } from "../../src/simulation/network.ts";
 import { Process } from "../../src/simulation/process.ts";
 import { Random } from "../../src/base/seeded-random.ts";
 import { Scheduler } from "../../src/simulation/scheduler.ts";
-import {
-  GROUP_ADDRESS,
-  PAYLOAD_MAX,
-  simulatedAddress,
-  SimulatedTransport,
-} from "../../src/simulation/transport.ts";
+import { GROUP_ADDRESS, simulatedAddress, SimulatedTransport } from "../../src/simulation/transport.ts";
 import { all, Endpoint, REPLICAS, type Medium } from "./medium.ts";
+import { PAYLOAD_MAX } from "../../src/simulation/packet.ts";
 
 /** Replicas are the hosts 0 to 2. */
 const CLIENT = 3;
@@ -38,7 +34,7 @@ export function openSimulated(rough: boolean): Medium {
   const start = (process: Process): SimulatedTransport => {
     const { host } = process;
     process.up = true;
-    process.transport = new SimulatedTransport(network, process, PAYLOAD_MAX, {
+    const transport = new SimulatedTransport(network, process, PAYLOAD_MAX, {
       replicas: Array.from({ length: REPLICAS }, (_, i) => simulatedAddress(i, 0)),
       multicast: GROUP_ADDRESS,
       member: host < REPLICAS,
@@ -46,7 +42,8 @@ export function openSimulated(rough: boolean): Medium {
       random: (bound) => random.int(bound),
       dropRate: dice,
     });
-    return process.transport;
+    process.transport = transport;
+    return transport;
   };
   for (const host of [0, 1, 2, CLIENT, STRANGER]) {
     processes.push(new Process(scheduler, processes.length, host, `host ${host}`));

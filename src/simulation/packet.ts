@@ -1,0 +1,21 @@
+// A packet of the simulated network.
+
+import type { Content } from "./content.ts";
+
+/** The largest payload: a frame of 1,514 bytes without its Ethernet header and the ids. */
+export const PAYLOAD_MAX = 1497;
+
+export interface Packet {
+  readonly content: Content;
+  /** Whether it is a part of a larger message. */
+  readonly part: boolean;
+  readonly fromHigh: number;
+  readonly fromHost: number;
+  readonly fromId: number;
+  readonly toHost: number;
+  readonly toId: number;
+  /** Whether it is for every replica but its sender. */
+  readonly group: boolean;
+  /** Whether it is what its sender sent. */
+  readonly intact: boolean;
+}

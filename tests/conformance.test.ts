@@ -1,9 +1,9 @@
 // One suite of cases that every protocol of the registry passes, whatever its messages.
 
 import { describe, expect } from "bun:test";
-import type { Changes, Plan } from "../src/simulation/plan.ts";
-import { drawPlan, NO_FAULTS } from "../src/simulation/plan.ts";
-import { runPlan } from "../src/simulation/run.ts";
+import type { Changes, Plan } from "../src/simulation/seed-plan.ts";
+import { drawPlan, NO_FAULTS } from "../src/simulation/seed-plan.ts";
+import { runPlan } from "../src/simulation/run-seed.ts";
 import type { Subject } from "../src/simulation/subject.ts";
 import { registered } from "../src/simulation/subjects.ts";
 import type { Report } from "../src/simulation/world.ts";

@@ -1,7 +1,7 @@
 // Seeds that once failed, each with what it found. A fix adds its seed here.
 
 import { expect, setDefaultTimeout, test } from "bun:test";
-import type { Changes } from "../src/simulation/plan.ts";
+import type { Changes } from "../src/simulation/seed-plan.ts";
 import { runAny } from "../src/simulation/runner.ts";
 import { roundsSubject } from "./protocols/rounds/subject.ts";
 import { findSubject } from "../src/campaign/mutants.ts";

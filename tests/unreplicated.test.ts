@@ -19,7 +19,7 @@ import {
   unreplicatedSigned,
   type Message,
 } from "../src/protocol/unreplicated/index.ts";
-import { runSeed } from "../src/simulation/run.ts";
+import { runSeed } from "../src/simulation/run-seed.ts";
 import { subjectOf } from "../src/simulation/subject.ts";
 import { BLOCK_MIN, bytesOf, EMPTY, Reader } from "../src/wire.ts";
 

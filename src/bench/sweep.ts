@@ -9,7 +9,7 @@ import type { Command, Options } from "../cli/command-line.ts";
 import { buildExecutables } from "../cluster/cluster.ts";
 import { LabRunner } from "../cluster/lab-runner.ts";
 import { LocalRunner } from "../cluster/local-runner.ts";
-import { parsePlan, type Plan } from "../evaluation/plan.ts";
+import { parsePlan, type SweepPlan } from "../evaluation/sweep-plan.ts";
 import type { PointRunner } from "../evaluation/point-runner.ts";
 import { describeHost, versions } from "../evaluation/record.ts";
 import { Results } from "../evaluation/results.ts";
@@ -90,7 +90,7 @@ export async function benchSweep(options: Options): Promise<number> {
 }
 
 async function measure(
-  plan: Plan,
+  plan: SweepPlan,
   results: Results,
   open: () => Promise<PointRunner>,
   signal: AbortSignal,
@@ -105,7 +105,7 @@ async function measure(
   }
 }
 
-function readPlan(path: string): Plan {
+function readPlan(path: string): SweepPlan {
   let text: string;
   try {
     text = readFileSync(path, "utf8");

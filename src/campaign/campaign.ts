@@ -1,8 +1,8 @@
 // Many seeds over several processes: what was injected and reached, and how many passed.
 
 import { countDrop, type Drops } from "../driver.ts";
-import type { Changes } from "../simulation/plan.ts";
 import { runAny } from "../simulation/runner.ts";
+import type { Changes } from "../simulation/seed-plan.ts";
 import type { Subject, Kind } from "../simulation/subject.ts";
 
 /** One seed in this many runs twice, the second time cold, to compare trace hashes. */

@@ -1,10 +1,10 @@
 // A failing seed made smaller: faults, operations, clients and tricks are left out while it still
 // fails.
 
-import { drawPlan, type Changes, type Plan } from "../simulation/plan.ts";
+import type { RunOptions } from "../simulation/run-seed.ts";
 import { runAny } from "../simulation/runner.ts";
+import { drawPlan, type Changes, type Plan } from "../simulation/seed-plan.ts";
 import type { Report } from "../simulation/world.ts";
-import type { RunOptions } from "../simulation/run.ts";
 
 const RUNS_MAX = 80;
 

@@ -6,9 +6,10 @@ import { resolve } from "node:path";
 import { assert } from "../base/assert.ts";
 import { UsageError } from "../base/errors.ts";
 import { parseCommand, type Command, type Options } from "../cli/command-line.ts";
-import { Chart } from "../simulation/chart.ts";
-import { type Changes } from "../simulation/plan.ts";
 import { runAny } from "../simulation/runner.ts";
+import { type Changes } from "../simulation/seed-plan.ts";
+import { KINDS, type Kind } from "../simulation/subject.ts";
+import { Trace } from "../simulation/trace.ts";
 import {
   MARKS_SEEDS_MIN,
   missedMarks,
@@ -22,7 +23,6 @@ import { convict, findSubject, loadAll, type Loaded } from "./mutants.ts";
 import { runProfile } from "./run-rows.ts";
 import { replayCommand, shrink } from "./shrink.ts";
 import { runJobs, serve, splitRange, Workers } from "./workers.ts";
-import { KINDS, type Kind } from "../simulation/subject.ts";
 
 const SEED_MAX = 2 ** 49;
 /** Failing seeds that are shrunk and charted. */
@@ -205,7 +205,7 @@ function explain(campaign: Campaign, seed: number, what: string): void {
   const shrunk = shrink(options);
   if (shrunk === null) return;
   console.log(`  trace hash ${shrunk.first.traceHash}`);
-  const observer = new Chart(subject.protocol, campaign.chart);
+  const observer = new Trace(subject.protocol, campaign.chart);
   const report = runAny({ ...options, changes: shrunk.changes, observer });
   console.log(`  shrunk in ${shrunk.runs} runs: ${replayCommand(options, shrunk.changes, load)}`);
   console.log(`  trace hash ${report.traceHash}: ${report.failures[0] ?? "passes when observed"}`);

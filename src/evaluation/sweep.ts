@@ -4,11 +4,11 @@ import { createHash } from "node:crypto";
 import { reasonOf } from "../base/errors.ts";
 import { Random } from "../base/seeded-random.ts";
 import { formatThroughput } from "./format.ts";
-import type { Plan } from "./plan.ts";
 import type { RunSettings, PointRunner } from "./point-runner.ts";
 import { describePoint } from "./point.ts";
 import type { Results } from "./results.ts";
 import type { Point, Run } from "./run.ts";
+import type { SweepPlan } from "./sweep-plan.ts";
 
 /** One run that a plan asks for. */
 export interface PlannedRun {
@@ -23,7 +23,7 @@ export interface PlannedRun {
  * seed draws, then every point again in another order, so that a machine that is slower at times
  * does not single out a point.
  */
-export function schedule(plan: Plan): readonly PlannedRun[] {
+export function schedule(plan: SweepPlan): readonly PlannedRun[] {
   const { points, repetitions, seed } = plan;
   return Array.from({ length: repetitions }, (_, repetition) => {
     const order = new Random(seed, `repetition ${repetition}`).shuffle(points);
@@ -40,7 +40,7 @@ function keyOf(point: Point, settings: RunSettings, repetition: number): string 
 }
 
 export interface SweepOptions {
-  readonly plan: Plan;
+  readonly plan: SweepPlan;
   readonly results: Results;
   readonly runner: PointRunner;
   /** Stops it; what was done is kept. */
@@ -82,12 +82,12 @@ export async function sweep(options: SweepOptions): Promise<number> {
 }
 
 /** What the plan asks for and the results have, in the order of the plan's points. */
-export function runsOf(plan: Plan, results: Results): readonly Run[] {
+export function runsOf(plan: SweepPlan, results: Results): readonly Run[] {
   return planned(plan).flatMap(({ key }) => results.run(key) ?? []);
 }
 
 /** A line for each run that the plan asks for and that failed. */
-export function failuresOf(plan: Plan, results: Results): readonly string[] {
+export function failuresOf(plan: SweepPlan, results: Results): readonly string[] {
   return planned(plan).flatMap(({ key }) => {
     const failed = results.failure(key);
     if (failed === undefined) return [];
@@ -95,7 +95,7 @@ export function failuresOf(plan: Plan, results: Results): readonly string[] {
   });
 }
 
-function planned(plan: Plan): readonly PlannedRun[] {
+function planned(plan: SweepPlan): readonly PlannedRun[] {
   const place = new Map(plan.points.map((point, i) => [point, i]));
   return schedule(plan).toSorted((a, b) => (place.get(a.point) ?? 0) - (place.get(b.point) ?? 0));
 }

@@ -1,5 +1,6 @@
 // The table of results: for every protocol the most that it does and the least that it takes.
 
+import type { AnyProtocol } from "../actor.ts";
 import { reasonOf } from "../base/errors.ts";
 import { formatThroughput } from "./format.ts";
 import type { RunSettings, PointRunner } from "./point-runner.ts";
@@ -7,7 +8,6 @@ import { describePoint } from "./point.ts";
 import type { ResultRecord } from "./record.ts";
 import type { Point } from "./run.ts";
 import { spreadOf, type Spread } from "./summary.ts";
-import type { AnyProtocol } from "../actor.ts";
 
 /** What a row is measured with; its clients vary. */
 export interface TableRow {

@@ -12,18 +12,22 @@ import type { SignatureKind } from "../crypto/stage.ts";
 import { countDrop } from "../driver.ts";
 import { Node } from "../node.ts";
 import { PROTOCOL_DEFAULTS, type ProtocolConfig } from "../protocol-config.ts";
-import { Keys } from "../simulation/keys.ts";
 import { Network, type NetworkOptions } from "../simulation/network.ts";
-import { NO_FAULTS, type NetworkPlan } from "../simulation/plan.ts";
+import { type Packet, PAYLOAD_MAX } from "../simulation/packet.ts";
 import { Process } from "../simulation/process.ts";
 import { Scheduler } from "../simulation/scheduler.ts";
+import { NO_FAULTS, type NetworkPlan } from "../simulation/seed-plan.ts";
 import { SimulatedClock } from "../simulation/simulated-clock.ts";
-import { SimulatedStage } from "../simulation/stage.ts";
+import { SimulatedKeys } from "../simulation/simulated-keys.ts";
+import { SimulatedStage } from "../simulation/simulated-stage.ts";
+import {
+  GROUP_ADDRESS,
+  simulatedAddress,
+  SimulatedTransport,
+} from "../simulation/simulated-transport.ts";
 import type { Subject } from "../simulation/subject.ts";
-import { GROUP_ADDRESS, simulatedAddress, SimulatedTransport } from "../simulation/transport.ts";
 import type { Reader } from "../wire.ts";
 import { tallyOf, type Counts, type Tally } from "./counts.ts";
-import { type Packet, PAYLOAD_MAX } from "../simulation/packet.ts";
 
 export interface CountOptions {
   readonly subject: Subject;
@@ -205,7 +209,7 @@ class CountedCluster {
   readonly #options: CountOptions;
   readonly #scheduler = new Scheduler();
   readonly #random = new Random(SEED, "count");
-  readonly #keys: Keys;
+  readonly #keys: SimulatedKeys;
   readonly #network: CountingNetwork;
   /** The replicas, then the process of all clients. */
   readonly #parties: Party[];
@@ -226,7 +230,7 @@ class CountedCluster {
       batchMax: batch,
       viewTimeoutMs: VIEW_TIMEOUT_MS,
     };
-    this.#keys = new Keys(this.#random.stream("keys").u32(), n);
+    this.#keys = new SimulatedKeys(this.#random.stream("keys").u32(), n);
     this.#parties = Array.from({ length: n + 1 }, (_, i) => {
       return new Party(new Process(this.#scheduler, i, i, i < n ? `r${i}` : "clients"));
     });
@@ -335,7 +339,7 @@ class CountedCluster {
     const node = this.#node(party, index, index);
     const host = this.#counting(party, node, this.config.n - 1);
     const replica = this.#options.subject.protocol.replica(index, this.config, host, new NullApp());
-    party.process.seats.push({ node, replica, client: null });
+    party.process.hosted.push({ node, replica, client: null });
     node.start(replica);
   }
 
@@ -344,7 +348,7 @@ class CountedCluster {
     const node = this.#node(party, id, null);
     const host = this.#counting(party, node, this.config.n);
     const client = this.#options.subject.protocol.client(this.config, host);
-    party.process.seats.push({ node, replica: null, client });
+    party.process.hosted.push({ node, replica: null, client });
     node.start(client);
     return client;
   }

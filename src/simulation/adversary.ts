@@ -6,16 +6,16 @@ import type { Bytes, Sealed } from "../actor.ts";
 import { AssertionError } from "../base/assert.ts";
 import type { Random } from "../base/seeded-random.ts";
 import { bytesOf, Reader, Writer } from "../wire.ts";
-import { Content, wireBook } from "./content.ts";
 import { ADVERSARY_CLIENT, stamp } from "./judge.ts";
 import { disown, mutate, Pool } from "./mutate.ts";
-import type { Keys } from "./keys.ts";
 import type { Network } from "./network.ts";
-import type { Plan, Trick } from "./plan.ts";
-import type { Scheduler } from "./scheduler.ts";
-import type { Subject } from "./subject.ts";
-import type { Process } from "./process.ts";
+import { PacketContent, wireBook } from "./packet-content.ts";
 import { type Packet, PAYLOAD_MAX } from "./packet.ts";
+import type { Process } from "./process.ts";
+import type { Scheduler } from "./scheduler.ts";
+import type { Plan, Trick } from "./seed-plan.ts";
+import type { SimulatedKeys } from "./simulated-keys.ts";
+import type { Subject } from "./subject.ts";
 
 const FLOOD_MAX = 150;
 const FLOODS_MAX = 4;
@@ -28,7 +28,7 @@ export interface AdversaryWorld {
   readonly subject: Pick<Subject, "protocol">;
   readonly random: Random;
   readonly scheduler: Scheduler;
-  readonly keys: Pick<Keys, "block">;
+  readonly keys: Pick<SimulatedKeys, "block">;
   readonly network: Pick<Network, "deliver">;
   readonly replicas: readonly { readonly process: Process }[];
   /** Whether every correct replica has begun. */
@@ -178,7 +178,7 @@ export class Adversary {
     const fromHost = from.host;
     this.#world.network.deliver(from, {
       ...packet,
-      content: bytes === packet.content.bytes ? packet.content : new Content(bytes),
+      content: bytes === packet.content.bytes ? packet.content : new PacketContent(bytes),
       fromHost,
       intact: false,
     });

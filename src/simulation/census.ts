@@ -2,7 +2,7 @@
 // and certificates convince a stranger.
 
 import type { Census, HeldCertificate } from "../actor.ts";
-import type { Keys } from "./keys.ts";
+import type { SimulatedKeys } from "./simulated-keys.ts";
 
 type Sizes = Census["sizes"];
 
@@ -47,7 +47,7 @@ export class CensusCheck {
 export function checkCertificates(
   certificates: Iterable<HeldCertificate>,
   { n, f }: { readonly n: number; readonly f: number },
-  keys: Keys,
+  keys: SimulatedKeys,
   judged: WeakSet<object>,
 ): string | null {
   const quorum = Math.ceil((n + f + 1) / 2);

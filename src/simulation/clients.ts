@@ -4,9 +4,9 @@ import type { Bytes, Client, Sealed } from "../actor.ts";
 import { decodeKvResult } from "../app/kv.ts";
 import type { Random } from "../base/seeded-random.ts";
 import { stamp, type Issued, type Ledger } from "./judge.ts";
-import type { Plan } from "./plan.ts";
-import type { Scheduler } from "./scheduler.ts";
 import type { Process } from "./process.ts";
+import type { Scheduler } from "./scheduler.ts";
+import type { Plan } from "./seed-plan.ts";
 import { drawOperation } from "./workload.ts";
 
 /** What clients need of the world that they are in. */

@@ -3,11 +3,11 @@
 import type { Bytes, Sealed } from "../actor.ts";
 import { mix32, Random } from "../base/seeded-random.ts";
 import { Reader, Writer } from "../wire.ts";
-import { wireBook } from "./content.ts";
-import { drawPlan } from "./plan.ts";
-import { runPlan, type RunOptions } from "./run.ts";
-import type { Observer, Report } from "./world.ts";
+import { wireBook } from "./packet-content.ts";
 import { PAYLOAD_MAX } from "./packet.ts";
+import { runPlan, type RunOptions } from "./run-seed.ts";
+import { drawPlan } from "./seed-plan.ts";
+import type { Observer, Report } from "./world.ts";
 
 export const PACKETS_A_SEED = 1000;
 const CORPUS_MAX = 256;

@@ -5,11 +5,11 @@
 import type { Bytes } from "../actor.ts";
 import type { Random } from "../base/seeded-random.ts";
 import { countDrop, type Drops } from "../driver.ts";
-import { Content } from "./content.ts";
+import { PacketContent } from "./packet-content.ts";
 import type { Packet } from "./packet.ts";
-import type { NetworkPlan, PartitionFault } from "./plan.ts";
 import type { Process } from "./process.ts";
 import type { Scheduler } from "./scheduler.ts";
+import type { NetworkPlan, PartitionFault } from "./seed-plan.ts";
 
 /** What else decides on a packet: a twins scenario's rounds. */
 export type PacketFilter = (from: Process, to: Process, packet: Packet) => boolean;
@@ -102,7 +102,7 @@ export class Network {
         return;
       }
       this.#count("corrupted");
-      this.#arrange(from, to, { ...packet, content: new Content(bytes), intact: false });
+      this.#arrange(from, to, { ...packet, content: new PacketContent(bytes), intact: false });
       return;
     }
     this.#arrange(from, to, packet);

@@ -1,12 +1,12 @@
 // A packet of the simulated network.
 
-import type { Content } from "./content.ts";
+import type { PacketContent } from "./packet-content.ts";
 
 /** The largest payload: a frame of 1,514 bytes without its Ethernet header and the ids. */
 export const PAYLOAD_MAX = 1497;
 
 export interface Packet {
-  readonly content: Content;
+  readonly content: PacketContent;
   /** Whether it is a part of a larger message. */
   readonly part: boolean;
   readonly fromHigh: number;

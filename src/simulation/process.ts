@@ -2,13 +2,13 @@
 // into nothing and is built anew.
 
 import type { Client, Replica, Sealed } from "../actor.ts";
-import type { Node } from "../node.ts";
 import type { Transport } from "../driver.ts";
+import type { Node } from "../node.ts";
 import type { Packet } from "./packet.ts";
 import type { Owner, Scheduler } from "./scheduler.ts";
 
 /** An actor with the node that it runs on. */
-export interface Seat {
+export interface Hosted {
   readonly node: Node<Sealed, string>;
   readonly replica: Replica<Sealed, string> | null;
   readonly client: Client<Sealed, string> | null;
@@ -29,7 +29,7 @@ export class Process implements Owner {
   up = false;
   byzantine = false;
   transport: ReceivingTransport | null = null;
-  seats: Seat[] = [];
+  hosted: Hosted[] = [];
   /** Told after each of its events. */
   onEvent: ((process: Process) => void) | null = null;
   onArrival: ((process: Process, from: Process, packet: Packet) => void) | null = null;
@@ -48,7 +48,7 @@ export class Process implements Owner {
     this.incarnation++;
     this.up = false;
     this.transport = null;
-    this.seats = [];
+    this.hosted = [];
     this.#polling = false;
     this.pausedUntilUs = 0;
   }
@@ -60,7 +60,7 @@ export class Process implements Owner {
     this.#scheduler.after(this, 1, () => {
       this.#polling = false;
       let count = 0;
-      for (const { node } of this.seats) count += node.poll();
+      for (const { node } of this.hosted) count += node.poll();
       this.#scheduler.note(this.index, count);
     });
   }

@@ -1,7 +1,7 @@
 // One seed of any kind, by its number.
 
 import { fuzzCodec, fuzzNodes } from "./fuzz.ts";
-import { runSeed, type RunOptions } from "./run.ts";
+import { runSeed, type RunOptions } from "./run-seed.ts";
 import { runTwins } from "./twins.ts";
 import type { Report } from "./world.ts";
 

@@ -13,14 +13,14 @@
 
 import { decodeKvResult, encodeKvOperation, type KvOperation } from "../app/kv.ts";
 import { assert } from "../base/assert.ts";
-import { messageText } from "./chart.ts";
-import type { Content } from "./content.ts";
 import { stamp, type Issued } from "./judge.ts";
-import { drawPlan, NO_FAULTS, type Plan } from "./plan.ts";
-import type { Process } from "./process.ts";
-import type { Subject } from "./subject.ts";
-import { World, type Observer, type ReplicaSeat } from "./world.ts";
+import type { PacketContent } from "./packet-content.ts";
 import { type Packet, PAYLOAD_MAX } from "./packet.ts";
+import type { Process } from "./process.ts";
+import { drawPlan, NO_FAULTS, type Plan } from "./seed-plan.ts";
+import type { Subject } from "./subject.ts";
+import { messageText } from "./trace.ts";
+import { World, type Observer, type ReplicaHandle } from "./world.ts";
 
 /** Every packet takes this long. */
 const DELAY_US = 1000;
@@ -144,13 +144,13 @@ class Script implements Observer {
         this.#sides = null;
         return;
       case "crash":
-        world.crash(this.#seat(first).process);
+        world.crash(this.#handle(first).process);
         return;
       case "start":
-        world.startReplica(this.#seat(first));
+        world.startReplica(this.#handle(first));
         return;
       case "pause":
-        world.pause(this.#seat(first).process, Number(second) * 1000);
+        world.pause(this.#handle(first).process, Number(second) * 1000);
         return;
       case "census":
         this.#census();
@@ -167,16 +167,16 @@ class Script implements Observer {
     world.run(Infinity, () => over);
   }
 
-  #seat(name: string): ReplicaSeat {
-    const seat = this.#running().replicas.find(({ process }) => process.name === name);
-    if (seat === undefined) throw new Error(`there is no replica '${name}'`);
-    return seat;
+  #handle(name: string): ReplicaHandle {
+    const handle = this.#running().replicas.find(({ process }) => process.name === name);
+    if (handle === undefined) throw new Error(`there is no replica '${name}'`);
+    return handle;
   }
 
   #invoke(name: string, [kind = "", key = "", value = ""]: readonly string[]): void {
     const world = this.#running();
     const index = world.clientProcesses.findIndex((process) => process.name === name);
-    const client = world.clientProcesses[index]?.seats[0]?.client;
+    const client = world.clientProcesses[index]?.hosted[0]?.client;
     if (client === undefined || client === null) throw new Error(`there is no client '${name}'`);
     const number = ++this.#number;
     const op = stamp(index, number, encodeKvOperation(operationOf(kind, key, value)));
@@ -231,7 +231,7 @@ class Script implements Observer {
     );
   }
 
-  #kindOf(content: Content): string {
+  #kindOf(content: PacketContent): string {
     const message = content.read(this.#subject.protocol);
     return message !== null && "kind" in message ? String(message.kind) : "malformed";
   }

@@ -27,7 +27,7 @@ export interface Subject {
   readonly restarts: boolean;
   /** The kinds of seeds that make sense for it. */
   readonly kinds: readonly Kind[];
-  /** Marks that a campaign must reach (mark.ts). */
+  /** Marks that a campaign must reach (base/coverage-mark.ts). */
   readonly marks: readonly string[];
   /**
    * The view that a message belongs to, for Twins: "any" is never dropped (what moves replicas to

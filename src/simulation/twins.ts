@@ -4,12 +4,12 @@
 
 import { assert } from "../base/assert.ts";
 import { mix32, Random } from "../base/seeded-random.ts";
-import { scheduleHealing } from "./heal.ts";
-import { drawPlan, NO_FAULTS, type Plan } from "./plan.ts";
-import type { Process } from "./process.ts";
-import { settle, type RunOptions } from "./run.ts";
-import { World, type Report } from "./world.ts";
+import { scheduleHealing } from "./gst.ts";
 import { type Packet, PAYLOAD_MAX } from "./packet.ts";
+import type { Process } from "./process.ts";
+import { settle, type RunOptions } from "./run-seed.ts";
+import { drawPlan, NO_FAULTS, type Plan } from "./seed-plan.ts";
+import { World, type Report } from "./world.ts";
 
 /** Instances: the twins of identity 0, then replicas 1, 2, 3. */
 const INSTANCES = 5;
@@ -161,9 +161,9 @@ export function runTwins({ subject, seed, observer, cold }: RunOptions): Report 
   });
   filter.world = world;
   for (const identity of [0, 0, 1, 2, 3]) {
-    const seat = world.addReplica(identity);
-    seat.process.byzantine = identity === 0;
-    world.startReplica(seat);
+    const handle = world.addReplica(identity);
+    handle.process.byzantine = identity === 0;
+    world.startReplica(handle);
   }
   for (let i = 0; i < plan.clients; i++) world.startClients(world.addClientProcess(i), 1);
   // Without operations left, or where replicas wait for whom they cannot hear, nothing more comes

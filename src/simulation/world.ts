@@ -13,19 +13,19 @@ import { Reader } from "../wire.ts";
 import { Adversary } from "./adversary.ts";
 import { CensusCheck, checkCertificates } from "./census.ts";
 import { SimulatedClient } from "./clients.ts";
-import { wireBook } from "./content.ts";
+import { CodecMonitor } from "./codec-monitor.ts";
 import { holdsStamp, JudgedApp, Ledger, type Issued } from "./judge.ts";
-import { Keys } from "./keys.ts";
 import { Network, type PacketFilter } from "./network.ts";
-import type { Plan } from "./plan.ts";
+import { wireBook } from "./packet-content.ts";
+import type { Packet } from "./packet.ts";
 import { Process } from "./process.ts";
 import { Scheduler } from "./scheduler.ts";
+import type { Plan } from "./seed-plan.ts";
 import { SimulatedClock } from "./simulated-clock.ts";
-import { SimulatedStage } from "./stage.ts";
+import { SimulatedKeys } from "./simulated-keys.ts";
+import { SimulatedStage } from "./simulated-stage.ts";
+import { GROUP_ADDRESS, simulatedAddress, SimulatedTransport } from "./simulated-transport.ts";
 import type { Subject } from "./subject.ts";
-import { GROUP_ADDRESS, simulatedAddress, SimulatedTransport } from "./transport.ts";
-import { Watch } from "./watch.ts";
-import type { Packet } from "./packet.ts";
 
 /** What a seed's run came to. */
 export interface Report {
@@ -60,7 +60,7 @@ export interface Observer {
 }
 
 /** A replica's process with what judges it. */
-export interface ReplicaSeat {
+export interface ReplicaHandle {
   readonly process: Process;
   readonly identity: number;
   replica: Replica<Sealed, string> | null;
@@ -89,7 +89,7 @@ export class World {
   readonly ledger: Ledger;
   readonly network: Network;
   readonly config: ProtocolConfig;
-  readonly replicas: ReplicaSeat[] = [];
+  readonly replicas: ReplicaHandle[] = [];
   readonly clientProcesses: Process[] = [];
   clients: SimulatedClient[] = [];
   readonly injected: Drops = new Map();
@@ -105,9 +105,9 @@ export class World {
   #started = false;
   readonly #adversary: Adversary | null;
   readonly #hosts: Process[][] = [];
-  readonly keys: Keys;
+  readonly keys: SimulatedKeys;
   #nextClient = 0;
-  readonly #watch: Watch;
+  readonly #monitor: CodecMonitor;
   /** Certificates that hold. */
   readonly #judged = new WeakSet<object>();
   readonly #probe: Reader;
@@ -118,8 +118,8 @@ export class World {
     this.subject = subject;
     this.observer = observer ?? null;
     this.random = new Random(plan.seed, "world");
-    this.#watch = new Watch(subject.protocol.codec, cold, (what) => this.fail(what));
-    this.keys = new Keys(this.random.stream("keys").u32(), plan.n, cold);
+    this.#monitor = new CodecMonitor(subject.protocol.codec, cold, (what) => this.fail(what));
+    this.keys = new SimulatedKeys(this.random.stream("keys").u32(), plan.n, cold);
     this.operationsLeft = plan.operations;
     this.gstUs = plan.gstUs;
     this.#probe = new Reader(this.#probeBytes, wireBook);
@@ -188,10 +188,10 @@ export class World {
   }
 
   /** A process for the replica `identity`; twins share an identity, and so a host. */
-  addReplica(identity: number): ReplicaSeat {
-    const twin = this.replicas.some((seat) => seat.identity === identity);
+  addReplica(identity: number): ReplicaHandle {
+    const twin = this.replicas.some((handle) => handle.identity === identity);
     const process = this.#addProcess(identity, `r${identity}${twin ? "'" : ""}`);
-    const seat: ReplicaSeat = {
+    const handle: ReplicaHandle = {
       process,
       identity,
       replica: null,
@@ -202,8 +202,8 @@ export class World {
       certified: -1,
     };
     process.byzantine = this.plan.byzantine.includes(identity);
-    this.replicas.push(seat);
-    return seat;
+    this.replicas.push(handle);
+    return handle;
   }
 
   addClientProcess(index: number): Process {
@@ -213,19 +213,19 @@ export class World {
   }
 
   /** Starts a replica with an empty memory. */
-  startReplica(seat: ReplicaSeat): void {
-    const { process, identity } = seat;
+  startReplica(handle: ReplicaHandle): void {
+    const { process, identity } = handle;
     const node = this.#node(process, identity, identity);
     const ledger = process.byzantine ? null : this.ledger;
-    seat.app = new JudgedApp(process.name, new KvApp(), ledger, (what) => this.fail(what));
+    handle.app = new JudgedApp(process.name, new KvApp(), ledger, (what) => this.fail(what));
     const { protocol } = this.subject;
-    const replica = protocol.replica(identity, this.config, node, seat.app);
-    seat.replica = replica;
-    seat.census = new CensusCheck(process.name, (what) => this.fail(what));
-    process.seats.push({ node, replica, client: null });
+    const replica = protocol.replica(identity, this.config, node, handle.app);
+    handle.replica = replica;
+    handle.census = new CensusCheck(process.name, (what) => this.fail(what));
+    process.hosted.push({ node, replica, client: null });
     node.start(this.#watchedActor(process, replica));
     process.onEvent = (self) => {
-      if (!self.byzantine && this.scheduler.count % this.plan.censusEvery === 0) this.look(seat);
+      if (!self.byzantine && this.scheduler.count % this.plan.censusEvery === 0) this.look(handle);
     };
     this.note(process, "starts");
   }
@@ -236,7 +236,7 @@ export class World {
       const id = this.#nextClient++;
       const node = this.#node(process, i + 1 + (id % 3) * 200, null);
       const client = this.subject.protocol.client(this.config, node);
-      process.seats.push({ node, replica: null, client });
+      process.hosted.push({ node, replica: null, client });
       node.start(this.#watchedActor(process, client));
       this.clients.push(new SimulatedClient(this, process, client, id));
     }
@@ -246,13 +246,13 @@ export class World {
   crash(process: Process): void {
     process.crash();
     this.note(process, "crashes");
-    for (const seat of this.replicas) {
-      if (seat.process !== process) continue;
+    for (const handle of this.replicas) {
+      if (handle.process !== process) continue;
       // It may not have been looked at since it began to run.
-      if (seat.replica?.census().recovering === false) seat.everRan = true;
-      seat.replica = null;
-      seat.app = null;
-      seat.census = null;
+      if (handle.replica?.census().recovering === false) handle.everRan = true;
+      handle.replica = null;
+      handle.app = null;
+      handle.census = null;
     }
     for (const client of this.clients) {
       if (client.process === process && client.current !== null) client.current.waiting = false;
@@ -278,7 +278,7 @@ export class World {
   }
 
   /** Correct replicas that run. */
-  correct(): ReplicaSeat[] {
+  correct(): ReplicaHandle[] {
     return this.replicas.filter(({ process, replica }) => !process.byzantine && replica !== null);
   }
 
@@ -294,22 +294,22 @@ export class World {
   }
 
   /** Judges a correct replica by what it says of itself. */
-  look(seat: ReplicaSeat): void {
-    const { replica, census, process } = seat;
+  look(handle: ReplicaHandle): void {
+    const { replica, census, process } = handle;
     if (replica === null || census === null) return;
     const said = replica.census();
     census.check(said);
-    if (!said.recovering) seat.everRan = true;
-    const node = process.seats[0]?.node;
+    if (!said.recovering) handle.everRan = true;
+    const node = process.hosted[0]?.node;
     if (node !== undefined) census.bounded(node.sizes);
-    if (said.committed === seat.certified && this.scheduler.count % 256 !== 0) return;
-    seat.certified = said.committed;
-    this.lookAtCertificates(seat, this.#judged);
+    if (said.committed === handle.certified && this.scheduler.count % 256 !== 0) return;
+    handle.certified = said.committed;
+    this.lookAtCertificates(handle, this.#judged);
   }
 
   /** Judges the certificates that a replica holds, but not again those in `judged`. */
-  lookAtCertificates(seat: ReplicaSeat, judged: WeakSet<object>, keys = this.keys): void {
-    const { replica, process } = seat;
+  lookAtCertificates(handle: ReplicaHandle, judged: WeakSet<object>, keys = this.keys): void {
+    const { replica, process } = handle;
     const certificates = replica?.certificates?.();
     if (certificates === undefined) return;
     const problem = checkCertificates(certificates, this.config, keys, judged);
@@ -402,7 +402,7 @@ export class World {
     else there.push(process);
     process.onArrival = (to, from, packet) => {
       if (to.byzantine) this.#adversary?.learn(packet);
-      this.#watch.arrives(from, packet);
+      this.#monitor.arrives(from, packet);
       this.observer?.arrived(this.scheduler.nowUs, from, to, packet);
     };
     return process;
@@ -438,7 +438,7 @@ export class World {
       signUs: () => (scheduler.nowUs < this.gstUs ? plan.signUs : quickUs),
       verifyUs: () => (scheduler.nowUs < this.gstUs ? plan.signUs : quickUs) / 4,
       judged: (proofs, valid) => {
-        if (valid || !this.#watch.isGenuine(proofs)) return;
+        if (valid || !this.#monitor.isGenuine(proofs)) return;
         this.fail(`certificates: ${process.name} got a bad signature from a correct process`);
       },
     });
@@ -448,7 +448,7 @@ export class World {
       id,
       self,
       n: plan.n,
-      codec: this.#watch.codecOf(process),
+      codec: this.#monitor.codecOf(process),
       transport,
       stage,
       clock,

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { parsePlan } from "../../src/evaluation/plan.ts";
+import { parsePlan } from "../../src/evaluation/sweep-plan.ts";
 import { protocols } from "../../src/protocol/index.ts";
 import { UsageError } from "../../src/base/errors.ts";
 import { ROOT } from "../support/programs.ts";

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
-import { parsePlan } from "../../src/evaluation/plan.ts";
+import { parsePlan } from "../../src/evaluation/sweep-plan.ts";
 import { writeReport } from "../../src/report/write-report.ts";
 import { groupsOf } from "../../src/report/groups.ts";
 import { peakOf, seriesOf } from "../../src/report/series.ts";

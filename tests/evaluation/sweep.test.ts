@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Plan } from "../../src/evaluation/plan.ts";
+import type { SweepPlan } from "../../src/evaluation/sweep-plan.ts";
 import type { Measured, PointRunner } from "../../src/evaluation/point-runner.ts";
 import { Results } from "../../src/evaluation/results.ts";
 import type { Point } from "../../src/evaluation/run.ts";
@@ -21,7 +21,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
-function planOf(clients: readonly number[], more: Partial<Plan> = {}): Plan {
+function planOf(clients: readonly number[], more: Partial<SweepPlan> = {}): SweepPlan {
   const points = clients.map((count) => ({ ...POINT, clients: count }));
   const times = { seconds: 2, warmSeconds: 1, profile: false, repetitions: 3, seed: 1 };
   return { title: "plan", ...times, points, ...more };
@@ -44,7 +44,7 @@ class FakeRunner implements PointRunner {
   async close(): Promise<void> {}
 }
 
-async function runAll(plan: Plan, runner: PointRunner, signal = new AbortController().signal) {
+async function runAll(plan: SweepPlan, runner: PointRunner, signal = new AbortController().signal) {
   const told: string[] = [];
   const warned: string[] = [];
   let nowMs = 0;
@@ -56,7 +56,7 @@ async function runAll(plan: Plan, runner: PointRunner, signal = new AbortControl
 
 describe("the order", () => {
   const plan = planOf([1, 2, 4, 8, 16, 32, 64, 128]);
-  const clientsOf = (which: Plan) => schedule(which).map(({ point }) => point.clients);
+  const clientsOf = (which: SweepPlan) => schedule(which).map(({ point }) => point.clients);
 
   test("every point once before any is repeated, each time in another order", () => {
     const order = schedule(plan);
@@ -80,7 +80,7 @@ describe("the order", () => {
   });
 
   test("keys say what is measured, not in which plan, order or spelling", () => {
-    const keys = (which: Plan) => new Set(schedule(which).map(({ key }) => key));
+    const keys = (which: SweepPlan) => new Set(schedule(which).map(({ key }) => key));
     const reordered = {
       ...planOf([]),
       points: plan.points.toReversed().map(({ mode, ...point }) => ({ ...point, mode })),

@@ -7,8 +7,8 @@ import { hotstuff, HotStuffReplica } from "../../src/protocol/hotstuff/index.ts"
 import { codec } from "../../src/protocol/hotstuff/message.ts";
 import { GENESIS_QC } from "../../src/protocol/hotstuff/certificate.ts";
 import { operationDigest, type Outcome } from "../../src/protocol/kit/request.ts";
-import { drawPlan, NO_FAULTS, type Plan } from "../../src/simulation/plan.ts";
-import { runPlan, runSeed } from "../../src/simulation/run.ts";
+import { drawPlan, NO_FAULTS, type Plan } from "../../src/simulation/seed-plan.ts";
+import { runPlan, runSeed } from "../../src/simulation/run-seed.ts";
 import { registered } from "../../src/simulation/subjects.ts";
 import { subjectOf } from "../../src/simulation/subject.ts";
 import { EMPTY, Reader, Writer } from "../../src/wire.ts";

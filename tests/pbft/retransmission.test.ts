@@ -5,9 +5,9 @@ import { encodeKvOperation, KvApp } from "../../src/app/kv.ts";
 import { NullApp } from "../../src/app/null.ts";
 import { pbft } from "../../src/protocol/pbft/index.ts";
 import type { Message } from "../../src/protocol/pbft/message.ts";
-import { drawPlan, NO_FAULTS, type Plan } from "../../src/simulation/plan.ts";
+import { drawPlan, NO_FAULTS, type Plan } from "../../src/simulation/seed-plan.ts";
 import { Random } from "../../src/base/seeded-random.ts";
-import { runPlan, runSeed } from "../../src/simulation/run.ts";
+import { runPlan, runSeed } from "../../src/simulation/run-seed.ts";
 import { subjectOf } from "../../src/simulation/subject.ts";
 import { bytes, Cluster } from "./harness.ts";
 

@@ -13,7 +13,7 @@ import {
 } from "../../src/simulation/judge.ts";
 import { mutate, Pool } from "../../src/simulation/mutate.ts";
 import { Random } from "../../src/base/seeded-random.ts";
-import { Keys } from "../../src/simulation/keys.ts";
+import { SimulatedKeys } from "../../src/simulation/simulated-keys.ts";
 
 const put = (text: string) =>
   encodeKvOperation({
@@ -167,7 +167,7 @@ describe("the census", () => {
 });
 
 test("certificates need a quorum of distinct signers whose signatures hold cold", () => {
-  const keys = new Keys(1, 4);
+  const keys = new SimulatedKeys(1, 4);
   const signed = new Uint8Array([1, 2, 3]);
   const vote = (signer: number): Proof => ({
     signer,
@@ -193,7 +193,7 @@ test("certificates need a quorum of distinct signers whose signatures hold cold"
 });
 
 test("what keys remember is found by content and signer, and cold ones find what was written to", () => {
-  const keys = new Keys(7, 4);
+  const keys = new SimulatedKeys(7, 4);
   const signed = Uint8Array.of(1, 2, 3);
   const proof: Proof = { signer: 2, signed, signature: keys.block(2, signed) };
   for (let i = 0; i < 2; i++) {
@@ -205,7 +205,7 @@ test("what keys remember is found by content and signer, and cold ones find what
       signature[at]! ^= 1;
       expect({ at, holds: keys.holds({ ...proof, signature }) }).toEqual({ at, holds: false });
     }
-    expect(new Keys(8, 4).holds(proof)).toBe(false);
+    expect(new SimulatedKeys(8, 4).holds(proof)).toBe(false);
     expect(keys.cold().holds(proof)).toBe(true);
   }
   // Nobody writes to what came in. Who does all the same is found at the end of a seed.

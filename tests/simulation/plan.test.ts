@@ -2,9 +2,9 @@
 // counted.
 
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { drawPlan } from "../../src/simulation/plan.ts";
+import { drawPlan } from "../../src/simulation/seed-plan.ts";
 import { Random } from "../../src/base/seeded-random.ts";
-import { runSeed } from "../../src/simulation/run.ts";
+import { runSeed } from "../../src/simulation/run-seed.ts";
 import { faultNames } from "../../src/campaign/shrink.ts";
 import { exhaustiveScenarios, scenarioOf } from "../../src/simulation/twins.ts";
 import { World } from "../../src/simulation/world.ts";

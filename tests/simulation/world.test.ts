@@ -5,7 +5,7 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { assert } from "../../src/base/assert.ts";
 import { protocols } from "../../src/protocol/index.ts";
 import { unreplicated, UnreplicatedReplica } from "../../src/protocol/unreplicated/index.ts";
-import { runSeed } from "../../src/simulation/run.ts";
+import { runSeed } from "../../src/simulation/run-seed.ts";
 import { subjectOf } from "../../src/simulation/subject.ts";
 
 // Virtual time: only a loaded machine makes them slow.

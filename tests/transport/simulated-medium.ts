@@ -1,12 +1,16 @@
 // The simulator's network: virtual time, and every fault that a network has.
 
 import { SimulatedClock } from "../../src/simulation/simulated-clock.ts";
-import { Content, MAC_PREFIX } from "../../src/simulation/content.ts";
+import { PacketContent, MAC_PREFIX } from "../../src/simulation/packet-content.ts";
 import { Network } from "../../src/simulation/network.ts";
 import { Process } from "../../src/simulation/process.ts";
 import { Random } from "../../src/base/seeded-random.ts";
 import { Scheduler } from "../../src/simulation/scheduler.ts";
-import { GROUP_ADDRESS, simulatedAddress, SimulatedTransport } from "../../src/simulation/transport.ts";
+import {
+  GROUP_ADDRESS,
+  simulatedAddress,
+  SimulatedTransport,
+} from "../../src/simulation/simulated-transport.ts";
 import { all, Endpoint, REPLICAS, type Medium } from "./medium.ts";
 import { PAYLOAD_MAX } from "../../src/simulation/packet.ts";
 
@@ -69,7 +73,7 @@ export function openSimulated(rough: boolean): Medium {
     hurry: () => {},
     inject({ destination, source, part, payload }) {
       network.send(stranger, {
-        ...{ content: new Content(payload.slice()), part, fromHost: STRANGER },
+        ...{ content: new PacketContent(payload.slice()), part, fromHost: STRANGER },
         ...{
           fromHigh: MAC_PREFIX,
           fromId: source,

@@ -33,7 +33,7 @@ function readerOf(bytes: Bytes): Reader {
   return regionReader.reset(0, bytes.length);
 }
 
-export class Content {
+export class PacketContent {
   readonly bytes: Bytes;
   /**
    * What every process decodes from it; undefined if nobody did, or if it names addresses, for

@@ -15,7 +15,7 @@ import {
 import { u32At } from "../wire.ts";
 
 /** Known to the world alone. */
-export class Keys {
+export class SimulatedKeys {
   readonly n: number;
   readonly hasher: RememberingHasher;
   readonly #input = new Uint8Array(8 + HASH_SIZE);
@@ -32,8 +32,8 @@ export class Keys {
   }
 
   /** The same keys, which remember nothing. */
-  cold(): Keys {
-    return new Keys(this.#view.getUint32(0), this.n, true);
+  cold(): SimulatedKeys {
+    return new SimulatedKeys(this.#view.getUint32(0), this.n, true);
   }
 
   /** The signature that the signer's key makes of a digest, into 64 bytes of `out`. */

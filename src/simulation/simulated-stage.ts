@@ -5,14 +5,14 @@ import { assert } from "../base/assert.ts";
 import type { Random } from "../base/seeded-random.ts";
 import { SIGNATURE_SIZE } from "../crypto/batch.ts";
 import { BlockStage, type RootSigner, type SignatureKind } from "../crypto/stage.ts";
-import type { Keys } from "./keys.ts";
 import type { Owner, Scheduler } from "./scheduler.ts";
+import type { SimulatedKeys } from "./simulated-keys.ts";
 
 export interface SimulatedStageOptions {
   readonly scheduler: Scheduler;
   readonly owner: Owner;
   readonly random: Random;
-  readonly keys: Keys;
+  readonly keys: SimulatedKeys;
   readonly kind: SignatureKind;
   /** Whose key it holds; null at clients. */
   readonly self: Signer | null;
@@ -24,21 +24,21 @@ export interface SimulatedStageOptions {
 }
 
 export class SimulatedStage extends BlockStage {
-  readonly #o: SimulatedStageOptions;
+  readonly #options: SimulatedStageOptions;
   #turn = false;
 
   constructor(options: SimulatedStageOptions) {
     const { keys, kind, self } = options;
     super({ kind, self, n: keys.n, hasher: keys.hasher, signer: new SlowSigner(options) });
-    this.#o = options;
+    this.#options = options;
   }
 
   override sign(signed: Bytes, done: (block: Bytes) => void): void {
     super.sign(signed, done);
-    if (this.#turn || this.#o.kind === "each") return;
+    if (this.#turn || this.#options.kind === "each") return;
     // Batches are closed at the end of a turn, as in the run loop of an executable.
     this.#turn = true;
-    this.#o.scheduler.after(this.#o.owner, 1, () => {
+    this.#options.scheduler.after(this.#options.owner, 1, () => {
       this.#turn = false;
       this.poll();
     });
@@ -46,7 +46,7 @@ export class SimulatedStage extends BlockStage {
 
   override verify(proofs: readonly Proof[], done: (valid: boolean) => void): void {
     super.verify(proofs, (valid) => {
-      this.#o.judged(proofs, valid);
+      this.#options.judged(proofs, valid);
       done(valid);
     });
   }
@@ -54,14 +54,14 @@ export class SimulatedStage extends BlockStage {
 
 class SlowSigner implements RootSigner {
   readonly verifyNow = null;
-  readonly #o: SimulatedStageOptions;
+  readonly #options: SimulatedStageOptions;
 
   constructor(options: SimulatedStageOptions) {
-    this.#o = options;
+    this.#options = options;
   }
 
   sign(digest: Bytes, done: (signature: Bytes) => void): void {
-    const { scheduler, owner, random, keys, self, signUs } = this.#o;
+    const { scheduler, owner, random, keys, self, signUs } = this.#options;
     assert(self !== null, "a client signs nothing");
     const signature = new Uint8Array(SIGNATURE_SIZE);
     keys.sign(self, digest, signature);
@@ -69,7 +69,7 @@ class SlowSigner implements RootSigner {
   }
 
   verify(signer: Signer, digest: Bytes, signature: Bytes, done: (valid: boolean) => void): void {
-    const { scheduler, owner, random, keys, verifyUs } = this.#o;
+    const { scheduler, owner, random, keys, verifyUs } = this.#options;
     const valid = keys.verify(signer, digest, signature);
     scheduler.after(owner, 1 + random.int(Math.ceil(verifyUs())), () => done(valid));
   }

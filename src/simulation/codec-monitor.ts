@@ -4,19 +4,19 @@
 import type { Codec, Proof, Sealed } from "../actor.ts";
 import { assert } from "../base/assert.ts";
 import type { Reader } from "../wire.ts";
-import type { Content } from "./content.ts";
-import type { Process } from "./process.ts";
-import { book } from "./transport.ts";
+import type { PacketContent } from "./packet-content.ts";
 import type { Packet } from "./packet.ts";
+import type { Process } from "./process.ts";
+import { book } from "./simulated-transport.ts";
 
-export class Watch {
+export class CodecMonitor {
   readonly #codec: Codec<Sealed>;
   readonly #cold: boolean;
   readonly #fail: (what: string) => void;
   /** The packet being delivered came unaltered from a correct process. */
   #genuine = false;
   /** What is in it if it is a whole message. */
-  #content: Content | null = null;
+  #content: PacketContent | null = null;
   readonly #genuineProofs = new WeakSet<readonly Proof[]>();
 
   /** `cold` as in WorldOptions. */

@@ -1,8 +1,8 @@
 // One seed from its plan to its report.
 
 import { checkConvergence, checkHistory, checkRealTime } from "./checkers.ts";
-import { scheduleFaults } from "./faults.ts";
-import { drawPlan, type Changes, type Plan } from "./plan.ts";
+import { scheduleFaults } from "./process-faults.ts";
+import { drawPlan, type Changes, type Plan } from "./seed-plan.ts";
 import type { Subject, Kind } from "./subject.ts";
 import { World, type Observer, type Report } from "./world.ts";
 
@@ -56,8 +56,8 @@ function populate(world: World): void {
   const viewUs = plan.viewTimeoutMs * 1000;
   const spreadUs = plan.gstUs > 0 && random.chance(0.5) ? viewUs : 1;
   for (let i = 0; i < plan.n; i++) {
-    const seat = world.addReplica(i);
-    scheduler.after(null, random.int(spreadUs), () => world.startReplica(seat));
+    const handle = world.addReplica(i);
+    scheduler.after(null, random.int(spreadUs), () => world.startReplica(handle));
   }
   const hosts = plan.oneHost ? 1 : plan.clients;
   for (let i = 0; i < hosts; i++) {
@@ -78,10 +78,10 @@ function finish(world: World): void {
   if (apart !== null) world.fail(apart);
   const keys = world.keys.cold();
   const judged = new WeakSet();
-  for (const seat of world.correct()) {
-    world.look(seat);
-    world.lookAtCertificates(seat, judged, keys);
-    seat.app?.snapshot();
+  for (const handle of world.correct()) {
+    world.look(handle);
+    world.lookAtCertificates(handle, judged, keys);
+    handle.app?.snapshot();
   }
   checkRealTime(world);
   if (world.plan.kind !== "invent") checkHistory(world);

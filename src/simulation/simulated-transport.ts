@@ -7,9 +7,9 @@ import { countDrop } from "../driver.ts";
 import type { AddressTable } from "../transport/address.ts";
 import { PacketTransport, type PacketTransportOptions } from "../transport/packet.ts";
 import { EMPTY, Reader, Writer, type AddressBook } from "../wire.ts";
-import { Content, MAC_PREFIX } from "./content.ts";
-import { PAYLOAD_MAX, type Packet } from "./packet.ts";
 import type { Network } from "./network.ts";
+import { PacketContent, MAC_PREFIX } from "./packet-content.ts";
+import { PAYLOAD_MAX, type Packet } from "./packet.ts";
 import type { Process } from "./process.ts";
 
 /**
@@ -57,7 +57,7 @@ export class SimulatedTransport extends PacketTransport {
   readonly #network: Network;
   readonly #process: Process;
   /** What was sent last; nobody writes to it any more. */
-  #sent = new Content(EMPTY);
+  #sent = new PacketContent(EMPTY);
 
   constructor(
     network: Network,
@@ -108,7 +108,7 @@ export class SimulatedTransport extends PacketTransport {
   }
 
   protected sendPacket(source: number, to: Address, part: boolean): void {
-    this.#sent = new Content(writer.copy());
+    this.#sent = new PacketContent(writer.copy());
     this.repeatPacket(source, to, part);
   }
 

@@ -3,8 +3,8 @@
 
 import { Random } from "../base/seeded-random.ts";
 import { toleratesFaults } from "../protocol/index.ts";
-import type { Kind, Subject } from "./subject.ts";
 import { PAYLOAD_MAX } from "./packet.ts";
+import type { Kind, Subject } from "./subject.ts";
 
 export interface PartitionFault {
   readonly name: string;

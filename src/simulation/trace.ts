@@ -1,16 +1,16 @@
 // A run as text: one line for each message that arrives, timer that fires and fault that strikes.
 
 import type { Sealed, AnyProtocol } from "../actor.ts";
-import type { Content } from "./content.ts";
 import { describe, stampOf } from "./judge.ts";
+import type { PacketContent } from "./packet-content.ts";
+import type { Packet } from "./packet.ts";
 import type { Process } from "./process.ts";
 import type { Observer } from "./world.ts";
-import type { Packet } from "./packet.ts";
 
 /** Longest text of a message in a line. */
 const MESSAGE_WIDTH = 110;
 
-export class Chart implements Observer {
+export class Trace implements Observer {
   readonly #protocol: AnyProtocol;
   readonly #keep: number;
   #lines: string[] = [];
@@ -42,7 +42,7 @@ export class Chart implements Observer {
 }
 
 /** A message in one line: its kind, then its fields, long ones shortened. */
-export function messageText(protocol: AnyProtocol, content: Content): string {
+export function messageText(protocol: AnyProtocol, content: PacketContent): string {
   const message = content.read(protocol);
   if (message === null) return `malformed (${content.bytes.length} bytes)`;
   return shorten(fieldsText(message), MESSAGE_WIDTH);

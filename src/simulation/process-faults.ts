@@ -1,8 +1,8 @@
 // Process faults: pauses, crashes, replicas that lose their memory one after another, clients that
 // die. Byzantine, crashed and recovering replicas together are never more than f.
 
-import type { ProcessFault } from "./plan.ts";
-import type { ReplicaSeat, World } from "./world.ts";
+import type { ProcessFault } from "./seed-plan.ts";
+import type { ReplicaHandle, World } from "./world.ts";
 
 export function scheduleFaults(world: World): void {
   const { plan, scheduler } = world;
@@ -17,36 +17,36 @@ function happen(world: World, fault: ProcessFault): void {
   if (fault.kind === "client death") {
     const process = world.clientProcesses[fault.process % world.clientProcesses.length];
     if (process === undefined) return;
-    const count = process.seats.length;
+    const count = process.hosted.length;
     world.crash(process);
     world.count("client deaths");
     world.startClients(process, count);
     return;
   }
-  const seat = world.replicas[fault.process];
-  if (seat === undefined) return;
+  const handle = world.replicas[fault.process];
+  if (handle === undefined) return;
   if (fault.kind === "pause") {
-    world.pause(seat.process, Math.min(fault.forUs, Math.max(0, plan.gstUs - scheduler.nowUs)));
+    world.pause(handle.process, Math.min(fault.forUs, Math.max(0, plan.gstUs - scheduler.nowUs)));
     world.count("pauses");
     return;
   }
-  if (!mayCrash(world, seat)) return;
-  world.crash(seat.process);
+  if (!mayCrash(world, handle)) return;
+  world.crash(handle.process);
   world.count("crashes");
   if (fault.forUs === Infinity) {
-    seat.gone = true;
+    handle.gone = true;
     return;
   }
-  scheduler.after(null, fault.forUs, () => restart(world, seat));
+  scheduler.after(null, fault.forUs, () => restart(world, handle));
 }
 
-function mayCrash(world: World, seat: ReplicaSeat): boolean {
-  return seat.replica !== null && !seat.process.byzantine && world.faulty() < world.plan.f;
+function mayCrash(world: World, handle: ReplicaHandle): boolean {
+  return handle.replica !== null && !handle.process.byzantine && world.faulty() < world.plan.f;
 }
 
-function restart(world: World, seat: ReplicaSeat): void {
-  if (seat.replica !== null) return;
-  world.startReplica(seat);
+function restart(world: World, handle: ReplicaHandle): void {
+  if (handle.replica !== null) return;
+  world.startReplica(handle);
   world.count("restarts");
 }
 
@@ -54,17 +54,17 @@ function restart(world: World, seat: ReplicaSeat): void {
 function restartNext(world: World, turn: number): void {
   const { plan, scheduler } = world;
   if (scheduler.nowUs >= plan.gstUs) return;
-  const seat = world.replicas[plan.restarts[turn % plan.restarts.length] ?? 0];
+  const handle = world.replicas[plan.restarts[turn % plan.restarts.length] ?? 0];
   const pollUs = plan.viewTimeoutMs * 100;
-  if (seat === undefined || !mayCrash(world, seat)) {
-    const skip = seat === undefined || seat.replica === null ? 1 : 0;
+  if (handle === undefined || !mayCrash(world, handle)) {
+    const skip = handle === undefined || handle.replica === null ? 1 : 0;
     scheduler.after(null, pollUs, () => restartNext(world, turn + skip));
     return;
   }
-  world.crash(seat.process);
+  world.crash(handle.process);
   world.count("restarts in succession");
   scheduler.after(null, plan.restartDownUs, () => {
-    restart(world, seat);
+    restart(world, handle);
     scheduler.after(null, pollUs, () => restartNext(world, turn + 1));
   });
 }

@@ -8,7 +8,7 @@ import type { RunSettings } from "./point-runner.ts";
 import { CLIENT_PROCESSES_MAX, RATE_MAX } from "./point.ts";
 import type { Point } from "./run.ts";
 
-export interface Plan extends RunSettings {
+export interface SweepPlan extends RunSettings {
   readonly title: string;
   /** Each is measured so often. */
   readonly repetitions: number;
@@ -55,7 +55,7 @@ const NAMES = Object.keys(DIMENSIONS) as readonly (keyof Point)[];
 const SETTINGS = ["title", "seconds", "warmSeconds", "profile", "repetitions", "seed", "groups"];
 
 /** Reads the text of a plan; throws UsageError that begins with `path` and names the key. */
-export function parsePlan(text: string, path: string): Plan {
+export function parsePlan(text: string, path: string): SweepPlan {
   const plan = parseObject(text, path);
   checkKeys(plan, [...SETTINGS, ...NAMES], path);
   const setting = <T>(name: string, kind: Kind<T>, otherwise: T): T =>

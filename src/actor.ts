@@ -83,8 +83,6 @@ export interface Census {
 export interface Host<M, T extends string> {
   /** Milliseconds since the node started, the same value throughout one turn. */
   readonly now: number;
-  /** Signatures in flight, for adaptive batching. */
-  readonly backlog: number;
   /** A uniform integer in [0, bound), 0 < bound <= 2^48. */
   random(bound: number): number;
   /**

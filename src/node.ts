@@ -100,7 +100,6 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
   readonly #timers = new Map<T, Timer>();
   readonly #loopback = new Queue<M>();
   readonly #outbox = new Queue<Departure<M>>();
-  #signing = 0;
   readonly #lanes = new Map<Address, Lane<M>>();
   /** Lanes that wait for their turn to have a check started. */
   readonly #turns = new Queue<Lane<M>>();
@@ -162,10 +161,6 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
     return this.#clock.now - this.#startMs;
   }
 
-  get backlog(): number {
-    return this.#signing;
-  }
-
   random(bound: number): number {
     return this.#random(bound);
   }
@@ -202,10 +197,8 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
     const departure: Departure<M> = { to, message, head, rest, signed, block: null };
     this.#outbox.push(departure);
     if (!signed) return;
-    this.#signing++;
     this.#sections[SECTION] = CHECK;
     this.#stage.sign(head, (block) => {
-      this.#signing--;
       // What leaves at once needs no copy of its own.
       const leaves = typeof to === "number" && this.#outbox.peek() === departure;
       departure.block = leaves ? block : block.slice();

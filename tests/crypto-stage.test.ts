@@ -7,8 +7,8 @@ import type { Bytes, Proof } from "../src/actor.ts";
 import { ReferenceHasher, SIGNATURE_AT } from "../src/crypto/batch.ts";
 import { domainOf, type Domain } from "../src/crypto/domain.ts";
 import { generateKeyPair } from "../src/crypto/keys.ts";
-import { NativeSigner, NativeStage } from "../src/crypto/native.ts";
-import { NobleStage } from "../src/crypto/noble.ts";
+import { NativeSigner, openNativeStage } from "../src/crypto/native.ts";
+import { openNobleStage } from "../src/crypto/noble.ts";
 import { ROOTS_MAX, Roots } from "../src/crypto/roots.ts";
 import { BlockStage, type RootSigner, type SignatureKind } from "../src/crypto/stage.ts";
 import { BLOCK_MIN } from "../src/wire.ts";
@@ -38,11 +38,11 @@ function remembered(stage: BlockStage): BlockStage {
 }
 
 const noble: Open = (kind, self, inDomain = domain) =>
-  remembered(new NobleStage({ kind, domain: inDomain, ...keysOf(self) }));
+  remembered(openNobleStage({ kind, domain: inDomain, ...keysOf(self) }));
 const nativeWith =
   (workers: number): Open =>
   (kind, self, inDomain = domain) =>
-    remembered(new NativeStage({ kind, domain: inDomain, ...keysOf(self), workers }));
+    remembered(openNativeStage({ kind, domain: inDomain, ...keysOf(self), workers }));
 
 const stages: readonly { name: string; open: Open; other: Open; lack: Lack | null }[] = [
   { name: "noble", open: noble, other: noble, lack: null },
@@ -396,7 +396,7 @@ describeUnless(nativeMissing)("native", () => {
 
   test("closing while jobs are under way ends the threads", () => {
     for (let round = 0; round < 20; round++) {
-      const stage = new NativeStage({ kind: "batch", domain, ...keysOf(0), workers: 2 });
+      const stage = openNativeStage({ kind: "batch", domain, ...keysOf(0), workers: 2 });
       for (let i = 0; i < 100; i++) stage.sign(message(i), () => {});
       stage.poll();
       stage.close();

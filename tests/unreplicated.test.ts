@@ -9,7 +9,7 @@ import { PROTOCOL_DEFAULTS, type ProtocolConfig } from "../src/protocol-config.t
 import { countDrop, type Drops } from "../src/driver.ts";
 import { domainOf } from "../src/crypto/domain.ts";
 import { generateKeyPair } from "../src/crypto/keys.ts";
-import { NobleStage } from "../src/crypto/noble.ts";
+import { openNobleStage } from "../src/crypto/noble.ts";
 import { protocols } from "../src/protocol/index.ts";
 import { requestDigest, type Outcome, type Request } from "../src/protocol/kit/request.ts";
 import {
@@ -42,7 +42,6 @@ class CountingApp implements App {
 /** What an actor sends and sets; its random numbers count up. */
 class FakeHost implements Host<Message, "retry"> {
   now = 0;
-  backlog = 0;
   readonly drops: Drops = new Map();
   sent: { readonly to: Target; readonly message: Message }[] = [];
   delays: number[] = [];
@@ -304,8 +303,8 @@ describe("U2 replies are signed and verified", () => {
   const publicKeys = [pair.publicKey];
   const domain = domainOf({ mode: "unreplicated-signed", n: 1, f: 0, publicKeys, instance: "" });
   const options = { kind: "each", domain, publicKeys } as const;
-  const signer = new NobleStage({ ...options, self: 0, secretKey: pair.secretKey });
-  const verifier = new NobleStage({ ...options, self: null, secretKey: null });
+  const signer = openNobleStage({ ...options, self: 0, secretKey: pair.secretKey });
+  const verifier = openNobleStage({ ...options, self: null, secretKey: null });
   const { codec } = unreplicatedSigned;
 
   /** The reply as the replica's node sends it. */

@@ -316,14 +316,13 @@ export interface NativeStageOptions extends StageKeys {
   readonly doorbell?: Pointer;
 }
 
-export class NativeStage extends BlockStage {
-  /** Throws UsageError without the library, a processor, memory, or on a key that is none. */
-  constructor(options: NativeStageOptions) {
-    const { kind, domain, self, secretKey, publicKeys, workers, cpus, doorbell } = options;
-    const signer = new NativeSigner(secretKey, publicKeys, workers, cpus);
-    if (doorbell !== undefined) signer.ring(doorbell);
-    super({ kind, self, n: publicKeys.length, hasher: new NativeHasher(domain), signer });
-  }
+/** Throws UsageError without the library, a processor, memory, or on a key that is none. */
+export function openNativeStage(options: NativeStageOptions): BlockStage {
+  const { kind, domain, self, secretKey, publicKeys, workers, cpus, doorbell } = options;
+  const signer = new NativeSigner(secretKey, publicKeys, workers, cpus);
+  if (doorbell !== undefined) signer.ring(doorbell);
+  const hasher = new NativeHasher(domain);
+  return new BlockStage({ kind, self, n: publicKeys.length, hasher, signer });
 }
 
 /** What C opened; `null` says that it could not. */

@@ -61,14 +61,10 @@ export interface NobleStageOptions extends StageKeys {
   readonly domain: Bytes;
 }
 
-export class NobleStage extends BlockStage {
-  constructor({ kind, domain, self, secretKey, publicKeys }: NobleStageOptions) {
-    super({
-      kind,
-      self,
-      n: publicKeys.length,
-      hasher: new ReferenceHasher(domain),
-      signer: new NobleSigner(secretKey, publicKeys),
-    });
-  }
+/** A stage whose signatures the polling thread makes and checks. Throws on a key that is none. */
+export function openNobleStage(options: NobleStageOptions): BlockStage {
+  const { kind, domain, self, secretKey, publicKeys } = options;
+  const hasher = new ReferenceHasher(domain);
+  const signer = new NobleSigner(secretKey, publicKeys);
+  return new BlockStage({ kind, self, n: publicKeys.length, hasher, signer });
 }

@@ -4,8 +4,8 @@ import type { Signer } from "../actor.ts";
 import type { Options } from "../cli/command-line.ts";
 import { domainOf } from "../crypto/domain.ts";
 import { readStageKeys } from "../crypto/keys.ts";
-import { NativeStage } from "../crypto/native.ts";
-import { NobleStage } from "../crypto/noble.ts";
+import { openNativeStage } from "../crypto/native.ts";
+import { openNobleStage } from "../crypto/noble.ts";
 import { NoStage } from "../crypto/none.ts";
 import type { Stage } from "../driver.ts";
 import type { CpuPlan } from "./cpus.ts";
@@ -26,10 +26,10 @@ export function openStage(
   const { publicKeys } = keys;
   const domain = domainOf({ mode, n, f, publicKeys, instance: options.text("instance") ?? "" });
   const kind = options.textOf("signature") === "each" ? "each" : "batch";
-  if (options.textOf("crypto") === "noble") return new NobleStage({ ...keys, kind, domain });
+  if (options.textOf("crypto") === "noble") return openNobleStage({ ...keys, kind, domain });
   const pinned = cpus.signing.filter((cpu) => cpu !== null);
   const workers = cpus.signing.length;
-  return new NativeStage({
+  return openNativeStage({
     ...keys,
     kind,
     domain,

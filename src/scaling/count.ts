@@ -360,9 +360,6 @@ class CountedCluster {
       get now() {
         return host.now;
       },
-      get backlog() {
-        return host.backlog;
-      },
       random: (bound) => host.random(bound),
       send: (to: Target, message: Sealed) => {
         const copies = typeof to === "number" ? 1 : receivers;

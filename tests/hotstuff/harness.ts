@@ -64,7 +64,6 @@ export interface Sent {
 /** A host that keeps what is sent, and timers. */
 export class FakeHost implements Host<Message, Timer> {
   clockMs = 0;
-  readonly backlog = 0;
   readonly drops: Drops = new Map();
   readonly sent: Sent[] = [];
   readonly timers = new Map<Timer, number>();

@@ -79,7 +79,6 @@ export interface Sent {
 /** Keeps what is sent, and timers. */
 export class FakeHost implements Host<Message, Timer | "retry"> {
   now = 0;
-  readonly backlog = 0;
   readonly drops: Drops = new Map();
   readonly sent: Sent[] = [];
   readonly timers = new Map<Timer | "retry", number>();

@@ -18,7 +18,6 @@ const OP = Uint8Array.of(1, 2, 3);
 
 class ClientHost implements Host<CommonMessage, "retry"> {
   now = 0;
-  readonly backlog = 0;
   readonly drops: Drops = new Map();
   readonly sent: { to: Target; request: Request }[] = [];
   delayMs = 0;

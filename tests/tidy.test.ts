@@ -17,6 +17,7 @@ import {
   lines,
   links,
   ordered,
+  paths,
   requirements,
   seeded,
   source,
@@ -57,6 +58,7 @@ const simulation = files(
   "src/base/seeded-random.ts",
 );
 const GUARANTEES = "docs/guarantees.md";
+const TUTORIAL = "docs/adding-a-protocol.md";
 /** All tests but this one, which has examples of what is forbidden. */
 const tests = files("tests/**/*.ts").filter(({ path }) => path !== "tests/tidy.test.ts");
 
@@ -206,6 +208,16 @@ describe("the rules find what they forbid", () => {
     ]);
   });
 
+  test("files that a text names and that are not there", () => {
+    const there = (path: string) => path === "src/a/b.ts" || path === "csrc/c.h";
+    const text =
+      "`src/a/b.ts`, [c](../csrc/c.h), src/*.ts, other/src/x.ts, src/a/\n(../../tests/d.txt)";
+    expect(paths(at("docs/x.md", text), there)).toEqual(["docs/x.md:2: tests/d.txt is not there"]);
+    expect(paths(at("src/y.ts", "// src/gone.ts."), there)).toEqual([
+      "src/y.ts:1: src/gone.ts is not there",
+    ]);
+  });
+
   test("documents that the index leaves out", () => {
     const index = at("docs/README.md", "[a](a.md#part) [b](../B.md) [c](c/d.md)");
     const all = ["docs/a.md", "B.md", "docs/c/d.md", "docs/README.md", "docs/e.md"];
@@ -334,6 +346,13 @@ describe("the sources", () => {
     const others = files("csrc/**/*.{c,h,ts,sh}", "deploy/**/*.{sh,yml}", ".ci/*");
     const pages = files("*.md", "docs/**/*.md");
     check([...sources, ...tests, ...others, ...pages], (file) => documents(file, exists));
+  });
+
+  test("files that sources and documents name by their path are there", () => {
+    // The tutorial names those that it makes; a test follows it.
+    const pages = files("*.md", "docs/**/*.md").filter(({ path }) => path !== TUTORIAL);
+    const others = files("csrc/**/*.{c,h,ts}");
+    check([...sources, ...others, ...pages], (file) => paths(file, exists));
   });
 
   test("docs/README.md lists every document", () =>

@@ -259,6 +259,17 @@ export function documents({ path, text }: Source, exists: (path: string) => bool
   );
 }
 
+/** Where the files lie that texts name by their path. */
+const OURS =
+  /(?<![\w/.*-])(?:\.\.?\/)*((?:src|tests|csrc|deploy)\/(?:[\w.-]+\/)*[\w-][\w.-]*\.(?:ts|c|h|sh|json|txt|yml))\b/g;
+
+/** Files of ours that the text names, from the root or from below it, and that are not there. */
+export function paths({ path, text }: Source, exists: (path: string) => boolean): Violation[] {
+  return [...text.matchAll(OURS)].flatMap(({ 1: file = "", index }) =>
+    exists(file) ? [] : [`${path}:${lineOf(text, index)}: ${file} is not there`],
+  );
+}
+
 /** Documents that an index does not link to. */
 export function unlisted(index: Source, all: readonly Source[]): Violation[] {
   const linked = [...index.text.matchAll(/\]\(([^)\s#]+)/g)].map(({ 1: target = "" }) =>

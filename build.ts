@@ -16,13 +16,13 @@ import {
 import { join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { dlopen, FFIType } from "bun:ffi";
-import { buildDpdk, DPDK_INPUTS, DPDK_LIBRARY, missingForDpdk } from "./csrc/build-dpdk.ts";
+import { buildDpdk, DPDK_INPUTS, DPDK_LIBRARY, missingForDpdk } from "./src/build/build-dpdk.ts";
 import {
   buildNative,
   missingForNative,
   NATIVE_INPUTS,
   NATIVE_LIBRARY,
-} from "./csrc/build-native.ts";
+} from "./src/build/build-native.ts";
 import packageJson from "./package.json" with { type: "json" };
 import { buildBundle, bundleInputs, bundleName, missingForBundle } from "./src/build/bundle.ts";
 import { UsageError } from "./src/base/errors.ts";

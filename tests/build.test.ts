@@ -48,9 +48,8 @@ function copyOfTree(name: string): string {
   mkdirSync(copy);
   for (const file of ["build.ts", "package.json"]) copyFileSync(join(root, file), join(copy, file));
   cpSync(join(root, "csrc"), join(copy, "csrc"), { recursive: true });
-  for (const file of ["src/base/errors.ts", "src/build/bundle.ts"]) {
-    mkdirSync(dirname(join(copy, file)), { recursive: true });
-    copyFileSync(join(root, file), join(copy, file));
+  for (const room of ["src/base", "src/build"]) {
+    cpSync(join(root, room), join(copy, room), { recursive: true });
   }
   return copy;
 }

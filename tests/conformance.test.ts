@@ -9,7 +9,7 @@ import { registered } from "../src/simulation/subjects.ts";
 import type { Report } from "../src/simulation/world.ts";
 import { roundsSubject } from "./protocols/rounds/subject.ts";
 import { cannot, testUnless, type Lack } from "./support/optional.ts";
-import { PAYLOAD_MAX } from "../src/simulation/packet.ts";
+import { PAYLOAD_MAX } from "../src/simulation/simulated-packet.ts";
 
 interface Case {
   readonly name: string;

@@ -11,7 +11,7 @@ import {
   singleBlock,
   treeDepth,
   type BlockHasher,
-} from "../src/crypto/batch.ts";
+} from "../src/crypto/merkle.ts";
 import { NativeHasher } from "../src/crypto/native.ts";
 import { BLOCK_MIN, MESSAGE_MAX, Reader } from "../src/wire.ts";
 import { describeUnless } from "./support/optional.ts";

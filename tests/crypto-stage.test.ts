@@ -4,7 +4,7 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { Bytes, Proof } from "../src/actor.ts";
-import { ReferenceHasher, SIGNATURE_AT } from "../src/crypto/batch.ts";
+import { ReferenceHasher, SIGNATURE_AT } from "../src/crypto/merkle.ts";
 import { domainOf, type Domain } from "../src/crypto/domain.ts";
 import { generateKeyPair } from "../src/crypto/keys.ts";
 import { NativeSigner, openNativeStage } from "../src/crypto/native.ts";

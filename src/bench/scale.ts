@@ -13,7 +13,7 @@ import { describeHost, versions } from "../evaluation/record.ts";
 import { allowedCpus } from "../process/cpus.ts";
 import { FIXED_TENURE } from "../process/setting.ts";
 import { protocols } from "../protocol/index.ts";
-import { messageUs, sharedCosts } from "../scaling/costs.ts";
+import { messageUs, sharedCosts } from "../scaling/machine-costs.ts";
 import { countOperations, type CountOptions } from "../scaling/count.ts";
 import { scaleFigures } from "../scaling/figures.ts";
 import { readNetwork, type NetworkModel } from "../scaling/network-model.ts";

@@ -9,7 +9,7 @@ import { writeJson } from "../cli/json-file.ts";
 import { buildExecutables, WORKERS_DEFAULT } from "../cluster/cluster.ts";
 import { LocalRunner } from "../cluster/local-runner.ts";
 import { describeHost, versions } from "../evaluation/record.ts";
-import { formatRows, measureTable, replaceRegion, tableRows } from "../evaluation/table.ts";
+import { formatRows, measureTable, replaceRegion, tableRows } from "../evaluation/results-table.ts";
 import { followParent, stopSignal } from "../process/signals.ts";
 import { protocols } from "../protocol/index.ts";
 

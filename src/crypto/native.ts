@@ -20,7 +20,7 @@ import {
 import { Queue } from "../base/queue.ts";
 import { UsageError } from "../base/errors.ts";
 import { BLOCK_MAX, BLOCK_MIN, bufferOf, MESSAGE_MAX } from "../wire.ts";
-import { HASH_SIZE, LEAVES_MAX, SIGNATURE_SIZE, type BlockHasher, type Tree } from "./batch.ts";
+import { HASH_SIZE, LEAVES_MAX, SIGNATURE_SIZE, type BlockHasher, type Tree } from "./merkle.ts";
 import type { StageKeys } from "./keys.ts";
 import { BlockStage, type RootSigner, type SignatureKind } from "./stage.ts";
 

@@ -5,7 +5,7 @@ import { secp256k1 } from "@noble/curves/secp256k1.js";
 import type { Bytes, Signer } from "../actor.ts";
 import { assert } from "../base/assert.ts";
 import { Queue } from "../base/queue.ts";
-import { ReferenceHasher } from "./batch.ts";
+import { ReferenceHasher } from "./merkle.ts";
 import type { StageKeys } from "./keys.ts";
 import { BlockStage, type RootSigner, type SignatureKind } from "./stage.ts";
 

@@ -3,7 +3,7 @@
 
 import type { Bytes, Signer } from "../actor.ts";
 import { u32At } from "../wire.ts";
-import { HASH_SIZE, SIGNATURE_AT, SIGNATURE_SIZE } from "./batch.ts";
+import { HASH_SIZE, SIGNATURE_AT, SIGNATURE_SIZE } from "./merkle.ts";
 
 /** Verified roots remembered for each signer; the oldest is forgotten first. */
 export const ROOTS_MAX = 1024;

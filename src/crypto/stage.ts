@@ -15,7 +15,7 @@ import {
   singleBlock,
   type BlockHasher,
   type Tree,
-} from "./batch.ts";
+} from "./merkle.ts";
 import { Roots } from "./roots.ts";
 
 /** Signs as one signer and checks the signatures of all, digests of 32 bytes, signatures of 64. */

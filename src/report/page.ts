@@ -3,7 +3,7 @@
 
 import type { Figure } from "./chart.ts";
 import { STYLE } from "./style.ts";
-import { tableHtml, type Table } from "./table.ts";
+import { tableHtml, type Table } from "./html-table.ts";
 
 export interface Section {
   readonly id: string;

@@ -8,7 +8,7 @@ import type { FailedRun, Run } from "../evaluation/run.ts";
 import type { RoleCosts } from "./costs.ts";
 import { peakOf, quickestOf, type Series } from "./series.ts";
 import { variations } from "./settings.ts";
-import { number, spreadCell, text, type Row, type RowGroup, type Table } from "./table.ts";
+import { number, spreadCell, text, type Row, type RowGroup, type Table } from "./html-table.ts";
 
 /** Of each series, its highest throughput and its lowest median latency. */
 export function summaryTable(all: readonly Series[]): Table {

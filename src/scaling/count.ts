@@ -13,7 +13,7 @@ import { countDrop } from "../driver.ts";
 import { Node } from "../node.ts";
 import { PROTOCOL_DEFAULTS, type ProtocolConfig } from "../protocol-config.ts";
 import { Network, type NetworkOptions } from "../simulation/network.ts";
-import { type Packet, PAYLOAD_MAX } from "../simulation/packet.ts";
+import { type Packet, PAYLOAD_MAX } from "../simulation/simulated-packet.ts";
 import { Process } from "../simulation/process.ts";
 import { Scheduler } from "../simulation/scheduler.ts";
 import { NO_FAULTS, type NetworkPlan } from "../simulation/seed-plan.ts";

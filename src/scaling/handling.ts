@@ -7,7 +7,7 @@ import { assert } from "../base/assert.ts";
 import { Queue } from "../base/queue.ts";
 import { systemRandom } from "../base/system-random.ts";
 import type { WireAddress } from "../config.ts";
-import { SIGNATURE_SIZE, singleBlock } from "../crypto/batch.ts";
+import { SIGNATURE_SIZE, singleBlock } from "../crypto/merkle.ts";
 import type { Stage } from "../driver.ts";
 import { Node } from "../node.ts";
 import { RealClock } from "../process/real-clock.ts";

@@ -1,7 +1,7 @@
 // How fast signatures are made and checked on this machine, and what that makes each of them cost.
 
 import type { Bytes } from "../actor.ts";
-import { ReferenceHasher } from "../crypto/batch.ts";
+import { ReferenceHasher } from "../crypto/merkle.ts";
 import { generateKeyPair } from "../crypto/keys.ts";
 import { NativeHasher, NativeSigner } from "../crypto/native.ts";
 import { NobleSigner } from "../crypto/noble.ts";

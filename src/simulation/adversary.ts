@@ -10,7 +10,7 @@ import { ADVERSARY_CLIENT, stamp } from "./judge.ts";
 import { disown, mutate, Pool } from "./mutate.ts";
 import type { Network } from "./network.ts";
 import { PacketContent, wireBook } from "./packet-content.ts";
-import { type Packet, PAYLOAD_MAX } from "./packet.ts";
+import { type Packet, PAYLOAD_MAX } from "./simulated-packet.ts";
 import type { Process } from "./process.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { Plan, Trick } from "./seed-plan.ts";

@@ -5,7 +5,7 @@ import type { Codec, Proof, Sealed } from "../actor.ts";
 import { assert } from "../base/assert.ts";
 import type { Reader } from "../wire.ts";
 import type { PacketContent } from "./packet-content.ts";
-import type { Packet } from "./packet.ts";
+import type { Packet } from "./simulated-packet.ts";
 import type { Process } from "./process.ts";
 import { book } from "./simulated-transport.ts";
 

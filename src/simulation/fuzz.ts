@@ -4,7 +4,7 @@ import type { Bytes, Sealed } from "../actor.ts";
 import { mix32, Random } from "../base/seeded-random.ts";
 import { Reader, Writer } from "../wire.ts";
 import { wireBook } from "./packet-content.ts";
-import { PAYLOAD_MAX } from "./packet.ts";
+import { PAYLOAD_MAX } from "./simulated-packet.ts";
 import { runPlan, type RunOptions } from "./run-seed.ts";
 import { drawPlan } from "./seed-plan.ts";
 import type { Observer, Report } from "./world.ts";

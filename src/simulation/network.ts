@@ -6,7 +6,7 @@ import type { Bytes } from "../actor.ts";
 import type { Random } from "../base/seeded-random.ts";
 import { countDrop, type Drops } from "../driver.ts";
 import { PacketContent } from "./packet-content.ts";
-import type { Packet } from "./packet.ts";
+import type { Packet } from "./simulated-packet.ts";
 import type { Process } from "./process.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { NetworkPlan, PartitionFault } from "./seed-plan.ts";

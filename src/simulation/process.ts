@@ -4,7 +4,7 @@
 import type { Client, Replica, Sealed } from "../actor.ts";
 import type { Transport } from "../driver.ts";
 import type { Node } from "../node.ts";
-import type { Packet } from "./packet.ts";
+import type { Packet } from "./simulated-packet.ts";
 import type { Owner, Scheduler } from "./scheduler.ts";
 
 /** An actor with the node that it runs on. */

@@ -15,7 +15,7 @@ import { decodeKvResult, encodeKvOperation, type KvOperation } from "../app/kv.t
 import { assert } from "../base/assert.ts";
 import { stamp, type Issued } from "./judge.ts";
 import type { PacketContent } from "./packet-content.ts";
-import { type Packet, PAYLOAD_MAX } from "./packet.ts";
+import { type Packet, PAYLOAD_MAX } from "./simulated-packet.ts";
 import type { Process } from "./process.ts";
 import { drawPlan, NO_FAULTS, type Plan } from "./seed-plan.ts";
 import type { Subject } from "./subject.ts";

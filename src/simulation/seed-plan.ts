@@ -3,7 +3,7 @@
 
 import { Random } from "../base/seeded-random.ts";
 import { toleratesFaults } from "../protocol/index.ts";
-import { PAYLOAD_MAX } from "./packet.ts";
+import { PAYLOAD_MAX } from "./simulated-packet.ts";
 import type { Kind, Subject } from "./subject.ts";
 
 export interface PartitionFault {

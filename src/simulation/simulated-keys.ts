@@ -11,7 +11,7 @@ import {
   singleBlock,
   type BlockHasher,
   type Tree,
-} from "../crypto/batch.ts";
+} from "../crypto/merkle.ts";
 import { u32At } from "../wire.ts";
 
 /** Known to the world alone. */

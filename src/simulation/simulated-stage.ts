@@ -3,7 +3,7 @@
 import type { Bytes, Proof, Signer } from "../actor.ts";
 import { assert } from "../base/assert.ts";
 import type { Random } from "../base/seeded-random.ts";
-import { SIGNATURE_SIZE } from "../crypto/batch.ts";
+import { SIGNATURE_SIZE } from "../crypto/merkle.ts";
 import { BlockStage, type RootSigner, type SignatureKind } from "../crypto/stage.ts";
 import type { Owner, Scheduler } from "./scheduler.ts";
 import type { SimulatedKeys } from "./simulated-keys.ts";

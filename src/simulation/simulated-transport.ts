@@ -9,7 +9,7 @@ import { PacketTransport, type PacketTransportOptions } from "../transport/packe
 import { EMPTY, Reader, Writer, type AddressBook } from "../wire.ts";
 import type { Network } from "./network.ts";
 import { PacketContent, MAC_PREFIX } from "./packet-content.ts";
-import { PAYLOAD_MAX, type Packet } from "./packet.ts";
+import { PAYLOAD_MAX, type Packet } from "./simulated-packet.ts";
 import type { Process } from "./process.ts";
 
 /**

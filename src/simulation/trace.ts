@@ -3,7 +3,7 @@
 import type { Sealed, AnyProtocol } from "../actor.ts";
 import { describe, stampOf } from "./judge.ts";
 import type { PacketContent } from "./packet-content.ts";
-import type { Packet } from "./packet.ts";
+import type { Packet } from "./simulated-packet.ts";
 import type { Process } from "./process.ts";
 import type { Observer } from "./world.ts";
 

@@ -5,7 +5,7 @@
 import { assert } from "../base/assert.ts";
 import { mix32, Random } from "../base/seeded-random.ts";
 import { scheduleHealing } from "./gst.ts";
-import { type Packet, PAYLOAD_MAX } from "./packet.ts";
+import { type Packet, PAYLOAD_MAX } from "./simulated-packet.ts";
 import type { Process } from "./process.ts";
 import { settle, type RunOptions } from "./run-seed.ts";
 import { drawPlan, NO_FAULTS, type Plan } from "./seed-plan.ts";

@@ -17,7 +17,7 @@ import { CodecMonitor } from "./codec-monitor.ts";
 import { holdsStamp, JudgedApp, Ledger, type Issued } from "./judge.ts";
 import { Network, type PacketFilter } from "./network.ts";
 import { wireBook } from "./packet-content.ts";
-import type { Packet } from "./packet.ts";
+import type { Packet } from "./simulated-packet.ts";
 import { Process } from "./process.ts";
 import { Scheduler } from "./scheduler.ts";
 import type { Plan } from "./seed-plan.ts";

@@ -4,7 +4,12 @@ import { describe, expect, test } from "bun:test";
 import type { Measured, PointRunner } from "../../src/evaluation/point-runner.ts";
 import type { Point } from "../../src/evaluation/run.ts";
 import { formatSummaries, summarise } from "../../src/evaluation/summary.ts";
-import { formatRows, measureTable, replaceRegion, tableRows } from "../../src/evaluation/table.ts";
+import {
+  formatRows,
+  measureTable,
+  replaceRegion,
+  tableRows,
+} from "../../src/evaluation/results-table.ts";
 import { protocols } from "../../src/protocol/index.ts";
 import { recordOf, runOf } from "./records.ts";
 

@@ -12,7 +12,7 @@ import {
   SimulatedTransport,
 } from "../../src/simulation/simulated-transport.ts";
 import { all, Endpoint, REPLICAS, type Medium } from "./medium.ts";
-import { PAYLOAD_MAX } from "../../src/simulation/packet.ts";
+import { PAYLOAD_MAX } from "../../src/simulation/simulated-packet.ts";
 
 /** Replicas are the hosts 0 to 2. */
 const CLIENT = 3;

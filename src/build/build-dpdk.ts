@@ -12,13 +12,13 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join, resolve } from "node:path";
-import { UsageError } from "../src/base/errors.ts";
+import { UsageError } from "../base/errors.ts";
 
 export const DPDK_LIBRARY = "liboskr_dpdk.so";
 /** The first DPDK that can be linked; Ubuntu 22.04 has 21.11. */
 const VERSION_MIN = "22.11";
 
-const directory = import.meta.dir;
+const directory = resolve(import.meta.dir, "../../csrc");
 const SOURCES = [
   "dpdk/numa.c",
   "oskr_dpdk.c",

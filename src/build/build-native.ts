@@ -4,7 +4,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { UsageError } from "../src/base/errors.ts";
+import { UsageError } from "../base/errors.ts";
 
 export const NATIVE_LIBRARY = "liboskr_native.so";
 
@@ -14,7 +14,7 @@ const SOURCES = [
 ];
 const HEADERS = ["oskr_native.h", "joined.h", "sha256.h", "region.h", "doorbell.h"];
 const STDIO = "secp_stdio.c";
-const directory = import.meta.dir;
+const directory = resolve(import.meta.dir, "../../csrc");
 
 /**
  * Every file that the library is made from, this one included: what an incremental build compares.

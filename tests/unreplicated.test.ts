@@ -3,10 +3,9 @@
 
 import { beforeEach, describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import type { Address, App, Bytes, Codec, Host, Proof, Refusal, Target } from "../src/actor.ts";
+import type { Address, App, Bytes, Codec, Proof } from "../src/actor.ts";
 import { KvApp } from "../src/app/kv.ts";
 import { PROTOCOL_DEFAULTS, type ProtocolConfig } from "../src/protocol-config.ts";
-import { countDrop, type Drops } from "../src/driver.ts";
 import { domainOf } from "../src/crypto/domain.ts";
 import { generateKeyPair } from "../src/crypto/keys.ts";
 import { openNobleStage } from "../src/crypto/noble.ts";
@@ -22,6 +21,7 @@ import {
 import { runSeed } from "../src/simulation/run-seed.ts";
 import { subjectOf } from "../src/simulation/subject.ts";
 import { BLOCK_MIN, bytesOf, EMPTY, Reader } from "../src/wire.ts";
+import { FakeHost } from "./support/fake-host.ts";
 
 const config: ProtocolConfig = { ...PROTOCOL_DEFAULTS, n: 1, f: 0, leader: () => 0 };
 
@@ -39,50 +39,18 @@ class CountingApp implements App {
   commit(): void {}
 }
 
-/** What an actor sends and sets; its random numbers count up. */
-class FakeHost implements Host<Message, "retry"> {
-  now = 0;
-  readonly drops: Drops = new Map();
-  sent: { readonly to: Target; readonly message: Message }[] = [];
-  delays: number[] = [];
-  armed = false;
-  #dice = 0;
-
-  random(bound: number): number {
-    return this.#dice++ % bound;
-  }
-  send(to: Target, message: Message): void {
-    this.sent.push({ to, message });
-  }
-  setTimer(_timer: "retry", delayMs: number): void {
-    this.armed = true;
-    this.delays.push(delayMs);
-  }
-  clearTimer(): void {
-    this.armed = false;
-  }
-  drop(reason: Refusal): void {
-    countDrop(this.drops, reason);
-  }
-  /** Takes the only message that was sent. */
-  take(): Message {
-    expect(this.sent).toHaveLength(1);
-    return this.sent.shift()!.message;
-  }
-}
-
 const CLIENT: Address = 7;
 
 let app: CountingApp;
-let clientHost: FakeHost;
-let replicaHost: FakeHost;
+let clientHost: FakeHost<Message, "retry">;
+let replicaHost: FakeHost<Message, "retry">;
 let client: UnreplicatedClient;
 let replica: UnreplicatedReplica;
 let results: (string | null)[];
 
 function build(signed: boolean, settings: Partial<ProtocolConfig> = {}): void {
   app = new CountingApp();
-  clientHost = new FakeHost();
+  clientHost = new FakeHost(1);
   client = new UnreplicatedClient({ ...config, ...settings }, clientHost, signed);
   restart(signed, settings);
   results = [];
@@ -91,21 +59,28 @@ function build(signed: boolean, settings: Partial<ProtocolConfig> = {}): void {
 /** A replica that remembers nothing. */
 function restart(signed = false, settings: Partial<ProtocolConfig> = {}): void {
   replicaHost = new FakeHost();
-  replica = new UnreplicatedReplica({ ...config, ...settings }, replicaHost as never, app, signed);
+  replica = new UnreplicatedReplica({ ...config, ...settings }, replicaHost, app, signed);
 }
 
 beforeEach(() => build(false));
+
+/** The only message that was sent. */
+function taken(host: FakeHost<Message, "retry">): Message {
+  const sent = host.take();
+  expect(sent).toHaveLength(1);
+  return sent[0]!.message;
+}
 
 function invoke(...op: readonly number[]): void {
   client.invoke(Uint8Array.from(op), (result) => results.push(result?.toHex() ?? null));
 }
 
 /** The client's request reaches the replica, whose reply is returned. */
-function ask(request = clientHost.take()): Message {
+function ask(request = taken(clientHost)): Message {
   replica.receive(CLIENT, request);
   const { to } = replicaHost.sent[0]!;
   expect(to).toBe(CLIENT);
-  return replicaHost.take();
+  return taken(replicaHost);
 }
 
 /** Requests and replies go back and forth until the client waits for nothing. */
@@ -120,7 +95,7 @@ describe("U1 one replica executes and replies", () => {
     settle();
     invoke(2);
     settle();
-    expect({ results, executed: app.executed, armed: clientHost.armed }).toEqual({
+    expect({ results, executed: app.executed, armed: clientHost.timers.has("retry") }).toEqual({
       ...{ results: ["0101", "0202"], executed: 2, armed: false },
     });
     expect(client.retransmissions).toBe(0);
@@ -129,17 +104,19 @@ describe("U1 one replica executes and replies", () => {
 
   test("U1 the client asks again with exponential backoff, from a quarter of the timeout to four", () => {
     invoke(1);
-    const first = clientHost.take();
+    const first = taken(clientHost);
+    const delays = [clientHost.timers.get("retry")];
     for (let i = 0; i < 6; i++) {
       client.timeout();
-      expect(clientHost.take()).toEqual(first);
+      expect(taken(clientHost)).toEqual(first);
+      delays.push(clientHost.timers.get("retry"));
     }
-    expect(clientHost.delays).toEqual([125, 250, 500, 1000, 2000, 2000, 2000]);
+    expect(delays).toEqual([125, 250, 500, 1000, 2000, 2000, 2000]);
     expect(client.retransmissions).toBe(6);
-    clientHost.delays = [];
     client.receive(0, ask(first));
+    expect(clientHost.timers.get("retry")).toBe(125);
     settle();
-    expect({ results, delays: clientHost.delays }).toEqual({ results: ["0101"], delays: [125] });
+    expect(results).toEqual(["0101"]);
   });
 
   test("U1 a timeout with nothing in flight sends nothing", () => {
@@ -157,7 +134,7 @@ describe("U1 one replica executes and replies", () => {
     invoke(1);
     const opened = ask();
     client.receive(0, opened);
-    const request = clientHost.take();
+    const request = taken(clientHost);
     const reply = ask(request);
     const others: readonly object[] = [{ session: 9 }, { tag: 1 }, { number: 2 }];
     for (const other of others) {
@@ -178,7 +155,7 @@ describe("U1 one replica executes and replies", () => {
 
   test("U1 the replica takes requests only", () => {
     invoke(1);
-    const request = clientHost.take();
+    const request = taken(clientHost);
     const reply = ask(request);
     const refusal = "not admitted: not a request";
     expect([replica.refuse(CLIENT, request), replica.refuse(CLIENT, reply)]).toEqual([
@@ -214,7 +191,7 @@ describe("X13 exactly once", () => {
     ask();
     client.timeout();
     client.receive(0, ask());
-    const request = clientHost.take();
+    const request = taken(clientHost);
     const lost = ask(request);
     client.timeout();
     expect(clientHost.sent[0]?.message).toEqual(request);
@@ -228,7 +205,7 @@ describe("X13 exactly once", () => {
   test("X13 a request older than the last is not answered", () => {
     invoke(1);
     client.receive(0, ask());
-    const first = clientHost.take();
+    const first = taken(clientHost);
     client.receive(0, ask(first));
     invoke(2);
     settle();
@@ -240,11 +217,10 @@ describe("X13 exactly once", () => {
     build(false, { sessionsMax: 1 });
     invoke(1);
     settle();
-    const other = new FakeHost();
+    const other = new FakeHost<Message, "retry">(2);
     const rival = new UnreplicatedClient(config, other, false);
-    other.random(100);
     rival.invoke(EMPTY, () => {});
-    rival.receive(0, ask(other.take()));
+    rival.receive(0, ask(taken(other)));
     invoke(2);
     settle();
     expect({ results, executed: app.executed }).toEqual({ results: ["0101", null], executed: 1 });
@@ -257,11 +233,10 @@ describe("X13 exactly once", () => {
     invoke(1);
     settle();
     restart();
-    const other = new FakeHost();
-    other.random(100);
+    const other = new FakeHost<Message, "retry">(2);
     const newcomer = new UnreplicatedClient(config, other, false);
     newcomer.invoke(EMPTY, () => {});
-    newcomer.receive(0, ask(other.take()));
+    newcomer.receive(0, ask(taken(other)));
     const before = app.executed;
     invoke(2);
     settle();
@@ -282,7 +257,7 @@ describe("X13 exactly once", () => {
           while (replicaHost.sent.length > 0) client.receive(0, replicaHost.sent.shift()!.message);
         };
         for (const fate of [...fates, "arrives", "arrives"]) {
-          if (results.length === next - 1 && !clientHost.armed) invoke(next++);
+          if (results.length === next - 1 && !clientHost.timers.has("retry")) invoke(next++);
           if (clientHost.sent.length === 0) client.timeout();
           const { message } = clientHost.sent.shift()!;
           if (fate === "waits") late.push(message);
@@ -328,7 +303,7 @@ describe("U2 replies are signed and verified", () => {
   test("U2 a reply names session, tag, number and the request's digest, and has a signature on all", () => {
     invoke(1);
     client.receive(0, ask());
-    const request = clientHost.take();
+    const request = taken(clientHost);
     const reply = ask(request);
     expect(request.kind === "request" && reply.kind === "reply").toBe(true);
     const asked = (request as { request: Request }).request;
@@ -365,7 +340,7 @@ describe("U2 replies are signed and verified", () => {
   test("U2 a reply that was signed for another operation is not taken", () => {
     invoke(1);
     client.receive(0, ask());
-    const request = clientHost.take();
+    const request = taken(clientHost);
     const genuine = ask(request);
     const other = { ...(request as { request: Request }).request, op: Uint8Array.of(9) };
     client.receive(0, { ...genuine, digest: requestDigest(other) } as Message);
@@ -376,7 +351,7 @@ describe("U2 replies are signed and verified", () => {
 
   test("U2 requests are not signed, and the unsigned protocol signs nothing", () => {
     invoke(1);
-    const request = clientHost.take();
+    const request = taken(clientHost);
     expect(codec.proofs(request)).toEqual([]);
     expect([unreplicated.signed, unreplicatedSigned.signed]).toEqual([false, true]);
     const reply = ask(request);

@@ -1,35 +1,32 @@
 // Replicas that lack blocks: fetched by hash, or the state with them; requests of abandoned blocks.
 
 import { expect, setDefaultTimeout, test } from "bun:test";
-import type { Message } from "../../src/protocol/hotstuff/index.ts";
 import { codec } from "../../src/protocol/hotstuff/message.ts";
 import { qcProofs } from "../../src/protocol/hotstuff/certificate.ts";
-import { block, Cluster, openRequest, put, qc, Solo, tc } from "./harness.ts";
+import { equal } from "../../src/wire.ts";
+import { block, CLIENT, HotStuffCluster, openRequest, put, qc, Solo, tc } from "./harness.ts";
 
 // Virtual time: only a loaded machine makes them slow.
 setDefaultTimeout(120_000);
-
-const CLIENT = 100;
 
 function sizeOf(solo: Solo, name: string): number {
   return solo.replica.census().sizes.find((size) => size.name === name)?.size ?? -1;
 }
 
 /** Completes `count` operations of one client, one after another. */
-function operate(cluster: Cluster, count: number): void {
-  if (!cluster.members.has(CLIENT)) cluster.client(CLIENT);
+function operate(cluster: HotStuffCluster, count: number): void {
   for (let i = 0; i < count; i++) {
-    const box = cluster.invoke(CLIENT, put("k", `${cluster.now}.${i}`));
-    expect(cluster.run(() => box.result !== undefined, 20_000)).toBe(true);
+    const box = cluster.invoke(CLIENT, put("k", `${cluster.nowMs}.${i}`));
+    expect(cluster.runUntil(() => box.result !== undefined, 20_000)).toBe(true);
     expect(box.result).not.toBe(null);
   }
 }
 
 /** Whether all of these have executed the same. */
-function converged(cluster: Cluster, members: readonly number[]): boolean {
+function converged(cluster: HotStuffCluster, members: readonly number[]): boolean {
   const executed = members.map((i) => cluster.replica(i).census().executed);
-  const states = members.map((i) => Buffer.from(cluster.apps[i]?.snapshot() ?? []).toString("hex"));
-  return new Set(executed).size === 1 && new Set(states).size === 1;
+  const states = members.map((i) => cluster.replica(i).context.executor.snapshot());
+  return new Set(executed).size === 1 && states.every((state) => equal(state, states[0]!));
 }
 
 test("H8 a missing ancestor is fetched by its hash before voting", () => {
@@ -64,12 +61,12 @@ test("H8 a fetch is retried at another replica until the block is here", () => {
   const asked = solo.host.take().map(({ to }) => to);
   for (let i = 0; i < 4; i++) {
     expect(solo.host.timers.has("fetch")).toBe(true);
-    solo.replica.timeout("fetch");
+    solo.timeout("fetch");
     asked.push(...solo.host.take().map(({ to }) => to));
   }
   expect(new Set(asked)).toEqual(new Set([1, 2, 3]));
   solo.receive(1, { kind: "block", block: block(1), more: false });
-  solo.replica.timeout("fetch");
+  solo.timeout("fetch");
   expect(solo.host.take().filter(({ message }) => message.kind === "fetch")).toEqual([]);
 });
 
@@ -94,9 +91,9 @@ test("H8 a replica that has a block answers with it and its ancestors, sixteen a
 });
 
 test("H9 executed blocks, votes and snapshots are dropped behind signed checkpoints", () => {
-  const cluster = new Cluster();
+  const cluster = new HotStuffCluster();
   operate(cluster, 60);
-  cluster.pass(500);
+  cluster.advance(500);
   for (let i = 0; i < 4; i++) {
     const census = cluster.replica(i).census();
     expect(census.committed).toBeGreaterThan(60);
@@ -115,17 +112,17 @@ test("H9 executed blocks, votes and snapshots are dropped behind signed checkpoi
 });
 
 test("H9 a deep laggard catches up by state transfer", () => {
-  const cluster = new Cluster();
+  const cluster = new HotStuffCluster();
   operate(cluster, 2);
-  cluster.filter = (from, to) => from !== 3 && to !== 3;
+  cluster.drops = (from, to) => from === 3 || to === 3;
   operate(cluster, 30);
   let pieces = 0;
-  cluster.filter = (_from, to, message: Message) => {
-    if (message.kind === "state" && to === 3) pieces++;
-    return true;
+  cluster.drops = (_from, to, { kind }) => {
+    if (kind === "state" && to === 3) pieces++;
+    return false;
   };
   operate(cluster, 10);
-  expect(cluster.run(() => converged(cluster, [0, 1, 2, 3]), 5000)).toBe(true);
+  expect(cluster.runUntil(() => converged(cluster, [0, 1, 2, 3]), 5000)).toBe(true);
   expect(pieces).toBeGreaterThan(0);
 });
 
@@ -151,13 +148,15 @@ test("H10 a batch on an abandoned fork is proposed again, and executed once", ()
 });
 
 test("H10 a new leader proposes what is pending, and requests reach every replica", () => {
-  const cluster = new Cluster({ leader: (view) => (view < 4 ? 0 : view % 4), viewTimeoutMs: 100 });
+  const cluster = new HotStuffCluster({
+    leader: (view) => (view < 4 ? 0 : view % 4),
+    viewTimeoutMs: 100,
+  });
   // The client tells replica 1 only, which does not lead: it passes the request on when its timer
   // fires.
-  cluster.client(CLIENT);
-  cluster.filter = (from, to) => from !== CLIENT || to === 1;
+  cluster.drops = (from, to) => from === CLIENT && to !== 1;
   const box = cluster.invoke(CLIENT, put("a", "1"));
-  expect(cluster.run(() => box.result !== undefined, 5000)).toBe(true);
+  expect(cluster.runUntil(() => box.result !== undefined, 5000)).toBe(true);
   for (let i = 0; i < 4; i++) expect(cluster.replica(i).census().executed).toBe(2);
 });
 

@@ -1,16 +1,14 @@
 // Views: who leads, how they are entered and left, and when the timer runs.
 
 import { expect, setDefaultTimeout, test } from "bun:test";
-import type { Message } from "../../src/protocol/hotstuff/index.ts";
 import { firstTarget } from "../../src/protocol/hotstuff/client.ts";
 import { GENESIS_QC } from "../../src/protocol/hotstuff/certificate.ts";
 import { viewAfter } from "../../src/protocol/hotstuff/view-change.ts";
-import { block, Cluster, configOf, openRequest, put, qc, Solo, tc } from "./harness.ts";
+import { configOf } from "../support/cluster.ts";
+import { block, CLIENT, HotStuffCluster, openRequest, put, qc, Solo, tc } from "./harness.ts";
 
 // Virtual time: only a loaded machine makes them slow.
 setDefaultTimeout(120_000);
-
-const CLIENT = 100;
 
 test("H4 votes go to the leader of the next view, which makes the QC and proposes", () => {
   const voter = new Solo(0);
@@ -45,7 +43,7 @@ test("H4 a timer sends the latest vote to all, and whoever holds n-f has the QC"
   const first = block(1, undefined, [openRequest(1)]);
   solo.propose(first);
   solo.host.take();
-  solo.replica.timeout("view");
+  solo.timeout("view");
   const late = solo.host.take().find(({ message }) => message.kind === "vote");
   expect(late?.to).toBe("all");
   expect(late?.message).toMatchObject({ view: 1, late: true });
@@ -119,7 +117,7 @@ test("H6 the timer runs while something is pending; TIMEOUT is repeated", () => 
   solo.host.take();
   for (let i = 0; i < 3; i++) {
     solo.host.clockMs += 100;
-    solo.replica.timeout("view");
+    solo.timeout("view");
     expect(solo.host.takeKind("timeout")).toMatchObject([{ view: 1 }]);
   }
   // An empty proposal does not start the timer of a replica that knows of nothing.
@@ -187,26 +185,25 @@ test("H7 one that sends TIMEOUT for an old view is shown the certificates of the
 });
 
 test("H11 empty blocks drive the tail to commit everywhere, and then stop", () => {
-  const cluster = new Cluster();
-  cluster.client(CLIENT);
+  const cluster = new HotStuffCluster();
   let empty = 0;
   let last = 0;
-  cluster.filter = (_from, to, message: Message) => {
+  cluster.drops = (_from, to, message) => {
     if (message.kind === "propose" && to === 3 && message.block.batch.requests.length === 0)
       empty++;
-    if (message.kind === "propose") last = cluster.now;
-    return true;
+    if (message.kind === "propose") last = cluster.nowMs;
+    return false;
   };
   const box = cluster.invoke(CLIENT, put("a", "1"));
-  expect(cluster.run(() => box.result !== undefined)).toBe(true);
-  cluster.pass(1000);
+  expect(cluster.runUntil(() => box.result !== undefined)).toBe(true);
+  cluster.advance(1000);
   const heights = [0, 1, 2, 3].map((i) => cluster.replica(i).census().committed);
   // The blocks of the `open` and of the operation, and what it took to commit them.
   expect(Math.min(...heights)).toBeGreaterThanOrEqual(2);
   for (let i = 0; i < 4; i++) expect(cluster.replica(i).census().executed).toBe(2);
   expect(empty).toBeGreaterThan(0);
   expect(empty).toBeLessThan(9);
-  expect(cluster.now - last).toBeGreaterThan(900);
+  expect(cluster.nowMs - last).toBeGreaterThan(900);
   for (let i = 0; i < 4; i++) expect(cluster.replica(i).normal.pending).toBe(false);
 });
 
@@ -239,7 +236,7 @@ test("H12 a leader that made no QC of its votes has half a view timeout, or prop
   const first = block(1, undefined, [openRequest(1)]);
   solo.propose(first);
   solo.host.clockMs = 100;
-  solo.replica.timeout("view");
+  solo.timeout("view");
   for (const replica of [1, 2, 3]) solo.vote(replica, first, true);
   expect(solo.view).toBe(2);
   expect(solo.host.timers.get("view")).toBe(150);
@@ -249,13 +246,12 @@ test("H12 a leader that made no QC of its votes has half a view timeout, or prop
 });
 
 test("H12 one dead replica, a new leader in every view: 1,000 operations commit", () => {
-  const cluster = new Cluster({ viewTimeoutMs: 100, batchMax: 64, adaptive: true });
+  const cluster = new HotStuffCluster({ viewTimeoutMs: 100, batchMax: 64, adaptive: true });
   cluster.stop(1);
   const asked = new Map<number, { box: { result: unknown }; count: number }>();
   const ask = (id: number, count: number) =>
     asked.set(id, { box: cluster.invoke(id, put(`k${id}`, `${count}`)), count });
   for (let id = CLIENT; id < CLIENT + 100; id++) {
-    cluster.client(id);
     ask(id, 1);
   }
   let done = 0;
@@ -268,6 +264,6 @@ test("H12 one dead replica, a new leader in every view: 1,000 operations commit"
     }
     return asked.size === 0;
   };
-  expect(cluster.run(finished, 60_000)).toBe(true);
+  expect(cluster.runUntil(finished, 60_000)).toBe(true);
   expect(done).toBe(1000);
 });

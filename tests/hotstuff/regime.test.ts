@@ -2,7 +2,7 @@
 
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { apps } from "../../src/app/index.ts";
-import type { Message, Parts } from "../../src/protocol/hotstuff/index.ts";
+import type { Message, Parts, Timer } from "../../src/protocol/hotstuff/index.ts";
 import { hotstuff, HotStuffReplica } from "../../src/protocol/hotstuff/index.ts";
 import { codec } from "../../src/protocol/hotstuff/message.ts";
 import { GENESIS_QC } from "../../src/protocol/hotstuff/certificate.ts";
@@ -11,15 +11,16 @@ import { drawPlan, NO_FAULTS, type Plan } from "../../src/simulation/seed-plan.t
 import { runPlan, runSeed } from "../../src/simulation/run-seed.ts";
 import { registered } from "../../src/simulation/subjects.ts";
 import { subjectOf } from "../../src/simulation/subject.ts";
-import { EMPTY, Reader, Writer } from "../../src/wire.ts";
+import { EMPTY } from "../../src/wire.ts";
 import { noNonce, votesInViewC } from "../mutants/hotstuff.ts";
+import { configOf } from "../support/cluster.ts";
+import { FakeHost } from "../support/fake-host.ts";
 import {
   block,
-  carried,
-  Cluster,
-  configOf,
-  FakeHost,
+  CLIENT,
+  HotStuffCluster,
   openRequest,
+  packets,
   put,
   qc,
   Solo,
@@ -29,7 +30,6 @@ import {
 // Virtual time: only a loaded machine makes them slow.
 setDefaultTimeout(120_000);
 
-const CLIENT = 100;
 const subject = registered.get("hotstuff") ?? subjectOf("hotstuff", hotstuff);
 
 function sizes(replica: HotStuffReplica): [string, boolean][] {
@@ -47,7 +47,7 @@ function calm(seed: number, changes: Partial<Plan>): Plan {
 }
 
 test("X4 a client accepts what f+1 replicas signed alike, whatever their views", () => {
-  const host = new FakeHost();
+  const host = new FakeHost<Message, "retry">();
   const client = hotstuff.client(configOf(), host);
   const results: unknown[] = [];
   client.invoke(put("a", "1"), (result) => results.push(result));
@@ -57,7 +57,7 @@ test("X4 a client accepts what f+1 replicas signed alike, whatever their views",
     const { session, tag, number, op } = message.request;
     const digest = operationDigest(op);
     const answer = { kind: "reply", replica, view, session, tag, number, digest, outcome } as const;
-    const arrived = carried(answer, replica);
+    const arrived = packets.carried(answer, replica);
     if (client.refuse?.(replica, arrived) === null) client.receive(replica, arrived);
   };
   reply(0, { status: "opened", session: 7 });
@@ -81,7 +81,6 @@ test("X5 Byzantine replicas that invent nothing for others' sessions change no r
 });
 
 test("X6 malformed, mutated and early messages neither throw nor stop a replica", () => {
-  const book = { intern: (_high: number, low: number) => low, write: () => undefined };
   const first = block(1, undefined, [openRequest(1)]);
   const position = { highQc: qc(first), tc: tc(6) };
   const samples: Message[] = [
@@ -99,19 +98,17 @@ test("X6 malformed, mutated and early messages neither throw nor stop a replica"
     { kind: "state", slot: 4, piece: 1, bytes: first.hash },
     { kind: "recover", replica: 1, nonce: new Uint8Array(16), starting: false },
   ];
-  const dice = new FakeHost(42);
+  const dice = new FakeHost<Message, Timer>(42);
   const solo = new Solo(0);
   let decoded = 0;
   for (let round = 0; round < 4000; round++) {
     const sample = samples[round % samples.length]!;
-    const out = new Writer(new Uint8Array(65_536), book).reset(0, 65_536);
-    codec.encode({ ...sample, seal: { signer: 0, signed: EMPTY, signature: block69 } }, out);
-    const bytes = out.copy();
+    const bytes = packets.packetOf(sample, 0);
     for (let flips = dice.random(4); flips > 0; flips--) {
       bytes[dice.random(bytes.length)] = dice.random(256);
     }
     const cut = dice.random(4) === 0 ? bytes.subarray(0, dice.random(bytes.length)) : bytes;
-    const message = codec.decode(new Reader(new Uint8Array(cut), book));
+    const message = packets.decoded(cut);
     if (message === null) continue;
     decoded++;
     codec.proofs(message);
@@ -122,8 +119,6 @@ test("X6 malformed, mutated and early messages neither throw nor stop a replica"
   expect(decoded).toBeGreaterThan(500);
   expect(sizes(solo.replica).filter(([, bounded]) => !bounded)).toEqual([]);
 });
-
-const block69 = new Uint8Array(69);
 
 test("X7 with 10 % of packets lost, duplicated and reordered every operation completes", () => {
   for (let seed = 0; seed < 4; seed++) {
@@ -215,7 +210,7 @@ test("X11 a partial batch waits for the flush delay at most, an adaptive one nev
     expect(solo.host.timers.get("flush")).toBe(1);
     solo.receive(CLIENT + 1, { kind: "request", request: openRequest(2) });
     solo.host.clockMs += 1;
-    solo.replica.timeout("flush");
+    solo.timeout("flush");
     expect(solo.host.takeKind("propose")[0]?.block.batch.requests.length).toBe(2);
   }
   const full = new Solo(1, { batchMax: 2, adaptive: false });
@@ -242,14 +237,13 @@ test("X12 a flood of future views, blocks, slots and clients stays within bounds
 });
 
 test("X12 memory stays flat with one replica down", () => {
-  const cluster = new Cluster({ batchMax: 8, adaptive: true });
-  cluster.client(CLIENT);
+  const cluster = new HotStuffCluster({ batchMax: 8, adaptive: true });
   cluster.stop(2);
   const censuses: number[] = [];
   for (let round = 0; round < 4; round++) {
     for (let i = 0; i < 25; i++) {
       const box = cluster.invoke(CLIENT, put("k", `${i}`));
-      expect(cluster.run(() => box.result !== undefined, 20_000)).toBe(true);
+      expect(cluster.runUntil(() => box.result !== undefined, 20_000)).toBe(true);
     }
     const held = cluster
       .replica(0)
@@ -282,31 +276,30 @@ test("X13 an operation executes once however often it is proposed", () => {
 });
 
 test("X14 without its memory a replica signs nothing but RECOVER until it has recovered", () => {
-  const cluster = new Cluster();
-  cluster.client(CLIENT);
+  const cluster = new HotStuffCluster();
   const operate = (count: number) => {
     for (let i = 0; i < count; i++) {
-      const box = cluster.invoke(CLIENT, put("k", `${cluster.now}`));
-      expect(cluster.run(() => box.result !== undefined, 20_000)).toBe(true);
+      const box = cluster.invoke(CLIENT, put("k", `${cluster.nowMs}`));
+      expect(cluster.runUntil(() => box.result !== undefined, 20_000)).toBe(true);
     }
   };
   operate(20);
   const signed: string[] = [];
   let recovered = false;
-  cluster.filter = (from, _to, { kind }) => {
+  cluster.drops = (from, _to, { kind }) => {
     recovered ||= !cluster.replica(3).census().recovering;
     const own = ["propose", "vote", "timeout", "checkpoint"].includes(kind);
     if (from === 3 && own && !recovered) signed.push(kind);
-    return true;
+    return false;
   };
   cluster.stop(3);
-  cluster.pass(50);
+  cluster.advance(50);
   cluster.start(3);
   const done = () => !cluster.replica(3).census().recovering;
   expect(done()).toBe(false);
-  expect(cluster.run(done, 5000)).toBe(true);
+  expect(cluster.runUntil(done, 5000)).toBe(true);
   expect(signed).toEqual([]);
-  cluster.pass(200);
+  cluster.advance(200);
   expect(cluster.replica(3).census().executed).toBe(cluster.replica(0).census().executed);
   // Its vote is needed now.
   cluster.stop(0);
@@ -329,7 +322,7 @@ function recovering(parts: Partial<Parts>, rightNonce: boolean): Solo {
         solo.receive(replica, { ...answer, own: null, position });
       }
       solo.host.clockMs = 1000;
-      solo.replica.timeout("recover");
+      solo.timeout("recover");
     }
     justify = qc(next);
   }
@@ -366,12 +359,12 @@ test("X15 a replica begins if all are starting, or n-f after a while; else it re
   const three = make();
   for (const replica of [1, 2]) three.answer(replica, true);
   three.host.clockMs = 10_000;
-  three.replica.timeout("recover");
+  three.timeout("recover");
   expect(three.running).toBe(true);
   const late = make();
   for (const replica of [1, 2, 3]) late.answer(replica, false);
   late.host.clockMs = 10_000;
-  late.replica.timeout("recover");
+  late.timeout("recover");
   expect(late.running).toBe(false);
 });
 

@@ -4,7 +4,7 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import type { Parts } from "../../src/protocol/hotstuff/index.ts";
 import { codec } from "../../src/protocol/hotstuff/message.ts";
 import { noConsecutiveViews } from "../mutants/hotstuff.ts";
-import { Solo, block, carried, openRequest, qc, tc } from "./harness.ts";
+import { block, openRequest, packets, qc, Solo, tc } from "./harness.ts";
 
 // Virtual time: only a loaded machine makes them slow.
 setDefaultTimeout(120_000);
@@ -136,7 +136,7 @@ test("H3 genesis is certified without votes, and nothing else is", () => {
 
 test("X1 the id that a message claims is the one whose key must have signed it", () => {
   const vote = { kind: "vote", replica: 3, view: 1, digest: block(1).hash, late: false } as const;
-  const forged = [0, 1, 2, 3].map((replica) => carried({ ...vote, replica }, 3));
+  const forged = [0, 1, 2, 3].map((replica) => packets.carried({ ...vote, replica }, 3));
   expect(forged.map((message) => codec.proofs(message).map(({ signer }) => signer))).toEqual([
     [0],
     [1],

@@ -4,9 +4,9 @@ import { expect, test } from "bun:test";
 import { encodeKvOperation } from "../../src/app/kv.ts";
 import type { StateMessage } from "../../src/protocol/kit/messages.ts";
 import { PIECE_LENGTH } from "../../src/protocol/kit/state-transfer.ts";
-import { bytes, Cluster } from "./harness.ts";
+import { bytes, PbftCluster } from "./harness.ts";
 
-function run(cluster: Cluster, count: number): void {
+function run(cluster: PbftCluster, count: number): void {
   const next = cluster.open(100 + Math.floor(cluster.nowMs));
   for (let i = 1; i < count; i++) {
     cluster.request(next(bytes(`${i}`)));
@@ -20,7 +20,7 @@ function put(key: number, length: number): Uint8Array {
 }
 
 test("P6 every K slots a checkpoint becomes stable with q votes, and the window moves", () => {
-  const cluster = new Cluster();
+  const cluster = new PbftCluster();
   cluster.drops = (_from, _to, { kind }) => kind === "checkpoint";
   run(cluster, 4);
   expect(cluster.sent("checkpoint", 0).map(({ slot }) => slot)).toEqual([4]);
@@ -42,7 +42,7 @@ test("P6 every K slots a checkpoint becomes stable with q votes, and the window 
 });
 
 test("P6 without a stable checkpoint nothing is proposed beyond H", () => {
-  const cluster = new Cluster();
+  const cluster = new PbftCluster();
   cluster.drops = (_from, _to, { kind }) => kind === "checkpoint" || kind === "viewChange";
   const next = cluster.open();
   for (let i = 0; i < 10; i++) cluster.request(next(bytes(`${i}`)), [0]);
@@ -51,7 +51,7 @@ test("P6 without a stable checkpoint nothing is proposed beyond H", () => {
 
 test("P6 the digest covers sessions and cached replies", () => {
   const digests = [1, 2].map((choice) => {
-    const cluster = new Cluster();
+    const cluster = new PbftCluster();
     const next = cluster.open();
     // Gets change no state, but leave another reply behind.
     const key = Uint8Array.of(choice === 1 ? 1 : 9);
@@ -67,7 +67,7 @@ test("P6 the digest covers sessions and cached replies", () => {
 });
 
 test("P11 a replica that missed a checkpoint fetches the state in pieces and takes part again", () => {
-  const cluster = new Cluster();
+  const cluster = new PbftCluster();
   const next = cluster.open();
   cluster.drops = (from, to) => from === 3 || to === 3;
   for (let i = 0; i < 12; i++) {
@@ -82,7 +82,7 @@ test("P11 a replica that missed a checkpoint fetches the state in pieces and tak
   expect(cluster.state(3).digest).toBe(cluster.state(0).digest);
 
   // It votes: without replica 1 nothing commits unless it does.
-  cluster.down.add(1);
+  cluster.stop(1);
   const request = next(put(1, 10));
   cluster.request(request, [0, 2, 3]);
   cluster.advance(2000);
@@ -90,7 +90,7 @@ test("P11 a replica that missed a checkpoint fetches the state in pieces and tak
 });
 
 test("P11 a piece or a manifest that was made up is asked for again elsewhere", () => {
-  const cluster = new Cluster();
+  const cluster = new PbftCluster();
   const next = cluster.open();
   cluster.drops = (from, to) => from === 3 || to === 3;
   for (let i = 0; i < 8; i++) {
@@ -112,7 +112,7 @@ test("P11 a piece or a manifest that was made up is asked for again elsewhere", 
 });
 
 test("P11 a transfer whose state is forgotten meanwhile begins anew with a later one", () => {
-  const cluster = new Cluster();
+  const cluster = new PbftCluster();
   run(cluster, 3);
   cluster.drops = (from, to) => from === 3 || to === 3;
   run(cluster, 12);

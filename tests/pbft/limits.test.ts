@@ -6,7 +6,7 @@ import { makeBatch } from "../../src/protocol/kit/batch.ts";
 import { GENESIS } from "../../src/protocol/kit/checkpoint.ts";
 import { codec, makeViewChange, type Message } from "../../src/protocol/pbft/message.ts";
 import { equal } from "../../src/wire.ts";
-import { bytes, CLIENT, Cluster, decoded, openOf, packetOf, sealed } from "./harness.ts";
+import { bytes, CLIENT, PbftCluster, openOf, packets } from "./harness.ts";
 
 const LARGEST = Number.MAX_SAFE_INTEGER;
 const BATCH = makeBatch([openOf(3), { session: 5, tag: 1, number: 2, op: bytes("x") }], [100, 7]);
@@ -79,11 +79,11 @@ function examples(number: number): Message[] {
 test("X9 every message survives the wire with its numbers up to 2^53 - 1", () => {
   for (const number of [0, 1, 2 ** 32, LARGEST]) {
     for (const message of examples(number)) {
-      const packet = packetOf(message, 2);
-      const received = decoded(packet);
+      const packet = packets.packetOf(message, 2);
+      const received = packets.decoded(packet);
       expect(received?.kind).toBe(message.kind);
       // A sealed message is relayed as it came.
-      expect(equal(packetOf(received!, 2), packet)).toBe(true);
+      expect(equal(packets.packetOf(received!, 2), packet)).toBe(true);
       expect(codec.proofs(received!).length).toBeLessThanOrEqual(8);
     }
   }
@@ -93,9 +93,9 @@ test("X6 X9 no message makes a replica throw, whatever it holds", () => {
   for (const number of [0, 1, 2, 3, 4, 8, 9, 2 ** 32, LARGEST - 1, LARGEST]) {
     for (const message of examples(number)) {
       for (const from of [0, 1, 2, 3, CLIENT, 70_000]) {
-        const cluster = new Cluster();
+        const cluster = new PbftCluster();
         const replica = cluster.replica(1);
-        const received = sealed(message);
+        const received = packets.carried(message);
         // As if all signatures held, which is more than a Byzantine replica can do.
         replica.refuse(from, received);
         replica.receive(from, received);
@@ -107,37 +107,39 @@ test("X6 X9 no message makes a replica throw, whatever it holds", () => {
 });
 
 test("X6 packets that are cut, extended or altered are malformed or decode to something", () => {
-  const packets = [0, 1, 77, LARGEST].flatMap(examples).map((message) => packetOf(message, 2));
-  for (const packet of packets) {
+  const whole = [0, 1, 77, LARGEST]
+    .flatMap(examples)
+    .map((message) => packets.packetOf(message, 2));
+  for (const packet of whole) {
     for (let length = 0; length < packet.length; length++) {
-      const cut = decoded(packet.slice(0, length));
+      const cut = packets.decoded(packet.slice(0, length));
       // Without its end no message is whole, but a pre-prepare without its batch is refused as
       // well.
       expect(cut).toBe(null);
     }
-    expect(decoded(Buffer.concat([packet, Uint8Array.of(0)]))).toBe(null);
+    expect(packets.decoded(Buffer.concat([packet, Uint8Array.of(0)]))).toBe(null);
   }
   fc.assert(
-    fc.property(fc.nat(packets.length - 1), fc.nat(), fc.nat(255), (which, at, value) => {
-      const packet = packets[which]!.slice();
+    fc.property(fc.nat(whole.length - 1), fc.nat(), fc.nat(255), (which, at, value) => {
+      const packet = whole[which]!.slice();
       packet[at % packet.length] = value;
-      const message = decoded(packet);
+      const message = packets.decoded(packet);
       if (message !== null) codec.proofs(message);
     }),
     { numRuns: 3000 },
   );
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 300 }), (packet) => {
-      decoded(packet);
+      packets.decoded(packet);
     }),
     { numRuns: 2000 },
   );
 });
 
 test("X12 floods of future views, slots and clients leave every replica's memory bounded", () => {
-  const cluster = new Cluster();
+  const cluster = new PbftCluster();
   const flood = (message: Message) => {
-    const received = sealed(message);
+    const received = packets.carried(message);
     const replica = cluster.replica(1);
     if (replica.refuse(3, received) === null) replica.receive(3, received);
   };
@@ -172,8 +174,8 @@ test("X12 floods of future views, slots and clients leave every replica's memory
 });
 
 test("X12 with one replica down the window, votes and batches of the others stay what they are", () => {
-  const cluster = new Cluster();
-  cluster.down.add(3);
+  const cluster = new PbftCluster();
+  cluster.stop(3);
   const next = cluster.open(CLIENT, [0, 1, 2]);
   for (let i = 0; i < 400; i++) cluster.request(next(bytes(`${i}`)), [0]);
   expect(cluster.state(0).executed).toBe(401);
@@ -191,7 +193,7 @@ test("X12 with one replica down the window, votes and batches of the others stay
 });
 
 test("X13 an unknown session is ordered, executed as no session, and changes nothing", () => {
-  const cluster = new Cluster();
+  const cluster = new PbftCluster();
   const { digest: before } = cluster.state(0);
   const request = { session: 77, tag: 1, number: 1, op: bytes("a") };
   cluster.request(request, [0]);
@@ -201,7 +203,7 @@ test("X13 an unknown session is ordered, executed as no session, and changes not
 });
 
 test("X13 a request that is ordered twice executes once", () => {
-  const cluster = new Cluster({ batchMax: 8, adaptive: true });
+  const cluster = new PbftCluster({ batchMax: 8, adaptive: true });
   const next = cluster.open();
   const request = next(bytes("a"));
   cluster.advance(2);
@@ -218,22 +220,22 @@ test("X13 a request that is ordered twice executes once", () => {
 });
 
 test("X4 X13 a result is given again only for the operation that it is of", () => {
-  const cluster = new Cluster();
+  const cluster = new PbftCluster();
   const next = cluster.open();
   const request = next(bytes("a"));
   cluster.request({ ...request, op: bytes("invented by the primary") });
   expect(cluster.replies.some(({ number }) => number === request.number)).toBe(true);
-  cluster.replies.length = 0;
+  cluster.heard.length = 0;
   cluster.request(request);
   expect(cluster.replies).toEqual([]);
 });
 
 test("X13 an evicted session ends as no session, alike at every replica", () => {
-  const cluster = new Cluster({ sessionsMax: 2 });
+  const cluster = new PbftCluster({ sessionsMax: 2 });
   const first = cluster.open(100);
   cluster.open(101);
   cluster.open(102);
-  cluster.replies.length = 0;
+  cluster.heard.length = 0;
   cluster.request(first(bytes("a")));
   expect(cluster.replies.map(({ outcome }) => outcome.status)).toEqual(Array(4).fill("no session"));
   expect(new Set(cluster.replicas.map((_, i) => cluster.state(i).digest)).size).toBe(1);

@@ -5,12 +5,12 @@ import { expect, test } from "bun:test";
 import { makeBatch } from "../../src/protocol/kit/batch.ts";
 import type { Parts } from "../../src/protocol/pbft/index.ts";
 import { noNonce, recordsAtLoopback, votesInViewC } from "../mutants/pbft.ts";
-import { CLIENT, Cluster, openOf, type Sent } from "./harness.ts";
+import { CLIENT, openOf, PbftCluster } from "./harness.ts";
 
 /** The digests that backup 1 votes for when the primary proposes two in one slot. */
 function votesForTwo(parts: Partial<Parts>): number {
-  const cluster = new Cluster({}, { parts });
-  for (const i of [0, 2, 3]) cluster.down.add(i);
+  const cluster = new PbftCluster({}, { parts });
+  for (const i of [0, 2, 3]) cluster.stop(i);
   for (const number of [7, 8]) {
     const batch = makeBatch([openOf(number)], [CLIENT]);
     const { digest } = batch;
@@ -27,7 +27,7 @@ test("P3 a replica that records a vote only at loopback votes twice", () => {
 
 /** Whether answers to the question of an earlier life let a replica begin at genesis again. */
 function beginsOnOldAnswers(parts: Partial<Parts>): boolean {
-  const cluster = new Cluster({}, { parts });
+  const cluster = new PbftCluster({}, { parts });
   // What the others answered to replica 3 when the cluster began.
   const old = cluster.sent("answer").filter(({ to }) => to === 3);
   expect(old.length).toBeGreaterThanOrEqual(3);
@@ -53,10 +53,10 @@ test("X14 without a nonce old answers make a replica forget what it voted for", 
  */
 function committedAlike(parts: Partial<Parts>): number {
   const leader = (view: number) => (view === 1 ? 3 : 0);
-  const cluster = new Cluster({ leader }, { parts });
+  const cluster = new PbftCluster({ leader }, { parts });
   const recovering = (i: number) => cluster.replica(i).census().recovering;
-  const loses: Cluster["drops"] = (_from, _to, { kind }) => kind === "viewChange";
-  const kept: Sent[] = [];
+  const loses: PbftCluster["drops"] = (_from, _to, { kind }) => kind === "viewChange";
+  const kept: PbftCluster["trace"] = [];
   for (const i of [1, 2]) {
     cluster.drops = (from, to) => from === i || (to === i && from < 4);
     cluster.request(openOf(i), [i]);
@@ -75,7 +75,7 @@ function committedAlike(parts: Partial<Parts>): number {
   cluster.request(openOf(8), [3]);
   cluster.advance(150);
   for (const { from, message } of kept) cluster.inject(from, 3, message);
-  cluster.down.add(0);
+  cluster.stop(0);
   cluster.drops = () => false;
   cluster.settle();
   const committed = cluster.replicas.map(({ context }) => context.log.get(slot)?.committed?.digest);

@@ -4,7 +4,7 @@
 import { expect, test } from "bun:test";
 import { EMPTY_BATCH, makeBatch } from "../../src/protocol/kit/batch.ts";
 import type { PrepareMessage, PrePrepareMessage } from "../../src/protocol/pbft/message.ts";
-import { bytes, CLIENT, Cluster, openOf } from "./harness.ts";
+import { bytes, CLIENT, PbftCluster, openOf } from "./harness.ts";
 
 function batchOf(number: number) {
   return makeBatch([openOf(number)], [CLIENT]);
@@ -21,36 +21,36 @@ function prepare(of: PrePrepareMessage, replica: number): PrepareMessage {
 }
 
 /** One backup, 1, alone with messages that the test makes. */
-function backup(): Cluster {
-  const cluster = new Cluster();
-  for (const i of [0, 2, 3]) cluster.down.add(i);
+function backup(): PbftCluster {
+  const cluster = new PbftCluster();
+  for (const i of [0, 2, 3]) cluster.stop(i);
   return cluster;
 }
 
 test("P2 a retry is answered from the reply cache, and nothing executes twice", () => {
-  const cluster = new Cluster();
+  const cluster = new PbftCluster();
   const next = cluster.open();
   const request = next(bytes("a"));
   cluster.request(request, [0]);
   const { position } = cluster.state(0);
-  cluster.replies.length = 0;
+  cluster.heard.length = 0;
   cluster.request(request, [2]);
   expect([...cluster.results(request).keys()]).toEqual([2]);
   expect(cluster.state(0).position).toBe(position);
 });
 
 test("P2 a backup relays a request to the primary and starts its timer", () => {
-  const cluster = new Cluster();
+  const cluster = new PbftCluster();
   const next = cluster.open(CLIENT, [0]);
   const request = next(bytes("a"));
   cluster.request(request, [2]);
   expect(cluster.sent("relay", 2).length).toBe(1);
   expect(cluster.results(request).size).toBe(4);
 
-  cluster.down.add(0);
+  cluster.stop(0);
   cluster.request(next(bytes("b")), [2]);
-  expect(cluster.hosts[2]?.timers.has("view")).toBe(true);
-  expect(cluster.hosts[3]?.timers.get("view") ?? Infinity).toBeGreaterThan(cluster.nowMs + 90);
+  expect(cluster.host(2).timers.has("view")).toBe(true);
+  expect(cluster.host(3).timers.get("view") ?? Infinity).toBeGreaterThan(cluster.nowMs + 90);
 });
 
 test("P3 X2 a pre-prepare counts from its view's primary only", () => {
@@ -110,8 +110,8 @@ test("P4 prepares of another digest or view do not count", () => {
 });
 
 test("P4 X3 copies of one prepare count once", () => {
-  const cluster = new Cluster({ n: 7 });
-  for (const i of [0, 2, 3, 4, 5, 6]) cluster.down.add(i);
+  const cluster = new PbftCluster({ n: 7 });
+  for (const i of [0, 2, 3, 4, 5, 6]) cluster.stop(i);
   const one = proposal(1, 7);
   cluster.inject(0, 1, one);
   for (let copy = 0; copy < 5; copy++) cluster.inject(2, 1, prepare(one, 2));
@@ -158,7 +158,7 @@ test("P5 commits of different views or digests do not add up", () => {
 
 test("P12 at least eight batches are in flight at a time", () => {
   for (const adaptive of [false, true]) {
-    const cluster = new Cluster({ checkpointInterval: 128, batchMax: 2, adaptive });
+    const cluster = new PbftCluster({ checkpointInterval: 128, batchMax: 2, adaptive });
     cluster.drops = (_from, _to, { kind }) => kind === "prepare";
     for (let i = 0; i < 40; i++) cluster.request(openOf(i), [0]);
     expect(cluster.sent("prePrepare", 0).length).toBeGreaterThanOrEqual(8);
@@ -182,7 +182,7 @@ test("X1 one replica that claims to be the others makes no quorum", () => {
 });
 
 test("X3 a commit certificate that names a signer twice proves nothing", () => {
-  const cluster = new Cluster();
+  const cluster = new PbftCluster();
   cluster.drops = (_from, to) => to === 3;
   cluster.request(openOf(1), [0]);
   const slot = cluster.state(0).log.get(1);
@@ -220,7 +220,7 @@ test("any n from 3f + 1 on orders and executes", () => {
     [7, 2],
     [10, 3],
   ] as const) {
-    const cluster = new Cluster({ n, f });
+    const cluster = new PbftCluster({ n, f });
     const next = cluster.open();
     for (let i = 0; i < 6; i++) {
       const request = next(bytes(`${i}`));

@@ -2,15 +2,15 @@
 
 import { expect, test } from "bun:test";
 import { GENESIS } from "../../src/protocol/kit/checkpoint.ts";
-import { bytes, Cluster, openOf } from "./harness.ts";
+import { bytes, PbftCluster, openOf } from "./harness.ts";
 
-function recovering(cluster: Cluster, i: number): boolean {
+function recovering(cluster: PbftCluster, i: number): boolean {
   return cluster.replica(i).census().recovering;
 }
 
 /** A cluster that has executed something, whose replica 3 lost its memory. */
-function afterAmnesia(changes = {}): Cluster {
-  const cluster = new Cluster(changes);
+function afterAmnesia(changes = {}): PbftCluster {
+  const cluster = new PbftCluster(changes);
   const next = cluster.open();
   for (let i = 0; i < 6; i++) cluster.request(next(bytes(`${i}`)));
   cluster.advance(5);
@@ -46,7 +46,7 @@ test("X14 after it recovered it votes in later views only, and then service depe
   cluster.request(openOf(5));
   expect(cluster.sent("prepare", 3)).toEqual([]);
   // The primary is killed: without replica 3 there is no quorum.
-  cluster.down.add(0);
+  cluster.stop(0);
   for (let retry = 0; retry < 4; retry++) {
     cluster.request(openOf(6), [1, 2, 3]);
     cluster.advance(150);
@@ -57,9 +57,9 @@ test("X14 after it recovered it votes in later views only, and then service depe
 });
 
 test("X14 it waits while fewer than n - f that run answer", () => {
-  const cluster = new Cluster();
+  const cluster = new PbftCluster();
   cluster.request(openOf(1));
-  cluster.down.add(2);
+  cluster.stop(2);
   cluster.start(3);
   cluster.advance(20_000);
   expect(recovering(cluster, 3)).toBe(true);
@@ -67,9 +67,9 @@ test("X14 it waits while fewer than n - f that run answer", () => {
 });
 
 test("X14 answers to an earlier question do not count", () => {
-  const cluster = new Cluster();
+  const cluster = new PbftCluster();
   cluster.request(openOf(1));
-  cluster.down.add(3);
+  cluster.stop(3);
   const stale = new Uint8Array(16).fill(9);
   const answer = (replica: number, nonce: Uint8Array) =>
     ({
@@ -100,9 +100,9 @@ test("X14 answers to an earlier question do not count", () => {
 });
 
 test("X14 RECOVERs are pending work at most once in ten view timeouts", () => {
-  const cluster = new Cluster();
+  const cluster = new PbftCluster();
   cluster.request(openOf(1));
-  cluster.down.add(3);
+  cluster.stop(3);
   const ask = () => {
     const nonce = new Uint8Array(16).fill(cluster.nowMs);
     for (const i of [0, 1, 2]) {
@@ -121,7 +121,7 @@ test("X14 RECOVERs are pending work at most once in ten view timeouts", () => {
 });
 
 test("X14 a succession of replicas that lose their memory keeps what was executed", () => {
-  const cluster = new Cluster();
+  const cluster = new PbftCluster();
   const next = cluster.open();
   for (let turn = 0; turn < 12; turn++) {
     const request = next(bytes(`${turn}`));
@@ -140,8 +140,8 @@ test("X14 a succession of replicas that lose their memory keeps what was execute
 });
 
 test("X15 replicas begin at genesis once all are starting", () => {
-  const cluster = new Cluster({}, { begin: false });
-  cluster.down.add(3);
+  const cluster = new PbftCluster({}, { begin: false });
+  cluster.stop(3);
   cluster.advance(350);
   expect([0, 1, 2].map((i) => recovering(cluster, i))).toEqual([true, true, true]);
   cluster.start(3);
@@ -151,8 +151,8 @@ test("X15 replicas begin at genesis once all are starting", () => {
 });
 
 test("X15 after four view timeouts n - f that are starting suffice, fewer never do", () => {
-  const cluster = new Cluster({}, { begin: false });
-  for (const i of [2, 3]) cluster.down.add(i);
+  const cluster = new PbftCluster({}, { begin: false });
+  for (const i of [2, 3]) cluster.stop(i);
   cluster.advance(5000);
   expect([0, 1].map((i) => recovering(cluster, i))).toEqual([true, true]);
   cluster.start(2);
@@ -166,7 +166,7 @@ test("X15 after four view timeouts n - f that are starting suffice, fewer never 
 });
 
 test("X15 a replica begins with those that began after they had heard of it", () => {
-  const cluster = new Cluster({}, { begin: false });
+  const cluster = new PbftCluster({}, { begin: false });
   // What says that they were starting reaches 2 and 3 late.
   cluster.drops = (_from, to, { kind }) => to >= 2 && kind === "answer";
   cluster.advance(60);
@@ -178,12 +178,12 @@ test("X15 a replica begins with those that began after they had heard of it", ()
 });
 
 test("X15 a cluster that was restarted empty as a whole is new, and refuses old sessions", () => {
-  const cluster = new Cluster();
+  const cluster = new PbftCluster();
   const next = cluster.open();
   cluster.request(next(bytes("a")));
   for (let i = 0; i < 4; i++) cluster.start(i);
   cluster.advance(60);
-  cluster.replies.length = 0;
+  cluster.heard.length = 0;
   // A session of the new cluster has the same position, but another nonce.
   cluster.request(openOf(1));
   const old = next(bytes("b"));

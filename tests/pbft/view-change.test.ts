@@ -9,7 +9,8 @@ import { codec, type Message, type NewViewMessage } from "../../src/protocol/pbf
 import { newViewLog } from "../../src/protocol/pbft/view-change.ts";
 import type { Certificate } from "../../src/protocol/kit/quorum.ts";
 import { equal } from "../../src/wire.ts";
-import { bytes, CLIENT, Cluster, holds, openOf, sealed } from "./harness.ts";
+import { holds } from "../support/packets.ts";
+import { bytes, CLIENT, openOf, packets, PbftCluster } from "./harness.ts";
 
 const A = makeBatch([openOf(1)], [CLIENT]);
 const B = makeBatch([openOf(2)], [CLIENT]);
@@ -19,7 +20,7 @@ function prepared(slot: number, view: number, batch = A): PreparedCertificate {
   const primary = view % 4;
   const { digest } = batch;
   const of = (kind: "prePrepare" | "prepare", replica: number) =>
-    sealed({ kind, replica, view, slot, digest, batch: null } as Message).seal!;
+    packets.carried({ kind, replica, view, slot, digest, batch: null } as Message).seal!;
   const others = [0, 1, 2, 3].filter((i) => i !== primary).slice(0, 2);
   const seals = others.map((i) => of("prepare", i));
   const prepares: Certificate = { signers: others, blocks: seals.map((seal) => seal.signature) };
@@ -27,7 +28,9 @@ function prepared(slot: number, view: number, batch = A): PreparedCertificate {
 }
 
 function change(replica: number, view: number, certificates: PreparedCertificate[] = []) {
-  return sealed(makeViewChange(replica, view, { stable: GENESIS, prepared: certificates }));
+  return packets.carried(
+    makeViewChange(replica, view, { stable: GENESIS, prepared: certificates }),
+  );
 }
 
 function newView(
@@ -40,20 +43,20 @@ function newView(
 }
 
 /** Replica `self` alone; the test plays the others. */
-function alone(self: number): Cluster {
-  const cluster = new Cluster();
-  for (let i = 0; i < 4; i++) if (i !== self) cluster.down.add(i);
+function alone(self: number): PbftCluster {
+  const cluster = new PbftCluster();
+  for (let i = 0; i < 4; i++) if (i !== self) cluster.stop(i);
   return cluster;
 }
 
 test("P7 a view-change carries the stable checkpoint and what is prepared above it, with proofs", () => {
-  const cluster = new Cluster();
+  const cluster = new PbftCluster();
   const next = cluster.open();
   for (let i = 0; i < 5; i++) cluster.request(next(bytes(`${i}`)));
   cluster.drops = (_from, _to, { kind }) => kind === "commit";
   cluster.request(next(bytes("not committed")));
   cluster.advance(150);
-  const [message] = cluster.sent("viewChange", 2).map(sealed);
+  const [message] = cluster.sent("viewChange", 2).map((sent) => packets.carried(sent));
   expect(message?.stable.slot).toBe(4);
   expect(message?.stable.certificate.signers.length).toBe(3);
   expect(message?.prepared.map(({ slot }) => slot)).toEqual([5, 6, 7]);
@@ -169,9 +172,9 @@ test("P8 a new-view of two view-changes, or of one twice, or from another replic
 });
 
 test("P8 a backup fetches view-changes that a new-view names and that it lacks", () => {
-  const cluster = new Cluster();
+  const cluster = new PbftCluster();
   const next = cluster.open();
-  cluster.down.add(0);
+  cluster.stop(0);
   cluster.drops = (_from, to, { kind }) => to === 3 && kind === "viewChange";
   cluster.request(next(bytes("a")), [1, 2, 3]);
   cluster.advance(120);
@@ -186,7 +189,7 @@ test("P8 a backup fetches view-changes that a new-view names and that it lacks",
 });
 
 test("P8 what was executed is not executed again, and a missing batch is fetched by its digest", () => {
-  const cluster = new Cluster();
+  const cluster = new PbftCluster();
   const next = cluster.open();
   // Replica 3 never hears of slot 2; of the others nobody commits it but replica 2.
   cluster.drops = (from, to, message) =>
@@ -196,7 +199,7 @@ test("P8 what was executed is not executed again, and a missing batch is fetched
   expect(cluster.state(2).executed).toBe(2);
   const { position } = cluster.state(2);
   cluster.drops = (_from, _to, { kind }) => kind === "status";
-  cluster.down.add(0);
+  cluster.stop(0);
   cluster.request(next(bytes("b")), [1, 2, 3]);
   cluster.advance(1000);
   expect(cluster.sent("fetchBatch", 3).length).toBeGreaterThan(0);
@@ -205,8 +208,8 @@ test("P8 what was executed is not executed again, and a missing batch is fetched
 });
 
 test("P9 the timer runs for the oldest request, and doubles with each view that fails", () => {
-  const cluster = new Cluster();
-  for (const i of [0, 1]) cluster.down.add(i);
+  const cluster = new PbftCluster();
+  for (const i of [0, 1]) cluster.stop(i);
   cluster.request(openOf(1), [2, 3]);
   cluster.advance(60);
   cluster.request(openOf(2), [2, 3]);
@@ -220,14 +223,14 @@ test("P9 the timer runs for the oldest request, and doubles with each view that 
 });
 
 test("P9 the timer stops when the request is executed, and the view stays", () => {
-  const cluster = new Cluster();
+  const cluster = new PbftCluster();
   cluster.request(openOf(1), [1, 2, 3]);
   cluster.advance(5000);
   expect(cluster.replicas.map(({ view }) => view)).toEqual([0, 0, 0, 0]);
 });
 
 test("P9 a request that is executed with other contents stops the timer as well", () => {
-  const cluster = new Cluster();
+  const cluster = new PbftCluster();
   const next = cluster.open();
   const request = next(bytes("one"));
   cluster.drops = (_from, _to, { kind }) => kind === "relay";
@@ -253,13 +256,13 @@ test("P9 the next timer starts with q view-changes for this view or later", () =
   cluster.settle();
   expect(cluster.state(3).view).toBe(1);
   // Its own, one for view 1 and one for view 2.
-  expect(cluster.hosts[3]?.timers.has("view")).toBe(true);
+  expect(cluster.host(3).timers.has("view")).toBe(true);
   cluster.advance(250);
   expect(cluster.state(3).view).toBe(2);
 });
 
 test("P9 the timeout is capped, and returns with an execution", () => {
-  const cluster = new Cluster();
+  const cluster = new PbftCluster();
   cluster.drops = (_from, _to, { kind }) => kind === "newView";
   cluster.request(openOf(1));
   cluster.drops = (_from, _to, { kind }) => kind === "newView" || kind === "prepare";

@@ -1,9 +1,6 @@
 // The client that f + 1 replicas must convince.
 
 import { expect, test } from "bun:test";
-import type { Host, Refusal, Target } from "../../src/actor.ts";
-import { PROTOCOL_DEFAULTS, type ProtocolConfig } from "../../src/protocol-config.ts";
-import { countDrop, type Drops } from "../../src/driver.ts";
 import { QuorumClient } from "../../src/protocol/kit/client.ts";
 import {
   encodeCommon,
@@ -12,39 +9,23 @@ import {
 } from "../../src/protocol/kit/messages.ts";
 import { operationDigest, type Outcome, type Request } from "../../src/protocol/kit/request.ts";
 import { bytesOf, Reader } from "../../src/wire.ts";
+import { configOf } from "../support/cluster.ts";
+import { FakeHost } from "../support/fake-host.ts";
 
-const CONFIG: ProtocolConfig = { ...PROTOCOL_DEFAULTS, n: 4, f: 1, leader: (view) => view % 4 };
+const CONFIG = configOf({ viewTimeoutMs: 500 });
 const OP = Uint8Array.of(1, 2, 3);
-
-class ClientHost implements Host<CommonMessage, "retry"> {
-  now = 0;
-  readonly drops: Drops = new Map();
-  readonly sent: { to: Target; request: Request }[] = [];
-  delayMs = 0;
-  random(bound: number): number {
-    return bound - 1;
-  }
-  send(to: Target, message: CommonMessage): void {
-    if (message.kind === "request") this.sent.push({ to, request: message.request });
-  }
-  setTimer(_timer: "retry", delayMs: number): void {
-    this.delayMs = delayMs;
-  }
-  clearTimer(): void {
-    this.delayMs = 0;
-  }
-  drop(reason: Refusal): void {
-    countDrop(this.drops, reason);
-  }
-}
 
 /** A client with a session, one operation on its way, and what came of it. */
 function begin() {
-  const host = new ClientHost();
+  const host = new FakeHost<CommonMessage, "retry">();
   const client = new QuorumClient(CONFIG, host, (view) => CONFIG.leader(view));
   const results: (Uint8Array | null)[] = [];
   const invoke = () => client.invoke(OP, (result) => results.push(result));
-  const last = () => host.sent.at(-1)!.request;
+  const last = (): Request => {
+    const message = host.sent.at(-1)?.message;
+    if (message?.kind !== "request") throw new Error("a client sends requests");
+    return message.request;
+  };
   const reply = (replica: number, outcome: Outcome, changes: Partial<ReplyMessage> = {}) => {
     const { session, tag, number, op } = last();
     const digest = operationDigest(op);
@@ -122,10 +103,10 @@ test("before it is decoded, a reply is expected exactly if it names the request 
 test("P1 retries double from a quarter of the view timeout to four times it, and go to all", () => {
   const { host, client } = begin();
   expect(host.sent.at(-1)?.to).toBe(0);
-  const delays = [host.delayMs];
+  const delays = [host.timers.get("retry")];
   for (let i = 0; i < 6; i++) {
     client.timeout();
-    delays.push(host.delayMs);
+    delays.push(host.timers.get("retry"));
     expect(host.sent.at(-1)?.to).toBe("all");
   }
   expect(delays).toEqual([125, 250, 500, 1000, 2000, 2000, 2000]);

@@ -34,7 +34,7 @@ const DIGEST = new Uint8Array(32).fill(7);
 const step = fc.record({ client: fc.nat(7), bytes: fc.nat(40) });
 
 describe("X13 eviction", () => {
-  test("X13 the least recently executed goes first, and both bounds hold after every step", () => {
+  test("X13 the least recently executed session goes first, and both bounds hold after every step", () => {
     const bounds = fc.record({ max: fc.integer({ min: 1, max: 5 }), bytesMax: fc.nat(80) });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), bounds, (steps, { max, bytesMax }) => {
@@ -151,7 +151,7 @@ describe("X13 snapshots of sessions", () => {
     expect(tooMany.ok).toBe(false);
   });
 
-  test("X13 a session that is there twice poisons", () => {
+  test("X13 a snapshot that has one session twice is malformed", () => {
     const one = new Sessions(4, 60);
     one.open(nonce(0), 1);
     const [entry, count] = [snapshot(one).slice(4), Uint8Array.of(0, 0, 0, 2)];

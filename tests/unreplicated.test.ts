@@ -130,7 +130,7 @@ describe("U1 one replica executes and replies", () => {
     });
   });
 
-  test("U1 the reply to a request is taken once, and to another one not at all", () => {
+  test("U1 a client takes one reply to its request, and none to another", () => {
     invoke(1);
     const opened = ask();
     client.receive(0, opened);

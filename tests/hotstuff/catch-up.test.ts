@@ -111,7 +111,7 @@ test("H9 executed blocks, votes and snapshots are dropped behind signed checkpoi
   expect(proofs.some(({ signed }) => signed[0] === 4)).toBe(true);
 });
 
-test("H9 a deep laggard catches up by state transfer", () => {
+test("H9 a replica that lags far behind catches up by state transfer", () => {
   const cluster = new HotStuffCluster();
   operate(cluster, 2);
   cluster.drops = (from, to) => from === 3 || to === 3;

@@ -85,7 +85,7 @@ test("H5 a leader that enters by TC attaches it, on the highest QC of its TIMEOU
   expect(proposal?.block.justify.view).toBe(1);
 });
 
-test("H6 f+1 TIMEOUTs for my view or later make me send mine; 2f+1 for one view are a TC", () => {
+test("H6 a replica joins f + 1 TIMEOUTs for its view or later, and q for one view are a TC", () => {
   const solo = new Solo(0);
   solo.timeOut(1, 1);
   expect(solo.host.takeKind("timeout")).toEqual([]);
@@ -98,7 +98,7 @@ test("H6 f+1 TIMEOUTs for my view or later make me send mine; 2f+1 for one view 
   expect(solo.view).toBe(2);
 });
 
-test("H6 after TIMEOUT(v) no vote in v or below", () => {
+test("H6 a replica that sent TIMEOUT(v) votes in no view up to v", () => {
   const solo = new Solo(0);
   solo.timeOut(1, 1);
   solo.timeOut(2, 1);
@@ -174,7 +174,7 @@ test("H7 a replica that lags jumps to a higher view on its certificate", () => {
   expect(solo.view).toBe(51);
 });
 
-test("H7 one that sends TIMEOUT for an old view is shown the certificates of the new one", () => {
+test("H7 a replica that sends TIMEOUT for an old view is shown the certificates of the new one", () => {
   const solo = new Solo(0);
   const first = block(1);
   solo.propose(first);
@@ -231,7 +231,7 @@ test("H11 what a QC on an abandoned branch committed is pending until the highes
   expect(solo.host.timers.has("view")).toBe(false);
 });
 
-test("H12 a leader that made no QC of its votes has half a view timeout, or proposes", () => {
+test("H12 a leader that made no QC of its votes has half a view timeout to propose", () => {
   const solo = new Solo(0);
   const first = block(1, undefined, [openRequest(1)]);
   solo.propose(first);
@@ -245,7 +245,7 @@ test("H12 a leader that made no QC of its votes has half a view timeout, or prop
   expect(solo.host.timers.get("view")).toBe(210);
 });
 
-test("H12 one dead replica, a new leader in every view: 1,000 operations commit", () => {
+test("H12 with one dead replica and a new leader in every view, 1,000 operations commit", () => {
   const cluster = new HotStuffCluster({ viewTimeoutMs: 100, batchMax: 64, adaptive: true });
   cluster.stop(1);
   const asked = new Map<number, { box: { result: unknown }; count: number }>();

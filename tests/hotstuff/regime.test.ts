@@ -170,7 +170,7 @@ test("X8 a batch of a megabyte commits, under loss too", () => {
   }
 });
 
-test("X9 one message with the largest view, height or position spends nothing", () => {
+test("X9 one message with the largest view, height or position moves nothing", () => {
   const solo = new Solo(0);
   const last = Number.MAX_SAFE_INTEGER;
   solo.timeOut(1, last);
@@ -329,14 +329,14 @@ function recovering(parts: Partial<Parts>, rightNonce: boolean): Solo {
   return solo;
 }
 
-test("X14 it has recovered with n-f answers to its own nonce, and a QC above them", () => {
+test("X14 a replica has recovered with n - f answers to its own nonce, and a QC above them", () => {
   const solo = recovering({}, true);
   expect(solo.running).toBe(true);
   expect(recovering({}, false).running).toBe(false);
   expect(recovering(noNonce, false).running).toBe(true);
 });
 
-test("X14 it does not vote in view C, nor in the view that a certificate of it lets into", () => {
+test("X14 a recovered replica votes neither in view C nor in the view that a certificate of it lets into", () => {
   const solo = new Solo(3, { leader: () => 1 });
   solo.replica.normal.onForgotten(10);
   solo.propose(block(10, GENESIS_QC), tc(9));

@@ -36,7 +36,7 @@ test("H1 a replica votes once a view, and never in one below", () => {
   expect(solo.voted()).toEqual([]);
 });
 
-test("H1 it votes in the view only that it is in", () => {
+test("H1 a replica votes only in the view that it is in", () => {
   const solo = new Solo(0);
   const first = block(1);
   solo.propose(first);
@@ -49,7 +49,7 @@ test("H1 it votes in the view only that it is in", () => {
   expect(solo.voted()).toEqual([3]);
 });
 
-test("H1 safeNode: no vote that conflicts with the lock, unless the justify is higher", () => {
+test("H1 a replica votes for no block that conflicts with its lock, unless the justify is higher", () => {
   const solo = new Solo(0);
   const [first, second] = chain(solo, [1, 2, 3]);
   expect(solo.voted()).toEqual([1, 2, 3]);
@@ -103,7 +103,7 @@ test("H3 a QC needs n-f distinct signers, for one block in one view", () => {
   expect(solo.view).toBe(2);
 });
 
-test("H3 a certificate with too few signers, or one twice, is none", () => {
+test("H3 a certificate of too few signers, or of one twice, counts for nothing", () => {
   for (const signers of [
     [0, 1],
     [0, 1, 1],
@@ -150,14 +150,14 @@ test("X1 the id that a message claims is the one whose key must have signed it",
   expect(solo.view).toBe(1);
 });
 
-test("X2 a proposal of another than the view's leader is nothing", () => {
+test("X2 a proposal of another than the view's leader is dropped", () => {
   const solo = new Solo(0);
   solo.receive(2, { kind: "propose", replica: 2, block: block(1), tc: null });
   expect(solo.voted()).toEqual([]);
   expect(solo.replica.census().sizes.find(({ name }) => name === "blocks.live")!.size).toBe(0);
 });
 
-test("X2 a proposal that nothing lets into its view is nothing", () => {
+test("X2 a proposal is dropped if no certificate lets into its view", () => {
   const solo = new Solo(0);
   const first = block(1);
   solo.propose(first);
@@ -169,7 +169,7 @@ test("X2 a proposal that nothing lets into its view is nothing", () => {
   expect(solo.voted()).toEqual([5]);
 });
 
-test("X3 three copies of one vote are no certificate", () => {
+test("X3 three copies of one vote, or of one TIMEOUT, count once", () => {
   const solo = new Solo(2);
   const first = block(1);
   solo.propose(first);

@@ -76,7 +76,7 @@ test("P3 a pre-prepare of another view, beyond the window or with a wrong digest
   expect(cluster.sent("prepare", 1).map(({ slot }) => slot)).toEqual([8]);
 });
 
-test("P3 of two digests for one view and slot the first stays", () => {
+test("P3 a backup that accepted one digest for a view and slot accepts no other", () => {
   const cluster = backup();
   cluster.inject(0, 1, proposal(1, 7));
   cluster.inject(0, 1, proposal(1, 8));
@@ -87,7 +87,7 @@ test("P3 of two digests for one view and slot the first stays", () => {
   expect(cluster.sent("commit", 1)).toEqual([]);
 });
 
-test("P4 prepared takes q - 1 prepares of backups: the primary's does not count", () => {
+test("P4 a slot is prepared with q - 1 PREPAREs of backups, and the primary's does not count", () => {
   const cluster = backup();
   const one = proposal(1, 7);
   cluster.inject(0, 1, one);

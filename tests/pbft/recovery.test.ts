@@ -38,7 +38,7 @@ test("X14 a replica without its memory sends nothing but questions until it may 
   expect(cluster.state(3).low).toBeGreaterThanOrEqual(4 + 4 * 4);
 });
 
-test("X14 after it recovered it votes in later views only, and then service depends on it", () => {
+test("X14 a replica that recovered votes in later views only, and there its vote counts", () => {
   const cluster = afterAmnesia();
   cluster.advance(1500);
   expect(recovering(cluster, 3)).toBe(false);
@@ -56,7 +56,7 @@ test("X14 after it recovered it votes in later views only, and then service depe
   expect(cluster.replies.some((reply) => reply.tag === 6 && reply.replica === 3)).toBe(true);
 });
 
-test("X14 it waits while fewer than n - f that run answer", () => {
+test("X14 a recovering replica waits while fewer than n - f that run answer", () => {
   const cluster = new PbftCluster();
   cluster.request(openOf(1));
   cluster.stop(2);

@@ -240,7 +240,7 @@ test("P9 a request that is executed with other contents stops the timer as well"
   expect(cluster.state(2).view).toBe(0);
 });
 
-test("P9 f + 1 view-changes for later views: joins the smallest; f do nothing", () => {
+test("P9 a replica joins the smallest of f + 1 VIEW-CHANGEs for later views, and does not join f", () => {
   const cluster = alone(3);
   cluster.inject(0, 3, change(0, 7));
   cluster.settle();

@@ -34,7 +34,7 @@ test("X11 a partial batch is due the flush delay after its first request", () =>
   expect(filled({}, []).batcher.dueMs(1)).toBe(Infinity);
 });
 
-test("X11 with --adaptive it is due at once", () => {
+test("X11 with --adaptive a partial batch is due at once", () => {
   const { batcher } = filled({ adaptive: true, flushDelayMs: 5 }, [0]);
   expect(batcher.dueMs(0)).toBe(0);
   expect(batcher.take().length).toBe(1);
@@ -56,7 +56,7 @@ test("X11 what was executed meanwhile leaves the queue", () => {
   expect(batcher.dueMs(9)).toBe(Infinity);
 });
 
-test("P9 the oldest that waits is known, and leaves with its number or a later one", () => {
+test("P9 the oldest request that waits is known, and leaves with its number or a later one", () => {
   const { pending } = filled({}, [0, 0]);
   expect(pending.oldestMs).toBe(0);
   expect(pending.add(request(1), 101, 9)).toBe(null);

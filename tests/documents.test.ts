@@ -39,7 +39,10 @@ const NOT_RUN: ReadonlyMap<string, string> = new Map([
   ["docs/lab.md: cd deploy/ansible", "takes several hosts; deploy/lab.sh does it"],
   ["docs/lab.md: npm run bench -- sweep", "takes several hosts; deploy/lab.sh does it"],
   ["docs/lab.md: sudo deploy/lab.sh", "takes root and minutes; .ci/run does it"],
-  ["docs/scaling.md: npm run bench -- scale", "takes minutes; tests/scale.test.ts runs less"],
+  [
+    "docs/scaling.md: npm run bench -- scale",
+    "takes minutes; tests/scaling/predictions.test.ts runs less",
+  ],
 ]);
 
 /** Options in code spans that are of programs of others. */

@@ -8,7 +8,7 @@ import { Latencies } from "../../src/evaluation/latency.ts";
 import { mergeRecords } from "../../src/evaluation/merge.ts";
 import type { Profile } from "../../src/profile/profile.ts";
 import type { ResultRecord } from "../../src/evaluation/record.ts";
-import { recordOf } from "./records.ts";
+import { recordOf } from "../support/records.ts";
 
 const ns = fc.oneof(fc.integer({ min: 1, max: 1e5 }), fc.integer({ min: 1, max: 1e10 }));
 const sample = fc.array(ns, { minLength: 1, maxLength: 150 });

@@ -11,7 +11,7 @@ import {
   tableRows,
 } from "../../src/evaluation/results-table.ts";
 import { protocols } from "../../src/protocol/index.ts";
-import { recordOf, runOf } from "./records.ts";
+import { recordOf, runOf } from "../support/records.ts";
 
 describe("the table of a sweep", () => {
   const run = (clients: number, repetition: number, throughput: number, us: number) =>

@@ -11,7 +11,7 @@ import { Results } from "../../src/evaluation/results.ts";
 import type { Point } from "../../src/evaluation/run.ts";
 import { failuresOf, runsOf, schedule, sweep } from "../../src/evaluation/sweep.ts";
 import { UsageError } from "../../src/base/errors.ts";
-import { POINT, recordOf } from "./records.ts";
+import { POINT, recordOf } from "../support/records.ts";
 
 let dir = "";
 let path = "";

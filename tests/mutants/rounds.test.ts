@@ -5,7 +5,7 @@ import { expect, test } from "bun:test";
 import { convict } from "../../src/campaign/mutants.ts";
 import { runAny } from "../../src/simulation/runner.ts";
 import { invariantOf, replayCommand, shrink } from "../../src/campaign/shrink.ts";
-import { simulate } from "../simulation/command.ts";
+import { simulate } from "../support/simulate-command.ts";
 import { mutants } from "./rounds.ts";
 
 /** Where the campaigns, which look from seed 0 on, find those that hide longest. */

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runAny } from "../../src/simulation/runner.ts";
 import { registered } from "../../src/simulation/subjects.ts";
-import { simulate } from "./command.ts";
+import { simulate } from "../support/simulate-command.ts";
 
 let folder = "";
 let compiled = "";

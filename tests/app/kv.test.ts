@@ -1,0 +1,243 @@
+// Shows what the applications do: kv against a plain model of it, snapshots that know no history,
+// and undoing.
+
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import type { Bytes } from "../../src/actor.ts";
+import {
+  applyKvOperation,
+  decodeKvOperation,
+  decodeKvResult,
+  encodeKvOperation,
+  KEY_MAX,
+  KvApp,
+  VALUE_MAX,
+  type KvOperation,
+  type KvResult,
+} from "../../src/app/kv.ts";
+import { apps } from "../../src/app/index.ts";
+import { EMPTY } from "../../src/wire.ts";
+
+const text = (value: string): Bytes => new TextEncoder().encode(value);
+
+const key = fc.constantFrom(...["", "a", "b", "\u0080", "a\u0000"].map(text));
+const value = fc.uint8Array({ maxLength: 4 });
+const operation: fc.Arbitrary<KvOperation> = fc.oneof(
+  fc.record({ kind: fc.constantFrom("get" as const, "delete" as const), key }),
+  fc.record({ kind: fc.constantFrom("put" as const, "append" as const), key, value }),
+  fc.record({
+    ...{ kind: fc.constant("compareAndSet" as const), key, value },
+    expected: fc.option(fc.oneof(value, fc.constant(EMPTY))),
+  }),
+);
+const operations = fc.array(operation, { maxLength: 30 });
+
+/** Executes and decodes. */
+function ask(app: KvApp, operation: KvOperation): KvResult | null {
+  return decodeKvResult(app.execute(encodeKvOperation(operation)));
+}
+
+function state(value: string | null): KvResult {
+  return { kind: "state", value: value === null ? null : text(value) };
+}
+
+/** An application after these operations, committed. */
+function after(all: readonly KvOperation[]): KvApp {
+  const app = new KvApp();
+  for (const operation of all) app.execute(encodeKvOperation(operation));
+  app.commit(all.length);
+  return app;
+}
+
+describe("kv operations", () => {
+  test("each shows the state that it saw", () => {
+    const app = new KvApp();
+    const k = text("k");
+    const steps: readonly (readonly [KvOperation, string | null])[] = [
+      [{ kind: "get", key: k }, null],
+      [{ kind: "put", key: k, value: text("1") }, null],
+      [{ kind: "get", key: k }, "1"],
+      [{ kind: "append", key: k, value: text("2") }, "1"],
+      [{ kind: "compareAndSet", key: k, expected: text("1"), value: text("x") }, "12"],
+      [{ kind: "compareAndSet", key: k, expected: null, value: text("x") }, "12"],
+      [{ kind: "compareAndSet", key: k, expected: text("12"), value: text("3") }, "12"],
+      [{ kind: "get", key: text("other") }, null],
+      [{ kind: "delete", key: k }, "3"],
+      [{ kind: "delete", key: k }, null],
+      [{ kind: "compareAndSet", key: k, expected: EMPTY, value: text("4") }, null],
+      [{ kind: "compareAndSet", key: k, expected: null, value: EMPTY }, null],
+      [{ kind: "append", key: text("new"), value: text("5") }, null],
+      [{ kind: "get", key: text("new") }, "5"],
+      [{ kind: "get", key: k }, ""],
+    ];
+    for (const [operation, saw] of steps) {
+      expect({ operation, result: ask(app, operation) }).toEqual({ operation, result: state(saw) });
+    }
+  });
+
+  test("a map of keys, with the transition that checkers use, is all there is to it", () => {
+    fc.assert(
+      fc.property(operations, (all) => {
+        const app = new KvApp();
+        const model = new Map<string, Bytes | null>();
+        for (const operation of all) {
+          const name = operation.key.toHex();
+          const before = model.get(name) ?? null;
+          expect(ask(app, operation)).toEqual({ kind: "state", value: before });
+          model.set(name, applyKvOperation(operation, before));
+        }
+      }),
+    );
+  });
+
+  test("operations are read as they were written", () => {
+    fc.assert(
+      fc.property(operation, (operation) => {
+        expect(decodeKvOperation(encodeKvOperation(operation))).toEqual(operation);
+      }),
+    );
+  });
+
+  test("what is malformed has an error result, changes nothing and throws nothing", () => {
+    const app = after([{ kind: "put", key: EMPTY, value: text("kept") }]);
+    const before = app.snapshot();
+    const refused = (op: Bytes) => {
+      expect(decodeKvResult(app.execute(op))).toEqual({ kind: "error", error: "malformed" });
+      app.commit(1);
+    };
+    for (const op of [EMPTY, Uint8Array.of(5, 0, 0, 0, 0), Uint8Array.of(0), new Uint8Array(100)]) {
+      refused(op);
+    }
+    fc.assert(
+      fc.property(operation, (operation) => {
+        const op = encodeKvOperation(operation);
+        for (let end = 0; end < op.length; end++) refused(op.slice(0, end));
+        refused(Uint8Array.of(...op, 0));
+      }),
+    );
+    const longKey = new Uint8Array(KEY_MAX + 1);
+    refused(encodeKvOperation({ kind: "get", key: longKey }));
+    const longValue = new Uint8Array(VALUE_MAX + 1);
+    refused(encodeKvOperation({ kind: "put", key: EMPTY, value: longValue }));
+    expect(app.snapshot()).toEqual(before);
+  });
+
+  test("any bytes at all have a result that can be read", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 40 }), (op) => {
+        expect(decodeKvResult(new KvApp().execute(op))).not.toBeNull();
+      }),
+    );
+  });
+
+  test("a value grows to its bound and no further", () => {
+    const app = new KvApp();
+    const k = text("k");
+    ask(app, { kind: "put", key: k, value: new Uint8Array(VALUE_MAX - 1) });
+    const more: KvOperation = { kind: "append", key: k, value: text("x") };
+    expect(ask(app, more)).toMatchObject({ kind: "state" });
+    expect(ask(app, more)).toEqual({ kind: "error", error: "too large" });
+    const now = ask(app, { kind: "get", key: k });
+    expect(now?.kind === "state" ? now.value?.length : null).toBe(VALUE_MAX);
+    app.rollback(4);
+    expect(ask(app, { kind: "get", key: k })).toEqual(state(null));
+  });
+
+  test("a result that is none is not read", () => {
+    for (const bytes of [EMPTY, Uint8Array.of(1), Uint8Array.of(4), Uint8Array.of(0, 0)]) {
+      expect(decodeKvResult(bytes)).toBeNull();
+    }
+  });
+});
+
+describe("kv snapshots", () => {
+  test("are canonical, whatever the history", () => {
+    fc.assert(
+      fc.property(operations, fc.infiniteStream(fc.nat(1000)), (all, dice) => {
+        const app = after(all);
+        const bytes = app.snapshot();
+        // The same content, put in another order, with detours.
+        const keys = ["", "a", "b", "\u0080", "a\u0000"].map(text);
+        const weights = new Map(keys.map((key) => [key, dice.next().value as number]));
+        keys.sort((a, b) => weights.get(a)! - weights.get(b)!);
+        const puts = keys.flatMap((key): KvOperation[] => {
+          const now = ask(app, { kind: "get", key });
+          app.commit(1);
+          const value = now?.kind === "state" ? now.value : null;
+          const detour: KvOperation = { kind: "put", key, value: text("detour") };
+          return [detour, value === null ? { kind: "delete", key } : { kind: "put", key, value }];
+        });
+        expect(after(puts).snapshot()).toEqual(bytes);
+        const restored = after([{ kind: "put", key: text("old"), value: text("gone") }]);
+        restored.restore(bytes);
+        expect(restored.snapshot()).toEqual(bytes);
+      }),
+    );
+  });
+
+  test("have the keys in the order of their bytes", () => {
+    const app = after(["b", "\u0080", "a", "a\u0000", ""].map((k) => put(k)));
+    const order = [
+      ...Buffer.from(app.snapshot())
+        .toString("latin1")
+        .matchAll(/<(.*?)>/gs),
+    ];
+    expect(order.map((match) => match[1])).toEqual(["", "a", "a\u0000", "b", "\u00c2\u0080"]);
+  });
+
+  function put(k: string): KvOperation {
+    return { kind: "put", key: text(k), value: text(`<${k}>`) };
+  }
+
+  test("hold committed operations only, and are checked before they are restored", () => {
+    const app = new KvApp();
+    ask(app, put("k"));
+    expect(() => app.snapshot()).toThrow("committed operations only");
+    app.commit(1);
+    const bytes = app.snapshot();
+    expect(() => app.restore(bytes.slice(0, -1))).toThrow("checked against a certificate");
+    expect(() => app.restore(new Uint8Array(4).fill(255))).toThrow("checked against a certificate");
+  });
+});
+
+describe("kv speculation", () => {
+  test("rolling back what was executed gives the state before it, committed or not", () => {
+    fc.assert(
+      fc.property(operations, operations, fc.nat(30), (first, second, commits) => {
+        const app = new KvApp();
+        for (const operation of first) ask(app, operation);
+        const committed = Math.min(commits, first.length);
+        app.commit(committed);
+        for (const operation of second) ask(app, operation);
+        app.rollback(second.length);
+        app.commit(first.length - committed);
+        expect(app.snapshot()).toEqual(after(first).snapshot());
+      }),
+    );
+  });
+
+  test("what was committed is not rolled back, what was not executed is not committed", () => {
+    const app = new KvApp();
+    ask(app, { kind: "get", key: EMPTY });
+    expect(() => app.commit(2)).toThrow("commit of operations that were not executed");
+    app.commit(1);
+    expect(() => app.rollback(1)).toThrow("rollback of committed operations");
+  });
+});
+
+describe("every application", () => {
+  test.each([...apps])("%s never throws, and restores its own snapshot", (_name, make) => {
+    fc.assert(
+      fc.property(fc.array(fc.uint8Array({ maxLength: 20 }), { maxLength: 10 }), (ops) => {
+        const [app, twin] = [make(), make()];
+        for (const op of ops) {
+          expect(app.execute(op)).toEqual(twin.execute(op));
+          app.commit(1);
+        }
+        twin.rollback(ops.length);
+        twin.restore(app.snapshot());
+        expect(twin.snapshot()).toEqual(app.snapshot());
+      }),
+    );
+  });
+});

@@ -1,0 +1,169 @@
+// Shows that bench sweep measures a plan with real processes, once, and says what is wrong with one
+// before it starts anything.
+
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describeUnless, libraries } from "../support/optional.ts";
+import { marked, program, run, until } from "../support/programs.ts";
+
+const missing = libraries();
+
+const LIMIT_MS = 120_000;
+
+let base = "";
+beforeAll(() => {
+  base = mkdtempSync(join(tmpdir(), "oskr-sweeps-"));
+});
+afterAll(() => rmSync(base, { recursive: true, force: true }));
+
+function write(name: string, plan: object): string {
+  const path = join(base, `${name}.json`);
+  writeFileSync(path, JSON.stringify(plan));
+  return path;
+}
+
+const readLines = (path: string) =>
+  readFileSync(path, "utf8")
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+
+describeUnless(missing)("bench sweep", () => {
+  test(
+    "runs each point as processes, and on the second call nothing",
+    async () => {
+      const path = write("tiny", {
+        ...{ mode: "unreplicated", seconds: 0.5, warmSeconds: 0.5, repetitions: 1 },
+        profile: true,
+        groups: [
+          { clients: 3, clientProcesses: 2, transport: "udp" },
+          { clients: 2, rate: 200 },
+          { clients: 1, mode: "pbft", fault: "silent" },
+        ],
+      });
+      const first = await run("bench", ["sweep", path]);
+      expect({ status: first.status, err: first.err }).toEqual({ status: 0, err: "" });
+      expect(first.out).toContain("3 points, 3 runs, 3 of them to be done");
+      expect(first.out).toMatch(/^3 of 3: .* operations a second$/m);
+
+      expect(first.out).toContain(`report: ${join(base, "tiny", "report.html")}`);
+      const file = join(base, "tiny", "runs.jsonl");
+      const runs = readLines(file).toSorted((a, b) => b.point.clients - a.point.clients);
+      expect(runs).toMatchObject([
+        {
+          ...{ repetition: 0, point: { clients: 3, transport: "udp", rate: 0 } },
+          record: { transport: "udp", clients: 3, clientProcesses: 2, loop: "closed", n: 1 },
+          replicas: [{ replica: 0, mode: "unreplicated" }],
+        },
+        {
+          ...{ repetition: 0, point: { clients: 2, transport: "dpdk", rate: 200 } },
+          record: { transport: "memif", clients: 2, clientProcesses: 1, loop: "open", rate: 200 },
+        },
+        {
+          ...{ point: { mode: "pbft", fault: "silent" }, record: { n: 4, clients: 1 } },
+          // The last one was silenced, and has nothing to tell.
+          replicas: [{ replica: 0 }, { replica: 1 }, { replica: 2 }],
+        },
+      ]);
+      for (const { record, replicas } of runs) {
+        expect(record.operations).toBeGreaterThan(0);
+        const counts = record.distribution.map(([, count]: [number, number]) => count);
+        expect(counts.reduce((sum: number, count: number) => sum + count, 0)).toBe(
+          record.operations,
+        );
+        const executed = replicas.map((replica: { executed: number }) => replica.executed);
+        expect(Math.max(...executed)).toBeGreaterThanOrEqual(record.operations);
+        for (const { profile } of [record, ...replicas]) {
+          expect(profile.operations).toBeGreaterThan(0);
+        }
+      }
+      const table = (out: string) => out.slice(out.indexOf("all: "));
+      expect(table(first.out)).toContain("Kops/s");
+
+      const second = await run("bench", ["sweep", path]);
+      expect({ status: second.status, err: second.err }).toEqual({ status: 0, err: "" });
+      expect(second.out).toContain("3 points, 3 runs, 0 of them to be done");
+      expect(second.out).not.toContain("operations a second");
+      expect(table(second.out)).toBe(table(first.out));
+      expect(readLines(file)).toHaveLength(3);
+    },
+    LIMIT_MS,
+  );
+
+  test(
+    "a point that cannot run is told at the end with its reason, and the others are measured",
+    async () => {
+      const path = write("failing", {
+        ...{ mode: "unreplicated", transport: "udp", seconds: 0.2, warmSeconds: 0, repetitions: 1 },
+        // A client that loses nearly every packet hears of nobody in the time it has.
+        groups: [{ fault: "loss", lossRate: 0.9 }, { clients: 2 }],
+      });
+      const { status, out, err } = await run("bench", ["sweep", path]);
+      const runs = readLines(join(base, "failing", "runs.jsonl"));
+      expect(runs).toHaveLength(2);
+      const failed = runs.filter((one) => "failure" in one);
+      expect({ status, failures: failed.length }).toEqual({ status: 1, failures: 1 });
+      expect(err).toBe(
+        `failed: unreplicated, udp, 1 client, loss 0.9, repetition 0: ${failed[0].failure}\n`,
+      );
+      expect(out).toContain(`FAILED: ${failed[0].failure}`);
+      expect(failed[0].failure).toStartWith("client: no ");
+    },
+    LIMIT_MS,
+  );
+
+  test(
+    "interrupted it stops in order, keeps what was done, and leaves no process",
+    async () => {
+      const path = write("long", {
+        ...{ mode: "unreplicated", transport: "udp", seconds: 0.2, warmSeconds: 0 },
+        repetitions: 500,
+      });
+      const mark = `OSKR_TEST_MARK=sweep-${crypto.randomUUID()}`;
+      const [key = "", value = ""] = mark.split("=");
+      const temporary = mkdtempSync(join(base, "tmp-"));
+      const sweep = program("bench", ["sweep", path], { env: { [key]: value, TMPDIR: temporary } });
+      await sweep.printed("2 of 500, ");
+      sweep.signal("SIGINT");
+      const { status, err } = await sweep.ended();
+      expect({ status, err }).toEqual({
+        ...{ status: 130 },
+        err: "interrupted: what was done is kept, and the same command goes on\n",
+      });
+      expect(readLines(join(base, "long", "runs.jsonl")).length).toBeGreaterThanOrEqual(2);
+      await until("all of its processes ended", () => marked(mark).length === 0);
+      expect(readdirSync(temporary)).toEqual([]);
+    },
+    LIMIT_MS,
+  );
+});
+
+describe("refused before anything runs", () => {
+  test.each([
+    [["sweep"], "FILE is missing"],
+    [["sweep", "nowhere.json"], "nowhere.json: cannot be read"],
+    [["sweep", "a.json", "b.json"], "unexpected 'b.json'"],
+    [["sweep", "a.json", "--bogus"], "Unknown option '--bogus'"],
+    [["table", "--seconds", "0"], "--seconds 0: expected a number from 0.1"],
+    [["table", "--workers", "x"], "--workers x: expected a whole number"],
+    [["table", "--json", "/nowhere/x.json"], "--json /nowhere/x.json: no such directory"],
+    [["tables"], "'tables': expected crypto, echo, report, scale, sweep, table"],
+  ] as const)("%j", async (args, expected) => {
+    const { status, out, err } = await run("bench", args);
+    expect({ status, out }).toEqual({ status: 2, out: "" });
+    expect(err).toStartWith(`bench: ${expected}`);
+    expect(err.trimEnd()).not.toContain("\n");
+  });
+
+  test("a plan with a mistake is told by file and key", async () => {
+    const path = write("wrong", { mode: "pbft", clients: [] });
+    const { status, err } = await run("bench", ["sweep", path]);
+    expect({ status, err }).toEqual({
+      ...{ status: 2 },
+      err: `bench: ${path}: clients: an empty list: a whole number from 1 to 524288\n`,
+    });
+    expect(readdirSync(base)).not.toContain("wrong");
+  });
+});

@@ -1,0 +1,287 @@
+// Shows what the programs say to those who make a mistake: one line for each. All run from source.
+
+import { beforeAll, expect, test } from "bun:test";
+import { chmodSync, cpSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { formatPrivateKey, generateKeyPair, keyPath, writeKeyPair } from "../../src/crypto/keys.ts";
+import {
+  clientArgs,
+  ConfigDirectory,
+  macLine,
+  PROGRAM_TEST_MS,
+  replicaArgs,
+} from "../support/configurations.ts";
+import { describeUnless, libraries, ordinaryUser, testUnless } from "../support/optional.ts";
+import { freePorts, program, ROOT, run } from "../support/programs.ts";
+
+const missing = libraries();
+
+/** Made before any test is, since their tables name files in it. */
+const configs = new ConfigDirectory();
+const dir = configs.path;
+
+const one = configs.config("one", "f 0", macLine("00"));
+const quad = configs.config("quad", "f 1", ...["00", "01", "02", "03"].map(macLine));
+const three = configs.config("three", "f 1", ...["00", "01", "02"].map(macLine));
+const broken = configs.config("broken", "f 1", macLine("00"), "replica somewhere");
+const udp = configs.config("udp", "f 0", "replica 127.0.0.1:1%0");
+const keyed = configs.config("keyed", "f 1", ...["00", "01", "02", "03"].map(macLine));
+const twins = configs.config("twins", "f 1", ...["00", "01", "02", "03"].map(macLine));
+const curve = configs.config("curve", "f 1", ...["00", "01", "02", "03"].map(macLine));
+/**
+ * NIST P-256, by openssl ecparam -genkey -noout -name prime256v1 | openssl pkcs8 -topk8 -nocrypt.
+ */
+const P256 = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgAQEBAQEBAQEBAQEB
+AQEBAQEBAQEBAQEBAQEBAQEBAQGhRANCAARv8DuUkkHOHa3UNRm5YOCoWNtmqM8y
+hcJdqhwrEZTIsKXtqZm9nZFtGqnRYbtiZxAWMU5Z6TDnhYkWzf3rV4LF
+-----END PRIVATE KEY-----
+`;
+
+beforeAll(() => {
+  for (let i = 0; i < 3; i++) writeKeyPair(keyPath(keyed, i), generateKeyPair());
+  const pair = generateKeyPair();
+  for (let i = 0; i < 4; i++) {
+    writeFileSync(keyPath(twins, i), formatPrivateKey(i < 2 ? pair : generateKeyPair()));
+    writeFileSync(keyPath(curve, i), i === 2 ? P256 : formatPrivateKey(generateKeyPair()));
+  }
+  mkdirSync(join(dir, "a,b"));
+  mkdirSync(join(dir, "long".repeat(30)));
+  mkdirSync(join(dir, "folder.config"));
+  writeFileSync(join(dir, "link.sock"), "no socket");
+});
+
+const fabric = (prefix: string, ...more: readonly string[]) => [
+  "-c",
+  prefix,
+  "--dir",
+  dir,
+  ...more,
+];
+const help = "; -h shows the options";
+const whole = (min: number, max: number) => `expected a whole number from ${min} to ${max}`;
+
+/** Program, arguments, and the line it says. */
+const mistakes: readonly (readonly [string, readonly string[], string])[] = [
+  ["replica", [], `--mode is required${help}`],
+  ["replica", ["-m", "unreplicated"], `--config is required${help}`],
+  ["replica", clientArgs(one), `--id is required${help}`],
+  ["client", ["-c", one], `--mode is required${help}`],
+  ["fabric", ["-c", one], `--dir is required${help}`],
+  ["replica", replicaArgs(one, "--bogus"), `Unknown option '--bogus'${help}`],
+  ["client", clientArgs(one, "-x"), `Unknown option '-x'${help}`],
+  ["replica", replicaArgs(one, "--no-adaptive"), `Unknown option '--no-adaptive'${help}`],
+  [
+    "replica",
+    replicaArgs(one, "--adaptive=1"),
+    `Option '--adaptive' does not take an argument${help}`,
+  ],
+  ["replica", replicaArgs(one, "-w"), `Option '-w, --workers <value>' argument missing${help}`],
+  [
+    ...["replica", replicaArgs(one, "extra")],
+    "unexpected 'extra': options start with - (and go after -- when npm runs the command)",
+  ] as const,
+  ["replica", replicaArgs(one, "-i", "1"), "-i was given twice"],
+  ["client", clientArgs(one, "--mode", "unreplicated"), "--mode was given twice"],
+  [
+    ...["replica", ["-m", "paxos", "-c", one, "-i", "0"]],
+    "--mode paxos: expected unreplicated, unreplicated-signed, pbft, hotstuff",
+  ] as const,
+  ["replica", replicaArgs(one, "-a", "sql"), "--app sql: expected null, kv"],
+  ["replica", replicaArgs(one, "--signature", "all"), "--signature all: expected each, batch"],
+  ["replica", replicaArgs(one, "--idle", "wait"), "--idle wait: expected busy, yield, park, sleep"],
+  ["replica", replicaArgs(one, "--view-timeout", "0"), `--view-timeout 0: ${whole(1, 3_600_000)}`],
+  ["replica", replicaArgs(one, "-b", "1e3"), `--batch 1e3: ${whole(1, 65_536)}`],
+  ["replica", replicaArgs(one, "--batch=-1"), `--batch -1: ${whole(1, 65_536)}`],
+  ["client", clientArgs(one, "-t", "0"), `--clients 0: ${whole(1, 32_768)}`],
+  ["client", clientArgs(one, "-t", "32769"), `--clients 32769: ${whole(1, 32_768)}`],
+  [
+    "client",
+    clientArgs(one, "-d", "soon"),
+    "--seconds soon: expected a number from 0.1 to 1000000",
+  ],
+  ["client", clientArgs(one, "-d", "0"), "--seconds 0: expected a number from 0.1 to 1000000"],
+  ["client", clientArgs(one, "--rate=-1"), "--rate -1: expected a number from 0 to 100000000"],
+  [
+    ...["client", clientArgs(one, "--rate", "5", "--think", "1")],
+    "--think and --rate exclude each other",
+  ] as const,
+  ["client", clientArgs(one, "--op-size", "1.5"), `--op-size 1.5: ${whole(0, 1_048_576)}`],
+  ["replica", replicaArgs(udp, "--drop", "2"), "--drop 2: expected a number from 0 to 1"],
+  ["fabric", fabric(one, "--drop", "0,1"), "--drop 0,1: expected a number from 0 to 1"],
+  ["fabric", fabric(one, "--client-ports", "0"), `--client-ports 0: ${whole(1, 32)}`],
+  [
+    ...["replica", ["-m", "unreplicated", "-c", one, "-i", "1"]],
+    `--id 1: ${one}.config has replicas 0 to 0 for unreplicated`,
+  ] as const,
+  [
+    ...["replica", ["-m", "pbft", "-c", quad, "-i", "4"]],
+    `--id 4: ${quad}.config has replicas 0 to 3 for pbft`,
+  ] as const,
+  ["replica", ["-m", "unreplicated", "-c", one, "-i", "x"], `--id x: ${whole(0, 1_000_000)}`],
+  [
+    ...["replica", replicaArgs(join(dir, "none"))],
+    `${dir}/none.config: no such file; -c takes its name without .config`,
+  ] as const,
+  [
+    ...["client", clientArgs(broken)],
+    `${broken}.config:3: 'somewhere' is no address; expected 12:34:56:aa:aa:aa%0 or ` +
+      "10.0.0.1:5000%0, id at most 32767",
+  ] as const,
+  [
+    ...["client", ["-m", "pbft", "-c", three]],
+    `${three}.config: pbft with f 1 needs 4 replicas, not 3`,
+  ] as const,
+  [
+    ...["replica", ["-m", "unreplicated-signed", "-c", one, "-i", "0"]],
+    `${one}-0.pem: no such file; npm run keygen -- PREFIX N writes keys`,
+  ] as const,
+  [
+    ...["client", ["-m", "pbft", "-c", keyed]],
+    `${keyed}-3.pem: no such file; npm run keygen -- PREFIX N writes keys`,
+  ] as const,
+  [
+    ...["replica", ["-m", "pbft", "-c", twins, "-i", "0"]],
+    `${twins}-1.pem is the same key as ${twins}-0.pem`,
+  ] as const,
+  [
+    ...["replica", ["-m", "pbft", "-c", curve, "-i", "0"]],
+    `${curve}-2.pem: a key of another curve; expected secp256k1`,
+  ] as const,
+  ["replica", replicaArgs(one, "--mask", "xyz"), "--mask xyz: expected hexadecimal digits"],
+  ["replica", replicaArgs(one, "--mask", "0"), "--mask 0: no CPU"],
+  [
+    "replica",
+    replicaArgs(one, "--link", dir, "--fabric", dir),
+    "--link and --fabric exclude each other",
+  ],
+  ["replica", replicaArgs(udp, "--link", dir), "--link needs replicas with MAC addresses"],
+  ["client", clientArgs(udp, "--fabric", dir), "--fabric needs replicas with MAC addresses"],
+  ["replica", replicaArgs(udp, "--port", "1"), "--port needs replicas with MAC addresses"],
+  ["fabric", fabric(udp), `${udp}.config: the fabric needs MAC addresses`],
+  ["replica", replicaArgs(one, "--link", `${dir}/none`), `${dir}/none: no such directory`],
+  ["replica", replicaArgs(one, "--link", dir), `${dir}/link.sock: exists and is no socket`],
+  [
+    ...["client", clientArgs(one, "--link", `${dir}/a,b`)],
+    `${dir}/a,b/link.sock: a socket's path cannot have a comma`,
+  ] as const,
+  [
+    ...["client", clientArgs(one, "--link", `${dir}/${"long".repeat(30)}`)],
+    `${dir}/${"long".repeat(30)}/link.sock: longer than a socket's path may be (107 bytes)`,
+  ] as const,
+  [
+    "replica",
+    replicaArgs(one, "--json", `${dir}/none/x`),
+    `--json ${dir}/none/x: no such directory`,
+  ],
+  ["client", clientArgs(one, "--json", dir), `--json ${dir}: expected the name of a file`],
+  ["client", clientArgs(one, "--history", ""), "--history : expected the name of a file"],
+  ["fabric", fabric(one, "--json", `${dir}/none/x`), `--json ${dir}/none/x: no such directory`],
+  ["demo", ["--json", `${dir}/none/x`], `--json ${dir}/none/x: no such directory`],
+  [
+    ...["demo", ["--mode", "paxos"]],
+    "--mode paxos: expected unreplicated, unreplicated-signed, pbft, hotstuff",
+  ] as const,
+  [
+    ...["demo", ["--client-processes", "3", "--clients", "2"]],
+    "--client-processes 3: more than --clients 2",
+  ] as const,
+  [
+    ...["demo", ["udp"]],
+    "unexpected 'udp': options start with - (and go after -- when npm runs the command)",
+  ] as const,
+];
+
+/** A status, nothing on standard output, and one line that begins with the program's name. */
+async function refuses(name: string, args: readonly string[]): Promise<string> {
+  const { status, out, err } = await run(name, args);
+  const line = expect.stringMatching(new RegExp(`^${name}: [^\\n]+\\n$`));
+  expect({ status, out, err }).toEqual({ status: 2, out: "", err: line });
+  return err.slice(name.length + 2, -1);
+}
+
+describeUnless(missing)("mistakes", () => {
+  for (const [name, args, line] of mistakes) {
+    test.concurrent(
+      `${name} ${args.join(" ").replaceAll(dir, "DIR")}`,
+      async () => expect(await refuses(name, args)).toBe(line),
+      PROGRAM_TEST_MS,
+    );
+  }
+
+  test.concurrent(
+    "a mask with a CPU that is not there names it and those that are",
+    async () => {
+      const mask = `8${"0".repeat(255)}`;
+      const said = await refuses("replica", replicaArgs(udp, "--mask", mask));
+      expect(said).toStartWith(`--mask ${mask}: CPU 1023 cannot be used here; there are 0`);
+    },
+    PROGRAM_TEST_MS,
+  );
+
+  test.concurrent(
+    "a configuration that cannot be read is named",
+    async () => {
+      const said = await refuses("client", clientArgs(join(dir, "folder")));
+      expect(said).toStartWith(`${dir}/folder.config: `);
+    },
+    PROGRAM_TEST_MS,
+  );
+
+  test.concurrent(
+    "a port that is taken is named",
+    async () => {
+      const [port = 0] = await freePorts(1);
+      const taken = configs.config("taken", "f 0", `replica 127.0.0.1:${port}%0`);
+      const first = program("replica", replicaArgs(taken));
+      await first.printed("replica 0 of 1");
+      const said = await refuses("replica", replicaArgs(taken));
+      expect(said).toStartWith(`UDP 127.0.0.1:${port} cannot be bound`);
+      first.signal("SIGTERM");
+      expect((await first.ended()).status).toBe(0);
+    },
+    PROGRAM_TEST_MS,
+  );
+
+  test.concurrent(
+    "libraries that are not there are named, with what to do",
+    async () => {
+      const root = join(dir, "bundle");
+      mkdirSync(root);
+      for (const name of ["src", "package.json"]) {
+        cpSync(join(ROOT, name), join(root, name), { recursive: true });
+      }
+      symlinkSync(join(ROOT, "node_modules"), join(root, "node_modules"));
+      const ended = await run("replica", replicaArgs(udp), { root, cwd: root });
+      const line = "replica: target/dpdk/liboskr_native.so is missing; run: npm run build\n";
+      expect(ended).toEqual({ status: 2, out: "", err: line });
+      mkdirSync(join(root, "target/dpdk"), { recursive: true });
+      const native = "target/dpdk/liboskr_native.so";
+      symlinkSync(join(ROOT, native), join(root, native));
+      const other = await run("replica", replicaArgs(one, "--link", dir + "/a"), {
+        root,
+        cwd: root,
+      });
+      expect(other.err).toBe(`replica: ${dir}/a: no such directory\n`);
+      mkdirSync(join(dir, "a"));
+      const third = await run("replica", replicaArgs(one, "--link", dir + "/a"), {
+        root,
+        cwd: root,
+      });
+      expect(third).toEqual({ status: 2, out: "", err: line.replace("native", "dpdk") });
+    },
+    PROGRAM_TEST_MS,
+  );
+
+  testUnless(ordinaryUser())(
+    "a result that cannot be written is refused before anything starts",
+    async () => {
+      const file = join(dir, "read-only.json");
+      writeFileSync(file, "");
+      chmodSync(file, 0o400);
+      const said = await refuses("client", clientArgs(udp, "--json", file));
+      expect(said).toBe(`--json ${file}: cannot be written`);
+    },
+    PROGRAM_TEST_MS,
+  );
+});

@@ -1,0 +1,252 @@
+// Shows what the programs say to those who use them: results of real runs, and clean ends when
+// interrupted. All run from source.
+
+import { expect, test } from "bun:test";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { generateKeyPair, keyPath, writeKeyPair } from "../../src/crypto/keys.ts";
+import {
+  clientArgs,
+  ConfigDirectory,
+  macLine,
+  PROGRAM_TEST_MS,
+  replicaArgs,
+} from "../support/configurations.ts";
+import { describeUnless, libraries } from "../support/optional.ts";
+import { freePorts, Program, program, ROOT, run } from "../support/programs.ts";
+
+const missing = libraries();
+
+const configs = new ConfigDirectory();
+const dir = configs.path;
+const one = configs.config("one", "f 0", macLine("00"));
+const udp = configs.config("udp", "f 0", "replica 127.0.0.1:1%0");
+
+describeUnless(missing)("running", () => {
+  test.concurrent(
+    "a client whose replica is not there says so after five seconds",
+    async () => {
+      const begun = performance.now();
+      const { status, out, err } = await run("client", clientArgs(udp));
+      expect({ status, err }).toEqual({
+        status: 1,
+        err: "client: no reply from replica 0 in 5 s\n",
+      });
+      expect(out).not.toContain("latency");
+      expect(performance.now() - begun).toBeGreaterThan(4000);
+    },
+    PROGRAM_TEST_MS,
+  );
+
+  test.concurrent(
+    "a client alone on a memif link says so",
+    async () => {
+      mkdirSync(join(dir, "alone"));
+      const where = { env: { RUNTIME_DIRECTORY: dir } };
+      const ended = await run("client", clientArgs(one, "--link", join(dir, "alone")), where);
+      const line = "client: no link in 5 s: nobody is at the other end of the port\n";
+      expect(ended).toEqual({ status: 1, out: "", err: line });
+    },
+    PROGRAM_TEST_MS,
+  );
+
+  test.concurrent(
+    "a client that may not wait for five seconds says how long it did",
+    async () => {
+      const { status, err } = await run("client", clientArgs(udp, "-d", "0.2", "--warm", "0"));
+      expect(status).toBe(1);
+      expect(err).toMatch(/^client: no reply from replica 0 in [\d.]+ s\n$/);
+      expect(err).not.toContain("in 5 s");
+    },
+    PROGRAM_TEST_MS,
+  );
+
+  interface Case {
+    readonly name: string;
+    readonly mode: string;
+    readonly transport: string;
+    readonly more: readonly string[];
+    readonly expected: object;
+  }
+  const unsigned = { signature: "none", crypto: "none", workers: 0 };
+  const cases: readonly Case[] = [
+    {
+      ...{ name: "UDP", mode: "unreplicated", transport: "udp", more: [] },
+      expected: { ...unsigned, app: "null", workload: "fixed", replySize: 0 },
+    },
+    {
+      ...{ name: "UDP with kv", mode: "unreplicated", transport: "udp" },
+      more: ["-a", "kv", "--idle", "sleep"],
+      expected: { ...unsigned, app: "kv", workload: "kv", idle: "sleep" },
+    },
+    {
+      ...{ name: "a memif link", mode: "unreplicated", transport: "memif", more: ["-b", "7"] },
+      expected: { ...unsigned, app: "null", batch: 7, adaptive: false, idle: "park" },
+    },
+    {
+      ...{ name: "a memif link, signed", mode: "unreplicated-signed", transport: "memif" },
+      more: ["--signature", "each", "--crypto", "native", "-w", "2", "--instance", "x"],
+      expected: { signature: "each", crypto: "native", workers: 2 },
+    },
+    {
+      ...{ name: "UDP, signed by noble", mode: "unreplicated-signed", transport: "udp" },
+      more: ["--crypto", "noble"],
+      expected: { signature: "batch", crypto: "noble" },
+    },
+  ];
+
+  for (const [index, { name, mode, transport, more, expected }] of cases.entries()) {
+    test.concurrent(
+      `a real run over ${name} writes complete records, and both end cleanly`,
+      async () => {
+        const [port = 0] = await freePorts(1);
+        const address = transport === "udp" ? `replica 127.0.0.1:${port}%0` : macLine("00");
+        const prefix = configs.config(`run-${index}`, "f 0", address);
+        writeKeyPair(keyPath(prefix, 0), generateKeyPair());
+        const link = join(dir, `l${index}`);
+        mkdirSync(link);
+        const where = { env: { RUNTIME_DIRECTORY: link, TMPDIR: link } };
+        const shared = ["-m", mode, "-c", prefix, ...more];
+        if (transport === "memif") shared.push("--link", link);
+        const files = { replica: join(link, "replica.json"), client: join(link, "client.json") };
+        const server = program("replica", [...shared, "-i", "0", "--json", files.replica], where);
+        await server.printed(`replica 0 of 1 runs ${mode} on ${transport}`);
+        // Long enough for a machine that does many other things at the same time.
+        const time = ["-t", "5", "-d", "2", "--warm", "0.1"];
+        const asked = await run("client", [...shared, ...time, "--json", files.client], where);
+        expect({ status: asked.status, err: asked.err }).toEqual({ status: 0, err: "" });
+        expect(asked.out).toContain("operations a second");
+        server.signal("SIGINT");
+        const served = await server.ended();
+        expect({ status: served.status, err: served.err }).toEqual({ status: 0, err: "" });
+
+        const record = JSON.parse(readFileSync(files.client, "utf8"));
+        expect(Object.keys(record)).toEqual(expect.arrayContaining(RECORD_KEYS));
+        expect(Object.keys(record.latency)).toEqual(LATENCY_KEYS);
+        expect(record).toMatchObject({
+          ...{ mode, transport, n: 1, f: 0, clients: 5, opSize: 0, warmSeconds: 0.1 },
+          ...expected,
+        });
+        expect(record.operations).toBeGreaterThan(0);
+        expect(record.throughput).toBeCloseTo(record.operations / record.seconds, 3);
+        expect(record.latency.min).toBeGreaterThan(0);
+        const inOrder = LATENCY_KEYS.filter((key) => key !== "mean").map(
+          (key) => record.latency[key],
+        );
+        expect(inOrder).toEqual([...inOrder].sort((a, b) => a - b));
+        expect(Object.keys(record.host)).toEqual(["cpu", "cores", "kernel"]);
+        expect(record.versions).toMatchObject({ bun: Bun.version });
+
+        const result = JSON.parse(readFileSync(files.replica, "utf8"));
+        expect(result).toMatchObject({ mode, replica: 0 });
+        expect(result.executed).toBeGreaterThanOrEqual(record.operations);
+        expect(result.residentBytes).toBeGreaterThan(10e6);
+        expect(result.residentBytes).toBeLessThan(1e9);
+        expect(result.dropped).toBeObject();
+        expect(served.out).toContain(`executed ${result.executed} requests; dropped `);
+      },
+      PROGRAM_TEST_MS,
+    );
+  }
+
+  const RECORD_KEYS = [
+    ...[
+      "mode",
+      "app",
+      "transport",
+      "n",
+      "f",
+      "clients",
+      "batch",
+      "adaptive",
+      "signature",
+      "crypto",
+    ],
+    ...["workers", "idle", "opSize", "replySize", "warmSeconds", "seconds", "operations"],
+    ...["throughput", "latency", "retransmissions", "dropped", "host", "versions"],
+  ];
+  const LATENCY_KEYS = ["min", "mean", "p50", "p90", "p99", "p999", "max"];
+
+  test.concurrent(
+    "an interrupted client tells what it measured, and a fabric what it forwarded",
+    async () => {
+      const work = join(dir, "f");
+      mkdirSync(work);
+      const where = { env: { RUNTIME_DIRECTORY: work, TMPDIR: work } };
+      const json = join(work, "fabric.json");
+      const middle = program("fabric", ["-c", one, "--dir", work, "--json", json], where);
+      await middle.printed("fabric of 1 replicas and 1 clients");
+      const server = program("replica", replicaArgs(one, "--fabric", work), where);
+      await server.printed("replica 0 of 1");
+      const asking = program("client", clientArgs(one, "--fabric", work, "--warm", "0"), where);
+      await asking.printed("operations a second");
+      asking.signal("SIGINT");
+      const asked = await asking.ended();
+      expect({ status: asked.status, err: asked.err }).toEqual({ status: 130, err: "" });
+      expect(asked.out).toContain("latency (us)");
+      for (const one of [server, middle]) {
+        one.signal("SIGTERM");
+        const { status, err } = await one.ended();
+        expect({ status, err }).toEqual({ status: 0, err: "" });
+      }
+      const ports = JSON.parse(readFileSync(json, "utf8"));
+      expect(ports).toMatchObject([{ port: "replica 0" }, { port: "client 0" }]);
+      expect(ports[0].frames.received).toBeGreaterThan(0);
+      expect(existsSync(join(work, "replica-0.sock"))).toBe(false);
+    },
+    PROGRAM_TEST_MS,
+  );
+
+  test.concurrent(
+    "what nobody asked for is counted and shown at the end, and disturbs nothing",
+    async () => {
+      const [port = 0] = await freePorts(1);
+      const prefix = configs.config("garbage", "f 0", `replica 127.0.0.1:${port}%0`);
+      const json = join(dir, "garbage.json");
+      const server = program("replica", replicaArgs(prefix, "--json", json));
+      await server.printed("replica 0 of 1");
+      const socket = await Bun.udpSocket({});
+      const packets = [
+        ...[Uint8Array.of(), Uint8Array.of(9, 0, 0, 0), new Uint8Array(3)],
+        ...[Uint8Array.of(0, 5, 5, 0, 1), Uint8Array.of(0, 0, 0, 0, 99, 99), new Uint8Array(1400)],
+        ...[Uint8Array.of(0, 0x80, 0x80, 0, 1), Uint8Array.of(1, 0, 0, 0, 0, 1, 2)],
+      ];
+      for (const packet of packets) socket.send(packet, port, "127.0.0.1");
+      socket.close();
+      const asked = await run("client", clientArgs(prefix, "-d", "2", "--warm", "0"));
+      expect(asked.status).toBe(0);
+      server.signal("SIGTERM");
+      const { status, out } = await server.ended();
+      expect(status).toBe(0);
+      expect(JSON.parse(readFileSync(json, "utf8")).dropped).toEqual({
+        ...{ "malformed packet": 3, "unknown id": 1, malformed: 2 },
+        ...{ "malformed ids": 1, "malformed fragment": 1 },
+      });
+      expect(out).toMatch(/dropped .*3 malformed packet/);
+    },
+    PROGRAM_TEST_MS,
+  );
+
+  test.concurrent(
+    "a second signal ends a program at once, though it never reads the first",
+    async () => {
+      const script = [
+        `import { loadNative } from "${ROOT}/src/ffi/native.ts";`,
+        `import { stopWord } from "${ROOT}/src/process/signals.ts";`,
+        "stopWord(loadNative());",
+        'console.log("ready");',
+        "for (;;);",
+      ];
+      writeFileSync(join(dir, "deaf.ts"), script.join("\n"));
+      const deaf = new Program([process.execPath, join(dir, "deaf.ts")]);
+      await deaf.printed("ready");
+      deaf.signal("SIGTERM");
+      // One that comes within a tenth of a second counts as the first one sent twice.
+      const again = setInterval(() => deaf.signal("SIGINT"), 10);
+      const { status, err } = await deaf.ended();
+      clearInterval(again);
+      expect({ status, err }).toEqual({ status: 130, err: "" });
+    },
+    PROGRAM_TEST_MS,
+  );
+});

@@ -1,0 +1,154 @@
+// Shows that the demo runs a cluster over both transports, and that however it ends no process and
+// no file is left of it.
+
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describeUnless, libraries } from "../support/optional.ts";
+import { marked, Program, ROOT, until } from "../support/programs.ts";
+
+const missing = libraries();
+
+const LIMIT_MS = 120_000;
+/** Without replication, which needs fewer processes. */
+const ALONE = ["--mode", "unreplicated"];
+
+let base = "";
+beforeAll(() => {
+  base = mkdtempSync(join(tmpdir(), "oskr-demo-"));
+  // Once, so that the demos below find it done.
+  const built = Bun.spawnSync([process.execPath, "build.ts"], { cwd: ROOT });
+  expect(built.exitCode).toBe(0);
+}, LIMIT_MS);
+afterAll(() => rmSync(base, { recursive: true, force: true }));
+
+/**
+ * `npm run demo -- ...` in a group of its own, with a private TMPDIR and a mark on all of its
+ * processes.
+ */
+function demo(name: string, args: readonly string[]) {
+  const mark = `OSKR_TEST_MARK=${name}-${crypto.randomUUID()}`;
+  const [key = "", value = ""] = mark.split("=");
+  const temporary = mkdtempSync(join(base, `${name}-`));
+  const env = { [key]: value, TMPDIR: temporary, NO_UPDATE_NOTIFIER: "1" };
+  const npm = new Program(["npm", "run", "--silent", "demo", "--", ...args], { env }, true);
+  const nothingLeft = async (): Promise<void> => {
+    await until("all of its processes ended", () => marked(mark).length === 0);
+    expect(readdirSync(temporary)).toEqual([]);
+  };
+  return { npm, mark, temporary, nothingLeft };
+}
+
+describeUnless(missing)("demo", () => {
+  test.concurrent.each([
+    ["the fabric", ["--clients", "3"], { transport: "memif", mode: "pbft", n: 4, clients: 3 }],
+    ["memif link", [...ALONE, "--clients", "3"], { transport: "memif", clients: 3 }],
+    ["udp", [...ALONE, "--transport", "udp", "-a", "kv"], { transport: "udp", app: "kv", n: 1 }],
+    [
+      "signed",
+      ["--mode", "Unreplicated-Signed", "--signature", "each", "-w", "1"],
+      { mode: "unreplicated-signed", signature: "each", crypto: "native" },
+    ],
+    [
+      "several clients",
+      [...ALONE, "--client-processes", "2", "--clients", "5", "--rate", "500"],
+      { transport: "memif", clients: 5, clientProcesses: 2, loop: "open", rate: 500 },
+    ],
+  ] as const)(
+    "over %s prints a table and writes a record",
+    async (name, args, expected) => {
+      const json = join(base, `${name}.json`);
+      const time = ["--seconds", "2", "--warm", "0.1", "--json", json];
+      const { npm, nothingLeft } = demo(name.replace(" ", "-"), [...args, ...time]);
+      const { status, out, err } = await npm.ended();
+      expect({ status, err }).toEqual({ status: 0, err: "" });
+      expect(out).toContain("latency (us)");
+      const [head = "", row = ""] = out.trimEnd().split("\n").slice(-2);
+      expect(head).toMatch(/^protocol +n +clients .* p50 us +p99 us$/);
+      expect(row).toMatch(/^(unreplicated(-signed)? +1|pbft +4) /);
+      const record = JSON.parse(readFileSync(json, "utf8"));
+      expect(record).toMatchObject(expected);
+      expect(record.operations).toBeGreaterThan(0);
+      await nothingLeft();
+    },
+    LIMIT_MS,
+  );
+
+  /** Starts one that would take long, and waits until all of it runs. */
+  async function running(name: string, args: readonly string[]) {
+    const one = demo(name, [...args, "--seconds", "60"]);
+    await one.npm.printed("operations a second");
+    const commands = marked(one.mark).join("\n");
+    for (const executable of ["replica", "client"]) {
+      expect(commands).toContain(join(ROOT, executable));
+    }
+    expect(readdirSync(one.temporary)).toHaveLength(1);
+    return one;
+  }
+
+  test.concurrent(
+    "interrupted at the terminal it stops in order",
+    async () => {
+      const { npm, nothingLeft } = await running("interrupted", []);
+      process.kill(-npm.pid, "SIGINT");
+      const { status } = await npm.ended();
+      expect(status).not.toBe(0);
+      await nothingLeft();
+    },
+    LIMIT_MS,
+  );
+
+  test.concurrent(
+    "interrupted while it starts it stops as well",
+    async () => {
+      const { npm, temporary, nothingLeft } = demo("early", [...ALONE, "--seconds", "60"]);
+      await until("it made its directory", () => readdirSync(temporary).length > 0);
+      process.kill(-npm.pid, "SIGTERM");
+      await npm.ended();
+      await nothingLeft();
+    },
+    LIMIT_MS,
+  );
+
+  test.concurrent(
+    "when npm is killed it ends too, over UDP and memif",
+    async () => {
+      for (const args of [ALONE, [...ALONE, "--transport", "udp"]]) {
+        const { npm, nothingLeft } = await running("killed", args);
+        npm.signal("SIGKILL");
+        await npm.ended();
+        await nothingLeft();
+      }
+    },
+    LIMIT_MS,
+  );
+
+  test.concurrent(
+    "with its replica killed it still stops when it is interrupted",
+    async () => {
+      const { npm, mark, nothingLeft } = await running("bereft", ALONE);
+      const victim = marked(mark).find((line) => line.includes(join(ROOT, "replica")));
+      process.kill(Number(victim?.split(" ")[0]), "SIGKILL");
+      // The client goes on asking, which is its task.
+      process.kill(-npm.pid, "SIGINT");
+      await npm.ended();
+      await nothingLeft();
+    },
+    LIMIT_MS,
+  );
+
+  test.concurrent(
+    "what a replica or client refuses is told in its line, and nothing runs or stays",
+    async () => {
+      const { npm, nothingLeft } = demo("refused", [...ALONE, "--clients", "0"]);
+      const { status, err } = await npm.ended();
+      expect(err.trim().split("\n")).toEqual([
+        expect.stringContaining("--clients 0: expected a whole number from 1 to 32768"),
+      ]);
+      expect(status).toBe(2);
+      await nothingLeft();
+    },
+    LIMIT_MS,
+  );
+});

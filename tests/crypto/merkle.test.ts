@@ -1,0 +1,170 @@
+// Shows that signature blocks have the form that docs/architecture.md gives them, that every leaf of
+// a tree climbs to its root and nothing else does, and that TypeScript and C agree on all of it.
+
+import { afterAll, expect, test } from "bun:test";
+import fc from "fast-check";
+import type { Bytes } from "../../src/actor.ts";
+import {
+  LEAVES_MAX,
+  ReferenceHasher,
+  blockDepth,
+  singleBlock,
+  treeDepth,
+  type BlockHasher,
+} from "../../src/crypto/merkle.ts";
+import { NativeHasher } from "../../src/crypto/native.ts";
+import { BLOCK_MIN, MESSAGE_MAX, Reader } from "../../src/wire.ts";
+import { describeUnless } from "../support/optional.ts";
+import { domain, message, nativeMissing, sha256 } from "../support/signatures.ts";
+
+const reference = new ReferenceHasher(domain);
+const native = nativeMissing === null ? new NativeHasher(domain) : null;
+afterAll(() => native?.close());
+
+const hashers: readonly (readonly [string, BlockHasher | null])[] = [
+  ["TypeScript", reference],
+  ["C", native],
+];
+
+const signature = Uint8Array.from({ length: 64 }, (_, i) => i);
+
+/** A finished tree: its digest, and the block of every leaf. */
+function build(hasher: BlockHasher, messages: readonly Bytes[]) {
+  const tree = hasher.tree();
+  for (const signed of messages) tree.add(signed);
+  const digest = tree.digest().slice();
+  tree.seal(signature);
+  const blocks: Bytes[] = messages.map((_, i) => tree.block(i).slice());
+  tree.close();
+  return { digest, blocks };
+}
+
+for (const [name, hasher] of hashers) {
+  describeUnless(hasher === null ? nativeMissing : null)(`blocks in ${name}`, () => {
+    const h = hasher!;
+
+    test("three leaves hash as the format says, by hand", () => {
+      const [a, b, c] = [message(1), message(2, 0x1000), message(3, 4)] as const;
+      const leaves = [a, b, c].map((signed) => sha256(0, domain, signed));
+      const left = sha256(1, leaves[0]!, leaves[1]!);
+      const right = sha256(1, leaves[2]!, new Uint8Array(32));
+      const root = sha256(1, left, right);
+      const { digest, blocks } = build(h, [a, b, c]);
+      expect(digest).toEqual(sha256(2, 2, root));
+      const index = Uint8Array.of(2, 0, 0, 0, 2);
+      const siblings = Buffer.concat([new Uint8Array(32), left]);
+      expect(Buffer.concat([index, signature, siblings]).equals(blocks[2]!)).toBe(true);
+      expect(h.climb(c, blocks[2]!)).toEqual(digest);
+    });
+
+    test("a message alone is a tree of depth 0", () => {
+      const digest = sha256(2, 0, sha256(0, domain, message(9)));
+      expect(h.single(message(9)).slice()).toEqual(digest);
+      expect(h.climb(message(9), singleBlock(signature))!.slice()).toEqual(digest);
+      const { digest: root, blocks } = build(h, [message(9)]);
+      expect(root).toEqual(digest);
+      expect(blocks[0]!).toEqual(singleBlock(signature));
+    });
+
+    test("every leaf of a tree of any size climbs to its root, and no other message does", () => {
+      const sizes = fc.oneof(fc.integer({ min: 1, max: 70 }), fc.constantFrom(511, 512, 513, 1024));
+      fc.assert(
+        fc.property(sizes, (count) => {
+          const messages = Array.from({ length: count }, (_, i) => message(i));
+          const { digest, blocks } = build(h, messages);
+          for (const [i, block] of blocks.entries()) {
+            expect(blockDepth(block)).toBe(treeDepth(count));
+            expect(h.climb(messages[i]!, block)!).toEqual(digest);
+            expect(h.climb(message(count + i), block)!).not.toEqual(digest);
+          }
+        }),
+        { numRuns: 40 },
+      );
+    });
+
+    test("any flipped bit but one of the signature changes what must have been signed", () => {
+      const messages = Array.from({ length: 5 }, (_, i) => message(i));
+      const { digest, blocks } = build(h, messages);
+      fc.assert(
+        fc.property(fc.nat(4), fc.nat(8 * blocks[0]!.length - 1), (leaf, bit) => {
+          const block = blocks[leaf]!.slice();
+          block[bit >> 3]! ^= 1 << (bit & 7);
+          const climbed = h.climb(messages[leaf]!, block);
+          const inSignature = bit >= 8 * 5 && bit < 8 * BLOCK_MIN;
+          if (inSignature) expect(climbed!).toEqual(digest);
+          else if (climbed !== null) expect(climbed).not.toEqual(digest);
+        }),
+        { numRuns: 500 },
+      );
+    });
+
+    test("a tree takes 1,024 leaves, and is empty again after reset", () => {
+      const tree = h.tree();
+      for (let i = 0; i < LEAVES_MAX; i++) tree.add(message(i));
+      expect(() => tree.add(message(0))).toThrow("full");
+      tree.digest();
+      tree.reset();
+      tree.add(message(7));
+      expect(tree.digest()).toEqual(build(h, [message(7)]).digest);
+      tree.close();
+    });
+
+    test("a message of the greatest length hashes, a longer one is refused", () => {
+      const long = new Uint8Array(MESSAGE_MAX).fill(3);
+      const digest = sha256(2, 0, sha256(0, domain, long));
+      expect(h.climb(long, singleBlock(signature))!).toEqual(digest);
+      expect(h.climb(new Uint8Array(MESSAGE_MAX + 1), singleBlock(signature))).toBeNull();
+    });
+
+    test("climb takes any bytes, and exactly the blocks that the wire takes", () => {
+      const shaped = fc
+        .tuple(fc.nat(12), fc.nat(5000), fc.integer({ min: -2, max: 2 }))
+        .map(([depth, index, extra]) => {
+          const block = new Uint8Array(Math.max(0, BLOCK_MIN + 32 * depth + extra));
+          if (block.length > 5) new DataView(block.buffer).setUint32(1, index);
+          block[0] = depth;
+          return block;
+        });
+      fc.assert(
+        fc.property(fc.oneof(shaped, fc.uint8Array({ maxLength: 500 })), (block) => {
+          const climbed = h.climb(message(1), block);
+          const reader = new Reader(block).reset(0, block.length);
+          reader.block();
+          expect(climbed !== null).toBe(reader.done && block.length > 0);
+        }),
+        { numRuns: 2000 },
+      );
+    });
+  });
+}
+
+describeUnless(nativeMissing)("blocks in TypeScript and C", () => {
+  test("are the same, byte for byte", () => {
+    const messages = fc.array(fc.uint8Array({ maxLength: 200 }), { minLength: 1, maxLength: 80 });
+    fc.assert(
+      fc.property(messages, (all) => {
+        expect(build(native!, all)).toEqual(build(reference, all));
+        expect(native!.single(all[0]!).slice()).toEqual(reference.single(all[0]!).slice());
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  test("climb alike, whatever the block", () => {
+    fc.assert(
+      fc.property(
+        fc.uint8Array({ maxLength: 100 }),
+        fc.nat(10),
+        fc.nat(1100),
+        fc.uint8Array({ minLength: 400, maxLength: 400 }),
+        (signed, depth, index, noise) => {
+          const block = noise.slice(0, BLOCK_MIN + 32 * depth);
+          block[0] = depth;
+          new DataView(block.buffer).setUint32(1, index);
+          expect(native!.climb(signed, block)).toEqual(reference.climb(signed, block));
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+});

@@ -1,0 +1,36 @@
+// Scenario scripts give the traces that they hold. OSKR_REWRITE=1 writes the new ones instead: a
+// reviewed diff.
+
+import { expect, setDefaultTimeout, test } from "bun:test";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { runScript } from "../../src/simulation/scenario.ts";
+import { roundsSubject } from "../protocols/rounds/subject.ts";
+import { findSubject } from "../../src/campaign/mutants.ts";
+
+// Virtual time: only a loaded machine makes them slow.
+setDefaultTimeout(120_000);
+
+const folder = join(import.meta.dir, "../scenarios");
+
+for (const protocol of readdirSync(folder).sort()) {
+  const subject = findSubject(protocol, { subjects: [roundsSubject] });
+  for (const file of readdirSync(join(folder, protocol)).sort()) {
+    if (!file.endsWith(".txt")) continue;
+    test(`${protocol}/${file}`, () => {
+      const path = join(folder, protocol, file);
+      const script = readFileSync(path, "utf8");
+      const now = runScript(subject, script);
+      if (process.env["OSKR_REWRITE"] === "1") writeFileSync(path, now);
+      else expect(now).toBe(script);
+      expect(now).not.toContain("VIOLATION");
+    });
+  }
+}
+
+test("a script that asks for what there is not is refused", () => {
+  const run = (script: string) => () => runScript(roundsSubject, script);
+  expect(run("> run 1")).toThrow("begins with `> cluster`");
+  expect(run("> cluster\n> fly")).toThrow("unknown command 'fly'");
+  expect(run("> cluster\n> crash r9")).toThrow("no replica 'r9'");
+});

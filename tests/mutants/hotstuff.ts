@@ -88,6 +88,13 @@ class AnyQc extends NormalCase {
   }
 }
 
+/** The same of replica 2 alone; tests/scenarios/hotstuff-old-qc shows what the others do. */
+class OldQc extends AnyQc {
+  protected override justify(): Qc {
+    return this.context.self === 2 ? super.justify() : this.highQc;
+  }
+}
+
 class WeakTcPacemaker extends Pacemaker {
   protected override get tcQuorum(): number {
     return super.tcQuorum - 1;
@@ -143,6 +150,16 @@ class CredulousClient extends QuorumClient {
   }
 }
 
+function subjectWith(name: string, parts: Partial<Parts> | ((app: App) => Partial<Parts>)) {
+  const of = typeof parts === "function" ? parts : () => parts;
+  const protocol: typeof hotstuff = {
+    ...hotstuff,
+    replica: (self, config, host, app) => new HotStuffReplica(self, config, host, app, of(app)),
+  };
+  const { name: _, protocol: __, ...hints } = registered.get("hotstuff") ?? {};
+  return subjectOf(`hotstuff-${name}`, protocol, { ...hints, marks: [] });
+}
+
 function mutant(
   name: string,
   parts: Partial<Parts> | ((app: App) => Partial<Parts>),
@@ -150,16 +167,13 @@ function mutant(
   convictedBy: readonly string[],
   first?: number,
 ): Mutant {
-  const of = typeof parts === "function" ? parts : () => parts;
-  const protocol: typeof hotstuff = {
-    ...hotstuff,
-    replica: (self, config, host, app) => new HotStuffReplica(self, config, host, app, of(app)),
-  };
-  const { name: _, protocol: __, ...hints } = registered.get("hotstuff") ?? {};
-  const subject = subjectOf(`hotstuff-${name}`, protocol as never, { ...hints, marks: [] });
+  const subject = subjectWith(name, parts);
   const seeds = first === undefined ? {} : { first };
   return { subject, kind, convictedBy, within: 1000, ...seeds };
 }
+
+/** One Byzantine leader, for scripts. */
+export const oldQc = subjectWith("old-qc", { NormalCase: OldQc });
 
 const credulous: typeof hotstuff = {
   ...hotstuff,

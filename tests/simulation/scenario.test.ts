@@ -5,6 +5,7 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { runScript } from "../../src/simulation/scenario.ts";
+import { oldQc } from "../mutants/hotstuff.ts";
 import { roundsSubject } from "../protocols/rounds/subject.ts";
 import { findSubject } from "../../src/campaign/mutants.ts";
 
@@ -14,7 +15,7 @@ setDefaultTimeout(120_000);
 const folder = join(import.meta.dir, "../scenarios");
 
 for (const protocol of readdirSync(folder).sort()) {
-  const subject = findSubject(protocol, { subjects: [roundsSubject] });
+  const subject = findSubject(protocol, { subjects: [roundsSubject, oldQc] });
   for (const file of readdirSync(join(folder, protocol)).sort()) {
     if (!file.endsWith(".txt")) continue;
     test(`${protocol}/${file}`, () => {

@@ -75,9 +75,15 @@ export interface Census {
   readonly recovering: boolean;
   /** What the view timer would be set to now, in milliseconds; 0 without one. */
   readonly viewTimerMs: number;
-  /** Each map, queue and window with its declared maximum. */
-  readonly sizes: readonly { readonly name: string; readonly size: number; readonly max: number }[];
+  readonly sizes: Sizes;
 }
+
+/** Maps, queues and windows, each with its declared maximum. */
+export type Sizes = readonly {
+  readonly name: string;
+  readonly size: number;
+  readonly max: number;
+}[];
 
 /** All that an actor can observe or cause. */
 export interface Host<M, T extends string> {

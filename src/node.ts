@@ -10,6 +10,7 @@ import type {
   Proof,
   Refusal,
   Sealed,
+  Sizes,
   Target,
 } from "./actor.ts";
 import { assert } from "./base/assert.ts";
@@ -146,7 +147,7 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
   }
 
   /** Queues with their maxima, for the simulator's census. */
-  get sizes(): readonly { readonly name: string; readonly size: number; readonly max: number }[] {
+  get sizes(): Sizes {
     let waiting = 0;
     for (const lane of this.#lanes.values()) waiting = Math.max(waiting, lane.waiting.length);
     return [

@@ -1,14 +1,14 @@
 // How a replica catches up: blocks that are certified and not here are fetched, or, where nobody
 // keeps them any more, the state of a checkpoint, of which there is one every K blocks.
 
-import type { Address, Bytes, Refusal } from "../../actor.ts";
+import type { Address, Bytes, Refusal, Sizes } from "../../actor.ts";
 import { coverageMark } from "../../base/coverage-mark.ts";
 import { manyBytesOf, Reader } from "../../wire.ts";
 import { DIGEST_LENGTH } from "../kit/digest.ts";
 import type { StateSync, StateSyncOwner } from "../kit/state-sync.ts";
 import { keyOf, type Block } from "./block.ts";
 import type { Qc } from "./certificate.ts";
-import type { Context } from "./context.ts";
+import type { ChainContext } from "./context.ts";
 import type { TreeNode } from "./log.ts";
 import type { BlockMessage, FetchMessage } from "./message.ts";
 import { Synchroniser } from "./synchroniser.ts";
@@ -26,18 +26,18 @@ export interface CatchUpOwner {
 }
 
 export class CatchUp implements StateSyncOwner {
-  readonly #context: Context;
+  readonly #context: ChainContext;
   readonly #owner: CatchUpOwner;
   readonly #synchroniser: Synchroniser;
 
-  constructor(context: Context, owner: CatchUpOwner) {
+  constructor(context: ChainContext, owner: CatchUpOwner) {
     const { self, config, host, tree } = context;
     this.#context = context;
     this.#owner = owner;
     this.#synchroniser = new Synchroniser(self, config.n, host, tree);
   }
 
-  get sizes(): readonly { readonly name: string; readonly size: number; readonly max: number }[] {
+  get sizes(): Sizes {
     return this.#synchroniser.sizes;
   }
 

@@ -1,7 +1,7 @@
 // HotStuff's log is a tree of blocks, from those that were executed and are kept for others up to
 // the newest proposals.
 
-import type { Bytes } from "../../actor.ts";
+import type { Bytes, Sizes } from "../../actor.ts";
 import { assert } from "../../base/assert.ts";
 import { keyOf, type Block } from "./block.ts";
 import type { ChainRules } from "./rules.ts";
@@ -69,7 +69,7 @@ export class Tree {
   get nonEmpty(): number {
     return this.#nonEmpty;
   }
-  get sizes(): readonly { readonly name: string; readonly size: number; readonly max: number }[] {
+  get sizes(): Sizes {
     return [
       { name: "blocks.live", size: this.#live.size, max: LIVE_MAX },
       { name: "blocks.executed", size: this.#executed.size, max: this.#executedMax },

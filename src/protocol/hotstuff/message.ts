@@ -10,13 +10,8 @@ import {
 } from "../../actor.ts";
 import { EMPTY, type Reader, type Writer } from "../../wire.ts";
 import { decodeBatch, encodeBatch } from "../kit/batch.ts";
-import {
-  decodeCommon,
-  encodeCommon,
-  PROTOCOL_KINDS,
-  stableProofs,
-  type CommonMessage,
-} from "../kit/messages.ts";
+import { codecOf } from "../kit/codec.ts";
+import { PROTOCOL_KINDS, type CommonMessage } from "../kit/messages.ts";
 import { DIGEST_LENGTH } from "../kit/digest.ts";
 import { NO_CERTIFICATE, decodeCertificate, encodeCertificate, type Vote } from "../kit/quorum.ts";
 import { equal } from "../../wire.ts";
@@ -99,8 +94,7 @@ export interface BlockMessage extends Sealed {
   readonly more: boolean;
 }
 
-export type Message =
-  | CommonMessage
+type OwnMessage =
   | ProposeMessage
   | VoteMessage
   | TimeoutMessage
@@ -108,9 +102,10 @@ export type Message =
   | FetchMessage
   | BlockMessage
   | AnswerMessage<Position>;
+export type Message = CommonMessage | OwnMessage;
 
-export const codec: Codec<Message> = {
-  encode(message: Message, out: Writer): void {
+export const codec: Codec<Message> = codecOf<OwnMessage>({
+  encode(message, out) {
     switch (message.kind) {
       case "propose":
         encodePropose(message, out);
@@ -142,53 +137,34 @@ export const codec: Codec<Message> = {
         return;
       case "answer":
         encodeAnswer(ANSWER, message, encodePosition, out);
-        return;
-      default:
-        encodeCommon(message, out);
     }
   },
 
-  decode(input: Reader): Message | null {
-    const start = input.position;
-    const kind = input.u8();
-    const message =
-      kind < PROTOCOL_KINDS ? decodeCommon(kind, input, start) : decodeOwn(kind, input, start);
-    return input.done ? message : null;
-  },
+  decode: decodeOwn,
 
-  proofs(message: Message): readonly Proof[] {
+  proofs(message) {
     switch (message.kind) {
       case "propose":
-        return [...sealOf(message), ...qcProofs(message.block.justify), ...tcProofs(message.tc)];
+        return [...qcProofs(message.block.justify), ...tcProofs(message.tc)];
       case "timeout":
-        return [...sealOf(message), ...positionProofs(message)];
       case "entry":
         return positionProofs(message);
       case "block":
         return qcProofs(message.block.justify);
-      case "answer": {
-        const { position } = message;
-        const proofs = position === null ? NO_PROOFS : positionProofs(position);
-        return [...sealOf(message), ...proofs];
-      }
-      case "stable":
-        return stableProofs(message.checkpoint);
+      case "answer":
+        return message.position === null ? NO_PROOFS : positionProofs(message.position);
       default:
-        return sealOf(message);
+        return NO_PROOFS;
     }
   },
-};
-
-function sealOf({ seal }: Sealed): readonly Proof[] {
-  return seal === undefined ? NO_PROOFS : [seal];
-}
+});
 
 /** Every signature that vouches for a position. */
 export function positionProofs({ highQc, tc }: Position): readonly Proof[] {
   return [...qcProofs(highQc), ...tcProofs(tc)];
 }
 
-function decodeOwn(kind: number, input: Reader, start: number): Message | null {
+function decodeOwn(kind: number, input: Reader, start: number): OwnMessage | null {
   switch (kind) {
     case PROPOSE:
       return decodePropose(input, start);

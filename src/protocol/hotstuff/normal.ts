@@ -2,7 +2,7 @@
 // arXiv 1803.05069, section 6 and algorithm 4, with views in the place of heights, so that a
 // block's parent is the block that its justify certifies.
 
-import type { Address, Bytes, Refusal } from "../../actor.ts";
+import type { Address, Bytes, Refusal, Sizes } from "../../actor.ts";
 import { assert } from "../../base/assert.ts";
 import { coverageMark } from "../../base/coverage-mark.ts";
 import { equal } from "../../wire.ts";
@@ -11,7 +11,7 @@ import { Votes } from "../kit/quorum.ts";
 import type { Request } from "../kit/request.ts";
 import { keyOf, makeBlock, type Block } from "./block.ts";
 import { GENESIS_HASH, GENESIS_QC, proven, qcOf, type Qc, type Tc } from "./certificate.ts";
-import type { Context } from "./context.ts";
+import type { ChainContext } from "./context.ts";
 import { LIVE_MAX, hasRequests, type TreeNode } from "./log.ts";
 import type { Position, ProposeMessage, VoteMessage } from "./message.ts";
 import type { Lock } from "./rules.ts";
@@ -53,7 +53,7 @@ export interface NormalOwner {
 
 /** It alone writes the lock, the voted view and the highest QC. */
 export class NormalCase {
-  protected readonly context: Context;
+  protected readonly context: ChainContext;
   protected readonly owner: NormalOwner;
   protected readonly votes: Votes<VoteMessage>;
   #highQc: Qc = GENESIS_QC;
@@ -67,7 +67,7 @@ export class NormalCase {
   /** Blocks are made until one of this height is committed, because a replica recovers. */
   #commitTarget = 0;
 
-  constructor(context: Context, owner: NormalOwner) {
+  constructor(context: ChainContext, owner: NormalOwner) {
     this.context = context;
     this.owner = owner;
     this.votes = new Votes(context.config.n);
@@ -85,7 +85,7 @@ export class NormalCase {
   protected get seenView(): number {
     return this.#seenView;
   }
-  get sizes(): readonly { readonly name: string; readonly size: number; readonly max: number }[] {
+  get sizes(): Sizes {
     return [{ name: "votes", size: this.votes.size, max: this.context.config.n }];
   }
 

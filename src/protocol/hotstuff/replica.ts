@@ -11,15 +11,12 @@ import type {
 import { assert } from "../../base/assert.ts";
 import type { ProtocolConfig } from "../../protocol-config.ts";
 import { Checkpoints } from "../kit/checkpoint.ts";
-import { Executor } from "../kit/executor.ts";
-import { quorumsOf } from "../kit/quorum.ts";
+import { CONTEXT_PARTS, contextOf } from "../kit/context.ts";
 import { Recovery } from "../kit/recovery.ts";
-import { RequestPool } from "../kit/request-pool.ts";
-import { Service } from "../kit/service.ts";
 import { StateSync } from "../kit/state-sync.ts";
 import { CatchUp } from "./catch-up.ts";
 import { GENESIS_HASH, qcProofs, tcProofs } from "./certificate.ts";
-import type { Context, Timer } from "./context.ts";
+import type { ChainContext, Timer } from "./context.ts";
 import { Tree } from "./log.ts";
 import type { Message, Position } from "./message.ts";
 import { NormalCase } from "./normal.ts";
@@ -30,8 +27,8 @@ import { Pacemaker } from "./view-change.ts";
 /** What a replica is made of; tests hand in others. */
 const PARTS = {
   rules: HOTSTUFF_RULES as ChainRules,
+  ...CONTEXT_PARTS,
   Recovery,
-  Service,
   NormalCase,
   Pacemaker,
   Start,
@@ -54,7 +51,7 @@ export class HotStuffReplica implements Replica<Message, Timer> {
   readonly catchUp: CatchUp;
   readonly start: Start;
   readonly sync: StateSync;
-  readonly context: Context;
+  readonly context: ChainContext;
   /** What assertInvariants saw last. */
   #before = { view: 0, height: 0, votedView: 0, lockView: 0, highQcView: 0 };
 
@@ -67,13 +64,11 @@ export class HotStuffReplica implements Replica<Message, Timer> {
   ) {
     const parts: Parts = { ...PARTS, ...others };
     const { n, checkpointInterval } = config;
-    const quorums = quorumsOf(config);
     const { rules } = parts;
-    const executor = new Executor(app, config);
-    const pool = new RequestPool(config, executor);
-    const service = new parts.Service({ self, host, executor, pool, owner: this });
     const tree = new Tree(GENESIS_HASH, KEPT_INTERVALS * checkpointInterval, rules);
-    const context = { self, config, host, quorums, executor, pool, service, tree, rules };
+    const shared = contextOf<Message, Timer>(self, config, host, app, parts, this);
+    const context = { ...shared, tree, rules };
+    const { quorums } = context;
     this.context = context;
     const recovery = new parts.Recovery<Position>(quorums, self, (bound) => host.random(bound));
     this.normal = new parts.NormalCase(context, this);

@@ -5,7 +5,7 @@ import type { Address, Refusal } from "../../actor.ts";
 import type { RecoverMessage } from "../kit/messages.ts";
 import type { AnswerMessage, Recovery } from "../kit/recovery.ts";
 import { Starter, type StarterOwner } from "../kit/starter.ts";
-import type { Context } from "./context.ts";
+import type { ChainContext } from "./context.ts";
 import type { Position } from "./message.ts";
 import { viewAfter } from "./view-change.ts";
 
@@ -24,13 +24,13 @@ export interface StartOwner {
 }
 
 export class Start implements StarterOwner<Position> {
-  readonly #context: Context;
+  readonly #context: ChainContext;
   readonly #owner: StartOwner;
   readonly #starter: Starter<Position>;
   /** The highest view that the n - f answers prove anybody to have been in. */
   #answeredView = Infinity;
 
-  constructor(context: Context, owner: StartOwner, recovery: Recovery<Position>) {
+  constructor(context: ChainContext, owner: StartOwner, recovery: Recovery<Position>) {
     const { self, config, host } = context;
     this.#context = context;
     this.#owner = owner;

@@ -1,6 +1,6 @@
 // Fetches blocks that are certified and not here, each by its hash, from any replica that has it.
 
-import type { Address, Bytes, Host, Signer } from "../../actor.ts";
+import type { Address, Bytes, Host, Signer, Sizes } from "../../actor.ts";
 import { PeerRotation } from "../kit/peers.ts";
 import { keyOf } from "./block.ts";
 import type { Message } from "./message.ts";
@@ -34,7 +34,7 @@ export class Synchroniser {
     this.#peers = new PeerRotation(self, n);
   }
 
-  get sizes(): readonly { readonly name: string; readonly size: number; readonly max: number }[] {
+  get sizes(): Sizes {
     return [{ name: "blocks.missing", size: this.#missing.size, max: MISSING_MAX }];
   }
 

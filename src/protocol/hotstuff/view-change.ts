@@ -1,7 +1,7 @@
 // Views: entered by a quorum or timeout certificate only, given up by TIMEOUT. After DiemBFT v4 and
 // Jolteon (Gelashvili et al., arXiv 2106.10362, sections 3 and 4).
 
-import type { Address } from "../../actor.ts";
+import type { Address, Sizes } from "../../actor.ts";
 import { assert } from "../../base/assert.ts";
 import { coverageMark } from "../../base/coverage-mark.ts";
 import type { ProtocolConfig } from "../../protocol-config.ts";
@@ -9,7 +9,7 @@ import { EMPTY } from "../../wire.ts";
 import { Votes } from "../kit/quorum.ts";
 import { ViewTimeout } from "../kit/view-timeout.ts";
 import { tcOf, type Qc, type Tc } from "./certificate.ts";
-import type { Context } from "./context.ts";
+import type { ChainContext } from "./context.ts";
 import type { Position, TimeoutMessage } from "./message.ts";
 
 /** In a tenure of many views: how long a request may wait for its leader, in view timeouts. */
@@ -32,7 +32,7 @@ export interface PacemakerOwner {
 
 /** It alone writes the view, and the TC that let this replica into it. */
 export class Pacemaker {
-  readonly #context: Context;
+  readonly #context: ChainContext;
   readonly #owner: PacemakerOwner;
   readonly #timeouts: Votes<TimeoutMessage>;
   readonly #timeout: ViewTimeout;
@@ -47,7 +47,7 @@ export class Pacemaker {
   /** When the leader's tenure began, as far as this replica knows. */
   #tenureMs = 0;
 
-  constructor(context: Context, owner: PacemakerOwner) {
+  constructor(context: ChainContext, owner: PacemakerOwner) {
     this.#context = context;
     this.#owner = owner;
     this.#timeouts = new Votes(context.config.n);
@@ -67,7 +67,7 @@ export class Pacemaker {
   get position(): Position {
     return { highQc: this.#owner.normal.highQc, tc: this.#tc };
   }
-  get sizes(): readonly { readonly name: string; readonly size: number; readonly max: number }[] {
+  get sizes(): Sizes {
     return [{ name: "timeouts", size: this.#timeouts.size, max: this.#context.config.n }];
   }
 

@@ -117,6 +117,23 @@ export type CommonMessage =
   | StateMessage
   | RecoverMessage;
 
+/** Whether the message is one that protocols share, by its kind. */
+export function isCommon(message: { readonly kind: string }): message is CommonMessage {
+  switch (message.kind) {
+    case "request":
+    case "relay":
+    case "reply":
+    case "checkpoint":
+    case "stable":
+    case "fetchState":
+    case "state":
+    case "recover":
+      return true;
+    default:
+      return false;
+  }
+}
+
 export function encodeCommon(message: CommonMessage, out: Writer): void {
   switch (message.kind) {
     case "request":

@@ -1,6 +1,6 @@
 // Requests that are not executed yet, and the batches that they leave in.
 
-import type { Address } from "../../actor.ts";
+import type { Address, Sizes } from "../../actor.ts";
 import type { ProtocolConfig } from "../../protocol-config.ts";
 import { makeBatch, type Batch } from "./batch.ts";
 import { Batcher } from "./batcher.ts";
@@ -31,7 +31,7 @@ export class RequestPool {
   get oldestMs(): number {
     return this.#pending.oldestMs;
   }
-  get sizes(): readonly { readonly name: string; readonly size: number; readonly max: number }[] {
+  get sizes(): Sizes {
     return [{ name: "requests.pending", size: this.#pending.size, max: PENDING_MAX }];
   }
 

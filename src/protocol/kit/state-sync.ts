@@ -1,7 +1,7 @@
 // Checkpoints at equal distances, and state transfer for a replica that lacks what nobody keeps any
 // more. Castro and Liskov, OSDI '99, section 4.3.
 
-import type { Address, Bytes, HeldCertificate, Host, Refusal, Signer } from "../../actor.ts";
+import type { Address, Bytes, HeldCertificate, Host, Refusal, Signer, Sizes } from "../../actor.ts";
 import { assert } from "../../base/assert.ts";
 import { coverageMark } from "../../base/coverage-mark.ts";
 import { VOTES_MAX, type Checkpoints } from "./checkpoint.ts";
@@ -75,7 +75,7 @@ export class StateSync {
   get behind(): boolean {
     return this.checkpoints.latest.slot > this.#owner.executed;
   }
-  get sizes(): readonly { readonly name: string; readonly size: number; readonly max: number }[] {
+  get sizes(): Sizes {
     const { snapshots, votes } = this.checkpoints;
     return [
       { name: "checkpoints.snapshots", size: snapshots, max: this.#snapshotsMax },

@@ -6,7 +6,7 @@ import { Backoff } from "../kit/backoff.ts";
 import type { StateMessage } from "../kit/messages.ts";
 import { AnswerLimit } from "../kit/peers.ts";
 import type { StateSync, StateSyncOwner } from "../kit/state-sync.ts";
-import type { Context } from "./context.ts";
+import type { PbftContext } from "./context.ts";
 import type { Slot } from "./log.ts";
 import type { CommittedMessage, StatusMessage } from "./message.ts";
 import type { NewViewMessage, ViewChangeMessage } from "./message.ts";
@@ -55,7 +55,7 @@ export interface CatchUpOwner {
 }
 
 export class CatchUp implements StateSyncOwner {
-  readonly #context: Context;
+  readonly #context: PbftContext;
   readonly #owner: CatchUpOwner;
   readonly #backoff: Backoff;
   readonly #answers: AnswerLimit;
@@ -68,7 +68,7 @@ export class CatchUp implements StateSyncOwner {
   /** Whether it executed since the last tick what others had to send: more may be missing. */
   #helpedSinceTick = false;
 
-  constructor(context: Context, owner: CatchUpOwner) {
+  constructor(context: PbftContext, owner: CatchUpOwner) {
     const { viewTimeoutMs, n } = context.config;
     this.#context = context;
     this.#owner = owner;

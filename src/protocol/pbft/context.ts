@@ -1,23 +1,10 @@
-// What every part of a replica is given.
-
-import type { Host, Signer } from "../../actor.ts";
-import type { ProtocolConfig } from "../../protocol-config.ts";
-import type { Executor } from "../kit/executor.ts";
-import type { Quorums } from "../kit/quorum.ts";
-import type { RequestPool } from "../kit/request-pool.ts";
-import type { Service } from "../kit/service.ts";
+import type { Context } from "../kit/context.ts";
 import type { Log } from "./log.ts";
 import type { Message } from "./message.ts";
 
 export type Timer = "view" | "flush" | "tick";
 
-export interface Context {
-  readonly self: Signer;
-  readonly config: ProtocolConfig;
-  readonly host: Host<Message, Timer>;
-  readonly quorums: Quorums;
-  readonly executor: Executor;
-  readonly pool: RequestPool;
-  readonly service: Service;
+/** What every part of a replica is given. */
+export interface PbftContext extends Context<Message, Timer> {
   readonly log: Log;
 }

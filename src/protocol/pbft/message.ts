@@ -1,20 +1,12 @@
 // PBFT's messages and their wire form. A signed message begins with its kind and its sender; what
 // comes after the seal is bound by a digest before it.
 
-import {
-  NO_PROOFS,
-  type Bytes,
-  type Codec,
-  type Proof,
-  type Sealed,
-  type Signer,
-} from "../../actor.ts";
+import { NO_PROOFS, type Bytes, type Codec, type Sealed, type Signer } from "../../actor.ts";
 import { bytesOf, equal, MESSAGE_MAX, Reader, type Writer } from "../../wire.ts";
 import { decodeBatch, encodeBatch, type Batch } from "../kit/batch.ts";
+import { codecOf } from "../kit/codec.ts";
 import {
-  decodeCommon,
   decodeStable,
-  encodeCommon,
   encodeStable,
   PROTOCOL_KINDS,
   stableProofs,
@@ -161,8 +153,7 @@ export interface Position {
   readonly proof: readonly ViewChangeHeader[];
 }
 
-export type Message =
-  | CommonMessage
+type OwnMessage =
   | PrePrepareMessage
   | PrepareMessage
   | CommitMessage
@@ -174,6 +165,7 @@ export type Message =
   | BatchMessage
   | StatusMessage
   | AnswerMessage<Position>;
+export type Message = CommonMessage | OwnMessage;
 
 /** A VIEW-CHANGE to be signed. */
 export function makeViewChange(
@@ -189,8 +181,8 @@ export function makeViewChange(
   return { kind: "viewChange", replica, view, stable, prepared, body, digest: digestOf(body) };
 }
 
-export const codec: Codec<Message> = {
-  encode(message: Message, out: Writer): void {
+export const codec: Codec<Message> = codecOf<OwnMessage>({
+  encode(message, out) {
     switch (message.kind) {
       case "prePrepare":
         encodeVote(PRE_PREPARE, message, out);
@@ -241,44 +233,29 @@ export const codec: Codec<Message> = {
         return;
       case "answer":
         encodeAnswer(ANSWER, message, encodePosition, out);
-        return;
-      default:
-        encodeCommon(message, out);
     }
   },
 
-  decode(input: Reader): Message | null {
-    const message = decodeMessage(input);
-    return input.done ? message : null;
-  },
+  decode: decodeOwn,
 
-  proofs(message: Message): readonly Proof[] {
-    const own = message.seal === undefined ? NO_PROOFS : [message.seal];
+  proofs(message) {
     switch (message.kind) {
       case "viewChange":
-        return [
-          ...own,
-          ...stableProofs(message.stable),
-          ...message.prepared.flatMap(preparedProofs),
-        ];
+        return [...stableProofs(message.stable), ...message.prepared.flatMap(preparedProofs)];
       case "committed":
         return commitProofs(message.certificate);
-      case "stable":
-        return stableProofs(message.checkpoint);
       case "answer": {
         const { position } = message;
-        if (position === null) return own;
-        return [...own, ...stableProofs(position.stable), ...position.proof.map(headerProof)];
+        if (position === null) return NO_PROOFS;
+        return [...stableProofs(position.stable), ...position.proof.map(headerProof)];
       }
       default:
-        return own;
+        return NO_PROOFS;
     }
   },
-};
+});
 
-function decodeMessage(input: Reader): Message | null {
-  const start = input.position;
-  const kind = input.u8();
+function decodeOwn(kind: number, input: Reader, start: number): OwnMessage | null {
   switch (kind) {
     case PRE_PREPARE: {
       const { replica, view, slot, digest, seal } = decodeVote("prePrepare", input, start);
@@ -316,7 +293,7 @@ function decodeMessage(input: Reader): Message | null {
     case ANSWER:
       return decodeAnswer(input, start, decodePosition);
     default:
-      return decodeCommon(kind, input, start);
+      return null;
   }
 }
 

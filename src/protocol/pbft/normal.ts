@@ -8,7 +8,7 @@ import type { Batch } from "../kit/batch.ts";
 import { certificateOf, hasSigners } from "../kit/quorum.ts";
 import type { Request } from "../kit/request.ts";
 import type { CommitCertificate } from "./certificate.ts";
-import type { Context } from "./context.ts";
+import type { PbftContext } from "./context.ts";
 import type { Slot } from "./log.ts";
 import type { BatchMessage, CommitMessage, CommittedMessage } from "./message.ts";
 import type { FetchBatchMessage, PrepareMessage, PrePrepareMessage } from "./message.ts";
@@ -46,13 +46,13 @@ export interface NormalOwner {
  * committed in. It alone writes `executed` and `nextSlot`.
  */
 export class NormalCase {
-  protected readonly context: Context;
+  protected readonly context: PbftContext;
   protected readonly owner: NormalOwner;
   readonly #inFlightMax: number;
   #executed = 0;
   #nextSlot = 1;
 
-  constructor(context: Context, owner: NormalOwner) {
+  constructor(context: PbftContext, owner: NormalOwner) {
     this.context = context;
     this.owner = owner;
     this.#inFlightMax = context.config.adaptive ? ADAPTIVE_IN_FLIGHT_MAX : IN_FLIGHT_MAX;

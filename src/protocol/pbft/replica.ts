@@ -11,15 +11,13 @@ import type {
 import { assert } from "../../base/assert.ts";
 import type { ProtocolConfig } from "../../protocol-config.ts";
 import { Checkpoints } from "../kit/checkpoint.ts";
-import { Executor } from "../kit/executor.ts";
-import { quorumsOf, Votes } from "../kit/quorum.ts";
+import { CONTEXT_PARTS, contextOf } from "../kit/context.ts";
+import { Votes } from "../kit/quorum.ts";
 import { Recovery } from "../kit/recovery.ts";
-import { RequestPool } from "../kit/request-pool.ts";
-import { Service } from "../kit/service.ts";
 import { StateSync } from "../kit/state-sync.ts";
 import { CatchUp } from "./catch-up.ts";
 import { commitProofs, preparedProofs } from "./certificate.ts";
-import type { Context, Timer } from "./context.ts";
+import type { PbftContext, Timer } from "./context.ts";
 import { BATCHES_MAX, Log, Slot } from "./log.ts";
 import type { Message, Position } from "./message.ts";
 import { NormalCase } from "./normal.ts";
@@ -29,11 +27,10 @@ import { ViewTimer } from "./view-timer.ts";
 
 /** What a replica is made of; tests hand in others. */
 const PARTS = {
-  quorumsOf,
+  ...CONTEXT_PARTS,
   Votes,
   Checkpoints,
   Recovery,
-  Service,
   NormalCase,
   ViewChanger,
   ViewTimer,
@@ -61,7 +58,7 @@ export class PbftReplica implements Replica<Message, Timer> {
   readonly catchUp: CatchUp;
   readonly start: Start;
   readonly sync: StateSync;
-  readonly context: Context;
+  readonly context: PbftContext;
   /** What assertInvariants saw last. */
   #before = { view: 0, executed: 0, low: 0 };
 
@@ -74,15 +71,12 @@ export class PbftReplica implements Replica<Message, Timer> {
   ) {
     const parts: Parts = { ...PARTS, ...others };
     const { n, checkpointInterval } = config;
-    const quorums = parts.quorumsOf(config);
-    const executor = new Executor(app, config);
-    const pool = new RequestPool(config, executor);
-    const service = new parts.Service({ self, host, executor, pool, owner: this });
     const log = new Log(
       2 * checkpointInterval,
       (number) => new Slot(number, new parts.Votes(n), new parts.Votes(n)),
     );
-    const context = { self, config, host, quorums, executor, pool, service, log };
+    const context = { ...contextOf<Message, Timer>(self, config, host, app, parts, this), log };
+    const { quorums } = context;
     this.context = context;
     this.normal = new parts.NormalCase(context, this);
     this.views = new parts.ViewChanger(context, this);

@@ -7,7 +7,7 @@ import { Starter, type StarterOwner } from "../kit/starter.ts";
 import type { RecoverMessage, StableCheckpoint } from "../kit/messages.ts";
 import { AnswerLimit } from "../kit/peers.ts";
 import type { ViewChangeHeader } from "./certificate.ts";
-import type { Context } from "./context.ts";
+import type { PbftContext } from "./context.ts";
 import type { Slot } from "./log.ts";
 import type { Position } from "./message.ts";
 
@@ -41,7 +41,7 @@ export interface StartOwner {
 
 /** It alone says what this replica may sign, and what others that recover wait for. */
 export class Start implements StarterOwner<Position> {
-  protected readonly context: Context;
+  protected readonly context: PbftContext;
   readonly #owner: StartOwner;
   readonly #starter: Starter<Position>;
   /** Whether it may send CHECKPOINTs and VIEW-CHANGEs. */
@@ -53,7 +53,7 @@ export class Start implements StarterOwner<Position> {
   #wantedSlot = 0;
   #wantedMs = 0;
 
-  constructor(context: Context, owner: StartOwner, recovery: Recovery<Position>) {
+  constructor(context: PbftContext, owner: StartOwner, recovery: Recovery<Position>) {
     const { self, config, host } = context;
     this.context = context;
     this.#owner = owner;

@@ -1,6 +1,6 @@
 // PBFT's view change: Castro and Liskov, OSDI '99, sections 4.4 and 4.5.
 
-import type { Address, Bytes, Refusal, Signer } from "../../actor.ts";
+import type { Address, Bytes, Refusal, Signer, Sizes } from "../../actor.ts";
 import { assert } from "../../base/assert.ts";
 import { coverageMark } from "../../base/coverage-mark.ts";
 import { equal } from "../../wire.ts";
@@ -9,7 +9,7 @@ import { GENESIS } from "../kit/checkpoint.ts";
 import type { StableCheckpoint } from "../kit/messages.ts";
 import { hasSigners } from "../kit/quorum.ts";
 import type { PreparedCertificate, ViewChangeHeader } from "./certificate.ts";
-import type { Context } from "./context.ts";
+import type { PbftContext } from "./context.ts";
 import {
   makeViewChange,
   type FetchViewChangeMessage,
@@ -100,7 +100,7 @@ export interface ViewChangerOwner {
  * and `active`.
  */
 export class ViewChanger {
-  readonly #context: Context;
+  readonly #context: PbftContext;
   readonly #owner: ViewChangerOwner;
   #view = 0;
   #active = false;
@@ -125,7 +125,7 @@ export class ViewChanger {
   /** What proved the view in which this replica began again. */
   #resumedProof: readonly ViewChangeHeader[] = [];
 
-  constructor(context: Context, owner: ViewChangerOwner) {
+  constructor(context: PbftContext, owner: ViewChangerOwner) {
     this.#context = context;
     this.#owner = owner;
     this.#changes = new Array<ViewChangeMessage | undefined>(context.config.n).fill(undefined);
@@ -149,7 +149,7 @@ export class ViewChanger {
     if (!this.#active || this.primary !== this.#context.self) return false;
     return this.#owner.start.mayVote(this.#view);
   }
-  get sizes(): readonly { readonly name: string; readonly size: number; readonly max: number }[] {
+  get sizes(): Sizes {
     return [
       { name: "view-change.future", size: this.#future.size, max: this.#context.log.size },
       { name: "view-change.incoming", size: this.#incoming.size, max: this.#context.config.n },

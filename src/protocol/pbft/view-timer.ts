@@ -3,7 +3,7 @@
 
 import { TIMER_SLACK_MS } from "../kit/backoff.ts";
 import { ViewTimeout } from "../kit/view-timeout.ts";
-import type { Context } from "./context.ts";
+import type { PbftContext } from "./context.ts";
 
 /** What the timer asks of its replica. */
 export interface ViewTimerOwner {
@@ -24,12 +24,12 @@ export interface ViewTimerOwner {
 }
 
 export class ViewTimer {
-  readonly #context: Context;
+  readonly #context: PbftContext;
   readonly #owner: ViewTimerOwner;
   readonly #timeout: ViewTimeout;
   #set = false;
 
-  constructor(context: Context, owner: ViewTimerOwner) {
+  constructor(context: PbftContext, owner: ViewTimerOwner) {
     this.#context = context;
     this.#owner = owner;
     this.#timeout = new ViewTimeout(context.config.viewTimeoutMs);

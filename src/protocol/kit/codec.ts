@@ -1,0 +1,54 @@
+// A protocol's codec: its own messages, and those that all protocols share.
+
+import { NO_PROOFS, type Codec, type Proof, type Sealed } from "../../actor.ts";
+import type { Reader, Writer } from "../../wire.ts";
+import {
+  decodeCommon,
+  encodeCommon,
+  isCommon,
+  PROTOCOL_KINDS,
+  stableProofs,
+  type CommonMessage,
+} from "./messages.ts";
+
+/** What a protocol says of the messages that are its own. */
+export interface OwnCodec<M extends Sealed> {
+  encode(message: M, out: Writer): void;
+  /**
+   * The message of this kind, at least PROTOCOL_KINDS, the byte of which was read at `start`; null
+   * if there is none. Poisons the reader if it is malformed.
+   */
+  decode(kind: number, input: Reader, start: number): M | null;
+  /** Every signature in the message beside its own seal. */
+  proofs(message: M): readonly Proof[];
+}
+
+type Kind = { readonly kind: string };
+
+export function codecOf<M extends Sealed & Kind>(own: OwnCodec<M>): Codec<M | CommonMessage> {
+  const others = (message: M | CommonMessage): readonly Proof[] => {
+    if (!isCommon(message)) return own.proofs(message);
+    return message.kind === "stable" ? stableProofs(message.checkpoint) : NO_PROOFS;
+  };
+  return {
+    encode(message, out) {
+      if (isCommon(message)) encodeCommon(message, out);
+      else own.encode(message, out);
+    },
+
+    decode(input) {
+      const start = input.position;
+      const kind = input.u8();
+      const message =
+        kind < PROTOCOL_KINDS ? decodeCommon(kind, input, start) : own.decode(kind, input, start);
+      return input.done ? message : null;
+    },
+
+    proofs(message) {
+      const { seal } = message;
+      const further = others(message);
+      if (seal === undefined) return further;
+      return further.length === 0 ? [seal] : [seal, ...further];
+    },
+  };
+}

@@ -1,0 +1,38 @@
+// What every part of a replica is given.
+
+import type { App, Host, Signer } from "../../actor.ts";
+import type { ProtocolConfig } from "../../protocol-config.ts";
+import { Executor } from "./executor.ts";
+import type { ReplyMessage } from "./messages.ts";
+import { quorumsOf, type Quorums } from "./quorum.ts";
+import { RequestPool } from "./request-pool.ts";
+import { Service } from "./service.ts";
+
+export interface Context<M, T extends string> {
+  readonly self: Signer;
+  readonly config: ProtocolConfig;
+  readonly host: Host<M, T>;
+  readonly quorums: Quorums;
+  readonly executor: Executor;
+  readonly pool: RequestPool;
+  readonly service: Service;
+}
+
+/** What of it tests may replace. */
+export const CONTEXT_PARTS = { quorumsOf, Service };
+
+/** Makes what the parts of `owner`, who tells the view that replies name, have in common. */
+export function contextOf<M, T extends string>(
+  self: Signer,
+  config: ProtocolConfig,
+  host: Host<M | ReplyMessage, T>,
+  app: App,
+  parts: typeof CONTEXT_PARTS,
+  owner: { readonly view: number },
+): Context<M, T> {
+  const quorums = parts.quorumsOf(config);
+  const executor = new Executor(app, config);
+  const pool = new RequestPool(config, executor);
+  const service = new parts.Service({ self, host, executor, pool, owner });
+  return { self, config, host, quorums, executor, pool, service };
+}

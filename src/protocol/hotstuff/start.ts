@@ -34,7 +34,7 @@ export class Start implements StarterOwner<Position> {
     const { self, config, host } = context;
     this.#context = context;
     this.#owner = owner;
-    this.#starter = new Starter({ self, config, host, recovery, answers: null, owner: this });
+    this.#starter = new Starter({ self, config, host, recovery, owner: this });
   }
 
   get running(): boolean {

@@ -22,6 +22,9 @@ export class PeerRotation {
   }
 }
 
+/** The pause between two answers to one replica, in view timeouts. */
+export const ANSWER_PAUSE = 1 / 16;
+
 /** Lets each replica be answered no sooner than `pauseMs` after its last answer. */
 export class AnswerLimit {
   readonly #pauseMs: number;

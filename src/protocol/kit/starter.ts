@@ -5,7 +5,7 @@ import type { Host, Signer } from "../../actor.ts";
 import type { ProtocolConfig } from "../../protocol-config.ts";
 import { coverageMark } from "../../base/coverage-mark.ts";
 import type { RecoverMessage } from "./messages.ts";
-import type { AnswerLimit } from "./peers.ts";
+import { AnswerLimit, ANSWER_PAUSE } from "./peers.ts";
 import type { Recovery, AnswerMessage } from "./recovery.ts";
 
 /** What a start asks of its replica; P says where a replica is, with the proof of it. */
@@ -29,8 +29,6 @@ export interface StarterOptions<P> {
   readonly config: ProtocolConfig;
   readonly host: Pick<Host<RecoverMessage | AnswerMessage<P>, never>, "send" | "now">;
   readonly recovery: Recovery<P>;
-  /** How often a replica is answered; null: always. */
-  readonly answers: AnswerLimit | null;
   readonly owner: StarterOwner<P>;
 }
 
@@ -39,17 +37,17 @@ export class Starter<P> {
   readonly #config: ProtocolConfig;
   readonly #host: Pick<Host<RecoverMessage | AnswerMessage<P>, never>, "send" | "now">;
   readonly #recovery: Recovery<P>;
-  readonly #answers: AnswerLimit | null;
+  readonly #answers: AnswerLimit;
   readonly #owner: StarterOwner<P>;
   /** Whether n - f replicas have said where they are. */
   #located = false;
 
-  constructor({ self, config, host, recovery, answers, owner }: StarterOptions<P>) {
+  constructor({ self, config, host, recovery, owner }: StarterOptions<P>) {
     this.#self = self;
     this.#config = config;
     this.#host = host;
     this.#recovery = recovery;
-    this.#answers = answers;
+    this.#answers = new AnswerLimit(config.n, ANSWER_PAUSE * config.viewTimeoutMs);
     this.#owner = owner;
   }
 
@@ -73,7 +71,7 @@ export class Starter<P> {
   onRecover(message: RecoverMessage): void {
     const { replica } = message;
     if (replica === this.#self || replica >= this.#config.n) return;
-    if (this.#answers === null || this.#answers.allows(replica, this.#host.now)) {
+    if (this.#answers.allows(replica, this.#host.now)) {
       const position = this.running ? this.#owner.position : null;
       this.#host.send(replica, this.#recovery.answer(message, position));
     }

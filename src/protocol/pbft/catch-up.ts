@@ -4,7 +4,7 @@
 import type { Address, Bytes } from "../../actor.ts";
 import { Backoff } from "../kit/backoff.ts";
 import type { StateMessage } from "../kit/messages.ts";
-import { AnswerLimit } from "../kit/peers.ts";
+import { AnswerLimit, ANSWER_PAUSE } from "../kit/peers.ts";
 import type { StateSync, StateSyncOwner } from "../kit/state-sync.ts";
 import type { PbftContext } from "./context.ts";
 import type { Slot } from "./log.ts";
@@ -18,8 +18,6 @@ import type { NewViewMessage, ViewChangeMessage } from "./message.ts";
 const FIRST_INTERVAL = 1 / 8;
 const LAST_INTERVAL = 1 / 2;
 const IDLE_INTERVAL = 1;
-/** A replica's STATUS is answered no sooner after its last, in view timeouts. */
-const ANSWER_PAUSE = 1 / 16;
 /** Slots sent in answer to one STATUS, those that the sender needs first. */
 const SLOTS_MAX = 16;
 

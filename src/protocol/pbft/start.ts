@@ -5,7 +5,6 @@ import type { Refusal } from "../../actor.ts";
 import type { AnswerMessage, Recovery } from "../kit/recovery.ts";
 import { Starter, type StarterOwner } from "../kit/starter.ts";
 import type { RecoverMessage, StableCheckpoint } from "../kit/messages.ts";
-import { AnswerLimit } from "../kit/peers.ts";
 import type { ViewChangeHeader } from "./certificate.ts";
 import type { PbftContext } from "./context.ts";
 import type { Slot } from "./log.ts";
@@ -13,8 +12,6 @@ import type { Position } from "./message.ts";
 
 /** Checkpoint intervals beyond those that answer it which a replica that recovers sits out. */
 const RECOVERY_INTERVALS = 4;
-/** A RECOVER is answered no sooner after the last of its sender, in view timeouts. */
-const ANSWER_PAUSE = 1 / 16;
 
 /** What a start asks of its replica. */
 export interface StartOwner {
@@ -57,8 +54,7 @@ export class Start implements StarterOwner<Position> {
     const { self, config, host } = context;
     this.context = context;
     this.#owner = owner;
-    const answers = new AnswerLimit(config.n, ANSWER_PAUSE * config.viewTimeoutMs);
-    this.#starter = new Starter({ self, config, host, recovery, answers, owner: this });
+    this.#starter = new Starter({ self, config, host, recovery, owner: this });
   }
 
   get phase(): Recovery<Position>["phase"] {

@@ -22,7 +22,10 @@ export interface CatchUpOwner {
     onInstalled(hash: Bytes, view: number, height: number): void;
   };
   readonly start: { readonly running: boolean };
-  readonly sync: Pick<StateSync, "checkpoints" | "fetching" | "votesAbove" | "retry" | "take">;
+  readonly sync: Pick<
+    StateSync,
+    "checkpoints" | "fetching" | "votesAbove" | "offer" | "retry" | "take"
+  >;
 }
 
 export class CatchUp implements StateSyncOwner {
@@ -60,7 +63,7 @@ export class CatchUp implements StateSyncOwner {
 
   onFetch(from: Address, { block, view, height }: FetchMessage): void {
     if (from >= this.#context.config.n) return;
-    if (!this.#synchroniser.answer(from, block, view)) this.offer(from, height);
+    if (!this.#synchroniser.answer(from, block, view)) this.#owner.sync.offer(from, height);
   }
 
   /** Why a block is of no use. */
@@ -140,12 +143,5 @@ export class CatchUp implements StateSyncOwner {
 
   onStable(height: number): void {
     this.#context.tree.dropBelow(height - this.#context.config.checkpointInterval);
-  }
-
-  /** Votes for a checkpoint if there is none above yet. */
-  offer(to: Address, above: number): void {
-    const { latest } = this.#owner.sync.checkpoints;
-    if (latest.slot > above) this.#context.host.send(to, { kind: "stable", checkpoint: latest });
-    else this.repeatVotes();
   }
 }

@@ -32,8 +32,6 @@ export interface StateSyncOwner {
   install(state: Bytes, slot: number): boolean;
   /** The stable checkpoint has moved: what came before it can be forgotten. */
   onStable(slot: number): void;
-  /** Shows `to`, which lacks what this replica does not keep, how it can go on from `above`. */
-  offer(to: Address, above: number): void;
 }
 
 export interface StateSyncOptions {
@@ -146,7 +144,17 @@ export class StateSync {
     if (from >= this.#n) return;
     const bytes = this.checkpoints.snapshot(slot)?.piece(piece) ?? null;
     if (bytes !== null) this.#host.send(from, { kind: "state", slot, piece, bytes });
-    else this.#owner.offer(from, slot);
+    else this.offer(from, slot);
+  }
+
+  /**
+   * Shows a replica that lacks what this one does not keep how it can go on from `above`: by the
+   * latest stable checkpoint, and by this replica's votes for what may be the next.
+   */
+  offer(to: Address, above: number): void {
+    const { latest } = this.checkpoints;
+    if (latest.slot > above) this.#host.send(to, { kind: "stable", checkpoint: latest });
+    for (const vote of this.votesAbove(Math.max(latest.slot, above))) this.#host.send(to, vote);
   }
 
   /** Takes a piece of the state that is being fetched; true if it was the last one. */

@@ -48,7 +48,7 @@ export interface CatchUpOwner {
   readonly timer: { oldestMs(): number };
   readonly sync: Pick<
     StateSync,
-    "checkpoints" | "fetching" | "behind" | "votesAbove" | "advance" | "retry" | "onState"
+    "checkpoints" | "fetching" | "behind" | "offer" | "advance" | "retry" | "onState"
   >;
 }
 
@@ -136,14 +136,9 @@ export class CatchUp implements StateSyncOwner {
     if (from === self || !this.#answers.allows(from, host.now)) {
       return host.drop("not admitted: status that was answered just now");
     }
-    this.#sendCheckpoints(from, status);
+    this.#owner.sync.offer(from, status.stable);
     this.#sendView(from, status);
     this.#sendSlots(from, status);
-  }
-
-  #sendCheckpoints(from: Address, { stable }: StatusMessage): void {
-    this.offer(from, stable);
-    for (const vote of this.#owner.sync.votesAbove(stable)) this.#context.host.send(from, vote);
   }
 
   #sendView(from: Address, { view, active }: StatusMessage): void {
@@ -222,10 +217,5 @@ export class CatchUp implements StateSyncOwner {
     normal.onStable();
     start.advance();
     normal.propose();
-  }
-
-  offer(to: Address, above: number): void {
-    const { stable } = this.#owner.sync.checkpoints;
-    if (stable.slot > above) this.#context.host.send(to, { kind: "stable", checkpoint: stable });
   }
 }

@@ -21,7 +21,10 @@ import { viewAfter } from "./view-change.ts";
 const EMPTY_AFTER = 64;
 /** And from which on nobody votes: three views in a row that went well are all it takes. */
 const UNCOMMITTED_MAX = LIVE_MAX / 2;
-/** Oldest requests passed on to the other replicas when a view is given up. */
+/**
+ * Oldest requests passed on to the other replicas when a view is given up: few, because every
+ * replica passes them on to all others, again and again until the view is left.
+ */
 const RELAY_MAX = 32;
 
 /** What the normal case asks of its replica. */
@@ -411,9 +414,9 @@ export class NormalCase {
 
   /** The executor has become the state after the block of this hash. */
   onInstalled(hash: Bytes, view: number, height: number): void {
-    const { tree, pool, self } = this.context;
+    const { tree, service, self } = this.context;
     for (const node of tree.restart(hash, view, height)) if (hasRequests(node)) this.#requeue(node);
-    pool.dropExecuted();
+    service.answerExecuted();
     if (view > this.#lock.view) this.#lock = { view, hash };
     for (const block of tree.children(tree.root.key)) this.#place(block, tree.root);
     if (tree.get(keyOf(this.#highQc.block)) === undefined) {

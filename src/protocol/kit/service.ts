@@ -42,6 +42,11 @@ export class Service {
     return true;
   }
 
+  /** Answers pending requests that an installed state has executed. */
+  answerExecuted(): void {
+    for (const { client, request } of this.#pool.dropExecuted()) this.repeats(client, request);
+  }
+
   /** Executes a batch whose turn it is, and replies to its clients. */
   execute({ requests, clients }: Batch): void {
     for (const [i, request] of requests.entries()) {

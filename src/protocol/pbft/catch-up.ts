@@ -202,10 +202,10 @@ export class CatchUp implements StateSyncOwner {
   }
 
   install(state: Bytes, slot: number): boolean {
-    const { executor, pool, service } = this.#context;
+    const { executor, service } = this.#context;
     if (!executor.restore(state)) return false;
     this.#owner.normal.onInstalled(slot);
-    for (const { client, request } of pool.dropExecuted()) service.repeats(client, request);
+    service.answerExecuted();
     this.#owner.start.advance();
     return true;
   }

@@ -18,7 +18,10 @@ import {
   type ViewChangeMessage,
 } from "./message.ts";
 
-/** Requests passed on to a new primary; the others come when their clients try again. */
+/**
+ * Requests passed on to a new primary, once a view and to it alone; the others come when their
+ * clients try again.
+ */
 const RELAY_MAX = 1024;
 
 /** O: what a new view begins with, which follows from its VIEW-CHANGEs. */

@@ -6,6 +6,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   blank,
+  circles,
   documents,
   fence,
   FILE_LINES_MAX,
@@ -16,9 +17,13 @@ import {
   LINE_MAX,
   lines,
   links,
+  namesakes,
   ordered,
   paths,
+  readNames,
   requirements,
+  roomOf,
+  ROOMS,
   seeded,
   source,
   testedIds,
@@ -26,7 +31,9 @@ import {
   unknownIds,
   unlinkedFolders,
   unlisted,
+  unreadMembers,
   unused,
+  upward,
   type Source,
   type Violation,
 } from "./support/tidy.ts";
@@ -288,6 +295,59 @@ describe("the rules find what they forbid", () => {
       "b.ts: 'export const four' is not used",
     ]);
   });
+
+  test("files that import each other in a circle, be it for types", () => {
+    const a = at("src/a.ts", 'import { b } from "./x/b.ts";\nimport { join } from "node:path";');
+    const b = at("src/x/b.ts", 'import type { c } from "../c.ts";');
+    const c = at("src/c.ts", 'export * from "./a.ts";');
+    const d = at("src/d.ts", 'import { a } from "./a.ts";\nconst e = await import("./e.ts");');
+    const e = at("src/e.ts", '// import { d } from "./d.ts";');
+    expect(circles([a, b, d, e])).toEqual([]);
+    expect(circles([d, a, b, c])).toEqual(["src/a.ts -> src/x/b.ts -> src/c.ts -> src/a.ts"]);
+  });
+
+  test("imports from a room above, and files in no room", () => {
+    const up = at(
+      "src/process/a.ts",
+      'import type { B } from "../bin/b.ts";\nimport { c } from "../base/c.ts";\nimport "./d.ts";',
+    );
+    expect(upward(up)).toEqual(["src/process/a.ts:1: imports src/bin/b.ts, which is above it"]);
+    expect(upward(at("src/cellar/a.ts", ""))).toEqual(["src/cellar/a.ts: lies in no room"]);
+    expect(upward(at("build.ts", 'import { a } from "./src/bin/a.ts";'))).toEqual([]);
+    const rooms = ["src/protocol/kit/a.ts", "src/protocol/pbft/a.ts", "src/protocol/index.ts"];
+    expect(rooms.map((path) => ROOMS[roomOf(path)])).toEqual([
+      ...["src/protocol/kit/", "src/protocol/*/", "src/protocol/"],
+    ]);
+  });
+
+  test("names that files of two rooms have", () => {
+    const all = (...paths: readonly string[]) => namesakes(paths.map((path) => at(path, "")));
+    expect(all("src/crypto/keys.ts", "src/simulation/keys.ts")).toEqual([
+      "src/crypto/keys.ts, src/simulation/keys.ts: one name",
+    ]);
+    expect(all("src/protocol/pbft/log.ts", "src/report/log.ts")).toHaveLength(1);
+    expect(all("src/protocol/pbft/log.ts", "src/protocol/hotstuff/log.ts")).toEqual([]);
+    expect(all("src/bin/demo.ts", "src/cluster/demo.ts")).toEqual([]);
+  });
+
+  test("members that nobody reads", () => {
+    const text = [
+      "export class A {\n  readonly one: number;\n  two = 2;\n  get three(): number {",
+      "    return this.one;\n  }\n  four(): void {\n    this.two = 3;\n    this.five++;\n  }",
+      "  five = 0;\n}\ninterface B {\n  six: number;\n  readonly seven?: string;\n}",
+      'const b = { six: 6 };\nconst { eight } = b;\nf(b["seven"]);',
+    ].join("\n");
+    const file = at("a.ts", text);
+    expect(unreadMembers(file, readNames([file]))).toEqual([
+      "a.ts:3: 'two' is never read",
+      "a.ts:4: 'three' is never read",
+      "a.ts:7: 'four' is never read",
+      "a.ts:11: 'five' is never read",
+      "a.ts:14: 'six' is never read",
+    ]);
+    const reader = at("b.ts", "a.two + a.three;\na.four();\nconst { five } = a;\nreturn b.six;");
+    expect(unreadMembers(file, readNames([file, reader]))).toEqual([]);
+  });
 });
 
 describe("the sources", () => {
@@ -316,9 +376,26 @@ describe("the sources", () => {
     check(files(...shared, ...others, ...packets), (file) => seeded(file, ["SHA256"]));
   });
 
-  test("nothing is exported that nobody uses", () => {
+  test("no files import each other in a circle", () => expect(circles(modules)).toEqual([]));
+
+  test("rooms import from those below them, and each is one", () => {
+    check(modules, upward);
+    const used = new Set(modules.map(({ path }) => ROOMS[roomOf(path)]));
+    expect(ROOMS.filter((room) => !used.has(room))).toEqual([]);
+  });
+
+  test("docs/architecture.md has the rooms in their order", () => {
+    const [text = ""] = files("docs/architecture.md").map((page) => page.text);
+    const list = ROOMS.map((room) => `\`${room}\``).join(", ");
+    expect(text.replace(/\s+/g, " ")).toContain(list);
+  });
+
+  test("a file name says one thing", () => expect(namesakes(modules)).toEqual([]));
+
+  test("nothing is exported that nobody uses, and no member that nobody reads", () => {
     const all = files("src/**/*.ts", "tests/**/*.ts", "build.ts");
-    check(modules, (file) => unused(file, all));
+    const read = readNames(all);
+    check(modules, (file) => [...unused(file, all), ...unreadMembers(file, read)]);
   });
 
   test("no default exports, any, enum or non-null assertions", () => check(modules, language));

@@ -36,7 +36,6 @@ export interface Report {
   readonly failures: readonly string[];
   readonly traceHash: string;
   readonly events: number;
-  readonly virtualMs: number;
   readonly operations: number;
   /** What was done to it, by name, and the marks that it reached. */
   readonly injected: ReadonlyMap<string, number>;
@@ -372,7 +371,6 @@ export class World {
       failures: this.failures,
       traceHash: scheduler.traceHash,
       events: scheduler.count,
-      virtualMs: scheduler.nowUs / 1000,
       operations: this.completed,
       injected: this.injected,
       marks: this.marks,

@@ -1,7 +1,7 @@
 // Rules about source text that the type checker does not know. Each takes a file and says where it
 // is broken.
 
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 
 export interface Source {
   /** Relative to the root of the repository. */
@@ -126,6 +126,105 @@ export function fence(file: Source): Violation[] {
       (isProtocol && /^\.\.\/kit\/[\w-]+\.ts$/.test(what));
     return allowed ? [] : [`${file.path}:${lineOf(file.text, index)}: imports ${what}`];
   });
+}
+
+/** The project's modules that a file imports, types included, as paths from the root. */
+function neighbours(file: Source): { path: string; line: number }[] {
+  return imports(file)
+    .filter(({ what }) => what.startsWith(".") && what.endsWith(".ts"))
+    .map(({ what, index }) => ({
+      path: join(dirname(file.path), what),
+      line: lineOf(file.text, index),
+    }));
+}
+
+/** Files that import each other in a circle, types included: each circle once. */
+export function circles(all: readonly Source[]): Violation[] {
+  const next = new Map(all.map((file) => [file.path, neighbours(file)]));
+  const found: Violation[] = [];
+  const way: string[] = [];
+  const done = new Set<string>();
+  const visit = (path: string): void => {
+    const at = way.indexOf(path);
+    if (at >= 0) found.push([...way.slice(at), path].join(" -> "));
+    if (at >= 0 || done.has(path)) return;
+    way.push(path);
+    for (const to of next.get(path) ?? []) visit(to.path);
+    way.pop();
+    done.add(path);
+  };
+  for (const { path } of all) visit(path);
+  return found;
+}
+
+/**
+ * The rooms of the sources, the lowest first: a file imports from its own room and from those before
+ * it. A room is a folder without those in it; `*` is any that has no entry of its own before.
+ */
+export const ROOMS: readonly string[] = [
+  "src/base/",
+  "src/",
+  "src/protocol/kit/",
+  "src/protocol/*/",
+  "src/protocol/",
+  "src/app/",
+  "src/workload/",
+  "src/ffi/",
+  "src/crypto/",
+  "src/transport/",
+  "src/cli/",
+  "src/profile/",
+  "src/evaluation/",
+  "src/report/",
+  "src/process/",
+  "src/cluster/",
+  "src/simulation/",
+  "src/campaign/",
+  "src/scaling/",
+  "src/faults/",
+  "src/bench/",
+  "src/bin/",
+  "src/build/",
+  "build.ts",
+];
+
+/** The index of a file's room in ROOMS; -1 if its folder is none. */
+export function roomOf(path: string): number {
+  const folder = path.slice(0, path.lastIndexOf("/") + 1);
+  const any = folder.replace(/[^/]+\/$/, "*/");
+  return ROOMS.findIndex((room) => room === (folder || path) || room === any);
+}
+
+/** Imports from a room that is above the file's own, and files in no room. */
+export function upward(file: Source): Violation[] {
+  const own = roomOf(file.path);
+  if (own < 0) return [`${file.path}: lies in no room`];
+  return neighbours(file)
+    .filter(({ path }) => roomOf(path) > own)
+    .map(({ path, line }) => `${file.path}:${line}: imports ${path}, which is above it`);
+}
+
+/** Files that may have the name of another, and why. */
+const NAMESAKES: readonly { readonly of: RegExp; readonly why: string }[] = [
+  { of: /\/index\.ts$/, why: "what a folder has to offer" },
+  { of: /^src\/(?:bin|bench)\//, why: "a program, or subcommand, named for what it starts" },
+  { of: /^src\/ffi\//, why: "a library in C, beside what a room makes of it" },
+];
+/** One concern has one name in all protocols, and in what they share. */
+const PROTOCOL = /^src\/protocol\/[\w-]+\//;
+
+/** Names that files have in more than one room: a file name says one thing. */
+export function namesakes(all: readonly Source[]): Violation[] {
+  const places = new Map<string, Set<string>>();
+  for (const { path } of all) {
+    if (NAMESAKES.some(({ of }) => of.test(path))) continue;
+    const name = basename(path);
+    const place = path.replace(PROTOCOL, "src/protocol/*/");
+    places.set(name, (places.get(name) ?? new Set()).add(place));
+  }
+  return [...places.values()]
+    .filter((found) => found.size > 1)
+    .map((found) => `${[...found].join(", ")}: one name`);
 }
 
 /** Names through which time, chance or the outside world get in. */
@@ -345,5 +444,42 @@ export function unused({ path, code }: Source, all: readonly Source[]): Violatio
     const elsewhere = all.some((file) => file.path !== path && word.test(file.code));
     const again = (code.match(word)?.length ?? 0) > 1;
     return elsewhere || again ? [] : [`${path}: '${line}' is not used`];
+  });
+}
+
+const MODIFIERS =
+  "(?:public|protected|private|static|readonly|override|abstract|async|get|set)\\s+";
+/** A member of a class or an interface at the beginning of a line: `readonly name: ...`. */
+const BEFORE_MEMBER = new RegExp(`^\\s+(?:${MODIFIERS})*\\*?$`);
+const MEMBER = new RegExp(`^  (?:${MODIFIERS})*\\*?([A-Za-z_]\\w*)\\??\\s*[(:=;<]`);
+
+/** Names that something reads or calls: all but those that are declared or assigned only. */
+export function readNames(all: readonly Source[]): ReadonlySet<string> {
+  const read = new Set<string>();
+  for (const { code, text } of all) {
+    for (const [, name = ""] of text.matchAll(/["'`](\w+)["'`]/g)) read.add(name);
+    for (const line of code.split("\n")) {
+      for (const { 0: name, index } of line.matchAll(/(?<![\w#$])[A-Za-z_]\w*/g)) {
+        if (read.has(name)) continue;
+        const [before, after] = [line.slice(0, index), line.slice(index + name.length)];
+        const declared = BEFORE_MEMBER.test(before) && /^\??\s*[(:=;<!]/.test(after);
+        const assigned = before.endsWith(".") && /^\s*(?:[+-]?=(?![=>])|\+\+;|--;)/.test(after);
+        const given = !before.endsWith(".") && /^\s*:/.test(after);
+        if (!declared && !assigned && !given) read.add(name);
+      }
+    }
+  }
+  return read;
+}
+
+/** Members of classes and interfaces that are declared, perhaps assigned, and never read. */
+export function unreadMembers({ path, code }: Source, read: ReadonlySet<string>): Violation[] {
+  let inside = false;
+  return code.split("\n").flatMap((line, i) => {
+    if (/^(?:export )?(?:abstract )?(?:class|interface)\b/.test(line)) inside = true;
+    if (line.startsWith("}")) inside = false;
+    const name = MEMBER.exec(line)?.[1] ?? "constructor";
+    const isMember = inside && name !== "constructor";
+    return isMember && !read.has(name) ? [`${path}:${i + 1}: '${name}' is never read`] : [];
   });
 }

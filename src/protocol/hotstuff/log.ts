@@ -4,7 +4,6 @@
 import type { Bytes, Sizes } from "../../actor.ts";
 import { assert } from "../../base/assert.ts";
 import { keyOf, type Block } from "./block.ts";
-import type { ChainRules } from "./rules.ts";
 
 /** A block all of whose ancestors are known, down to one that was executed. */
 export interface TreeNode {
@@ -29,6 +28,12 @@ export interface TreeNode {
   sweep: number;
 }
 
+/** What the log needs of the rules (rules.ts). */
+interface CommitRule {
+  /** The block that is committed, with its ancestors, once `node` is certified. */
+  committedBy(node: TreeNode): TreeNode | null;
+}
+
 /** Blocks that wait for an ancestor; the one of the lowest view makes room. */
 export const WAITING_MAX = 1024;
 /**
@@ -44,14 +49,14 @@ export class Tree {
   readonly #executed = new Map<string, TreeNode>();
   readonly #waiting = new Map<string, Block>();
   readonly #executedMax: number;
-  readonly #rules: Pick<ChainRules, "committedBy">;
+  readonly #rules: CommitRule;
   #root: TreeNode;
   /** Live blocks with requests that were not orphaned. */
   #nonEmpty = 0;
   #sweep = 0;
 
   /** Keeps at most `executedMax` executed blocks. */
-  constructor(genesis: Bytes, executedMax: number, rules: Pick<ChainRules, "committedBy">) {
+  constructor(genesis: Bytes, executedMax: number, rules: CommitRule) {
     this.#executedMax = executedMax;
     this.#rules = rules;
     this.#root = rootNode(genesis, 0, 0);

@@ -28,10 +28,9 @@ describeUnless(missing)("running", () => {
     async () => {
       const begun = performance.now();
       const { status, out, err } = await run("client", clientArgs(udp));
-      expect({ status, err }).toEqual({
-        status: 1,
-        err: "client: no reply from replica 0 in 5 s\n",
-      });
+      // On a busy machine it may be a little more.
+      const [, seconds] = /^client: no reply from replica 0 in ([\d.]+) s\n$/.exec(err) ?? [];
+      expect({ status, err, late: Number(seconds) >= 5 }).toEqual({ status: 1, err, late: true });
       expect(out).not.toContain("latency");
       expect(performance.now() - begun).toBeGreaterThan(4000);
     },

@@ -41,7 +41,7 @@ const twoChain = ruled({
   committedBy: ({ view, parent }) => (parent !== null && parent.view === view - 1 ? parent : null),
 });
 
-/** tests/hotstuff/safety.test.ts has the history that convicts it: too rare for seeds. */
+/** tests/protocol/hotstuff/normal.test.ts has the history that convicts it: too rare for seeds. */
 export const noConsecutiveViews = ruled({ committedBy: (node) => node.parent?.parent ?? null });
 
 class NoLateVotes extends NormalCase {
@@ -130,13 +130,13 @@ class Careless<P> extends Recovery<P> {
   }
 }
 
-/** X14: votes in the view that the others are in. tests/hotstuff/regime.test.ts convicts it. */
+/** X14: votes in the view that the others are in. tests/protocol/hotstuff/limits.test.ts convicts it. */
 class ForgetsNothing extends NormalCase {
   override onForgotten(): void {}
 }
 export const votesInViewC: Partial<Parts> = { NormalCase: ForgetsNothing };
 
-/** X14: takes answers to an earlier question. tests/hotstuff/regime.test.ts convicts it. */
+/** X14: takes answers to an earlier question. tests/protocol/hotstuff/limits.test.ts convicts it. */
 class AnyNonce<P> extends Recovery<P> {
   protected override isOwn(): boolean {
     return true;

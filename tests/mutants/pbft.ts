@@ -1,5 +1,5 @@
 // Bugs planted in PBFT, each of which a campaign of the kind that owes it must find. Three are
-// exported on their own, because random faults hardly ever reach them: tests/pbft/mutants.test.ts
+// exported on their own, because random faults hardly ever reach them: tests/protocol/pbft/mutants.test.ts
 // convicts them.
 
 import type { App, Bytes } from "../../src/actor.ts";

@@ -1,16 +1,16 @@
 // What tests of PBFT say: its cluster, what its replicas' parts know, and requests of clients that
 // the test plays.
 
-import type { App, Bytes } from "../../src/actor.ts";
-import type { ProtocolConfig } from "../../src/protocol-config.ts";
-import type { ReplyMessage } from "../../src/protocol/kit/messages.ts";
-import { digestOf } from "../../src/protocol/kit/digest.ts";
-import type { Request } from "../../src/protocol/kit/request.ts";
-import type { Timer } from "../../src/protocol/pbft/context.ts";
-import { pbft, PbftReplica, type Message, type Parts } from "../../src/protocol/pbft/index.ts";
-import { bytesOf } from "../../src/wire.ts";
-import * as support from "../support/cluster.ts";
-import { Packets } from "../support/packets.ts";
+import type { App, Bytes } from "../../../src/actor.ts";
+import type { ProtocolConfig } from "../../../src/protocol-config.ts";
+import type { ReplyMessage } from "../../../src/protocol/kit/messages.ts";
+import { digestOf } from "../../../src/protocol/kit/digest.ts";
+import type { Request } from "../../../src/protocol/kit/request.ts";
+import type { Timer } from "../../../src/protocol/pbft/context.ts";
+import { pbft, PbftReplica, type Message, type Parts } from "../../../src/protocol/pbft/index.ts";
+import { bytesOf } from "../../../src/wire.ts";
+import * as support from "../../support/cluster.ts";
+import { Packets } from "../../support/packets.ts";
 
 /** The address of the first client; replicas have theirs below. */
 export const CLIENT = 100;

@@ -1,10 +1,10 @@
 // Views: who leads, how they are entered and left, and when the timer runs.
 
 import { expect, setDefaultTimeout, test } from "bun:test";
-import { firstTarget } from "../../src/protocol/hotstuff/client.ts";
-import { GENESIS_QC } from "../../src/protocol/hotstuff/certificate.ts";
-import { viewAfter } from "../../src/protocol/hotstuff/view-change.ts";
-import { configOf } from "../support/cluster.ts";
+import { firstTarget } from "../../../src/protocol/hotstuff/client.ts";
+import { GENESIS_QC } from "../../../src/protocol/hotstuff/certificate.ts";
+import { viewAfter } from "../../../src/protocol/hotstuff/view-change.ts";
+import { configOf } from "../../support/cluster.ts";
 import { block, CLIENT, HotStuffCluster, openRequest, put, qc, Solo, tc } from "./harness.ts";
 
 // Virtual time: only a loaded machine makes them slow.

@@ -7,7 +7,7 @@ import {
   quorumsOf,
   Votes,
   type Vote,
-} from "../../src/protocol/kit/quorum.ts";
+} from "../../../src/protocol/kit/quorum.ts";
 
 test("quorums are ceil((n + f + 1) / 2), and any two share a correct replica", () => {
   const table = [

@@ -1,9 +1,9 @@
 // When batches close, and which requests wait for them.
 
 import { expect, test } from "bun:test";
-import { Batcher } from "../../src/protocol/kit/batcher.ts";
-import { Pending } from "../../src/protocol/kit/pending.ts";
-import type { Request } from "../../src/protocol/kit/request.ts";
+import { Batcher } from "../../../src/protocol/kit/batcher.ts";
+import { Pending } from "../../../src/protocol/kit/pending.ts";
+import type { Request } from "../../../src/protocol/kit/request.ts";
 
 function request(session: number, number = 1, tag = 1, length = 0): Request {
   return { session, tag, number, op: new Uint8Array(length) };

@@ -2,8 +2,8 @@
 // executes.
 
 import { expect, test } from "bun:test";
-import { EMPTY_BATCH, makeBatch } from "../../src/protocol/kit/batch.ts";
-import type { PrepareMessage, PrePrepareMessage } from "../../src/protocol/pbft/message.ts";
+import { EMPTY_BATCH, makeBatch } from "../../../src/protocol/kit/batch.ts";
+import type { PrepareMessage, PrePrepareMessage } from "../../../src/protocol/pbft/message.ts";
 import { bytes, CLIENT, PbftCluster, openOf } from "./harness.ts";
 
 function batchOf(number: number) {

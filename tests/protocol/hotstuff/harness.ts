@@ -1,30 +1,30 @@
 // What tests of HotStuff say: its cluster, one replica fed by hand, and blocks and certificates
 // that are really signed.
 
-import type { App, Bytes, Proof } from "../../src/actor.ts";
-import { encodeKvOperation } from "../../src/app/kv.ts";
-import type { ProtocolConfig } from "../../src/protocol-config.ts";
-import { makeBatch } from "../../src/protocol/kit/batch.ts";
-import type { Certificate } from "../../src/protocol/kit/quorum.ts";
-import type { Request } from "../../src/protocol/kit/request.ts";
-import { makeBlock, type Block } from "../../src/protocol/hotstuff/block.ts";
+import type { App, Bytes, Proof } from "../../../src/actor.ts";
+import { encodeKvOperation } from "../../../src/app/kv.ts";
+import type { ProtocolConfig } from "../../../src/protocol-config.ts";
+import { makeBatch } from "../../../src/protocol/kit/batch.ts";
+import type { Certificate } from "../../../src/protocol/kit/quorum.ts";
+import type { Request } from "../../../src/protocol/kit/request.ts";
+import { makeBlock, type Block } from "../../../src/protocol/hotstuff/block.ts";
 import {
   GENESIS_QC,
   qcProofs,
   tcProofs,
   type Qc,
   type Tc,
-} from "../../src/protocol/hotstuff/certificate.ts";
+} from "../../../src/protocol/hotstuff/certificate.ts";
 import {
   hotstuff,
   HotStuffReplica,
   type Message,
   type Parts,
   type Timer,
-} from "../../src/protocol/hotstuff/index.ts";
-import { EMPTY } from "../../src/wire.ts";
-import * as support from "../support/cluster.ts";
-import { Packets, signatureOf } from "../support/packets.ts";
+} from "../../../src/protocol/hotstuff/index.ts";
+import { EMPTY } from "../../../src/wire.ts";
+import * as support from "../../support/cluster.ts";
+import { Packets, signatureOf } from "../../support/packets.ts";
 
 /** The address of the first client; replicas have theirs below. */
 export const CLIENT = 100;

@@ -2,10 +2,10 @@
 
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { makeBatch } from "../../src/protocol/kit/batch.ts";
-import { GENESIS } from "../../src/protocol/kit/checkpoint.ts";
-import { codec, makeViewChange, type Message } from "../../src/protocol/pbft/message.ts";
-import { equal } from "../../src/wire.ts";
+import { makeBatch } from "../../../src/protocol/kit/batch.ts";
+import { GENESIS } from "../../../src/protocol/kit/checkpoint.ts";
+import { codec, makeViewChange, type Message } from "../../../src/protocol/pbft/message.ts";
+import { equal } from "../../../src/wire.ts";
 import { bytes, CLIENT, PbftCluster, openOf, packets } from "./harness.ts";
 
 const LARGEST = Number.MAX_SAFE_INTEGER;

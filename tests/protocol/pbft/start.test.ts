@@ -1,7 +1,7 @@
 // Replicas that start without a memory: for the first time, or after they lost it.
 
 import { expect, test } from "bun:test";
-import { GENESIS } from "../../src/protocol/kit/checkpoint.ts";
+import { GENESIS } from "../../../src/protocol/kit/checkpoint.ts";
 import { bytes, PbftCluster, openOf } from "./harness.ts";
 
 function recovering(cluster: PbftCluster, i: number): boolean {

@@ -4,12 +4,17 @@
 
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import type { App, Bytes } from "../src/actor.ts";
-import { KvApp } from "../src/app/kv.ts";
-import { Executor } from "../src/protocol/kit/executor.ts";
-import { NONCE_LENGTH, tagOf, type Outcome, type Request } from "../src/protocol/kit/request.ts";
-import { Sessions, type Session } from "../src/protocol/kit/sessions.ts";
-import { EMPTY, manyBytesOf, Reader } from "../src/wire.ts";
+import type { App, Bytes } from "../../../src/actor.ts";
+import { KvApp } from "../../../src/app/kv.ts";
+import { Executor } from "../../../src/protocol/kit/executor.ts";
+import {
+  NONCE_LENGTH,
+  tagOf,
+  type Outcome,
+  type Request,
+} from "../../../src/protocol/kit/request.ts";
+import { Sessions, type Session } from "../../../src/protocol/kit/sessions.ts";
+import { EMPTY, manyBytesOf, Reader } from "../../../src/wire.ts";
 
 /** The nonce of client `i`; all have different tags. */
 function nonce(i: number): Bytes {

@@ -1,16 +1,16 @@
 // The client that f + 1 replicas must convince.
 
 import { expect, test } from "bun:test";
-import { QuorumClient } from "../../src/protocol/kit/client.ts";
+import { QuorumClient } from "../../../src/protocol/kit/client.ts";
 import {
   encodeCommon,
   type CommonMessage,
   type ReplyMessage,
-} from "../../src/protocol/kit/messages.ts";
-import { operationDigest, type Outcome, type Request } from "../../src/protocol/kit/request.ts";
-import { bytesOf, Reader } from "../../src/wire.ts";
-import { configOf } from "../support/cluster.ts";
-import { FakeHost } from "../support/fake-host.ts";
+} from "../../../src/protocol/kit/messages.ts";
+import { operationDigest, type Outcome, type Request } from "../../../src/protocol/kit/request.ts";
+import { bytesOf, Reader } from "../../../src/wire.ts";
+import { configOf } from "../../support/cluster.ts";
+import { FakeHost } from "../../support/fake-host.ts";
 
 const CONFIG = configOf({ viewTimeoutMs: 500 });
 const OP = Uint8Array.of(1, 2, 3);

@@ -3,25 +3,25 @@
 
 import { beforeEach, describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import type { Address, App, Bytes, Codec, Proof } from "../src/actor.ts";
-import { KvApp } from "../src/app/kv.ts";
-import { PROTOCOL_DEFAULTS, type ProtocolConfig } from "../src/protocol-config.ts";
-import { domainOf } from "../src/crypto/domain.ts";
-import { generateKeyPair } from "../src/crypto/keys.ts";
-import { openNobleStage } from "../src/crypto/noble.ts";
-import { protocols } from "../src/protocol/index.ts";
-import { requestDigest, type Outcome, type Request } from "../src/protocol/kit/request.ts";
+import type { Address, App, Bytes, Codec, Proof } from "../../../src/actor.ts";
+import { KvApp } from "../../../src/app/kv.ts";
+import { PROTOCOL_DEFAULTS, type ProtocolConfig } from "../../../src/protocol-config.ts";
+import { domainOf } from "../../../src/crypto/domain.ts";
+import { generateKeyPair } from "../../../src/crypto/keys.ts";
+import { openNobleStage } from "../../../src/crypto/noble.ts";
+import { protocols } from "../../../src/protocol/index.ts";
+import { requestDigest, type Outcome, type Request } from "../../../src/protocol/kit/request.ts";
 import {
   UnreplicatedClient,
   unreplicated,
   UnreplicatedReplica,
   unreplicatedSigned,
   type Message,
-} from "../src/protocol/unreplicated/index.ts";
-import { runSeed } from "../src/simulation/run-seed.ts";
-import { subjectOf } from "../src/simulation/subject.ts";
-import { BLOCK_MIN, bytesOf, EMPTY, Reader } from "../src/wire.ts";
-import { FakeHost } from "./support/fake-host.ts";
+} from "../../../src/protocol/unreplicated/index.ts";
+import { runSeed } from "../../../src/simulation/run-seed.ts";
+import { subjectOf } from "../../../src/simulation/subject.ts";
+import { BLOCK_MIN, bytesOf, EMPTY, Reader } from "../../../src/wire.ts";
+import { FakeHost } from "../../support/fake-host.ts";
 
 const config: ProtocolConfig = { ...PROTOCOL_DEFAULTS, n: 1, f: 0, leader: () => 0 };
 

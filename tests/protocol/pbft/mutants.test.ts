@@ -2,9 +2,9 @@
 // that needs what it lacks; the replica as it is stands the same.
 
 import { expect, test } from "bun:test";
-import { makeBatch } from "../../src/protocol/kit/batch.ts";
-import type { Parts } from "../../src/protocol/pbft/index.ts";
-import { noNonce, recordsAtLoopback, votesInViewC } from "../mutants/pbft.ts";
+import { makeBatch } from "../../../src/protocol/kit/batch.ts";
+import type { Parts } from "../../../src/protocol/pbft/index.ts";
+import { noNonce, recordsAtLoopback, votesInViewC } from "../../mutants/pbft.ts";
 import { CLIENT, openOf, PbftCluster } from "./harness.ts";
 
 /** The digests that backup 1 votes for when the primary proposes two in one slot. */

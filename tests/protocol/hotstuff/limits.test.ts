@@ -1,20 +1,20 @@
 // What every protocol owes (X), as HotStuff does it.
 
 import { expect, setDefaultTimeout, test } from "bun:test";
-import { apps } from "../../src/app/index.ts";
-import type { Message, Parts, Timer } from "../../src/protocol/hotstuff/index.ts";
-import { hotstuff, HotStuffReplica } from "../../src/protocol/hotstuff/index.ts";
-import { codec } from "../../src/protocol/hotstuff/message.ts";
-import { GENESIS_QC } from "../../src/protocol/hotstuff/certificate.ts";
-import { operationDigest, type Outcome } from "../../src/protocol/kit/request.ts";
-import { drawPlan, NO_FAULTS, type Plan } from "../../src/simulation/seed-plan.ts";
-import { runPlan, runSeed } from "../../src/simulation/run-seed.ts";
-import { registered } from "../../src/simulation/subjects.ts";
-import { subjectOf } from "../../src/simulation/subject.ts";
-import { EMPTY } from "../../src/wire.ts";
-import { noNonce, votesInViewC } from "../mutants/hotstuff.ts";
-import { configOf } from "../support/cluster.ts";
-import { FakeHost } from "../support/fake-host.ts";
+import { apps } from "../../../src/app/index.ts";
+import type { Message, Parts, Timer } from "../../../src/protocol/hotstuff/index.ts";
+import { hotstuff, HotStuffReplica } from "../../../src/protocol/hotstuff/index.ts";
+import { codec } from "../../../src/protocol/hotstuff/message.ts";
+import { GENESIS_QC } from "../../../src/protocol/hotstuff/certificate.ts";
+import { operationDigest, type Outcome } from "../../../src/protocol/kit/request.ts";
+import { drawPlan, NO_FAULTS, type Plan } from "../../../src/simulation/seed-plan.ts";
+import { runPlan, runSeed } from "../../../src/simulation/run-seed.ts";
+import { registered } from "../../../src/simulation/subjects.ts";
+import { subjectOf } from "../../../src/simulation/subject.ts";
+import { EMPTY } from "../../../src/wire.ts";
+import { noNonce, votesInViewC } from "../../mutants/hotstuff.ts";
+import { configOf } from "../../support/cluster.ts";
+import { FakeHost } from "../../support/fake-host.ts";
 import {
   block,
   CLIENT,

@@ -1,14 +1,14 @@
 // Networks that lose, divide and heal.
 
 import { expect, test } from "bun:test";
-import { encodeKvOperation, KvApp } from "../../src/app/kv.ts";
-import { NullApp } from "../../src/app/null.ts";
-import { pbft } from "../../src/protocol/pbft/index.ts";
-import type { Message } from "../../src/protocol/pbft/message.ts";
-import { drawPlan, NO_FAULTS, type Plan } from "../../src/simulation/seed-plan.ts";
-import { Random } from "../../src/base/seeded-random.ts";
-import { runPlan, runSeed } from "../../src/simulation/run-seed.ts";
-import { subjectOf } from "../../src/simulation/subject.ts";
+import { encodeKvOperation, KvApp } from "../../../src/app/kv.ts";
+import { NullApp } from "../../../src/app/null.ts";
+import { pbft } from "../../../src/protocol/pbft/index.ts";
+import type { Message } from "../../../src/protocol/pbft/message.ts";
+import { drawPlan, NO_FAULTS, type Plan } from "../../../src/simulation/seed-plan.ts";
+import { Random } from "../../../src/base/seeded-random.ts";
+import { runPlan, runSeed } from "../../../src/simulation/run-seed.ts";
+import { subjectOf } from "../../../src/simulation/subject.ts";
 import { bytes, PbftCluster } from "./harness.ts";
 
 const subject = subjectOf("pbft", pbft);

@@ -1,15 +1,15 @@
 // Leaving a view whose primary fails, and what the next one begins with.
 
 import { expect, test } from "bun:test";
-import { EMPTY_BATCH, makeBatch } from "../../src/protocol/kit/batch.ts";
-import { GENESIS } from "../../src/protocol/kit/checkpoint.ts";
-import type { PreparedCertificate } from "../../src/protocol/pbft/certificate.ts";
-import { makeViewChange, type ViewChangeMessage } from "../../src/protocol/pbft/message.ts";
-import { codec, type Message, type NewViewMessage } from "../../src/protocol/pbft/message.ts";
-import { newViewLog } from "../../src/protocol/pbft/view-change.ts";
-import type { Certificate } from "../../src/protocol/kit/quorum.ts";
-import { equal } from "../../src/wire.ts";
-import { holds } from "../support/packets.ts";
+import { EMPTY_BATCH, makeBatch } from "../../../src/protocol/kit/batch.ts";
+import { GENESIS } from "../../../src/protocol/kit/checkpoint.ts";
+import type { PreparedCertificate } from "../../../src/protocol/pbft/certificate.ts";
+import { makeViewChange, type ViewChangeMessage } from "../../../src/protocol/pbft/message.ts";
+import { codec, type Message, type NewViewMessage } from "../../../src/protocol/pbft/message.ts";
+import { newViewLog } from "../../../src/protocol/pbft/view-change.ts";
+import type { Certificate } from "../../../src/protocol/kit/quorum.ts";
+import { equal } from "../../../src/wire.ts";
+import { holds } from "../../support/packets.ts";
 import { bytes, CLIENT, openOf, packets, PbftCluster } from "./harness.ts";
 
 const A = makeBatch([openOf(1)], [CLIENT]);

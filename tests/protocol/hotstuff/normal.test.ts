@@ -1,9 +1,9 @@
 // What a replica votes for, locks and commits: one replica, fed by hand.
 
 import { expect, setDefaultTimeout, test } from "bun:test";
-import type { Parts } from "../../src/protocol/hotstuff/index.ts";
-import { codec } from "../../src/protocol/hotstuff/message.ts";
-import { noConsecutiveViews } from "../mutants/hotstuff.ts";
+import type { Parts } from "../../../src/protocol/hotstuff/index.ts";
+import { codec } from "../../../src/protocol/hotstuff/message.ts";
+import { noConsecutiveViews } from "../../mutants/hotstuff.ts";
 import { block, openRequest, packets, qc, Solo, tc } from "./harness.ts";
 
 // Virtual time: only a loaded machine makes them slow.

@@ -1,55 +1,7 @@
 // npm run faults: real processes under real faults. Kills, stops and restarts replicas under load,
-// and judges what clients saw. Ends with `N passed, N failed`.
+// and judges what clients saw.
 
-import type { ArgsDef } from "citty";
-import { runCommand, type Command, type Options } from "../cli/command-line.ts";
-import { buildExecutables, stopClustersOnSignal } from "../cluster/cluster.ts";
-import { SCENARIOS, usual } from "../faults/scenarios.ts";
-import { Trial } from "../faults/trial.ts";
-import { followParent } from "../process/signals.ts";
+import { runCommand } from "../cli/command-line.ts";
+import { faults, FAULTS } from "../faults/faults.ts";
 
-const ARGS = {
-  mode: { type: "string", alias: "m", default: "pbft", description: "The protocol" },
-  transport: {
-    type: "enum",
-    options: ["dpdk", "udp"],
-    default: "dpdk",
-    description: "Shared-memory ports of DPDK, or sockets of the loopback interface",
-  },
-  "view-timeout": {
-    type: "string",
-    default: "500",
-    valueHint: "MS",
-    description: "First view timeout, of which interruptions are multiples",
-  },
-  only: {
-    type: "string",
-    valueHint: "NAME",
-    description: "One scenario (default: all but memory)",
-  },
-} as const satisfies ArgsDef;
-
-const COMMAND: Command = {
-  name: "npm run faults --",
-  description: "Real processes under real faults",
-  args: ARGS,
-};
-
-async function faults(options: Options): Promise<number> {
-  const built = buildExecutables();
-  if (built !== 0) return built;
-  followParent();
-  stopClustersOnSignal();
-  const only = options.text("only");
-  const mode = options.textOf("mode").toLowerCase();
-  const trial = new Trial(options);
-  for (const [name, scenario] of SCENARIOS) {
-    if (only === undefined ? !usual(name, mode) : only !== name) continue;
-    console.log(`${mode}: ${name}`);
-    await scenario(trial);
-  }
-  console.log(`${trial.passed} passed, ${trial.failed} failed`);
-  return trial.failed === 0 && trial.passed > 0 ? 0 : 1;
-}
-
-await runCommand("faults", COMMAND, faults);
+await runCommand("faults", FAULTS, faults);

@@ -16,7 +16,7 @@ import { RATE_MAX } from "../evaluation/point.ts";
 import { describeHost, formatRecord, type ResultRecord, versions } from "../evaluation/record.ts";
 import { formatProfile } from "../profile/profile.ts";
 import { workloads } from "../workload/index.ts";
-import { Drivers } from "./drivers.ts";
+import { ProcessDrivers } from "./drivers.ts";
 import { mergeDrops } from "./drops.ts";
 import type { RealClock } from "./real-clock.ts";
 
@@ -37,7 +37,7 @@ export function runClients(options: Options): number {
   const historyPath = options.output("history");
   const json = options.output("json");
   const fabricPort = options.integer("fabric-port", 0, 63);
-  const drivers = new Drivers(options, () => ({ fabricPort }));
+  const drivers = new ProcessDrivers(options, () => ({ fabricPort }));
   const { clock, stopped, setting } = drivers;
   const offsetMs = drivers.native.oskr_monotonic_ns() / 1e6 - performance.now();
   const history = historyPath === undefined ? null : new HistoryWriter(offsetMs);
@@ -98,7 +98,7 @@ function workloadName(options: Options): string {
 
 function recordOf(
   options: Options,
-  { setting, port, cpus, idler }: Drivers,
+  { setting, port, cpus, idler }: ProcessDrivers,
   load: Load,
   counts: Pick<
     ResultRecord,
@@ -146,7 +146,7 @@ function cryptoOf(options: Options): ResultRecord["crypto"] {
 }
 
 /** A memif connects when both ends ask for the link. */
-function waitForLink({ port, clock, native, stopped }: Drivers): boolean {
+function waitForLink({ port, clock, native, stopped }: ProcessDrivers): boolean {
   clock.update();
   const untilMs = clock.now + PATIENCE_MS;
   while (!port.linkUp()) {

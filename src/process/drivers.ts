@@ -27,7 +27,7 @@ const PROGRESS_MS = 100;
 /** How long this process may keep a processor that another waits for. */
 export const SLICE_US = 100;
 
-export class Drivers {
+export class ProcessDrivers {
   readonly setting: Setting;
   readonly native: NativeLibrary;
   /** Reads whether SIGINT or SIGTERM came. */

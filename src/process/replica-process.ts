@@ -11,14 +11,14 @@ import type { ReplicaRecord } from "../evaluation/replica-record.ts";
 import type { Node } from "../node.ts";
 import { formatProfile } from "../profile/profile.ts";
 import { RECOVERED, RECOVERING } from "./announcements.ts";
-import { Drivers } from "./drivers.ts";
+import { ProcessDrivers } from "./drivers.ts";
 import { mergeDrops } from "./drops.ts";
 
 /** How often to look whether the replica has recovered, in milliseconds. */
 const WATCH_MS = 20;
 
 export class ReplicaProcess {
-  readonly drivers: Drivers;
+  readonly drivers: ProcessDrivers;
   readonly #id: number;
   readonly #node: Node<Sealed, string>;
   readonly #replica: Replica<Sealed, string>;
@@ -29,7 +29,7 @@ export class ReplicaProcess {
     const id = options.integer("id", 0, 1_000_000);
     const makeApp = apps.get(options.textOf("app"));
     assert(makeApp !== undefined, "the parser knows the apps");
-    this.drivers = new Drivers(options, ({ mode, deploy, config }) => {
+    this.drivers = new ProcessDrivers(options, ({ mode, deploy, config }) => {
       if (id < config.n) return { replica: id };
       throw new UsageError(
         `--id ${id}: ${deploy.path} has replicas 0 to ${config.n - 1} for ${mode}`,

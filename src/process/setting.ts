@@ -1,11 +1,11 @@
 // What a program runs: the protocol and the configuration that its options name.
 
+import type { AnyProtocol } from "../actor.ts";
 import { UsageError } from "../base/errors.ts";
 import type { Options } from "../cli/command-line.ts";
 import { readDeployConfig, type DeployConfig } from "../config.ts";
 import { PROTOCOL_DEFAULTS, type ProtocolConfig } from "../protocol-config.ts";
 import { protocols, toleratesFaults } from "../protocol/index.ts";
-import type { AnyProtocol } from "../actor.ts";
 
 /** The protocol and the configuration that the options name; throws UsageError. */
 export interface Setting {

@@ -130,13 +130,13 @@ class Careless<P> extends Recovery<P> {
   }
 }
 
-/** X14: votes in the view that the others are in. tests/protocol/hotstuff/limits.test.ts convicts it. */
+/** X14: votes in the view that the others are in. tests/protocol/hotstuff/start.test.ts convicts it. */
 class ForgetsNothing extends NormalCase {
   override onForgotten(): void {}
 }
 export const votesInViewC: Partial<Parts> = { NormalCase: ForgetsNothing };
 
-/** X14: takes answers to an earlier question. tests/protocol/hotstuff/limits.test.ts convicts it. */
+/** X14: takes answers to an earlier question. tests/protocol/hotstuff/start.test.ts convicts it. */
 class AnyNonce<P> extends Recovery<P> {
   protected override isOwn(): boolean {
     return true;

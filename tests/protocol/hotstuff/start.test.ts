@@ -1,0 +1,113 @@
+// Replicas that start without a memory: for the first time, or after they lost it.
+
+import { expect, setDefaultTimeout, test } from "bun:test";
+import type { Parts } from "../../../src/protocol/hotstuff/index.ts";
+import { GENESIS_QC } from "../../../src/protocol/hotstuff/certificate.ts";
+import { noNonce, votesInViewC } from "../../mutants/hotstuff.ts";
+import { block, CLIENT, HotStuffCluster, put, qc, Solo, tc } from "./harness.ts";
+
+// Virtual time: only a loaded machine makes them slow.
+setDefaultTimeout(120_000);
+
+test("X14 without its memory a replica signs nothing but RECOVER until it has recovered", () => {
+  const cluster = new HotStuffCluster();
+  const operate = (count: number) => {
+    for (let i = 0; i < count; i++) {
+      const box = cluster.invoke(CLIENT, put("k", `${cluster.nowMs}`));
+      expect(cluster.runUntil(() => box.result !== undefined, 20_000)).toBe(true);
+    }
+  };
+  operate(20);
+  const signed: string[] = [];
+  let recovered = false;
+  cluster.drops = (from, _to, { kind }) => {
+    recovered ||= !cluster.replica(3).census().recovering;
+    const own = ["propose", "vote", "timeout", "checkpoint"].includes(kind);
+    if (from === 3 && own && !recovered) signed.push(kind);
+    return false;
+  };
+  cluster.stop(3);
+  cluster.advance(50);
+  cluster.start(3);
+  const done = () => !cluster.replica(3).census().recovering;
+  expect(done()).toBe(false);
+  expect(cluster.runUntil(done, 5000)).toBe(true);
+  expect(signed).toEqual([]);
+  cluster.advance(200);
+  expect(cluster.replica(3).census().executed).toBe(cluster.replica(0).census().executed);
+  // Its vote is needed now.
+  cluster.stop(0);
+  operate(3);
+});
+
+/** A replica without memory that knows the chain up to view 12, and is answered from view 10. */
+function recovering(parts: Partial<Parts>, rightNonce: boolean): Solo {
+  const solo = new Solo(3, { leader: () => 1 }, { started: false, parts });
+  const [recover] = solo.host.takeKind("recover");
+  const nonce = rightNonce ? recover!.nonce : new Uint8Array(16);
+  let justify = GENESIS_QC;
+  for (let view = 1; view <= 12; view++) {
+    const next = block(view, justify);
+    solo.propose(next);
+    if (view === 10) {
+      for (let replica = 0; replica < 3; replica++) {
+        const position = { highQc: replica === 0 ? justify : GENESIS_QC, tc: null };
+        const answer = { kind: "answer", replica, to: 3, nonce, starting: false } as const;
+        solo.receive(replica, { ...answer, own: null, position });
+      }
+      solo.host.clockMs = 1000;
+      solo.timeout("recover");
+    }
+    justify = qc(next);
+  }
+  return solo;
+}
+
+test("X14 a replica has recovered with n - f answers to its own nonce, and a QC above them", () => {
+  const solo = recovering({}, true);
+  expect(solo.running).toBe(true);
+  expect(recovering({}, false).running).toBe(false);
+  expect(recovering(noNonce, false).running).toBe(true);
+});
+
+test("X14 a recovered replica votes neither in view C nor in the view that a certificate of it lets into", () => {
+  const solo = new Solo(3, { leader: () => 1 });
+  solo.replica.normal.onForgotten(10);
+  solo.propose(block(10, GENESIS_QC), tc(9));
+  solo.propose(block(11, GENESIS_QC), tc(10));
+  solo.propose(block(12, qc(block(9))), tc(11));
+  expect(solo.voted()).toEqual([]);
+  const careless = new Solo(3, { leader: () => 1 }, { parts: votesInViewC });
+  careless.replica.normal.onForgotten(10);
+  careless.propose(block(10, GENESIS_QC), tc(9));
+  expect(careless.voted()).toEqual([10]);
+});
+
+test("X15 a replica begins if all are starting, or n-f after a while; else it recovers", () => {
+  const make = () => new Solo(0, {}, { started: false });
+  const all = make();
+  for (const replica of [1, 2]) all.answer(replica, true);
+  expect(all.running).toBe(false);
+  all.answer(3, true);
+  expect(all.running).toBe(true);
+  const three = make();
+  for (const replica of [1, 2]) three.answer(replica, true);
+  three.host.clockMs = 10_000;
+  three.timeout("recover");
+  expect(three.running).toBe(true);
+  const late = make();
+  for (const replica of [1, 2, 3]) late.answer(replica, false);
+  late.host.clockMs = 10_000;
+  late.timeout("recover");
+  expect(late.running).toBe(false);
+});
+
+test("X15 a replica that begins votes for the block that came while it was starting", () => {
+  const solo = new Solo(3, {}, { started: false });
+  solo.propose(block(1));
+  for (const replica of [0, 1]) solo.answer(replica, true);
+  expect(solo.host.sent.filter(({ message }) => message.kind === "vote")).toEqual([]);
+  solo.answer(2, true);
+  expect(solo.running).toBe(true);
+  expect(solo.voted()).toEqual([1]);
+});

@@ -17,8 +17,6 @@ export interface DeployConfig {
   readonly f: number;
   readonly replicas: readonly WireAddress[];
   readonly multicast: WireAddress | null;
-  /** For each `group` line the index of its first replica: shards. */
-  readonly groups: readonly number[];
   readonly transport: "dpdk" | "udp";
 }
 
@@ -27,7 +25,7 @@ export const ID_MAX = 0x7fff;
 export const SMALL_ID_MAX = 0x7f;
 /** Most replicas: they need ids that are small or one MAC each, and signers must fit a byte. */
 export const REPLICAS_MAX = 256;
-const KEYWORDS: readonly string[] = ["f", "replica", "multicast", "group"];
+const KEYWORDS: readonly string[] = ["f", "replica", "multicast"];
 /** Most faults that so many replicas can tolerate. */
 const F_MAX = 85;
 
@@ -51,7 +49,6 @@ export function parseDeployConfig(path: string, text: string): DeployConfig {
   let f: number | null = null;
   let multicast: WireAddress | null = null;
   const replicas: WireAddress[] = [];
-  const groups: number[] = [];
   const seen = new Map<string, number>();
   for (const [index, raw] of text.split("\n").entries()) {
     const fail = (problem: string): never => {
@@ -59,13 +56,12 @@ export function parseDeployConfig(path: string, text: string): DeployConfig {
     };
     const [keyword, value, ...rest] = raw.replace(/#.*/, "").trim().split(/\s+/);
     if (keyword === undefined || keyword === "") continue;
+    // Files of the original may have it.
     if (keyword === "group") {
-      if (value !== undefined) fail("'group' stands alone on its line");
-      groups.push(replicas.length);
-      continue;
+      fail("'group': there are no shards, one cluster a file; remove the line");
     }
     if (!KEYWORDS.includes(keyword)) {
-      fail(`unknown keyword '${keyword}'; there are f, replica, multicast and group`);
+      fail(`unknown keyword '${keyword}'; there are f, replica and multicast`);
     }
     if (value === undefined || rest.length > 0) fail(`'${keyword}' takes one value`);
     const word = value ?? "";
@@ -98,7 +94,7 @@ export function parseDeployConfig(path: string, text: string): DeployConfig {
       }
     }
   }
-  return complete(path, f, replicas, multicast, groups);
+  return complete(path, f, replicas, multicast);
 }
 
 function complete(
@@ -106,7 +102,6 @@ function complete(
   f: number | null,
   replicas: readonly WireAddress[],
   multicast: WireAddress | null,
-  groups: readonly number[],
 ): DeployConfig {
   if (f === null) throw new UsageError(`${path}: no 'f' line`);
   const first = replicas[0];
@@ -124,7 +119,7 @@ function complete(
     throw new UsageError(`${path}: the multicast id ${multicast.id} is also that of a replica`);
   }
   const transport = first.kind === "mac" ? "dpdk" : "udp";
-  return { path, f, replicas, multicast, groups, transport };
+  return { path, f, replicas, multicast, transport };
 }
 
 /** `12:34:56:aa:aa:aa%0` or `10.0.0.1:5000%0`; null when malformed. */

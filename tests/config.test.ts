@@ -27,12 +27,12 @@ function problem(text: string): string {
   return "no problem";
 }
 
+const GROUP = "x.config:2: 'group': there are no shards, one cluster a file; remove the line";
+
 describe("good files", () => {
   test("deploy/quad.config", () => {
     const quad = readDeployConfig(join(import.meta.dir, "../deploy/quad"));
-    expect({ f: quad.f, transport: quad.transport, groups: quad.groups }).toEqual({
-      ...{ f: 1, transport: "dpdk", groups: [] },
-    });
+    expect({ f: quad.f, transport: quad.transport }).toEqual({ f: 1, transport: "dpdk" });
     expect(quad.replicas.map(formatAddress)).toEqual([
       "12:34:56:aa:aa:aa%0",
       "12:34:56:bb:bb:bb%0",
@@ -44,17 +44,16 @@ describe("good files", () => {
     );
   });
 
-  test("comments, blank lines, Windows line ends, any order, groups", () => {
+  test("comments, blank lines, Windows line ends, any order", () => {
     const text =
       "# head\r\n\r\n  replica\t10.0.0.1:5000%0 # one\r\n" +
-      "group\r\nreplica 10.0.0.1:5000%1\r\nreplica 10.0.0.2:5000%0\r\ngroup\r\nf 0#zero";
+      "replica 10.0.0.1:5000%1\r\nreplica 10.0.0.2:5000%0\r\nf 0#zero";
     const config = parseDeployConfig("x.config", text);
     expect({ ...config, replicas: config.replicas.map(formatAddress) }).toEqual({
       path: "x.config",
       f: 0,
       replicas: ["10.0.0.1:5000%0", "10.0.0.1:5000%1", "10.0.0.2:5000%0"],
       multicast: null,
-      groups: [1, 3],
       transport: "udp",
     });
   });
@@ -98,7 +97,9 @@ describe("bad lines", () => {
     ["f one", "x.config:2: 'f one': expected a number from 0 to 85"],
     ["f 86", "x.config:2: 'f 86': expected a number from 0 to 85"],
     ["f 1\nf 1", "x.config:3: 'f' was set before"],
-    ["group 1", "x.config:2: 'group' stands alone on its line"],
+    ["group", GROUP],
+    ["group 1", GROUP],
+    ["replica 12:34:56:aa:aa:aa%0\ngroup", GROUP.replace(":2:", ":3:")],
     ["replica", "x.config:2: 'replica' takes one value"],
     ["replica # 12:34:56:aa:aa:aa%0", "x.config:2: 'replica' takes one value"],
     ["replica 12:34:56:aa:aa:aa%0 x", "x.config:2: 'replica' takes one value"],
@@ -139,7 +140,7 @@ describe("bad lines", () => {
   });
 
   function unknown(word: string): string {
-    return `x.config:2: unknown keyword '${word}'; there are f, replica, multicast and group`;
+    return `x.config:2: unknown keyword '${word}'; there are f, replica and multicast`;
   }
 });
 

@@ -24,6 +24,7 @@ const one = configs.config("one", "f 0", macLine("00"));
 const quad = configs.config("quad", "f 1", ...["00", "01", "02", "03"].map(macLine));
 const three = configs.config("three", "f 1", ...["00", "01", "02"].map(macLine));
 const broken = configs.config("broken", "f 1", macLine("00"), "replica somewhere");
+const sharded = configs.config("sharded", "f 0", macLine("00"), "group", macLine("01"));
 const udp = configs.config("udp", "f 0", "replica 127.0.0.1:1%0");
 const keyed = configs.config("keyed", "f 1", ...["00", "01", "02", "03"].map(macLine));
 const twins = configs.config("twins", "f 1", ...["00", "01", "02", "03"].map(macLine));
@@ -154,6 +155,11 @@ const mistakes: readonly (readonly [string, readonly string[], string])[] = [
     "replica",
     replicaArgs(one, "--link", dir, "--fabric", dir),
     "--link and --fabric exclude each other",
+  ],
+  [
+    "replica",
+    replicaArgs(sharded),
+    `${sharded}.config:3: 'group': there are no shards, one cluster a file; remove the line`,
   ],
   ["replica", replicaArgs(udp, "--link", dir), "--link needs replicas with MAC addresses"],
   ["client", clientArgs(udp, "--fabric", dir), "--fabric needs replicas with MAC addresses"],

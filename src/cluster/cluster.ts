@@ -3,7 +3,6 @@
 
 import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createSocket } from "node:dgram";
 import { availableParallelism, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { RunError, UsageError } from "../base/errors.ts";
@@ -13,6 +12,7 @@ import type { ReplicaRecord } from "../evaluation/replica-record.ts";
 import { RECOVERED, RECOVERING } from "../process/announcements.ts";
 import { STOP_SIGNALS } from "../process/signals.ts";
 import { protocols, toleratesFaults } from "../protocol/index.ts";
+import { freePorts } from "./free-ports.ts";
 
 /** Where the executables lie. */
 const ROOT = resolve(import.meta.dir, "../..");
@@ -326,18 +326,4 @@ async function writeConfig(
   const lines = [`f ${f}`, ...addresses.map((address) => `replica ${address}`)];
   if (options.transport === "dpdk" && n > 1) lines.push("multicast 01:00:5e:00:00:01%255");
   writeFileSync(`${prefix}.config`, `${lines.join("\n")}\n`);
-}
-
-/** UDP ports of the loopback interface that are free now. */
-async function freePorts(count: number): Promise<readonly number[]> {
-  const sockets = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const socket = createSocket("udp4");
-      await new Promise<void>((bound) => socket.bind(0, "127.0.0.1", bound));
-      return socket;
-    }),
-  );
-  const ports = sockets.map((socket) => socket.address().port);
-  for (const socket of sockets) socket.close();
-  return ports;
 }

@@ -51,6 +51,15 @@ export function percentileOf(distribution: Distribution, percent: number): numbe
   return 0;
 }
 
+/** What a summary has of them; a bucket may end above `maxUs`, the largest value in it. */
+export function percentilesOf(
+  distribution: Distribution,
+  maxUs: number,
+): { readonly p50: number; readonly p90: number; readonly p99: number; readonly p999: number } {
+  const at = (percent: number): number => Math.min(maxUs, percentileOf(distribution, percent));
+  return { p50: at(50), p90: at(90), p99: at(99), p999: at(99.9) };
+}
+
 /**
  * The smallest end of the grid that is not below `ns`; both are whole numbers of nanoseconds, and
  * the end of an end is itself.

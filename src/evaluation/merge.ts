@@ -1,7 +1,7 @@
 // Several client processes as one result.
 
 import type { Profile } from "../profile/profile.ts";
-import { mergeDistributions, percentileOf, totalOf, type Distribution } from "./distribution.ts";
+import { mergeDistributions, percentilesOf, totalOf, type Distribution } from "./distribution.ts";
 import { NO_LATENCY, type LatencySummary } from "./latency.ts";
 import type { ResultRecord } from "./record.ts";
 
@@ -85,16 +85,10 @@ function mergeLatencies(
     (sum, record) => sum + (record.latency.mean * record.operations) / total,
     0,
   );
-  // A bucket ends above the largest value in it.
-  const percentile = (percent: number): number =>
-    Math.min(max, percentileOf(distribution, percent));
   return {
     min: Math.min(...latencies.map((latency) => latency.min)),
     mean: Math.round(mean * 1000) / 1000,
-    p50: percentile(50),
-    p90: percentile(90),
-    p99: percentile(99),
-    p999: percentile(99.9),
+    ...percentilesOf(distribution, max),
     max,
   };
 }

@@ -3,6 +3,7 @@
 import { beforeAll, expect, test } from "bun:test";
 import { chmodSync, cpSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { freePorts } from "../../src/cluster/free-ports.ts";
 import { formatPrivateKey, generateKeyPair, keyPath, writeKeyPair } from "../../src/crypto/keys.ts";
 import {
   clientArgs,
@@ -12,7 +13,7 @@ import {
   replicaArgs,
 } from "../support/configurations.ts";
 import { describeUnless, libraries, ordinaryUser, testUnless } from "../support/optional.ts";
-import { freePorts, program, ROOT, run } from "../support/programs.ts";
+import { program, ROOT, run } from "../support/programs.ts";
 
 const missing = libraries();
 

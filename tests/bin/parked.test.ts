@@ -3,10 +3,11 @@
 import { expect } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { freePorts } from "../../src/cluster/free-ports.ts";
 import { generateKeyPair, keyPath, writeKeyPair } from "../../src/crypto/keys.ts";
 import { ConfigDirectory } from "../support/configurations.ts";
 import { libraries, testUnless } from "../support/optional.ts";
-import { freePorts, program } from "../support/programs.ts";
+import { program } from "../support/programs.ts";
 
 const missing = libraries();
 

@@ -4,6 +4,7 @@
 import { expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { freePorts } from "../../src/cluster/free-ports.ts";
 import { generateKeyPair, keyPath, writeKeyPair } from "../../src/crypto/keys.ts";
 import {
   clientArgs,
@@ -13,7 +14,7 @@ import {
   replicaArgs,
 } from "../support/configurations.ts";
 import { describeUnless, libraries } from "../support/optional.ts";
-import { freePorts, Program, program, ROOT, run } from "../support/programs.ts";
+import { Program, program, ROOT, run } from "../support/programs.ts";
 
 const missing = libraries();
 

@@ -5,6 +5,7 @@
 import { beforeEach, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { freePorts } from "../../src/cluster/free-ports.ts";
 import type { Codec, Host } from "../../src/actor.ts";
 import { formatProfile, type Profile } from "../../src/profile/profile.ts";
 import { ProfiledStage } from "../../src/profile/profiled-stage.ts";
@@ -26,7 +27,7 @@ import {
 } from "../support/fakes.ts";
 import { ConfigDirectory } from "../support/configurations.ts";
 import { describeUnless, libraries } from "../support/optional.ts";
-import { freePorts, program, run } from "../support/programs.ts";
+import { program, run } from "../support/programs.ts";
 
 const NO_COUNTS = { signed: 0, roots: 0, verified: 0, cached: 0 };
 

@@ -1,7 +1,6 @@
 // Runs the programs from source, as their users do: arguments in; status, output and signals out.
 
 import { readdirSync, readFileSync } from "node:fs";
-import { createSocket } from "node:dgram";
 import { join, resolve } from "node:path";
 
 export const ROOT = resolve(import.meta.dir, "../..");
@@ -93,20 +92,6 @@ export async function until(what: string, condition: () => boolean): Promise<voi
     if (Date.now() > endMs) throw new Error(`waited in vain until ${what}`);
     await Bun.sleep(POLL_MS);
   }
-}
-
-/** UDP ports of the loopback interface that were free a moment ago. */
-export async function freePorts(count: number): Promise<readonly number[]> {
-  const sockets = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const socket = createSocket("udp4");
-      await new Promise<void>((bound) => socket.bind(0, "127.0.0.1", bound));
-      return socket;
-    }),
-  );
-  const ports = sockets.map((socket) => socket.address().port);
-  for (const socket of sockets) socket.close();
-  return ports;
 }
 
 /** Processes that have this in their environment, with their command lines. */

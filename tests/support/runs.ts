@@ -1,6 +1,7 @@
 // Runs as a sweep would write them, made up from a queueing model and a seed: what the report is
 // developed and tested with.
 
+import { percentilesOf, totalOf, type Distribution } from "../../src/evaluation/distribution.ts";
 import type { LatencySummary } from "../../src/evaluation/latency.ts";
 import type { Profile } from "../../src/profile/profile.ts";
 import type { ResultRecord } from "../../src/evaluation/record.ts";
@@ -167,11 +168,7 @@ function measured(
 }
 
 /** A log-normal distribution of this median, in buckets a twentieth apart, as HDR gives them. */
-function distributionOf(
-  medianUs: number,
-  operations: number,
-  sigma: number,
-): readonly (readonly [us: number, count: number])[] {
+function distributionOf(medianUs: number, operations: number, sigma: number): Distribution {
   const buckets: (readonly [number, number])[] = [];
   let before = 0;
   for (let us = medianUs / 6; before < operations; us *= 1.05) {
@@ -187,21 +184,12 @@ function normal(z: number): number {
   return 1 / (1 + Math.exp(-(0.07056 * z ** 3 + 1.5976 * z)));
 }
 
-function summaryOf(distribution: readonly (readonly [number, number])[]): LatencySummary {
-  const total = distribution.reduce((sum, [, count]) => sum + count, 0);
-  const at = (share: number): number => {
-    let before = 0;
-    for (const [us, count] of distribution) {
-      before += count;
-      if (before >= share * total) return us;
-    }
-    throw new Error("the distribution is empty");
-  };
-  const mean = distribution.reduce((sum, [us, count]) => sum + us * count, 0) / total;
-  return {
-    ...{ min: at(0), mean, p50: at(0.5), p90: at(0.9), p99: at(0.99), p999: at(0.999) },
-    max: at(1),
-  };
+function summaryOf(distribution: Distribution): LatencySummary {
+  const [min, max] = [distribution[0]?.[0], distribution.at(-1)?.[0]];
+  if (min === undefined || max === undefined) throw new Error("the distribution is empty");
+  const mean =
+    distribution.reduce((sum, [us, count]) => sum + us * count, 0) / totalOf(distribution);
+  return { min, mean, ...percentilesOf(distribution, max), max };
 }
 
 /** Of a thread that is busy for this share of its time. */

@@ -12,7 +12,7 @@ interface Candidate {
   readonly missing: Lack | null;
   /** Why it lacks what some cases need. */
   readonly lacks: { readonly [need in Need]?: string };
-  open(rough: boolean): Medium;
+  open(rough: boolean): Medium | Promise<Medium>;
 }
 
 const candidates: readonly Candidate[] = [
@@ -30,8 +30,8 @@ for (const { name, missing, lacks, open } of candidates) {
     for (const { name, rough, needs, run } of cases) {
       const reason = needs === null ? undefined : lacks[needs];
       const lack = reason === undefined ? null : cannot(reason);
-      const once = () => {
-        const medium = open(rough);
+      const once = async () => {
+        const medium = await open(rough);
         try {
           run(medium);
         } finally {

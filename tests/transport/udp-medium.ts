@@ -3,6 +3,7 @@
 
 import { toArrayBuffer } from "bun:ffi";
 import { assert } from "../../src/base/assert.ts";
+import { freePorts } from "../../src/cluster/free-ports.ts";
 import type { WireAddress } from "../../src/config.ts";
 import { loadNative, UDP } from "../../src/ffi/native.ts";
 import { systemRandom } from "../../src/base/system-random.ts";
@@ -11,19 +12,6 @@ import { UdpTransport } from "../../src/transport/udp.ts";
 import { all, Endpoint, HurriedClock, pattern, REPLICAS, type Medium } from "./medium.ts";
 
 const LOOPBACK = 0x7f00_0001;
-
-/** Ports that are free now. */
-function freePorts(count: number): readonly number[] {
-  const native = loadNative();
-  const sockets = Array.from({ length: count }, () => {
-    const socket = native.oskr_udp_open(LOOPBACK, 0);
-    assert(socket !== null, "a port is free");
-    return socket;
-  });
-  const ports = sockets.map((socket) => native.oskr_udp_port(socket));
-  for (const socket of sockets) native.oskr_udp_close(socket);
-  return ports;
-}
 
 /** Sends whole datagrams. */
 function stranger(to: number) {
@@ -44,10 +32,10 @@ function stranger(to: number) {
   return { send, close: () => native.oskr_udp_close(socket) };
 }
 
-export function openUdp(rough: boolean): Medium {
+export async function openUdp(rough: boolean): Promise<Medium> {
   const native = loadNative();
   const clock = new HurriedClock();
-  const ports = freePorts(REPLICAS);
+  const ports = await freePorts(REPLICAS);
   const replicas = ports.map((port): WireAddress => ({
     kind: "ipv4",
     host: Uint8Array.of(127, 0, 0, 1, port >> 8, port & 255),

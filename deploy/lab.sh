@@ -9,14 +9,11 @@ set -u
 root=$(cd "$(dirname "$0")/.." && pwd)
 ansible="$root/deploy/ansible"
 sshd=/usr/sbin/sshd
-packages='iproute2 ansible-core openssh-client openssh-server openssl'
+packages='ansible-core openssh-client openssh-server openssl'
 
-fail() {
-  echo "lab.sh: $1" >&2
-  exit 2
-}
-[ "$(id -u)" -eq 0 ] || fail "needs root, to make network namespaces"
-for program in ip ansible-playbook ssh ssh-keygen openssl "$sshd"; do
+# shellcheck source=SCRIPTDIR/netns.sh
+. "$root/deploy/netns.sh"
+for program in ansible-playbook ssh ssh-keygen openssl "$sshd"; do
   command -v "$program" >/dev/null ||
     fail "needs $program; as root: apt-get install $packages"
 done
@@ -24,58 +21,12 @@ bun=$root/node_modules/.bin/bun
 [ -x "$bun" ] || bun=$(command -v bun) || fail "needs bun; run: npm install"
 "$bun" "$root/build.ts" --bundle || fail "there is no bundle"
 
-work=$(mktemp -d)
 output=${1:-$work/output}
 # Beside the bundle, since five copies of it may be too much for a /tmp in memory.
 homes=$(mktemp -d "$root/target/lab-XXXXXX")
+rubbish=$homes
 mkdir -p "$output" "$work/home"
-prefix="oskr-$$"
-bridge="$prefix-bridge"
 network=10.77.0
-background=
-
-namespaces() {
-  ip netns list | cut -d ' ' -f 1 | grep "^$prefix-"
-}
-
-# end_all NAMESPACE: kills what runs in it, and what that has just started.
-end_all() {
-  while pids=$(ip netns pids "$1") && [ -n "$pids" ]; do
-    # shellcheck disable=SC2086
-    kill -KILL $pids 2>/dev/null
-    sleep 0.1
-  done
-}
-
-# Everything that was made has the prefix: what is there must go, running programs first.
-cleanup() {
-  trap - EXIT INT TERM
-  [ -z "$background" ] || kill -KILL "$background" 2>/dev/null
-  for name in $(namespaces); do
-    end_all "$name"
-    ip netns delete "$name"
-  done
-  rm -rf "$work" "$homes"
-}
-trap cleanup EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-
-passed=0
-failed=0
-# check NAME COMMAND...: counts whether the command succeeds.
-check() {
-  what=$1
-  shift
-  if "$@"; then
-    passed=$((passed + 1))
-    echo "ok     $what"
-  else
-    failed=$((failed + 1))
-    echo "FAILED $what"
-    [ ! -f "$log" ] || tail -n 40 "$log" | sed 's/^/       /'
-  fi
-}
 
 # host NAME NUMBER MAC: a namespace with the interfaces control and data on the bridges, and an sshd
 # that sees a home directory of its own, and none of this machine's /run and /tmp.
@@ -138,7 +89,6 @@ logged() { # PATTERN: a line of the last log has it
   grep -Eq -- "$1" "$log"
 }
 
-log=
 set -e
 ssh-keygen -q -t ed25519 -N '' -C lab -f "$work/key"
 ip netns add "$bridge"
@@ -267,8 +217,4 @@ for name in replica0 replica1 replica2 client0; do
   check "nothing runs on $name any more" [ "$(running "$name")" -eq 0 ]
 done
 
-cleanup
-log=
-check 'nothing is left' sh -c "! ip netns list | grep -q '^$prefix-'"
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+conclude

@@ -8,53 +8,15 @@ set -eu
 mode=${1:-unreplicated}
 seconds=${2:-2}
 root=$(cd "$(dirname "$0")/.." && pwd)
-
-fail() {
-  echo "namespaces.sh: $1" >&2
-  exit 2
-}
-[ "$(id -u)" -eq 0 ] || fail "needs root, to make network namespaces"
-command -v ip >/dev/null || fail "needs ip; as root: apt-get install iproute2"
+# shellcheck source=SCRIPTDIR/netns.sh
+. "$root/deploy/netns.sh"
 if [ ! -x "$root/replica" ] || [ ! -x "$root/client" ]; then
   fail "needs ./replica and ./client; run: npm run build"
 fi
 
 count=4
 case $mode in [Uu]nreplicated*) count=1 ;; esac
-work=$(mktemp -d)
 export TMPDIR="$work" RUNTIME_DIRECTORY="$work"
-prefix="oskr-$$"
-bridge="$prefix-bridge"
-pids=
-
-# Everything that was made has the prefix, so what is there is what must go.
-cleanup() {
-  trap - EXIT INT TERM
-  # Running programs would keep their namespace alive without a name.
-  for pid in $pids; do kill -KILL "$pid" 2>/dev/null || true; done
-  for name in $(ip netns list | cut -d ' ' -f 1 | grep "^$prefix-" || true); do
-    ip netns delete "$name"
-  done
-  rm -rf "$work"
-}
-trap cleanup EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-
-passed=0
-failed=0
-# check NAME COMMAND...: counts whether the command succeeds.
-check() {
-  name=$1
-  shift
-  if "$@"; then
-    passed=$((passed + 1))
-    echo "ok     $name"
-  else
-    failed=$((failed + 1))
-    echo "FAILED $name"
-  fi
-}
 
 # host NAME MAC: a namespace with one interface, eth0, on the bridge.
 host() {
@@ -91,7 +53,7 @@ for byte in aa bb cc dd; do
   [ "$i" -lt "$count" ] || break
   host "replica$i" "$(mac $byte)"
   (run "replica$i" replica -i "$i" --json "$work/replica$i.json") >"$work/replica$i.log" 2>&1 &
-  pids="$pids $!"
+  background="$background $!"
   i=$((i + 1))
 done
 
@@ -108,7 +70,7 @@ check "the client ends with status 0" [ "$status" -eq 0 ]
 check "operations were exchanged" [ "${operations:-0}" -gt 0 ]
 check "over DPDK" [ "$(field transport)" = dpdk ]
 i=0
-for pid in $pids; do
+for pid in $background; do
   check "replica $i still runs" kill -0 "$pid"
   kill -TERM "$pid" 2>/dev/null || true
   ended=0
@@ -117,8 +79,5 @@ for pid in $pids; do
   [ "$ended" -eq 0 ] || sed "s/^/replica $i: /" "$work/replica$i.log"
   i=$((i + 1))
 done
-pids=
-cleanup
-check "nothing is left" sh -c "! ip netns list | grep -q '^$prefix-'"
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+background=
+conclude

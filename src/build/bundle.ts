@@ -7,7 +7,12 @@ import { UsageError } from "../base/errors.ts";
 
 /** What is in the archive: files of the tree, most under their own names. */
 const README = "docs/bundle.md";
-const DEPLOY = ["namespaces.sh", "quad.config", ...[0, 1, 2, 3].map((i) => `quad-${i}.pem`)];
+const DEPLOY = [
+  "namespaces.sh",
+  "netns.sh",
+  "quad.config",
+  ...[0, 1, 2, 3].map((i) => `quad-${i}.pem`),
+];
 const SOURCES: readonly string[] = [
   "LICENSE",
   README,

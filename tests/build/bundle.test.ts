@@ -44,6 +44,7 @@ describeUnless(missing)("the bundle", () => {
       "README.md",
       "client",
       "deploy/namespaces.sh",
+      "deploy/netns.sh",
       "deploy/quad-0.pem",
       "deploy/quad-1.pem",
       "deploy/quad-2.pem",

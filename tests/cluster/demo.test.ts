@@ -15,13 +15,6 @@ const LIMIT_MS = 120_000;
 const ALONE = ["--mode", "unreplicated"];
 
 let base = "";
-beforeAll(() => {
-  base = mkdtempSync(join(tmpdir(), "oskr-demo-"));
-  // Once, so that the demos below find it done.
-  const built = Bun.spawnSync([process.execPath, "build.ts"], { cwd: ROOT });
-  expect(built.exitCode).toBe(0);
-}, LIMIT_MS);
-afterAll(() => rmSync(base, { recursive: true, force: true }));
 
 /**
  * `npm run demo -- ...` in a group of its own, with a private TMPDIR and a mark on all of its
@@ -41,6 +34,14 @@ function demo(name: string, args: readonly string[]) {
 }
 
 describeUnless(missing)("demo", () => {
+  beforeAll(() => {
+    base = mkdtempSync(join(tmpdir(), "oskr-demo-"));
+    // Once, so that the demos below find it done.
+    const built = Bun.spawnSync([process.execPath, "build.ts"], { cwd: ROOT });
+    expect(built.exitCode).toBe(0);
+  }, LIMIT_MS);
+  afterAll(() => rmSync(base, { recursive: true, force: true }));
+
   test.concurrent.each([
     ["the fabric", ["--clients", "3"], { transport: "memif", mode: "pbft", n: 4, clients: 3 }],
     ["memif link", [...ALONE, "--clients", "3"], { transport: "memif", clients: 3 }],

@@ -122,6 +122,17 @@ export interface Sealed {
   readonly seal?: Proof | undefined;
 }
 
+/** How many replicas it takes. */
+export interface Quorums {
+  readonly n: number;
+  /** Replicas that may be faulty. */
+  readonly f: number;
+  /** Any two sets of this size share a replica that is not faulty: one of them decides. */
+  readonly quorum: number;
+  /** At least one of so many that say the same is right. */
+  readonly weak: number;
+}
+
 export interface Protocol<M, T extends string> {
   readonly codec: Codec<M>;
   /** Whether replicas sign, so that the configuration must have their keys. */
@@ -132,10 +143,12 @@ export interface Protocol<M, T extends string> {
    */
   readonly tenures?: boolean;
   /**
-   * The fewest replicas that tolerate f faults; a configuration with fewer is refused. Infinity if
-   * no number does, or always 1.
+   * What a faulty replica may do: stop and start empty, or anything. None: no number of replicas
+   * tolerates a fault.
    */
-  replicasMin(f: number): number;
+  readonly faults: "none" | "crash" | "byzantine";
+  /** The quorums of n replicas of which f may be faulty; null if n are too few for that. */
+  quorums(n: number, f: number): Quorums | null;
   replica(self: Signer, config: ProtocolConfig, host: Host<M, T>, app: App): Replica<M, T>;
   client(config: ProtocolConfig, host: Host<M, T>): Client<M, T>;
 }

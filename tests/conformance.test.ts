@@ -1,6 +1,7 @@
 // One suite of cases that every protocol of the registry passes, whatever its messages.
 
 import { describe, expect } from "bun:test";
+import { smallestCluster } from "../src/protocol/index.ts";
 import type { Changes, Plan } from "../src/simulation/seed-plan.ts";
 import { drawPlan, NO_FAULTS } from "../src/simulation/seed-plan.ts";
 import { runPlan } from "../src/simulation/run-seed.ts";
@@ -126,7 +127,7 @@ function planOf(subject: Subject, { plan, network }: Case, seed: number): Plan {
   return {
     ...drawn,
     f,
-    n: subject.protocol.replicasMin(f),
+    n: smallestCluster(subject.protocol, f).n,
     viewTimeoutMs: 50,
     batchMax: 8,
     adaptive: true,

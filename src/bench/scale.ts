@@ -12,7 +12,7 @@ import type { SignatureKind } from "../crypto/stage.ts";
 import { describeHost, versions } from "../evaluation/record.ts";
 import { allowedCpus } from "../process/cpus.ts";
 import { FIXED_TENURE } from "../process/setting.ts";
-import { protocols } from "../protocol/index.ts";
+import { protocols, smallestCluster, toleratedFaults } from "../protocol/index.ts";
 import { messageUs, sharedCosts } from "../scaling/machine-costs.ts";
 import { countOperations, type CountOptions } from "../scaling/count.ts";
 import { scaleFigures } from "../scaling/figures.ts";
@@ -38,7 +38,8 @@ const ARGS = {
     type: "string",
     default: "4,7,10,16,31,61,100",
     valueHint: "LIST",
-    description: "Numbers of replicas, each 3f+1; protocols without faults have one anyway",
+    description:
+      "Numbers of replicas; a protocol has the smallest cluster that tolerates as many faults",
   },
   protocol: {
     type: "string",
@@ -149,9 +150,9 @@ export async function benchScale(options: Options): Promise<number> {
   const costs = measureCosts(setting);
   const rows: ScaleRow[] = [];
   for (const subject of setting.subjects) {
-    for (const n of sizesOf(subject, setting.sizes)) {
+    for (const f of faultsOf(subject, setting.sizes)) {
       for (const kind of kindsOf(subject, setting)) {
-        const counts = count(subject, n, kind, setting);
+        const counts = count(subject, f, kind, setting);
         const prices = pricesOf(costs, subject, setting);
         const predictions = setting.networks.map((network) => predict(counts, network, prices));
         rows.push({ counts, predictions });
@@ -204,12 +205,11 @@ function pricesOf(costs: ProtocolCosts, subject: Subject, setting: Setting): Pre
 
 function count(
   subject: Subject,
-  n: number,
+  f: number,
   signature: SignatureKind,
   { counting }: Setting,
   changes: Partial<CountOptions> = {},
 ) {
-  const f = Math.floor((n - 1) / 3);
   return countOperations({ subject, f, signature, ...counting, ...changes });
 }
 
@@ -219,10 +219,11 @@ async function checkAll(setting: Setting, costs: ProtocolCosts): Promise<readonl
   stopClustersOnSignal();
   const checks: Check[] = [];
   for (const subject of setting.subjects) {
-    for (const n of sizesOf(subject, setting.realSizes)) {
+    for (const f of faultsOf(subject, setting.realSizes)) {
       for (const kind of kindsOf(subject, setting)) {
-        checks.push(await check(subject, n, kind, setting, pricesOf(costs, subject, setting)));
-        console.error(`ran ${subject.name}, n ${n}, ${kind}`);
+        const checked = await check(subject, f, kind, setting, pricesOf(costs, subject, setting));
+        checks.push(checked);
+        console.error(`ran ${subject.name}, n ${checked.counts.n}, ${kind}`);
       }
     }
   }
@@ -231,14 +232,14 @@ async function checkAll(setting: Setting, costs: ProtocolCosts): Promise<readonl
 
 async function check(
   subject: Subject,
-  n: number,
+  f: number,
   signature: SignatureKind,
   setting: Setting,
   prices: PredictionOptions,
 ): Promise<Check> {
   // The fabric copies multicast packets.
-  const counts = count(subject, n, signature, setting, { multicast: true });
-  const single = count(subject, n, signature, setting, { multicast: true, batch: 1 });
+  const counts = count(subject, f, signature, setting, { multicast: true });
+  const single = count(subject, f, signature, setting, { multicast: true, batch: 1 });
   const cores = allowedCpus().length;
   const predicted = predictColocated(counts, single, cores, prices);
   const { leader, workers, seconds, counting } = setting;
@@ -283,12 +284,12 @@ function readSetting(options: Options): Setting {
     if (subject !== undefined) return subject;
     throw new UsageError(`--protocol ${mode}: there are ${[...registered.keys()].join(", ")}`);
   });
-  const real = options.flag("no-real") ? [] : sizes(options, "real");
+  const real = options.flag("no-real") ? [] : sizes(options, "real", subjects);
   const cpus = allowedCpus().length;
   return {
     subjects,
     kinds: list(options.textOf("signature")).map(signatureKind),
-    sizes: sizes(options, "n"),
+    sizes: sizes(options, "n", subjects),
     realSizes: real,
     networks: list(options.textOf("network")).map((name) => {
       return readNetwork(/[./]/.test(name) ? name : join(NETWORKS, `${name}.json`));
@@ -318,18 +319,21 @@ function list(text: string): string[] {
   return text.split(",").map((word) => word.trim());
 }
 
-function sizes(options: Options, name: string): readonly number[] {
+/** Sizes with which every protocol tolerates a fault, unless it never does. */
+function sizes(options: Options, name: string, subjects: readonly Subject[]): readonly number[] {
+  const least = Math.max(...subjects.map(({ protocol }) => smallestCluster(protocol, 1).n));
   return list(options.textOf(name)).map((word) => {
     const n = Number(word);
-    if (/^\d{1,3}$/.test(word) && n >= 4 && n <= REPLICAS_MAX && n % 3 === 1) return n;
-    throw new UsageError(`--${name} ${word}: expected 3f+1, from 4 to ${REPLICAS_MAX}`);
+    if (/^\d{1,3}$/.test(word) && n >= least && n <= REPLICAS_MAX) return n;
+    throw new UsageError(
+      `--${name} ${word}: expected a whole number from ${least} to ${REPLICAS_MAX}`,
+    );
   });
 }
 
-/** Protocols that tolerate no fault have one replica. */
-function sizesOf({ protocol }: Subject, wanted: readonly number[]): readonly number[] {
-  if (protocol.replicasMin(1) > 1) return wanted;
-  return wanted.length === 0 ? [] : [1];
+/** The faults that a protocol tolerates with so many replicas, each number once. */
+function faultsOf({ protocol }: Subject, wanted: readonly number[]): readonly number[] {
+  return [...new Set(wanted.map((n) => toleratedFaults(protocol, n)))];
 }
 
 /** Where nobody signs, one kind stands for both. */

@@ -5,7 +5,7 @@ import { UsageError } from "../base/errors.ts";
 import { runAny } from "../simulation/runner.ts";
 import type { Subject } from "../simulation/subject.ts";
 import { registered } from "../simulation/subjects.ts";
-import { exhaustiveScenarios } from "../simulation/twins.ts";
+import { twinsScenarios } from "../simulation/twins-scenarios.ts";
 import type { Report } from "../simulation/world.ts";
 import { invariantOf } from "./shrink.ts";
 
@@ -69,7 +69,8 @@ export interface Conviction {
 /** Runs seeds until one fails, at most as many as the mutant allows. */
 export function convict(mutant: Mutant): Conviction {
   const { subject, kind, convictedBy, within } = mutant;
-  const first = mutant.first ?? (kind === "twins" ? exhaustiveScenarios().length : 0);
+  const first =
+    mutant.first ?? (kind === "twins" ? twinsScenarios(subject.protocol).exhaustive : 0);
   for (let i = 0; i < within; i++) {
     const report = runAny({ subject, kind, seed: first + i });
     const violated = report.failures[0];

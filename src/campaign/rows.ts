@@ -2,7 +2,7 @@
 // docs/testing.md.
 
 import type { Subject, Kind } from "../simulation/subject.ts";
-import { exhaustiveScenarios } from "../simulation/twins.ts";
+import { twinsScenarios } from "../simulation/twins-scenarios.ts";
 
 /** Seeds of one kind of one protocol: every `stride`-th from `first` on. */
 export interface Row {
@@ -34,7 +34,7 @@ const GUIDED = 20_000;
  * The rows of a subject, each divided by `divisor`; exhaustive Twins take every `divisor`-th
  * scenario.
  */
-export function rowsOf({ name, kinds }: Subject, divisor: number): Row[] {
+export function rowsOf({ name, protocol, kinds }: Subject, divisor: number): Row[] {
   const twins = kinds.includes("twins");
   const rows = (twins ? TOLERANT : UNREPLICATED).map(([kind, count]): Row => ({
     protocol: name,
@@ -44,7 +44,7 @@ export function rowsOf({ name, kinds }: Subject, divisor: number): Row[] {
     stride: 1,
   }));
   if (!twins) return rows;
-  const all = exhaustiveScenarios().length;
+  const all = twinsScenarios(protocol).exhaustive;
   const count = Math.ceil(all / divisor);
   rows.push({ protocol: name, kind: "twins", first: 0, count, stride: divisor });
   rows.push({

@@ -11,7 +11,7 @@ import { writeKeyPairs } from "../crypto/keys.ts";
 import type { ReplicaRecord } from "../evaluation/replica-record.ts";
 import { RECOVERED, RECOVERING } from "../process/announcements.ts";
 import { STOP_SIGNALS } from "../process/signals.ts";
-import { protocols, toleratesFaults } from "../protocol/index.ts";
+import { protocols, smallestCluster } from "../protocol/index.ts";
 import { freePorts } from "./free-ports.ts";
 
 /** Where the executables lie. */
@@ -188,8 +188,7 @@ export class Cluster {
     if (protocol === undefined) {
       throw new UsageError(`--mode ${options.mode}: expected ${[...protocols.keys()].join(", ")}`);
     }
-    const f = toleratesFaults(protocol) ? options.f : 0;
-    const n = protocol.replicasMin(f);
+    const { n, f } = smallestCluster(protocol, options.f);
     const dir = mkdtempSync(join(tmpdir(), "oskr-"));
     chmodSync(dir, 0o700);
     const prefix = join(dir, "cluster");

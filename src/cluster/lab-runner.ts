@@ -10,7 +10,7 @@ import { clientArguments, loadArguments, replicaArguments } from "../evaluation/
 import type { ResultRecord } from "../evaluation/record.ts";
 import type { ReplicaRecord } from "../evaluation/replica-record.ts";
 import type { Point } from "../evaluation/run.ts";
-import { protocols } from "../protocol/index.ts";
+import { protocols, smallestCluster } from "../protocol/index.ts";
 import { failuresIn, readInventory, runPlaybook, type Inventory, type LabHost } from "./ansible.ts";
 
 /** How long the bundle may take to every host, and a run beyond what it measures. */
@@ -104,8 +104,7 @@ export class LabRunner implements PointRunner {
 function castOf(point: Point, { path, replicas, clients }: Inventory): Cast {
   const protocol = protocols.get(point.mode);
   if (protocol === undefined) throw new UsageError(`no protocol '${point.mode}'`);
-  const single = protocol.replicasMin(1) === 1;
-  const n = protocol.replicasMin(point.f);
+  const { n, f } = smallestCluster(protocol, point.f);
   const need = (what: string, count: number, hosts: readonly LabHost[]): void => {
     if (hosts.length >= count) return;
     throw new UsageError(`${path}: ${what} need ${count} hosts, there are ${hosts.length}`);
@@ -124,7 +123,7 @@ function castOf(point: Point, { path, replicas, clients }: Inventory): Cast {
   }
   return {
     n,
-    f: single ? 0 : point.f,
+    f,
     replicas: members,
     silent: point.fault === "silent" ? members.slice(-1) : [],
     clients: clients.slice(0, point.clientProcesses),

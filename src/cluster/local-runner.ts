@@ -5,7 +5,7 @@ import type { RunSettings, Measured, PointRunner } from "../evaluation/point-run
 import { clientArguments, replicaArguments } from "../evaluation/point.ts";
 import type { ResultRecord } from "../evaluation/record.ts";
 import type { Point } from "../evaluation/run.ts";
-import { protocols } from "../protocol/index.ts";
+import { protocols, smallestCluster } from "../protocol/index.ts";
 import { ClientProcesses } from "./client-processes.ts";
 import { Cluster } from "./cluster.ts";
 import { within } from "./within.ts";
@@ -17,7 +17,8 @@ export class LocalRunner implements PointRunner {
   async run(point: Point, settings: RunSettings, signal: AbortSignal): Promise<Measured> {
     signal.throwIfAborted();
     // Replica and client joined directly where nobody else is there to be reached.
-    const single = protocols.get(point.mode)?.replicasMin(point.f) === 1;
+    const protocol = protocols.get(point.mode);
+    const single = protocol !== undefined && smallestCluster(protocol, point.f).n === 1;
     const cluster = await Cluster.start({
       mode: point.mode,
       transport: point.transport,

@@ -2,6 +2,7 @@
 
 import type { AnyProtocol } from "../actor.ts";
 import { reasonOf } from "../base/errors.ts";
+import { smallestCluster } from "../protocol/index.ts";
 import { formatThroughput } from "./format.ts";
 import type { RunSettings, PointRunner } from "./point-runner.ts";
 import { describePoint } from "./point.ts";
@@ -49,7 +50,7 @@ export function tableRows(
   common: Pick<Point, "transport" | "workers">,
 ): readonly TableRow[] {
   return [...protocols].flatMap(([mode, protocol]): readonly TableRow[] => {
-    const single = protocol.replicasMin(1) === 1;
+    const single = smallestCluster(protocol, 1).n === 1;
     const point: Point = {
       ...{ mode, ...common, f: single ? 0 : 1, clients: 1, clientProcesses: 1, rate: 0 },
       ...{ batch: single ? 1 : BATCH, adaptive: !single, signature: "batch" },

@@ -3,7 +3,7 @@
 import { apps } from "../app/index.ts";
 import { reasonOf, UsageError } from "../base/errors.ts";
 import { ID_MAX } from "../config.ts";
-import { protocols } from "../protocol/index.ts";
+import { protocols, smallestCluster } from "../protocol/index.ts";
 import type { RunSettings } from "./point-runner.ts";
 import { CLIENT_PROCESSES_MAX, RATE_MAX } from "./point.ts";
 import type { Point } from "./run.ts";
@@ -171,7 +171,7 @@ function product(lists: Lists, where: string): readonly Point[] {
 function plain(point: Point, where: string): Point {
   const { mode, clients, clientProcesses, fault, lossRate } = point;
   const protocol = protocols.get(mode);
-  const single = protocol?.replicasMin(1) === 1;
+  const single = protocol !== undefined && smallestCluster(protocol, 1).n === 1;
   const signed = protocol?.signed === true;
   if (clientProcesses > clients) {
     throw new UsageError(

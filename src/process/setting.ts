@@ -5,7 +5,7 @@ import { UsageError } from "../base/errors.ts";
 import type { Options } from "../cli/command-line.ts";
 import { readDeployConfig, type DeployConfig } from "../config.ts";
 import { PROTOCOL_DEFAULTS, type ProtocolConfig } from "../protocol-config.ts";
-import { protocols, toleratesFaults } from "../protocol/index.ts";
+import { protocols, smallestCluster } from "../protocol/index.ts";
 
 /** The protocol and the configuration that the options name; throws UsageError. */
 export interface Setting {
@@ -20,17 +20,16 @@ export function readSetting(options: Options): Setting {
   const protocol = protocols.get(mode);
   if (protocol === undefined) throw new UsageError(`--mode ${mode}: no such protocol`);
   const deploy = readDeployConfig(options.textOf("config"));
-  // A protocol that tolerates no fault uses the first replicas of any configuration.
-  const tolerant = toleratesFaults(protocol);
-  const f = tolerant ? deploy.f : 0;
-  const least = protocol.replicasMin(f);
+  const smallest = smallestCluster(protocol, deploy.f);
+  const { f } = smallest;
   const given = deploy.replicas.length;
-  if (given < least) {
+  // A protocol that tolerates no fault uses the first replicas of any configuration.
+  const n = protocol.faults === "none" ? smallest.n : given;
+  if (given < n || protocol.quorums(n, f) === null) {
     throw new UsageError(
-      `${deploy.path}: ${mode} with f ${f} needs ${least} replicas, not ${given}`,
+      `${deploy.path}: ${mode} with f ${f} needs ${smallest.n} replicas, not ${given}`,
     );
   }
-  const n = tolerant ? given : least;
   const fixed = protocol.tenures === true && options.textOf("leader") === "fixed";
   const tenure = fixed ? FIXED_TENURE : 1;
   const config: ProtocolConfig = {

@@ -1,18 +1,31 @@
 // Every protocol by the name that `-m` takes. Executables, simulator and shared tests read only
 // this.
 
-import type { AnyProtocol, Protocol } from "../actor.ts";
+import type { AnyProtocol, Protocol, Quorums } from "../actor.ts";
+import { assert } from "../base/assert.ts";
+import { REPLICAS_MAX } from "../config.ts";
 import { hotstuff } from "./hotstuff/index.ts";
 import { pbft } from "./pbft/index.ts";
 import { unreplicated, unreplicatedSigned } from "./unreplicated/index.ts";
 
-/**
- * Whether some number of replicas tolerates a fault. Protocols that tolerate none say that they
- * need one replica, or infinitely many.
- */
-export function toleratesFaults({ replicasMin }: { replicasMin(f: number): number }): boolean {
-  const n = replicasMin(1);
-  return Number.isSafeInteger(n) && n > 1;
+type Sizes = Pick<AnyProtocol, "faults" | "quorums">;
+
+/** The smallest cluster that tolerates f faults, or none where the protocol tolerates none. */
+export function smallestCluster(protocol: Sizes, f: number): Quorums {
+  const tolerated = protocol.faults === "none" ? 0 : f;
+  for (let n = 1; n <= REPLICAS_MAX; n++) {
+    const quorums = protocol.quorums(n, tolerated);
+    if (quorums !== null) return quorums;
+  }
+  return assert.fail(`no cluster tolerates ${tolerated} faults`);
+}
+
+/** The most faults that n replicas tolerate. */
+export function toleratedFaults(protocol: Sizes, n: number): number {
+  if (protocol.faults === "none") return 0;
+  let f = 0;
+  while (protocol.quorums(n, f + 1) !== null) f++;
+  return f;
 }
 
 function entry<M extends object, T extends string>(

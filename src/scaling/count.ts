@@ -12,6 +12,7 @@ import type { SignatureKind } from "../crypto/stage.ts";
 import { countDrop } from "../driver.ts";
 import { Node } from "../node.ts";
 import { PROTOCOL_DEFAULTS, type ProtocolConfig } from "../protocol-config.ts";
+import { smallestCluster } from "../protocol/index.ts";
 import { Network, type NetworkOptions } from "../simulation/network.ts";
 import { type Packet, PAYLOAD_MAX } from "../simulation/simulated-packet.ts";
 import { Process } from "../simulation/process.ts";
@@ -75,7 +76,7 @@ const QUIET_NETWORK: NetworkPlan = {
 
 /** Counts what an operation costs. Takes time in proportion to n squared for PBFT. */
 export function countOperations(options: CountOptions): Counts {
-  const { subject, f, batch, batches } = options;
+  const { subject, batch, batches } = options;
   const clients = CLIENT_BATCHES * batch;
   const short = new CountedCluster(options, clients);
   const long = new CountedCluster(options, clients);
@@ -83,7 +84,7 @@ export function countOperations(options: CountOptions): Counts {
   const operations = batches * batch;
   long.run(clients + operations);
 
-  const { n } = long.config;
+  const { n, f } = long.config;
   const rotates = subject.protocol.tenures === true;
   const fixed = !rotates || options.tenure > 1;
   const share = (of: (cluster: CountedCluster) => Tally): Tally => {
@@ -98,7 +99,7 @@ export function countOperations(options: CountOptions): Counts {
   return {
     mode: subject.name,
     n,
-    f: n === 1 ? 0 : f,
+    f,
     signature: options.signature,
     batch,
     multicast: options.multicast && n > 1,
@@ -218,13 +219,13 @@ class CountedCluster {
   #completed = 0;
 
   constructor(options: CountOptions, clients: number) {
-    const { subject, f, batch, tenure } = options;
-    const n = subject.protocol.replicasMin(f);
+    const { subject, batch, tenure } = options;
+    const { n, f } = smallestCluster(subject.protocol, options.f);
     this.#options = options;
     this.config = {
       ...PROTOCOL_DEFAULTS,
       n,
-      f: n === 1 ? 0 : f,
+      f,
       leader: (view) => Math.floor(view / tenure) % n,
       tenure,
       batchMax: batch,

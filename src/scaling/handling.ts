@@ -12,6 +12,7 @@ import type { Stage } from "../driver.ts";
 import { Node } from "../node.ts";
 import { RealClock } from "../process/real-clock.ts";
 import { PROTOCOL_DEFAULTS, type ProtocolConfig } from "../protocol-config.ts";
+import { smallestCluster } from "../protocol/index.ts";
 import { PacketTransport, type PacketTransportOptions } from "../transport/packet.ts";
 import { EMPTY, Reader, Writer } from "../wire.ts";
 
@@ -144,13 +145,13 @@ class LoopCluster {
   #issued = false;
 
   constructor(options: HandlingOptions) {
-    const { protocol, f, batch, tenure, clients } = options;
-    const n = protocol.replicasMin(f);
+    const { protocol, batch, tenure, clients } = options;
+    const { n, f } = smallestCluster(protocol, options.f);
     this.#options = options;
     this.#config = {
       ...PROTOCOL_DEFAULTS,
       n,
-      f: n === 1 ? 0 : f,
+      f,
       leader: (view) => Math.floor(view / tenure) % n,
       tenure,
       batchMax: batch,

@@ -46,11 +46,10 @@ export class CensusCheck {
  */
 export function checkCertificates(
   certificates: Iterable<HeldCertificate>,
-  { n, f }: { readonly n: number; readonly f: number },
+  quorum: number,
   keys: SimulatedKeys,
   judged: WeakSet<object>,
 ): string | null {
-  const quorum = Math.ceil((n + f + 1) / 2);
   for (const held of certificates) {
     if (judged.has(held.certificate)) continue;
     const signers = new Set<number>();

@@ -13,6 +13,7 @@
 
 import { decodeKvResult, encodeKvOperation, type KvOperation } from "../app/kv.ts";
 import { assert } from "../base/assert.ts";
+import { smallestCluster } from "../protocol/index.ts";
 import { stamp, type Issued } from "./judge.ts";
 import type { PacketContent } from "./packet-content.ts";
 import { type Packet, PAYLOAD_MAX } from "./simulated-packet.ts";
@@ -99,10 +100,11 @@ class Script implements Observer {
   #cluster(words: readonly string[]): void {
     const options = new Map(words.map((word) => word.split("=") as [string, string]));
     const number = (name: string, otherwise: number) => Number(options.get(name) ?? otherwise);
+    const smallest = smallestCluster(this.#subject.protocol, 1);
     const plan: Plan = {
       ...calmPlan(this.#subject),
-      n: number("n", this.#subject.protocol.replicasMin(1)),
-      f: number("f", 1),
+      n: number("n", smallest.n),
+      f: number("f", smallest.f),
       viewTimeoutMs: number("timeout", 100),
       batchMax: number("batch", 1),
       checkpointInterval: number("checkpoint", 4),

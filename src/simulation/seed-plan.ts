@@ -2,7 +2,7 @@
 // Every fault has a name; a run without some of them is otherwise the same run.
 
 import { Random } from "../base/seeded-random.ts";
-import { toleratesFaults } from "../protocol/index.ts";
+import { smallestCluster } from "../protocol/index.ts";
 import { PAYLOAD_MAX } from "./simulated-packet.ts";
 import type { Kind, Subject } from "./subject.ts";
 
@@ -212,10 +212,8 @@ function drawSigning(
 }
 
 function drawSize(subject: Subject, random: Random, kind: Kind): { n: number; f: number } {
-  const most = toleratesFaults(subject.protocol) ? 2 : 0;
   const wanted = kind === "twins" ? 1 : random.chance(0.2) ? 2 : 1;
-  const f = Math.min(most, wanted);
-  return { n: subject.protocol.replicasMin(f), f };
+  return smallestCluster(subject.protocol, wanted);
 }
 
 function drawByzantine(

@@ -1,7 +1,6 @@
 // What a world is told of the protocol that it tries.
 
 import type { AnyProtocol, Protocol, Sealed } from "../actor.ts";
-import { toleratesFaults } from "../protocol/index.ts";
 
 /**
  * A seed of kind "codec" is a thousand mutated packets, one of kind "fuzz" live nodes that get such
@@ -42,25 +41,24 @@ export interface Subject {
   moves?(message: Sealed): boolean;
 }
 
-/**
- * A subject with what most protocols want: Byzantine replicas and restarts if any fault is
- * tolerated.
- */
+/** Kinds of seeds in which no replica lies. */
+const HONEST: readonly Kind[] = ["short", "deep", "codec", "fuzz"];
+
+/** A subject with what follows from the faults that its protocol tolerates. */
 export function subjectOf<M extends object, T extends string>(
   name: string,
   protocol: Protocol<M, T>,
   more: Partial<Omit<Subject, "name" | "protocol">> = {},
 ): Subject {
-  const tolerant = toleratesFaults(protocol);
+  const byzantine = protocol.faults === "byzantine";
   // Sound because a protocol's messages only ever meet its own codec and actors.
   const hidden = protocol as unknown as AnyProtocol;
-  const kinds: readonly Kind[] = tolerant ? KINDS : ["short", "deep", "codec", "fuzz"];
   return {
     name,
     protocol: hidden,
-    byzantine: tolerant,
-    restarts: tolerant,
-    kinds,
+    byzantine,
+    restarts: protocol.faults !== "none",
+    kinds: byzantine ? KINDS : HONEST,
     marks: [],
     ...more,
   };

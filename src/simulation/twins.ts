@@ -3,151 +3,18 @@
 // they belong to.
 
 import { assert } from "../base/assert.ts";
-import { mix32, Random } from "../base/seeded-random.ts";
+import { mix32 } from "../base/seeded-random.ts";
 import { scheduleHealing } from "./gst.ts";
 import { type Packet, PAYLOAD_MAX } from "./simulated-packet.ts";
 import type { Process } from "./process.ts";
 import { settle, type RunOptions } from "./run-seed.ts";
 import { drawPlan, NO_FAULTS, type Plan } from "./seed-plan.ts";
+import { identityOf, OPERATIONS, twinsScenarios, type Scenario } from "./twins-scenarios.ts";
 import { World, type Report } from "./world.ts";
-
-/** Instances: the twins of identity 0, then replicas 1, 2, 3. */
-const INSTANCES = 5;
-const EXHAUSTIVE_VIEWS = 5;
-/** Ways to split the instances into at most two sets. */
-const SPLITS = 1 << (INSTANCES - 1);
-const QUORUM = 3;
-const OPERATIONS = 14;
-
-export interface Scenario {
-  /** For each view the set of each instance, and who leads. */
-  readonly views: readonly { readonly sides: readonly number[]; readonly leader: number }[];
-  /** Whether some kinds of messages do not reach some instances, others in each view. */
-  readonly losesKinds: boolean;
-  /** How long a view's messages are delivered, in view timeouts. */
-  readonly viewLength: number;
-  /**
-   * Operations asked after the network has healed, at most: they show what a scenario has wedged,
-   * and take longer than one of five views itself.
-   */
-  readonly askedMax: number;
-  /** A second one makes a scenario of five views longer by a quarter, and finds no more. */
-  readonly clients: number;
-}
-
-let canonicalScenarios: Uint32Array | null = null;
-
-/**
- * Codes of all scenarios of five views led by the twins, one of each class of symmetric ones:
- * 98,736.
- */
-export function exhaustiveScenarios(): Uint32Array {
-  canonicalScenarios ??= enumerate();
-  return canonicalScenarios;
-}
-
-/** The split `code`: the side of each instance, that of the first being 0. */
-function sidesOf(code: number): number[] {
-  return Array.from({ length: INSTANCES }, (_, i) => (i === 0 ? 0 : (code >> (i - 1)) & 1));
-}
-
-function codeOf(sides: readonly number[]): number {
-  const first = sides[0] ?? 0;
-  let code = 0;
-  for (let i = 1; i < INSTANCES; i++) code |= ((sides[i] ?? 0) ^ first) << (i - 1);
-  return code;
-}
-
-/**
- * Twins can be exchanged, and so can the other three replicas: what each of the 12 exchanges makes
- * of a split.
- */
-function symmetries(): number[][] {
-  const others = [
-    [2, 3, 4],
-    [2, 4, 3],
-    [3, 2, 4],
-    [3, 4, 2],
-    [4, 2, 3],
-    [4, 3, 2],
-  ];
-  const tables: number[][] = [];
-  for (const twins of [
-    [0, 1],
-    [1, 0],
-  ]) {
-    for (const rest of others) {
-      const order = [...twins, ...rest];
-      tables.push(
-        Array.from({ length: SPLITS }, (_, code) => {
-          const sides = sidesOf(code);
-          return codeOf(order.map((i) => sides[i] ?? 0));
-        }),
-      );
-    }
-  }
-  return tables;
-}
-
-function enumerate(): Uint32Array {
-  const tables = symmetries();
-  const total = SPLITS ** EXHAUSTIVE_VIEWS;
-  const found: number[] = [];
-  for (let code = 0; code < total; code++) {
-    if (tables.every((table) => imageOf(table, code) >= code)) found.push(code);
-  }
-  return Uint32Array.from(found);
-}
-
-function imageOf(table: readonly number[], code: number): number {
-  let image = 0;
-  for (let view = EXHAUSTIVE_VIEWS - 1; view >= 0; view--) {
-    image = image * SPLITS + (table[(code >> (4 * view)) & (SPLITS - 1)] ?? 0);
-  }
-  return image;
-}
-
-/** Scenario `number`: exhaustive ones first, then guided ones for ever. */
-export function scenarioOf(number: number): Scenario {
-  const all = exhaustiveScenarios();
-  const code = all[number];
-  if (code === undefined) return guidedScenario(number);
-  const views = Array.from({ length: EXHAUSTIVE_VIEWS }, (_, view) => ({
-    sides: sidesOf((code >> (4 * view)) & (SPLITS - 1)),
-    leader: 0,
-  }));
-  return { views, losesKinds: false, viewLength: 0.6, askedMax: 0, clients: 1 };
-}
-
-/**
- * Eight to twelve views; splits that leave a quorum on one side, held for 1-4 views, leaders mostly
- * from there.
- */
-function guidedScenario(number: number): Scenario {
-  const random = new Random(number, "twins");
-  const length = random.between(8, 12);
-  const views: { sides: number[]; leader: number }[] = [];
-  while (views.length < length) {
-    const order = random.shuffle([0, 1, 2, 3, 4]);
-    const majority = order.slice(0, random.between(QUORUM, 4));
-    const sides = Array.from({ length: INSTANCES }, (_, i) => (majority.includes(i) ? 0 : 1));
-    for (let held = random.between(1, 4); held > 0 && views.length < length; held--) {
-      const from = random.chance(0.8) ? majority : [0, 1, 2, 3, 4];
-      views.push({ sides, leader: identityOf(random.pick(from)) });
-    }
-  }
-  const losesKinds = random.chance(0.5);
-  const viewLength = random.pick([0.3, 0.6, 1.5]);
-  return { views, losesKinds, viewLength, askedMax: OPERATIONS, clients: 2 };
-}
-
-function identityOf(instance: number): number {
-  return instance <= 1 ? 0 : instance - 1;
-}
 
 /** Runs a scenario; then the network heals and liveness is judged. */
 export function runTwins({ subject, seed, observer, cold }: RunOptions): Report {
-  const scenario = scenarioOf(seed);
+  const scenario = twinsScenarios(subject.protocol).scenario(seed);
   const plan = twinsPlan(drawPlan(subject, "twins", seed), scenario.clients);
   const leaders = scenario.views.map(({ leader }) => leader);
   const filter = new ViewFilter(scenario, seed);
@@ -160,7 +27,8 @@ export function runTwins({ subject, seed, observer, cold }: RunOptions): Report 
     filter: (from, to, packet) => filter.passes(from, to, packet),
   });
   filter.world = world;
-  for (const identity of [0, 0, 1, 2, 3]) {
+  for (let instance = 0; instance <= plan.n; instance++) {
+    const identity = identityOf(instance);
     const handle = world.addReplica(identity);
     handle.process.byzantine = identity === 0;
     world.startReplica(handle);
@@ -180,8 +48,6 @@ export function runTwins({ subject, seed, observer, cold }: RunOptions): Report 
 function twinsPlan(drawn: Plan, clients: number): Plan {
   return {
     ...drawn,
-    n: 4,
-    f: 1,
     viewTimeoutMs: 20,
     clients,
     operations: OPERATIONS,

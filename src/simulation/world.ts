@@ -1,7 +1,7 @@
 // The world: processes built from the real Node, codec and actors, a network and a judge, on
 // virtual time. One seed, one thread; the same run on every machine.
 
-import type { Actor, Replica, Sealed } from "../actor.ts";
+import type { Actor, Quorums, Replica, Sealed } from "../actor.ts";
 import { KvApp } from "../app/kv.ts";
 import { assert } from "../base/assert.ts";
 import { listenToMarks } from "../base/coverage-mark.ts";
@@ -88,6 +88,7 @@ export class World {
   readonly ledger: Ledger;
   readonly network: Network;
   readonly config: ProtocolConfig;
+  readonly #quorums: Quorums;
   readonly replicas: ReplicaHandle[] = [];
   readonly clientProcesses: Process[] = [];
   clients: SimulatedClient[] = [];
@@ -124,6 +125,9 @@ export class World {
     this.#probe = new Reader(this.#probeBytes, wireBook);
     this.ledger = new Ledger(plan.kind === "invent", (what) => this.fail(what));
     const { n, f } = plan;
+    const quorums = subject.protocol.quorums(n, f);
+    assert(quorums !== null, `a plan with ${n} replicas, too few for ${f} faults`);
+    this.#quorums = quorums;
     this.config = {
       n,
       f,
@@ -311,7 +315,8 @@ export class World {
     const { replica, process } = handle;
     const certificates = replica?.certificates?.();
     if (certificates === undefined) return;
-    const problem = checkCertificates(certificates, this.config, keys, judged);
+    const { quorum } = this.#quorums;
+    const problem = checkCertificates(certificates, quorum, keys, judged);
     if (problem !== null) this.fail(`certificates: ${process.name} holds one with ${problem}`);
   }
 

@@ -2,6 +2,7 @@
 
 import type { App, Refusal } from "../../src/actor.ts";
 import { QuorumClient } from "../../src/protocol/kit/client.ts";
+import { quorumsOf } from "../../src/protocol/kit/quorum.ts";
 import { Recovery, type Verdict } from "../../src/protocol/kit/recovery.ts";
 import type { Outcome, Request } from "../../src/protocol/kit/request.ts";
 import { Service } from "../../src/protocol/kit/service.ts";
@@ -177,7 +178,8 @@ export const oldQc = subjectWith("old-qc", { NormalCase: OldQc });
 
 const credulous: typeof hotstuff = {
   ...hotstuff,
-  client: (config, host) => new CredulousClient(config, host, (view) => firstTarget(config, view)),
+  client: (config, host) =>
+    new CredulousClient(config, host, quorumsOf(config), (view) => firstTarget(config, view)),
 };
 
 /**

@@ -247,7 +247,7 @@ function sparse(protocol: typeof pbft): typeof pbft {
 
 const credulous: typeof pbft = {
   ...pbft,
-  client: (config, host) => new CredulousClient(config, host, (view) => config.leader(view)),
+  client: (config, host) => new CredulousClient(config, host, quorumsOf(config), config.leader),
 };
 
 const SPLIT = ["agreement", "certificates"];

@@ -174,10 +174,10 @@ test("certificates need a quorum of distinct signers whose signatures hold cold"
     signed,
     signature: keys.block(signer, signed),
   });
-  const size = { n: 4, f: 1 };
+  const quorum = 3;
   const judged = new WeakSet<object>();
   const check = (proofs: readonly Proof[], certificate: object = {}) =>
-    checkCertificates([{ certificate, proofs: () => proofs }], size, keys, judged);
+    checkCertificates([{ certificate, proofs: () => proofs }], quorum, keys, judged);
   const held = {};
   expect(check([vote(0), vote(1), vote(3)], held)).toBeNull();
   expect(check([vote(0), vote(1)])).toBe("2 distinct signers, not 3");

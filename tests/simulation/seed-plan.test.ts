@@ -6,7 +6,7 @@ import { drawPlan } from "../../src/simulation/seed-plan.ts";
 import { Random } from "../../src/base/seeded-random.ts";
 import { runSeed } from "../../src/simulation/run-seed.ts";
 import { faultNames } from "../../src/campaign/shrink.ts";
-import { exhaustiveScenarios, scenarioOf } from "../../src/simulation/twins.ts";
+import { TwinsScenarios } from "../../src/simulation/twins-scenarios.ts";
 import { World } from "../../src/simulation/world.ts";
 import { roundsSubject as subject } from "../protocols/rounds/subject.ts";
 
@@ -94,6 +94,8 @@ describe("plans", () => {
 });
 
 describe("twins", () => {
+  const scenarios = new TwinsScenarios({ n: 4, quorum: 3 });
+
   test("has every class of symmetric scenarios once: 98,736", () => {
     // Burnside's lemma over the exchanges of two twins and of three replicas, on 2^4 splits, five
     // views.
@@ -106,16 +108,31 @@ describe("twins", () => {
       [2, 2],
     ] as const;
     const count = fixed.reduce((sum, [splits, exchanges]) => sum + splits ** 5 * exchanges, 0) / 12;
-    expect(exhaustiveScenarios().length).toBe(count);
+    expect(scenarios.exhaustive).toBe(count);
     expect(count).toBe(98_736);
   });
 
+  test("has clusters of other sizes, with as many views as can be enumerated", () => {
+    // Three replicas: the exchanges of two twins and of two replicas, on 2^3 splits, six views.
+    const three = new TwinsScenarios({ n: 3, quorum: 2 });
+    expect(three.exhaustive).toBe((8 ** 6 + 3 * 4 ** 6) / 4);
+    expect(three.scenario(0).views).toHaveLength(6);
+    const seven = new TwinsScenarios({ n: 7, quorum: 5 });
+    for (let i = 0; i < 20; i++) {
+      for (const { sides, leader } of seven.scenario(seven.exhaustive + i).views) {
+        expect(sides).toHaveLength(8);
+        expect(sides.filter((side) => side === 0).length).toBeGreaterThanOrEqual(5);
+        expect(leader).toBeWithin(0, 7);
+      }
+    }
+  });
+
   test("guides beyond: 8 to 12 views with a quorum on one side", () => {
-    const first = exhaustiveScenarios().length;
+    const first = scenarios.exhaustive;
     let fromMajority = 0;
     let views = 0;
     for (let i = 0; i < 200; i++) {
-      const scenario = scenarioOf(first + i);
+      const scenario = scenarios.scenario(first + i);
       expect(scenario.views.length).toBeWithin(8, 13);
       for (const { sides, leader } of scenario.views) {
         const larger = sides.filter((side) => side === 0).length;

@@ -1,6 +1,7 @@
 import type { Client, Host, Target } from "../../actor.ts";
 import type { ProtocolConfig } from "../../protocol-config.ts";
 import { QuorumClient } from "../kit/client.ts";
+import { quorumsOf } from "../kit/quorum.ts";
 import type { Message } from "./message.ts";
 
 /** Views ahead of the one that a client believes in whose leaders it considers. */
@@ -11,7 +12,7 @@ export function hotstuffClient(
   config: ProtocolConfig,
   host: Host<Message, "retry">,
 ): Client<Message, "retry"> {
-  return new QuorumClient(config, host, (view) => firstTarget(config, view));
+  return new QuorumClient(config, host, quorumsOf(config), (view) => firstTarget(config, view));
 }
 
 /** Where a request goes first. */

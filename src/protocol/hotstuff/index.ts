@@ -1,4 +1,5 @@
 import type { Protocol } from "../../actor.ts";
+import { byzantineQuorums } from "../kit/quorum.ts";
 import { hotstuffClient } from "./client.ts";
 import type { Timer } from "./context.ts";
 import { codec, type Message } from "./message.ts";
@@ -13,7 +14,8 @@ export const hotstuff: Protocol<Message, Timer | "retry"> = {
   codec,
   signed: true,
   tenures: true,
-  replicasMin: (f) => 3 * f + 1,
+  faults: "byzantine",
+  quorums: byzantineQuorums,
   replica: (self, config, host, app) => new HotStuffReplica(self, config, host, app),
   client: (config, host) => hotstuffClient(config, host),
 };

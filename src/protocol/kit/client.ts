@@ -1,6 +1,6 @@
-// The client of every protocol whose replicas may lie: f + 1 of them must say the same.
+// The client of every protocol whose replicas may lie: so many must say the same that one is right.
 
-import type { Address, Bytes, Client, Host, Refusal, Target } from "../../actor.ts";
+import type { Address, Bytes, Client, Host, Quorums, Refusal, Target } from "../../actor.ts";
 import type { ProtocolConfig } from "../../protocol-config.ts";
 import { equal, type Reader } from "../../wire.ts";
 import { Backoff } from "./backoff.ts";
@@ -12,16 +12,16 @@ type Timer = "retry";
 
 /**
  * Sends a request to where `first` says the leader of the view is, then, with exponential backoff,
- * to all. A result counts when f + 1 verified signers agree on it, whatever their views (Castro and
- * Liskov, OSDI '99, section 4.1): one of them is correct.
+ * to all. A result counts when a weak quorum of verified signers agrees on it, whatever their
+ * views: where they may lie f + 1 (Castro and Liskov, OSDI '99, section 4.1), one of them correct.
  */
 export class QuorumClient implements Client<CommonMessage, Timer> {
   retransmissions = 0;
-  readonly #config: ProtocolConfig;
+  readonly #quorums: Quorums;
   readonly #host: Host<CommonMessage, Timer>;
   readonly #first: (view: number) => Target;
   readonly #backoff: Backoff;
-  /** The latest view that f + 1 replicas' agreement vouches for. */
+  /** The latest view that the agreement of so many replicas vouches for. */
   #view = 0;
   readonly #session: ClientSession;
   /** The digest of the pending operation, and what each replica answered. */
@@ -31,9 +31,10 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
   constructor(
     config: ProtocolConfig,
     host: Host<CommonMessage, Timer>,
+    quorums: Quorums,
     first: (view: number) => Target,
   ) {
-    this.#config = config;
+    this.#quorums = quorums;
     this.#host = host;
     this.#first = first;
     this.#backoff = new Backoff(config.viewTimeoutMs / 4, config.viewTimeoutMs * 4);
@@ -43,7 +44,7 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
 
   /** How many replicas must agree. */
   protected get agreement(): number {
-    return this.#config.f + 1;
+    return this.#quorums.weak;
   }
 
   invoke(op: Bytes, done: (result: Bytes | null) => void): void {

@@ -1,25 +1,20 @@
 // Quorums, votes and certificates of all Byzantine protocols. Signers are those that the Node
 // verified.
 
-import type { Bytes, Proof, Sealed, Signer } from "../../actor.ts";
+import type { Bytes, Proof, Quorums, Sealed, Signer } from "../../actor.ts";
 import { assert } from "../../base/assert.ts";
 import { EMPTY, equal, type Reader, type Writer } from "../../wire.ts";
 
-export interface Quorums {
-  readonly n: number;
-  readonly f: number;
-  /** ceil((n + f + 1) / 2): any two of this size share a correct replica. */
-  readonly quorum: number;
-  /** f + 1: at least one of them is correct. */
-  readonly weak: number;
+export type { Quorums } from "../../actor.ts";
+
+/** The quorums of n replicas of which f may be Byzantine; null if n < 3f + 1. */
+export function byzantineQuorums(n: number, f: number): Quorums | null {
+  return n < 3 * f + 1 ? null : { n, f, quorum: Math.ceil((n + f + 1) / 2), weak: f + 1 };
 }
 
-/**
- * The quorums of n replicas of which f may be Byzantine; n >= 3f + 1 was checked by whoever starts.
- */
+/** The same for a configuration, whose size was checked by whoever starts. */
 export function quorumsOf({ n, f }: { readonly n: number; readonly f: number }): Quorums {
-  assert(n >= 3 * f + 1, "fewer than 3f + 1 replicas");
-  return { n, f, quorum: Math.ceil((n + f + 1) / 2), weak: f + 1 };
+  return byzantineQuorums(n, f) ?? assert.fail("fewer than 3f + 1 replicas");
 }
 
 /** A signed statement about a digest in a view. */

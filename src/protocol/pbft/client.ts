@@ -1,6 +1,7 @@
 import type { Client, Host } from "../../actor.ts";
 import type { ProtocolConfig } from "../../protocol-config.ts";
 import { QuorumClient } from "../kit/client.ts";
+import { quorumsOf } from "../kit/quorum.ts";
 import type { Message } from "./message.ts";
 
 /**
@@ -10,5 +11,5 @@ export function pbftClient(
   config: ProtocolConfig,
   host: Host<Message, "retry">,
 ): Client<Message, "retry"> {
-  return new QuorumClient(config, host, (view) => config.leader(view));
+  return new QuorumClient(config, host, quorumsOf(config), (view) => config.leader(view));
 }

@@ -1,4 +1,5 @@
 import type { Protocol } from "../../actor.ts";
+import { byzantineQuorums } from "../kit/quorum.ts";
 import { pbftClient } from "./client.ts";
 import { codec, type Message } from "./message.ts";
 import type { Timer } from "./context.ts";
@@ -11,7 +12,8 @@ export { PbftReplica, type Parts } from "./replica.ts";
 export const pbft: Protocol<Message, Timer | "retry"> = {
   codec,
   signed: true,
-  replicasMin: (f) => 3 * f + 1,
+  faults: "byzantine",
+  quorums: byzantineQuorums,
   replica: (self, config, host, app) => new PbftReplica(self, config, host, app),
   client: (config, host) => pbftClient(config, host),
 };

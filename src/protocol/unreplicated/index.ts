@@ -11,7 +11,8 @@ function unreplicatedProtocol(signed: boolean): Protocol<Message, "retry"> {
   return {
     codec: codec(signed),
     signed,
-    replicasMin: () => 1,
+    faults: "none",
+    quorums: (n, f) => (f === 0 ? { n, f, quorum: n, weak: 1 } : null),
     replica: (_self, config, host, app) => new UnreplicatedReplica(config, host, app, signed),
     client: (config, host) => new UnreplicatedClient(config, host, signed),
   };

@@ -2,6 +2,7 @@
 
 import { expect, test } from "bun:test";
 import { QuorumClient } from "../../../src/protocol/kit/client.ts";
+import { quorumsOf } from "../../../src/protocol/kit/quorum.ts";
 import {
   encodeCommon,
   type CommonMessage,
@@ -18,7 +19,7 @@ const OP = Uint8Array.of(1, 2, 3);
 /** A client with a session, one operation on its way, and what came of it. */
 function begin() {
   const host = new FakeHost<CommonMessage, "retry">();
-  const client = new QuorumClient(CONFIG, host, (view) => CONFIG.leader(view));
+  const client = new QuorumClient(CONFIG, host, quorumsOf(CONFIG), (view) => CONFIG.leader(view));
   const results: (Uint8Array | null)[] = [];
   const invoke = () => client.invoke(OP, (result) => results.push(result));
   const last = (): Request => {

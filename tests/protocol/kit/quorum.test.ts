@@ -1,7 +1,10 @@
 // Quorums, votes and certificates.
 
 import { expect, test } from "bun:test";
+import type { Quorums } from "../../../src/actor.ts";
+import { protocols, smallestCluster, toleratedFaults } from "../../../src/protocol/index.ts";
 import {
+  byzantineQuorums,
   certificateOf,
   hasSigners,
   quorumsOf,
@@ -24,7 +27,38 @@ test("quorums are ceil((n + f + 1) / 2), and any two share a correct replica", (
     // The correct ones are enough to make one.
     expect(n - f).toBeGreaterThanOrEqual(quorum);
   }
+  expect(byzantineQuorums(3, 1)).toBeNull();
   expect(() => quorumsOf({ n: 3, f: 1 })).toThrow();
+});
+
+test("clusters are as large as their protocol asks for its faults", () => {
+  const majority = (n: number, f: number): Quorums | null =>
+    n < 2 * f + 1 ? null : { n, f, quorum: Math.floor(n / 2) + 1, weak: 1 };
+  const crash = { faults: "crash", quorums: majority } as const;
+  expect([0, 1, 2].map((f) => smallestCluster(crash, f).n)).toEqual([1, 3, 5]);
+  expect([1, 2, 3, 4, 5].map((n) => toleratedFaults(crash, n))).toEqual([0, 0, 1, 1, 2]);
+  const byzantine = { faults: "byzantine", quorums: byzantineQuorums } as const;
+  expect([0, 1, 2].map((f) => smallestCluster(byzantine, f).n)).toEqual([1, 4, 7]);
+  expect([1, 4, 6, 7].map((n) => toleratedFaults(byzantine, n))).toEqual([0, 1, 1, 2]);
+  expect(() => smallestCluster(byzantine, 86)).toThrow("no cluster tolerates 86 faults");
+  const quorums = (n: number, f: number) => (n >= 3 && f === 0 ? majority(n, f) : null);
+  const none = { faults: "none", quorums } as const;
+  expect(smallestCluster(none, 1)).toMatchObject({ n: 3, f: 0 });
+  expect(toleratedFaults(none, 9)).toBe(0);
+});
+
+test.each([...protocols])("any two quorums of %s share a replica that is not faulty", (_, one) => {
+  for (let n = 1; n <= 16; n++) {
+    for (let f = 0; f <= n; f++) {
+      const quorums = one.quorums(n, f);
+      if (quorums === null) continue;
+      const { quorum, weak } = quorums;
+      const lies = one.faults === "byzantine" ? f : 0;
+      expect(2 * quorum - n).toBeGreaterThan(lies);
+      expect(weak).toBeGreaterThan(lies);
+      expect(n - f).toBeGreaterThanOrEqual(Math.max(quorum, weak));
+    }
+  }
 });
 
 function vote(replica: number, view: number, text: string): Vote {

@@ -1,5 +1,6 @@
 import type { App, Host, Protocol } from "../../../src/actor.ts";
 import type { ProtocolConfig } from "../../../src/protocol-config.ts";
+import { byzantineQuorums } from "../../../src/protocol/kit/quorum.ts";
 import { RoundsClient } from "./client.ts";
 import { codec, type Message } from "./message.ts";
 import { RoundsReplica, type Timer } from "./replica.ts";
@@ -16,7 +17,8 @@ export function roundsWith(Replica: ReplicaClass): Protocol<Message, Timer> {
   return {
     codec,
     signed: true,
-    replicasMin: (f) => 3 * f + 1,
+    faults: "byzantine",
+    quorums: byzantineQuorums,
     replica: (self, config, host, app) => new Replica(self, config, host, app),
     client: (config, host) => new RoundsClient(config, host),
   };

@@ -2,22 +2,31 @@
 // exported on their own, because random faults hardly ever reach them: tests/protocol/pbft/mutants.test.ts
 // convicts them.
 
-import type { App, Bytes } from "../../src/actor.ts";
+import type { Address, App, Bytes } from "../../src/actor.ts";
+import { decodeKvOperation } from "../../src/app/kv.ts";
 import { EMPTY_BATCH } from "../../src/protocol/kit/batch.ts";
 import { Checkpoints } from "../../src/protocol/kit/checkpoint.ts";
 import { QuorumClient } from "../../src/protocol/kit/client.ts";
 import { quorumsOf, Votes, type Vote } from "../../src/protocol/kit/quorum.ts";
 import { Recovery } from "../../src/protocol/kit/recovery.ts";
-import type { Outcome, Request } from "../../src/protocol/kit/request.ts";
+import {
+  isOpen,
+  operationDigest,
+  type Outcome,
+  type Request,
+} from "../../src/protocol/kit/request.ts";
 import { Service } from "../../src/protocol/kit/service.ts";
+import { CatchUp } from "../../src/protocol/pbft/catch-up.ts";
+import type { PbftContext } from "../../src/protocol/pbft/context.ts";
 import { pbft, PbftReplica, type Parts } from "../../src/protocol/pbft/index.ts";
 import type { Slot } from "../../src/protocol/pbft/log.ts";
 import type { PrepareMessage, PrePrepareMessage } from "../../src/protocol/pbft/message.ts";
-import type { ViewChangeMessage } from "../../src/protocol/pbft/message.ts";
+import type { StatusMessage, ViewChangeMessage } from "../../src/protocol/pbft/message.ts";
 import { NormalCase } from "../../src/protocol/pbft/normal.ts";
 import { Start } from "../../src/protocol/pbft/start.ts";
 import { ViewChanger, type NewViewLog } from "../../src/protocol/pbft/view-change.ts";
 import { ViewTimer } from "../../src/protocol/pbft/view-timer.ts";
+import { STAMP_LENGTH } from "../../src/simulation/judge.ts";
 import { subjectOf } from "../../src/simulation/subject.ts";
 import { registered } from "../../src/simulation/subjects.ts";
 import { equal } from "../../src/wire.ts";
@@ -129,6 +138,55 @@ function executesTwice(app: App): Partial<Parts> {
   return { Service: ExecutesTwice };
 }
 
+/** Executes something else than what was ordered, alike at every replica. */
+class AltersOperations extends Service {
+  protected override executeOne(request: Request): Outcome | null {
+    const op = isOpen(request) ? request.op : Uint8Array.of(...request.op, 0);
+    return super.executeOne({ ...request, op });
+  }
+}
+
+/** Has no answer to a request that it executed before. */
+class LosesReplies extends Service {
+  override repeats(_client: Address, request: Request): boolean {
+    return this.executor.lookup(request) !== undefined;
+  }
+}
+
+/** Answers a read by what it has, without an order. */
+function staleRead(app: App): Partial<Parts> {
+  class StaleRead extends NormalCase {
+    override onRequest(client: Address, request: Request, relayed: boolean): void {
+      const { session, tag, number, op } = request;
+      const operation = decodeKvOperation(op.subarray(STAMP_LENGTH));
+      if (session === 0 || operation?.kind !== "get") {
+        super.onRequest(client, request, relayed);
+        return;
+      }
+      const result = app.execute(op);
+      app.rollback(1);
+      const { self: replica, host } = this.context;
+      const { view } = this.owner.views;
+      const outcome = { status: "done", result } as const;
+      const named = { session, tag, number, digest: operationDigest(op) };
+      host.send(client, { kind: "reply", replica, view, ...named, outcome });
+    }
+  }
+  return { NormalCase: StaleRead };
+}
+
+/** Sends again what others missed while a request waits, and never once all is quiet. */
+class QuietIsDone extends CatchUp {
+  readonly #context: PbftContext;
+  constructor(...[context, owner]: ConstructorParameters<typeof CatchUp>) {
+    super(context, owner);
+    this.#context = context;
+  }
+  override onStatus(from: Address, status: StatusMessage): void {
+    if (this.#context.pool.size > 0) super.onStatus(from, status);
+  }
+}
+
 class OneIsEnough extends Checkpoints {
   protected override sufficient(): boolean {
     return true;
@@ -144,6 +202,13 @@ class TimerNotRearmed extends ViewTimer {
   }
   override set(delayMs: number): void {
     if (!this.#spent) super.set(delayMs);
+  }
+}
+
+/** Gives the primary more time whenever it hears of something. */
+class TimerRestarted extends ViewTimer {
+  override arm(): void {
+    if (this.oldestMs() < Infinity) this.set(this.lengthMs);
   }
 }
 
@@ -265,6 +330,11 @@ export const mutants: readonly Mutant[] = [
   mutant("stable-without-proof", withParts({ Checkpoints: OneIsEnough }), "short", [
     "certificates",
   ]),
+  mutant("alters-operations", withParts({ Service: AltersOperations }), "short", ["validity"]),
+  mutant("loses-replies", withParts({ Service: LosesReplies }), "short", ["liveness"]),
+  mutant("stale-read", withParts(staleRead), "short", ["client agreement"]),
+  mutant("quiet-is-done", withParts({ CatchUp: QuietIsDone }), "short", ["convergence"]),
+  mutant("timer-restarted", withParts({ ViewTimer: TimerRestarted }), "short", ["liveness"]),
   mutant("timer-not-rearmed", withParts({ ViewTimer: TimerNotRearmed }), "short", ["liveness"]),
   mutant("unbounded-votes", withParts({ Votes: HoardedVotes }), "short", ["bounded"]),
   mutant("one-reply", credulous, "adversary", ["client agreement"]),

@@ -8,7 +8,6 @@ import { runPlan } from "../src/simulation/run-seed.ts";
 import type { Subject } from "../src/simulation/subject.ts";
 import { registered } from "../src/simulation/subjects.ts";
 import type { Report } from "../src/simulation/world.ts";
-import { roundsSubject } from "./protocols/rounds/subject.ts";
 import { cannot, testUnless, type Lack } from "./support/optional.ts";
 import { PAYLOAD_MAX } from "../src/simulation/simulated-packet.ts";
 
@@ -154,7 +153,7 @@ function planOf(subject: Subject, { plan, network }: Case, seed: number): Plan {
   };
 }
 
-for (const subject of [...registered.values(), roundsSubject]) {
+for (const subject of registered.values()) {
   describe(subject.name, () => {
     for (const one of cases) {
       const reason = one.lacks?.(subject) ?? null;

@@ -1,9 +1,11 @@
 // Many seeds over several processes: what was injected and reached, and how many passed.
 
 import { countDrop, type Drops } from "../driver.ts";
+import type { RunOptions } from "../simulation/run-seed.ts";
 import { runAny } from "../simulation/runner.ts";
 import type { Changes } from "../simulation/seed-plan.ts";
 import type { Subject, Kind } from "../simulation/subject.ts";
+import type { Report } from "../simulation/world.ts";
 
 /** One seed in this many runs twice, the second time cold, to compare trace hashes. */
 const TWICE_EVERY = 50;
@@ -51,22 +53,38 @@ export interface CampaignOptions {
   readonly changes: Changes;
 }
 
+/** What one seed came to. */
+export interface Judged {
+  readonly report: Report;
+  /** The first failure; undefined if there is none. */
+  readonly what: string | undefined;
+  /** Whether it ran twice, to compare the two. */
+  readonly twice: boolean;
+}
+
+/** Runs one seed, one in many twice. */
+export function judgeSeed(options: RunOptions): Judged {
+  const report = runAny(options);
+  const [failure] = report.failures;
+  if (failure !== undefined || options.seed % TWICE_EVERY !== 0) {
+    return { report, what: failure, twice: false };
+  }
+  const again = runAny({ ...options, cold: true });
+  const [cold] = again.failures;
+  let what: string | undefined;
+  if (again.traceHash !== report.traceHash) {
+    what = `determinism: trace hashes ${report.traceHash} and ${again.traceHash} of one seed`;
+  } else if (cold !== undefined) what = `determinism: only when it runs cold: ${cold}`;
+  return { report, what, twice: true };
+}
+
 /** Runs the seeds of a range one after another. */
 export function runRange({ subject, kind, changes }: CampaignOptions, range: Range): Totals {
   const totals = noTotals();
   for (let i = 0; i < range.count; i++) {
     const seed = range.first + i * range.stride;
-    const report = runAny({ subject, kind, seed, changes });
-    let what = report.failures[0];
-    if (what === undefined && seed % TWICE_EVERY === 0) {
-      totals.twice++;
-      const again = runAny({ subject, kind, seed, changes, cold: true });
-      if (again.traceHash !== report.traceHash) {
-        what = `determinism: trace hashes ${report.traceHash} and ${again.traceHash} of one seed`;
-      } else if (again.failures[0] !== undefined) {
-        what = `determinism: only when it runs cold: ${again.failures[0]}`;
-      }
-    }
+    const { report, what, twice } = judgeSeed({ subject, kind, seed, changes });
+    if (twice) totals.twice++;
     totals.events += report.events;
     totals.operations += report.operations;
     for (const [name, count] of report.injected) countDrop(totals.injected, name, count);

@@ -2,11 +2,11 @@
 
 import { existsSync, readdirSync } from "node:fs";
 import { UsageError } from "../base/errors.ts";
-import { runAny } from "../simulation/runner.ts";
 import type { Subject } from "../simulation/subject.ts";
 import { registered } from "../simulation/subjects.ts";
 import { twinsScenarios } from "../simulation/twins-scenarios.ts";
 import type { Report } from "../simulation/world.ts";
+import { judgeSeed } from "./campaign.ts";
 import { invariantOf } from "./shrink.ts";
 
 /** A bug planted on purpose, and what has to find it. */
@@ -40,27 +40,26 @@ export function findSubject(name: string, loaded: Loaded): Subject {
 }
 
 /**
- * What all files of tests/mutants export; for the campaigns of a checkout, which an executable has
- * none of.
+ * The mutants of all files of tests/mutants; for the campaigns of a checkout, which an executable
+ * has none of.
  */
-export async function loadAll(): Promise<Loaded> {
+export async function loadAll(): Promise<{ readonly mutants: readonly Mutant[] }> {
   const folder = `${import.meta.dir}/../../tests/mutants`;
   if (!existsSync(folder))
     throw new UsageError(`${folder}: no such folder; run this in a checkout`);
-  const subjects: Subject[] = [];
   const mutants: Mutant[] = [];
   for (const file of readdirSync(folder).sort()) {
-    if (!file.endsWith(".ts") || file.endsWith(".test.ts")) continue;
+    if (!file.endsWith(".ts")) continue;
     const loaded = (await import(`${folder}/${file}`)) as Loaded;
-    subjects.push(...(loaded.subjects ?? []));
     mutants.push(...(loaded.mutants ?? []));
   }
-  return { subjects, mutants };
+  return { mutants };
 }
 
 export interface Conviction {
-  /** The first report that fails; null if the mutant was not found. */
+  /** The first report that fails, and how; null if the mutant was not found. */
   readonly report: Report | null;
+  readonly what: string | null;
   readonly seeds: number;
   /** Whether what convicted it is what should. */
   readonly expected: boolean;
@@ -72,10 +71,9 @@ export function convict(mutant: Mutant): Conviction {
   const first =
     mutant.first ?? (kind === "twins" ? twinsScenarios(subject.protocol).exhaustive : 0);
   for (let i = 0; i < within; i++) {
-    const report = runAny({ subject, kind, seed: first + i });
-    const violated = report.failures[0];
-    if (violated === undefined) continue;
-    return { report, seeds: i + 1, expected: convictedBy.includes(invariantOf(violated)) };
+    const { report, what } = judgeSeed({ subject, kind, seed: first + i });
+    if (what === undefined) continue;
+    return { report, what, seeds: i + 1, expected: convictedBy.includes(invariantOf(what)) };
   }
-  return { report: null, seeds: within, expected: false };
+  return { report: null, what: null, seeds: within, expected: false };
 }

@@ -7,23 +7,18 @@ import { rowsOf, type Row } from "./rows.ts";
 import { runJobs, splitRange, Workers } from "./workers.ts";
 
 /**
- * Runs a `divisor`-th of every row of the table, of protocols that only tests know a
- * `testsDivisor`-th, and every mutant; the last line counts seeds and mutants.
+ * Runs a `divisor`-th of every row of the table, and every mutant; the last line counts seeds and
+ * mutants.
  */
-export async function runProfile(
-  divisor: number,
-  testsDivisor: number,
-  jobs: number,
-): Promise<number> {
-  const loaded = await loadAll();
+export async function runProfile(divisor: number, jobs: number): Promise<number> {
+  const { mutants } = await loadAll();
   const workers = new Workers(jobs);
   let passed = 0;
   let failed = 0;
   const missing: string[] = [];
-  const subjects = [...registered.values(), ...(loaded.subjects ?? [])];
-  for (const subject of subjects) {
+  for (const subject of registered.values()) {
     const marks = noTotals();
-    for (const row of rowsOf(subject, registered.has(subject.name) ? divisor : testsDivisor)) {
+    for (const row of rowsOf(subject, divisor)) {
       const { first, count, stride, kind } = row;
       const parts = splitRange({ first, count, stride }, jobs);
       const begun = performance.now();
@@ -34,8 +29,7 @@ export async function runProfile(
       console.log(`  (${seconds} s)`);
       for (const { seed, what } of totals.failures) {
         console.log(`  seed ${seed}: ${what.split("\n")[0]}`);
-        const load = registered.has(subject.name) ? "" : "--load all ";
-        const command = `npm run simulate -- ${load}--protocol ${subject.name}`;
+        const command = `npm run simulate -- --protocol ${subject.name}`;
         console.log(`  replay: ${command} --kind ${kind} --seed ${seed}`);
       }
       passed += totals.passed;
@@ -47,7 +41,6 @@ export async function runProfile(
   }
   if (missing.length > 0) console.log(`marks missed: ${missing.join(", ")}`);
   failed += missing.length;
-  const mutants = loaded.mutants ?? [];
   const tryMutant = async ({ subject }: Mutant): Promise<void> => {
     const line = await workers.run(["--load", "all", "--protocol", subject.name, "--convict"]);
     const { found, what } = JSON.parse(line) as { found: boolean; what: string };
@@ -66,6 +59,5 @@ function rowArgs(
   { first, count, stride }: { first: number; count: number; stride: number },
 ): string[] {
   const seeds = ["--seed", `${first}`, "--seeds", `${count}`, "--stride", `${stride}`];
-  const load = registered.has(protocol) ? [] : ["--load", "all"];
-  return [...load, "--protocol", protocol, "--kind", kind, ...seeds];
+  return ["--protocol", protocol, "--kind", kind, ...seeds];
 }

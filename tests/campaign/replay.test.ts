@@ -2,9 +2,8 @@
 
 import { expect, setDefaultTimeout, test } from "bun:test";
 import type { Changes } from "../../src/simulation/seed-plan.ts";
-import { runAny } from "../../src/simulation/runner.ts";
-import { roundsSubject } from "../protocols/rounds/subject.ts";
 import { findSubject } from "../../src/campaign/mutants.ts";
+import { runAny } from "../../src/simulation/runner.ts";
 import type { Kind } from "../../src/simulation/subject.ts";
 
 // Virtual time: only a loaded machine makes them slow.
@@ -17,54 +16,6 @@ const seeds: readonly {
   readonly changes?: Changes;
   readonly found: string;
 }[] = [
-  {
-    protocol: "rounds",
-    kind: "short",
-    seed: 70,
-    found: "a request that was heard again restarted the view timer, so that a dead leader stayed",
-  },
-  {
-    protocol: "rounds",
-    kind: "short",
-    seed: 1,
-    found: "replicas that began a little later than the first took it for one that ran before them",
-  },
-  {
-    protocol: "rounds",
-    kind: "short",
-    seed: 1776,
-    found: "one that recovered did not count those that had begun together with it as running",
-  },
-  {
-    protocol: "rounds",
-    kind: "adversary",
-    seed: 7,
-    found: "one Byzantine answer made a starting replica recover from a cluster that never ran",
-  },
-  {
-    protocol: "rounds",
-    kind: "short",
-    seed: 4834,
-    found: "one that recovers may need work that the others take up once in ten view timeouts only",
-  },
-  {
-    protocol: "rounds",
-    kind: "short",
-    seed: 3407,
-    found: "one that heard of all but one starting waited two seconds, whatever the view timeout",
-  },
-  {
-    protocol: "rounds",
-    kind: "short",
-    seed: 10_428,
-    found: "one that some took for starting and others for late neither began nor recovered",
-  },
-  {
-    protocol: "rounds",
-    kind: "adversary",
-    seed: 144,
-    found: "a Byzantine answer with a height that nobody reaches kept one recovering for ever",
-  },
   {
     protocol: "pbft",
     kind: "twins",
@@ -123,7 +74,7 @@ const seeds: readonly {
 
 for (const { protocol, kind, seed, changes, found } of seeds) {
   test(`${protocol} ${kind} ${seed}: ${found}`, () => {
-    const subject = findSubject(protocol, { subjects: [roundsSubject] });
+    const subject = findSubject(protocol, {});
     expect(runAny({ subject, kind, seed, changes }).failures).toEqual([]);
   });
 }

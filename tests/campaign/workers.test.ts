@@ -16,9 +16,9 @@ test("a worker that ends takes the campaign along", async () => {
     module,
     [
       `import { subjectOf } from "${source}/src/simulation/subject.ts";`,
-      `import { rounds } from "${source}/tests/protocols/rounds/index.ts";`,
+      `import { pbft } from "${source}/src/protocol/pbft/index.ts";`,
       "const replica = () => process.exit(7);",
-      'export const subjects = [subjectOf("mortal", { ...rounds, replica })];',
+      'export const subjects = [subjectOf("mortal", { ...pbft, replica })];',
     ].join("\n"),
   );
   const args = `--load ${module} --protocol mortal --kind short --seeds 400 -j 2`;

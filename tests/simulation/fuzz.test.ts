@@ -7,12 +7,11 @@ import { runAny } from "../../src/simulation/runner.ts";
 import { subjectOf } from "../../src/simulation/subject.ts";
 import { registered } from "../../src/simulation/subjects.ts";
 import { unreplicated } from "../../src/protocol/unreplicated/index.ts";
-import { roundsSubject } from "../protocols/rounds/subject.ts";
 
 // Virtual time: only a loaded machine makes them slow.
 setDefaultTimeout(120_000);
 
-for (const subject of [...registered.values(), roundsSubject]) {
+for (const subject of registered.values()) {
   test(`${subject.name}: 5,000 mutated packets decode to null or to a message with one wire form`, () => {
     let decoded = 0;
     for (let seed = 0; seed < 5; seed++) {

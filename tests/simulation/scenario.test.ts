@@ -6,7 +6,6 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { runScript } from "../../src/simulation/scenario.ts";
 import { oldQc } from "../mutants/hotstuff.ts";
-import { roundsSubject } from "../protocols/rounds/subject.ts";
 import { findSubject } from "../../src/campaign/mutants.ts";
 
 // Virtual time: only a loaded machine makes them slow.
@@ -15,7 +14,7 @@ setDefaultTimeout(120_000);
 const folder = join(import.meta.dir, "../scenarios");
 
 for (const protocol of readdirSync(folder).sort()) {
-  const subject = findSubject(protocol, { subjects: [roundsSubject, oldQc] });
+  const subject = findSubject(protocol, { subjects: [oldQc] });
   for (const file of readdirSync(join(folder, protocol)).sort()) {
     if (!file.endsWith(".txt")) continue;
     test(`${protocol}/${file}`, () => {
@@ -30,7 +29,7 @@ for (const protocol of readdirSync(folder).sort()) {
 }
 
 test("a script that asks for what there is not is refused", () => {
-  const run = (script: string) => () => runScript(roundsSubject, script);
+  const run = (script: string) => () => runScript(oldQc, script);
   expect(run("> run 1")).toThrow("begins with `> cluster`");
   expect(run("> cluster\n> fly")).toThrow("unknown command 'fly'");
   expect(run("> cluster\n> crash r9")).toThrow("no replica 'r9'");

@@ -6,12 +6,14 @@ import { drawPlan } from "../../src/simulation/seed-plan.ts";
 import { Random } from "../../src/base/seeded-random.ts";
 import { runSeed } from "../../src/simulation/run-seed.ts";
 import { faultNames } from "../../src/campaign/shrink.ts";
+import { registered } from "../../src/simulation/subjects.ts";
 import { TwinsScenarios } from "../../src/simulation/twins-scenarios.ts";
 import { World } from "../../src/simulation/world.ts";
-import { roundsSubject as subject } from "../protocols/rounds/subject.ts";
 
 // Virtual time: only a loaded machine makes them slow.
 setDefaultTimeout(120_000);
+
+const subject = registered.get("pbft")!;
 
 describe("random streams", () => {
   test("are the same whatever another drew", () => {

@@ -1,0 +1,102 @@
+// Every judge convicts a planted bug that it is named for; the seed that shows it shrinks, and
+// replays from the printed command bit for bit.
+
+import { expect, setDefaultTimeout, test } from "bun:test";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { convict, loadAll, type Mutant } from "../../src/campaign/mutants.ts";
+import { invariantOf, replayCommand, shrink } from "../../src/campaign/shrink.ts";
+import { Ledger } from "../../src/simulation/judge.ts";
+import { runAny } from "../../src/simulation/runner.ts";
+import { Reader } from "../../src/wire.ts";
+import { simulate } from "../support/simulate-command.ts";
+
+// Virtual time: only a loaded machine makes them slow.
+setDefaultTimeout(120_000);
+
+const { mutants } = await loadAll();
+
+const ROOT = join(import.meta.dir, "../..");
+
+function textOf(path: string): string {
+  return readFileSync(join(ROOT, path), "utf8");
+}
+
+/** For each judge a mutant that it convicts: the table of docs/testing.md. */
+const JUDGES: ReadonlyMap<string, string> = new Map(
+  textOf("docs/testing.md")
+    .split("\n## ")
+    .filter((section) => section.startsWith("What is judged\n"))
+    .flatMap((section) => [...section.matchAll(/^\| ([\w ]+) \| .* \| (?:`([\w-]+)`)?/gm)])
+    .filter(([, judge]) => judge !== "invariant")
+    .map(([, judge = "", name = ""]) => [judge, name]),
+);
+/** The one that others forestall: what it convicts has a result that is not the canonical one. */
+const FORESTALLED = "linearizability";
+/** Where a campaign, which looks from seed 0 on, finds one that hides longer than the others. */
+const FIRST: ReadonlyMap<string, { first: number }> = new Map([
+  ["pbft-quiet-is-done", { first: 30 }],
+]);
+
+function mutantOf(name: string): Mutant {
+  const mutant = mutants.find(({ subject }) => subject.name === name);
+  if (mutant === undefined) throw new Error(`there is no mutant ${name}`);
+  return mutant;
+}
+
+test("every judge has its mutant, and every mutant is owed by judges", () => {
+  const sources = readdirSync(join(ROOT, "src/simulation")).map((name) =>
+    textOf(`src/simulation/${name}`),
+  );
+  const failures = /(?:fail|push|violation)\(\s*["`]([a-z][a-z ]+): /g;
+  const named = sources.flatMap((text) =>
+    [...text.matchAll(failures)].map((found) => found[1] ?? ""),
+  );
+  expect(named.length).toBeGreaterThan(20);
+  for (const judge of named) expect([judge, JUDGES.has(judge)]).toEqual([judge, true]);
+  expect([...JUDGES.values()]).not.toContain("");
+  expect(mutants.length).toBeGreaterThan(30);
+  for (const { convictedBy } of mutants) {
+    expect([...JUDGES.keys()]).toEqual(expect.arrayContaining([...convictedBy]));
+  }
+});
+
+for (const [judge, name] of JUDGES) {
+  if (judge === FORESTALLED) continue;
+  test(`${judge} convicts ${name}`, async () => {
+    const mutant = mutantOf(name);
+    const { subject, kind } = mutant;
+    const { report, what } = convict({ ...mutant, ...FIRST.get(name) });
+    expect([invariantOf(what ?? ""), mutant.convictedBy.includes(judge)]).toEqual([judge, true]);
+    // Two runs of one seed, and scenarios of Twins, do not shrink.
+    if (judge === "determinism" || kind === "twins") return;
+    const options = { subject, kind, seed: report?.seed ?? 0 };
+    const shrunk = shrink(options, 25);
+    if (shrunk === null) throw new Error("what was convicted is shrunk");
+    expect(shrunk.first).toEqual(report as never);
+    expect(invariantOf(shrunk.report.failures[0] ?? "")).toBe(judge);
+    const { changes } = shrunk;
+    expect(runAny({ ...options, changes })).toEqual(shrunk.report);
+    const { status, stdout } = await simulate(replayCommand(options, changes, "all"));
+    expect(stdout).toContain(`trace hash ${shrunk.report.traceHash}\n`);
+    expect(stdout).toEndWith("0 passed, 1 failed\n");
+    expect(status).toBe(1);
+  });
+}
+
+test(`${FORESTALLED} convicts ${JUDGES.get(FORESTALLED)} by what clients saw alone`, () => {
+  const { subject, kind } = mutantOf(JUDGES.get(FORESTALLED) ?? "");
+  const { accept } = Ledger.prototype;
+  // Nobody compares what a client is told with what was executed.
+  Ledger.prototype.accept = function unjudged(_client, issued, answer) {
+    const input = new Reader(answer);
+    input.u53();
+    issued.result = input.bytes(input.remaining);
+  };
+  try {
+    const [what] = runAny({ subject, kind, seed: 0 }).failures;
+    expect(what).toStartWith("linearizability: the clients' history is not");
+  } finally {
+    Ledger.prototype.accept = accept;
+  }
+});

@@ -32,6 +32,7 @@ export class CatchUp implements StateSyncOwner {
   readonly #context: ChainContext;
   readonly #owner: CatchUpOwner;
   readonly #synchroniser: Synchroniser;
+  #fetchArmed = false;
 
   constructor(context: ChainContext, owner: CatchUpOwner) {
     const { self, config, host, tree } = context;
@@ -83,12 +84,15 @@ export class CatchUp implements StateSyncOwner {
     normal.propose();
   }
 
+  /** Has what is missing asked for again; whatever comes meanwhile does not put that off. */
   #armFetch(): void {
-    if (this.#synchroniser.idle && !this.#owner.sync.fetching) return;
+    if (this.#fetchArmed || (this.#synchroniser.idle && !this.#owner.sync.fetching)) return;
+    this.#fetchArmed = true;
     this.#context.host.setTimer("fetch", this.#context.config.viewTimeoutMs / 4);
   }
 
   onFetchTimer(): void {
+    this.#fetchArmed = false;
     this.#synchroniser.retry();
     this.#owner.sync.retry();
     this.#armFetch();
@@ -128,6 +132,7 @@ export class CatchUp implements StateSyncOwner {
   readonly progresses = false;
 
   onStateFetch(): void {
+    this.#fetchArmed = true;
     this.#context.host.setTimer("fetch", 0);
   }
 

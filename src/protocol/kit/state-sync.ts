@@ -37,7 +37,7 @@ export interface StateSyncOwner {
 export interface StateSyncOptions {
   readonly self: Signer;
   readonly n: number;
-  readonly host: Pick<Host<Sent, never>, "send">;
+  readonly host: Pick<Host<Sent, never>, "send" | "drop">;
   readonly checkpoints: Checkpoints;
   /** Own snapshots that there can be at a time. */
   readonly snapshotsMax: number;
@@ -48,7 +48,7 @@ export class StateSync {
   readonly checkpoints: Checkpoints;
   readonly #self: Signer;
   readonly #n: number;
-  readonly #host: Pick<Host<Sent, never>, "send">;
+  readonly #host: Pick<Host<Sent, never>, "send" | "drop">;
   readonly #snapshotsMax: number;
   readonly #owner: StateSyncOwner;
   readonly #transfer: StateTransfer;
@@ -157,17 +157,21 @@ export class StateSync {
     for (const vote of this.votesAbove(Math.max(latest.slot, above))) this.#host.send(to, vote);
   }
 
-  /** Takes a piece of the state that is being fetched; true if it was the last one. */
-  onState(from: Address, message: StateMessage): boolean {
+  /** Takes a piece of a state: says whether it was of any use, and whether it was the last one. */
+  onState(from: Address, message: StateMessage): "useless" | "useful" | "installed" {
     const { target } = this.#transfer;
     const state = this.#transfer.receive(from, message);
-    if (state === null || target === null || target.slot <= this.#owner.executed) return false;
+    if (state === false) {
+      this.#host.drop("not admitted: piece of a state that nobody asked for");
+      return "useless";
+    }
+    if (state === null || target === null || target.slot <= this.#owner.executed) return "useful";
     coverageMark("state sync: a state is installed");
     this.checkpoints.take(target.slot, state);
     const whole = this.#owner.install(state, target.slot);
     assert(whole, "a quorum signed a state that is malformed");
     this.#settle();
-    return true;
+    return "installed";
   }
 
   /** Own CHECKPOINTs above a slot, to be sent again. */

@@ -96,17 +96,20 @@ export class StateTransfer {
     this.#askMore();
   }
 
-  /** Takes a piece; the whole state, checked, with the last one. */
-  receive(from: Address, message: StateMessage): Bytes | null {
+  /**
+   * Takes a piece: the whole state, checked, with the last one; null if more are missing; false if
+   * nobody asked for it or it is wrong, which changes nothing.
+   */
+  receive(from: Address, message: StateMessage): Bytes | null | false {
     const target = this.#target;
-    if (target === null || message.slot !== target.slot) return null;
+    if (target === null || message.slot !== target.slot) return false;
     const peer = this.#asked.get(message.piece);
-    if (peer === undefined) return null;
+    if (peer === undefined) return false;
     const right =
       message.piece === MANIFEST ? this.#open(target, message.bytes) : this.#fill(message);
     if (!right) {
       if (from === peer) this.#askFor(message.piece);
-      return null;
+      return false;
     }
     this.#asked.delete(message.piece);
     const assembly = this.#assembly;

@@ -196,9 +196,9 @@ export class CatchUp implements StateSyncOwner {
   }
 
   onState(from: Address, message: StateMessage): void {
-    const installed = this.#owner.sync.onState(from, message);
-    this.#receivedSinceTick = true;
-    if (installed) this.#owner.normal.execute();
+    const outcome = this.#owner.sync.onState(from, message);
+    if (outcome !== "useless") this.#receivedSinceTick = true;
+    if (outcome === "installed") this.#owner.normal.execute();
   }
 
   install(state: Bytes, slot: number): boolean {

@@ -111,6 +111,28 @@ test("P11 a piece or a manifest that was made up is asked for again elsewhere", 
   expect(cluster.state(3).digest).toBe(cluster.state(0).digest);
 });
 
+test("P11 pieces that nobody asked for do not put off asking again", () => {
+  const cluster = new PbftCluster();
+  const next = cluster.open();
+  cluster.drops = (from, to) => from === 3 || to === 3;
+  for (let i = 0; i < 8; i++) {
+    cluster.request(next(put(i, PIECE_LENGTH)), [0, 1, 2]);
+    cluster.advance(2);
+  }
+  // What replica 3 asks for at first is lost.
+  let lost = 0;
+  cluster.drops = (from, _to, { kind }) => from === 3 && kind === "fetchState" && lost++ < 8;
+  const bytes = new Uint8Array(1);
+  for (let i = 0; i < 200 && cluster.state(3).executed < 8; i++) {
+    for (const from of [2, 200]) {
+      cluster.inject(from, 3, { kind: "state", slot: cluster.state(0).low, piece: 0, bytes });
+    }
+    cluster.advance(5);
+  }
+  expect(lost).toBeGreaterThan(0);
+  expect(cluster.state(3).digest).toBe(cluster.state(0).digest);
+});
+
 test("P11 a transfer whose state is forgotten meanwhile begins anew with a later one", () => {
   const cluster = new PbftCluster();
   run(cluster, 3);

@@ -2,7 +2,7 @@
 // it may vote again (docs/guarantees.md, X14 and X15).
 
 import type { Bytes, Proof, Sealed, Signer } from "../../actor.ts";
-import { equal, type Reader, type Writer } from "../../wire.ts";
+import { equal, latin1, type Reader, type Writer } from "../../wire.ts";
 import { RECOVERY_NONCE_LENGTH, type RecoverMessage } from "./messages.ts";
 import type { Quorums } from "./quorum.ts";
 
@@ -12,6 +12,8 @@ import type { Quorums } from "./quorum.ts";
 export const START_WAIT_TIMEOUTS = 4;
 /** View timeouts in which one replica's RECOVERs are pending work once. */
 const WORK_PAUSE_TIMEOUTS = 10;
+/** Starts of one replica that are work within that time. */
+const WORKS_MAX = 4;
 
 /** A signed answer to a RECOVER. P says where the protocol is, with the proof of it. */
 export interface AnswerMessage<P> extends Sealed {
@@ -79,8 +81,8 @@ export class Recovery<P> {
   readonly #running = new Map<Signer, P>();
   /** Nonces heard of while this replica was starting. */
   readonly #heard = new Map<Signer, Bytes>();
-  /** When a replica's RECOVER was last taken as work. */
-  readonly #workedMs = new Map<Signer, number>();
+  /** When RECOVERs of a replica were taken as work, by nonce. */
+  readonly #workedMs = new Map<Signer, Map<string, number>>();
 
   constructor(quorums: Quorums, self: Signer, random: (bound: number) => number) {
     this.#quorums = quorums;
@@ -121,12 +123,20 @@ export class Recovery<P> {
     };
   }
 
-  /** Whether a RECOVER is to be taken as work now: seldom enough that nobody lives off it. */
-  takeWork({ replica, starting }: RecoverMessage, nowMs: number, viewTimeoutMs: number): boolean {
-    if (starting || this.phase !== "done") return false;
-    const lastMs = this.#workedMs.get(replica) ?? -Infinity;
-    if (nowMs - lastMs < WORK_PAUSE_TIMEOUTS * viewTimeoutMs) return false;
-    this.#workedMs.set(replica, nowMs);
+  /**
+   * Whether a RECOVER is to be taken as work now: rate-limited, so that a Byzantine replica cannot
+   * keep the cluster busy, by nonce, so that one of an earlier start that is sent again does not
+   * use up the turn of the present one.
+   */
+  takeWork(message: RecoverMessage, nowMs: number, viewTimeoutMs: number): boolean {
+    if (message.starting || this.phase !== "done") return false;
+    const nonce = latin1(message.nonce);
+    const workedMs = this.#workedMs.get(message.replica) ?? new Map<string, number>();
+    this.#workedMs.set(message.replica, workedMs);
+    const pauseMs = WORK_PAUSE_TIMEOUTS * viewTimeoutMs;
+    for (const [known, atMs] of workedMs) if (nowMs - atMs >= pauseMs) workedMs.delete(known);
+    if (workedMs.has(nonce) || workedMs.size >= WORKS_MAX) return false;
+    workedMs.set(nonce, nowMs);
     return true;
   }
 

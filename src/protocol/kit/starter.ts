@@ -4,9 +4,13 @@
 import type { Host, Signer } from "../../actor.ts";
 import type { ProtocolConfig } from "../../protocol-config.ts";
 import { coverageMark } from "../../base/coverage-mark.ts";
+import { latin1 } from "../../wire.ts";
 import type { RecoverMessage } from "./messages.ts";
 import { AnswerLimit, ANSWER_PAUSE } from "./peers.ts";
 import type { Recovery, AnswerMessage } from "./recovery.ts";
+
+/** Starts of one replica that are told apart when they ask. */
+const STARTS_MAX = 16;
 
 /** What a start asks of its replica; P says where a replica is, with the proof of it. */
 export interface StarterOwner<P> {
@@ -27,7 +31,7 @@ export interface StarterOwner<P> {
 export interface StarterOptions<P> {
   readonly self: Signer;
   readonly config: ProtocolConfig;
-  readonly host: Pick<Host<RecoverMessage | AnswerMessage<P>, never>, "send" | "now">;
+  readonly host: Pick<Host<RecoverMessage | AnswerMessage<P>, never>, "send" | "now" | "random">;
   readonly recovery: Recovery<P>;
   readonly owner: StarterOwner<P>;
 }
@@ -35,7 +39,7 @@ export interface StarterOptions<P> {
 export class Starter<P> {
   readonly #self: Signer;
   readonly #config: ProtocolConfig;
-  readonly #host: Pick<Host<RecoverMessage | AnswerMessage<P>, never>, "send" | "now">;
+  readonly #host: Pick<Host<RecoverMessage | AnswerMessage<P>, never>, "send" | "now" | "random">;
   readonly #recovery: Recovery<P>;
   readonly #answers: AnswerLimit;
   readonly #owner: StarterOwner<P>;
@@ -47,7 +51,12 @@ export class Starter<P> {
     this.#config = config;
     this.#host = host;
     this.#recovery = recovery;
-    this.#answers = new AnswerLimit(config.n, ANSWER_PAUSE * config.viewTimeoutMs);
+    this.#answers = new AnswerLimit({
+      n: config.n,
+      pauseMs: ANSWER_PAUSE * config.viewTimeoutMs,
+      questionsMax: STARTS_MAX,
+      random: (bound) => host.random(bound),
+    });
     this.#owner = owner;
   }
 
@@ -69,9 +78,11 @@ export class Starter<P> {
   }
 
   onRecover(message: RecoverMessage): void {
-    const { replica } = message;
+    const { replica, nonce } = message;
     if (replica === this.#self || replica >= this.#config.n) return;
-    if (this.#answers.allows(replica, this.#host.now)) {
+    const question = latin1(nonce);
+    if (this.#answers.allows(replica, question, this.#host.now)) {
+      this.#answers.spend(replica, question, this.#host.now);
       const position = this.running ? this.#owner.position : null;
       this.#host.send(replica, this.#recovery.answer(message, position));
     }

@@ -149,12 +149,15 @@ export class StateSync {
 
   /**
    * Shows a replica that lacks what this one does not keep how it can go on from `above`: by the
-   * latest stable checkpoint, and by this replica's votes for what may be the next.
+   * latest stable checkpoint, and by this replica's votes for what may be the next. False if there
+   * is nothing to show.
    */
-  offer(to: Address, above: number): void {
+  offer(to: Address, above: number): boolean {
     const { latest } = this.checkpoints;
+    const votes = this.votesAbove(Math.max(latest.slot, above));
     if (latest.slot > above) this.#host.send(to, { kind: "stable", checkpoint: latest });
-    for (const vote of this.votesAbove(Math.max(latest.slot, above))) this.#host.send(to, vote);
+    for (const vote of votes) this.#host.send(to, vote);
+    return latest.slot > above || votes.length > 0;
   }
 
   /** Takes a piece of a state: says whether it was of any use, and whether it was the last one. */

@@ -8,7 +8,7 @@ import { AnswerLimit, ANSWER_PAUSE } from "../kit/peers.ts";
 import type { StateSync, StateSyncOwner } from "../kit/state-sync.ts";
 import type { PbftContext } from "./context.ts";
 import type { Slot } from "./log.ts";
-import type { CommittedMessage, StatusMessage } from "./message.ts";
+import type { CommittedMessage, Message, StatusMessage } from "./message.ts";
 import type { NewViewMessage, ViewChangeMessage } from "./message.ts";
 
 /**
@@ -18,6 +18,8 @@ import type { NewViewMessage, ViewChangeMessage } from "./message.ts";
 const FIRST_INTERVAL = 1 / 8;
 const LAST_INTERVAL = 1 / 2;
 const IDLE_INTERVAL = 1;
+/** Positions that one replica may claim to be at between two answers: anybody can claim one. */
+const POSITIONS_MAX = 4;
 /** Slots sent in answer to one STATUS, those that the sender needs first. */
 const SLOTS_MAX = 16;
 
@@ -71,7 +73,12 @@ export class CatchUp implements StateSyncOwner {
     this.#context = context;
     this.#owner = owner;
     this.#backoff = new Backoff(FIRST_INTERVAL * viewTimeoutMs, LAST_INTERVAL * viewTimeoutMs);
-    this.#answers = new AnswerLimit(n, ANSWER_PAUSE * viewTimeoutMs);
+    this.#answers = new AnswerLimit({
+      n,
+      pauseMs: ANSWER_PAUSE * viewTimeoutMs,
+      questionsMax: POSITIONS_MAX,
+      random: (bound) => context.host.random(bound),
+    });
   }
 
   /** Has ticks follow each other soon, because there is something to do from now on. */
@@ -133,44 +140,58 @@ export class CatchUp implements StateSyncOwner {
 
   onStatus(from: Address, status: StatusMessage): void {
     const { host, self } = this.#context;
-    if (from === self || !this.#answers.allows(from, host.now)) {
+    const { view, active, stable, executed } = status;
+    const position = `${view} ${active} ${stable} ${executed}`;
+    if (from === self || !this.#answers.allows(from, position, host.now)) {
       return host.drop("not admitted: status that was answered just now");
     }
-    this.#owner.sync.offer(from, status.stable);
-    this.#sendView(from, status);
-    this.#sendSlots(from, status);
+    const offered = this.#owner.sync.offer(from, stable);
+    const shown = this.#sendView(from, status);
+    const sent = this.#sendSlots(from, status);
+    // One that lacks nothing does not use up the turn of one that does.
+    if (offered || shown || sent) this.#answers.spend(from, position, host.now);
   }
 
-  #sendView(from: Address, { view, active }: StatusMessage): void {
+  /** Shows the way to this replica's view; false if that is no news. */
+  #sendView(from: Address, { view, active }: StatusMessage): boolean {
     const { views } = this.#owner;
-    if (view > views.view || (view === views.view && active)) return;
-    if (views.entry !== null) this.#context.host.send(from, views.entry);
+    const { entry } = views;
+    if (view > views.view || (view === views.view && active) || entry === null) return false;
+    this.#context.host.send(from, entry);
+    return true;
   }
 
-  #sendSlots(from: Address, { view, active, executed }: StatusMessage): void {
+  /** Sends slots that the other replica lacks; false if there are none. */
+  #sendSlots(from: Address, { view, active, executed }: StatusMessage): boolean {
     const { log, host, self } = this.#context;
     const { views } = this.#owner;
     const first = Math.max(executed, log.low) + 1;
     const last = Math.min(first + SLOTS_MAX - 1, log.high);
+    let sent = false;
+    const send = (message: Message) => {
+      sent = true;
+      host.send(from, message);
+    };
     for (let number = first; number <= last; number++) {
       const slot = log.get(number);
       if (slot === undefined) continue;
       const certificate = slot.committed;
       const batch = certificate === null ? undefined : slot.batch(certificate.digest);
       if (certificate !== null && batch !== undefined) {
-        host.send(from, { kind: "committed", certificate, batch });
+        send({ kind: "committed", certificate, batch });
         continue;
       }
       if (!active || !views.active || view !== views.view) continue;
       const proposal = slot.proposal(view);
       if (proposal?.replica === self && proposal.seal !== undefined) {
         const known = slot.batch(proposal.digest) ?? null;
-        host.send(from, { ...proposal, batch: proposal.batch ?? known });
+        send({ ...proposal, batch: proposal.batch ?? known });
       }
       for (const vote of [slot.prepares.of(self), slot.commits.of(self)]) {
-        if (vote?.view === view) host.send(from, vote);
+        if (vote?.view === view) send(vote);
       }
     }
+    return sent;
   }
 
   // State transfer.

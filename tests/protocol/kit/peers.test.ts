@@ -1,0 +1,52 @@
+// Whom a replica asks, and how often it answers.
+
+import { expect, test } from "bun:test";
+import { AnswerLimit, PeerRotation } from "../../../src/protocol/kit/peers.ts";
+
+const limit = (questionsMax = 2, random = () => 1) =>
+  new AnswerLimit({ n: 4, pauseMs: 10, questionsMax, random });
+
+test("X14 each question of a replica has a turn of its own", () => {
+  const answers = limit();
+  expect(answers.allows(1, "old", 0)).toBe(true);
+  answers.spend(1, "old", 0);
+  for (let ms = 0; ms < 10; ms++) expect(answers.allows(1, "old", ms)).toBe(false);
+  expect(answers.allows(1, "new", 5)).toBe(true);
+  expect(answers.allows(2, "old", 5)).toBe(true);
+  expect(answers.allows(1, "old", 10)).toBe(true);
+});
+
+test("X14 a question that was not answered costs nobody its turn", () => {
+  const answers = limit(1);
+  for (let i = 0; i < 5; i++) expect(answers.allows(1, "a", 0)).toBe(true);
+  answers.spend(1, "b", 0);
+  expect(answers.allows(1, "a", 1)).toBe(false);
+});
+
+test("X14 of more questions than one replica can have each is answered by chance", () => {
+  let chance = 1;
+  const answers = limit(2, () => chance);
+  answers.spend(1, "a", 0);
+  answers.spend(1, "b", 0);
+  expect(answers.allows(1, "c", 1)).toBe(false);
+  chance = 0;
+  expect(answers.allows(1, "c", 1)).toBe(true);
+  answers.spend(1, "c", 1);
+  // The oldest made room, and is a new question again.
+  chance = 1;
+  expect(answers.allows(1, "b", 2)).toBe(false);
+  expect(answers.allows(1, "d", 11)).toBe(true);
+});
+
+test("strangers are never answered", () => {
+  const answers = limit();
+  expect(answers.allows(4, "a", 0)).toBe(false);
+  answers.spend(4, "a", 0);
+  expect(answers.allows(4, "a", 100)).toBe(false);
+});
+
+test("peers are asked in turn, the replica itself never", () => {
+  const peers = new PeerRotation(1, 4);
+  expect([1, 2, 3, 4].map(() => peers.next())).toEqual([2, 3, 0, 2]);
+  expect(new PeerRotation(0, 1).next()).toBe(0);
+});

@@ -117,8 +117,9 @@ export class NormalCase {
   // Requests.
 
   onRequest(client: Address, request: Request, relayed: boolean): void {
-    const { service, pool, host } = this.context;
-    if (service.repeats(client, request)) return;
+    const { service, pool, host, config, self } = this.context;
+    const leads = config.leader(this.owner.pacemaker.view) === self;
+    if (!service.admits(client, request, leads)) return;
     const entry = pool.add(request, client, host.now, relayed);
     if (entry === null) return host.drop("not admitted: request that is pending");
     pool.enqueue(entry, host.now);

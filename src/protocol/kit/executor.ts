@@ -52,8 +52,9 @@ export class Executor {
   }
 
   /**
-   * What is known of a request before its turn: the outcome if it was executed, null if it is older
-   * than the last one, undefined if it (or its session) is still to come or was evicted.
+   * What is known of a request before its turn: the outcome if it was executed, or if its session
+   * is gone for good; null if it is older than the last one; undefined if it, or its session, is
+   * still to come.
    */
   lookup(request: Request): Outcome | null | undefined {
     if (isOpen(request)) {
@@ -61,8 +62,17 @@ export class Executor {
       return session === undefined ? undefined : { status: "opened", session: session.id };
     }
     const session = this.#sessions.get(request.session, request.tag);
-    if (session === undefined || request.number > session.number) return undefined;
-    return cached(session, request);
+    if (session === undefined) {
+      // A session is named by the position of its `open`, so that this one was opened, if ever,
+      // before, and evicted since.
+      return request.session <= this.#position ? NO_SESSION_OUTCOME : undefined;
+    }
+    return request.number > session.number ? undefined : cached(session, request);
+  }
+
+  /** Whether the request would be executed if its turn came now. */
+  canExecute(request: Request): boolean {
+    return isOpen(request) || this.alive(request);
   }
 
   /** Whether the session that the request claims to be of exists. */

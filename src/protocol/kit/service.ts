@@ -9,7 +9,7 @@ import { operationDigest, type Outcome, type Request } from "./request.ts";
 
 export interface ServiceOptions {
   readonly self: Signer;
-  readonly host: Pick<Host<ReplyMessage, never>, "send">;
+  readonly host: Pick<Host<ReplyMessage, never>, "send" | "drop">;
   readonly executor: Executor;
   readonly pool: RequestPool;
   /** Tells the view that replies name. */
@@ -18,7 +18,7 @@ export interface ServiceOptions {
 
 export class Service {
   readonly #self: Signer;
-  readonly #host: Pick<Host<ReplyMessage, never>, "send">;
+  readonly #host: Pick<Host<ReplyMessage, never>, "send" | "drop">;
   readonly #owner: { readonly view: number };
   protected readonly executor: Executor;
   readonly #pool: RequestPool;
@@ -32,10 +32,19 @@ export class Service {
   }
 
   /**
-   * Whether the request was executed before: then the client gets the cached reply, or nothing if
-   * it has moved on.
+   * Whether the request is to be ordered. One that was executed before gets the cached reply, or
+   * nothing if its client has moved on. One of a session that is not open here is ordered only if
+   * this replica `leads`, because anybody can name a session: it costs no relay, no view timer and
+   * no place among others' requests.
    */
-  repeats(client: Address, request: Request): boolean {
+  admits(client: Address, request: Request, leads: boolean): boolean {
+    if (this.#repeats(client, request)) return false;
+    if (leads || this.executor.canExecute(request)) return true;
+    this.#host.drop("not admitted: request of a session that is not open");
+    return false;
+  }
+
+  #repeats(client: Address, request: Request): boolean {
     const outcome = this.executor.lookup(request);
     if (outcome === undefined) return false;
     if (outcome !== null) this.#reply(client, request, outcome);
@@ -44,7 +53,7 @@ export class Service {
 
   /** Answers pending requests that an installed state has executed. */
   answerExecuted(): void {
-    for (const { client, request } of this.#pool.dropExecuted()) this.repeats(client, request);
+    for (const { client, request } of this.#pool.dropExecuted()) this.#repeats(client, request);
   }
 
   /** Executes a batch whose turn it is, and replies to its clients. */

@@ -73,7 +73,7 @@ export class NormalCase {
   onRequest(client: Address, request: Request, relayed: boolean): void {
     const { service, pool, host, self } = this.context;
     const { views, timer } = this.owner;
-    if (service.repeats(client, request)) return;
+    if (!service.admits(client, request, views.leads)) return;
     const entry = pool.add(request, client, host.now, relayed);
     if (views.leads) {
       if (entry !== null) {

@@ -207,6 +207,18 @@ test("H11 empty blocks drive the tail to commit everywhere, and then stop", () =
   for (let i = 0; i < 4; i++) expect(cluster.replica(i).normal.pending).toBe(false);
 });
 
+test("H6 H10 a stranger's request of a guessed session starts no timer where nobody orders it", () => {
+  const solo = new Solo(0, { leader: () => 1 });
+  const op = new Uint8Array(1);
+  const request = { session: 1000, tag: 7, number: 1, op };
+  solo.receive(CLIENT, { kind: "request", request });
+  solo.receive(2, { kind: "relay", client: CLIENT, request });
+  expect(solo.replica.normal.pending).toBe(false);
+  expect(solo.host.timers.has("view")).toBe(false);
+  solo.receive(CLIENT, { kind: "request", request: openRequest(1) });
+  expect(solo.host.timers.has("view")).toBe(true);
+});
+
 test("H11 what a QC on an abandoned branch committed is pending until the highest one shows it", () => {
   const solo = new Solo(3);
   const first = block(1, undefined, [openRequest(1)]);

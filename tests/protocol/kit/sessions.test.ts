@@ -251,10 +251,15 @@ describe("X13 executor", () => {
     const app = new CountingApp();
     const executor = new Executor(app, config);
     const session = opened(executor.execute(open(0)));
-    for (const unknown of [request(0, session + 1, 1), request(1, session, 1)]) {
-      expect(executor.lookup(unknown)).toBeUndefined();
+    const later = request(0, session + 1, 1);
+    const other = request(1, session, 1);
+    for (const unknown of [later, other]) {
+      expect(executor.canExecute(unknown)).toBe(false);
       expect(executor.execute(unknown)).toEqual({ status: "no session" });
     }
+    // One may still be opened; the other one was opened by then, if ever.
+    expect(executor.lookup(later)).toBeUndefined();
+    expect(executor.lookup(other)).toEqual({ status: "no session" });
     expect({ executed: app.executed, position: executor.position }).toEqual({
       ...{ executed: [], position: 1 },
     });

@@ -207,6 +207,30 @@ test("P8 what was executed is not executed again, and a missing batch is fetched
   for (const i of [1, 2, 3]) expect(cluster.state(i).position).toBe(position + 1);
 });
 
+test("P2 P9 a stranger's requests of guessed sessions are not relayed and make no view change", () => {
+  const cluster = new PbftCluster();
+  const next = cluster.open();
+  cluster.request(next(bytes("a")));
+  const { session } = next(bytes("b"));
+  const stranger = CLIENT + 1;
+  cluster.heard.length = 0;
+  for (let i = 0; i < 300; i++) {
+    for (const guessed of [session, session + 1000 + i]) {
+      const request = { session: guessed, tag: i, number: 1, op: bytes("x") };
+      cluster.request(request, [1, 2, 3], stranger);
+    }
+    cluster.advance(5);
+  }
+  for (let i = 0; i < 4; i++) expect(cluster.state(i).view).toBe(0);
+  expect(cluster.sent("relay").filter(({ client }) => client === stranger)).toEqual([]);
+  // A session that is gone for good is told at once; one that may still be opened is not.
+  const answered = new Set(cluster.replies.map((reply) => reply.session));
+  expect([...answered]).toEqual([session]);
+  expect(new Set(cluster.replies.map(({ outcome }) => outcome.status))).toEqual(
+    new Set(["no session"]),
+  );
+});
+
 test("P9 the timer runs for the oldest request, and doubles with each view that fails", () => {
   const cluster = new PbftCluster();
   for (const i of [0, 1]) cluster.stop(i);

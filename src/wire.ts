@@ -38,6 +38,36 @@ export interface AddressBook {
   intern(high: number, low: number): Address;
   /** Writes the eight bytes; an address that was forgotten is written as zeros. */
   write(address: Address, view: DataView, at: number): void;
+  /** The book to keep beyond the reading of a message, if that is another one. */
+  readonly lasting?: AddressBook | null;
+}
+
+/** Addresses in order, as an array has them. */
+export interface Addresses {
+  readonly length: number;
+  at(index: number): Address | undefined;
+}
+
+/**
+ * Addresses that a message holds in their wire form. Each becomes a handle when it is asked for,
+ * not when the message is decoded, because the table of handles is bounded: a stranger's message
+ * would displace the addresses of others with those that it invents.
+ */
+class WireAddresses implements Addresses {
+  readonly length: number;
+  readonly bytes: Bytes;
+  readonly #book: AddressBook;
+
+  constructor(bytes: Bytes, book: AddressBook) {
+    this.length = bytes.length / 8;
+    this.bytes = bytes;
+    this.#book = book;
+  }
+
+  at(index: number): Address | undefined {
+    if (index >= this.length) return undefined;
+    return this.#book.intern(u32At(this.bytes, 8 * index), u32At(this.bytes, 8 * index + 4));
+  }
 }
 
 /** For bytes that hold no addresses, such as the signed part of a vote. */
@@ -72,6 +102,7 @@ export class Reader {
   #at = 0;
   #end: number;
   #ok = true;
+  #namesAddresses = false;
 
   constructor(bytes: Bytes, addresses: AddressBook = NO_ADDRESSES) {
     this.#bytes = bufferOf(bytes);
@@ -85,9 +116,14 @@ export class Reader {
     this.#at = at;
     this.#end = end;
     this.#ok = true;
+    this.#namesAddresses = false;
     return this;
   }
 
+  /** Whether any address was read since the reset: handles mean something to one process only. */
+  get namesAddresses(): boolean {
+    return this.#namesAddresses;
+  }
   /** False once a read was short or malformed; every later read gives zeros. */
   get ok(): boolean {
     return this.#ok;
@@ -159,9 +195,15 @@ export class Reader {
   }
   address(): Address {
     const at = this.#take(8);
+    this.#namesAddresses = true;
     return at < 0
       ? 0
       : this.#addresses.intern(this.#view.getUint32(at), this.#view.getUint32(at + 4));
+  }
+  /** `count` addresses, none of which is interned yet. */
+  addresses(count: number): Addresses {
+    this.#namesAddresses = true;
+    return new WireAddresses(this.bytes(8 * count), this.#addresses.lasting ?? this.#addresses);
   }
   /** A copy of a signature block, its shape checked: depth <= 10, index < 2^depth. */
   block(): Bytes {
@@ -299,6 +341,10 @@ export class Writer {
   address(value: Address): void {
     const at = this.#take(8);
     this.#addresses.write(value, this.#view, at);
+  }
+  addresses(values: Addresses): void {
+    if (values instanceof WireAddresses) this.bytes(values.bytes);
+    else for (let i = 0; i < values.length; i++) this.address(values.at(i) ?? 0);
   }
   /**
    * Ends the signed part of a message: writes its block, or marks the place where the Node puts

@@ -7,7 +7,6 @@ import type { Reader } from "../wire.ts";
 import type { PacketContent } from "./packet-content.ts";
 import type { Packet } from "./simulated-packet.ts";
 import type { Process } from "./process.ts";
-import { book } from "./simulated-transport.ts";
 
 export class CodecMonitor {
   readonly #codec: Codec<Sealed>;
@@ -67,9 +66,8 @@ export class CodecMonitor {
     if (content === null) return this.#codec.decode(input);
     assert(input.remaining === content.bytes.length, "decoded is what is being delivered");
     if (content.decoded !== undefined) return content.decoded;
-    const before = book.interned;
     const message = this.#codec.decode(input);
-    if (book.interned === before) content.decoded = message;
+    if (!input.namesAddresses) content.decoded = message;
     return message;
   }
 

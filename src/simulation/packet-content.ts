@@ -11,18 +11,13 @@ export const MAC_PREFIX = 0x02000000;
  * form.
  */
 export const wireBook: AddressBook = {
-  intern: (_high, low) => {
-    interned++;
-    return low;
-  },
+  intern: (_high, low) => low,
   write: (address, view, at) => {
     view.setUint32(at, MAC_PREFIX);
     view.setUint32(at + 4, address >>> 0);
   },
 };
 
-/** Addresses that were read without a process. */
-let interned = 0;
 const REGION_LENGTH = 2048;
 const region = new Uint8Array(REGION_LENGTH);
 const regionReader = new Reader(region, wireBook);
@@ -59,9 +54,9 @@ export class PacketContent {
   read(protocol: AnyProtocol): Sealed | null {
     if (this.decoded !== undefined) return this.decoded;
     if (this.#read !== undefined) return this.#read;
-    const before = interned;
-    this.#read = protocol.codec.decode(readerOf(this.bytes));
-    if (interned === before) this.decoded = this.#read;
+    const input = readerOf(this.bytes);
+    this.#read = protocol.codec.decode(input);
+    if (!input.namesAddresses) this.decoded = this.#read;
     return this.#read;
   }
 }

@@ -18,11 +18,12 @@ import type { Process } from "./process.ts";
  */
 class CurrentBook implements AddressBook {
   current: AddressTable | null = null;
-  /** Addresses that were read. */
-  interned = 0;
+
+  get lasting(): AddressTable | null {
+    return this.current;
+  }
 
   intern(high: number, low: number): Address {
-    this.interned++;
     return this.current?.intern(high, low) ?? 0;
   }
   write(address: Address, view: DataView, at: number): void {
@@ -30,7 +31,7 @@ class CurrentBook implements AddressBook {
   }
 }
 
-export const book = new CurrentBook();
+const book = new CurrentBook();
 const inFrame = new Uint8Array(PAYLOAD_MAX);
 const outFrame = new Uint8Array(PAYLOAD_MAX);
 const reader = new Reader(inFrame, book);

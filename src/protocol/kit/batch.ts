@@ -1,7 +1,7 @@
 // Requests that are ordered together, with one digest for all of them.
 
-import type { Address, Bytes } from "../../actor.ts";
-import { bytesOf, Reader, type Writer } from "../../wire.ts";
+import type { Bytes } from "../../actor.ts";
+import { bytesOf, Reader, type Addresses, type Writer } from "../../wire.ts";
 import { digestOf } from "./digest.ts";
 import { decodeRequest, encodeRequest, type Request } from "./request.ts";
 
@@ -22,11 +22,11 @@ export interface Batch {
    * Where the client of each request is; not covered by the digest, since every process has its own
    * handles.
    */
-  readonly clients: readonly Address[];
+  readonly clients: Addresses;
 }
 
 /** `clients[i]` sent `requests[i]`. */
-export function makeBatch(requests: readonly Request[], clients: readonly Address[]): Batch {
+export function makeBatch(requests: readonly Request[], clients: Addresses): Batch {
   const bytes = bytesOf((out) => {
     for (const request of requests) encodeRequest(request, out);
   });
@@ -39,7 +39,7 @@ export const EMPTY_BATCH: Batch = makeBatch([], []);
 export function encodeBatch(batch: Batch, out: Writer): void {
   out.u32(batch.requests.length);
   out.blob(batch.bytes);
-  for (const client of batch.clients) out.address(client);
+  out.addresses(batch.clients);
 }
 
 /** Poisons the reader if the batch is malformed. */
@@ -55,8 +55,7 @@ export function decodeBatch(input: Reader): Batch {
   const requests: Request[] = [];
   const inner = new Reader(bytes);
   for (let i = 0; i < count && inner.ok; i++) requests.push(decodeRequest(inner));
-  const clients: Address[] = [];
-  for (let i = 0; i < count; i++) clients.push(input.address());
+  const clients = input.addresses(count);
   if (!inner.done) input.poison();
   return { bytes, digest: digestOf(bytes), requests, clients };
 }

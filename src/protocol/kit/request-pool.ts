@@ -88,7 +88,7 @@ export class RequestPool {
       if (known !== undefined && sameRequest(known.request, request)) {
         this.#pending.executed(request);
       }
-      const entry = this.add(request, batch.clients[i] ?? 0, nowMs, true);
+      const entry = this.add(request, batch.clients.at(i) ?? 0, nowMs, true);
       if (entry !== null) this.enqueue(entry, nowMs);
     }
   }

@@ -61,7 +61,7 @@ export class Service {
     for (const [i, request] of requests.entries()) {
       const outcome = this.executeOne(request);
       this.#pool.executed(request);
-      if (outcome !== null) this.#reply(clients[i] ?? 0, request, outcome);
+      if (outcome !== null) this.#reply(clients.at(i) ?? 0, request, outcome);
     }
   }
 

@@ -1,0 +1,43 @@
+// The wire form of batches.
+
+import { expect, test } from "bun:test";
+import { decodeBatch, encodeBatch, makeBatch } from "../../../src/protocol/kit/batch.ts";
+import { Reader, Writer, type AddressBook } from "../../../src/wire.ts";
+
+/** Counts what is interned; a handle is what the last four bytes say. */
+class CountingBook implements AddressBook {
+  interned = 0;
+  intern(_high: number, low: number): number {
+    this.interned++;
+    return low;
+  }
+  write(address: number, view: DataView, at: number): void {
+    view.setUint32(at, 0);
+    view.setUint32(at + 4, address);
+  }
+}
+
+const request = (number: number) => ({ session: 1, tag: 2, number, op: new Uint8Array(3) });
+
+function encoded(batch: Parameters<typeof encodeBatch>[0], book: AddressBook): Uint8Array {
+  const out = new Writer(new Uint8Array(4096), book).reset(0, 4096);
+  encodeBatch(batch, out);
+  return out.copy();
+}
+
+test("X12 decoding a batch interns no address; asking for one interns that one", () => {
+  const book = new CountingBook();
+  const requests = [request(1), request(2), request(3)];
+  const bytes = encoded(makeBatch(requests, [100, 200, 300]), book);
+  const input = new Reader(bytes, book);
+  const batch = decodeBatch(input);
+  expect(input.done).toBe(true);
+  expect(book.interned).toBe(0);
+  expect(batch.clients.length).toBe(3);
+  expect(batch.clients.at(1)).toBe(200);
+  expect(batch.clients.at(3)).toBeUndefined();
+  expect(book.interned).toBe(1);
+  // Passing it on interns nothing either, and changes nothing.
+  expect(encoded(batch, book)).toEqual(bytes);
+  expect(book.interned).toBe(1);
+});

@@ -8,6 +8,7 @@ import { coverageMark } from "../../base/coverage-mark.ts";
 import { equal } from "../../wire.ts";
 import { EMPTY_BATCH, type Batch } from "../kit/batch.ts";
 import { Votes } from "../kit/quorum.ts";
+import type { Source } from "../kit/pending.ts";
 import type { Request } from "../kit/request.ts";
 import { keyOf, makeBlock, type Block } from "./block.ts";
 import { GENESIS_HASH, GENESIS_QC, proven, qcOf, type Qc, type Tc } from "./certificate.ts";
@@ -116,11 +117,11 @@ export class NormalCase {
 
   // Requests.
 
-  onRequest(client: Address, request: Request, relayed: boolean): void {
+  onRequest(client: Address, request: Request, source: Source): void {
     const { service, pool, host, config, self } = this.context;
     const leads = config.leader(this.owner.pacemaker.view) === self;
     if (!service.admits(client, request, leads)) return;
-    const entry = pool.add(request, client, host.now, relayed);
+    const entry = pool.add(request, client, host.now, source);
     if (entry === null) return host.drop("not admitted: request that is pending");
     pool.enqueue(entry, host.now);
     this.owner.pacemaker.watch();

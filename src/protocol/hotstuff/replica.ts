@@ -88,10 +88,10 @@ export class HotStuffReplica implements Replica<Message, Timer> {
   receive(from: Address, message: Message): void {
     switch (message.kind) {
       case "request":
-        return this.normal.onRequest(from, message.request, false);
+        return this.normal.onRequest(from, message.request, "client");
       case "relay":
         if (from >= this.context.config.n) return this.context.host.drop(RELAYED_BY_A_STRANGER);
-        return this.normal.onRequest(message.client, message.request, true);
+        return this.normal.onRequest(message.client, message.request, from);
       case "reply":
         return;
       case "fetch":

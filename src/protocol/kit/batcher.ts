@@ -14,7 +14,12 @@ export class Batcher {
   readonly #batchMax: number;
   readonly #adaptive: boolean;
   readonly #flushDelayMs: number;
-  #queue = new Queue<PendingRequest>();
+  /**
+   * Requests heard from their clients, and those that another replica relayed: a batch takes from
+   * both in turn, because a Byzantine replica may relay any number that it invented.
+   */
+  #own = new Queue<PendingRequest>();
+  #relayed = new Queue<PendingRequest>();
 
   constructor(config: Pick<ProtocolConfig, "batchMax" | "adaptive" | "flushDelayMs">) {
     this.#batchMax = Math.min(config.batchMax, BATCH_REQUESTS_MAX);
@@ -24,25 +29,28 @@ export class Batcher {
 
   /** Requests that wait, those included that were executed in the meantime. */
   get length(): number {
-    return this.#queue.length;
+    return this.#own.length + this.#relayed.length;
   }
 
   push(entry: PendingRequest, nowMs: number): void {
     entry.queuedMs = nowMs;
-    this.#queue.push(entry);
+    const queue = typeof entry.source === "number" ? this.#relayed : this.#own;
+    queue.push(entry);
   }
 
   clear(): void {
-    this.#queue = new Queue();
+    this.#own = new Queue();
+    this.#relayed = new Queue();
   }
 
   /** From when on a batch should leave if the pipeline has room; Infinity if nothing waits. */
   dueMs(nowMs: number): number {
-    this.#skipDone();
-    const oldest = this.#queue.peek();
-    if (oldest === undefined) return Infinity;
-    if (this.#adaptive || this.#queue.length >= this.#batchMax) return nowMs;
-    const dueMs = oldest.queuedMs + this.#flushDelayMs;
+    const ownMs = first(this.#own)?.queuedMs ?? Infinity;
+    const relayedMs = first(this.#relayed)?.queuedMs ?? Infinity;
+    const oldestMs = Math.min(ownMs, relayedMs);
+    if (oldestMs === Infinity) return Infinity;
+    if (this.#adaptive || this.length >= this.#batchMax) return nowMs;
+    const dueMs = oldestMs + this.#flushDelayMs;
     return dueMs - nowMs < TIMER_SLACK_MS ? nowMs : dueMs;
   }
 
@@ -52,18 +60,23 @@ export class Batcher {
   take(): PendingRequest[] {
     const taken: PendingRequest[] = [];
     let bytes = 0;
+    let next = this.#own;
+    let other = this.#relayed;
     for (;;) {
-      this.#skipDone();
-      const entry = this.#queue.peek();
+      if (first(next) === undefined) [next, other] = [other, next];
+      const entry = first(next);
       if (entry === undefined || taken.length === this.#batchMax) return taken;
       bytes += REQUEST_OVERHEAD + entry.request.op.length;
       if (taken.length > 0 && bytes > CLOSE_BYTES) return taken;
-      this.#queue.shift();
+      next.shift();
       taken.push(entry);
+      if (other.length > 0) [next, other] = [other, next];
     }
   }
+}
 
-  #skipDone(): void {
-    while (this.#queue.peek()?.done === true) this.#queue.shift();
-  }
+/** The first that still waits. */
+function first(queue: Queue<PendingRequest>): PendingRequest | undefined {
+  while (queue.peek()?.done === true) queue.shift();
+  return queue.peek();
 }

@@ -1,12 +1,18 @@
 // Requests that a replica knows and that are not executed yet: what a primary proposes, what a
 // backup relays, and what view timers run for.
 
-import type { Address } from "../../actor.ts";
+import type { Address, Signer } from "../../actor.ts";
 import { latin1 } from "../../wire.ts";
 import { isOpen, type Request } from "./request.ts";
 
 /** Most requests that wait; more are dropped, and their clients try again. */
 export const PENDING_MAX = 65_536;
+
+/** Of what one replica relayed. */
+export const RELAYED_MAX = 4096;
+
+/** Who sent a request: its client, a replica that relayed it, or nobody: an abandoned block. */
+export type Source = "client" | "block" | Signer;
 
 export interface PendingRequest {
   readonly request: Request;
@@ -17,8 +23,7 @@ export interface PendingRequest {
   queuedMs: number;
   /** Executed, displaced, or in a batch: the queue skips it. */
   done: boolean;
-  /** Another replica sent it, not its client. */
-  readonly relayed: boolean;
+  readonly source: Source;
 }
 
 /**
@@ -28,6 +33,8 @@ export interface PendingRequest {
 export class Pending {
   readonly #entries = new Map<number | string, PendingRequest>();
   readonly #alive: (request: Request) => boolean;
+  /** How many of each replica that relayed any. */
+  readonly #relayed = new Map<Signer, number>();
 
   /** `alive` says whether a request's session exists. */
   constructor(alive: (request: Request) => boolean) {
@@ -55,10 +62,16 @@ export class Pending {
   }
 
   /**
-   * Takes in a request, unless it or a later one of its session waits already, or too many do: then
-   * null. One whose session exists displaces one with a wrong tag, never the other way round.
+   * Takes in a request, unless it or a later one of its session waits already, or too many do, or
+   * too many that the same replica relayed: then null. One whose session exists displaces one with
+   * a wrong tag, never the other way round.
    */
-  add(request: Request, client: Address, nowMs: number, relayed = false): PendingRequest | null {
+  add(
+    request: Request,
+    client: Address,
+    nowMs: number,
+    source: Source = "client",
+  ): PendingRequest | null {
     const key = keyOf(request);
     const known = this.#entries.get(key);
     if (known !== undefined) {
@@ -66,12 +79,16 @@ export class Pending {
       if (same && known.request.number === request.number) known.client = client;
       const displaces = same ? request.number > known.request.number : this.#alive(request);
       if (!displaces) return null;
-      known.done = true;
-      this.#entries.delete(key);
+      this.#remove(key, known);
     } else if (this.#entries.size >= PENDING_MAX) {
       return null;
     }
-    const entry = { request, client, sinceMs: nowMs, queuedMs: nowMs, done: false, relayed };
+    if (typeof source === "number") {
+      const count = this.#relayed.get(source) ?? 0;
+      if (count >= RELAYED_MAX) return null;
+      this.#relayed.set(source, count + 1);
+    }
+    const entry = { request, client, sinceMs: nowMs, queuedMs: nowMs, done: false, source };
     this.#entries.set(key, entry);
     return entry;
   }
@@ -83,8 +100,16 @@ export class Pending {
     const entry = this.#entries.get(key);
     if (entry === undefined || entry.request.tag !== request.tag) return;
     if (entry.request.number > request.number) return;
+    this.#remove(key, entry);
+  }
+
+  #remove(key: number | string, entry: PendingRequest): void {
+    const { source } = entry;
     entry.done = true;
     this.#entries.delete(key);
+    if (typeof source === "number") {
+      this.#relayed.set(source, (this.#relayed.get(source) ?? 0) - 1);
+    }
   }
 }
 

@@ -5,7 +5,7 @@ import type { ProtocolConfig } from "../../protocol-config.ts";
 import { makeBatch, type Batch } from "./batch.ts";
 import { Batcher } from "./batcher.ts";
 import type { Executor } from "./executor.ts";
-import { Pending, PENDING_MAX, type PendingRequest } from "./pending.ts";
+import { Pending, PENDING_MAX, type PendingRequest, type Source } from "./pending.ts";
 import { sameRequest, type Request } from "./request.ts";
 
 /**
@@ -36,11 +36,11 @@ export class RequestPool {
   }
 
   /**
-   * Adds a request that another replica relayed, or that its client sent; null if it, or a later
-   * one of its session, is pending already, or too many are.
+   * Adds a request that its client sent, or another replica relayed; null if it, or a later one of
+   * its session, is pending already, or too many are.
    */
-  add(request: Request, client: Address, nowMs: number, relayed: boolean): PendingRequest | null {
-    return this.#pending.add(request, client, nowMs, relayed);
+  add(request: Request, client: Address, nowMs: number, source: Source): PendingRequest | null {
+    return this.#pending.add(request, client, nowMs, source);
   }
 
   /** Has a pending request wait for a batch. */
@@ -88,7 +88,7 @@ export class RequestPool {
       if (known !== undefined && sameRequest(known.request, request)) {
         this.#pending.executed(request);
       }
-      const entry = this.add(request, batch.clients.at(i) ?? 0, nowMs, true);
+      const entry = this.add(request, batch.clients.at(i) ?? 0, nowMs, "block");
       if (entry !== null) this.enqueue(entry, nowMs);
     }
   }
@@ -123,7 +123,7 @@ export class RequestPool {
    * that were relayed are left out, because replicas that relay each other's multiply them.
    */
   oldestUnplaced(max: number): PendingRequest[] {
-    return this.#some(max, ({ done, relayed }) => !done && !relayed);
+    return this.#some(max, ({ done, source }) => !done && source === "client");
   }
 
   #some(max: number, wanted: (entry: PendingRequest) => boolean): PendingRequest[] {

@@ -6,6 +6,7 @@ import { coverageMark } from "../../base/coverage-mark.ts";
 import { equal } from "../../wire.ts";
 import type { Batch } from "../kit/batch.ts";
 import { certificateOf, hasSigners } from "../kit/quorum.ts";
+import type { Source } from "../kit/pending.ts";
 import type { Request } from "../kit/request.ts";
 import type { CommitCertificate } from "./certificate.ts";
 import type { PbftContext } from "./context.ts";
@@ -70,17 +71,17 @@ export class NormalCase {
   // Requests and proposals.
 
   /** A request from its client, or from a backup that heard it. */
-  onRequest(client: Address, request: Request, relayed: boolean): void {
+  onRequest(client: Address, request: Request, source: Source): void {
     const { service, pool, host, self } = this.context;
     const { views, timer } = this.owner;
     if (!service.admits(client, request, views.leads)) return;
-    const entry = pool.add(request, client, host.now, relayed);
+    const entry = pool.add(request, client, host.now, source);
     if (views.leads) {
       if (entry !== null) {
         pool.enqueue(entry, host.now);
         this.propose();
       }
-    } else if (!relayed && views.active && views.primary !== self) {
+    } else if (source === "client" && views.active && views.primary !== self) {
       // Again for each retry of the client: the last one may have been lost.
       host.send(views.primary, { kind: "relay", client, request });
     }

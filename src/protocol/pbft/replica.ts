@@ -98,10 +98,10 @@ export class PbftReplica implements Replica<Message, Timer> {
     if (this.#ignoredWhileStarting(message)) return;
     switch (message.kind) {
       case "request":
-        return this.normal.onRequest(from, message.request, false);
+        return this.normal.onRequest(from, message.request, "client");
       case "relay":
         if (from >= this.context.config.n) return this.context.host.drop(RELAYED_BY_A_STRANGER);
-        return this.normal.onRequest(message.client, message.request, true);
+        return this.normal.onRequest(message.client, message.request, from);
       case "prePrepare":
         return this.normal.onPrePrepare(message);
       case "prepare":

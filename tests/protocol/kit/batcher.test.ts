@@ -2,7 +2,7 @@
 
 import { expect, test } from "bun:test";
 import { Batcher } from "../../../src/protocol/kit/batcher.ts";
-import { Pending } from "../../../src/protocol/kit/pending.ts";
+import { Pending, RELAYED_MAX } from "../../../src/protocol/kit/pending.ts";
 import type { Request } from "../../../src/protocol/kit/request.ts";
 
 function request(session: number, number = 1, tag = 1, length = 0): Request {
@@ -74,4 +74,33 @@ test("X13 a request with a wrong tag does not keep the session's own from waitin
   expect(pending.add(request(5, 1, 1), 101, 1)).not.toBe(null);
   expect(pending.add(request(5, 9, 3), 100, 2)).toBe(null);
   expect([...pending.values()].map((entry) => entry.client)).toEqual([101]);
+});
+
+test("X11 requests that a replica relayed leave half of a batch to those of clients", () => {
+  const batcher = new Batcher({ batchMax: 4, adaptive: true, flushDelayMs: 1 });
+  const pending = new Pending(() => true);
+  const add = (session: number, source: "client" | number) => {
+    const entry = pending.add(request(session), 100, session, source);
+    if (entry !== null) batcher.push(entry, session);
+  };
+  for (let session = 1; session <= 100; session++) add(session, 3);
+  for (let session = 101; session <= 103; session++) add(session, "client");
+  const sessions = () => batcher.take().map((entry) => entry.request.session);
+  expect(sessions()).toEqual([101, 1, 102, 2]);
+  expect(sessions()).toEqual([103, 3, 4, 5]);
+  expect(sessions()).toEqual([6, 7, 8, 9]);
+  expect(batcher.length).toBe(100 - 9);
+});
+
+test("X12 one replica's relayed requests do not fill the pool", () => {
+  const pending = new Pending(() => true);
+  for (let session = 1; session <= RELAYED_MAX + 5; session++) {
+    expect(pending.add(request(session), 100, 0, 3) === null).toBe(session > RELAYED_MAX);
+  }
+  expect(pending.add(request(900_001), 100, 0, 2)).not.toBe(null);
+  expect(pending.add(request(900_002), 100, 0, "client")).not.toBe(null);
+  // What was executed makes room.
+  pending.executed(request(1));
+  expect(pending.add(request(900_003), 100, 0, 3)).not.toBe(null);
+  expect(pending.add(request(900_004), 100, 0, 3)).toBe(null);
 });

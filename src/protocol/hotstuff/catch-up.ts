@@ -24,7 +24,7 @@ export interface CatchUpOwner {
   readonly start: { readonly running: boolean };
   readonly sync: Pick<
     StateSync,
-    "checkpoints" | "fetching" | "votesAbove" | "offer" | "retry" | "take"
+    "checkpoints" | "fetching" | "votesAbove" | "offer" | "behind" | "fetchState" | "retry" | "take"
   >;
 }
 
@@ -33,6 +33,8 @@ export class CatchUp implements StateSyncOwner {
   readonly #owner: CatchUpOwner;
   readonly #synchroniser: Synchroniser;
   #fetchArmed = false;
+  /** The stable checkpoint that was not reached when the timer fired last. */
+  #missedSlot = 0;
 
   constructor(context: ChainContext, owner: CatchUpOwner) {
     const { self, config, host, tree } = context;
@@ -86,15 +88,20 @@ export class CatchUp implements StateSyncOwner {
 
   /** Has what is missing asked for again; whatever comes meanwhile does not put that off. */
   #armFetch(): void {
-    if (this.#fetchArmed || (this.#synchroniser.idle && !this.#owner.sync.fetching)) return;
+    const { sync } = this.#owner;
+    if (this.#fetchArmed || (this.#synchroniser.idle && !sync.fetching && !sync.behind)) return;
     this.#fetchArmed = true;
     this.#context.host.setTimer("fetch", this.#context.config.viewTimeoutMs / 4);
   }
 
   onFetchTimer(): void {
+    const { sync } = this.#owner;
+    const stable = sync.checkpoints.latest.slot;
     this.#fetchArmed = false;
     this.#synchroniser.retry();
-    this.#owner.sync.retry();
+    sync.retry();
+    if (sync.behind && stable === this.#missedSlot) sync.fetchState();
+    this.#missedSlot = stable;
     this.#armFetch();
   }
 
@@ -130,6 +137,11 @@ export class CatchUp implements StateSyncOwner {
     return this.#owner.start.running;
   }
   readonly progresses = false;
+
+  /** Gives blocks time to come; a leader that sends this replica none does not leave it behind. */
+  onBehind(): void {
+    this.#armFetch();
+  }
 
   onStateFetch(): void {
     this.#fetchArmed = true;

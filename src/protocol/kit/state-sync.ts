@@ -26,6 +26,8 @@ export interface StateSyncOwner {
   readonly mayAttest: boolean;
   /** Whether it gets on without the state that others have. */
   readonly progresses: boolean;
+  /** A checkpoint is stable that this replica has not reached. */
+  onBehind(): void;
   /** A state is being fetched from now on. */
   onStateFetch(): void;
   /** Becomes the state after `slot`; false if it is malformed. */
@@ -188,9 +190,10 @@ export class StateSync {
     this.#owner.onStable(this.checkpoints.stable.slot);
   }
 
-  /** Advances if this replica's own state has come to the latest stable checkpoint. */
+  /** Advances if this replica's own state has come to the latest stable checkpoint, or says not. */
   #settle(): void {
     const { latest, stable } = this.checkpoints;
-    if (latest.slot > stable.slot && latest.slot <= this.#owner.executed) this.advance();
+    if (this.behind) this.#owner.onBehind();
+    else if (latest.slot > stable.slot) this.advance();
   }
 }

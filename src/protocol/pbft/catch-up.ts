@@ -206,6 +206,10 @@ export class CatchUp implements StateSyncOwner {
     return this.#owner.sync.fetching ? this.#receivedSinceTick : this.#executedLately;
   }
 
+  onBehind(): void {
+    this.wake();
+  }
+
   /**
    * Moves h and H to the checkpoint that is being fetched: until its state is here nothing is
    * executed, but slots after it can be agreed on.

@@ -126,6 +126,17 @@ test("H9 a replica that lags far behind catches up by state transfer", () => {
   expect(pieces).toBeGreaterThan(0);
 });
 
+test("H9 a replica to which the leader sends nothing follows by the checkpoints of the others", () => {
+  const cluster = new HotStuffCluster({ leader: () => 1 });
+  cluster.drops = (from, to, { kind }) =>
+    to === 3 && (from === 1 || from === CLIENT) && kind !== "checkpoint";
+  operate(cluster, 60);
+  cluster.advance(500);
+  const { committed } = cluster.replica(0).census();
+  expect(committed).toBeGreaterThan(60);
+  expect(cluster.replica(3).census().committed).toBeGreaterThan(committed - 8);
+});
+
 test("H10 a batch on an abandoned fork is proposed again, and executed once", () => {
   const solo = new Solo(2);
   const lost = block(1, undefined, [openRequest(1)]);

@@ -8,6 +8,7 @@ import { EMPTY_BATCH } from "../../src/protocol/kit/batch.ts";
 import { Checkpoints } from "../../src/protocol/kit/checkpoint.ts";
 import { QuorumClient } from "../../src/protocol/kit/client.ts";
 import { quorumsOf, Votes, type Vote } from "../../src/protocol/kit/quorum.ts";
+import type { Source } from "../../src/protocol/kit/pending.ts";
 import { Recovery } from "../../src/protocol/kit/recovery.ts";
 import {
   isOpen,
@@ -148,7 +149,7 @@ class AltersOperations extends Service {
 
 /** Has no answer to a request that it executed before. */
 class LosesReplies extends Service {
-  override repeats(_client: Address, request: Request): boolean {
+  protected override repeats(_client: Address, request: Request): boolean {
     return this.executor.lookup(request) !== undefined;
   }
 }
@@ -156,11 +157,11 @@ class LosesReplies extends Service {
 /** Answers a read by what it has, without an order. */
 function staleRead(app: App): Partial<Parts> {
   class StaleRead extends NormalCase {
-    override onRequest(client: Address, request: Request, relayed: boolean): void {
+    override onRequest(client: Address, request: Request, source: Source): void {
       const { session, tag, number, op } = request;
       const operation = decodeKvOperation(op.subarray(STAMP_LENGTH));
       if (session === 0 || operation?.kind !== "get") {
-        super.onRequest(client, request, relayed);
+        super.onRequest(client, request, source);
         return;
       }
       const result = app.execute(op);

@@ -38,13 +38,13 @@ export class Service {
    * no place among others' requests.
    */
   admits(client: Address, request: Request, leads: boolean): boolean {
-    if (this.#repeats(client, request)) return false;
+    if (this.repeats(client, request)) return false;
     if (leads || this.executor.canExecute(request)) return true;
     this.#host.drop("not admitted: request of a session that is not open");
     return false;
   }
 
-  #repeats(client: Address, request: Request): boolean {
+  protected repeats(client: Address, request: Request): boolean {
     const outcome = this.executor.lookup(request);
     if (outcome === undefined) return false;
     if (outcome !== null) this.#reply(client, request, outcome);
@@ -53,7 +53,7 @@ export class Service {
 
   /** Answers pending requests that an installed state has executed. */
   answerExecuted(): void {
-    for (const { client, request } of this.#pool.dropExecuted()) this.#repeats(client, request);
+    for (const { client, request } of this.#pool.dropExecuted()) this.repeats(client, request);
   }
 
   /** Executes a batch whose turn it is, and replies to its clients. */

@@ -149,6 +149,11 @@ export interface Protocol<M, T extends string> {
   readonly faults: "none" | "crash" | "byzantine";
   /** The quorums of n replicas of which f may be faulty; null if n are too few for that. */
   quorums(n: number, f: number): Quorums | null;
+  /**
+   * Why no replica can run with such a configuration, in words that name what to change; null if
+   * all can. Asked before anything starts.
+   */
+  refuseConfig?(config: ProtocolConfig): string | null;
   replica(self: Signer, config: ProtocolConfig, host: Host<M, T>, app: App): Replica<M, T>;
   client(config: ProtocolConfig, host: Host<M, T>): Client<M, T>;
 }

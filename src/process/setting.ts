@@ -43,6 +43,8 @@ export function readSetting(options: Options): Setting {
     viewTimeoutMs: options.integer("view-timeout", 1, 3_600_000),
     checkpointInterval: options.integer("checkpoint", 1, 1024),
   };
+  const refusal = protocol.refuseConfig?.(config) ?? null;
+  if (refusal !== null) throw new UsageError(`${deploy.path}: ${refusal}`);
   return { mode, protocol, deploy, config };
 }
 

@@ -1,7 +1,7 @@
 import type { Protocol } from "../../actor.ts";
 import { byzantineQuorums } from "../kit/quorum.ts";
 import { pbftClient } from "./client.ts";
-import { codec, type Message } from "./message.ts";
+import { checkpointIntervalMax, codec, type Message } from "./message.ts";
 import type { Timer } from "./context.ts";
 import { PbftReplica } from "./replica.ts";
 
@@ -14,6 +14,13 @@ export const pbft: Protocol<Message, Timer | "retry"> = {
   signed: true,
   faults: "byzantine",
   quorums: byzantineQuorums,
+  refuseConfig({ n, f, checkpointInterval }) {
+    const quorums = byzantineQuorums(n, f);
+    const most = quorums === null ? 0 : checkpointIntervalMax(quorums);
+    if (checkpointInterval <= most) return null;
+    const given = `--checkpoint ${checkpointInterval} with ${n} replicas`;
+    return `${given}: a VIEW-CHANGE would be larger than a message; at most --checkpoint ${most}`;
+  },
   replica: (self, config, host, app) => new PbftReplica(self, config, host, app),
   client: (config, host) => pbftClient(config, host),
 };

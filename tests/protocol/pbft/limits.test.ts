@@ -4,8 +4,17 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { makeBatch } from "../../../src/protocol/kit/batch.ts";
 import { GENESIS } from "../../../src/protocol/kit/checkpoint.ts";
-import { codec, makeViewChange, type Message } from "../../../src/protocol/pbft/message.ts";
-import { equal } from "../../../src/wire.ts";
+import { byzantineQuorums } from "../../../src/protocol/kit/quorum.ts";
+import { pbft } from "../../../src/protocol/pbft/index.ts";
+import {
+  checkpointIntervalMax,
+  codec,
+  makeViewChange,
+  WINDOW_MAX,
+  type Message,
+} from "../../../src/protocol/pbft/message.ts";
+import { BLOCK_DEPTH_MAX, BLOCK_MAX, equal, MESSAGE_MAX, Writer } from "../../../src/wire.ts";
+import { configOf } from "../../support/cluster.ts";
 import { bytes, CLIENT, PbftCluster, openOf, packets } from "./harness.ts";
 
 const LARGEST = Number.MAX_SAFE_INTEGER;
@@ -239,4 +248,48 @@ test("X13 an evicted session ends as no session, alike at every replica", () => 
   cluster.request(first(bytes("a")));
   expect(cluster.replies.map(({ outcome }) => outcome.status)).toEqual(Array(4).fill("no session"));
   expect(new Set(cluster.replicas.map((_, i) => cluster.state(i).digest)).size).toBe(1);
+});
+
+/** The largest VIEW-CHANGE of n replicas: a full window, every signature of the deepest tree. */
+function largestViewChange(n: number, checkpointInterval: number): number {
+  const quorums = byzantineQuorums(n, Math.floor((n - 1) / 3));
+  if (quorums === null) throw new Error("too few replicas");
+  const block = new Uint8Array(BLOCK_MAX);
+  block[0] = BLOCK_DEPTH_MAX;
+  const digest = new Uint8Array(32);
+  const signers = (count: number) => Array.from({ length: count }, (_, i) => i);
+  const certificate = (count: number) => ({
+    signers: signers(count),
+    blocks: signers(count).map(() => block),
+  });
+  const stable = { slot: checkpointInterval, digest, certificate: certificate(quorums.quorum) };
+  const prepared = Array.from({ length: 2 * checkpointInterval }, (_, i) => ({
+    slot: checkpointInterval + 1 + i,
+    view: 0,
+    digest,
+    primary: 0,
+    block,
+    prepares: certificate(quorums.quorum - 1),
+  }));
+  const message = makeViewChange(0, 1, { stable, prepared });
+  const out = new Writer(new Uint8Array(65_536), undefined, MESSAGE_MAX).reset(0, 65_536);
+  const seal = { signer: 0, signed: digest, signature: block };
+  pbft.codec.encode({ ...message, seal }, out);
+  return out.overflowed ? Infinity : out.copy().length;
+}
+
+test("X6 a configuration whose VIEW-CHANGEs would not fit a message is refused at the start", () => {
+  for (const n of [4, 31, 100]) {
+    const refusal = (checkpointInterval: number) =>
+      pbft.refuseConfig?.(configOf({ n, checkpointInterval })) ?? null;
+    const most = checkpointIntervalMax(byzantineQuorums(n, Math.floor((n - 1) / 3))!);
+    expect(refusal(most)).toBe(null);
+    expect(refusal(most + 1)).toContain(`at most --checkpoint ${most}`);
+    const size = largestViewChange(n, Math.min(most, WINDOW_MAX / 2));
+    expect(size).toBeLessThanOrEqual(MESSAGE_MAX);
+    if (most < WINDOW_MAX / 2) {
+      expect(size).toBeGreaterThan(0.97 * MESSAGE_MAX);
+      expect(() => largestViewChange(n, most + 1)).toThrow("more than MESSAGE_MAX");
+    }
+  }
 });

@@ -86,6 +86,10 @@ export class NormalCase {
   get votedView(): number {
     return this.#votedView;
   }
+  /** The vote of the highest view. */
+  get lastVote(): VoteMessage | null {
+    return this.#lastVote;
+  }
   protected get seenView(): number {
     return this.#seenView;
   }

@@ -9,6 +9,7 @@ import type {
   Signer,
 } from "../../actor.ts";
 import { assert } from "../../base/assert.ts";
+import { equal } from "../../wire.ts";
 import type { ProtocolConfig } from "../../protocol-config.ts";
 import { Checkpoints } from "../kit/checkpoint.ts";
 import { CONTEXT_PARTS, contextOf } from "../kit/context.ts";
@@ -18,7 +19,7 @@ import { CatchUp } from "./catch-up.ts";
 import { GENESIS_HASH, qcProofs, tcProofs } from "./certificate.ts";
 import type { ChainContext, Timer } from "./context.ts";
 import { Tree } from "./log.ts";
-import type { Message, Position } from "./message.ts";
+import type { Message, Position, VoteMessage } from "./message.ts";
 import { NormalCase } from "./normal.ts";
 import { HOTSTUFF_RULES, type ChainRules } from "./rules.ts";
 import { Start } from "./start.ts";
@@ -53,7 +54,14 @@ export class HotStuffReplica implements Replica<Message, Timer> {
   readonly sync: StateSync;
   readonly context: ChainContext;
   /** What assertInvariants saw last. */
-  #before = { view: 0, height: 0, votedView: 0, lockView: 0, highQcView: 0 };
+  #before = {
+    view: 0,
+    height: 0,
+    votedView: 0,
+    lastVote: null as VoteMessage | null,
+    lockView: 0,
+    highQcView: 0,
+  };
 
   constructor(
     self: Signer,
@@ -193,19 +201,24 @@ export class HotStuffReplica implements Replica<Message, Timer> {
 
   assertInvariants(): void {
     const before = this.#before;
-    const { votedView, lock, highQc } = this.normal;
+    const { votedView, lastVote, lock, highQc } = this.normal;
     const { view } = this;
     const { height } = this.context.tree.root;
     assert(view >= before.view, "views never fall");
     assert(view > highQc.view, "a view ends with its certificate");
     assert(height >= before.height, "executions never fall");
     assert(votedView >= before.votedView, "a vote is never taken back");
+    if (lastVote !== null && lastVote.view === before.lastVote?.view) {
+      assert(equal(lastVote.digest, before.lastVote.digest), "one block is voted for in a view");
+    }
+    assert((lastVote?.view ?? 0) <= votedView, "a vote is a promise");
     assert(lock.view >= before.lockView, "a lock never falls");
     assert(highQc.view >= before.highQcView, "the highest QC never falls");
     this.#before = {
       view,
       height,
       votedView,
+      lastVote,
       lockView: lock.view,
       highQcView: highQc.view,
     };

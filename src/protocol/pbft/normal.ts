@@ -52,6 +52,8 @@ export class NormalCase {
   readonly #inFlightMax: number;
   #executed = 0;
   #nextSlot = 1;
+  /** The last PREPARE in each slot of the window that assertInvariants saw. */
+  readonly #promised: { slot: number; view: number; digest: Bytes }[] = [];
 
   constructor(context: PbftContext, owner: NormalOwner) {
     this.context = context;
@@ -362,9 +364,22 @@ export class NormalCase {
     this.execute();
   }
 
-  /** Throws AssertionError when execution and window contradict each other. */
+  /**
+   * Throws AssertionError when execution and window contradict each other, or a promise of this
+   * replica is broken: in a slot it prepares one digest a view.
+   */
   assertInvariants(): void {
     const { log } = this.context;
+    const { view } = this.owner.views;
+    for (const { number, votedView, prePrepare, prepared } of log.known()) {
+      assert(votedView <= view && (prepared?.view ?? 0) <= view, "no vote is of a view to come");
+      if (prePrepare === null || prePrepare.view !== votedView) continue;
+      const { digest } = prePrepare;
+      const promise = this.#promised[number % log.size];
+      const same = promise?.slot === number && promise.view === votedView;
+      assert(!same || equal(promise.digest, digest), "one digest is prepared in a slot and view");
+      this.#promised[number % log.size] = { slot: number, view: votedView, digest };
+    }
     const last = log.get(this.#executed);
     assert(last === undefined || last.committed !== null, "only what is committed is executed");
     assert(this.#nextSlot > log.low, "what is stable is not proposed again");

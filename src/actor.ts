@@ -56,8 +56,8 @@ export interface HeldCertificate {
 
 export interface Client<M, T extends string> extends Actor<M, T> {
   /**
-   * One operation at a time. `done` gets the result, or null when the session was lost, so that
-   * nobody knows whether the operation was executed.
+   * One operation at a time. `done` gets the result, or null when that was dropped, or the session
+   * was lost, so that nobody knows whether the operation was executed.
    */
   invoke(op: Bytes, done: (result: Bytes | null) => void): void;
   readonly retransmissions: number;

@@ -58,6 +58,9 @@ export class ClientSession {
       case "done":
         this.#finish(outcome.result);
         return;
+      case "forgotten":
+        this.#finish(null);
+        return;
       case "no session":
         this.#session = 0;
         this.#finish(null);

@@ -5,6 +5,7 @@ import type { ProtocolConfig } from "../../protocol-config.ts";
 import { equal, manyBytesOf, Reader } from "../../wire.ts";
 import {
   isOpen,
+  FORGOTTEN_OUTCOME,
   NO_SESSION_OUTCOME,
   operationDigest,
   type Outcome,
@@ -105,5 +106,5 @@ export class Executor {
 function cached(session: Session, request: Request): Outcome | null {
   if (request.number !== session.number) return null;
   if (!equal(session.digest, operationDigest(request.op))) return null;
-  return { status: "done", result: session.result };
+  return session.result === null ? FORGOTTEN_OUTCOME : { status: "done", result: session.result };
 }

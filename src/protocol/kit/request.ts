@@ -74,12 +74,13 @@ export function operationDigest(op: Bytes): Bytes {
 }
 
 /**
- * The answer to a request: its result, the new session of an `open`, or that there is no such
- * session.
+ * The answer to a request: its result, the new session of an `open`, that the result was dropped
+ * after the operation had been executed, or that there is no such session.
  */
 export type Outcome =
   | { readonly status: "done"; readonly result: Bytes }
   | { readonly status: "opened"; readonly session: number }
+  | { readonly status: "forgotten" }
   | { readonly status: "no session" };
 
 export function sameOutcome(a: Outcome, b: Outcome): boolean {
@@ -88,14 +89,16 @@ export function sameOutcome(a: Outcome, b: Outcome): boolean {
       return b.status === "done" && equal(a.result, b.result);
     case "opened":
       return b.status === "opened" && a.session === b.session;
+    case "forgotten":
     case "no session":
-      return b.status === "no session";
+      return a.status === b.status;
   }
 }
 
 const DONE = 0;
 const OPENED = 1;
 const NO_SESSION = 2;
+const FORGOTTEN = 3;
 
 export function encodeOutcome(outcome: Outcome, out: Writer): void {
   switch (outcome.status) {
@@ -106,6 +109,9 @@ export function encodeOutcome(outcome: Outcome, out: Writer): void {
     case "opened":
       out.u8(OPENED);
       out.u53(outcome.session);
+      return;
+    case "forgotten":
+      out.u8(FORGOTTEN);
       return;
     case "no session":
       out.u8(NO_SESSION);
@@ -125,6 +131,8 @@ export function decodeOutcome(input: Reader): Outcome {
       if (session === 0) input.poison();
       return { status: "opened", session };
     }
+    case FORGOTTEN:
+      return FORGOTTEN_OUTCOME;
     case NO_SESSION:
       return NO_SESSION_OUTCOME;
     default:
@@ -134,4 +142,5 @@ export function decodeOutcome(input: Reader): Outcome {
 }
 
 const DONE_WITHOUT_RESULT: Outcome = { status: "done", result: EMPTY };
+export const FORGOTTEN_OUTCOME: Outcome = { status: "forgotten" };
 export const NO_SESSION_OUTCOME: Outcome = { status: "no session" };

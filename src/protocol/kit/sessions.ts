@@ -1,4 +1,4 @@
-// The sessions of clients with the reply that each got last: what makes an operation execute at
+// The sessions of clients with the result that each got last: what makes an operation execute at
 // most once. Part of the replicated state, so that eviction is the same at every replica.
 
 import type { Bytes } from "../../actor.ts";
@@ -13,9 +13,12 @@ export interface Session {
   readonly id: number;
   readonly tag: number;
   readonly nonce: Bytes;
-  /** The number of the last operation executed, 0 before the first, and its result. */
+  /**
+   * The number of the last operation executed, 0 before the first, and its result; null if that was
+   * dropped to make room.
+   */
   number: number;
-  result: Bytes;
+  result: Bytes | null;
   /** Of that operation: the result is nobody's answer who asked for something else. */
   digest: Bytes;
   /** Neighbours in the order of last execution. */
@@ -23,9 +26,19 @@ export interface Session {
   after: Session | null;
 }
 
+/** Classes of results by size, each of those twice as long as the last. */
+const CLASSES = 32;
+
 export class Sessions {
   readonly #max: number;
   readonly #bytesMax: number;
+  /** Bytes that each session could have of the bound. */
+  readonly #share: number;
+  /**
+   * Sessions whose results are longer than the share, by class, least recently executed first: as
+   * long as there is room, nothing else has to be known of results.
+   */
+  readonly #large: readonly Set<Session>[];
   readonly #byId = new Map<number, Session>();
   readonly #byNonce = new Map<string, Session>();
   #bytes = 0;
@@ -36,10 +49,16 @@ export class Sessions {
   #oldest: Session | null = null;
   #newest: Session | null = null;
 
-  /** Keeps at most `max` sessions with at most `bytesMax` bytes of results. */
+  /**
+   * Keeps at most `max` sessions with at most `bytesMax` bytes of results. A session that is one
+   * too many evicts the least recently executed; bytes that are too many cost the largest results,
+   * so that few clients with large results never cost others their sessions.
+   */
   constructor(max: number, bytesMax: number) {
     this.#max = max;
     this.#bytesMax = bytesMax;
+    this.#share = Math.floor(bytesMax / max);
+    this.#large = Array.from({ length: CLASSES }, () => new Set());
   }
 
   get size(): number {
@@ -69,15 +88,15 @@ export class Sessions {
 
   /** Records the last operation of a session with its result. */
   executed(session: Session, number: number, digest: Bytes, result: Bytes): void {
-    this.#bytes += result.length - session.result.length;
+    this.#drop(session);
     session.number = number;
     session.digest = digest;
-    session.result = result;
+    this.#keep(session, result);
     if (session !== this.#newest) {
       this.#unlink(session);
       this.#link(session);
     }
-    if (this.#bytes > this.#bytesMax) this.#evict();
+    if (this.#bytes > this.#bytesMax) this.#dropLargest();
   }
 
   /** Canonical: in the order of last execution. */
@@ -88,7 +107,8 @@ export class Sessions {
       out.bytes(session.nonce);
       out.u53(session.number);
       out.bytes(session.digest);
-      out.blob(session.result);
+      out.flag(session.result !== null);
+      if (session.result !== null) out.blob(session.result);
     }
   }
 
@@ -102,6 +122,7 @@ export class Sessions {
     this.#oldest = null;
     this.#newest = null;
     this.#bytes = 0;
+    for (const sessions of this.#large) sessions.clear();
     const count = input.u32();
     if (count > this.#max) input.poison();
     for (let i = 0; i < count && input.ok; i++) {
@@ -109,14 +130,14 @@ export class Sessions {
       const nonce = input.bytes(NONCE_LENGTH);
       const number = input.u53();
       const digest = input.bytes(DIGEST_LENGTH);
-      const result = input.blob(RESULT_MAX);
+      const result = input.flag() ? input.blob(RESULT_MAX) : null;
       if (this.#byId.has(id) || this.#byNonce.has(latin1(nonce))) input.poison();
       if (!input.ok) return;
       const session = this.#add(nonce, id);
       session.number = number;
       session.digest = digest;
-      session.result = result;
-      this.#bytes += result.length;
+      session.result = null;
+      if (result !== null) this.#keep(session, result);
     }
   }
 
@@ -139,14 +160,38 @@ export class Sessions {
   }
 
   #evict(): void {
-    while (this.#byId.size > this.#max || this.#bytes > this.#bytesMax) {
+    while (this.#byId.size > this.#max) {
       const session = this.#oldest;
       if (session === null || session === this.#newest) return;
+      this.#drop(session);
       this.#unlink(session);
       this.#byId.delete(session.id);
       this.#byNonce.delete(latin1(session.nonce));
-      this.#bytes -= session.result.length;
     }
+  }
+
+  /** Drops results of the largest class that there are, until the rest fits. */
+  #dropLargest(): void {
+    for (let size = CLASSES - 1; size >= 0; size--) {
+      for (const session of this.#large[size] ?? []) {
+        if (this.#bytes <= this.#bytesMax) return;
+        this.#drop(session);
+      }
+    }
+  }
+
+  #keep(session: Session, result: Bytes): void {
+    session.result = result;
+    this.#bytes += result.length;
+    if (result.length > this.#share) this.#large[classOf(result)]?.add(session);
+  }
+
+  #drop(session: Session): void {
+    const { result } = session;
+    if (result === null) return;
+    session.result = null;
+    this.#bytes -= result.length;
+    if (result.length > this.#share) this.#large[classOf(result)]?.delete(session);
   }
 
   #link(session: Session): void {
@@ -163,4 +208,9 @@ export class Sessions {
     if (session.after === null) this.#newest = session.before;
     else session.after.before = session.before;
   }
+}
+
+/** Results of 2^(class - 1) to 2^class - 1 bytes. */
+function classOf(result: Bytes): number {
+  return Math.min(CLASSES - 1, 32 - Math.clz32(result.length));
 }

@@ -133,3 +133,11 @@ test("X13 a lost session ends the operation as unknown, and the next one opens a
   invoke();
   expect(last()).toMatchObject({ session: 0, number: 0 });
 });
+
+test("X13 a forgotten result ends the operation as unknown, and the session goes on", () => {
+  const { reply, results, invoke, last } = begin();
+  for (const replica of [0, 2]) reply(replica, { status: "forgotten" });
+  expect(results).toEqual([null]);
+  invoke();
+  expect(last()).toMatchObject({ session: 5, number: 2 });
+});

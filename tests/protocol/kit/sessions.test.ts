@@ -1,6 +1,6 @@
 // Shows X13 for sessions and executor: at most once whatever is repeated or reordered, eviction by
-// least recent execution within both bounds, and snapshots that are canonical, complete and
-// harmless when malformed.
+// least recent execution, results dropped by size within the bound of bytes, and snapshots that are
+// canonical, complete and harmless when malformed.
 
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
@@ -31,7 +31,13 @@ interface Known {
   readonly id: number;
   readonly client: number;
   number: number;
+  /** Of its result; -1 if that was dropped. */
   bytes: number;
+}
+
+/** The class of a result's size that goes first. */
+function classOf(bytes: number): number {
+  return bytes <= 0 ? 0 : Math.floor(Math.log2(bytes)) + 1;
 }
 
 /** Executes or opens with a client; a result has as many bytes as said. */
@@ -39,7 +45,7 @@ const DIGEST = new Uint8Array(32).fill(7);
 const step = fc.record({ client: fc.nat(7), bytes: fc.nat(40) });
 
 describe("X13 eviction", () => {
-  test("X13 the least recently executed session goes first, and both bounds hold after every step", () => {
+  test("X13 the least recently executed session goes first, the largest result, and both bounds hold", () => {
     const bounds = fc.record({ max: fc.integer({ min: 1, max: 5 }), bytesMax: fc.nat(80) });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), bounds, (steps, { max, bytesMax }) => {
@@ -58,13 +64,20 @@ describe("X13 eviction", () => {
             known.bytes = bytes;
             model = [...model.filter((other) => other !== known), known];
           }
-          const held = () => model.reduce((sum, session) => sum + session.bytes, 0);
-          while (model.length > 1 && (model.length > max || held() > bytesMax)) model.shift();
+          const held = () => model.reduce((sum, session) => sum + Math.max(0, session.bytes), 0);
+          while (model.length > max) model.shift();
+          while (held() > bytesMax) {
+            const large = model.filter((session) => session.bytes > Math.floor(bytesMax / max));
+            const most = Math.max(...large.map((session) => classOf(session.bytes)));
+            large.find((session) => classOf(session.bytes) === most)!.bytes = -1;
+          }
           expect({ size: sessions.size, bytes: sessions.bytes }).toEqual({
             ...{ size: model.length, bytes: held() },
           });
-          for (const { id, client, number } of model) {
-            expect(sessions.get(id, tagOf(nonce(client)))).toMatchObject({ id, number });
+          for (const { id, client, number, bytes } of model) {
+            const session = sessions.get(id, tagOf(nonce(client)));
+            expect(session).toMatchObject({ id, number });
+            expect(session?.result?.length ?? -1).toBe(bytes);
             expect(sessions.opened(nonce(client))?.id).toBe(id);
           }
           for (let other = 0; other < 8; other++) {
@@ -76,14 +89,36 @@ describe("X13 eviction", () => {
     );
   });
 
-  test("X13 one result larger than the bound evicts all others, not its own session", () => {
+  test("X13 few clients with large results cost no other its session or its result", () => {
+    const sessions = new Sessions(1000, 100_000);
+    for (let i = 0; i < 500; i++) {
+      const session = sessions.open(nonce(i), i + 1);
+      sessions.executed(session, 1, DIGEST, new Uint8Array(100));
+    }
+    for (let i = 0; i < 5; i++) {
+      const session = sessions.get(i + 1, tagOf(nonce(i))) as Session;
+      for (let number = 2; number < 20; number++) {
+        sessions.executed(session, number, DIGEST, new Uint8Array(30_000));
+        expect(sessions.bytes).toBeLessThanOrEqual(100_000);
+      }
+    }
+    expect(sessions.size).toBe(500);
+    const results = Array.from({ length: 500 }, (_, i) => sessions.opened(nonce(i))?.result);
+    // Of the five the one that was executed last has its result, and one before it.
+    const lengths = results.slice(0, 5).map((result) => result?.length);
+    expect(lengths).toEqual([undefined, undefined, undefined, undefined, 30_000]);
+    expect(results.slice(5).every((result) => result?.length === 100)).toBe(true);
+  });
+
+  test("X13 one result larger than the bound is dropped, and its session stays", () => {
     const sessions = new Sessions(10, 100);
     for (let i = 0; i < 3; i++) sessions.open(nonce(i), i + 1);
     const first = sessions.get(1, tagOf(nonce(0))) as Session;
     sessions.executed(first, 1, DIGEST, new Uint8Array(1000));
-    expect({ size: sessions.size, bytes: sessions.bytes }).toEqual({ size: 1, bytes: 1000 });
+    expect({ size: sessions.size, bytes: sessions.bytes }).toEqual({ size: 3, bytes: 0 });
+    expect(first).toMatchObject({ number: 1, result: null });
     sessions.executed(first, 2, DIGEST, EMPTY);
-    expect({ size: sessions.size, bytes: sessions.bytes }).toEqual({ size: 1, bytes: 0 });
+    expect(first).toMatchObject({ number: 2, result: EMPTY });
   });
 
   test("X13 a session is found by its number and its tag only", () => {
@@ -274,6 +309,23 @@ describe("X13 executor", () => {
     expect(executor.execute(request(0, old, 1))).toEqual({ status: "no session" });
     expect(opened(executor.execute(open(0)))).toBeGreaterThan(old + 1);
     expect(app.executed).toEqual(["0001"]);
+  });
+
+  test("X13 an operation whose result was dropped is not executed again, and answered as forgotten", () => {
+    const app = new CountingApp();
+    const none = { ...config, sessionsMax: 2, replyCacheBytesMax: 0 };
+    const executor = new Executor(app, none);
+    const session = opened(executor.execute(open(0)));
+    const first = request(0, session, 1);
+    expect(executor.execute(first)?.status).toBe("done");
+    const restored = new Executor(app, none);
+    expect(restored.restore(executor.snapshot())).toBe(true);
+    for (const again of [executor, restored]) {
+      expect(again.lookup(first)).toEqual({ status: "forgotten" });
+      expect(again.execute(first)).toEqual({ status: "forgotten" });
+    }
+    expect(executor.execute(request(0, session, 2))?.status).toBe("done");
+    expect(app.executed).toEqual(["0001", "0002"]);
   });
 
   test("X13 a restored executor answers what was executed before, and executes nothing again", () => {

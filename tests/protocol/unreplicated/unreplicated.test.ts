@@ -373,6 +373,7 @@ describe("messages", () => {
     op.map((result) => ({ status: "done" as const, result })),
     positive.map((session) => ({ status: "opened" as const, session })),
     fc.constant({ status: "no session" as const }),
+    fc.constant({ status: "forgotten" as const }),
   );
   const block = new Uint8Array(BLOCK_MIN).fill(7, 5);
 

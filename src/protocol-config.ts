@@ -41,5 +41,5 @@ export const PROTOCOL_DEFAULTS = {
   viewTimeoutMs: 500,
   checkpointInterval: 128,
   sessionsMax: 65_536,
-  replyCacheBytesMax: 64 * 1024 * 1024,
+  replyCacheBytesMax: 16 * 1024 * 1024,
 } as const;

@@ -7,8 +7,14 @@ import { bytesOf, EMPTY, equal, latin1, manyBytesOf, Reader, type Writer } from 
 
 export const KEY_MAX = 1024;
 export const VALUE_MAX = 1024 * 1024;
-/** Most keys; a put of one more is refused. */
-export const KEYS_MAX = 4 * 1024 * 1024;
+/**
+ * Most bytes of keys and values, with ENTRY_BYTES for each pair; an operation that would need more
+ * is refused. Every checkpoint copies and hashes the whole state, in a turn of the polling thread
+ * that must stay well below a view timeout: 16 MiB take a third of a second on a slow processor.
+ */
+export const STATE_MAX = 16 * 1024 * 1024;
+/** Lengths in front of a key and a value in a snapshot. */
+const ENTRY_BYTES = 8;
 
 export type KvOperation =
   | { readonly kind: "get"; readonly key: Bytes }
@@ -124,6 +130,8 @@ interface Undo {
 
 export class KvApp implements App {
   readonly #state = new Map<string, Bytes>();
+  /** Of keys and values, ENTRY_BYTES for each pair included. */
+  #bytes = 0;
   /** What operations that are not committed changed, oldest first. */
   readonly #undo: Undo[] = [];
 
@@ -134,8 +142,9 @@ export class KvApp implements App {
     this.#undo.push({ key, before });
     if (operation === null) return MALFORMED;
     const after = applyKvOperation(operation, before);
-    const full = before === null && this.#state.size >= KEYS_MAX;
-    if (after !== null && (after.length > VALUE_MAX || full)) return TOO_LARGE;
+    const more = sizeOf(key, after) - sizeOf(key, before);
+    const full = more > 0 && this.#bytes + more > STATE_MAX;
+    if (full || (after !== null && after.length > VALUE_MAX)) return TOO_LARGE;
     this.#set(key, after);
     return bytesOf((out) => encodeState(before, out));
   }
@@ -155,11 +164,13 @@ export class KvApp implements App {
 
   restore(snapshot: Bytes): void {
     this.#state.clear();
+    this.#bytes = 0;
     this.#undo.length = 0;
     const input = new Reader(snapshot);
     const count = input.u32();
-    for (let i = 0; i < count && input.ok; i++)
-      this.#state.set(latin1(input.blob(KEY_MAX)), input.blob(VALUE_MAX));
+    for (let i = 0; i < count && input.ok; i++) {
+      this.#set(latin1(input.blob(KEY_MAX)), input.blob(VALUE_MAX));
+    }
     assert(input.done, "a snapshot is checked against a certificate before it is restored");
   }
 
@@ -176,7 +187,13 @@ export class KvApp implements App {
   }
 
   #set(key: string, value: Bytes | null): void {
+    this.#bytes += sizeOf(key, value) - sizeOf(key, this.#state.get(key) ?? null);
     if (value === null) this.#state.delete(key);
     else this.#state.set(key, value);
   }
+}
+
+/** What a key in this state adds to a snapshot. */
+function sizeOf(key: string, value: Bytes | null): number {
+  return value === null ? 0 : ENTRY_BYTES + key.length + value.length;
 }

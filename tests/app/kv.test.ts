@@ -11,6 +11,7 @@ import {
   encodeKvOperation,
   KEY_MAX,
   KvApp,
+  STATE_MAX,
   VALUE_MAX,
   type KvOperation,
   type KvResult,
@@ -141,6 +142,30 @@ describe("kv operations", () => {
     expect(now?.kind === "state" ? now.value?.length : null).toBe(VALUE_MAX);
     app.rollback(4);
     expect(ask(app, { kind: "get", key: k })).toEqual(state(null));
+  });
+
+  test("the state grows to its bound and no further, also after a restore", () => {
+    const app = new KvApp();
+    const value = new Uint8Array(VALUE_MAX - 100);
+    const put = (app: KvApp, i: number) => ask(app, { kind: "put", key: text(`${i}`), value });
+    let held = 0;
+    while (held < 100 && put(app, held)?.kind === "state") held++;
+    // Values, keys, and 8 bytes for both, in all of 16 MiB.
+    expect(held).toBe(Math.floor(STATE_MAX / (VALUE_MAX - 100 + 8 + 2)));
+    app.commit(held + 1);
+    const restored = new KvApp();
+    restored.restore(app.snapshot());
+    for (const full of [app, restored]) {
+      expect(full.snapshot().length).toBeLessThanOrEqual(4 + STATE_MAX);
+      expect(put(full, 99)).toEqual({ kind: "error", error: "too large" });
+      // Reading, replacing by as much, and deleting go on; what was deleted makes room.
+      expect(ask(full, { kind: "put", key: text("0"), value })).toMatchObject({ kind: "state" });
+      expect(ask(full, { kind: "delete", key: text("1") })).toMatchObject({ kind: "state" });
+      expect(put(full, 99)).toEqual(state(null));
+      full.rollback(4);
+      expect(put(full, 99)).toEqual({ kind: "error", error: "too large" });
+      full.rollback(1);
+    }
   });
 
   test("a result that is none is not read", () => {

@@ -217,12 +217,27 @@ function complete(name: string, arg: ArgsDef[string], values: Map<string, string
 }
 
 /**
+ * Why root does not run with these variables; null if it does. Bun reads BUN_OPTIONS in an
+ * executable as well: options that the caller's environment brings, such as a module to preload.
+ */
+export function refuseEnvironment(
+  environment: Readonly<Record<string, string | undefined>>,
+  root: boolean,
+): string | null {
+  const { BUN_OPTIONS: options = "" } = environment;
+  if (!root || options === "") return null;
+  return "BUN_OPTIONS is set, which would change what runs as root; unset it";
+}
+
+/**
  * Runs a program: a UsageError becomes one line and status 2, another error status 1 with its
  * stack, since that one is a bug of ours.
  */
 export async function runMain(name: string, main: () => Promise<number>): Promise<void> {
   let status: number;
   try {
+    const refusal = refuseEnvironment(process.env, process.geteuid?.() === 0);
+    if (refusal !== null) throw new UsageError(refusal);
     status = await main();
   } catch (error) {
     if (error instanceof UsageError || error instanceof RunError) {

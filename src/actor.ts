@@ -1,6 +1,7 @@
 // What a protocol is written against: interfaces, small enough to read on one screen.
 
 import type { ProtocolConfig } from "./protocol-config.ts";
+import type { SimulationHints, TimingHints } from "./protocol-hints.ts";
 import type { Address, Bytes, Proof, Reader, Signer, Writer } from "./wire.ts";
 
 export type { Address, Bytes, Proof, Signer } from "./wire.ts";
@@ -156,6 +157,10 @@ export interface Protocol<M, T extends string> {
   refuseConfig?(config: ProtocolConfig): string | null;
   replica(self: Signer, config: ProtocolConfig, host: Host<M, T>, app: App): Replica<M, T>;
   client(config: ProtocolConfig, host: Host<M, T>): Client<M, T>;
+  /** For the simulator and campaigns. */
+  readonly simulation?: SimulationHints<M>;
+  /** For the scaling model and trials of real faults. */
+  readonly timing?: TimingHints;
 }
 
 /** Hides the types of a protocol's messages and timers from those who only pass them on. */

@@ -19,6 +19,7 @@ import {
   links,
   namesakes,
   ordered,
+  protocolNames,
   paths,
   readNames,
   requirements,
@@ -64,6 +65,16 @@ const simulation = files(
   "src/scaling/count.ts",
   "src/base/seeded-random.ts",
 );
+/** Files that name a protocol, and why. */
+const NAMES_PROTOCOLS = new Map([
+  ["src/protocol/index.ts", "the registry"],
+  ["src/bench/scale.ts", "an option of one protocol"],
+  ["src/cli/definitions.ts", "an option of one protocol"],
+  ["src/cluster/demo.ts", "the mode that the demo runs if none is given"],
+  ["src/faults/faults.ts", "the mode whose faults are tried if none is given"],
+  ["src/bench/echo.ts", "measures one protocol against the same in C"],
+  ["src/process/echo-process.ts", "is that protocol in C, to its wire form"],
+]);
 const GUARANTEES = "docs/guarantees.md";
 const TUTORIAL = "docs/adding-a-protocol.md";
 /** All tests but this one, which has examples of what is forbidden. */
@@ -120,6 +131,17 @@ describe("the rules find what they forbid", () => {
     expect(fence(at(path, 'import type { C } from "../../protocol-config.ts";'))).toEqual([]);
     expect(fence(at(path, 'import { readDeployConfig } from "../../config.ts";'))).toHaveLength(1);
     expect(fence(at(path, '// import { x } from "node:fs";'))).toEqual([]);
+  });
+
+  test("protocols that are known by their names", () => {
+    const text = 'x === "one";\nname.startsWith("two-signed");\nisTwo; // One\nnone; TWOS; artwo';
+    expect(protocolNames(at("src/x.ts", text), ["one", "two"])).toEqual([
+      "src/x.ts:1: knows one",
+      "src/x.ts:2: knows two",
+      "src/x.ts:3: knows Two",
+      "src/x.ts:3: knows One",
+      "src/x.ts:4: knows TWO",
+    ]);
   });
 
   test.each([
@@ -353,6 +375,18 @@ describe("the rules find what they forbid", () => {
 describe("the sources", () => {
   test("a protocol knows only itself and what protocols share; so do applications", () =>
     check(actors, fence));
+
+  test("no other file names a protocol, but those that have a reason", () => {
+    const folders = actors.map(({ path }) => /^src\/protocol\/(\w+)\//.exec(path)?.[1] ?? "kit");
+    const names = [...new Set(folders)].filter((name) => name !== "kit");
+    const others = modules.filter(({ path }) => !names.includes(path.split("/")[2] ?? ""));
+    check(
+      others.filter(({ path }) => !NAMES_PROTOCOLS.has(path)),
+      (file) => protocolNames(file, names),
+    );
+    const named = others.filter((file) => protocolNames(file, names).length > 0);
+    expect(named.map(({ path }) => path)).toEqual([...NAMES_PROTOCOLS.keys()].sort());
+  });
 
   test("protocols and applications have no clock, chance, I/O or order of their own", () =>
     check(actors, (file) => [

@@ -4,9 +4,9 @@
 let hook: ((name: string) => void) | null = null;
 
 /**
- * Reports that a rare branch was taken: `coverageMark("pbft: null batch fills a gap")`. Costs a
- * comparison outside the simulator. A campaign fails when a mark that its subject declares is never
- * reached.
+ * Reports that a rare branch was taken: `coverageMark("protocol: null batch fills a gap")`.
+ * Costs a comparison outside the simulator. A campaign fails when a mark that its protocol declares
+ * is never reached.
  */
 export function coverageMark(name: string): void {
   if (hook !== null) hook(name);

@@ -200,7 +200,7 @@ function measureCosts({ subjects, counting }: Setting): ProtocolCosts {
 function pricesOf(costs: ProtocolCosts, subject: Subject, setting: Setting): PredictionOptions {
   const own = costs.get(subject.name);
   if (own === undefined) throw new UsageError(`${subject.name} has no costs`);
-  return { costs: own, workers: setting.workers, signed: subject.protocol.signed };
+  return { costs: own, workers: setting.workers, protocol: subject.protocol };
 }
 
 function count(

@@ -9,8 +9,8 @@ import type { Report } from "../simulation/world.ts";
 
 /** One seed in this many runs twice, the second time cold, to compare trace hashes. */
 const TWICE_EVERY = 50;
-/** Campaigns of at least this many seeds must reach every mark that the subject declares. */
-export const MARKS_SEEDS_MIN = 1000;
+/** Campaigns of at least this many seeds must reach every mark that the protocol declares. */
+const MARKS_SEEDS_MIN = 1000;
 
 /** `count` seeds: every `stride`-th from `first` on. */
 export interface Range {
@@ -128,9 +128,12 @@ export function totalsFromJson(line: string): Totals {
   return { ...read, injected: new Map(read.injected), marks: new Map(read.marks) };
 }
 
-/** Declared marks that no seed reached. */
-export function missedMarks(subject: Subject, totals: Totals): string[] {
-  return subject.marks.filter((name) => !totals.marks.has(name));
+/** Marks that seeds of the kind must reach and did not; none where there were too few to say so. */
+export function missedMarks({ protocol }: Subject, kind: Kind, totals: Totals): readonly string[] {
+  if (totals.passed + totals.failed < MARKS_SEEDS_MIN) return [];
+  const { short, adversary } = protocol.simulation?.marks ?? {};
+  const marks = kind === "short" ? short : kind === "adversary" ? adversary : [];
+  return (marks ?? []).filter((name) => !totals.marks.has(name));
 }
 
 /**
@@ -143,8 +146,7 @@ export function summary(subject: Subject, kind: Kind, totals: Totals): string[] 
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([name, count]) => `${name} ${count}`)
       .join(", ") || "none";
-  const enough = kind === "short" && totals.passed + totals.failed >= MARKS_SEEDS_MIN;
-  const missed = enough ? missedMarks(subject, totals) : [];
+  const missed = missedMarks(subject, kind, totals);
   const { events, operations, twice } = totals;
   const done = `${events} events, ${operations} operations, ${twice} seeds run twice`;
   return [

@@ -13,8 +13,10 @@ export interface Row {
   readonly stride: number;
 }
 
-/** Seeds of each kind in a full run. */
-const TOLERANT: readonly (readonly [Kind, number])[] = [
+type Figures = readonly (readonly [Kind, number])[];
+
+/** Seeds of each kind in a full run, where faults are tolerated. */
+const TOLERANT: Figures = [
   ["short", 20_000],
   ["deep", 2_000],
   ["adversary", 5_000],
@@ -22,7 +24,8 @@ const TOLERANT: readonly (readonly [Kind, number])[] = [
   ["codec", 1_000],
   ["fuzz", 200],
 ];
-const UNREPLICATED: readonly (readonly [Kind, number])[] = [
+/** And where none is. */
+const FAULTLESS: Figures = [
   ["short", 5_000],
   ["deep", 500],
   ["codec", 1_000],
@@ -35,15 +38,17 @@ const GUIDED = 20_000;
  * scenario.
  */
 export function rowsOf({ name, protocol, kinds }: Subject, divisor: number): Row[] {
-  const twins = kinds.includes("twins");
-  const rows = (twins ? TOLERANT : UNREPLICATED).map(([kind, count]): Row => ({
+  const figures = (protocol.faults === "none" ? FAULTLESS : TOLERANT).filter(([kind]) =>
+    kinds.includes(kind),
+  );
+  const rows = figures.map(([kind, count]): Row => ({
     protocol: name,
     kind,
     first: 0,
     count: Math.ceil(count / divisor),
     stride: 1,
   }));
-  if (!twins) return rows;
+  if (!kinds.includes("twins")) return rows;
   const all = twinsScenarios(protocol).exhaustive;
   const count = Math.ceil(all / divisor);
   rows.push({ protocol: name, kind: "twins", first: 0, count, stride: divisor });

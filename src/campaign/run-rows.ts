@@ -1,7 +1,7 @@
 // All protocols and all mutants, as continuous integration and long runs have them.
 
 import { registered } from "../simulation/subjects.ts";
-import { addTotals, noTotals, summary } from "./campaign.ts";
+import { missedMarks, summary } from "./campaign.ts";
 import { loadAll, type Mutant } from "./mutants.ts";
 import { rowsOf, type Row } from "./rows.ts";
 import { runJobs, splitRange, Workers } from "./workers.ts";
@@ -17,7 +17,6 @@ export async function runProfile(divisor: number, jobs: number): Promise<number>
   let failed = 0;
   const missing: string[] = [];
   for (const subject of registered.values()) {
-    const marks = noTotals();
     for (const row of rowsOf(subject, divisor)) {
       const { first, count, stride, kind } = row;
       const parts = splitRange({ first, count, stride }, jobs);
@@ -34,10 +33,9 @@ export async function runProfile(divisor: number, jobs: number): Promise<number>
       }
       passed += totals.passed;
       failed += totals.failed;
-      addTotals(marks, totals);
+      const missed = missedMarks(subject, kind, totals);
+      missing.push(...missed.map((name) => `${subject.name}: ${name}`));
     }
-    const missed = subject.marks.filter((name) => !marks.marks.has(name));
-    missing.push(...missed.map((name) => `${subject.name}: ${name}`));
   }
   if (missing.length > 0) console.log(`marks missed: ${missing.join(", ")}`);
   failed += missing.length;

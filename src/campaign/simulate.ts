@@ -11,7 +11,6 @@ import { type Changes } from "../simulation/seed-plan.ts";
 import { KINDS, type Kind } from "../simulation/subject.ts";
 import { Trace } from "../simulation/trace.ts";
 import {
-  MARKS_SEEDS_MIN,
   missedMarks,
   runRange,
   summary,
@@ -186,8 +185,7 @@ function conclude(campaign: Campaign, totals: Totals): number {
     console.log(`seed ${first}: trace hash ${report.traceHash}`);
   }
   for (const line of summary(subject, kind, totals)) console.log(line);
-  const judged = count >= MARKS_SEEDS_MIN && kind === "short";
-  const missed = judged ? missedMarks(subject, totals) : [];
+  const missed = missedMarks(subject, kind, totals);
   return totals.failed > 0 || missed.length > 0 ? 1 : 0;
 }
 

@@ -36,7 +36,7 @@ export interface ClusterOptions {
   readonly clientArgs: readonly string[];
   readonly fabricArgs: readonly string[];
   readonly clientPorts: number;
-  /** Joins the only replica and the only client by one memif instead of a fabric. */
+  /** Joins an only replica and an only client process by one memif instead of a fabric. */
   readonly link: boolean;
   /** What to run instead of ./replica, with its arguments. */
   readonly replicaCommand?: readonly string[];
@@ -240,7 +240,7 @@ export class Cluster {
   client(args: readonly string[], show: boolean): Child {
     const port = this.#clients.length % Math.max(1, this.#options.clientPorts);
     const join =
-      this.#options.transport === "udp" || this.#options.link
+      this.#options.transport === "udp" || this.#linked
         ? this.#joinArgs()
         : [...this.#joinArgs(), "--fabric-port", String(port)];
     const own = [...this.#options.clientArgs, ...args];
@@ -259,8 +259,13 @@ export class Cluster {
     rmSync(this.dir, { recursive: true, force: true });
   }
 
+  get #linked(): boolean {
+    const { transport, link, clientPorts } = this.#options;
+    return link && transport === "dpdk" && this.n === 1 && clientPorts === 1;
+  }
+
   async #startAll(): Promise<void> {
-    if (this.#options.transport === "dpdk" && !this.#options.link) {
+    if (this.#options.transport === "dpdk" && !this.#linked) {
       const ports = ["--client-ports", String(this.#options.clientPorts)];
       const command = [
         join(ROOT, "fabric"),
@@ -308,7 +313,7 @@ export class Cluster {
 
   #joinArgs(): readonly string[] {
     if (this.#options.transport === "udp") return [];
-    return [this.#options.link ? "--link" : "--fabric", this.dir];
+    return [this.#linked ? "--link" : "--fabric", this.dir];
   }
 }
 

@@ -91,7 +91,7 @@ async function run(options: Options, load: ClientLoad, out: string | undefined):
     mode: modeName,
     transport,
     f: options.integer("faults", 1, 20),
-    link: transport === "dpdk" && modeName.startsWith("unreplicated") && single,
+    link: true,
     clientPorts: load.clientProcesses,
     replicaArgs: given(options, REPLICA_ARGS),
     clientArgs: given(options, CLIENT_ARGS),

@@ -5,7 +5,6 @@ import type { RunSettings, Measured, PointRunner } from "../evaluation/point-run
 import { clientArguments, replicaArguments } from "../evaluation/point.ts";
 import type { ResultRecord } from "../evaluation/record.ts";
 import type { Point } from "../evaluation/run.ts";
-import { protocols, smallestCluster } from "../protocol/index.ts";
 import { ClientProcesses } from "./client-processes.ts";
 import { Cluster } from "./cluster.ts";
 import { within } from "./within.ts";
@@ -16,14 +15,11 @@ const PATIENCE_MS = 30_000;
 export class LocalRunner implements PointRunner {
   async run(point: Point, settings: RunSettings, signal: AbortSignal): Promise<Measured> {
     signal.throwIfAborted();
-    // Replica and client joined directly where nobody else is there to be reached.
-    const protocol = protocols.get(point.mode);
-    const single = protocol !== undefined && smallestCluster(protocol, point.f).n === 1;
     const cluster = await Cluster.start({
       mode: point.mode,
       transport: point.transport,
       f: point.f,
-      link: point.transport === "dpdk" && single && point.clientProcesses === 1,
+      link: true,
       replicaArgs: replicaArguments(point, settings),
       clientArgs: clientArguments(point, settings),
       fabricArgs: [],

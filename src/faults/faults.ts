@@ -4,11 +4,18 @@ import type { ArgsDef } from "citty";
 import type { Command, Options } from "../cli/command-line.ts";
 import { buildExecutables, stopClustersOnSignal } from "../cluster/cluster.ts";
 import { followParent } from "../process/signals.ts";
+import { protocols } from "../protocol/index.ts";
 import { SCENARIOS, usual } from "./scenarios.ts";
 import { Trial } from "./trial.ts";
 
 const ARGS = {
-  mode: { type: "string", alias: "m", default: "pbft", description: "The protocol" },
+  mode: {
+    type: "enum",
+    options: [...protocols.keys()],
+    alias: "m",
+    default: "pbft",
+    description: "The protocol",
+  },
   transport: {
     type: "enum",
     options: ["dpdk", "udp"],
@@ -41,8 +48,8 @@ export async function faults(options: Options): Promise<number> {
   followParent();
   stopClustersOnSignal();
   const only = options.text("only");
-  const mode = options.textOf("mode").toLowerCase();
   const trial = new Trial(options);
+  const { mode } = trial;
   for (const [name, scenario] of SCENARIOS) {
     if (only === undefined ? !usual(name, mode) : only !== name) continue;
     console.log(`${mode}: ${name}`);

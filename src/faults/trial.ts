@@ -8,6 +8,7 @@ import { ClientProcesses } from "../cluster/client-processes.ts";
 import { Cluster, type Child } from "../cluster/cluster.ts";
 import type { HistoryEntry } from "../evaluation/history.ts";
 import type { ResultRecord } from "../evaluation/record.ts";
+import { protocols } from "../protocol/index.ts";
 import { checkRecorded } from "../simulation/linearizability.ts";
 
 const CLIENTS = 10;
@@ -39,11 +40,13 @@ export class Trial {
   passed = 0;
   failed = 0;
   readonly viewTimeoutMs: number;
+  readonly mode: string;
   readonly #options: Options;
   #clients = 0;
 
   constructor(options: Options) {
     this.#options = options;
+    this.mode = options.textOf("mode");
     this.viewTimeoutMs = options.integer("view-timeout", 10, 60_000);
   }
 
@@ -54,7 +57,7 @@ export class Trial {
   cluster(app: "kv" | "null", more: MoreArgs = {}): Promise<Cluster> {
     const timeout = ["--view-timeout", String(more.viewTimeoutMs ?? this.viewTimeoutMs)];
     return Cluster.start({
-      mode: this.#options.textOf("mode"),
+      mode: this.mode,
       transport: this.transport,
       f: 1,
       link: false,
@@ -65,12 +68,9 @@ export class Trial {
     });
   }
 
-  /**
-   * View timeouts until service resumes when the vote of a replica that recovered is needed. One of
-   * HotStuff may vote only in the tenure after the next, which a second, doubled timeout lets in.
-   */
+  /** View timeouts until service resumes when the vote of a replica that recovered is needed. */
   get recoveredTimeouts(): number {
-    return this.#options.textOf("mode").toLowerCase() === "hotstuff" ? 4 : 3;
+    return protocols.get(this.mode)?.timing?.recoveredTimeouts ?? 3;
   }
 
   check(what: string, holds: boolean, saw: string): void {

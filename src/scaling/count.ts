@@ -45,7 +45,7 @@ export interface CountOptions {
   readonly opSize: number;
 }
 
-/** Batches' worth of clients: more than HotStuff's four blocks under way, so that all are full. */
+/** Batches' worth of clients: more than four chained blocks under way, so that all are full. */
 const CLIENT_BATCHES = 6;
 /**
  * From the start of one batch's worth of clients to the next: they would stay in step otherwise,
@@ -74,7 +74,7 @@ const QUIET_NETWORK: NetworkPlan = {
   ...NO_FAULTS,
 };
 
-/** Counts what an operation costs. Takes time in proportion to n squared for PBFT. */
+/** Counts what an operation costs. Takes time in proportion to its messages. */
 export function countOperations(options: CountOptions): Counts {
   const { subject, batch, batches } = options;
   const clients = CLIENT_BATCHES * batch;

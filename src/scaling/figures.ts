@@ -2,6 +2,8 @@
 // beside what the papers say of it.
 
 import type { TopLevelSpec } from "vega-lite";
+import type { PaperFigure } from "../protocol-hints.ts";
+import { protocols } from "../protocol/index.ts";
 import { figureOf, legendColumns, logTicks, type Figure, type Room } from "../report/chart.ts";
 import { hue, shape } from "../report/theme.ts";
 import type { Counts } from "./counts.ts";
@@ -24,30 +26,6 @@ interface Chart {
   readonly yTitle: string;
   readonly series: readonly Series[];
 }
-
-/** A protocol's complexity in its paper, of one batch or view without faults. */
-interface Paper {
-  readonly label: string;
-  readonly of: (n: number) => number;
-}
-
-/** Messages between replicas: all send to all twice in PBFT, the leader alone to and fro here. */
-const PAPER_MESSAGES: ReadonlyMap<string, Paper> = new Map([
-  ["pbft", { label: "PBFT, OSDI '99: 2n(n-1), O(n²)", of: (n: number) => 2 * n * (n - 1) }],
-  ["hotstuff", { label: "HotStuff, PODC '19: 2(n-1), O(n)", of: (n: number) => 2 * (n - 1) }],
-]);
-
-/**
- * Signatures that replicas get: one a message; in HotStuff, whose paper has threshold signatures, a
- * proposal's and its certificate's one each.
- */
-const PAPER_SIGNATURES: ReadonlyMap<string, Paper> = new Map([
-  ["pbft", { label: "PBFT, one a message: 2n(n-1), O(n²)", of: (n: number) => 2 * n * (n - 1) }],
-  [
-    "hotstuff",
-    { label: "HotStuff, threshold signatures: 3(n-1), O(n)", of: (n: number) => 3 * (n - 1) },
-  ],
-]);
 
 /** All charts of these rows; empty where no protocol has more than one replica. */
 export async function scaleFigures(rows: readonly ScaleRow[]): Promise<readonly Figure[]> {
@@ -80,26 +58,28 @@ function messagesChart(rows: readonly ScaleRow[], batch: number): Chart {
       "Marks are counted in the simulator, dashed lines are the papers' normal case. Requests " +
       "and replies, one and n an operation in each protocol, are left out.",
     yTitle: "Messages a batch",
-    series: measuredBesidePapers(some, PAPER_MESSAGES, messages),
+    series: measuredBesidePapers(some, "messages", messages),
   };
 }
 
 function signaturesChart(rows: readonly ScaleRow[], batch: number): Chart {
   const checks = ({ total, client }: Counts) => (total.verified - client.verified) * batch;
   const kinds = [...new Set(rows.map(({ counts }) => counts.signature))];
+  const modes = [...new Set(rows.map(({ counts }) => counts.mode))];
+  const notes = modes.flatMap((mode) => paperFigure(mode, "signatures")?.note ?? []);
   return {
     name: "signatures",
     title: "Signatures that replicas check in full for one batch",
     subtitle: `Batches of ${batch} operations, no faults, all replicas together`,
-    caption:
+    caption: [
       "Marks are counted in the simulator, dashed lines count the signatures that replicas get " +
-      "in the papers' normal case. A certificate here is a list of signatures, where the " +
-      "HotStuff paper has one threshold signature.",
+        "in the papers' normal case.",
+      ...notes,
+    ].join(" "),
     yTitle: "Checks a batch",
     series: kinds.flatMap((kind, i) => {
       const some = rows.filter(({ counts }) => counts.signature === kind);
-      const papers = i === 0 ? PAPER_SIGNATURES : new Map<string, Paper>();
-      return measuredBesidePapers(some, papers, checks, kind, 2 * i);
+      return measuredBesidePapers(some, i === 0 ? "signatures" : null, checks, kind, 2 * i);
     }),
   };
 }
@@ -115,15 +95,21 @@ function bytesChart(rows: readonly ScaleRow[], batch: number): Chart {
     series: kinds.flatMap((kind, i) => {
       const some = rows.filter(({ counts }) => counts.signature === kind);
       const bytes = ({ leader }: Counts): number => leader.bytesOut;
-      return measuredBesidePapers(some, new Map(), bytes, kind, 2 * i);
+      return measuredBesidePapers(some, null, bytes, kind, 2 * i);
     }),
   };
 }
 
-/** A series for each protocol, and one for its paper if that says something. */
+type PaperWhat = "messages" | "signatures";
+
+function paperFigure(mode: string, what: PaperWhat): PaperFigure | undefined {
+  return protocols.get(mode)?.timing?.paper?.[what];
+}
+
+/** A series for each protocol, and one for what its paper says of it, if anything. */
 function measuredBesidePapers(
   rows: readonly ScaleRow[],
-  papers: ReadonlyMap<string, Paper>,
+  what: PaperWhat | null,
   figureFor: (counts: Counts) => number,
   kind?: string,
   firstStyle = 0,
@@ -138,7 +124,7 @@ function measuredBesidePapers(
       style,
       points: all.map((counts) => ({ n: counts.n, y: figureFor(counts) })),
     };
-    const paper = papers.get(mode);
+    const paper = what === null ? undefined : paperFigure(mode, what);
     if (paper === undefined) return [measured];
     const points = all.map(({ n }) => ({ n, y: paper.of(n) }));
     return [measured, { label: paper.label, paper: true, style, points }];

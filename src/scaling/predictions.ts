@@ -1,5 +1,6 @@
 // What `bench -- scale` finds out, as its JSON has it and as tables for people.
 
+import type { AnyProtocol } from "../actor.ts";
 import { alignColumns, decimal } from "../evaluation/format.ts";
 import type { ReplicaRecord } from "../evaluation/replica-record.ts";
 import {
@@ -53,23 +54,23 @@ export interface Check {
   readonly latencyUs: Compared | null;
 }
 
-/** Stage threads, and whether replicas sign. */
 export interface PredictionOptions {
+  readonly protocol: AnyProtocol;
   readonly costs: Costs;
+  /** Stage threads. */
   readonly workers: number;
-  readonly signed: boolean;
 }
 
 export function predict(
   counts: Counts,
   network: NetworkModel,
-  { costs, workers, signed }: PredictionOptions,
+  { protocol, costs, workers }: PredictionOptions,
 ): Prediction {
-  const { mode, n, f, fixedLeader } = counts;
+  const { n, f, fixedLeader } = counts;
   const machines: Machines = { bandwidthGbps: network.bandwidthGbps, workers };
   const timing = unloadedTiming({
-    ...{ mode, n, f, fixedLeader },
-    ...{ signed, network, costs, workers },
+    ...{ protocol, n, f, fixedLeader },
+    ...{ network, costs, workers },
   });
   const throughput = spreadThroughput(counts, costs, machines, timing?.batchUs ?? 0);
   return { network: network.name, ...throughput, latencyUs: timing?.latencyUs ?? null };
@@ -91,12 +92,12 @@ export function predictColocated(
   counts: Counts,
   single: Counts,
   cores: number,
-  { costs, workers, signed }: PredictionOptions,
+  { protocol, costs, workers }: PredictionOptions,
 ) {
-  const { mode, n, f, fixedLeader } = counts;
+  const { n, f, fixedLeader } = counts;
   const timing = unloadedTiming({
-    ...{ mode, n, f, fixedLeader },
-    ...{ signed, network: NOWHERE, costs, workers },
+    ...{ protocol, n, f, fixedLeader },
+    ...{ network: NOWHERE, costs, workers },
   });
   const batchUs = timing?.batchUs ?? 0;
   // Paths of replicas that share cores take turns: all the work of an operation has to be done.

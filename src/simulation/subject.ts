@@ -1,6 +1,6 @@
 // What a world is told of the protocol that it tries.
 
-import type { AnyProtocol, Protocol, Sealed } from "../actor.ts";
+import type { AnyProtocol, Protocol } from "../actor.ts";
 
 /**
  * A seed of kind "codec" is a thousand mutated packets, one of kind "fuzz" live nodes that get such
@@ -26,19 +26,6 @@ export interface Subject {
   readonly restarts: boolean;
   /** The kinds of seeds that make sense for it. */
   readonly kinds: readonly Kind[];
-  /** Marks that a campaign must reach (base/coverage-mark.ts). */
-  readonly marks: readonly string[];
-  /**
-   * The view that a message belongs to, for Twins: "any" is never dropped (what moves replicas to
-   * the next view), null goes by the view that its sender is in. Without it, a message's field
-   * `view` tells.
-   */
-  viewOf?(message: Sealed): number | "any" | null;
-  /**
-   * For Twins: whether the message moves replicas to the next view and yet tells too much to be
-   * never dropped: then it goes by its view's split, however late it is, until replicas are stuck.
-   */
-  moves?(message: Sealed): boolean;
 }
 
 /** Kinds of seeds in which no replica lies. */
@@ -48,7 +35,6 @@ const HONEST: readonly Kind[] = ["short", "deep", "codec", "fuzz"];
 export function subjectOf<M extends object, T extends string>(
   name: string,
   protocol: Protocol<M, T>,
-  more: Partial<Omit<Subject, "name" | "protocol">> = {},
 ): Subject {
   const byzantine = protocol.faults === "byzantine";
   // Sound because a protocol's messages only ever meet its own codec and actors.
@@ -59,7 +45,5 @@ export function subjectOf<M extends object, T extends string>(
     byzantine,
     restarts: protocol.faults !== "none",
     kinds: byzantine ? KINDS : HONEST,
-    marks: [],
-    ...more,
   };
 }

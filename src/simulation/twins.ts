@@ -160,9 +160,10 @@ class ViewFilter {
    * Whether the packet is split by its view, but never late: it moves replicas to the next view.
    */
   #moves(world: World, packet: Packet): boolean {
-    if (packet.part || world.subject.moves === undefined) return false;
-    const message = packet.content.read(world.subject.protocol);
-    return message !== null && world.subject.moves(message);
+    const { protocol } = world.subject;
+    if (packet.part || protocol.simulation?.moves === undefined) return false;
+    const message = packet.content.read(protocol);
+    return message !== null && protocol.simulation.moves(message);
   }
 
   /** The view whose split applies to the packet; null if none does. */
@@ -170,9 +171,10 @@ class ViewFilter {
     const current = (): number =>
       world.replicas.find(({ process }) => process === from)?.replica?.census().view ?? 0;
     if (packet.part) return current();
-    const message = packet.content.read(world.subject.protocol);
+    const { protocol } = world.subject;
+    const message = packet.content.read(protocol);
     if (message === null) return current();
-    const view = world.subject.viewOf?.(message);
+    const view = protocol.simulation?.viewOf?.(message);
     if (view === "any") return null;
     if (typeof view === "number") return view;
     if (view === undefined && "view" in message && typeof message.view === "number") {

@@ -16,7 +16,6 @@ import { NormalCase } from "../../src/protocol/hotstuff/normal.ts";
 import { HOTSTUFF_RULES, type ChainRules } from "../../src/protocol/hotstuff/rules.ts";
 import { Pacemaker } from "../../src/protocol/hotstuff/view-change.ts";
 import { subjectOf } from "../../src/simulation/subject.ts";
-import { registered } from "../../src/simulation/subjects.ts";
 import { StaleLeader } from "./stale-leader.ts";
 import type { Mutant } from "../../src/campaign/mutants.ts";
 
@@ -157,8 +156,7 @@ function subjectWith(name: string, parts: Partial<Parts> | ((app: App) => Partia
     ...hotstuff,
     replica: (self, config, host, app) => new HotStuffReplica(self, config, host, app, of(app)),
   };
-  const { name: _, protocol: __, ...hints } = registered.get("hotstuff") ?? {};
-  return subjectOf(`hotstuff-${name}`, protocol, { ...hints, marks: [] });
+  return subjectOf(`hotstuff-${name}`, protocol);
 }
 
 function mutant(

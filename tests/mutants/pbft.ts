@@ -29,7 +29,6 @@ import { ViewChanger, type NewViewLog } from "../../src/protocol/pbft/view-chang
 import { ViewTimer } from "../../src/protocol/pbft/view-timer.ts";
 import { STAMP_LENGTH } from "../../src/simulation/judge.ts";
 import { subjectOf } from "../../src/simulation/subject.ts";
-import { registered } from "../../src/simulation/subjects.ts";
 import { equal } from "../../src/wire.ts";
 import type { Mutant } from "../../src/campaign/mutants.ts";
 
@@ -289,8 +288,7 @@ function mutant(
   kind: Mutant["kind"],
   convictedBy: readonly string[],
 ): Mutant {
-  const { name: _, protocol: __, ...hints } = registered.get("pbft") ?? {};
-  const subject = subjectOf(`pbft-${name}`, protocol, { ...hints, marks: [] });
+  const subject = subjectOf(`pbft-${name}`, protocol);
   return { subject, kind, convictedBy, within: 1000 };
 }
 

@@ -1,9 +1,12 @@
 // The cost model's arithmetic, on counts and costs small enough to reckon by hand.
 
 import { describe, expect, test } from "bun:test";
+import type { AnyProtocol } from "../../src/actor.ts";
+import { protocols } from "../../src/protocol/index.ts";
+import { gatheredUs } from "../../src/protocol/kit/timing.ts";
 import { colocatedThroughput, spreadThroughput, type Costs } from "../../src/scaling/cost-model.ts";
 import { tallyOf, type Counts, type Tally } from "../../src/scaling/counts.ts";
-import { gatheredUs, unloadedTiming } from "../../src/scaling/latency-model.ts";
+import { unloadedTiming } from "../../src/scaling/latency-model.ts";
 import type { NetworkModel } from "../../src/scaling/network-model.ts";
 
 const FREE: Costs = {
@@ -147,12 +150,16 @@ describe("latency without load", () => {
     roundTripMs: [[roundTripMs]],
     bandwidthGbps: 1,
   });
+  const protocolOf = (mode: string): AnyProtocol => {
+    const protocol = protocols.get(mode);
+    if (protocol === undefined) throw new Error(`no protocol ${mode}`);
+    return protocol;
+  };
   const timing = (mode: string, options: Partial<Parameters<typeof unloadedTiming>[0]> = {}) =>
     unloadedTiming({
-      mode,
+      protocol: protocolOf(mode),
       n: 4,
       f: 1,
-      signed: true,
       fixedLeader: true,
       network: site(2),
       costs: FREE,
@@ -173,7 +180,7 @@ describe("latency without load", () => {
   test("adds signatures where the path has them", () => {
     const costs = { ...FREE, signUs: 10, verifyUs: 100 };
     const here = { network: site(0), costs };
-    expect(timing("unreplicated", { ...here, ...single, signed: false })?.latencyUs).toBe(0);
+    expect(timing("unreplicated", { ...here, ...single })?.latencyUs).toBe(0);
     expect(timing("unreplicated-signed", { ...here, ...single })?.latencyUs).toBe(110);
     // Backups accept at 110 and have two prepares, one of them their own, at 220; three commits,
     // one of them their own, at 430; the client has checked two replies of 440 at 640.
@@ -205,6 +212,7 @@ describe("latency without load", () => {
   });
 
   test("nobody knows the phases of a protocol that is not described", () => {
-    expect(timing("raft")).toBeNull();
+    const { timing: _, ...others } = protocolOf("pbft");
+    expect(timing("pbft", { protocol: others })).toBeNull();
   });
 });

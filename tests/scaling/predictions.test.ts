@@ -14,6 +14,7 @@ import {
   formatPredictions,
   predict,
   predictColocated,
+  type PredictionOptions,
   type ScaleRow,
 } from "../../src/scaling/predictions.ts";
 import { scaleFigures } from "../../src/scaling/figures.ts";
@@ -32,7 +33,12 @@ const COSTS: Costs = {
   packetUs: 0.2,
   forwardUs: 0.2,
 };
-const PRICES = { costs: COSTS, workers: 1, signed: true };
+/** Of a signed protocol. */
+function pricesOf(mode: string): PredictionOptions {
+  const protocol = protocols.get(mode);
+  if (protocol === undefined) throw new Error(`no protocol ${mode}`);
+  return { protocol, costs: COSTS, workers: 1 };
+}
 const TENURE = 2 ** 20;
 
 function rowOf(mode: string, f: number): ScaleRow {
@@ -45,7 +51,10 @@ function rowOf(mode: string, f: number): ScaleRow {
   const networks = ["lan", "wan"].map((name) =>
     readNetwork(join(import.meta.dir, `../../docs/networks/${name}.json`)),
   );
-  return { counts, predictions: networks.map((network) => predict(counts, network, PRICES)) };
+  return {
+    counts,
+    predictions: networks.map((network) => predict(counts, network, pricesOf(mode))),
+  };
 }
 
 const modes = ["pbft", "hotstuff"];
@@ -72,7 +81,7 @@ describe("tables", () => {
   test("predictions beside measurements, and what nobody predicts", () => {
     const [counts] = rows.map((row) => row.counts).filter(({ mode }) => mode === "pbft");
     if (counts === undefined) throw new Error("pbft is among the rows");
-    const { throughput, demands } = predictColocated(counts, counts, 2, PRICES);
+    const { throughput, demands } = predictColocated(counts, counts, 2, pricesOf("pbft"));
     // One of four replicas that did as counted, and three that did nothing.
     const { total, client } = counts;
     const of = (key: "signed" | "roots" | "verified") => 1000 * (total[key] - client[key]);

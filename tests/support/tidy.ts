@@ -110,7 +110,10 @@ function imports({ text, code }: Source): { what: string; types: boolean; index:
 
 const BASE = ["assert", "coverage-mark", "queue", "heap"];
 /** What actors may know besides each other. */
-const COMMON = ["actor", "protocol-config", "wire", ...BASE.map((name) => `base/${name}`)];
+const COMMON = [
+  ...["actor", "protocol-config", "protocol-hints", "wire"],
+  ...BASE.map((name) => `base/${name}`),
+];
 
 /** The import fence of src/protocol and src/app. */
 export function fence(file: Source): Violation[] {
@@ -126,6 +129,14 @@ export function fence(file: Source): Violation[] {
       (isProtocol && /^\.\.\/kit\/[\w-]+\.ts$/.test(what));
     return allowed ? [] : [`${file.path}:${lineOf(file.text, index)}: imports ${what}`];
   });
+}
+
+/** Names of protocols in a file that should know none by its name, its comments included. */
+export function protocolNames({ path, text }: Source, names: readonly string[]): Violation[] {
+  // Where a word begins, or a part of one: `pbft`, `isPbft`.
+  return [...text.matchAll(new RegExp(names.join("|"), "gi"))]
+    .filter(({ 0: name, index }) => /^[A-Z]/.test(name) || !/[a-z]/i.test(text[index - 1] ?? ""))
+    .map(({ 0: name, index }) => `${path}:${lineOf(text, index)}: knows ${name}`);
 }
 
 /** The project's modules that a file imports, types included, as paths from the root. */

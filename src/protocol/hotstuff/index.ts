@@ -4,6 +4,8 @@ import { hotstuffClient } from "./client.ts";
 import type { Timer } from "./context.ts";
 import { codec, type Message } from "./message.ts";
 import { HotStuffReplica } from "./replica.ts";
+import { simulation } from "./simulation.ts";
+import { timing } from "./timing.ts";
 
 export type { Timer } from "./context.ts";
 export type { Message } from "./message.ts";
@@ -16,6 +18,8 @@ export const hotstuff: Protocol<Message, Timer | "retry"> = {
   tenures: true,
   faults: "byzantine",
   quorums: byzantineQuorums,
+  simulation,
+  timing,
   replica: (self, config, host, app) => new HotStuffReplica(self, config, host, app),
   client: (config, host) => hotstuffClient(config, host),
 };

@@ -165,7 +165,6 @@ export class NormalCase {
     const { tree, pool, host } = this.context;
     const { now } = host;
     const crowded = parent.height - tree.root.height >= EMPTY_AFTER;
-    if (crowded) coverageMark("hotstuff: empty blocks until something is committed");
     const dueMs = crowded ? Infinity : pool.dueMs(now);
     if (dueMs <= now) return pool.take();
     if (dueMs < Infinity) {
@@ -247,10 +246,7 @@ export class NormalCase {
     const { view } = node;
     if (!this.owner.start.running || view !== this.owner.pacemaker.view) return;
     if (!this.mayVote(view) || node.height - tree.root.height > UNCOMMITTED_MAX) return;
-    if (!rules.safeToVote(node, this.#lock)) {
-      coverageMark("hotstuff: refuses a block that conflicts with its lock");
-      return;
-    }
+    if (!rules.safeToVote(node, this.#lock)) return;
     this.#votedView = Math.max(this.#votedView, view);
     const leader = config.leader(view + 1);
     const vote = { kind: "vote", replica: self, view, digest: node.hash, late: false } as const;

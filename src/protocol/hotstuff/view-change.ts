@@ -188,10 +188,7 @@ export class Pacemaker {
     else if (this.#armed) this.#context.host.clearTimer("view");
     this.#armed = pending;
     this.#owner.normal.propose();
-    if (this.#view === view && this.#overdue()) {
-      coverageMark("hotstuff: a leader that keeps requests waiting is left");
-      this.giveUp();
-    }
+    if (this.#view === view && this.#overdue()) this.giveUp();
   }
 
   /**

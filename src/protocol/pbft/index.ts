@@ -4,6 +4,8 @@ import { pbftClient } from "./client.ts";
 import { checkpointIntervalMax, codec, type Message } from "./message.ts";
 import type { Timer } from "./context.ts";
 import { PbftReplica } from "./replica.ts";
+import { simulation } from "./simulation.ts";
+import { timing } from "./timing.ts";
 
 export type { Message } from "./message.ts";
 export { PbftReplica, type Parts } from "./replica.ts";
@@ -21,6 +23,8 @@ export const pbft: Protocol<Message, Timer | "retry"> = {
     const given = `--checkpoint ${checkpointInterval} with ${n} replicas`;
     return `${given}: a VIEW-CHANGE would be larger than a message; at most --checkpoint ${most}`;
   },
+  simulation,
+  timing,
   replica: (self, config, host, app) => new PbftReplica(self, config, host, app),
   client: (config, host) => pbftClient(config, host),
 };

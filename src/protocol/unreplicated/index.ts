@@ -2,6 +2,7 @@ import type { Protocol } from "../../actor.ts";
 import { UnreplicatedClient } from "./client.ts";
 import { codec, type Message } from "./message.ts";
 import { UnreplicatedReplica } from "./replica.ts";
+import { timing } from "./timing.ts";
 
 export type { Message } from "./message.ts";
 export { UnreplicatedClient } from "./client.ts";
@@ -13,6 +14,7 @@ function unreplicatedProtocol(signed: boolean): Protocol<Message, "retry"> {
     signed,
     faults: "none",
     quorums: (n, f) => (f === 0 ? { n, f, quorum: n, weak: 1 } : null),
+    timing,
     replica: (_self, config, host, app) => new UnreplicatedReplica(config, host, app, signed),
     client: (config, host) => new UnreplicatedClient(config, host, signed),
   };

@@ -1,0 +1,65 @@
+// What a protocol tells those who try and measure it: simulation.ts and timing.ts of its folder.
+
+/** What the simulator needs to know of a protocol; M: its messages. */
+export interface SimulationHints<M> {
+  /**
+   * Coverage marks that campaigns of a thousand seeds of this kind and more must reach
+   * (base/coverage-mark.ts).
+   */
+  readonly marks?: { readonly [kind in "short" | "adversary"]?: readonly string[] };
+  /**
+   * The view that a message belongs to, for Twins: "any" is never dropped (what moves replicas to
+   * the next view), null goes by the view that its sender is in. Without it, a message's field
+   * `view` tells.
+   */
+  viewOf?(message: M): number | "any" | null;
+  /**
+   * For Twins: whether the message moves replicas to the next view and yet tells too much to be
+   * never dropped: then it goes by its view's split, however late it is, until replicas are stuck.
+   */
+  moves?(message: M): boolean;
+}
+
+/** Places and prices of one operation's critical path; replicas are 0..n-1, times microseconds. */
+export interface Path {
+  readonly n: number;
+  readonly quorum: number;
+  readonly weak: number;
+  leader(view: number): number;
+  /** From one replica's hands into another's. */
+  hopUs(from: number, to: number): number;
+  /** Between the client and a replica, either way. */
+  clientUs(replica: number): number;
+  readonly signUs: number;
+  readonly checkUs: number;
+  /** Checks that a process makes at the same time. */
+  readonly workers: number;
+}
+
+export interface Timing {
+  /** From the client's request to its result, in microseconds. */
+  readonly latencyUs: number;
+  /** Between two batches, as far as the protocol has one wait for another; 0 if it does not. */
+  readonly batchUs: number;
+}
+
+/** A figure of one batch or view without faults, as the paper has it; n: the replicas. */
+export interface PaperFigure {
+  readonly label: string;
+  of(n: number): number;
+  /** A sentence for the caption: where counts differ for a reason. */
+  readonly note?: string;
+}
+
+/** What the scaling model and the tests of real faults need to know of a protocol. */
+export interface TimingHints {
+  /** How long an operation takes when nothing else is under way. */
+  unloaded(path: Path): Timing;
+  /** Messages that replicas send each other, once for each receiver, and signatures in them. */
+  readonly paper?: { readonly messages: PaperFigure; readonly signatures: PaperFigure };
+  /**
+   * View timeouts until service resumes when the vote of a replica that has just recovered is
+   * needed; 3 if it is not given.
+   */
+  readonly recoveredTimeouts?: number;
+}

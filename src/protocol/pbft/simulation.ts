@@ -1,0 +1,19 @@
+import type { SimulationHints } from "../../protocol-hints.ts";
+import type { Message } from "./message.ts";
+
+export const simulation: SimulationHints<Message> = {
+  moves: ({ kind }) => kind === "viewChange",
+  marks: {
+    short: [
+      "pbft: view timer runs out",
+      "pbft: view change is joined",
+      "pbft: missing view-change is fetched",
+      "pbft: null batch fills a gap",
+      "pbft: missing batch is fetched",
+      "state sync: a state is fetched",
+      "state sync: a state is installed",
+      "start: a replica recovers",
+    ],
+    adversary: ["pbft: primary equivocates", "pbft: new-view is refused"],
+  },
+};

@@ -1,6 +1,6 @@
 // What a protocol is written against: interfaces, small enough to read on one screen.
 
-import type { ProtocolConfig } from "./protocol-config.ts";
+import type { ProtocolConfig, ProtocolOption } from "./protocol-config.ts";
 import type { SimulationHints, TimingHints } from "./protocol-hints.ts";
 import type { Address, Bytes, Proof, Reader, Signer, Writer } from "./wire.ts";
 
@@ -139,17 +139,14 @@ export interface Protocol<M, T extends string> {
   /** Whether replicas sign, so that the configuration must have their keys. */
   readonly signed: boolean;
   /**
-   * Whether views follow each other without a fault, so that the length of a leader's tenure is a
-   * choice.
-   */
-  readonly tenures?: boolean;
-  /**
    * What a faulty replica may do: stop and start empty, or anything. None: no number of replicas
    * tolerates a fault.
    */
   readonly faults: "none" | "crash" | "byzantine";
   /** The quorums of n replicas of which f may be faulty; null if n are too few for that. */
   quorums(n: number, f: number): Quorums | null;
+  /** Options of the command line that are its own, by name. */
+  readonly options?: ReadonlyMap<string, ProtocolOption>;
   /**
    * Why no replica can run with such a configuration, in words that name what to change; null if
    * all can. Asked before anything starts.

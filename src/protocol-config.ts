@@ -4,7 +4,7 @@ import type { Signer } from "./wire.ts";
 
 /** What protocols are told. Every number is the same at every replica and client of a cluster. */
 export interface ProtocolConfig {
-  /** Replicas, and how many of them may be Byzantine. */
+  /** Replicas, and how many of them may be faulty. */
   readonly n: number;
   readonly f: number;
   /** The leader or primary of a view; tests choose their own. */
@@ -32,6 +32,19 @@ export interface ProtocolConfig {
   readonly sessionsMax: number;
   readonly replyCacheBytesMax: number;
 }
+
+/** An option of the command line that a protocol has for itself. */
+export interface ProtocolOption {
+  /** What it may be, the default first. */
+  readonly values: readonly [string, ...string[]];
+  /** A few words for -h, which names the protocol and the default. */
+  readonly description: string;
+  /** The configuration with what the value makes of it. */
+  configure(value: string, config: ProtocolConfig): ProtocolConfig;
+}
+
+/** Values of such options, by name. */
+export type OptionValues = ReadonlyMap<string, string>;
 
 /** Defaults of every protocol; a protocol's `-m` name changes none of them. */
 export const PROTOCOL_DEFAULTS = {

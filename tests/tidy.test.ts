@@ -68,8 +68,6 @@ const simulation = files(
 /** Files that name a protocol, and why. */
 const NAMES_PROTOCOLS = new Map([
   ["src/protocol/index.ts", "the registry"],
-  ["src/bench/scale.ts", "an option of one protocol"],
-  ["src/cli/definitions.ts", "an option of one protocol"],
   ["src/cluster/demo.ts", "the mode that the demo runs if none is given"],
   ["src/faults/faults.ts", "the mode whose faults are tried if none is given"],
   ["src/bench/echo.ts", "measures one protocol against the same in C"],

@@ -7,11 +7,11 @@ import type { ArgsDef } from "citty";
 import { UsageError } from "../base/errors.ts";
 import type { Command, Options } from "../cli/command-line.ts";
 import { writeJson } from "../cli/json-file.ts";
+import { protocolArgs, readProtocolOptions } from "../cli/protocol-options.ts";
 import { stopClustersOnSignal } from "../cluster/cluster.ts";
 import type { SignatureKind } from "../crypto/stage.ts";
 import { describeHost, versions } from "../evaluation/record.ts";
 import { allowedCpus } from "../process/cpus.ts";
-import { FIXED_TENURE } from "../process/setting.ts";
 import { protocols, smallestCluster, toleratedFaults } from "../protocol/index.ts";
 import { messageUs, sharedCosts } from "../scaling/machine-costs.ts";
 import { countOperations, type CountOptions } from "../scaling/count.ts";
@@ -76,12 +76,7 @@ const ARGS = {
     default: false,
     description: "Count a message to all replicas as one packet that the network copies",
   },
-  leader: {
-    type: "enum",
-    options: ["fixed", "rotate"],
-    default: "fixed",
-    description: "HotStuff: keep a leader, or have another one in every view",
-  },
+  ...protocolArgs(protocols),
   workers: {
     type: "string",
     alias: "w",
@@ -135,8 +130,10 @@ interface Setting {
   readonly sizes: readonly number[];
   readonly realSizes: readonly number[];
   readonly networks: readonly NetworkModel[];
-  readonly counting: Pick<CountOptions, "batch" | "batches" | "opSize" | "tenure" | "multicast">;
-  readonly leader: "fixed" | "rotate";
+  readonly counting: Pick<
+    CountOptions,
+    "batch" | "batches" | "opSize" | "protocolOptions" | "multicast"
+  >;
   readonly workers: number;
   readonly seconds: number;
 }
@@ -169,8 +166,9 @@ export async function benchScale(options: Options): Promise<number> {
   }
   if (out !== undefined) await writeFigures(out, rows);
   if (json !== undefined) {
-    const { networks, workers, leader } = setting;
-    const settings = { ...setting.counting, leader, workers, networks };
+    const { networks, workers, counting } = setting;
+    const options = Object.fromEntries(counting.protocolOptions);
+    const settings = { ...counting, options, workers, networks };
     const about = { host: describeHost(), versions: versions() };
     const record = { ...settings, costs: Object.fromEntries(costs), rows, checks, ...about };
     writeJson(json, record);
@@ -242,10 +240,18 @@ async function check(
   const single = count(subject, f, signature, setting, { multicast: true, batch: 1 });
   const cores = allowedCpus().length;
   const predicted = predictColocated(counts, single, cores, prices);
-  const { leader, workers, seconds, counting } = setting;
+  const { workers, seconds, counting } = setting;
+  // Those that other protocols have are not for this one.
+  const own = [...counting.protocolOptions].filter(([name]) => subject.protocol.options?.has(name));
   const run: RealRun = {
     ...{ mode: subject.name, f: counts.f, signature, batch: counting.batch },
-    ...{ clients: counts.clients, leader, opSize: counting.opSize, workers, seconds },
+    ...{
+      clients: counts.clients,
+      protocolOptions: new Map(own),
+      opSize: counting.opSize,
+      workers,
+      seconds,
+    },
   };
   const loaded = await measureRun(run);
   const alone = await measureRun({ ...run, batch: 1, clients: 1 });
@@ -267,16 +273,16 @@ async function writeFigures(out: string, rows: readonly ScaleRow[]): Promise<voi
   console.log(`\n${figures.length} charts in ${out}`);
 }
 
-function describe({ counting, leader }: Setting): string {
-  const { batch, opSize, multicast } = counting;
+function describe({ counting }: Setting): string {
+  const { batch, opSize, multicast, protocolOptions } = counting;
   const packets = multicast ? "multicast" : "a packet for each receiver";
-  return `batches of ${batch}, operations of ${opSize} bytes, ${packets}, leader ${leader}`;
+  const given = [...protocolOptions].map(([name, value]) => `, ${name} ${value}`).join("");
+  return `batches of ${batch}, operations of ${opSize} bytes, ${packets}${given}`;
 }
 
 // What the options ask for.
 
 function readSetting(options: Options): Setting {
-  const fixed = options.textOf("leader") === "fixed";
   const names = options.text("protocol");
   const modes = names === undefined ? [...protocols.keys()] : list(names.toLowerCase());
   const subjects = modes.map((mode) => {
@@ -298,10 +304,9 @@ function readSetting(options: Options): Setting {
       batch: options.integer("batch", 1, 1000),
       batches: options.integer("batches", 1, 100),
       opSize: options.integer("op-size", 0, 64 * 1024),
-      tenure: fixed ? FIXED_TENURE : 1,
+      protocolOptions: readProtocolOptions(options, protocols, modes),
       multicast: options.flag("multicast"),
     },
-    leader: fixed ? "fixed" : "rotate",
     workers:
       options.text("workers") === undefined
         ? Math.max(1, cpus - 1)

@@ -5,6 +5,7 @@ import { apps } from "../app/index.ts";
 import { PROTOCOL_DEFAULTS } from "../protocol-config.ts";
 import { protocols } from "../protocol/index.ts";
 import { workloads } from "../workload/index.ts";
+import { protocolArgs } from "./protocol-options.ts";
 
 /** What a turn without work may do: process/idle.ts. */
 export const IDLE_NAMES = ["busy", "yield", "park", "sleep"] as const;
@@ -65,12 +66,7 @@ const COMMON_ARGS = {
     description:
       "Close a batch whenever there is room in the pipeline, not when it is full or 1 ms old",
   },
-  leader: {
-    type: "enum",
-    options: ["fixed", "rotate"],
-    default: "fixed",
-    description: "HotStuff: keep a leader until it fails, or have another one in every view",
-  },
+  ...protocolArgs(protocols),
   "view-timeout": {
     type: "string",
     default: String(PROTOCOL_DEFAULTS.viewTimeoutMs),

@@ -5,11 +5,13 @@ import { UsageError } from "../base/errors.ts";
 import type { Options } from "../cli/command-line.ts";
 import { CLIENT, REPLICA } from "../cli/definitions.ts";
 import { writeJson } from "../cli/json-file.ts";
+import { readProtocolOptions } from "../cli/protocol-options.ts";
 import { ID_MAX } from "../config.ts";
 import { CLIENT_PROCESSES_MAX, RATE_MAX, type ClientLoad } from "../evaluation/point.ts";
 import { formatProfile } from "../profile/profile.ts";
 import { formatRecord, formatTable } from "../evaluation/record.ts";
 import { followParent, STOP_SIGNALS } from "../process/signals.ts";
+import { protocols } from "../protocol/index.ts";
 import { ClientProcesses } from "./client-processes.ts";
 import { buildExecutables, Cluster, WORKERS_DEFAULT } from "./cluster.ts";
 
@@ -69,6 +71,7 @@ export const DEMO = {
 export async function demo(options: Options): Promise<number> {
   const out = options.output("json");
   const load = readLoad(options);
+  readProtocolOptions(options, protocols, [options.textOf("mode")]);
   const built = buildExecutables();
   if (built !== 0) return built;
   followParent();

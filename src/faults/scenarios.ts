@@ -204,5 +204,8 @@ export const SCENARIOS = new Map<string, Scenario>([
 /** Whether a scenario is among those that run unless one is named. */
 export function usual(name: string, mode: string): boolean {
   if (name === "memory") return false;
-  return name !== "rotation" || protocols.get(mode)?.tenures === true;
+  return (
+    name !== "rotation" ||
+    protocols.get(mode)?.options?.get("leader")?.values.includes("rotate") === true
+  );
 }

@@ -3,9 +3,10 @@
 import type { AnyProtocol } from "../actor.ts";
 import { UsageError } from "../base/errors.ts";
 import type { Options } from "../cli/command-line.ts";
+import { readProtocolOptions } from "../cli/protocol-options.ts";
 import { readDeployConfig, type DeployConfig } from "../config.ts";
 import { PROTOCOL_DEFAULTS, type ProtocolConfig } from "../protocol-config.ts";
-import { protocols, smallestCluster } from "../protocol/index.ts";
+import { configured, protocols, smallestCluster } from "../protocol/index.ts";
 
 /** The protocol and the configuration that the options name; throws UsageError. */
 export interface Setting {
@@ -30,26 +31,21 @@ export function readSetting(options: Options): Setting {
       `${deploy.path}: ${mode} with f ${f} needs ${smallest.n} replicas, not ${given}`,
     );
   }
-  const fixed = protocol.tenures === true && options.textOf("leader") === "fixed";
-  const tenure = fixed ? FIXED_TENURE : 1;
-  const config: ProtocolConfig = {
+  const base: ProtocolConfig = {
     ...PROTOCOL_DEFAULTS,
     n,
     f,
-    leader: (view) => Math.floor(view / tenure) % n,
-    tenure,
+    leader: (view) => view % n,
     batchMax: options.integer("batch", 1, 65_536),
     adaptive: options.flag("adaptive"),
     viewTimeoutMs: options.integer("view-timeout", 1, 3_600_000),
     checkpointInterval: options.integer("checkpoint", 1, 1024),
   };
+  const config = configured(protocol, base, readProtocolOptions(options, protocols, [mode]));
   const refusal = protocol.refuseConfig?.(config) ?? null;
   if (refusal !== null) throw new UsageError(`${deploy.path}: ${refusal}`);
   return { mode, protocol, deploy, config };
 }
-
-/** Views that a leader stays with `--leader fixed`, if it does not fail. */
-export const FIXED_TENURE = 2 ** 20;
 
 /** Which actor of the configuration this process is. */
 export type Role = { readonly replica: number } | { readonly fabricPort: number };

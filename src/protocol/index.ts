@@ -4,9 +4,23 @@
 import type { AnyProtocol, Protocol, Quorums } from "../actor.ts";
 import { assert } from "../base/assert.ts";
 import { REPLICAS_MAX } from "../config.ts";
+import type { OptionValues, ProtocolConfig } from "../protocol-config.ts";
 import { hotstuff } from "./hotstuff/index.ts";
 import { pbft } from "./pbft/index.ts";
 import { unreplicated, unreplicatedSigned } from "./unreplicated/index.ts";
+
+/** The configuration with what a protocol's options make of it, by their defaults if not given. */
+export function configured(
+  { options }: Pick<AnyProtocol, "options">,
+  config: ProtocolConfig,
+  given: OptionValues,
+): ProtocolConfig {
+  let made = config;
+  for (const [name, option] of options ?? []) {
+    made = option.configure(given.get(name) ?? option.values[0], made);
+  }
+  return made;
+}
 
 type Sizes = Pick<AnyProtocol, "faults" | "quorums">;
 

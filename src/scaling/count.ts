@@ -11,8 +11,8 @@ import { Random } from "../base/seeded-random.ts";
 import type { SignatureKind } from "../crypto/stage.ts";
 import { countDrop } from "../driver.ts";
 import { Node } from "../node.ts";
-import { PROTOCOL_DEFAULTS, type ProtocolConfig } from "../protocol-config.ts";
-import { smallestCluster } from "../protocol/index.ts";
+import { type OptionValues, PROTOCOL_DEFAULTS, type ProtocolConfig } from "../protocol-config.ts";
+import { configured, smallestCluster } from "../protocol/index.ts";
 import { Network, type NetworkOptions } from "../simulation/network.ts";
 import { type Packet, PAYLOAD_MAX } from "../simulation/simulated-packet.ts";
 import { Process } from "../simulation/process.ts";
@@ -39,8 +39,8 @@ export interface CountOptions {
   /** Batches to count. */
   readonly batches: number;
   readonly multicast: boolean;
-  /** Views that a leader keeps. */
-  readonly tenure: number;
+  /** Of the protocol; the defaults of those that are not given. */
+  readonly protocolOptions: OptionValues;
   /** Bytes of an operation. */
   readonly opSize: number;
 }
@@ -85,14 +85,13 @@ export function countOperations(options: CountOptions): Counts {
   long.run(clients + operations);
 
   const { n, f } = long.config;
-  const rotates = subject.protocol.tenures === true;
-  const fixed = !rotates || options.tenure > 1;
+  const fixed = long.config.tenure !== 1;
   const share = (of: (cluster: CountedCluster) => Tally): Tally => {
     const [more, less] = [of(long), of(short)];
     return tallyOf((key) => (more[key] - less[key]) / operations);
   };
   const replicas = Array.from({ length: n }, (_, i) => share((cluster) => cluster.replica(i)));
-  const first = long.config.leader(rotates ? 1 : 0);
+  const first = long.config.leader(0);
   const followers = fixed && n > 1 ? replicas.filter((_, i) => i !== first) : replicas;
   const mean = tallyOf((key) => sumOf(followers, key) / followers.length);
   const client = share((cluster) => cluster.client);
@@ -219,18 +218,18 @@ class CountedCluster {
   #completed = 0;
 
   constructor(options: CountOptions, clients: number) {
-    const { subject, batch, tenure } = options;
+    const { subject, batch } = options;
     const { n, f } = smallestCluster(subject.protocol, options.f);
     this.#options = options;
-    this.config = {
+    const config: ProtocolConfig = {
       ...PROTOCOL_DEFAULTS,
       n,
       f,
-      leader: (view) => Math.floor(view / tenure) % n,
-      tenure,
+      leader: (view) => view % n,
       batchMax: batch,
       viewTimeoutMs: VIEW_TIMEOUT_MS,
     };
+    this.config = configured(subject.protocol, config, options.protocolOptions);
     this.#keys = new SimulatedKeys(this.#random.stream("keys").u32(), n);
     this.#parties = Array.from({ length: n + 1 }, (_, i) => {
       return new Party(new Process(this.#scheduler, i, i, i < n ? `r${i}` : "clients"));

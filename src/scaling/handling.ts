@@ -11,8 +11,8 @@ import { SIGNATURE_SIZE, singleBlock } from "../crypto/merkle.ts";
 import type { Stage } from "../driver.ts";
 import { Node } from "../node.ts";
 import { RealClock } from "../process/real-clock.ts";
-import { PROTOCOL_DEFAULTS, type ProtocolConfig } from "../protocol-config.ts";
-import { smallestCluster } from "../protocol/index.ts";
+import { type OptionValues, PROTOCOL_DEFAULTS, type ProtocolConfig } from "../protocol-config.ts";
+import { configured, smallestCluster } from "../protocol/index.ts";
 import { PacketTransport, type PacketTransportOptions } from "../transport/packet.ts";
 import { EMPTY, Reader, Writer } from "../wire.ts";
 
@@ -21,7 +21,7 @@ export interface HandlingOptions {
   readonly f: number;
   readonly batch: number;
   readonly clients: number;
-  readonly tenure: number;
+  readonly protocolOptions: OptionValues;
   readonly seconds: number;
 }
 
@@ -145,17 +145,12 @@ class LoopCluster {
   #issued = false;
 
   constructor(options: HandlingOptions) {
-    const { protocol, batch, tenure, clients } = options;
+    const { protocol, batch, clients } = options;
     const { n, f } = smallestCluster(protocol, options.f);
     this.#options = options;
-    this.#config = {
-      ...PROTOCOL_DEFAULTS,
-      n,
-      f,
-      leader: (view) => Math.floor(view / tenure) % n,
-      tenure,
-      batchMax: batch,
-    };
+    const leader = (view: number): number => view % n;
+    const config: ProtocolConfig = { ...PROTOCOL_DEFAULTS, n, f, leader, batchMax: batch };
+    this.#config = configured(protocol, config, options.protocolOptions);
     for (let host = 0; host <= n; host++) this.#open(host, n);
     for (let i = 0; i < n; i++) {
       const node = this.#node(i, i, i);

@@ -1,7 +1,7 @@
 // What things cost on this machine, for the cost model.
 
 import { RunError } from "../base/errors.ts";
-import { FIXED_TENURE } from "../process/setting.ts";
+import type { OptionValues } from "../protocol-config.ts";
 import { protocols } from "../protocol/index.ts";
 import type { Costs } from "./cost-model.ts";
 import { countOperations, type CountOptions } from "./count.ts";
@@ -33,14 +33,14 @@ export function messageUs(
   seconds: number,
 ): number {
   const { subject, batch } = options;
-  const tenure = FIXED_TENURE;
+  const protocolOptions: OptionValues = new Map();
   const protocol = protocols.get(subject.name);
   if (protocol === undefined) throw new RunError(`${subject.name} is not in the registry`);
   const { total, clients } = countOperations({
-    ...{ subject, batch, tenure, f: HANDLING_FAULTS },
+    ...{ subject, batch, protocolOptions, f: HANDLING_FAULTS },
     ...{ signature: "each", batches: 4, multicast: false, opSize: 0 },
   });
   const f = HANDLING_FAULTS;
-  const throughput = measureHandling({ protocol, f, batch, clients, tenure, seconds });
+  const throughput = measureHandling({ protocol, f, batch, clients, protocolOptions, seconds });
   return 1e6 / throughput / (total.sends + total.received);
 }

@@ -3,6 +3,7 @@
 import { ClientProcesses } from "../cluster/client-processes.ts";
 import { Cluster } from "../cluster/cluster.ts";
 import type { SignatureKind } from "../crypto/stage.ts";
+import type { OptionValues } from "../protocol-config.ts";
 import type { Measured } from "../evaluation/point-runner.ts";
 
 export interface RealRun {
@@ -11,7 +12,8 @@ export interface RealRun {
   readonly signature: SignatureKind;
   readonly batch: number;
   readonly clients: number;
-  readonly leader: "fixed" | "rotate";
+  /** Of the protocol, as far as they are given. */
+  readonly protocolOptions: OptionValues;
   readonly opSize: number;
   /** Signature threads of each process. */
   readonly workers: number;
@@ -27,10 +29,11 @@ const VIEW_TIMEOUT_MS = "2000";
 
 /** Runs a cluster through the fabric, which copies multicast packets, and one client process. */
 export async function measureRun(run: RealRun): Promise<Measured> {
-  const { mode, f, signature, batch, leader, workers } = run;
+  const { mode, f, signature, batch, protocolOptions, workers } = run;
   const common = [
     ...["--signature", signature, "-b", String(batch)],
-    ...["--leader", leader, "-w", String(workers), "--view-timeout", VIEW_TIMEOUT_MS],
+    ...["-w", String(workers), "--view-timeout", VIEW_TIMEOUT_MS],
+    ...[...protocolOptions].map(([name, value]) => `--${name}=${value}`),
   ];
   const cluster = await Cluster.start({
     mode,

@@ -35,7 +35,7 @@ describe("help", () => {
                                                 --instance=<NAME>    Signatures of one instance do not hold in another
                                                   -b, --batch=<N>    Most operations in a batch or block (Default: 1)
                                                        --adaptive    Close a batch whenever there is room in the pipeline, not when it is full or 1 ms old (Default: false)
-                                          --leader=<fixed|rotate>    HotStuff: keep a leader until it fails, or have another one in every view (Default: fixed)
+                                          --leader=<fixed|rotate>    hotstuff: keep a leader until it fails, or have another one in every view (default: fixed)
                                               --view-timeout=<MS>    First view timeout; clients retry after a quarter of it (Default: 500)
                                              --checkpoint=<SLOTS>    Slots or blocks between checkpoints (Default: 128)
                                                      --link=<DIR>    One replica and one client joined by one memif in DIR
@@ -75,7 +75,7 @@ describe("help", () => {
                                                 --instance=<NAME>    Signatures of one instance do not hold in another
                                                   -b, --batch=<N>    Most operations in a batch or block (Default: 1)
                                                        --adaptive    Close a batch whenever there is room in the pipeline, not when it is full or 1 ms old (Default: false)
-                                          --leader=<fixed|rotate>    HotStuff: keep a leader until it fails, or have another one in every view (Default: fixed)
+                                          --leader=<fixed|rotate>    hotstuff: keep a leader until it fails, or have another one in every view (default: fixed)
                                               --view-timeout=<MS>    First view timeout; clients retry after a quarter of it (Default: 500)
                                              --checkpoint=<SLOTS>    Slots or blocks between checkpoints (Default: 128)
                                                      --link=<DIR>    One replica and one client joined by one memif in DIR
@@ -136,7 +136,7 @@ describe("help", () => {
                                           --crypto=<native|noble>    libsecp256k1 in threads, or @noble/curves in this one (Default: native)
                                                   -b, --batch=<N>    Most operations in a batch or block (Default: 1)
                                                        --adaptive    Close a batch whenever there is room in the pipeline, not when it is full or 1 ms old (Default: false)
-                                          --leader=<fixed|rotate>    HotStuff: keep a leader until it fails, or have another one in every view (Default: fixed)
+                                          --leader=<fixed|rotate>    hotstuff: keep a leader until it fails, or have another one in every view (default: fixed)
                                               --view-timeout=<MS>    First view timeout; clients retry after a quarter of it (Default: 500)
                                              --checkpoint=<SLOTS>    Slots or blocks between checkpoints (Default: 128)
                                                     --drop=<RATE>    Share of arriving packets to lose on purpose, 0 to 1 (Default: 0)

@@ -120,6 +120,10 @@ const mistakes: readonly (readonly [string, readonly string[], string])[] = [
     ...["replica", ["-m", "pbft", "-c", quad, "-i", "4"]],
     `--id 4: ${quad}.config has replicas 0 to 3 for pbft`,
   ] as const,
+  [
+    ...["replica", ["-m", "pbft", "-c", quad, "-i", "0", "--leader", "rotate"]],
+    "--leader: hotstuff has it, not pbft",
+  ] as const,
   ["replica", ["-m", "unreplicated", "-c", one, "-i", "x"], `--id x: ${whole(0, 1_000_000)}`],
   [
     ...["replica", replicaArgs(join(dir, "none"))],

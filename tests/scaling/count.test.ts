@@ -11,7 +11,6 @@ import { subjectOf } from "../../src/simulation/subject.ts";
 setDefaultTimeout(120_000);
 
 const BATCH = 10;
-const FIXED = 2 ** 20;
 
 function count(mode: string, options: Partial<CountOptions> = {}): Counts {
   const protocol = protocols.get(mode);
@@ -23,7 +22,7 @@ function count(mode: string, options: Partial<CountOptions> = {}): Counts {
     batch: BATCH,
     batches: 4,
     multicast: false,
-    tenure: FIXED,
+    protocolOptions: new Map(),
     opSize: 0,
     ...options,
   });
@@ -158,7 +157,10 @@ describe("hotstuff", () => {
   });
 
   test("with a leader a view, all replicas do the same", () => {
-    const rotating = count("hotstuff", { tenure: 1, batches: 8 });
+    const rotating = count("hotstuff", {
+      protocolOptions: new Map([["leader", "rotate"]]),
+      batches: 8,
+    });
     expect(rotating.fixedLeader).toBe(false);
     expect(rotating.leader).toEqual(rotating.follower);
     expect(rounded((rotating.kinds["propose"] ?? 0) * BATCH)).toBe(3);

@@ -39,14 +39,13 @@ function pricesOf(mode: string): PredictionOptions {
   if (protocol === undefined) throw new Error(`no protocol ${mode}`);
   return { protocol, costs: COSTS, workers: 1 };
 }
-const TENURE = 2 ** 20;
 
 function rowOf(mode: string, f: number): ScaleRow {
   const subject = registered.get(mode);
   if (subject === undefined) throw new Error(`no subject ${mode}`);
   const counts = countOperations({
     ...{ subject, f, signature: "each", batch: 10, batches: 2 },
-    ...{ multicast: false, tenure: TENURE, opSize: 0 },
+    ...{ multicast: false, protocolOptions: new Map(), opSize: 0 },
   });
   const networks = ["lan", "wan"].map((name) =>
     readNetwork(join(import.meta.dir, `../../docs/networks/${name}.json`)),
@@ -153,6 +152,13 @@ describe("charts", () => {
 });
 
 test.each([...protocols])("a cluster of %s in memory serves its clients", (_name, protocol) => {
-  const options = { protocol, f: 1, batch: 2, clients: 12, tenure: TENURE, seconds: 0.3 };
+  const options = {
+    protocol,
+    f: 1,
+    batch: 2,
+    clients: 12,
+    protocolOptions: new Map(),
+    seconds: 0.3,
+  };
   expect(measureHandling(options)).toBeGreaterThan(0);
 });

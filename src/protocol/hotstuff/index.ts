@@ -3,6 +3,7 @@ import { byzantineQuorums } from "../kit/quorum.ts";
 import { hotstuffClient } from "./client.ts";
 import type { Timer } from "./context.ts";
 import { codec, type Message } from "./message.ts";
+import { options } from "./options.ts";
 import { HotStuffReplica } from "./replica.ts";
 import { simulation } from "./simulation.ts";
 import { timing } from "./timing.ts";
@@ -15,9 +16,9 @@ export { HotStuffReplica, type Parts } from "./replica.ts";
 export const hotstuff: Protocol<Message, Timer | "retry"> = {
   codec,
   signed: true,
-  tenures: true,
   faults: "byzantine",
   quorums: byzantineQuorums,
+  options,
   simulation,
   timing,
   replica: (self, config, host, app) => new HotStuffReplica(self, config, host, app),

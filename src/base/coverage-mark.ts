@@ -1,5 +1,5 @@
-// Coverage marks on rare branches tell a campaign whether its seeds reached them, as TigerBeetle's
-// marks.zig does.
+// Coverage marks on rare branches tell a campaign whether its seeds reached them, as
+// rust-analyzer's and TigerBeetle's do.
 
 let hook: ((name: string) => void) | null = null;
 

@@ -136,7 +136,10 @@ export class CatchUp implements StateSyncOwner {
   get mayAttest(): boolean {
     return this.#owner.start.running;
   }
-  readonly progresses = false;
+  /** What it asked for comes, or it asked for nothing; onBehind sees to the rest. */
+  get progresses(): boolean {
+    return this.#synchroniser.idle;
+  }
 
   /** Gives blocks time to come; a leader that sends this replica none does not leave it behind. */
   onBehind(): void {
@@ -144,8 +147,7 @@ export class CatchUp implements StateSyncOwner {
   }
 
   onStateFetch(): void {
-    this.#fetchArmed = true;
-    this.#context.host.setTimer("fetch", 0);
+    this.#armFetch();
   }
 
   install(state: Bytes, height: number): boolean {

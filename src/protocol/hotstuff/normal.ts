@@ -103,7 +103,7 @@ export class NormalCase {
    */
   get pending(): boolean {
     const { pool, tree } = this.context;
-    if (pool.size > 0 || tree.nonEmpty > 0) return true;
+    if (pool.ownSize > 0 || tree.nonEmpty > 0) return true;
     return tree.root.height < this.#commitTarget || this.#isCommitHidden();
   }
 
@@ -123,8 +123,14 @@ export class NormalCase {
 
   onRequest(client: Address, request: Request, source: Source): void {
     const { service, pool, host, config, self } = this.context;
-    const leads = config.leader(this.owner.pacemaker.view) === self;
-    if (!service.admits(client, request, leads)) return;
+    const { view } = this.owner.pacemaker;
+    const leader = config.leader(view);
+    if (!service.admits(client, request, leader === self)) return;
+    const stays = config.leader(view + 1) === leader;
+    if (source === "client" && leader !== self && stays) {
+      // Again for each retry, because a client that does not ask the leader must not depose it.
+      host.send(leader, { kind: "relay", client, request });
+    }
     const entry = pool.add(request, client, host.now, source);
     if (entry === null) return host.drop("not admitted: request that is pending");
     pool.enqueue(entry, host.now);
@@ -214,7 +220,9 @@ export class NormalCase {
     this.#seenView = Math.max(this.#seenView, view);
     const key = keyOf(hash);
     this.owner.catchUp.onArrived(key);
-    if (view <= tree.root.view || tree.get(key) !== undefined) return;
+    if (view <= tree.root.view || tree.get(key) !== undefined) {
+      return this.context.host.drop("not admitted: block that is known or passed");
+    }
     const parent = tree.get(keyOf(justify.block));
     if (parent === undefined) {
       coverageMark("hotstuff: a block waits for its parent");
@@ -420,7 +428,8 @@ export class NormalCase {
     for (const node of tree.restart(hash, view, height)) if (hasRequests(node)) this.#requeue(node);
     service.answerExecuted();
     if (view > this.#lock.view) this.#lock = { view, hash };
-    for (const block of tree.children(tree.root.key)) this.#place(block, tree.root);
+    const { root } = tree;
+    for (const block of tree.children(root.key)) this.#place(block, root);
     if (tree.get(keyOf(this.#highQc.block)) === undefined) {
       this.owner.catchUp.fetchBlock(this.#highQc, self, false);
     }

@@ -83,9 +83,9 @@ export class HotStuffReplica implements Replica<Message, Timer> {
     this.pacemaker = new parts.Pacemaker(context, this);
     this.catchUp = new CatchUp(context, this);
     this.start = new parts.Start(context, this, recovery);
-    const checkpoints = new Checkpoints(quorums, checkpointInterval);
+    const checkpoints = new Checkpoints(quorums, checkpointInterval, SNAPSHOTS_MAX);
     const { catchUp: owner } = this;
-    this.sync = new StateSync({ self, n, host, checkpoints, snapshotsMax: SNAPSHOTS_MAX, owner });
+    this.sync = new StateSync({ self, n, host, checkpoints, owner });
     this.start.ask();
   }
 

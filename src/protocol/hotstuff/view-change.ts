@@ -114,6 +114,7 @@ export class Pacemaker {
     if (message.view < this.#view) {
       return this.#context.host.drop("not admitted: timeout of an earlier view");
     }
+    // One that was counted may still be the one that a replica which runs by now joins.
     this.#timeouts.add(message);
     if (this.#later() >= this.#context.quorums.weak && !this.#givenUp) {
       coverageMark("hotstuff: joins f + 1 that time out");

@@ -1,7 +1,7 @@
 // Checkpoints: signed digests of the state at equal distances. A quorum's make one stable, and what
 // came before it can be forgotten. Castro and Liskov, OSDI '99, section 4.3.
 
-import type { Bytes, Signer } from "../../actor.ts";
+import type { Bytes, Signer, Sizes } from "../../actor.ts";
 import { assert } from "../../base/assert.ts";
 import { equal } from "../../wire.ts";
 import type { CheckpointMessage, StableCheckpoint } from "./messages.ts";
@@ -10,7 +10,7 @@ import { certificateOf, hasSigners, NO_CERTIFICATE, type Quorums } from "./quoru
 import { Snapshot } from "./state-transfer.ts";
 
 /** Votes kept of each signer, those of the highest slots. */
-export const VOTES_MAX = 3;
+const VOTES_MAX = 3;
 /** Own snapshots kept below the stable checkpoint, for replicas that are fetching one. */
 const OLD_SNAPSHOTS = 1;
 
@@ -27,37 +27,53 @@ export class Checkpoints {
   latest = GENESIS;
   readonly #quorums: Quorums;
   readonly #interval: number;
+  readonly #snapshotsMax: number;
   /** By signer, in ascending order of slots. */
   readonly #votes: CheckpointMessage[][];
   /** Own states by slot, ascending: the stable one, some after it and one before. */
   readonly #snapshots = new Map<number, Snapshot>();
 
-  constructor(quorums: Quorums, interval: number) {
+  /** Keeps at most `snapshotsMax` own states, at least three. */
+  constructor(quorums: Quorums, interval: number, snapshotsMax: number) {
     this.#quorums = quorums;
     this.#interval = interval;
+    this.#snapshotsMax = snapshotsMax;
     this.#votes = Array.from({ length: quorums.n }, () => []);
   }
 
-  get snapshots(): number {
-    return this.#snapshots.size;
-  }
-  /** The most votes that any signer has here. */
-  get votes(): number {
+  get sizes(): Sizes {
     let most = 0;
     for (const votes of this.#votes) most = Math.max(most, votes.length);
-    return most;
+    return [
+      { name: "checkpoints.snapshots", size: this.#snapshots.size, max: this.#snapshotsMax },
+      { name: "checkpoints.votes", size: most, max: VOTES_MAX },
+    ];
   }
 
   /** Keeps this replica's state after `slot` and returns its digest. */
   take(slot: number, state: Bytes): Bytes {
     const snapshot = Snapshot.of(state);
     this.#snapshots.set(slot, snapshot);
+    this.#trim();
     const { latest } = this;
     assert(
       latest.slot !== slot || equal(latest.digest, snapshot.digest),
       "this replica's state is not the one that a quorum signed",
     );
     return snapshot.digest;
+  }
+
+  /**
+   * Drops own states beyond the maximum while no checkpoint becomes stable: the oldest, but that of
+   * the stable one, because votes for later ones are kept.
+   */
+  #trim(): void {
+    if (this.#snapshots.size <= this.#snapshotsMax) return;
+    const slots = [...this.#snapshots.keys()].sort((a, b) => a - b);
+    for (const slot of slots) {
+      if (this.#snapshots.size <= this.#snapshotsMax) return;
+      if (slot !== this.stable.slot) this.#snapshots.delete(slot);
+    }
   }
 
   snapshot(slot: number): Snapshot | undefined {

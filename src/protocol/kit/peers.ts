@@ -25,33 +25,28 @@ export class PeerRotation {
 /** The pause between two answers to one replica, in view timeouts. */
 export const ANSWER_PAUSE = 1 / 16;
 
+/** Questions of one replica that are remembered, for each that may be answered in a pause. */
+const REMEMBERED = 4;
+
 /**
- * Lets each question of a replica be answered no sooner than `pauseMs` after its last answer. A
- * question that is new is answered at once, so that one that somebody recorded and sends again and
- * again does not use up the turn of the one that matters.
+ * Limits answers: each question of a replica is answered once in `pauseMs` at most, and at most
+ * `answersMax` of them. Half of these are kept for questions that were never answered before, so
+ * that recorded ones which an attacker repeats do not use up the turn of a new one.
  */
 export class AnswerLimit {
   readonly #pauseMs: number;
-  readonly #questionsMax: number;
-  readonly #random: (bound: number) => number;
-  /** Of each replica, by question, when it was answered last. */
+  readonly #answersMax: number;
+  /** Of each replica, by question, when it was answered last; the longest ago first. */
   readonly #answeredMs: readonly Map<string, number>[];
 
-  /**
-   * Tells at most `questionsMax` questions of a replica apart at a time; `random` gives a uniform
-   * integer in [0, bound).
-   */
   constructor(options: {
     readonly n: number;
     readonly pauseMs: number;
-    readonly questionsMax: number;
-    readonly random: (bound: number) => number;
+    readonly answersMax: number;
   }) {
-    const { n } = options;
     this.#pauseMs = options.pauseMs;
-    this.#questionsMax = options.questionsMax;
-    this.#random = options.random;
-    this.#answeredMs = Array.from({ length: n }, () => new Map());
+    this.#answersMax = options.answersMax;
+    this.#answeredMs = Array.from({ length: options.n }, () => new Map());
   }
 
   /** Whether this question of a replica may be answered now; never that of a stranger. */
@@ -59,24 +54,20 @@ export class AnswerLimit {
     const answeredMs = this.#answeredMs[sender];
     if (answeredMs === undefined) return false;
     const lastMs = answeredMs.get(question);
-    if (lastMs !== undefined) return nowMs - lastMs >= this.#pauseMs;
-    if (answeredMs.size < this.#questionsMax) return true;
-    for (const [known, atMs] of answeredMs) {
-      if (nowMs - atMs >= this.#pauseMs) answeredMs.delete(known);
-    }
-    // More questions than one replica can have: each has the same chance, whoever sends more.
-    return answeredMs.size < this.#questionsMax || this.#random(this.#questionsMax) === 0;
+    if (lastMs !== undefined && nowMs - lastMs < this.#pauseMs) return false;
+    let lately = 0;
+    for (const atMs of answeredMs.values()) if (nowMs - atMs < this.#pauseMs) lately++;
+    return lately < (lastMs === undefined ? this.#answersMax : this.#answersMax / 2);
   }
 
   /** Records that the question was answered, which costs its sender the turn. */
   spend(sender: Address, question: string, nowMs: number): void {
     const answeredMs = this.#answeredMs[sender];
     if (answeredMs === undefined) return;
-    if (!answeredMs.has(question) && answeredMs.size >= this.#questionsMax) {
-      const [oldest = ""] = answeredMs.keys();
-      answeredMs.delete(oldest);
-    }
     answeredMs.delete(question);
     answeredMs.set(question, nowMs);
+    if (answeredMs.size <= REMEMBERED * this.#answersMax) return;
+    const [oldest = ""] = answeredMs.keys();
+    answeredMs.delete(oldest);
   }
 }

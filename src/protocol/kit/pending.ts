@@ -3,7 +3,7 @@
 
 import type { Address, Signer } from "../../actor.ts";
 import { latin1 } from "../../wire.ts";
-import { isOpen, type Request } from "./request.ts";
+import { isOpen, sameRequest, type Request } from "./request.ts";
 
 /** Most requests that wait; more are dropped, and their clients try again. */
 export const PENDING_MAX = 65_536;
@@ -11,7 +11,7 @@ export const PENDING_MAX = 65_536;
 /** Of what one replica relayed. */
 export const RELAYED_MAX = 4096;
 
-/** Who sent a request: its client, a replica that relayed it, or nobody: an abandoned block. */
+/** Where a request came from: its client, an abandoned block, or the replica that relayed it. */
 export type Source = "client" | "block" | Signer;
 
 export interface PendingRequest {
@@ -29,12 +29,15 @@ export interface PendingRequest {
 /**
  * One request a session, and each `open`, in the order of arrival. Which session a request claims
  * to be of is all that counts here: a request that is executed as "no session" is done as well.
+ * Relayed requests are kept apart, because a Byzantine replica can relay any number, which must run
+ * no view timer; the client's own copy of one takes its place.
  */
 export class Pending {
-  readonly #entries = new Map<number | string, PendingRequest>();
+  readonly #own = new Map<number | string, PendingRequest>();
+  readonly #relayed = new Map<number | string, PendingRequest>();
   readonly #alive: (request: Request) => boolean;
   /** How many of each replica that relayed any. */
-  readonly #relayed = new Map<Signer, number>();
+  readonly #relays = new Map<Signer, number>();
 
   /** `alive` says whether a request's session exists. */
   constructor(alive: (request: Request) => boolean) {
@@ -42,29 +45,35 @@ export class Pending {
   }
 
   get size(): number {
-    return this.#entries.size;
+    return this.#own.size + this.#relayed.size;
+  }
+  /** How many were not relayed. */
+  get ownSize(): number {
+    return this.#own.size;
   }
 
   /** What waits of the request's session, which may be an earlier or a later request. */
   find(request: Request): PendingRequest | undefined {
-    return this.#entries.get(keyOf(request));
+    return this.#find(keyOf(request));
   }
 
-  /** Those that are not executed, oldest first. */
-  values(): Iterable<PendingRequest> {
-    return this.#entries.values();
+  /** Those that are not executed, oldest first, and then those that were relayed. */
+  *values(): Iterable<PendingRequest> {
+    yield* this.#own.values();
+    yield* this.#relayed.values();
   }
 
-  /** Since when the oldest waits; Infinity when there is none. */
+  /** Since when the oldest waits that was not relayed; Infinity when there is none. */
   get oldestMs(): number {
-    for (const entry of this.#entries.values()) return entry.sinceMs;
+    for (const entry of this.#own.values()) return entry.sinceMs;
     return Infinity;
   }
 
   /**
    * Takes in a request, unless it or a later one of its session waits already, or too many do, or
    * too many that the same replica relayed: then null. One whose session exists displaces one with
-   * a wrong tag, never the other way round.
+   * a wrong tag, never the other way round; one that a client sent takes the place of its relayed
+   * copy.
    */
   add(
     request: Request,
@@ -73,43 +82,56 @@ export class Pending {
     source: Source = "client",
   ): PendingRequest | null {
     const key = keyOf(request);
-    const known = this.#entries.get(key);
-    if (known !== undefined) {
-      const same = known.request.tag === request.tag;
-      if (same && known.request.number === request.number) known.client = client;
-      const displaces = same ? request.number > known.request.number : this.#alive(request);
-      if (!displaces) return null;
-      this.#remove(key, known);
-    } else if (this.#entries.size >= PENDING_MAX) {
+    const known = this.#find(key);
+    if (known === undefined ? this.size >= PENDING_MAX : !this.#displaces(request, known, source)) {
+      if (known !== undefined && source === "client" && sameRequest(known.request, request)) {
+        known.client = client;
+      }
       return null;
     }
     if (typeof source === "number") {
-      const count = this.#relayed.get(source) ?? 0;
+      const count = this.#relays.get(source) ?? 0;
       if (count >= RELAYED_MAX) return null;
-      this.#relayed.set(source, count + 1);
+      this.#relays.set(source, count + 1);
     }
-    const entry = { request, client, sinceMs: nowMs, queuedMs: nowMs, done: false, source };
-    this.#entries.set(key, entry);
-    return entry;
+    const placed = known?.done === true && sameRequest(known.request, request);
+    if (known !== undefined) this.#remove(key, known);
+    const entry = { request, client, sinceMs: nowMs, queuedMs: nowMs, done: placed, source };
+    (typeof source === "number" ? this.#relayed : this.#own).set(key, entry);
+    return placed ? null : entry;
+  }
+
+  /** Whether the request is to take the place of the one that is known of its session. */
+  #displaces(request: Request, known: PendingRequest, source: Source): boolean {
+    if (known.request.tag !== request.tag) return this.#alive(request);
+    if (request.number !== known.request.number) return request.number > known.request.number;
+    return source === "client" && typeof known.source === "number";
   }
 
   /** Forgets what waits if this request, or an earlier one of its session, does. */
   executed(request: Request): void {
-    if (this.#entries.size === 0) return;
+    if (this.size === 0) return;
     const key = keyOf(request);
-    const entry = this.#entries.get(key);
+    const entry = this.#find(key);
     if (entry === undefined || entry.request.tag !== request.tag) return;
     if (entry.request.number > request.number) return;
     this.#remove(key, entry);
   }
 
+  #find(key: number | string): PendingRequest | undefined {
+    const own = this.#own.get(key);
+    return own !== undefined || this.#relayed.size === 0 ? own : this.#relayed.get(key);
+  }
+
   #remove(key: number | string, entry: PendingRequest): void {
     const { source } = entry;
     entry.done = true;
-    this.#entries.delete(key);
-    if (typeof source === "number") {
-      this.#relayed.set(source, (this.#relayed.get(source) ?? 0) - 1);
+    if (typeof source !== "number") {
+      this.#own.delete(key);
+      return;
     }
+    this.#relayed.delete(key);
+    this.#relays.set(source, (this.#relays.get(source) ?? 0) - 1);
   }
 }
 

@@ -140,16 +140,20 @@ export class Recovery<P> {
     return true;
   }
 
-  /** Takes an answer to this replica's own question, the proofs of whose position hold. */
-  onAnswer(message: AnswerMessage<P>): void {
-    if (this.phase === "done" || message.to !== this.#self) return;
-    if (message.replica >= this.#quorums.n || message.replica === this.#self) return;
-    if (!this.isOwn(message.nonce)) return;
+  /**
+   * Takes an answer to this replica's question, whose position the caller has checked; false if it
+   * answers another one.
+   */
+  onAnswer(message: AnswerMessage<P>): boolean {
+    if (this.phase === "done" || message.to !== this.#self) return false;
+    if (message.replica >= this.#quorums.n || message.replica === this.#self) return false;
+    if (!this.isOwn(message.nonce)) return false;
     if (this.phase === "starting" && message.own !== null) {
       this.#heard.set(message.replica, message.own);
     }
     if (message.starting) this.#starting.add(message.replica);
     if (message.position !== null) this.#running.set(message.replica, message.position);
+    return true;
   }
 
   /** An answer to an earlier question says nothing about now. */

@@ -27,7 +27,11 @@ export class RequestPool {
   get size(): number {
     return this.#pending.size;
   }
-  /** Since when the oldest waits; Infinity when there is none. */
+  /** How many were not relayed: only these are reason to suspect a leader. */
+  get ownSize(): number {
+    return this.#pending.ownSize;
+  }
+  /** Since when the oldest of them waits; Infinity when there is none. */
   get oldestMs(): number {
     return this.#pending.oldestMs;
   }

@@ -9,7 +9,7 @@ import type { RecoverMessage } from "./messages.ts";
 import { AnswerLimit, ANSWER_PAUSE } from "./peers.ts";
 import type { Recovery, AnswerMessage } from "./recovery.ts";
 
-/** Starts of one replica that are told apart when they ask. */
+/** Starts of one replica that are answered in one pause. */
 const STARTS_MAX = 16;
 
 /** What a start asks of its replica; P says where a replica is, with the proof of it. */
@@ -31,7 +31,7 @@ export interface StarterOwner<P> {
 export interface StarterOptions<P> {
   readonly self: Signer;
   readonly config: ProtocolConfig;
-  readonly host: Pick<Host<RecoverMessage | AnswerMessage<P>, never>, "send" | "now" | "random">;
+  readonly host: Pick<Host<RecoverMessage | AnswerMessage<P>, never>, "send" | "now" | "drop">;
   readonly recovery: Recovery<P>;
   readonly owner: StarterOwner<P>;
 }
@@ -39,7 +39,7 @@ export interface StarterOptions<P> {
 export class Starter<P> {
   readonly #self: Signer;
   readonly #config: ProtocolConfig;
-  readonly #host: Pick<Host<RecoverMessage | AnswerMessage<P>, never>, "send" | "now" | "random">;
+  readonly #host: Pick<Host<RecoverMessage | AnswerMessage<P>, never>, "send" | "now" | "drop">;
   readonly #recovery: Recovery<P>;
   readonly #answers: AnswerLimit;
   readonly #owner: StarterOwner<P>;
@@ -54,8 +54,7 @@ export class Starter<P> {
     this.#answers = new AnswerLimit({
       n: config.n,
       pauseMs: ANSWER_PAUSE * config.viewTimeoutMs,
-      questionsMax: STARTS_MAX,
-      random: (bound) => host.random(bound),
+      answersMax: STARTS_MAX,
     });
     this.#owner = owner;
   }
@@ -79,7 +78,9 @@ export class Starter<P> {
 
   onRecover(message: RecoverMessage): void {
     const { replica, nonce } = message;
-    if (replica === this.#self || replica >= this.#config.n) return;
+    if (replica === this.#self || replica >= this.#config.n) {
+      return this.#host.drop("not admitted: recover of no other replica");
+    }
     const question = latin1(nonce);
     if (this.#answers.allows(replica, question, this.#host.now)) {
       this.#answers.spend(replica, question, this.#host.now);
@@ -92,7 +93,9 @@ export class Starter<P> {
 
   /** Takes an answer whose position the owner has found to be proven. */
   onAnswer(message: AnswerMessage<P>): void {
-    this.#recovery.onAnswer(message);
+    if (!this.#recovery.onAnswer(message)) {
+      this.#host.drop("not admitted: answer to another question");
+    }
     this.decide();
   }
 

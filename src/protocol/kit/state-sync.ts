@@ -4,7 +4,7 @@
 import type { Address, Bytes, HeldCertificate, Host, Refusal, Signer, Sizes } from "../../actor.ts";
 import { assert } from "../../base/assert.ts";
 import { coverageMark } from "../../base/coverage-mark.ts";
-import { VOTES_MAX, type Checkpoints } from "./checkpoint.ts";
+import type { Checkpoints } from "./checkpoint.ts";
 import {
   stableProofs,
   type CheckpointMessage,
@@ -41,8 +41,6 @@ export interface StateSyncOptions {
   readonly n: number;
   readonly host: Pick<Host<Sent, never>, "send" | "drop">;
   readonly checkpoints: Checkpoints;
-  /** Own snapshots that there can be at a time. */
-  readonly snapshotsMax: number;
   readonly owner: StateSyncOwner;
 }
 
@@ -51,13 +49,11 @@ export class StateSync {
   readonly #self: Signer;
   readonly #n: number;
   readonly #host: Pick<Host<Sent, never>, "send" | "drop">;
-  readonly #snapshotsMax: number;
   readonly #owner: StateSyncOwner;
   readonly #transfer: StateTransfer;
 
-  constructor({ self, n, host, checkpoints, snapshotsMax, owner }: StateSyncOptions) {
+  constructor({ self, n, host, checkpoints, owner }: StateSyncOptions) {
     this.#self = self;
-    this.#snapshotsMax = snapshotsMax;
     this.#n = n;
     this.#host = host;
     this.checkpoints = checkpoints;
@@ -76,11 +72,7 @@ export class StateSync {
     return this.checkpoints.latest.slot > this.#owner.executed;
   }
   get sizes(): Sizes {
-    const { snapshots, votes } = this.checkpoints;
-    return [
-      { name: "checkpoints.snapshots", size: snapshots, max: this.#snapshotsMax },
-      { name: "checkpoints.votes", size: votes, max: VOTES_MAX },
-    ];
+    return this.checkpoints.sizes;
   }
   /** That of the latest stable checkpoint; none at genesis. */
   get certificates(): readonly HeldCertificate[] {
@@ -103,6 +95,8 @@ export class StateSync {
   }
 
   onCheckpoint(message: CheckpointMessage): void {
+    const refusal = this.refuseCheckpoint(message);
+    if (refusal !== null) return this.#host.drop(refusal);
     if (this.checkpoints.vote(message)) this.#settle();
   }
 
@@ -119,7 +113,9 @@ export class StateSync {
 
   /** What this replica asked for is not kept any more by one that has this checkpoint. */
   onStable({ checkpoint }: StableMessage): void {
-    if (!this.checkpoints.proven(checkpoint)) return;
+    if (!this.checkpoints.proven(checkpoint)) {
+      return this.#host.drop("not admitted: stable checkpoint without a quorum");
+    }
     this.adopt(checkpoint);
     if (this.behind && !this.#owner.progresses) this.fetchState();
   }
@@ -143,7 +139,7 @@ export class StateSync {
   }
 
   onFetchState(from: Address, { slot, piece }: FetchStateMessage): void {
-    if (from >= this.#n) return;
+    if (from >= this.#n) return this.#host.drop("not admitted: fetch of a state by a stranger");
     const bytes = this.checkpoints.snapshot(slot)?.piece(piece) ?? null;
     if (bytes !== null) this.#host.send(from, { kind: "state", slot, piece, bytes });
     else this.offer(from, slot);

@@ -7,7 +7,6 @@ import type { StateMessage } from "../kit/messages.ts";
 import { AnswerLimit, ANSWER_PAUSE } from "../kit/peers.ts";
 import type { StateSync, StateSyncOwner } from "../kit/state-sync.ts";
 import type { PbftContext } from "./context.ts";
-import type { Slot } from "./log.ts";
 import type { CommittedMessage, Message, StatusMessage } from "./message.ts";
 import type { NewViewMessage, ViewChangeMessage } from "./message.ts";
 
@@ -18,7 +17,7 @@ import type { NewViewMessage, ViewChangeMessage } from "./message.ts";
 const FIRST_INTERVAL = 1 / 8;
 const LAST_INTERVAL = 1 / 2;
 const IDLE_INTERVAL = 1;
-/** Positions that one replica may claim to be at between two answers: anybody can claim one. */
+/** Positions of one replica that are answered in one pause, because anybody can claim one. */
 const POSITIONS_MAX = 4;
 /** Slots sent in answer to one STATUS, those that the sender needs first. */
 const SLOTS_MAX = 16;
@@ -34,7 +33,7 @@ export interface CatchUpOwner {
   };
   readonly normal: {
     readonly executed: number;
-    vote(slot: Slot): void;
+    retry(): void;
     execute(): void;
     propose(): void;
     onCommitted(message: CommittedMessage): void;
@@ -76,8 +75,7 @@ export class CatchUp implements StateSyncOwner {
     this.#answers = new AnswerLimit({
       n,
       pauseMs: ANSWER_PAUSE * viewTimeoutMs,
-      questionsMax: POSITIONS_MAX,
-      random: (bound) => context.host.random(bound),
+      answersMax: POSITIONS_MAX,
     });
   }
 
@@ -90,7 +88,7 @@ export class CatchUp implements StateSyncOwner {
   }
 
   onTick(): void {
-    const { host, log, config } = this.#context;
+    const { host, config } = this.#context;
     const { normal, start, sync, views } = this.#owner;
     if (start.phase !== "done") start.ask();
     this.#executedLately = normal.executed > this.#executedBefore;
@@ -99,11 +97,7 @@ export class CatchUp implements StateSyncOwner {
     this.#helpedSinceTick = false;
     if (!this.#executedLately) {
       if (!this.#receivedSinceTick) sync.retry();
-      for (const slot of log.known()) {
-        slot.fetching = false;
-        normal.vote(slot);
-      }
-      normal.execute();
+      normal.retry();
       views.fetchViewChanges();
     }
     if ((!this.#executedLately || helped) && start.phase !== "starting") this.#sendStatus();

@@ -24,6 +24,8 @@ export class Slot {
   readonly commits: Votes<CommitMessage>;
   /** The view in which this replica last sent a PREPARE here, or -1. */
   votedView = -1;
+  /** The view in which this replica last sent a COMMIT here, or -1. */
+  committedView = -1;
   /** Of the highest view in which it was prepared. */
   prepared: PreparedCertificate | null = null;
   committed: CommitCertificate | null = null;

@@ -18,6 +18,8 @@ import type { FetchBatchMessage, PrepareMessage, PrePrepareMessage } from "./mes
 export const IN_FLIGHT_MAX = 32;
 const ADAPTIVE_IN_FLIGHT_MAX = 8;
 
+const NOT_LEADING = "not admitted: request relayed to a replica that does not lead";
+
 /** What the normal case asks of its replica. */
 export interface NormalOwner {
   readonly views: {
@@ -52,6 +54,8 @@ export class NormalCase {
   readonly #inFlightMax: number;
   #executed = 0;
   #nextSlot = 1;
+  /** The view whose O this replica has proposed as its primary: nothing else goes before it. */
+  #openedView = 0;
   /** The last PREPARE in each slot of the window that assertInvariants saw. */
   readonly #promised: { slot: number; view: number; digest: Bytes }[] = [];
 
@@ -77,12 +81,13 @@ export class NormalCase {
     const { service, pool, host, self } = this.context;
     const { views, timer } = this.owner;
     if (!service.admits(client, request, views.leads)) return;
+    if (source !== "client" && !views.leads) return host.drop(NOT_LEADING);
     const entry = pool.add(request, client, host.now, source);
     if (views.leads) {
       if (entry !== null) {
         pool.enqueue(entry, host.now);
         this.propose();
-      }
+      } else host.drop("not admitted: request that is pending");
     } else if (source === "client" && views.active && views.primary !== self) {
       // Again for each retry of the client: the last one may have been lost.
       host.send(views.primary, { kind: "relay", client, request });
@@ -92,7 +97,8 @@ export class NormalCase {
 
   /** Proposes what waits, as the batching policy says and the window allows. */
   propose(): void {
-    if (!this.owner.views.leads) return;
+    const { leads, view } = this.owner.views;
+    if (!leads || view !== this.#openedView) return;
     const { log, pool, host } = this.context;
     const { now } = host;
     while (this.#nextSlot <= log.high) {
@@ -112,6 +118,7 @@ export class NormalCase {
    * one fetches it by its digest; then what waits.
    */
   proposeAgain(stable: number, digests: readonly Bytes[]): void {
+    this.#openedView = this.owner.views.view;
     for (const [i, digest] of digests.entries()) this.#assign(stable + 1 + i, digest, null);
     this.#nextSlot = Math.max(stable + digests.length, this.context.log.low, this.#executed) + 1;
     this.propose();
@@ -123,6 +130,7 @@ export class NormalCase {
     const slot = log.at(number);
     if (slot === undefined) return;
     const { view } = this.owner.views;
+    assert(slot.proposal(view) === null, "a primary proposes once in a slot and view");
     const message = { kind: "prePrepare", replica, view, slot: number, digest, batch } as const;
     host.send("all", message);
     this.accept(slot, message);
@@ -220,9 +228,10 @@ export class NormalCase {
 
   /** Prepared: the PRE-PREPARE with its signature, its batch, and q - 1 PREPAREs of backups. */
   #checkPrepared(slot: Slot): void {
-    const { self: replica, host, quorums } = this.context;
+    const { quorums } = this.context;
     const { view, active } = this.owner.views;
     const proposal = slot.proposal(view);
+    if (slot.prepared?.view === view) this.#sendCommit(slot, slot.prepared.digest);
     if (proposal?.seal === undefined || !active || slot.prepared?.view === view) return;
     const { digest, seal } = proposal;
     if (slot.batch(digest) === undefined) return;
@@ -237,7 +246,15 @@ export class NormalCase {
       block: seal.signature,
       prepares: certificateOf(prepares, needed),
     };
-    if (!this.owner.start.mayVote(view)) return;
+    this.#sendCommit(slot, digest);
+  }
+
+  /** Once a view; later for a replica that had no vote when it found the slot to be prepared. */
+  #sendCommit(slot: Slot, digest: Bytes): void {
+    const { self: replica, host } = this.context;
+    const { view, active } = this.owner.views;
+    if (!active || slot.committedView >= view || !this.owner.start.mayVote(view)) return;
+    slot.committedView = view;
     host.send("all", { kind: "commit", replica, view, slot: slot.number, digest });
   }
 
@@ -328,11 +345,21 @@ export class NormalCase {
   onInstalled(slot: number): void {
     assert(slot > this.#executed, "executions never fall");
     this.#executed = slot;
+    this.owner.timer.onExecuted();
   }
 
   /** The window has moved. */
   onStable(): void {
     this.#nextSlot = Math.max(this.#nextSlot, this.context.log.low + 1);
+  }
+
+  /** Votes, executes and asks for batches again wherever that is due. */
+  retry(): void {
+    for (const slot of this.context.log.known()) {
+      slot.fetching = false;
+      this.vote(slot);
+    }
+    this.execute();
   }
 
   // Batches that are missing.
@@ -346,8 +373,10 @@ export class NormalCase {
   }
 
   onFetchBatch(from: Address, { slot, digest }: FetchBatchMessage): void {
-    const batch = this.context.log.get(slot)?.batch(digest);
-    if (batch !== undefined) this.context.host.send(from, { kind: "batch", slot, batch });
+    const { log, host, config } = this.context;
+    const batch = from < config.n ? log.get(slot)?.batch(digest) : undefined;
+    if (batch === undefined) return host.drop("not admitted: fetch of a batch that is not here");
+    host.send(from, { kind: "batch", slot, batch });
   }
 
   onBatch({ slot: number, batch }: BatchMessage): void {

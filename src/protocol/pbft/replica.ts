@@ -84,9 +84,9 @@ export class PbftReplica implements Replica<Message, Timer> {
     this.catchUp = new parts.CatchUp(context, this);
     const recovery = new parts.Recovery<Position>(quorums, self, (bound) => host.random(bound));
     this.start = new parts.Start(context, this, recovery);
-    const checkpoints = new parts.Checkpoints(quorums, checkpointInterval);
+    const checkpoints = new parts.Checkpoints(quorums, checkpointInterval, SNAPSHOTS_MAX);
     const { catchUp: owner } = this;
-    this.sync = new StateSync({ self, n, host, checkpoints, snapshotsMax: SNAPSHOTS_MAX, owner });
+    this.sync = new StateSync({ self, n, host, checkpoints, owner });
     host.setTimer("tick", 0);
   }
 
@@ -95,7 +95,7 @@ export class PbftReplica implements Replica<Message, Timer> {
   }
 
   receive(from: Address, message: Message): void {
-    if (this.#ignoredWhileStarting(message)) return;
+    if (this.#ignoredWhileStarting(message)) return this.context.host.drop(STARTING);
     switch (message.kind) {
       case "request":
         return this.normal.onRequest(from, message.request, "client");
@@ -151,7 +151,7 @@ export class PbftReplica implements Replica<Message, Timer> {
   }
 
   refuse(_from: Address, message: Message): Refusal | null {
-    if (this.#ignoredWhileStarting(message)) return "not admitted: this replica is starting";
+    if (this.#ignoredWhileStarting(message)) return STARTING;
     switch (message.kind) {
       case "prepare":
         return this.normal.refusePrepare(message);
@@ -235,4 +235,5 @@ export class PbftReplica implements Replica<Message, Timer> {
   }
 }
 
+const STARTING = "not admitted: this replica is starting";
 const RELAYED_BY_A_STRANGER = "not admitted: request relayed by a stranger";

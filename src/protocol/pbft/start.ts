@@ -20,7 +20,7 @@ export interface StartOwner {
     readonly active: boolean;
     enterFirst(): void;
     resumeIn(view: number, proof: readonly ViewChangeHeader[]): void;
-    sendViewChange(): void;
+    resumeAttesting(): void;
     viewProof(): ViewChangeHeader[];
   };
   readonly normal: { readonly executed: number; vote(slot: Slot): void; propose(): void };
@@ -158,7 +158,7 @@ export class Start implements StarterOwner<Position> {
     this.#mayAttest = true;
     this.#votesAbove = this.#resume?.view ?? Infinity;
     if (views.active) for (const slot of this.context.log.known()) normal.vote(slot);
-    else views.sendViewChange();
+    else views.resumeAttesting();
     timer.arm();
   }
 

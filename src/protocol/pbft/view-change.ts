@@ -190,7 +190,7 @@ export class ViewChanger {
     this.#owner.timer.onViewLeft();
     this.#requeue();
     this.#owner.catchUp.wake();
-    this.sendViewChange();
+    this.#sendViewChange();
   }
 
   /** What is pending is proposed in this view from now on; `leads` says whether by this replica. */
@@ -198,7 +198,14 @@ export class ViewChanger {
     this.#context.pool.requeue(this.#context.host.now, this.leads);
   }
 
-  sendViewChange(): void {
+  /** Says where it is on the way to, or joins those that are further, once it may. */
+  resumeAttesting(): void {
+    const { view } = this;
+    this.#join();
+    if (view === this.#view) this.#sendViewChange();
+  }
+
+  #sendViewChange(): void {
     const { log, self, host } = this.#context;
     this.#timed = false;
     const prepared: PreparedCertificate[] = [];
@@ -382,12 +389,14 @@ export class ViewChanger {
   }
 
   onFetchViewChange(from: Address, message: FetchViewChangeMessage): void {
+    const { host, config } = this.#context;
     for (const change of [...this.#changes, ...this.#named]) {
       if (change?.replica !== message.replica || change.view !== message.view) continue;
-      if (!equal(change.digest, message.digest)) continue;
-      this.#context.host.send(from, change);
+      if (!equal(change.digest, message.digest) || from >= config.n) continue;
+      host.send(from, change);
       return;
     }
+    host.drop("not admitted: fetch of a view change that is not here");
   }
 
   /**

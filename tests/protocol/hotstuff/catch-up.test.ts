@@ -195,3 +195,17 @@ test("H13 a QC gives up its signatures through one type only", async () => {
   expect(codec.proofs(message)).toEqual(qcProofs(certified.justify));
   expect(qcProofs(certified.justify).map(({ signer }) => signer)).toEqual([0, 1, 2]);
 });
+
+test("X12 without votes for checkpoints snapshots stay few", () => {
+  const solo = new Solo(3, { leader: (view) => view % 3 });
+  let last = block(1, undefined, [openRequest(1)]);
+  solo.propose(last);
+  for (let view = 2; view < 80; view++) {
+    last = block(view, qc(last));
+    solo.propose(last);
+  }
+  expect(solo.committed).toBeGreaterThan(70);
+  for (const { name, size, max } of solo.replica.census().sizes) {
+    expect([name, size <= max]).toEqual([name, true]);
+  }
+});

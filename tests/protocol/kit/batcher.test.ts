@@ -104,3 +104,41 @@ test("X12 one replica's relayed requests do not fill the pool", () => {
   expect(pending.add(request(900_003), 100, 0, 3)).not.toBe(null);
   expect(pending.add(request(900_004), 100, 0, 3)).toBe(null);
 });
+
+test("X12 a request that is refused displaces none", () => {
+  const pending = new Pending(() => true);
+  pending.add(request(900_001), 100, 0, "client");
+  for (let session = 1; session <= RELAYED_MAX; session++) pending.add(request(session), 200, 0, 3);
+  expect(pending.add(request(900_001, 2), 100, 0, 3)).toBe(null);
+  expect(pending.find(request(900_001))?.request.number).toBe(1);
+});
+
+test("X11 the client's own copy takes the place of one that was relayed, and replies go to it", () => {
+  const batcher = new Batcher({ batchMax: 4, adaptive: true, flushDelayMs: 1 });
+  const pending = new Pending(() => true);
+  const add = (source: "client" | number, client: number) => {
+    const entry = pending.add(request(1), client, 0, source);
+    if (entry !== null) batcher.push(entry, 0);
+    return entry;
+  };
+  add(3, 777);
+  expect(pending.oldestMs).toBe(Infinity);
+  expect(add("client", 100)).not.toBe(null);
+  expect(pending.oldestMs).toBe(0);
+  expect(add(3, 777)).toBe(null);
+  expect(add("client", 101)).toBe(null);
+  expect(pending.size).toBe(1);
+  const taken = batcher.take();
+  expect(taken.map(({ client, source }) => ({ client, source }))).toEqual([
+    { client: 101, source: "client" },
+  ]);
+});
+
+test("H10 the client's copy of a request that is in a block is not queued again", () => {
+  const pending = new Pending(() => true);
+  const relayed = pending.add(request(1), 777, 0, 3)!;
+  relayed.done = true;
+  expect(pending.add(request(1), 100, 5, "client")).toBe(null);
+  expect(pending.find(request(1))).toMatchObject({ source: "client", client: 100, done: true });
+  expect(pending.oldestMs).toBe(5);
+});

@@ -3,8 +3,7 @@
 import { expect, test } from "bun:test";
 import { AnswerLimit, PeerRotation } from "../../../src/protocol/kit/peers.ts";
 
-const limit = (questionsMax = 2, random = () => 1) =>
-  new AnswerLimit({ n: 4, pauseMs: 10, questionsMax, random });
+const limit = (answersMax = 2) => new AnswerLimit({ n: 4, pauseMs: 10, answersMax });
 
 test("X14 each question of a replica has a turn of its own", () => {
   const answers = limit();
@@ -23,19 +22,30 @@ test("X14 a question that was not answered costs nobody its turn", () => {
   expect(answers.allows(1, "a", 1)).toBe(false);
 });
 
-test("X14 of more questions than one replica can have each is answered by chance", () => {
-  let chance = 1;
-  const answers = limit(2, () => chance);
-  answers.spend(1, "a", 0);
-  answers.spend(1, "b", 0);
-  expect(answers.allows(1, "c", 1)).toBe(false);
-  chance = 0;
-  expect(answers.allows(1, "c", 1)).toBe(true);
-  answers.spend(1, "c", 1);
-  // The oldest made room, and is a new question again.
-  chance = 1;
-  expect(answers.allows(1, "b", 2)).toBe(false);
-  expect(answers.allows(1, "d", 11)).toBe(true);
+test("X14 questions without number get no more answers than the limit in a pause", () => {
+  const answers = limit(4);
+  let answered = 0;
+  for (let i = 0; i < 10_000; i++) {
+    if (!answers.allows(1, `${i}`, 5)) continue;
+    answers.spend(1, `${i}`, 5);
+    answered++;
+  }
+  expect(answered).toBe(4);
+  expect(answers.allows(1, "again", 14)).toBe(false);
+  expect(answers.allows(1, "again", 15)).toBe(true);
+});
+
+test("X14 recorded questions leave half of the answers to new ones", () => {
+  const answers = limit(4);
+  for (const old of ["a", "b", "c", "d"]) answers.spend(1, old, 0);
+  let answered = 0;
+  for (const old of ["a", "b", "c", "d"]) {
+    if (!answers.allows(1, old, 20)) continue;
+    answers.spend(1, old, 20);
+    answered++;
+  }
+  expect(answered).toBe(2);
+  expect(answers.allows(1, "new", 20)).toBe(true);
 });
 
 test("strangers are never answered", () => {

@@ -297,3 +297,45 @@ test("P9 the timeout is capped, and returns with an execution", () => {
   cluster.advance(5000);
   expect(cluster.state(2).timeoutMs).toBe(100);
 });
+
+test("P3 P8 a new primary proposes O before anything else, also when a replica recovers", () => {
+  const cluster = new PbftCluster();
+  for (const i of [0, 2, 3]) cluster.stop(i);
+  const digest = new Uint8Array(32).fill(7);
+  const signers = [0, 2, 3];
+  const blocks = signers.map(
+    (replica) =>
+      packets.carried({ kind: "checkpoint", replica, slot: 4, digest } as Message).seal!.signature,
+  );
+  const stable = { slot: 4, digest, certificate: { signers, blocks } };
+  // Slots are wanted for a replica that recovers, and the checkpoint of the view is news.
+  const nonce = new Uint8Array(16).fill(1);
+  cluster.inject(CLIENT, 1, { kind: "request", request: openOf(9) });
+  cluster.inject(3, 1, { kind: "recover", replica: 3, nonce, starting: false });
+  cluster.settle();
+  for (const i of [0, 2]) {
+    const change = makeViewChange(i, 1, { stable, prepared: [prepared(5, 0)] });
+    cluster.inject(i, 1, packets.carried(change));
+  }
+  cluster.settle();
+  expect(cluster.state(1)).toMatchObject({ view: 1, active: true });
+  const proposed = cluster.sent("prePrepare", 1).filter(({ view }) => view === 1);
+  const slots = proposed.map(({ slot }) => slot);
+  expect(new Set(slots).size).toBe(slots.length);
+  expect(slots[0]).toBe(5);
+  expect(proposed[0]?.digest).toEqual(A.digest);
+  expect(slots.length).toBeGreaterThan(1);
+});
+
+test("P9 what a replica relays to others than the primary deposes no primary", () => {
+  const cluster = new PbftCluster();
+  const next = cluster.open();
+  for (let i = 0; i < 6; i++) {
+    const request = next(bytes(`${i}`));
+    for (const to of [1, 2]) {
+      cluster.inject(3, to, { kind: "relay", client: CLIENT + 7, request });
+    }
+    cluster.advance(130);
+  }
+  for (let i = 0; i < 4; i++) expect(cluster.state(i).view).toBe(0);
+});

@@ -56,6 +56,45 @@ test("X14 a replica that recovered votes in later views only, and there its vote
   expect(cluster.replies.some((reply) => reply.tag === 6 && reply.replica === 3)).toBe(true);
 });
 
+test("X14 a replica that recovers in a later view makes up for COMMITs that it could not send", () => {
+  const cluster = afterAmnesia();
+  // It may vote once checkpoint 20 is stable, 4 K after the one that the others had. Nobody makes
+  // slots for it, and what would make 20 stable is late.
+  let late = true;
+  const drops: PbftCluster["drops"] = (_from, to, message) => {
+    if (message.kind === "recover") return !message.starting;
+    if (!late || to !== 3) return false;
+    if (message.kind === "checkpoint") return message.slot >= 20;
+    return message.kind === "stable" && message.checkpoint.slot >= 20;
+  };
+  const execute = (slot: number, to: number) => {
+    for (let i = 0; cluster.state(1).executed < slot && i < 50; i++) {
+      cluster.request(openOf(100 * slot + i), [to]);
+      cluster.advance(1);
+    }
+    expect(cluster.state(3).executed).toBe(slot);
+  };
+  cluster.drops = drops;
+  cluster.advance(1);
+  execute(19, 0);
+  // The others leave view 0, whose primary hears of no request.
+  cluster.drops = (from, to, m) => drops(from, to, m) || (to === 0 && m.kind === "relay");
+  cluster.request(openOf(50), [1, 2]);
+  cluster.advance(110);
+  for (const i of [0, 1, 2, 3]) expect(cluster.state(i)).toMatchObject({ view: 1, active: true });
+  execute(20, 1);
+  cluster.drops = (from, to, m) => drops(from, to, m) || (m.kind === "commit" && m.slot > 20);
+  cluster.request(openOf(51), [1]);
+  cluster.advance(1);
+  expect(cluster.state(3).log.get(21)?.prepared?.view).toBe(1);
+  expect(recovering(cluster, 3)).toBe(true);
+  expect(cluster.sent("commit", 3)).toEqual([]);
+  late = false;
+  for (let ms = 0; ms < 90 && recovering(cluster, 3); ms++) cluster.advance(1);
+  expect(recovering(cluster, 3)).toBe(false);
+  expect(cluster.sent("commit", 3)).toContainEqual(expect.objectContaining({ view: 1, slot: 21 }));
+});
+
 test("X14 a recovering replica waits while fewer than n - f that run answer", () => {
   const cluster = new PbftCluster();
   cluster.request(openOf(1));

@@ -123,6 +123,23 @@ export interface Sealed {
   readonly seal?: Proof | undefined;
 }
 
+/**
+ * A process that is neither replica nor client, such as a sequencer. It has an address that all
+ * know (`ProtocolConfig.roles`), signs nothing and has no part in quorums.
+ */
+export interface RoleActor<M, T extends string> extends Actor<M, T> {
+  census(): Pick<Census, "sizes">;
+  /** As for a replica. */
+  assertInvariants?(): void;
+}
+
+/** Makes process `index` of a role. */
+export type RoleFactory<M, T extends string> = (
+  index: number,
+  config: ProtocolConfig,
+  host: Host<M, T>,
+) => RoleActor<M, T>;
+
 /** How many replicas it takes. */
 export interface Quorums {
   readonly n: number;
@@ -154,6 +171,8 @@ export interface Protocol<M, T extends string> {
   refuseConfig?(config: ProtocolConfig): string | null;
   replica(self: Signer, config: ProtocolConfig, host: Host<M, T>, app: App): Replica<M, T>;
   client(config: ProtocolConfig, host: Host<M, T>): Client<M, T>;
+  /** Processes beside replicas and clients, by the names of their roles. */
+  readonly roles?: ReadonlyMap<string, RoleFactory<M, T>>;
   /** For the simulator and campaigns. */
   readonly simulation?: SimulationHints<M>;
   /** For the scaling model and trials of real faults. */

@@ -16,6 +16,8 @@ export interface DeployConfig {
   readonly path: string;
   readonly f: number;
   readonly replicas: readonly WireAddress[];
+  /** Processes of roles beside replica and client, in the order of their lines. */
+  readonly roles: ReadonlyMap<string, readonly WireAddress[]>;
   readonly multicast: WireAddress | null;
   readonly transport: "dpdk" | "udp";
 }
@@ -49,10 +51,24 @@ export function parseDeployConfig(path: string, text: string): DeployConfig {
   let f: number | null = null;
   let multicast: WireAddress | null = null;
   const replicas: WireAddress[] = [];
+  const roles = new Map<string, WireAddress[]>();
   const seen = new Map<string, number>();
   for (const [index, raw] of text.split("\n").entries()) {
     const fail = (problem: string): never => {
       throw new UsageError(`${path}:${index + 1}: ${problem}`);
+    };
+    /** The address of one process. */
+    const own = (word: string, whose: string): WireAddress => {
+      const address = parseAddress(word) ?? fail(malformedAddress(word));
+      if (isGroup(address)) fail(`${word} is a multicast address`);
+      if (address.id > SMALL_ID_MAX) {
+        fail(`${word}: the id of ${whose} is at most ${SMALL_ID_MAX}`);
+      }
+      const canonical = formatAddress(address);
+      const before = seen.get(canonical);
+      if (before !== undefined) fail(`the same address as on line ${before}`);
+      seen.set(canonical, index + 1);
+      return address;
     };
     const [keyword, value, ...rest] = raw.replace(/#.*/, "").trim().split(/\s+/);
     if (keyword === undefined || keyword === "") continue;
@@ -60,8 +76,18 @@ export function parseDeployConfig(path: string, text: string): DeployConfig {
     if (keyword === "group") {
       fail("'group': there are no shards, one cluster a file; remove the line");
     }
+    if (keyword === "role") {
+      const [address, ...more] = rest;
+      if (value === undefined || address === undefined || more.length > 0) {
+        fail("'role' takes a name and an address");
+      }
+      const name = value ?? "";
+      if (!/^[a-z][a-z-]*$/.test(name)) fail(`'${name}' is no name of a role`);
+      roles.set(name, [...(roles.get(name) ?? []), own(address ?? "", `a ${name}`)]);
+      continue;
+    }
     if (!KEYWORDS.includes(keyword)) {
-      fail(`unknown keyword '${keyword}'; there are f, replica and multicast`);
+      fail(`unknown keyword '${keyword}'; there are f, replica, role and multicast`);
     }
     if (value === undefined || rest.length > 0) fail(`'${keyword}' takes one value`);
     const word = value ?? "";
@@ -73,18 +99,9 @@ export function parseDeployConfig(path: string, text: string): DeployConfig {
         }
         f = Number(word);
         break;
-      case "replica": {
-        const address = parseAddress(word) ?? fail(malformedAddress(word));
-        if (isGroup(address)) fail(`${word} is a multicast address`);
-        if (address.id > SMALL_ID_MAX)
-          fail(`${word}: the id of a replica is at most ${SMALL_ID_MAX}`);
-        const canonical = formatAddress(address);
-        const before = seen.get(canonical);
-        if (before !== undefined) fail(`the same address as on line ${before}`);
-        seen.set(canonical, index + 1);
-        replicas.push(address);
+      case "replica":
+        replicas.push(own(word, "a replica"));
         break;
-      }
       case "multicast": {
         if (multicast !== null) fail("'multicast' was set before");
         multicast = parseAddress(word) ?? fail(malformedAddress(word));
@@ -94,13 +111,14 @@ export function parseDeployConfig(path: string, text: string): DeployConfig {
       }
     }
   }
-  return complete(path, f, replicas, multicast);
+  return complete(path, f, replicas, roles, multicast);
 }
 
 function complete(
   path: string,
   f: number | null,
   replicas: readonly WireAddress[],
+  roles: ReadonlyMap<string, readonly WireAddress[]>,
   multicast: WireAddress | null,
 ): DeployConfig {
   if (f === null) throw new UsageError(`${path}: no 'f' line`);
@@ -109,17 +127,19 @@ function complete(
   if (replicas.length > REPLICAS_MAX) {
     throw new UsageError(`${path}: ${replicas.length} replicas; at most ${REPLICAS_MAX}`);
   }
-  if (replicas.some((replica) => replica.kind !== first.kind)) {
+  const all = [...replicas, ...[...roles.values()].flat()];
+  if (all.some(({ kind }) => kind !== first.kind)) {
     throw new UsageError(`${path}: MAC and IPv4 addresses cannot be mixed`);
   }
   if (multicast !== null && first.kind !== "mac") {
     throw new UsageError(`${path}: a multicast line needs replicas with MAC addresses`);
   }
-  if (multicast !== null && replicas.some((replica) => replica.id === multicast.id)) {
-    throw new UsageError(`${path}: the multicast id ${multicast.id} is also that of a replica`);
+  const group = multicast?.id;
+  if (replicas.some(({ id }) => id === group)) {
+    throw new UsageError(`${path}: the multicast id ${group} is also that of a replica`);
   }
   const transport = first.kind === "mac" ? "dpdk" : "udp";
-  return { path, f, replicas, multicast, transport };
+  return { path, f, replicas, roles, multicast, transport };
 }
 
 /** `12:34:56:aa:aa:aa%0` or `10.0.0.1:5000%0`; null when malformed. */

@@ -1,6 +1,6 @@
 // What a protocol may know of its configuration.
 
-import type { Signer } from "./wire.ts";
+import type { Address, Signer } from "./wire.ts";
 
 /** What protocols are told. Every number is the same at every replica and client of a cluster. */
 export interface ProtocolConfig {
@@ -14,6 +14,8 @@ export interface ProtocolConfig {
    * fails is followed by the first view of the next tenure.
    */
   readonly tenure?: number;
+  /** Addresses of the processes of the protocol's roles beside replica and client. */
+  readonly roles?: ReadonlyMap<string, readonly Address[]>;
   /** Most operations in a batch or block. */
   readonly batchMax: number;
   /**

@@ -53,9 +53,20 @@ describe("good files", () => {
       path: "x.config",
       f: 0,
       replicas: ["10.0.0.1:5000%0", "10.0.0.1:5000%1", "10.0.0.2:5000%0"],
+      roles: new Map(),
       multicast: null,
       transport: "udp",
     });
+  });
+
+  test("processes of other roles, in the order of their lines", () => {
+    const text =
+      "f 0\nrole a 10.0.0.1:1%0\nreplica 10.0.0.1:2%0\nrole b 10.0.0.1:3%0\nrole a 10.0.0.1:4%0";
+    const roles = [...parseDeployConfig("x.config", text).roles];
+    expect(roles.map(([name, addresses]) => [name, addresses.map(formatAddress)])).toEqual([
+      ["a", ["10.0.0.1:1%0", "10.0.0.1:4%0"]],
+      ["b", ["10.0.0.1:3%0"]],
+    ]);
   });
 
   test("an address is six bytes and an id", () => {
@@ -127,6 +138,19 @@ describe("bad lines", () => {
       "replica 12:34:56:aa:aa:aa%0\n\nreplica 12:34:56:AA:AA:AA%00",
       "x.config:4: the same address as on line 2",
     ],
+    ["role", "x.config:2: 'role' takes a name and an address"],
+    ["role sequencer", "x.config:2: 'role' takes a name and an address"],
+    ["role sequencer 12:34:56:aa:aa:aa%0 x", "x.config:2: 'role' takes a name and an address"],
+    ["role 2nd 12:34:56:aa:aa:aa%0", "x.config:2: '2nd' is no name of a role"],
+    ["role sequencer x%1", none("x%1")],
+    [
+      "role sequencer 12:34:56:aa:aa:aa%128",
+      "x.config:2: 12:34:56:aa:aa:aa%128: the id of a sequencer is at most 127",
+    ],
+    [
+      "replica 12:34:56:aa:aa:aa%0\nrole sequencer 12:34:56:aa:aa:aa%0",
+      "x.config:3: the same address as on line 2",
+    ],
     ["multicast", "x.config:2: 'multicast' takes one value"],
     ["multicast x%1", none("x%1")],
     ["multicast 10.0.0.1:5000%1", "x.config:2: multicast takes a MAC address"],
@@ -140,7 +164,7 @@ describe("bad lines", () => {
   });
 
   function unknown(word: string): string {
-    return `x.config:2: unknown keyword '${word}'; there are f, replica and multicast`;
+    return `x.config:2: unknown keyword '${word}'; there are f, replica, role and multicast`;
   }
 });
 

@@ -123,7 +123,7 @@ function round(value: number): string {
 async function measure(
   seconds: number,
   { link, clients, measure: of }: Comparison,
-  replicaCommand: readonly string[] | undefined,
+  replica: readonly string[] | undefined,
 ): Promise<number> {
   const cluster = await Cluster.start({
     mode: "unreplicated",
@@ -134,7 +134,7 @@ async function measure(
     replicaArgs: [],
     clientArgs: [],
     fabricArgs: [],
-    ...(replicaCommand === undefined ? {} : { replicaCommand }),
+    ...(replica === undefined ? {} : { commands: { replica } }),
   });
   try {
     const load = { clients, clientProcesses: 1, rate: 0 };

@@ -133,6 +133,22 @@ const COMMON_ARGS = {
 
 const { mode, config, ...others } = COMMON_ARGS;
 
+const FABRIC_PORT = {
+  type: "string",
+  default: "0",
+  valueHint: "N",
+  description: "Which of the fabric's ports for clients",
+} as const;
+
+/** Of ./replica where protocols have processes of other roles, which it runs as well. */
+function roleArgs(): ArgsDef {
+  const roles = new Set([...protocols.values()].flatMap((one) => [...(one.roles?.keys() ?? [])]));
+  if (roles.size === 0) return {};
+  const description = "Run process ID of this role instead of a replica";
+  const role: ArgsDef[string] = { type: "enum", options: [...roles], description };
+  return { role, "fabric-port": FABRIC_PORT };
+}
+
 const REPLICA_ARGS = {
   mode,
   config,
@@ -150,6 +166,7 @@ const REPLICA_ARGS = {
     default: "null",
     description: "What is replicated",
   },
+  ...roleArgs(),
   ...others,
 } as const satisfies ArgsDef;
 
@@ -219,12 +236,7 @@ const CLIENT_ARGS = {
     valueHint: "FILE",
     description: "Write every operation with its result and times, for the linearizability checker",
   },
-  "fabric-port": {
-    type: "string",
-    default: "0",
-    valueHint: "N",
-    description: "Which of the fabric's ports for clients",
-  },
+  "fabric-port": FABRIC_PORT,
   ...others,
 } as const satisfies ArgsDef;
 

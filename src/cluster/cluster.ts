@@ -38,8 +38,8 @@ export interface ClusterOptions {
   readonly clientPorts: number;
   /** Joins an only replica and an only client process by one memif instead of a fabric. */
   readonly link: boolean;
-  /** What to run instead of ./replica, with its arguments. */
-  readonly replicaCommand?: readonly string[];
+  /** What to run instead of ./replica and ./client, with its arguments. */
+  readonly commands?: { readonly [name in "replica" | "client"]?: readonly string[] };
 }
 
 /** A process with what it printed so far. */
@@ -165,17 +165,27 @@ export class Cluster {
   readonly dir: string;
   readonly n: number;
   readonly replicas: Child[] = [];
+  /** A process for each role that the protocol has beside replica and client. */
+  readonly #others: Child[] = [];
   #fabric: Child | null = null;
   readonly #clients: Child[] = [];
   readonly #options: ClusterOptions;
   readonly #prefix: string;
+  readonly #roles: readonly string[];
   readonly #instance: string;
 
-  private constructor(options: ClusterOptions, dir: string, n: number, prefix: string) {
+  private constructor(
+    options: ClusterOptions,
+    dir: string,
+    n: number,
+    prefix: string,
+    roles: readonly string[],
+  ) {
     this.#options = options;
     this.dir = dir;
     this.n = n;
     this.#prefix = prefix;
+    this.#roles = roles;
     this.#instance = `run-${crypto.randomUUID()}`;
   }
 
@@ -192,10 +202,11 @@ export class Cluster {
     const dir = mkdtempSync(join(tmpdir(), "oskr-"));
     chmodSync(dir, 0o700);
     const prefix = join(dir, "cluster");
-    const cluster = new Cluster(options, dir, n, prefix);
+    const roles = [...(protocol.roles?.keys() ?? [])];
+    const cluster = new Cluster(options, dir, n, prefix, roles);
     running.add(cluster);
     try {
-      await writeConfig(prefix, options, n, f);
+      await writeConfig(prefix, options, { n, f, roles });
       if (protocol.signed) writeKeyPairs(prefix, n);
       await cluster.#startAll();
     } catch (error) {
@@ -254,6 +265,7 @@ export class Cluster {
   async stop(): Promise<void> {
     await Promise.all(this.#clients.map((client) => client.stop()));
     await this.stopReplicas();
+    await Promise.all(this.#others.map((other) => other.stop()));
     await this.#fabric?.stop();
     running.delete(this);
     rmSync(this.dir, { recursive: true, force: true });
@@ -261,12 +273,15 @@ export class Cluster {
 
   get #linked(): boolean {
     const { transport, link, clientPorts } = this.#options;
-    return link && transport === "dpdk" && this.n === 1 && clientPorts === 1;
+    const alone = this.n === 1 && clientPorts === 1 && this.#roles.length === 0;
+    return link && transport === "dpdk" && alone;
   }
 
   async #startAll(): Promise<void> {
     if (this.#options.transport === "dpdk" && !this.#linked) {
-      const ports = ["--client-ports", String(this.#options.clientPorts)];
+      // Processes of other roles come behind the clients.
+      const count = this.#options.clientPorts + this.#roles.length;
+      const ports = ["--client-ports", String(count)];
       const command = [
         join(ROOT, "fabric"),
         "-c",
@@ -280,7 +295,19 @@ export class Cluster {
       await this.#fabric.printed("fabric of");
     }
     for (let i = 0; i < this.n; i++) this.replicas.push(this.#spawnReplica(i));
+    this.#others.push(...this.#roles.map((role, i) => this.#spawnRole(role, i)));
     for (const replica of this.replicas) await replica.printed("replica ");
+    for (const other of this.#others) await other.printed(" runs ");
+  }
+
+  /** The only process of a role. */
+  #spawnRole(role: string, number: number): Child {
+    const { clientPorts, transport, replicaArgs } = this.#options;
+    const port = transport === "udp" ? [] : ["--fabric-port", String(clientPorts + number)];
+    const own = [...this.#workers(replicaArgs), ...replicaArgs];
+    const id = ["--role", role, "-i", "0", ...port];
+    const command = [...this.#command("replica"), ...id, ...this.#joinArgs(), ...own];
+    return new Child(role, command, this.dir, false);
   }
 
   #spawnReplica(index: number): Child {
@@ -301,9 +328,8 @@ export class Cluster {
   }
 
   #command(executable: "replica" | "client"): readonly string[] {
-    const { mode, replicaCommand } = this.#options;
-    const own = executable === "replica" ? replicaCommand : undefined;
-    const command = own ?? [join(ROOT, executable)];
+    const { mode, commands } = this.#options;
+    const command = commands?.[executable] ?? [join(ROOT, executable)];
     return [...command, "-m", mode, "-c", this.#prefix, "--instance", this.#instance];
   }
 
@@ -320,14 +346,19 @@ export class Cluster {
 async function writeConfig(
   prefix: string,
   options: ClusterOptions,
-  n: number,
-  f: number,
+  { n, f, roles }: { readonly n: number; readonly f: number; readonly roles: readonly string[] },
 ): Promise<void> {
+  const count = n + roles.length;
+  const hex = (i: number): string => i.toString(16).padStart(2, "0");
   const addresses =
     options.transport === "udp"
-      ? (await freePorts(n)).map((port) => `127.0.0.1:${port}%0`)
-      : Array.from({ length: n }, (_, i) => `12:34:56:00:00:${i.toString(16).padStart(2, "0")}%0`);
-  const lines = [`f ${f}`, ...addresses.map((address) => `replica ${address}`)];
+      ? (await freePorts(count)).map((port) => `127.0.0.1:${port}%0`)
+      : Array.from({ length: count }, (_, i) => `12:34:56:00:00:${hex(i)}%0`);
+  const lines = [
+    `f ${f}`,
+    ...addresses.slice(0, n).map((address) => `replica ${address}`),
+    ...roles.map((role, i) => `role ${role} ${addresses[n + i]}`),
+  ];
   if (options.transport === "dpdk" && n > 1) lines.push("multicast 01:00:5e:00:00:01%255");
   writeFileSync(`${prefix}.config`, `${lines.join("\n")}\n`);
 }

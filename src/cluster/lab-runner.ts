@@ -104,6 +104,12 @@ export class LabRunner implements PointRunner {
 function castOf(point: Point, { path, replicas, clients }: Inventory): Cast {
   const protocol = protocols.get(point.mode);
   if (protocol === undefined) throw new UsageError(`no protocol '${point.mode}'`);
+  if (protocol.roles !== undefined) {
+    const roles = [...protocol.roles.keys()].join(", ");
+    throw new UsageError(
+      `${path}: ${point.mode} needs processes that an inventory has not: ${roles}`,
+    );
+  }
   const { n, f } = smallestCluster(protocol, point.f);
   const need = (what: string, count: number, hosts: readonly LabHost[]): void => {
     if (hosts.length >= count) return;

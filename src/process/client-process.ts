@@ -37,7 +37,7 @@ export function runClients(options: Options): number {
   const historyPath = options.output("history");
   const json = options.output("json");
   const fabricPort = options.integer("fabric-port", 0, 63);
-  const drivers = new ProcessDrivers(options, () => ({ fabricPort }));
+  const drivers = new ProcessDrivers(options, () => ({ kind: "client", fabricPort }));
   const { clock, stopped, setting } = drivers;
   const offsetMs = drivers.native.oskr_monotonic_ns() / 1e6 - performance.now();
   const history = historyPath === undefined ? null : new HistoryWriter(offsetMs);

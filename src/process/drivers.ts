@@ -19,7 +19,7 @@ import { numaNodes, numaWarnings } from "./numa.ts";
 import { openStage } from "./open-stage.ts";
 import { openDoorbell, openTransport, type TransportSetting } from "./open-transport.ts";
 import { RealClock } from "./real-clock.ts";
-import { readSetting, type Role, type Setting } from "./setting.ts";
+import { readSetting, type Place, type Setting } from "./setting.ts";
 import { followCluster, stopFlag } from "./signals.ts";
 
 /** How often the profiler is told what is done, in milliseconds. */
@@ -44,11 +44,11 @@ export class ProcessDrivers {
   #progress: () => void = () => {};
 
   /**
-   * Opens what the options ask for; `role` is asked once the setting is read. Throws UsageError.
+   * Opens what the options ask for; `placeOf` is asked once the setting is read. Throws UsageError.
    */
-  constructor(options: Options, roleOf: (setting: Setting) => Role) {
+  constructor(options: Options, placeOf: (setting: Setting) => Place) {
     const setting = readSetting(options);
-    const role = roleOf(setting);
+    const place = placeOf(setting);
     const native = loadNative();
     followCluster(native);
     this.setting = setting;
@@ -57,8 +57,8 @@ export class ProcessDrivers {
     this.cpus = planCpus(options);
     // Where processors are shared, short turns let whoever has work answer sooner.
     native.oskr_slice_us(SLICE_US);
-    this.#doorbell = openDoorbell(options, setting, role, native);
-    const self: Signer | null = "replica" in role ? role.replica : null;
+    this.#doorbell = openDoorbell(options, setting, place, native);
+    const self: Signer | null = place.kind === "replica" ? place.index : null;
     const stage = openStage(options, setting, self, this.cpus, this.#doorbell);
     const profiler = options.flag("profile") ? startProfiler(native) : null;
     this.#profiler = profiler;
@@ -66,7 +66,7 @@ export class ProcessDrivers {
     this.stage = profiler === null ? stage : new ProfiledStage(stage, profiler, this.clock);
     const { clock, cpus } = this;
     const shared = { clock, cpus, native, doorbell: this.#doorbell, sections: this.#sections };
-    this.port = openTransport(options, setting, role, shared);
+    this.port = openTransport(options, setting, place, shared);
     const warnings = numaWarnings(cpus, allowedCpus(), this.port.numaNode, numaNodes());
     for (const warning of warnings) console.error(warning);
     const chosen = IDLE_NAMES.find((name) => name === options.text("idle")) ?? this.port.idle;

@@ -16,7 +16,7 @@ import type { CpuPlan } from "./cpus.ts";
 import { Doorbell, doorbellFile, FABRIC_DOORBELL } from "./doorbell.ts";
 import type { Sleeper } from "./idle.ts";
 import { memifArgument, memifName, WITHOUT_NIC, type MemifEnd } from "./memif.ts";
-import type { Role, Setting } from "./setting.ts";
+import { ownAddress, type Place, type Setting } from "./setting.ts";
 
 export interface TransportSetting {
   readonly transport: PacketTransport;
@@ -48,16 +48,16 @@ interface Shared {
 export function openTransport(
   options: Options,
   setting: Setting,
-  role: Role,
+  place: Place,
   shared: Shared,
 ): TransportSetting {
-  const { deploy, config } = setting;
+  const { deploy, config, others } = setting;
   const { clock, native, doorbell, sections } = shared;
-  const member = "replica" in role;
   const base: PacketTransportOptions = {
     replicas: deploy.replicas.slice(0, config.n),
+    others,
     multicast: config.n > 1 ? deploy.multicast : null,
-    member,
+    member: place.kind === "replica",
     clock,
     random: systemRandom,
     dropRate: options.decimal("drop", 0, 1),
@@ -68,8 +68,8 @@ export function openTransport(
       ["link", "fabric", "port", "eal"].includes(name),
     );
     if (unfit !== undefined) throw new UsageError(`--${unfit} needs replicas with MAC addresses`);
-    const local = member ? deploy.replicas[role.replica] : undefined;
-    const transport = new UdpTransport({ ...base, library: native, local: local?.host ?? null });
+    const local = ownAddress(deploy, place)?.host ?? null;
+    const transport = new UdpTransport({ ...base, library: native, local });
     doorbell.listen();
     const sleeper = {
       arm: () => doorbell.arm(),
@@ -86,22 +86,22 @@ export function openTransport(
       close: () => transport.close(),
     };
   }
-  return openDpdk(options, setting, role, base, shared);
+  return openDpdk(options, setting, place, base, shared);
 }
 
 function openDpdk(
   options: Options,
   { deploy }: Setting,
-  role: Role,
+  place: Place,
   base: PacketTransportOptions,
   { cpus, native, doorbell }: Shared,
 ): TransportSetting {
   const extra = (options.text("eal") ?? "").split(/\s+/).filter((word) => word !== "");
   const port = options.integer("port", 0, 63);
-  const own = "replica" in role ? deploy.replicas[role.replica] : undefined;
+  const own = ownAddress(deploy, place);
   const mac = own === undefined ? null : own.host;
   const args = ["-l", String(cpus.first), "--file-prefix", `oskr-${process.pid}`];
-  const memif = memifPort(options, role);
+  const memif = memifPort(options, place);
   const nic = memif === null && !extra.some((word) => word.startsWith("--vdev"));
   // A NIC needs huge pages, whose files nobody would remove after a kill.
   args.push(...(nic ? ["--in-memory"] : WITHOUT_NIC));
@@ -143,18 +143,18 @@ function openDpdk(
 /** Of the port's statistics, those that are packets lost. */
 const LOSSES = ["missed", "errors", "foreign", "malformed", "unsent"];
 
-function memifPort(options: Options, role: Role): { dir: string; end: MemifEnd } | null {
+function memifPort(options: Options, place: Place): { dir: string; end: MemifEnd } | null {
   const link = options.text("link");
   if (link !== undefined && options.text("fabric") !== undefined) {
     throw new UsageError("--link and --fabric exclude each other");
   }
-  if (link !== undefined) return { dir: link, end: { kind: "link", server: "replica" in role } };
+  const replica = place.kind === "replica";
+  if (link !== undefined) return { dir: link, end: { kind: "link", server: replica } };
   const dir = options.text("fabric");
   if (dir === undefined) return null;
-  const end: MemifEnd =
-    "replica" in role
-      ? { kind: "replica", index: role.replica, server: false }
-      : { kind: "client", index: role.fabricPort, server: false };
+  const end: MemifEnd = replica
+    ? { kind: "replica", index: place.index, server: false }
+    : { kind: "client", index: place.fabricPort, server: false };
   return { dir, end };
 }
 
@@ -162,10 +162,10 @@ function memifPort(options: Options, role: Role): { dir: string; end: MemifEnd }
 export function openDoorbell(
   options: Options,
   { deploy }: Setting,
-  role: Role,
+  place: Place,
   native: NativeLibrary,
 ): Doorbell {
-  const memif = deploy.transport === "udp" ? null : memifPort(options, role);
+  const memif = deploy.transport === "udp" ? null : memifPort(options, place);
   return new Doorbell(
     native,
     memif === null ? null : doorbellFile(memif.dir, memifName(memif.end)),

@@ -13,6 +13,7 @@ import { formatProfile } from "../profile/profile.ts";
 import { RECOVERED, RECOVERING } from "./announcements.ts";
 import { ProcessDrivers } from "./drivers.ts";
 import { mergeDrops } from "./drops.ts";
+import { runRole } from "./role-process.ts";
 
 /** How often to look whether the replica has recovered, in milliseconds. */
 const WATCH_MS = 20;
@@ -30,7 +31,7 @@ export class ReplicaProcess {
     const makeApp = apps.get(options.textOf("app"));
     assert(makeApp !== undefined, "the parser knows the apps");
     this.drivers = new ProcessDrivers(options, ({ mode, deploy, config }) => {
-      if (id < config.n) return { replica: id };
+      if (id < config.n) return { kind: "replica", index: id };
       throw new UsageError(
         `--id ${id}: ${deploy.path} has replicas 0 to ${config.n - 1} for ${mode}`,
       );
@@ -92,6 +93,8 @@ export class ReplicaProcess {
 
 /** Serves until it is told to stop, then prints and writes what it did. Throws UsageError. */
 export function runReplica(options: Options): number {
+  const role = options.text("role");
+  if (role !== undefined) return runRole(options, role);
   const json = options.output("json");
   const replica = new ReplicaProcess(options);
   replica.serve();

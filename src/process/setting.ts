@@ -4,9 +4,9 @@ import type { AnyProtocol } from "../actor.ts";
 import { UsageError } from "../base/errors.ts";
 import type { Options } from "../cli/command-line.ts";
 import { readProtocolOptions } from "../cli/protocol-options.ts";
-import { readDeployConfig, type DeployConfig } from "../config.ts";
+import { readDeployConfig, type DeployConfig, type WireAddress } from "../config.ts";
 import { PROTOCOL_DEFAULTS, type ProtocolConfig } from "../protocol-config.ts";
-import { configured, protocols, smallestCluster } from "../protocol/index.ts";
+import { configured, protocols, rolesOf, smallestCluster } from "../protocol/index.ts";
 
 /** The protocol and the configuration that the options name; throws UsageError. */
 export interface Setting {
@@ -14,6 +14,8 @@ export interface Setting {
   readonly protocol: AnyProtocol;
   readonly deploy: DeployConfig;
   readonly config: ProtocolConfig;
+  /** Addresses of the processes of the protocol's roles beside replica and client. */
+  readonly others: readonly WireAddress[];
 }
 
 export function readSetting(options: Options): Setting {
@@ -31,11 +33,14 @@ export function readSetting(options: Options): Setting {
       `${deploy.path}: ${mode} with f ${f} needs ${smallest.n} replicas, not ${given}`,
     );
   }
+  const others = otherAddresses(mode, protocol, deploy);
+  const roles = rolesOf(protocol, n, (role) => deploy.roles.get(role)?.length ?? 0);
   const base: ProtocolConfig = {
     ...PROTOCOL_DEFAULTS,
     n,
     f,
     leader: (view) => view % n,
+    ...(roles.size === 0 ? {} : { roles }),
     batchMax: options.integer("batch", 1, 65_536),
     adaptive: options.flag("adaptive"),
     viewTimeoutMs: options.integer("view-timeout", 1, 3_600_000),
@@ -44,8 +49,35 @@ export function readSetting(options: Options): Setting {
   const config = configured(protocol, base, readProtocolOptions(options, protocols, [mode]));
   const refusal = protocol.refuseConfig?.(config) ?? null;
   if (refusal !== null) throw new UsageError(`${deploy.path}: ${refusal}`);
-  return { mode, protocol, deploy, config };
+  return { mode, protocol, deploy, config, others };
 }
 
-/** Which actor of the configuration this process is. */
-export type Role = { readonly replica: number } | { readonly fabricPort: number };
+/** Which process of the configuration this is; all but replicas use client ports of a fabric. */
+export type Place =
+  | { readonly kind: "replica"; readonly index: number }
+  | { readonly kind: "client"; readonly fabricPort: number }
+  | {
+      readonly kind: "role";
+      readonly role: string;
+      readonly index: number;
+      readonly fabricPort: number;
+    };
+
+/** The address that the configuration gives the process; undefined for clients. */
+export function ownAddress({ replicas, roles }: DeployConfig, place: Place) {
+  if (place.kind === "client") return undefined;
+  return place.kind === "replica" ? replicas[place.index] : roles.get(place.role)?.[place.index];
+}
+
+/** Addresses of the processes of the protocol's roles; throws UsageError where one has none. */
+function otherAddresses(
+  mode: string,
+  { roles }: AnyProtocol,
+  deploy: DeployConfig,
+): readonly WireAddress[] {
+  return [...(roles?.keys() ?? [])].flatMap((role) => {
+    const addresses = deploy.roles.get(role);
+    if (addresses !== undefined) return addresses;
+    throw new UsageError(`${deploy.path}: ${mode} needs a line 'role ${role} ADDRESS'`);
+  });
+}

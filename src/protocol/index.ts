@@ -1,7 +1,7 @@
 // Every protocol by the name that `-m` takes. Executables, simulator and shared tests read only
 // this.
 
-import type { AnyProtocol, Protocol, Quorums } from "../actor.ts";
+import type { Address, AnyProtocol, Protocol, Quorums } from "../actor.ts";
 import { assert } from "../base/assert.ts";
 import { REPLICAS_MAX } from "../config.ts";
 import type { OptionValues, ProtocolConfig } from "../protocol-config.ts";
@@ -20,6 +20,26 @@ export function configured(
     made = option.configure(given.get(name) ?? option.values[0], made);
   }
   return made;
+}
+
+/**
+ * The addresses of processes of a protocol's roles, behind those of n replicas, role after role:
+ * one of each, unless it is said how many.
+ */
+export function rolesOf(
+  { roles }: Pick<AnyProtocol, "roles">,
+  n: number,
+  count: (role: string) => number = () => 1,
+): ReadonlyMap<string, readonly Address[]> {
+  let next = n;
+  const found = new Map<string, readonly Address[]>();
+  for (const role of roles?.keys() ?? []) {
+    found.set(
+      role,
+      Array.from({ length: count(role) }, () => next++),
+    );
+  }
+  return found;
 }
 
 type Sizes = Pick<AnyProtocol, "faults" | "quorums">;

@@ -59,6 +59,7 @@ function populate(world: World): void {
     const handle = world.addReplica(i);
     scheduler.after(null, random.int(spreadUs), () => world.startReplica(handle));
   }
+  world.startRoles();
   const hosts = plan.oneHost ? 1 : plan.clients;
   for (let i = 0; i < hosts; i++) {
     const process = world.addClientProcess(i);

@@ -118,6 +118,7 @@ class Script implements Observer {
     });
     this.#world = world;
     for (let i = 0; i < plan.n; i++) world.startReplica(world.addReplica(i));
+    world.startRoles();
     for (let i = 0; i < plan.clients; i++) world.startClients(world.addClientProcess(i), 1);
     this.#lines = [];
   }

@@ -33,6 +33,7 @@ export function runTwins({ subject, seed, observer, cold }: RunOptions): Report 
     handle.process.byzantine = identity === 0;
     world.startReplica(handle);
   }
+  world.startRoles();
   for (let i = 0; i < plan.clients; i++) world.startClients(world.addClientProcess(i), 1);
   // Without operations left, or where replicas wait for whom they cannot hear, nothing more comes
   // of the scenario.

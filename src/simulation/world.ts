@@ -7,8 +7,8 @@ import { assert } from "../base/assert.ts";
 import { listenToMarks } from "../base/coverage-mark.ts";
 import { Random } from "../base/seeded-random.ts";
 import { countDrop, type Drops } from "../driver.ts";
-import { Node } from "../node.ts";
 import type { ProtocolConfig } from "../protocol-config.ts";
+import { rolesOf } from "../protocol/index.ts";
 import { Reader } from "../wire.ts";
 import { Adversary } from "./adversary.ts";
 import { CensusCheck, checkCertificates } from "./census.ts";
@@ -21,10 +21,9 @@ import type { Packet } from "./simulated-packet.ts";
 import { Process } from "./process.ts";
 import { Scheduler } from "./scheduler.ts";
 import type { Plan } from "./seed-plan.ts";
-import { SimulatedClock } from "./simulated-clock.ts";
 import { SimulatedKeys } from "./simulated-keys.ts";
-import { SimulatedStage } from "./simulated-stage.ts";
-import { GROUP_ADDRESS, simulatedAddress, SimulatedTransport } from "./simulated-transport.ts";
+import { SimulatedNodes } from "./simulated-nodes.ts";
+import { simulatedAddress } from "./simulated-transport.ts";
 import type { Subject } from "./subject.ts";
 
 /** What a seed's run came to. */
@@ -105,6 +104,8 @@ export class World {
   #started = false;
   readonly #adversary: Adversary | null;
   readonly #hosts: Process[][] = [];
+  readonly #nodes: SimulatedNodes;
+  readonly #roleProcesses: Process[] = [];
   readonly keys: SimulatedKeys;
   #nextClient = 0;
   readonly #monitor: CodecMonitor;
@@ -124,10 +125,11 @@ export class World {
     this.gstUs = plan.gstUs;
     this.#probe = new Reader(this.#probeBytes, wireBook);
     this.ledger = new Ledger(plan.kind === "invent", (what) => this.fail(what));
-    const { n, f } = plan;
+    const { n, f, clients } = plan;
     const quorums = subject.protocol.quorums(n, f);
     assert(quorums !== null, `a plan with ${n} replicas, too few for ${f} faults`);
     this.#quorums = quorums;
+    const roles = rolesOf(subject.protocol, n);
     this.config = {
       n,
       f,
@@ -139,6 +141,7 @@ export class World {
       checkpointInterval: plan.checkpointInterval,
       sessionsMax: plan.sessionsMax,
       replyCacheBytesMax: 64 * 1024 * 1024,
+      ...(roles.size === 0 ? {} : { roles }),
     };
     const adversary = plan.byzantine.length > 0 ? new Adversary(this) : null;
     this.#adversary = adversary;
@@ -153,6 +156,18 @@ export class World {
       replicas: () => this.replicas.map(({ process }) => process),
       passes: (packet, corrupted) => this.#passes(packet, corrupted),
       filter: filter ?? null,
+    });
+    this.#nodes = new SimulatedNodes({
+      plan,
+      scheduler: this.scheduler,
+      random: this.random,
+      keys: this.keys,
+      network: this.network,
+      monitor: this.#monitor,
+      // Behind the hosts of replicas and clients.
+      others: [...roles.values()].flat().map((_, i) => simulatedAddress(n + clients + i, 0)),
+      gstUs: () => this.gstUs,
+      fail: (what) => this.fail(what),
     });
   }
 
@@ -215,10 +230,30 @@ export class World {
     return process;
   }
 
+  /** Starts a process for each role that is neither replica nor client. */
+  startRoles(): void {
+    for (const [role, make] of this.subject.protocol.roles ?? []) {
+      const at = this.#roleProcesses.length;
+      const process = this.#addProcess(this.plan.n + this.plan.clients + at, role);
+      this.#roleProcesses.push(process);
+      const node = this.#nodes.make(process, 0, null);
+      const actor = make(0, this.config, node);
+      process.hosted.push({ node, replica: null, client: null });
+      node.start(this.#watchedActor(process, actor));
+      const census = new CensusCheck(process.name, (what) => this.fail(what));
+      process.onEvent = () => {
+        if (this.scheduler.count % this.plan.censusEvery !== 0) return;
+        census.bounded(actor.census().sizes);
+        census.bounded(node.sizes);
+      };
+      this.note(process, "starts");
+    }
+  }
+
   /** Starts a replica with an empty memory. */
   startReplica(handle: ReplicaHandle): void {
     const { process, identity } = handle;
-    const node = this.#node(process, identity, identity);
+    const node = this.#nodes.make(process, identity, identity);
     const ledger = process.byzantine ? null : this.ledger;
     handle.app = new JudgedApp(process.name, new KvApp(), ledger, (what) => this.fail(what));
     const { protocol } = this.subject;
@@ -237,7 +272,7 @@ export class World {
   startClients(process: Process, count: number): void {
     for (let i = 0; i < count; i++) {
       const id = this.#nextClient++;
-      const node = this.#node(process, i + 1 + (id % 3) * 200, null);
+      const node = this.#nodes.make(process, i + 1 + (id % 3) * 200, null);
       const client = this.subject.protocol.client(this.config, node);
       process.hosted.push({ node, replica: null, client });
       node.start(this.#watchedActor(process, client));
@@ -398,7 +433,8 @@ export class World {
   }
 
   #addProcess(host: number, name: string): Process {
-    const index = this.replicas.length + this.clientProcesses.length;
+    const { replicas, clientProcesses } = this;
+    const index = replicas.length + clientProcesses.length + this.#roleProcesses.length;
     const process = new Process(this.scheduler, index, host, name);
     const there = this.#hosts[host];
     if (there === undefined) this.#hosts[host] = [process];
@@ -409,54 +445,6 @@ export class World {
       this.observer?.arrived(this.scheduler.nowUs, from, to, packet);
     };
     return process;
-  }
-
-  /** A node in the process; the first of a process brings it up. */
-  #node(process: Process, id: number, self: number | null): Node<Sealed, string> {
-    const { plan, scheduler } = this;
-    const born = `${process.index}.${process.incarnation}`;
-    const random = this.random.stream(`process ${born}`);
-    const speed = plan.speeds[process.host] ?? 1;
-    const clock = new SimulatedClock(scheduler, process, speed, random.int(1_000_000));
-    if (process.transport === null) {
-      process.up = true;
-      process.transport = new SimulatedTransport(this.network, process, plan.payloadMax, {
-        replicas: Array.from({ length: plan.n }, (_, i) => simulatedAddress(i, i)),
-        multicast: plan.multicast ? GROUP_ADDRESS : null,
-        member: self !== null,
-        clock,
-        random: (bound) => random.int(bound),
-      });
-    }
-    const dice = this.random.stream(`node ${born} ${id}`);
-    const signing = this.random.stream(`stage ${born} ${id}`);
-    const quickUs = Math.ceil((plan.viewTimeoutMs * 1000) / 100);
-    const stage = new SimulatedStage({
-      scheduler,
-      owner: process,
-      random: signing,
-      keys: this.keys,
-      kind: plan.batchSignatures ? "batch" : "each",
-      self,
-      signUs: () => (scheduler.nowUs < this.gstUs ? plan.signUs : quickUs),
-      verifyUs: () => (scheduler.nowUs < this.gstUs ? plan.signUs : quickUs) / 4,
-      judged: (proofs, valid) => {
-        if (valid || !this.#monitor.isGenuine(proofs)) return;
-        this.fail(`certificates: ${process.name} got a bad signature from a correct process`);
-      },
-    });
-    const { transport } = process;
-    assert(transport !== null, "the process is up");
-    return new Node<Sealed, string>({
-      id,
-      self,
-      n: plan.n,
-      codec: this.#monitor.codecOf(process),
-      transport,
-      stage,
-      clock,
-      random: (bound) => dice.int(bound),
-    });
   }
 
   /** The actor, its invariants checked after each call, with the observer told of its timeouts. */

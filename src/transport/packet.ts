@@ -47,7 +47,9 @@ export function readSource(view: DataView, at: number): number {
 export interface PacketTransportOptions {
   /** Get the addresses 0..n-1. */
   readonly replicas: readonly WireAddress[];
-  /** Gets the address n. */
+  /** Get the next ones: processes that are neither replicas nor clients. */
+  readonly others?: readonly WireAddress[];
+  /** Gets the address behind those. */
   readonly multicast: WireAddress | null;
   /**
    * Whether what is sent to the multicast address is for the actors here, as it is for replicas.
@@ -62,16 +64,17 @@ export interface PacketTransportOptions {
 }
 
 /**
- * Replicas; the group; and, with the group's id, the replicas once more: its members ask for
- * fragments so.
+ * Replicas; other processes; the group; and, with the group's id, the replicas once more: its
+ * members ask for fragments so.
  */
 function pinnedAddresses(
   replicas: readonly WireAddress[],
+  others: readonly WireAddress[],
   multicast: WireAddress | null,
 ): readonly WireAddress[] {
-  if (multicast === null) return replicas;
+  if (multicast === null) return [...replicas, ...others];
   const { id } = multicast;
-  return [...replicas, multicast, ...replicas.map((replica) => ({ ...replica, id }))];
+  return [...replicas, ...others, multicast, ...replicas.map((replica) => ({ ...replica, id }))];
 }
 
 export abstract class PacketTransport implements Transport {
@@ -92,9 +95,9 @@ export abstract class PacketTransport implements Transport {
   #writer: Writer | null = null;
 
   constructor(options: PacketTransportOptions) {
-    const { replicas, multicast, member, clock, random } = options;
-    this.book = new AddressTable(pinnedAddresses(replicas, multicast));
-    this.group = multicast === null ? null : replicas.length;
+    const { replicas, others = [], multicast, member, clock, random } = options;
+    this.book = new AddressTable(pinnedAddresses(replicas, others, multicast));
+    this.group = multicast === null ? null : replicas.length + others.length;
     this.#groupId = multicast !== null && member ? multicast.id : -1;
     this.#dropBelow = (options.dropRate ?? 0) * 2 ** 32;
     this.#random = random;

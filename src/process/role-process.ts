@@ -1,0 +1,44 @@
+// A process of a role that a protocol has beside replicas and clients, such as a sequencer.
+
+import { assert } from "../base/assert.ts";
+import { UsageError } from "../base/errors.ts";
+import type { Options } from "../cli/command-line.ts";
+import { writeJson } from "../cli/json-file.ts";
+import { describeHost, residentBytes, versions } from "../evaluation/record.ts";
+import { ProcessDrivers } from "./drivers.ts";
+import { mergeDrops } from "./drops.ts";
+
+/** Serves until it is told to stop, then prints and writes what it did. Throws UsageError. */
+export function runRole(options: Options, role: string): number {
+  const index = options.integer("id", 0, 1_000_000);
+  const fabricPort = options.integer("fabric-port", 0, 63);
+  const json = options.output("json");
+  const drivers = new ProcessDrivers(options, ({ mode, deploy, config }) => {
+    const count = config.roles?.get(role)?.length;
+    if (count === undefined) throw new UsageError(`--role ${role}: ${mode} has no such process`);
+    if (index < count) return { kind: "role", role, index, fabricPort };
+    throw new UsageError(`--id ${index}: ${deploy.path} has ${role} 0 to ${count - 1}`);
+  });
+  const { setting, port, stage } = drivers;
+  const { protocol, config, mode, deploy } = setting;
+  const make = protocol.roles?.get(role);
+  const address = deploy.roles.get(role)?.[index];
+  assert(make !== undefined && address !== undefined, "the setting has the role");
+  const node = drivers.node(address.id, null);
+  node.start(make(index, config, node));
+  const count = config.roles?.get(role)?.length ?? 0;
+  console.log(`${role} ${index} of ${count} runs ${mode} on ${port.name}`);
+  drivers.run([node], drivers.stopped);
+
+  const dropped = mergeDrops(node.drops, port.transport.drops, port.statistics());
+  const record = {
+    ...{ mode, role, index, residentBytes: residentBytes() },
+    ...{ signatures: { ...stage.counts }, dropped, ...drivers.profile() },
+    ...{ host: describeHost(), versions: versions() },
+  };
+  drivers.close();
+  const losses = Object.entries(dropped).map(([reason, lost]) => `${lost} ${reason}`);
+  console.log(`${role} ${index} dropped ${losses.join(", ") || "nothing"}`);
+  if (json !== undefined) writeJson(json, record);
+  return 0;
+}

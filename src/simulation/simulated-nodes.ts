@@ -1,0 +1,94 @@
+// The nodes of a world: the real Node over the simulated drivers.
+
+import type { Sealed } from "../actor.ts";
+import { assert } from "../base/assert.ts";
+import type { Random } from "../base/seeded-random.ts";
+import type { WireAddress } from "../config.ts";
+import { Node } from "../node.ts";
+import type { CodecMonitor } from "./codec-monitor.ts";
+import type { Network } from "./network.ts";
+import type { Process } from "./process.ts";
+import type { Scheduler } from "./scheduler.ts";
+import type { Plan } from "./seed-plan.ts";
+import { SimulatedClock } from "./simulated-clock.ts";
+import type { SimulatedKeys } from "./simulated-keys.ts";
+import { SimulatedStage } from "./simulated-stage.ts";
+import { GROUP_ADDRESS, simulatedAddress, SimulatedTransport } from "./simulated-transport.ts";
+
+export interface SimulatedNodesOptions {
+  readonly plan: Plan;
+  readonly scheduler: Scheduler;
+  readonly random: Random;
+  readonly keys: SimulatedKeys;
+  readonly network: Network;
+  readonly monitor: CodecMonitor;
+  /** Addresses of processes that are neither replicas nor clients. */
+  readonly others: readonly WireAddress[];
+  /** When the network becomes quiet. */
+  readonly gstUs: () => number;
+  readonly fail: (what: string) => void;
+}
+
+export class SimulatedNodes {
+  readonly #options: SimulatedNodesOptions;
+  readonly #replicas: readonly WireAddress[];
+
+  constructor(options: SimulatedNodesOptions) {
+    this.#options = options;
+    this.#replicas = Array.from({ length: options.plan.n }, (_, i) => simulatedAddress(i, i));
+  }
+
+  /** A node in the process; the first of a process brings it up. */
+  make(process: Process, id: number, self: number | null): Node<Sealed, string> {
+    const { plan, scheduler, network, others, monitor } = this.#options;
+    const born = `${process.index}.${process.incarnation}`;
+    const random = this.#options.random.stream(`process ${born}`);
+    const speed = plan.speeds[process.host] ?? 1;
+    const clock = new SimulatedClock(scheduler, process, speed, random.int(1_000_000));
+    if (process.transport === null) {
+      process.up = true;
+      process.transport = new SimulatedTransport(network, process, plan.payloadMax, {
+        replicas: this.#replicas,
+        others,
+        multicast: plan.multicast ? GROUP_ADDRESS : null,
+        member: self !== null,
+        clock,
+        random: (bound) => random.int(bound),
+      });
+    }
+    const dice = this.#options.random.stream(`node ${born} ${id}`);
+    const stage = this.#stage(process, self, this.#options.random.stream(`stage ${born} ${id}`));
+    const { transport } = process;
+    assert(transport !== null, "the process is up");
+    return new Node<Sealed, string>({
+      id,
+      self,
+      n: plan.n,
+      codec: monitor.codecOf(process),
+      transport,
+      stage,
+      clock,
+      random: (bound) => dice.int(bound),
+    });
+  }
+
+  #stage(owner: Process, self: number | null, random: Random): SimulatedStage {
+    const { plan, scheduler, keys, monitor, gstUs, fail } = this.#options;
+    const quickUs = Math.ceil((plan.viewTimeoutMs * 1000) / 100);
+    const signUs = (): number => (scheduler.nowUs < gstUs() ? plan.signUs : quickUs);
+    return new SimulatedStage({
+      scheduler,
+      owner,
+      random,
+      keys,
+      kind: plan.batchSignatures ? "batch" : "each",
+      self,
+      signUs,
+      verifyUs: () => signUs() / 4,
+      judged: (proofs, valid) => {
+        if (valid || !monitor.isGenuine(proofs)) return;
+        fail(`certificates: ${owner.name} got a bad signature from a correct process`);
+      },
+    });
+  }
+}

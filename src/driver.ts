@@ -46,7 +46,7 @@ export interface Stage {
   /** Signatures made and checked in full so far, for measurement. */
   readonly counts: { signed: number; roots: number; verified: number; cached: number };
   /** Runs a queued job or a few on this thread; false when there is none. */
-  help(): boolean;
+  runJob(): boolean;
   /** Delivers what is finished; returns how much. */
   poll(): number;
   close(): void;

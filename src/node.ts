@@ -26,11 +26,11 @@ import { EMPTY, type Reader } from "./wire.ts";
  */
 const CHECKS_MAX = 8;
 /** Messages of one sender that wait for a check. */
-const LANE_MAX = 256;
+const SENDER_MESSAGES_MAX = 256;
 /** Bytes of such messages, beyond which no other one waits. */
-const LANE_BYTES_MAX = 16 * 1024 * 1024;
+const SENDER_BYTES_MAX = 16 * 1024 * 1024;
 /** Senders with messages that wait. */
-const LANES_MAX = 1024;
+const SENDERS_MAX = 1024;
 /** Departures that wait for a signature, beyond which replies to single addresses are dropped. */
 const OUTBOX_MAX = 65_536;
 
@@ -63,7 +63,7 @@ interface Departure<M> {
 }
 
 /** The messages of one sender, in order of arrival, the first of which may be with the stage. */
-interface Lane<M> {
+interface SenderQueue<M> {
   readonly from: Address;
   readonly waiting: Queue<Waiting<M>>;
   /** Of what waits. */
@@ -101,9 +101,9 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
   readonly #timers = new Map<T, Timer>();
   readonly #loopback = new Queue<M>();
   readonly #outbox = new Queue<Departure<M>>();
-  readonly #lanes = new Map<Address, Lane<M>>();
-  /** Lanes that wait for their turn to have a check started. */
-  readonly #turns = new Queue<Lane<M>>();
+  readonly #senders = new Map<Address, SenderQueue<M>>();
+  /** Senders whose next check may start, in the order of their turns. */
+  readonly #ready = new Queue<SenderQueue<M>>();
   #checking = 0;
 
   constructor(options: NodeOptions<M>) {
@@ -149,10 +149,10 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
   /** Queues with their maxima, for the simulator's census. */
   get sizes(): Sizes {
     let waiting = 0;
-    for (const lane of this.#lanes.values()) waiting = Math.max(waiting, lane.waiting.length);
+    for (const queue of this.#senders.values()) waiting = Math.max(waiting, queue.waiting.length);
     return [
-      { name: "node.lanes", size: this.#lanes.size, max: LANES_MAX },
-      { name: "node.lane", size: waiting, max: LANE_MAX },
+      { name: "node.senders", size: this.#senders.size, max: SENDERS_MAX },
+      { name: "node.sender", size: waiting, max: SENDER_MESSAGES_MAX },
       { name: "node.checking", size: this.#checking, max: CHECKS_MAX },
       { name: "node.outbox", size: this.#outbox.length, max: 2 * OUTBOX_MAX },
     ];
@@ -304,70 +304,70 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
     }
     this.#sections[SECTION] = CHECK;
     const proofs = this.#codec.proofs(message);
-    let lane = this.#lanes.size === 0 ? undefined : this.#lanes.get(from);
-    if (lane === undefined) {
+    let queue = this.#senders.size === 0 ? undefined : this.#senders.get(from);
+    if (queue === undefined) {
       if (proofs.length === 0) {
         this.#sections[SECTION] = PROTOCOL;
         actor.receive(from, message);
         return;
       }
-      if (this.#lanes.size >= LANES_MAX) {
+      if (this.#senders.size >= SENDERS_MAX) {
         countDrop(this.drops, "too many senders to check");
         return;
       }
-      // Most checks end at once, since the root is known, and then need no lane.
-      const next = this.#turns.length === 0 && this.#checking < CHECKS_MAX;
+      // Most checks end at once, since the root is known, and then need no queue.
+      const next = this.#ready.length === 0 && this.#checking < CHECKS_MAX;
       if (next && this.#check(actor, from, message, proofs)) return;
-      lane = { from, waiting: new Queue(), bytes: 0 };
-      this.#lanes.set(from, lane);
+      queue = { from, waiting: new Queue(), bytes: 0 };
+      this.#senders.set(from, queue);
       if (next) return;
-      this.#turns.push(lane);
-    } else if (lane.waiting.length >= LANE_MAX || lane.bytes >= LANE_BYTES_MAX) {
+      this.#ready.push(queue);
+    } else if (queue.waiting.length >= SENDER_MESSAGES_MAX || queue.bytes >= SENDER_BYTES_MAX) {
       countDrop(this.drops, "too many to check");
       return;
     }
-    lane.waiting.push({ message, proofs, bytes });
-    lane.bytes += bytes;
+    queue.waiting.push({ message, proofs, bytes });
+    queue.bytes += bytes;
     this.#serve(actor);
   }
 
-  /** Starts checks, a lane after another, as many as may be with the stage at once. */
+  /** Starts checks, a sender after another, as many as may be with the stage at once. */
   #serve(actor: Actor<M, T>): void {
     while (this.#checking < CHECKS_MAX) {
-      const lane = this.#turns.shift();
-      if (lane === undefined) return;
-      this.#advance(actor, lane);
+      const queue = this.#ready.shift();
+      if (queue === undefined) return;
+      this.#advance(actor, queue);
     }
   }
 
-  /** Passes on a lane's messages until one has to wait for its check. */
-  #advance(actor: Actor<M, T>, lane: Lane<M>): void {
+  /** Passes on a sender's messages until one has to wait for its check. */
+  #advance(actor: Actor<M, T>, queue: SenderQueue<M>): void {
     for (;;) {
-      const head = lane.waiting.shift();
+      const head = queue.waiting.shift();
       if (head === undefined) {
-        this.#lanes.delete(lane.from);
+        this.#senders.delete(queue.from);
         return;
       }
       const { message, proofs } = head;
-      lane.bytes -= head.bytes;
+      queue.bytes -= head.bytes;
       this.#sections[SECTION] = PROTOCOL;
       if (proofs.length === 0) {
-        actor.receive(lane.from, message);
+        actor.receive(queue.from, message);
         continue;
       }
-      const refusal = actor.refuse?.(lane.from, message) ?? null;
+      const refusal = actor.refuse?.(queue.from, message) ?? null;
       if (refusal !== null) {
         countDrop(this.drops, refusal);
         continue;
       }
       this.#sections[SECTION] = CHECK;
-      if (!this.#check(actor, lane.from, message, proofs)) return;
+      if (!this.#check(actor, queue.from, message, proofs)) return;
     }
   }
 
   /**
    * Has a message checked and passes it on if its signatures hold. False if that takes longer than
-   * this call: then the sender's lane goes on afterwards.
+   * this call: then the sender's queue goes on afterwards.
    */
   #check(actor: Actor<M, T>, from: Address, message: M, proofs: readonly Proof[]): boolean {
     let atOnce = true;
@@ -381,9 +381,9 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
       else countDrop(this.drops, "forged");
       this.#sections[SECTION] = CHECK;
       if (atOnce) return;
-      const lane = this.#lanes.get(from);
-      assert(lane !== undefined, "a lane lasts as long as its checks");
-      this.#turns.push(lane);
+      const queue = this.#senders.get(from);
+      assert(queue !== undefined, "a queue lasts as long as its checks");
+      this.#ready.push(queue);
       this.#serve(actor);
     });
     atOnce = false;

@@ -5,8 +5,8 @@ import { CHECK, HELP, IDLE, OTHER, RECEIVE, SECTION } from "./base/sections.ts";
 
 /** Busy turns after which timers are looked at all the same. */
 const BUSY_TURNS_MAX = 64;
-/** Busy turns after which the stage is helped all the same. */
-const HELP_EVERY = 8;
+/** Busy turns after which a queued job is run all the same. */
+const JOB_EVERY = 8;
 
 /** Is told how turns begin and end, and by its words what this thread is about (sections.ts). */
 export interface TurnObserver {
@@ -41,11 +41,11 @@ export function runLoop(options: RunLoopOptions): void {
   const { words } = observer;
   let busyTurns = 0;
   let empty = 0;
-  const help = (): boolean => {
+  const runJob = (): boolean => {
     words[SECTION] = HELP;
-    const helped = stage.help();
+    const ran = stage.runJob();
     words[SECTION] = OTHER;
-    return helped;
+    return ran;
   };
   while (!stopped()) {
     clock.update();
@@ -58,11 +58,11 @@ export function runLoop(options: RunLoopOptions): void {
     for (const node of nodes) done += node.poll();
     if (done > 0) {
       empty = 0;
-      if (++busyTurns % HELP_EVERY === 0) help();
+      if (++busyTurns % JOB_EVERY === 0) runJob();
       if (busyTurns < BUSY_TURNS_MAX) continue;
     }
     busyTurns = 0;
-    if (clock.poll() > 0 || done > 0 || help()) {
+    if (clock.poll() > 0 || done > 0 || runJob()) {
       empty = 0;
       continue;
     }

@@ -217,8 +217,8 @@ describe("arrivals", () => {
     stage.finish("1c");
     expect(actor.received.at(-1)).toBe("1:1c");
     expect(node.sizes).toMatchObject([
-      { name: "node.lanes", size: 0 },
-      { name: "node.lane", size: 0 },
+      { name: "node.senders", size: 0 },
+      { name: "node.sender", size: 0 },
       { name: "node.checking", size: 0 },
       { name: "node.outbox", size: 0 },
     ]);

@@ -17,7 +17,7 @@ function turns(packets: readonly number[], setting: { loopback?: number; jobs?: 
   const transport = new FakeTransport();
   transport.poll = () => packets[turn++] ?? 0;
   const stage = new FakeStage();
-  stage.help = () => {
+  stage.runJob = () => {
     did.push(jobs > 0 ? "help" : "no help");
     return jobs-- > 0;
   };

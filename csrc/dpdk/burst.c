@@ -10,7 +10,7 @@
 // How long a full send ring is waited for: a receiver that is collecting garbage, or waiting for
 // this processor, needs milliseconds to make room. One that is stopped never makes any, so that
 // after one such wait the port does not wait again before the ring has taken something.
-#define PATIENCE_NS 20e6
+#define FULL_RING_TIMEOUT_NS 20e6
 
 _Static_assert(sizeof(struct oskr_entry) == 16, "src/ffi/dpdk.ts has the same layout");
 _Static_assert(offsetof(struct oskr_region, receive) == 131072, "the same");
@@ -50,7 +50,7 @@ int32_t oskr_dpdk_receive(uint32_t port) {
 
 // Waits within bounds for the ring to take the rest; returns how many of them it took.
 static uint32_t push_patiently(struct oskr_port *p, struct rte_mbuf **packets, uint32_t count) {
-  double end_ns = oskr_now_ns() + PATIENCE_NS;
+  double end_ns = oskr_now_ns() + FULL_RING_TIMEOUT_NS;
   uint32_t sent = 0;
   while (sent < count && oskr_now_ns() < end_ns) {
     oskr_doorbell_ring(p->doorbell);

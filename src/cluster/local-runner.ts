@@ -10,7 +10,7 @@ import { Cluster } from "./cluster.ts";
 import { within } from "./within.ts";
 
 /** How much longer than it should a client may take: it waits for links and first replies. */
-const PATIENCE_MS = 30_000;
+const CLIENT_TIMEOUT_MS = 30_000;
 
 export class LocalRunner implements PointRunner {
   async run(point: Point, settings: RunSettings, signal: AbortSignal): Promise<Measured> {
@@ -55,6 +55,6 @@ async function measure(
 ): Promise<ResultRecord> {
   signal.throwIfAborted();
   const clients = new ClientProcesses(cluster, point, [], false);
-  const limitMs = (seconds + warmSeconds) * 1000 + PATIENCE_MS;
+  const limitMs = (seconds + warmSeconds) * 1000 + CLIENT_TIMEOUT_MS;
   return within(clients.result(), { limitMs, late: "the clients hang", signal });
 }

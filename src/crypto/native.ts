@@ -146,7 +146,7 @@ type Done =
  * Jobs that a thread without others runs in one go, so that it sends what they let go together: a
  * peer that is woken for each message does little else.
  */
-const HELP_MAX = 4;
+const JOBS_MAX = 4;
 
 /** The job that never enters the ring. */
 const NOW = JOBS - 1;
@@ -161,7 +161,7 @@ export class NativeSigner implements RootSigner {
   readonly #done: (Done | null)[] = Array.from({ length: JOBS }, () => null);
   readonly #overflow = new Queue<Overflow>();
   readonly verifyNow: RootSigner["verifyNow"];
-  readonly #helpMax: number;
+  readonly #jobsMax: number;
   /** The next entry of the completion ring. */
   #next = 0;
 
@@ -179,7 +179,7 @@ export class NativeSigner implements RootSigner {
   ) {
     assert(publicKeys.length <= KEYS_MAX, "more keys than the library holds");
     this.#library = library;
-    this.#helpMax = workers > 0 ? 1 : HELP_MAX;
+    this.#jobsMax = workers > 0 ? 1 : JOBS_MAX;
     this.verifyNow = workers > 0 ? null : (key, digest, block) => this.#now(key, digest, block);
     this.#signer = opened(library.oskr_signer_open(), library, "memory for signatures");
     const rings = opened(library.oskr_signer_rings(this.#signer), library, "rings");
@@ -221,9 +221,9 @@ export class NativeSigner implements RootSigner {
     return this.#library.oskr_signer_verify(this.#signer, NOW) === 1;
   }
 
-  help(): boolean {
+  runJob(): boolean {
     let ran = 0;
-    while (ran < this.#helpMax && this.#library.oskr_signer_help(this.#signer) === 1) ran++;
+    while (ran < this.#jobsMax && this.#library.oskr_signer_help(this.#signer) === 1) ran++;
     return ran > 0;
   }
 

@@ -41,14 +41,14 @@ export class NobleSigner implements RootSigner {
     this.#jobs.push(() => done(secp256k1.verify(copy, message, publicKey, OPTIONS)));
   }
 
-  help(): boolean {
+  runJob(): boolean {
     const job = this.#jobs.shift();
     job?.();
     return job !== undefined;
   }
 
   poll(): number {
-    return this.help() ? 1 : 0;
+    return this.runJob() ? 1 : 0;
   }
 
   close(): void {

@@ -12,7 +12,7 @@ export class NoStage implements Stage {
   verify(_proofs: readonly Proof[], done: (valid: boolean) => void): void {
     done(false);
   }
-  help(): boolean {
+  runJob(): boolean {
     return false;
   }
   poll(): number {

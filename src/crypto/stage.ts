@@ -31,12 +31,12 @@ export interface RootSigner {
    */
   verify(signer: Signer, digest: Bytes, signature: Bytes, done: (valid: boolean) => void): void;
   /**
-   * Checks on this thread and at once. Not null where `help` alone runs jobs: then nothing is
+   * Checks on this thread and at once. Not null where `runJob` alone runs jobs: then nothing is
    * gained by queueing checks, nor by signing before this thread has nothing else to do.
    */
   readonly verifyNow: ((signer: Signer, digest: Bytes, signature: Bytes) => boolean) | null;
   /** Runs a queued job or a few on this thread; false when there is none. */
-  help(): boolean;
+  runJob(): boolean;
   /** Calls `done` for what is finished; returns how much. */
   poll(): number;
   close(): void;
@@ -109,15 +109,15 @@ export class BlockStage implements Stage {
   }
 
   /** Checks come first: what they let through is signed together with what waits. */
-  help(): boolean {
-    if (this.#signer.help()) return true;
+  runJob(): boolean {
+    if (this.#signer.runJob()) return true;
     this.#startBatch();
-    return this.#signer.help();
+    return this.#signer.runJob();
   }
 
   poll(): number {
     // Who would check at once, but queues: nobody else runs the queue while mail keeps coming.
-    if (this.#verifyNow !== this.#signer.verifyNow) this.#signer.help();
+    if (this.#verifyNow !== this.#signer.verifyNow) this.#signer.runJob();
     const count = this.#signer.poll();
     if (this.#verifyNow === null) this.#startBatch();
     return count;

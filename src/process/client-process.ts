@@ -21,7 +21,7 @@ import { mergeDrops } from "./drops.ts";
 import type { RealClock } from "./real-clock.ts";
 
 /** How long to wait for the link and for the first reply. */
-const PATIENCE_MS = 5000;
+const PEER_TIMEOUT_MS = 5000;
 /** Arrivals of an open loop that may wait for a client: some tenths of a second at full speed. */
 const WAITING_MAX = 2 ** 18;
 
@@ -45,7 +45,7 @@ export function runClients(options: Options): number {
     drivers.close();
     if (stopped()) return 130;
     console.error(
-      `client: no link in ${PATIENCE_MS / 1000} s: nobody is at the other end of the port`,
+      `client: no link in ${PEER_TIMEOUT_MS / 1000} s: nobody is at the other end of the port`,
     );
     return 1;
   }
@@ -60,7 +60,7 @@ export function runClients(options: Options): number {
   const load = makeLoad({ clients, workload, clock, warmMs, measureMs, history });
   printProgress(load, clock);
   drivers.countOperations(() => load.measured);
-  const silent = (): boolean => load.completed === 0 && load.elapsedMs > PATIENCE_MS;
+  const silent = (): boolean => load.completed === 0 && load.elapsedMs > PEER_TIMEOUT_MS;
   drivers.run([], () => load.finished || silent() || stopped());
 
   if (historyPath !== undefined) history?.write(historyPath);
@@ -148,7 +148,7 @@ function cryptoOf(options: Options): ResultRecord["crypto"] {
 /** A memif connects when both ends ask for the link. */
 function waitForLink({ port, clock, native, stopped }: ProcessDrivers): boolean {
   clock.update();
-  const untilMs = clock.now + PATIENCE_MS;
+  const untilMs = clock.now + PEER_TIMEOUT_MS;
   while (!port.linkUp()) {
     clock.update();
     if (clock.now > untilMs || stopped()) return false;

@@ -38,8 +38,8 @@ export class ProfiledStage implements Stage {
       done(valid);
     });
   }
-  help(): boolean {
-    return this.#stage.help();
+  runJob(): boolean {
+    return this.#stage.runJob();
   }
   poll(): number {
     return this.#stage.poll();

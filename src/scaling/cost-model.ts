@@ -29,7 +29,7 @@ export interface Machines {
 /** What one operation takes of a resource. */
 export interface Demand {
   readonly resource: string;
-  readonly us: number;
+  readonly costUs: number;
 }
 
 export interface Throughput {
@@ -68,10 +68,10 @@ function replicaDemands(name: string, tally: Tally, costs: Costs, machines: Mach
   const { bandwidthGbps, workers } = machines;
   const { packetsOut, bytesOut, packetsIn, bytesIn } = tally;
   return [
-    { resource: `${name}'s polling thread`, us: pollingUs(tally, costs) },
-    { resource: `${name}'s signature threads`, us: signingUs(tally, costs) / workers },
-    { resource: `${name}'s link out`, us: wireUs(packetsOut, bytesOut, bandwidthGbps) },
-    { resource: `${name}'s link in`, us: wireUs(packetsIn, bytesIn, bandwidthGbps) },
+    { resource: `${name}'s polling thread`, costUs: pollingUs(tally, costs) },
+    { resource: `${name}'s signature threads`, costUs: signingUs(tally, costs) / workers },
+    { resource: `${name}'s link out`, costUs: wireUs(packetsOut, bytesOut, bandwidthGbps) },
+    { resource: `${name}'s link in`, costUs: wireUs(packetsIn, bytesIn, bandwidthGbps) },
   ];
 }
 
@@ -99,16 +99,16 @@ export function spreadThroughput(
 
 /** Time an operation for which a batch waits for those before it. */
 function pipeline({ batch }: Counts, batchUs: number): Demand {
-  return { resource: "pipeline", us: batchUs / batch };
+  return { resource: "pipeline", costUs: batchUs / batch };
 }
 
 /** What all processes of one machine do for an operation: replicas, clients, fabric. */
 function colocatedDemands({ n, leader, follower, client, total }: Counts, costs: Costs) {
   const cpuUs = (tally: Tally): number => pollingUs(tally, costs) + signingUs(tally, costs);
   return [
-    { resource: "replicas", us: cpuUs(leader) + (n - 1) * cpuUs(follower) },
-    { resource: "clients", us: cpuUs(client) },
-    { resource: "fabric", us: total.packetsIn * costs.forwardUs },
+    { resource: "replicas", costUs: cpuUs(leader) + (n - 1) * cpuUs(follower) },
+    { resource: "clients", costUs: cpuUs(client) },
+    { resource: "fabric", costUs: total.packetsIn * costs.forwardUs },
   ] satisfies Demand[];
 }
 
@@ -123,15 +123,15 @@ export function colocatedThroughput(
   batchUs: number,
 ): Throughput {
   const demands = colocatedDemands(counts, costs);
-  const us = demands.reduce((sum, demand) => sum + demand.us, 0);
-  const shared = { resource: `${cores} cores`, us: us / cores };
+  const us = demands.reduce((sum, demand) => sum + demand.costUs, 0);
+  const shared = { resource: `${cores} cores`, costUs: us / cores };
   const { throughput, bound } = busiest([shared, pipeline(counts, batchUs)]);
-  return { throughput, bound, demands: [...demands].sort((a, b) => b.us - a.us) };
+  return { throughput, bound, demands: [...demands].sort((a, b) => b.costUs - a.costUs) };
 }
 
 function busiest(demands: readonly Demand[]): Throughput {
-  const sorted = [...demands].sort((a, b) => b.us - a.us);
+  const sorted = [...demands].sort((a, b) => b.costUs - a.costUs);
   const [first] = sorted;
   assert(first !== undefined, "a replica has resources");
-  return { throughput: 1e6 / first.us, bound: first.resource, demands: sorted };
+  return { throughput: 1e6 / first.costUs, bound: first.resource, demands: sorted };
 }

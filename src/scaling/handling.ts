@@ -108,7 +108,7 @@ class CredulousStage implements Stage {
   verify(_proofs: readonly Proof[], done: (valid: boolean) => void): void {
     done(true);
   }
-  help(): boolean {
+  runJob(): boolean {
     return false;
   }
   poll(): number {

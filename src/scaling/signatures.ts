@@ -129,7 +129,7 @@ export function blockRates(crypto: "native" | "noble", seconds: number): Rates {
     const made: Bytes[] = [];
     const startMs = performance.now();
     for (const signed of batch) maker.sign(signed, (block) => made.push(block.slice()));
-    while (made.length < LEAVES) if (maker.poll() === 0) maker.help();
+    while (made.length < LEAVES) if (maker.poll() === 0) maker.runJob();
     const signedMs = performance.now();
     let held = 0;
     for (const [i, signed] of batch.entries()) {
@@ -138,7 +138,7 @@ export function blockRates(crypto: "native" | "noble", seconds: number): Rates {
         if (valid) held++;
       });
     }
-    while (held < LEAVES && (checker.help() || checker.poll() > 0));
+    while (held < LEAVES && (checker.runJob() || checker.poll() > 0));
     if (held < LEAVES) throw new Error("a block that was just made does not hold");
     if (++round <= WARM_ROUNDS) continue;
     spent.sign += signedMs - startMs;

@@ -7,21 +7,21 @@ import type { World } from "./world.ts";
  * quarter of a view timeout, or as soon as what it returns is called. Of the operations that were
  * left to ask until then at most `askedMax` are still asked, before each client's `tail`.
  */
-export function scheduleHealing(world: World, done: () => boolean, askedMax: number): () => void {
+export function scheduleGst(world: World, done: () => boolean, askedMax: number): () => void {
   const { scheduler, plan } = world;
-  let healed = false;
-  const heal = (): void => {
-    if (healed) return;
-    healed = true;
+  let reached = false;
+  const reachGst = (): void => {
+    if (reached) return;
+    reached = true;
     world.gstUs = scheduler.nowUs;
     world.operationsLeft = Math.min(world.operationsLeft, askedMax);
     world.globalStabilisation();
   };
   const look = (): void => {
-    if (healed) return;
-    if (done() || scheduler.nowUs >= plan.gstUs) heal();
+    if (reached) return;
+    if (done() || scheduler.nowUs >= plan.gstUs) reachGst();
     else scheduler.after(null, plan.viewTimeoutMs * 250, look);
   };
   look();
-  return heal;
+  return reachGst;
 }

@@ -74,7 +74,7 @@ class SlowSigner implements RootSigner {
     scheduler.after(owner, 1 + random.int(Math.ceil(verifyUs())), () => done(valid));
   }
 
-  help(): boolean {
+  runJob(): boolean {
     return false;
   }
   poll(): number {

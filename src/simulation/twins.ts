@@ -4,7 +4,7 @@
 
 import { assert } from "../base/assert.ts";
 import { mix32 } from "../base/seeded-random.ts";
-import { scheduleHealing } from "./gst.ts";
+import { scheduleGst } from "./gst.ts";
 import { type Packet, PAYLOAD_MAX } from "./simulated-packet.ts";
 import type { Process } from "./process.ts";
 import { settle, type RunOptions } from "./run-seed.ts";
@@ -40,7 +40,7 @@ export function runTwins({ subject, seed, observer, cold }: RunOptions): Report 
   const idle = () => world.operationsLeft === 0 && world.clients.every((d) => d.current === null);
   const stall = new Stall(world);
   const done = () => idle() || stall.lasts();
-  filter.onFinished = scheduleHealing(world, done, scenario.askedMax);
+  filter.onFinished = scheduleGst(world, done, scenario.askedMax);
   settle(world);
   return world.report();
 }

@@ -154,7 +154,7 @@ class HeldSigner implements RootSigner {
     const valid = Buffer.compare(digest, signature.subarray(0, 32)) === 0;
     this.jobs.push(() => done(valid));
   }
-  help(): boolean {
+  runJob(): boolean {
     const job = this.jobs.shift();
     job?.();
     return job !== undefined;
@@ -193,13 +193,13 @@ describe("batches", () => {
     stage.poll();
     sign(1);
     expect(signer.jobs.length).toBe(1);
-    stage.help();
+    stage.runJob();
     expect(depths).toEqual([3, 3, 3, 3, 3]);
     expect(signer.jobs.length).toBe(1);
-    stage.help();
+    stage.runJob();
     expect(depths.slice(5)).toEqual([2, 2, 2]);
     expect(stage.counts).toMatchObject({ signed: 8, roots: 2 });
-    expect(stage.help()).toBe(false);
+    expect(stage.runJob()).toBe(false);
   });
 
   test("more than 1,024 make several trees, in order", () => {
@@ -207,7 +207,7 @@ describe("batches", () => {
     const order: number[] = [];
     for (let i = 0; i < 2500; i++) stage.sign(message(i), () => order.push(i));
     stage.poll();
-    while (stage.help());
+    while (stage.runJob());
     expect(stage.counts).toMatchObject({ signed: 2500, roots: 3 });
     expect(order).toEqual(Array.from({ length: 2500 }, (_, i) => i));
   });
@@ -217,7 +217,7 @@ describe("batches", () => {
     let again = 0;
     stage.sign(message(0), () => stage.sign(message(1), () => again++));
     stage.poll();
-    while (stage.help());
+    while (stage.runJob());
     expect(again).toBe(1);
     expect(stage.counts.roots).toBe(2);
   });
@@ -300,17 +300,17 @@ describe("a thread that signs alone", () => {
       stage.poll();
     }
     expect(signer.jobs).toHaveLength(0);
-    expect(stage.help()).toBe(true);
+    expect(stage.runJob()).toBe(true);
     expect(depths).toEqual([2, 2, 2]);
     expect(stage.counts).toMatchObject({ signed: 3, roots: 1 });
-    expect(stage.help()).toBe(false);
+    expect(stage.runJob()).toBe(false);
   });
 
   test("signs each alone at once, when that is how it signs", () => {
     const { stage, signer } = held("each", 0, new PromptSigner());
     for (let i = 0; i < 3; i++) stage.sign(message(i), () => {});
     expect(signer.jobs).toHaveLength(3);
-    while (stage.help());
+    while (stage.runJob());
     expect(stage.counts).toMatchObject({ signed: 3, roots: 3 });
   });
 });
@@ -327,7 +327,7 @@ describe("known roots", () => {
     }
     expect(signer.jobs.length).toBe(1);
     expect(answers).toEqual([]);
-    stage.help();
+    stage.runJob();
     expect(answers).toEqual([0, 1, 2]);
     expect(stage.counts).toMatchObject({ verified: 1, cached: 2 });
   });
@@ -348,14 +348,14 @@ describe("known roots", () => {
         stage.verify([proof], (valid) => answers.set(signature, valid));
       }
       expect(signer.jobs.length).toBe(2);
-      while (stage.help());
+      while (stage.runJob());
       expect(answers.get(good!)).toBe(true);
       expect(answers.get(junk)).toBe(false);
       let later: boolean | null = null;
       const proof = { signer: 0, signed: message(0), signature: junk };
       stage.verify([proof], (valid) => (later = valid));
       expect(later).toBeNull();
-      stage.help();
+      stage.runJob();
       expect(later as boolean | null).toBe(false);
     }
   });

@@ -183,7 +183,7 @@ describe("attribution", () => {
   test("a job that this thread ran is help; looking for one in vain is idle", () => {
     const { stage, turns } = build();
     const helped = [true, false];
-    stage.help = () => {
+    stage.runJob = () => {
       sampler.pass(50);
       return helped.shift() ?? false;
     };

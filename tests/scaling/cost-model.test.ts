@@ -89,8 +89,8 @@ describe("throughput with a machine for each replica", () => {
     const { demands } = spreadThroughput(counts, { ...FREE, messageUs: 1 }, FAST, 0);
     expect(demands).toHaveLength(2 * 4 + 1);
     expect(demands.slice(0, 2)).toEqual([
-      { resource: "follower's polling thread", us: 2 },
-      { resource: "leader's polling thread", us: 1 },
+      { resource: "follower's polling thread", costUs: 2 },
+      { resource: "leader's polling thread", costUs: 1 },
     ]);
   });
 });
@@ -109,9 +109,9 @@ describe("throughput on one machine", () => {
     expect(throughput).toBeCloseTo((2 * 1e6) / (11 + 6 + 23 + 10), 6);
     expect(bound).toBe("2 cores");
     expect(demands).toEqual([
-      { resource: "clients", us: 23 },
-      { resource: "replicas", us: 17 },
-      { resource: "fabric", us: 10 },
+      { resource: "clients", costUs: 23 },
+      { resource: "replicas", costUs: 17 },
+      { resource: "fabric", costUs: 10 },
     ]);
   });
 

@@ -112,7 +112,7 @@ export class FakeStage implements Stage {
     if (known !== undefined) done(known);
     else this.checking.set(text, done);
   }
-  help(): boolean {
+  runJob(): boolean {
     return false;
   }
   poll(): number {

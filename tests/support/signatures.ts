@@ -33,7 +33,7 @@ export function sha256(...parts: readonly (Bytes | number)[]) {
 /** Turns of a run loop until the condition holds; native threads need real time, so it yields to them. */
 export async function until(stage: Stage | RootSigner, holds: () => boolean): Promise<void> {
   while (!holds()) {
-    if (stage.poll() === 0 && !stage.help()) await Bun.sleep(0);
+    if (stage.poll() === 0 && !stage.runJob()) await Bun.sleep(0);
   }
 }
 

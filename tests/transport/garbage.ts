@@ -4,7 +4,7 @@ import { equal, ok } from "node:assert/strict";
 import type { Bytes } from "../../src/actor.ts";
 import { bytesOf, MESSAGE_MAX } from "../../src/wire.ts";
 import type { Case } from "./cases.ts";
-import { all, pass, PATIENCE_MS, pattern, until, type Medium } from "./medium.ts";
+import { all, pass, ARRIVAL_TIMEOUT_MS, pattern, until, type Medium } from "./medium.ts";
 
 const FRAGMENT_HEADER = 17;
 
@@ -83,7 +83,7 @@ export const garbageCases: readonly Case[] = [
       (medium) => {
         for (const { reason, send } of medium.foreign) {
           const before = medium.drops().get(reason) ?? 0;
-          const endMs = medium.now() + PATIENCE_MS;
+          const endMs = medium.now() + ARRIVAL_TIMEOUT_MS;
           let brought = 0;
           send();
           while ((medium.drops().get(reason) ?? 0) === before) {

@@ -75,14 +75,14 @@ export interface Medium {
   close(): void;
 }
 
-export const PATIENCE_MS = 60_000;
+export const ARRIVAL_TIMEOUT_MS = 60_000;
 
 /**
  * Turns until the condition holds; throws an Error that says what was waited for, after a long
  * time.
  */
 export function until(medium: Medium, what: string, condition: () => boolean): void {
-  const endMs = medium.now() + PATIENCE_MS;
+  const endMs = medium.now() + ARRIVAL_TIMEOUT_MS;
   while (!condition()) {
     if (medium.now() > endMs) throw new Error(`waited in vain until ${what}`);
     medium.turn();

@@ -16,7 +16,7 @@ import { Synchroniser } from "./synchroniser.ts";
 /** What catching up asks of its replica. */
 export interface CatchUpOwner {
   readonly normal: {
-    take(from: Address, block: Block, expected: boolean): void;
+    take(from: Address, block: Block, options: { readonly expected: boolean }): void;
     propose(): void;
     proven(certificate: Qc): boolean;
     onInstalled(hash: Bytes, view: number, height: number): void;
@@ -24,7 +24,14 @@ export interface CatchUpOwner {
   readonly start: { readonly running: boolean };
   readonly sync: Pick<
     StateSync,
-    "checkpoints" | "fetching" | "votesAbove" | "offer" | "behind" | "fetchState" | "retry" | "take"
+    | "checkpoints"
+    | "fetching"
+    | "ownVotesAbove"
+    | "offer"
+    | "behind"
+    | "fetchState"
+    | "retry"
+    | "take"
   >;
 }
 
@@ -50,9 +57,9 @@ export class CatchUp implements StateSyncOwner {
   // Blocks that are missing.
 
   /** Has a certified block fetched; one that is `expected` only if it is not here in a while. */
-  fetchBlock(qc: Qc, from: Address, expected: boolean): void {
+  fetchBlock(qc: Qc, from: Address, { expected }: { readonly expected: boolean }): void {
     if (qc.view <= this.#context.tree.root.view) return;
-    this.#synchroniser.fetchBlock(qc.block, qc.view, from, expected);
+    this.#synchroniser.fetchBlock(qc.block, qc.view, from, { expected });
     this.#armFetch();
   }
 
@@ -81,7 +88,7 @@ export class CatchUp implements StateSyncOwner {
     if (refusal !== null) return host.drop(refusal);
     if (!normal.proven(block.justify)) return host.drop("not admitted: block without a quorum");
     coverageMark("hotstuff: a missing block is fetched");
-    normal.take(from, block, more);
+    normal.take(from, block, { expected: more });
     this.#armFetch();
     normal.propose();
   }
@@ -96,7 +103,7 @@ export class CatchUp implements StateSyncOwner {
 
   onFetchTimer(): void {
     const { sync } = this.#owner;
-    const stable = sync.checkpoints.latest.slot;
+    const stable = sync.checkpoints.stable.slot;
     this.#fetchArmed = false;
     this.#synchroniser.retry();
     sync.retry();
@@ -125,7 +132,7 @@ export class CatchUp implements StateSyncOwner {
   /** Sends own CHECKPOINTs that are not stable yet again. */
   repeatVotes(): void {
     const { sync } = this.#owner;
-    for (const vote of sync.votesAbove(sync.checkpoints.latest.slot)) {
+    for (const vote of sync.ownVotesAbove(sync.checkpoints.stable.slot)) {
       this.#context.host.send("others", vote);
     }
   }

@@ -46,7 +46,7 @@ export interface NormalOwner {
   };
   readonly catchUp: {
     /** Has a certified block fetched; one that is `expected` only if it is not here in a while. */
-    fetchBlock(qc: Qc, from: Address, expected: boolean): void;
+    fetchBlock(qc: Qc, from: Address, options: { readonly expected: boolean }): void;
     /** Whether the block of this key is being fetched, and that it is here now. */
     isMissing(key: string): boolean;
     onArrived(key: string): void;
@@ -94,7 +94,7 @@ export class NormalCase {
     return this.#seenView;
   }
   get sizes(): Sizes {
-    return [{ name: "votes", size: this.votes.size, max: this.context.config.n }];
+    return [{ name: "normal.votes", size: this.votes.size, max: this.context.config.n }];
   }
 
   /**
@@ -158,7 +158,7 @@ export class NormalCase {
     this.#proposedView = view;
     const block = makeBlock(view, justify, batch);
     host.send("all", { kind: "propose", replica: self, block, tc });
-    this.take(self, block, false);
+    this.take(self, block, { expected: false });
   }
 
   /** The QC that a proposal is made on. */
@@ -203,7 +203,7 @@ export class NormalCase {
     if (!this.takesProposal(block) && !catchUp.isMissing(keyOf(block.hash))) {
       return host.drop("not admitted: proposal of an earlier view");
     }
-    this.take(from, block, false);
+    this.take(from, block, { expected: false });
     // Votes for it may have come first, and made the QC that this replica is to propose on.
     if (view < pacemaker.view) this.propose();
   }
@@ -214,7 +214,7 @@ export class NormalCase {
   }
 
   /** Puts a block in its place, or has its parent fetched first, which is `expected` or not. */
-  take(from: Address, block: Block, expected: boolean): void {
+  take(from: Address, block: Block, { expected }: { readonly expected: boolean }): void {
     const { view, justify, hash } = block;
     const { tree } = this.context;
     this.#seenView = Math.max(this.#seenView, view);
@@ -227,7 +227,7 @@ export class NormalCase {
     if (parent === undefined) {
       coverageMark("hotstuff: a block waits for its parent");
       tree.wait(block);
-      this.owner.catchUp.fetchBlock(justify, from, expected);
+      this.owner.catchUp.fetchBlock(justify, from, { expected });
     } else this.#place(block, parent);
   }
 
@@ -354,7 +354,7 @@ export class NormalCase {
     if (qc.view > this.#highQc.view) {
       this.#highQc = qc;
       const node = this.context.tree.get(keyOf(qc.block));
-      if (node === undefined) this.owner.catchUp.fetchBlock(qc, from, false);
+      if (node === undefined) this.owner.catchUp.fetchBlock(qc, from, { expected: false });
       else this.#update(node);
     }
     this.owner.pacemaker.onQc(qc);
@@ -431,7 +431,7 @@ export class NormalCase {
     const { root } = tree;
     for (const block of tree.children(root.key)) this.#place(block, root);
     if (tree.get(keyOf(this.#highQc.block)) === undefined) {
-      this.owner.catchUp.fetchBlock(this.#highQc, self, false);
+      this.owner.catchUp.fetchBlock(this.#highQc, self, { expected: false });
     }
     this.owner.pacemaker.onCommitted();
     this.propose();

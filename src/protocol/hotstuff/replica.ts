@@ -175,7 +175,7 @@ export class HotStuffReplica implements Replica<Message, Timer> {
       recovering: !this.start.running,
       viewTimerMs: this.pacemaker.timerMs,
       sizes: [
-        { name: "sessions", size: executor.sessions, max: config.sessionsMax },
+        { name: "service.sessions", size: executor.sessions, max: config.sessionsMax },
         ...tree.sizes,
         ...pool.sizes,
         ...this.normal.sizes,

@@ -47,7 +47,12 @@ export class Synchroniser {
   }
 
   /** Asks for a certified block; for one that is `expected` only if it is not here in a while. */
-  fetchBlock(hash: Bytes, view: number, from: Address, expected: boolean): void {
+  fetchBlock(
+    hash: Bytes,
+    view: number,
+    from: Address,
+    { expected }: { readonly expected: boolean },
+  ): void {
     const key = keyOf(hash);
     if (view <= this.#tree.root.view || this.#missing.has(key)) return;
     this.#missing.set(key, { hash, view });

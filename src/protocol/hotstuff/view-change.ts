@@ -68,7 +68,9 @@ export class Pacemaker {
     return { highQc: this.#owner.normal.highQc, tc: this.#tc };
   }
   get sizes(): Sizes {
-    return [{ name: "timeouts", size: this.#timeouts.size, max: this.#context.config.n }];
+    return [
+      { name: "view-change.timeouts", size: this.#timeouts.size, max: this.#context.config.n },
+    ];
   }
 
   /** The view that a TC of `view` lets in. */

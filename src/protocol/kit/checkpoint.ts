@@ -21,10 +21,10 @@ export const GENESIS: StableCheckpoint = {
 };
 
 export class Checkpoints {
-  /** The last one that this replica has reached itself, or fetched. */
-  stable = GENESIS;
+  /** Where the window begins: reached here, or being fetched. */
+  reached = GENESIS;
   /** The last one known to be stable, whether reached or not. */
-  latest = GENESIS;
+  stable = GENESIS;
   readonly #quorums: Quorums;
   readonly #interval: number;
   readonly #snapshotsMax: number;
@@ -55,9 +55,9 @@ export class Checkpoints {
     const snapshot = Snapshot.of(state);
     this.#snapshots.set(slot, snapshot);
     this.#trim();
-    const { latest } = this;
+    const { stable } = this;
     assert(
-      latest.slot !== slot || equal(latest.digest, snapshot.digest),
+      stable.slot !== slot || equal(stable.digest, snapshot.digest),
       "this replica's state is not the one that a quorum signed",
     );
     return snapshot.digest;
@@ -72,7 +72,7 @@ export class Checkpoints {
     const slots = [...this.#snapshots.keys()].sort((a, b) => a - b);
     for (const slot of slots) {
       if (this.#snapshots.size <= this.#snapshotsMax) return;
-      if (slot !== this.stable.slot) this.#snapshots.delete(slot);
+      if (slot !== this.reached.slot) this.#snapshots.delete(slot);
     }
   }
 
@@ -83,13 +83,13 @@ export class Checkpoints {
   /** Whether the vote could matter. */
   isUseful({ replica, slot }: CheckpointMessage): boolean {
     const votes = this.#votes[replica];
-    if (votes === undefined || slot <= this.latest.slot || slot % this.#interval !== 0)
+    if (votes === undefined || slot <= this.stable.slot || slot % this.#interval !== 0)
       return false;
     if (votes.some((vote) => vote.slot === slot)) return false;
     return votes.length < VOTES_MAX || slot > (votes[0]?.slot ?? 0);
   }
 
-  /** Counts a vote; true if it makes `latest` a later one. */
+  /** Counts a vote; true if it makes a later checkpoint `stable`. */
   vote(message: CheckpointMessage): boolean {
     if (!this.isUseful(message)) return false;
     const votes = this.#votes[message.replica];
@@ -103,7 +103,7 @@ export class Checkpoints {
     );
     if (!this.sufficient(matching)) return false;
     const certificate = certificateOf(matching, this.#quorums.quorum);
-    return this.learn({ slot, digest, certificate });
+    return this.adopt({ slot, digest, certificate });
   }
 
   /** Whether these votes for one state, each of another signer, make it stable. */
@@ -118,21 +118,21 @@ export class Checkpoints {
   }
 
   /** Takes in a checkpoint that is proven; true if it is later than any known before. */
-  learn(checkpoint: StableCheckpoint): boolean {
-    if (checkpoint.slot <= this.latest.slot) return false;
+  adopt(checkpoint: StableCheckpoint): boolean {
+    if (checkpoint.slot <= this.stable.slot) return false;
     const own = this.#snapshots.get(checkpoint.slot);
     assert(
       own === undefined || equal(own.digest, checkpoint.digest),
       "this replica's state is not the one that a quorum signed",
     );
-    this.latest = checkpoint;
+    this.stable = checkpoint;
     return true;
   }
 
-  /** Makes `latest` the stable one: what is below it is forgotten. */
+  /** The state of the `stable` one is reached: forgets what is below it. */
   advance(): void {
-    this.stable = this.latest;
-    const { slot } = this.stable;
+    this.reached = this.stable;
+    const { slot } = this.reached;
     for (const [signer, votes] of this.#votes.entries()) {
       this.#votes[signer] = votes.filter((vote) => vote.slot > slot);
     }

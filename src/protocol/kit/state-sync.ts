@@ -69,15 +69,15 @@ export class StateSync {
   }
   /** Whether a checkpoint is stable that this replica has not reached. */
   get behind(): boolean {
-    return this.checkpoints.latest.slot > this.#owner.executed;
+    return this.checkpoints.stable.slot > this.#owner.executed;
   }
   get sizes(): Sizes {
     return this.checkpoints.sizes;
   }
   /** That of the latest stable checkpoint; none at genesis. */
   get certificates(): readonly HeldCertificate[] {
-    const { latest } = this.checkpoints;
-    return latest.slot === 0 ? [] : [{ certificate: latest, proofs: () => stableProofs(latest) }];
+    const { stable } = this.checkpoints;
+    return stable.slot === 0 ? [] : [{ certificate: stable, proofs: () => stableProofs(stable) }];
   }
 
   /** Takes a checkpoint: `state` is what the slot, the last one executed, left. */
@@ -102,13 +102,13 @@ export class StateSync {
 
   /** Takes in a checkpoint if it is proven. */
   adopt(checkpoint: StableCheckpoint): void {
-    if (this.checkpoints.proven(checkpoint) && this.checkpoints.learn(checkpoint)) this.#settle();
+    if (this.checkpoints.proven(checkpoint) && this.checkpoints.adopt(checkpoint)) this.#settle();
   }
 
   /** Why a STABLE changes nothing. */
   refuseStable({ checkpoint }: StableMessage): Refusal | null {
-    const { stable } = this.checkpoints;
-    return checkpoint.slot > stable.slot ? null : "not admitted: stable checkpoint that is passed";
+    const { reached } = this.checkpoints;
+    return checkpoint.slot > reached.slot ? null : "not admitted: stable checkpoint that is passed";
   }
 
   /** What this replica asked for is not kept any more by one that has this checkpoint. */
@@ -122,11 +122,11 @@ export class StateSync {
 
   /** Fetches the state of the latest stable checkpoint, which is beyond what was executed. */
   fetchState(): void {
-    const { latest } = this.checkpoints;
+    const { stable } = this.checkpoints;
     assert(this.behind, "a state that is behind is never fetched");
-    if (this.#transfer.target?.slot === latest.slot) return;
+    if (this.#transfer.target?.slot === stable.slot) return;
     coverageMark("state sync: a state is fetched");
-    this.#transfer.start(latest);
+    this.#transfer.start(stable);
     this.#owner.onStateFetch();
   }
 
@@ -151,11 +151,11 @@ export class StateSync {
    * is nothing to show.
    */
   offer(to: Address, above: number): boolean {
-    const { latest } = this.checkpoints;
-    const votes = this.votesAbove(Math.max(latest.slot, above));
-    if (latest.slot > above) this.#host.send(to, { kind: "stable", checkpoint: latest });
+    const { stable } = this.checkpoints;
+    const votes = this.ownVotesAbove(Math.max(stable.slot, above));
+    if (stable.slot > above) this.#host.send(to, { kind: "stable", checkpoint: stable });
     for (const vote of votes) this.#host.send(to, vote);
-    return latest.slot > above || votes.length > 0;
+    return stable.slot > above || votes.length > 0;
   }
 
   /** Takes a piece of a state: says whether it was of any use, and whether it was the last one. */
@@ -176,20 +176,20 @@ export class StateSync {
   }
 
   /** Own CHECKPOINTs above a slot, to be sent again. */
-  votesAbove(slot: number): readonly CheckpointMessage[] {
+  ownVotesAbove(slot: number): readonly CheckpointMessage[] {
     return this.checkpoints.votesOf(this.#self, slot);
   }
 
   /** Makes the latest stable checkpoint the one that everything begins with. */
   advance(): void {
     this.checkpoints.advance();
-    this.#owner.onStable(this.checkpoints.stable.slot);
+    this.#owner.onStable(this.checkpoints.reached.slot);
   }
 
   /** Advances if this replica's own state has come to the latest stable checkpoint, or says not. */
   #settle(): void {
-    const { latest, stable } = this.checkpoints;
+    const { stable, reached } = this.checkpoints;
     if (this.behind) this.#owner.onBehind();
-    else if (latest.slot > stable.slot) this.advance();
+    else if (stable.slot > reached.slot) this.advance();
   }
 }

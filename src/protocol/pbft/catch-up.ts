@@ -210,7 +210,7 @@ export class CatchUp implements StateSyncOwner {
    */
   onStateFetch(): void {
     const { sync } = this.#owner;
-    if (sync.checkpoints.latest.slot > this.#context.log.low) sync.advance();
+    if (sync.checkpoints.stable.slot > this.#context.log.low) sync.advance();
     this.wake();
   }
 

@@ -38,7 +38,7 @@ export interface NormalOwner {
     /** Whether it may vote and propose in this view. */
     mayVote(view: number): boolean;
     /** Slots up to this one are filled, with null batches if need be. */
-    readonly wantedSlot: number;
+    readonly recoveryTargetSlot: number;
   };
   readonly timer: { arm(): void; onExecuted(): void };
   readonly sync: { take(slot: number, state: Bytes): void };
@@ -104,7 +104,7 @@ export class NormalCase {
     while (this.#nextSlot <= log.high) {
       if (this.#nextSlot - 1 - this.#executed >= this.#inFlightMax) return;
       const dueMs = pool.dueMs(now);
-      if (dueMs > now && this.#nextSlot > this.owner.start.wantedSlot) {
+      if (dueMs > now && this.#nextSlot > this.owner.start.recoveryTargetSlot) {
         if (dueMs < Infinity) host.setTimer("flush", dueMs - now);
         return;
       }

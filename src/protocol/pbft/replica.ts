@@ -192,7 +192,7 @@ export class PbftReplica implements Replica<Message, Timer> {
       recovering: this.start.phase !== "done",
       viewTimerMs: this.timer.lengthMs,
       sizes: [
-        { name: "sessions", size: executor.sessions, max: sessionsMax },
+        { name: "service.sessions", size: executor.sessions, max: sessionsMax },
         { name: "log.slots", size: slots, max: log.size },
         { name: "log.batches", size: batches, max: BATCHES_MAX },
         { name: "log.votes", size: votes, max: n },
@@ -224,7 +224,10 @@ export class PbftReplica implements Replica<Message, Timer> {
     assert(view >= before.view, "views never fall");
     assert(executed >= before.executed, "executions never fall");
     assert(low >= before.low, "the window never moves back");
-    assert(low === this.sync.checkpoints.stable.slot, "the window begins at the stable checkpoint");
+    assert(
+      low === this.sync.checkpoints.reached.slot,
+      "the window begins at the stable checkpoint",
+    );
     this.normal.assertInvariants();
     this.#before = { view, executed, low };
   }

@@ -27,7 +27,7 @@ export interface StartOwner {
   readonly timer: { arm(): void };
   readonly sync: {
     readonly checkpoints: {
-      readonly stable: StableCheckpoint;
+      readonly reached: StableCheckpoint;
       proven(checkpoint: StableCheckpoint): boolean;
     };
     readonly behind: boolean;
@@ -44,11 +44,11 @@ export class Start implements StarterOwner<Position> {
   /** Whether it may send CHECKPOINTs and VIEW-CHANGEs. */
   #mayAttest = false;
   /** It votes and proposes in later views only. */
-  #votesAbove = Infinity;
+  #recoveredFromView = Infinity;
   /** Where it may take part again, once n - f replicas have said where they are. */
   #resume: { readonly view: number; readonly slot: number } | null = null;
-  #wantedSlot = 0;
-  #wantedMs = 0;
+  #recoveryTargetSlot = 0;
+  #recoveryRequestedMs = 0;
 
   constructor(context: PbftContext, owner: StartOwner, recovery: Recovery<Position>) {
     const { self, config, host } = context;
@@ -64,14 +64,14 @@ export class Start implements StarterOwner<Position> {
     return this.#mayAttest;
   }
   mayVote(view: number): boolean {
-    return this.#mayAttest && view > this.#votesAbove;
+    return this.#mayAttest && view > this.#recoveredFromView;
   }
   /** The last slot that is to be filled for a replica that recovers, and since when. */
-  get wantedSlot(): number {
-    return this.#wantedSlot;
+  get recoveryTargetSlot(): number {
+    return this.#recoveryTargetSlot;
   }
-  get wantedMs(): number {
-    return this.#wantedMs;
+  get recoveryRequestedMs(): number {
+    return this.#recoveryRequestedMs;
   }
   /** Replicas whose answer is still needed. */
   get missing(): readonly number[] {
@@ -121,12 +121,12 @@ export class Start implements StarterOwner<Position> {
 
   get position(): Position {
     const { views, sync } = this.#owner;
-    return { view: views.view, stable: sync.checkpoints.stable, proof: views.viewProof() };
+    return { view: views.view, stable: sync.checkpoints.reached, proof: views.viewProof() };
   }
 
   onBegin(): void {
     this.#mayAttest = true;
-    this.#votesAbove = -1;
+    this.#recoveredFromView = -1;
     this.#owner.views.enterFirst();
   }
 
@@ -156,7 +156,7 @@ export class Start implements StarterOwner<Position> {
   onRecovered(): void {
     const { views, normal, timer } = this.#owner;
     this.#mayAttest = true;
-    this.#votesAbove = this.#resume?.view ?? Infinity;
+    this.#recoveredFromView = this.#resume?.view ?? Infinity;
     if (views.active) for (const slot of this.context.log.known()) normal.vote(slot);
     else views.resumeAttesting();
     timer.arm();
@@ -169,8 +169,8 @@ export class Start implements StarterOwner<Position> {
   onWork(): void {
     const { log, host, config } = this.context;
     const distance = (RECOVERY_INTERVALS + 1) * config.checkpointInterval;
-    this.#wantedSlot = Math.max(this.#wantedSlot, log.low + distance);
-    this.#wantedMs = host.now;
+    this.#recoveryTargetSlot = Math.max(this.#recoveryTargetSlot, log.low + distance);
+    this.#recoveryRequestedMs = host.now;
     this.#owner.normal.propose();
     this.#owner.timer.arm();
   }

@@ -89,7 +89,7 @@ export interface ViewChangerOwner {
   };
   readonly sync: {
     readonly checkpoints: {
-      readonly stable: StableCheckpoint;
+      readonly reached: StableCheckpoint;
       proven(checkpoint: StableCheckpoint): boolean;
     };
     adopt(checkpoint: StableCheckpoint): void;
@@ -210,7 +210,7 @@ export class ViewChanger {
     this.#timed = false;
     const prepared: PreparedCertificate[] = [];
     for (const slot of log.known()) if (slot.prepared !== null) prepared.push(slot.prepared);
-    const { stable } = this.#owner.sync.checkpoints;
+    const { reached: stable } = this.#owner.sync.checkpoints;
     this.#own = makeViewChange(self, this.#view, { stable, prepared });
     host.send("all", this.#own);
     this.#consider();

@@ -17,8 +17,8 @@ export interface ViewTimerOwner {
   readonly start: {
     readonly mayAttest: boolean;
     /** The last slot that a replica which recovers waits for, and since when. */
-    readonly wantedSlot: number;
-    readonly wantedMs: number;
+    readonly recoveryTargetSlot: number;
+    readonly recoveryRequestedMs: number;
   };
   readonly catchUp: { wake(): void };
 }
@@ -94,7 +94,8 @@ export class ViewTimer {
     const { pool, log } = this.#context;
     const { views, normal, start } = this.#owner;
     let oldestMs = pool.oldestMs;
-    if (start.wantedSlot > normal.executed) oldestMs = Math.min(oldestMs, start.wantedMs);
+    if (start.recoveryTargetSlot > normal.executed)
+      oldestMs = Math.min(oldestMs, start.recoveryRequestedMs);
     for (const slot of log.known()) {
       if (slot.number <= normal.executed) continue;
       const waits = slot.committed !== null || slot.proposal(views.view) !== null;

@@ -42,7 +42,7 @@ export class UnreplicatedReplica implements Replica<Message, never> {
       executed: position,
       recovering: false,
       viewTimerMs: 0,
-      sizes: [{ name: "sessions", size: sessions, max: this.#config.sessionsMax }],
+      sizes: [{ name: "service.sessions", size: sessions, max: this.#config.sessionsMax }],
     };
   }
 

@@ -49,7 +49,7 @@ export interface Replica<M, T extends string> extends Actor<M, T> {
   assertInvariants?(): void;
 }
 
-/** A certificate, which nobody writes to, with the proofs that a stranger would check. */
+/** A certificate, which no actor writes to, with the proofs that convince any other process. */
 export interface HeldCertificate {
   readonly certificate: object;
   proofs(): readonly Proof[];
@@ -58,7 +58,7 @@ export interface HeldCertificate {
 export interface Client<M, T extends string> extends Actor<M, T> {
   /**
    * One operation at a time. `done` gets the result, or null when that was dropped, or the session
-   * was lost, so that nobody knows whether the operation was executed.
+   * was lost; then the operation may have been executed or not.
    */
   invoke(op: Bytes, done: (result: Bytes | null) => void): void;
   readonly retransmissions: number;

@@ -47,7 +47,7 @@ export interface NodeOptions<M> {
   readonly clock: Clock;
   /** A uniform integer in [0, bound). */
   readonly random: (bound: number) => number;
-  /** Is told what this thread is about, as sections.ts says; nobody looks where there is none. */
+  /** Where this thread writes its section (sections.ts) for the profiler, if there is one. */
   readonly sections?: Int32Array;
 }
 

@@ -8,7 +8,7 @@ const BUSY_TURNS_MAX = 64;
 /** Busy turns after which a queued job is run all the same. */
 const JOB_EVERY = 8;
 
-/** Is told how turns begin and end, and by its words what this thread is about (sections.ts). */
+/** Sees turns begin and end; `words` hold the section that this thread is in (sections.ts). */
 export interface TurnObserver {
   readonly words: Int32Array;
   beginTurn(): void;

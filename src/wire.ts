@@ -408,7 +408,7 @@ export function bytesOf(write: (out: Writer) => void): Bytes {
   return scratch.copy();
 }
 
-/** Writers that nobody uses; one more is made for each call within a call. */
+/** Free writers; a call within a call makes one more. */
 const spares: Writer[] = [];
 
 /**

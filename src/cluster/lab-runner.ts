@@ -18,7 +18,7 @@ const COPY_MS = 30 * 60_000;
 const OVERHEAD_MS = 5 * 60_000;
 const STOP_MS = 2 * 60_000;
 
-/** Who does what in a run. */
+/** The hosts of a run, by role. */
 interface Cast {
   readonly n: number;
   readonly f: number;
@@ -136,7 +136,7 @@ function castOf(point: Point, { path, replicas, clients }: Inventory): Cast {
   };
 }
 
-/** What run.yml is told: names of deploy/ansible/roles/oskr/defaults/main.yml. */
+/** The variables of run.yml, by the names of deploy/ansible/roles/oskr/defaults/main.yml. */
 function variablesOf(point: Point, settings: RunSettings, cast: Cast, dir: string) {
   const options = clientArguments(point, settings);
   return {

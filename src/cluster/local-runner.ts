@@ -9,7 +9,7 @@ import { ClientProcesses } from "./client-processes.ts";
 import { Cluster } from "./cluster.ts";
 import { within } from "./within.ts";
 
-/** How much longer than it should a client may take: it waits for links and first replies. */
+/** What a client may take beyond its measurement: it waits for links and first replies. */
 const CLIENT_TIMEOUT_MS = 30_000;
 
 export class LocalRunner implements PointRunner {

@@ -215,7 +215,7 @@ export class NativeSigner implements RootSigner {
     this.#submit(JOB_VERIFY, signer, digest, signature, { kind: "verify", call: done });
   }
 
-  /** Without queues, so that whatever shares this root finds it known. */
+  /** Checks without queueing, so that later messages under this root find it known. */
   #now(key: Signer, digest: Bytes, signature: Bytes): boolean {
     this.#fill(NOW, JOB_VERIFY, key, digest, signature);
     return this.#library.oskr_signer_verify(this.#signer, NOW) === 1;

@@ -2,7 +2,7 @@ import type { Bytes, Proof } from "../actor.ts";
 import { assert } from "../base/assert.ts";
 import type { Stage } from "../driver.ts";
 
-/** The stage of protocols in which nobody signs. */
+/** The stage of protocols without signatures. */
 export class NoStage implements Stage {
   readonly counts = { signed: 0, roots: 0, verified: 0, cached: 0 };
 

@@ -14,7 +14,7 @@ interface Root {
   readonly signature: Bytes;
 }
 
-/** A root signature under check, and who else wants to know. */
+/** A root signature under check, and the callbacks that wait for it. */
 export interface PendingRoot extends Root {
   readonly waiting: ((valid: boolean) => void)[];
 }
@@ -25,8 +25,8 @@ export interface PendingRoot extends Root {
  */
 export class Roots {
   /**
-   * By the first 31 bits of the digest. Who finds two digests with the same ones makes them forget
-   * each other, which only the signer of both can do, and only to its own.
+   * By the first 31 bits of the digest. Two digests that share them evict each other; only their
+   * signer can make such a pair, and it evicts its own roots only.
    */
   readonly #known: readonly Map<number, Root>[];
   readonly #pending: readonly Map<number, PendingRoot>[];
@@ -49,7 +49,7 @@ export class Roots {
     return root !== undefined && isSame(root, digest, block) ? root : undefined;
   }
 
-  /** Says that a check begins; others of the same root may wait for it. */
+  /** Begins a check; others of the same root may wait for it. */
   begin(signer: Signer, digest: Bytes, block: Bytes): PendingRoot {
     const signature = block.slice(SIGNATURE_AT, SIGNATURE_AT + SIGNATURE_SIZE);
     const root: PendingRoot = { digest: digest.slice(), signature, waiting: [] };
@@ -59,7 +59,7 @@ export class Roots {
     return root;
   }
 
-  /** Says how a check ended, remembers a root that holds, and tells who waited. */
+  /** Ends a check: remembers a root that holds, and calls those callbacks. */
   end(signer: Signer, root: PendingRoot, valid: boolean): void {
     const key = keyOf(root.digest);
     const pending = this.#pending[signer];

@@ -1,7 +1,7 @@
 // A Stage made of two exchangeable parts: a BlockHasher, and a RootSigner that makes and checks
 // plain signatures of digests. Free of I/O, time and FFI, so that the simulator runs this very
 // class: it gives a ReferenceHasher and a RootSigner that takes random virtual time over a keyed
-// hash. Whoever drives it calls poll() once a turn, which is when a batch is closed.
+// hash. The run loop calls poll() once a turn, which closes a batch.
 
 import type { Bytes, Proof, Signer } from "../actor.ts";
 import { assert } from "../base/assert.ts";
@@ -55,7 +55,7 @@ export interface BlockStageOptions {
   readonly signer: RootSigner;
 }
 
-/** Messages that will share one root signature, with whom to tell. */
+/** Messages that will share one root signature, and the callback of each. */
 interface Batch {
   readonly tree: Tree;
   readonly done: ((block: Bytes) => void)[];
@@ -116,7 +116,7 @@ export class BlockStage implements Stage {
   }
 
   poll(): number {
-    // Who would check at once, but queues: nobody else runs the queue while mail keeps coming.
+    // Checks are queued after a forgery; no worker thread runs them, so poll does.
     if (this.#verifyNow !== this.#signer.verifyNow) this.#signer.runJob();
     const count = this.#signer.poll();
     if (this.#verifyNow === null) this.#startBatch();

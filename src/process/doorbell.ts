@@ -71,7 +71,7 @@ function openDoorbellFile(path: string): number {
 
 function openOwn(path: string): number {
   try {
-    // A link that somebody else put there is not followed, and a pipe not waited for.
+    // Follows no symbolic link and waits for no pipe, because another user may have put it there.
     const { O_RDWR, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants;
     return openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);
   } catch (error) {

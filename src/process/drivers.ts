@@ -22,7 +22,7 @@ import { RealClock } from "./real-clock.ts";
 import { readSetting, type Place, type Setting } from "./setting.ts";
 import { followCluster, stopFlag } from "./signals.ts";
 
-/** How often the profiler is told what is done, in milliseconds. */
+/** Milliseconds between two counts of operations that the profiler gets. */
 const PROGRESS_MS = 100;
 /** How long this process may keep a processor that another waits for. */
 export const SLICE_US = 100;
@@ -39,7 +39,7 @@ export class ProcessDrivers {
   readonly idler: Idler;
   readonly #doorbell: Doorbell;
   readonly #profiler: Profiler | null;
-  /** What this thread is about, as sections.ts says. */
+  /** Where this thread writes its section (sections.ts) for the profiler. */
   readonly #sections: Int32Array;
   #progress: () => void = () => {};
 
@@ -55,7 +55,7 @@ export class ProcessDrivers {
     this.native = native;
     this.stopped = stopFlag(native);
     this.cpus = planCpus(options);
-    // Where processors are shared, short turns let whoever has work answer sooner.
+    // Short slices, because on a shared processor the process with work then runs sooner.
     native.oskr_slice_us(SLICE_US);
     this.#doorbell = openDoorbell(options, setting, place, native);
     const self: Signer | null = place.kind === "replica" ? place.index : null;

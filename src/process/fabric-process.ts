@@ -96,7 +96,7 @@ function openDoorbells(
   return { own: doorbell(FABRIC_DOORBELL), ports };
 }
 
-/** Writes what the fabric is told into its memory, and returns that. */
+/** Writes the fabric's configuration into its memory, and returns that. */
 function configure(
   library: DpdkLibrary,
   options: Options,

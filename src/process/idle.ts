@@ -7,7 +7,7 @@ import type { RealClock } from "./real-clock.ts";
 
 /** What the process sleeps on while it parks. */
 export interface Sleeper {
-  /** Says that it will sleep; whatever comes from here on wakes it. */
+  /** Announces a sleep: from here on every arrival wakes the process. */
   arm(): void;
   /** Sleeps for at most `us` microseconds. */
   wait(us: number): void;
@@ -55,7 +55,7 @@ export function idler(
   }
 }
 
-/** Between arming and waiting lies a turn, which finds what came before anybody could ring. */
+/** A turn lies between arming and waiting, because what came before `arm` rings no doorbell. */
 function park(past: number, native: NativeLibrary, clock: RealClock, sleeper: Sleeper): void {
   if (past < 0) {
     native.oskr_yield();

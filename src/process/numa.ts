@@ -1,5 +1,5 @@
-// Which NUMA node a processor and a port belong to: memory of another node costs a detour, which
-// nobody would suspect behind a slow figure.
+// The NUMA node of a processor and of a port. Programs warn if they differ, because memory of
+// another node slows every packet down.
 
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -22,7 +22,7 @@ export interface TransportSetting {
   readonly transport: PacketTransport;
   /** As results name it. */
   readonly name: "udp" | "memif" | "dpdk";
-  /** What it sleeps on while nothing comes; null where nobody would wake it. */
+  /** What it sleeps on while nothing comes; null where an arrival would not wake it. */
   readonly sleeper: Sleeper | null;
   /** The default of --idle. */
   readonly idle: IdleName;
@@ -40,7 +40,7 @@ interface Shared {
   readonly cpus: CpuPlan;
   readonly native: NativeLibrary;
   readonly doorbell: Doorbell;
-  /** Is told when packets leave, as sections.ts says. */
+  /** Where the transport writes that packets leave (sections.ts). */
   readonly sections: Int32Array;
 }
 
@@ -103,7 +103,7 @@ function openDpdk(
   const args = ["-l", String(cpus.first), "--file-prefix", `oskr-${process.pid}`];
   const memif = memifPort(options, place);
   const nic = memif === null && !extra.some((word) => word.startsWith("--vdev"));
-  // A NIC needs huge pages, whose files nobody would remove after a kill.
+  // A NIC needs huge pages: in memory, because a process that is killed leaves its files behind.
   args.push(...(nic ? ["--in-memory"] : WITHOUT_NIC));
   if (memif !== null) {
     const address = own === undefined ? randomMac() : (formatAddress(own).split("%")[0] ?? "");

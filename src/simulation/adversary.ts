@@ -94,7 +94,7 @@ export class Adversary {
     this.#send(this.#spoof(from), packet, this.#story(from, packet));
   }
 
-  /** What the receiver of this packet is told. */
+  /** The bytes that this receiver gets. */
   #story(from: Process, packet: Packet): Bytes {
     const { plan } = this.#world;
     const toClient = packet.toHost >= plan.n;

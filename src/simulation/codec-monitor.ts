@@ -58,8 +58,8 @@ export class CodecMonitor {
   }
 
   /**
-   * A message without addresses is decoded by the first who gets it: nobody writes to messages, as
-   * the cold second run of seeds shows.
+   * The first receiver decodes a message without addresses for all, because no actor writes to
+   * messages; cold runs show that.
    */
   #decode(input: Reader): Sealed | null {
     const content = this.#content;

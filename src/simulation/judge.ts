@@ -76,7 +76,7 @@ export class Ledger {
   readonly #fail: (what: string) => void;
   readonly #invent: boolean;
 
-  /** With `invent`, operations that nobody sent are not a violation. */
+  /** With `invent`, operations that no client sent are no violation. */
   constructor(invent: boolean, fail: (what: string) => void) {
     this.#invent = invent;
     this.#fail = fail;

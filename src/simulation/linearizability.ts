@@ -6,7 +6,7 @@ import { decodeKvOperation, decodeKvResult, type KvOperation, type KvResult } fr
 import type { HistoryEntry } from "../evaluation/history.ts";
 import { latin1 } from "../wire.ts";
 
-/** One operation. One whose answer nobody knows has the output null and returns at Infinity. */
+/** One operation; without a known answer its output is null and it returns at Infinity. */
 export interface Operation<I, O> {
   readonly input: I;
   readonly output: O | null;

@@ -1,4 +1,5 @@
-// What is in a packet, shared by all who get it: what follows from its bytes alone is found once.
+// A packet's content, shared by its receivers, because what follows from bytes alone is the same
+// for all.
 
 import type { Bytes, Proof, Sealed, AnyProtocol } from "../actor.ts";
 import { Reader, type AddressBook } from "../wire.ts";
@@ -6,10 +7,7 @@ import { Reader, type AddressBook } from "../wire.ts";
 /** The first four bytes of every process's address. */
 export const MAC_PREFIX = 0x02000000;
 
-/**
- * For whoever reads or writes packets without a process: an address is the low half of its wire
- * form.
- */
+/** Addresses outside any process: the low half of the wire form. */
 export const wireBook: AddressBook = {
   intern: (_high, low) => low,
   write: (address, view, at) => {

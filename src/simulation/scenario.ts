@@ -274,7 +274,7 @@ function resultText({ result }: Issued): string {
   return decoded.value === null ? "nothing" : `'${Buffer.from(decoded.value).toString()}'`;
 }
 
-/** Nothing happens by chance, and GST never comes: who asks is told by commands. */
+/** No chance, no GST: commands say which client asks. */
 function calmPlan(subject: Subject): Plan {
   return {
     ...drawPlan(subject, "short", 0),

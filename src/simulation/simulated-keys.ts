@@ -1,5 +1,5 @@
-// The keys of all replicas: a keyed hash under the real signature blocks. Nobody who does not hold
-// a key can compute it: the adversary is given those of its own replicas only.
+// All replicas' keys: a keyed hash under the real signature blocks, which the adversary can compute
+// for its own replicas only.
 
 import type { Bytes, Proof, Signer } from "../actor.ts";
 import {
@@ -95,7 +95,7 @@ const CLIMBS_MAX = 8192;
 /**
  * The hasher of all processes. Each message is checked by all who get it, and its signature again
  * in every certificate that it becomes part of: the same bytes give the same digest, so that all
- * but the first find it here. What is remembered is found by content, never by who asks.
+ * but the first find it here. Results are found by content, whichever process asks.
  */
 class RememberingHasher implements BlockHasher {
   readonly #hasher: ReferenceHasher;

@@ -1,4 +1,4 @@
-// What a world is told of the protocol that it tries.
+// What a world knows of the protocol under test.
 
 import type { AnyProtocol, Protocol } from "../actor.ts";
 

@@ -75,7 +75,7 @@ export interface ReplicaHandle {
 type WatchedActor = Actor<Sealed, string> & Pick<Replica<Sealed, string>, "assertInvariants">;
 
 const EVENTS_MAX = 3_000_000;
-/** Two seconds of the slowest clock, and what it takes to say so. */
+/** Two seconds of the slowest clock, and the messages of a start. */
 const START_MAX_US = 6_000_000;
 const START_POLL_US = 10_000;
 

@@ -1,5 +1,5 @@
-// How a replica catches up: blocks that are certified and not here are fetched, or, where nobody
-// keeps them any more, the state of a checkpoint, of which there is one every K blocks.
+// How a replica catches up: it fetches certified blocks that it lacks or, where the others have
+// dropped them, the state of a checkpoint (one every K blocks).
 
 import type { Address, Bytes, Refusal, Sizes } from "../../actor.ts";
 import { coverageMark } from "../../base/coverage-mark.ts";
@@ -93,7 +93,7 @@ export class CatchUp implements StateSyncOwner {
     normal.propose();
   }
 
-  /** Has what is missing asked for again; whatever comes meanwhile does not put that off. */
+  /** Arms the retry timer; arrivals do not put it off. */
   #armFetch(): void {
     const { sync } = this.#owner;
     if (this.#fetchArmed || (this.#synchroniser.idle && !sync.fetching && !sync.behind)) return;

@@ -4,7 +4,7 @@ import { QuorumClient } from "../kit/client.ts";
 import { quorumsOf } from "../kit/quorum.ts";
 import type { Message } from "./message.ts";
 
-/** Views ahead of the one that a client believes in whose leaders it considers. */
+/** Views after its own whose leaders a client compares. */
 const LOOK_AHEAD = 4;
 
 /** Sends a request to the leader if it is there to stay, else to all, since any may be next. */

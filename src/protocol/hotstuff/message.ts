@@ -1,4 +1,4 @@
-// HotStuff's messages and their wire form. What replicated protocols share is in common.ts.
+// HotStuff's messages and their wire form. What replicated protocols share is in kit/messages.ts.
 
 import {
   NO_PROOFS,
@@ -52,7 +52,7 @@ export interface ProposeMessage extends Sealed {
 export interface VoteMessage extends Vote {
   readonly kind: "vote";
   /**
-   * To everybody, because the leader of the next view did not make a QC of it in time. Not signed.
+   * Sent to all, because the next leader made no QC of it in time. The signature leaves this out.
    */
   readonly late: boolean;
 }

@@ -20,7 +20,7 @@ import { viewAfter } from "./view-change.ts";
 
 /** Blocks above the last commit from which on leaders add empty ones only. */
 const EMPTY_AFTER = 64;
-/** And from which on nobody votes: three views in a row that went well are all it takes. */
+/** Blocks above the last commit from which on replicas stop voting; three good views commit. */
 const UNCOMMITTED_MAX = LIVE_MAX / 2;
 /**
  * Oldest requests passed on to the other replicas when a view is given up: few, because every
@@ -99,7 +99,7 @@ export class NormalCase {
 
   /**
    * Whether a request, or a block with requests, is known that should be committed and is not; or
-   * was committed, and nobody could tell by the highest QC.
+   * was committed by a QC that the highest QC does not show.
    */
   get pending(): boolean {
     const { pool, tree } = this.context;
@@ -177,7 +177,7 @@ export class NormalCase {
       host.setTimer("flush", dueMs - now);
       return null;
     }
-    // Empty blocks, until everybody who has the parent knows that the last request is committed.
+    // Empty blocks, until each replica with the parent knows that the last request is committed.
     const needed = Math.max(parent.lastNonEmptyHeight, this.#commitTarget);
     return parent.committedShown < needed ? EMPTY_BATCH : null;
   }
@@ -301,7 +301,7 @@ export class NormalCase {
 
   // What it promises, and what it may have promised.
 
-  /** The view is given up: no vote in it from now on; the last vote, and requests, to everybody. */
+  /** Gives the view up: votes in it no more; sends the last vote, and old requests, to all. */
   onGivenUp(view: number): void {
     const { pool, host } = this.context;
     this.#votedView = Math.max(this.#votedView, view);

@@ -42,9 +42,9 @@ const KEPT_INTERVALS = 4;
 const SNAPSHOTS_MAX = 8;
 
 /**
- * A replica of HotStuff: Yin et al., PODC '19, arXiv 1803.05069. Here is who handles what:
- * proposals, votes, locks and commits are in normal.ts, by the rules of rules.ts; views in
- * view-change.ts, missing blocks and state transfer in catch-up.ts, the start in start.ts.
+ * A replica of HotStuff: Yin et al., PODC '19, arXiv 1803.05069. Parts: proposals, votes, locks and
+ * commits in normal.ts, by the rules of rules.ts; views in view-change.ts, missing blocks and state
+ * transfer in catch-up.ts, the start in start.ts.
  */
 export class HotStuffReplica implements Replica<Message, Timer> {
   readonly normal: NormalCase;

@@ -27,7 +27,7 @@ export class Start implements StarterOwner<Position> {
   readonly #context: ChainContext;
   readonly #owner: StartOwner;
   readonly #starter: Starter<Position>;
-  /** The highest view that the n - f answers prove anybody to have been in. */
+  /** The highest view that a replica has entered, by the proofs of the n - f answers. */
   #answeredView = Infinity;
 
   constructor(context: ChainContext, owner: StartOwner, recovery: Recovery<Position>) {

@@ -143,7 +143,7 @@ export class Pacemaker {
     }
   }
 
-  /** The view's timer went off: gives the view up, or says so again. */
+  /** The view's timer went off: gives the view up, or repeats its TIMEOUT. */
   onTimer(): void {
     this.#armed = false;
     if (this.#owner.normal.pending || this.#givenUp) this.giveUp();
@@ -179,8 +179,7 @@ export class Pacemaker {
     const { leader } = this.#context.config;
     assert(view > this.#view, "views never fall");
     if (leader(view) !== leader(this.#view)) this.#tenureMs = this.#context.host.now;
-    // Votes that were sent to all when the view was given up: whoever leads now did not use those
-    // it got.
+    // Late votes made this QC: the leader did not make one of the votes that it got.
     this.#suspect = this.#givenUp && tc === null;
     this.#view = view;
     this.#tc = tc;

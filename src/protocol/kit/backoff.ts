@@ -1,4 +1,4 @@
-/** Sums of times are rounded: what is due in less than this is due. */
+/** A timer that is due within this time counts as due, because sums of times are rounded. */
 export const TIMER_SLACK_MS = 0.001;
 
 /** Delays that double from `firstMs` to `lastMs`. */

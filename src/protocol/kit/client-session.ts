@@ -17,7 +17,7 @@ export class ClientSession {
   #op: Bytes | null = null;
   #done: ((result: Bytes | null) => void) | null = null;
 
-  /** `begin` is told of each new request, which is then `pending`. */
+  /** Calls `begin` with each new request, which is then `pending`. */
   constructor(host: { random(bound: number): number }, begin: (request: Request) => void) {
     this.#host = host;
     this.#begin = begin;

@@ -1,4 +1,4 @@
-// The client of every protocol whose replicas may lie: so many must say the same that one is right.
+// The client of every protocol with Byzantine replicas: a result counts when a weak quorum agrees.
 
 import type { Address, Bytes, Client, Host, Quorums, Refusal, Target } from "../../actor.ts";
 import type { ProtocolConfig } from "../../protocol-config.ts";
@@ -21,7 +21,7 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
   readonly #host: Host<CommonMessage, Timer>;
   readonly #first: (view: number) => Target;
   readonly #backoff: Backoff;
-  /** The latest view that the agreement of so many replicas vouches for. */
+  /** The latest view that a weak quorum with one result vouches for. */
   #view = 0;
   readonly #session: ClientSession;
   /** The digest of the pending operation, and what each replica answered. */
@@ -57,7 +57,7 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
     else if (message.kind === "reply") this.#onReply(message);
   }
 
-  /** More replicas answer than have to agree: most of what comes is for a request of before. */
+  /** Most replies are late, because more replicas answer than have to agree. */
   refuseBytes(_from: Address, input: Reader): Refusal | null {
     const request = this.#session.pending;
     if (request !== null && beginsReplyTo(request, input)) return null;

@@ -1,4 +1,4 @@
-// What every part of a replica is given.
+// What all parts of a replica share.
 
 import type { App, Host, Signer } from "../../actor.ts";
 import type { ProtocolConfig } from "../../protocol-config.ts";
@@ -21,7 +21,7 @@ export interface Context<M, T extends string> {
 /** What of it tests may replace. */
 export const CONTEXT_PARTS = { quorumsOf, Service };
 
-/** Makes what the parts of `owner`, who tells the view that replies name, have in common. */
+/** Makes what all parts of a replica share; replies name `owner.view`. */
 export function contextOf<M, T extends string>(
   self: Signer,
   config: ProtocolConfig,

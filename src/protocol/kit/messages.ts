@@ -97,8 +97,7 @@ export interface StateMessage extends Sealed {
 }
 
 /**
- * A replica without its memory asks where the others are; `starting`: perhaps nobody has any memory
- * yet.
+ * A replica without its memory asks where the others are; `starting`: it may be its first start.
  */
 export interface RecoverMessage extends Sealed {
   readonly kind: "recover";
@@ -220,7 +219,7 @@ export function decodeCommon(kind: number, input: Reader, start: number): Common
   }
 }
 
-/** Whether the bytes begin as a reply to this request does: told without decoding the rest. */
+/** Whether the bytes begin as a reply to this request does; decodes no more than that. */
 export function beginsReplyTo(request: Request, input: Reader): boolean {
   if (input.u8() !== REPLY) return false;
   input.skip(1 + 8); // replica and view

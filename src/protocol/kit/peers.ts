@@ -1,4 +1,4 @@
-// Whom to ask, and how often to answer.
+// Which replica to ask next, and how often to answer one.
 
 import type { Address, Signer } from "../../actor.ts";
 

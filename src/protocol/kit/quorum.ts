@@ -12,7 +12,7 @@ export function byzantineQuorums(n: number, f: number): Quorums | null {
   return n < 3 * f + 1 ? null : { n, f, quorum: Math.ceil((n + f + 1) / 2), weak: f + 1 };
 }
 
-/** The same for a configuration, whose size was checked by whoever starts. */
+/** The quorums of a configuration, whose size was checked at the start. */
 export function quorumsOf({ n, f }: { readonly n: number; readonly f: number }): Quorums {
   return byzantineQuorums(n, f) ?? assert.fail("fewer than 3f + 1 replicas");
 }
@@ -27,7 +27,7 @@ export interface Vote extends Sealed {
 /**
  * The votes of one kind on one slot. Of each signer it keeps the one of the highest view, which is
  * the only one that still matters if the signer is correct: so its size is bounded, and a Byzantine
- * signer displaces nobody's vote but its own.
+ * signer displaces its own vote only.
  */
 export class Votes<V extends Vote> {
   readonly #bySigner: (V | undefined)[];
@@ -74,7 +74,7 @@ export class Votes<V extends Vote> {
 }
 
 /**
- * Who signed a statement, and their signature blocks. What each signed follows from the statement.
+ * The signers of a statement, and their signature blocks. The statement gives what each signed.
  */
 export interface Certificate {
   readonly signers: readonly Signer[];
@@ -96,7 +96,7 @@ export function certificateOf(votes: readonly Sealed[], count: number): Certific
   return { signers, blocks };
 }
 
-/** Whether at least `count` different replicas, and nobody twice, signed. */
+/** Whether at least `count` replicas signed, all of them distinct. */
 export function hasSigners({ signers }: Certificate, count: number): boolean {
   return signers.length >= count && signers.every((signer, i) => signers.indexOf(signer) === i);
 }

@@ -97,7 +97,7 @@ export class Recovery<P> {
     return this.#running;
   }
 
-  /** Replicas whose answer is still needed: what is printed while it waits. */
+  /** Replicas that have not answered yet. */
   get missing(): readonly Signer[] {
     const all = Array.from({ length: this.#quorums.n }, (_, i) => i);
     return all.filter((i) => i !== this.#self && !this.#running.has(i) && !this.#starting.has(i));
@@ -164,7 +164,7 @@ export class Recovery<P> {
   /**
    * What a starting replica does. To begin at genesis is safe when n - f replicas had no memory
    * after this one had asked: what it may have forgotten cannot have had a quorum. It waits for all
-   * of them at first, so that nobody is left to recover at the start of a cluster.
+   * of them at first, because a replica left out at the start of a cluster would have to recover.
    */
   decide(waitedMs: number, viewTimeoutMs: number): Verdict {
     const { n, f } = this.#quorums;

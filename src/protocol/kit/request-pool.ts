@@ -102,7 +102,7 @@ export class RequestPool {
     this.#pending.executed(request);
   }
 
-  /** Drops executed requests from the head of the queue, because nobody takes batches here. */
+  /** Drops executed requests from the head of the queue, because a backup takes no batches. */
   trim(nowMs: number): void {
     this.#batcher.dueMs(nowMs);
   }

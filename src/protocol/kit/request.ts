@@ -61,7 +61,7 @@ export function decodeRequest(input: Reader): Request {
   return { session, tag, number, op };
 }
 
-/** What a reply names, so that nobody can pass off the answer to another request. */
+/** What a signed reply names, so that it answers no other request. */
 export function requestDigest(request: Request): Bytes {
   return digestOf(bytesOf((out) => encodeRequest(request, out)));
 }

@@ -33,9 +33,9 @@ export class Service {
 
   /**
    * Whether the request is to be ordered. One that was executed before gets the cached reply, or
-   * nothing if its client has moved on. One of a session that is not open here is ordered only if
-   * this replica `leads`, because anybody can name a session: it costs no relay, no view timer and
-   * no place among others' requests.
+   * nothing if its client has moved on. Only a replica that `leads` orders one of a session that is
+   * not open here, because any process can make up a session: such a request must cost the others
+   * no relay, no view timer and no place in the pool.
    */
   admits(client: Address, request: Request, leads: boolean): boolean {
     if (this.repeats(client, request)) return false;

@@ -19,7 +19,7 @@ export interface Session {
    */
   number: number;
   result: Bytes | null;
-  /** Of that operation: the result is nobody's answer who asked for something else. */
+  /** Of that operation: binds the cached result to it, so that no other operation gets it. */
   digest: Bytes;
   /** Neighbours in the order of last execution. */
   before: Session | null;

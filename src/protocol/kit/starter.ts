@@ -1,4 +1,4 @@
-// How a replica starts: at genesis if nobody has a memory yet, else by recovering
+// How a replica starts: at genesis if the cluster is new, else by recovering
 // (docs/guarantees.md, X14 and X15).
 
 import type { Host, Signer } from "../../actor.ts";
@@ -16,7 +16,7 @@ const STARTS_MAX = 16;
 export interface StarterOwner<P> {
   /** Where this replica is. */
   readonly position: P;
-  /** Begins at genesis: nobody has a memory. */
+  /** Begins at genesis: the cluster is new. */
   onBegin(): void;
   /** Learns where n - f replicas are, and so what this one may have forgotten. */
   onPositions(positions: readonly P[]): void;
@@ -99,7 +99,7 @@ export class Starter<P> {
     this.decide();
   }
 
-  /** Goes on as far as what is known allows; called whenever that may be more. */
+  /** Takes the next step that the answers allow; called when an answer or time may allow one. */
   decide(): void {
     const recovery = this.#recovery;
     if (recovery.phase === "starting") {

@@ -1,5 +1,5 @@
-// Checkpoints at equal distances, and state transfer for a replica that lacks what nobody keeps any
-// more. Castro and Liskov, OSDI '99, section 4.3.
+// Checkpoints at equal distances, and state transfer for a replica that lacks slots or blocks which
+// the others have dropped. Castro and Liskov, OSDI '99, section 4.3.
 
 import type { Address, Bytes, HeldCertificate, Host, Refusal, Signer, Sizes } from "../../actor.ts";
 import { assert } from "../../base/assert.ts";
@@ -163,7 +163,7 @@ export class StateSync {
     const { target } = this.#transfer;
     const state = this.#transfer.receive(from, message);
     if (state === false) {
-      this.#host.drop("not admitted: piece of a state that nobody asked for");
+      this.#host.drop("not admitted: piece of a state that was not asked for");
       return "useless";
     }
     if (state === null || target === null || target.slot <= this.#owner.executed) return "useful";

@@ -61,7 +61,7 @@ export class StateTransfer {
   readonly #ask: (peer: Address, slot: number, piece: number) => void;
   #target: StableCheckpoint | null = null;
   #assembly: Assembly | null = null;
-  /** The pieces asked for, and whom. */
+  /** By piece asked for, the peer that was asked. */
   readonly #asked = new Map<number, Address>();
   readonly #peers: PeerRotation;
 
@@ -98,7 +98,7 @@ export class StateTransfer {
 
   /**
    * Takes a piece: the whole state, checked, with the last one; null if more are missing; false if
-   * nobody asked for it or it is wrong, which changes nothing.
+   * it was not asked for or is wrong, which changes nothing.
    */
   receive(from: Address, message: StateMessage): Bytes | null | false {
     const target = this.#target;

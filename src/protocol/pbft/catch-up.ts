@@ -17,7 +17,7 @@ import type { NewViewMessage, ViewChangeMessage } from "./message.ts";
 const FIRST_INTERVAL = 1 / 8;
 const LAST_INTERVAL = 1 / 2;
 const IDLE_INTERVAL = 1;
-/** Positions of one replica that are answered in one pause, because anybody can claim one. */
+/** Positions of one replica that are answered in one pause, because a STATUS is not signed. */
 const POSITIONS_MAX = 4;
 /** Slots sent in answer to one STATUS, those that the sender needs first. */
 const SLOTS_MAX = 16;

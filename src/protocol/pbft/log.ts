@@ -1,5 +1,5 @@
-// The slots between the stable checkpoint h and H = h + 2K: what was proposed, who voted, what is
-// proven.
+// The slots between the stable checkpoint h and H = h + 2K: proposals, votes and certificates of
+// each.
 
 import type { Bytes } from "../../actor.ts";
 import { equal } from "../../wire.ts";

@@ -147,7 +147,7 @@ export interface BatchMessage extends Sealed {
   readonly batch: Batch;
 }
 
-/** Where the sender is: whoever is further sends what it lacks. */
+/** Where the sender is: replicas that are further resend what it lacks. */
 export interface StatusMessage extends Sealed {
   readonly kind: "status";
   readonly view: number;
@@ -162,7 +162,7 @@ export interface StatusMessage extends Sealed {
 export interface Position {
   readonly view: number;
   readonly stable: StableCheckpoint;
-  /** VIEW-CHANGEs of f + 1 replicas for view - 1 or later: nobody can claim just any view. */
+  /** VIEW-CHANGEs of f + 1 replicas for view - 1 or later, so that no replica can invent a view. */
   readonly proof: readonly ViewChangeHeader[];
 }
 

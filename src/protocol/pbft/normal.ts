@@ -114,8 +114,8 @@ export class NormalCase {
   }
 
   /**
-   * Proposes O as PRE-PREPAREs of a view that begins, without the batches, because whoever lacks
-   * one fetches it by its digest; then what waits.
+   * Proposes O as PRE-PREPAREs of a view that begins, without the batches, because backups fetch
+   * those that they lack by digest; then what waits.
    */
   proposeAgain(stable: number, digests: readonly Bytes[]): void {
     this.#openedView = this.owner.views.view;

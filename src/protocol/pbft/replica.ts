@@ -47,9 +47,9 @@ const SNAPSHOTS_MAX = 4;
 
 /**
  * A replica of PBFT: Castro and Liskov, "Practical Byzantine Fault Tolerance", OSDI '99, and "...
- * and Proactive Recovery", TOCS '02, with signatures. Here is who handles what: the normal case is
- * in normal.ts, the view change in view-change.ts and view-timer.ts, retransmission and state
- * transfer in catch-up.ts, the start in start.ts.
+ * and Proactive Recovery", TOCS '02, with signatures. Parts: the normal case in normal.ts, the view
+ * change in view-change.ts and view-timer.ts, retransmission and state transfer in catch-up.ts, the
+ * start in start.ts.
  */
 export class PbftReplica implements Replica<Message, Timer> {
   readonly normal: NormalCase;

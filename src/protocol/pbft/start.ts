@@ -10,7 +10,7 @@ import type { PbftContext } from "./context.ts";
 import type { Slot } from "./log.ts";
 import type { Position } from "./message.ts";
 
-/** Checkpoint intervals beyond those that answer it which a replica that recovers sits out. */
+/** Checkpoint intervals that a recovering replica waits for beyond its answerers' checkpoints. */
 const RECOVERY_INTERVALS = 4;
 
 /** What a start asks of its replica. */
@@ -90,7 +90,7 @@ export class Start implements StarterOwner<Position> {
   /** Why an answer is of no use. */
   refuseAnswer({ to }: AnswerMessage<Position>): Refusal | null {
     if (!this.#starter.running && to === this.context.self) return null;
-    return "not admitted: answer that nobody waits for";
+    return "not admitted: answer that is not awaited";
   }
 
   onAnswer(message: AnswerMessage<Position>): void {

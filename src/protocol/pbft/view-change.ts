@@ -218,7 +218,7 @@ export class ViewChanger {
 
   /**
    * Why a VIEW-CHANGE is none: what signatures cannot say, that its certificates are of the right
-   * replicas, views and slots. Of those that are well formed none is refused.
+   * replicas, views and slots. It refuses no well-formed one.
    */
   refuseViewChange({ replica, view, stable, prepared }: ViewChangeMessage): Refusal | null {
     const { config, log } = this.#context;

@@ -42,7 +42,7 @@ export class ViewTimer {
 
   /**
    * Starts the timer for the oldest that waits in this view. The timer is not touched when that is
-   * executed, because it looks what is the oldest when it runs out.
+   * executed, because onTimeout looks for the oldest again.
    */
   arm(): void {
     const { views, start, catchUp } = this.#owner;

@@ -32,7 +32,7 @@ export type Message = RequestMessage | ReplyMessage;
 const REQUEST = 1;
 const REPLY = 2;
 
-/** The only replica signs its replies, or nobody signs anything. */
+/** `signed`: the replica signs its replies. */
 export function codec(signed: boolean): Codec<Message> {
   return {
     encode(message: Message, out: Writer): void {

@@ -13,6 +13,8 @@ import type { TreeNode } from "./log.ts";
 import type { BlockMessage, FetchMessage } from "./message.ts";
 import { Synchroniser } from "./synchroniser.ts";
 
+const NOT_MISSING = "not admitted: block that is not missing";
+
 /** What catching up asks of its replica. */
 export interface CatchUpOwner {
   readonly normal: {
@@ -76,16 +78,18 @@ export class CatchUp implements StateSyncOwner {
     if (!this.#synchroniser.answer(from, block, view)) this.#owner.sync.offer(from, height);
   }
 
-  /** Why a block is of no use. */
-  refuseBlock({ hash }: Block): Refusal | null {
-    return this.isMissing(keyOf(hash)) ? null : "not admitted: block that is not missing";
+  /**
+   * Why no block is of any use now. While one is missing its ancestors arrive behind it, and nobody
+   * knows before its signatures are checked that they are missing as well.
+   */
+  refuseBlocks(): Refusal | null {
+    return this.#synchroniser.idle ? NOT_MISSING : null;
   }
 
   onBlock(from: Address, { block, more }: BlockMessage): void {
     const { normal } = this.#owner;
     const { host } = this.#context;
-    const refusal = this.refuseBlock(block);
-    if (refusal !== null) return host.drop(refusal);
+    if (!this.isMissing(keyOf(block.hash))) return host.drop(NOT_MISSING);
     if (!normal.proven(block.justify)) return host.drop("not admitted: block without a quorum");
     coverageMark("hotstuff: a missing block is fetched");
     normal.take(from, block, { expected: more });

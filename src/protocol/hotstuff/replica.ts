@@ -160,7 +160,7 @@ export class HotStuffReplica implements Replica<Message, Timer> {
       case "checkpoint":
         return this.sync.refuseCheckpoint(message);
       case "block":
-        return this.catchUp.refuseBlock(message.block);
+        return this.catchUp.refuseBlocks();
       default:
         return null;
     }

@@ -1,6 +1,7 @@
 // Replicas that lack blocks: fetched by hash, or the state with them; requests of abandoned blocks.
 
 import { expect, setDefaultTimeout, test } from "bun:test";
+import type { Block } from "../../../src/protocol/hotstuff/block.ts";
 import { codec } from "../../../src/protocol/hotstuff/message.ts";
 import { qcProofs } from "../../../src/protocol/hotstuff/certificate.ts";
 import { equal } from "../../../src/wire.ts";
@@ -53,6 +54,25 @@ test("H8 a block that nobody asked for, or with another hash, is dropped", () =>
   solo.receive(3, { kind: "block", block: block(1, undefined, [openRequest(2)]), more: false });
   expect(sizeOf(solo, "blocks.live")).toBe(0);
   expect(sizeOf(solo, "blocks.missing")).toBe(1);
+});
+
+test("H8 ancestors that arrive behind a missing block wait for its check, not for another fetch", () => {
+  const solo = new Solo(0);
+  const [first, second] = [block(1, undefined, [openRequest(1)]), block(2, undefined)];
+  const chained = block(2, qc(first));
+  const refusal = (next: Block) =>
+    solo.replica.refuse(3, { kind: "block", block: next, more: true });
+  expect(refusal(first)).toBe("not admitted: block that is not missing");
+  solo.propose(block(3, qc(chained)));
+  // The check of the missing block is under way when its parent arrives.
+  expect([refusal(chained), refusal(first)]).toEqual([null, null]);
+  solo.receive(3, { kind: "block", block: second, more: false });
+  expect([...solo.host.drops.keys()]).toEqual(["not admitted: block that is not missing"]);
+  solo.host.take();
+  solo.receive(3, { kind: "block", block: chained, more: true });
+  solo.receive(3, { kind: "block", block: first, more: false });
+  expect(solo.host.takeKind("fetch")).toEqual([]);
+  expect(sizeOf(solo, "blocks.missing")).toBe(0);
 });
 
 test("H8 a fetch is retried at another replica until the block is here", () => {

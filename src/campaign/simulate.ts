@@ -24,7 +24,7 @@ import { replayCommand, shrink } from "./shrink.ts";
 import { runJobs, serve, splitRange, Workers } from "./workers.ts";
 
 const SEED_MAX = 2 ** 49;
-/** Failing seeds that are shrunk and charted. */
+/** Failing seeds that are shrunk and shown as a trace. */
 const SHRUNK_MAX = 3;
 
 const SIMULATE: Command = {
@@ -60,7 +60,7 @@ interface Campaign extends CampaignOptions {
   readonly stride: number;
   readonly load: string;
   readonly loaded: Loaded;
-  readonly chart: number;
+  readonly traceLines: number;
 }
 
 async function readCampaign(options: Options): Promise<Campaign> {
@@ -81,8 +81,8 @@ async function readCampaign(options: Options): Promise<Campaign> {
   const clients = optional("clients", 1, 64);
   const tail = optional("tail", 0, 1e6);
   const changes: Changes = { without, operations, clients, tail };
-  const chart = options.integer("chart", 0, 1e6);
-  return { subject, kind, changes, first: seed ?? 0, count, stride, load, loaded, chart };
+  const traceLines = options.integer("chart", 0, 1e6);
+  return { subject, kind, changes, first: seed ?? 0, count, stride, load, loaded, traceLines };
 }
 
 /** A module, or all of tests/mutants for "all". */
@@ -200,7 +200,7 @@ function explain(campaign: Campaign, seed: number, what: string): void {
   const shrunk = shrink(options);
   if (shrunk === null) return;
   console.log(`  trace hash ${shrunk.first.traceHash}`);
-  const observer = new Trace(subject.protocol, campaign.chart);
+  const observer = new Trace(subject.protocol, campaign.traceLines);
   const report = runAny({ ...options, changes: shrunk.changes, observer });
   console.log(`  shrunk in ${shrunk.runs} runs: ${replayCommand(options, shrunk.changes, load)}`);
   console.log(`  trace hash ${report.traceHash}: ${report.failures[0] ?? "passes when observed"}`);

@@ -29,8 +29,8 @@ function readerOf(bytes: Bytes): Reader {
 export class PacketContent {
   readonly bytes: Bytes;
   /**
-   * What every process decodes from it; undefined if nobody did, or if it names addresses, for
-   * which every process has handles of its own.
+   * What every process decodes from it; undefined before the first has, or if it names addresses,
+   * because every process has its own handles for those.
    */
   decoded: Sealed | null | undefined;
   /** The proofs of `decoded`. */
@@ -48,7 +48,7 @@ export class PacketContent {
     return this.#crc;
   }
 
-  /** The message as somebody without a process reads it; null if it is malformed. */
+  /** The message as read outside any process; null if it is malformed. */
   read(protocol: AnyProtocol): Sealed | null {
     if (this.decoded !== undefined) return this.decoded;
     if (this.#read !== undefined) return this.#read;

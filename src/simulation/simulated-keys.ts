@@ -116,7 +116,7 @@ class RememberingHasher implements BlockHasher {
     return this.remember(signed, block).digest;
   }
 
-  /** The climb, done now or remembered. Keeps `signed` and `block`, which nobody writes to. */
+  /** The climb, done now or remembered. Keeps `signed` and `block`, which never change. */
   remember(signed: Bytes, block: Bytes): Climbed {
     const key = keyOf(block);
     const known = this.#climbed.get(key);

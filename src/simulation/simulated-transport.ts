@@ -14,7 +14,7 @@ import type { Process } from "./process.ts";
 
 /**
  * One reader and one writer serve all processes, since only one of them runs at a time: a world of
- * twelve processes is built in microseconds. The book is that of whoever runs.
+ * twelve processes is built in microseconds. The book is that of the process that runs.
  */
 class CurrentBook implements AddressBook {
   current: AddressTable | null = null;
@@ -57,7 +57,7 @@ export class SimulatedTransport extends PacketTransport {
   protected readonly fragmentBurst = Infinity;
   readonly #network: Network;
   readonly #process: Process;
-  /** What was sent last; nobody writes to it any more. */
+  /** What was sent last; it does not change any more. */
   #sent = new PacketContent(EMPTY);
 
   constructor(

@@ -44,7 +44,7 @@ export interface Report {
 export interface WorldOptions {
   readonly subject: Subject;
   readonly plan: Plan;
-  /** Told of what happens, for charts and scenario scripts. */
+  /** Sees all events, for the traces of failures and for scenario scripts. */
   readonly observer?: Observer | undefined;
   readonly leader?: ((view: number) => number) | undefined;
   readonly filter?: PacketFilter | undefined;
@@ -422,7 +422,7 @@ export class World {
     this.scheduler.after(null, allowedUs, () => {
       if (!issued.waiting) return;
       if (this.plan.kind === "invent") {
-        // An invented request has used up the number of this client's own: nobody will answer it.
+        // An invented request has used up the number of this client's own: no replica will answer it.
         countDrop(this.injected, "operations overtaken by invented ones");
         this.clients.find(({ id }) => id === issued.client)?.giveUp();
         return;
@@ -470,8 +470,8 @@ export class World {
 
   /**
    * Whether a corrupted packet gets past the frame's check sequence: where the protocol has to
-   * notice it, because it is malformed or signed. What nobody signs, such as a request, is the
-   * check sequence's to guard.
+   * notice it, because it is malformed or signed. The check sequence alone guards what is not
+   * signed, such as a request.
    */
   #passes(packet: Packet, corrupted: Uint8Array): boolean {
     const { codec, signed } = this.subject.protocol;

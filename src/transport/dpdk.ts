@@ -181,7 +181,7 @@ export class DpdkTransport extends PacketTransport {
     this.#macLow = this.#view.getUint16(REGION.mac + 4);
   }
 
-  /** Whether somebody is at the other end. A memif client connects only when asked this. */
+  /** Whether the other end is there. A memif client connects only when asked this. */
   get linkUp(): boolean {
     return this.#library.oskr_dpdk_link(this.#port) === 1;
   }
@@ -220,8 +220,8 @@ export class DpdkTransport extends PacketTransport {
   }
 
   /**
-   * Whether the library has dropped frames since it was asked last. More may lie behind them, so
-   * whoever finds nothing else must not sleep.
+   * Whether the library has dropped frames since it was asked last. The caller must
+   * not sleep then, because more may lie behind them.
    */
   #dropped(): number {
     const sum = DROPPED.reduce((all, at) => all + this.#view.getFloat64(at, true), 0);

@@ -86,7 +86,7 @@ export class UdpTransport extends PacketTransport {
     for (let i = 0; i < count; i++) this.#receive(i);
     const parts = this.pumpFragments();
     this.#flush();
-    // More may lie behind those that are malformed, so whoever finds nothing else must not sleep.
+    // Malformed ones count as work, because more may lie behind them: the thread must not sleep.
     return Math.max(0, count) + malformed + parts;
   }
 

@@ -79,8 +79,8 @@ export class CatchUp implements StateSyncOwner {
   }
 
   /**
-   * Why no block is of any use now. While one is missing its ancestors arrive behind it, and nobody
-   * knows before its signatures are checked that they are missing as well.
+   * Why no block is of any use now. While one is missing its ancestors arrive behind it, and only
+   * the check of its signatures shows that they are missing as well.
    */
   refuseBlocks(): Refusal | null {
     return this.#synchroniser.idle ? NOT_MISSING : null;

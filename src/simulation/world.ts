@@ -422,7 +422,7 @@ export class World {
     this.scheduler.after(null, allowedUs, () => {
       if (!issued.waiting) return;
       if (this.plan.kind === "invent") {
-        // An invented request has used up the number of this client's own: no replica will answer it.
+        // No replica will answer: an invented request has used up this client's own number.
         countDrop(this.injected, "operations overtaken by invented ones");
         this.clients.find(({ id }) => id === issued.client)?.giveUp();
         return;

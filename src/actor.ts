@@ -65,6 +65,12 @@ export interface Client<M, T extends string> extends Actor<M, T> {
 }
 
 /**
+ * starting: it may be the first time, the others are asked; recovering: it has lost its memory;
+ * running: it has its memory, or needs none.
+ */
+export type Phase = "starting" | "recovering" | "running";
+
+/**
  * What a replica says about itself when asked: for checkers and statistics, never on a hot path.
  */
 export interface Census {
@@ -73,7 +79,12 @@ export interface Census {
   readonly committed: number;
   /** Operations of clients executed, whether here or inside a snapshot that was installed. */
   readonly executed: number;
-  readonly recovering: boolean;
+  /** How far its start is: only a replica that runs takes part. */
+  readonly phase: Phase;
+  /** Whether it runs because it recovered; if not, it began with all the others. */
+  readonly recovered?: boolean;
+  /** Replicas without whose answers its start does not go on. */
+  readonly waitsFor?: readonly Signer[];
   /** What the view timer would be set to now, in milliseconds; 0 without one. */
   readonly viewTimerMs: number;
   readonly sizes: Sizes;

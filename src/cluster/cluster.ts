@@ -9,7 +9,7 @@ import { RunError, UsageError } from "../base/errors.ts";
 import { readJson } from "../cli/json-file.ts";
 import { writeKeyPairs } from "../crypto/keys.ts";
 import type { ReplicaRecord } from "../evaluation/replica-record.ts";
-import { RECOVERED, RECOVERING } from "../process/announcements.ts";
+import { lacks } from "../process/start-lines.ts";
 import { STOP_SIGNALS } from "../process/signals.ts";
 import { protocols, smallestCluster } from "../protocol/index.ts";
 import { freePorts } from "./free-ports.ts";
@@ -226,7 +226,8 @@ export class Cluster {
   /** Waits until all replicas take part: protocols may begin by asking each other. */
   async takesPart(): Promise<void> {
     for (const replica of this.replicas) {
-      if (replica.output.includes(RECOVERING)) await replica.printed(RECOVERED);
+      const lacking = lacks(replica.output);
+      if (lacking !== null) await replica.printed(lacking);
     }
   }
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { readJson } from "../cli/json-file.ts";
 import { median } from "../evaluation/median.ts";
 import { residentBytes, type ResultRecord } from "../evaluation/record.ts";
-import { RECOVERED } from "../process/announcements.ts";
+import { RECOVERED } from "../process/start-lines.ts";
 import { protocols } from "../protocol/index.ts";
 import { measure, served, type Load, type Trial } from "./trial.ts";
 

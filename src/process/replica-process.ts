@@ -10,13 +10,10 @@ import { describeHost, residentBytes, versions } from "../evaluation/record.ts";
 import type { ReplicaRecord } from "../evaluation/replica-record.ts";
 import type { Node } from "../node.ts";
 import { formatProfile } from "../profile/profile.ts";
-import { RECOVERED, RECOVERING } from "./announcements.ts";
 import { ProcessDrivers } from "./drivers.ts";
 import { mergeDrops } from "./drops.ts";
 import { runRole } from "./role-process.ts";
-
-/** How often to look whether the replica has recovered, in milliseconds. */
-const WATCH_MS = 20;
+import { watchStart } from "./start-lines.ts";
 
 export class ReplicaProcess {
   readonly drivers: ProcessDrivers;
@@ -44,10 +41,11 @@ export class ReplicaProcess {
     this.#replica = protocol.replica(id, config, this.#node, this.#app);
     this.#node.start(this.#replica);
     this.drivers.countOperations(() => this.executed);
-    const { recovering } = this.#replica.census();
-    const doing = recovering ? RECOVERING : "";
+    const doing = watchStart({
+      ...{ id, replica: this.#replica, clock: this.drivers.clock },
+      print: (line) => console.log(line),
+    });
     console.log(`replica ${id} of ${config.n} runs ${mode} on ${port.name}${doing}`);
-    if (recovering) this.#watchRecovery();
   }
 
   get executed(): number {
@@ -78,16 +76,6 @@ export class ReplicaProcess {
     };
     this.drivers.close();
     return result;
-  }
-
-  /** Tells when a replica that started without its memory takes part again. */
-  #watchRecovery(): void {
-    const { clock } = this.drivers;
-    const watch = (): void => {
-      if (this.#replica.census().recovering) clock.after(WATCH_MS, watch);
-      else console.log(`replica ${this.#id} ${RECOVERED}`);
-    };
-    clock.after(WATCH_MS, watch);
   }
 }
 

@@ -17,7 +17,7 @@ export function checkConvergence(world: World): string | null {
     }
     // One that the others began without cannot recover while f more are Byzantine (X14).
     const allowed = world.faulty() > world.plan.f;
-    if (replica.census().recovering && !allowed)
+    if (replica.census().phase !== "running" && !allowed)
       return `convergence: ${process.name} has not recovered`;
   }
   return null;

@@ -69,8 +69,8 @@ function populate(world: World): void {
 
 /** Waits for correct replicas to agree on everything, then judges the whole run. */
 function finish(world: World): void {
-  const recovering = world.correct().some(({ replica }) => replica?.census().recovering === true);
-  const pauses = recovering ? RECOVERY_PAUSES_MAX : 0;
+  const running = world.correct().every(({ replica }) => replica?.census().phase === "running");
+  const pauses = running ? 0 : RECOVERY_PAUSES_MAX;
   const pauseUs = pauses * world.plan.viewTimeoutMs * 1000;
   const endUs = world.scheduler.nowUs + world.livenessUs() + pauseUs;
   world.run(endUs, () => checkConvergence(world) === null);

@@ -245,9 +245,11 @@ class Script implements Observer {
         this.#lines.push(`          ${process.name}  down`);
         continue;
       }
-      const { view, committed, executed, recovering } = replica.census();
+      const { view, committed, executed, phase } = replica.census();
       const state = `view=${view} committed=${committed} executed=${executed}`;
-      this.#lines.push(`          ${process.name}  ${state}${recovering ? " recovering" : ""}`);
+      this.#lines.push(
+        `          ${process.name}  ${state}${phase === "running" ? "" : ` ${phase}`}`,
+      );
     }
   }
 }

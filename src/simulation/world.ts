@@ -287,7 +287,7 @@ export class World {
     for (const handle of this.replicas) {
       if (handle.process !== process) continue;
       // It may not have been looked at since it began to run.
-      if (handle.replica?.census().recovering === false) handle.everRan = true;
+      if (handle.replica?.census().phase === "running") handle.everRan = true;
       handle.replica = null;
       handle.app = null;
       handle.census = null;
@@ -324,7 +324,7 @@ export class World {
   faulty(): number {
     const identities = new Set<number>();
     for (const { process, replica, identity } of this.replicas) {
-      if (process.byzantine || replica === null || replica.census().recovering) {
+      if (process.byzantine || replica === null || replica.census().phase !== "running") {
         identities.add(identity);
       }
     }
@@ -337,7 +337,7 @@ export class World {
     if (replica === null || census === null) return;
     const said = replica.census();
     census.check(said);
-    if (!said.recovering) handle.everRan = true;
+    if (said.phase === "running") handle.everRan = true;
     const node = process.hosted[0]?.node;
     if (node !== undefined) census.bounded(node.sizes);
     if (said.committed === handle.certified && this.scheduler.count % 256 !== 0) return;

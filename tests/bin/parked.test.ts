@@ -25,7 +25,7 @@ testUnless(missing)(
     const replicas = ports.map((_, i) =>
       program("replica", [...shared, "-i", String(i), "--json", json(i)]),
     );
-    for (const one of replicas) await one.printed("recovered");
+    for (const one of replicas) await one.printed("began");
     const [primary, ...backups] = replicas;
     primary?.signal("SIGKILL");
     await primary?.ended();

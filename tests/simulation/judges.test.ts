@@ -140,7 +140,7 @@ describe("the census", () => {
     view: 3,
     committed: 5,
     executed: 5,
-    recovering: false,
+    phase: "running",
     viewTimerMs: 0,
     sizes: [{ name: "log", size: 8, max: 8 }],
   };

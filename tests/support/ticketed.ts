@@ -146,7 +146,7 @@ class TicketedReplica implements Replica<Message, never> {
     const { position, sessions } = this.#executor;
     const size = { name: "sessions", size: sessions, max: this.#config.sessionsMax };
     const at = { view: 0, committed: position, executed: position };
-    return { ...at, recovering: false, viewTimerMs: 0, sizes: [size] };
+    return { ...at, phase: "running" as const, viewTimerMs: 0, sizes: [size] };
   }
 }
 

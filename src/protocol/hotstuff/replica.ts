@@ -172,7 +172,7 @@ export class HotStuffReplica implements Replica<Message, Timer> {
       view: this.view,
       committed: tree.root.height,
       executed: executor.position,
-      recovering: !this.start.running,
+      ...this.start.progress,
       viewTimerMs: this.pacemaker.timerMs,
       sizes: [
         { name: "service.sessions", size: executor.sessions, max: config.sessionsMax },

@@ -40,9 +40,9 @@ export class Start implements StarterOwner<Position> {
   get running(): boolean {
     return this.#starter.running;
   }
-  /** Replicas whose answer is still needed. */
-  get missing(): readonly number[] {
-    return this.#starter.missing;
+  /** For the census. */
+  get progress(): Starter<Position>["progress"] {
+    return this.#starter.progress;
   }
 
   /** Asks, and asks again until it is known how to go on. */

@@ -1,7 +1,7 @@
 // How a replica that starts finds out whether it has lost its memory, and what it must know before
 // it may vote again (docs/guarantees.md, X14 and X15).
 
-import type { Bytes, Proof, Sealed, Signer } from "../../actor.ts";
+import type { Bytes, Phase, Proof, Sealed, Signer } from "../../actor.ts";
 import { equal, latin1, type Reader, type Writer } from "../../wire.ts";
 import { RECOVERY_NONCE_LENGTH, type RecoverMessage } from "./messages.ts";
 import type { Quorums } from "./quorum.ts";
@@ -68,10 +68,7 @@ export type Verdict = "wait" | "begin" | "recover";
 
 /** One replica's start. What it asks is repeated until `decide` has an answer. */
 export class Recovery<P> {
-  /**
-   * starting: may be the first time; recovering: it is not; done: it has its memory, or needs none.
-   */
-  phase: "starting" | "recovering" | "done" = "starting";
+  phase: Phase = "starting";
   readonly nonce: Bytes;
   readonly #quorums: Quorums;
   readonly #self: Signer;
@@ -97,10 +94,11 @@ export class Recovery<P> {
     return this.#running;
   }
 
-  /** Replicas that have not answered yet. */
+  /** Replicas that have not answered yet, or not what helps one that recovers. */
   get missing(): readonly Signer[] {
     const all = Array.from({ length: this.#quorums.n }, (_, i) => i);
-    return all.filter((i) => i !== this.#self && !this.#running.has(i) && !this.#starting.has(i));
+    const starting = this.phase === "starting" ? this.#starting : new Set([this.#self]);
+    return all.filter((i) => !this.#running.has(i) && !starting.has(i));
   }
 
   recoverMessage(): RecoverMessage {
@@ -119,7 +117,7 @@ export class Recovery<P> {
       nonce,
       starting: heard !== undefined && equal(heard, nonce),
       own: this.phase === "starting" ? this.nonce : null,
-      position: this.phase === "done" ? position : null,
+      position: this.phase === "running" ? position : null,
     };
   }
 
@@ -129,7 +127,7 @@ export class Recovery<P> {
    * use up the turn of the present one.
    */
   takeWork(message: RecoverMessage, nowMs: number, viewTimeoutMs: number): boolean {
-    if (message.starting || this.phase !== "done") return false;
+    if (message.starting || this.phase !== "running") return false;
     const nonce = latin1(message.nonce);
     const workedMs = this.#workedMs.get(message.replica) ?? new Map<string, number>();
     this.#workedMs.set(message.replica, workedMs);
@@ -145,7 +143,7 @@ export class Recovery<P> {
    * answers another one.
    */
   onAnswer(message: AnswerMessage<P>): boolean {
-    if (this.phase === "done" || message.to !== this.#self) return false;
+    if (this.phase === "running" || message.to !== this.#self) return false;
     if (message.replica >= this.#quorums.n || message.replica === this.#self) return false;
     if (!this.isOwn(message.nonce)) return false;
     if (this.phase === "starting" && message.own !== null) {

@@ -1,7 +1,7 @@
 // How a replica starts: at genesis if the cluster is new, else by recovering
 // (docs/guarantees.md, X14 and X15).
 
-import type { Host, Signer } from "../../actor.ts";
+import type { Census, Host, Phase, Signer } from "../../actor.ts";
 import type { ProtocolConfig } from "../../protocol-config.ts";
 import { coverageMark } from "../../base/coverage-mark.ts";
 import { latin1 } from "../../wire.ts";
@@ -36,6 +36,11 @@ export interface StarterOptions<P> {
   readonly owner: StarterOwner<P>;
 }
 
+type StartProgress = Pick<Census, "phase" | "recovered" | "waitsFor">;
+
+const BEGUN: StartProgress = { phase: "running" };
+const RECOVERED: StartProgress = { phase: "running", recovered: true };
+
 export class Starter<P> {
   readonly #self: Signer;
   readonly #config: ProtocolConfig;
@@ -59,16 +64,18 @@ export class Starter<P> {
     this.#owner = owner;
   }
 
-  get phase(): Recovery<P>["phase"] {
+  get phase(): Phase {
     return this.#recovery.phase;
   }
   /** Whether it takes part: it is neither starting nor recovering. */
   get running(): boolean {
-    return this.#recovery.phase === "done";
+    return this.#recovery.phase === "running";
   }
-  /** Replicas whose answer is still needed. */
-  get missing(): readonly Signer[] {
-    return this.#recovery.missing;
+  /** For the census. */
+  get progress(): StartProgress {
+    const { phase, missing } = this.#recovery;
+    if (this.running) return this.#located ? RECOVERED : BEGUN;
+    return { phase, waitsFor: this.#located ? [] : missing };
   }
 
   /** Asks all others where they are. */
@@ -105,7 +112,7 @@ export class Starter<P> {
     if (recovery.phase === "starting") {
       const verdict = recovery.decide(this.#host.now, this.#config.viewTimeoutMs);
       if (verdict === "begin") {
-        recovery.phase = "done";
+        recovery.phase = "running";
         this.#owner.onBegin();
       }
       if (verdict === "recover") recovery.phase = "recovering";
@@ -125,7 +132,7 @@ export class Starter<P> {
     }
     if (!this.running && this.#owner.caughtUp()) {
       coverageMark("start: a replica recovers");
-      recovery.phase = "done";
+      recovery.phase = "running";
       this.#owner.onRecovered();
     }
   }

@@ -1,7 +1,7 @@
 // How a replica catches up: one that makes no progress broadcasts STATUS, and others resend what it
 // lacks (Castro and Liskov, TOCS '02); where they keep that no more, it fetches a state.
 
-import type { Address, Bytes } from "../../actor.ts";
+import type { Address, Bytes, Phase } from "../../actor.ts";
 import { Backoff } from "../kit/backoff.ts";
 import type { StateMessage } from "../kit/messages.ts";
 import { AnswerLimit, ANSWER_PAUSE } from "../kit/peers.ts";
@@ -41,7 +41,7 @@ export interface CatchUpOwner {
     onStable(): void;
   };
   readonly start: {
-    readonly phase: "starting" | "recovering" | "done";
+    readonly phase: Phase;
     readonly mayAttest: boolean;
     ask(): void;
     advance(): void;
@@ -90,7 +90,7 @@ export class CatchUp implements StateSyncOwner {
   onTick(): void {
     const { host, config } = this.#context;
     const { normal, start, sync, views } = this.#owner;
-    if (start.phase !== "done") start.ask();
+    if (start.phase !== "running") start.ask();
     this.#executedLately = normal.executed > this.#executedBefore;
     this.#executedBefore = normal.executed;
     const helped = this.#helpedSinceTick;
@@ -119,7 +119,7 @@ export class CatchUp implements StateSyncOwner {
 
   #waits(): boolean {
     const { views, sync, start, timer } = this.#owner;
-    if (!views.active || sync.fetching || start.phase !== "done") return true;
+    if (!views.active || sync.fetching || start.phase !== "running") return true;
     return timer.oldestMs() < Infinity || sync.behind;
   }
 

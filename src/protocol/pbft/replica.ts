@@ -189,7 +189,7 @@ export class PbftReplica implements Replica<Message, Timer> {
       view: this.view,
       committed: this.normal.executed,
       executed: executor.position,
-      recovering: this.start.phase !== "done",
+      ...this.start.progress,
       viewTimerMs: this.timer.lengthMs,
       sizes: [
         { name: "service.sessions", size: executor.sessions, max: sessionsMax },

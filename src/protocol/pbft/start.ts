@@ -1,7 +1,7 @@
 // What a replica of PBFT may do from its start on, and where it goes on when it has lost its memory
 // (docs/guarantees.md, X14 and X15).
 
-import type { Refusal } from "../../actor.ts";
+import type { Phase, Refusal } from "../../actor.ts";
 import type { AnswerMessage, Recovery } from "../kit/recovery.ts";
 import { Starter, type StarterOwner } from "../kit/starter.ts";
 import type { RecoverMessage, StableCheckpoint } from "../kit/messages.ts";
@@ -57,8 +57,12 @@ export class Start implements StarterOwner<Position> {
     this.#starter = new Starter({ self, config, host, recovery, owner: this });
   }
 
-  get phase(): Recovery<Position>["phase"] {
+  get phase(): Phase {
     return this.#starter.phase;
+  }
+  /** For the census. */
+  get progress(): Starter<Position>["progress"] {
+    return this.#starter.progress;
   }
   get mayAttest(): boolean {
     return this.#mayAttest;
@@ -72,10 +76,6 @@ export class Start implements StarterOwner<Position> {
   }
   get recoveryRequestedMs(): number {
     return this.#recoveryRequestedMs;
-  }
-  /** Replicas whose answer is still needed. */
-  get missing(): readonly number[] {
-    return this.#starter.missing;
   }
 
   ask(): void {

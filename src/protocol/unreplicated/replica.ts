@@ -40,7 +40,7 @@ export class UnreplicatedReplica implements Replica<Message, never> {
       view: 0,
       committed: position,
       executed: position,
-      recovering: false,
+      phase: "running",
       viewTimerMs: 0,
       sizes: [{ name: "service.sessions", size: sessions, max: this.#config.sessionsMax }],
     };

@@ -28,7 +28,7 @@ test("X15 replicas that begin later than the first do not take it for one that r
   for (const one of all) ask(one, all);
   const [first, second] = all;
   expect(first?.decide(0, TIMEOUT_MS)).toBe("begin");
-  first!.phase = "done";
+  first!.phase = "running";
   // It runs when the second asks again, and was starting when the second first asked.
   ask(second!, [first]);
   expect(second?.positions.size).toBe(1);
@@ -37,7 +37,7 @@ test("X15 replicas that begin later than the first do not take it for one that r
 
 test("X15 one replica that says that it runs does not make a cluster recover that never ran", () => {
   const [one, two, three, liar] = four();
-  liar!.phase = "done";
+  liar!.phase = "running";
   ask(one!, [two, three, liar]);
   expect(one?.positions.size).toBe(1);
   expect(one?.decide(0, TIMEOUT_MS)).toBe("wait");
@@ -57,7 +57,7 @@ test("X15 how long a replica waits for the last one follows from the view timeou
 test("X14 those that began together with a replica and run by now count for its recovery", () => {
   const [one, two, three, four_] = four();
   ask(one!, [two]);
-  for (const other of [two, three, four_]) other!.phase = "done";
+  for (const other of [two, three, four_]) other!.phase = "running";
   ask(one!, [two, three]);
   expect(one?.decide(WAITED_MS, TIMEOUT_MS)).toBe("wait");
   ask(one!, [four_]);

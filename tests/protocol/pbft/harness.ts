@@ -44,7 +44,7 @@ export class PbftCluster extends support.Cluster<Message, Timer | "retry", PbftR
       active: views.active,
       executed: normal.executed,
       timeoutMs: timer.lengthMs,
-      missing: start.missing,
+      waitsFor: start.progress.waitsFor,
       log,
       low: log.low,
       position: executor.position,

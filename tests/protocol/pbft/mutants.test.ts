@@ -38,7 +38,7 @@ function beginsOnOldAnswers(parts: Partial<Parts>): boolean {
   cluster.drops = () => false;
   for (const message of old) cluster.inject(message.replica, 3, message);
   cluster.settle();
-  return !cluster.replica(3).census().recovering && cluster.state(3).executed === 0;
+  return cluster.replica(3).census().phase === "running" && cluster.state(3).executed === 0;
 }
 
 test("X14 without a nonce old answers make a replica forget what it voted for", () => {
@@ -54,7 +54,7 @@ test("X14 without a nonce old answers make a replica forget what it voted for", 
 function committedAlike(parts: Partial<Parts>): number {
   const leader = (view: number) => (view === 1 ? 3 : 0);
   const cluster = new PbftCluster({ leader }, { parts });
-  const recovering = (i: number) => cluster.replica(i).census().recovering;
+  const recovering = (i: number) => cluster.replica(i).census().phase !== "running";
   const loses: PbftCluster["drops"] = (_from, _to, { kind }) => kind === "viewChange";
   const kept: PbftCluster["trace"] = [];
   for (const i of [1, 2]) {

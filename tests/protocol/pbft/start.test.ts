@@ -5,7 +5,7 @@ import { GENESIS } from "../../../src/protocol/kit/checkpoint.ts";
 import { bytes, PbftCluster, openOf } from "./harness.ts";
 
 function recovering(cluster: PbftCluster, i: number): boolean {
-  return cluster.replica(i).census().recovering;
+  return cluster.replica(i).census().phase !== "running";
 }
 
 /** A cluster that has executed something, whose replica 3 lost its memory. */
@@ -103,7 +103,7 @@ test("X14 a recovering replica waits while fewer than n - f that run answer", ()
   cluster.start(3);
   cluster.advance(20_000);
   expect(recovering(cluster, 3)).toBe(true);
-  expect(cluster.state(3).missing).toEqual([2]);
+  expect(cluster.state(3).waitsFor).toEqual([2]);
 });
 
 test("X14 answers to an earlier question do not count", () => {
@@ -127,7 +127,7 @@ test("X14 answers to an earlier question do not count", () => {
   cluster.drops = (_from, to, message) => to === 3 && message.kind !== "answer";
   for (const i of [0, 1, 2]) cluster.inject(i, 3, answer(i, stale));
   cluster.settle();
-  expect(cluster.state(3).missing).toEqual([0, 1, 2]);
+  expect(cluster.state(3).waitsFor).toEqual([0, 1, 2]);
   const nonce = cluster.sent("recover", 3).at(-1)?.nonce ?? stale;
   for (const i of [0, 1]) cluster.inject(i, 3, answer(i, nonce));
   // Nobody can claim just any view, or any checkpoint.
@@ -136,7 +136,7 @@ test("X14 answers to an earlier question do not count", () => {
   const stable = { slot: 400, digest: bytes("x".repeat(32)), certificate: GENESIS.certificate };
   cluster.inject(2, 3, { ...answer(2, nonce), position: { view: 0, stable, proof: [] } });
   cluster.settle();
-  expect(cluster.state(3).missing).toEqual([2]);
+  expect(cluster.state(3).waitsFor).toEqual([2]);
 });
 
 test("X14 RECOVERs are pending work at most once in ten view timeouts, and of four starts", () => {

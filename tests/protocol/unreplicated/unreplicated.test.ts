@@ -99,7 +99,7 @@ describe("U1 one replica executes and replies", () => {
       ...{ results: ["0101", "0202"], executed: 2, armed: false },
     });
     expect(client.retransmissions).toBe(0);
-    expect(replica.census()).toMatchObject({ executed: 3, recovering: false, view: 0 });
+    expect(replica.census()).toMatchObject({ executed: 3, phase: "running", view: 0 });
   });
 
   test("U1 the client asks again with exponential backoff, from a quarter of the timeout to four", () => {

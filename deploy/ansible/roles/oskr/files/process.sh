@@ -33,10 +33,12 @@ start() { # NAME PROGRAM ARGS...
   wait $! || fail "$name" "ended with status $?"
 }
 
-# Some protocols begin by asking each other, and say later that they have recovered.
+# Some protocols begin by asking each other, and say later that they began, or recovered.
 takes_part() { # NAME
   line=$(grep '^replica [0-9]* of ' "$1.log" 2>/dev/null) || return 1
-  case $line in *', recovering') grep -q '^replica [0-9]* recovered' "$1.log" ;; esac
+  case $line in *', starting' | *', recovering')
+    grep -Eq '^replica [0-9]+ (began|recovered)$' "$1.log" ;;
+  esac
 }
 
 ready() { # NAME SECONDS

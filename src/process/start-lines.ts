@@ -1,0 +1,60 @@
+// What a replica prints about its start.
+
+import type { Replica } from "../actor.ts";
+import type { Clock } from "../driver.ts";
+
+/** How often to look how far the start is, in milliseconds. */
+const LOOK_MS = 20;
+/** A replica that waits for others says so after this time, and then again and again. */
+const PATIENCE_MS = 5000;
+const REPEAT_MS = 1000;
+
+/** Behind the first line of a replica that does not take part yet. */
+const NOT_YET = /, (?:starting|recovering)$/m;
+/** What such a replica prints when it does. */
+const TAKES_PART = /^replica \d+ (?:began|recovered)$/m;
+/** What one prints that had lost its memory. */
+export const RECOVERED = /^replica \d+ recovered$/m;
+
+/** What a replica's output still lacks until it takes part; null: nothing. */
+export function lacks(output: string): RegExp | null {
+  return NOT_YET.test(output) && !TAKES_PART.test(output) ? TAKES_PART : null;
+}
+
+export interface StartOptions {
+  readonly id: number;
+  readonly replica: Pick<Replica<never, never>, "census">;
+  readonly clock: Pick<Clock, "now" | "after">;
+  readonly print: (line: string) => void;
+}
+
+/**
+ * Prints how a replica's start goes on until it takes part, and for whom it waits if that is long;
+ * returns what to say of it now, which is nothing if it takes part.
+ */
+export function watchStart({ id, replica, clock, print }: StartOptions): string {
+  let { phase } = replica.census();
+  if (phase === "running") return "";
+  let sinceMs = clock.now;
+  let toldMs = -Infinity;
+  const look = (): void => {
+    const now = replica.census();
+    if (now.phase === "running") {
+      print(`replica ${id} ${now.recovered === true ? "recovered" : "began"}`);
+      return;
+    }
+    if (now.phase !== phase) print(`replica ${id} ${now.phase}`);
+    phase = now.phase;
+    const others = now.waitsFor ?? [];
+    if (others.length === 0) sinceMs = clock.now;
+    const waitedMs = clock.now - sinceMs;
+    if (waitedMs >= PATIENCE_MS && clock.now - toldMs >= REPEAT_MS) {
+      toldMs = clock.now;
+      const seconds = Math.floor(waitedMs / 1000);
+      print(`replica ${id} has waited ${seconds} s for an answer of ${others.join(", ")}`);
+    }
+    clock.after(LOOK_MS, look);
+  };
+  clock.after(LOOK_MS, look);
+  return `, ${phase}`;
+}

@@ -1,0 +1,101 @@
+// Shows what a replica prints about its start, by a clock that a test moves.
+
+import { expect, test } from "bun:test";
+import type { Census } from "../../src/actor.ts";
+import { lacks, RECOVERED, watchStart } from "../../src/process/start-lines.ts";
+
+type Start = Pick<Census, "phase" | "recovered" | "waitsFor">;
+
+/** A replica's lines so far; `pass` moves the time, in milliseconds, with a start as it is then. */
+function replica(first: Start) {
+  let start = first;
+  let due: { atMs: number; fire: () => void } | null = null;
+  const lines: string[] = [];
+  const clock = {
+    now: 0,
+    after(delayMs: number, fire: () => void) {
+      due = { atMs: clock.now + delayMs, fire };
+      return { cancel: () => {} };
+    },
+  };
+  const census = (): Census => ({
+    ...{ view: 0, committed: 0, executed: 0, viewTimerMs: 0, sizes: [] },
+    ...start,
+  });
+  const options = { id: 3, replica: { census }, clock, print: (line: string) => lines.push(line) };
+  const doing = watchStart(options);
+  lines.push(`replica 3 of 4 runs x on y${doing}`);
+  const pass = (ms: number, now: Start): void => {
+    start = now;
+    const untilMs = clock.now + ms;
+    while (due !== null && due.atMs <= untilMs) {
+      const { atMs, fire } = due;
+      due = null;
+      clock.now = atMs;
+      fire();
+    }
+    clock.now = untilMs;
+  };
+  return { lines, pass };
+}
+
+const BEGUN: Start = { phase: "running" };
+const STARTING: Start = { phase: "starting", waitsFor: [0, 2] };
+
+test("a replica that needs no start says nothing of it", () => {
+  const { lines, pass } = replica(BEGUN);
+  pass(10_000, BEGUN);
+  expect(lines).toEqual(["replica 3 of 4 runs x on y"]);
+});
+
+test("a replica of a new cluster starts, and then began", () => {
+  const { lines, pass } = replica(STARTING);
+  pass(100, STARTING);
+  pass(100, BEGUN);
+  pass(10_000, BEGUN);
+  expect(lines).toEqual(["replica 3 of 4 runs x on y, starting", "replica 3 began"]);
+});
+
+test("a replica that lost its memory recovers, however quickly", () => {
+  const recovered: Start = { phase: "running", recovered: true };
+  const { lines, pass } = replica(STARTING);
+  pass(100, { phase: "recovering", waitsFor: [] });
+  pass(100, recovered);
+  expect(lines.slice(1)).toEqual(["replica 3 recovering", "replica 3 recovered"]);
+  const quick = replica(STARTING);
+  quick.pass(100, recovered);
+  expect(quick.lines.slice(1)).toEqual(["replica 3 recovered"]);
+});
+
+test("a replica that waits for long says for whom, once a second", () => {
+  const { lines, pass } = replica(STARTING);
+  pass(4990, STARTING);
+  expect(lines).toHaveLength(1);
+  pass(2010, STARTING);
+  pass(1000, { phase: "recovering", waitsFor: [2] });
+  // Who has all answers does not wait for any; the time begins anew.
+  pass(6000, { phase: "recovering", waitsFor: [] });
+  pass(4000, { phase: "recovering", waitsFor: [1] });
+  pass(1000, BEGUN);
+  expect(lines.slice(1)).toEqual([
+    "replica 3 has waited 5 s for an answer of 0, 2",
+    "replica 3 has waited 6 s for an answer of 0, 2",
+    "replica 3 has waited 7 s for an answer of 0, 2",
+    "replica 3 recovering",
+    "replica 3 has waited 8 s for an answer of 2",
+    "replica 3 began",
+  ]);
+});
+
+test("who waits for a replica knows from its lines whether it takes part", () => {
+  const first = "replica 0 of 4 runs pbft on udp";
+  expect(lacks(`${first}\n`)).toBeNull();
+  for (const phase of ["starting", "recovering"]) {
+    const lacking = lacks(`${first}, ${phase}\nreplica 0 has waited 5 s for an answer of 1\n`);
+    expect(lacking?.test(`${first}, ${phase}\n`)).toBe(false);
+    expect(lacking?.test(`${first}, ${phase}\nreplica 0 began\n`)).toBe(true);
+    expect(lacks(`${first}, ${phase}\nreplica 0 recovered\n`)).toBeNull();
+  }
+  expect(RECOVERED.test(`${first}, starting\nreplica 0 began\n`)).toBe(false);
+  expect(RECOVERED.test(`${first}, starting\nreplica 0 recovered\n`)).toBe(true);
+});

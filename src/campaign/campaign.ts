@@ -10,7 +10,7 @@ import type { Report } from "../simulation/world.ts";
 /** One seed in this many runs twice, the second time cold, to compare trace hashes. */
 const TWICE_EVERY = 50;
 /** Campaigns of at least this many seeds must reach every mark that the protocol declares. */
-const MARKS_SEEDS_MIN = 1000;
+export const MARKS_SEEDS_MIN = 1000;
 
 /** `count` seeds: every `stride`-th from `first` on. */
 export interface Range {

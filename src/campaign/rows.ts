@@ -2,6 +2,7 @@
 // docs/testing.md.
 
 import type { Subject, Kind } from "../simulation/subject.ts";
+import { MARKS_SEEDS_MIN } from "./campaign.ts";
 import { twinsScenarios } from "../simulation/twins-scenarios.ts";
 
 /** Seeds of one kind of one protocol: every `stride`-th from `first` on. */
@@ -11,53 +12,59 @@ export interface Row {
   readonly first: number;
   readonly count: number;
   readonly stride: number;
+  /** Seeds that a process runs at a time: a few seconds of work. */
+  readonly part: number;
+  /** Seeds that are run however little time there is. */
+  readonly min: number;
+  /** Its share of a campaign's time, beside those of other rows. */
+  readonly weight: number;
 }
 
-type Figures = readonly (readonly [Kind, number])[];
+/** A kind with the seeds of a full run, and the part and weight of its row. */
+type Figures = readonly (readonly [kind: Kind, count: number, part: number, weight: number])[];
 
-/** Seeds of each kind in a full run, where faults are tolerated. */
+/** Where faults are tolerated. */
 const TOLERANT: Figures = [
-  ["short", 20_000],
-  ["deep", 2_000],
-  ["adversary", 5_000],
-  ["invent", 1_000],
-  ["codec", 1_000],
-  ["fuzz", 200],
+  ["short", 20_000, 50, 8],
+  ["deep", 2_000, 10, 4],
+  ["adversary", 5_000, 25, 6],
+  ["invent", 1_000, 25, 2],
+  ["codec", 1_000, 10, 1],
+  ["fuzz", 200, 5, 1],
 ];
 /** And where none is. */
 const FAULTLESS: Figures = [
-  ["short", 5_000],
-  ["deep", 500],
-  ["codec", 1_000],
-  ["fuzz", 200],
+  ["short", 5_000, 50, 1],
+  ["deep", 500, 10, 1],
+  ["codec", 1_000, 10, 0.5],
+  ["fuzz", 200, 5, 0.5],
 ];
 const GUIDED = 20_000;
+const TWINS_PART = 200;
+const TWINS_WEIGHT = 3;
+/** Parts that are run however little time there is. */
+const PARTS_MIN = 4;
 
-/**
- * The rows of a subject, each divided by `divisor`; exhaustive Twins take every `divisor`-th
- * scenario.
- */
-export function rowsOf({ name, protocol, kinds }: Subject, divisor: number): Row[] {
-  const figures = (protocol.faults === "none" ? FAULTLESS : TOLERANT).filter(([kind]) =>
+/** The rows of a subject; exhaustive Twins take every `stride`-th scenario. */
+export function rowsOf({ name: protocol, protocol: its, kinds }: Subject, stride: number): Row[] {
+  const figures = (its.faults === "none" ? FAULTLESS : TOLERANT).filter(([kind]) =>
     kinds.includes(kind),
   );
-  const rows = figures.map(([kind, count]): Row => ({
-    protocol: name,
-    kind,
-    first: 0,
-    count: Math.ceil(count / divisor),
-    stride: 1,
-  }));
-  if (!kinds.includes("twins")) return rows;
-  const all = twinsScenarios(protocol).exhaustive;
-  const count = Math.ceil(all / divisor);
-  rows.push({ protocol: name, kind: "twins", first: 0, count, stride: divisor });
-  rows.push({
-    protocol: name,
-    kind: "twins",
-    first: all,
-    count: Math.ceil(GUIDED / divisor),
-    stride: 1,
+  const rows = figures.map(([kind, count, part, weight]): Row => {
+    // A campaign of fewer short seeds is not asked for its marks.
+    const min = kind === "short" ? MARKS_SEEDS_MIN : PARTS_MIN * part;
+    return { protocol, kind, first: 0, count, stride: 1, part, min, weight };
   });
+  if (!kinds.includes("twins")) return rows;
+  const all = twinsScenarios(its).exhaustive;
+  const twins = {
+    protocol,
+    kind: "twins",
+    part: TWINS_PART,
+    min: PARTS_MIN * TWINS_PART,
+    weight: TWINS_WEIGHT,
+  } as const;
+  rows.push({ ...twins, first: 0, count: Math.ceil(all / stride), stride });
+  rows.push({ ...twins, first: all, count: GUIDED, stride: 1 });
   return rows;
 }

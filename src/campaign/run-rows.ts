@@ -1,44 +1,32 @@
 // All protocols and all mutants, as continuous integration and long runs have them.
 
 import { registered } from "../simulation/subjects.ts";
-import { missedMarks, summary } from "./campaign.ts";
+import { Budget } from "./budget.ts";
+import { missedMarks, summary, type Range } from "./campaign.ts";
 import { loadAll, type Mutant } from "./mutants.ts";
 import { rowsOf, type Row } from "./rows.ts";
-import { runJobs, splitRange, Workers } from "./workers.ts";
+import { runJobs, Workers } from "./workers.ts";
+
+/** Of exhaustive Twins, the scenarios that a campaign with a budget takes: every so many-th. */
+const BUDGET_STRIDE = 12;
 
 /**
- * Runs a `divisor`-th of every row of the table, and every mutant; the last line counts seeds and
- * mutants.
+ * Tries every mutant, then runs the rows of all protocols: in full, or, within so many minutes for
+ * all of it, as many seeds of each as its share of the time allows, from its first on, so that what
+ * fails in one run fails in the next. The last line counts seeds and mutants.
  */
-export async function runProfile(divisor: number, jobs: number): Promise<number> {
+export async function runProfile(minutes: number | null, jobs: number): Promise<number> {
   const { mutants } = await loadAll();
   const workers = new Workers(jobs);
   let passed = 0;
   let failed = 0;
   const missing: string[] = [];
-  for (const subject of registered.values()) {
-    for (const row of rowsOf(subject, divisor)) {
-      const { first, count, stride, kind } = row;
-      const parts = splitRange({ first, count, stride }, jobs);
-      const begun = performance.now();
-      const commands = parts.map((part) => rowArgs(row, part));
-      const totals = await runJobs(workers, commands, `${subject.name}, ${kind}: `, count);
-      const seconds = ((performance.now() - begun) / 1000).toFixed(0);
-      for (const line of summary(subject, kind, totals)) console.log(`${line}`);
-      console.log(`  (${seconds} s)`);
-      for (const { seed, what } of totals.failures) {
-        console.log(`  seed ${seed}: ${what.split("\n")[0]}`);
-        const command = `npm run simulate -- --protocol ${subject.name}`;
-        console.log(`  replay: ${command} --kind ${kind} --seed ${seed}`);
-      }
-      passed += totals.passed;
-      failed += totals.failed;
-      const missed = missedMarks(subject, kind, totals);
-      missing.push(...missed.map((name) => `${subject.name}: ${name}`));
-    }
-  }
-  if (missing.length > 0) console.log(`marks missed: ${missing.join(", ")}`);
-  failed += missing.length;
+  const rows = [...registered.values()].flatMap((subject) =>
+    rowsOf(subject, minutes === null ? 1 : BUDGET_STRIDE).map((row) => ({ subject, row })),
+  );
+  const weight = rows.reduce((sum, { row }) => sum + row.weight, 0);
+  const now = () => performance.now();
+  const budget = minutes === null ? null : new Budget(minutes, weight, now);
   const tryMutant = async ({ subject }: Mutant): Promise<void> => {
     const line = await workers.run(["--load", "all", "--protocol", subject.name, "--convict"]);
     const { found, what } = JSON.parse(line) as { found: boolean; what: string };
@@ -47,9 +35,42 @@ export async function runProfile(divisor: number, jobs: number): Promise<number>
     else failed++;
   };
   await Promise.all(mutants.map(tryMutant));
+  for (const { subject, row } of rows) {
+    const { kind, count } = row;
+    const begun = now();
+    const more = budget?.share(row.weight) ?? (() => true);
+    const parts = [...partsOf(row)].map((part) => ({
+      args: rowArgs(row, part),
+      due: part.index * row.part < row.min,
+    }));
+    const what = `${subject.name}, ${kind}: `;
+    const totals = await runJobs(workers, parts, what, { seeds: count, jobs, more });
+    for (const line of summary(subject, kind, totals)) console.log(`${line}`);
+    const ran = totals.passed + totals.failed;
+    console.log(`  (${ran} of ${count} seeds, ${((now() - begun) / 1000).toFixed(0)} s)`);
+    for (const { seed, what: violated } of totals.failures) {
+      console.log(`  seed ${seed}: ${violated.split("\n")[0]}`);
+      const command = `npm run simulate -- --protocol ${subject.name}`;
+      console.log(`  replay: ${command} --kind ${kind} --seed ${seed}`);
+    }
+    passed += totals.passed;
+    failed += totals.failed;
+    const missed = missedMarks(subject, kind, totals);
+    missing.push(...missed.map((name) => `${subject.name}: ${name}`));
+  }
   workers.close();
+  if (missing.length > 0) console.log(`marks missed: ${missing.join(", ")}`);
+  failed += missing.length;
   console.log(`${passed} passed, ${failed} failed`);
   return failed === 0 ? 0 : 1;
+}
+
+/** A row in parts, in order. */
+export function* partsOf(row: Row): Generator<Range & { readonly index: number }> {
+  const { first, count, stride, part } = row;
+  for (let from = 0, index = 0; from < count; from += part, index++) {
+    yield { first: first + from * stride, count: Math.min(part, count - from), stride, index };
+  }
 }
 
 function rowArgs(

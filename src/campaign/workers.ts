@@ -22,17 +22,25 @@ export function splitRange({ first, count, stride }: Range, jobs: number): Range
   });
 }
 
+/** A command for a worker. */
+export interface Part {
+  readonly args: readonly string[];
+  /** It is run however little time there is. */
+  readonly due: boolean;
+}
+
 /**
- * Has the workers run the commands, and adds up; says on standard error how far they are with
- * `what`.
+ * Has the workers run the parts in order, as many at a time as there are jobs, until there is no
+ * more time, and adds up; says on standard error how far they are with `what`.
  */
 export async function runJobs(
   workers: Workers,
-  commands: readonly (readonly string[])[],
+  parts: readonly Part[],
   what: string,
-  seeds: number,
+  { seeds, jobs, more }: { seeds: number; jobs: number; more: () => boolean },
 ): Promise<Totals> {
   const totals = noTotals();
+  let next = 0;
   const run = async (args: readonly string[]): Promise<void> => {
     const part = totalsFromJson(await workers.run(args));
     for (const failure of part.failures) {
@@ -43,7 +51,13 @@ export async function runJobs(
       `${what}${totals.passed + totals.failed} of ${seeds} seeds, ${totals.failed} failed`,
     );
   };
-  await Promise.all(commands.map(run));
+  const serveOne = async (): Promise<void> => {
+    for (let part = parts[next]; part !== undefined && (part.due || more()); part = parts[next]) {
+      next++;
+      await run(part.args);
+    }
+  };
+  await Promise.all(Array.from({ length: jobs }, serveOne));
   totals.failures.sort((a, b) => a.seed - b.seed);
   return totals;
 }

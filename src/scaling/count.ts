@@ -45,7 +45,7 @@ export interface CountOptions {
   readonly opSize: number;
 }
 
-/** Batches' worth of clients: more than four chained blocks under way, so that all are full. */
+/** Batches' worth of clients: more than a pipeline has under way, so that all are full. */
 const CLIENT_BATCHES = 6;
 /**
  * From the start of one batch's worth of clients to the next: they would stay in step otherwise,

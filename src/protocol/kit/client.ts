@@ -17,7 +17,7 @@ type Timer = "retry";
  */
 export class QuorumClient implements Client<CommonMessage, Timer> {
   retransmissions = 0;
-  readonly #quorums: Quorums;
+  readonly #weak: number;
   readonly #host: Host<CommonMessage, Timer>;
   readonly #first: (view: number) => Target;
   readonly #backoff: Backoff;
@@ -31,10 +31,10 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
   constructor(
     config: ProtocolConfig,
     host: Host<CommonMessage, Timer>,
-    quorums: Quorums,
+    { weak }: Pick<Quorums, "weak">,
     first: (view: number) => Target,
   ) {
-    this.#quorums = quorums;
+    this.#weak = weak;
     this.#host = host;
     this.#first = first;
     this.#backoff = new Backoff(config.viewTimeoutMs / 4, config.viewTimeoutMs * 4);
@@ -44,7 +44,7 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
 
   /** How many replicas must agree. */
   protected get agreement(): number {
-    return this.#quorums.weak;
+    return this.#weak;
   }
 
   invoke(op: Bytes, done: (result: Bytes | null) => void): void {

@@ -25,14 +25,18 @@ export interface OwnCodec<M extends Sealed> {
 
 type Kind = { readonly kind: string };
 
-export function codecOf<M extends Sealed & Kind>(own: OwnCodec<M>): Codec<M | CommonMessage> {
+/** Where nobody signs, messages have no seals. */
+export function codecOf<M extends Sealed & Kind>(
+  own: OwnCodec<M>,
+  { signed }: { readonly signed: boolean } = { signed: true },
+): Codec<M | CommonMessage> {
   const others = (message: M | CommonMessage): readonly Proof[] => {
     if (!isCommon(message)) return own.proofs(message);
     return message.kind === "stable" ? stableProofs(message.checkpoint) : NO_PROOFS;
   };
   return {
     encode(message, out) {
-      if (isCommon(message)) encodeCommon(message, out);
+      if (isCommon(message)) encodeCommon(message, out, signed);
       else own.encode(message, out);
     },
 
@@ -40,11 +44,14 @@ export function codecOf<M extends Sealed & Kind>(own: OwnCodec<M>): Codec<M | Co
       const start = input.position;
       const kind = input.u8();
       const message =
-        kind < PROTOCOL_KINDS ? decodeCommon(kind, input, start) : own.decode(kind, input, start);
+        kind < PROTOCOL_KINDS
+          ? decodeCommon(kind, input, start, signed)
+          : own.decode(kind, input, start);
       return input.done ? message : null;
     },
 
     proofs(message) {
+      if (!signed) return NO_PROOFS;
       const { seal } = message;
       const further = others(message);
       if (seal === undefined) return further;

@@ -133,7 +133,8 @@ export function isCommon(message: { readonly kind: string }): message is CommonM
   }
 }
 
-export function encodeCommon(message: CommonMessage, out: Writer): void {
+/** Where nobody signs, `signed` is false and messages have no seals. */
+export function encodeCommon(message: CommonMessage, out: Writer, signed = true): void {
   switch (message.kind) {
     case "request":
       out.u8(REQUEST);
@@ -153,11 +154,11 @@ export function encodeCommon(message: CommonMessage, out: Writer): void {
       out.u53(message.number);
       out.bytes(message.digest);
       encodeOutcome(message.outcome, out);
-      out.seal(message.seal);
+      if (signed) out.seal(message.seal);
       return;
     case "checkpoint":
       signedCheckpoint(message.replica, message.slot, message.digest, out);
-      out.seal(message.seal);
+      if (signed) out.seal(message.seal);
       return;
     case "stable":
       out.u8(STABLE);
@@ -179,26 +180,32 @@ export function encodeCommon(message: CommonMessage, out: Writer): void {
       out.u8(message.replica);
       out.bytes(message.nonce);
       out.flag(message.starting);
-      out.seal(message.seal);
+      if (signed) out.seal(message.seal);
   }
 }
 
 /**
  * The message of this kind, the byte of which was read at `start`; poisons the reader if malformed.
  */
-export function decodeCommon(kind: number, input: Reader, start: number): CommonMessage | null {
+export function decodeCommon(
+  kind: number,
+  input: Reader,
+  start: number,
+  signed = true,
+): CommonMessage | null {
   switch (kind) {
     case REQUEST:
       return { kind: "request", request: decodeRequest(input) };
     case RELAY:
       return { kind: "relay", client: input.address(), request: decodeRequest(input) };
     case REPLY:
-      return decodeReply(input, start);
+      return decodeReply(input, start, signed);
     case CHECKPOINT: {
       const replica = input.u8();
       const slot = input.u53();
       const digest = input.bytes(DIGEST_LENGTH);
-      return { kind: "checkpoint", replica, slot, digest, seal: input.seal(replica, start) };
+      const seal = signed ? input.seal(replica, start) : undefined;
+      return { kind: "checkpoint", replica, slot, digest, seal };
     }
     case STABLE:
       return { kind: "stable", checkpoint: decodeStable(input) };
@@ -212,7 +219,8 @@ export function decodeCommon(kind: number, input: Reader, start: number): Common
       const replica = input.u8();
       const nonce = input.bytes(RECOVERY_NONCE_LENGTH);
       const starting = input.flag();
-      return { kind: "recover", replica, nonce, starting, seal: input.seal(replica, start) };
+      const seal = signed ? input.seal(replica, start) : undefined;
+      return { kind: "recover", replica, nonce, starting, seal };
     }
     default:
       return null;
@@ -227,7 +235,7 @@ export function beginsReplyTo(request: Request, input: Reader): boolean {
   return input.u53() === request.number && input.ok;
 }
 
-function decodeReply(input: Reader, start: number): ReplyMessage {
+function decodeReply(input: Reader, start: number, signed: boolean): ReplyMessage {
   const replica = input.u8();
   const view = input.u53();
   const session = input.u53();
@@ -235,7 +243,7 @@ function decodeReply(input: Reader, start: number): ReplyMessage {
   const number = input.u53();
   const digest = input.bytes(DIGEST_LENGTH);
   const outcome = decodeOutcome(input);
-  const seal = input.seal(replica, start);
+  const seal = signed ? input.seal(replica, start) : undefined;
   return { kind: "reply", replica, view, session, tag, number, digest, outcome, seal };
 }
 

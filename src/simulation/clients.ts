@@ -49,11 +49,6 @@ export class SimulatedClient {
     this.#next();
   }
 
-  /** Waits no longer for its operation. */
-  giveUp(): void {
-    this.finished = true;
-  }
-
   /** Thinks, then asks; after GST at once. */
   #next(): void {
     const { plan, scheduler, gstUs } = this.#world;

@@ -28,7 +28,7 @@ export interface NetworkOptions {
   readonly at: (host: number) => readonly Process[];
   readonly replicas: () => readonly Process[];
   /** Whether a corrupted packet may pass for a whole one, or is caught by its check sequence. */
-  readonly passes: (packet: Packet, corrupted: Bytes) => boolean;
+  readonly passes: (corrupted: Bytes) => boolean;
   readonly filter: PacketFilter | null;
   /** Has what Byzantine processes send. */
   readonly tamper: ((from: Process, packet: Packet) => void) | null;
@@ -97,7 +97,7 @@ export class Network {
       const bytes = packet.content.bytes.slice();
       const bit = random.int(Math.max(1, bytes.length * 8));
       if (bytes.length > 0) bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7));
-      if (packet.part || !this.#options.passes(packet, bytes)) {
+      if (packet.part || !this.#options.passes(bytes)) {
         this.#count("corrupted, caught");
         return;
       }

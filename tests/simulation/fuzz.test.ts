@@ -42,7 +42,7 @@ test("a codec that throws is found", () => {
       ...codec,
       decode: (input) => {
         const message = codec.decode(input);
-        if (message?.kind === "request" && message.request.number === 0xff) throw new Error("boom");
+        if (message?.kind === "reply" && message.number === 0xff) throw new Error("boom");
         return message;
       },
     },

@@ -23,9 +23,9 @@ import { ClientSession } from "../../src/protocol/kit/client-session.ts";
 import { Executor } from "../../src/protocol/kit/executor.ts";
 import {
   decodeOutcome,
-  decodeRequest,
+  decodeLoneRequest,
   encodeOutcome,
-  encodeRequest,
+  encodeLoneRequest,
   type Outcome,
   type Request,
 } from "../../src/protocol/kit/request.ts";
@@ -62,7 +62,7 @@ const codec: Codec<Message> = {
       out.address(message.client);
     }
     if (message.kind === "request" || message.kind === "ticket") {
-      encodeRequest(message.request, out);
+      encodeLoneRequest(message.request, out);
     }
     if (message.kind !== "reply") return;
     out.u53(message.session);
@@ -79,10 +79,10 @@ const codec: Codec<Message> = {
 
 function decodeBody(kind: number, input: Reader): Message | null {
   if (kind === 0) return { kind: "hello" };
-  if (kind === 1) return { kind: "request", request: decodeRequest(input) };
+  if (kind === 1) return { kind: "request", request: decodeLoneRequest(input) };
   if (kind === 2) {
     const [number, client] = [input.u53(), input.address()];
-    return { kind: "ticket", number, client, request: decodeRequest(input) };
+    return { kind: "ticket", number, client, request: decodeLoneRequest(input) };
   }
   if (kind !== 3) return null;
   const [session, tag, number] = [input.u53(), input.u32(), input.u53()];

@@ -61,6 +61,7 @@ export class ClientSession {
       case "forgotten":
         this.#finish(null);
         return;
+      case "number used":
       case "no session":
         this.#session = 0;
         this.#finish(null);

@@ -7,6 +7,7 @@ import {
   isOpen,
   FORGOTTEN_OUTCOME,
   NO_SESSION_OUTCOME,
+  NUMBER_USED_OUTCOME,
   operationDigest,
   type Outcome,
   type Request,
@@ -32,9 +33,9 @@ export class Executor {
   }
 
   /**
-   * Executes a request whose turn it is, once: a repeated one gets the cached outcome; null
-   * is for one older than that, since its client has moved on, and for another operation under a
-   * number that was used.
+   * Executes a request whose turn it is, once: a repeated one gets the cached outcome, another
+   * operation under the same number that the number was used; null is for one older than that,
+   * because most such clients have moved on, and one that has not asks again.
    */
   execute(request: Request): Outcome | null {
     if (isOpen(request)) {
@@ -44,7 +45,8 @@ export class Executor {
     }
     const session = this.#sessions.get(request.session, request.tag);
     if (session === undefined) return NO_SESSION_OUTCOME;
-    if (request.number <= session.number) return cached(session, request);
+    if (request.number < session.number) return null;
+    if (request.number === session.number) return cached(session, request);
     this.#position++;
     const result = this.#app.execute(request.op);
     this.#app.commit(1);
@@ -53,11 +55,11 @@ export class Executor {
   }
 
   /**
-   * What is known of a request before its turn: the outcome if it was executed, or if its session
-   * is gone for good; null if it is older than the last one; undefined if it, or its session, is
-   * still to come.
+   * What is known of a request before its turn: the outcome if it was executed, or never will be
+   * because its number was used, or because its session is gone for good; undefined if it, or its
+   * session, is still to come.
    */
-  lookup(request: Request): Outcome | null | undefined {
+  lookup(request: Request): Outcome | undefined {
     if (isOpen(request)) {
       const session = this.#sessions.opened(request.op);
       return session === undefined ? undefined : { status: "opened", session: session.id };
@@ -102,9 +104,12 @@ export class Executor {
   }
 }
 
-/** The last outcome, if it is that of this very operation. */
-function cached(session: Session, request: Request): Outcome | null {
-  if (request.number !== session.number) return null;
-  if (!equal(session.digest, operationDigest(request.op))) return null;
+/**
+ * The last outcome, if it is that of this very operation. If it is that of another one, somebody
+ * else has used the client's number, or a later one: it has to be told, or it would ask for ever.
+ */
+function cached(session: Session, request: Request): Outcome {
+  if (request.number !== session.number) return NUMBER_USED_OUTCOME;
+  if (!equal(session.digest, operationDigest(request.op))) return NUMBER_USED_OUTCOME;
   return session.result === null ? FORGOTTEN_OUTCOME : { status: "done", result: session.result };
 }

@@ -12,9 +12,9 @@ import {
 } from "./quorum.ts";
 import {
   decodeOutcome,
-  decodeRequest,
+  decodeLoneRequest,
   encodeOutcome,
-  encodeRequest,
+  encodeLoneRequest,
   type Outcome,
   type Request,
 } from "./request.ts";
@@ -138,12 +138,12 @@ export function encodeCommon(message: CommonMessage, out: Writer, signed = true)
   switch (message.kind) {
     case "request":
       out.u8(REQUEST);
-      encodeRequest(message.request, out);
+      encodeLoneRequest(message.request, out);
       return;
     case "relay":
       out.u8(RELAY);
       out.address(message.client);
-      encodeRequest(message.request, out);
+      encodeLoneRequest(message.request, out);
       return;
     case "reply":
       out.u8(REPLY);
@@ -195,9 +195,9 @@ export function decodeCommon(
 ): CommonMessage | null {
   switch (kind) {
     case REQUEST:
-      return { kind: "request", request: decodeRequest(input) };
+      return { kind: "request", request: decodeLoneRequest(input) };
     case RELAY:
-      return { kind: "relay", client: input.address(), request: decodeRequest(input) };
+      return { kind: "relay", client: input.address(), request: decodeLoneRequest(input) };
     case REPLY:
       return decodeReply(input, start, signed);
     case CHECKPOINT: {

@@ -3,7 +3,7 @@
 
 import type { Bytes } from "../../actor.ts";
 import { bytesOf, EMPTY, equal, u32At, type Reader, type Writer } from "../../wire.ts";
-import { digestOf } from "./digest.ts";
+import { crc32Of, digestOf } from "./digest.ts";
 
 /** Bytes of the random nonce of an `open`: 104 bits. */
 export const NONCE_LENGTH = 13;
@@ -61,6 +61,40 @@ export function decodeRequest(input: Reader): Request {
   return { session, tag, number, op };
 }
 
+/**
+ * For requests that travel alone, unsigned: no flip of bits within one byte passes, and any other
+ * change only by a chance of 2^-32. FNV-1a's step over the numbers and a short operation, which
+ * costs less than a call; CRC-32 of a longer one, begun with the numbers' hash.
+ */
+export function checksumOf({ session, tag, number, op }: Request): number {
+  let hash = FNV_BASIS;
+  hash = Math.imul(hash ^ (session / 2 ** 32), FNV_PRIME);
+  hash = Math.imul(hash ^ session, FNV_PRIME);
+  hash = Math.imul(hash ^ tag, FNV_PRIME);
+  hash = Math.imul(hash ^ (number / 2 ** 32), FNV_PRIME);
+  hash = Math.imul(hash ^ number, FNV_PRIME);
+  if (op.length > SHORT_OPERATION) return crc32Of(op, hash >>> 0);
+  for (let i = 0; i < op.length; i++) hash = Math.imul(hash ^ (op[i] ?? 0), FNV_PRIME);
+  return hash >>> 0;
+}
+
+const FNV_BASIS = 0x811c9dc5;
+const FNV_PRIME = 0x01000193;
+const SHORT_OPERATION = 64;
+
+/** A request that travels alone, with its checksum. */
+export function encodeLoneRequest(request: Request, out: Writer): void {
+  encodeRequest(request, out);
+  out.u32(checksumOf(request));
+}
+
+/** Poisons the reader if the request is malformed, or was altered on its way. */
+export function decodeLoneRequest(input: Reader): Request {
+  const request = decodeRequest(input);
+  if (input.u32() !== checksumOf(request)) input.poison();
+  return request;
+}
+
 /** What a signed reply names, so that it answers no other request. */
 export function requestDigest(request: Request): Bytes {
   return digestOf(bytesOf((out) => encodeRequest(request, out)));
@@ -75,12 +109,14 @@ export function operationDigest(op: Bytes): Bytes {
 
 /**
  * The answer to a request: its result, the new session of an `open`, that the result was dropped
- * after the operation had been executed, or that there is no such session.
+ * after the operation had been executed, that its number, or a later one of the session, was used
+ * for another operation, or that there is no such session.
  */
 export type Outcome =
   | { readonly status: "done"; readonly result: Bytes }
   | { readonly status: "opened"; readonly session: number }
   | { readonly status: "forgotten" }
+  | { readonly status: "number used" }
   | { readonly status: "no session" };
 
 export function sameOutcome(a: Outcome, b: Outcome): boolean {
@@ -90,6 +126,7 @@ export function sameOutcome(a: Outcome, b: Outcome): boolean {
     case "opened":
       return b.status === "opened" && a.session === b.session;
     case "forgotten":
+    case "number used":
     case "no session":
       return a.status === b.status;
   }
@@ -99,6 +136,7 @@ const DONE = 0;
 const OPENED = 1;
 const NO_SESSION = 2;
 const FORGOTTEN = 3;
+const NUMBER_USED = 4;
 
 export function encodeOutcome(outcome: Outcome, out: Writer): void {
   switch (outcome.status) {
@@ -112,6 +150,9 @@ export function encodeOutcome(outcome: Outcome, out: Writer): void {
       return;
     case "forgotten":
       out.u8(FORGOTTEN);
+      return;
+    case "number used":
+      out.u8(NUMBER_USED);
       return;
     case "no session":
       out.u8(NO_SESSION);
@@ -133,6 +174,8 @@ export function decodeOutcome(input: Reader): Outcome {
     }
     case FORGOTTEN:
       return FORGOTTEN_OUTCOME;
+    case NUMBER_USED:
+      return NUMBER_USED_OUTCOME;
     case NO_SESSION:
       return NO_SESSION_OUTCOME;
     default:
@@ -143,4 +186,5 @@ export function decodeOutcome(input: Reader): Outcome {
 
 const DONE_WITHOUT_RESULT: Outcome = { status: "done", result: EMPTY };
 export const FORGOTTEN_OUTCOME: Outcome = { status: "forgotten" };
+export const NUMBER_USED_OUTCOME: Outcome = { status: "number used" };
 export const NO_SESSION_OUTCOME: Outcome = { status: "no session" };

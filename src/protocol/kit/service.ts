@@ -32,10 +32,10 @@ export class Service {
   }
 
   /**
-   * Whether the request is to be ordered. One that was executed before gets the cached reply, or
-   * nothing if its client has moved on. Only a replica that `leads` orders one of a session that is
-   * not open here, because any process can make up a session: such a request must cost the others
-   * no relay, no view timer and no place in the pool.
+   * Whether the request is to be ordered. One that was executed before gets the cached reply. Only
+   * a replica that `leads` orders one of a session that is not open here, because any process can
+   * make up a session: such a request must cost the others no relay, no view timer and no place in
+   * the pool.
    */
   admits(client: Address, request: Request, leads: boolean): boolean {
     if (this.repeats(client, request)) return false;
@@ -47,7 +47,7 @@ export class Service {
   protected repeats(client: Address, request: Request): boolean {
     const outcome = this.executor.lookup(request);
     if (outcome === undefined) return false;
-    if (outcome !== null) this.#reply(client, request, outcome);
+    this.#reply(client, request, outcome);
     return true;
   }
 

@@ -5,9 +5,9 @@ import { EMPTY, type Reader, type Writer } from "../../wire.ts";
 import { DIGEST_LENGTH } from "../kit/digest.ts";
 import {
   decodeOutcome,
-  decodeRequest,
+  decodeLoneRequest,
   encodeOutcome,
-  encodeRequest,
+  encodeLoneRequest,
   type Outcome,
   type Request,
 } from "../kit/request.ts";
@@ -39,7 +39,7 @@ export function codec(signed: boolean): Codec<Message> {
       switch (message.kind) {
         case "request":
           out.u8(REQUEST);
-          encodeRequest(message.request, out);
+          encodeLoneRequest(message.request, out);
           return;
         case "reply":
           out.u8(REPLY);
@@ -56,7 +56,7 @@ export function codec(signed: boolean): Codec<Message> {
       const start = input.position;
       const kind = input.u8();
       if (kind === REQUEST) {
-        const request = decodeRequest(input);
+        const request = decodeLoneRequest(input);
         return input.done ? { kind: "request", request } : null;
       }
       if (kind !== REPLY) return null;

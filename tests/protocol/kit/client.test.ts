@@ -134,6 +134,14 @@ test("X13 a lost session ends the operation as unknown, and the next one opens a
   expect(last()).toMatchObject({ session: 0, number: 0 });
 });
 
+test("X13 a number that was used for another operation ends this one as unknown, with its session", () => {
+  const { reply, results, invoke, last } = begin();
+  for (const replica of [0, 2]) reply(replica, { status: "number used" });
+  expect(results).toEqual([null]);
+  invoke();
+  expect(last()).toMatchObject({ session: 0, number: 0 });
+});
+
 test("X13 a forgotten result ends the operation as unknown, and the session goes on", () => {
   const { reply, results, invoke, last } = begin();
   for (const replica of [0, 2]) reply(replica, { status: "forgotten" });

@@ -6,6 +6,7 @@ import { NO_PROOFS, type Proof, type Sealed } from "../../../src/actor.ts";
 import { codecOf } from "../../../src/protocol/kit/codec.ts";
 import { PROTOCOL_KINDS, type CommonMessage } from "../../../src/protocol/kit/messages.ts";
 import { bytesOf, Reader } from "../../../src/wire.ts";
+import { Packets } from "../../support/packets.ts";
 
 interface Own extends Sealed {
   readonly kind: "own";
@@ -51,6 +52,29 @@ test.each(sealed)("a $kind that nobody signs has no seal, and is as short", (mes
   expect(unsigned.decode(new Reader(withSeal))).toBeNull();
   expect(signed.decode(new Reader(encoded))).toBeNull();
 });
+
+const short = { session: 5, tag: 6, number: 7, op: new Uint8Array(20).fill(8) };
+const lone: readonly CommonMessage[] = [
+  { kind: "request", request: short },
+  { kind: "request", request: { ...short, op: new Uint8Array(3000).fill(9) } },
+  { kind: "relay", client: 0, request: short },
+];
+
+test.each(lone)(
+  "X13 a $kind with any bit flipped is not what its client sent, and is dropped",
+  (message) => {
+    const packets = new Packets(signed);
+    const encoded = packets.packetOf(message, 0);
+    expect(packets.decoded(encoded)).toEqual(message);
+    // Where a relayed one's client is, is no part of what the client sent.
+    const from = message.kind === "relay" ? 1 + 8 : 1;
+    for (let bit = 8 * from; bit < 8 * encoded.length; bit++) {
+      encoded[bit >> 3] = (encoded[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+      expect(packets.decoded(encoded)).toBeNull();
+      encoded[bit >> 3] = (encoded[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+    }
+  },
+);
 
 test("kinds from PROTOCOL_KINDS on are the protocol's own", () => {
   for (const codec of [signed, unsigned]) {

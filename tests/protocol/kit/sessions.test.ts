@@ -249,8 +249,10 @@ describe("X13 executor", () => {
             const before = executor.lookup(sent);
             const outcome = executor.execute(sent);
             // What lookup promised is what comes, without executing again.
-            if (before !== undefined)
-              expect([outcome, app.executed.length]).toEqual([before, count]);
+            if (before !== undefined) {
+              const promised = outcome ?? { status: "number used" };
+              expect([promised, app.executed.length]).toEqual([before, count]);
+            }
             if (app.executed.length > count) expect(executor.execute(sent)).toEqual(outcome);
             continue;
           }
@@ -264,6 +266,19 @@ describe("X13 executor", () => {
         expect(new Set(app.executed).size).toBe(app.executed.length);
       }),
     );
+  });
+
+  test("X13 another operation under a number that was used is told so, and never executed", () => {
+    const app = new CountingApp();
+    const executor = new Executor(app, config);
+    const session = opened(executor.execute(open(0)));
+    executor.execute(request(0, session, 2));
+    const used = { status: "number used" } as const;
+    const other = { ...request(0, session, 2), op: Uint8Array.of(9) };
+    expect([executor.lookup(other), executor.execute(other)]).toEqual([used, used]);
+    // A client that waits for an older number would ask for ever.
+    expect(executor.lookup(request(0, session, 1))).toEqual(used);
+    expect(app.executed).toEqual(["0002"]);
   });
 
   test("X13 the same request gets the same result, an older one nothing", () => {

@@ -236,7 +236,9 @@ test("X4 X13 a result is given again only for the operation that it is of", () =
   expect(cluster.replies.some(({ number }) => number === request.number)).toBe(true);
   cluster.heard.length = 0;
   cluster.request(request);
-  expect(cluster.replies).toEqual([]);
+  // Signed, so that the client reports its operation as unknown and opens another session.
+  const used = { number: request.number, outcome: { status: "number used" } };
+  expect(cluster.replies).toMatchObject(Array(4).fill(used));
 });
 
 test("X13 an evicted session ends as no session, alike at every replica", () => {

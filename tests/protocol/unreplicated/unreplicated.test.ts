@@ -202,7 +202,7 @@ describe("X13 exactly once", () => {
     expect(client.retransmissions).toBe(2);
   });
 
-  test("X13 a request older than the last is not answered", () => {
+  test("X13 a request older than the last is answered that its number was used, and not executed", () => {
     invoke(1);
     client.receive(0, ask());
     const first = taken(clientHost);
@@ -210,7 +210,9 @@ describe("X13 exactly once", () => {
     invoke(2);
     settle();
     replica.receive(CLIENT, first);
-    expect({ sent: replicaHost.sent, executed: app.executed }).toEqual({ sent: [], executed: 2 });
+    const used = { message: { number: 1, outcome: { status: "number used" } } };
+    expect(replicaHost.sent).toMatchObject([used]);
+    expect(app.executed).toBe(2);
   });
 
   test("X13 a client that lost its session is told so, and opens another", () => {

@@ -125,6 +125,11 @@ export interface Codec<M> {
   decode(input: Reader): M | null;
   /** Every signature in the message, its own seal first; NO_PROOFS if there are none. */
   proofs(message: M): readonly Proof[];
+  /**
+   * The first bytes of those messages that others than replicas send; what begins otherwise and
+   * does not come from a replica's address is dropped unread. Without it anybody may send anything.
+   */
+  readonly openKinds?: ReadonlySet<number>;
 }
 
 export const NO_PROOFS: readonly Proof[] = [];

@@ -40,9 +40,13 @@ export interface Stage {
    */
   sign(signed: Bytes, done: (block: Bytes) => void): void;
   /**
-   * Checks in order, stops at the first bad one; `done` may be called at once when all are known.
+   * Checks in order, stops at the first bad one; `done` may be called at once. What is `doubted`
+   * and not known is queued, even where this thread would check it at once: a check costs it more
+   * than a forgery costs its sender.
    */
-  verify(proofs: readonly Proof[], done: (valid: boolean) => void): void;
+  verify(proofs: readonly Proof[], done: (valid: boolean) => void, doubted?: boolean): void;
+  /** Whether all are known to hold, which takes no check. */
+  knows(proofs: readonly Proof[]): boolean;
   /** Signatures made and checked in full so far, for measurement. */
   readonly counts: { signed: number; roots: number; verified: number; cached: number };
   /** Runs a queued job or a few on this thread; false when there is none. */

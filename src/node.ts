@@ -7,7 +7,6 @@ import type {
   Bytes,
   Codec,
   Host,
-  Proof,
   Refusal,
   Sealed,
   Sizes,
@@ -15,22 +14,12 @@ import type {
 } from "./actor.ts";
 import { assert } from "./base/assert.ts";
 import { SMALL_ID_MAX } from "./config.ts";
+import { CheckLanes } from "./check-lanes.ts";
 import { countDrop, type Clock, type Drops, type Stage, type Transport } from "./driver.ts";
 import { Queue } from "./base/queue.ts";
 import { CHECK, DECODE, ENCODE, OTHER, PROTOCOL, RECEIVE, SECTION, SEND } from "./base/sections.ts";
 import { EMPTY, type Reader } from "./wire.ts";
 
-/**
- * Signature checks of one node in the stage at a time; the others wait here, where `refuse` is
- * asked again.
- */
-const CHECKS_MAX = 8;
-/** Messages of one sender that wait for a check. */
-const SENDER_MESSAGES_MAX = 256;
-/** Bytes of such messages, beyond which no other one waits. */
-const SENDER_BYTES_MAX = 16 * 1024 * 1024;
-/** Senders with messages that wait. */
-const SENDERS_MAX = 1024;
 /** Departures that wait for a signature, beyond which replies to single addresses are dropped. */
 const OUTBOX_MAX = 65_536;
 
@@ -62,20 +51,6 @@ interface Departure<M> {
   block: Bytes | null;
 }
 
-/** The messages of one sender, in order of arrival, the first of which may be with the stage. */
-interface SenderQueue<M> {
-  readonly from: Address;
-  readonly waiting: Queue<Waiting<M>>;
-  /** Of what waits. */
-  bytes: number;
-}
-
-interface Waiting<M> {
-  readonly message: M;
-  readonly proofs: readonly Proof[];
-  readonly bytes: number;
-}
-
 interface Timer {
   /** When it goes off; Infinity when it is not set. */
   deadlineMs: number;
@@ -96,15 +71,13 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
   readonly #random: (bound: number) => number;
   readonly #others: readonly Address[];
   readonly #startMs: number;
+  readonly #n: number;
   readonly #sections: Int32Array;
   #actor: Actor<M, T> | null = null;
   readonly #timers = new Map<T, Timer>();
   readonly #loopback = new Queue<M>();
   readonly #outbox = new Queue<Departure<M>>();
-  readonly #senders = new Map<Address, SenderQueue<M>>();
-  /** Senders whose next check may start, in the order of their turns. */
-  readonly #ready = new Queue<SenderQueue<M>>();
-  #checking = 0;
+  readonly #lanes: CheckLanes<M>;
 
   constructor(options: NodeOptions<M>) {
     this.#id = options.id;
@@ -116,6 +89,15 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
     this.#random = options.random;
     this.#startMs = options.clock.now;
     this.#sections = options.sections ?? new Int32Array(1);
+    this.#n = options.n;
+    this.#lanes = new CheckLanes({
+      n: options.n,
+      stage: options.stage,
+      drops: this.drops,
+      sections: this.#sections,
+      refuse: (from, message) => this.#actor?.refuse?.(from, message) ?? null,
+      receive: (from, message) => this.#actor?.receive(from, message),
+    });
     const { group } = options.transport;
     const replicas = Array.from({ length: options.n }, (_, i) => i);
     // A packet has no room for two large ids, which a client's and the group's may be.
@@ -148,12 +130,8 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
 
   /** Queues with their maxima, for the simulator's census. */
   get sizes(): Sizes {
-    let waiting = 0;
-    for (const queue of this.#senders.values()) waiting = Math.max(waiting, queue.waiting.length);
     return [
-      { name: "node.senders", size: this.#senders.size, max: SENDERS_MAX },
-      { name: "node.sender", size: waiting, max: SENDER_MESSAGES_MAX },
-      { name: "node.checking", size: this.#checking, max: CHECKS_MAX },
+      ...this.#lanes.sizes,
       { name: "node.outbox", size: this.#outbox.length, max: 2 * OUTBOX_MAX },
     ];
   }
@@ -279,9 +257,24 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
     }
   }
 
+  /** Whether anybody may send a message that begins as this one does. */
+  #admits(input: Reader): boolean {
+    const { openKinds } = this.#codec;
+    if (openKinds === undefined) return true;
+    const start = input.position;
+    const end = start + input.remaining;
+    const kind = input.u8();
+    input.reset(start, end);
+    return openKinds.has(kind);
+  }
+
   #deliver(actor: Actor<M, T>, from: Address, input: Reader): void {
     const bytes = input.remaining;
     this.#sections[SECTION] = DECODE;
+    if (from >= this.#n && !this.#admits(input)) {
+      countDrop(this.drops, "from a stranger");
+      return;
+    }
     if (actor.refuseBytes !== undefined) {
       const start = input.position;
       const refusal = actor.refuseBytes(from, input);
@@ -304,89 +297,11 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
     }
     this.#sections[SECTION] = CHECK;
     const proofs = this.#codec.proofs(message);
-    let queue = this.#senders.size === 0 ? undefined : this.#senders.get(from);
-    if (queue === undefined) {
-      if (proofs.length === 0) {
-        this.#sections[SECTION] = PROTOCOL;
-        actor.receive(from, message);
-        return;
-      }
-      if (this.#senders.size >= SENDERS_MAX) {
-        countDrop(this.drops, "too many senders to check");
-        return;
-      }
-      // Most checks end at once, since the root is known, and then need no queue.
-      const next = this.#ready.length === 0 && this.#checking < CHECKS_MAX;
-      if (next && this.#check(actor, from, message, proofs)) return;
-      queue = { from, waiting: new Queue(), bytes: 0 };
-      this.#senders.set(from, queue);
-      if (next) return;
-      this.#ready.push(queue);
-    } else if (queue.waiting.length >= SENDER_MESSAGES_MAX || queue.bytes >= SENDER_BYTES_MAX) {
-      countDrop(this.drops, "too many to check");
+    if (proofs.length > 0 || !this.#lanes.idle) {
+      this.#lanes.take(from, message, proofs, bytes);
       return;
     }
-    queue.waiting.push({ message, proofs, bytes });
-    queue.bytes += bytes;
-    this.#serve(actor);
-  }
-
-  /** Starts checks, a sender after another, as many as may be with the stage at once. */
-  #serve(actor: Actor<M, T>): void {
-    while (this.#checking < CHECKS_MAX) {
-      const queue = this.#ready.shift();
-      if (queue === undefined) return;
-      this.#advance(actor, queue);
-    }
-  }
-
-  /** Passes on a sender's messages until one has to wait for its check. */
-  #advance(actor: Actor<M, T>, queue: SenderQueue<M>): void {
-    for (;;) {
-      const head = queue.waiting.shift();
-      if (head === undefined) {
-        this.#senders.delete(queue.from);
-        return;
-      }
-      const { message, proofs } = head;
-      queue.bytes -= head.bytes;
-      this.#sections[SECTION] = PROTOCOL;
-      if (proofs.length === 0) {
-        actor.receive(queue.from, message);
-        continue;
-      }
-      const refusal = actor.refuse?.(queue.from, message) ?? null;
-      if (refusal !== null) {
-        countDrop(this.drops, refusal);
-        continue;
-      }
-      this.#sections[SECTION] = CHECK;
-      if (!this.#check(actor, queue.from, message, proofs)) return;
-    }
-  }
-
-  /**
-   * Has a message checked and passes it on if its signatures hold. False if that takes longer than
-   * this call: then the sender's queue goes on afterwards.
-   */
-  #check(actor: Actor<M, T>, from: Address, message: M, proofs: readonly Proof[]): boolean {
-    let atOnce = true;
-    let finished = false;
-    this.#checking++;
-    this.#stage.verify(proofs, (valid) => {
-      this.#checking--;
-      finished = true;
-      this.#sections[SECTION] = PROTOCOL;
-      if (valid) actor.receive(from, message);
-      else countDrop(this.drops, "forged");
-      this.#sections[SECTION] = CHECK;
-      if (atOnce) return;
-      const queue = this.#senders.get(from);
-      assert(queue !== undefined, "a queue lasts as long as its checks");
-      this.#ready.push(queue);
-      this.#serve(actor);
-    });
-    atOnce = false;
-    return finished;
+    this.#sections[SECTION] = PROTOCOL;
+    actor.receive(from, message);
   }
 }

@@ -4,7 +4,7 @@
 import { beforeEach, describe, expect, test } from "bun:test";
 import type { Actor, Address, Proof } from "../src/actor.ts";
 import { Node } from "../src/node.ts";
-import { BLOCK_MIN, MESSAGE_MAX } from "../src/wire.ts";
+import { BLOCK_MIN, MESSAGE_MAX, Reader } from "../src/wire.ts";
 import {
   blockOf,
   codec,
@@ -24,17 +24,26 @@ let clock: FakeClock;
 let actor: RecordingActor;
 let node: Node<Message, string>;
 
-function build(self: number | null = 1, group: Address | null = null): void {
+function build(self: number | null = 1, group: Address | null = null, n = 4): void {
   transport = new FakeTransport(group);
   stage = new FakeStage();
   clock = new FakeClock();
   actor = new RecordingActor();
   const random = (bound: number) => bound - 1;
-  node = new Node({ id: 0, self, n: 4, codec, transport, stage, clock, random });
+  node = new Node({ id: 0, self, n, codec, transport, stage, clock, random });
   node.start(actor);
 }
 
+const sizeOf = (name: string) => node.sizes.find((entry) => entry.name === `node.${name}`)?.size;
+
 beforeEach(() => build());
+
+/** The drivers, of a node that is built otherwise. */
+const drivers = () => ({ transport, stage, clock });
+
+function expectBounded(): void {
+  expect(node.sizes.filter(({ size, max }) => size > max)).toEqual([]);
+}
 
 const left = () => transport.left.map(({ text }) => text);
 const drops = () => Object.fromEntries(node.drops);
@@ -216,24 +225,20 @@ describe("arrivals", () => {
     expect(actor.received).toEqual(["2:2a", "3:3a", "1:1a", "1:1b"]);
     stage.finish("1c");
     expect(actor.received.at(-1)).toBe("1:1c");
-    expect(node.sizes).toMatchObject([
-      { name: "node.senders", size: 0 },
-      { name: "node.sender", size: 0 },
-      { name: "node.checking", size: 0 },
-      { name: "node.outbox", size: 0 },
-    ]);
+    expect(node.sizes.filter(({ size }) => size > 0)).toEqual([]);
   });
 
   test("a check that is known at once delays nothing", () => {
     stage.cached.set("a", true);
     transport.arrive(1, signed("a"));
-    expect({ received: actor.received, size: node.sizes[0]?.size }).toEqual({
+    expect({ received: actor.received, size: sizeOf("senders") }).toEqual({
       ...{ received: ["1:a"], size: 0 },
     });
   });
 
   test("refuse is asked on arrival, and again when a check that had to wait is about to start", () => {
-    for (let i = 0; i < 8; i++) transport.arrive(100 + i, signed(`busy ${i}`));
+    build(1, null, 32);
+    for (let i = 0; i < 8; i++) transport.arrive(10 + i, signed(`busy ${i}`));
     transport.arrive(1, signed("wanted"));
     transport.arrive(2, signed("stale"));
     const asked = (text: string) => actor.asked.filter((other) => other === text).length;
@@ -246,10 +251,11 @@ describe("arrivals", () => {
     actor.refused.add("late");
     transport.arrive(2, signed("late"));
     expect([asked("late"), drops()]).toEqual([1, { [REFUSAL]: 2 }]);
-    expect(node.sizes[0]?.size).toBe(0);
+    expect(sizeOf("senders")).toBe(0);
   });
 
   test("few checks are with the stage at a time, and senders are served in turn", () => {
+    build(1, null, 32);
     for (let i = 0; i < 10; i++) transport.arrive(1, signed(`flood ${i}`));
     for (let sender = 2; sender < 20; sender++) transport.arrive(sender, signed(`s${sender}`));
     expect(stage.checking.size).toBe(8);
@@ -267,20 +273,118 @@ describe("arrivals", () => {
     expect(actor.received.length).toBe(28);
   });
 
-  test("what waits for checks is bounded, for each sender and in the number of senders", () => {
+  test("what waits for checks is bounded, for each replica", () => {
     for (let i = 0; i < 300; i++) transport.arrive(1, signed(`flood ${i}`));
     expect(drops()).toEqual({ "too many to check": 300 - 256 - 1 });
-    for (let sender = 2; sender <= 1024; sender++) transport.arrive(sender, signed(`s${sender}`));
-    transport.arrive(5000, signed("one too many"));
-    transport.arrive(5001, plain("needs no check"));
-    expect(drops()).toMatchObject({ "too many senders to check": 1 });
-    expect(actor.received).toEqual(["5001:needs no check"]);
-    for (const { name, size, max } of node.sizes) {
-      expect({ name, size, within: size <= max }).toEqual({ name, size, within: true });
+    transport.arrive(2, signed("another's"));
+    transport.arrive(3, plain("needs no check"));
+    expect(actor.received).toEqual(["3:needs no check"]);
+    expectBounded();
+    stage.finish("another's");
+    for (let i = 0; i < 257; i++) stage.finish(`flood ${i}`);
+    expect(actor.received.length).toBe(1 + 257 + 1);
+    expect(node.sizes.filter(({ size }) => size > 0)).toEqual([]);
+  });
+
+  test("what waits for checks is bounded in bytes", () => {
+    const tail = 3 * 1024 * 1024;
+    for (let i = 0; i < 10; i++) {
+      transport.arrive(1, signed(`a${i}`, tail));
+      transport.arrive(100 + i, signed(`s${i}`, tail));
     }
+    // One that is with the stage, and two that wait, of the replica and of all strangers.
+    expect([sizeOf("lane"), sizeOf("strangers")]).toEqual([2, 2]);
+    expect(sizeOf("lane.bytes")).toBe(2 * (1 + 4 + 2 + BLOCK_MIN + 4 + tail));
+    expect(drops()).toEqual({
+      "too many to check": 7,
+      "too many of strangers to check": 7,
+    });
+    expectBounded();
+  });
+
+  test("strangers have one lane together, whose turn comes when replicas have had theirs", () => {
+    for (let i = 0; i < 1000; i++) transport.arrive(100 + i, signed(`s${i}`));
+    expect([...stage.checking.keys()]).toEqual(["s0"]);
+    expect(drops()).toEqual({ "too many of strangers to check": 1000 - 256 - 1 });
+    for (const from of [0, 1, 2, 3]) {
+      for (let i = 0; i < 3; i++) transport.arrive(from, signed(`r${from} ${i}`));
+    }
+    expect([...stage.checking.keys()]).toEqual(["s0", "r0 0", "r1 0", "r2 0", "r3 0"]);
+    expectBounded();
+    stage.finish("s0", false);
+    // Each lane goes on with its next one; no lane has two at a time.
+    stage.finish("r1 0");
+    expect([...stage.checking.keys()]).toEqual(["r0 0", "r2 0", "r3 0", "s1", "r1 1"]);
     while (stage.checking.size > 0) stage.finish([...stage.checking.keys()][0]!);
-    expect(actor.received.length).toBe(1 + 257 + 1023);
-    expect(node.sizes[0]?.size).toBe(0);
+    expect(actor.received.length).toBe(4 * 3 + 256);
+    expect(node.sizes.filter(({ size }) => size > 0)).toEqual([]);
+  });
+
+  test("strangers take turns within their lane, and a stranger's messages keep their order", () => {
+    for (let i = 0; i < 3; i++) transport.arrive(100, signed(`a${i}`));
+    transport.arrive(100, plain("a plain"));
+    transport.arrive(101, signed("b"));
+    transport.arrive(102, plain("c"));
+    const order: string[] = [];
+    while (stage.checking.size > 0) {
+      order.push(...stage.checking.keys());
+      stage.finish(order.at(-1)!);
+    }
+    expect(order).toEqual(["a0", "b", "a1", "a2"]);
+    expect(actor.received).toEqual([
+      ...["102:c", "100:a0", "101:b", "100:a1", "100:a2", "100:a plain"],
+    ]);
+    stage.cached.set("known", true);
+    transport.arrive(103, signed("known"));
+    transport.arrive(104, signed("next"));
+    expect([actor.received.at(-1), [...stage.checking.keys()]]).toEqual(["103:known", ["next"]]);
+  });
+
+  test("forgeries in a replica's name do not hold up those of its messages that are known", () => {
+    transport.arrive(1, signed("forged 0"));
+    stage.finish("forged 0", false);
+    for (let i = 1; i < 300; i++) transport.arrive(1, signed(`forged ${i}`));
+    stage.cached.set("known", true);
+    transport.arrive(1, signed("known"));
+    transport.arrive(2, signed("another's"));
+    expect(actor.received).toEqual(["1:known"]);
+    stage.finish("another's");
+    expect(actor.received).toEqual(["1:known", "2:another's"]);
+  });
+
+  test("a lane's checks are doubted from a forgery on until 64 held in a row, those of others not", () => {
+    const check = (from: number, text: string, valid: boolean): void => {
+      transport.arrive(from, signed(text));
+      stage.finish(text, valid);
+    };
+    check(1, "first", true);
+    check(1, "forged", false);
+    for (let i = 0; i < 70; i++) check(1, `later ${i}`, true);
+    check(2, "another's", true);
+    check(100, "a stranger's forgery", false);
+    check(101, "another stranger's", true);
+    expect(stage.doubted).toEqual([
+      ...Array.from({ length: 64 }, (_, i) => `later ${i}`),
+      "another stranger's",
+    ]);
+  });
+
+  test("what only replicas send is dropped undecoded if a stranger sent it", () => {
+    let decoded = 0;
+    const decode = (input: Reader) => {
+      decoded++;
+      return codec.decode(input);
+    };
+    const open = { ...codec, decode, openKinds: new Set([0]) };
+    node = new Node({ ...{ id: 0, self: 1, n: 4, codec: open, random: () => 0 }, ...drivers() });
+    node.start(actor);
+    transport.arrive(4, signed("vote"));
+    transport.bytes(4, new Uint8Array(0));
+    expect([decoded, drops()]).toEqual([1, { "from a stranger": 1, malformed: 1 }]);
+    stage.cached.set("vote", true);
+    transport.arrive(4, plain("request"));
+    transport.arrive(3, signed("vote"));
+    expect(actor.received).toEqual(["4:request", "3:vote"]);
   });
 
   test("what its actor refuses by its bytes is dropped unread, what it does not is decoded as a whole", () => {
@@ -316,16 +420,17 @@ describe("arrivals", () => {
     expect(actor.received).toEqual(["2:known"]);
     stage.finish("slow");
     expect(actor.received).toEqual(["2:known", "1:slow", "1:known"]);
-    expect(node.sizes[0]?.size).toBe(0);
+    expect(sizeOf("senders")).toBe(0);
   });
 
   test("while as many checks are under way as may be, one that would end at once waits as well", () => {
+    build(1, null, 32);
     stage.cached.set("known", true);
-    for (let i = 0; i < 8; i++) transport.arrive(100 + i, signed(`busy ${i}`));
+    for (let i = 0; i < 8; i++) transport.arrive(10 + i, signed(`busy ${i}`));
     transport.arrive(1, signed("known"));
     expect(actor.received).toEqual([]);
     stage.finish("busy 3");
-    expect(actor.received).toEqual(["103:busy 3", "1:known"]);
+    expect(actor.received).toEqual(["13:busy 3", "1:known"]);
   });
 
   test("what a message that is checked at once causes is sent, and its forgery is not passed on", () => {
@@ -337,7 +442,7 @@ describe("arrivals", () => {
     expect({ left: left(), drops: drops() }).toEqual({
       ...{ left: ["answer to good"], drops: { forged: 1 } },
     });
-    expect(node.sizes[2]).toMatchObject({ name: "node.checking", size: 0 });
+    expect(sizeOf("checking")).toBe(0);
   });
 
   test("what a handler drops is counted by its reason, beside what was refused", () => {

@@ -12,6 +12,9 @@ export class NoStage implements Stage {
   verify(_proofs: readonly Proof[], done: (valid: boolean) => void): void {
     done(false);
   }
+  knows(_proofs: readonly Proof[]): boolean {
+    return false;
+  }
   runJob(): boolean {
     return false;
   }

@@ -75,11 +75,8 @@ export class BlockStage implements Stage {
   readonly #hasher: BlockHasher;
   readonly #signer: RootSigner;
   readonly #roots: Roots;
-  /**
-   * The signer's, but null from a check that failed to the next one that holds: checks are queued
-   * then, so that forgeries wait for their turns in the Node, behind what others sent.
-   */
-  #verifyNow: RootSigner["verifyNow"];
+  /** Checks that were queued because they are doubted, where others are made at once. */
+  #doubted = 0;
   /** Batches that wait for the signature under way; all but the last are full. */
   readonly #waiting = new Queue<Batch>();
   readonly #spare: Batch[] = [];
@@ -92,7 +89,6 @@ export class BlockStage implements Stage {
     this.#n = options.n;
     this.#hasher = options.hasher;
     this.#signer = options.signer;
-    this.#verifyNow = options.signer.verifyNow;
     this.#roots = new Roots(options.n);
   }
 
@@ -104,8 +100,16 @@ export class BlockStage implements Stage {
     else this.#signTogether(signed, done);
   }
 
-  verify(proofs: readonly Proof[], done: (valid: boolean) => void): void {
-    this.#verifyFrom(0, proofs, done);
+  verify(proofs: readonly Proof[], done: (valid: boolean) => void, doubted = false): void {
+    this.#verifyFrom(0, proofs, done, doubted);
+  }
+
+  knows(proofs: readonly Proof[]): boolean {
+    for (const { signer, signed, signature: block } of proofs) {
+      const digest = this.#hasher.climb(signed, block);
+      if (digest === null || !this.#roots.has(signer, digest, block)) return false;
+    }
+    return true;
   }
 
   /** Checks come first: what they let through is signed together with what waits. */
@@ -116,10 +120,11 @@ export class BlockStage implements Stage {
   }
 
   poll(): number {
-    // Checks are queued after a forgery; no worker thread runs them, so poll does.
-    if (this.#verifyNow !== this.#signer.verifyNow) this.#signer.runJob();
+    // No worker thread runs them, so poll does; without an end of them, it signs as well.
+    const doubted = this.#doubted > 0;
+    if (doubted) this.#signer.runJob();
     const count = this.#signer.poll();
-    if (this.#verifyNow === null) this.#startBatch();
+    if (this.#signer.verifyNow === null || doubted) this.#startBatch();
     return count;
   }
 
@@ -181,11 +186,17 @@ export class BlockStage implements Stage {
     tree.reset();
     if (this.#spare.length < SPARE_MAX) this.#spare.push(batch);
     else tree.close();
-    if (this.#verifyNow === null) this.#startBatch();
+    if (this.#signer.verifyNow === null) this.#startBatch();
   }
 
   /** Goes through the proofs until one has to be checked in full, or all hold, or one does not. */
-  #verifyFrom(first: number, proofs: readonly Proof[], done: (valid: boolean) => void): void {
+  #verifyFrom(
+    first: number,
+    proofs: readonly Proof[],
+    done: (valid: boolean) => void,
+    doubted: boolean,
+  ): void {
+    const { verifyNow } = this.#signer;
     for (let i = first; i < proofs.length; i++) {
       const proof = proofs[i] ?? assert.fail("inside the list");
       const { signer, signature: block } = proof;
@@ -196,29 +207,23 @@ export class BlockStage implements Stage {
         this.counts.cached++;
         continue;
       }
-      if (this.#verifyNow !== null) {
-        if (!this.#checkNow(this.#verifyNow, signer, digest, block)) return done(false);
+      if (verifyNow !== null && !doubted) {
+        if (!this.#checkNow(signer, digest, block)) return done(false);
         continue;
       }
       return this.#check(signer, digest, block, (valid) => {
-        if (valid) this.#verifyFrom(i + 1, proofs, done);
+        if (valid) this.#verifyFrom(i + 1, proofs, done, doubted);
         else done(false);
       });
     }
     done(true);
   }
 
-  #checkNow(
-    verifyNow: NonNullable<RootSigner["verifyNow"]>,
-    signer: Signer,
-    digest: Bytes,
-    block: Bytes,
-  ): boolean {
+  #checkNow(signer: Signer, digest: Bytes, block: Bytes): boolean {
     this.counts.verified++;
     const signature = block.slice(SIGNATURE_AT, SIGNATURE_AT + SIGNATURE_SIZE);
-    const valid = verifyNow(signer, digest, signature);
+    const valid = this.#signer.verifyNow?.(signer, digest, signature) ?? false;
     if (valid) this.#roots.add(signer, digest, signature);
-    else this.#verifyNow = null;
     return valid;
   }
 
@@ -232,8 +237,10 @@ export class BlockStage implements Stage {
     }
     this.counts.verified++;
     const root = this.#roots.begin(signer, digest, block);
+    const doubted = this.#signer.verifyNow === null ? 0 : 1;
+    this.#doubted += doubted;
     this.#signer.verify(signer, digest, root.signature, (valid) => {
-      if (valid) this.#verifyNow = this.#signer.verifyNow;
+      this.#doubted -= doubted;
       root.waiting.unshift(done);
       this.#roots.end(signer, root, valid);
     });

@@ -29,14 +29,18 @@ export class ProfiledStage implements Stage {
       done(block);
     });
   }
-  verify(proofs: readonly Proof[], done: (valid: boolean) => void): void {
+  verify(proofs: readonly Proof[], done: (valid: boolean) => void, doubted = false): void {
     const fromMs = this.#clock.now;
-    this.#stage.verify(proofs, (valid) => {
+    const measured = (valid: boolean): void => {
       const { waits } = this.#profiler;
       waits.checkMs += this.#clock.now - fromMs;
       waits.checks++;
       done(valid);
-    });
+    };
+    this.#stage.verify(proofs, measured, doubted);
+  }
+  knows(proofs: readonly Proof[]): boolean {
+    return this.#stage.knows(proofs);
   }
   runJob(): boolean {
     return this.#stage.runJob();

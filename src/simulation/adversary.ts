@@ -180,6 +180,8 @@ export class Adversary {
       ...packet,
       content: bytes === packet.content.bytes ? packet.content : new PacketContent(bytes),
       fromHost,
+      // A replica's id is that of its host, so that the packet bears the other one's very address.
+      fromId: fromHost === packet.fromHost ? packet.fromId : fromHost,
       intact: false,
     });
   }

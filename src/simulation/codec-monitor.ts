@@ -54,6 +54,7 @@ export class CodecMonitor {
         if (message === genuine && proofs.length > 0) this.#genuineProofs.add(proofs);
         return proofs;
       },
+      ...(codec.openKinds === undefined ? {} : { openKinds: codec.openKinds }),
     };
   }
 

@@ -44,11 +44,16 @@ export class SimulatedStage extends BlockStage {
     });
   }
 
-  override verify(proofs: readonly Proof[], done: (valid: boolean) => void): void {
-    super.verify(proofs, (valid) => {
+  override verify(
+    proofs: readonly Proof[],
+    done: (valid: boolean) => void,
+    doubted?: boolean,
+  ): void {
+    const judged = (valid: boolean): void => {
       this.#options.judged(proofs, valid);
       done(valid);
-    });
+    };
+    super.verify(proofs, judged, doubted);
   }
 }
 

@@ -247,9 +247,9 @@ describe("a thread that signs alone", () => {
   }
 
   /** What becomes of a check; null while it is queued. */
-  function ask(stage: BlockStage, proof: Proof): { valid: boolean | null } {
+  function ask(stage: BlockStage, proof: Proof, doubted = false): { valid: boolean | null } {
     const answer: { valid: boolean | null } = { valid: null };
-    stage.verify([proof], (valid) => (answer.valid = valid));
+    stage.verify([proof], (valid) => (answer.valid = valid), doubted);
     return answer;
   }
 
@@ -265,19 +265,35 @@ describe("a thread that signs alone", () => {
     expect(stage.counts).toMatchObject({ verified: 3, cached: 1 });
   });
 
-  test("queues checks from a forgery on until one holds, a job a turn", async () => {
+  test("queues checks that are doubted, a job a turn, and those alone", async () => {
     const { good, forged } = await proofsOf(3);
     const { stage, signer } = held("batch", null, new PromptSigner());
-    expect(ask(stage, forged[0]!).valid).toBe(false);
-    const second = ask(stage, forged[1]!);
-    const honest = ask(stage, good[1]!);
+    const second = ask(stage, forged[1]!, true);
+    const honest = ask(stage, good[1]!, true);
     expect([second.valid, honest.valid, signer.jobs.length]).toEqual([null, null, 2]);
+    expect([ask(stage, good[2]!).valid, ask(stage, forged[2]!).valid]).toEqual([true, false]);
+    expect(ask(stage, good[2]!, true).valid).toBe(true);
     stage.poll();
     expect([second.valid, honest.valid]).toEqual([false, null]);
     stage.poll();
     expect(honest.valid).toBe(true);
-    expect(ask(stage, good[2]!).valid).toBe(true);
     expect(signer.jobs).toHaveLength(0);
+  });
+
+  test("knows what held, without a check", async () => {
+    const { good, forged } = await proofsOf(2);
+    const { stage } = held("batch", null, new PromptSigner());
+    ask(stage, good[0]!);
+    const { verified } = stage.counts;
+    const known = [
+      [],
+      [good[0]!],
+      [good[0]!, good[1]!],
+      [forged[0]!],
+      [{ ...good[0]!, signer: 9 }],
+    ];
+    expect(known.map((proofs) => stage.knows(proofs))).toEqual([true, true, false, false, false]);
+    expect(stage.counts.verified).toBe(verified);
   });
 
   test("signs though forgeries never end", async () => {
@@ -286,7 +302,7 @@ describe("a thread that signs alone", () => {
     let signed = 0;
     stage.sign(message(0), () => signed++);
     for (let turn = 0; turn < 10; turn++) {
-      for (let i = 0; i < 2; i++) ask(stage, forged[0]!);
+      for (let i = 0; i < 2; i++) ask(stage, forged[0]!, true);
       stage.poll();
     }
     expect(signed).toBe(1);

@@ -88,6 +88,10 @@ export class FakeTransport implements Transport {
   }
 }
 
+function textOf(proofs: readonly Proof[]): string {
+  return Buffer.from(proofs[0]!.signed.subarray(5)).toString();
+}
+
 /** Signs and checks when the test says so. */
 export class FakeStage implements Stage {
   readonly counts = { signed: 0, roots: 0, verified: 0, cached: 0 };
@@ -97,6 +101,8 @@ export class FakeStage implements Stage {
   readonly checking = new Map<string, (valid: boolean) => void>();
   /** Texts whose check is known at once. */
   readonly cached = new Map<string, boolean>();
+  /** Texts whose check was doubted. */
+  readonly doubted: string[] = [];
 
   sign(signed: Uint8Array, done: (block: Uint8Array) => void): void {
     this.signed.push(signed.slice());
@@ -106,11 +112,15 @@ export class FakeStage implements Stage {
       block.fill(0);
     });
   }
-  verify(proofs: readonly Proof[], done: (valid: boolean) => void): void {
-    const text = Buffer.from(proofs[0]!.signed.subarray(5)).toString();
+  verify(proofs: readonly Proof[], done: (valid: boolean) => void, doubted?: boolean): void {
+    const text = textOf(proofs);
     const known = this.cached.get(text);
+    if (doubted === true) this.doubted.push(text);
     if (known !== undefined) done(known);
     else this.checking.set(text, done);
+  }
+  knows(proofs: readonly Proof[]): boolean {
+    return this.cached.get(textOf(proofs)) === true;
   }
   runJob(): boolean {
     return false;

@@ -7,6 +7,7 @@ import {
   encodeCommon,
   isCommon,
   PROTOCOL_KINDS,
+  REQUEST,
   stableProofs,
   type CommonMessage,
 } from "./messages.ts";
@@ -25,6 +26,9 @@ export interface OwnCodec<M extends Sealed> {
 
 type Kind = { readonly kind: string };
 
+/** Clients send nothing else. */
+const OPEN_KINDS: ReadonlySet<number> = new Set([REQUEST]);
+
 /** Where nobody signs, messages have no seals. */
 export function codecOf<M extends Sealed & Kind>(
   own: OwnCodec<M>,
@@ -35,6 +39,8 @@ export function codecOf<M extends Sealed & Kind>(
     return message.kind === "stable" ? stableProofs(message.checkpoint) : NO_PROOFS;
   };
   return {
+    openKinds: OPEN_KINDS,
+
     encode(message, out) {
       if (isCommon(message)) encodeCommon(message, out, signed);
       else own.encode(message, out);

@@ -22,7 +22,7 @@ import {
 /** The first kind byte that a protocol may use for messages of its own. */
 export const PROTOCOL_KINDS = 32;
 
-const REQUEST = 1;
+export const REQUEST = 1;
 const RELAY = 2;
 const REPLY = 3;
 const CHECKPOINT = 4;

@@ -31,10 +31,13 @@ export type Message = RequestMessage | ReplyMessage;
 
 const REQUEST = 1;
 const REPLY = 2;
+const OPEN_KINDS: ReadonlySet<number> = new Set([REQUEST]);
 
 /** `signed`: the replica signs its replies. */
 export function codec(signed: boolean): Codec<Message> {
   return {
+    openKinds: OPEN_KINDS,
+
     encode(message: Message, out: Writer): void {
       switch (message.kind) {
         case "request":

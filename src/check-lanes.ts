@@ -1,0 +1,258 @@
+// Where messages wait for their signatures to be checked. Each replica has a lane of its own, all
+// others share one, and lanes take turns: whoever sends forgeries, or has them sent in its name,
+// holds up itself.
+
+import type { Address, Proof, Sizes } from "./actor.ts";
+import { assert } from "./base/assert.ts";
+import { Queue } from "./base/queue.ts";
+import { CHECK, PROTOCOL, SECTION } from "./base/sections.ts";
+import { countDrop, type Drops, type Stage } from "./driver.ts";
+
+/** Checks with the stage at a time. */
+const CHECKS_MAX = 8;
+/** Messages of one replica, or of all others together, that wait for a check, and their bytes. */
+const LANE_MESSAGES_MAX = 256;
+const LANE_BYTES_MAX = 8 * 1024 * 1024;
+/** Checks in a row that hold, after which a sender's signatures are not doubted any more. */
+const DOUBTED_CHECKS = 64;
+
+export interface CheckLanesOptions<M> {
+  /** Replicas have the addresses 0..n-1. */
+  readonly n: number;
+  readonly stage: Stage;
+  readonly drops: Drops;
+  readonly sections: Int32Array;
+  /** Why a message need not be checked any more. */
+  readonly refuse: (from: Address, message: M) => string | null;
+  /** All its signatures hold. */
+  readonly receive: (from: Address, message: M) => void;
+}
+
+/** A replica's, or what all others share. */
+interface Lane {
+  readonly name: "replica" | "strangers";
+  messages: number;
+  bytes: number;
+  /** Checks that must hold until its signatures are not doubted; 0: they are not. */
+  doubts: number;
+}
+
+/** The messages of one sender, in order of arrival; the first of them may be with the stage. */
+interface SenderQueue<M> {
+  readonly from: Address;
+  readonly lane: Lane;
+  readonly waiting: Queue<Waiting<M>>;
+}
+
+interface Waiting<M> {
+  readonly message: M;
+  readonly proofs: readonly Proof[];
+  readonly bytes: number;
+}
+
+export class CheckLanes<M> {
+  readonly #options: CheckLanesOptions<M>;
+  readonly #replicas: readonly Lane[];
+  readonly #strangers: Lane = laneOf("strangers");
+  /** Senders one of whose messages waits or is being checked. */
+  readonly #senders = new Map<Address, SenderQueue<M>>();
+  /** Senders whose next check may start, in the order of turns: one stranger at most. */
+  readonly #ready = new Queue<SenderQueue<M>>();
+  /** Strangers whose turn comes within their lane's. */
+  readonly #readyStrangers = new Queue<SenderQueue<M>>();
+  /** Whether a stranger is ready, or being checked. */
+  #strangerServed = false;
+  #checking = 0;
+
+  constructor(options: CheckLanesOptions<M>) {
+    this.#options = options;
+    this.#replicas = Array.from({ length: options.n }, () => laneOf("replica"));
+  }
+
+  /** Whether nothing of any sender waits, so that what needs no check need not wait either. */
+  get idle(): boolean {
+    return this.#senders.size === 0;
+  }
+
+  /** Queues with their maxima. */
+  get sizes(): Sizes {
+    let messages = 0;
+    let bytes = 0;
+    for (const lane of this.#replicas) {
+      messages = Math.max(messages, lane.messages);
+      bytes = Math.max(bytes, lane.bytes);
+    }
+    const { messages: strangers, bytes: strangerBytes } = this.#strangers;
+    return [
+      { name: "node.checking", size: this.#checking, max: CHECKS_MAX },
+      { name: "node.lane", size: messages, max: LANE_MESSAGES_MAX },
+      { name: "node.lane.bytes", size: bytes, max: LANE_BYTES_MAX },
+      { name: "node.strangers", size: strangers, max: LANE_MESSAGES_MAX },
+      { name: "node.strangers.bytes", size: strangerBytes, max: LANE_BYTES_MAX },
+      // Each has a message that waits, but for those whose last one is with the stage.
+      { name: "node.senders", size: this.#senders.size, max: this.#sendersMax },
+    ];
+  }
+
+  get #sendersMax(): number {
+    return this.#replicas.length + LANE_MESSAGES_MAX + 1;
+  }
+
+  /** Passes a message on once its signatures hold, behind what else waits of its sender. */
+  take(from: Address, message: M, proofs: readonly Proof[], bytes: number): void {
+    const { drops } = this.#options;
+    const lane = this.#replicas[from] ?? this.#strangers;
+    let queue = this.#senders.get(from);
+    if (queue === undefined) {
+      if (proofs.length === 0) return this.#receive(from, message);
+      // Most checks end at once, since the root is known, and then need no queue.
+      const now = this.#mayCheckNow(lane);
+      if (now && this.#checkNow(from, lane, message, proofs)) return;
+      if (!now && isFull(lane, bytes)) return countDrop(drops, FULL[lane.name]);
+      queue = { from, lane, waiting: new Queue() };
+      this.#senders.set(from, queue);
+      if (now) return;
+      this.#makeReady(queue);
+    } else if (lane.doubts > 0 && proofs.length > 0 && this.#options.stage.knows(proofs)) {
+      // Forgeries in a replica's name do not hold up what is known to be its own.
+      return this.#receive(from, message);
+    } else if (isFull(lane, bytes)) {
+      return countDrop(drops, FULL[lane.name]);
+    }
+    queue.waiting.push({ message, proofs, bytes });
+    lane.messages++;
+    lane.bytes += bytes;
+    this.#serve();
+  }
+
+  #mayCheckNow(lane: Lane): boolean {
+    if (this.#ready.length > 0 || this.#checking >= CHECKS_MAX) return false;
+    return lane !== this.#strangers || !this.#strangerServed;
+  }
+
+  /** Takes the lane's turn for one check; false if that takes longer than this call. */
+  #checkNow(from: Address, lane: Lane, message: M, proofs: readonly Proof[]): boolean {
+    const stranger = lane === this.#strangers;
+    if (stranger) this.#strangerServed = true;
+    const finished = this.#check(from, lane, message, proofs);
+    if (finished && stranger) this.#endStranger();
+    return finished;
+  }
+
+  #receive(from: Address, message: M): void {
+    const { receive, sections } = this.#options;
+    sections[SECTION] = PROTOCOL;
+    receive(from, message);
+  }
+
+  /** Lets a sender's next check start when its turn comes; strangers have one turn together. */
+  #makeReady(queue: SenderQueue<M>): void {
+    if (queue.lane !== this.#strangers) {
+      this.#ready.push(queue);
+    } else if (this.#strangerServed) {
+      this.#readyStrangers.push(queue);
+    } else {
+      this.#strangerServed = true;
+      this.#ready.push(queue);
+    }
+  }
+
+  /** Starts checks, a lane after another, as many as may be with the stage at once. */
+  #serve(): void {
+    while (this.#checking < CHECKS_MAX) {
+      const queue = this.#ready.shift();
+      if (queue === undefined) return;
+      this.#advance(queue);
+    }
+  }
+
+  /** Passes on a sender's messages until one has to wait for its check. */
+  #advance(queue: SenderQueue<M>): void {
+    const { refuse, drops, sections } = this.#options;
+    const { from, lane } = queue;
+    for (;;) {
+      const head = queue.waiting.shift();
+      if (head === undefined) return this.#leave(queue);
+      const { message, proofs } = head;
+      lane.messages--;
+      lane.bytes -= head.bytes;
+      if (proofs.length === 0) {
+        this.#receive(from, message);
+        continue;
+      }
+      sections[SECTION] = PROTOCOL;
+      const refusal = refuse(from, message);
+      if (refusal !== null) {
+        countDrop(drops, refusal);
+        continue;
+      }
+      sections[SECTION] = CHECK;
+      if (!this.#check(from, lane, message, proofs)) return;
+    }
+  }
+
+  /** Nothing of the sender waits any more. */
+  #leave({ from, lane }: SenderQueue<M>): void {
+    this.#senders.delete(from);
+    if (lane === this.#strangers) this.#endStranger();
+  }
+
+  /** The turn goes to the next stranger. */
+  #endStranger(): void {
+    this.#strangerServed = false;
+    const next = this.#readyStrangers.shift();
+    if (next !== undefined) this.#makeReady(next);
+  }
+
+  /**
+   * Has a message checked and passes it on if its signatures hold. False if that takes longer than
+   * this call: then the sender's queue goes on afterwards.
+   */
+  #check(from: Address, lane: Lane, message: M, proofs: readonly Proof[]): boolean {
+    const { stage, drops, sections } = this.#options;
+    let atOnce = true;
+    let finished = false;
+    this.#checking++;
+    const done = (valid: boolean): void => {
+      this.#checking--;
+      finished = true;
+      if (!valid) lane.doubts = DOUBTED_CHECKS;
+      else if (lane.doubts > 0) lane.doubts--;
+      if (valid) this.#receive(from, message);
+      else countDrop(drops, "forged");
+      sections[SECTION] = CHECK;
+      if (!atOnce) this.#goOn(from);
+    };
+    stage.verify(proofs, done, lane.doubts > 0);
+    atOnce = false;
+    return finished;
+  }
+
+  /** A sender's check has ended. */
+  #goOn(from: Address): void {
+    const queue = this.#senders.get(from);
+    assert(queue !== undefined, "a queue lasts as long as its checks");
+    if (queue.waiting.length === 0) {
+      this.#leave(queue);
+    } else if (queue.lane === this.#strangers) {
+      this.#readyStrangers.push(queue);
+      this.#endStranger();
+    } else {
+      this.#ready.push(queue);
+    }
+    this.#serve();
+  }
+}
+
+const FULL = {
+  replica: "too many to check",
+  strangers: "too many of strangers to check",
+} as const;
+
+function laneOf(name: Lane["name"]): Lane {
+  return { name, messages: 0, bytes: 0, doubts: 0 };
+}
+
+function isFull({ messages, bytes }: Lane, more: number): boolean {
+  return messages >= LANE_MESSAGES_MAX || bytes + more > LANE_BYTES_MAX;
+}

@@ -1,27 +1,18 @@
 // Three drivers and a codec become a Host. The same class runs in the executables and in the
 // simulator, so that encoding, signing and checking are what the simulator tests.
 
-import type {
-  Actor,
-  Address,
-  Bytes,
-  Codec,
-  Host,
-  Refusal,
-  Sealed,
-  Sizes,
-  Target,
-} from "./actor.ts";
+import type { Actor, Address, Codec, Host, Refusal, Sealed, Sizes, Target } from "./actor.ts";
 import { assert } from "./base/assert.ts";
 import { SMALL_ID_MAX } from "./config.ts";
 import { CheckLanes } from "./check-lanes.ts";
+import { Outbox } from "./outbox.ts";
 import { countDrop, type Clock, type Drops, type Stage, type Transport } from "./driver.ts";
 import { Queue } from "./base/queue.ts";
 import { CHECK, DECODE, ENCODE, OTHER, PROTOCOL, RECEIVE, SECTION, SEND } from "./base/sections.ts";
-import { EMPTY, type Reader } from "./wire.ts";
+import type { Reader } from "./wire.ts";
 
-/** Departures that wait for a signature, beyond which replies to single addresses are dropped. */
-const OUTBOX_MAX = 65_536;
+/** Bytes of messages that loop back in the next turn. */
+const LOOPBACK_BYTES_MAX = 64 * 1024 * 1024;
 
 export interface NodeOptions<M> {
   /** The id that it listens on, of its host's address. */
@@ -38,17 +29,6 @@ export interface NodeOptions<M> {
   readonly random: (bound: number) => number;
   /** Where this thread writes its section (sections.ts) for the profiler, if there is one. */
   readonly sections?: Int32Array;
-}
-
-/** A message on its way out that waits for its signature, or for that of one before it. */
-interface Departure<M> {
-  readonly to: Target;
-  readonly message: M;
-  /** What is signed, or all if nothing is; the block goes between it and the rest. */
-  readonly head: Bytes;
-  readonly rest: Bytes;
-  readonly signed: boolean;
-  block: Bytes | null;
 }
 
 interface Timer {
@@ -76,7 +56,8 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
   #actor: Actor<M, T> | null = null;
   readonly #timers = new Map<T, Timer>();
   readonly #loopback = new Queue<M>();
-  readonly #outbox = new Queue<Departure<M>>();
+  #loopbackBytes = 0;
+  readonly #outbox: Outbox<M>;
   readonly #lanes: CheckLanes<M>;
 
   constructor(options: NodeOptions<M>) {
@@ -90,6 +71,7 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
     this.#startMs = options.clock.now;
     this.#sections = options.sections ?? new Int32Array(1);
     this.#n = options.n;
+    this.#outbox = new Outbox(options.n);
     this.#lanes = new CheckLanes({
       n: options.n,
       stage: options.stage,
@@ -120,6 +102,7 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
     const count = this.#loopback.length;
     if (count === 0) return 0;
     this.#sections[SECTION] = PROTOCOL;
+    this.#loopbackBytes = 0;
     for (let i = 0; i < count; i++) {
       const message = this.#loopback.shift();
       if (message !== undefined) this.#actor?.receive(this.#self ?? 0, message);
@@ -130,10 +113,9 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
 
   /** Queues with their maxima, for the simulator's census. */
   get sizes(): Sizes {
-    return [
-      ...this.#lanes.sizes,
-      { name: "node.outbox", size: this.#outbox.length, max: 2 * OUTBOX_MAX },
-    ];
+    const name = "node.loopback.bytes";
+    const loopback = { name, size: this.#loopbackBytes, max: LOOPBACK_BYTES_MAX };
+    return [...this.#lanes.sizes, ...this.#outbox.sizes, loopback];
   }
 
   get now(): number {
@@ -159,25 +141,19 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
       return;
     }
     const { sealAt } = out;
-    if (sealAt < 0 && this.#outbox.length === 0) {
-      this.#leave(to, message);
+    const loopsBack = to === "all" && this.#self !== null;
+    if (sealAt < 0 && this.#outbox.isEmpty) {
+      this.#leave(to, loopsBack ? message : null, out.length);
       return;
     }
-    if (this.#outbox.length >= OUTBOX_MAX && typeof to === "number") {
+    if (!this.#outbox.hasRoom(to, out.length)) {
       countDrop(this.drops, "outbox full");
       return;
     }
-    const bytes = out.copy();
-    const signed = sealAt >= 0;
-    // Copies: a view of a small array costs more. Most messages end with their signature.
-    const whole = !signed || sealAt === bytes.length;
-    const head = whole ? bytes : bytes.slice(0, sealAt);
-    const rest = whole ? EMPTY : bytes.slice(sealAt);
-    const departure: Departure<M> = { to, message, head, rest, signed, block: null };
-    this.#outbox.push(departure);
-    if (!signed) return;
+    const departure = this.#outbox.push(to, loopsBack ? message : null, out.copy(), sealAt);
+    if (sealAt < 0) return;
     this.#sections[SECTION] = CHECK;
-    this.#stage.sign(head, (block) => {
+    this.#stage.sign(departure.head, (block) => {
       // What leaves at once needs no copy of its own.
       const leaves = typeof to === "number" && this.#outbox.peek() === departure;
       departure.block = leaves ? block : block.slice();
@@ -229,31 +205,36 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
     });
   }
 
-  /** Sends what the transport's writer holds, and loops `message` back if it is for all. */
-  #leave(to: Target, message: M): void {
+  /** Sends what the transport's writer holds, and loops a message of so many bytes back. */
+  #leave(to: Target, message: M | null, bytes: number): void {
     this.#transport.transmit(typeof to === "number" ? to : this.#others);
-    if (to === "all" && this.#self !== null) this.#loopback.push(message);
+    if (message === null) return;
+    if (this.#loopbackBytes + bytes > LOOPBACK_BYTES_MAX) {
+      countDrop(this.drops, "loopback full");
+      return;
+    }
+    this.#loopback.push(message);
+    this.#loopbackBytes += bytes;
   }
 
   /** Lets go, in the order of `send`, of what has its signature. */
   #depart(): void {
     for (;;) {
-      const next = this.#outbox.peek();
-      if (next === undefined || (next.signed && next.block === null)) return;
-      this.#outbox.shift();
+      const next = this.#outbox.shift();
+      if (next === undefined) return;
       const out = this.#transport.begin(this.#id);
       let { message } = next;
       out.bytes(next.head);
       if (next.block !== null) {
         out.bytes(next.block);
         out.bytes(next.rest);
-        if (next.to === "all" && this.#self !== null) {
+        if (message !== null && this.#self !== null) {
           const { head: signed, block: signature } = next;
           message = { ...message, seal: { signer: this.#self, signed, signature } };
         }
       }
       if (out.overflowed) countDrop(this.drops, "too large to send");
-      else this.#leave(next.to, message);
+      else this.#leave(next.to, message, out.length);
     }
   }
 

@@ -2,7 +2,7 @@
 // a later turn, checks that hold up their sender only, bounded queues, and timers that fire once.
 
 import { beforeEach, describe, expect, test } from "bun:test";
-import type { Actor, Address, Proof } from "../src/actor.ts";
+import type { Actor, Address, Proof, Target } from "../src/actor.ts";
 import { Node } from "../src/node.ts";
 import { BLOCK_MIN, MESSAGE_MAX, Reader } from "../src/wire.ts";
 import {
@@ -128,15 +128,37 @@ describe("departures", () => {
     });
   });
 
-  test("waiting ones are bounded: replies are dropped, what is for all is not", () => {
-    for (let i = 0; i < 65_537; i++) node.send(7, signed("reply"));
-    node.send("others", signed("vote"));
-    expect(drops()).toEqual({ "outbox full": 1 });
+  test("waiting ones are bounded in bytes: for all strangers, for each replica, and for all", () => {
+    const tail = 2 ** 20;
+    const send = (to: Target, count: number): void => {
+      for (let i = 0; i < count; i++) node.send(to, signed(`${to} ${i}`, tail));
+    };
+    send(100, 10);
+    send(101, 10);
+    expect(drops()).toEqual({ "outbox full": 20 - 15 });
+    send(2, 10);
+    expect(drops()).toEqual({ "outbox full": 5 + 3 });
+    send(3, 1);
+    send("others", 70);
+    expect(drops()).toEqual({ "outbox full": 5 + 3 + 7 });
+    const charged = 1 + 4 + "100 0".length + 4 + tail + 256;
+    expect(sizeOf("outbox.strangers.bytes")).toBe(15 * charged);
+    expectBounded();
     for (const sign of stage.signing) sign();
-    expect(left().length).toBe(65_537);
-    expect(left().at(-1)).toBe("vote");
+    const last = left().at(-1);
+    expect([left().length, last]).toEqual([15 + 7 + 1 + 63, "others 62"]);
+    expect(node.sizes.filter(({ size }) => size > 0)).toEqual([]);
     node.send(7, plain("again"));
     expect(left().at(-1)).toBe("again");
+  });
+
+  test("many small ones are charged what they cost", () => {
+    for (let i = 0; i < 20_000; i++) node.send(2, signed(""));
+    const charged = 1 + 4 + 4 + 256;
+    expect(sizeOf("outbox.replica.bytes")).toBe(20_000 * charged);
+    for (let i = 0; i < 20_000; i++) node.send(2, signed(""));
+    expect(drops()).toEqual({ "outbox full": 40_000 - Math.floor(2 ** 23 / charged) });
+    expectBounded();
   });
 });
 
@@ -170,6 +192,18 @@ describe("loopback", () => {
     expect({ asked: actor.asked, checking: stage.checking.size }).toEqual({
       ...{ asked: [], checking: 0 },
     });
+  });
+
+  test("is bounded in bytes, until the turn in which it comes", () => {
+    const tail = 2 ** 20;
+    for (let i = 0; i < 70; i++) node.send("all", { text: `${i}`, signed: false, tail });
+    expect(drops()).toEqual({ "loopback full": 7 });
+    expect(left().length).toBe(70);
+    expectBounded();
+    expect([node.poll(), sizeOf("loopback.bytes")]).toEqual([63, 0]);
+    node.send("all", plain("again"));
+    expect(node.poll()).toBe(1);
+    expect(actor.received.at(-1)).toBe("1:again");
   });
 
   test("of what a loopback causes comes in the turn after", () => {

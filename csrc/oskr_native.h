@@ -13,7 +13,7 @@
 #include "joined.h"
 
 #define OSKR_API __attribute__((visibility("default")))
-#define OSKR_NATIVE_VERSION 5
+#define OSKR_NATIVE_VERSION 6
 
 OSKR_API uint32_t oskr_native_version(void);
 // The negative errno of the last call on this thread that returned NULL.
@@ -176,7 +176,8 @@ struct oskr_udp_region {
   uint32_t tx_port[OSKR_BURST];
   int32_t tx_status[OSKR_BURST];  // 0: left; -EAGAIN: the socket is full; else why it cannot leave
   uint32_t rx_malformed;          // datagrams that the last receive dropped
-  uint8_t unused[1532];
+  uint32_t rx_dropped;  // datagrams that the kernel dropped before it: the socket was full
+  uint8_t unused[1528];
   uint8_t rx[OSKR_BURST * OSKR_SLOT];
   uint8_t tx[OSKR_BURST * OSKR_SLOT];
 };
@@ -189,7 +190,8 @@ OSKR_API struct oskr_udp_region *oskr_udp_map(struct oskr_udp *udp);
 OSKR_API int32_t oskr_udp_port(const struct oskr_udp *udp);
 // Receives up to 64 messages and parts, and says how many datagrams it dropped since they were too
 // short, too long, of an unknown kind or divided wrongly. 0: none wait, unless it dropped some.
-// What a datagram holds beyond the 64 comes first next time.
+// What a datagram holds beyond the 64 comes first next time. What the kernel dropped is known once
+// it takes a datagram again.
 OSKR_API int32_t oskr_udp_receive(struct oskr_udp *udp);
 // Sends `count` packets, messages for one address together; returns how many left. `tx_status` says
 // what became of each.

@@ -31,6 +31,12 @@ struct datagram {
   int32_t status;
 };
 
+// Where the kernel says how many datagrams it had dropped when it took this one.
+union control {
+  struct cmsghdr header;
+  uint8_t bytes[CMSG_SPACE(sizeof(uint32_t))];
+};
+
 struct oskr_udp {
   struct oskr_udp_region *region;
   int socket;
@@ -38,6 +44,8 @@ struct oskr_udp {
   struct mmsghdr rx[OSKR_BURST];
   struct iovec rx_slot[OSKR_BURST];
   struct sockaddr_in rx_from[OSKR_BURST];
+  union control rx_control[OSKR_BURST];
+  uint32_t rx_dropped;           // datagrams that the kernel dropped so far, modulo 2^32
   uint32_t rx_count;             // datagrams of the last burst
   uint32_t rx_next;              // the first of them that was not handed over whole
   struct oskr_joined rx_joined;  // what is left of it; nothing: it was not looked at yet
@@ -54,6 +62,7 @@ static void prepare(struct oskr_udp *udp) {
     udp->rx[i].msg_hdr.msg_iov = &udp->rx_slot[i];
     udp->rx[i].msg_hdr.msg_iovlen = 1;
     udp->rx[i].msg_hdr.msg_name = &udp->rx_from[i];
+    udp->rx[i].msg_hdr.msg_control = &udp->rx_control[i];
     udp->tx[i].msg_hdr.msg_name = &udp->tx_to[i];
     udp->tx[i].msg_hdr.msg_namelen = sizeof udp->tx_to[i];
   }
@@ -73,6 +82,8 @@ static int bind_socket(struct oskr_udp *udp, uint32_t ip, uint32_t port) {
   }
   struct sockaddr_in address = {
       .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(ip)};
+  int on = 1;
+  if (setsockopt(udp->socket, SOL_SOCKET, SO_RXQ_OVFL, &on, sizeof on) != 0) return errno;
   if (bind(udp->socket, (struct sockaddr *)&address, sizeof address) != 0) return errno;
   socklen_t length = sizeof address;
   if (getsockname(udp->socket, (struct sockaddr *)&address, &length) != 0) return errno;
@@ -109,16 +120,29 @@ int32_t oskr_udp_port(const struct oskr_udp *udp) { return udp->port; }
 
 int32_t oskr_udp_socket(const struct oskr_udp *udp) { return udp->socket; }
 
+// Takes from the newest datagram how many the kernel had dropped by then, if it says so.
+static void count_dropped(struct oskr_udp *udp, struct msghdr *newest) {
+  const struct cmsghdr *control = CMSG_FIRSTHDR(newest);
+  if (control == NULL || control->cmsg_level != SOL_SOCKET) return;
+  if (control->cmsg_type != SO_RXQ_OVFL) return;
+  uint32_t dropped;
+  memcpy(&dropped, CMSG_DATA(control), sizeof dropped);
+  udp->region->rx_dropped = dropped - udp->rx_dropped;
+  udp->rx_dropped = dropped;
+}
+
 // Reads datagrams, up to a burst; returns how many, or a negative errno.
 static int32_t read_burst(struct oskr_udp *udp) {
   for (uint32_t i = 0; i < OSKR_BURST; i++) {
     udp->rx[i].msg_hdr.msg_namelen = sizeof udp->rx_from[i];
+    udp->rx[i].msg_hdr.msg_controllen = sizeof udp->rx_control[i];
   }
   // With MSG_TRUNC the length is that of the datagram, so that one that was cut can be told.
   int count = recvmmsg(udp->socket, udp->rx, OSKR_BURST, MSG_DONTWAIT | MSG_TRUNC, NULL);
   if (count < 0) return errno == EAGAIN || errno == EINTR ? 0 : -errno;
   udp->rx_count = (uint32_t)count;
   udp->rx_next = 0;
+  if (count > 0) count_dropped(udp, &udp->rx[count - 1].msg_hdr);
   return count;
 }
 
@@ -154,6 +178,7 @@ static void hand_over(struct oskr_udp *udp, uint32_t i) {
 
 int32_t oskr_udp_receive(struct oskr_udp *udp) {
   udp->region->rx_malformed = 0;
+  udp->region->rx_dropped = 0;
   if (udp->rx_next == udp->rx_count) {
     int32_t count = read_burst(udp);
     if (count <= 0) return count;

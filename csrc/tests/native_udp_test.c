@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "../oskr_native.h"
+#include "../region.h"
 #include "native_test.h"
 
 #define LOOPBACK 0x7f000001u
@@ -258,6 +259,38 @@ static void a_datagram_that_was_cut_is_malformed(void) {
   oskr_udp_close(b);
 }
 
+// What came before a full socket is delivered; what did not fit is counted, each once.
+static void what_the_kernel_drops_is_counted(void) {
+  const uint8_t datagram[1000] = {OSKR_PACKET_MESSAGE, 1, 2, 3};
+  struct stranger a = open_stranger();
+  struct oskr_udp *b = oskr_udp_open(LOOPBACK, 0);
+  struct oskr_udp_region *region = oskr_udp_map(b);
+  int bytes = 32768;
+  CHECK(setsockopt(oskr_udp_socket(b), SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes) == 0);
+  uint32_t sent = 0;
+  uint32_t came = 0;
+  uint32_t dropped = 0;
+  for (uint32_t flood = 0; flood < 3; flood++) {
+    for (uint32_t i = 0; i < 500; i++, sent++) send_as_it_is(a, datagram, sizeof datagram, b);
+    for (int32_t count; (count = oskr_udp_receive(b)) > 0; came += (uint32_t)count) {
+      dropped += region->rx_dropped;
+    }
+    CHECK(region->rx_dropped == 0);
+    // The one that comes next says what was dropped until then.
+    send_as_it_is(a, datagram, sizeof datagram, b);
+    sent++;
+    CHECK(oskr_udp_receive(b) == 1);
+    came++;
+    dropped += region->rx_dropped;
+    CHECK(came < sent && dropped == sent - came);
+  }
+  // Nothing is counted twice.
+  send_as_it_is(a, datagram, sizeof datagram, b);
+  CHECK(oskr_udp_receive(b) == 1 && region->rx_dropped == 0);
+  close(a.socket);
+  oskr_udp_close(b);
+}
+
 // Datagrams of 32 messages, each of three bytes that number it, from two sockets in turn.
 static void what_is_more_than_a_burst_comes_with_the_next_receive(void) {
   struct stranger from[] = {open_stranger(), open_stranger()};
@@ -426,7 +459,7 @@ static void ports_in_use_and_out_of_range_are_refused(void) {
 RUN(TEST(a_burst_arrives_as_it_left), TEST(packets_may_share_their_bytes),
     TEST(messages_for_one_address_share_a_datagram), TEST(messages_of_a_datagram_come_one_by_one),
     TEST(datagrams_of_messages_have_bounds), TEST(malformed_datagrams_are_dropped_and_counted),
-    TEST(a_datagram_that_was_cut_is_malformed),
+    TEST(a_datagram_that_was_cut_is_malformed), TEST(what_the_kernel_drops_is_counted),
     TEST(what_is_more_than_a_burst_comes_with_the_next_receive),
     TEST(dividing_stays_within_the_packet), TEST(survives_random_datagrams),
     TEST(bad_packets_are_reported_and_the_others_leave),

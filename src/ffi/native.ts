@@ -5,7 +5,7 @@ import { reasonOf, UsageError } from "../base/errors.ts";
 import { findLibrary, requireLibrary } from "./library.ts";
 
 /** OSKR_NATIVE_VERSION of the header that this file follows. */
-const VERSION = 5;
+const VERSION = 6;
 const FILE = "liboskr_native.so";
 
 /** struct oskr_hasher: byte offsets. */
@@ -28,7 +28,7 @@ export const JOB_VERIFY = 2;
 export const KEYS_MAX = 512;
 export const ANY_CPU = 0xffff_ffff;
 /**
- * struct oskr_udp_region: byte offsets; arrays of BURST 32-bit words, one word, then BURST slots
+ * struct oskr_udp_region: byte offsets; arrays of BURST 32-bit words, two words, then BURST slots
  * each way.
  */
 export const UDP = {
@@ -43,6 +43,7 @@ export const UDP = {
   sendPort: 2048,
   sendStatus: 2304,
   malformed: 2560,
+  dropped: 2564,
   receive: 4096,
   send: 135_168,
   size: 266_240,

@@ -83,6 +83,8 @@ export class UdpTransport extends PacketTransport {
     if (count < 0) countDrop(this.drops, "receive errors");
     const malformed = this.#view.getUint32(UDP.malformed, true);
     if (malformed > 0) countDrop(this.drops, "malformed packet", malformed);
+    const dropped = this.#view.getUint32(UDP.dropped, true);
+    if (dropped > 0) countDrop(this.drops, "dropped by the kernel", dropped);
     for (let i = 0; i < count; i++) this.#receive(i);
     const parts = this.pumpFragments();
     this.#flush();

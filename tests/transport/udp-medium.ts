@@ -13,8 +13,8 @@ import { all, Endpoint, HurriedClock, pattern, REPLICAS, type Medium } from "./m
 
 const LOOPBACK = 0x7f00_0001;
 
-/** Sends whole datagrams. */
-function stranger(to: number) {
+/** Sends whole datagrams to a port of this host. */
+export function stranger(to: number) {
   const native = loadNative();
   const socket = native.oskr_udp_open(LOOPBACK, 0);
   const region = socket === null ? null : native.oskr_udp_map(socket);

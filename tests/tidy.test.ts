@@ -70,6 +70,7 @@ const NAMES_PROTOCOLS = new Map([
   ["src/protocol/index.ts", "the registry"],
   ["src/cluster/demo.ts", "the mode that the demo runs if none is given"],
   ["src/faults/faults.ts", "the mode whose faults are tried if none is given"],
+  ["src/attack/crafted.ts", "what strangers send in the messages of single protocols"],
   ["src/bench/echo.ts", "measures one protocol against the same in C"],
   ["src/process/echo-process.ts", "is that protocol in C, to its wire form"],
 ]);

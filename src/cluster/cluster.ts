@@ -40,6 +40,8 @@ export interface ClusterOptions {
   readonly link: boolean;
   /** What to run instead of ./replica and ./client, with its arguments. */
   readonly commands?: { readonly [name in "replica" | "client"]?: readonly string[] };
+  /** What to run instead of ./replica as these replicas. */
+  readonly impostors?: ReadonlyMap<number, readonly string[]>;
 }
 
 /** A process with what it printed so far. */
@@ -315,7 +317,8 @@ export class Cluster {
     const id = ["-i", String(index), "--json", this.#recordPath(index)];
     const { replicaArgs } = this.#options;
     const own = [...this.#workers(replicaArgs), ...replicaArgs];
-    const command = [...this.#command("replica"), ...id, ...this.#joinArgs(), ...own];
+    const impostor = this.#options.impostors?.get(index);
+    const command = [...this.#command("replica", impostor), ...id, ...this.#joinArgs(), ...own];
     return new Child(`replica ${index}`, command, this.dir, false);
   }
 
@@ -328,9 +331,9 @@ export class Cluster {
     return told || this.n < availableParallelism() ? [] : ["-w", "0"];
   }
 
-  #command(executable: "replica" | "client"): readonly string[] {
+  #command(executable: "replica" | "client", other?: readonly string[]): readonly string[] {
     const { mode, commands } = this.#options;
-    const command = commands?.[executable] ?? [join(ROOT, executable)];
+    const command = other ?? commands?.[executable] ?? [join(ROOT, executable)];
     return [...command, "-m", mode, "-c", this.#prefix, "--instance", this.#instance];
   }
 

@@ -10,6 +10,8 @@ export interface ReplicaRecord {
   readonly replica: number;
   readonly executed: number;
   readonly view: number;
+  /** Leaders before that view's: 0 unless one was suspected, or they rotate. */
+  readonly leaderChanges: number;
   /** SHA-256 of the application's snapshot, hexadecimal. */
   readonly stateDigest: string;
   readonly residentBytes: number;

@@ -66,6 +66,7 @@ export class ReplicaProcess {
       replica: this.#id,
       executed,
       view,
+      leaderChanges: Math.floor(view / (setting.config.tenure ?? 1)),
       stateDigest: Bun.SHA256.hash(this.#app.snapshot(), "hex"),
       residentBytes: residentBytes(),
       signatures: { ...stage.counts },

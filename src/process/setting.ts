@@ -55,7 +55,8 @@ export function readSetting(options: Options): Setting {
 /** Which process of the configuration this is; all but replicas use client ports of a fabric. */
 export type Place =
   | { readonly kind: "replica"; readonly index: number }
-  | { readonly kind: "client"; readonly fabricPort: number }
+  /** `at`: the host that it binds, if not any. */
+  | { readonly kind: "client"; readonly fabricPort: number; readonly at?: WireAddress }
   | {
       readonly kind: "role";
       readonly role: string;
@@ -63,9 +64,9 @@ export type Place =
       readonly fabricPort: number;
     };
 
-/** The address that the configuration gives the process; undefined for clients. */
+/** The address that the process is to have; undefined for a client that may have any. */
 export function ownAddress({ replicas, roles }: DeployConfig, place: Place) {
-  if (place.kind === "client") return undefined;
+  if (place.kind === "client") return place.at;
   return place.kind === "replica" ? replicas[place.index] : roles.get(place.role)?.[place.index];
 }
 

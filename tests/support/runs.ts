@@ -136,6 +136,7 @@ function madeUpRun(point: Point, repetition: number, profile: boolean): Run {
       replica,
       executed: operations,
       view: 0,
+      leaderChanges: 0,
       stateDigest: "00".repeat(32),
       residentBytes: 9e7,
       signatures: own.signatures,

@@ -193,6 +193,7 @@ export const ROOMS: readonly string[] = [
   "src/campaign/",
   "src/scaling/",
   "src/faults/",
+  "src/attack/",
   "src/bench/",
   "src/bin/",
   "src/build/",

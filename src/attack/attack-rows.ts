@@ -1,0 +1,54 @@
+// The attacks that `npm run attack` tries, and what each may cost.
+
+import type { Duel } from "./duel.ts";
+import { STRANGERS_BOUNDS, type Bounds } from "./losses.ts";
+
+export interface AttackRow {
+  readonly name: string;
+  /** Of the table of issue 14. */
+  readonly row: string;
+  readonly what: string;
+  /** Whether it is tried in CI. */
+  readonly ci: boolean;
+  readonly duel: Duel;
+  readonly bounds?: Bounds;
+}
+
+function stranger(
+  name: string,
+  row: string,
+  what: string,
+  more: Partial<Duel> & { readonly ci?: boolean } = {},
+): AttackRow {
+  const { ci = false, ...duel } = more;
+  const bounds = STRANGERS_BOUNDS;
+  return { name, row, what, ci, bounds, duel: { stranger: name, app: "null", ...duel } };
+}
+
+/** Honest operations that need more than a packet. */
+const LARGE = { clientArgs: ["--op-size", "3000"] };
+const KV = { app: "kv" } as const;
+
+export const ATTACK_ROWS: readonly AttackRow[] = [
+  stranger("cached-replies", "E3", "asks for a cached reply of 1 MiB", { ...KV, ci: true }),
+  stranger("fragment-requests", "E3", "asks for the parts of a reply of 1 MiB", KV),
+  stranger("fetches", "E3", "asks for batches, blocks and states", { ci: true }),
+  stranger("growing-state", "E4", "stores values of 1 MiB under new keys", KV),
+  stranger("fragments", "E5", "begins large messages that never end", { ...LARGE, ci: true }),
+  stranger("guessed-sessions", "E6", "asks in sessions that do not exist", { ci: true }),
+  stranger("large-requests", "E8", "sends operations of 2 MiB of guessed sessions"),
+  stranger("large-operations", "E8", "sends operations of 2 MiB of 64 sessions", { ci: true }),
+  stranger("invented-clients", "E9", "sends batches with 65,536 invented clients", { ci: true }),
+  stranger("forged-signatures", "E10", "sends signatures that do not hold", { ci: true }),
+  stranger("reflected-opens", "E11", "opens sessions in another host's name", { ci: true }),
+  stranger("reflected-relays", "E11", "relays requests in another host's name"),
+  stranger("reflected-requests", "E11", "asks in another host's name"),
+  stranger("reflected-fragments", "E11", "sends last parts in another host's name", { ci: true }),
+  stranger("reflected-states", "E11", "asks for states in another host's name"),
+  stranger("reflected-status", "E11", "claims to be behind in another host's name"),
+  stranger("reflected-replies", "E11", "asks for 1 MiB in another host's name", {
+    ...{ ...KV, ci: true },
+  }),
+  stranger("large-sessions", "E12", "has 72 sessions with results of 1 MiB", KV),
+  stranger("many-sessions", "E12", "opens sessions without end"),
+];

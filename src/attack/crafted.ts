@@ -1,0 +1,74 @@
+// Messages of single protocols that strangers make up: what no two protocols have alike.
+
+import type { Sealed } from "../actor.ts";
+import { makeBatch, type Batch } from "../protocol/kit/batch.ts";
+import { DIGEST_LENGTH } from "../protocol/kit/digest.ts";
+import type { Request } from "../protocol/kit/request.ts";
+import { makeBlock } from "../protocol/hotstuff/block.ts";
+import { GENESIS_QC } from "../protocol/hotstuff/certificate.ts";
+import type { Message as HotStuffMessage } from "../protocol/hotstuff/message.ts";
+import type { Message as PbftMessage } from "../protocol/pbft/message.ts";
+import { forgedSeal, randomBytes } from "./arms.ts";
+
+/** What one protocol's strangers send. */
+export interface Crafted {
+  /** A batch that nobody asked for. */
+  batch(batch: Batch): Sealed;
+  /** Asks for a batch or block; `round` makes each another one. */
+  fetch(batch: Batch, round: number): Sealed;
+  /** Where a replica is, behind all others. */
+  behind(): Sealed;
+  /** A proposal with a signature that does not hold. */
+  forgedProposal(signer: number, round: number): Sealed;
+}
+
+const pbft = (message: PbftMessage): Sealed => message;
+const hotstuff = (message: HotStuffMessage): Sealed => message;
+
+const PBFT: Crafted = {
+  batch: (batch) => pbft({ kind: "batch", slot: 1, batch }),
+  fetch: ({ digest }, round) => pbft({ kind: "fetchBatch", slot: 1 + (round % 256), digest }),
+  behind: () => pbft({ kind: "status", view: 0, active: true, stable: 0, executed: 0 }),
+  forgedProposal(replica, round) {
+    const digest = randomBytes(DIGEST_LENGTH);
+    const seal = forgedSeal(replica);
+    const named = { replica, view: 0, slot: 1 + (round % 4096), digest, batch: null };
+    return pbft({ kind: "prePrepare", ...named, seal });
+  },
+};
+
+const HOTSTUFF: Crafted = {
+  batch: (batch) =>
+    hotstuff({ kind: "block", block: makeBlock(1, GENESIS_QC, batch), more: false }),
+  fetch: () => hotstuff({ kind: "fetch", block: randomBytes(DIGEST_LENGTH), view: 0, height: 0 }),
+  behind: () => hotstuff({ kind: "entry", highQc: GENESIS_QC, tc: null }),
+  forgedProposal(replica, round) {
+    const block = makeBlock(2 ** 40 + round, GENESIS_QC, makeBatch([], []));
+    return hotstuff({ kind: "propose", replica, block, tc: null, seal: forgedSeal(replica) });
+  },
+};
+
+const CRAFTED = new Map([
+  ["pbft", PBFT],
+  ["hotstuff", HOTSTUFF],
+]);
+
+/** The modes that are attacked. */
+export const MODES: readonly string[] = [...CRAFTED.keys()];
+
+/** Throws RangeError for a mode that is not attacked. */
+export function craftedFor(mode: string): Crafted {
+  const crafted = CRAFTED.get(mode);
+  if (crafted === undefined) throw new RangeError(`nothing is crafted for ${mode}`);
+  return crafted;
+}
+
+/** Requests of sessions that nobody opened. */
+export function inventedRequests(count: number, op: Uint8Array): readonly Request[] {
+  return Array.from({ length: count }, (_, i) => ({
+    session: 1 + i,
+    tag: (i * 2654435761) >>> 0,
+    number: 1,
+    op,
+  }));
+}

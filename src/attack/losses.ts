@@ -1,0 +1,73 @@
+// What an attack may cost, and whether it cost more.
+
+/** What was measured of one attack. Throughputs are in operations a second. */
+export interface Measured {
+  readonly before: number;
+  readonly during: number;
+  /** From one second after it ended. */
+  readonly after: number;
+  /** Leaders that were left, as the replica sees it that saw most. */
+  readonly leaderChanges: number;
+  /** The most resident memory of a replica above that of one that was not attacked, in MiB. */
+  readonly memoryMib: number;
+  /** The most bytes that a forged source got for each that was sent in its name; null: none was. */
+  readonly amplification: number | null;
+  /** What clients or replicas said that ended as they should not. */
+  readonly ended: readonly string[];
+}
+
+/** Each absent: it is not judged. */
+export interface Bounds {
+  /** Throughput during the attack, of that before. */
+  readonly duringMin?: number;
+  /** Throughput a second after the attack, of that before. */
+  readonly afterMin?: number;
+  readonly leaderChangesMax?: number;
+  readonly memoryMibMax?: number;
+  readonly amplificationMax?: number;
+}
+
+/** Issue 14, "Figures to reach". */
+export const STRANGERS_BOUNDS: Bounds = {
+  duringMin: 0.7,
+  afterMin: 0.7,
+  leaderChangesMax: 0,
+  memoryMibMax: 64,
+  amplificationMax: 1,
+};
+
+/** On a machine that others use: what hardly depends on speed, and that operations go on at all. */
+export const CI_BOUNDS: Bounds = { ...STRANGERS_BOUNDS, duringMin: 0.1, afterMin: 0.1 };
+
+/** What was lost beyond the bounds, a line each; none: the attack failed. */
+export function judge(measured: Measured, bounds: Bounds): readonly string[] {
+  const { before, during, after, leaderChanges, memoryMib, amplification } = measured;
+  const { duringMin = 0, afterMin = 0, leaderChangesMax = Infinity } = bounds;
+  const { memoryMibMax = Infinity, amplificationMax = Infinity } = bounds;
+  const losses = [...measured.ended];
+  const lost = (holds: boolean, what: string): void => void (holds || losses.push(what));
+  lost(before > 0, "nothing was served before the attack");
+  lost(during >= duringMin * before, `throughput below ${duringMin} of before`);
+  lost(after >= afterMin * before, `throughput below ${afterMin} of before, a second after`);
+  lost(leaderChanges <= leaderChangesMax, "leaders were left");
+  lost(memoryMib <= memoryMibMax, `more than ${memoryMibMax} MiB above undisturbed`);
+  lost((amplification ?? 0) <= amplificationMax, `amplification above ${amplificationMax}`);
+  return losses;
+}
+
+/** The cells of a measurement, as `MEASURED_HEAD` names them. */
+export function measuredCells(measured: Measured): readonly string[] {
+  const { before, during, after, leaderChanges, memoryMib, amplification } = measured;
+  return [
+    ...[before, during, after].map((rate) => Math.round(rate).toLocaleString("en-US")),
+    (during / before).toFixed(2),
+    (after / before).toFixed(2),
+    String(leaderChanges),
+    memoryMib.toFixed(0),
+    amplification === null ? "-" : amplification.toFixed(2),
+  ];
+}
+
+export const MEASURED_HEAD: readonly string[] = [
+  ...["before", "during", "after", "ratio", "after 1 s", "leaders left", "MiB", "amplification"],
+];

@@ -1,0 +1,57 @@
+// The command line of npm run attack chooses attacks, and refuses names that none has.
+
+import { describe, expect, test } from "bun:test";
+import { ATTACK, readRows } from "../../src/attack/attack.ts";
+import { ATTACK_ROWS } from "../../src/attack/attack-rows.ts";
+import { craftedFor, MODES } from "../../src/attack/crafted.ts";
+import { STRANGERS } from "../../src/attack/strangers.ts";
+import { parseOptions } from "../../src/cli/command-line.ts";
+import { protocols } from "../../src/protocol/index.ts";
+import { makeBatch } from "../../src/protocol/kit/batch.ts";
+import { bytesOf, Reader } from "../../src/wire.ts";
+
+const named = (...argv: readonly string[]) =>
+  readRows(parseOptions(ATTACK, argv)).map(({ name }) => name);
+
+describe("attacks", () => {
+  test("are all of them, unless some are named", () => {
+    expect(named()).toEqual(ATTACK_ROWS.map(({ name }) => name));
+    expect(named("--only", "fetches,fragments")).toEqual(["fetches", "fragments"]);
+    expect(() => named("--only", "none")).toThrow("--only none: no such attack; there are ");
+  });
+
+  test("in CI are fewer, of each row that strangers can try", () => {
+    const fewer = named("--ci");
+    expect(fewer.length).toBeLessThan(ATTACK_ROWS.length);
+    expect(named("--ci", "--only", "many-sessions")).toEqual(["many-sessions"]);
+  });
+
+  test("have names of their own, and the strangers that they name", () => {
+    expect(new Set(named()).size).toBe(ATTACK_ROWS.length);
+    for (const { duel } of ATTACK_ROWS) {
+      if (duel.stranger !== null) expect([...STRANGERS.keys()]).toContain(duel.stranger);
+    }
+    const used = new Set(ATTACK_ROWS.map(({ duel }) => duel.stranger));
+    expect([...STRANGERS.keys()].filter((name) => !used.has(name))).toEqual([]);
+  });
+});
+
+test.each(MODES)(
+  "what strangers of %s make up decodes, so that it costs more than a kind",
+  (mode) => {
+    const codec = protocols.get(mode)?.codec;
+    const crafted = craftedFor(mode);
+    const batch = makeBatch([], []);
+    const messages = [
+      ...[crafted.batch(batch), crafted.fetch(batch, 7), crafted.behind()],
+      crafted.forgedProposal(1, 7),
+    ];
+    for (const message of messages) {
+      const bytes = bytesOf((out) => codec?.encode(message, out));
+      const decoded = codec?.decode(new Reader(bytes)) ?? null;
+      expect(decoded).not.toBeNull();
+      if (decoded !== null)
+        expect(decoded).toMatchObject({ kind: "kind" in message && message.kind });
+    }
+  },
+);

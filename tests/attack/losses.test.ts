@@ -1,0 +1,52 @@
+// An attack fails by what goes beyond each bound, and by nothing else.
+
+import { describe, expect, test } from "bun:test";
+import {
+  CI_BOUNDS,
+  judge,
+  MEASURED_HEAD,
+  measuredCells,
+  STRANGERS_BOUNDS,
+  type Measured,
+} from "../../src/attack/losses.ts";
+
+const GOOD: Measured = {
+  ...{ before: 1000, during: 700, after: 700, leaderChanges: 0, memoryMib: 64, amplification: 1 },
+  ended: [],
+};
+
+describe("an attack", () => {
+  test("that costs no more than the bounds passes", () => {
+    expect(judge(GOOD, STRANGERS_BOUNDS)).toEqual([]);
+    expect(judge({ ...GOOD, amplification: null }, STRANGERS_BOUNDS)).toEqual([]);
+  });
+
+  test.each([
+    [{ before: 0, during: 0, after: 0 }, "nothing was served before the attack"],
+    [{ during: 699 }, "throughput below 0.7 of before"],
+    [{ after: 699 }, "throughput below 0.7 of before, a second after"],
+    [{ leaderChanges: 1 }, "leaders were left"],
+    [{ memoryMib: 64.1 }, "more than 64 MiB above undisturbed"],
+    [{ amplification: 1.01 }, "amplification above 1"],
+    [{ ended: ["clients: no session"] }, "clients: no session"],
+  ])("that leaves %j fails", (change, loss) =>
+    expect(judge({ ...GOOD, ...change }, STRANGERS_BOUNDS)).toEqual([loss]),
+  );
+
+  test("is judged by no bound that is not given", () => {
+    const bad = { ...GOOD, during: 0, after: 0, leaderChanges: 9, memoryMib: 999 };
+    expect(judge({ ...bad, amplification: 99 }, {})).toEqual([]);
+  });
+
+  test("in CI need leave a tenth of the throughput only", () => {
+    expect(judge({ ...GOOD, during: 100, after: 100 }, CI_BOUNDS)).toEqual([]);
+    expect(judge({ ...GOOD, during: 99, after: 100 }, CI_BOUNDS)).toHaveLength(1);
+    expect(judge({ ...GOOD, leaderChanges: 1 }, CI_BOUNDS)).toHaveLength(1);
+  });
+});
+
+test("a measurement has a cell for each column", () => {
+  const cells = measuredCells({ ...GOOD, amplification: null });
+  expect(cells).toEqual(["1,000", "700", "700", "0.70", "0.70", "0", "64", "-"]);
+  expect(cells).toHaveLength(MEASURED_HEAD.length);
+});

@@ -1,6 +1,6 @@
 // What drives actors: the interfaces of the three drivers that a Node turns into a Host.
 
-import type { Address, Bytes, Proof } from "./actor.ts";
+import type { Address, Bytes, Proof, Sizes } from "./actor.ts";
 import type { Reader, Writer } from "./wire.ts";
 
 /** Counts by reason; a reason appears when it first happens. */
@@ -18,6 +18,8 @@ export interface Transport {
    */
   readonly group: Address | null;
   readonly drops: Drops;
+  /** Queues and what they hold, with their maxima, for the simulator's census. */
+  readonly sizes: Sizes;
   /** One per actor: a process has many ids. The reader is valid during the call only. */
   listen(id: number, deliver: (from: Address, input: Reader) => void): void;
   /**

@@ -245,6 +245,7 @@ export class World {
         if (this.scheduler.count % this.plan.censusEvery !== 0) return;
         census.bounded(actor.census().sizes);
         census.bounded(node.sizes);
+        if (process.transport !== null) census.bounded(process.transport.sizes);
       };
       this.note(process, "starts");
     }
@@ -340,6 +341,7 @@ export class World {
     if (said.phase === "running") handle.everRan = true;
     const node = process.hosted[0]?.node;
     if (node !== undefined) census.bounded(node.sizes);
+    if (process.transport !== null) census.bounded(process.transport.sizes);
     if (said.committed === handle.certified && this.scheduler.count % 256 !== 0) return;
     handle.certified = said.committed;
     this.lookAtCertificates(handle, this.#judged);

@@ -15,6 +15,8 @@ const REMEMBERED_MAX = 65_536;
 interface HostEntry {
   readonly high: number;
   readonly low16: number;
+  /** Whom it is charged to. */
+  readonly share: number;
   readonly handles: Map<number, Address>;
 }
 
@@ -30,6 +32,8 @@ interface Entry {
  */
 export class AddressTable implements AddressBook {
   readonly #hosts = new Map<number, HostEntry>();
+  /** Whether hosts are IPv4 addresses and ports. */
+  readonly #ports: boolean;
   readonly #pinned: Entry[] = [];
   readonly #remembered: (Entry | undefined)[] = [];
   #next = 0;
@@ -37,9 +41,11 @@ export class AddressTable implements AddressBook {
 
   /** The first addresses to be interned are the configured ones. */
   constructor(pinned: readonly WireAddress[]) {
+    this.#ports = pinned[0]?.kind === "ipv4";
     for (const { host, id } of pinned) {
       const view = new DataView(host.buffer, host.byteOffset, host.byteLength);
-      const entry = { host: this.#host(view.getUint32(0), view.getUint16(4)), id };
+      const share = -1 - this.#pinned.length;
+      const entry = { host: this.#host(view.getUint32(0), view.getUint16(4), share), id };
       entry.host.handles.set(id, this.#pinned.length);
       this.#pinned.push(entry);
     }
@@ -66,6 +72,14 @@ export class AddressTable implements AddressBook {
     view.setUint16(at + 6, entry?.id ?? 0);
   }
 
+  /**
+   * Whom an address is charged to: of a configured one its host, as a negative number; of others
+   * the MAC or IPv4 address, whose ids and ports anybody has as many of as he likes.
+   */
+  shareOf(address: Address): number {
+    return this.#entry(address)?.host.share ?? 0;
+  }
+
   /** Writes the six bytes of the host and returns the id, or -1 if the address was forgotten. */
   writeHost(address: Address, view: DataView, at: number): number {
     const entry = this.#entry(address);
@@ -81,13 +95,14 @@ export class AddressTable implements AddressBook {
     return this.#remembered[address % REMEMBERED_MAX];
   }
 
-  #host(high: number, low16: number): HostEntry {
+  #host(high: number, low16: number, ownShare?: number): HostEntry {
     const last = this.#lastHost;
     if (last !== null && last.high === high && last.low16 === low16) return last;
     const key = high * 0x1_0000 + low16;
     let host = this.#hosts.get(key);
     if (host === undefined) {
-      host = { high, low16, handles: new Map() };
+      const share = ownShare ?? (this.#ports ? high : key);
+      host = { high, low16, share, handles: new Map() };
       this.#hosts.set(key, host);
     }
     this.#lastHost = host;

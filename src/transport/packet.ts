@@ -2,7 +2,7 @@
 // moves packets. Every packet says whether it holds a message or a part of one, has three bytes for
 // its two ids (destination, source, extension), and then the payload.
 
-import type { Address } from "../actor.ts";
+import type { Address, Sizes } from "../actor.ts";
 import { assert } from "../base/assert.ts";
 import { ID_MAX, SMALL_ID_MAX, type WireAddress } from "../config.ts";
 import { countDrop, type Clock, type Drops, type Transport } from "../driver.ts";
@@ -108,16 +108,16 @@ export abstract class PacketTransport implements Transport {
       sendPart: (source: number, to: Address) => this.sendPacket(source, to, true),
       deliver: (id: number, from: Address, input: Reader) => this.#deliver(id, from, input),
       drop: (reason: string) => countDrop(this.drops, reason),
+      pump: () => void this.pumpFragments(),
     };
-    const firstNumber = random(2 ** 48);
-    this.#fragments = new Fragments(
-      port,
-      this.book,
-      clock,
-      replicas.length,
-      this.group,
-      firstNumber,
-    );
+    this.#fragments = new Fragments({
+      ...{ port, clock, book: this.book, replicas: replicas.length, group: this.group },
+      firstNumber: random(2 ** 48),
+    });
+  }
+
+  get sizes(): Sizes {
+    return this.#fragments.sizes;
   }
 
   abstract poll(): number;

@@ -51,6 +51,7 @@ export class FakeTransport implements Transport {
   readonly payloadMax = 1000;
   readonly group: Address | null;
   readonly drops: Drops = new Map();
+  readonly sizes = [];
   readonly left: { readonly to: Address | readonly Address[]; readonly text: string }[] = [];
   readonly packets: Uint8Array[] = [];
   listener: ((from: Address, input: Reader) => void) | null = null;

@@ -10,6 +10,8 @@ import { FakeClock } from "../support/fakes.ts";
 const REPLICAS = 4;
 const GROUP = 4;
 const STRANGER = 100;
+/** Ids of one host, by which the test's book numbers strangers. */
+const IDS = 1000;
 const PAYLOAD = 1000;
 const HEADER = 17;
 const SIZE = PAYLOAD - HEADER;
@@ -31,9 +33,15 @@ function build(group: Address | null, firstNumber = 500): Fragments {
     sendPart: (source: number, to: Address) => sent.push({ to, source, bytes: writer.copy() }),
     deliver: (_id: number, _from: Address, input: Reader) => delivered.push(input.remaining),
     drop: (reason: string) => drops.set(reason, (drops.get(reason) ?? 0) + 1),
+    pump: () => void fragments.pump(1000),
   };
-  const book = { intern: () => 0, write: () => undefined };
-  return new Fragments(port, book, clock, REPLICAS, group, firstNumber);
+  const book = {
+    intern: () => 0,
+    write: () => undefined,
+    shareOf: (address: Address) =>
+      address < STRANGER ? -1 - address : Math.floor((address - STRANGER) / IDS),
+  };
+  return new Fragments({ port, book, clock, replicas: REPLICAS, group, firstNumber });
 }
 
 let fragments: Fragments;
@@ -51,18 +59,33 @@ function request(number: number, ...bitmap: readonly number[]): Reader {
   );
 }
 
-/** The first of `count` fragments. */
-function first(number: number, count: number): Reader {
-  return new Reader(
-    bytesOf((out) => {
-      out.u8(0);
-      out.u53(number);
-      out.u16(0);
-      out.u16(count);
-      out.u32(count * SIZE);
-      out.bytes(new Uint8Array(SIZE));
-    }),
-  );
+const partBytes = new Uint8Array(PAYLOAD);
+const partView = new DataView(partBytes.buffer);
+const partReader = new Reader(partBytes);
+
+/** One of `count` fragments; the last has one byte. The next call changes it. */
+function part(number: number, index: number, count: number): Reader {
+  partView.setUint32(1, Math.floor(number / 2 ** 32));
+  partView.setUint32(5, number >>> 0);
+  partView.setUint16(9, index);
+  partView.setUint16(11, count);
+  partView.setUint32(13, (count - 1) * SIZE + 1);
+  return partReader.reset(0, index + 1 < count ? PAYLOAD : HEADER + 1);
+}
+
+function held(name: string): { size: number; max: number } {
+  const found = fragments.sizes.find((size) => size.name === `transport.${name}`);
+  if (found === undefined) throw new Error(`no size is called ${name}`);
+  return found;
+}
+
+const CLAIMS = "bytes of strangers' fragments";
+/** Of the last fragments of a message each, so many that strangers' memory is full. */
+function fillWithClaims(from: Address): number {
+  let number = 0;
+  do fragments.receive(0, from, part(number++, 0, 4000));
+  while (held(CLAIMS).size + 2 * SIZE < held(CLAIMS).max);
+  return number;
 }
 
 function pumped(): readonly Address[] {
@@ -115,6 +138,32 @@ describe("requests", () => {
     expect([...drops]).toEqual([["unknown fragments requested", 1]]);
   });
 
+  test("repeated, send a message twice at most, and nothing that is under way", () => {
+    const count = 100;
+    const bitmap = new Array<number>(13).fill(0xff);
+    fragments.transmit(0, [STRANGER], new Uint8Array(count * SIZE));
+    fragments.receive(0, STRANGER, request(500, ...bitmap));
+    expect([...drops]).toEqual([["fragments requested that are under way", 1]]);
+    expect(pumped()).toHaveLength(count);
+    for (let i = 0; i < 5; i++) {
+      fragments.receive(0, STRANGER, request(500, ...bitmap));
+      expect(pumped()).toHaveLength(i < 2 ? count : 0);
+    }
+    expect(drops.get("fragments requested too often")).toBe(3);
+  });
+
+  test("of what was sent ten seconds ago find it gone, and its memory free", () => {
+    fragments.transmit(0, [1], new Uint8Array(3 * SIZE));
+    fragments.transmit(0, [STRANGER], new Uint8Array(3 * SIZE));
+    pumped();
+    expect(held("bytes of large messages").size).toBeGreaterThan(3 * SIZE);
+    for (let i = 0; i < 12; i++) clock.advance(1000);
+    fragments.receive(0, 1, request(500, 0xff));
+    expect(pumped()).toEqual([]);
+    expect(held("bytes of large messages").size).toBe(0);
+    expect(held("bytes of large messages to strangers").size).toBe(0);
+  });
+
   test("with a bitmap longer than the message send nothing more than that", () => {
     fragments.transmit(0, [1], new Uint8Array(3 * SIZE));
     pumped();
@@ -123,53 +172,146 @@ describe("requests", () => {
   });
 });
 
-describe("bounds", () => {
-  test("of messages on their way out: the newest is dropped and counted", () => {
+describe("what is under way", () => {
+  test("is bounded in number: the newest is dropped and counted", () => {
     const message = new Uint8Array(2 * SIZE);
     for (let i = 0; i < 1030; i++) fragments.transmit(0, [1], message);
     expect([...drops]).toEqual([["too many large messages", 6]]);
     expect(pumped()).toHaveLength(2048);
   });
 
-  test("messages on their way take turns, and no pump exceeds its budget", () => {
+  test("is bounded in bytes, to replicas and to strangers", () => {
+    const message = new Uint8Array(4 * 1024 * 1024);
+    for (let i = 0; i < 20; i++) fragments.transmit(0, [1], message);
+    expect(drops.get("too many large messages")).toBe(5);
+    for (let i = 0; i < 20; i++) fragments.transmit(0, [STRANGER + i], message);
+    expect(drops.get("too many large messages")).toBe(18);
+    for (const { name, size, max } of fragments.sizes)
+      expect([name, size <= max]).toEqual([name, true]);
+  });
+
+  test("takes turns, and no pump exceeds its budget", () => {
     fragments.transmit(0, [1], new Uint8Array(100 * SIZE));
     fragments.transmit(0, [2], new Uint8Array(3 * SIZE));
     expect(fragments.pump(20)).toBe(20);
     expect(sent.filter(({ to }) => to === 2)).toHaveLength(3);
   });
 
-  test("of memory that strangers hold, however few bytes they send for it", () => {
-    const parts = 4000;
-    let messages = 0;
-    for (let from = STRANGER; from < STRANGER + 900; from++) {
-      for (let i = 0; i < 4; i++) fragments.receive(0, from, first(i, parts));
-      messages += 4;
-    }
-    const held = 64 * 1024 * 1024;
-    const taken = messages - (drops.get("too many fragments") ?? 0);
-    expect(taken).toBe(Math.floor(held / (8 * parts + SIZE)));
-    // A replica still gets through, and what was held is free once it is given up.
-    fragments.receive(0, 1, first(1, 2));
-    for (let i = 0; i < 12; i++) clock.advance(20 * 2 ** i);
-    expect(drops.get("incomplete message")).toBe(taken + 1);
+  test("between replicas goes ahead of what strangers ask for, which does not stand still", () => {
+    fragments.transmit(0, [STRANGER], new Uint8Array(1000 * SIZE));
+    fragments.transmit(0, [1], new Uint8Array(1000 * SIZE));
+    expect(fragments.pump(32)).toBe(32);
+    expect(sent.filter(({ to }) => to === 1)).toHaveLength(24);
+    expect(sent.filter(({ to }) => to === STRANGER)).toHaveLength(8);
+  });
+
+  test("to a host of many ids delays that to another by one turn", () => {
+    for (let id = 0; id < 500; id++)
+      fragments.transmit(0, [STRANGER + id], new Uint8Array(50 * SIZE));
+    fragments.transmit(0, [STRANGER + IDS], new Uint8Array(8 * SIZE));
+    fragments.pump(16);
+    expect(sent.filter(({ to }) => to === STRANGER + IDS)).toHaveLength(8);
+  });
+
+  test("to one stranger is two messages at most", () => {
+    for (let i = 0; i < 5; i++) fragments.transmit(0, [STRANGER], new Uint8Array(10 * SIZE));
+    expect([...drops]).toEqual([["large messages to a stranger are under way", 3]]);
+    expect(pumped()).toHaveLength(20);
+  });
+
+  test("gives way if its host has most of it, not that of another", () => {
+    const message = new Uint8Array(1024 * 1024);
+    fragments.transmit(0, [STRANGER + IDS], new Uint8Array(5 * SIZE));
+    for (let id = 0; id < 40; id++) fragments.transmit(0, [STRANGER + id], message);
     drops.clear();
-    fragments.receive(0, STRANGER, first(100, parts));
-    expect([...drops]).toEqual([]);
+    fragments.transmit(0, [STRANGER + 2 * IDS], message);
+    expect([...drops]).toEqual([["too many large messages", 1]]);
+    const reached = new Set(pumped());
+    expect(reached.has(STRANGER + IDS) && reached.has(STRANGER + 2 * IDS)).toBe(true);
+    expect(reached.has(STRANGER)).toBe(false);
   });
 
-  test("of senders: the oldest stranger is forgotten, with what it left incomplete", () => {
-    for (let replica = 0; replica < REPLICAS; replica++) {
-      fragments.receive(0, replica, first(1, 2));
+  test("to one host has a rate, 32 MiB a second, and goes on when time does", () => {
+    const mib = 1024 * 1024;
+    for (let i = 0; i < 20; i++) {
+      for (let id = 0; id < 10; id++) fragments.transmit(0, [STRANGER + id], new Uint8Array(mib));
+      while (fragments.pump(1000) > 0);
     }
-    const strangers = 1024 - REPLICAS;
-    for (let i = 0; i < strangers; i++) fragments.receive(0, STRANGER + i, first(1, 2));
-    expect([...drops]).toEqual([]);
-    fragments.receive(0, STRANGER + strangers, first(1, 2));
-    expect([...drops]).toEqual([["incomplete message", 1]]);
+    const first = sent.length * PAYLOAD;
+    expect(first / mib).toBeGreaterThan(31);
+    expect(first / mib).toBeLessThan(33);
+    for (let i = 0; i < 100; i++) clock.advance(2);
+    const then = sent.length * PAYLOAD - first;
+    expect(then / mib).toBeGreaterThan(5);
+    expect(then / mib).toBeLessThan(7);
+  });
+});
+
+describe("memory of incomplete messages", () => {
+  test("grows with what came, not with what was announced", () => {
+    for (let id = 0; id < 1000; id++) fragments.receive(0, STRANGER + id, part(id, 3999, 4000));
+    expect(held(CLAIMS).size).toBeLessThan(1_000_000);
   });
 
-  test("of requests: eight, ever more slowly, then the message is given up", () => {
-    fragments.receive(3, 1, first(9, 2));
+  test("is bounded for each replica, whom no stranger takes anything from", () => {
+    fillWithClaims(STRANGER);
+    for (let i = 0; i < 40_000; i++) fragments.receive(0, 1, part(i, 0, 4000));
+    const { size, max } = held("bytes of a replica's fragments");
+    expect(size <= max && max - size < 2 * SIZE).toBe(true);
+    drops.clear();
+    fragments.receive(0, 2, part(1, 0, 2));
+    fragments.receive(0, 2, part(1, 1, 2));
+    expect(delivered).toEqual([SIZE + 1]);
+    expect([...drops]).toEqual([]);
+  });
+
+  test("of the stranger that holds most gives way to another, whose own is not touched", () => {
+    const other = STRANGER + IDS;
+    fragments.receive(0, other, part(77, 0, 3));
+    fillWithClaims(STRANGER);
+    for (let i = 0; i < 1000; i++) fragments.receive(0, STRANGER + i, part(1e6 + i, 0, 4000));
+    // The flood's host is the greatest, and what it sends is fresh: its own newest find no room.
+    expect(drops.get("too many fragments")).toBeGreaterThan(990);
+    drops.clear();
+    fragments.receive(0, other, part(77, 1, 3));
+    fragments.receive(0, other, part(77, 2, 3));
+    expect(delivered).toEqual([2 * SIZE + 1]);
+    expect(drops.get("too many fragments")).toBeUndefined();
+    for (const { name, size, max } of fragments.sizes)
+      expect([name, size <= max]).toEqual([name, true]);
+  });
+
+  test("of a message in progress is not taken by claims in its sender's name", () => {
+    const count = 100;
+    let number = 1000;
+    for (let index = 0; index < count; index++) {
+      fragments.receive(0, STRANGER, part(7, index, count));
+      // 16,000 a second, with as much as a packet holds.
+      for (let i = 0; i < 320; i++) fragments.receive(0, STRANGER, part(number++, 0, 4000));
+      clock.advance(20);
+    }
+    expect(delivered).toEqual([(count - 1) * SIZE + 1]);
+    expect(held(CLAIMS).size).toBeLessThanOrEqual(held(CLAIMS).max);
+  });
+
+  test("is free after a while, however slowly a stranger goes on", () => {
+    for (let index = 0; index < 40; index++) {
+      fragments.receive(0, STRANGER, part(7, index, 4000));
+      clock.advance(1000);
+    }
+    expect(drops.get("incomplete message")).toBe(1);
+  });
+
+  test("of strangers: the oldest one is forgotten, with what it left incomplete", () => {
+    for (let i = 0; i < 4097; i++) fragments.receive(0, STRANGER + i * IDS, part(1, 0, 2));
+    expect([...drops]).toEqual([["incomplete message", 1]]);
+    expect(held("strangers with fragments").size).toBe(4096);
+  });
+});
+
+describe("requests that leave", () => {
+  test("are eight, ever more slowly, then the message is given up", () => {
+    fragments.receive(3, 1, part(9, 0, 2));
     const times: number[] = [];
     const start = clock.now;
     while (!drops.has("incomplete message")) {
@@ -182,5 +324,40 @@ describe("bounds", () => {
     expect(times[7]! - times[6]!).toBeGreaterThan(times[1]! - times[0]!);
     expect(sent.every(({ to, source }) => to === 1 && source === 3)).toBe(true);
     expect(delivered).toEqual([]);
+  });
+
+  test("to a stranger are no larger in sum than what came", () => {
+    for (const index of [0, 3999]) {
+      fragments = build(GROUP);
+      const came = part(9, index, 4000);
+      const bytes = came.remaining;
+      fragments.receive(3, STRANGER, came);
+      for (let i = 0; i < 12_000; i++) clock.advance(1);
+      expect(drops.get("incomplete message")).toBe(1);
+      expect(sent.length).toBeGreaterThan(0);
+      expect(sent.reduce((sum, packet) => sum + packet.bytes.length, 0)).toBeLessThanOrEqual(bytes);
+    }
+  });
+
+  test("bring a stranger's message whose last fragment alone came", () => {
+    const count = 500;
+    fragments.receive(3, STRANGER, part(9, count - 1, count));
+    for (let i = 0; i < 400 && delivered.length === 0; i++) {
+      clock.advance(20);
+      for (const { bytes } of sent.splice(0)) {
+        for (let index = 0; index < count - 1; index++) {
+          const byte = bytes[9 + (index >> 3)] ?? 0;
+          if ((byte & (1 << (index & 7))) !== 0)
+            fragments.receive(3, STRANGER, part(9, index, count));
+        }
+      }
+    }
+    expect(delivered).toEqual([(count - 1) * SIZE + 1]);
+  });
+
+  test("are few at a time for messages of which one fragment came", () => {
+    for (let i = 0; i < 1000; i++) fragments.receive(0, STRANGER, part(i, 0, 4000));
+    clock.advance(20);
+    expect(sent).toHaveLength(64);
   });
 });

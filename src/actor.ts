@@ -114,6 +114,11 @@ export interface Host<M, T extends string> {
    */
   setTimer(timer: T, delayMs: number): void;
   clearTimer(timer: T): void;
+  /**
+   * The host that an address is at, the same 32 bits in every process; 0 for an address that was
+   * forgotten.
+   */
+  sourceOf(address: Address): number;
   /** Counts a message that a handler drops, by its reason. */
   drop(reason: Refusal): void;
 }

@@ -29,6 +29,8 @@ export interface Transport {
   begin(id: number): Writer;
   /** Sends what begin() wrote, once per address. */
   transmit(to: Address | readonly Address[]): void;
+  /** As of Host. */
+  sourceOf(address: Address): number;
   /** Delivers what came, flushes what waits; 0: nothing to do. */
   poll(): number;
   close(): void;

@@ -180,6 +180,10 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
     if (timer !== undefined) timer.deadlineMs = Infinity;
   }
 
+  sourceOf(address: Address): number {
+    return this.#transport.sourceOf(address);
+  }
+
   drop(reason: Refusal): void {
     countDrop(this.drops, reason);
   }

@@ -370,6 +370,7 @@ class CountedCluster {
       },
       setTimer: (timer, delayMs) => host.setTimer(timer, delayMs),
       clearTimer: (timer) => host.clearTimer(timer),
+      sourceOf: (address) => host.sourceOf(address),
       drop: (reason) => host.drop(reason),
     };
   }

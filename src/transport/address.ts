@@ -89,6 +89,16 @@ export class AddressTable implements AddressBook {
     return entry.id;
   }
 
+  /**
+   * The host of an address: the IPv4 address without the port, or a hash of the MAC address, never
+   * 0; 0 if the address was forgotten.
+   */
+  sourceOf(address: Address): number {
+    const host = this.#entry(address)?.host;
+    if (host === undefined) return 0;
+    return (this.#ports ? host.high : mix(host) >>> 0) || 1;
+  }
+
   #entry(address: Address): Entry | undefined {
     if (address < this.#pinned.length) return this.#pinned[address];
     if (address < this.#next - REMEMBERED_MAX || address >= this.#next) return undefined;
@@ -125,4 +135,9 @@ export class AddressTable implements AddressBook {
     this.#hosts.delete(host.high * 0x1_0000 + host.low16);
     if (this.#lastHost === host) this.#lastHost = null;
   }
+}
+
+/** A hash of a MAC address. */
+function mix({ high, low16 }: HostEntry): number {
+  return Math.imul(Math.imul(high, 0x9e3779b1) ^ low16, 0x85ebca6b);
 }

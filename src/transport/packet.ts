@@ -167,6 +167,10 @@ export abstract class PacketTransport implements Transport {
     this.#members.push(deliver);
   }
 
+  sourceOf(address: Address): number {
+    return this.book.sourceOf(address);
+  }
+
   begin(id: number): Writer {
     this.#source = id;
     this.#writer = this.beginPacket();

@@ -86,6 +86,7 @@ const ownDice: typeof unreplicated = {
       send: (to, message) => host.send(to, message),
       setTimer: (timer, delayMs) => host.setTimer(timer, delayMs),
       clearTimer: (timer) => host.clearTimer(timer),
+      sourceOf: (address) => host.sourceOf(address),
       drop: (reason) => host.drop(reason),
     }),
 };

@@ -1,4 +1,4 @@
-import type { Host, Refusal, Target } from "../../src/actor.ts";
+import type { Address, Host, Refusal, Target } from "../../src/actor.ts";
 import { countDrop, type Drops } from "../../src/driver.ts";
 import type { Kinded, OfKind } from "./packets.ts";
 
@@ -15,6 +15,8 @@ export class FakeHost<M extends Kinded, T extends string> implements Host<M, T> 
   readonly sent: Sent<M>[] = [];
   /** When each timer that is set goes off, in the test's time. */
   readonly timers = new Map<T, number>();
+  /** Addresses that mean nothing any more. */
+  readonly forgotten = new Set<Address>();
   readonly #startMs: number;
   #random: number;
 
@@ -39,6 +41,9 @@ export class FakeHost<M extends Kinded, T extends string> implements Host<M, T> 
   }
   clearTimer(timer: T): void {
     this.timers.delete(timer);
+  }
+  sourceOf(address: Address): number {
+    return this.forgotten.has(address) ? 0 : 1 + address;
   }
   drop(reason: Refusal): void {
     countDrop(this.drops, reason);

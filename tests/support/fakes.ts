@@ -72,6 +72,9 @@ export class FakeTransport implements Transport {
     this.packets.push(packet);
     this.left.push({ to, text: message?.text ?? "malformed" });
   }
+  sourceOf(address: Address): number {
+    return 1 + address;
+  }
   poll(): number {
     return 0;
   }

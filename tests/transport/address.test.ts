@@ -58,6 +58,32 @@ describe("interning", () => {
     );
   });
 
+  test("a host's number is that of all its ids, not of others, and the same in every table", () => {
+    const table = new AddressTable(pinned);
+    const other = new AddressTable(pinned);
+    const first = table.find(5, 6, 1);
+    other.find(9, 9, 9);
+    expect(table.sourceOf(table.find(5, 6, 2))).toBe(table.sourceOf(first));
+    expect(other.sourceOf(other.find(5, 6, 3))).toBe(table.sourceOf(first));
+    for (const [high, low16] of [
+      [5, 7],
+      [6, 5],
+      [7, 6],
+    ] as const) {
+      expect(table.sourceOf(table.find(high, low16, 1))).not.toBe(table.sourceOf(first));
+    }
+    expect(table.sourceOf(table.find(0, 0, 0))).not.toBe(0);
+    expect(table.sourceOf(1e9)).toBe(0);
+  });
+
+  test("an IPv4 host's number is its address, whatever the port", () => {
+    const host = Uint8Array.of(10, 0, 0, 1, 0x1f, 0x90);
+    const table = new AddressTable([{ kind: "ipv4", host, id: 0 }]);
+    expect(table.sourceOf(0)).toBe(0x0a000001);
+    expect(table.sourceOf(table.find(0xc0a80001, 4000, 1))).toBe(0xc0a80001);
+    expect(table.sourceOf(table.find(0xc0a80001, 5000, 2))).toBe(0xc0a80001);
+  });
+
   test("ids go up to 32,767; those above it are no others", () => {
     const table = new AddressTable(pinned);
     const handles = new Set(Array.from({ length: ID_MAX + 1 }, (_, id) => table.find(5, 6, id)));

@@ -124,7 +124,7 @@ export class NormalCase {
   onRequest(client: Address, request: Request, source: Source): void {
     const { service, pool, host, config, self } = this.context;
     const leads = config.leader(this.owner.pacemaker.view) === self;
-    if (!service.admits(client, request, leads)) return;
+    if (!service.admits(client, request, source, leads)) return;
     const entry = pool.add(request, client, host.now, source);
     if (entry === null) return host.drop("not admitted: request that is pending");
     pool.enqueue(entry, host.now);

@@ -6,14 +6,15 @@ import { equal, type Reader } from "../../wire.ts";
 import { Backoff } from "./backoff.ts";
 import { ClientSession } from "./client-session.ts";
 import { beginsReplyTo, type CommonMessage, type ReplyMessage } from "./messages.ts";
-import { operationDigest, sameOutcome, type Request } from "./request.ts";
+import { isOpen, operationDigest, sameOutcome, type Request } from "./request.ts";
 
 type Timer = "retry";
 
 /**
- * Sends a request to where `first` says the leader of the view is, then, with exponential backoff,
- * to all. A result counts when a weak quorum of verified signers agrees on it, whatever their
- * views: where they may lie f + 1 (Castro and Liskov, OSDI '99, section 4.1), one of them correct.
+ * Sends an `open` to all, any other request to where `first` says the leader of the view is, then,
+ * with exponential backoff, to all. A result counts when a weak quorum of verified signers agrees
+ * on it, whatever their views: where they may lie f + 1 (Castro and Liskov, OSDI '99, section 4.1),
+ * one of them correct.
  */
 export class QuorumClient implements Client<CommonMessage, Timer> {
   retransmissions = 0;
@@ -114,7 +115,9 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
     this.#digest = operationDigest(request.op);
     this.#replies.fill(undefined);
     this.#backoff.reset();
-    this.#host.send(this.#first(this.#view), { kind: "request", request });
+    // Each replica remembers where it heard the `open`, and replies there.
+    const to = isOpen(request) ? "all" : this.#first(this.#view);
+    this.#host.send(to, { kind: "request", request });
     this.#host.setTimer("retry", this.#backoff.next());
   }
 }

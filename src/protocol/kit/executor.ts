@@ -73,6 +73,12 @@ export class Executor {
     return request.number > session.number ? undefined : cached(session, request);
   }
 
+  /** The session that the request is of, or has opened. */
+  sessionOf(request: Request): Session | undefined {
+    if (isOpen(request)) return this.#sessions.opened(request.op);
+    return this.#sessions.get(request.session, request.tag);
+  }
+
   /** Whether the request would be executed if its turn came now. */
   canExecute(request: Request): boolean {
     return isOpen(request) || this.alive(request);

@@ -2,8 +2,9 @@
 // backup relays, and what view timers run for.
 
 import type { Address, Signer } from "../../actor.ts";
-import { latin1 } from "../../wire.ts";
+import { equal, latin1 } from "../../wire.ts";
 import { isOpen, sameRequest, type Request } from "./request.ts";
+import { NOWHERE } from "./sessions.ts";
 
 /** Most requests that wait; more are dropped, and their clients try again. */
 export const PENDING_MAX = 65_536;
@@ -16,13 +17,15 @@ export type Source = "client" | "block" | Signer;
 
 export interface PendingRequest {
   readonly request: Request;
-  /** Where its client was heard from last. */
+  /** Where its client was heard from last, or for an `open` first. */
   client: Address;
   readonly sinceMs: number;
   /** When it was queued for a batch. */
   queuedMs: number;
   /** Executed, displaced, or in a batch: the queue skips it. */
   done: boolean;
+  /** Whether it was passed on to whoever orders. */
+  relayed: boolean;
   readonly source: Source;
 }
 
@@ -84,9 +87,7 @@ export class Pending {
     const key = keyOf(request);
     const known = this.#find(key);
     if (known === undefined ? this.size >= PENDING_MAX : !this.#displaces(request, known, source)) {
-      if (known !== undefined && source === "client" && sameRequest(known.request, request)) {
-        known.client = client;
-      }
+      if (known !== undefined && source === "client") heardAgain(known, request, client);
       return null;
     }
     if (typeof source === "number") {
@@ -96,7 +97,16 @@ export class Pending {
     }
     const placed = known?.done === true && sameRequest(known.request, request);
     if (known !== undefined) this.#remove(key, known);
-    const entry = { request, client, sinceMs: nowMs, queuedMs: nowMs, done: placed, source };
+    const sinceMs = nowMs;
+    const entry = {
+      request,
+      client,
+      sinceMs,
+      queuedMs: nowMs,
+      done: placed,
+      relayed: false,
+      source,
+    };
     (typeof source === "number" ? this.#relayed : this.#own).set(key, entry);
     return placed ? null : entry;
   }
@@ -108,14 +118,19 @@ export class Pending {
     return source === "client" && typeof known.source === "number";
   }
 
-  /** Forgets what waits if this request, or an earlier one of its session, does. */
-  executed(request: Request): void {
-    if (this.size === 0) return;
+  /**
+   * Forgets what waits if this request, or an earlier one of its session, does; where its client
+   * was heard asking for it, or NOWHERE.
+   */
+  executed(request: Request): Address {
+    if (this.size === 0) return NOWHERE;
     const key = keyOf(request);
     const entry = this.#find(key);
-    if (entry === undefined || entry.request.tag !== request.tag) return;
-    if (entry.request.number > request.number) return;
+    if (entry === undefined || entry.request.tag !== request.tag) return NOWHERE;
+    if (entry.request.number > request.number) return NOWHERE;
     this.#remove(key, entry);
+    const heard = entry.source === "client" && entry.request.number === request.number;
+    return heard && sameOperation(entry.request, request) ? entry.client : NOWHERE;
   }
 
   #find(key: number | string): PendingRequest | undefined {
@@ -133,6 +148,19 @@ export class Pending {
     this.#relayed.delete(key);
     this.#relays.set(source, (this.#relays.get(source) ?? 0) - 1);
   }
+}
+
+/**
+ * A client may ask again from elsewhere. An `open` stays that of the address where it was heard
+ * first, because whoever has seen its nonce could send it again.
+ */
+function heardAgain(known: PendingRequest, request: Request, client: Address): void {
+  if (isOpen(request) || !sameRequest(known.request, request)) return;
+  if (sameOperation(known.request, request)) known.client = client;
+}
+
+function sameOperation(a: Request, b: Request): boolean {
+  return a === b || equal(a.op, b.op);
 }
 
 function keyOf(request: Request): number | string {

@@ -97,9 +97,12 @@ export class RequestPool {
     }
   }
 
-  /** Forgets a request that was executed, and earlier ones of its session. */
-  executed(request: Request): void {
-    this.#pending.executed(request);
+  /**
+   * Forgets a request that was executed, and earlier ones of its session; where its client was
+   * heard asking for it, or NOWHERE.
+   */
+  executed(request: Request): Address {
+    return this.#pending.executed(request);
   }
 
   /** Drops executed requests from the head of the queue, because a backup takes no batches. */
@@ -128,6 +131,21 @@ export class RequestPool {
    */
   oldestUnplaced(max: number): PendingRequest[] {
     return this.#some(max, ({ done, source }) => !done && source === "client");
+  }
+
+  /**
+   * Requests that came from their clients by `beforeMs`, are in no batch and were not passed on;
+   * from here on they were.
+   */
+  overdue(beforeMs: number): PendingRequest[] {
+    const found: PendingRequest[] = [];
+    for (const entry of this.#pending.values()) {
+      if (entry.sinceMs > beforeMs || entry.source !== "client") break;
+      if (entry.done || entry.relayed) continue;
+      entry.relayed = true;
+      found.push(entry);
+    }
+    return found;
   }
 
   #some(max: number, wanted: (entry: PendingRequest) => boolean): PendingRequest[] {

@@ -5,20 +5,33 @@ import type { Batch } from "./batch.ts";
 import type { Executor } from "./executor.ts";
 import type { ReplyMessage } from "./messages.ts";
 import type { RequestPool } from "./request-pool.ts";
-import { operationDigest, type Outcome, type Request } from "./request.ts";
+import type { Source } from "./pending.ts";
+import { isOpen, operationDigest, type Outcome, type Request } from "./request.ts";
+import { NOWHERE, type Session } from "./sessions.ts";
+
+type ServiceHost = Pick<Host<ReplyMessage, never>, "send" | "drop" | "sourceOf">;
 
 export interface ServiceOptions {
   readonly self: Signer;
-  readonly host: Pick<Host<ReplyMessage, never>, "send" | "drop">;
+  readonly host: ServiceHost;
   readonly executor: Executor;
   readonly pool: RequestPool;
   /** Tells the view that replies name. */
   readonly owner: { readonly view: number };
 }
 
+/**
+ * Where replies go. A client sends its `open` to all replicas, and each remembers where it heard
+ * it: replies go there, whatever address a batch or a relay names, because whoever orders could name
+ * its own for all clients. If this replica itself has heard the client elsewhere since (with the
+ * operation that was executed, or is), they go there as well, until it is heard at home again: a
+ * client that moves is served, and who asks in its name takes no reply away from it. A question
+ * that is repeated is answered where it came from. What a batch or a relay names serves for
+ * sessions whose `open` this replica did not hear.
+ */
 export class Service {
   readonly #self: Signer;
-  readonly #host: Pick<Host<ReplyMessage, never>, "send" | "drop">;
+  readonly #host: ServiceHost;
   readonly #owner: { readonly view: number };
   protected readonly executor: Executor;
   readonly #pool: RequestPool;
@@ -37,32 +50,64 @@ export class Service {
    * make up a session: such a request must cost the others no relay, no view timer and no place in
    * the pool.
    */
-  admits(client: Address, request: Request, leads: boolean): boolean {
-    if (this.repeats(client, request)) return false;
+  admits(client: Address, request: Request, source: Source, leads: boolean): boolean {
+    if (this.repeats(client, request, source)) return false;
     if (leads || this.executor.canExecute(request)) return true;
     this.#host.drop("not admitted: request of a session that is not open");
     return false;
   }
 
-  protected repeats(client: Address, request: Request): boolean {
+  /** Answers a request that needs no order; false if it needs one. `client` asked, or is named. */
+  protected repeats(client: Address, request: Request, source: Source): boolean {
     const outcome = this.executor.lookup(request);
     if (outcome === undefined) return false;
+    const session = this.executor.sessionOf(request);
+    if (source !== "client") {
+      const home = this.#homeOf(session);
+      this.#replyAll(session, home === NOWHERE ? client : home, request, outcome);
+      return true;
+    }
+    if (session !== undefined && outcome.status !== "number used") heard(session, request, client);
     this.#reply(client, request, outcome);
     return true;
   }
 
   /** Answers pending requests that an installed state has executed. */
   answerExecuted(): void {
-    for (const { client, request } of this.#pool.dropExecuted()) this.repeats(client, request);
+    for (const { client, request, source } of this.#pool.dropExecuted()) {
+      this.repeats(client, request, source);
+    }
   }
 
   /** Executes a batch whose turn it is, and replies to its clients. */
   execute({ requests, clients }: Batch): void {
     for (const [i, request] of requests.entries()) {
       const outcome = this.executeOne(request);
-      this.#pool.executed(request);
-      if (outcome !== null) this.#reply(clients.at(i) ?? 0, request, outcome);
+      const client = this.#pool.executed(request);
+      if (outcome === null) continue;
+      const session = this.executor.sessionOf(request);
+      if (session !== undefined && client !== NOWHERE) heard(session, request, client);
+      let home = this.#homeOf(session);
+      if (home === NOWHERE) home = client === NOWHERE ? (clients.at(i) ?? 0) : client;
+      this.#replyAll(session, home, request, outcome);
     }
+  }
+
+  /** Where the session's `open` was heard, if anything is known to be there. */
+  #homeOf(session: Session | undefined): Address {
+    const home = session?.home ?? NOWHERE;
+    return this.#isKnown(home) ? home : NOWHERE;
+  }
+
+  #isKnown(address: Address): boolean {
+    return address !== NOWHERE && this.#host.sourceOf(address) !== 0;
+  }
+
+  /** Replies to `home`, and to where the session's client was heard since. */
+  #replyAll(session: Session | undefined, home: Address, request: Request, outcome: Outcome): void {
+    this.#reply(home, request, outcome);
+    const away = session?.away ?? NOWHERE;
+    if (away !== home && this.#isKnown(away)) this.#reply(away, request, outcome);
   }
 
   protected executeOne(request: Request): Outcome | null {
@@ -82,4 +127,10 @@ export class Service {
       outcome,
     });
   }
+}
+
+/** The session's client asked from this address. */
+function heard(session: Session, request: Request, client: Address): void {
+  if (!isOpen(request)) session.away = client === session.home ? NOWHERE : client;
+  else if (session.home === NOWHERE) session.home = client;
 }

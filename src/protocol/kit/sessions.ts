@@ -1,12 +1,15 @@
 // The sessions of clients with the result that each got last: what makes an operation execute at
 // most once. Part of the replicated state, so that eviction is the same at every replica.
 
-import type { Bytes } from "../../actor.ts";
+import type { Address, Bytes } from "../../actor.ts";
 import { EMPTY, latin1, type Reader, type Writer } from "../../wire.ts";
 import { DIGEST_LENGTH } from "./digest.ts";
 import { NONCE_LENGTH, RESULT_MAX, tagOf } from "./request.ts";
 
 const NO_DIGEST: Bytes = new Uint8Array(DIGEST_LENGTH);
+
+/** No address. */
+export const NOWHERE: Address = -1;
 
 export interface Session {
   /** The log position of its `open`. */
@@ -21,6 +24,12 @@ export interface Session {
   result: Bytes | null;
   /** Of that operation: binds the cached result to it, so that no other operation gets it. */
   digest: Bytes;
+  /**
+   * Where this replica itself heard the `open`, and, if its client was heard elsewhere since, where
+   * that was last; NOWHERE if it was not. Not part of the replicated state.
+   */
+  home: Address;
+  away: Address;
   /** Neighbours in the order of last execution. */
   before: Session | null;
   after: Session | null;
@@ -113,10 +122,11 @@ export class Sessions {
   }
 
   /**
-   * Becomes what `snapshot` wrote; poisons the reader, and has an undefined content, if that is
-   * malformed.
+   * Becomes what `snapshot` wrote, with the addresses that were known of sessions; poisons the
+   * reader, and has an undefined content, if that is malformed.
    */
   restore(input: Reader): void {
+    const known = new Map(this.#byNonce);
     this.#byId.clear();
     this.#byNonce.clear();
     this.#oldest = null;
@@ -138,6 +148,9 @@ export class Sessions {
       session.digest = digest;
       session.result = null;
       if (result !== null) this.#keep(session, result);
+      const before = known.get(latin1(nonce));
+      session.home = before?.home ?? NOWHERE;
+      session.away = before?.away ?? NOWHERE;
     }
   }
 
@@ -150,6 +163,8 @@ export class Sessions {
       number: 0,
       result: EMPTY,
       digest: NO_DIGEST,
+      home: NOWHERE,
+      away: NOWHERE,
       before: null,
       after: null,
     };

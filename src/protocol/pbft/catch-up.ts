@@ -34,6 +34,7 @@ export interface CatchUpOwner {
   readonly normal: {
     readonly executed: number;
     retry(): void;
+    relayOverdue(): void;
     execute(): void;
     propose(): void;
     onCommitted(message: CommittedMessage): void;
@@ -93,6 +94,7 @@ export class CatchUp implements StateSyncOwner {
     if (start.phase !== "running") start.ask();
     this.#executedLately = normal.executed > this.#executedBefore;
     this.#executedBefore = normal.executed;
+    normal.relayOverdue();
     const helped = this.#helpedSinceTick;
     this.#helpedSinceTick = false;
     if (!this.#executedLately) {

@@ -7,7 +7,7 @@ import { equal } from "../../wire.ts";
 import type { Batch } from "../kit/batch.ts";
 import { certificateOf, hasSigners } from "../kit/quorum.ts";
 import type { Source } from "../kit/pending.ts";
-import type { Request } from "../kit/request.ts";
+import { isOpen, type Request } from "../kit/request.ts";
 import type { CommitCertificate } from "./certificate.ts";
 import type { PbftContext } from "./context.ts";
 import type { Slot } from "./log.ts";
@@ -17,6 +17,9 @@ import type { FetchBatchMessage, PrepareMessage, PrePrepareMessage } from "./mes
 /** Batches under way; with `--adaptive` fewer, so that they grow while they wait. */
 export const IN_FLIGHT_MAX = 32;
 const ADAPTIVE_IN_FLIGHT_MAX = 8;
+
+/** How long an `open` may wait before a backup passes it on, in view timeouts. */
+const RELAY_AFTER = 1 / 4;
 
 const NOT_LEADING = "not admitted: request relayed to a replica that does not lead";
 
@@ -80,7 +83,7 @@ export class NormalCase {
   onRequest(client: Address, request: Request, source: Source): void {
     const { service, pool, host, self } = this.context;
     const { views, timer } = this.owner;
-    if (!service.admits(client, request, views.leads)) return;
+    if (!service.admits(client, request, source, views.leads)) return;
     if (source !== "client" && !views.leads) return host.drop(NOT_LEADING);
     const entry = pool.add(request, client, host.now, source);
     if (views.leads) {
@@ -89,10 +92,25 @@ export class NormalCase {
         this.propose();
       } else host.drop("not admitted: request that is pending");
     } else if (source === "client" && views.active && views.primary !== self) {
-      // Again for each retry of the client: the last one may have been lost.
-      host.send(views.primary, { kind: "relay", client, request });
+      // Again for each retry of the client: the last one may have been lost. An `open` goes to all
+      // replicas, so that the primary need not be told at once.
+      if (entry === null || !isOpen(request)) {
+        host.send(views.primary, { kind: "relay", client, request });
+      }
+      if (entry !== null) entry.relayed = !isOpen(request);
     }
     timer.arm();
+  }
+
+  /** Tells the primary of what it seems not to have heard, before this backup suspects it. */
+  relayOverdue(): void {
+    const { pool, host, config, self } = this.context;
+    const { views } = this.owner;
+    if (!views.active || views.primary === self) return;
+    const beforeMs = host.now - RELAY_AFTER * config.viewTimeoutMs;
+    for (const { client, request } of pool.overdue(beforeMs)) {
+      host.send(views.primary, { kind: "relay", client, request });
+    }
   }
 
   /** Proposes what waits, as the batching policy says and the window allows. */

@@ -101,6 +101,12 @@ test("before it is decoded, a reply is expected exactly if it names the request 
   expect(expected(named)).toBe(false);
 });
 
+test("P1 an open goes to all replicas, each of which remembers where it heard it", () => {
+  const { host } = begin();
+  expect(host.sent[0]).toMatchObject({ to: "all", message: { request: { session: 0 } } });
+  expect(host.sent[1]).toMatchObject({ to: 0, message: { request: { session: 5 } } });
+});
+
 test("P1 retries double from a quarter of the view timeout to four times it, and go to all", () => {
   const { host, client } = begin();
   expect(host.sent.at(-1)?.to).toBe(0);

@@ -1,0 +1,130 @@
+// Where replies go: to the address at which a replica itself heard the client, whatever whoever
+// orders, relays or asks in its name says.
+
+import { expect, test } from "bun:test";
+import type { Address } from "../../../src/actor.ts";
+import { HotStuffCluster } from "../hotstuff/harness.ts";
+import { bytes, CLIENT, openOf, PbftCluster } from "../pbft/harness.ts";
+
+const ELSEWHERE = 200;
+const ALL = [0, 1, 2, 3];
+
+/** To whom replicas replied since the last call, by replica. */
+function replied(cluster: PbftCluster): Map<number, Address[]> {
+  const found = new Map<number, Address[]>(ALL.map((i) => [i, []]));
+  for (const { from, to } of cluster.heard) found.get(from)?.push(to);
+  cluster.heard.length = 0;
+  return found;
+}
+
+test("X20 a primary that writes another address for a client takes no reply away from it", () => {
+  const cluster = new PbftCluster();
+  const next = cluster.open();
+  cluster.heard.length = 0;
+  // The primary hears it elsewhere, and so names that address in its batch.
+  cluster.request(next(bytes("a")), [0], ELSEWHERE);
+  const all = replied(cluster);
+  expect(all.get(0)).toEqual([CLIENT, ELSEWHERE]);
+  for (const backup of [1, 2, 3]) expect(all.get(backup)).toEqual([CLIENT]);
+});
+
+test("X20 in HotStuff a leader that writes another address for a client takes no reply away", () => {
+  const cluster = new HotStuffCluster({ tenure: 2 ** 20, leader: () => 1 });
+  const request = openOf(7);
+  for (const i of ALL) cluster.inject(CLIENT, i, { kind: "request", request });
+  cluster.runUntil(() => cluster.heard.length === 4);
+  const opened = cluster.heard[0]?.message;
+  if (opened?.kind !== "reply" || opened.outcome.status !== "opened") throw new Error("not opened");
+  const { session } = opened.outcome;
+  cluster.heard.length = 0;
+  const asked = { session, tag: request.tag, number: 1, op: bytes("a") };
+  cluster.inject(ELSEWHERE, 1, { kind: "request", request: asked });
+  cluster.runUntil(() => cluster.heard.length === 5);
+  const at = (to: Address) => cluster.heard.filter((carried) => carried.to === to);
+  expect(at(CLIENT).map(({ from }) => from)).toEqual(expect.arrayContaining(ALL));
+  expect(at(ELSEWHERE).map(({ from }) => from)).toEqual([1]);
+});
+
+test("X20 a client that moved is answered where it asks again, and from then on there as well", () => {
+  const cluster = new PbftCluster();
+  const next = cluster.open();
+  const first = next(bytes("a"));
+  cluster.request(first, [0], ELSEWHERE);
+  replied(cluster);
+  cluster.request(first, ALL, ELSEWHERE);
+  for (const to of replied(cluster).values()) expect(to).toEqual([ELSEWHERE]);
+  cluster.request(next(bytes("b")), [0], ELSEWHERE);
+  for (const to of replied(cluster).values()) expect(to).toEqual([CLIENT, ELSEWHERE]);
+  // Whoever it was, the client itself is heard again.
+  cluster.request(next(bytes("c")), ALL);
+  replied(cluster);
+  cluster.request(next(bytes("d")), [0]);
+  for (const to of replied(cluster).values()) expect(to).toEqual([CLIENT]);
+});
+
+test("X20 a stranger that guesses session, tag and number gets no reply of the client's", () => {
+  const cluster = new PbftCluster();
+  const next = cluster.open();
+  const request = next(bytes("a"));
+  // In the same turn, so that both wait; then once more, when the client's was executed.
+  for (const i of ALL) cluster.inject(CLIENT, i, { kind: "request", request });
+  const guessed = { ...request, op: bytes("b") };
+  cluster.request(guessed, ALL, ELSEWHERE);
+  const results = cluster.replies.filter(({ number }) => number === request.number);
+  expect(results.filter(({ outcome }) => outcome.status === "done")).toHaveLength(4);
+  replied(cluster);
+  cluster.request(guessed, ALL, ELSEWHERE);
+  expect(cluster.replies.map(({ outcome }) => outcome.status)).toEqual(
+    Array(4).fill("number used"),
+  );
+  replied(cluster);
+  cluster.request(next(bytes("c")), [0]);
+  for (const to of replied(cluster).values()) expect(to).toEqual([CLIENT]);
+});
+
+test("X20 who sends a copy of a client's open, earlier or later, takes no reply away from it", () => {
+  const cluster = new PbftCluster();
+  const request = openOf(7);
+  // Replica 3 hears the copy first; a client believes the f + 1 others.
+  cluster.inject(ELSEWHERE, 3, { kind: "request", request });
+  for (const i of ALL) cluster.inject(CLIENT, i, { kind: "request", request });
+  for (const i of ALL) cluster.inject(ELSEWHERE, i, { kind: "request", request });
+  cluster.settle();
+  const all = replied(cluster);
+  for (const i of [0, 1, 2]) expect(all.get(i)?.[0]).toBe(CLIENT);
+});
+
+test("X20 where no open was heard the address in the batch serves, or one that was forgotten", () => {
+  const cluster = new PbftCluster();
+  const next = cluster.open(CLIENT, [0]);
+  replied(cluster);
+  cluster.request(next(bytes("a")), [0]);
+  for (const to of replied(cluster).values()) expect(to).toEqual([CLIENT]);
+  cluster.host(0).forgotten.add(CLIENT);
+  cluster.request(next(bytes("b")), [0], ELSEWHERE);
+  for (const to of replied(cluster).values()) expect(to).toEqual([ELSEWHERE]);
+});
+
+test("P2 a backup relays an open that the primary did not hear, before it suspects it, and no other", () => {
+  const cluster = new PbftCluster();
+  const relays = () => cluster.sent("relay").length;
+  cluster.request(openOf(7));
+  cluster.advance(500);
+  expect(relays()).toBe(0);
+  cluster.request(openOf(8), [1, 2, 3]);
+  expect(relays()).toBe(0);
+  cluster.advance(90);
+  // Before the others do, since it is executed by then.
+  expect(relays()).toBe(1);
+  expect(cluster.replies.filter(({ tag }) => tag === 8)).toHaveLength(4);
+  cluster.advance(500);
+  expect(relays()).toBe(1);
+  expect(ALL.map((i) => cluster.state(i).view)).toEqual([0, 0, 0, 0]);
+});
+
+test("P2 an open that its client repeats is relayed at once", () => {
+  const cluster = new PbftCluster();
+  cluster.request(openOf(7), [1]);
+  cluster.request(openOf(7), [1]);
+  expect(cluster.sent("relay")).toHaveLength(1);
+});

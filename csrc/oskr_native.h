@@ -13,7 +13,7 @@
 #include "joined.h"
 
 #define OSKR_API __attribute__((visibility("default")))
-#define OSKR_NATIVE_VERSION 6
+#define OSKR_NATIVE_VERSION 7
 
 OSKR_API uint32_t oskr_native_version(void);
 // The negative errno of the last call on this thread that returned NULL.
@@ -187,6 +187,9 @@ struct oskr_udp;
 OSKR_API struct oskr_udp *oskr_udp_open(uint32_t ip, uint32_t port);
 OSKR_API void oskr_udp_close(struct oskr_udp *udp);
 OSKR_API struct oskr_udp_region *oskr_udp_map(struct oskr_udp *udp);
+// From here on datagrams of any bytes, up to a slot, are handed over and sent as they are, kind
+// included: for a switch, which forwards.
+OSKR_API void oskr_udp_whole(struct oskr_udp *udp);
 OSKR_API int32_t oskr_udp_port(const struct oskr_udp *udp);
 // Receives up to 64 messages and parts, and says how many datagrams it dropped since they were too
 // short, too long, of an unknown kind or divided wrongly. 0: none wait, unless it dropped some.

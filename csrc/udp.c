@@ -41,6 +41,7 @@ struct oskr_udp {
   struct oskr_udp_region *region;
   int socket;
   int32_t port;
+  bool whole;  // datagrams are handed over and sent as they are
   struct mmsghdr rx[OSKR_BURST];
   struct iovec rx_slot[OSKR_BURST];
   struct sockaddr_in rx_from[OSKR_BURST];
@@ -116,6 +117,8 @@ struct oskr_udp_region *oskr_udp_map(struct oskr_udp *udp) {
   return udp->region;
 }
 
+void oskr_udp_whole(struct oskr_udp *udp) { udp->whole = true; }
+
 int32_t oskr_udp_port(const struct oskr_udp *udp) { return udp->port; }
 
 int32_t oskr_udp_socket(const struct oskr_udp *udp) { return udp->socket; }
@@ -150,6 +153,11 @@ static int32_t read_burst(struct oskr_udp *udp) {
 static bool open_datagram(struct oskr_udp *udp) {
   uint8_t *bytes = udp->region->rx + udp->rx_next * OSKR_SLOT;
   uint32_t length = udp->rx[udp->rx_next].msg_len;
+  if (udp->whole) {
+    if (length == 0 || length > OSKR_SLOT) return false;
+    oskr_joined_one(&udp->rx_joined, bytes, (uint16_t)length);
+    return true;
+  }
   if (length < KIND + IDS || length > OSKR_SLOT) return false;
   switch (bytes[0]) {
     case OSKR_PACKET_MESSAGE:
@@ -218,7 +226,7 @@ static int32_t place(struct oskr_udp *udp, uint32_t i) {
   if (offset > sizeof region->tx || length > sizeof region->tx - offset) return -EINVAL;
   if (port == 0 || port > UINT16_MAX) return -EINVAL;
   uint8_t *bytes = udp->region->tx + offset;
-  bool message = length >= KIND + IDS && bytes[0] == OSKR_PACKET_MESSAGE;
+  bool message = !udp->whole && length >= KIND + IDS && bytes[0] == OSKR_PACKET_MESSAGE;
   struct sockaddr_in to = {.sin_family = AF_INET,
                            .sin_port = htons((uint16_t)port),
                            .sin_addr.s_addr = htonl(region->tx_ip[i])};

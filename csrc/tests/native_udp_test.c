@@ -418,6 +418,32 @@ static void survives_random_datagrams(void) {
   oskr_udp_close(b);
 }
 
+// A switch forwards what it does not understand, byte for byte, one datagram each.
+static void whole_datagrams_pass_as_they_are(void) {
+  struct stranger a = open_stranger();
+  struct oskr_udp *b = oskr_udp_open(LOOPBACK, 0);
+  struct oskr_udp *c = oskr_udp_open(LOOPBACK, 0);
+  oskr_udp_whole(b);
+  oskr_udp_whole(c);
+  const uint8_t joined[] = {OSKR_PACKET_JOINED, 1, 2, 3, 4, 5};
+  const uint8_t unknown[] = {200};
+  send_as_it_is(a, joined, sizeof joined, b);
+  send_as_it_is(a, unknown, sizeof unknown, b);
+  CHECK(oskr_udp_receive(b) == 2);
+  CHECK(oskr_udp_map(b)->rx_length[0] == sizeof joined && oskr_udp_map(b)->rx_malformed == 0);
+  CHECK(memcmp(bytes_of(b, 0), joined, sizeof joined) == 0);
+  CHECK(oskr_udp_map(b)->rx_length[1] == 1 && *bytes_of(b, 1) == 200);
+  queue_message(b, 0, 20, port_of(c));
+  queue_message(b, 1, 30, port_of(c));
+  CHECK(oskr_udp_send(b, 2) == 2);
+  CHECK(oskr_udp_receive(c) == 2);
+  CHECK(oskr_udp_map(c)->rx_length[0] == 20 && oskr_udp_map(c)->rx_length[1] == 30);
+  CHECK(*bytes_of(c, 0) == OSKR_PACKET_MESSAGE && bytes_of(c, 0)[19] == 1);
+  close(a.socket);
+  oskr_udp_close(b);
+  oskr_udp_close(c);
+}
+
 static void bad_packets_are_reported_and_the_others_leave(void) {
   struct oskr_udp *a = oskr_udp_open(LOOPBACK, 0);
   struct oskr_udp *b = oskr_udp_open(LOOPBACK, 0);
@@ -462,5 +488,5 @@ RUN(TEST(a_burst_arrives_as_it_left), TEST(packets_may_share_their_bytes),
     TEST(a_datagram_that_was_cut_is_malformed), TEST(what_the_kernel_drops_is_counted),
     TEST(what_is_more_than_a_burst_comes_with_the_next_receive),
     TEST(dividing_stays_within_the_packet), TEST(survives_random_datagrams),
-    TEST(bad_packets_are_reported_and_the_others_leave),
+    TEST(whole_datagrams_pass_as_they_are), TEST(bad_packets_are_reported_and_the_others_leave),
     TEST(ports_in_use_and_out_of_range_are_refused))

@@ -1,5 +1,6 @@
 // The attacks that `npm run attack` tries, and what each may cost.
 
+import { corruption, earlierRun, junkInRecovery, replayedRecovery, type Drill } from "./drill.ts";
 import type { Duel } from "./duel.ts";
 import { STRANGERS_BOUNDS, type Bounds } from "./losses.ts";
 
@@ -10,8 +11,7 @@ export interface AttackRow {
   readonly what: string;
   /** Whether it is tried in CI. */
   readonly ci: boolean;
-  readonly duel: Duel;
-  readonly bounds?: Bounds;
+  readonly trial: { readonly duel: Duel; readonly bounds: Bounds } | { readonly drill: Drill };
 }
 
 function stranger(
@@ -22,7 +22,12 @@ function stranger(
 ): AttackRow {
   const { ci = false, ...duel } = more;
   const bounds = STRANGERS_BOUNDS;
-  return { name, row, what, ci, bounds, duel: { stranger: name, app: "null", ...duel } };
+  const trial = { bounds, duel: { stranger: name, app: "null", ...duel } } as const;
+  return { name, row, what, ci, trial };
+}
+
+function drill(name: string, row: string, what: string, run: Drill, ci = true): AttackRow {
+  return { name, row, what, ci, trial: { drill: run } };
 }
 
 /** Honest operations that need more than a packet. */
@@ -30,6 +35,21 @@ const LARGE = { clientArgs: ["--op-size", "3000"] };
 const KV = { app: "kv" } as const;
 
 export const ATTACK_ROWS: readonly AttackRow[] = [
+  drill("earlier-run", "E1", "replays an earlier run of the cluster", earlierRun(false), false),
+  drill("earlier-proofs", "E1", "replays where replicas were in an earlier run", earlierRun(true)),
+  drill(
+    "junk-in-recovery",
+    "E2",
+    "sends pieces of a state to a replica that recovers",
+    junkInRecovery,
+  ),
+  drill(
+    "replayed-recovery",
+    "E7",
+    "replays what replicas asked at earlier starts",
+    replayedRecovery,
+  ),
+  drill("corruption", "E14", "flips a bit of one datagram in fifty", corruption),
   stranger("cached-replies", "E3", "asks for a cached reply of 1 MiB", { ...KV, ci: true }),
   stranger("fragment-requests", "E3", "asks for the parts of a reply of 1 MiB", KV),
   stranger("fetches", "E3", "asks for batches, blocks and states", { ci: true }),

@@ -10,8 +10,9 @@ import { alignColumns } from "../evaluation/format.ts";
 import { followParent } from "../process/signals.ts";
 import { ATTACK_ROWS, type AttackRow } from "./attack-rows.ts";
 import { MODES } from "./crafted.ts";
-import { fight, type DuelSettings } from "./duel.ts";
+import { fight, type Duel } from "./duel.ts";
 import { CI_BOUNDS, judge, MEASURED_HEAD, measuredCells, type Measured } from "./losses.ts";
+import type { DuelSettings } from "./summon.ts";
 
 const ARGS = {
   mode: {
@@ -60,16 +61,14 @@ interface Verdict {
   readonly mode: string;
   readonly attack: string;
   readonly row: string;
-  readonly measured: Measured;
-  /** Beyond the bounds; none: it passed. */
+  /** null: it was judged by other things than what clients and replicas lost. */
+  readonly measured: Measured | null;
+  /** What was not as it should be; nothing: it passed. */
   readonly losses: readonly string[];
 }
 
-/** What is attacked if nobody is: the measure of memory. */
-const UNDISTURBED: AttackRow = {
-  ...{ name: "undisturbed", row: "-", what: "nobody attacks", ci: true },
-  duel: { stranger: null, app: "null" },
-};
+/** What replicas of each application grow by if nobody attacks. */
+type Grown = Map<Duel["app"], number>;
 
 /** Builds, attacks as asked for, and prints what was lost. Throws UsageError or RunError. */
 export async function attack(options: Options): Promise<number> {
@@ -85,17 +84,9 @@ export async function attack(options: Options): Promise<number> {
   stopClustersOnSignal();
   const verdicts: Verdict[] = [];
   for (const mode of modes) {
-    const settings = { mode, seconds, rate };
-    /** What replicas grow by on their own, by application. */
-    const grown = new Map<string, number>();
+    const grown: Grown = new Map();
     for (const row of rows) {
-      const { app } = row.duel;
-      if (!grown.has(app)) {
-        const calm = { ...UNDISTURBED, duel: { ...UNDISTURBED.duel, app } };
-        const verdict = await tried(calm, settings, 0, options.flag("ci"));
-        grown.set(app, verdict.measured.memoryMib);
-      }
-      verdicts.push(await tried(row, settings, grown.get(app) ?? 0, options.flag("ci")));
+      verdicts.push(await tried(row, { mode, seconds, rate }, grown, options.flag("ci")));
     }
   }
   if (json !== undefined) writeJson(json, verdicts);
@@ -118,26 +109,52 @@ export function readRows(options: Options): readonly AttackRow[] {
 }
 
 async function tried(
-  { name, row, duel, bounds }: AttackRow,
+  { name, row, trial }: AttackRow,
   settings: DuelSettings,
-  grownMib: number,
+  grown: Grown,
   ci: boolean,
 ): Promise<Verdict> {
   const { mode } = settings;
+  const verdict = (measured: Measured | null, saw: string, losses: readonly string[]): Verdict => {
+    const word = losses.length === 0 ? "ok    " : "FAILED";
+    console.log(`${word} ${mode} ${name} (${row}): ${[saw, ...losses].join("; ")}`);
+    return { mode, attack: name, row, measured, losses };
+  };
+  if ("drill" in trial) {
+    const checks = await trial.drill(settings);
+    const saw = checks.map(({ what, saw: seen }) => `${what}: ${seen}`).join(", ");
+    const lost = checks.filter(({ holds }) => !holds).map(({ what }) => `not so: ${what}`);
+    return verdict(null, saw, lost);
+  }
+  const { duel, bounds } = trial;
+  const undisturbedMib = await growth(duel.app, settings, grown);
   const found = await fight(duel, settings);
-  const measured = { ...found, memoryMib: found.memoryMib - grownMib };
-  const losses = judge(measured, { ...bounds, ...(ci ? CI_BOUNDS : {}) });
-  const cells = MEASURED_HEAD.map((head, i) => `${head} ${measuredCells(measured)[i]}`);
-  const verdict = losses.length === 0 ? "ok    " : "FAILED";
-  console.log(`${verdict} ${mode} ${name} (${row}): ${[...cells, ...losses].join(", ")}`);
-  return { mode, attack: name, row, measured, losses };
+  const measured = { ...found, memoryMib: found.memoryMib - undisturbedMib };
+  const saw = MEASURED_HEAD.map((head, i) => `${head} ${measuredCells(measured)[i]}`).join(", ");
+  return verdict(measured, saw, judge(measured, { ...bounds, ...(ci ? CI_BOUNDS : {}) }));
+}
+
+/** How many MiB replicas grow by that nobody attacks, found out once. */
+async function growth(app: Duel["app"], settings: DuelSettings, grown: Grown): Promise<number> {
+  const known = grown.get(app);
+  if (known !== undefined) return known;
+  const measured = await fight({ stranger: null, app }, settings);
+  const { before, during, memoryMib } = measured;
+  const rates = `${Math.round(before)} and ${Math.round(during)} operations a second`;
+  console.log(
+    `       ${settings.mode} undisturbed (${app}): ${rates}, ${Math.round(memoryMib)} MiB`,
+  );
+  grown.set(app, memoryMib);
+  return memoryMib;
 }
 
 function tableOf(verdicts: readonly Verdict[]): string {
   const head = ["attack", "row", "protocol", ...MEASURED_HEAD, "verdict"];
   const rows = verdicts.map(({ mode, attack: name, row, measured, losses }) => [
-    ...[name, row, mode, ...measuredCells(measured)],
+    ...[name, row, mode, ...(measured === null ? NOT_MEASURED : measuredCells(measured))],
     losses.length === 0 ? "ok" : "FAILED",
   ]);
   return alignColumns([head, ...rows]);
 }
+
+const NOT_MEASURED = MEASURED_HEAD.map(() => "-");

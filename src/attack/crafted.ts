@@ -3,6 +3,8 @@
 import type { Sealed } from "../actor.ts";
 import { makeBatch, type Batch } from "../protocol/kit/batch.ts";
 import { DIGEST_LENGTH } from "../protocol/kit/digest.ts";
+import { RECOVERY_NONCE_LENGTH, type CommonMessage } from "../protocol/kit/messages.ts";
+import { NO_CERTIFICATE } from "../protocol/kit/quorum.ts";
 import type { Request } from "../protocol/kit/request.ts";
 import { makeBlock } from "../protocol/hotstuff/block.ts";
 import { GENESIS_QC } from "../protocol/hotstuff/certificate.ts";
@@ -18,6 +20,8 @@ export interface Crafted {
   fetch(batch: Batch, round: number): Sealed;
   /** Where a replica is, behind all others. */
   behind(): Sealed;
+  /** Messages of the kinds that prove where their sender is. */
+  positions(): readonly Sealed[];
   /** A proposal with a signature that does not hold. */
   forgedProposal(signer: number, round: number): Sealed;
 }
@@ -29,6 +33,12 @@ const PBFT: Crafted = {
   batch: (batch) => pbft({ kind: "batch", slot: 1, batch }),
   fetch: ({ digest }, round) => pbft({ kind: "fetchBatch", slot: 1 + (round % 256), digest }),
   behind: () => pbft({ kind: "status", view: 0, active: true, stable: 0, executed: 0 }),
+  positions: () => [
+    pbft({
+      ...{ kind: "newView", replica: 0, view: 1, viewChanges: [], stable: 0, digests: [] },
+      seal: forgedSeal(0),
+    }),
+  ],
   forgedProposal(replica, round) {
     const digest = randomBytes(DIGEST_LENGTH);
     const seal = forgedSeal(replica);
@@ -42,6 +52,7 @@ const HOTSTUFF: Crafted = {
     hotstuff({ kind: "block", block: makeBlock(1, GENESIS_QC, batch), more: false }),
   fetch: () => hotstuff({ kind: "fetch", block: randomBytes(DIGEST_LENGTH), view: 0, height: 0 }),
   behind: () => hotstuff({ kind: "entry", highQc: GENESIS_QC, tc: null }),
+  positions: () => [hotstuff({ kind: "entry", highQc: GENESIS_QC, tc: null })],
   forgedProposal(replica, round) {
     const block = makeBlock(2 ** 40 + round, GENESIS_QC, makeBatch([], []));
     return hotstuff({ kind: "propose", replica, block, tc: null, seal: forgedSeal(replica) });
@@ -61,6 +72,22 @@ export function craftedFor(mode: string): Crafted {
   const crafted = CRAFTED.get(mode);
   if (crafted === undefined) throw new RangeError(`nothing is crafted for ${mode}`);
   return crafted;
+}
+
+const common = (message: CommonMessage): Sealed => message;
+
+/** Signatures in these do not hold. */
+export function aRecover(replica = 0): Sealed {
+  const nonce = randomBytes(RECOVERY_NONCE_LENGTH);
+  return common({ kind: "recover", replica, nonce, starting: false, seal: forgedSeal(replica) });
+}
+export function aCheckpoint(): Sealed {
+  const digest = randomBytes(DIGEST_LENGTH);
+  return common({ kind: "checkpoint", replica: 0, slot: 128, digest, seal: forgedSeal(0) });
+}
+export function aStable(): Sealed {
+  const checkpoint = { slot: 0, digest: randomBytes(DIGEST_LENGTH), certificate: NO_CERTIFICATE };
+  return common({ kind: "stable", checkpoint });
 }
 
 /** Requests of sessions that nobody opened. */

@@ -1,23 +1,20 @@
 // One attack on one cluster, and the honest load beside it.
 
-import { join } from "node:path";
 import { RunError } from "../base/errors.ts";
-import { readJson } from "../cli/json-file.ts";
-import { Child, Cluster, type ClusterOptions } from "../cluster/cluster.ts";
+import { Cluster, type Child, type ClusterOptions } from "../cluster/cluster.ts";
 import { residentBytes } from "../evaluation/record.ts";
 import { served } from "../faults/trial.ts";
 import type { Measured } from "./losses.ts";
 import { Progress } from "./progress.ts";
-import { ATTACKS, type StrangerRecord } from "./stranger.ts";
+import type { StrangerRecord } from "./stranger.ts";
+import { strangerRecord, summon, type DuelSettings } from "./summon.ts";
 
 /** What the honest clients have warmed up in, before they are measured. */
 const SETTLE_MS = 2000;
 /** After which the cluster has to have recovered. */
 const RECOVERY_MS = 1000;
 const SAMPLE_MS = 100;
-const ATTACKER_READY_MS = 30_000;
 const MIB = 1024 * 1024;
-const STRANGER_DOOR = join(import.meta.dir, "../bin/stranger.ts");
 
 /** What one attack is made of. */
 export interface Duel {
@@ -29,12 +26,6 @@ export interface Duel {
   readonly clientArgs?: readonly string[];
   /** What runs instead of some replicas, and is not judged by its memory and views. */
   readonly impostors?: ClusterOptions["impostors"];
-}
-
-export interface DuelSettings {
-  readonly mode: string;
-  readonly seconds: number;
-  readonly rate: number;
 }
 
 /** `memoryMib` is how much the largest replica grew, whoever was attacked. */
@@ -85,24 +76,18 @@ export async function fight(duel: Duel, settings: DuelSettings): Promise<Measure
 async function fightStranger(
   cluster: Cluster,
   { stranger }: Duel,
-  { mode, seconds, rate }: DuelSettings,
+  settings: DuelSettings,
 ): Promise<{ readonly beginMs: number; readonly amplification: number | null }> {
   if (stranger === null) {
     const beginMs = performance.now();
-    await Bun.sleep(seconds * 1000);
+    await Bun.sleep(settings.seconds * 1000);
     return { beginMs, amplification: null };
   }
-  const json = join(cluster.dir, "stranger.json");
-  const prefix = join(cluster.dir, "cluster");
-  const args = ["-m", mode, "-c", prefix, "--attack", stranger, "--json", json];
-  const command = [process.execPath, STRANGER_DOOR, ...args];
-  const length = ["--seconds", String(seconds), "--rate", String(rate)];
-  const child = new Child("stranger", [...command, ...length], cluster.dir, false);
+  const child = await summon(cluster, stranger, settings);
   try {
-    await child.printed(ATTACKS, ATTACKER_READY_MS);
     const beginMs = performance.now();
     if ((await child.ended()) !== 0) throw new RunError(`stranger: ${child.errors.trim()}`);
-    return { beginMs, amplification: amplificationOf(readJson<StrangerRecord>(json)) };
+    return { beginMs, amplification: amplificationOf(strangerRecord(cluster)) };
   } finally {
     await child.stop();
   }

@@ -3,12 +3,12 @@
 import type { Sealed } from "../actor.ts";
 import { encodeKvOperation } from "../app/kv.ts";
 import { makeBatch } from "../protocol/kit/batch.ts";
-import { RECOVERY_NONCE_LENGTH, type CommonMessage } from "../protocol/kit/messages.ts";
+import type { CommonMessage } from "../protocol/kit/messages.ts";
 import { openRequest, OPERATION_MAX } from "../protocol/kit/request.ts";
 import { systemRandom } from "../base/system-random.ts";
 import { EMPTY } from "../wire.ts";
-import { forgedSeal, randomBytes, type AttackingHost, type Arms } from "./arms.ts";
-import { craftedFor, inventedRequests } from "./crafted.ts";
+import { randomBytes, type AttackingHost, type Arms } from "./arms.ts";
+import { aRecover, craftedFor, inventedRequests } from "./crafted.ts";
 import { openSessions, type StrangerSession } from "./session.ts";
 
 /** Sends one round, and more of them on and on. */
@@ -179,13 +179,7 @@ const forgedSignatures: Stranger = {
     const crafted = craftedFor(arms.mode);
     ready((round) => {
       const signer = round % arms.n;
-      const message =
-        round % 2 === 0
-          ? crafted.forgedProposal(signer, round)
-          : common({
-              ...{ kind: "recover", replica: signer, nonce: randomBytes(RECOVERY_NONCE_LENGTH) },
-              ...{ starting: false, seal: forgedSeal(signer) },
-            });
+      const message = round % 2 === 0 ? crafted.forgedProposal(signer, round) : aRecover(signer);
       arms.toAll(arms.own, round % IDS, message);
     });
   },
@@ -231,6 +225,33 @@ const growingState: Stranger = {
         const value = randomBytes(MIB - 64);
         session.ask(encodeKvOperation({ kind: "put", key, value }), () => free.push(session));
       });
+    });
+  },
+};
+
+/** Pieces of a state that nobody asked for. */
+const stateJunk: Stranger = {
+  perSecond: 100,
+  prepare: (arms, ready) =>
+    ready((round) => {
+      const message = { kind: "state", slot: round % 4, piece: round % 3, bytes: EMPTY } as const;
+      arms.toAll(arms.own, 1, common(message));
+    }),
+};
+
+/** Fills the state with 2 MiB, and does no harm. */
+const filling: Stranger = {
+  perSecond: 1,
+  prepare(arms, ready) {
+    openSessions(arms, 1, 1, ([session]) => {
+      const put = (keys: readonly number[]): void => {
+        const [key, ...more] = keys;
+        if (key === undefined) return ready(() => {});
+        const value = randomBytes(MIB - 64);
+        const operation = { kind: "put", key: Uint8Array.of(key), value } as const;
+        session?.ask(encodeKvOperation(operation), () => put(more));
+      };
+      put([1, 2]);
     });
   },
 };
@@ -308,6 +329,8 @@ export const STRANGERS = new Map<string, Stranger>([
   ["large-sessions", largeSessions],
   ["many-sessions", manySessions],
   ["growing-state", growingState],
+  ["state-junk", stateJunk],
+  ["filling", filling],
   ["reflected-opens", reflectedOpens],
   ["reflected-relays", reflectedRelays],
   ["reflected-requests", reflectedRequests],

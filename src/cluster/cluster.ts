@@ -2,12 +2,20 @@
 // tests of real processes start.
 
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { RunError, UsageError } from "../base/errors.ts";
 import { readJson } from "../cli/json-file.ts";
-import { writeKeyPairs } from "../crypto/keys.ts";
+import { keyPath, writeKeyPairs } from "../crypto/keys.ts";
 import type { ReplicaRecord } from "../evaluation/replica-record.ts";
 import { lacks } from "../process/start-lines.ts";
 import { STOP_SIGNALS } from "../process/signals.ts";
@@ -16,6 +24,7 @@ import { freePorts } from "./free-ports.ts";
 
 /** Where the executables lie. */
 const ROOT = resolve(import.meta.dir, "../..");
+const SWITCH = join(ROOT, "src/bin/udp-switch.ts");
 const READY_MS = 20_000;
 const STOP_MS = 5_000;
 
@@ -42,6 +51,8 @@ export interface ClusterOptions {
   readonly commands?: { readonly [name in "replica" | "client"]?: readonly string[] };
   /** What to run instead of ./replica as these replicas. */
   readonly impostors?: ReadonlyMap<number, readonly string[]>;
+  /** Over UDP: arguments of a switch through which all traffic goes; without them there is none. */
+  readonly switchArgs?: (dir: string) => readonly string[];
 }
 
 /** A process with what it printed so far. */
@@ -210,6 +221,7 @@ export class Cluster {
     try {
       await writeConfig(prefix, options, { n, f, roles });
       if (protocol.signed) writeKeyPairs(prefix, n);
+      if (options.switchArgs !== undefined) await writeBehind(prefix, n, protocol.signed);
       await cluster.#startAll();
     } catch (error) {
       await cluster.stop();
@@ -281,6 +293,13 @@ export class Cluster {
   }
 
   async #startAll(): Promise<void> {
+    const { switchArgs } = this.#options;
+    if (switchArgs !== undefined) {
+      const command = [process.execPath, SWITCH, "-c", this.#prefix, ...switchArgs(this.dir)];
+      const behind = ["--behind", behindPrefix(this.#prefix)];
+      this.#fabric = new Child("udp-switch", [...command, ...behind], this.dir, false);
+      await this.#fabric.printed("udp-switch of");
+    }
     if (this.#options.transport === "dpdk" && !this.#linked) {
       // Processes of other roles come behind the clients.
       const count = this.#options.clientPorts + this.#roles.length;
@@ -315,10 +334,12 @@ export class Cluster {
 
   #spawnReplica(index: number): Child {
     const id = ["-i", String(index), "--json", this.#recordPath(index)];
-    const { replicaArgs } = this.#options;
+    const { replicaArgs, switchArgs } = this.#options;
     const own = [...this.#workers(replicaArgs), ...replicaArgs];
     const impostor = this.#options.impostors?.get(index);
-    const command = [...this.#command("replica", impostor), ...id, ...this.#joinArgs(), ...own];
+    const prefix = switchArgs === undefined ? this.#prefix : behindPrefix(this.#prefix, index);
+    const runs = this.#command("replica", { prefix, impostor });
+    const command = [...runs, ...id, ...this.#joinArgs(), ...own];
     return new Child(`replica ${index}`, command, this.dir, false);
   }
 
@@ -331,10 +352,14 @@ export class Cluster {
     return told || this.n < availableParallelism() ? [] : ["-w", "0"];
   }
 
-  #command(executable: "replica" | "client", other?: readonly string[]): readonly string[] {
+  #command(
+    executable: "replica" | "client",
+    other: { readonly prefix?: string; readonly impostor?: readonly string[] | undefined } = {},
+  ): readonly string[] {
     const { mode, commands } = this.#options;
-    const command = other ?? commands?.[executable] ?? [join(ROOT, executable)];
-    return [...command, "-m", mode, "-c", this.#prefix, "--instance", this.#instance];
+    const { prefix = this.#prefix, impostor } = other;
+    const command = impostor ?? commands?.[executable] ?? [join(ROOT, executable)];
+    return [...command, "-m", mode, "-c", prefix, "--instance", this.#instance];
   }
 
   #recordPath(index: number): string {
@@ -365,4 +390,39 @@ async function writeConfig(
   ];
   if (options.transport === "dpdk" && n > 1) lines.push("multicast 01:00:5e:00:00:01%255");
   writeFileSync(`${prefix}.config`, `${lines.join("\n")}\n`);
+}
+
+/** Configurations of what is behind a switch: of it, or of one replica. */
+function behindPrefix(prefix: string, replica?: number): string {
+  return replica === undefined ? `${prefix}-behind` : `${prefix}-behind-${replica}`;
+}
+
+/**
+ * Where replicas are behind a switch, which has the addresses in PREFIX.config: each knows its own
+ * and those that the switch has for the others.
+ */
+async function writeBehind(prefix: string, n: number, signed: boolean): Promise<void> {
+  const front = readFileSync(`${prefix}.config`, "utf8");
+  const own = (await freePorts(n)).map((port) => `replica 127.0.0.1:${port}%0`);
+  const behind = (mine: (index: number) => boolean): string => {
+    let index = 0;
+    const lines = front.split("\n").map((line) => {
+      if (!line.startsWith("replica ")) return line;
+      const at = index++;
+      return mine(at) ? (own[at] ?? line) : line;
+    });
+    return lines.join("\n");
+  };
+  writeFileSync(
+    `${behindPrefix(prefix)}.config`,
+    behind(() => true),
+  );
+  for (let i = 0; i < n; i++) {
+    const path = behindPrefix(prefix, i);
+    writeFileSync(
+      `${path}.config`,
+      behind((index) => index === i),
+    );
+    for (let k = 0; signed && k < n; k++) symlinkSync(keyPath(prefix, k), keyPath(path, k));
+  }
 }

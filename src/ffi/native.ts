@@ -5,7 +5,7 @@ import { reasonOf, UsageError } from "../base/errors.ts";
 import { findLibrary, requireLibrary } from "./library.ts";
 
 /** OSKR_NATIVE_VERSION of the header that this file follows. */
-const VERSION = 6;
+const VERSION = 7;
 const FILE = "liboskr_native.so";
 
 /** struct oskr_hasher: byte offsets. */
@@ -93,6 +93,7 @@ const SYMBOLS = {
   oskr_udp_open: { args: [u32, u32], returns: ptr },
   oskr_udp_close: { args: [ptr], returns: none },
   oskr_udp_map: { args: [ptr], returns: ptr },
+  oskr_udp_whole: { args: [ptr], returns: none },
   oskr_udp_port: { args: [ptr], returns: i32 },
   oskr_udp_receive: { args: [ptr], returns: i32 },
   oskr_udp_send: { args: [ptr, u32], returns: i32 },

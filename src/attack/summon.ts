@@ -1,0 +1,43 @@
+// Starts the process of a stranger against a cluster.
+
+import { join } from "node:path";
+import { readJson } from "../cli/json-file.ts";
+import { Child, type Cluster } from "../cluster/cluster.ts";
+import { ATTACKS, type StrangerRecord } from "./stranger.ts";
+
+const DOOR = join(import.meta.dir, "../bin/stranger.ts");
+const READY_MS = 30_000;
+
+export interface DuelSettings {
+  readonly mode: string;
+  /** Of the attack. */
+  readonly seconds: number;
+  /** Of the attack's own rate. */
+  readonly rate: number;
+}
+
+const recordPath = (cluster: Cluster): string => join(cluster.dir, "stranger.json");
+
+/** Returns once it attacks. Throws RunError if it cannot. */
+export async function summon(
+  cluster: Cluster,
+  attack: string,
+  { mode, seconds, rate }: DuelSettings,
+): Promise<Child> {
+  const prefix = join(cluster.dir, "cluster");
+  const args = ["-m", mode, "-c", prefix, "--attack", attack, "--json", recordPath(cluster)];
+  const length = ["--seconds", String(seconds), "--rate", String(rate)];
+  const child = new Child(
+    "stranger",
+    [process.execPath, DOOR, ...args, ...length],
+    cluster.dir,
+    false,
+  );
+  await child.printed(ATTACKS, READY_MS);
+  return child;
+}
+
+/** What the last stranger told when it ended. */
+export function strangerRecord(cluster: Cluster): StrangerRecord {
+  return readJson(recordPath(cluster));
+}

@@ -46,10 +46,9 @@ export class CatchUp implements StateSyncOwner {
   #missedSlot = 0;
 
   constructor(context: ChainContext, owner: CatchUpOwner) {
-    const { self, config, host, tree } = context;
     this.#context = context;
     this.#owner = owner;
-    this.#synchroniser = new Synchroniser(self, config.n, host, tree);
+    this.#synchroniser = new Synchroniser(context);
   }
 
   get sizes(): Sizes {
@@ -74,7 +73,6 @@ export class CatchUp implements StateSyncOwner {
   }
 
   onFetch(from: Address, { block, view, height }: FetchMessage): void {
-    if (from >= this.#context.config.n) return;
     if (!this.#synchroniser.answer(from, block, view)) this.#owner.sync.offer(from, height);
   }
 

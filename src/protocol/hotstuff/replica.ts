@@ -85,7 +85,8 @@ export class HotStuffReplica implements Replica<Message, Timer> {
     this.start = new parts.Start(context, this, recovery);
     const checkpoints = new Checkpoints(quorums, checkpointInterval, SNAPSHOTS_MAX);
     const { catchUp: owner } = this;
-    this.sync = new StateSync({ self, n, host, checkpoints, owner });
+    const { answers } = context;
+    this.sync = new StateSync({ self, n, host, answers, checkpoints, owner });
     this.start.ask();
   }
 
@@ -178,6 +179,7 @@ export class HotStuffReplica implements Replica<Message, Timer> {
         { name: "service.sessions", size: executor.sessions, max: config.sessionsMax },
         ...tree.sizes,
         ...pool.sizes,
+        ...this.context.answers.sizes,
         ...this.normal.sizes,
         ...this.pacemaker.sizes,
         ...this.catchUp.sizes,

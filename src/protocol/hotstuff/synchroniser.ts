@@ -1,10 +1,10 @@
 // Fetches blocks that are certified and not here, each by its hash, from any replica that has it.
 
 import type { Address, Bytes, Host, Signer, Sizes } from "../../actor.ts";
-import { PeerRotation } from "../kit/peers.ts";
+import { ASKED_TOO_MUCH, PeerRotation, type AnswerRate } from "../kit/peers.ts";
 import { keyOf } from "./block.ts";
 import type { Message } from "./message.ts";
-import type { Timer } from "./context.ts";
+import type { ChainContext, Timer } from "./context.ts";
 import type { Tree } from "./log.ts";
 
 /** Blocks that are missing at a time; the one of the lowest view makes room. */
@@ -23,15 +23,17 @@ export class Synchroniser {
   readonly #n: number;
   readonly #host: Host<Message, Timer>;
   readonly #tree: Tree;
+  readonly #answers: AnswerRate;
   readonly #missing = new Map<string, Missing>();
   readonly #peers: PeerRotation;
 
-  constructor(self: Signer, n: number, host: Host<Message, Timer>, tree: Tree) {
+  constructor({ self, config, host, tree, answers }: ChainContext) {
     this.#self = self;
-    this.#n = n;
+    this.#n = config.n;
     this.#host = host;
     this.#tree = tree;
-    this.#peers = new PeerRotation(self, n);
+    this.#answers = answers;
+    this.#peers = new PeerRotation(self, config.n);
   }
 
   get sizes(): Sizes {
@@ -74,17 +76,27 @@ export class Synchroniser {
   }
 
   /**
-   * Sends a block with ancestors that the other replica lacks; false when some that it lacks are
-   * not kept here any more, or the block is unknown.
+   * Sends a block with ancestors that the other replica lacks, unless it asked too much; false when
+   * some that it lacks are not kept here any more, or the block is unknown.
    */
   answer(to: Address, hash: Bytes, view: number): boolean {
+    const answers = this.#answers;
+    const { now } = this.#host;
     let key = keyOf(hash);
     let bytes = 0;
+    const question = `block ${key}`;
+    if (!answers.allows(to, question, now)) {
+      this.#host.drop(ASKED_TOO_MUCH);
+      return true;
+    }
     for (let count = 1; count <= ANSWER_BLOCKS; count++) {
       const block = this.#tree.get(key)?.block ?? this.#tree.waiting(key);
       if (block === undefined) return false;
+      if (count === 1) answers.begin(to, question, now);
       bytes += block.batch.bytes.length;
-      const last = count === ANSWER_BLOCKS || bytes > ANSWER_BYTES;
+      answers.charge(to, block.batch.bytes.length);
+      const room = bytes <= ANSWER_BYTES && answers.hasRoom(to, now);
+      const last = count === ANSWER_BLOCKS || !room;
       const more = !last && block.justify.view > view;
       key = keyOf(block.justify.block);
       const parent = this.#tree.get(key)?.block ?? this.#tree.waiting(key);

@@ -109,10 +109,7 @@ export class Pacemaker {
     if (!this.#owner.normal.adoptPosition(from, message)) return;
     const { position } = this;
     const behind = message.view < this.#view || message.highQc.view < position.highQc.view;
-    if (behind && from < this.#context.config.n && from !== this.#context.self) {
-      coverageMark("hotstuff: a replica that is behind is shown the way");
-      this.#context.host.send(from, { kind: "entry", ...position });
-    }
+    if (behind && from !== this.#context.self) this.#showTheWay(from, position);
     if (message.view < this.#view) {
       return this.#context.host.drop("not admitted: timeout of an earlier view");
     }
@@ -124,6 +121,16 @@ export class Pacemaker {
     }
     const matching = this.#timeouts.matching(message.view, EMPTY);
     if (matching.length >= this.tcQuorum) this.onTc(tcOf(matching, this.tcQuorum));
+  }
+
+  /** Sends what let this replica into its view, once in a pause. */
+  #showTheWay(to: Address, position: Position): void {
+    const { host, answers } = this.#context;
+    if (!answers.allows(to, "entry", host.now)) return;
+    answers.begin(to, "entry", host.now);
+    answers.charge(to, 0);
+    coverageMark("hotstuff: a replica that is behind is shown the way");
+    host.send(to, { kind: "entry", ...position });
   }
 
   /** Starts or stops the timer, as there is something pending or not. */

@@ -2,6 +2,7 @@
 
 import type { App, Host, Signer } from "../../actor.ts";
 import type { ProtocolConfig } from "../../protocol-config.ts";
+import { AnswerRate, ANSWER_PAUSE } from "./peers.ts";
 import { Executor } from "./executor.ts";
 import type { ReplyMessage } from "./messages.ts";
 import { quorumsOf, type Quorums } from "./quorum.ts";
@@ -16,6 +17,8 @@ export interface Context<M, T extends string> {
   readonly executor: Executor;
   readonly pool: RequestPool;
   readonly service: Service;
+  /** What other replicas' questions cost them. */
+  readonly answers: AnswerRate;
 }
 
 /** What of it tests may replace. */
@@ -34,5 +37,7 @@ export function contextOf<M, T extends string>(
   const executor = new Executor(app, config);
   const pool = new RequestPool(config, executor);
   const service = new parts.Service({ self, host, executor, pool, owner });
-  return { self, config, host, quorums, executor, pool, service };
+  const pauseMs = ANSWER_PAUSE * config.viewTimeoutMs;
+  const answers = new AnswerRate({ n: config.n, pauseMs });
+  return { self, config, host, quorums, executor, pool, service, answers };
 }

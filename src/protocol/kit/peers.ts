@@ -1,6 +1,6 @@
-// Which replica to ask next, and how often to answer one.
+// Which replica to ask next, and how often and how much to answer one.
 
-import type { Address, Signer } from "../../actor.ts";
+import type { Address, Refusal, Signer, Sizes } from "../../actor.ts";
 
 /** The other replicas in turn, so that one that does not answer costs one question only. */
 export class PeerRotation {
@@ -69,5 +69,86 @@ export class AnswerLimit {
     if (answeredMs.size <= REMEMBERED * this.#answersMax) return;
     const [oldest = ""] = answeredMs.keys();
     answeredMs.delete(oldest);
+  }
+}
+
+/**
+ * Bytes of answers that one replica gets at once, a third of the largest state that it may fetch
+ * from three others and as much again; and a second, over time.
+ */
+const ANSWER_BYTES_BURST = 48 * 1024 * 1024;
+const ANSWER_BYTES_A_SECOND = 16 * 1024 * 1024;
+/** What is charged for a message beside its large parts: certificates, and the time it takes. */
+const ANSWER_OVERHEAD_BYTES = 4096;
+/** Questions of one replica that are remembered in a pause. */
+const QUESTIONS_MAX = 256;
+
+/** Why a question is not answered. */
+export const ASKED_TOO_MUCH: Refusal = "not admitted: question of one who asked too much";
+
+/** What one replica asked lately, and how much it may still be sent. */
+interface Asker {
+  /** By question, when it was answered; the longest ago first. */
+  readonly answeredMs: Map<string, number>;
+  /** Bytes that may still be sent, negative after a large answer, and since when it is so. */
+  bytes: number;
+  sinceMs: number;
+}
+
+/**
+ * What questions cost whoever asks them: they are not signed, and short, and an answer may have
+ * megabytes. Each replica has bytes that come back at a steady rate (a token bucket), and the same
+ * question of it is answered once in `pauseMs`; strangers get no answers.
+ */
+export class AnswerRate {
+  readonly #pauseMs: number;
+  readonly #askers: readonly Asker[];
+
+  constructor(options: { readonly n: number; readonly pauseMs: number }) {
+    this.#pauseMs = options.pauseMs;
+    this.#askers = Array.from({ length: options.n }, () => ({
+      answeredMs: new Map(),
+      bytes: ANSWER_BYTES_BURST,
+      sinceMs: 0,
+    }));
+  }
+
+  get sizes(): Sizes {
+    const questions = Math.max(...this.#askers.map(({ answeredMs }) => answeredMs.size));
+    return [{ name: "answers.questions", size: questions, max: QUESTIONS_MAX }];
+  }
+
+  /** Whether this question of a replica may be answered now. */
+  allows(sender: Address, question: string, nowMs: number): boolean {
+    const lastMs = this.#askers[sender]?.answeredMs.get(question);
+    if (lastMs !== undefined && nowMs - lastMs < this.#pauseMs) return false;
+    return this.hasRoom(sender, nowMs);
+  }
+
+  /** Whether a replica may be sent more; never a stranger. */
+  hasRoom(sender: Address, nowMs: number): boolean {
+    const asker = this.#askers[sender];
+    if (asker === undefined) return false;
+    const gained = ((nowMs - asker.sinceMs) / 1000) * ANSWER_BYTES_A_SECOND;
+    asker.bytes = Math.min(ANSWER_BYTES_BURST, asker.bytes + gained);
+    asker.sinceMs = nowMs;
+    return asker.bytes > 0;
+  }
+
+  /** Records that the question is answered. */
+  begin(sender: Address, question: string, nowMs: number): void {
+    const answeredMs = this.#askers[sender]?.answeredMs;
+    if (answeredMs === undefined) return;
+    answeredMs.delete(question);
+    answeredMs.set(question, nowMs);
+    if (answeredMs.size <= QUESTIONS_MAX) return;
+    const [oldest = ""] = answeredMs.keys();
+    answeredMs.delete(oldest);
+  }
+
+  /** Charges a replica for a message whose large parts have so many bytes. */
+  charge(sender: Address, bytes: number): void {
+    const asker = this.#askers[sender];
+    if (asker !== undefined) asker.bytes -= bytes + ANSWER_OVERHEAD_BYTES;
   }
 }

@@ -5,6 +5,7 @@ import type { Address, Bytes, HeldCertificate, Host, Refusal, Signer, Sizes } fr
 import { assert } from "../../base/assert.ts";
 import { coverageMark } from "../../base/coverage-mark.ts";
 import type { Checkpoints } from "./checkpoint.ts";
+import { ASKED_TOO_MUCH, type AnswerRate } from "./peers.ts";
 import {
   stableProofs,
   type CheckpointMessage,
@@ -39,7 +40,8 @@ export interface StateSyncOwner {
 export interface StateSyncOptions {
   readonly self: Signer;
   readonly n: number;
-  readonly host: Pick<Host<Sent, never>, "send" | "drop">;
+  readonly host: Pick<Host<Sent, never>, "send" | "drop" | "now">;
+  readonly answers: AnswerRate;
   readonly checkpoints: Checkpoints;
   readonly owner: StateSyncOwner;
 }
@@ -47,15 +49,15 @@ export interface StateSyncOptions {
 export class StateSync {
   readonly checkpoints: Checkpoints;
   readonly #self: Signer;
-  readonly #n: number;
-  readonly #host: Pick<Host<Sent, never>, "send" | "drop">;
+  readonly #host: Pick<Host<Sent, never>, "send" | "drop" | "now">;
+  readonly #answers: AnswerRate;
   readonly #owner: StateSyncOwner;
   readonly #transfer: StateTransfer;
 
-  constructor({ self, n, host, checkpoints, owner }: StateSyncOptions) {
+  constructor({ self, n, host, answers, checkpoints, owner }: StateSyncOptions) {
     this.#self = self;
-    this.#n = n;
     this.#host = host;
+    this.#answers = answers;
     this.checkpoints = checkpoints;
     this.#owner = owner;
     this.#transfer = new StateTransfer(self, n, (peer, slot, piece) => {
@@ -139,23 +141,40 @@ export class StateSync {
   }
 
   onFetchState(from: Address, { slot, piece }: FetchStateMessage): void {
-    if (from >= this.#n) return this.#host.drop("not admitted: fetch of a state by a stranger");
     const bytes = this.checkpoints.snapshot(slot)?.piece(piece) ?? null;
-    if (bytes !== null) this.#host.send(from, { kind: "state", slot, piece, bytes });
-    else this.offer(from, slot);
+    if (bytes === null) {
+      this.offer(from, slot);
+      return;
+    }
+    const { now } = this.#host;
+    const question = `state ${slot} ${piece}`;
+    if (!this.#answers.allows(from, question, now)) return this.#host.drop(ASKED_TOO_MUCH);
+    this.#answers.begin(from, question, now);
+    this.#answers.charge(from, bytes.length);
+    this.#host.send(from, { kind: "state", slot, piece, bytes });
   }
 
   /**
    * Shows a replica that lacks what this one does not keep how it can go on from `above`: by the
    * latest stable checkpoint, and by this replica's votes for what may be the next. False if there
-   * is nothing to show.
+   * is nothing to show, or it was shown just now.
    */
   offer(to: Address, above: number): boolean {
     const { stable } = this.checkpoints;
+    const shown = stable.slot > above;
     const votes = this.ownVotesAbove(Math.max(stable.slot, above));
-    if (stable.slot > above) this.#host.send(to, { kind: "stable", checkpoint: stable });
+    if (!shown && votes.length === 0) return false;
+    const { now } = this.#host;
+    const question = `offer ${shown} ${stable.slot} ${votes.length}`;
+    if (!this.#answers.allows(to, question, now)) {
+      this.#host.drop(ASKED_TOO_MUCH);
+      return false;
+    }
+    this.#answers.begin(to, question, now);
+    this.#answers.charge(to, 0);
+    if (shown) this.#host.send(to, { kind: "stable", checkpoint: stable });
     for (const vote of votes) this.#host.send(to, vote);
-    return stable.slot > above || votes.length > 0;
+    return true;
   }
 
   /** Takes a piece of a state: says whether it was of any use, and whether it was the last one. */

@@ -3,6 +3,7 @@
 
 import type { Address, Bytes, Phase } from "../../actor.ts";
 import { Backoff } from "../kit/backoff.ts";
+import { DIGEST_LENGTH } from "../kit/digest.ts";
 import type { StateMessage } from "../kit/messages.ts";
 import { AnswerLimit, ANSWER_PAUSE } from "../kit/peers.ts";
 import type { StateSync, StateSyncOwner } from "../kit/state-sync.ts";
@@ -52,6 +53,11 @@ export interface CatchUpOwner {
     StateSync,
     "checkpoints" | "fetching" | "behind" | "offer" | "advance" | "retry" | "onState"
   >;
+}
+
+/** About as many bytes as a NEW-VIEW has. */
+function sizeOf({ viewChanges, digests }: NewViewMessage): number {
+  return (1 + DIGEST_LENGTH) * (viewChanges.length + digests.length);
 }
 
 export class CatchUp implements StateSyncOwner {
@@ -138,7 +144,9 @@ export class CatchUp implements StateSyncOwner {
     const { host, self } = this.#context;
     const { view, active, stable, executed } = status;
     const position = `${view} ${active} ${stable} ${executed}`;
-    if (from === self || !this.#answers.allows(from, position, host.now)) {
+    const { answers } = this.#context;
+    const mayAnswer = this.#answers.allows(from, position, host.now);
+    if (from === self || !mayAnswer || !answers.hasRoom(from, host.now)) {
       return host.drop("not admitted: status that was answered just now");
     }
     const offered = this.#owner.sync.offer(from, stable);
@@ -153,38 +161,42 @@ export class CatchUp implements StateSyncOwner {
     const { views } = this.#owner;
     const { entry } = views;
     if (view > views.view || (view === views.view && active) || entry === null) return false;
-    this.#context.host.send(from, entry);
+    const { host, answers } = this.#context;
+    answers.charge(from, entry.kind === "viewChange" ? entry.body.length : sizeOf(entry));
+    host.send(from, entry);
     return true;
   }
 
   /** Sends slots that the other replica lacks; false if there are none. */
   #sendSlots(from: Address, { view, active, executed }: StatusMessage): boolean {
-    const { log, host, self } = this.#context;
+    const { log, host, self, answers } = this.#context;
     const { views } = this.#owner;
     const first = Math.max(executed, log.low) + 1;
     const last = Math.min(first + SLOTS_MAX - 1, log.high);
     let sent = false;
-    const send = (message: Message) => {
+    const send = (message: Message, bytes: number) => {
       sent = true;
+      answers.charge(from, bytes);
       host.send(from, message);
     };
-    for (let number = first; number <= last; number++) {
+    for (let number = first; number <= last && answers.hasRoom(from, host.now); number++) {
       const slot = log.get(number);
       if (slot === undefined) continue;
       const certificate = slot.committed;
       const batch = certificate === null ? undefined : slot.batch(certificate.digest);
       if (certificate !== null && batch !== undefined) {
-        send({ kind: "committed", certificate, batch });
+        send({ kind: "committed", certificate, batch }, batch.bytes.length);
         continue;
       }
       if (!active || !views.active || view !== views.view) continue;
       const proposal = slot.proposal(view);
       if (proposal?.replica === self && proposal.seal !== undefined) {
         const known = slot.batch(proposal.digest) ?? null;
-        send({ ...proposal, batch: proposal.batch ?? known });
+        const whole = { ...proposal, batch: proposal.batch ?? known };
+        send(whole, whole.batch?.bytes.length ?? 0);
       }
       for (const vote of [slot.prepares.of(self), slot.commits.of(self)]) {
-        if (vote?.view === view) send(vote);
+        if (vote?.view === view) send(vote, 0);
       }
     }
     return sent;

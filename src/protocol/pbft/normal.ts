@@ -3,8 +3,9 @@
 import type { Address, Bytes, Refusal, Signer } from "../../actor.ts";
 import { assert } from "../../base/assert.ts";
 import { coverageMark } from "../../base/coverage-mark.ts";
-import { equal } from "../../wire.ts";
+import { equal, latin1 } from "../../wire.ts";
 import type { Batch } from "../kit/batch.ts";
+import { ASKED_TOO_MUCH } from "../kit/peers.ts";
 import { certificateOf, hasSigners } from "../kit/quorum.ts";
 import type { Source } from "../kit/pending.ts";
 import { isOpen, type Request } from "../kit/request.ts";
@@ -391,9 +392,13 @@ export class NormalCase {
   }
 
   onFetchBatch(from: Address, { slot, digest }: FetchBatchMessage): void {
-    const { log, host, config } = this.context;
-    const batch = from < config.n ? log.get(slot)?.batch(digest) : undefined;
+    const { log, host, answers } = this.context;
+    const batch = log.get(slot)?.batch(digest);
     if (batch === undefined) return host.drop("not admitted: fetch of a batch that is not here");
+    const question = `batch ${slot} ${latin1(digest)}`;
+    if (!answers.allows(from, question, host.now)) return host.drop(ASKED_TOO_MUCH);
+    answers.begin(from, question, host.now);
+    answers.charge(from, batch.bytes.length);
     host.send(from, { kind: "batch", slot, batch });
   }
 

@@ -86,7 +86,8 @@ export class PbftReplica implements Replica<Message, Timer> {
     this.start = new parts.Start(context, this, recovery);
     const checkpoints = new parts.Checkpoints(quorums, checkpointInterval, SNAPSHOTS_MAX);
     const { catchUp: owner } = this;
-    this.sync = new StateSync({ self, n, host, checkpoints, owner });
+    const { answers } = context;
+    this.sync = new StateSync({ self, n, host, answers, checkpoints, owner });
     host.setTimer("tick", 0);
   }
 
@@ -197,6 +198,7 @@ export class PbftReplica implements Replica<Message, Timer> {
         { name: "log.batches", size: batches, max: BATCHES_MAX },
         { name: "log.votes", size: votes, max: n },
         ...pool.sizes,
+        ...this.context.answers.sizes,
         ...this.sync.sizes,
         ...this.views.sizes,
       ],

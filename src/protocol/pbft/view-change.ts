@@ -7,6 +7,7 @@ import { equal } from "../../wire.ts";
 import { EMPTY_BATCH } from "../kit/batch.ts";
 import { GENESIS } from "../kit/checkpoint.ts";
 import type { StableCheckpoint } from "../kit/messages.ts";
+import { ASKED_TOO_MUCH } from "../kit/peers.ts";
 import { hasSigners } from "../kit/quorum.ts";
 import type { PreparedCertificate, ViewChangeHeader } from "./certificate.ts";
 import type { PbftContext } from "./context.ts";
@@ -389,10 +390,14 @@ export class ViewChanger {
   }
 
   onFetchViewChange(from: Address, message: FetchViewChangeMessage): void {
-    const { host, config } = this.#context;
+    const { host, answers } = this.#context;
     for (const change of [...this.#changes, ...this.#named]) {
       if (change?.replica !== message.replica || change.view !== message.view) continue;
-      if (!equal(change.digest, message.digest) || from >= config.n) continue;
+      if (!equal(change.digest, message.digest)) continue;
+      const question = `view change ${change.view} ${change.replica}`;
+      if (!answers.allows(from, question, host.now)) return host.drop(ASKED_TOO_MUCH);
+      answers.begin(from, question, host.now);
+      answers.charge(from, change.body.length);
       host.send(from, change);
       return;
     }

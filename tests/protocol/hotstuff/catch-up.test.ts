@@ -106,8 +106,36 @@ test("H8 a replica that has a block answers with it and its ancestors, sixteen a
     40, 39, 38, 37, 36, 35, 34, 33, 32, 31,
   ]);
   expect(blocks.map(({ more }) => more).indexOf(false)).toBe(9);
-  solo.receive(2, { kind: "fetch", block: last.hash, view: 3, height: 3 });
+  solo.receive(3, { kind: "fetch", block: last.hash, view: 3, height: 3 });
   expect(solo.host.takeKind("block").length).toBe(16);
+});
+
+test("H8 a replica that floods with fetches gets as much as its rate allows, a stranger nothing", () => {
+  const solo = new Solo(0);
+  const blocks: Block[] = [];
+  for (let view = 1; view <= 60; view++) {
+    const op = new Uint8Array(2 ** 20).fill(view);
+    const big = { session: 5, tag: 1, number: view, op };
+    const parent = blocks.at(-1);
+    blocks.push(block(view, parent === undefined ? undefined : qc(parent), [big]));
+    solo.propose(blocks.at(-1)!);
+  }
+  solo.host.take();
+  const flood = (from: number): number => {
+    for (let round = 0; round < 3; round++) {
+      for (const { hash, view } of blocks) {
+        solo.receive(from, { kind: "fetch", block: hash, view: view - 1, height: view - 1 });
+      }
+    }
+    return solo.host.takeKind("block").length;
+  };
+  expect(flood(2)).toBe(48);
+  expect(flood(2)).toBe(0);
+  expect(flood(CLIENT)).toBe(0);
+  solo.host.clockMs += 1000;
+  expect(flood(2)).toBe(16);
+  // Another replica's share is its own.
+  expect(flood(3)).toBe(48);
 });
 
 test("H9 executed blocks, votes and snapshots are dropped behind signed checkpoints", () => {

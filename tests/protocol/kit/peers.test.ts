@@ -1,7 +1,7 @@
 // Whom a replica asks, and how often it answers.
 
 import { expect, test } from "bun:test";
-import { AnswerLimit, PeerRotation } from "../../../src/protocol/kit/peers.ts";
+import { AnswerLimit, AnswerRate, PeerRotation } from "../../../src/protocol/kit/peers.ts";
 
 const limit = (answersMax = 2) => new AnswerLimit({ n: 4, pauseMs: 10, answersMax });
 
@@ -53,6 +53,52 @@ test("strangers are never answered", () => {
   expect(answers.allows(4, "a", 0)).toBe(false);
   answers.spend(4, "a", 0);
   expect(answers.allows(4, "a", 100)).toBe(false);
+});
+
+const MIB = 2 ** 20;
+
+/** Asks and, if it may be, answers with so many bytes; says how many that were. */
+function ask(answers: AnswerRate, of: number, question: string, bytes: number, ms: number): number {
+  if (!answers.allows(of, question, ms)) return 0;
+  answers.begin(of, question, ms);
+  answers.charge(of, bytes);
+  return bytes;
+}
+
+test("X14 one question is answered once in a pause, another at once, a stranger's never", () => {
+  const answers = new AnswerRate({ n: 4, pauseMs: 10 });
+  for (let ms = 0; ms < 25; ms++) {
+    expect([ask(answers, 1, "a", 1, ms), ask(answers, 4, "a", 1, ms)]).toEqual([
+      ...[ms % 10 === 0 ? 1 : 0, 0],
+    ]);
+  }
+  expect(ask(answers, 1, "b", 1, 25)).toBe(1);
+  expect(ask(answers, 2, "a", 1, 25)).toBe(1);
+});
+
+test("whoever floods with questions gets 48 MiB at once and 16 MiB a second, others what they ask for", () => {
+  const answers = new AnswerRate({ n: 4, pauseMs: 10 });
+  let sent = 0;
+  for (let ms = 0; ms < 10_000; ms++) {
+    for (let i = 0; i < 5; i++) sent += ask(answers, 3, `${i} ${ms}`, 3 * MIB, ms);
+  }
+  expect(sent).toBeLessThanOrEqual((48 + 16 * 10 + 3) * MIB);
+  expect(sent).toBeGreaterThan((48 + 16 * 9) * MIB);
+  expect(ask(answers, 2, "batch", 3 * MIB, 10_000)).toBe(3 * MIB);
+  // Small answers are charged for as well: certificates, and the time that they take.
+  sent = 0;
+  for (let i = 0; i < 100_000; i++) sent += ask(answers, 2, `${i}`, 1, 10_000);
+  expect(sent).toBeLessThan(12_500);
+  for (const { size, max } of answers.sizes) expect(size).toBeLessThanOrEqual(max);
+});
+
+test("a state of 64 MiB is fetched from two others without a wait, a twentieth of it twice", () => {
+  const peers = [0, 1].map(() => new AnswerRate({ n: 4, pauseMs: 60 }));
+  const piece = 32 * 1024;
+  for (let i = 0; i < (64 * MIB) / piece; i++) {
+    expect(ask(peers[i % 2]!, 3, `state 128 ${i}`, piece, 0)).toBe(piece);
+    if (i % 20 === 0) expect(ask(peers[i % 2]!, 3, `state 128 ${i}`, piece, 250)).toBe(piece);
+  }
 });
 
 test("peers are asked in turn, the replica itself never", () => {

@@ -295,3 +295,34 @@ test("X6 a configuration whose VIEW-CHANGEs would not fit a message is refused a
     }
   }
 });
+
+test("X9 questions of a replica are answered once in a pause, and as its rate allows", () => {
+  const cluster = new PbftCluster({ checkpointInterval: 64 });
+  const next = cluster.open();
+  const request = next(new Uint8Array(2 ** 20));
+  cluster.request(request);
+  const slot = cluster.state(0).executed;
+  const batch = cluster.replica(0).context.log.get(slot)?.committed?.digest;
+  expect(batch).toBeDefined();
+  const asked = (from: number, times: number, message: Message): number => {
+    const before = cluster.trace.length;
+    for (let i = 0; i < times; i++) cluster.inject(from, 0, message);
+    cluster.settle();
+    return cluster.trace.slice(before).filter(({ from: by, to }) => by === 0 && to === from).length;
+  };
+  const fetch: Message = { kind: "fetchBatch", slot, digest: batch! };
+  expect([asked(3, 50, fetch), asked(CLIENT, 50, fetch), asked(2, 1, fetch)]).toEqual([1, 0, 1]);
+  cluster.advance(cluster.config.viewTimeoutMs / 16);
+  expect(asked(3, 50, fetch)).toBe(1);
+  // One that says again and again, in other words, that it lacks all slots.
+  let committed = 0;
+  for (let i = 0; i < 400; i++) {
+    const lacks: Message = { kind: "status", view: 0, active: false, stable: 0, executed: 0 };
+    cluster.inject(3, 0, { ...lacks, view: i });
+    cluster.advance(cluster.config.viewTimeoutMs / 16);
+    committed = cluster.sent("committed", 0).length;
+  }
+  const seconds = (400 / 16) * (cluster.config.viewTimeoutMs / 1000);
+  expect(committed).toBeGreaterThan(48);
+  expect(committed).toBeLessThanOrEqual(2 * (48 + 16 * seconds));
+});

@@ -3,6 +3,7 @@
 
 import type { Bytes, Sizes } from "../../actor.ts";
 import { assert } from "../../base/assert.ts";
+import { FOOTPRINT_MAX, footprintOf } from "../kit/batch.ts";
 import { keyOf, type Block } from "./block.ts";
 
 /** A block all of whose ancestors are known, down to one that was executed. */
@@ -41,6 +42,16 @@ export const WAITING_MAX = 1024;
  * it.
  */
 export const LIVE_MAX = 2048;
+/**
+ * Memory for batches of live blocks. What is beyond costs blocks that are abandoned, as it seems,
+ * and a leader adds empty blocks from half of it on.
+ */
+export const LIVE_BYTES_MAX = 48 * 1024 * 1024;
+/** Memory for batches of waiting blocks; the one of the lowest view makes room. */
+export const WAITING_BYTES_MAX = 32 * 1024 * 1024;
+
+/** No more is on the paths that are kept: replicas do not vote for more. */
+const PATH_BYTES_MAX = LIVE_BYTES_MAX + 2 * FOOTPRINT_MAX;
 
 export class Tree {
   /** Not executed, in order of arrival, so that parents come before their children. */
@@ -53,6 +64,8 @@ export class Tree {
   #root: TreeNode;
   /** Live blocks with requests that were not orphaned. */
   #nonEmpty = 0;
+  #liveBytes = 0;
+  #waitingBytes = 0;
   #sweep = 0;
 
   /** Keeps at most `executedMax` executed blocks. */
@@ -74,9 +87,15 @@ export class Tree {
   get nonEmpty(): number {
     return this.#nonEmpty;
   }
+  /** Memory of batches in live blocks. */
+  get liveBytes(): number {
+    return this.#liveBytes;
+  }
   get sizes(): Sizes {
     return [
       { name: "blocks.live", size: this.#live.size, max: LIVE_MAX },
+      { name: "blocks.live bytes", size: this.#liveBytes, max: LIVE_BYTES_MAX + PATH_BYTES_MAX },
+      { name: "blocks.waiting bytes", size: this.#waitingBytes, max: WAITING_BYTES_MAX },
       { name: "blocks.executed", size: this.#executed.size, max: this.#executedMax },
       { name: "blocks.waiting", size: this.#waiting.size, max: WAITING_MAX },
     ];
@@ -94,7 +113,7 @@ export class Tree {
   /** Adds a block whose parent is `parent`. */
   add(block: Block, parent: TreeNode): TreeNode {
     const key = keyOf(block.hash);
-    this.#waiting.delete(key);
+    this.#forgetWaiting(key);
     const nonEmpty = block.batch.requests.length > 0;
     const height = parent.height + 1;
     const node: TreeNode = {
@@ -110,17 +129,35 @@ export class Tree {
       sweep: 0,
     };
     this.#live.set(key, node);
+    this.#liveBytes += footprintOf(block.batch);
     if (nonEmpty) this.#nonEmpty++;
     return node;
   }
 
   /** Keeps a block until its parent comes. */
   wait(block: Block): void {
-    this.#waiting.set(keyOf(block.hash), block);
-    if (this.#waiting.size <= WAITING_MAX) return;
-    let lowest = block;
-    for (const other of this.#waiting.values()) if (other.view < lowest.view) lowest = other;
-    this.#waiting.delete(keyOf(lowest.hash));
+    const key = keyOf(block.hash);
+    this.#forgetWaiting(key);
+    this.#waiting.set(key, block);
+    this.#waitingBytes += footprintOf(block.batch);
+    while (this.#waiting.size > WAITING_MAX || this.#waitingBytes > WAITING_BYTES_MAX) {
+      let lowest = block;
+      for (const other of this.#waiting.values()) if (other.view < lowest.view) lowest = other;
+      this.#forgetWaiting(keyOf(lowest.hash));
+    }
+  }
+
+  #forgetWaiting(key: string): void {
+    const block = this.#waiting.get(key);
+    if (block === undefined) return;
+    this.#waiting.delete(key);
+    this.#waitingBytes -= footprintOf(block.batch);
+  }
+
+  #forgetLive(node: TreeNode): void {
+    if (!this.#live.delete(node.key)) return;
+    this.#liveBytes -= node.block === null ? 0 : footprintOf(node.block.batch);
+    if (hasRequests(node) && !node.orphaned) this.#nonEmpty--;
   }
 
   /** Blocks that waited for this one. */
@@ -150,8 +187,7 @@ export class Tree {
   /** Makes `node`, a child of the root, the root: it was executed. */
   advance(node: TreeNode): void {
     assert(node.parent === this.#root, "blocks are executed in order");
-    this.#live.delete(node.key);
-    if (hasRequests(node) && !node.orphaned) this.#nonEmpty--;
+    this.#forgetLive(node);
     this.#executed.set(node.key, node);
     this.#root = node;
     if (this.#executed.size > this.#executedMax) this.#dropOldest();
@@ -168,11 +204,27 @@ export class Tree {
         node.sweep = this.#sweep;
       } else dropped.push(node);
     }
-    for (const node of dropped) this.#live.delete(node.key);
-    this.#nonEmpty -= dropped.filter((node) => hasRequests(node) && !node.orphaned).length;
+    for (const node of dropped) this.#forgetLive(node);
     for (const [key, block] of this.#waiting) {
-      if (block.justify.view < this.#root.view) this.#waiting.delete(key);
+      if (block.justify.view < this.#root.view) this.#forgetWaiting(key);
     }
+    return dropped;
+  }
+
+  /**
+   * Where live blocks take too much memory, forgets those that are not on the paths to these, and
+   * gives them back: one that is certified after all is fetched again.
+   */
+  trim(tops: readonly (TreeNode | undefined)[]): TreeNode[] {
+    if (this.#liveBytes <= LIVE_BYTES_MAX) return [];
+    const kept = new Set<TreeNode>();
+    for (const top of tops) {
+      for (let at = top ?? null; at !== null && at.height > this.#root.height; at = at.parent) {
+        kept.add(at);
+      }
+    }
+    const dropped = [...this.#live.values()].filter((node) => !kept.has(node));
+    for (const node of dropped) this.#forgetLive(node);
     return dropped;
   }
 
@@ -208,6 +260,7 @@ export class Tree {
     const forgotten = [...this.#live.values()];
     const kept = known === undefined ? [] : forgotten.filter((node) => this.extends(node, known));
     this.#live.clear();
+    this.#liveBytes = 0;
     this.#executed.clear();
     this.#executed.set(root.key, root);
     this.#root = root;

@@ -13,7 +13,7 @@ import type { Request } from "../kit/request.ts";
 import { keyOf, makeBlock, type Block } from "./block.ts";
 import { GENESIS_HASH, GENESIS_QC, proven, qcOf, type Qc, type Tc } from "./certificate.ts";
 import type { ChainContext } from "./context.ts";
-import { LIVE_MAX, hasRequests, type TreeNode } from "./log.ts";
+import { LIVE_BYTES_MAX, LIVE_MAX, hasRequests, type TreeNode } from "./log.ts";
 import type { Position, ProposeMessage, VoteMessage } from "./message.ts";
 import type { Lock } from "./rules.ts";
 import { viewAfter } from "./view-change.ts";
@@ -164,7 +164,8 @@ export class NormalCase {
   #nextBatch(parent: TreeNode): Batch | null {
     const { tree, pool, host } = this.context;
     const { now } = host;
-    const crowded = parent.height - tree.root.height >= EMPTY_AFTER;
+    const high = parent.height - tree.root.height;
+    const crowded = high >= EMPTY_AFTER || (high > 0 && tree.liveBytes >= LIVE_BYTES_MAX / 2);
     const dueMs = crowded ? Infinity : pool.dueMs(now);
     if (dueMs <= now) return pool.take();
     if (dueMs < Infinity) {
@@ -235,6 +236,10 @@ export class NormalCase {
       if (tree.get(first.parent.key) !== first.parent) continue;
       const node = tree.add(first.block, first.parent);
       pool.placed(first.block.batch);
+      // What was to be voted for is dropped no more than what the others build on.
+      for (const dropped of tree.trim([tree.get(keyOf(this.#highQc.block)), node])) {
+        if (!dropped.orphaned) this.#requeue(dropped);
+      }
       this.#update(first.parent);
       if (equal(this.#highQc.block, node.hash)) this.#update(node);
       this.#vote(node);
@@ -248,6 +253,7 @@ export class NormalCase {
     const { view } = node;
     if (!this.owner.start.running || view !== this.owner.pacemaker.view) return;
     if (!this.mayVote(view) || node.height - tree.root.height > UNCOMMITTED_MAX) return;
+    if (hasRequests(node) && tree.liveBytes > LIVE_BYTES_MAX) return;
     if (!rules.safeToVote(node, this.#lock)) return;
     this.#votedView = Math.max(this.#votedView, view);
     const leader = config.leader(view + 1);

@@ -3,12 +3,12 @@
 import type { Bytes } from "../../actor.ts";
 import { bytesOf, Reader, type Addresses, type Writer } from "../../wire.ts";
 import { digestOf } from "./digest.ts";
-import { decodeRequest, encodeRequest, type Request } from "./request.ts";
+import { decodeRequest, encodeRequest, OPERATION_MAX, type Request } from "./request.ts";
 
 /** Most requests in a batch. */
 export const BATCH_REQUESTS_MAX = 65_536;
-/** Most bytes of a batch's requests: with certificates and addresses it must fit a message. */
-export const BATCH_BYTES_MAX = 3 * 1024 * 1024;
+/** Bytes of requests at which a batch closes before it has batchMax of them. */
+export const BATCH_CLOSE_BYTES = 1024 * 1024;
 /** Bytes of a request beside its operation. */
 export const REQUEST_OVERHEAD = 24;
 const ADDRESS_LENGTH = 8;
@@ -33,6 +33,18 @@ export function makeBatch(requests: readonly Request[], clients: Addresses): Bat
   return { bytes, digest: digestOf(bytes), requests, clients };
 }
 
+/** Memory that a batch takes, about: its bytes, and each request with its operation. */
+export function footprintOf({ bytes, requests }: Batch): number {
+  return 2 * bytes.length + REQUEST_FOOTPRINT * requests.length;
+}
+
+const REQUEST_FOOTPRINT = 160;
+/** That of the largest batch. */
+export const FOOTPRINT_MAX = Math.max(
+  2 * (REQUEST_OVERHEAD + OPERATION_MAX) + REQUEST_FOOTPRINT,
+  2 * BATCH_CLOSE_BYTES + REQUEST_FOOTPRINT * Math.floor(BATCH_CLOSE_BYTES / REQUEST_OVERHEAD),
+);
+
 /** No requests: fills a gap, or drives what came before it. */
 export const EMPTY_BATCH: Batch = makeBatch([], []);
 
@@ -42,10 +54,10 @@ export function encodeBatch(batch: Batch, out: Writer): void {
   out.addresses(batch.clients);
 }
 
-/** Poisons the reader if the batch is malformed. */
+/** Poisons the reader if the batch is malformed, or larger than a correct leader makes any. */
 export function decodeBatch(input: Reader): Batch {
   const count = input.u32();
-  const bytes = input.blob(BATCH_BYTES_MAX);
+  const bytes = input.blob(count === 1 ? REQUEST_OVERHEAD + OPERATION_MAX : BATCH_CLOSE_BYTES);
   if (count === 0 && bytes.length === 0) return EMPTY_BATCH;
   const fits = count <= BATCH_REQUESTS_MAX && count * ADDRESS_LENGTH <= input.remaining;
   if (!input.ok || !fits) {

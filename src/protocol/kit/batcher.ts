@@ -4,11 +4,8 @@
 import type { ProtocolConfig } from "../../protocol-config.ts";
 import { Queue } from "../../base/queue.ts";
 import { TIMER_SLACK_MS } from "./backoff.ts";
-import { BATCH_REQUESTS_MAX, REQUEST_OVERHEAD } from "./batch.ts";
+import { BATCH_CLOSE_BYTES, BATCH_REQUESTS_MAX, REQUEST_OVERHEAD } from "./batch.ts";
 import type { PendingRequest } from "./pending.ts";
-
-/** Bytes of requests at which a batch closes before it has batchMax of them. */
-const CLOSE_BYTES = 1024 * 1024;
 
 export class Batcher {
   readonly #batchMax: number;
@@ -38,6 +35,12 @@ export class Batcher {
     queue.push(entry);
   }
 
+  /** Takes out those that do not wait any more. */
+  compact(): void {
+    this.#own = waiting(this.#own);
+    this.#relayed = waiting(this.#relayed);
+  }
+
   clear(): void {
     this.#own = new Queue();
     this.#relayed = new Queue();
@@ -55,7 +58,8 @@ export class Batcher {
   }
 
   /**
-   * Takes a batch: at most batchMax requests of about CLOSE_BYTES bytes, at least one if any waits.
+   * Takes a batch: at most batchMax requests of BATCH_CLOSE_BYTES bytes, but one, however large, if
+   * any waits.
    */
   take(): PendingRequest[] {
     const taken: PendingRequest[] = [];
@@ -67,12 +71,20 @@ export class Batcher {
       const entry = first(next);
       if (entry === undefined || taken.length === this.#batchMax) return taken;
       bytes += REQUEST_OVERHEAD + entry.request.op.length;
-      if (taken.length > 0 && bytes > CLOSE_BYTES) return taken;
+      if (taken.length > 0 && bytes > BATCH_CLOSE_BYTES) return taken;
       next.shift();
       taken.push(entry);
       if (other.length > 0) [next, other] = [other, next];
     }
   }
+}
+
+function waiting(queue: Queue<PendingRequest>): Queue<PendingRequest> {
+  const kept = new Queue<PendingRequest>();
+  for (let entry = queue.shift(); entry !== undefined; entry = queue.shift()) {
+    if (!entry.done) kept.push(entry);
+  }
+  return kept;
 }
 
 /** The first that still waits. */

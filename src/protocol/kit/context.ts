@@ -35,7 +35,7 @@ export function contextOf<M, T extends string>(
 ): Context<M, T> {
   const quorums = parts.quorumsOf(config);
   const executor = new Executor(app, config);
-  const pool = new RequestPool(config, executor);
+  const pool = new RequestPool(config, executor, (address) => host.sourceOf(address));
   const service = new parts.Service({ self, host, executor, pool, owner });
   const pauseMs = ANSWER_PAUSE * config.viewTimeoutMs;
   const answers = new AnswerRate({ n: config.n, pauseMs });

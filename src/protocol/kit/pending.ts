@@ -2,21 +2,28 @@
 // backup relays, and what view timers run for.
 
 import type { Address, Signer } from "../../actor.ts";
-import { equal, latin1 } from "../../wire.ts";
+import { EMPTY, equal, latin1 } from "../../wire.ts";
 import { isOpen, sameRequest, type Request } from "./request.ts";
 import { NOWHERE } from "./sessions.ts";
+import { relayerOf, Shares, type Holder } from "./shares.ts";
 
 /** Most requests that wait; more are dropped, and their clients try again. */
 export const PENDING_MAX = 65_536;
 
+/** Bytes of all that wait, each with its overhead; what is over falls to the greatest holder. */
+export const PENDING_BYTES_MAX = 32 * 1024 * 1024;
+/** Memory that a request takes beside its operation, about. */
+const ENTRY_BYTES = 256;
+
 /** Of what one replica relayed. */
 export const RELAYED_MAX = 4096;
+export const RELAYED_BYTES_MAX = 8 * 1024 * 1024;
 
 /** Where a request came from: its client, an abandoned block, or the replica that relayed it. */
 export type Source = "client" | "block" | Signer;
 
 export interface PendingRequest {
-  readonly request: Request;
+  request: Request;
   /** Where its client was heard from last, or for an `open` first. */
   client: Address;
   readonly sinceMs: number;
@@ -27,7 +34,12 @@ export interface PendingRequest {
   /** Whether it was passed on to whoever orders. */
   relayed: boolean;
   readonly source: Source;
+  /** Whose share of the bound it takes, and how much of it. */
+  readonly holder: Holder;
+  readonly bytes: number;
 }
+
+const FORGOTTEN: Request = { session: 0, tag: 0, number: 0, op: EMPTY };
 
 /**
  * One request a session, and each `open`, in the order of arrival. Which session a request claims
@@ -39,16 +51,22 @@ export class Pending {
   readonly #own = new Map<number | string, PendingRequest>();
   readonly #relayed = new Map<number | string, PendingRequest>();
   readonly #alive: (request: Request) => boolean;
+  readonly #sourceOf: (client: Address) => Holder;
   /** How many of each replica that relayed any. */
   readonly #relays = new Map<Signer, number>();
+  readonly #shares = new Shares();
 
-  /** `alive` says whether a request's session exists. */
-  constructor(alive: (request: Request) => boolean) {
+  /** `alive` says whether a request's session exists, `sourceOf` which host a client is at. */
+  constructor(alive: (request: Request) => boolean, sourceOf: (client: Address) => Holder) {
     this.#alive = alive;
+    this.#sourceOf = sourceOf;
   }
 
   get size(): number {
     return this.#own.size + this.#relayed.size;
+  }
+  get bytes(): number {
+    return this.#shares.total;
   }
   /** How many were not relayed. */
   get ownSize(): number {
@@ -73,10 +91,10 @@ export class Pending {
   }
 
   /**
-   * Takes in a request, unless it or a later one of its session waits already, or too many do, or
-   * too many that the same replica relayed: then null. One whose session exists displaces one with
-   * a wrong tag, never the other way round; one that a client sent takes the place of its relayed
-   * copy.
+   * Takes in a request, unless it or a later one of its session waits already, or there is no room,
+   * or too many wait that the same replica relayed: then null. One whose session exists displaces
+   * one with a wrong tag, never the other way round; one that a client sent takes the place of its
+   * relayed copy. Where there is no room who holds most makes some for those that hold less.
    */
   add(
     request: Request,
@@ -86,29 +104,62 @@ export class Pending {
   ): PendingRequest | null {
     const key = keyOf(request);
     const known = this.#find(key);
-    if (known === undefined ? this.size >= PENDING_MAX : !this.#displaces(request, known, source)) {
-      if (known !== undefined && source === "client") heardAgain(known, request, client);
+    if (known !== undefined && !this.#displaces(request, known, source)) {
+      if (source === "client") heardAgain(known, request, client);
       return null;
     }
-    if (typeof source === "number") {
-      const count = this.#relays.get(source) ?? 0;
-      if (count >= RELAYED_MAX) return null;
-      this.#relays.set(source, count + 1);
-    }
+    const bytes = ENTRY_BYTES + request.op.length;
+    const relayed = typeof source === "number";
+    const holder = relayed ? relayerOf(source) : this.#sourceOf(client);
+    if (relayed && !this.#mayRelay(source, bytes)) return null;
+    if (!this.#makeRoom(holder, bytes, known)) return null;
     const placed = known?.done === true && sameRequest(known.request, request);
     if (known !== undefined) this.#remove(key, known);
-    const sinceMs = nowMs;
+    if (relayed) this.#relays.set(source, (this.#relays.get(source) ?? 0) + 1);
+    this.#shares.add(holder, bytes);
+    const times = { sinceMs: nowMs, queuedMs: nowMs };
     const entry = {
       request,
       client,
-      sinceMs,
-      queuedMs: nowMs,
+      ...times,
       done: placed,
       relayed: false,
       source,
+      holder,
+      bytes,
     };
     (typeof source === "number" ? this.#relayed : this.#own).set(key, entry);
     return placed ? null : entry;
+  }
+
+  #mayRelay(source: Signer, bytes: number): boolean {
+    if ((this.#relays.get(source) ?? 0) >= RELAYED_MAX) return false;
+    return this.#shares.of(relayerOf(source)) + bytes <= RELAYED_BYTES_MAX;
+  }
+
+  /** Has the greatest holder lose its oldest until so many bytes fit, in the place of `known`. */
+  #makeRoom(holder: Holder, bytes: number, known: PendingRequest | undefined): boolean {
+    const size = known === undefined ? PENDING_MAX : PENDING_MAX + 1;
+    const bytesMax = PENDING_BYTES_MAX + (known?.bytes ?? 0) - bytes;
+    while (this.size >= size || this.#shares.total > bytesMax) {
+      const greatest = this.#shares.greatest();
+      if (greatest === undefined || this.#shares.of(holder) + bytes > this.#shares.of(greatest)) {
+        return false;
+      }
+      if (!this.#evictOf(greatest, known)) return false;
+    }
+    return true;
+  }
+
+  #evictOf(holder: Holder, kept: PendingRequest | undefined): boolean {
+    for (const entry of this.values()) {
+      if (entry.holder !== holder || entry === kept) continue;
+      this.#remove(keyOf(entry.request), entry);
+      // The queue has it still.
+      entry.request = FORGOTTEN;
+      return true;
+    }
+    return false;
   }
 
   /** Whether the request is to take the place of the one that is known of its session. */
@@ -141,6 +192,7 @@ export class Pending {
   #remove(key: number | string, entry: PendingRequest): void {
     const { source } = entry;
     entry.done = true;
+    this.#shares.add(entry.holder, -entry.bytes);
     if (typeof source !== "number") {
       this.#own.delete(key);
       return;

@@ -5,8 +5,17 @@ import type { ProtocolConfig } from "../../protocol-config.ts";
 import { makeBatch, type Batch } from "./batch.ts";
 import { Batcher } from "./batcher.ts";
 import type { Executor } from "./executor.ts";
-import { Pending, PENDING_MAX, type PendingRequest, type Source } from "./pending.ts";
+import {
+  Pending,
+  PENDING_BYTES_MAX,
+  PENDING_MAX,
+  type PendingRequest,
+  type Source,
+} from "./pending.ts";
 import { sameRequest, type Request } from "./request.ts";
+
+/** How many may be in the queue that do not wait, beside as many as do. */
+const QUEUE_SLACK = 256;
 
 /**
  * Pending requests, with the queue of those that wait for a batch. A request that is in a batch
@@ -18,9 +27,10 @@ export class RequestPool {
   readonly #pending: Pending;
   readonly #batcher: Batcher;
 
-  constructor(config: ProtocolConfig, executor: Executor) {
+  /** `sourceOf` says which host an address is at. */
+  constructor(config: ProtocolConfig, executor: Executor, sourceOf: (address: Address) => number) {
     this.#executor = executor;
-    this.#pending = new Pending((request) => executor.alive(request));
+    this.#pending = new Pending((request) => executor.alive(request), sourceOf);
     this.#batcher = new Batcher(config);
   }
 
@@ -36,7 +46,12 @@ export class RequestPool {
     return this.#pending.oldestMs;
   }
   get sizes(): Sizes {
-    return [{ name: "requests.pending", size: this.#pending.size, max: PENDING_MAX }];
+    const { size, bytes } = this.#pending;
+    return [
+      { name: "requests.pending", size, max: PENDING_MAX },
+      { name: "requests.pending bytes", size: bytes, max: PENDING_BYTES_MAX },
+      { name: "requests.queued", size: this.#batcher.length, max: 2 * PENDING_MAX + QUEUE_SLACK },
+    ];
   }
 
   /**
@@ -49,6 +64,8 @@ export class RequestPool {
 
   /** Has a pending request wait for a batch. */
   enqueue(entry: PendingRequest, nowMs: number): void {
+    // Those that were executed or displaced meanwhile are taken out of the queue by and by.
+    if (this.#batcher.length > 2 * this.#pending.size + QUEUE_SLACK - 2) this.#batcher.compact();
     this.#batcher.push(entry, nowMs);
   }
 

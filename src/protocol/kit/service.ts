@@ -22,10 +22,10 @@ export interface ServiceOptions {
 
 /**
  * Where replies go. A client sends its `open` to all replicas, and each remembers where it heard
- * it: replies go there, whatever address a batch or a relay names, because whoever orders could name
- * its own for all clients. If this replica itself has heard the client elsewhere since (with the
- * operation that was executed, or is), they go there as well, until it is heard at home again: a
- * client that moves is served, and who asks in its name takes no reply away from it. A question
+ * it: replies go there, whatever address a batch or a relay names, because whoever orders could
+ * name its own for all clients. If this replica itself has heard the client elsewhere since (with
+ * the operation that was executed, or is), they go there as well, until it is heard at home again:
+ * a client that moves is served, and who asks in its name takes no reply away from it. A question
  * that is repeated is answered where it came from. What a batch or a relay names serves for
  * sessions whose `open` this replica did not hear.
  */

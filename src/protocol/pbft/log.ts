@@ -3,7 +3,7 @@
 
 import type { Bytes } from "../../actor.ts";
 import { equal } from "../../wire.ts";
-import { EMPTY_BATCH, type Batch } from "../kit/batch.ts";
+import { EMPTY_BATCH, FOOTPRINT_MAX, footprintOf, type Batch } from "../kit/batch.ts";
 import { Votes } from "../kit/quorum.ts";
 import type { CommitCertificate, PreparedCertificate } from "./certificate.ts";
 import type { CommitMessage, PrepareMessage, PrePrepareMessage } from "./message.ts";
@@ -13,6 +13,14 @@ import type { CommitMessage, PrepareMessage, PrePrepareMessage } from "./message
  * elsewhere, so it is kept until the slot is behind a checkpoint; each costs a view.
  */
 export const BATCHES_MAX = 16;
+
+/**
+ * Memory for batches that are not executed, beyond which only the next one's is taken: a proposal
+ * is then kept without its batch, which is fetched when its turn comes. Twice what a correct
+ * primary has under way.
+ */
+export const UNORDERED_BYTES_MAX = 48 * 1024 * 1024;
+export const IN_FLIGHT_BYTES_MAX = UNORDERED_BYTES_MAX / 2;
 
 export class Slot {
   readonly number: number;
@@ -39,6 +47,12 @@ export class Slot {
     this.commits = commits;
   }
 
+  /** Memory that its batches take. */
+  get bytes(): number {
+    let bytes = 0;
+    for (const batch of this.#batches) bytes += footprintOf(batch);
+    return bytes;
+  }
   get batches(): number {
     return this.#batches.length;
   }
@@ -74,6 +88,9 @@ export class Log {
   readonly #newSlot: (number: number) => Slot;
   readonly #slots: (Slot | undefined)[];
   #low = 0;
+  /** The last slot that was executed. */
+  #ordered = 0;
+  #unorderedBytes = 0;
 
   /** A window of `size` slots, each made by `newSlot` when it is first needed. */
   constructor(size: number, newSlot: (number: number) => Slot) {
@@ -91,6 +108,11 @@ export class Log {
     return this.#low + this.size;
   }
 
+  /** Memory of batches in slots that are not executed. */
+  get unorderedBytes(): number {
+    return this.#unorderedBytes;
+  }
+
   contains(number: number): boolean {
     return number > this.#low && number <= this.#low + this.size;
   }
@@ -106,6 +128,34 @@ export class Log {
     return (this.#slots[number % this.size] ??= this.#newSlot(number));
   }
 
+  /** Whether a batch of the slot would be kept, whatever its size. */
+  hasRoom({ number }: Slot): boolean {
+    return number <= this.#ordered + 1 || this.#fits(FOOTPRINT_MAX);
+  }
+
+  /** Keeps a batch of the slot; false if there is no room for it. */
+  keep(slot: Slot, batch: Batch): boolean {
+    if (slot.batch(batch.digest) !== undefined) return true;
+    if (slot.number > this.#ordered + 1 && !this.#fits(footprintOf(batch))) return false;
+    const before = slot.bytes;
+    slot.addBatch(batch);
+    if (slot.number > this.#ordered) this.#unorderedBytes += slot.bytes - before;
+    return true;
+  }
+
+  /** What was executed, up to this slot, does not count as unordered any more. */
+  onExecuted(number: number): void {
+    const first = Math.max(this.#ordered, this.#low) + 1;
+    for (let at = first; at <= Math.min(number, this.high); at++) {
+      this.#unorderedBytes -= this.get(at)?.bytes ?? 0;
+    }
+    this.#ordered = number;
+  }
+
+  #fits(bytes: number): boolean {
+    return this.#unorderedBytes + bytes <= UNORDERED_BYTES_MAX;
+  }
+
   /** Those that something is known of, in order. */
   *known(): Generator<Slot> {
     for (let number = this.#low + 1; number <= this.high; number++) {
@@ -117,6 +167,7 @@ export class Log {
   /** Moves h up and forgets what falls out of the window. */
   advance(low: number): void {
     for (let number = this.#low + 1; number <= Math.min(low, this.high); number++) {
+      if (number > this.#ordered) this.#unorderedBytes -= this.get(number)?.bytes ?? 0;
       this.#slots[number % this.size] = undefined;
     }
     this.#low = low;

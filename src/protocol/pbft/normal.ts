@@ -11,7 +11,7 @@ import type { Source } from "../kit/pending.ts";
 import { isOpen, type Request } from "../kit/request.ts";
 import type { CommitCertificate } from "./certificate.ts";
 import type { PbftContext } from "./context.ts";
-import type { Slot } from "./log.ts";
+import { IN_FLIGHT_BYTES_MAX, type Slot } from "./log.ts";
 import type { BatchMessage, CommitMessage, CommittedMessage } from "./message.ts";
 import type { FetchBatchMessage, PrepareMessage, PrePrepareMessage } from "./message.ts";
 
@@ -121,7 +121,9 @@ export class NormalCase {
     const { log, pool, host } = this.context;
     const { now } = host;
     while (this.#nextSlot <= log.high) {
-      if (this.#nextSlot - 1 - this.#executed >= this.#inFlightMax) return;
+      const inFlight = this.#nextSlot - 1 - this.#executed;
+      if (inFlight >= this.#inFlightMax) return;
+      if (inFlight > 0 && log.unorderedBytes >= IN_FLIGHT_BYTES_MAX) return;
       const dueMs = pool.dueMs(now);
       if (dueMs > now && this.#nextSlot > this.owner.start.recoveryTargetSlot) {
         if (dueMs < Infinity) host.setTimer("flush", dueMs - now);
@@ -183,18 +185,23 @@ export class NormalCase {
       return host.drop("not admitted: second proposal of a slot in one view");
     }
     // The loopback brings the seal, and one that was sent again perhaps the batch.
-    if (known.seal === undefined) slot.prePrepare = message;
-    if (batch !== null) slot.addBatch(batch);
+    const kept = this.#keepBatch(slot, message);
+    if (known.seal === undefined) slot.prePrepare = kept;
     this.vote(slot);
   }
 
   /** From here on no other digest is accepted in this slot and view. */
   protected accept(slot: Slot, message: PrePrepareMessage): void {
-    slot.prePrepare = message;
+    slot.prePrepare = this.#keepBatch(slot, message);
     slot.acceptedMs = this.context.host.now;
-    if (message.batch !== null) slot.addBatch(message.batch);
     this.owner.timer.arm();
     this.vote(slot);
+  }
+
+  /** The proposal, without its batch if there is no room for that yet. */
+  #keepBatch(slot: Slot, message: PrePrepareMessage): PrePrepareMessage {
+    if (message.batch === null || this.context.log.keep(slot, message.batch)) return message;
+    return { ...message, batch: null };
   }
 
   // Votes.
@@ -319,7 +326,7 @@ export class NormalCase {
     const { certificate, batch } = message;
     const slot = log.at(certificate.slot);
     if (slot === undefined) return;
-    slot.addBatch(batch);
+    log.keep(slot, batch);
     this.#commit(slot, certificate);
   }
 
@@ -350,6 +357,7 @@ export class NormalCase {
         break;
       }
       this.#executed++;
+      log.onExecuted(this.#executed);
       service.execute(batch);
       if (this.#executed % config.checkpointInterval === 0) {
         this.owner.sync.take(this.#executed, executor.snapshot());
@@ -364,6 +372,7 @@ export class NormalCase {
   onInstalled(slot: number): void {
     assert(slot > this.#executed, "executions never fall");
     this.#executed = slot;
+    this.context.log.onExecuted(slot);
     this.owner.timer.onExecuted();
   }
 
@@ -385,7 +394,7 @@ export class NormalCase {
 
   /** Asks all others for a batch, once between two ticks. */
   #fetchBatch(slot: Slot, digest: Bytes): void {
-    if (slot.fetching) return;
+    if (slot.fetching || !this.context.log.hasRoom(slot)) return;
     slot.fetching = true;
     coverageMark("pbft: missing batch is fetched");
     this.context.host.send("others", { kind: "fetchBatch", slot: slot.number, digest });
@@ -411,7 +420,7 @@ export class NormalCase {
       (proposed !== undefined && equal(proposed, batch.digest)) ||
       (committed !== undefined && equal(committed, batch.digest));
     if (slot === undefined || !missing) return host.drop("not admitted: batch that is not missing");
-    slot.addBatch(batch);
+    log.keep(slot, batch);
     this.vote(slot);
     this.execute();
   }

@@ -10,6 +10,7 @@ import type {
 } from "../../actor.ts";
 import { assert } from "../../base/assert.ts";
 import type { ProtocolConfig } from "../../protocol-config.ts";
+import { FOOTPRINT_MAX } from "../kit/batch.ts";
 import { Checkpoints } from "../kit/checkpoint.ts";
 import { CONTEXT_PARTS, contextOf } from "../kit/context.ts";
 import { Votes } from "../kit/quorum.ts";
@@ -18,12 +19,15 @@ import { StateSync } from "../kit/state-sync.ts";
 import { CatchUp } from "./catch-up.ts";
 import { commitProofs, preparedProofs } from "./certificate.ts";
 import type { PbftContext, Timer } from "./context.ts";
-import { BATCHES_MAX, Log, Slot } from "./log.ts";
+import { BATCHES_MAX, Log, Slot, UNORDERED_BYTES_MAX } from "./log.ts";
 import type { Message, Position } from "./message.ts";
 import { NormalCase } from "./normal.ts";
 import { Start } from "./start.ts";
 import { ViewChanger } from "./view-change.ts";
 import { ViewTimer } from "./view-timer.ts";
+
+/** The next slot's batches are taken in any case. */
+const UNORDERED_MAX = UNORDERED_BYTES_MAX + BATCHES_MAX * FOOTPRINT_MAX;
 
 /** What a replica is made of; tests hand in others. */
 const PARTS = {
@@ -196,6 +200,7 @@ export class PbftReplica implements Replica<Message, Timer> {
         { name: "service.sessions", size: executor.sessions, max: sessionsMax },
         { name: "log.slots", size: slots, max: log.size },
         { name: "log.batches", size: batches, max: BATCHES_MAX },
+        { name: "log.unordered bytes", size: log.unorderedBytes, max: UNORDERED_MAX },
         { name: "log.votes", size: votes, max: n },
         ...pool.sizes,
         ...this.context.answers.sizes,

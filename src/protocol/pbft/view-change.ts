@@ -11,6 +11,7 @@ import { ASKED_TOO_MUCH } from "../kit/peers.ts";
 import { hasSigners } from "../kit/quorum.ts";
 import type { PreparedCertificate, ViewChangeHeader } from "./certificate.ts";
 import type { PbftContext } from "./context.ts";
+import { FutureProposals } from "./future-proposals.ts";
 import {
   makeViewChange,
   type FetchViewChangeMessage,
@@ -124,14 +125,14 @@ export class ViewChanger {
   #timed = false;
   /** By sender, the one of the highest view. */
   readonly #incoming = new Map<Signer, Incoming>();
-  /** By slot, proposals of views to come. */
-  readonly #future = new Map<number, PrePrepareMessage>();
+  readonly #future: FutureProposals;
   /** What proved the view in which this replica began again. */
   #resumedProof: readonly ViewChangeHeader[] = [];
 
   constructor(context: PbftContext, owner: ViewChangerOwner) {
     this.#context = context;
     this.#owner = owner;
+    this.#future = new FutureProposals(context.log.size);
     this.#changes = new Array<ViewChangeMessage | undefined>(context.config.n).fill(undefined);
   }
 
@@ -155,7 +156,7 @@ export class ViewChanger {
   }
   get sizes(): Sizes {
     return [
-      { name: "view-change.future", size: this.#future.size, max: this.#context.log.size },
+      ...this.#future.sizes,
       { name: "view-change.incoming", size: this.#incoming.size, max: this.#context.config.n },
     ];
   }
@@ -427,10 +428,7 @@ export class ViewChanger {
     this.#requeue();
     if (this.leads) normal.proposeAgain(stable.slot, digests);
     else this.#relayPending();
-    for (const [slot, message] of this.#future) {
-      if (message.view <= this.#view) this.#future.delete(slot);
-      if (message.view === this.#view) normal.onPrePrepare(message);
-    }
+    for (const proposal of this.#future.take(this.#view)) normal.onPrePrepare(proposal);
     timer.arm();
   }
 
@@ -457,14 +455,13 @@ export class ViewChanger {
     if ((view !== next && !awaited) || !log.contains(slot)) {
       return host.drop("not admitted: proposal of a view that is not the next");
     }
-    const known = this.#future.get(slot);
-    if (known === undefined || known.view < view) this.#future.set(slot, message);
+    this.#future.keep(message);
   }
 
   /** The window has moved: forgets what is behind it. */
   onStable(): void {
     const { low } = this.#context.log;
-    for (const slot of this.#future.keys()) if (slot <= low) this.#future.delete(slot);
+    this.#future.onStable(low);
   }
 
   /** What shows a replica that is behind the way to this view, once it is signed. */

@@ -2,6 +2,7 @@
 
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { apps } from "../../../src/app/index.ts";
+import { GENESIS_QC } from "../../../src/protocol/hotstuff/certificate.ts";
 import type { Message, Timer } from "../../../src/protocol/hotstuff/index.ts";
 import { hotstuff, HotStuffReplica } from "../../../src/protocol/hotstuff/index.ts";
 import { codec } from "../../../src/protocol/hotstuff/message.ts";
@@ -181,6 +182,31 @@ test("X9 one message with the largest view, height or position moves nothing", (
 });
 
 const EMPTY32 = new Uint8Array(32);
+
+test("X12 blocks that nobody commits, and those that wait, are bounded in bytes", () => {
+  const solo = new Solo(0);
+  const large = (view: number, justify = GENESIS_QC) => {
+    const op = new Uint8Array(2 ** 20).fill(view);
+    return block(view, justify, [{ session: view, tag: 1, number: 1, op }]);
+  };
+  for (let view = 1; view <= 60; view++) {
+    solo.propose(large(view), view === 1 ? null : tc(view - 1));
+  }
+  const bytesOf = (name: string) =>
+    solo.replica.census().sizes.find((size) => size.name === name)?.size ?? 0;
+  expect(bytesOf("blocks.live bytes")).toBeGreaterThan(2 ** 21);
+  expect(bytesOf("blocks.live bytes")).toBeLessThanOrEqual(50 * 2 ** 20);
+  // On blocks that this replica never gets.
+  for (let view = 61; view <= 100; view++) {
+    solo.propose(large(view + 1, qc(large(view))));
+  }
+  expect(bytesOf("blocks.waiting bytes")).toBeGreaterThan(20 * 2 ** 20);
+  expect(sizes(solo.replica).filter(([, bounded]) => !bounded)).toEqual([]);
+  // It votes on.
+  solo.host.take();
+  solo.propose(block(201), tc(200));
+  expect(solo.voted()).toEqual([201]);
+});
 
 test("X10 every app runs", () => {
   for (const make of apps.values()) {

@@ -1,7 +1,14 @@
 // The wire form of batches.
 
 import { expect, test } from "bun:test";
-import { decodeBatch, encodeBatch, makeBatch } from "../../../src/protocol/kit/batch.ts";
+import {
+  BATCH_CLOSE_BYTES,
+  decodeBatch,
+  encodeBatch,
+  makeBatch,
+  REQUEST_OVERHEAD,
+} from "../../../src/protocol/kit/batch.ts";
+import { OPERATION_MAX } from "../../../src/protocol/kit/request.ts";
 import { Reader, Writer, type AddressBook } from "../../../src/wire.ts";
 
 /** Counts what is interned; a handle is what the last four bytes say. */
@@ -40,4 +47,26 @@ test("X12 decoding a batch interns no address; asking for one interns that one",
   // Passing it on interns nothing either, and changes nothing.
   expect(encoded(batch, book)).toEqual(bytes);
   expect(book.interned).toBe(1);
+});
+
+test("X12 a batch larger than a correct leader makes is malformed", () => {
+  const book = new CountingBook();
+  const sized = (lengths: readonly number[]) => {
+    const requests = lengths.map((length, i) => ({
+      ...request(i + 1),
+      op: new Uint8Array(length),
+    }));
+    const batch = makeBatch(
+      requests,
+      lengths.map(() => 100),
+    );
+    const out = new Writer(new Uint8Array(4096), book).reset(0, 4096);
+    encodeBatch(batch, out);
+    const input = new Reader(out.copy(), book);
+    decodeBatch(input);
+    return input.done;
+  };
+  const close = BATCH_CLOSE_BYTES - 2 * REQUEST_OVERHEAD;
+  expect([sized([close - 1, 1]), sized([OPERATION_MAX])]).toEqual([true, true]);
+  expect(sized([close, 1])).toBe(false);
 });

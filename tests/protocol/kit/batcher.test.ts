@@ -11,7 +11,10 @@ function request(session: number, number = 1, tag = 1, length = 0): Request {
 
 function filled(changes: Partial<ConstructorParameters<typeof Batcher>[0]>, lengths: number[]) {
   const batcher = new Batcher({ batchMax: 10, adaptive: false, flushDelayMs: 1, ...changes });
-  const pending = new Pending(() => true);
+  const pending = new Pending(
+    () => true,
+    () => 1,
+  );
   for (const [i, length] of lengths.entries()) {
     const entry = pending.add(request(i + 1, 1, 1, length), 100, i);
     if (entry !== null) batcher.push(entry, i);
@@ -69,7 +72,10 @@ test("P9 the oldest request that waits is known, and leaves with its number or a
 });
 
 test("X13 a request with a wrong tag does not keep the session's own from waiting", () => {
-  const pending = new Pending(({ tag }) => tag === 1);
+  const pending = new Pending(
+    ({ tag }) => tag === 1,
+    () => 1,
+  );
   expect(pending.add(request(5, 9, 3), 100, 0)).not.toBe(null);
   expect(pending.add(request(5, 1, 1), 101, 1)).not.toBe(null);
   expect(pending.add(request(5, 9, 3), 100, 2)).toBe(null);
@@ -78,7 +84,10 @@ test("X13 a request with a wrong tag does not keep the session's own from waitin
 
 test("X11 requests that a replica relayed leave half of a batch to those of clients", () => {
   const batcher = new Batcher({ batchMax: 4, adaptive: true, flushDelayMs: 1 });
-  const pending = new Pending(() => true);
+  const pending = new Pending(
+    () => true,
+    () => 1,
+  );
   const add = (session: number, source: "client" | number) => {
     const entry = pending.add(request(session), 100, session, source);
     if (entry !== null) batcher.push(entry, session);
@@ -93,7 +102,10 @@ test("X11 requests that a replica relayed leave half of a batch to those of clie
 });
 
 test("X12 one replica's relayed requests do not fill the pool", () => {
-  const pending = new Pending(() => true);
+  const pending = new Pending(
+    () => true,
+    () => 1,
+  );
   for (let session = 1; session <= RELAYED_MAX + 5; session++) {
     expect(pending.add(request(session), 100, 0, 3) === null).toBe(session > RELAYED_MAX);
   }
@@ -106,7 +118,10 @@ test("X12 one replica's relayed requests do not fill the pool", () => {
 });
 
 test("X12 a request that is refused displaces none", () => {
-  const pending = new Pending(() => true);
+  const pending = new Pending(
+    () => true,
+    () => 1,
+  );
   pending.add(request(900_001), 100, 0, "client");
   for (let session = 1; session <= RELAYED_MAX; session++) pending.add(request(session), 200, 0, 3);
   expect(pending.add(request(900_001, 2), 100, 0, 3)).toBe(null);
@@ -115,7 +130,10 @@ test("X12 a request that is refused displaces none", () => {
 
 test("X11 the client's own copy takes the place of one that was relayed, and replies go to it", () => {
   const batcher = new Batcher({ batchMax: 4, adaptive: true, flushDelayMs: 1 });
-  const pending = new Pending(() => true);
+  const pending = new Pending(
+    () => true,
+    () => 1,
+  );
   const add = (source: "client" | number, client: number) => {
     const entry = pending.add(request(1), client, 0, source);
     if (entry !== null) batcher.push(entry, 0);
@@ -135,7 +153,10 @@ test("X11 the client's own copy takes the place of one that was relayed, and rep
 });
 
 test("H10 the client's copy of a request that is in a block is not queued again", () => {
-  const pending = new Pending(() => true);
+  const pending = new Pending(
+    () => true,
+    () => 1,
+  );
   const relayed = pending.add(request(1), 777, 0, 3)!;
   relayed.done = true;
   expect(pending.add(request(1), 100, 5, "client")).toBe(null);

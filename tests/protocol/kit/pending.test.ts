@@ -1,0 +1,84 @@
+// Who may keep how many bytes of requests waiting: shares by the host that asks, or the replica that
+// relays.
+
+import { expect, test } from "bun:test";
+import { Batcher } from "../../../src/protocol/kit/batcher.ts";
+import {
+  Pending,
+  PENDING_BYTES_MAX,
+  PENDING_MAX,
+  RELAYED_BYTES_MAX,
+} from "../../../src/protocol/kit/pending.ts";
+import type { Request } from "../../../src/protocol/kit/request.ts";
+
+const MEBIBYTE = 1024 * 1024;
+
+function request(session: number, length = 0): Request {
+  return { session, tag: 1, number: 1, op: new Uint8Array(length) };
+}
+
+/** Addresses of a thousand each are at one host. */
+function poolOf(): Pending {
+  return new Pending(
+    () => true,
+    (client) => Math.floor(client / 1000),
+  );
+}
+
+test("X12 what waits is bounded in bytes, and a host that has most of them makes room for others", () => {
+  const pending = poolOf();
+  let session = 0;
+  for (let i = 0; i < 100; i++) pending.add(request(++session, MEBIBYTE), 5000 + i, i);
+  expect(pending.bytes).toBeGreaterThan(PENDING_BYTES_MAX - 2 * MEBIBYTE);
+  const flooder = pending.find(request(1));
+  expect(pending.add(request(++session, MEBIBYTE), 6000, 100)).not.toBeNull();
+  expect(pending.bytes).toBeLessThanOrEqual(PENDING_BYTES_MAX);
+  // The queue has it still, but neither takes it nor keeps its operation.
+  expect([flooder?.done, flooder?.request.op.length]).toEqual([true, 0]);
+  // It cannot take the room back, and the other one keeps what it has.
+  for (let i = 0; i < 100; i++) pending.add(request(++session, MEBIBYTE), 5000 + i, i);
+  expect(pending.find(request(101))).toBeDefined();
+  for (let i = 1; i <= session; i++) pending.executed(request(i));
+  expect([pending.bytes, pending.size]).toEqual([0, 0]);
+});
+
+test("X12 small requests of one host leave room for those of others", () => {
+  const pending = poolOf();
+  for (let session = 1; session <= PENDING_MAX; session++) pending.add(request(session), 5000, 0);
+  expect(pending.size).toBe(PENDING_MAX);
+  expect(pending.add(request(PENDING_MAX + 1), 5001, 0)).toBeNull();
+  expect(pending.add(request(PENDING_MAX + 2), 6000, 0)).not.toBeNull();
+  expect(pending.size).toBe(PENDING_MAX);
+});
+
+test("X12 what one replica relayed is bounded in bytes", () => {
+  const pending = poolOf();
+  const add = (session: number, source: "client" | number) =>
+    pending.add(request(session, MEBIBYTE), 5000, 0, source) !== null;
+  let taken = 0;
+  for (let session = 1; session <= 20; session++) if (add(session, 3)) taken++;
+  expect(taken).toBe(RELAYED_BYTES_MAX / MEBIBYTE - 1);
+  expect([add(21, 2), add(22, "client")]).toEqual([true, true]);
+});
+
+test("X12 a request that finds no room displaces none of its session", () => {
+  const pending = poolOf();
+  for (let session = 1; session <= 100; session++) {
+    pending.add(request(session, MEBIBYTE), 5000, 0);
+  }
+  expect(pending.add({ ...request(1, 2 * MEBIBYTE), number: 2 }, 5000, 0)).toBeNull();
+  expect(pending.find(request(1))?.request.number).toBe(1);
+});
+
+test("X12 the queue can be rid of what does not wait any more", () => {
+  const batcher = new Batcher({ batchMax: 4, adaptive: true, flushDelayMs: 1 });
+  const pending = poolOf();
+  for (let session = 1; session <= 100; session++) {
+    const entry = pending.add(request(session), 5000, 0, session % 2 === 0 ? 3 : "client");
+    if (entry !== null) batcher.push(entry, 0);
+  }
+  for (let session = 3; session <= 100; session++) pending.executed(request(session));
+  batcher.compact();
+  expect(batcher.length).toBe(2);
+  expect(batcher.take().map((entry) => entry.request.session)).toEqual([1, 2]);
+});

@@ -26,6 +26,8 @@ export interface ProtocolConfig {
   readonly flushDelayMs: number;
   /** The first view timeout; clients retry after a quarter of it. */
   readonly viewTimeoutMs: number;
+  /** Whether a leader is kept, however slow it is, until a view timer runs out for it. */
+  readonly keepsSlowLeaders?: boolean;
   /** Slots or blocks between checkpoints. */
   readonly checkpointInterval: number;
   /**

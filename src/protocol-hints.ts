@@ -7,6 +7,8 @@ export interface SimulationHints<M> {
    * (base/coverage-mark.ts).
    */
   readonly marks?: { readonly [kind in "short" | "adversary"]?: readonly string[] };
+  /** Whether the message is a leader's proposal: the adversary holds it back. */
+  proposes?(message: M): boolean;
   /**
    * The view that a message belongs to, for Twins: "any" is never dropped (what moves replicas to
    * the next view), null goes by the view that its sender is in. Without it, a message's field

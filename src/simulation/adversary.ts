@@ -22,6 +22,9 @@ const FLOODS_MAX = 4;
 /** How often a trick is played on a packet that could have it. */
 const OFTEN = 0.25;
 
+/** How long a proposal is held back, in view timeouts. */
+const JUST_IN_TIME = 0.8;
+
 /** What the adversary knows of the world that it is in, and may do to it. */
 export interface AdversaryWorld {
   readonly plan: Plan;
@@ -86,12 +89,28 @@ export class Adversary {
       );
       return;
     }
+    if (this.#tricks.has("slow proposals") && this.#mayPropose(packet)) {
+      this.#world.count("trick: slow proposals");
+      const delayUs = Math.floor(this.#world.plan.viewTimeoutMs * 1000 * JUST_IN_TIME);
+      this.#world.scheduler.after(null, delayUs, () =>
+        this.#send(from, packet, packet.content.bytes),
+      );
+      return;
+    }
     if (this.#plays("flood", 0.02)) this.#flood(from, packet);
     if (this.#plays("old messages", 0.1) && this.#pool.messages.length > 0) {
       const old = this.#encode(from, random.pick(this.#pool.messages), false);
       if (old !== null) this.#send(from, packet, old);
     }
     this.#send(this.#spoof(from), packet, this.#story(from, packet));
+  }
+
+  /** A part of a message may be one of a proposal, which are the large ones. */
+  #mayPropose({ content, part }: Packet): boolean {
+    if (part) return true;
+    const { protocol } = this.#world.subject;
+    const message = content.read(protocol);
+    return message !== null && protocol.simulation?.proposes?.(message) === true;
   }
 
   /** The bytes that this receiver gets. */

@@ -102,7 +102,10 @@ export interface Changes {
   readonly tail?: number | undefined;
 }
 
-/** The adversary's tricks, in the order in which plans list them. */
+/**
+ * The adversary's tricks, in the order in which plans list them. The last two keep to the protocol:
+ * a leader that proposes just in time, and one that puts a request into each batch.
+ */
 export const TRICKS = [
   "silence",
   "selective silence",
@@ -114,6 +117,8 @@ export const TRICKS = [
   "lie to clients",
   "cross-type",
   "late",
+  "slow proposals",
+  "small batches",
 ] as const;
 export type Trick = (typeof TRICKS)[number];
 

@@ -7,7 +7,7 @@ import { assert } from "../base/assert.ts";
 import { listenToMarks } from "../base/coverage-mark.ts";
 import { Random } from "../base/seeded-random.ts";
 import { countDrop, type Drops } from "../driver.ts";
-import type { ProtocolConfig } from "../protocol-config.ts";
+import type { OptionValues, ProtocolConfig } from "../protocol-config.ts";
 import { rolesOf } from "../protocol/index.ts";
 import { Reader } from "../wire.ts";
 import { Adversary } from "./adversary.ts";
@@ -47,6 +47,8 @@ export interface WorldOptions {
   /** Sees all events, for the traces of failures and for scenario scripts. */
   readonly observer?: Observer | undefined;
   readonly leader?: ((view: number) => number) | undefined;
+  /** Values of the protocol's own options; without one, the protocol is as its plan has it. */
+  readonly options?: OptionValues | undefined;
   readonly filter?: PacketFilter | undefined;
   /** Nothing is remembered and shared that one process found out already: the same, but slower. */
   readonly cold?: boolean | undefined;
@@ -114,7 +116,7 @@ export class World {
   readonly #probe: Reader;
   readonly #probeBytes = new Uint8Array(2048);
 
-  constructor({ subject, plan, observer, leader, filter, cold = false }: WorldOptions) {
+  constructor({ subject, plan, observer, leader, options, filter, cold = false }: WorldOptions) {
     this.plan = plan;
     this.subject = subject;
     this.observer = observer ?? null;
@@ -130,7 +132,7 @@ export class World {
     assert(quorums !== null, `a plan with ${n} replicas, too few for ${f} faults`);
     this.#quorums = quorums;
     const roles = rolesOf(subject.protocol, n);
-    this.config = {
+    const config: ProtocolConfig = {
       n,
       f,
       leader: leader ?? ((view) => view % n),
@@ -143,6 +145,9 @@ export class World {
       replyCacheBytesMax: 64 * 1024 * 1024,
       ...(roles.size === 0 ? {} : { roles }),
     };
+    this.config = [...(options ?? [])].reduce((made, [name, value]) => {
+      return subject.protocol.options?.get(name)?.configure(value, made) ?? made;
+    }, config);
     const adversary = plan.byzantine.length > 0 ? new Adversary(this) : null;
     this.#adversary = adversary;
     this.network = new Network({
@@ -258,7 +263,9 @@ export class World {
     const ledger = process.byzantine ? null : this.ledger;
     handle.app = new JudgedApp(process.name, new KvApp(), ledger, (what) => this.fail(what));
     const { protocol } = this.subject;
-    const replica = protocol.replica(identity, this.config, node, handle.app);
+    const small = process.byzantine && this.plan.tricks.includes("small batches");
+    const config = small ? { ...this.config, batchMax: 1 } : this.config;
+    const replica = protocol.replica(identity, config, node, handle.app);
     handle.replica = replica;
     handle.census = new CensusCheck(process.name, (what) => this.fail(what));
     process.hosted.push({ node, replica, client: null });

@@ -35,6 +35,7 @@ describe("help", () => {
                                                 --instance=<NAME>    Signatures of one instance do not hold in another
                                                   -b, --batch=<N>    Most operations in a batch or block (Default: 1)
                                                        --adaptive    Close a batch whenever there is room in the pipeline, not when it is full or 1 ms old (Default: false)
+                                       --slow-leader=<leave|keep>    pbft, hotstuff: leave a leader that serves less than others did, or keep it (default: leave)
                                           --leader=<fixed|rotate>    hotstuff: keep a leader until it fails, or have another one in every view (default: fixed)
                                               --view-timeout=<MS>    First view timeout; clients retry after a quarter of it (Default: 500)
                                              --checkpoint=<SLOTS>    Slots or blocks between checkpoints (Default: 128)
@@ -75,6 +76,7 @@ describe("help", () => {
                                                 --instance=<NAME>    Signatures of one instance do not hold in another
                                                   -b, --batch=<N>    Most operations in a batch or block (Default: 1)
                                                        --adaptive    Close a batch whenever there is room in the pipeline, not when it is full or 1 ms old (Default: false)
+                                       --slow-leader=<leave|keep>    pbft, hotstuff: leave a leader that serves less than others did, or keep it (default: leave)
                                           --leader=<fixed|rotate>    hotstuff: keep a leader until it fails, or have another one in every view (default: fixed)
                                               --view-timeout=<MS>    First view timeout; clients retry after a quarter of it (Default: 500)
                                              --checkpoint=<SLOTS>    Slots or blocks between checkpoints (Default: 128)
@@ -136,6 +138,7 @@ describe("help", () => {
                                           --crypto=<native|noble>    libsecp256k1 in threads, or @noble/curves in this one (Default: native)
                                                   -b, --batch=<N>    Most operations in a batch or block (Default: 1)
                                                        --adaptive    Close a batch whenever there is room in the pipeline, not when it is full or 1 ms old (Default: false)
+                                       --slow-leader=<leave|keep>    pbft, hotstuff: leave a leader that serves less than others did, or keep it (default: leave)
                                           --leader=<fixed|rotate>    hotstuff: keep a leader until it fails, or have another one in every view (default: fixed)
                                               --view-timeout=<MS>    First view timeout; clients retry after a quarter of it (Default: 500)
                                              --checkpoint=<SLOTS>    Slots or blocks between checkpoints (Default: 128)

@@ -1,4 +1,5 @@
 import type { ProtocolOption } from "../../protocol-config.ts";
+import { slowLeader } from "../kit/service-level.ts";
 
 /** Views that a leader stays with `--leader fixed`, if it does not fail. */
 const FIXED_TENURE = 2 ** 20;
@@ -12,4 +13,7 @@ const leader: ProtocolOption = {
   },
 };
 
-export const options: ReadonlyMap<string, ProtocolOption> = new Map([["leader", leader]]);
+export const options: ReadonlyMap<string, ProtocolOption> = new Map([
+  ["leader", leader],
+  ["slow-leader", slowLeader],
+]);

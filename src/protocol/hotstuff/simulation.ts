@@ -3,6 +3,7 @@ import type { Message } from "./message.ts";
 
 export const simulation: SimulationHints<Message> = {
   viewOf,
+  proposes: ({ kind }) => kind === "propose",
   moves: ({ kind }) => kind === "timeout",
   marks: {
     short: [

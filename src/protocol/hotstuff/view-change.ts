@@ -7,6 +7,7 @@ import { coverageMark } from "../../base/coverage-mark.ts";
 import type { ProtocolConfig } from "../../protocol-config.ts";
 import { EMPTY } from "../../wire.ts";
 import { Votes } from "../kit/quorum.ts";
+import { ServiceLevel } from "../kit/service-level.ts";
 import { ViewTimeout } from "../kit/view-timeout.ts";
 import { tcOf, type Qc, type Tc } from "./certificate.ts";
 import type { ChainContext } from "./context.ts";
@@ -36,6 +37,7 @@ export class Pacemaker {
   readonly #owner: PacemakerOwner;
   readonly #timeouts: Votes<TimeoutMessage>;
   readonly #timeout: ViewTimeout;
+  readonly #level: ServiceLevel;
   #view = 1;
   /** What let this replica into its view; null: the QC of the view before. */
   #tc: Tc | null = null;
@@ -52,6 +54,7 @@ export class Pacemaker {
     this.#owner = owner;
     this.#timeouts = new Votes(context.config.n);
     this.#timeout = new ViewTimeout(context.config.viewTimeoutMs);
+    this.#level = new ServiceLevel(context.config);
   }
 
   get view(): number {
@@ -135,6 +138,7 @@ export class Pacemaker {
 
   /** Starts or stops the timer, as there is something pending or not. */
   watch(): void {
+    this.#countWaiting();
     const { pending } = this.#owner.normal;
     if (pending === this.#armed || this.#givenUp) return;
     this.#armed = pending;
@@ -144,6 +148,7 @@ export class Pacemaker {
 
   /** Something was executed: timers are short again, the one that runs included. */
   onCommitted(): void {
+    this.#countWaiting();
     if (!this.#timeout.reset()) return;
     if (this.#armed && !this.#givenUp && !this.#suspect) {
       this.#context.host.setTimer("view", this.timerMs);
@@ -183,21 +188,40 @@ export class Pacemaker {
   }
 
   #enter(view: number, tc: Tc | null): void {
-    const { leader } = this.#context.config;
+    const { config, host, service } = this.#context;
     assert(view > this.#view, "views never fall");
-    if (leader(view) !== leader(this.#view)) this.#tenureMs = this.#context.host.now;
+    const leader = config.leader(view);
+    if (leader !== config.leader(this.#view)) {
+      this.#tenureMs = host.now;
+      this.#level.begin(leader, host.now, service.ordered);
+    }
     // Late votes made this QC: the leader did not make one of the votes that it got.
     this.#suspect = this.#givenUp && tc === null;
     this.#view = view;
     this.#tc = tc;
     this.#givenUp = false;
     const { pending } = this.#owner.normal;
-    const shortMs = this.#context.config.viewTimeoutMs / 2;
-    if (pending) this.#context.host.setTimer("view", this.#suspect ? shortMs : this.timerMs);
-    else if (this.#armed) this.#context.host.clearTimer("view");
+    const shortMs = config.viewTimeoutMs / 2;
+    if (pending) host.setTimer("view", this.#suspect ? shortMs : this.timerMs);
+    else if (this.#armed) host.clearTimer("view");
     this.#armed = pending;
     this.#owner.normal.propose();
-    if (this.#view === view && this.#overdue()) this.giveUp();
+    if (this.#view === view && (this.#overdue() || this.#slow())) this.giveUp();
+  }
+
+  #countWaiting(): void {
+    const { pool, host } = this.#context;
+    if (pool.ownSize !== this.#level.waiting) this.#level.wait(pool.ownSize, host.now);
+  }
+
+  /** Whether the leader of a long tenure serves less than others did. */
+  #slow(): boolean {
+    const { config, self, host, service } = this.#context;
+    if ((config.tenure ?? 1) === 1 || config.leader(this.#view) === self) return false;
+    if (!this.#owner.start.running) return false;
+    this.#level.judge(host.now, service.ordered);
+    if (this.#level.slow) coverageMark("hotstuff: slow leader is left");
+    return this.#level.slow;
   }
 
   /**

@@ -7,6 +7,7 @@ import type { ReplyMessage } from "./messages.ts";
 import type { RequestPool } from "./request-pool.ts";
 import type { Source } from "./pending.ts";
 import { isOpen, operationDigest, type Outcome, type Request } from "./request.ts";
+import type { Ordered } from "./service-level.ts";
 import { NOWHERE, type Session } from "./sessions.ts";
 
 type ServiceHost = Pick<Host<ReplyMessage, never>, "send" | "drop" | "sourceOf">;
@@ -35,6 +36,7 @@ export class Service {
   readonly #owner: { readonly view: number };
   protected readonly executor: Executor;
   readonly #pool: RequestPool;
+  readonly #ordered = { operations: 0, bytes: 0 };
 
   constructor({ self, host, executor, pool, owner }: ServiceOptions) {
     this.#self = self;
@@ -42,6 +44,11 @@ export class Service {
     this.executor = executor;
     this.#pool = pool;
     this.#owner = owner;
+  }
+
+  /** What was executed here, in all. */
+  get ordered(): Ordered {
+    return this.#ordered;
   }
 
   /**
@@ -81,8 +88,11 @@ export class Service {
 
   /** Executes a batch whose turn it is, and replies to its clients. */
   execute({ requests, clients }: Batch): void {
+    const before = this.executor.position;
     for (const [i, request] of requests.entries()) {
+      const { position } = this.executor;
       const outcome = this.executeOne(request);
+      if (this.executor.position > position) this.#ordered.bytes += request.op.length;
       const client = this.#pool.executed(request);
       if (outcome === null) continue;
       const session = this.executor.sessionOf(request);
@@ -91,6 +101,7 @@ export class Service {
       if (home === NOWHERE) home = client === NOWHERE ? (clients.at(i) ?? 0) : client;
       this.#replyAll(session, home, request, outcome);
     }
+    this.#ordered.operations += this.executor.position - before;
   }
 
   /** Where the session's `open` was heard, if anything is known to be there. */

@@ -48,7 +48,7 @@ export interface CatchUpOwner {
     ask(): void;
     advance(): void;
   };
-  readonly timer: { oldestMs(): number };
+  readonly timer: { oldestMs(): number; judge(): void };
   readonly sync: Pick<
     StateSync,
     "checkpoints" | "fetching" | "behind" | "offer" | "advance" | "retry" | "onState"
@@ -96,7 +96,8 @@ export class CatchUp implements StateSyncOwner {
 
   onTick(): void {
     const { host, config } = this.#context;
-    const { normal, start, sync, views } = this.#owner;
+    const { normal, start, sync, views, timer } = this.#owner;
+    timer.judge();
     if (start.phase !== "running") start.ask();
     this.#executedLately = normal.executed > this.#executedBefore;
     this.#executedBefore = normal.executed;

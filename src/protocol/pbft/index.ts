@@ -5,6 +5,7 @@ import { checkpointIntervalMax, codec, type Message } from "./message.ts";
 import type { Timer } from "./context.ts";
 import { PbftReplica } from "./replica.ts";
 import { simulation } from "./simulation.ts";
+import { options } from "./options.ts";
 import { timing } from "./timing.ts";
 
 export type { Message } from "./message.ts";
@@ -23,6 +24,7 @@ export const pbft: Protocol<Message, Timer | "retry"> = {
     const given = `--checkpoint ${checkpointInterval} with ${n} replicas`;
     return `${given}: a VIEW-CHANGE would be larger than a message; at most --checkpoint ${most}`;
   },
+  options,
   simulation,
   timing,
   replica: (self, config, host, app) => new PbftReplica(self, config, host, app),

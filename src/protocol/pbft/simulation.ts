@@ -2,6 +2,7 @@ import type { SimulationHints } from "../../protocol-hints.ts";
 import type { Message } from "./message.ts";
 
 export const simulation: SimulationHints<Message> = {
+  proposes: ({ kind }) => kind === "prePrepare",
   moves: ({ kind }) => kind === "viewChange",
   marks: {
     short: [

@@ -86,7 +86,7 @@ export interface ViewChangerOwner {
     readonly lengthMs: number;
     set(delayMs: number): void;
     stop(): void;
-    arm(): void;
+    onEntered(): void;
     onViewLeft(): void;
   };
   readonly sync: {
@@ -171,6 +171,7 @@ export class ViewChanger {
   /** The first view begins without a NEW-VIEW. */
   enterFirst(): void {
     this.#moveTo(0, true);
+    this.#owner.timer.onEntered();
   }
 
   /** Begins again in a view that others are in, or on the way to it, with what proves that. */
@@ -180,9 +181,8 @@ export class ViewChanger {
     if (this.#view === 0) this.enterFirst();
   }
 
-  /** The view timer has run out. */
+  /** The primary fails, or serves too little. */
   suspect(): void {
-    coverageMark("pbft: view timer runs out");
     this.#leaveFor(this.#view + 1);
   }
 
@@ -429,7 +429,7 @@ export class ViewChanger {
     if (this.leads) normal.proposeAgain(stable.slot, digests);
     else this.#relayPending();
     for (const proposal of this.#future.take(this.#view)) normal.onPrePrepare(proposal);
-    timer.arm();
+    timer.onEntered();
   }
 
   #relayPending(): void {

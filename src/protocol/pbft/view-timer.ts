@@ -1,7 +1,10 @@
 // The timer by which a backup suspects its primary: Castro and Liskov, OSDI '99, sections 4.4 and
 // 4.5.2.
 
+import type { Signer } from "../../actor.ts";
+import { coverageMark } from "../../base/coverage-mark.ts";
 import { TIMER_SLACK_MS } from "../kit/backoff.ts";
+import { ServiceLevel } from "../kit/service-level.ts";
 import { ViewTimeout } from "../kit/view-timeout.ts";
 import type { PbftContext } from "./context.ts";
 
@@ -11,6 +14,7 @@ export interface ViewTimerOwner {
     readonly view: number;
     readonly active: boolean;
     readonly enteredMs: number;
+    readonly primary: Signer;
     suspect(): void;
   };
   readonly normal: { readonly executed: number };
@@ -27,12 +31,14 @@ export class ViewTimer {
   readonly #context: PbftContext;
   readonly #owner: ViewTimerOwner;
   readonly #timeout: ViewTimeout;
+  readonly #level: ServiceLevel;
   #set = false;
 
   constructor(context: PbftContext, owner: ViewTimerOwner) {
     this.#context = context;
     this.#owner = owner;
     this.#timeout = new ViewTimeout(context.config.viewTimeoutMs);
+    this.#level = new ServiceLevel(context.config);
   }
 
   /** The timer's length now, in milliseconds. */
@@ -46,6 +52,7 @@ export class ViewTimer {
    */
   arm(): void {
     const { views, start, catchUp } = this.#owner;
+    this.#countWaiting();
     if (this.#set || !views.active || !start.mayAttest) return;
     const sinceMs = this.oldestMs();
     if (sinceMs === Infinity) return;
@@ -71,9 +78,33 @@ export class ViewTimer {
 
   /** Something was executed: the timer is short again, the one that runs included. */
   onExecuted(): void {
+    this.#countWaiting();
     if (!this.#timeout.reset() || !this.#owner.views.active) return;
     this.stop();
     this.arm();
+  }
+
+  /** A view begins. */
+  onEntered(): void {
+    const { host, service } = this.#context;
+    this.#level.begin(this.#owner.views.primary, host.now, service.ordered);
+    this.arm();
+  }
+
+  /** Leaves a primary that serves less than others did. */
+  judge(): void {
+    const { host, service, self } = this.#context;
+    const { views, start } = this.#owner;
+    if (!views.active || !start.mayAttest || views.primary === self) return;
+    this.#level.judge(host.now, service.ordered);
+    if (!this.#level.slow) return;
+    coverageMark("pbft: slow primary is left");
+    this.#owner.views.suspect();
+  }
+
+  #countWaiting(): void {
+    const { pool, host } = this.#context;
+    if (pool.ownSize !== this.#level.waiting) this.#level.wait(pool.ownSize, host.now);
   }
 
   onTimeout(): void {
@@ -86,6 +117,7 @@ export class ViewTimer {
   }
 
   protected expire(): void {
+    coverageMark("pbft: view timer runs out");
     this.#owner.views.suspect();
   }
 

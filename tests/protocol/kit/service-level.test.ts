@@ -211,13 +211,16 @@ test("P9 H6 more clients than can be served leave f leaders at most, whoever lea
   expect(model.run(100)).toBe(0);
 });
 
-test("P9 H6 operations that are larger count by their bytes", () => {
+test("P9 H6 operations that become larger or smaller suspect nobody", () => {
   const model = new Model();
   model.demand = { clients: 400 };
   expect(model.run(40)).toBe(1);
   model.demand = { clients: 400, opBytes: 1000 };
-  model.service = () => ({ capacity: 0.02 });
-  expect(model.run(200)).toBe(0);
+  model.service = () => ({ capacity: 0.2 });
+  expect(model.run(100)).toBe(0);
+  model.demand = { clients: 400, opBytes: 10 };
+  model.service = () => ({ capacity: 1 });
+  expect(model.run(100)).toBe(0);
 });
 
 test("P9 H6 a cluster that gets slower by itself settles within n views", () => {

@@ -6,7 +6,7 @@ import type { Address, Proof, Sizes } from "./actor.ts";
 import { assert } from "./base/assert.ts";
 import { Queue } from "./base/queue.ts";
 import { CHECK, PROTOCOL, SECTION } from "./base/sections.ts";
-import { countDrop, type Drops, type Stage } from "./driver.ts";
+import { countDrop, type Clock, type Drops, type Stage } from "./driver.ts";
 
 /** Checks with the stage at a time. */
 const CHECKS_MAX = 8;
@@ -15,11 +15,18 @@ const LANE_MESSAGES_MAX = 256;
 const LANE_BYTES_MAX = 8 * 1024 * 1024;
 /** Checks in a row that hold, after which a sender's signatures are not doubted any more. */
 const DOUBTED_CHECKS = 64;
+/**
+ * Checks of one lane at once, and a millisecond, beyond which further ones are doubted: a fifth of
+ * a thread's time, which no honest replica needs, because signatures that hold take time as well.
+ */
+const CREDIT_MAX = 1024;
+const CREDIT_A_MS = 5;
 
 export interface CheckLanesOptions<M> {
   /** Replicas have the addresses 0..n-1. */
   readonly n: number;
   readonly stage: Stage;
+  readonly clock: Pick<Clock, "now">;
   readonly drops: Drops;
   readonly sections: Int32Array;
   /** Why a message need not be checked any more. */
@@ -35,6 +42,9 @@ interface Lane {
   bytes: number;
   /** Checks that must hold until its signatures are not doubted; 0: they are not. */
   doubts: number;
+  /** Checks that it may still have at once, and since when. */
+  credit: number;
+  sinceMs: number;
 }
 
 /** The messages of one sender, in order of arrival; the first of them may be with the stage. */
@@ -53,7 +63,7 @@ interface Waiting<M> {
 export class CheckLanes<M> {
   readonly #options: CheckLanesOptions<M>;
   readonly #replicas: readonly Lane[];
-  readonly #strangers: Lane = laneOf("strangers");
+  readonly #strangers: Lane;
   /** Senders one of whose messages waits or is being checked. */
   readonly #senders = new Map<Address, SenderQueue<M>>();
   /** Senders whose next check may start, in the order of turns: one stranger at most. */
@@ -66,7 +76,9 @@ export class CheckLanes<M> {
 
   constructor(options: CheckLanesOptions<M>) {
     this.#options = options;
-    this.#replicas = Array.from({ length: options.n }, () => laneOf("replica"));
+    const { now } = options.clock;
+    this.#replicas = Array.from({ length: options.n }, () => laneOf("replica", now));
+    this.#strangers = laneOf("strangers", now);
   }
 
   /** Whether nothing of any sender waits, so that what needs no check need not wait either. */
@@ -113,8 +125,8 @@ export class CheckLanes<M> {
       this.#senders.set(from, queue);
       if (now) return;
       this.#makeReady(queue);
-    } else if (lane.doubts > 0 && proofs.length > 0 && this.#options.stage.knows(proofs)) {
-      // Forgeries in a replica's name do not hold up what is known to be its own.
+    } else if (proofs.length > 0 && this.#doubts(lane, proofs) && this.#knows(proofs)) {
+      // A flood in a replica's name does not hold up what is known to be its own.
       return this.#receive(from, message);
     } else if (isFull(lane, bytes)) {
       return countDrop(drops, FULL[lane.name]);
@@ -128,6 +140,18 @@ export class CheckLanes<M> {
   #mayCheckNow(lane: Lane): boolean {
     if (this.#ready.length > 0 || this.#checking >= CHECKS_MAX) return false;
     return lane !== this.#strangers || !this.#strangerServed;
+  }
+
+  #knows(proofs: readonly Proof[]): boolean {
+    return this.#options.stage.knows(proofs);
+  }
+
+  /** Whether checks of the lane have to wait their turn though nothing else does. */
+  #doubts(lane: Lane, proofs: readonly Proof[]): boolean {
+    const { now } = this.#options.clock;
+    lane.credit = Math.min(CREDIT_MAX, lane.credit + (now - lane.sinceMs) * CREDIT_A_MS);
+    lane.sinceMs = now;
+    return lane.doubts > 0 || lane.credit < proofs.length;
   }
 
   /** Takes the lane's turn for one check; false if that takes longer than this call. */
@@ -223,7 +247,9 @@ export class CheckLanes<M> {
       sections[SECTION] = CHECK;
       if (!atOnce) this.#goOn(from);
     };
-    stage.verify(proofs, done, lane.doubts > 0);
+    const before = stage.counts.verified;
+    stage.verify(proofs, done, this.#doubts(lane, proofs));
+    lane.credit -= stage.counts.verified - before;
     atOnce = false;
     return finished;
   }
@@ -249,8 +275,8 @@ const FULL = {
   strangers: "too many of strangers to check",
 } as const;
 
-function laneOf(name: Lane["name"]): Lane {
-  return { name, messages: 0, bytes: 0, doubts: 0 };
+function laneOf(name: Lane["name"], sinceMs: number): Lane {
+  return { name, messages: 0, bytes: 0, doubts: 0, credit: CREDIT_MAX, sinceMs };
 }
 
 function isFull({ messages, bytes }: Lane, more: number): boolean {

@@ -75,6 +75,7 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
     this.#lanes = new CheckLanes({
       n: options.n,
       stage: options.stage,
+      clock: options.clock,
       drops: this.drops,
       sections: this.#sections,
       refuse: (from, message) => this.#actor?.refuse?.(from, message) ?? null,

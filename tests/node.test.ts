@@ -403,6 +403,28 @@ describe("arrivals", () => {
     ]);
   });
 
+  test("a lane has 1,024 checks at once and five a millisecond; further ones wait their turn", () => {
+    const verify = stage.verify.bind(stage);
+    stage.verify = (proofs, done, doubted) => {
+      stage.counts.verified++;
+      verify(proofs, done, doubted);
+    };
+    const flood = (from: number, count: number): number => {
+      stage.doubted.length = 0;
+      for (let i = 0; i < count; i++) {
+        stage.cached.set(`${from} ${i}`, true);
+        transport.arrive(from, signed(`${from} ${i}`));
+      }
+      return stage.doubted.length;
+    };
+    expect([flood(1, 1500), flood(2, 100), flood(3, 1025)]).toEqual([1500 - 1024, 0, 1]);
+    expect(actor.received.length).toBe(1500 + 100 + 1025);
+    clock.now += 200;
+    expect(flood(3, 1000)).toBe(1);
+    clock.now += 60_000;
+    expect([flood(1, 1500), flood(101, 1024), flood(102, 1)]).toEqual([1500 - 1024, 0, 1]);
+  });
+
   test("what only replicas send is dropped undecoded if a stranger sent it", () => {
     let decoded = 0;
     const decode = (input: Reader) => {

@@ -2,7 +2,7 @@
 
 import { corruption, earlierRun, junkInRecovery, replayedRecovery, type Drill } from "./drill.ts";
 import type { Duel } from "./duel.ts";
-import { STRANGERS_BOUNDS, type Bounds } from "./losses.ts";
+import { FLOODS_BOUNDS, LEADERS_BOUNDS, STRANGERS_BOUNDS, type Bounds } from "./losses.ts";
 
 export interface AttackRow {
   readonly name: string;
@@ -11,6 +11,8 @@ export interface AttackRow {
   readonly what: string;
   /** Whether it is tried in CI. */
   readonly ci: boolean;
+  /** Only for protocols whose leaders may rotate. */
+  readonly rotating?: boolean;
   readonly trial: { readonly duel: Duel; readonly bounds: Bounds } | { readonly drill: Drill };
 }
 
@@ -28,6 +30,30 @@ function stranger(
 
 function drill(name: string, row: string, what: string, run: Drill, ci = true): AttackRow {
   return { name, row, what, ci, trial: { drill: run } };
+}
+
+/** Twenty view timeouts. */
+const LEFT_MS = 10_000;
+const ROTATE = { replicaArgs: ["--leader", "rotate"], clientArgs: ["--leader", "rotate"] };
+
+/** The first leader is Byzantine. */
+function leader(
+  name: string,
+  row: string,
+  what: string,
+  trick: string,
+  more: Partial<Duel> = {},
+): AttackRow {
+  const byzantine = { index: 0, trick, graceMs: LEFT_MS };
+  const duel: Duel = { stranger: null, app: "null", byzantine, ...more };
+  return { name, row, what, ci: false, trial: { bounds: LEADERS_BOUNDS, duel } };
+}
+
+/** The leader that would come next is Byzantine. */
+function flooder(name: string, row: string, what: string, trick: string): AttackRow {
+  const byzantine = { index: 1, trick, graceMs: 0 };
+  const duel: Duel = { stranger: null, app: "null", byzantine };
+  return { name, row, what, ci: false, trial: { bounds: FLOODS_BOUNDS, duel } };
 }
 
 /** Honest operations that need more than a packet. */
@@ -50,6 +76,18 @@ export const ATTACK_ROWS: readonly AttackRow[] = [
     replayedRecovery,
   ),
   drill("corruption", "E14", "flips a bit of one datagram in fifty", corruption),
+  leader("slow-leader", "E13", "proposes at 0.8 of the view timeout", "slow"),
+  leader("own-address", "E13", "leads, with its address for those of clients", "own-address"),
+  leader("shunning-leader", "E13", "leads, and sends nothing to one replica", "shuns"),
+  {
+    ...leader("mute-in-turn", "E13", "is mute where leaders rotate", "mute", ROTATE),
+    rotating: true,
+  },
+  flooder("invented-requests", "E17", "relays requests that nobody sent", "invents-requests"),
+  flooder("large-relays", "E8", "relays invented requests of 2 MiB", "invents-large-requests"),
+  flooder("early-proposals", "E8", "proposes 1 MiB in views to come", "early"),
+  flooder("byzantine-fetches", "E3", "asks for states without end", "fetches"),
+  flooder("byzantine-junk", "E2", "sends pieces of states nobody asked for", "junk"),
   stranger("cached-replies", "E3", "asks for a cached reply of 1 MiB", { ...KV, ci: true }),
   stranger("fragment-requests", "E3", "asks for the parts of a reply of 1 MiB", KV),
   stranger("fetches", "E3", "asks for batches, blocks and states", { ci: true }),

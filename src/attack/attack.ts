@@ -8,6 +8,7 @@ import { writeJson } from "../cli/json-file.ts";
 import { buildExecutables, stopClustersOnSignal } from "../cluster/cluster.ts";
 import { alignColumns } from "../evaluation/format.ts";
 import { followParent } from "../process/signals.ts";
+import { protocols } from "../protocol/index.ts";
 import { ATTACK_ROWS, type AttackRow } from "./attack-rows.ts";
 import { MODES } from "./crafted.ts";
 import { fight, type Duel } from "./duel.ts";
@@ -86,6 +87,7 @@ export async function attack(options: Options): Promise<number> {
   for (const mode of modes) {
     const grown: Grown = new Map();
     for (const row of rows) {
+      if (row.rotating === true && !rotates(mode)) continue;
       verdicts.push(await tried(row, { mode, seconds, rate }, grown, options.flag("ci")));
     }
   }
@@ -94,6 +96,11 @@ export async function attack(options: Options): Promise<number> {
   const failed = verdicts.filter(({ losses }) => losses.length > 0).length;
   console.log(`${verdicts.length - failed} passed, ${failed} failed`);
   return failed === 0 && verdicts.length > 0 ? 0 : 1;
+}
+
+/** Whether leaders of the protocol may rotate. */
+function rotates(mode: string): boolean {
+  return protocols.get(mode)?.options?.get("leader")?.values.includes("rotate") === true;
 }
 
 /** Throws UsageError for a name that no attack has. */

@@ -4,7 +4,7 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { bytesOf } from "../wire.ts";
-import { Cluster } from "../cluster/cluster.ts";
+import { Cluster, type ClusterOptions } from "../cluster/cluster.ts";
 import { readJson } from "../cli/json-file.ts";
 import type { HistoryEntry } from "../evaluation/history.ts";
 import { protocols } from "../protocol/index.ts";
@@ -12,7 +12,7 @@ import { RECOVERED } from "../process/start-lines.ts";
 import type { Sealed } from "../actor.ts";
 import { checkRecorded } from "../simulation/linearizability.ts";
 import { aCheckpoint, aRecover, aStable, craftedFor } from "./crafted.ts";
-import { summon, type DuelSettings } from "./summon.ts";
+import { impostorOf, summon, unleash, type DuelSettings } from "./summon.ts";
 
 /** What was looked at, and whether it was as it should be. */
 export interface Check {
@@ -37,6 +37,7 @@ function clusterOf(mode: string, switchArgs: (dir: string) => readonly string[])
     ...{ mode, transport: "udp", f: 1, link: false, clientPorts: 1, fabricArgs: [], switchArgs },
     replicaArgs: ["-a", "kv", "-b", "100"],
     clientArgs: [],
+    ...more,
   });
 }
 
@@ -71,14 +72,19 @@ async function loaded(cluster: Cluster, settings: DuelSettings): Promise<void> {
   cluster.client(["-a", "kv", "-t", "8", "-d", "1000", "--think", "2"], false);
 }
 
-/** Pieces of a state that nobody asked for, while a replica fetches 2 MiB under loss. */
+/**
+ * Pieces of a state that nobody asked for, of a stranger and of a replica, while another fetches
+ * 2 MiB under loss.
+ */
 export const junkInRecovery: Drill = async (settings) => {
-  const cluster = await clusterOf(settings.mode, () => ["--drop", "0.05"]);
+  const impostor = impostorOf({ index: 1, trick: "junk" });
+  const cluster = await clusterOf(settings.mode, () => ["--drop", "0.05"], { impostor });
   try {
     await cluster.takesPart();
     await loaded(cluster, settings);
     const calmMs = await recovery(cluster);
     const attacker = await summon(cluster, "state-junk", { ...settings, seconds: 1000 });
+    unleash(cluster);
     const attackedMs = await recovery(cluster);
     await attacker.stop();
     return [judgeRecovery(calmMs, attackedMs)];

@@ -1,13 +1,14 @@
 // One attack on one cluster, and the honest load beside it.
 
 import { RunError } from "../base/errors.ts";
-import { Cluster, type Child, type ClusterOptions } from "../cluster/cluster.ts";
+import { Cluster, type Child } from "../cluster/cluster.ts";
 import { residentBytes } from "../evaluation/record.ts";
+import type { ReplicaRecord } from "../evaluation/replica-record.ts";
 import { served } from "../faults/trial.ts";
 import type { Measured } from "./losses.ts";
 import { Progress } from "./progress.ts";
 import type { StrangerRecord } from "./stranger.ts";
-import { strangerRecord, summon, type DuelSettings } from "./summon.ts";
+import { impostorOf, strangerRecord, summon, unleash, type DuelSettings } from "./summon.ts";
 
 /** What the honest clients have warmed up in, before they are measured. */
 const SETTLE_MS = 2000;
@@ -15,6 +16,15 @@ const SETTLE_MS = 2000;
 const RECOVERY_MS = 1000;
 const SAMPLE_MS = 100;
 const MIB = 1024 * 1024;
+
+/** A replica that behaves until the attack begins, and not from then on. */
+export interface Byzantine {
+  readonly index: number;
+  /** In tests/byzantine/tricks.ts. */
+  readonly trick: string;
+  /** How long the others have to do something about it, before they are measured. */
+  readonly graceMs: number;
+}
 
 /** What one attack is made of. */
 export interface Duel {
@@ -24,8 +34,8 @@ export interface Duel {
   /** More options of replicas, and of the honest clients. */
   readonly replicaArgs?: readonly string[];
   readonly clientArgs?: readonly string[];
-  /** What runs instead of some replicas, and is not judged by its memory and views. */
-  readonly impostors?: ClusterOptions["impostors"];
+  /** A Byzantine replica, which is not judged itself. */
+  readonly byzantine?: Byzantine;
 }
 
 /** `memoryMib` is how much the largest replica grew, whoever was attacked. */
@@ -35,9 +45,9 @@ export async function fight(duel: Duel, settings: DuelSettings): Promise<Measure
     ...{ mode, transport: "udp", f: 1, link: false, clientPorts: 1, fabricArgs: [] },
     replicaArgs: ["-a", duel.app, "-b", "100", ...(duel.replicaArgs ?? [])],
     clientArgs: ["-a", duel.app],
-    ...(duel.impostors === undefined ? {} : { impostors: duel.impostors }),
+    ...(duel.byzantine === undefined ? {} : { impostor: impostorOf(duel.byzantine) }),
   });
-  const honest = cluster.replicas.filter((_, i) => duel.impostors?.has(i) !== true);
+  const honest = cluster.replicas.filter((_, i) => i !== duel.byzantine?.index);
   const memory = new Memory(honest);
   try {
     await cluster.takesPart();
@@ -50,26 +60,48 @@ export async function fight(duel: Duel, settings: DuelSettings): Promise<Measure
     await Bun.sleep(seconds * 1000);
     memory.mark();
     const foughtMs = performance.now();
-    const attack = await fightStranger(cluster, duel, settings);
+    const attack =
+      duel.byzantine === undefined
+        ? await fightStranger(cluster, duel, settings)
+        : await fightByzantine(cluster, duel.byzantine, settings);
     const endMs = performance.now();
-    await Bun.sleep(RECOVERY_MS + seconds * 1000);
+    // What a Byzantine replica does has no end.
+    const lasts = duel.byzantine !== undefined;
+    if (!lasts) await Bun.sleep(RECOVERY_MS + seconds * 1000);
     const overMs = performance.now();
     progress.stop();
     const ended = await endings(client, honest);
-    const leaderChanges = await leaderChangesOf(cluster, duel);
+    await cluster.stopReplicas();
+    const records = cluster.replicas.flatMap((replica, i) =>
+      honest.includes(replica) && replica.status === 0 ? [cluster.replicaRecord(i)] : [],
+    );
+    const during = progress.mean(attack.beginMs, endMs);
     return {
       before: progress.mean(calmMs, foughtMs),
-      during: progress.mean(attack.beginMs, endMs),
-      after: progress.mean(endMs + RECOVERY_MS, overMs),
-      leaderChanges,
+      during,
+      after: lasts ? during : progress.mean(endMs + RECOVERY_MS, overMs),
+      leaderChanges: Math.max(...records.map(({ leaderChanges }) => leaderChanges)),
       memoryMib: memory.grownMib,
       amplification: attack.amplification,
-      ended,
+      ended: [...ended, ...laggards(records)],
     };
   } finally {
     memory.stop();
     await cluster.stop();
   }
+}
+
+/** Gives the sign, and measures once the others had their time. */
+async function fightByzantine(
+  cluster: Cluster,
+  { graceMs }: Byzantine,
+  { seconds }: DuelSettings,
+): Promise<{ readonly beginMs: number; readonly amplification: null }> {
+  unleash(cluster);
+  await Bun.sleep(graceMs);
+  const beginMs = performance.now();
+  await Bun.sleep(seconds * 1000);
+  return { beginMs, amplification: null };
 }
 
 /** The attack from when it begins, until it ends. */
@@ -109,14 +141,11 @@ async function endings(client: Child, replicas: readonly Child[]): Promise<reado
   return well ? sayings : [...sayings, `clients: ${lastLine(client.errors)}`];
 }
 
-async function leaderChangesOf(cluster: Cluster, { impostors }: Duel): Promise<number> {
-  await cluster.stopReplicas();
-  let most = 0;
-  for (let i = 0; i < cluster.n; i++) {
-    if (impostors?.has(i) === true || cluster.replicas[i]?.status !== 0) continue;
-    most = Math.max(most, cluster.replicaRecord(i).leaderChanges);
-  }
-  return most;
+/** Replicas that executed less than half of what another did. */
+function laggards(records: readonly ReplicaRecord[]): readonly string[] {
+  const most = Math.max(...records.map(({ executed }) => executed));
+  const behind = records.filter(({ executed }) => executed < most / 2);
+  return behind.map(({ replica, executed }) => `replica ${replica} is at ${executed} of ${most}`);
 }
 
 function lastLine(text: string): string {

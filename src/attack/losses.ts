@@ -36,6 +36,12 @@ export const STRANGERS_BOUNDS: Bounds = {
   amplificationMax: 1,
 };
 
+/** Of a leader that is slow, or serves itself: after what others need to leave it. */
+export const LEADERS_BOUNDS: Bounds = { duringMin: 0.5, memoryMibMax: 64 };
+
+/** Of a replica that floods others with what it may send. */
+export const FLOODS_BOUNDS: Bounds = { duringMin: 0.7, leaderChangesMax: 0, memoryMibMax: 64 };
+
 /** On a machine that others use: what hardly depends on speed, and that operations go on at all. */
 export const CI_BOUNDS: Bounds = { ...STRANGERS_BOUNDS, duringMin: 0.1, afterMin: 0.1 };
 

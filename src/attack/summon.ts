@@ -1,11 +1,13 @@
-// Starts the process of a stranger against a cluster.
+// Starts attackers: the process of a stranger, and replicas that are Byzantine once they are told.
 
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { readJson } from "../cli/json-file.ts";
-import { Child, type Cluster } from "../cluster/cluster.ts";
+import { Child, type Cluster, type Impostor } from "../cluster/cluster.ts";
 import { ATTACKS, type StrangerRecord } from "./stranger.ts";
 
 const DOOR = join(import.meta.dir, "../bin/stranger.ts");
+const BYZANTINE_DOOR = join(import.meta.dir, "../../tests/byzantine/replica.ts");
 const READY_MS = 30_000;
 
 export interface DuelSettings {
@@ -40,4 +42,18 @@ export async function summon(
 /** What the last stranger told when it ended. */
 export function strangerRecord(cluster: Cluster): StrangerRecord {
   return readJson(recordPath(cluster));
+}
+
+/** The file whose appearance is the sign for a Byzantine replica. */
+const signOf = (dir: string): string => join(dir, "byzantine");
+
+/** A replica with a trick of tests/byzantine/tricks.ts. */
+export function impostorOf(of: { readonly index: number; readonly trick: string }): Impostor {
+  const { index, trick } = of;
+  return { index, command: (dir) => [process.execPath, BYZANTINE_DOOR, trick, signOf(dir)] };
+}
+
+/** From now on the cluster's impostor plays its trick. */
+export function unleash(cluster: Cluster): void {
+  writeFileSync(signOf(cluster.dir), "");
 }

@@ -49,10 +49,15 @@ export interface ClusterOptions {
   readonly link: boolean;
   /** What to run instead of ./replica and ./client, with its arguments. */
   readonly commands?: { readonly [name in "replica" | "client"]?: readonly string[] };
-  /** What to run instead of ./replica as these replicas. */
-  readonly impostors?: ReadonlyMap<number, readonly string[]>;
+  readonly impostor?: Impostor;
   /** Over UDP: arguments of a switch through which all traffic goes; without them there is none. */
   readonly switchArgs?: (dir: string) => readonly string[];
+}
+
+/** What to run instead of ./replica as one replica, for a cluster in the directory `dir`. */
+export interface Impostor {
+  readonly index: number;
+  command(dir: string): readonly string[];
 }
 
 /** A process with what it printed so far. */
@@ -336,7 +341,8 @@ export class Cluster {
     const id = ["-i", String(index), "--json", this.#recordPath(index)];
     const { replicaArgs, switchArgs } = this.#options;
     const own = [...this.#workers(replicaArgs), ...replicaArgs];
-    const impostor = this.#options.impostors?.get(index);
+    const { impostor: other } = this.#options;
+    const impostor = other?.index === index ? other.command(this.dir) : undefined;
     const prefix = switchArgs === undefined ? this.#prefix : behindPrefix(this.#prefix, index);
     const runs = this.#command("replica", { prefix, impostor });
     const command = [...runs, ...id, ...this.#joinArgs(), ...own];

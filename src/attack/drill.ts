@@ -32,7 +32,11 @@ const CHECKED = ["-a", "kv", "-W", "contended", "-t", "10", "--think", "5", "--w
 
 export type Drill = (settings: DuelSettings) => Promise<readonly Check[]>;
 
-function clusterOf(mode: string, switchArgs: (dir: string) => readonly string[]): Promise<Cluster> {
+function clusterOf(
+  mode: string,
+  switchArgs: (dir: string) => readonly string[],
+  more: Pick<ClusterOptions, "impostor"> = {},
+): Promise<Cluster> {
   return Cluster.start({
     ...{ mode, transport: "udp", f: 1, link: false, clientPorts: 1, fabricArgs: [], switchArgs },
     replicaArgs: ["-a", "kv", "-b", "100"],

@@ -65,10 +65,11 @@ export interface Client<M, T extends string> extends Actor<M, T> {
 }
 
 /**
- * starting: it may be the first time, the others are asked; recovering: it has lost its memory;
- * running: it has its memory, or needs none.
+ * starting: it is in no run yet, the others are asked; recovering: it has lost its memory of the
+ * run; running: it has its memory, or needs none; over: its run has ended, or nobody is heard of
+ * it, so that its process starts it anew, with nothing.
  */
-export type Phase = "starting" | "recovering" | "running";
+export type Phase = "starting" | "recovering" | "running" | "over";
 
 /**
  * What a replica says about itself when asked: for checkers and statistics, never on a hot path.
@@ -83,6 +84,9 @@ export interface Census {
   readonly phase: Phase;
   /** Whether it runs because it recovered; if not, it began with all the others. */
   readonly recovered?: boolean;
+  /** The name of the run that it is in, 32 bytes, if runs have names; and that which ended it. */
+  readonly run?: Bytes;
+  readonly endedBy?: Bytes;
   /** Replicas without whose answers its start does not go on. */
   readonly waitsFor?: readonly Signer[];
   /** What the view timer would be set to now, in milliseconds; 0 without one. */
@@ -121,6 +125,11 @@ export interface Host<M, T extends string> {
   sourceOf(address: Address): number;
   /** Counts a message that a handler drops, by its reason. */
   drop(reason: Refusal): void;
+  /**
+   * From here on what is signed, and what is checked, is of the run of this name, 32 bytes, but for
+   * kinds of messages that are signed for the cluster (RUNLESS_KINDS_START); null: of no run.
+   */
+  enterRun(name: Bytes | null): void;
 }
 
 /** The wire form of M. Pure. */

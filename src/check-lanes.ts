@@ -2,7 +2,7 @@
 // others share one, and lanes take turns: whoever sends forgeries, or has them sent in its name,
 // holds up itself.
 
-import type { Address, Proof, Sizes } from "./actor.ts";
+import type { Address, Bytes, Proof, Sizes } from "./actor.ts";
 import { assert } from "./base/assert.ts";
 import { Queue } from "./base/queue.ts";
 import { CHECK, PROTOCOL, SECTION } from "./base/sections.ts";
@@ -26,6 +26,8 @@ export interface CheckLanesOptions<M> {
   /** Replicas have the addresses 0..n-1. */
   readonly n: number;
   readonly stage: Stage;
+  /** The domain of the run that the node is in now, for the stage. */
+  readonly run: () => Bytes | null;
   readonly clock: Pick<Clock, "now">;
   readonly drops: Drops;
   readonly sections: Int32Array;
@@ -137,13 +139,13 @@ export class CheckLanes<M> {
     this.#serve();
   }
 
+  #knows(proofs: readonly Proof[]): boolean {
+    return this.#options.stage.knows(proofs, this.#options.run());
+  }
+
   #mayCheckNow(lane: Lane): boolean {
     if (this.#ready.length > 0 || this.#checking >= CHECKS_MAX) return false;
     return lane !== this.#strangers || !this.#strangerServed;
-  }
-
-  #knows(proofs: readonly Proof[]): boolean {
-    return this.#options.stage.knows(proofs);
   }
 
   /** Whether checks of the lane have to wait their turn though nothing else does. */
@@ -237,18 +239,20 @@ export class CheckLanes<M> {
     let atOnce = true;
     let finished = false;
     this.#checking++;
+    const run = this.#options.run();
     const done = (valid: boolean): void => {
       this.#checking--;
       finished = true;
       if (!valid) lane.doubts = DOUBTED_CHECKS;
       else if (lane.doubts > 0) lane.doubts--;
-      if (valid) this.#receive(from, message);
-      else countDrop(drops, "forged");
+      if (!valid) countDrop(drops, "forged");
+      else if (run !== null && run !== this.#options.run()) countDrop(drops, "of another run");
+      else this.#receive(from, message);
       sections[SECTION] = CHECK;
       if (!atOnce) this.#goOn(from);
     };
     const before = stage.counts.verified;
-    stage.verify(proofs, done, this.#doubts(lane, proofs));
+    stage.verify(proofs, run, done, this.#doubts(lane, proofs));
     lane.credit -= stage.counts.verified - before;
     atOnce = false;
     return finished;

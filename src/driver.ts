@@ -36,21 +36,32 @@ export interface Transport {
   close(): void;
 }
 
-/** Signs as one replica and checks signatures of all, away from the protocol. Knows the domain. */
+/**
+ * Signs as one replica and checks signatures of all, away from the protocol. Knows the cluster's
+ * domain; that of a run comes with each call, null outside of any, and stands for all kinds of
+ * messages but those that are signed for the cluster.
+ */
 export interface Stage {
+  /** The domain of the run of this name, for `sign` and `verify`. */
+  runDomain(name: Bytes): Bytes;
   /**
    * `signed` is kind | body and must not change until done; `done` gets the block, valid during
    * that call only, never before `sign` returned.
    */
-  sign(signed: Bytes, done: (block: Bytes) => void): void;
+  sign(signed: Bytes, run: Bytes | null, done: (block: Bytes) => void): void;
   /**
    * Checks in order, stops at the first bad one; `done` may be called at once. What is `doubted`
    * and not known is queued, even where this thread would check it at once: a check costs it more
    * than a forgery costs its sender.
    */
-  verify(proofs: readonly Proof[], done: (valid: boolean) => void, doubted?: boolean): void;
-  /** Whether all are known to hold, which takes no check. */
-  knows(proofs: readonly Proof[]): boolean;
+  verify(
+    proofs: readonly Proof[],
+    run: Bytes | null,
+    done: (valid: boolean) => void,
+    doubted?: boolean,
+  ): void;
+  /** Whether all are known to hold in that run, which takes no check. */
+  knows(proofs: readonly Proof[], run: Bytes | null): boolean;
   /** Signatures made and checked in full so far, for measurement. */
   readonly counts: { signed: number; roots: number; verified: number; cached: number };
   /** Runs a queued job or a few on this thread; false when there is none. */

@@ -1,7 +1,17 @@
 // Three drivers and a codec become a Host. The same class runs in the executables and in the
 // simulator, so that encoding, signing and checking are what the simulator tests.
 
-import type { Actor, Address, Codec, Host, Refusal, Sealed, Sizes, Target } from "./actor.ts";
+import type {
+  Actor,
+  Address,
+  Bytes,
+  Codec,
+  Host,
+  Refusal,
+  Sealed,
+  Sizes,
+  Target,
+} from "./actor.ts";
 import { assert } from "./base/assert.ts";
 import { SMALL_ID_MAX } from "./config.ts";
 import { CheckLanes } from "./check-lanes.ts";
@@ -50,15 +60,18 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
   readonly #clock: Clock;
   readonly #random: (bound: number) => number;
   readonly #others: readonly Address[];
-  readonly #startMs: number;
+  #startMs: number;
   readonly #n: number;
   readonly #sections: Int32Array;
   #actor: Actor<M, T> | null = null;
+  #listens = false;
   readonly #timers = new Map<T, Timer>();
   readonly #loopback = new Queue<M>();
   #loopbackBytes = 0;
   readonly #outbox: Outbox<M>;
   readonly #lanes: CheckLanes<M>;
+  /** The domain of the run that it is in; null: none. */
+  #run: Bytes | null = null;
 
   constructor(options: NodeOptions<M>) {
     this.#id = options.id;
@@ -75,6 +88,7 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
     this.#lanes = new CheckLanes({
       n: options.n,
       stage: options.stage,
+      run: () => this.#run,
       clock: options.clock,
       drops: this.drops,
       sections: this.#sections,
@@ -92,10 +106,23 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
   start(actor: Actor<M, T>): void {
     assert(this.#actor === null, "a node has one actor");
     this.#actor = actor;
+    if (this.#listens) return;
+    this.#listens = true;
     this.#transport.listen(this.#id, (from, input) => {
-      this.#deliver(actor, from, input);
+      if (this.#actor !== null) this.#deliver(this.#actor, from, input);
       this.#sections[SECTION] = RECEIVE;
     });
+  }
+
+  /** Parts with its actor, with all that it has set: another one may be made, and started. */
+  stop(): void {
+    this.#actor = null;
+    this.#run = null;
+    for (const { call } of this.#timers.values()) call?.cancel();
+    this.#timers.clear();
+    this.#loopback.clear();
+    this.#loopbackBytes = 0;
+    this.#startMs = this.#clock.now;
   }
 
   /** Delivers the loopback of earlier turns; returns how much. */
@@ -117,6 +144,11 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
     const name = "node.loopback.bytes";
     const loopback = { name, size: this.#loopbackBytes, max: LOOPBACK_BYTES_MAX };
     return [...this.#lanes.sizes, ...this.#outbox.sizes, loopback];
+  }
+
+  /** The domain of the run that it is in, or null. */
+  get run(): Bytes | null {
+    return this.#run;
   }
 
   get now(): number {
@@ -154,7 +186,7 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
     const departure = this.#outbox.push(to, loopsBack ? message : null, out.copy(), sealAt);
     if (sealAt < 0) return;
     this.#sections[SECTION] = CHECK;
-    this.#stage.sign(departure.head, (block) => {
+    this.#stage.sign(departure.head, this.#run, (block) => {
       // What leaves at once needs no copy of its own.
       const leaves = typeof to === "number" && this.#outbox.peek() === departure;
       departure.block = leaves ? block : block.slice();
@@ -187,6 +219,10 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
 
   drop(reason: Refusal): void {
     countDrop(this.drops, reason);
+  }
+
+  enterRun(name: Bytes | null): void {
+    this.#run = name === null ? null : this.#stage.runDomain(name);
   }
 
   /**

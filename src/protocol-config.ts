@@ -1,6 +1,6 @@
 // What a protocol may know of its configuration.
 
-import type { Address, Signer } from "./wire.ts";
+import type { Address, Bytes, Signer } from "./wire.ts";
 
 /** What protocols are told. Every number is the same at every replica and client of a cluster. */
 export interface ProtocolConfig {
@@ -35,6 +35,11 @@ export interface ProtocolConfig {
    */
   readonly sessionsMax: number;
   readonly replyCacheBytesMax: number;
+  /**
+   * The name of a run, 32 bytes, which replicas are in from the start: for tests that begin
+   * behind it.
+   */
+  readonly run?: Bytes;
 }
 
 /** An option of the command line that a protocol has for itself. */

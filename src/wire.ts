@@ -30,6 +30,13 @@ export const BLOCK_DEPTH_MAX = 10;
 export const BLOCK_MIN = 1 + 4 + 64;
 export const BLOCK_MAX = BLOCK_MIN + 32 * BLOCK_DEPTH_MAX;
 
+/**
+ * Kinds of messages, their first byte, that are signed for the cluster and not for one run of it:
+ * those by which its replicas and clients find out in which run they are.
+ */
+export const RUNLESS_KINDS_START = 16;
+export const RUNLESS_KINDS_END = 32;
+
 export const EMPTY: Bytes = new Uint8Array(0);
 
 /** Turns the 8-byte wire form of an address (MAC or IPv4:port, then id) into a handle and back. */

@@ -405,9 +405,9 @@ describe("arrivals", () => {
 
   test("a lane has 1,024 checks at once and five a millisecond; further ones wait their turn", () => {
     const verify = stage.verify.bind(stage);
-    stage.verify = (proofs, done, doubted) => {
+    stage.verify = (proofs, run, done, doubted) => {
       stage.counts.verified++;
-      verify(proofs, done, doubted);
+      verify(proofs, run, done, doubted);
     };
     const flood = (from: number, count: number): number => {
       stage.doubted.length = 0;

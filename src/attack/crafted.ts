@@ -79,7 +79,7 @@ const common = (message: CommonMessage): Sealed => message;
 /** Signatures in these do not hold. */
 export function aRecover(replica = 0): Sealed {
   const nonce = randomBytes(RECOVERY_NONCE_LENGTH);
-  return common({ kind: "recover", replica, nonce, starting: false, seal: forgedSeal(replica) });
+  return common({ kind: "recover", replica, nonce, seal: forgedSeal(replica) });
 }
 export function aCheckpoint(): Sealed {
   const digest = randomBytes(DIGEST_LENGTH);

@@ -16,6 +16,12 @@ export class Queue<T> {
     return this.#items[this.#head];
   }
 
+  /** Drops all that is in it. */
+  clear(): void {
+    this.#items = [];
+    this.#head = 0;
+  }
+
   /** Takes the oldest item. */
   shift(): T | undefined {
     if (this.#head === this.#items.length) return undefined;

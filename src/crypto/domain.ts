@@ -1,13 +1,14 @@
-// What a signature is made for: nothing signed in one cluster, protocol or run holds in another.
+// What a signature is made for: nothing signed in one cluster, protocol or run holds in another. A
+// cluster has a domain, and within it each of its runs has one of its own.
 
 import type { Bytes } from "../actor.ts";
-import { bytesOf } from "../wire.ts";
+import { bytesOf, RUNLESS_KINDS_END, RUNLESS_KINDS_START } from "../wire.ts";
 
 /**
  * Changes whenever the bytes that are signed, or the form of signature blocks, change their
  * meaning.
  */
-const FORMAT_VERSION = 1;
+const FORMAT_VERSION = 2;
 
 export interface Domain {
   /** The protocol's name, in lower case. */
@@ -36,6 +37,27 @@ export function domainOf(domain: Domain): Bytes {
     for (const key of domain.publicKeys) out.blob(key);
     out.blob(text.encode(domain.instance));
   });
+  return hash(input);
+}
+
+/** The domain of the run of this name in the cluster with that domain (docs/guarantees.md, X15). */
+export function runDomainOf(domain: Bytes, name: Bytes): Bytes {
+  return hash(
+    bytesOf((out) => {
+      out.blob(new TextEncoder().encode("oskr in run"));
+      out.bytes(domain);
+      out.bytes(name);
+    }),
+  );
+}
+
+/** Whether what begins so is signed for the cluster, whichever run its signer is in. */
+export function isRunless(signed: Bytes): boolean {
+  const kind = signed[0] ?? 0;
+  return kind >= RUNLESS_KINDS_START && kind < RUNLESS_KINDS_END;
+}
+
+function hash(input: Bytes): Bytes {
   const digest = new Uint8Array(32);
   Bun.SHA256.hash(input, digest);
   return digest;

@@ -18,15 +18,18 @@ export const SIGNATURE_SIZE = 64;
 export const SIGNATURE_AT = 5;
 const SIBLINGS_AT = BLOCK_MIN;
 
-/** Hashes the messages of one domain. What it returns is overwritten by its next call. */
+/**
+ * Hashes messages, each in a domain of 32 bytes, which no caller changes. What it returns is
+ * overwritten by its next call.
+ */
 export interface BlockHasher {
   /** What a root signature signs for one message alone, in a block of depth 0. */
-  single(signed: Bytes): Bytes;
+  single(signed: Bytes, domain: Bytes): Bytes;
   /**
    * What the root signature of the block signs if `signed` is the leaf it names; null: a malformed
    * block.
    */
-  climb(signed: Bytes, block: Bytes): Bytes | null;
+  climb(signed: Bytes, block: Bytes, domain: Bytes): Bytes | null;
   /** An empty tree. */
   tree(): Tree;
   close(): void;
@@ -36,8 +39,8 @@ export interface BlockHasher {
 export interface Tree {
   /** Leaves so far, at most LEAVES_MAX. */
   readonly count: number;
-  /** Adds a leaf; the tree must not be full. */
-  add(signed: Bytes): void;
+  /** Adds a leaf; the tree must not be full. Leaves may be of different domains. */
+  add(signed: Bytes, domain: Bytes): void;
   /** What to sign; no leaf is added after it. */
   digest(): Bytes;
   /** The root signature, from which on there are blocks. */
@@ -74,29 +77,23 @@ export function treeDepth(count: number): number {
   return 32 - Math.clz32(count - 1);
 }
 
-/** The hasher in TypeScript. `domain` has 32 bytes. */
+/** The hasher in TypeScript. */
 export class ReferenceHasher implements BlockHasher {
-  readonly #domain: Bytes;
   readonly #digest = new Uint8Array(HASH_SIZE);
   readonly #node = new Uint8Array(HASH_SIZE);
   #leafInput = new Uint8Array(4096);
 
-  constructor(domain: Bytes) {
-    assert(domain.length === HASH_SIZE, "a domain has 32 bytes");
-    this.#domain = domain;
-  }
-
-  single(signed: Bytes): Bytes {
-    this.leaf(signed, this.#node);
+  single(signed: Bytes, domain: Bytes): Bytes {
+    this.leaf(signed, domain, this.#node);
     return signedDigest(0, this.#node, this.#digest);
   }
 
-  climb(signed: Bytes, block: Bytes): Bytes | null {
+  climb(signed: Bytes, block: Bytes, domain: Bytes): Bytes | null {
     const depth = blockDepth(block);
     if (depth < 0 || signed.length > MESSAGE_MAX) return null;
     const index = leafIndex(block);
     const node = this.#node;
-    this.leaf(signed, node);
+    this.leaf(signed, domain, node);
     for (let level = 0; level < depth; level++) {
       const at = SIBLINGS_AT + HASH_SIZE * level;
       if (((index >> level) & 1) === 1) inner(block, at, node, 0, node);
@@ -114,12 +111,13 @@ export class ReferenceHasher implements BlockHasher {
   }
 
   /** Hashes a leaf into `out`. */
-  leaf(signed: Bytes, out: Bytes): void {
+  leaf(signed: Bytes, domain: Bytes, out: Bytes): void {
+    assert(domain.length === HASH_SIZE, "a domain has 32 bytes");
     const length = 1 + HASH_SIZE + signed.length;
     if (length > this.#leafInput.length) this.#leafInput = new Uint8Array(2 * length);
     const input = this.#leafInput;
     input[0] = 0;
-    input.set(this.#domain, 1);
+    input.set(domain, 1);
     input.set(signed, 1 + HASH_SIZE);
     Bun.SHA256.hash(input.subarray(0, length), out);
   }
@@ -138,7 +136,7 @@ class ReferenceTree implements Tree {
     this.#hasher = hasher;
   }
 
-  add(signed: Bytes): void {
+  add(signed: Bytes, domain: Bytes): void {
     assert(this.count < LEAVES_MAX, "the tree is full");
     let leaves = this.#levels[0] ?? assert.fail("a tree has leaves");
     const at = HASH_SIZE * this.count;
@@ -148,7 +146,7 @@ class ReferenceTree implements Tree {
       leaves = larger;
       this.#levels[0] = leaves;
     }
-    this.#hasher.leaf(signed, this.#node);
+    this.#hasher.leaf(signed, domain, this.#node);
     leaves.set(this.#node, at);
     this.count++;
   }

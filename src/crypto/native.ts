@@ -30,27 +30,27 @@ export class NativeHasher implements BlockHasher {
   readonly #hasher: Pointer;
   readonly #region: Bytes;
   readonly #digest: Bytes;
+  /** What stands before the message in the region. */
+  #domain: Bytes | null = null;
 
-  /** `domain` has 32 bytes. Throws UsageError without the library or memory. */
-  constructor(domain: Bytes, library = loadNative()) {
-    assert(domain.length === HASH_SIZE, "a domain has 32 bytes");
+  /** Throws UsageError without the library or memory. */
+  constructor(library = loadNative()) {
     this.#library = library;
     this.#hasher = opened(library.oskr_hasher_open(), library, "memory for hashing");
     this.#region = new Uint8Array(toArrayBuffer(this.#hasher, 0, HASHER.size));
     this.#digest = this.#region.subarray(HASHER.digest, HASHER.digest + HASH_SIZE);
-    this.#region.set(domain, HASHER.domain);
   }
 
-  single(signed: Bytes): Bytes {
-    this.#region.set(signed, HASHER.body);
+  single(signed: Bytes, domain: Bytes): Bytes {
+    this.#place(signed, domain);
     const result = this.#library.oskr_hasher_single(this.#hasher, signed.length);
     assert(result === 0, "a message that is too long");
     return this.#digest;
   }
 
-  climb(signed: Bytes, block: Bytes): Bytes | null {
+  climb(signed: Bytes, block: Bytes, domain: Bytes): Bytes | null {
     if (block.length > BLOCK_MAX || signed.length > MESSAGE_MAX) return null;
-    this.#region.set(signed, HASHER.body);
+    this.#place(signed, domain);
     this.#region.set(block, HASHER.block);
     const result = this.#library.oskr_hasher_climb(this.#hasher, signed.length, block.length);
     return result === 0 ? this.#digest : null;
@@ -65,10 +65,20 @@ export class NativeHasher implements BlockHasher {
   }
 
   /** Makes `signed` leaf `index` of the tree. */
-  leaf(tree: Pointer, index: number, signed: Bytes): void {
-    this.#region.set(signed, HASHER.body);
+  leaf(tree: Pointer, index: number, signed: Bytes, domain: Bytes): void {
+    this.#place(signed, domain);
     const result = this.#library.oskr_tree_leaf(tree, index, this.#hasher, signed.length);
     assert(result === 0, "a leaf out of range");
+  }
+
+  /** Writes what a leaf hashes; most messages are of the domain of the one before. */
+  #place(signed: Bytes, domain: Bytes): void {
+    if (domain !== this.#domain) {
+      assert(domain.length === HASH_SIZE, "a domain has 32 bytes");
+      this.#region.set(domain, HASHER.domain);
+      this.#domain = domain;
+    }
+    this.#region.set(signed, HASHER.body);
   }
 }
 
@@ -92,9 +102,9 @@ class NativeTree implements Tree {
     this.#digest = this.#region.subarray(TREE.digest, TREE.digest + HASH_SIZE);
   }
 
-  add(signed: Bytes): void {
+  add(signed: Bytes, domain: Bytes): void {
     assert(this.count < LEAVES_MAX, "the tree is full");
-    this.#hasher.leaf(this.#tree, this.count, signed);
+    this.#hasher.leaf(this.#tree, this.count, signed, domain);
     this.count++;
   }
 
@@ -321,8 +331,8 @@ export function openNativeStage(options: NativeStageOptions): BlockStage {
   const { kind, domain, self, secretKey, publicKeys, workers, cpus, doorbell } = options;
   const signer = new NativeSigner(secretKey, publicKeys, workers, cpus);
   if (doorbell !== undefined) signer.ring(doorbell);
-  const hasher = new NativeHasher(domain);
-  return new BlockStage({ kind, self, n: publicKeys.length, hasher, signer });
+  const hasher = new NativeHasher();
+  return new BlockStage({ kind, self, n: publicKeys.length, domain, hasher, signer });
 }
 
 /** What C opened; `null` says that it could not. */

@@ -64,7 +64,7 @@ export interface NobleStageOptions extends StageKeys {
 /** A stage whose signatures the polling thread makes and checks. Throws on a key that is none. */
 export function openNobleStage(options: NobleStageOptions): BlockStage {
   const { kind, domain, self, secretKey, publicKeys } = options;
-  const hasher = new ReferenceHasher(domain);
+  const hasher = new ReferenceHasher();
   const signer = new NobleSigner(secretKey, publicKeys);
-  return new BlockStage({ kind, self, n: publicKeys.length, hasher, signer });
+  return new BlockStage({ kind, self, n: publicKeys.length, domain, hasher, signer });
 }

@@ -6,10 +6,13 @@ import type { Stage } from "../driver.ts";
 export class NoStage implements Stage {
   readonly counts = { signed: 0, roots: 0, verified: 0, cached: 0 };
 
-  sign(_signed: Bytes, _done: (block: Bytes) => void): void {
+  runDomain(name: Bytes): Bytes {
+    return name;
+  }
+  sign(_signed: Bytes, _run: Bytes | null, _done: (block: Bytes) => void): void {
     assert.fail("a protocol that signs needs a stage that can");
   }
-  verify(_proofs: readonly Proof[], done: (valid: boolean) => void): void {
+  verify(_proofs: readonly Proof[], _run: Bytes | null, done: (valid: boolean) => void): void {
     done(false);
   }
   knows(_proofs: readonly Proof[]): boolean {

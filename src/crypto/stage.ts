@@ -6,6 +6,7 @@
 import type { Bytes, Proof, Signer } from "../actor.ts";
 import { assert } from "../base/assert.ts";
 import type { Stage } from "../driver.ts";
+import { isRunless, runDomainOf } from "./domain.ts";
 import { Queue } from "../base/queue.ts";
 import { MESSAGE_MAX } from "../wire.ts";
 import {
@@ -51,6 +52,8 @@ export interface BlockStageOptions {
   readonly self: Signer | null;
   /** Signers are 0..n-1. */
   readonly n: number;
+  /** Of the cluster, 32 bytes. */
+  readonly domain: Bytes;
   readonly hasher: BlockHasher;
   readonly signer: RootSigner;
 }
@@ -72,6 +75,7 @@ export class BlockStage implements Stage {
   readonly #kind: SignatureKind;
   readonly #self: Signer | null;
   readonly #n: number;
+  readonly #domain: Bytes;
   readonly #hasher: BlockHasher;
   readonly #signer: RootSigner;
   readonly #roots: Roots;
@@ -87,26 +91,37 @@ export class BlockStage implements Stage {
     this.#kind = options.kind;
     this.#self = options.self;
     this.#n = options.n;
+    this.#domain = options.domain;
     this.#hasher = options.hasher;
     this.#signer = options.signer;
     this.#roots = new Roots(options.n);
   }
 
-  sign(signed: Bytes, done: (block: Bytes) => void): void {
+  runDomain(name: Bytes): Bytes {
+    return runDomainOf(this.#domain, name);
+  }
+
+  sign(signed: Bytes, run: Bytes | null, done: (block: Bytes) => void): void {
     assert(this.#self !== null, "this stage has no key to sign with");
     assert(signed.length <= MESSAGE_MAX, "more than MESSAGE_MAX bytes to sign");
     this.counts.signed++;
-    if (this.#kind === "each") this.#signAlone(this.#self, signed, done);
-    else this.#signTogether(signed, done);
+    const domain = this.#domainOf(signed, run);
+    if (this.#kind === "each") this.#signAlone(this.#self, signed, domain, done);
+    else this.#signTogether(signed, domain, done);
   }
 
-  verify(proofs: readonly Proof[], done: (valid: boolean) => void, doubted = false): void {
-    this.#verifyFrom(0, proofs, done, doubted);
+  verify(
+    proofs: readonly Proof[],
+    run: Bytes | null,
+    done: (valid: boolean) => void,
+    doubted = false,
+  ): void {
+    this.#verifyFrom(0, proofs, run, done, doubted);
   }
 
-  knows(proofs: readonly Proof[]): boolean {
+  knows(proofs: readonly Proof[], run: Bytes | null): boolean {
     for (const { signer, signed, signature: block } of proofs) {
-      const digest = this.#hasher.climb(signed, block);
+      const digest = this.#hasher.climb(signed, block, this.#domainOf(signed, run));
       if (digest === null || !this.#roots.has(signer, digest, block)) return false;
     }
     return true;
@@ -139,8 +154,13 @@ export class BlockStage implements Stage {
     this.#hasher.close();
   }
 
-  #signAlone(self: Signer, signed: Bytes, done: (block: Bytes) => void): void {
-    const digest = this.#hasher.single(signed).slice();
+  /** The kind decides alone, so that no message holds in two domains. */
+  #domainOf(signed: Bytes, run: Bytes | null): Bytes {
+    return run === null || isRunless(signed) ? this.#domain : run;
+  }
+
+  #signAlone(self: Signer, signed: Bytes, domain: Bytes, done: (block: Bytes) => void): void {
+    const digest = this.#hasher.single(signed, domain).slice();
     this.#signer.sign(digest, (signature) => {
       this.counts.roots++;
       this.#roots.add(self, digest, signature);
@@ -148,14 +168,14 @@ export class BlockStage implements Stage {
     });
   }
 
-  #signTogether(signed: Bytes, done: (block: Bytes) => void): void {
+  #signTogether(signed: Bytes, domain: Bytes, done: (block: Bytes) => void): void {
     let batch = this.#last;
     if (batch === null || batch.tree.count === LEAVES_MAX) {
       batch = this.#spare.pop() ?? { tree: this.#hasher.tree(), done: [] };
       this.#waiting.push(batch);
       this.#last = batch;
     }
-    batch.tree.add(signed);
+    batch.tree.add(signed, domain);
     batch.done.push(done);
   }
 
@@ -193,6 +213,7 @@ export class BlockStage implements Stage {
   #verifyFrom(
     first: number,
     proofs: readonly Proof[],
+    run: Bytes | null,
     done: (valid: boolean) => void,
     doubted: boolean,
   ): void {
@@ -201,7 +222,8 @@ export class BlockStage implements Stage {
       const proof = proofs[i] ?? assert.fail("inside the list");
       const { signer, signature: block } = proof;
       if (!Number.isInteger(signer) || signer < 0 || signer >= this.#n) return done(false);
-      const digest = this.#hasher.climb(proof.signed, block);
+      const domain = this.#domainOf(proof.signed, run);
+      const digest = this.#hasher.climb(proof.signed, block, domain);
       if (digest === null) return done(false);
       if (this.#roots.has(signer, digest, block)) {
         this.counts.cached++;
@@ -212,7 +234,7 @@ export class BlockStage implements Stage {
         continue;
       }
       return this.#check(signer, digest, block, (valid) => {
-        if (valid) this.#verifyFrom(i + 1, proofs, done, doubted);
+        if (valid) this.#verifyFrom(i + 1, proofs, run, done, doubted);
         else done(false);
       });
     }

@@ -12,6 +12,8 @@ export interface ReplicaRecord {
   readonly view: number;
   /** Leaders before that view's: 0 unless one was suspected, or they rotate. */
   readonly leaderChanges: number;
+  /** The name of its run, eight hexadecimal digits, where runs have names. */
+  readonly run?: string;
   /** SHA-256 of the application's snapshot, hexadecimal. */
   readonly stateDigest: string;
   readonly residentBytes: number;

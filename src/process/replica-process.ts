@@ -13,14 +13,18 @@ import { formatProfile } from "../profile/profile.ts";
 import { ProcessDrivers } from "./drivers.ts";
 import { mergeDrops } from "./drops.ts";
 import { runRole } from "./role-process.ts";
-import { watchStart } from "./start-lines.ts";
+import { overText, runText, watchStart } from "./start-lines.ts";
+
+/** How often to look whether the run is over, in milliseconds. */
+const RUN_LOOK_MS = 500;
 
 export class ReplicaProcess {
   readonly drivers: ProcessDrivers;
   readonly #id: number;
   readonly #node: Node<Sealed, string>;
-  readonly #replica: Replica<Sealed, string>;
-  readonly #app: App;
+  readonly #makeApp: () => App;
+  #replica: Replica<Sealed, string>;
+  #app: App;
 
   /** Opens everything and says so in one line; throws UsageError. */
   constructor(options: Options) {
@@ -34,18 +38,42 @@ export class ReplicaProcess {
       );
     });
     const { setting, port } = this.drivers;
-    const { deploy, protocol, config, mode } = setting;
+    const { deploy, config, mode } = setting;
     this.#id = id;
-    this.#app = makeApp();
+    this.#makeApp = makeApp;
     this.#node = this.drivers.node(deploy.replicas[id]?.id ?? 0, id);
-    this.#replica = protocol.replica(id, config, this.#node, this.#app);
-    this.#node.start(this.#replica);
+    this.#app = makeApp();
+    this.#replica = this.#begin();
     this.drivers.countOperations(() => this.executed);
-    const doing = watchStart({
-      ...{ id, replica: this.#replica, clock: this.drivers.clock },
-      print: (line) => console.log(line),
-    });
+    const doing = this.#watchStart();
     console.log(`replica ${id} of ${config.n} runs ${mode} on ${port.name}${doing}`);
+    this.#watchRun();
+  }
+
+  #begin(): Replica<Sealed, string> {
+    const { protocol, config } = this.drivers.setting;
+    const replica = protocol.replica(this.#id, config, this.#node, this.#app);
+    this.#node.start(replica);
+    return replica;
+  }
+
+  #watchStart(): string {
+    const { clock } = this.drivers;
+    const print = (line: string): void => console.log(line);
+    return watchStart({ id: this.#id, replica: this.#replica, clock, print });
+  }
+
+  /** A replica whose run is over starts anew, as if its process had. */
+  #watchRun(): void {
+    const census = this.#replica.census();
+    if (census.phase === "over") {
+      console.error(overText(this.#id, census));
+      this.#node.stop();
+      this.#app = this.#makeApp();
+      this.#replica = this.#begin();
+      this.#watchStart();
+    }
+    this.drivers.clock.after(RUN_LOOK_MS, () => this.#watchRun());
   }
 
   get executed(): number {
@@ -60,13 +88,14 @@ export class ReplicaProcess {
   /** Closes everything; what there is to tell. */
   close(): ReplicaRecord {
     const { setting, stage, port } = this.drivers;
-    const { executed, view } = this.#replica.census();
+    const { executed, view, run } = this.#replica.census();
     const result: ReplicaRecord = {
       mode: setting.mode,
       replica: this.#id,
       executed,
       view,
       leaderChanges: Math.floor(view / (setting.config.tenure ?? 1)),
+      ...(run !== undefined && { run: runText(run) }),
       stateDigest: Bun.SHA256.hash(this.#app.snapshot(), "hex"),
       residentBytes: residentBytes(),
       signatures: { ...stage.counts },

@@ -1,6 +1,6 @@
 // What a replica prints about its start.
 
-import type { Replica } from "../actor.ts";
+import type { Bytes, Census, Replica } from "../actor.ts";
 import type { Clock } from "../driver.ts";
 
 /** How often to look how far the start is, in milliseconds. */
@@ -9,12 +9,30 @@ const LOOK_MS = 20;
 const TOLD_AFTER_MS = 5000;
 const REPEAT_MS = 1000;
 
+/** Digits of a run's name that are printed. */
+const RUN_DIGITS = 8;
+
+/** The name of a run as it is printed. */
+export function runText(name: Bytes): string {
+  return Buffer.from(name).toString("hex").slice(0, RUN_DIGITS);
+}
+
+/** What a replica says that cannot go on in its run. */
+export function overText(id: number, { run, endedBy }: Pick<Census, "run" | "endedBy">): string {
+  const own = run === undefined ? "its run" : `run ${runText(run)}`;
+  const why =
+    endedBy === undefined
+      ? `nobody says that ${own} goes on`
+      : `${own} has ended, the others are in run ${runText(endedBy)}`;
+  return `replica ${id}: ${why}; it starts anew, with nothing`;
+}
+
 /** Behind the first line of a replica that does not take part yet. */
 const NOT_YET = /, (?:starting|recovering)$/m;
 /** What such a replica prints when it does. */
-const TAKES_PART = /^replica \d+ (?:began|recovered)$/m;
+const TAKES_PART = /^replica \d+ (?:began|recovered)(?: in run [0-9a-f]{8})?$/m;
 /** What one prints that had lost its memory. */
-export const RECOVERED = /^replica \d+ recovered$/m;
+export const RECOVERED = /^replica \d+ recovered(?: in run [0-9a-f]{8})?$/m;
 
 /** What a replica's output still lacks until it takes part; null: nothing. */
 export function lacks(output: string): RegExp | null {
@@ -40,7 +58,8 @@ export function watchStart({ id, replica, clock, print }: StartOptions): string 
   const look = (): void => {
     const now = replica.census();
     if (now.phase === "running") {
-      print(`replica ${id} ${now.recovered === true ? "recovered" : "began"}`);
+      const run = now.run === undefined ? "" : ` in run ${runText(now.run)}`;
+      print(`replica ${id} ${now.recovered === true ? "recovered" : "began"}${run}`);
       return;
     }
     if (now.phase !== phase) print(`replica ${id} ${now.phase}`);

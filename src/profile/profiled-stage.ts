@@ -20,16 +20,24 @@ export class ProfiledStage implements Stage {
     return this.#stage.counts;
   }
 
-  sign(signed: Bytes, done: (block: Bytes) => void): void {
+  runDomain(name: Bytes): Bytes {
+    return this.#stage.runDomain(name);
+  }
+  sign(signed: Bytes, run: Bytes | null, done: (block: Bytes) => void): void {
     const fromMs = this.#clock.now;
-    this.#stage.sign(signed, (block) => {
+    this.#stage.sign(signed, run, (block) => {
       const { waits } = this.#profiler;
       waits.signMs += this.#clock.now - fromMs;
       waits.signs++;
       done(block);
     });
   }
-  verify(proofs: readonly Proof[], done: (valid: boolean) => void, doubted = false): void {
+  verify(
+    proofs: readonly Proof[],
+    run: Bytes | null,
+    done: (valid: boolean) => void,
+    doubted = false,
+  ): void {
     const fromMs = this.#clock.now;
     const measured = (valid: boolean): void => {
       const { waits } = this.#profiler;
@@ -37,10 +45,10 @@ export class ProfiledStage implements Stage {
       waits.checks++;
       done(valid);
     };
-    this.#stage.verify(proofs, measured, doubted);
+    this.#stage.verify(proofs, run, measured, doubted);
   }
-  knows(proofs: readonly Proof[]): boolean {
-    return this.#stage.knows(proofs);
+  knows(proofs: readonly Proof[], run: Bytes | null): boolean {
+    return this.#stage.knows(proofs, run);
   }
   runJob(): boolean {
     return this.#stage.runJob();

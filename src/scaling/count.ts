@@ -309,7 +309,7 @@ class CountedCluster {
       self,
       signUs: () => SIGN_MAX_US,
       verifyUs: () => CHECK_MAX_US,
-      judged: (_proofs, valid) => assert(valid, "without faults every signature holds"),
+      judged: (_proofs, _run, valid) => assert(valid, "without faults every signature holds"),
     });
   }
 
@@ -372,6 +372,7 @@ class CountedCluster {
       clearTimer: (timer) => host.clearTimer(timer),
       sourceOf: (address) => host.sourceOf(address),
       drop: (reason) => host.drop(reason),
+      enterRun: (name) => host.enterRun(name),
     };
   }
 

@@ -102,10 +102,13 @@ class CredulousStage implements Stage {
   readonly counts = { signed: 0, roots: 0, verified: 0, cached: 0 };
   readonly #waiting = new Queue<(block: Bytes) => void>();
 
-  sign(_signed: Bytes, done: (block: Bytes) => void): void {
+  runDomain(name: Bytes): Bytes {
+    return name;
+  }
+  sign(_signed: Bytes, _run: Bytes | null, done: (block: Bytes) => void): void {
     this.#waiting.push(done);
   }
-  verify(_proofs: readonly Proof[], done: (valid: boolean) => void): void {
+  verify(_proofs: readonly Proof[], _run: Bytes | null, done: (valid: boolean) => void): void {
     done(true);
   }
   knows(_proofs: readonly Proof[]): boolean {

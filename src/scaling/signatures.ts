@@ -128,13 +128,13 @@ export function blockRates(crypto: "native" | "noble", seconds: number): Rates {
     const batch = Array.from({ length: LEAVES }, (_, i) => messageOf(round * LEAVES + i));
     const made: Bytes[] = [];
     const startMs = performance.now();
-    for (const signed of batch) maker.sign(signed, (block) => made.push(block.slice()));
+    for (const signed of batch) maker.sign(signed, null, (block) => made.push(block.slice()));
     while (made.length < LEAVES) if (maker.poll() === 0) maker.runJob();
     const signedMs = performance.now();
     let held = 0;
     for (const [i, signed] of batch.entries()) {
       const proof = { signer: 0, signed, signature: made[i] ?? EMPTY };
-      checker.verify([proof], (valid) => {
+      checker.verify([proof], null, (valid) => {
         if (valid) held++;
       });
     }
@@ -155,9 +155,9 @@ function openStage(crypto: "native" | "noble", self: number | null): BlockStage 
   const keys = [pair.publicKey];
   const parts =
     crypto === "native"
-      ? { hasher: new NativeHasher(digest), signer: new NativeSigner(secretKey, keys, 0) }
-      : { hasher: new ReferenceHasher(digest), signer: new NobleSigner(secretKey, keys) };
-  return new BlockStage({ kind: "batch", self, n: 1, ...parts });
+      ? { hasher: new NativeHasher(), signer: new NativeSigner(secretKey, keys, 0) }
+      : { hasher: new ReferenceHasher(), signer: new NobleSigner(secretKey, keys) };
+  return new BlockStage({ kind: "batch", self, n: 1, domain: digest, ...parts });
 }
 
 function messageOf(number: number): Bytes {

@@ -228,7 +228,8 @@ export class Adversary {
     const bytes = out.copy();
     const at = out.sealAt;
     if (at < 0) return bytes;
-    const block = this.#world.keys.block(from.host, bytes.subarray(0, at));
+    const run = from.hosted[0]?.node.run ?? null;
+    const block = this.#world.keys.block(from.host, bytes.subarray(0, at), run);
     return Buffer.concat([bytes.subarray(0, at), block, bytes.subarray(at)]);
   }
 }

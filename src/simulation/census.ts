@@ -1,7 +1,7 @@
 // What replicas say of themselves: views, commits and executions never fall, everything is bounded,
 // and certificates convince a stranger.
 
-import type { Census, HeldCertificate } from "../actor.ts";
+import type { Bytes, Census, HeldCertificate } from "../actor.ts";
 import type { SimulatedKeys } from "./simulated-keys.ts";
 
 type Sizes = Census["sizes"];
@@ -41,20 +41,21 @@ export class CensusCheck {
 }
 
 /**
- * What is wrong with one of the certificates, or null: each must hold cold and have a quorum of
- * signers. Those in `judged` are passed over, the others are added.
+ * What is wrong with one of the certificates, or null: each must hold cold in the run with that
+ * domain and have a quorum of signers. Those in `judged` are passed over, the others are added.
  */
 export function checkCertificates(
   certificates: Iterable<HeldCertificate>,
   quorum: number,
   keys: SimulatedKeys,
+  run: Bytes | null,
   judged: WeakSet<object>,
 ): string | null {
   for (const held of certificates) {
     if (judged.has(held.certificate)) continue;
     const signers = new Set<number>();
     for (const proof of held.proofs()) {
-      if (!keys.holds(proof)) return `a bad signature of ${proof.signer}`;
+      if (!keys.holds(proof, run)) return `a bad signature of ${proof.signer}`;
       signers.add(proof.signer);
     }
     if (signers.size < quorum) return `${signers.size} distinct signers, not ${quorum}`;

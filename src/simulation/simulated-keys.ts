@@ -12,11 +12,14 @@ import {
   type BlockHasher,
   type Tree,
 } from "../crypto/merkle.ts";
+import { isRunless } from "../crypto/domain.ts";
 import { u32At } from "../wire.ts";
 
 /** Known to the world alone. */
 export class SimulatedKeys {
   readonly n: number;
+  /** Of the cluster. */
+  readonly domain: Bytes;
   readonly hasher: RememberingHasher;
   readonly #input = new Uint8Array(8 + HASH_SIZE);
   readonly #view = new DataView(this.#input.buffer);
@@ -26,9 +29,9 @@ export class SimulatedKeys {
   constructor(secret: number, n: number, cold = false) {
     this.n = n;
     this.#view.setUint32(0, secret);
-    const domain = new Uint8Array(HASH_SIZE);
-    domain.set(this.#input.subarray(0, 4));
-    this.hasher = new RememberingHasher(domain, cold);
+    this.domain = new Uint8Array(HASH_SIZE);
+    this.domain.set(this.#input.subarray(0, 4));
+    this.hasher = new RememberingHasher(cold);
   }
 
   /** The same keys, which remember nothing. */
@@ -53,23 +56,28 @@ export class SimulatedKeys {
     return true;
   }
 
-  /** A block of depth 0 for what a replica of the adversary signs. */
-  block(signer: Signer, signed: Bytes): Bytes {
+  /** A block of depth 0 for what a replica of the adversary signs in a run. */
+  block(signer: Signer, signed: Bytes, run: Bytes | null): Bytes {
     const signature = new Uint8Array(SIGNATURE_SIZE);
-    this.sign(signer, this.hasher.single(signed).slice(), signature);
+    const digest = this.hasher.single(signed, this.#domainOf(signed, run));
+    this.sign(signer, digest.slice(), signature);
     return singleBlock(signature);
   }
 
-  /** Whether the proof holds for a stranger, whose cache is cold. */
-  holds({ signer, signed, signature }: Proof): boolean {
+  /** Whether the proof holds in a run for a stranger, whose cache is cold. */
+  holds({ signer, signed, signature }: Proof, run: Bytes | null): boolean {
     if (signer < 0 || signer >= this.n) return false;
-    const climbed = this.hasher.remember(signed, signature);
+    const climbed = this.hasher.remember(signed, signature, this.#domainOf(signed, run));
     const { digest } = climbed;
     if (digest === null) return false;
     if (climbed.signer === signer) return true;
     if (!this.verify(signer, digest, signature, SIGNATURE_AT)) return false;
     climbed.signer = signer;
     return true;
+  }
+
+  #domainOf(signed: Bytes, run: Bytes | null): Bytes {
+    return run === null || isRunless(signed) ? this.domain : run;
   }
 
   #compute(signer: Signer, digest: Bytes): void {
@@ -81,6 +89,7 @@ export class SimulatedKeys {
 
 /** What came of a block for the bytes it is said to sign. */
 interface Climbed {
+  readonly domain: Bytes;
   readonly signed: Bytes;
   readonly block: Bytes;
   /** null: the block is malformed. */
@@ -98,31 +107,32 @@ const CLIMBS_MAX = 8192;
  * but the first find it here. Results are found by content, whichever process asks.
  */
 class RememberingHasher implements BlockHasher {
-  readonly #hasher: ReferenceHasher;
+  readonly #hasher = new ReferenceHasher();
   readonly #cold: boolean;
   readonly #climbed = new Map<number, Climbed>();
 
-  constructor(domain: Bytes, cold: boolean) {
-    this.#hasher = new ReferenceHasher(domain);
+  constructor(cold: boolean) {
     this.#cold = cold;
   }
 
-  single(signed: Bytes): Bytes {
-    return this.#hasher.single(signed);
+  single(signed: Bytes, domain: Bytes): Bytes {
+    return this.#hasher.single(signed, domain);
   }
 
   /** As `ReferenceHasher` has it, but what it returns stays. */
-  climb(signed: Bytes, block: Bytes): Bytes | null {
-    return this.remember(signed, block).digest;
+  climb(signed: Bytes, block: Bytes, domain: Bytes): Bytes | null {
+    return this.remember(signed, block, domain).digest;
   }
 
-  /** The climb, done now or remembered. Keeps `signed` and `block`, which never change. */
-  remember(signed: Bytes, block: Bytes): Climbed {
+  /** The climb, done now or remembered. Keeps what it is given, which never changes. */
+  remember(signed: Bytes, block: Bytes, domain: Bytes): Climbed {
     const key = keyOf(block);
     const known = this.#climbed.get(key);
-    if (known !== undefined && same(known.block, block) && same(known.signed, signed)) return known;
-    const digest = this.#hasher.climb(signed, block)?.slice() ?? null;
-    const climbed: Climbed = { signed, block, digest, signer: -1 };
+    if (known !== undefined && same(known.block, block) && same(known.signed, signed)) {
+      if (same(known.domain, domain)) return known;
+    }
+    const digest = this.#hasher.climb(signed, block, domain)?.slice() ?? null;
+    const climbed: Climbed = { domain, signed, block, digest, signer: -1 };
     if (this.#cold) return climbed;
     if (this.#climbed.size >= CLIMBS_MAX) this.#climbed.clear();
     this.#climbed.set(key, climbed);

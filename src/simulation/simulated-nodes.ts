@@ -85,7 +85,7 @@ export class SimulatedNodes {
       self,
       signUs,
       verifyUs: () => signUs() / 4,
-      judged: (proofs, valid) => {
+      judged: (proofs, _run, valid) => {
         if (valid || !monitor.isGenuine(proofs)) return;
         fail(`certificates: ${owner.name} got a bad signature from a correct process`);
       },

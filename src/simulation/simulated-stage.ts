@@ -20,7 +20,7 @@ export interface SimulatedStageOptions {
   readonly signUs: () => number;
   readonly verifyUs: () => number;
   /** Told of every verdict: `proofs` as the codec gave them. */
-  readonly judged: (proofs: readonly Proof[], valid: boolean) => void;
+  readonly judged: (proofs: readonly Proof[], run: Bytes | null, valid: boolean) => void;
 }
 
 export class SimulatedStage extends BlockStage {
@@ -29,12 +29,13 @@ export class SimulatedStage extends BlockStage {
 
   constructor(options: SimulatedStageOptions) {
     const { keys, kind, self } = options;
-    super({ kind, self, n: keys.n, hasher: keys.hasher, signer: new SlowSigner(options) });
+    const { n, domain, hasher } = keys;
+    super({ kind, self, n, domain, hasher, signer: new SlowSigner(options) });
     this.#options = options;
   }
 
-  override sign(signed: Bytes, done: (block: Bytes) => void): void {
-    super.sign(signed, done);
+  override sign(signed: Bytes, run: Bytes | null, done: (block: Bytes) => void): void {
+    super.sign(signed, run, done);
     if (this.#turn || this.#options.kind === "each") return;
     // Batches are closed at the end of a turn, as in the run loop of an executable.
     this.#turn = true;
@@ -46,14 +47,15 @@ export class SimulatedStage extends BlockStage {
 
   override verify(
     proofs: readonly Proof[],
+    run: Bytes | null,
     done: (valid: boolean) => void,
     doubted?: boolean,
   ): void {
     const judged = (valid: boolean): void => {
-      this.#options.judged(proofs, valid);
+      this.#options.judged(proofs, run, valid);
       done(valid);
     };
-    super.verify(proofs, judged, doubted);
+    super.verify(proofs, run, judged, doubted);
   }
 }
 

@@ -144,6 +144,8 @@ export class World {
       sessionsMax: plan.sessionsMax,
       replyCacheBytesMax: 64 * 1024 * 1024,
       ...(roles.size === 0 ? {} : { roles }),
+      // Two instances of one identity share one life.
+      ...(plan.kind === "twins" && { run: new Uint8Array(32).fill(1) }),
     };
     this.config = [...(options ?? [])].reduce((made, [name, value]) => {
       return subject.protocol.options?.get(name)?.configure(value, made) ?? made;
@@ -346,6 +348,7 @@ export class World {
     const said = replica.census();
     census.check(said);
     if (said.phase === "running") handle.everRan = true;
+    if (said.phase === "over") this.#startAnew(handle, replica);
     const node = process.hosted[0]?.node;
     if (node !== undefined) census.bounded(node.sizes);
     if (process.transport !== null) census.bounded(process.transport.sizes);
@@ -354,13 +357,25 @@ export class World {
     this.lookAtCertificates(handle, this.#judged);
   }
 
+  /** What the process of a replica does whose run is over: it begins a new life. */
+  #startAnew(handle: ReplicaHandle, over: Replica<Sealed, string>): void {
+    const { process } = handle;
+    this.scheduler.after(process, 1, () => {
+      if (handle.replica !== over) return;
+      this.count("starts anew");
+      this.crash(process);
+      this.startReplica(handle);
+    });
+  }
+
   /** Judges the certificates that a replica holds, but not again those in `judged`. */
   lookAtCertificates(handle: ReplicaHandle, judged: WeakSet<object>, keys = this.keys): void {
     const { replica, process } = handle;
     const certificates = replica?.certificates?.();
     if (certificates === undefined) return;
     const { quorum } = this.#quorums;
-    const problem = checkCertificates(certificates, quorum, keys, judged);
+    const run = process.hosted[0]?.node.run ?? null;
+    const problem = checkCertificates(certificates, quorum, keys, run, judged);
     if (problem !== null) this.fail(`certificates: ${process.name} holds one with ${problem}`);
   }
 

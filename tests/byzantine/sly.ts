@@ -65,6 +65,7 @@ export function tricked(protocol: AnyProtocol, trick: Trick, sign: Sign): AnyPro
         clearTimer: (timer) => host.clearTimer(timer),
         sourceOf: (address) => host.sourceOf(address),
         drop: (reason) => host.drop(reason),
+        enterRun: (name) => host.enterRun(name),
         send(to, message) {
           if (trick.send === undefined || !sign.at(host.now)) host.send(to, message);
           else trick.send(sly, to, message as AnyMessage);

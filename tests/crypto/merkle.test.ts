@@ -17,8 +17,8 @@ import { BLOCK_MIN, MESSAGE_MAX, Reader } from "../../src/wire.ts";
 import { describeUnless } from "../support/optional.ts";
 import { domain, message, nativeMissing, sha256 } from "../support/signatures.ts";
 
-const reference = new ReferenceHasher(domain);
-const native = nativeMissing === null ? new NativeHasher(domain) : null;
+const reference = new ReferenceHasher();
+const native = nativeMissing === null ? new NativeHasher() : null;
 afterAll(() => native?.close());
 
 const hashers: readonly (readonly [string, BlockHasher | null])[] = [
@@ -31,7 +31,7 @@ const signature = Uint8Array.from({ length: 64 }, (_, i) => i);
 /** A finished tree: its digest, and the block of every leaf. */
 function build(hasher: BlockHasher, messages: readonly Bytes[]) {
   const tree = hasher.tree();
-  for (const signed of messages) tree.add(signed);
+  for (const signed of messages) tree.add(signed, domain);
   const digest = tree.digest().slice();
   tree.seal(signature);
   const blocks: Bytes[] = messages.map((_, i) => tree.block(i).slice());
@@ -54,13 +54,13 @@ for (const [name, hasher] of hashers) {
       const index = Uint8Array.of(2, 0, 0, 0, 2);
       const siblings = Buffer.concat([new Uint8Array(32), left]);
       expect(Buffer.concat([index, signature, siblings]).equals(blocks[2]!)).toBe(true);
-      expect(h.climb(c, blocks[2]!)).toEqual(digest);
+      expect(h.climb(c, blocks[2]!, domain)).toEqual(digest);
     });
 
     test("a message alone is a tree of depth 0", () => {
       const digest = sha256(2, 0, sha256(0, domain, message(9)));
-      expect(h.single(message(9)).slice()).toEqual(digest);
-      expect(h.climb(message(9), singleBlock(signature))!.slice()).toEqual(digest);
+      expect(h.single(message(9), domain).slice()).toEqual(digest);
+      expect(h.climb(message(9), singleBlock(signature), domain)!.slice()).toEqual(digest);
       const { digest: root, blocks } = build(h, [message(9)]);
       expect(root).toEqual(digest);
       expect(blocks[0]!).toEqual(singleBlock(signature));
@@ -74,8 +74,8 @@ for (const [name, hasher] of hashers) {
           const { digest, blocks } = build(h, messages);
           for (const [i, block] of blocks.entries()) {
             expect(blockDepth(block)).toBe(treeDepth(count));
-            expect(h.climb(messages[i]!, block)!).toEqual(digest);
-            expect(h.climb(message(count + i), block)!).not.toEqual(digest);
+            expect(h.climb(messages[i]!, block, domain)!).toEqual(digest);
+            expect(h.climb(message(count + i), block, domain)!).not.toEqual(digest);
           }
         }),
         { numRuns: 40 },
@@ -89,7 +89,7 @@ for (const [name, hasher] of hashers) {
         fc.property(fc.nat(4), fc.nat(8 * blocks[0]!.length - 1), (leaf, bit) => {
           const block = blocks[leaf]!.slice();
           block[bit >> 3]! ^= 1 << (bit & 7);
-          const climbed = h.climb(messages[leaf]!, block);
+          const climbed = h.climb(messages[leaf]!, block, domain);
           const inSignature = bit >= 8 * 5 && bit < 8 * BLOCK_MIN;
           if (inSignature) expect(climbed!).toEqual(digest);
           else if (climbed !== null) expect(climbed).not.toEqual(digest);
@@ -100,11 +100,11 @@ for (const [name, hasher] of hashers) {
 
     test("a tree takes 1,024 leaves, and is empty again after reset", () => {
       const tree = h.tree();
-      for (let i = 0; i < LEAVES_MAX; i++) tree.add(message(i));
-      expect(() => tree.add(message(0))).toThrow("full");
+      for (let i = 0; i < LEAVES_MAX; i++) tree.add(message(i), domain);
+      expect(() => tree.add(message(0), domain)).toThrow("full");
       tree.digest();
       tree.reset();
-      tree.add(message(7));
+      tree.add(message(7), domain);
       expect(tree.digest()).toEqual(build(h, [message(7)]).digest);
       tree.close();
     });
@@ -112,8 +112,8 @@ for (const [name, hasher] of hashers) {
     test("a message of the greatest length hashes, a longer one is refused", () => {
       const long = new Uint8Array(MESSAGE_MAX).fill(3);
       const digest = sha256(2, 0, sha256(0, domain, long));
-      expect(h.climb(long, singleBlock(signature))!).toEqual(digest);
-      expect(h.climb(new Uint8Array(MESSAGE_MAX + 1), singleBlock(signature))).toBeNull();
+      expect(h.climb(long, singleBlock(signature), domain)!).toEqual(digest);
+      expect(h.climb(new Uint8Array(MESSAGE_MAX + 1), singleBlock(signature), domain)).toBeNull();
     });
 
     test("climb takes any bytes, and exactly the blocks that the wire takes", () => {
@@ -127,7 +127,7 @@ for (const [name, hasher] of hashers) {
         });
       fc.assert(
         fc.property(fc.oneof(shaped, fc.uint8Array({ maxLength: 500 })), (block) => {
-          const climbed = h.climb(message(1), block);
+          const climbed = h.climb(message(1), block, domain);
           const reader = new Reader(block).reset(0, block.length);
           reader.block();
           expect(climbed !== null).toBe(reader.done && block.length > 0);
@@ -144,7 +144,9 @@ describeUnless(nativeMissing)("blocks in TypeScript and C", () => {
     fc.assert(
       fc.property(messages, (all) => {
         expect(build(native!, all)).toEqual(build(reference, all));
-        expect(native!.single(all[0]!).slice()).toEqual(reference.single(all[0]!).slice());
+        expect(native!.single(all[0]!, domain).slice()).toEqual(
+          reference.single(all[0]!, domain).slice(),
+        );
       }),
       { numRuns: 100 },
     );
@@ -161,7 +163,9 @@ describeUnless(nativeMissing)("blocks in TypeScript and C", () => {
           const block = noise.slice(0, BLOCK_MIN + 32 * depth);
           block[0] = depth;
           new DataView(block.buffer).setUint32(1, index);
-          expect(native!.climb(signed, block)).toEqual(reference.climb(signed, block));
+          expect(native!.climb(signed, block, domain)).toEqual(
+            reference.climb(signed, block, domain),
+          );
         },
       ),
       { numRuns: 500 },

@@ -83,7 +83,7 @@ for (const { name, open, other, lack } of stages) {
         for (const [i, signature] of blocks.entries()) {
           let answer: boolean | null = null;
           const proof = { signer: 0, signed: messages[i]!, signature };
-          stage.verify([proof], (valid) => (answer = valid));
+          stage.verify([proof], null, (valid) => (answer = valid));
           expect(answer as boolean | null).toBe(true);
         }
         expect(stage.counts).toEqual({
@@ -174,8 +174,8 @@ class PromptSigner extends HeldSigner {
 }
 
 function held(kind: SignatureKind, self: number | null, signer = new HeldSigner()) {
-  const hasher = new ReferenceHasher(domain);
-  const stage = new BlockStage({ kind, self, n: REPLICAS, hasher, signer });
+  const hasher = new ReferenceHasher();
+  const stage = new BlockStage({ kind, self, n: REPLICAS, domain, hasher, signer });
   return { stage, signer };
 }
 
@@ -184,7 +184,8 @@ describe("batches", () => {
     const { stage, signer } = held("batch", 0);
     const depths: number[] = [];
     const sign = (count: number): void => {
-      for (let i = 0; i < count; i++) stage.sign(message(i), (block) => depths.push(block[0]!));
+      for (let i = 0; i < count; i++)
+        stage.sign(message(i), null, (block) => depths.push(block[0]!));
     };
     sign(5);
     expect(signer.jobs.length).toBe(0);
@@ -205,7 +206,7 @@ describe("batches", () => {
   test("more than 1,024 make several trees, in order", () => {
     const { stage } = held("batch", 0);
     const order: number[] = [];
-    for (let i = 0; i < 2500; i++) stage.sign(message(i), () => order.push(i));
+    for (let i = 0; i < 2500; i++) stage.sign(message(i), null, () => order.push(i));
     stage.poll();
     while (stage.runJob());
     expect(stage.counts).toMatchObject({ signed: 2500, roots: 3 });
@@ -215,7 +216,7 @@ describe("batches", () => {
   test("signing again from within `done` is a later batch", () => {
     const { stage } = held("batch", 0);
     let again = 0;
-    stage.sign(message(0), () => stage.sign(message(1), () => again++));
+    stage.sign(message(0), null, () => stage.sign(message(1), null, () => again++));
     stage.poll();
     while (stage.runJob());
     expect(again).toBe(1);
@@ -224,7 +225,7 @@ describe("batches", () => {
 
   test("a stage without a key does not sign", () => {
     const { stage } = held("batch", null);
-    expect(() => stage.sign(message(0), () => {})).toThrow("no key");
+    expect(() => stage.sign(message(0), null, () => {})).toThrow("no key");
   });
 });
 
@@ -249,7 +250,7 @@ describe("a thread that signs alone", () => {
   /** What becomes of a check; null while it is queued. */
   function ask(stage: BlockStage, proof: Proof, doubted = false): { valid: boolean | null } {
     const answer: { valid: boolean | null } = { valid: null };
-    stage.verify([proof], (valid) => (answer.valid = valid), doubted);
+    stage.verify([proof], null, (valid) => (answer.valid = valid), doubted);
     return answer;
   }
 
@@ -292,7 +293,13 @@ describe("a thread that signs alone", () => {
       [forged[0]!],
       [{ ...good[0]!, signer: 9 }],
     ];
-    expect(known.map((proofs) => stage.knows(proofs))).toEqual([true, true, false, false, false]);
+    expect(known.map((proofs) => stage.knows(proofs, null))).toEqual([
+      true,
+      true,
+      false,
+      false,
+      false,
+    ]);
     expect(stage.counts.verified).toBe(verified);
   });
 
@@ -300,7 +307,7 @@ describe("a thread that signs alone", () => {
     const { forged } = await proofsOf(1);
     const { stage } = held("batch", 0, new PromptSigner());
     let signed = 0;
-    stage.sign(message(0), () => signed++);
+    stage.sign(message(0), null, () => signed++);
     for (let turn = 0; turn < 10; turn++) {
       for (let i = 0; i < 2; i++) ask(stage, forged[0]!, true);
       stage.poll();
@@ -312,7 +319,7 @@ describe("a thread that signs alone", () => {
     const { stage, signer } = held("batch", 0, new PromptSigner());
     const depths: number[] = [];
     for (let turn = 0; turn < 3; turn++) {
-      stage.sign(message(turn), (block) => depths.push(block[0]!));
+      stage.sign(message(turn), null, (block) => depths.push(block[0]!));
       stage.poll();
     }
     expect(signer.jobs).toHaveLength(0);
@@ -324,7 +331,7 @@ describe("a thread that signs alone", () => {
 
   test("signs each alone at once, when that is how it signs", () => {
     const { stage, signer } = held("each", 0, new PromptSigner());
-    for (let i = 0; i < 3; i++) stage.sign(message(i), () => {});
+    for (let i = 0; i < 3; i++) stage.sign(message(i), null, () => {});
     expect(signer.jobs).toHaveLength(3);
     while (stage.runJob());
     expect(stage.counts).toMatchObject({ signed: 3, roots: 3 });
@@ -339,7 +346,7 @@ describe("known roots", () => {
     const answers: number[] = [];
     for (const [i, signature] of blocks.entries()) {
       const proof = { signer: 0, signed: message(i), signature };
-      stage.verify([proof], (valid) => answers.push(valid ? i : -1));
+      stage.verify([proof], null, (valid) => answers.push(valid ? i : -1));
     }
     expect(signer.jobs.length).toBe(1);
     expect(answers).toEqual([]);
@@ -361,7 +368,7 @@ describe("known roots", () => {
       const answers = new Map<Bytes, boolean>();
       for (const signature of order) {
         const proof = { signer: 0, signed: message(0), signature };
-        stage.verify([proof], (valid) => answers.set(signature, valid));
+        stage.verify([proof], null, (valid) => answers.set(signature, valid));
       }
       expect(signer.jobs.length).toBe(2);
       while (stage.runJob());
@@ -369,7 +376,7 @@ describe("known roots", () => {
       expect(answers.get(junk)).toBe(false);
       let later: boolean | null = null;
       const proof = { signer: 0, signed: message(0), signature: junk };
-      stage.verify([proof], (valid) => (later = valid));
+      stage.verify([proof], null, (valid) => (later = valid));
       expect(later).toBeNull();
       stage.runJob();
       expect(later as boolean | null).toBe(false);
@@ -413,7 +420,7 @@ describeUnless(nativeMissing)("native", () => {
   test("closing while jobs are under way ends the threads", () => {
     for (let round = 0; round < 20; round++) {
       const stage = openNativeStage({ kind: "batch", domain, ...keysOf(0), workers: 2 });
-      for (let i = 0; i < 100; i++) stage.sign(message(i), () => {});
+      for (let i = 0; i < 100; i++) stage.sign(message(i), null, () => {});
       stage.poll();
       stage.close();
     }

@@ -1,9 +1,10 @@
 // Bugs planted in HotStuff, each of which a campaign of the kind that owes it must find.
 
-import type { App, Refusal } from "../../src/actor.ts";
+import type { App, Bytes, Refusal } from "../../src/actor.ts";
 import { QuorumClient } from "../../src/protocol/kit/client.ts";
 import { quorumsOf } from "../../src/protocol/kit/quorum.ts";
-import { Recovery, type Verdict } from "../../src/protocol/kit/recovery.ts";
+import { Naming } from "../../src/protocol/kit/naming.ts";
+import { Recovery } from "../../src/protocol/kit/recovery.ts";
 import type { Outcome, Request } from "../../src/protocol/kit/request.ts";
 import { Service } from "../../src/protocol/kit/service.ts";
 import { keyOf, type Block } from "../../src/protocol/hotstuff/block.ts";
@@ -124,9 +125,9 @@ function orphansTwice(app: App): Partial<Parts> {
 }
 
 /** X14: takes part at once, as if nobody ever lost a memory. */
-class Careless<P> extends Recovery<P> {
-  override decide(): Verdict {
-    return "begin";
+class Careless extends Naming {
+  protected override learn(name: Bytes): void {
+    this.beginIn(name);
   }
 }
 
@@ -203,7 +204,7 @@ export const mutants: readonly Mutant[] = [
   mutant("weak-tc", { NormalCase: WeakTc, Pacemaker: WeakTcPacemaker }, "short", ["certificates"]),
   mutant("orphans-lost", { NormalCase: OrphansLost }, "short", ["liveness"]),
   mutant("orphans-twice", orphansTwice, "short", ["exactly once"]),
-  mutant("votes-at-once", { Recovery: Careless }, "deep", [
+  mutant("votes-at-once", { Naming: Careless }, "deep", [
     "agreement",
     "exactly once",
     "throw",

@@ -88,6 +88,7 @@ const ownDice: typeof unreplicated = {
       clearTimer: (timer) => host.clearTimer(timer),
       sourceOf: (address) => host.sourceOf(address),
       drop: (reason) => host.drop(reason),
+      enterRun: (name) => host.enterRun(name),
     }),
 };
 

@@ -2,9 +2,9 @@
 
 import { expect, test } from "bun:test";
 import type { Census } from "../../src/actor.ts";
-import { lacks, RECOVERED, watchStart } from "../../src/process/start-lines.ts";
+import { lacks, overText, RECOVERED, watchStart } from "../../src/process/start-lines.ts";
 
-type Start = Pick<Census, "phase" | "recovered" | "waitsFor">;
+type Start = Pick<Census, "phase" | "recovered" | "waitsFor" | "run">;
 
 /** A replica's lines so far; `pass` moves the time, in milliseconds, with a start as it is then. */
 function replica(first: Start) {
@@ -54,6 +54,21 @@ test("a replica of a new cluster starts, and then began", () => {
   pass(100, BEGUN);
   pass(10_000, BEGUN);
   expect(lines).toEqual(["replica 3 of 4 runs x on y, starting", "replica 3 began"]);
+});
+
+test("X15 where runs have names it says which one it is in, and what has ended it", () => {
+  const run = new Uint8Array(32).fill(0x3f);
+  const { lines, pass } = replica(STARTING);
+  pass(100, { ...BEGUN, run });
+  expect(lines.slice(1)).toEqual(["replica 3 began in run 3f3f3f3f"]);
+  expect(lacks(`${lines[0]}\n${lines[1]}\n`)).toBeNull();
+  expect(overText(3, { run })).toBe(
+    "replica 3: nobody says that run 3f3f3f3f goes on; it starts anew, with nothing",
+  );
+  const endedBy = new Uint8Array(32).fill(0x40);
+  expect(overText(3, { run, endedBy })).toBe(
+    "replica 3: run 3f3f3f3f has ended, the others are in run 40404040; it starts anew, with nothing",
+  );
 });
 
 test("a replica that lost its memory recovers, however quickly", () => {

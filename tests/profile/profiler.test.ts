@@ -149,11 +149,11 @@ describe("attribution", () => {
   test("handing to the stage and collecting is checking; what then leaves, and handlers, are not", () => {
     const { transport, stage, turns, node } = build();
     const { verify } = stage;
-    stage.verify = (proofs, done) => {
+    stage.verify = (proofs, run, done) => {
       sampler.pass(5);
-      verify.call(stage, proofs, done);
+      verify.call(stage, proofs, run, done);
     };
-    stage.sign = (_signed, done) => {
+    stage.sign = (_signed, _run, done) => {
       sampler.pass(7);
       stage.signing.push(() => done(new Uint8Array(69)));
     };
@@ -241,9 +241,9 @@ describe("what is measured", () => {
     stage.cached.set("known", true);
     const known = { ...proof, signed: Buffer.from("12345known") };
     const results: boolean[] = [];
-    profiled.verify([proof], (valid) => results.push(valid));
-    profiled.verify([known], (valid) => results.push(valid));
-    profiled.sign(new Uint8Array(3), () => {});
+    profiled.verify([proof], null, (valid) => results.push(valid));
+    profiled.verify([known], null, (valid) => results.push(valid));
+    profiled.sign(new Uint8Array(3), null, () => {});
     clock.now += 2;
     stage.finish("vote", false);
     clock.now += 3;

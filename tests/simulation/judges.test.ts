@@ -172,12 +172,12 @@ test("certificates need a quorum of distinct signers whose signatures hold cold"
   const vote = (signer: number): Proof => ({
     signer,
     signed,
-    signature: keys.block(signer, signed),
+    signature: keys.block(signer, signed, null),
   });
   const quorum = 3;
   const judged = new WeakSet<object>();
   const check = (proofs: readonly Proof[], certificate: object = {}) =>
-    checkCertificates([{ certificate, proofs: () => proofs }], quorum, keys, judged);
+    checkCertificates([{ certificate, proofs: () => proofs }], quorum, keys, null, judged);
   const held = {};
   expect(check([vote(0), vote(1), vote(3)], held)).toBeNull();
   expect(check([vote(0), vote(1)])).toBe("2 distinct signers, not 3");
@@ -195,23 +195,26 @@ test("certificates need a quorum of distinct signers whose signatures hold cold"
 test("what keys remember is found by content and signer, and cold ones find what was written to", () => {
   const keys = new SimulatedKeys(7, 4);
   const signed = Uint8Array.of(1, 2, 3);
-  const proof: Proof = { signer: 2, signed, signature: keys.block(2, signed) };
+  const proof: Proof = { signer: 2, signed, signature: keys.block(2, signed, null) };
   for (let i = 0; i < 2; i++) {
-    expect(keys.holds(proof)).toBe(true);
-    expect(keys.holds({ ...proof, signer: 1 })).toBe(false);
-    expect(keys.holds({ ...proof, signed: Uint8Array.of(1, 2, 4) })).toBe(false);
+    expect(keys.holds(proof, null)).toBe(true);
+    expect(keys.holds({ ...proof, signer: 1 }, null)).toBe(false);
+    expect(keys.holds({ ...proof, signed: Uint8Array.of(1, 2, 4) }, null)).toBe(false);
     for (let at = 0; at < proof.signature.length; at++) {
       const signature = proof.signature.slice();
       signature[at]! ^= 1;
-      expect({ at, holds: keys.holds({ ...proof, signature }) }).toEqual({ at, holds: false });
+      expect({ at, holds: keys.holds({ ...proof, signature }, null) }).toEqual({
+        at,
+        holds: false,
+      });
     }
-    expect(new SimulatedKeys(8, 4).holds(proof)).toBe(false);
-    expect(keys.cold().holds(proof)).toBe(true);
+    expect(new SimulatedKeys(8, 4).holds(proof, null)).toBe(false);
+    expect(keys.cold().holds(proof, null)).toBe(true);
   }
   // Nobody writes to what came in. Who does all the same is found at the end of a seed.
-  expect(keys.holds(proof)).toBe(true);
+  expect(keys.holds(proof, null)).toBe(true);
   proof.signature[proof.signature.length - 1]! ^= 1;
-  expect(keys.cold().holds(proof)).toBe(false);
+  expect(keys.cold().holds(proof, null)).toBe(false);
 });
 
 test("mutation changes one field, and operations of clients only where seeds invent", () => {

@@ -1,4 +1,4 @@
-import type { Address, Host, Refusal, Target } from "../../src/actor.ts";
+import type { Address, Bytes, Host, Refusal, Target } from "../../src/actor.ts";
 import { countDrop, type Drops } from "../../src/driver.ts";
 import type { Kinded, OfKind } from "./packets.ts";
 
@@ -47,6 +47,11 @@ export class FakeHost<M extends Kinded, T extends string> implements Host<M, T> 
   }
   drop(reason: Refusal): void {
     countDrop(this.drops, reason);
+  }
+  /** The name of the run that the actor entered last. */
+  run: Bytes | null = null;
+  enterRun(name: Bytes | null): void {
+    this.run = name;
   }
 
   /** What was sent since the last call. */

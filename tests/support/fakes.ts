@@ -108,15 +108,28 @@ export class FakeStage implements Stage {
   /** Texts whose check was doubted. */
   readonly doubted: string[] = [];
 
-  sign(signed: Uint8Array, done: (block: Uint8Array) => void): void {
+  /** Runs that were signed and checked for, as the node named them. */
+  readonly runs: (Uint8Array | null)[] = [];
+
+  runDomain(name: Uint8Array): Uint8Array {
+    return name;
+  }
+  sign(signed: Uint8Array, run: Uint8Array | null, done: (block: Uint8Array) => void): void {
     this.signed.push(signed.slice());
+    this.runs.push(run);
     this.signing.push(() => {
       const block = blockOf(`${signed.length}`);
       done(block);
       block.fill(0);
     });
   }
-  verify(proofs: readonly Proof[], done: (valid: boolean) => void, doubted?: boolean): void {
+  verify(
+    proofs: readonly Proof[],
+    run: Uint8Array | null,
+    done: (valid: boolean) => void,
+    doubted?: boolean,
+  ): void {
+    this.runs.push(run);
     const text = textOf(proofs);
     const known = this.cached.get(text);
     if (doubted === true) this.doubted.push(text);

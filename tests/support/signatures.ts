@@ -42,7 +42,7 @@ export async function signAll(stage: Stage, messages: readonly Bytes[]): Promise
   const blocks: Bytes[] = [];
   let count = 0;
   for (const [i, signed] of messages.entries()) {
-    stage.sign(signed, (block) => {
+    stage.sign(signed, null, (block) => {
       blocks[i] = block.slice();
       count++;
     });
@@ -53,7 +53,7 @@ export async function signAll(stage: Stage, messages: readonly Bytes[]): Promise
 
 export async function check(stage: Stage, proofs: readonly Proof[]): Promise<boolean> {
   let answer: boolean | null = null;
-  stage.verify(proofs, (valid) => (answer = valid));
+  stage.verify(proofs, null, (valid) => (answer = valid));
   await until(stage, () => answer !== null);
   return answer === true;
 }

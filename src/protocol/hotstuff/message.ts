@@ -152,7 +152,7 @@ export const codec: Codec<Message> = codecOf<OwnMessage>({
       case "block":
         return qcProofs(message.block.justify);
       case "answer":
-        return message.position === null ? NO_PROOFS : positionProofs(message.position);
+        return positionProofs(message.position);
       default:
         return NO_PROOFS;
     }

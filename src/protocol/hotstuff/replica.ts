@@ -1,6 +1,7 @@
 import type {
   Address,
   App,
+  Bytes,
   Census,
   HeldCertificate,
   Host,
@@ -13,6 +14,7 @@ import { equal } from "../../wire.ts";
 import type { ProtocolConfig } from "../../protocol-config.ts";
 import { Checkpoints } from "../kit/checkpoint.ts";
 import { CONTEXT_PARTS, contextOf } from "../kit/context.ts";
+import { isNaming } from "../kit/naming-messages.ts";
 import { Recovery } from "../kit/recovery.ts";
 import { StateSync } from "../kit/state-sync.ts";
 import { CatchUp } from "./catch-up.ts";
@@ -82,19 +84,28 @@ export class HotStuffReplica implements Replica<Message, Timer> {
     this.normal = new parts.NormalCase(context, this);
     this.pacemaker = new parts.Pacemaker(context, this);
     this.catchUp = new CatchUp(context, this);
-    this.start = new parts.Start(context, this, recovery);
+    this.start = new parts.Start(context, this, { recovery, Naming: parts.Naming });
     const checkpoints = new Checkpoints(quorums, checkpointInterval, SNAPSHOTS_MAX);
     const { catchUp: owner } = this;
     const { answers } = context;
     this.sync = new StateSync({ self, n, host, answers, checkpoints, owner });
-    this.start.ask();
+    this.start.begin();
   }
 
   get view(): number {
     return this.pacemaker.view;
   }
+  get run(): Bytes | null {
+    return this.start.progress.run ?? null;
+  }
 
   receive(from: Address, message: Message): void {
+    if (isNaming(message)) {
+      this.start.onNaming(message);
+      return this.pacemaker.watch();
+    }
+    const outside = this.start.refuse();
+    if (outside !== null) return this.context.host.drop(outside);
     switch (message.kind) {
       case "request":
         return this.normal.onRequest(from, message.request, "client");
@@ -102,6 +113,8 @@ export class HotStuffReplica implements Replica<Message, Timer> {
         if (from >= this.context.config.n) return this.context.host.drop(RELAYED_BY_A_STRANGER);
         return this.normal.onRequest(message.client, message.request, from);
       case "reply":
+      case "opened":
+      case "gone":
         return;
       case "fetch":
         return this.catchUp.onFetch(from, message);
@@ -146,15 +159,20 @@ export class HotStuffReplica implements Replica<Message, Timer> {
         return this.normal.propose();
       case "fetch":
         return this.catchUp.onFetchTimer();
-      case "recover":
-        this.start.ask();
+      case "start":
+        this.start.onTimer();
         this.pacemaker.watch();
     }
   }
 
   refuse(_from: Address, message: Message): Refusal | null {
+    if (isNaming(message)) return this.start.refuseNaming(message);
+    const outside = this.start.refuse();
+    if (outside !== null) return outside;
     switch (message.kind) {
       case "reply":
+      case "opened":
+      case "gone":
         return "not admitted: reply to a replica";
       case "vote":
         return this.normal.refuseVote(message);

@@ -3,6 +3,8 @@
 
 import type { Address, Refusal } from "../../actor.ts";
 import type { RecoverMessage } from "../kit/messages.ts";
+import type { Naming } from "../kit/naming.ts";
+import type { NamingMessage } from "../kit/naming-messages.ts";
 import type { AnswerMessage, Recovery } from "../kit/recovery.ts";
 import { Starter, type StarterOwner } from "../kit/starter.ts";
 import type { ChainContext } from "./context.ts";
@@ -30,11 +32,15 @@ export class Start implements StarterOwner<Position> {
   /** The highest view that a replica has entered, by the proofs of the n - f answers. */
   #answeredView = Infinity;
 
-  constructor(context: ChainContext, owner: StartOwner, recovery: Recovery<Position>) {
+  constructor(
+    context: ChainContext,
+    owner: StartOwner,
+    parts: { readonly recovery: Recovery<Position>; readonly Naming: typeof Naming },
+  ) {
     const { self, config, host } = context;
     this.#context = context;
     this.#owner = owner;
-    this.#starter = new Starter({ self, config, host, recovery, owner: this });
+    this.#starter = new Starter({ self, config, host, ...parts, owner: this });
   }
 
   get running(): boolean {
@@ -45,24 +51,36 @@ export class Start implements StarterOwner<Position> {
     return this.#starter.progress;
   }
 
-  /** Asks, and asks again until it is known how to go on. */
-  ask(): void {
-    this.#starter.decide();
-    if (this.running) return;
-    this.#starter.ask();
-    this.#context.host.setTimer("recover", this.#context.config.viewTimeoutMs / 2);
+  begin(): void {
+    this.#starter.start();
+  }
+
+  onTimer(): void {
+    this.#starter.onTimer();
+  }
+
+  /** Why a message of the run changes nothing while this replica is in none. */
+  refuse(): Refusal | null {
+    return this.#starter.refuse();
+  }
+
+  refuseNaming(message: NamingMessage): Refusal | null {
+    return this.#starter.refuseNaming(message);
+  }
+
+  onNaming(message: NamingMessage): void {
+    this.#starter.onNaming(message);
   }
 
   onRecover(message: RecoverMessage): void {
     this.#starter.onRecover(message);
-    this.#starter.decide();
   }
 
   onAnswer(from: Address, message: AnswerMessage<Position>): void {
     const { to, position } = message;
     const { normal } = this.#owner;
     if (to !== this.#context.self) return this.#drop("not admitted: answer to another replica");
-    if (position !== null && !normal.adoptPosition(from, position)) return;
+    if (!normal.adoptPosition(from, position)) return;
     this.#starter.onAnswer(message);
   }
 
@@ -75,6 +93,10 @@ export class Start implements StarterOwner<Position> {
   }
 
   // What the starter asks.
+
+  get executed(): number {
+    return this.#context.tree.root.height;
+  }
 
   get position(): Position {
     return this.#owner.pacemaker.position;
@@ -107,7 +129,6 @@ export class Start implements StarterOwner<Position> {
 
   #run(): void {
     const { normal, pacemaker } = this.#owner;
-    this.#context.host.clearTimer("recover");
     normal.voteForEarlier();
     pacemaker.watch();
     normal.propose();

@@ -1,14 +1,41 @@
 // The client of every protocol with Byzantine replicas: a result counts when a weak quorum agrees.
 
-import type { Address, Bytes, Client, Host, Quorums, Refusal, Target } from "../../actor.ts";
+import type {
+  Address,
+  Bytes,
+  Client,
+  Host,
+  Quorums,
+  Refusal,
+  Signer,
+  Target,
+} from "../../actor.ts";
 import type { ProtocolConfig } from "../../protocol-config.ts";
 import { equal, type Reader } from "../../wire.ts";
 import { Backoff } from "./backoff.ts";
 import { ClientSession } from "./client-session.ts";
-import { beginsReplyTo, type CommonMessage, type ReplyMessage } from "./messages.ts";
-import { isOpen, operationDigest, sameOutcome, type Request } from "./request.ts";
+import {
+  beginsReplyTo,
+  type CommonMessage,
+  type GoneMessage,
+  type OpenedMessage,
+  type ReplyMessage,
+} from "./messages.ts";
+import { isOpen, NO_SESSION_OUTCOME, operationDigest, sameOutcome } from "./request.ts";
+import type { Outcome, Request } from "./request.ts";
 
 type Timer = "retry";
+
+/** What a replica answers, of whichever kind. */
+type AnswerMessage = ReplyMessage | OpenedMessage | GoneMessage;
+
+/** What it says. */
+interface Answer {
+  readonly view: number;
+  readonly outcome: Outcome;
+  /** The run that it names; null if it is signed in that of the session. */
+  readonly run: Bytes | null;
+}
 
 /**
  * Sends an `open` to all, any other request to where `first` says the leader of the view is, then,
@@ -27,7 +54,7 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
   readonly #session: ClientSession;
   /** The digest of the pending operation, and what each replica answered. */
   #digest: Bytes | null = null;
-  readonly #replies: (ReplyMessage | undefined)[];
+  readonly #answers: (Answer | undefined)[];
 
   constructor(
     config: ProtocolConfig,
@@ -39,7 +66,7 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
     this.#host = host;
     this.#first = first;
     this.#backoff = new Backoff(config.viewTimeoutMs / 4, config.viewTimeoutMs * 4);
-    this.#replies = new Array<ReplyMessage | undefined>(config.n).fill(undefined);
+    this.#answers = new Array<Answer | undefined>(config.n).fill(undefined);
     this.#session = new ClientSession(host, (request) => this.#begin(request));
   }
 
@@ -55,7 +82,7 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
   receive(from: Address, message: CommonMessage): void {
     const refusal = this.refuse(from, message);
     if (refusal !== null) this.#host.drop(refusal);
-    else if (message.kind === "reply") this.#onReply(message);
+    else if (isAnswer(message)) this.#onAnswer(message.replica, answerOf(message));
   }
 
   /** Most replies are late, because more replicas answer than have to agree. */
@@ -66,9 +93,12 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
   }
 
   refuse(_from: Address, message: CommonMessage): Refusal | null {
-    if (message.kind !== "reply") return "not admitted: not a reply";
-    if (!this.#answers(message)) return "not admitted: no reply to the pending request";
-    if (!this.#isNews(message)) return "not admitted: a replica's reply again";
+    if (!isAnswer(message)) return "not admitted: not a reply";
+    const answer = answerOf(message);
+    if (!this.#isAwaited(message, answer.outcome)) {
+      return "not admitted: no reply to the pending request";
+    }
+    if (!this.#isNews(message.replica, answer)) return "not admitted: a replica's reply again";
     return null;
   }
 
@@ -80,44 +110,71 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
     this.#host.setTimer("retry", this.#backoff.next());
   }
 
-  #onReply(reply: ReplyMessage): void {
-    this.#replies[reply.replica] = reply;
+  #onAnswer(replica: Signer, answer: Answer): void {
+    this.#answers[replica] = answer;
     let agreeing = 0;
     let view = Infinity;
-    for (const other of this.#replies) {
-      if (other === undefined || !sameOutcome(other.outcome, reply.outcome)) continue;
+    for (const other of this.#answers) {
+      if (other === undefined || !isSame(other, answer)) continue;
       agreeing++;
       view = Math.min(view, other.view);
     }
     if (agreeing < this.agreement) return;
+    const { outcome, run } = answer;
     this.#view = Math.max(this.#view, view);
     this.#host.clearTimer("retry");
-    this.#session.conclude(reply.outcome);
+    // Replies are of the run that its session was opened in, as long as there is one.
+    if (outcome.status === "opened") this.#host.enterRun(run);
+    if (outcome.status === "no session") this.#host.enterRun(null);
+    this.#session.conclude(outcome);
   }
 
-  /** Whether the reply is to the request on its way. */
-  #answers({ session, tag, number, outcome, digest }: ReplyMessage): boolean {
-    if (!this.#session.awaits(session, tag, number, outcome)) return false;
-    return this.#digest !== null && equal(digest, this.#digest);
+  /** Whether it answers the request on its way. */
+  #isAwaited(message: AnswerMessage, outcome: Outcome): boolean {
+    const session = message.kind === "opened" ? 0 : message.session;
+    const number = message.kind === "opened" ? 0 : message.number;
+    if (!this.#session.awaits(session, message.tag, number, outcome)) return false;
+    return this.#digest !== null && equal(message.digest, this.#digest);
   }
 
   /**
-   * Whether this replica has not answered yet. A later answer can be another: one that was lost in
-   * time.
+   * Whether this replica has not answered so yet. A later answer can be another: one that was lost
+   * in time.
    */
-  #isNews(reply: ReplyMessage): boolean {
-    if (reply.replica >= this.#replies.length) return false;
-    const before = this.#replies[reply.replica];
-    return before === undefined || !sameOutcome(before.outcome, reply.outcome);
+  #isNews(replica: Signer, answer: Answer): boolean {
+    if (replica >= this.#answers.length) return false;
+    const before = this.#answers[replica];
+    return before === undefined || !isSame(before, answer);
   }
 
   #begin(request: Request): void {
     this.#digest = operationDigest(request.op);
-    this.#replies.fill(undefined);
+    this.#answers.fill(undefined);
     this.#backoff.reset();
     // Each replica remembers where it heard the `open`, and replies there.
     const to = isOpen(request) ? "all" : this.#first(this.#view);
     this.#host.send(to, { kind: "request", request });
     this.#host.setTimer("retry", this.#backoff.next());
   }
+}
+
+function isAnswer(message: CommonMessage): message is AnswerMessage {
+  return message.kind === "reply" || message.kind === "opened" || message.kind === "gone";
+}
+
+function answerOf(message: AnswerMessage): Answer {
+  const { view } = message;
+  switch (message.kind) {
+    case "reply":
+      return { view, outcome: message.outcome, run: null };
+    case "opened":
+      return { view, outcome: { status: "opened", session: message.session }, run: message.run };
+    case "gone":
+      return { view, outcome: NO_SESSION_OUTCOME, run: message.run };
+  }
+}
+
+function isSame(a: Answer, b: Answer): boolean {
+  if (!sameOutcome(a.outcome, b.outcome)) return false;
+  return a.run === null ? b.run === null : b.run !== null && equal(a.run, b.run);
 }

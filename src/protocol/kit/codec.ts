@@ -11,6 +11,7 @@ import {
   stableProofs,
   type CommonMessage,
 } from "./messages.ts";
+import { isNaming, namingProofs } from "./naming-messages.ts";
 
 /** What a protocol says of the messages that are its own. */
 export interface OwnCodec<M extends Sealed> {
@@ -36,6 +37,7 @@ export function codecOf<M extends Sealed & Kind>(
 ): Codec<M | CommonMessage> {
   const others = (message: M | CommonMessage): readonly Proof[] => {
     if (!isCommon(message)) return own.proofs(message);
+    if (isNaming(message)) return namingProofs(message);
     return message.kind === "stable" ? stableProofs(message.checkpoint) : NO_PROOFS;
   };
   return {

@@ -3,11 +3,11 @@
 import type { App, Host, Signer } from "../../actor.ts";
 import type { ProtocolConfig } from "../../protocol-config.ts";
 import { AnswerRate, ANSWER_PAUSE } from "./peers.ts";
+import { Naming } from "./naming.ts";
 import { Executor } from "./executor.ts";
-import type { ReplyMessage } from "./messages.ts";
 import { quorumsOf, type Quorums } from "./quorum.ts";
 import { RequestPool } from "./request-pool.ts";
-import { Service } from "./service.ts";
+import { Service, type ServiceMessage, type ServiceOwner } from "./service.ts";
 
 export interface Context<M, T extends string> {
   readonly self: Signer;
@@ -22,16 +22,16 @@ export interface Context<M, T extends string> {
 }
 
 /** What of it tests may replace. */
-export const CONTEXT_PARTS = { quorumsOf, Service };
+export const CONTEXT_PARTS = { quorumsOf, Service, Naming };
 
-/** Makes what all parts of a replica share; replies name `owner.view`. */
+/** Makes what all parts of a replica share; answers name `owner.view` and `owner.run`. */
 export function contextOf<M, T extends string>(
   self: Signer,
   config: ProtocolConfig,
-  host: Host<M | ReplyMessage, T>,
+  host: Host<M | ServiceMessage, T>,
   app: App,
   parts: typeof CONTEXT_PARTS,
-  owner: { readonly view: number },
+  owner: ServiceOwner,
 ): Context<M, T> {
   const quorums = parts.quorumsOf(config);
   const executor = new Executor(app, config);

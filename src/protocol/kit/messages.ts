@@ -2,8 +2,15 @@
 // PROTOCOL_KINDS, so that each protocol numbers its own from there.
 
 import type { Address, Bytes, Proof, Sealed, Signer } from "../../actor.ts";
-import { bytesOf, type Reader, type Writer } from "../../wire.ts";
+import {
+  bytesOf,
+  RUNLESS_KINDS_END,
+  RUNLESS_KINDS_START,
+  type Reader,
+  type Writer,
+} from "../../wire.ts";
 import { DIGEST_LENGTH } from "./digest.ts";
+import { decodeNaming, encodeNaming, isNaming, type NamingMessage } from "./naming-messages.ts";
 import {
   certificateProofs,
   decodeCertificate,
@@ -15,12 +22,13 @@ import {
   decodeLoneRequest,
   encodeOutcome,
   encodeLoneRequest,
+  isOpen,
   type Outcome,
   type Request,
 } from "./request.ts";
 
 /** The first kind byte that a protocol may use for messages of its own. */
-export const PROTOCOL_KINDS = 32;
+export const PROTOCOL_KINDS = RUNLESS_KINDS_END;
 
 export const REQUEST = 1;
 const RELAY = 2;
@@ -30,6 +38,9 @@ const STABLE = 5;
 const FETCH_STATE = 6;
 const STATE = 7;
 const RECOVER = 8;
+// Behind those of naming-messages.ts.
+const OPENED = RUNLESS_KINDS_START + 6;
+const GONE = RUNLESS_KINDS_START + 7;
 
 /** The longest piece of a snapshot, or of its manifest, that is accepted. */
 const STATE_BYTES_MAX = 3 * 1024 * 1024;
@@ -60,6 +71,36 @@ export interface ReplyMessage extends Sealed {
   /** Of the operation. */
   readonly digest: Bytes;
   readonly outcome: Outcome;
+}
+
+/**
+ * The answer to the `open` of this digest: the session that it opened in the run of that name.
+ * Signed for the cluster, because its client knows no run yet.
+ */
+export interface OpenedMessage extends Sealed {
+  readonly kind: "opened";
+  readonly replica: Signer;
+  readonly view: number;
+  readonly run: Bytes;
+  readonly tag: number;
+  readonly session: number;
+  /** Of the operation, which is the client's nonce. */
+  readonly digest: Bytes;
+}
+
+/**
+ * The answer to (session, tag, number) with the operation of this digest: there is no such session
+ * in the run of that name. Signed for the cluster, because its client may know another run.
+ */
+export interface GoneMessage extends Sealed {
+  readonly kind: "gone";
+  readonly replica: Signer;
+  readonly view: number;
+  readonly run: Bytes;
+  readonly session: number;
+  readonly tag: number;
+  readonly number: number;
+  readonly digest: Bytes;
 }
 
 /** The replica's state after this slot, or block height, has this digest. */
@@ -96,20 +137,20 @@ export interface StateMessage extends Sealed {
   readonly bytes: Bytes;
 }
 
-/**
- * A replica without its memory asks where the others are; `starting`: it may be its first start.
- */
+/** A replica without its memory asks where the others of its run are. */
 export interface RecoverMessage extends Sealed {
   readonly kind: "recover";
   readonly replica: Signer;
   readonly nonce: Bytes;
-  readonly starting: boolean;
 }
 
 export type CommonMessage =
   | RequestMessage
   | RelayMessage
   | ReplyMessage
+  | OpenedMessage
+  | GoneMessage
+  | NamingMessage
   | CheckpointMessage
   | StableMessage
   | FetchStateMessage
@@ -122,6 +163,8 @@ export function isCommon(message: { readonly kind: string }): message is CommonM
     case "request":
     case "relay":
     case "reply":
+    case "opened":
+    case "gone":
     case "checkpoint":
     case "stable":
     case "fetchState":
@@ -129,7 +172,7 @@ export function isCommon(message: { readonly kind: string }): message is CommonM
     case "recover":
       return true;
     default:
-      return false;
+      return isNaming(message);
   }
 }
 
@@ -156,6 +199,12 @@ export function encodeCommon(message: CommonMessage, out: Writer, signed = true)
       encodeOutcome(message.outcome, out);
       if (signed) out.seal(message.seal);
       return;
+    case "opened":
+      encodeOpened(message, out, signed);
+      return;
+    case "gone":
+      encodeGone(message, out, signed);
+      return;
     case "checkpoint":
       signedCheckpoint(message.replica, message.slot, message.digest, out);
       if (signed) out.seal(message.seal);
@@ -179,8 +228,10 @@ export function encodeCommon(message: CommonMessage, out: Writer, signed = true)
       out.u8(RECOVER);
       out.u8(message.replica);
       out.bytes(message.nonce);
-      out.flag(message.starting);
       if (signed) out.seal(message.seal);
+      return;
+    default:
+      encodeNaming(message, out);
   }
 }
 
@@ -200,6 +251,10 @@ export function decodeCommon(
       return { kind: "relay", client: input.address(), request: decodeLoneRequest(input) };
     case REPLY:
       return decodeReply(input, start, signed);
+    case OPENED:
+      return decodeOpened(input, start, signed);
+    case GONE:
+      return decodeGone(input, start, signed);
     case CHECKPOINT: {
       const replica = input.u8();
       const slot = input.u53();
@@ -218,19 +273,24 @@ export function decodeCommon(
     case RECOVER: {
       const replica = input.u8();
       const nonce = input.bytes(RECOVERY_NONCE_LENGTH);
-      const starting = input.flag();
       const seal = signed ? input.seal(replica, start) : undefined;
-      return { kind: "recover", replica, nonce, starting, seal };
+      return { kind: "recover", replica, nonce, seal };
     }
     default:
-      return null;
+      return decodeNaming(kind, input, start);
   }
 }
 
-/** Whether the bytes begin as a reply to this request does; decodes no more than that. */
+/** Whether the bytes begin as an answer to this request does; decodes no more than that. */
 export function beginsReplyTo(request: Request, input: Reader): boolean {
-  if (input.u8() !== REPLY) return false;
+  const kind = input.u8();
   input.skip(1 + 8); // replica and view
+  if (kind === OPENED) {
+    input.skip(DIGEST_LENGTH); // the run
+    return isOpen(request) && input.u32() === request.tag && input.ok;
+  }
+  if (kind === GONE) input.skip(DIGEST_LENGTH);
+  else if (kind !== REPLY) return false;
   if (input.u53() !== request.session || input.u32() !== request.tag) return false;
   return input.u53() === request.number && input.ok;
 }
@@ -245,6 +305,54 @@ function decodeReply(input: Reader, start: number, signed: boolean): ReplyMessag
   const outcome = decodeOutcome(input);
   const seal = signed ? input.seal(replica, start) : undefined;
   return { kind: "reply", replica, view, session, tag, number, digest, outcome, seal };
+}
+
+function encodeOpened(message: OpenedMessage, out: Writer, signed: boolean): void {
+  out.u8(OPENED);
+  out.u8(message.replica);
+  out.u53(message.view);
+  out.bytes(message.run);
+  out.u32(message.tag);
+  out.u53(message.session);
+  out.bytes(message.digest);
+  if (signed) out.seal(message.seal);
+}
+
+function decodeOpened(input: Reader, start: number, signed: boolean): OpenedMessage {
+  const replica = input.u8();
+  const view = input.u53();
+  const run = input.bytes(DIGEST_LENGTH);
+  const tag = input.u32();
+  const session = input.u53();
+  // The first position is 1, and 0 in a request means that there is no session.
+  if (session === 0) input.poison();
+  const digest = input.bytes(DIGEST_LENGTH);
+  const seal = signed ? input.seal(replica, start) : undefined;
+  return { kind: "opened", replica, view, run, tag, session, digest, seal };
+}
+
+function encodeGone(message: GoneMessage, out: Writer, signed: boolean): void {
+  out.u8(GONE);
+  out.u8(message.replica);
+  out.u53(message.view);
+  out.bytes(message.run);
+  out.u53(message.session);
+  out.u32(message.tag);
+  out.u53(message.number);
+  out.bytes(message.digest);
+  if (signed) out.seal(message.seal);
+}
+
+function decodeGone(input: Reader, start: number, signed: boolean): GoneMessage {
+  const replica = input.u8();
+  const view = input.u53();
+  const run = input.bytes(DIGEST_LENGTH);
+  const session = input.u53();
+  const tag = input.u32();
+  const number = input.u53();
+  const digest = input.bytes(DIGEST_LENGTH);
+  const seal = signed ? input.seal(replica, start) : undefined;
+  return { kind: "gone", replica, view, run, session, tag, number, digest, seal };
 }
 
 function signedCheckpoint(replica: Signer, slot: number, digest: Bytes, out: Writer): void {

@@ -1,24 +1,34 @@
 // What clients see of a replica: requests are executed once, in order, and answered.
 
-import type { Address, Host, Signer } from "../../actor.ts";
+import type { Address, Bytes, Host, Signer } from "../../actor.ts";
+import { assert } from "../../base/assert.ts";
 import type { Batch } from "./batch.ts";
 import type { Executor } from "./executor.ts";
-import type { ReplyMessage } from "./messages.ts";
+import type { GoneMessage, OpenedMessage, ReplyMessage } from "./messages.ts";
 import type { RequestPool } from "./request-pool.ts";
 import type { Source } from "./pending.ts";
 import { isOpen, operationDigest, type Outcome, type Request } from "./request.ts";
 import type { Ordered } from "./service-level.ts";
 import { NOWHERE, type Session } from "./sessions.ts";
 
-type ServiceHost = Pick<Host<ReplyMessage, never>, "send" | "drop" | "sourceOf">;
+/** What it sends. */
+export type ServiceMessage = ReplyMessage | OpenedMessage | GoneMessage;
+
+type ServiceHost = Pick<Host<ServiceMessage, never>, "send" | "drop" | "sourceOf">;
 
 export interface ServiceOptions {
   readonly self: Signer;
   readonly host: ServiceHost;
   readonly executor: Executor;
   readonly pool: RequestPool;
-  /** Tells the view that replies name. */
-  readonly owner: { readonly view: number };
+  /** Tells what answers name. */
+  readonly owner: ServiceOwner;
+}
+
+export interface ServiceOwner {
+  readonly view: number;
+  /** The name of the run; null before there is one, when nothing is answered. */
+  readonly run: Bytes | null;
 }
 
 /**
@@ -33,7 +43,7 @@ export interface ServiceOptions {
 export class Service {
   readonly #self: Signer;
   readonly #host: ServiceHost;
-  readonly #owner: { readonly view: number };
+  readonly #owner: ServiceOwner;
   protected readonly executor: Executor;
   readonly #pool: RequestPool;
   readonly #ordered = { operations: 0, bytes: 0 };
@@ -127,16 +137,24 @@ export class Service {
 
   #reply(client: Address, { session, tag, number, op }: Request, outcome: Outcome): void {
     const digest = operationDigest(op);
-    this.#host.send(client, {
-      kind: "reply",
-      replica: this.#self,
-      view: this.#owner.view,
-      session,
-      tag,
-      number,
-      digest,
-      outcome,
-    });
+    const replica = this.#self;
+    const { view, run } = this.#owner;
+    assert(run !== null, "only replicas that are in a run answer");
+    switch (outcome.status) {
+      case "opened": {
+        const opened = { kind: "opened", replica, view, run, tag, digest } as const;
+        return this.#host.send(client, { ...opened, session: outcome.session });
+      }
+      case "no session": {
+        const gone = { kind: "gone", replica, view, run, session, tag, number, digest } as const;
+        return this.#host.send(client, gone);
+      }
+      default: {
+        const kind = "reply";
+        const reply = { kind, replica, view, session, tag, number, digest, outcome } as const;
+        return this.#host.send(client, reply);
+      }
+    }
   }
 }
 

@@ -45,7 +45,6 @@ export interface CatchUpOwner {
   readonly start: {
     readonly phase: Phase;
     readonly mayAttest: boolean;
-    ask(): void;
     advance(): void;
   };
   readonly timer: { oldestMs(): number; judge(): void };
@@ -98,7 +97,6 @@ export class CatchUp implements StateSyncOwner {
     const { host, config } = this.#context;
     const { normal, start, sync, views, timer } = this.#owner;
     timer.judge();
-    if (start.phase !== "running") start.ask();
     this.#executedLately = normal.executed > this.#executedBefore;
     this.#executedBefore = normal.executed;
     normal.relayOverdue();

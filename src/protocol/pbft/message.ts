@@ -259,7 +259,6 @@ export const codec: Codec<Message> = codecOf<OwnMessage>({
         return commitProofs(message.certificate);
       case "answer": {
         const { position } = message;
-        if (position === null) return NO_PROOFS;
         return [...stableProofs(position.stable), ...position.proof.map(headerProof)];
       }
       default:

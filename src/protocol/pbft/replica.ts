@@ -1,6 +1,7 @@
 import type {
   Address,
   App,
+  Bytes,
   Census,
   HeldCertificate,
   Host,
@@ -14,6 +15,7 @@ import { FOOTPRINT_MAX } from "../kit/batch.ts";
 import { Checkpoints } from "../kit/checkpoint.ts";
 import { CONTEXT_PARTS, contextOf } from "../kit/context.ts";
 import { Votes } from "../kit/quorum.ts";
+import { isNaming } from "../kit/naming-messages.ts";
 import { Recovery } from "../kit/recovery.ts";
 import { StateSync } from "../kit/state-sync.ts";
 import { CatchUp } from "./catch-up.ts";
@@ -87,20 +89,26 @@ export class PbftReplica implements Replica<Message, Timer> {
     this.timer = new parts.ViewTimer(context, this);
     this.catchUp = new parts.CatchUp(context, this);
     const recovery = new parts.Recovery<Position>(quorums, self, (bound) => host.random(bound));
-    this.start = new parts.Start(context, this, recovery);
+    this.start = new parts.Start(context, this, { recovery, Naming: parts.Naming });
     const checkpoints = new parts.Checkpoints(quorums, checkpointInterval, SNAPSHOTS_MAX);
     const { catchUp: owner } = this;
     const { answers } = context;
     this.sync = new StateSync({ self, n, host, answers, checkpoints, owner });
     host.setTimer("tick", 0);
+    this.start.begin();
   }
 
   get view(): number {
     return this.views.view;
   }
+  get run(): Bytes | null {
+    return this.start.progress.run ?? null;
+  }
 
   receive(from: Address, message: Message): void {
-    if (this.#ignoredWhileStarting(message)) return this.context.host.drop(STARTING);
+    if (isNaming(message)) return this.start.onNaming(message);
+    const outside = this.start.refuse();
+    if (outside !== null) return this.context.host.drop(outside);
     switch (message.kind) {
       case "request":
         return this.normal.onRequest(from, message.request, "client");
@@ -140,6 +148,8 @@ export class PbftReplica implements Replica<Message, Timer> {
       case "answer":
         return this.start.onAnswer(message);
       case "reply":
+      case "opened":
+      case "gone":
         return;
     }
   }
@@ -152,11 +162,15 @@ export class PbftReplica implements Replica<Message, Timer> {
         return this.normal.propose();
       case "tick":
         return this.catchUp.onTick();
+      case "start":
+        return this.start.onTimer();
     }
   }
 
   refuse(_from: Address, message: Message): Refusal | null {
-    if (this.#ignoredWhileStarting(message)) return STARTING;
+    if (isNaming(message)) return this.start.refuseNaming(message);
+    const outside = this.start.refuse();
+    if (outside !== null) return outside;
     switch (message.kind) {
       case "prepare":
         return this.normal.refusePrepare(message);
@@ -173,6 +187,8 @@ export class PbftReplica implements Replica<Message, Timer> {
       case "answer":
         return this.start.refuseAnswer(message);
       case "reply":
+      case "opened":
+      case "gone":
         return "not admitted: reply to a replica";
       default:
         return null;
@@ -238,12 +254,6 @@ export class PbftReplica implements Replica<Message, Timer> {
     this.normal.assertInvariants();
     this.#before = { view, executed, low };
   }
-
-  /** While it does not know whether it has a memory, it takes no part in anything else. */
-  #ignoredWhileStarting({ kind }: Message): boolean {
-    return this.start.phase === "starting" && kind !== "recover" && kind !== "answer";
-  }
 }
 
-const STARTING = "not admitted: this replica is starting";
 const RELAYED_BY_A_STRANGER = "not admitted: request relayed by a stranger";

@@ -5,6 +5,8 @@ import type { Phase, Refusal } from "../../actor.ts";
 import type { AnswerMessage, Recovery } from "../kit/recovery.ts";
 import { Starter, type StarterOwner } from "../kit/starter.ts";
 import type { RecoverMessage, StableCheckpoint } from "../kit/messages.ts";
+import type { Naming } from "../kit/naming.ts";
+import type { NamingMessage } from "../kit/naming-messages.ts";
 import type { ViewChangeHeader } from "./certificate.ts";
 import type { PbftContext } from "./context.ts";
 import type { Slot } from "./log.ts";
@@ -50,11 +52,15 @@ export class Start implements StarterOwner<Position> {
   #recoveryTargetSlot = 0;
   #recoveryRequestedMs = 0;
 
-  constructor(context: PbftContext, owner: StartOwner, recovery: Recovery<Position>) {
+  constructor(
+    context: PbftContext,
+    owner: StartOwner,
+    parts: { readonly recovery: Recovery<Position>; readonly Naming: typeof Naming },
+  ) {
     const { self, config, host } = context;
     this.context = context;
     this.#owner = owner;
-    this.#starter = new Starter({ self, config, host, recovery, owner: this });
+    this.#starter = new Starter({ self, config, host, ...parts, owner: this });
   }
 
   get phase(): Phase {
@@ -78,9 +84,25 @@ export class Start implements StarterOwner<Position> {
     return this.#recoveryRequestedMs;
   }
 
-  ask(): void {
-    this.#starter.ask();
-    this.#starter.decide();
+  begin(): void {
+    this.#starter.start();
+  }
+
+  onTimer(): void {
+    this.#starter.onTimer();
+  }
+
+  /** Why a message of the run changes nothing while this replica is in none. */
+  refuse(): Refusal | null {
+    return this.#starter.refuse();
+  }
+
+  refuseNaming(message: NamingMessage): Refusal | null {
+    return this.#starter.refuseNaming(message);
+  }
+
+  onNaming(message: NamingMessage): void {
+    this.#starter.onNaming(message);
   }
 
   onRecover(message: RecoverMessage): void {
@@ -89,7 +111,7 @@ export class Start implements StarterOwner<Position> {
 
   /** Why an answer is of no use. */
   refuseAnswer({ to }: AnswerMessage<Position>): Refusal | null {
-    if (!this.#starter.running && to === this.context.self) return null;
+    if (this.phase === "recovering" && to === this.context.self) return null;
     return "not admitted: answer that is not awaited";
   }
 
@@ -97,7 +119,7 @@ export class Start implements StarterOwner<Position> {
     const { position } = message;
     const refusal = this.refuseAnswer(message);
     if (refusal !== null) return this.context.host.drop(refusal);
-    if (position !== null && !this.#isProven(position)) {
+    if (!this.#isProven(position)) {
       return this.context.host.drop("not admitted: answer that proves nothing");
     }
     this.#starter.onAnswer(message);
@@ -118,6 +140,10 @@ export class Start implements StarterOwner<Position> {
   }
 
   // What the starter asks.
+
+  get executed(): number {
+    return this.#owner.normal.executed;
+  }
 
   get position(): Position {
     const { views, sync } = this.#owner;

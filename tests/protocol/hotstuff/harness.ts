@@ -83,7 +83,10 @@ interface SoloOptions {
   readonly parts?: Partial<Parts>;
 }
 
-/** One replica that has started, as all said that they were starting. */
+/** The run that a replica is in from the start, unless a test has it start. */
+const RUN = new Uint8Array(32).fill(7);
+
+/** One replica that runs. */
 export class Solo extends support.Solo<Message, Timer | "retry", HotStuffReplica> {
   readonly #self: number;
 
@@ -92,23 +95,27 @@ export class Solo extends support.Solo<Message, Timer | "retry", HotStuffReplica
     changes: Partial<ProtocolConfig> = {},
     { started = true, app, parts = {} }: SoloOptions = {},
   ) {
-    super(hotstuffOf(parts), self, changes, app);
+    super(hotstuffOf(parts), self, started ? { run: RUN, ...changes } : changes, app);
     this.#self = self;
     if (!started) return;
-    for (let i = 0; i < this.config.n; i++) if (i !== self) this.answer(i, true);
     if (!this.running) throw new Error("it should run");
     this.host.take();
   }
 
-  /** Another replica answers that it is starting, or that it runs in the first view. */
-  answer(replica: number, starting: boolean): void {
-    const recover = this.host.sent.find(({ message }) => message.kind === "recover")?.message;
-    if (recover?.kind !== "recover") throw new Error("it asks first");
-    const { nonce } = recover;
-    const to = this.#self;
-    const own = starting ? new Uint8Array(16).fill(replica) : null;
-    const position = starting ? null : { highQc: GENESIS_QC, tc: null };
-    this.receive(replica, { kind: "answer", replica, to, nonce, starting, own, position });
+  /** All others say that they run, so that it recovers: gives the nonce of its RECOVER. */
+  learns(): Bytes {
+    this.timeout("start");
+    const [start] = this.host.takeKind("start");
+    if (start === undefined) throw new Error("it asks first");
+    const { nonce } = start;
+    const where = { kind: "runs", name: RUN } as const;
+    for (let replica = 0; replica < this.config.n; replica++) {
+      if (replica === this.#self) continue;
+      this.receive(replica, { kind: "life", replica, to: this.#self, nonce, where, ready: null });
+    }
+    const [recover] = this.host.takeKind("recover");
+    if (recover === undefined) throw new Error("it recovers");
+    return recover.nonce;
   }
 
   /** The proposal of the view's leader. */

@@ -207,7 +207,7 @@ test("H2 without consecutive views two replicas would commit blocks that conflic
     return [one, other].map(({ host }) => {
       const sent = host.take().map(({ message }) => message);
       const votes = sent.flatMap((message) => (message.kind === "vote" ? [message.view] : []));
-      const opened = sent.flatMap((message) => (message.kind === "reply" ? [message.tag] : []));
+      const opened = sent.flatMap((message) => (message.kind === "opened" ? [message.tag] : []));
       return { votes, opened };
     });
   };

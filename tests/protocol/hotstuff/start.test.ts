@@ -4,7 +4,7 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import type { Parts } from "../../../src/protocol/hotstuff/index.ts";
 import { GENESIS_QC } from "../../../src/protocol/hotstuff/certificate.ts";
 import { noNonce, votesInViewC } from "../../mutants/hotstuff.ts";
-import { block, CLIENT, HotStuffCluster, put, qc, Solo, tc } from "./harness.ts";
+import { block, CLIENT, HotStuffCluster, openRequest, put, qc, Solo, tc } from "./harness.ts";
 
 // Virtual time: only a loaded machine makes them slow.
 setDefaultTimeout(120_000);
@@ -46,8 +46,8 @@ test("X14 without its memory a replica signs nothing but RECOVER until it has re
 /** A replica without memory that knows the chain up to view 12, and is answered from view 10. */
 function recovering(parts: Partial<Parts>, rightNonce: boolean): Solo {
   const solo = new Solo(3, { leader: () => 1 }, { started: false, parts });
-  const [recover] = solo.host.takeKind("recover");
-  const nonce = rightNonce ? recover!.nonce : new Uint8Array(16);
+  const own = solo.learns();
+  const nonce = rightNonce ? own : new Uint8Array(16);
   let justify = GENESIS_QC;
   for (let view = 1; view <= 12; view++) {
     const next = block(view, justify);
@@ -55,11 +55,10 @@ function recovering(parts: Partial<Parts>, rightNonce: boolean): Solo {
     if (view === 10) {
       for (let replica = 0; replica < 3; replica++) {
         const position = { highQc: replica === 0 ? justify : GENESIS_QC, tc: null };
-        const answer = { kind: "answer", replica, to: 3, nonce, starting: false } as const;
-        solo.receive(replica, { ...answer, own: null, position });
+        solo.receive(replica, { kind: "answer", replica, to: 3, nonce, position });
       }
       solo.host.clockMs = 1000;
-      solo.timeout("recover");
+      solo.timeout("start");
     }
     justify = qc(next);
   }
@@ -86,31 +85,14 @@ test("X14 a recovered replica votes neither in view C nor in the view that a cer
   expect(careless.voted()).toEqual([10]);
 });
 
-test("X15 a replica begins if all are starting, or n-f after a while; else it recovers", () => {
-  const make = () => new Solo(0, {}, { started: false });
-  const all = make();
-  for (const replica of [1, 2]) all.answer(replica, true);
-  expect(all.running).toBe(false);
-  all.answer(3, true);
-  expect(all.running).toBe(true);
-  const three = make();
-  for (const replica of [1, 2]) three.answer(replica, true);
-  three.host.clockMs = 10_000;
-  three.timeout("recover");
-  expect(three.running).toBe(true);
-  const late = make();
-  for (const replica of [1, 2, 3]) late.answer(replica, false);
-  late.host.clockMs = 10_000;
-  late.timeout("recover");
-  expect(late.running).toBe(false);
-});
-
-test("X15 a replica that begins votes for the block that came while it was starting", () => {
+test("X15 in no run yet, a replica takes nothing but what concerns its start", () => {
   const solo = new Solo(3, {}, { started: false });
-  solo.propose(block(1));
-  for (const replica of [0, 1]) solo.answer(replica, true);
-  expect(solo.host.sent.filter(({ message }) => message.kind === "vote")).toEqual([]);
-  solo.answer(2, true);
-  expect(solo.running).toBe(true);
-  expect(solo.voted()).toEqual([1]);
+  const request = { kind: "request", request: openRequest(1) } as const;
+  const proposal = { kind: "propose", replica: 1, block: block(1), tc: null } as const;
+  for (const message of [request, proposal]) {
+    expect(solo.replica.refuse(CLIENT, message)).toBe("not admitted: this replica is starting");
+    solo.replica.receive(CLIENT, message);
+  }
+  expect([...solo.host.drops]).toEqual([["not admitted: this replica is starting", 2]]);
+  expect(solo.host.sent).toEqual([]);
 });

@@ -30,7 +30,7 @@ const sealed: readonly CommonMessage[] = [
     outcome: { status: "done", result: Uint8Array.of(1, 2) },
   },
   { kind: "checkpoint", replica: 1, slot: 8, digest },
-  { kind: "recover", replica: 3, nonce: new Uint8Array(16).fill(9), starting: true },
+  { kind: "recover", replica: 3, nonce: new Uint8Array(16).fill(9) },
 ];
 
 function bytes(codec: typeof signed, message: CommonMessage | Own): Uint8Array {

@@ -9,6 +9,7 @@ import type { Request } from "../../../src/protocol/kit/request.ts";
 import type { Timer } from "../../../src/protocol/pbft/context.ts";
 import { pbft, PbftReplica, type Message, type Parts } from "../../../src/protocol/pbft/index.ts";
 import { bytesOf } from "../../../src/wire.ts";
+import { repliesIn } from "../../support/replies.ts";
 import * as support from "../../support/cluster.ts";
 import { Packets } from "../../support/packets.ts";
 
@@ -70,9 +71,9 @@ export class PbftCluster extends support.Cluster<Message, Timer | "retry", PbftR
     return (operation) => ({ session, tag, number: ++number, op: operation });
   }
 
-  /** What clients heard; `heard.length = 0` forgets it. */
+  /** What clients heard, OPENED and GONE as replies with such an outcome; `heard.length = 0` forgets it. */
   get replies(): ReplyMessage[] {
-    return this.heard.flatMap(({ message }) => (message.kind === "reply" ? [message] : []));
+    return repliesIn(this.heard);
   }
 
   /** Results that replicas sent for a request, by replica. */

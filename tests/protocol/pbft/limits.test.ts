@@ -37,20 +37,29 @@ function examples(number: number): Message[] {
     { kind: "request", request },
     { kind: "relay", client: 100, request },
     {
-      kind: "reply",
+      kind: "opened",
       replica: 2,
       view: number,
+      run: digest,
+      tag: 1,
+      session: Math.max(1, number),
+      digest,
+    },
+    {
+      kind: "gone",
+      replica: 2,
+      view: number,
+      run: digest,
       session: number,
       tag: 1,
       number,
       digest,
-      outcome: { status: "opened", session: Math.max(1, number) },
     },
     { kind: "checkpoint", replica: 2, slot: number, digest },
     { kind: "stable", checkpoint: stable },
     { kind: "fetchState", slot: number, piece: 0xffff_ffff },
     { kind: "state", slot: number, piece: 0xffff_ffff, bytes: digest },
-    { kind: "recover", replica: 2, nonce, starting: number === 0 },
+    { kind: "recover", replica: 2, nonce },
     { kind: "prePrepare", ...vote, batch: BATCH },
     { kind: "prePrepare", ...vote, batch: null },
     { kind: "prepare", ...vote },
@@ -78,9 +87,7 @@ function examples(number: number): Message[] {
       replica: 2,
       to: 1,
       nonce,
-      starting: true,
-      own: nonce,
-      position: number === 1 ? null : position,
+      position,
     },
   ];
 }
@@ -168,7 +175,7 @@ test("X12 floods of future views, slots and clients leave every replica's memory
       digests: [],
     });
     flood({ kind: "relay", client: CLIENT + i, request: openOf(i) });
-    flood({ kind: "recover", replica: 3, nonce, starting: false });
+    flood({ kind: "recover", replica: 3, nonce });
     flood({ kind: "status", view: i, active: false, stable: i, executed: i });
   }
   for (const { name, size, max } of cluster.replica(1).census().sizes) {

@@ -2,15 +2,24 @@
 
 import { expect, test } from "bun:test";
 import { GENESIS } from "../../../src/protocol/kit/checkpoint.ts";
+import { Recovery } from "../../../src/protocol/kit/recovery.ts";
+import type { Parts } from "../../../src/protocol/pbft/index.ts";
 import { bytes, PbftCluster, openOf } from "./harness.ts";
 
 function recovering(cluster: PbftCluster, i: number): boolean {
   return cluster.replica(i).census().phase !== "running";
 }
 
+/** Takes no RECOVER as work. */
+class NoWork<P> extends Recovery<P> {
+  override takeWork(): boolean {
+    return false;
+  }
+}
+
 /** A cluster that has executed something, whose replica 3 lost its memory. */
-function afterAmnesia(changes = {}): PbftCluster {
-  const cluster = new PbftCluster(changes);
+function afterAmnesia(parts: Partial<Parts> = {}): PbftCluster {
+  const cluster = new PbftCluster({}, { parts });
   const next = cluster.open();
   for (let i = 0; i < 6; i++) cluster.request(next(bytes(`${i}`)));
   cluster.advance(5);
@@ -58,12 +67,11 @@ test("X14 a replica that recovered votes in later views only, and there its vote
 });
 
 test("X14 a replica that recovers in a later view makes up for COMMITs that it could not send", () => {
-  const cluster = afterAmnesia();
+  const cluster = afterAmnesia({ Recovery: NoWork });
   // It may vote once checkpoint 20 is stable, 4 K after the one that the others had. Nobody makes
   // slots for it, and what would make 20 stable is late.
   let late = true;
   const drops: PbftCluster["drops"] = (_from, to, message) => {
-    if (message.kind === "recover") return !message.starting;
     if (!late || to !== 3) return false;
     if (message.kind === "checkpoint") return message.slot >= 20;
     return message.kind === "stable" && message.checkpoint.slot >= 20;
@@ -118,12 +126,11 @@ test("X14 answers to an earlier question do not count", () => {
       replica,
       to: 3,
       nonce,
-      starting: false,
-      own: null,
       position: { view: 0, stable: GENESIS, proof: [] },
     }) as const;
   cluster.start(3);
-  cluster.drops = (from, to) => from === 3 || to === 3;
+  const finding = (kind: string) => kind === "start" || kind === "life";
+  cluster.drops = (from, to, { kind }) => (from === 3 || to === 3) && !finding(kind);
   cluster.advance(1);
   cluster.drops = (_from, to, message) => to === 3 && message.kind !== "answer";
   for (const i of [0, 1, 2]) cluster.inject(i, 3, answer(i, stale));
@@ -147,7 +154,7 @@ test("X14 RECOVERs are pending work at most once in ten view timeouts, and of fo
   const ask = (start = cluster.nowMs) => {
     const nonce = new Uint8Array(16).fill(start);
     for (const i of [0, 1, 2]) {
-      cluster.inject(3, i, { kind: "recover", replica: 3, nonce, starting: false });
+      cluster.inject(3, i, { kind: "recover", replica: 3, nonce });
     }
     cluster.advance(1);
   };

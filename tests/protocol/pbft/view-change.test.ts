@@ -311,7 +311,7 @@ test("P3 P8 a new primary proposes O before anything else, also when a replica r
   // Slots are wanted for a replica that recovers, and the checkpoint of the view is news.
   const nonce = new Uint8Array(16).fill(1);
   cluster.inject(CLIENT, 1, { kind: "request", request: openOf(9) });
-  cluster.inject(3, 1, { kind: "recover", replica: 3, nonce, starting: false });
+  cluster.inject(3, 1, { kind: "recover", replica: 3, nonce });
   cluster.settle();
   for (const i of [0, 2]) {
     const change = makeViewChange(i, 1, { stable, prepared: [prepared(5, 0)] });

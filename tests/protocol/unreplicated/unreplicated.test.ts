@@ -288,14 +288,14 @@ describe("U2 replies are signed and verified", () => {
   function sealed(reply: Message): Bytes {
     const signed = bytesOf((out) => codec.encode(reply, out));
     let block: Bytes = EMPTY;
-    signer.sign(signed, (made) => (block = made));
+    signer.sign(signed, null, (made) => (block = made));
     while (block.length === 0) signer.poll();
     return Uint8Array.of(...signed, ...block);
   }
 
   function holds(proofs: readonly Proof[]): boolean {
     let verdict: boolean | null = null;
-    verifier.verify(proofs, (valid) => (verdict = valid));
+    verifier.verify(proofs, null, (valid) => (verdict = valid));
     while (verdict === null) verifier.poll();
     return verdict;
   }

@@ -1,0 +1,481 @@
+// How replicas that start agree on a fresh name for their run, or learn that of the run that there
+// is (docs/guarantees.md, X15). One agreement in attempts, with locks and two votes, among lives
+// that have no memory: a life takes part only for a list that has its own nonce, so that nothing
+// signed before it started can matter to it.
+
+import type { Bytes, Host, Refusal, Signer } from "../../actor.ts";
+import { equal, latin1 } from "../../wire.ts";
+import {
+  nameOf,
+  NONCE_LENGTH,
+  type ConfirmMessage,
+  type LifeMessage,
+  type ListCertificate,
+  type ListMessage,
+  type NamingMessage,
+  type NextMessage,
+  type ReadyMessage,
+  type StartMessage,
+} from "./naming-messages.ts";
+import { AnswerLimit, ANSWER_PAUSE } from "./peers.ts";
+import { certificateOf, hasSigners } from "./quorum.ts";
+
+/** How often START and NEXT are sent again, in view timeouts; all other times are multiples. */
+export const NAMING_TICK = 1 / 2;
+/** How long a life waits for all others before n - f of them suffice, in view timeouts. */
+const START_WAIT_TIMEOUTS = 4;
+/** View timeouts of the first attempt, and how often later ones are twice as long. */
+const ATTEMPT_TIMEOUTS = 2;
+const DOUBLINGS_MAX = 4;
+/** Starts of one replica that are answered in one pause. */
+const STARTS_MAX = 16;
+
+/** What the agreement tells its replica, once. */
+export interface NamingOwner {
+  /** It begins at genesis, with n - f lives of this start. */
+  onBegin(name: Bytes): void;
+  /** n - f replicas run in it: this one has lost its memory. */
+  onLearn(name: Bytes): void;
+  /** n - f replicas run in that run now, which is the own one, or has ended that. */
+  onNews(name: Bytes): void;
+}
+
+export interface NamingOptions {
+  readonly self: Signer;
+  readonly n: number;
+  readonly f: number;
+  readonly viewTimeoutMs: number;
+  readonly host: Pick<Host<NamingMessage, never>, "send" | "now" | "random" | "drop">;
+  readonly owner: NamingOwner;
+}
+
+interface Certified {
+  readonly name: Bytes;
+  readonly certificate: ListCertificate;
+}
+
+export class Naming {
+  readonly #options: NamingOptions;
+  readonly #answers: AnswerLimit;
+  /** This life's. */
+  readonly nonce: Bytes;
+  /** Of the run that it is in, for ever; null: it has none yet. */
+  #name: Bytes | null = null;
+  /** The READYs that it began with, for members that missed them. */
+  #ready: ListCertificate | null = null;
+  /** Lives that answered this one as nameless, itself included, and runs of those that run. */
+  readonly #lives: (Bytes | undefined)[];
+  readonly #runs = new Map<Signer, Bytes>();
+  /** The nonce that answers must name: this life's, or in a run that of the latest question. */
+  #question: Bytes;
+  #attempt = 0;
+  #attemptAtMs = 0;
+  /** Since when a leader could have proposed in this attempt; Infinity: not yet. */
+  #openMs = Infinity;
+  /** The last attempt in which it confirmed, or gave that up by a lock. */
+  #confirmedIn = -1;
+  #list: ListMessage | null = null;
+  #proposed: ListMessage | null = null;
+  #lock: { readonly attempt: number; readonly name: Bytes } | null = null;
+  #highest: Certified | null = null;
+  readonly #confirms: (ConfirmMessage | undefined)[];
+  readonly #readies: (ReadyMessage | undefined)[];
+  readonly #wishes: number[];
+
+  constructor(options: NamingOptions) {
+    this.#options = options;
+    const { self, n, viewTimeoutMs } = options;
+    this.#answers = new AnswerLimit({
+      n,
+      pauseMs: ANSWER_PAUSE * viewTimeoutMs,
+      answersMax: STARTS_MAX,
+    });
+    this.nonce = this.drawNonce();
+    this.#question = this.nonce;
+    this.#lives = new Array<Bytes | undefined>(n).fill(undefined);
+    this.#lives[self] = this.nonce;
+    this.#confirms = new Array<ConfirmMessage | undefined>(n).fill(undefined);
+    this.#readies = new Array<ReadyMessage | undefined>(n).fill(undefined);
+    this.#wishes = new Array<number>(n).fill(0);
+  }
+
+  get name(): Bytes | null {
+    return this.#name;
+  }
+  /** Replicas that have not answered. */
+  get missing(): readonly Signer[] {
+    const all = Array.from({ length: this.#options.n }, (_, i) => i);
+    return all.filter((i) => this.#lives[i] === undefined && !this.#runs.has(i));
+  }
+
+  /** Is in this run from the start, without asking anybody. */
+  enter(name: Bytes): void {
+    this.#name = name;
+  }
+
+  /** Every half view timeout, from the start until it has a name: asks, and asks again. */
+  tick(): void {
+    const { host, viewTimeoutMs } = this.#options;
+    host.send("others", { kind: "start", replica: this.#options.self, nonce: this.nonce });
+    this.#repeat();
+    this.#propose();
+    const doublings = Math.min(this.#attempt, DOUBLINGS_MAX);
+    const lastsMs = ATTEMPT_TIMEOUTS * viewTimeoutMs * 2 ** doublings;
+    if (host.now - this.#openMs >= lastsMs) this.#wish(this.#attempt + 1);
+  }
+
+  /** Asks anew, in a run, which run the others are in. */
+  askAnew(): void {
+    this.#question = this.drawNonce();
+    this.#runs.clear();
+    const { host, self } = this.#options;
+    host.send("others", { kind: "start", replica: self, nonce: this.#question });
+  }
+
+  /** Why the message changes nothing; asked before its signatures are checked. */
+  refuse(message: NamingMessage, running: boolean): Refusal | null {
+    const { n, self, host } = this.#options;
+    const { replica } = message;
+    if (replica >= n) return "not admitted: of no replica";
+    if (message.kind === "start") {
+      if (replica === self) return "not admitted: own start";
+      if (this.#name !== null && !running) return "not admitted: start while this one recovers";
+      const allowed = this.#answers.allows(replica, latin1(message.nonce), host.now);
+      return allowed ? null : "not admitted: start that was answered just now";
+    }
+    if (message.kind === "life") return this.#refuseLife(message);
+    if (this.#name !== null) return "not admitted: the run has its name";
+    switch (message.kind) {
+      case "list":
+        if (message.attempt === this.#attempt && replica === message.attempt % n) return null;
+        return "not admitted: list of another attempt";
+      case "confirm":
+        return isNewer(message, this.#confirms[replica]) ? null : "not admitted: confirm again";
+      case "ready":
+        return isNewer(message, this.#readies[replica]) ? null : "not admitted: ready again";
+      case "next":
+        return this.countsWish(message) ? null : "not admitted: next of an unknown life";
+    }
+  }
+
+  receive(message: NamingMessage, running: boolean): void {
+    const refusal = this.refuse(message, running);
+    if (refusal !== null) return this.#options.host.drop(refusal);
+    switch (message.kind) {
+      case "start":
+        return this.#onStart(message);
+      case "life":
+        return this.#onLife(message);
+      case "list":
+        return this.#onList(message);
+      case "confirm":
+        this.#confirms[message.replica] = message;
+        return this.#countConfirms();
+      case "ready":
+        return this.#onReady(message);
+      case "next":
+        return this.#onNext(message);
+    }
+  }
+
+  // Who is there.
+
+  #onStart({ replica, nonce }: StartMessage): void {
+    const { host, self } = this.#options;
+    this.#answers.spend(replica, latin1(nonce), host.now);
+    const name = this.#name;
+    const where =
+      name === null
+        ? ({ kind: "nameless", own: this.nonce } as const)
+        : ({ kind: "runs", name } as const);
+    // A life that is news is asked at once: the start waits for its answer.
+    const known = this.#lives[replica];
+    if (name === null && (known === undefined || !equal(known, nonce))) {
+      host.send(replica, { kind: "start", replica: self, nonce: this.nonce });
+    }
+    const ready = this.#ready !== null && isMember(this.#ready.lives, replica, nonce);
+    const shown = ready ? this.#ready : null;
+    host.send(replica, { kind: "life", replica: self, to: replica, nonce, where, ready: shown });
+  }
+
+  #refuseLife({ replica, to, nonce }: LifeMessage): Refusal | null {
+    const { self } = this.#options;
+    if (to !== self || replica === self) return "not admitted: answer to another replica";
+    return this.isOwn(nonce) ? null : "not admitted: answer to another question";
+  }
+
+  /** An answer to an earlier life says nothing about now. */
+  protected isOwn(nonce: Bytes): boolean {
+    return equal(nonce, this.#question);
+  }
+
+  #onLife({ replica, where, ready }: LifeMessage): void {
+    if (this.#name === null && ready !== null && this.isCertificate(ready)) {
+      return this.#begin(ready);
+    }
+    if (where.kind === "runs") return this.#onRun(replica, where.name);
+    if (this.#name !== null) return;
+    const before = this.#lives[replica];
+    // That it was nameless in a life that has begun since is older news.
+    if (before !== undefined && equal(before, where.own) && this.#runs.has(replica)) return;
+    this.#runs.delete(replica);
+    this.#lives[replica] = where.own;
+    this.#propose();
+  }
+
+  #onRun(replica: Signer, name: Bytes): void {
+    this.#runs.set(replica, name);
+    let count = 0;
+    for (const other of this.#runs.values()) if (equal(other, name)) count++;
+    if (count < this.learnsFrom) return;
+    if (this.#name === null) this.learn(name);
+    else this.#options.owner.onNews(name);
+  }
+
+  /** How many must say that they run: left over from a dead run, and lying, may be 2f. */
+  protected get learnsFrom(): number {
+    return this.votesMin;
+  }
+  /** Members of a list, votes of a certificate. */
+  protected get votesMin(): number {
+    return this.#options.n - this.#options.f;
+  }
+
+  // Attempts.
+
+  /** Whether a leader could propose in this attempt, as far as this life knows. */
+  #mayPropose(): boolean {
+    const { host, n, viewTimeoutMs } = this.#options;
+    const waitMs = this.#attempt === 0 ? 0 : NAMING_TICK * viewTimeoutMs;
+    if (host.now - this.#attemptAtMs < waitMs) return false;
+    if (this.#highest !== null) return true;
+    const known = n - this.#lives.filter((life) => life === undefined).length;
+    const waited = host.now >= START_WAIT_TIMEOUTS * viewTimeoutMs;
+    return known === n || (waited && known >= this.votesMin);
+  }
+
+  #propose(): void {
+    if (this.#name !== null || !this.#mayPropose()) return;
+    const { host, n, self } = this.#options;
+    this.#openMs = Math.min(this.#openMs, host.now);
+    if (this.#attempt % n !== self || this.#proposed !== null) return;
+    const lives = this.#highest?.certificate.lives ?? listOf(this.#lives);
+    const confirmed = this.#highest?.certificate ?? null;
+    this.#proposed = { kind: "list", replica: self, attempt: this.#attempt, lives, confirmed };
+    host.send("all", this.#proposed);
+  }
+
+  #onList(message: ListMessage): void {
+    const { attempt, lives, confirmed } = message;
+    const name = nameOf(lives);
+    if (this.#confirmedIn >= attempt || !this.isList(lives)) {
+      return this.#options.host.drop("not admitted: list that cannot be confirmed");
+    }
+    if (confirmed !== null) {
+      const older = confirmed.attempt < attempt && equal(confirmed.lives, lives);
+      if (!older || !this.isCertificate(confirmed)) {
+        return this.#options.host.drop("not admitted: list with another's certificate");
+      }
+    }
+    if (!this.mayConfirm(this.#lock, name, confirmed)) {
+      return this.#options.host.drop("not admitted: list against a lock");
+    }
+    if (confirmed !== null) this.#certified(confirmed);
+    this.#confirmedIn = attempt;
+    this.#list = message;
+    const { self, host } = this.#options;
+    host.send("all", { kind: "confirm", replica: self, attempt, name });
+    this.onConfirmed(lives);
+    this.#countConfirms();
+  }
+
+  /** Only what was certified since may replace what this life is locked on. */
+  protected mayConfirm(
+    lock: { readonly attempt: number; readonly name: Bytes } | null,
+    name: Bytes,
+    confirmed: ListCertificate | null,
+  ): boolean {
+    if (lock === null || equal(lock.name, name)) return true;
+    return confirmed !== null && confirmed.attempt >= lock.attempt;
+  }
+
+  /** For mutants, which begin here. */
+  protected onConfirmed(_lives: Bytes): void {}
+
+  /** Whether it lists enough lives, and this one in its place. */
+  protected isList(lives: Bytes): boolean {
+    const { n, self } = this.#options;
+    if (lives.length !== n * NONCE_LENGTH) return false;
+    return members(lives) >= this.votesMin && isMember(lives, self, this.nonce);
+  }
+
+  /** Whether enough members voted, and this life is one. */
+  protected isCertificate({ lives, votes }: ListCertificate): boolean {
+    if (!this.isList(lives) || !hasSigners(votes, this.votesMin)) return false;
+    return votes.signers.every((signer) => isListed(lives, signer));
+  }
+
+  #countConfirms(): void {
+    const list = this.#list;
+    if (list === null || list.attempt !== this.#attempt) return;
+    const { attempt, lives } = list;
+    const votes = this.#votesFor(this.#confirms, attempt, lives);
+    if (votes.length < this.votesMin) return;
+    this.#certified({ attempt, lives, votes: certificateOf(votes, this.votesMin) });
+  }
+
+  #votesFor<V extends ConfirmMessage | ReadyMessage>(
+    votes: readonly (V | undefined)[],
+    attempt: number,
+    lives: Bytes,
+  ): V[] {
+    const name = nameOf(lives);
+    return votes.filter(
+      (vote): vote is V =>
+        vote !== undefined &&
+        vote.attempt === attempt &&
+        equal(vote.name, name) &&
+        isListed(lives, vote.replica),
+    );
+  }
+
+  /** Locks on what is certified in this attempt. */
+  #certified(certificate: ListCertificate): void {
+    const { attempt, lives } = certificate;
+    const name = nameOf(lives);
+    if (attempt > (this.#highest?.certificate.attempt ?? -1)) {
+      this.#highest = { name, certificate };
+    }
+    if (attempt !== this.#attempt || (this.#lock?.attempt ?? -1) >= attempt) return;
+    this.#lock = { attempt, name };
+    this.#confirmedIn = Math.max(this.#confirmedIn, attempt);
+    this.onLocked(certificate);
+    const { self, host } = this.#options;
+    host.send("all", { kind: "ready", replica: self, attempt, name, confirmed: certificate });
+  }
+
+  /** For mutants, which begin here. */
+  protected onLocked(_certificate: ListCertificate): void {}
+
+  #onReady(message: ReadyMessage): void {
+    const { attempt, name, confirmed } = message;
+    const fits = confirmed.attempt === attempt && equal(nameOf(confirmed.lives), name);
+    if (!fits || !this.isCertificate(confirmed)) {
+      return this.#options.host.drop("not admitted: ready without its certificate");
+    }
+    this.#readies[message.replica] = message;
+    this.#certified(confirmed);
+    const { lives } = confirmed;
+    const votes = this.#votesFor(this.#readies, attempt, lives);
+    if (votes.length < this.votesMin) return;
+    this.#begin({ attempt, lives, votes: certificateOf(votes, this.votesMin) });
+  }
+
+  /** A life that this one has not heard may have signed its NEXTs in an earlier run. */
+  protected countsWish({ replica, nonce }: NextMessage): boolean {
+    const life = this.#lives[replica];
+    return life !== undefined && equal(life, nonce);
+  }
+
+  #onNext({ replica, attempt, confirmed }: NextMessage): void {
+    if (confirmed !== null && this.isCertificate(confirmed)) this.#certified(confirmed);
+    if (attempt <= (this.#wishes[replica] ?? 0)) return;
+    this.#wishes[replica] = attempt;
+    this.#countWishes();
+    this.#propose();
+  }
+
+  #countWishes(): void {
+    const { n, f, self } = this.#options;
+    const highest = this.#wishes.toSorted((a, b) => b - a);
+    const some = highest[f] ?? 0;
+    if (some > (this.#wishes[self] ?? 0)) this.#wish(some);
+    const most = highest[n - f - 1] ?? 0;
+    if (most > this.#attempt) this.#enterAttempt(most);
+  }
+
+  #wish(attempt: number): void {
+    const { self, host } = this.#options;
+    const wished = Math.max(attempt, this.#wishes[self] ?? 0);
+    const confirmed = this.#highest?.certificate ?? null;
+    const { nonce } = this;
+    this.#wishes[self] = wished;
+    host.send("others", { kind: "next", replica: self, nonce, attempt: wished, confirmed });
+    this.#countWishes();
+  }
+
+  #enterAttempt(attempt: number): void {
+    this.#attempt = attempt;
+    this.#attemptAtMs = this.#options.host.now;
+    this.#openMs = Infinity;
+    this.#list = null;
+    this.#proposed = null;
+  }
+
+  /** What was lost on its way goes once more. */
+  #repeat(): void {
+    const { host, self } = this.#options;
+    if (this.#proposed !== null) host.send("others", this.#proposed);
+    for (const own of [this.#confirms[self], this.#readies[self]]) {
+      if (own?.attempt === this.#attempt) host.send("others", own);
+    }
+  }
+
+  // How it ends.
+
+  #begin(ready: ListCertificate): void {
+    this.#ready = ready;
+    this.beginIn(nameOf(ready.lives));
+  }
+
+  protected beginIn(name: Bytes): void {
+    if (this.#name !== null) return;
+    this.#name = name;
+    this.#options.owner.onBegin(name);
+  }
+
+  protected learn(name: Bytes): void {
+    this.#name = name;
+    this.#options.owner.onLearn(name);
+  }
+
+  /** A fresh nonce, of a life or of a question. */
+  protected drawNonce(): Bytes {
+    const nonce = new Uint8Array(NONCE_LENGTH);
+    for (let i = 0; i < nonce.length; i++) nonce[i] = this.#options.host.random(256);
+    return nonce;
+  }
+}
+
+function isNewer(
+  { attempt }: { readonly attempt: number },
+  known: { readonly attempt: number } | undefined,
+): boolean {
+  return known === undefined || known.attempt < attempt;
+}
+
+/** The list of these lives; zeros stand for none. */
+function listOf(lives: readonly (Bytes | undefined)[]): Bytes {
+  const list = new Uint8Array(lives.length * NONCE_LENGTH);
+  for (const [i, life] of lives.entries()) if (life !== undefined) list.set(life, i * NONCE_LENGTH);
+  return list;
+}
+
+/** Whether the list has a life of this replica. */
+function isListed(lives: Bytes, replica: Signer): boolean {
+  for (let i = 0; i < NONCE_LENGTH; i++) {
+    if ((lives[replica * NONCE_LENGTH + i] ?? 0) !== 0) return true;
+  }
+  return false;
+}
+
+function isMember(lives: Bytes, replica: Signer, nonce: Bytes): boolean {
+  const at = replica * NONCE_LENGTH;
+  return equal(lives.subarray(at, at + NONCE_LENGTH), nonce);
+}
+
+function members(lives: Bytes): number {
+  let count = 0;
+  for (let i = 0; i * NONCE_LENGTH < lives.length; i++) if (isListed(lives, i)) count++;
+  return count;
+}

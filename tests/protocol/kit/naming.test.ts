@@ -1,0 +1,287 @@
+// How lives agree on the name of their run: Naming alone, several of them with what they send each
+// other carried by hand, or one that is fed by hand.
+
+import { expect, test } from "bun:test";
+import type { Bytes, Sealed } from "../../../src/actor.ts";
+import { codecOf } from "../../../src/protocol/kit/codec.ts";
+import { Naming } from "../../../src/protocol/kit/naming.ts";
+import {
+  nameOf,
+  type ListCertificate,
+  type NamingMessage,
+} from "../../../src/protocol/kit/naming-messages.ts";
+import { certificateOf } from "../../../src/protocol/kit/quorum.ts";
+import { NO_PROOFS } from "../../../src/actor.ts";
+import { FakeHost } from "../../support/fake-host.ts";
+import { Packets } from "../../support/packets.ts";
+
+const T = 100;
+const NAMELESS = { kind: "nameless" } as const;
+
+interface Own extends Sealed {
+  readonly kind: "own";
+}
+const packets = new Packets(
+  codecOf<Own>({ encode: () => {}, decode: () => null, proofs: () => NO_PROOFS }),
+);
+
+interface Told {
+  readonly how: "begins" | "learns" | "news";
+  readonly name: Bytes;
+}
+
+class Life {
+  readonly host: FakeHost<NamingMessage, never>;
+  readonly told: Told[] = [];
+  readonly naming: Naming;
+  readonly self: number;
+
+  constructor(self: number, seed = self, n = 4) {
+    this.self = self;
+    this.host = new FakeHost(seed + 1);
+    this.naming = new Naming({
+      ...{ self, n, f: Math.floor((n - 1) / 3), viewTimeoutMs: T, host: this.host },
+      owner: {
+        onBegin: (name) => this.told.push({ how: "begins", name }),
+        onLearn: (name) => this.told.push({ how: "learns", name }),
+        onNews: (name) => this.told.push({ how: "news", name }),
+      },
+    });
+  }
+
+  receive(message: NamingMessage): void {
+    const carried = packets.carried(message);
+    expect(packets.genuine(carried)).toBe(true);
+    if (this.naming.refuse(carried, true) === null) this.naming.receive(carried, true);
+  }
+}
+
+/** Carries what lives have sent, until nothing is left. */
+function settle(
+  lives: readonly Life[],
+  lost: (m: NamingMessage, to: number) => boolean = () => false,
+) {
+  for (let more = true; more;) {
+    more = false;
+    for (const life of lives) {
+      for (const { to, message } of life.host.take()) {
+        more = true;
+        for (const other of lives) {
+          const meant = typeof to === "number" ? to === other.self : to === "all" || other !== life;
+          if (meant && !lost(message, other.self)) other.receive(message);
+        }
+      }
+    }
+  }
+}
+
+function tick(lives: readonly Life[], atMs: number): void {
+  for (const life of lives) {
+    life.host.clockMs = atMs;
+    life.naming.tick();
+  }
+}
+
+function four(): Life[] {
+  return [0, 1, 2, 3].map((self) => new Life(self));
+}
+
+/** The list of these lives, zeros for those that are null. */
+function listOf(lives: readonly (Life | null)[]): Bytes {
+  const list = new Uint8Array(16 * lives.length);
+  for (const [i, life] of lives.entries()) if (life !== null) list.set(life.naming.nonce, 16 * i);
+  return list;
+}
+
+/** Votes of one kind for a list, really signed. */
+function certificate(
+  kind: "confirm" | "ready",
+  attempt: number,
+  lives: Bytes,
+  signers = [0, 1, 2],
+): ListCertificate {
+  const name = nameOf(lives);
+  const empty = { attempt, lives, votes: { signers: [], blocks: [] } };
+  const votes: Sealed[] = signers.map((replica) =>
+    packets.carried<NamingMessage>(
+      kind === "confirm"
+        ? { kind, replica, attempt, name }
+        : { kind, replica, attempt, name, confirmed: empty },
+    ),
+  );
+  return { attempt, lives, votes: certificateOf(votes, signers.length) };
+}
+
+test("X15 lives that all hear each other begin at once, in one run that lists them", () => {
+  const lives = four();
+  tick(lives, 0);
+  settle(lives);
+  const name = nameOf(listOf(lives));
+  for (const { told } of lives) expect(told).toEqual([{ how: "begins", name }]);
+});
+
+test("X15 n - f lives wait four view timeouts for the last one, fewer wait for ever", () => {
+  const lives = four().slice(0, 3);
+  for (let ms = 0; ms < 4 * T; ms += T / 2) {
+    tick(lives, ms);
+    settle(lives);
+    expect(lives.flatMap(({ told }) => told)).toEqual([]);
+  }
+  tick(lives, 4 * T);
+  settle(lives);
+  const name = nameOf(listOf([...lives, null]));
+  for (const { told } of lives) expect(told).toEqual([{ how: "begins", name }]);
+  const two = four().slice(0, 2);
+  for (let ms = 0; ms < 100 * T; ms += T / 2) {
+    tick(two, ms);
+    settle(two);
+  }
+  expect(two.flatMap(({ told }) => told)).toEqual([]);
+});
+
+test("X15 a member that missed every READY begins with the certificate that it is shown", () => {
+  const lives = four();
+  tick(lives, 0);
+  settle(lives, ({ kind }, to) => to === 3 && (kind === "ready" || kind === "confirm"));
+  expect(lives.map(({ told }) => told.length)).toEqual([1, 1, 1, 0]);
+  for (const life of lives) life.host.clockMs = T;
+  lives[3]!.naming.tick();
+  settle(lives);
+  expect(lives[3]?.told).toEqual(lives[0]!.told);
+});
+
+test("X15 a replica that starts late learns the name from n - f that run, not from fewer", () => {
+  const lives = four();
+  tick(lives, 0);
+  settle(lives);
+  const late = new Life(3, 77);
+  const others = lives.slice(0, 3);
+  const name = others[0]!.told[0]!.name;
+  late.naming.tick();
+  settle([...others, late], ({ kind }, to) => kind === "start" && to === 2);
+  expect(late.told).toEqual([]);
+  late.host.clockMs = T;
+  late.naming.tick();
+  settle([...others, late]);
+  expect(late.told).toEqual([{ how: "learns", name }]);
+});
+
+test("X15 a leader that fails is followed by the next: locks and certificates go along", () => {
+  const lives = four();
+  tick(lives, 0);
+  // All are locked on a list of which nobody hears the READYs.
+  settle(lives, ({ kind }) => kind === "ready");
+  const lost = (m: NamingMessage) => m.kind === "ready" && m.attempt === 0;
+  for (let ms = T / 2; ms <= 4 * T && lives[0]!.told.length === 0; ms += T / 2) {
+    tick(lives, ms);
+    settle(lives, lost);
+  }
+  const name = nameOf(listOf(lives));
+  for (const { told } of lives) expect(told).toEqual([{ how: "begins", name }]);
+});
+
+test("X15 only a list with its own nonce is confirmed, and begun with", () => {
+  const [one, two, three] = four();
+  const older = [new Life(0, 50), new Life(1, 51), new Life(2, 52), new Life(3, 53)];
+  const lives = listOf(older);
+  one!.naming.receive(
+    packets.carried({ kind: "list", replica: 0, attempt: 0, lives, confirmed: null }),
+    true,
+  );
+  expect(one!.host.takeKind("confirm")).toEqual([]);
+  // A READY certificate of an earlier run, whoever shows it.
+  const where = { ...NAMELESS, own: two!.naming.nonce };
+  const { nonce } = one!.naming;
+  const ready = certificate("ready", 0, lives);
+  one!.receive({ kind: "life", replica: 1, to: 0, nonce, where, ready });
+  expect(one!.told).toEqual([]);
+  const own = listOf([one!, two!, three!, null]);
+  const good = certificate("ready", 0, own);
+  one!.receive({ kind: "life", replica: 1, to: 0, nonce, where, ready: good });
+  expect(one!.told).toEqual([{ how: "begins", name: nameOf(own) }]);
+});
+
+test("X15 certificates need n - f members: others, and one that signs twice, do not count", () => {
+  const [one, two, three] = four();
+  const lives = listOf([one!, two!, three!, null]);
+  const { nonce } = one!.naming;
+  const where = { ...NAMELESS, own: two!.naming.nonce };
+  for (const signers of [
+    [0, 1],
+    [0, 1, 3],
+    [0, 1, 1],
+  ]) {
+    const ready = certificate("ready", 0, lives, signers);
+    one!.receive({ kind: "life", replica: 1, to: 0, nonce, where, ready });
+  }
+  expect(one!.told).toEqual([]);
+});
+
+test("X15 a lock yields to what was certified later only", () => {
+  const [, one, two, three] = four();
+  const zero = new Life(0);
+  const lock = listOf([zero, one!, two!, null]);
+  const other = listOf([zero, one!, two!, three!]);
+  const name = nameOf(lock);
+  const confirmed = certificate("confirm", 0, lock);
+  one!.receive({ kind: "ready", replica: 2, attempt: 0, name, confirmed });
+  expect(one!.host.takeKind("ready")).toHaveLength(1);
+  // Attempt 1 is led by this very replica, attempt 2 by replica 2.
+  const lives = new Map([zero, two!, three!].map((life) => [life.self, life.naming.nonce]));
+  for (const [replica, own] of lives) {
+    const { nonce } = one!.naming;
+    one!.receive({
+      ...{ kind: "life", replica, to: 1, nonce, where: { ...NAMELESS, own }, ready: null },
+    });
+    one!.receive({ kind: "next", replica, nonce: own, attempt: 2, confirmed: null });
+  }
+  one!.host.take();
+  one!.receive({ kind: "list", replica: 2, attempt: 2, lives: other, confirmed: null });
+  expect(one!.host.takeKind("confirm")).toEqual([]);
+  const later = certificate("confirm", 1, other);
+  one!.receive({ kind: "list", replica: 2, attempt: 2, lives: other, confirmed: later });
+  expect(one!.host.takeKind("confirm").map((vote) => vote.name)).toEqual([nameOf(other)]);
+});
+
+test("X15 wishes for later attempts count of lives that answered, not of earlier ones", () => {
+  const [one, two, three, last] = four();
+  for (const life of [two!, three!, last!]) {
+    const own = new Uint8Array(16).fill(9);
+    one!.receive({ kind: "next", replica: life.self, nonce: own, attempt: 40, confirmed: null });
+  }
+  expect(one!.host.takeKind("next")).toEqual([]);
+});
+
+test("X15 one that is in a run asks anew which run the others are in", () => {
+  const lives = four();
+  tick(lives, 0);
+  settle(lives);
+  const [old] = lives;
+  old!.naming.askAnew();
+  settle(lives);
+  expect(old!.told.at(-1)).toEqual({ how: "news", name: old!.told[0]!.name });
+  const fresh = [new Life(1, 61), new Life(2, 62), new Life(3, 63)];
+  // The leader of their first attempt is not there.
+  for (let ms = 0; ms <= 8 * T; ms += T / 2) {
+    tick(fresh, ms);
+    settle(fresh);
+  }
+  old!.naming.askAnew();
+  settle([old!, ...fresh]);
+  expect(old!.told.at(-1)).toEqual({ how: "news", name: fresh[0]!.told[0]!.name });
+});
+
+test("X15 STARTs of earlier lives, sent again and again, do not use up the turn of the present one", () => {
+  const life = new Life(0);
+  const start = (seed: number) => {
+    life.receive({ kind: "start", replica: 1, nonce: new Life(1, seed).naming.nonce });
+  };
+  for (let i = 0; i < 200; i++) start(100 + (i % 16));
+  const answered = life.host.takeKind("life").length;
+  expect(answered).toBeLessThanOrEqual(16);
+  life.host.clockMs = T;
+  for (let i = 0; i < 200; i++) start(100 + (i % 16));
+  life.host.take();
+  start(5);
+  expect(life.host.takeKind("life")).toHaveLength(1);
+});

@@ -3,14 +3,14 @@
 import type { Bytes } from "../../actor.ts";
 import { bytesOf, Reader, type Addresses, type Writer } from "../../wire.ts";
 import { digestOf } from "./digest.ts";
-import { decodeRequest, encodeRequest, OPERATION_MAX, type Request } from "./request.ts";
+import { decodeOrdered, encodeOrdered, OPERATION_MAX, type Request } from "./request.ts";
 
 /** Most requests in a batch. */
 export const BATCH_REQUESTS_MAX = 65_536;
 /** Bytes of requests at which a batch closes before it has batchMax of them. */
 export const BATCH_CLOSE_BYTES = 1024 * 1024;
-/** Bytes of a request beside its operation. */
-export const REQUEST_OVERHEAD = 24;
+/** Bytes of a request beside its operation, at most: an `open` has its source. */
+export const REQUEST_OVERHEAD = 28;
 const ADDRESS_LENGTH = 8;
 
 export interface Batch {
@@ -28,7 +28,7 @@ export interface Batch {
 /** `clients[i]` sent `requests[i]`. */
 export function makeBatch(requests: readonly Request[], clients: Addresses): Batch {
   const bytes = bytesOf((out) => {
-    for (const request of requests) encodeRequest(request, out);
+    for (const request of requests) encodeOrdered(request, out);
   });
   return { bytes, digest: digestOf(bytes), requests, clients };
 }
@@ -39,10 +39,12 @@ export function footprintOf({ bytes, requests }: Batch): number {
 }
 
 const REQUEST_FOOTPRINT = 160;
+/** Bytes of the shortest request. */
+const REQUEST_MIN = 24;
 /** That of the largest batch. */
 export const FOOTPRINT_MAX = Math.max(
   2 * (REQUEST_OVERHEAD + OPERATION_MAX) + REQUEST_FOOTPRINT,
-  2 * BATCH_CLOSE_BYTES + REQUEST_FOOTPRINT * Math.floor(BATCH_CLOSE_BYTES / REQUEST_OVERHEAD),
+  2 * BATCH_CLOSE_BYTES + REQUEST_FOOTPRINT * Math.floor(BATCH_CLOSE_BYTES / REQUEST_MIN),
 );
 
 /** No requests: fills a gap, or drives what came before it. */
@@ -66,7 +68,7 @@ export function decodeBatch(input: Reader): Batch {
   }
   const requests: Request[] = [];
   const inner = new Reader(bytes);
-  for (let i = 0; i < count && inner.ok; i++) requests.push(decodeRequest(inner));
+  for (let i = 0; i < count && inner.ok; i++) requests.push(decodeOrdered(inner));
   const clients = input.addresses(count);
   if (!inner.done) input.poison();
   return { bytes, digest: digestOf(bytes), requests, clients };

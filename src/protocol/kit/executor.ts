@@ -39,8 +39,9 @@ export class Executor {
    */
   execute(request: Request): Outcome | null {
     if (isOpen(request)) {
-      const known = this.#sessions.opened(request.op);
-      const session = known ?? this.#sessions.open(request.op, ++this.#position);
+      const { op, source = 0 } = request;
+      const known = this.#sessions.opened(op);
+      const session = known ?? this.#sessions.open(op, ++this.#position, source);
       return { status: "opened", session: session.id };
     }
     const session = this.#sessions.get(request.session, request.tag);

@@ -12,7 +12,8 @@ import {
   type PendingRequest,
   type Source,
 } from "./pending.ts";
-import { sameRequest, type Request } from "./request.ts";
+import { isOpen, sameRequest, type Request } from "./request.ts";
+import { sourceOf } from "./shares.ts";
 
 /** How many may be in the queue that do not wait, beside as many as do. */
 const QUEUE_SLACK = 256;
@@ -85,8 +86,10 @@ export class RequestPool {
   take(): Batch {
     const requests: Request[] = [];
     const clients: Address[] = [];
-    for (const { request, client } of this.#batcher.take()) {
-      requests.push(request);
+    for (const { request, client, holder } of this.#batcher.take()) {
+      // One of an abandoned block has its source.
+      const bare = isOpen(request) && request.source === undefined;
+      requests.push(bare ? { ...request, source: sourceOf(holder) } : request);
       clients.push(client);
     }
     return makeBatch(requests, clients);

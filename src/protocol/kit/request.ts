@@ -19,6 +19,11 @@ export interface Request {
   /** Rises by one with each operation of the session, from 1; 0 for an `open`. */
   readonly number: number;
   readonly op: Bytes;
+  /**
+   * Of an `open` that is ordered: the host that it came from (Host.sourceOf), or the replica that
+   * relayed it, as whoever orders says.
+   */
+  readonly source?: number;
 }
 
 export function isOpen(request: Request): boolean {
@@ -59,6 +64,18 @@ export function decodeRequest(input: Reader): Request {
     session === 0 ? number === 0 && op.length === NONCE_LENGTH && tagOf(op) === tag : number > 0;
   if (!wellFormed) input.poison();
   return { session, tag, number, op };
+}
+
+/** The form in which a request is ordered, which a batch's digest covers. */
+export function encodeOrdered(request: Request, out: Writer): void {
+  encodeRequest(request, out);
+  if (isOpen(request)) out.u32(request.source ?? 0);
+}
+
+/** Poisons the reader if the request is malformed. */
+export function decodeOrdered(input: Reader): Request {
+  const request = decodeRequest(input);
+  return isOpen(request) ? { ...request, source: input.u32() } : request;
 }
 
 /**

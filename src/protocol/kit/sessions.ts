@@ -1,73 +1,82 @@
 // The sessions of clients with the result that each got last: what makes an operation execute at
-// most once. Part of the replicated state, so that eviction is the same at every replica.
+// most once. Part of the replicated state, so that eviction is the same at every replica. Hosts
+// have equal shares: those with most give way (session-owners.ts).
 
 import type { Address, Bytes } from "../../actor.ts";
+import { assert } from "../../base/assert.ts";
+import { LinkedList, type Linked } from "../../base/linked-list.ts";
 import { EMPTY, latin1, type Reader, type Writer } from "../../wire.ts";
 import { DIGEST_LENGTH } from "./digest.ts";
 import { NONCE_LENGTH, RESULT_MAX, tagOf } from "./request.ts";
+import { SessionOwners, type Owner, type Place } from "./session-owners.ts";
 
 const NO_DIGEST: Bytes = new Uint8Array(DIGEST_LENGTH);
 
 /** No address. */
 export const NOWHERE: Address = -1;
 
-export interface Session {
+/** Linked in the order of last execution. */
+export class Session implements Linked<Session> {
   /** The log position of its `open`. */
   readonly id: number;
   readonly tag: number;
   readonly nonce: Bytes;
+  /** Whose it is, and where in that one's order. */
+  readonly owner: Owner<Session>;
+  readonly place: Place<Session>;
+  /** Rises with each execution, whatever the session. */
+  stamp: number;
   /**
    * The number of the last operation executed, 0 before the first, and its result; null if that was
    * dropped to make room.
    */
-  number: number;
-  result: Bytes | null;
+  number = 0;
+  result: Bytes | null = EMPTY;
   /** Of that operation: binds the cached result to it, so that no other operation gets it. */
-  digest: Bytes;
+  digest = NO_DIGEST;
   /**
    * Where this replica itself heard the `open`, and, if its client was heard elsewhere since, where
    * that was last; NOWHERE if it was not. Not part of the replicated state.
    */
-  home: Address;
-  away: Address;
-  /** Neighbours in the order of last execution. */
-  before: Session | null;
-  after: Session | null;
-}
+  home = NOWHERE;
+  away = NOWHERE;
+  before: Session | null = null;
+  after: Session | null = null;
 
-/** Classes of results by size, each of those twice as long as the last. */
-const CLASSES = 32;
+  constructor(nonce: Bytes, id: number, owner: Owner<Session>, stamp: number) {
+    this.id = id;
+    this.tag = tagOf(nonce);
+    this.nonce = nonce;
+    this.owner = owner;
+    this.place = { session: this, before: null, after: null };
+    this.stamp = stamp;
+  }
+}
 
 export class Sessions {
   readonly #max: number;
   readonly #bytesMax: number;
   /** Bytes that each session could have of the bound. */
   readonly #share: number;
-  /**
-   * Sessions whose results are longer than the share, by class, least recently executed first: as
-   * long as there is room, nothing else has to be known of results.
-   */
-  readonly #large: readonly Set<Session>[];
+  /** Only results longer than the share have to be known, because the others fit in any case. */
+  readonly #owners = new SessionOwners<Session>();
   readonly #byId = new Map<number, Session>();
   readonly #byNonce = new Map<string, Session>();
   #bytes = 0;
-  /**
-   * Least and most recently executed. A list: setting a Map entry anew on every operation costs a
-   * fifth.
-   */
-  #oldest: Session | null = null;
-  #newest: Session | null = null;
+  /** Least recently executed first. Setting a Map entry anew on every operation costs a fifth. */
+  #order = new LinkedList<Session>();
+  #stamp = 0;
 
   /**
    * Keeps at most `max` sessions with at most `bytesMax` bytes of results. A session that is one
-   * too many evicts the least recently executed; bytes that are too many cost the largest results,
-   * so that few clients with large results never cost others their sessions.
+   * too many evicts the least recently executed of the source that has the most; bytes that are too
+   * many cost the source with the most of them its largest results, so that a host with many
+   * sessions or large results never costs others theirs.
    */
   constructor(max: number, bytesMax: number) {
     this.#max = max;
     this.#bytesMax = bytesMax;
     this.#share = Math.floor(bytesMax / max);
-    this.#large = Array.from({ length: CLASSES }, () => new Set());
   }
 
   get size(): number {
@@ -88,10 +97,10 @@ export class Sessions {
     return this.#byNonce.get(latin1(nonce));
   }
 
-  /** Opens a session at log position `id`, which evicts the least recently executed if need be. */
-  open(nonce: Bytes, id: number): Session {
-    const session = this.#add(nonce, id);
-    this.#evict();
+  /** Opens a session of this source at log position `id`, which evicts one if need be. */
+  open(nonce: Bytes, id: number, source: number): Session {
+    const session = this.#add(nonce, id, source);
+    while (this.#byId.size > this.#max) this.#evict();
     return session;
   }
 
@@ -100,20 +109,27 @@ export class Sessions {
     this.#drop(session);
     session.number = number;
     session.digest = digest;
+    const { places } = session.owner;
+    this.#order.remove(session);
+    this.#order.push(session);
+    places.remove(session.place);
+    places.push(session.place);
+    session.stamp = ++this.#stamp;
     this.#keep(session, result);
-    if (session !== this.#newest) {
-      this.#unlink(session);
-      this.#link(session);
+    while (this.#bytes > this.#bytesMax) {
+      const largest = this.#owners.largest();
+      if (largest === undefined) return;
+      this.#drop(largest);
     }
-    if (this.#bytes > this.#bytesMax) this.#dropLargest();
   }
 
   /** Canonical: in the order of last execution. */
   snapshot(out: Writer): void {
     out.u32(this.#byId.size);
-    for (let session = this.#oldest; session !== null; session = session.after) {
+    for (let session = this.#order.first; session !== null; session = session.after) {
       out.u53(session.id);
       out.bytes(session.nonce);
+      out.u32(session.owner.source);
       out.u53(session.number);
       out.bytes(session.digest);
       out.flag(session.result !== null);
@@ -129,21 +145,21 @@ export class Sessions {
     const known = new Map(this.#byNonce);
     this.#byId.clear();
     this.#byNonce.clear();
-    this.#oldest = null;
-    this.#newest = null;
+    this.#order = new LinkedList();
+    this.#owners.clear();
     this.#bytes = 0;
-    for (const sessions of this.#large) sessions.clear();
     const count = input.u32();
     if (count > this.#max) input.poison();
     for (let i = 0; i < count && input.ok; i++) {
       const id = input.u53();
       const nonce = input.bytes(NONCE_LENGTH);
+      const source = input.u32();
       const number = input.u53();
       const digest = input.bytes(DIGEST_LENGTH);
       const result = input.flag() ? input.blob(RESULT_MAX) : null;
       if (this.#byId.has(id) || this.#byNonce.has(latin1(nonce))) input.poison();
       if (!input.ok) return;
-      const session = this.#add(nonce, id);
+      const session = this.#add(nonce, id, source);
       session.number = number;
       session.digest = digest;
       session.result = null;
@@ -154,51 +170,28 @@ export class Sessions {
     }
   }
 
-  #add(nonce: Bytes, id: number): Session {
-    const tag = tagOf(nonce);
-    const session: Session = {
-      id,
-      tag,
-      nonce,
-      number: 0,
-      result: EMPTY,
-      digest: NO_DIGEST,
-      home: NOWHERE,
-      away: NOWHERE,
-      before: null,
-      after: null,
-    };
+  #add(nonce: Bytes, id: number, source: number): Session {
+    const session = new Session(nonce, id, this.#owners.of(source), ++this.#stamp);
+    this.#owners.add(session);
     this.#byId.set(id, session);
     this.#byNonce.set(latin1(nonce), session);
-    this.#link(session);
+    this.#order.push(session);
     return session;
   }
 
   #evict(): void {
-    while (this.#byId.size > this.#max) {
-      const session = this.#oldest;
-      if (session === null || session === this.#newest) return;
-      this.#drop(session);
-      this.#unlink(session);
-      this.#byId.delete(session.id);
-      this.#byNonce.delete(latin1(session.nonce));
-    }
-  }
-
-  /** Drops results of the largest class that there are, until the rest fits. */
-  #dropLargest(): void {
-    for (let size = CLASSES - 1; size >= 0; size--) {
-      for (const session of this.#large[size] ?? []) {
-        if (this.#bytes <= this.#bytesMax) return;
-        this.#drop(session);
-      }
-    }
+    const session = this.#owners.takeVictim();
+    assert(session !== undefined, "every session has an owner");
+    this.#drop(session);
+    this.#order.remove(session);
+    this.#byId.delete(session.id);
+    this.#byNonce.delete(latin1(session.nonce));
   }
 
   #keep(session: Session, result: Bytes): void {
     session.result = result;
     this.#bytes += result.length;
-    if (result.length > this.#share) this.#large[classOf(result)]?.add(session);
+    if (result.length > this.#share) this.#owners.keep(session, result.length);
   }
 
   #drop(session: Session): void {
@@ -206,26 +199,6 @@ export class Sessions {
     if (result === null) return;
     session.result = null;
     this.#bytes -= result.length;
-    if (result.length > this.#share) this.#large[classOf(result)]?.delete(session);
+    if (result.length > this.#share) this.#owners.drop(session, result.length);
   }
-
-  #link(session: Session): void {
-    session.before = this.#newest;
-    session.after = null;
-    if (this.#newest === null) this.#oldest = session;
-    else this.#newest.after = session;
-    this.#newest = session;
-  }
-
-  #unlink(session: Session): void {
-    if (session.before === null) this.#oldest = session.after;
-    else session.before.after = session.after;
-    if (session.after === null) this.#newest = session.before;
-    else session.after.before = session.before;
-  }
-}
-
-/** Results of 2^(class - 1) to 2^class - 1 bytes. */
-function classOf(result: Bytes): number {
-  return Math.min(CLASSES - 1, 32 - Math.clz32(result.length));
 }

@@ -8,6 +8,11 @@ export function relayerOf(signer: number): Holder {
   return -1 - signer;
 }
 
+/** How an ordered `open` names its holder: a relaying replica by its index, below any host. */
+export function sourceOf(holder: Holder): number {
+  return holder < 0 ? -1 - holder : holder;
+}
+
 /** What each holder has, in bytes. */
 export class Shares {
   readonly #held = new Map<Holder, number>();

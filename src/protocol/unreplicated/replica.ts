@@ -2,7 +2,7 @@ import type { Address, App, Census, Host, Refusal, Replica } from "../../actor.t
 import type { ProtocolConfig } from "../../protocol-config.ts";
 import { EMPTY } from "../../wire.ts";
 import { Executor } from "../kit/executor.ts";
-import { NUMBER_USED_OUTCOME, requestDigest } from "../kit/request.ts";
+import { isOpen, NUMBER_USED_OUTCOME, requestDigest } from "../kit/request.ts";
 import type { Message, RequestMessage } from "./message.ts";
 
 /**
@@ -47,7 +47,8 @@ export class UnreplicatedReplica implements Replica<Message, never> {
   }
 
   #onRequest(from: Address, { request }: RequestMessage): void {
-    const outcome = this.#executor.execute(request) ?? NUMBER_USED_OUTCOME;
+    const asked = isOpen(request) ? { ...request, source: this.#host.sourceOf(from) } : request;
+    const outcome = this.#executor.execute(asked) ?? NUMBER_USED_OUTCOME;
     const { session, tag, number } = request;
     const digest = this.#signed ? requestDigest(request) : EMPTY;
     this.#host.send(from, { kind: "reply", session, tag, number, digest, outcome });

@@ -193,7 +193,7 @@ test("H10 a batch on an abandoned fork is proposed again, and executed once", ()
   for (const replica of [0, 1, 3]) solo.timeOut(replica, 5);
   expect(solo.view).toBe(6);
   const [again] = solo.host.takeKind("propose");
-  expect(again?.block.batch.requests).toEqual(lost.batch.requests);
+  expect(again?.block.batch.requests).toMatchObject(lost.batch.requests);
   expect(again?.block.batch.clients.at(0)).toBe(CLIENT);
   // Both branches at once would execute it once: the executor knows the session.
   let justify = qc(again!.block);

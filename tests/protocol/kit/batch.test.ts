@@ -6,7 +6,6 @@ import {
   decodeBatch,
   encodeBatch,
   makeBatch,
-  REQUEST_OVERHEAD,
 } from "../../../src/protocol/kit/batch.ts";
 import { OPERATION_MAX } from "../../../src/protocol/kit/request.ts";
 import { Reader, Writer, type AddressBook } from "../../../src/wire.ts";
@@ -66,7 +65,19 @@ test("X12 a batch larger than a correct leader makes is malformed", () => {
     decodeBatch(input);
     return input.done;
   };
-  const close = BATCH_CLOSE_BYTES - 2 * REQUEST_OVERHEAD;
+  const close = BATCH_CLOSE_BYTES - 2 * 24;
   expect([sized([close - 1, 1]), sized([OPERATION_MAX])]).toEqual([true, true]);
   expect(sized([close, 1])).toBe(false);
+});
+
+test("X21 an open is ordered with its source, which the batch's digest covers", () => {
+  const op = new Uint8Array(13);
+  const open = { session: 0, tag: 0, number: 0, op, source: 0xc0a80001 };
+  const book = new CountingBook();
+  const batch = makeBatch([open, request(1)], [100, 200]);
+  const decoded = decodeBatch(new Reader(encoded(batch, book), book));
+  expect(decoded.requests).toEqual([open, request(1)]);
+  expect(decoded.digest).toEqual(batch.digest);
+  const other = makeBatch([{ ...open, source: 1 }, request(1)], [100, 200]);
+  expect(other.digest).not.toEqual(batch.digest);
 });

@@ -128,3 +128,28 @@ test("P2 an open that its client repeats is relayed at once", () => {
   cluster.request(openOf(7), [1]);
   expect(cluster.sent("relay")).toHaveLength(1);
 });
+
+test("X21 who orders an open says which host it heard it from, or which replica relayed it", () => {
+  const cluster = new PbftCluster();
+  cluster.request(openOf(7), ALL, 300);
+  cluster.request(openOf(8), [2], 300);
+  cluster.advance(90);
+  const sources = cluster
+    .sent("prePrepare", 0)
+    .flatMap(({ batch }) => batch?.requests ?? [])
+    .map(({ tag, source }) => [tag, source]);
+  expect(sources).toEqual([
+    [7, cluster.host(0).sourceOf(300)],
+    [8, 2],
+  ]);
+});
+
+test("X21 a host that opens many sessions evicts no other's, at no replica", () => {
+  const cluster = new PbftCluster({ sessionsMax: 4 });
+  const next = cluster.open();
+  for (let i = 0; i < 20; i++) cluster.request(openOf(500 + i), ALL, ELSEWHERE);
+  const request = next(bytes("a"));
+  cluster.request(request);
+  expect(cluster.results(request).size).toBe(4);
+  expect(new Set(ALL.map((i) => cluster.state(i).digest)).size).toBe(1);
+});

@@ -40,12 +40,17 @@ function classOf(bytes: number): number {
   return bytes <= 0 ? 0 : Math.floor(Math.log2(bytes)) + 1;
 }
 
+/** Clients are at three hosts. */
+function sourceOf(client: number): number {
+  return client % 3;
+}
+
 /** Executes or opens with a client; a result has as many bytes as said. */
 const DIGEST = new Uint8Array(32).fill(7);
 const step = fc.record({ client: fc.nat(7), bytes: fc.nat(40) });
 
 describe("X13 eviction", () => {
-  test("X13 the least recently executed session goes first, the largest result, and both bounds hold", () => {
+  test("X13 X21 of the source with the most the least recently executed session goes, or the largest result", () => {
     const bounds = fc.record({ max: fc.integer({ min: 1, max: 5 }), bytesMax: fc.nat(80) });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), bounds, (steps, { max, bytesMax }) => {
@@ -56,7 +61,7 @@ describe("X13 eviction", () => {
         for (const { client, bytes } of steps) {
           const known = model.find((session) => session.client === client);
           if (known === undefined) {
-            sessions.open(nonce(client), ++position);
+            sessions.open(nonce(client), ++position, sourceOf(client));
             model.push({ id: position, client, number: 0, bytes: 0 });
           } else {
             const session = sessions.get(known.id, tagOf(nonce(client))) as Session;
@@ -65,11 +70,21 @@ describe("X13 eviction", () => {
             model = [...model.filter((other) => other !== known), known];
           }
           const held = () => model.reduce((sum, session) => sum + Math.max(0, session.bytes), 0);
-          while (model.length > max) model.shift();
+          while (model.length > max) {
+            const count = ({ client: one }: Known) =>
+              model.filter((other) => sourceOf(other.client) === sourceOf(one)).length;
+            const most = Math.max(...model.map(count));
+            const victim = model.find((session) => count(session) === most);
+            model = model.filter((session) => session !== victim);
+          }
           while (held() > bytesMax) {
             const large = model.filter((session) => session.bytes > Math.floor(bytesMax / max));
-            const most = Math.max(...large.map((session) => classOf(session.bytes)));
-            large.find((session) => classOf(session.bytes) === most)!.bytes = -1;
+            const held = (source: number) =>
+              large.reduce((sum, s) => sum + (sourceOf(s.client) === source ? s.bytes : 0), 0);
+            const owner = [0, 1, 2].toSorted((a, b) => held(b) - held(a) || a - b)[0];
+            const own = large.filter((session) => sourceOf(session.client) === owner);
+            const most = Math.max(...own.map((session) => classOf(session.bytes)));
+            own.find((session) => classOf(session.bytes) === most)!.bytes = -1;
           }
           expect({ size: sessions.size, bytes: sessions.bytes }).toEqual({
             ...{ size: model.length, bytes: held() },
@@ -92,7 +107,7 @@ describe("X13 eviction", () => {
   test("X13 few clients with large results cost no other its session or its result", () => {
     const sessions = new Sessions(1000, 100_000);
     for (let i = 0; i < 500; i++) {
-      const session = sessions.open(nonce(i), i + 1);
+      const session = sessions.open(nonce(i), i + 1, 1);
       sessions.executed(session, 1, DIGEST, new Uint8Array(100));
     }
     for (let i = 0; i < 5; i++) {
@@ -110,9 +125,40 @@ describe("X13 eviction", () => {
     expect(results.slice(5).every((result) => result?.length === 100)).toBe(true);
   });
 
+  test("X21 a host that opens sessions without end costs another none of its", () => {
+    const sessions = new Sessions(1000, 100_000);
+    for (let i = 0; i < 50; i++) sessions.open(nonce(i), i + 1, 7);
+    for (let i = 50; i < 5000; i++) {
+      sessions.open(nonce(i), i + 1, 8);
+      expect(sessions.size).toBeLessThanOrEqual(1000);
+    }
+    for (let i = 0; i < 50; i++) expect(sessions.opened(nonce(i))?.id).toBe(i + 1);
+    // Both have as many in the end, whatever each asks for.
+    for (let i = 5000; i < 9000; i++) sessions.open(nonce(i), i + 1, 7 + (i % 2));
+    let first = 0;
+    for (let i = 0; i < 9000; i++) if (sessions.opened(nonce(i))?.owner.source === 7) first++;
+    expect(first).toBe(500);
+  });
+
+  test("X21 a host with large results loses its own, and others keep theirs, large or not", () => {
+    const sessions = new Sessions(1000, 100_000);
+    const ask = (client: number, source: number, bytes: number) => {
+      const session =
+        sessions.opened(nonce(client)) ?? sessions.open(nonce(client), client + 1, source);
+      sessions.executed(session, session.number + 1, DIGEST, new Uint8Array(bytes));
+      return session;
+    };
+    const modest = ask(0, 7, 30_000);
+    for (let i = 1; i < 100; i++) ask(i, 8, 20_000);
+    for (let i = 1; i < 100; i++) ask(i, 8, 40_000);
+    expect(modest.result?.length).toBe(30_000);
+    expect(sessions.bytes).toBeLessThanOrEqual(100_000);
+    expect(sessions.size).toBe(100);
+  });
+
   test("X13 one result larger than the bound is dropped, and its session stays", () => {
     const sessions = new Sessions(10, 100);
-    for (let i = 0; i < 3; i++) sessions.open(nonce(i), i + 1);
+    for (let i = 0; i < 3; i++) sessions.open(nonce(i), i + 1, 1);
     const first = sessions.get(1, tagOf(nonce(0))) as Session;
     sessions.executed(first, 1, DIGEST, new Uint8Array(1000));
     expect({ size: sessions.size, bytes: sessions.bytes }).toEqual({ size: 3, bytes: 0 });
@@ -123,7 +169,7 @@ describe("X13 eviction", () => {
 
   test("X13 a session is found by its number and its tag only", () => {
     const sessions = new Sessions(10, 100);
-    sessions.open(nonce(0), 1);
+    sessions.open(nonce(0), 1, 1);
     expect(sessions.get(1, tagOf(nonce(0)))?.id).toBe(1);
     expect(sessions.get(1, tagOf(nonce(1)))).toBeUndefined();
     expect(sessions.get(2, tagOf(nonce(0)))).toBeUndefined();
@@ -144,7 +190,7 @@ describe("X13 snapshots of sessions", () => {
       }
       for (const sessions of [whole, parts]) {
         const session = sessions.opened(nonce(client));
-        if (session === undefined) sessions.open(nonce(client), i + 1);
+        if (session === undefined) sessions.open(nonce(client), i + 1, sourceOf(client));
         else sessions.executed(session, session.number + 1, DIGEST, new Uint8Array(bytes));
       }
     }
@@ -169,7 +215,7 @@ describe("X13 snapshots of sessions", () => {
       0,
     );
     const other = new Sessions(4, 60);
-    for (let i = 5; i < 9; i++) other.open(nonce(i), i);
+    for (let i = 5; i < 9; i++) other.open(nonce(i), i, 1);
     other.restore(new Reader(snapshot(whole)));
     expect(snapshot(other)).toEqual(snapshot(whole));
     expect(other.opened(nonce(8))).toBeUndefined();
@@ -193,7 +239,7 @@ describe("X13 snapshots of sessions", () => {
 
   test("X13 a snapshot that has one session twice is malformed", () => {
     const one = new Sessions(4, 60);
-    one.open(nonce(0), 1);
+    one.open(nonce(0), 1, 1);
     const [entry, count] = [snapshot(one).slice(4), Uint8Array.of(0, 0, 0, 2)];
     const input = new Reader(Uint8Array.of(...count, ...entry, ...entry));
     new Sessions(4, 60).restore(input);

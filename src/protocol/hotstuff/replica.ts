@@ -186,7 +186,7 @@ export class HotStuffReplica implements Replica<Message, Timer> {
   }
 
   census(): Census {
-    const { tree, executor, pool, config } = this.context;
+    const { tree, executor, pool, service, config } = this.context;
     return {
       view: this.view,
       committed: tree.root.height,
@@ -197,6 +197,7 @@ export class HotStuffReplica implements Replica<Message, Timer> {
         { name: "service.sessions", size: executor.sessions, max: config.sessionsMax },
         ...tree.sizes,
         ...pool.sizes,
+        ...service.sizes,
         ...this.context.answers.sizes,
         ...this.normal.sizes,
         ...this.pacemaker.sizes,

@@ -1,6 +1,6 @@
 // What clients see of a replica: requests are executed once, in order, and answered.
 
-import type { Address, Bytes, Host, Signer } from "../../actor.ts";
+import type { Address, Bytes, Host, Signer, Sizes } from "../../actor.ts";
 import { assert } from "../../base/assert.ts";
 import type { Batch } from "./batch.ts";
 import type { Executor } from "./executor.ts";
@@ -9,12 +9,13 @@ import type { RequestPool } from "./request-pool.ts";
 import type { Source } from "./pending.ts";
 import { isOpen, operationDigest, type Outcome, type Request } from "./request.ts";
 import type { Ordered } from "./service-level.ts";
+import { RepeatLimit } from "./repeats.ts";
 import { NOWHERE, type Session } from "./sessions.ts";
 
 /** What it sends. */
 export type ServiceMessage = ReplyMessage | OpenedMessage | GoneMessage;
 
-type ServiceHost = Pick<Host<ServiceMessage, never>, "send" | "drop" | "sourceOf">;
+type ServiceHost = Pick<Host<ServiceMessage, never>, "send" | "drop" | "sourceOf" | "now">;
 
 export interface ServiceOptions {
   readonly self: Signer;
@@ -23,6 +24,7 @@ export interface ServiceOptions {
   readonly pool: RequestPool;
   /** Tells what answers name. */
   readonly owner: ServiceOwner;
+  readonly viewTimeoutMs: number;
 }
 
 export interface ServiceOwner {
@@ -31,14 +33,18 @@ export interface ServiceOwner {
   readonly run: Bytes | null;
 }
 
+/** Why a repeated request is not answered. */
+export const ANSWERED_JUST_NOW =
+  "not admitted: request that was answered just now, or too many bytes for its host";
+
 /**
  * Where replies go. A client sends its `open` to all replicas, and each remembers where it heard
  * it: replies go there, whatever address a batch or a relay names, because whoever orders could
  * name its own for all clients. If this replica itself has heard the client elsewhere since (with
  * the operation that was executed, or is), they go there as well, until it is heard at home again:
  * a client that moves is served, and who asks in its name takes no reply away from it. A question
- * that is repeated is answered where it came from. What a batch or a relay names serves for
- * sessions whose `open` this replica did not hear.
+ * that is repeated is answered where it came from, and not too often. What a batch or a relay names
+ * serves for sessions whose `open` this replica did not hear.
  */
 export class Service {
   readonly #self: Signer;
@@ -47,13 +53,19 @@ export class Service {
   protected readonly executor: Executor;
   readonly #pool: RequestPool;
   readonly #ordered = { operations: 0, bytes: 0 };
+  readonly #repeats: RepeatLimit;
 
-  constructor({ self, host, executor, pool, owner }: ServiceOptions) {
+  constructor({ self, host, executor, pool, owner, viewTimeoutMs }: ServiceOptions) {
     this.#self = self;
     this.#host = host;
     this.executor = executor;
     this.#pool = pool;
     this.#owner = owner;
+    this.#repeats = new RepeatLimit(host, viewTimeoutMs);
+  }
+
+  get sizes(): Sizes {
+    return this.#repeats.sizes;
   }
 
   /** What was executed here, in all. */
@@ -81,11 +93,11 @@ export class Service {
     const session = this.executor.sessionOf(request);
     if (source !== "client") {
       const home = this.#homeOf(session);
-      this.#replyAll(session, home === NOWHERE ? client : home, request, outcome);
+      this.#repeatAt(home === NOWHERE ? client : home, session, request, outcome);
       return true;
     }
     if (session !== undefined && outcome.status !== "number used") heard(session, request, client);
-    this.#reply(client, request, outcome);
+    this.#repeatAt(client, session, request, outcome);
     return true;
   }
 
@@ -102,16 +114,29 @@ export class Service {
     for (const [i, request] of requests.entries()) {
       const { position } = this.executor;
       const outcome = this.executeOne(request);
-      if (this.executor.position > position) this.#ordered.bytes += request.op.length;
+      const repeated = this.executor.position === position;
+      if (!repeated) this.#ordered.bytes += request.op.length;
       const client = this.#pool.executed(request);
       if (outcome === null) continue;
       const session = this.executor.sessionOf(request);
       if (session !== undefined && client !== NOWHERE) heard(session, request, client);
       let home = this.#homeOf(session);
       if (home === NOWHERE) home = client === NOWHERE ? (clients.at(i) ?? 0) : client;
-      this.#replyAll(session, home, request, outcome);
+      // What was executed before could be in every batch of a Byzantine leader.
+      if (repeated) this.#repeatAt(home, session, request, outcome);
+      else this.#replyAll(session, home, request, outcome);
     }
     this.#ordered.operations += this.executor.position - before;
+  }
+
+  #repeatAt(
+    client: Address,
+    session: Session | undefined,
+    request: Request,
+    outcome: Outcome,
+  ): void {
+    if (this.#repeats.allows(session, client, outcome)) this.#reply(client, request, outcome);
+    else this.#host.drop(ANSWERED_JUST_NOW);
   }
 
   /** Where the session's `open` was heard, if anything is known to be there. */

@@ -40,6 +40,9 @@ export class Session implements Linked<Session> {
    */
   home = NOWHERE;
   away = NOWHERE;
+  /** When a repeated request was answered last, at home and elsewhere. */
+  answeredMs = -Infinity;
+  answeredAwayMs = -Infinity;
   before: Session | null = null;
   after: Session | null = null;
 

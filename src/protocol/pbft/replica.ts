@@ -197,7 +197,7 @@ export class PbftReplica implements Replica<Message, Timer> {
 
   census(): Census {
     const { n, sessionsMax } = this.context.config;
-    const { log, executor, pool } = this.context;
+    const { log, executor, pool, service } = this.context;
     let batches = 0;
     let votes = 0;
     let slots = 0;
@@ -219,6 +219,7 @@ export class PbftReplica implements Replica<Message, Timer> {
         { name: "log.unordered bytes", size: log.unorderedBytes, max: UNORDERED_MAX },
         { name: "log.votes", size: votes, max: n },
         ...pool.sizes,
+        ...service.sizes,
         ...this.context.answers.sizes,
         ...this.sync.sizes,
         ...this.views.sizes,

@@ -292,6 +292,7 @@ test("X13 an operation executes once however often it is proposed", () => {
   const batches = [[open], [op, op], [op, stranger], [open]];
   for (let view = 1; view <= 7; view++) {
     const next = block(view, justify, batches[view - 1] ?? []);
+    solo.host.clockMs += 20;
     solo.propose(next);
     justify = qc(next);
   }

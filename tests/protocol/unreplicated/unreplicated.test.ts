@@ -191,15 +191,32 @@ describe("X13 exactly once", () => {
     ask();
     client.timeout();
     client.receive(0, ask());
+    replicaHost.clockMs += config.viewTimeoutMs / 4;
     const request = taken(clientHost);
     const lost = ask(request);
     client.timeout();
+    replicaHost.clockMs += config.viewTimeoutMs / 4;
     expect(clientHost.sent[0]?.message).toEqual(request);
     const again = ask();
     expect(again).toEqual(lost);
     client.receive(0, again);
     expect({ results, executed: app.executed }).toEqual({ results: ["0101"], executed: 1 });
     expect(client.retransmissions).toBe(2);
+  });
+
+  test("X22 a request that floods is answered once in a pause", () => {
+    invoke(1);
+    client.receive(0, ask());
+    const request = taken(clientHost);
+    ask(request);
+    const flood = () => {
+      for (let i = 0; i < 100; i++) replica.receive(CLIENT, request);
+      return replicaHost.take().length;
+    };
+    expect([flood(), flood()]).toEqual([1, 0]);
+    replicaHost.clockMs += config.viewTimeoutMs / 4;
+    expect(flood()).toBe(1);
+    expect(app.executed).toBe(1);
   });
 
   test("X13 a request older than the last is answered that its number was used, and not executed", () => {

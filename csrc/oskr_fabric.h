@@ -1,6 +1,6 @@
 // A small layer-2 switch of DPDK ports, one to each process. Ports of replicas know their address
-// beforehand, the others learn those that frames come from. It can lose, delay, reorder and repeat
-// frames. Errors are reported as in oskr_dpdk.h, which starts EAL; its ports are 0, 1, ...
+// beforehand, the others learn those that frames come from. It can lose, delay, reorder, repeat and
+// alter frames. Errors are reported as in oskr_dpdk.h, which starts EAL; its ports are 0, 1, ...
 #ifndef OSKR_FABRIC_H
 #define OSKR_FABRIC_H
 
@@ -17,6 +17,7 @@ struct oskr_fabric_counts {
   double dropped;     // should have left here, but was lost on purpose
   double duplicated;  // left here once more on purpose
   double reordered;   // was held back on purpose
+  double corrupted;   // left here with one bit flipped on purpose
 };
 
 struct oskr_fabric_port {
@@ -27,9 +28,10 @@ struct oskr_fabric_port {
 
 // Written by the caller before oskr_fabric_open; counts by the fabric.
 struct oskr_fabric {
-  double drop;  // the three rates are of 1, for each frame and each port it leaves by
+  double drop;  // the four rates are of 1, for each frame and each port it leaves by
   double duplicate;
   double reorder;
+  double corrupt;   // behind the Ethernet header
   double delay_us;  // between coming in and leaving
   double seed;      // an integer; the same dice for the same frames in the same order
   uint32_t port_count;

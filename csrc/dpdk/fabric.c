@@ -62,8 +62,8 @@ static uint64_t dice;
 static double link_asked_ns;
 static struct oskr_doorbell *own_doorbell;
 
-_Static_assert(offsetof(struct oskr_fabric, ports) == 56, "src/ffi/dpdk.ts has the same layout");
-_Static_assert(sizeof(struct oskr_fabric_port) == 80, "the same");
+_Static_assert(offsetof(struct oskr_fabric, ports) == 64, "src/ffi/dpdk.ts has the same layout");
+_Static_assert(sizeof(struct oskr_fabric_port) == 88, "the same");
 _Static_assert(OSKR_PORTS_MAX *LEARNED_MAX * 2 <= TABLE_SIZE, "the table is at most half full");
 
 struct oskr_fabric *oskr_fabric(void) {
@@ -173,6 +173,19 @@ static void enqueue(uint32_t port, struct rte_mbuf *frame) {
   q->frames[q->head++ & QUEUE_MASK] = frame;
 }
 
+// A copy with one bit flipped, since others may hold the frame itself; NULL without room for it.
+// Frees the frame.
+static struct rte_mbuf *corrupted(struct rte_mbuf *frame) {
+  struct rte_mbuf *copy = rte_pktmbuf_copy(frame, frame->pool, 0, UINT32_MAX);
+  rte_pktmbuf_free(frame);
+  if (copy == NULL) return NULL;
+  uint32_t bits = 8 * (rte_pktmbuf_data_len(copy) - RTE_ETHER_HDR_LEN);
+  uint32_t bit = (uint32_t)(next_fraction() * bits);
+  uint8_t *bytes = rte_pktmbuf_mtod_offset(copy, uint8_t *, RTE_ETHER_HDR_LEN);
+  bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+  return copy;
+}
+
 // Rolls the dice for one frame that leaves by one port.
 static void leave(uint32_t port, struct rte_mbuf *frame, double now_ns) {
   struct oskr_fabric_counts *counts = &fabric.ports[port].counts;
@@ -180,6 +193,14 @@ static void leave(uint32_t port, struct rte_mbuf *frame, double now_ns) {
     counts->dropped++;
     rte_pktmbuf_free(frame);
     return;
+  }
+  if (rte_pktmbuf_data_len(frame) > RTE_ETHER_HDR_LEN && happens(fabric.corrupt)) {
+    counts->corrupted++;
+    frame = corrupted(frame);
+    if (frame == NULL) {
+      counts->full++;
+      return;
+    }
   }
   int twice = happens(fabric.duplicate);
   if (twice) {
@@ -324,7 +345,7 @@ int32_t oskr_fabric_run(const volatile uint32_t *stop, double seconds) {
 }
 
 static int32_t check(void) {
-  const double rates[] = {fabric.drop, fabric.duplicate, fabric.reorder};
+  const double rates[] = {fabric.drop, fabric.duplicate, fabric.reorder, fabric.corrupt};
   for (uint32_t i = 0; i < RTE_DIM(rates); i++)
     if (!(rates[i] >= 0 && rates[i] <= 1))
       return oskr_fail(-EINVAL, "a rate of the fabric is not between 0 and 1");

@@ -237,6 +237,43 @@ static void repeats_at_the_rate(void) {
   for (uint32_t i = 0; i < MANY; i++) CHECK(times[i] == 1 || times[i] == 2);
 }
 
+// One bit of each frame: in four of the 46 bytes behind its header lies the number.
+static void alters_one_bit(void) {
+  start_all();
+  oskr_fabric()->corrupt = 1;
+  uint32_t altered = 0;
+  for (uint32_t i = 0; i < 200; i++) {
+    send_number(2, 1, 0);
+    run_for(0.001);
+    if (oskr_dpdk_receive(FABRIC_PORTS) == 0) continue;  // the bit made it malformed, or another's
+    uint32_t number;
+    memcpy(&number, peers[0]->receive[0] + OSKR_HEADER_SIZE, sizeof(number));
+    altered += number != 0;
+    CHECK((number & (number - 1)) == 0);
+  }
+  CHECK(altered > 4 && altered < 50);
+  CHECK(oskr_fabric()->ports[0].counts.corrupted == 200);
+}
+
+// Only the copy for one port is altered: the frame itself goes to others as it came.
+static void alters_copies(void) {
+  start_all();
+  oskr_fabric()->corrupt = 0.5;
+  uint32_t both = 0;
+  for (uint32_t i = 0; i < 200; i++) {
+    const struct oskr_fabric_port *ports = oskr_fabric()->ports;
+    double before = ports[1].counts.corrupted;
+    send_number(2, GROUP, 7);
+    run_for(0.001);
+    oskr_dpdk_receive(FABRIC_PORTS);
+    int32_t count = oskr_dpdk_receive(FABRIC_PORTS + 1);
+    if (ports[1].counts.corrupted > before) continue;
+    CHECK(count == 1 && number_at(1, 0) == 7);
+    both++;
+  }
+  CHECK(both > 60 && both < 140);
+}
+
 static void reorders_at_the_rate(void) {
   start_all();
   oskr_fabric()->reorder = 0.1;
@@ -409,6 +446,8 @@ int main(void) {
       {"keeps order", keeps_order},
       {"drops at the rate", drops_at_the_rate},
       {"repeats at the rate", repeats_at_the_rate},
+      {"alters one bit", alters_one_bit},
+      {"alters copies", alters_copies},
       {"reorders at the rate", reorders_at_the_rate},
       {"delays every frame", delays_every_frame},
       {"bounds what waits for a slow peer", bounds_what_waits},

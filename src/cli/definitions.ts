@@ -284,6 +284,12 @@ const FABRIC_ARGS = {
     valueHint: "RATE",
     description: "Share of frames to hold back behind later ones, 0 to 1",
   },
+  corrupt: {
+    type: "string",
+    default: "0",
+    valueHint: "RATE",
+    description: "Share of frames to flip a bit of, behind their header, 0 to 1",
+  },
   delay: {
     type: "string",
     default: "0",

@@ -112,15 +112,21 @@ async function gaveUp({ child }: Load): Promise<boolean> {
 }
 
 /** One packet of ten is lost. */
-async function loss(trial: Trial): Promise<void> {
-  const lossy =
-    trial.transport === "udp"
-      ? { replicaArgs: ["--drop", "0.1"], clientArgs: ["--drop", "0.1"] }
-      : { fabricArgs: ["--drop", "0.1"] };
+const loss = (trial: Trial): Promise<void> => through(trial, ["--drop", "0.1"]);
+
+/** All that a network does to packets, in moderation. */
+const network = (trial: Trial): Promise<void> =>
+  through(trial, [
+    ...["--drop", "0.02", "--duplicate", "0.05", "--reorder", "0.1", "--corrupt", "0.01"],
+    ...["--delay", "2000"],
+  ]);
+
+/** Clients are served, and see one order, over a network with such faults. */
+async function through(trial: Trial, faults: readonly string[]): Promise<void> {
   // A new cluster each time, because what a load that gave up had sent may be executed later, which
   // the history of the next one would not show.
   for (let i = 1; ; i++) {
-    const cluster = await trial.cluster("kv", lossy);
+    const cluster = await trial.cluster("kv", { network: faults });
     try {
       const load = trial.load(cluster, 6);
       if (i < LOADS_MAX && (await gaveUp(load))) continue;
@@ -202,6 +208,7 @@ export const SCENARIOS = new Map<string, Scenario>([
   ["restart-all", restartAll],
   ["stop-and-continue", stopAndContinue],
   ["loss", loss],
+  ["network", network],
   ["rotation", rotation],
   ["memory", memory],
 ]);

@@ -32,7 +32,8 @@ interface MoreArgs {
   readonly viewTimeoutMs?: number;
   readonly replicaArgs?: readonly string[];
   readonly clientArgs?: readonly string[];
-  readonly fabricArgs?: readonly string[];
+  /** Of the network between the processes: the fabric's, or the UDP switch's. */
+  readonly network?: readonly string[];
 }
 
 /** What all scenarios of one run have in common, and how many checks passed. */
@@ -55,6 +56,7 @@ export class Trial {
   }
 
   cluster(app: "kv" | "null", more: MoreArgs = {}): Promise<Cluster> {
+    const { network } = more;
     const timeout = ["--view-timeout", String(more.viewTimeoutMs ?? this.viewTimeoutMs)];
     return Cluster.start({
       mode: this.mode,
@@ -64,7 +66,8 @@ export class Trial {
       clientPorts: 4,
       replicaArgs: ["-a", app, ...timeout, ...(more.replicaArgs ?? [])],
       clientArgs: [...timeout, ...(more.clientArgs ?? [])],
-      fabricArgs: more.fabricArgs ?? [],
+      fabricArgs: more.network ?? [],
+      ...(this.transport === "udp" && network !== undefined ? { switchArgs: () => network } : {}),
     });
   }
 

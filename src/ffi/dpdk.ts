@@ -6,7 +6,7 @@ import { reasonOf, UsageError } from "../base/errors.ts";
 import { requireLibrary } from "./library.ts";
 
 /** OSKR_DPDK_VERSION of the header that this file follows. */
-export const DPDK_VERSION = 5;
+export const DPDK_VERSION = 6;
 /** Bytes of the text: EAL arguments in, one a line; the last error out. Ends with a zero byte. */
 export const TEXT_SIZE = 16_384;
 
@@ -72,16 +72,17 @@ export const FABRIC = {
   drop: 0,
   duplicate: 8,
   reorder: 16,
-  delayUs: 24,
-  seed: 32,
-  portCount: 40,
-  group: 44,
+  corrupt: 24,
+  delayUs: 32,
+  seed: 40,
+  portCount: 48,
+  group: 52,
   /** PORTS_MAX ports, FABRIC_PORT.size bytes each. */
-  ports: 56,
-  size: 56 + 32 * 80,
+  ports: 64,
+  size: 64 + 32 * 88,
 } as const;
 /** Byte offsets in one of the fabric's ports; `counts` are f64, in the order of FABRIC_COUNTS. */
-export const FABRIC_PORT = { mac: 0, counts: 8, size: 80 } as const;
+export const FABRIC_PORT = { mac: 0, counts: 8, size: 88 } as const;
 export const PORTS_MAX = 32;
 
 /** Frames, counted for one port of the fabric: csrc/oskr_fabric.h says what each means. */
@@ -95,6 +96,7 @@ export const FABRIC_COUNTS = [
   "dropped",
   "duplicated",
   "reordered",
+  "corrupted",
 ] as const;
 
 /** Flags of oskr_dpdk_open. */

@@ -111,6 +111,7 @@ function configure(
   view.setFloat64(FABRIC.drop, options.decimal("drop", 0, 1), true);
   view.setFloat64(FABRIC.duplicate, options.decimal("duplicate", 0, 1), true);
   view.setFloat64(FABRIC.reorder, options.decimal("reorder", 0, 1), true);
+  view.setFloat64(FABRIC.corrupt, options.decimal("corrupt", 0, 1), true);
   view.setFloat64(FABRIC.delayUs, options.decimal("delay", 0, 1e7), true);
   view.setFloat64(FABRIC.seed, options.integer("seed", 0, 2 ** 31), true);
   view.setUint32(FABRIC.portCount, portCount, true);

@@ -105,6 +105,7 @@ describe("help", () => {
               --drop=<RATE>    Share of frames to lose, 0 to 1 (Default: 0)
          --duplicate=<RATE>    Share of frames to send twice, 0 to 1 (Default: 0)
            --reorder=<RATE>    Share of frames to hold back behind later ones, 0 to 1 (Default: 0)
+           --corrupt=<RATE>    Share of frames to flip a bit of, behind their header, 0 to 1 (Default: 0)
                --delay=<US>    Time that a frame spends in the fabric, in microseconds (Default: 0)
                  --seed=<N>    Seed of the dice for the faults above (Default: 1)
                --mask=<HEX>    CPUs: the first one forwards (default: any, unpinned)

@@ -177,14 +177,35 @@ export class NormalCase {
     return parent.committedShown < needed ? EMPTY_BATCH : null;
   }
 
+  /** Why a proposal changes nothing. */
+  refuseProposal({ replica, block, tc }: ProposeMessage): Refusal | null {
+    if (replica !== this.context.config.leader(block.view)) {
+      return "not admitted: proposal of a replica that does not lead its view";
+    }
+    // One of the present view shows that its leader lives.
+    if (block.view >= this.owner.pacemaker.view || this.takesProposal(block)) return null;
+    if (this.owner.catchUp.isMissing(keyOf(block.hash))) return null;
+    if (this.#isNews({ highQc: block.justify, tc })) return null;
+    return "not admitted: proposal of an earlier view";
+  }
+
+  /** Why a message that shows no more than where another replica is changes nothing. */
+  refusePosition(position: Position): Refusal | null {
+    return this.#isNews(position) ? null : "not admitted: position that is passed";
+  }
+
+  #isNews({ highQc, tc }: Position): boolean {
+    if (highQc.view > this.#highQc.view) return true;
+    return tc !== null && viewAfter(this.context.config, tc.view) > this.owner.pacemaker.view;
+  }
+
   onPropose(from: Address, message: ProposeMessage): void {
-    const { replica, block, tc } = message;
+    const { block, tc } = message;
     const { view, justify } = block;
     const { config, host } = this.context;
     const { pacemaker, catchUp } = this.owner;
-    if (replica !== config.leader(view)) {
-      return host.drop("not admitted: proposal of a replica that does not lead its view");
-    }
+    const refusal = this.refuseProposal(message);
+    if (refusal !== null) return host.drop(refusal);
     if (!this.proven(justify) || (tc !== null && !this.proven(tc))) {
       return host.drop("not admitted: proposal with a certificate without a quorum");
     }

@@ -174,6 +174,12 @@ export class HotStuffReplica implements Replica<Message, Timer> {
       case "opened":
       case "gone":
         return "not admitted: reply to a replica";
+      case "propose":
+        return this.normal.refuseProposal(message);
+      case "entry":
+        return this.normal.refusePosition(message);
+      case "stable":
+        return this.sync.refuseStable(message);
       case "vote":
         return this.normal.refuseVote(message);
       case "checkpoint":

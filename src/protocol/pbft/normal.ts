@@ -157,20 +157,30 @@ export class NormalCase {
     this.accept(slot, message);
   }
 
-  onPrePrepare(message: PrePrepareMessage): void {
-    const { view, slot: number, digest, batch } = message;
-    const { config, log, host, self } = this.context;
+  /** Why a PRE-PREPARE of another replica changes nothing. */
+  refusePrePrepare({ replica, view, slot, digest, batch }: PrePrepareMessage): Refusal | null {
+    const { config, log } = this.context;
     const { views } = this.owner;
-    if (message.replica !== config.leader(view)) {
-      return host.drop("not admitted: proposal of a replica that is not the primary");
+    if (replica !== config.leader(view)) {
+      return "not admitted: proposal of a replica that is not the primary";
     }
     if (batch !== null && !equal(batch.digest, digest)) {
-      return host.drop("not admitted: proposal whose batch has another digest");
+      return "not admitted: proposal whose batch has another digest";
     }
-    if (view < views.view) return host.drop("not admitted: proposal of an earlier view");
+    if (view < views.view) return "not admitted: proposal of an earlier view";
+    if (view > views.view || !views.active) return null;
+    return log.contains(slot) ? null : "not admitted: proposal outside the window";
+  }
+
+  onPrePrepare(message: PrePrepareMessage): void {
+    const { view, slot: number, digest } = message;
+    const { log, host, self } = this.context;
+    const { views } = this.owner;
+    const refusal = this.refusePrePrepare(message);
+    if (refusal !== null) return host.drop(refusal);
     if (view > views.view || !views.active) return views.bufferFuture(message);
     const slot = log.at(number);
-    if (slot === undefined) return host.drop("not admitted: proposal outside the window");
+    if (slot === undefined) return;
     const known = slot.proposal(view);
     if (known === null) {
       // This replica made proposals of its own that it does not know before it lost its memory.

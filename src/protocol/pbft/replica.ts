@@ -172,6 +172,10 @@ export class PbftReplica implements Replica<Message, Timer> {
     const outside = this.start.refuse();
     if (outside !== null) return outside;
     switch (message.kind) {
+      case "prePrepare":
+        return this.normal.refusePrePrepare(message);
+      case "newView":
+        return this.views.refuseNewView(message);
       case "prepare":
         return this.normal.refusePrepare(message);
       case "commit":

@@ -317,18 +317,26 @@ export class ViewChanger {
     return newViewLog(viewChanges);
   }
 
+  /** Why a NEW-VIEW of another replica changes nothing. */
+  refuseNewView({ replica, view }: NewViewMessage): Refusal | null {
+    const { config, self } = this.#context;
+    if (view === 0 || replica !== config.leader(view)) {
+      return "not admitted: new view of a replica that is not its primary";
+    }
+    if (replica === self || !this.#isPast(view)) return null;
+    return "not admitted: new view that was entered or passed";
+  }
+
   onNewView(message: NewViewMessage): void {
     const { replica, view, viewChanges } = message;
-    const { config, self, quorums, host } = this.#context;
-    if (view === 0 || replica !== config.leader(view)) {
-      return host.drop("not admitted: new view of a replica that is not its primary");
-    }
+    const { self, quorums, host } = this.#context;
+    const refusal = this.refuseNewView(message);
+    if (refusal !== null) return host.drop(refusal);
     if (replica === self) {
       const known = this.#newView;
       if (known?.view === view && known.seal === undefined) this.#newView = message;
       return;
     }
-    if (this.#isPast(view)) return host.drop("not admitted: new view that was entered or passed");
     const signers = viewChanges.map((name) => name.replica);
     const isQuorum = hasSigners({ signers, blocks: [] }, quorums.quorum);
     if (!isQuorum || signers.some((signer) => signer >= quorums.n)) {

@@ -110,7 +110,7 @@ test("H8 a replica that has a block answers with it and its ancestors, sixteen a
   expect(solo.host.takeKind("block").length).toBe(16);
 });
 
-test("H8 a replica that floods with fetches gets as much as its rate allows, a stranger nothing", () => {
+test("a replica that floods with fetches gets as much as its rate allows, a stranger nothing", () => {
   // Its own proposals would leave a gap, behind which few blocks wait.
   const solo = new Solo(0, { leader: () => 1, checkpointInterval: 64 });
   const blocks: Block[] = [];

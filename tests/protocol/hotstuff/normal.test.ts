@@ -1,6 +1,8 @@
 // What a replica votes for, locks and commits: one replica, fed by hand.
 
 import { expect, setDefaultTimeout, test } from "bun:test";
+import type { Block } from "../../../src/protocol/hotstuff/block.ts";
+import type { Tc } from "../../../src/protocol/hotstuff/certificate.ts";
 import type { Parts } from "../../../src/protocol/hotstuff/index.ts";
 import { codec } from "../../../src/protocol/hotstuff/message.ts";
 import { noConsecutiveViews } from "../../mutants/hotstuff.ts";
@@ -224,4 +226,27 @@ test("H2 without consecutive views two replicas would commit blocks that conflic
     { votes: one, opened: [] },
     { votes: other, opened: [] },
   ]);
+});
+
+test("what is passed is refused before its signatures are checked", () => {
+  const solo = new Solo(0);
+  const blocks: Block[] = [];
+  for (let view = 1; view <= 3; view++) {
+    const parent = blocks.at(-1);
+    blocks.push(block(view, parent === undefined ? undefined : qc(parent)));
+    solo.propose(blocks.at(-1)!);
+  }
+  const [first, second, third] = [blocks[0]!, blocks[1]!, blocks[2]!];
+  const refusal = (proposed: Block, timeout: Tc | null = null) => {
+    const replica = solo.config.leader(proposed.view);
+    return solo.replica.refuse(1, { kind: "propose", replica, block: proposed, tc: timeout });
+  };
+  expect(refusal(first)).toBe("not admitted: proposal of an earlier view");
+  expect([refusal(third), refusal(block(4, qc(third))), refusal(second, tc(9))]).toEqual([
+    ...[null, null, null],
+  ]);
+  const entry = (of: Block, timeout: Tc | null) =>
+    solo.replica.refuse(1, { kind: "entry", highQc: qc(of), tc: timeout });
+  expect(entry(second, tc(2))).toBe("not admitted: position that is passed");
+  expect([entry(third, null), entry(first, tc(3))]).toEqual([null, null]);
 });

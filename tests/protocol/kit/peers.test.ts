@@ -65,7 +65,7 @@ function ask(answers: AnswerRate, of: number, question: string, bytes: number, m
   return bytes;
 }
 
-test("X14 one question is answered once in a pause, another at once, a stranger's never", () => {
+test("one question is answered once in a pause, another at once, a stranger's never", () => {
   const answers = new AnswerRate({ n: 4, pauseMs: 10 });
   for (let ms = 0; ms < 25; ms++) {
     expect([ask(answers, 1, "a", 1, ms), ask(answers, 4, "a", 1, ms)]).toEqual([

@@ -303,7 +303,7 @@ test("X6 a configuration whose VIEW-CHANGEs would not fit a message is refused a
   }
 });
 
-test("X9 questions of a replica are answered once in a pause, and as its rate allows", () => {
+test("questions of a replica are answered once in a pause, and as its rate allows", () => {
   const cluster = new PbftCluster({ checkpointInterval: 64 });
   const next = cluster.open();
   const request = next(new Uint8Array(2 ** 20));
@@ -332,4 +332,28 @@ test("X9 questions of a replica are answered once in a pause, and as its rate al
   const seconds = (400 / 16) * (cluster.config.viewTimeoutMs / 1000);
   expect(committed).toBeGreaterThan(48);
   expect(committed).toBeLessThanOrEqual(2 * (48 + 16 * seconds));
+});
+
+test("what is passed is refused before its signatures are checked", () => {
+  const cluster = new PbftCluster();
+  const next = cluster.open();
+  cluster.request(next(bytes("a")));
+  const replica = cluster.replica(2);
+  const [proposal] = cluster.sent("prePrepare", 0);
+  expect(proposal).toBeDefined();
+  expect(replica.refuse(0, proposal!)).toBe(null);
+  expect(replica.refuse(0, { ...proposal!, slot: LARGEST })).toBe(
+    "not admitted: proposal outside the window",
+  );
+  expect(replica.refuse(3, { ...proposal!, replica: 3 })).toBe(
+    "not admitted: proposal of a replica that is not the primary",
+  );
+  // The primary falls silent, and the others go on without it.
+  cluster.drops = (from, to) => from === 0 || to === 0;
+  cluster.request(next(bytes("b")), [1, 2, 3]);
+  expect(cluster.runUntil(() => cluster.state(2).view === 1 && cluster.state(2).active)).toBe(true);
+  expect(replica.refuse(0, proposal!)).toBe("not admitted: proposal of an earlier view");
+  const [entered] = cluster.sent("newView", 1);
+  expect(replica.refuse(1, entered!)).toBe("not admitted: new view that was entered or passed");
+  expect(replica.refuse(2, { ...entered!, replica: 2, view: 2 })).toBe(null);
 });

@@ -2,7 +2,7 @@
 // last line `N passed, N failed`.
 
 import type { ArgsDef } from "citty";
-import { UsageError } from "../base/errors.ts";
+import { RunError, UsageError } from "../base/errors.ts";
 import type { Command, Options } from "../cli/command-line.ts";
 import { writeJson } from "../cli/json-file.ts";
 import { buildExecutables, stopClustersOnSignal } from "../cluster/cluster.ts";
@@ -88,7 +88,8 @@ export async function attack(options: Options): Promise<number> {
     const grown: Grown = new Map();
     for (const row of rows) {
       if (row.rotating === true && !rotates(mode)) continue;
-      verdicts.push(await tried(row, { mode, seconds, rate }, grown, options.flag("ci")));
+      const settings = { mode, seconds, rate };
+      verdicts.push(await tried(row, settings, { grown, ci: options.flag("ci") }));
     }
   }
   if (json !== undefined) writeJson(json, verdicts);
@@ -115,11 +116,11 @@ export function readRows(options: Options): readonly AttackRow[] {
   return ATTACK_ROWS.filter((row) => names?.includes(row.name) ?? (!ci || row.ci));
 }
 
+/** Tries an attack; what went wrong with it is a loss. */
 async function tried(
   { name, row, trial }: AttackRow,
   settings: DuelSettings,
-  grown: Grown,
-  ci: boolean,
+  { grown, ci }: { readonly grown: Grown; readonly ci: boolean },
 ): Promise<Verdict> {
   const { mode } = settings;
   const verdict = (measured: Measured | null, saw: string, losses: readonly string[]): Verdict => {
@@ -127,18 +128,24 @@ async function tried(
     console.log(`${word} ${mode} ${name} (${row}): ${[saw, ...losses].join("; ")}`);
     return { mode, attack: name, row, measured, losses };
   };
-  if ("drill" in trial) {
-    const checks = await trial.drill(settings);
-    const saw = checks.map(({ what, saw: seen }) => `${what}: ${seen}`).join(", ");
-    const lost = checks.filter(({ holds }) => !holds).map(({ what }) => `not so: ${what}`);
-    return verdict(null, saw, lost);
+  try {
+    if ("drill" in trial) {
+      const checks = await trial.drill(settings);
+      const saw = checks.map(({ what, saw: seen }) => `${what}: ${seen}`).join(", ");
+      const lost = checks.filter(({ holds }) => !holds).map(({ what }) => `not so: ${what}`);
+      return verdict(null, saw, lost);
+    }
+    const { duel, bounds } = trial;
+    const undisturbedMib = await growth(duel.app, settings, grown);
+    const found = await fight(duel, settings);
+    const measured = { ...found, memoryMib: found.memoryMib - undisturbedMib };
+    const cells = measuredCells(measured);
+    const saw = MEASURED_HEAD.map((head, i) => `${head} ${cells[i]}`).join(", ");
+    return verdict(measured, saw, judge(measured, { ...bounds, ...(ci ? CI_BOUNDS : {}) }));
+  } catch (error) {
+    if (!(error instanceof RunError)) throw error;
+    return verdict(null, "it could not be tried", [error.message]);
   }
-  const { duel, bounds } = trial;
-  const undisturbedMib = await growth(duel.app, settings, grown);
-  const found = await fight(duel, settings);
-  const measured = { ...found, memoryMib: found.memoryMib - undisturbedMib };
-  const saw = MEASURED_HEAD.map((head, i) => `${head} ${measuredCells(measured)[i]}`).join(", ");
-  return verdict(measured, saw, judge(measured, { ...bounds, ...(ci ? CI_BOUNDS : {}) }));
 }
 
 /** How many MiB replicas grow by that nobody attacks, found out once. */

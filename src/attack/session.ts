@@ -2,7 +2,7 @@
 
 import type { Bytes, Sealed } from "../actor.ts";
 import { NONCE_LENGTH, tagOf, type Request } from "../protocol/kit/request.ts";
-import type { ReplyMessage } from "../protocol/kit/messages.ts";
+import type { CommonMessage } from "../protocol/kit/messages.ts";
 import { randomBytes, type Arms } from "./arms.ts";
 
 const RETRY_MS = 250;
@@ -21,9 +21,7 @@ export class StrangerSession {
     this.#request = { session: 0, tag: tagOf(op), number: 0, op };
     arms.own.listen(id, (_from, input) => {
       const message = arms.codec.decode(input);
-      if (message !== null && "kind" in message && message.kind === "reply") {
-        this.#onReply(message as ReplyMessage);
-      }
+      if (message !== null) this.#onAnswer(message as CommonMessage);
     });
   }
 
@@ -53,10 +51,13 @@ export class StrangerSession {
     again();
   }
 
-  #onReply({ number, tag, outcome }: ReplyMessage): void {
+  #onAnswer(message: CommonMessage): void {
     const done = this.#done;
-    if (done === null || number !== this.#request.number || tag !== this.#request.tag) return;
-    if (outcome.status === "opened") this.#request = { ...this.#request, session: outcome.session };
+    const { tag, number } = this.#request;
+    if (done === null) return;
+    if (message.kind === "opened" && message.tag === tag && number === 0) {
+      this.#request = { ...this.#request, session: message.session };
+    } else if (message.kind !== "reply" || message.tag !== tag || message.number !== number) return;
     this.#done = null;
     done();
   }

@@ -35,6 +35,9 @@ export interface NormalOwner {
     readonly tc: Tc | null;
     onQc(qc: Qc): void;
     onTc(tc: Tc | null): void;
+    /** Whether nobody waits for this view's leader, so that votes of the view before go to all. */
+    skips(view: number): boolean;
+    onArriving(view: number): void;
     /** The leader of this view has proposed. */
     onLeader(view: number): void;
     onCommitted(): void;
@@ -213,6 +216,7 @@ export class NormalCase {
     if (justify.view !== view - 1 && !byTc) {
       return host.drop("not admitted: proposal without proof of its view");
     }
+    pacemaker.onArriving(view);
     this.adoptQc(from, justify);
     pacemaker.onTc(tc);
     pacemaker.onLeader(view);
@@ -280,6 +284,7 @@ export class NormalCase {
     const leader = config.leader(view + 1);
     const vote = { kind: "vote", replica: self, view, digest: node.hash, late: false } as const;
     this.#lastVote = vote;
+    if (this.owner.pacemaker.skips(view + 1)) return this.sendLate(vote);
     // A message to all comes back to its sender, one to a single replica does not.
     host.send(leader === self ? "all" : leader, vote);
   }
@@ -322,12 +327,16 @@ export class NormalCase {
 
   // What it promises, and what it may have promised.
 
-  /** Gives the view up: votes in it no more; sends the last vote, and old requests, to all. */
+  /** Gives the view up: votes in it no more; sends the last vote to all. */
   onGivenUp(view: number): void {
-    const { pool, host } = this.context;
     this.#votedView = Math.max(this.#votedView, view);
     const lastVote = this.#lastVote;
     if (lastVote !== null && lastVote.view > this.#highQc.view) this.sendLate(lastVote);
+  }
+
+  /** Passes on to all what they may lack: old requests, and CHECKPOINTs. */
+  helpOthers(): void {
+    const { pool, host } = this.context;
     for (const { client, request } of pool.oldestUnplaced(RELAY_MAX)) {
       host.send("others", { kind: "relay", client, request });
     }

@@ -1,7 +1,7 @@
 // Views: entered by a quorum or timeout certificate only, given up by TIMEOUT. After DiemBFT v4 and
 // Jolteon (Gelashvili et al., arXiv 2106.10362, sections 3 and 4).
 
-import type { Address, Sizes } from "../../actor.ts";
+import type { Address, Signer, Sizes } from "../../actor.ts";
 import { assert } from "../../base/assert.ts";
 import { coverageMark } from "../../base/coverage-mark.ts";
 import type { ProtocolConfig } from "../../protocol-config.ts";
@@ -12,6 +12,7 @@ import { ViewTimeout } from "../kit/view-timeout.ts";
 import { tcOf, type Qc, type Tc } from "./certificate.ts";
 import type { ChainContext } from "./context.ts";
 import type { Position, TimeoutMessage } from "./message.ts";
+import { Turns } from "./turns.ts";
 
 /** In a tenure of many views: how long a request may wait for its leader, in view timeouts. */
 const LEADER_TIMEOUTS = 4;
@@ -26,6 +27,8 @@ export interface PacemakerOwner {
     propose(): void;
     /** The view is being given up: nothing may be voted for in it any more. */
     onGivenUp(view: number): void;
+    /** It is given up because something went wrong: passes on what others may lack. */
+    helpOthers(): void;
   };
   /** Whether it may sign a TIMEOUT: not while it recovers. */
   readonly start: { readonly running: boolean };
@@ -38,6 +41,7 @@ export class Pacemaker {
   readonly #timeouts: Votes<TimeoutMessage>;
   readonly #timeout: ViewTimeout;
   readonly #level: ServiceLevel;
+  readonly #turns: Turns;
   #view = 1;
   /** What let this replica into its view; null: the QC of the view before. */
   #tc: Tc | null = null;
@@ -48,6 +52,13 @@ export class Pacemaker {
   #suspect = false;
   /** When the leader's tenure began, as far as this replica knows. */
   #tenureMs = 0;
+  /** Since when the leader who is to propose next could have; Infinity if it has no reason to. */
+  #turnMs = Infinity;
+  /** Whether this view's leader has proposed, and the view of a proposal that is being taken in. */
+  #proposed = false;
+  #arriving = 0;
+  /** The last view that was given up at once, because its leader is not waited for. */
+  #skippedView = 0;
 
   constructor(context: ChainContext, owner: PacemakerOwner) {
     this.#context = context;
@@ -55,6 +66,7 @@ export class Pacemaker {
     this.#timeouts = new Votes(context.config.n);
     this.#timeout = new ViewTimeout(context.config.viewTimeoutMs);
     this.#level = new ServiceLevel(context.config);
+    this.#turns = new Turns(context.config);
   }
 
   get view(): number {
@@ -86,11 +98,42 @@ export class Pacemaker {
     return this.#context.quorums.quorum;
   }
 
+  /** A proposal of the view has come, whose certificates may let this replica into it. */
+  onArriving(view: number): void {
+    this.#arriving = view;
+  }
+
   /** The leader of a view proposes: it lives, and gets the time that leaders get. */
   onLeader(view: number): void {
-    if (view !== this.#view || !this.#suspect) return;
-    this.#suspect = false;
-    if (this.#armed && !this.#givenUp) this.#context.host.setTimer("view", this.timerMs);
+    const { config } = this.#context;
+    if (view === this.#skippedView && view < this.#view) {
+      this.#skippedView = 0;
+      this.#turns.onSkipped(config.leader(view));
+    }
+    if (view !== this.#view || this.#proposed) return;
+    this.#proposed = true;
+    this.#endTurn(config.leader(view));
+    if (this.#suspect) {
+      this.#suspect = false;
+      if (this.#armed && !this.#givenUp) this.#context.host.setTimer("view", this.timerMs);
+    }
+    this.#hurry();
+  }
+
+  /** Whether votes go to all because nobody waits for the leader of this view. */
+  skips(view: number): boolean {
+    const { config, self, quorums } = this.#context;
+    const leader = config.leader(view);
+    if (leader === self || !this.#turns.skips(leader)) return false;
+    // Where nothing commits, every leader gets the time that leaders get.
+    return this.#timeout.doublings <= quorums.f;
+  }
+
+  #endTurn(leader: Signer): void {
+    const { self, host } = this.#context;
+    const { now } = host;
+    if (leader !== self && now >= this.#turnMs) this.#turns.onTurn(leader, now - this.#turnMs);
+    this.#turnMs = this.#owner.normal.pending ? now : Infinity;
   }
 
   /** Learns a QC that is proven. */
@@ -142,8 +185,10 @@ export class Pacemaker {
     const { pending } = this.#owner.normal;
     if (pending === this.#armed || this.#givenUp) return;
     this.#armed = pending;
-    if (pending) this.#context.host.setTimer("view", this.timerMs);
-    else this.#context.host.clearTimer("view");
+    this.#turnMs = pending ? this.#context.host.now : Infinity;
+    if (!pending) return this.#context.host.clearTimer("view");
+    this.#context.host.setTimer("view", this.timerMs);
+    this.#hurry();
   }
 
   /** Something was executed: timers are short again, the one that runs included. */
@@ -166,6 +211,7 @@ export class Pacemaker {
     this.#armed = true;
     this.#context.host.setTimer("view", this.#context.config.viewTimeoutMs / 2);
     if (!this.#owner.start.running) return;
+    if (this.#view !== this.#skippedView || this.#givenUp) this.#owner.normal.helpOthers();
     this.#givenUp = true;
     this.#owner.normal.onGivenUp(this.#view);
     this.#context.host.send("all", {
@@ -195,6 +241,11 @@ export class Pacemaker {
       this.#tenureMs = host.now;
       this.#level.begin(leader, host.now, service.ordered);
     }
+    if (tc !== null && tc.view === this.#view && this.#view !== this.#skippedView) {
+      this.#turns.onFailure(config.leader(tc.view));
+    }
+    if (tc !== null) this.#turnMs = this.#owner.normal.pending ? host.now : Infinity;
+    this.#proposed = false;
     // Late votes made this QC: the leader did not make one of the votes that it got.
     this.#suspect = this.#givenUp && tc === null;
     this.#view = view;
@@ -206,7 +257,25 @@ export class Pacemaker {
     else if (this.#armed) host.clearTimer("view");
     this.#armed = pending;
     this.#owner.normal.propose();
-    if (this.#view === view && (this.#overdue() || this.#slow())) this.giveUp();
+    if (this.#view !== view) return;
+    if (this.#overdue() || this.#slow()) this.giveUp();
+    else this.#hurry();
+  }
+
+  /**
+   * Gives the view up at once if nobody waits for its leader; where it is the next one that is to
+   * make a QC of votes for this view, it gets the time that turns take.
+   */
+  #hurry(): void {
+    if (!this.#armed || this.#givenUp) return;
+    const view = this.#view;
+    if (this.#proposed && this.skips(view + 1)) {
+      this.#context.host.setTimer("view", Math.min(this.#turns.timelyMs, this.timerMs));
+    } else if (!this.#proposed && this.#arriving !== view && this.skips(view)) {
+      coverageMark("hotstuff: leader is skipped");
+      this.#skippedView = view;
+      this.giveUp();
+    }
   }
 
   #countWaiting(): void {

@@ -18,6 +18,11 @@ export class ViewTimeout {
     return this.#firstMs * Math.min(2 ** this.#doublings, VIEW_TIMEOUTS_MAX);
   }
 
+  /** Views left by timeout since the last execution. */
+  get doublings(): number {
+    return this.#doublings;
+  }
+
   double(): void {
     this.#doublings++;
   }

@@ -37,7 +37,8 @@ export class AttackingHost extends UdpTransport {
     super({
       replicas: deploy.replicas,
       multicast: null,
-      member: false,
+      // One that does not answer proves its address to nobody.
+      member: !answers,
       clock,
       random: systemRandom,
       library,
@@ -69,7 +70,9 @@ export class AttackingHost extends UdpTransport {
 
   protected override receivePacket(
     destination: number,
-    from: Address,
+    high: number,
+    low16: number,
+    source: number,
     part: boolean,
     input: Reader,
   ): void {
@@ -79,10 +82,10 @@ export class AttackingHost extends UdpTransport {
     if (part) {
       const start = input.position;
       const end = start + input.remaining;
-      this.onPart(from, input);
+      this.onPart(this.book.find(high, low16, source), input);
       input.reset(start, end);
     }
-    super.receivePacket(destination, from, part, input);
+    super.receivePacket(destination, high, low16, source, part, input);
   }
 
   #count(bytes: number, packets: number): void {

@@ -14,7 +14,7 @@ import { Node } from "../node.ts";
 import { type OptionValues, PROTOCOL_DEFAULTS, type ProtocolConfig } from "../protocol-config.ts";
 import { configured, smallestCluster } from "../protocol/index.ts";
 import { Network, type NetworkOptions } from "../simulation/network.ts";
-import { type Packet, PAYLOAD_MAX } from "../simulation/simulated-packet.ts";
+import { isProof, type Packet, PAYLOAD_MAX } from "../simulation/simulated-packet.ts";
 import { Process } from "../simulation/process.ts";
 import { Scheduler } from "../simulation/scheduler.ts";
 import { NO_FAULTS, type NetworkPlan } from "../simulation/seed-plan.ts";
@@ -161,6 +161,11 @@ class CountingNetwork extends Network {
   }
 
   override send(from: Process, packet: Packet): void {
+    if (isProof(packet)) {
+      // Proofs of addresses are sent by the clock, not by operations.
+      super.send(from, packet);
+      return;
+    }
     const bytes = Math.max(FRAME_MIN, FRAME_OVERHEAD + packet.content.bytes.length);
     const sender = this.#parties[from.host];
     assert(sender !== undefined, "every process is a party");

@@ -68,8 +68,8 @@ class LoopTransport extends PacketTransport {
       if (packet === undefined) break;
       const { bytes, part, from, fromId, toId } = packet;
       this.#incoming.set(bytes);
-      const address = this.book.find(MAC_HIGH, from, fromId);
-      this.receivePacket(toId, address, part, this.#reader.reset(0, bytes.length));
+      const input = this.#reader.reset(0, bytes.length);
+      this.receivePacket(toId, MAC_HIGH, from, fromId, part, input);
     }
     return count + this.pumpFragments();
   }
@@ -89,8 +89,12 @@ class LoopTransport extends PacketTransport {
 
   protected repeatPacket(source: number, to: Address, part: boolean): void {
     const toId = this.book.writeHost(to, this.#address, 0);
+    if (toId < 0) {
+      this.countUnsent(toId);
+      return;
+    }
     const peer = this.#peers[this.#address.getUint16(4)];
-    assert(toId >= 0 && peer !== undefined, "all addresses are those of peers");
+    assert(peer !== undefined, "all addresses are those of peers");
     peer.#arrived.push({ bytes: this.#sent, part, from: this.#host, fromId: source, toId });
   }
 }

@@ -66,6 +66,7 @@ export class Adversary {
 
   /** What arrives at one of its replicas, it knows. */
   learn(packet: Packet): void {
+    if (packet.part) return;
     const message = packet.content.read(this.#world.subject.protocol);
     if (message !== null) this.#pool.learn(this.#random, message);
   }

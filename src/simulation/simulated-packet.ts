@@ -1,5 +1,6 @@
 // A packet of the simulated network.
 
+import { HELLO, WELCOME } from "../transport/proof.ts";
 import type { PacketContent } from "./packet-content.ts";
 
 /** The largest payload: a frame of 1,514 bytes without its Ethernet header and the ids. */
@@ -18,4 +19,10 @@ export interface Packet {
   readonly group: boolean;
   /** Whether it is what its sender sent. */
   readonly intact: boolean;
+}
+
+/** Whether it is of the proof that a host receives at its address, and no part of a message. */
+export function isProof({ part, content: { bytes } }: Packet): boolean {
+  const kind = bytes[0] ?? 0;
+  return part && kind >= HELLO && kind <= WELCOME;
 }

@@ -96,8 +96,9 @@ export class SimulatedTransport extends PacketTransport {
       return;
     }
     inFrame.set(bytes);
-    const from = this.book.find(packet.fromHigh, packet.fromHost, packet.fromId);
-    this.receivePacket(packet.toId, from, packet.part, reader.reset(0, bytes.length));
+    const { toId, fromHigh, fromHost, fromId, part } = packet;
+    const input = reader.reset(0, bytes.length);
+    this.receivePacket(toId, fromHigh, fromHost, fromId, part, input);
     // Whoever asked for missing parts gets them in this turn, as from the run loop of an
     // executable.
     if (packet.part) this.pumpFragments();
@@ -116,7 +117,7 @@ export class SimulatedTransport extends PacketTransport {
   protected repeatPacket(source: number, to: Address, part: boolean): void {
     const id = this.book.writeHost(to, hostBytes, 0);
     if (id < 0) {
-      countDrop(this.drops, "forgotten address");
+      this.countUnsent(id);
       return;
     }
     const host = hostBytes.getUint16(4);

@@ -3,7 +3,7 @@
 import type { Sealed, AnyProtocol } from "../actor.ts";
 import { describe, stampOf } from "./judge.ts";
 import type { PacketContent } from "./packet-content.ts";
-import type { Packet } from "./simulated-packet.ts";
+import { isProof, type Packet } from "./simulated-packet.ts";
 import type { Process } from "./process.ts";
 import type { Observer } from "./world.ts";
 
@@ -22,6 +22,7 @@ export class Trace implements Observer {
   }
 
   arrived(atUs: number, from: Process, to: Process, packet: Packet): void {
+    if (isProof(packet)) return;
     const how = packet.intact ? "" : " (corrupted)";
     const what = packet.part ? "a part of a message" : messageText(this.#protocol, packet.content);
     this.#add(atUs, `${from.name.padStart(4)} -> ${to.name.padEnd(4)} ${what}${how}`);

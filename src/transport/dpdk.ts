@@ -234,6 +234,10 @@ export class DpdkTransport extends PacketTransport {
     this.#library.oskr_dpdk_close(this.#port);
   }
 
+  protected override flushPackets(): void {
+    this.#flush();
+  }
+
   protected override beginPacket(): Writer {
     if (this.#slot === BURST - 1) this.#flush();
     this.#slot++;
@@ -251,7 +255,7 @@ export class DpdkTransport extends PacketTransport {
     const at = REGION.entries + this.#entries * ENTRY.size;
     const id = this.book.writeHost(to, view, at + ENTRY.destination);
     if (id < 0) {
-      countDrop(this.drops, "forgotten address");
+      this.countUnsent(id);
       return;
     }
     if (!writeIds(view, at + ENTRY.ids, id, source)) {
@@ -280,13 +284,12 @@ export class DpdkTransport extends PacketTransport {
       countDrop(this.drops, "malformed ids");
       return;
     }
-    const from = this.book.find(
-      view.getUint32(at + SOURCE_MAC),
-      view.getUint16(at + SOURCE_MAC + 4),
-      readSource(view, at + IDS),
-    );
+    const fromHigh = view.getUint32(at + SOURCE_MAC);
+    const fromLow16 = view.getUint16(at + SOURCE_MAC + 4);
+    const source = readSource(view, at + IDS);
     const part = view.getUint16(at + ETHER_TYPE) === ETHER_FRAGMENT;
-    this.receivePacket(destination, from, part, this.#reader.reset(at + HEADER_SIZE, at + length));
+    const input = this.#reader.reset(at + HEADER_SIZE, at + length);
+    this.receivePacket(destination, fromHigh, fromLow16, source, part, input);
   }
 
   /** Sends all entries; every slot is free again. Nothing may be begun and not yet sent. */

@@ -35,6 +35,8 @@ export interface FragmentPort {
   /** A message is complete. */
   deliver(destination: number, from: Address, input: Reader): void;
   drop(reason: string): void;
+  /** Whether parts may leave for this address yet. */
+  mayLeave(to: Address): boolean;
   /** Has more of the large messages under way sent, outside of a poll. */
   pump(): void;
 }

@@ -150,7 +150,18 @@ export class FragmentSender {
     if (jobs.length === 0 && this.#rotation.length === 0) return 0;
     const first = this.#rotation.length === 0 ? budget : Math.ceil(budget * CONFIGURED_PART);
     let sent = 0;
-    while (sent < first && jobs.length > 0) sent += this.#turn(this.#configured, first - sent);
+    let held = 0;
+    while (sent < first && jobs.length > held) {
+      const to = jobs.peek()?.to ?? 0;
+      if (this.#port.mayLeave(to)) {
+        sent += this.#turn(this.#configured, first - sent);
+        held = 0;
+        continue;
+      }
+      const job = jobs.shift();
+      if (job !== undefined) jobs.push(job);
+      held++;
+    }
     return sent + this.#pumpStrangers(budget - sent);
   }
 

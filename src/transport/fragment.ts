@@ -29,9 +29,8 @@ export class Fragments {
     return this.#sender.pump(budget);
   }
 
-  /** A packet that is part of a message, or asks for one. */
-  receive(destination: number, from: Address, input: Reader): void {
-    const kind = input.u8();
+  /** A packet that is part of a message, or asks for one, behind its kind. */
+  receive(kind: number, destination: number, from: Address, input: Reader): void {
     const number = input.u53();
     if (kind === FRAGMENT) this.#assembler.receive(destination, from, number, input);
     else if (kind === REQUEST) this.#sender.onRequest(from, number, input);

@@ -1,6 +1,7 @@
-// What all transports share: ids, delivery, and messages that do not fit one packet. A subclass
-// moves packets. Every packet says whether it holds a message or a part of one, has three bytes for
-// its two ids (destination, source, extension), and then the payload.
+// What all transports share: ids, delivery, messages that do not fit one packet, and proofs of
+// addresses. A subclass moves packets. Every packet says whether it holds a message or a part of
+// one (or a proof), has three bytes for its two ids (destination, source, extension), and then the
+// payload.
 
 import type { Address, Sizes } from "../actor.ts";
 import { assert } from "../base/assert.ts";
@@ -8,8 +9,10 @@ import { ID_MAX, SMALL_ID_MAX, type WireAddress } from "../config.ts";
 import { countDrop, type Clock, type Drops, type Transport } from "../driver.ts";
 import { OTHER, SECTION, SEND } from "../base/sections.ts";
 import type { Reader, Writer } from "../wire.ts";
-import { AddressTable } from "./address.ts";
+import { AddressTable, FORGOTTEN } from "./address.ts";
 import { Fragments } from "./fragment.ts";
+import { Challenger, CHALLENGE, HELLO, PROOF, WELCOME } from "./proof.ts";
+import { Prover } from "./prover.ts";
 
 type Deliver = (from: Address, input: Reader) => void;
 
@@ -89,6 +92,9 @@ export abstract class PacketTransport implements Transport {
   /** The group's id if its messages are for the actors here, else -1. */
   readonly #groupId: number;
   readonly #fragments: Fragments;
+  readonly #challenger: Challenger;
+  /** Null in a replica, which is configured everywhere. */
+  readonly #prover: Prover | null;
   readonly #dropBelow: number;
   readonly #random: (bound: number) => number;
   #source = 0;
@@ -109,15 +115,25 @@ export abstract class PacketTransport implements Transport {
       deliver: (id: number, from: Address, input: Reader) => this.#deliver(id, from, input),
       drop: (reason: string) => countDrop(this.drops, reason),
       pump: () => void this.pumpFragments(),
+      mayLeave: (to: Address) => this.#prover === null || this.#prover.mayLeave(to),
+      send: (source: number, to: Address, part: boolean) => this.sendPacket(source, to, part),
+      flush: () => this.flushPackets(),
     };
+    const { group } = this;
     this.#fragments = new Fragments({
-      ...{ port, clock, book: this.book, replicas: replicas.length, group: this.group },
+      ...{ port, clock, book: this.book, replicas: replicas.length, group },
       firstNumber: random(2 ** 48),
     });
+    this.#challenger = new Challenger(port, this.book, clock, random);
+    const peers = replicas.length + others.length;
+    this.#prover = member
+      ? null
+      : new Prover({ port, clock, peers, replicas: replicas.length, group, pump: port.pump });
   }
 
   get sizes(): Sizes {
-    return this.#fragments.sizes;
+    const kept = this.#prover?.sizes ?? [];
+    return [...this.#fragments.sizes, ...this.book.sizes, ...kept];
   }
 
   abstract poll(): number;
@@ -129,6 +145,10 @@ export abstract class PacketTransport implements Transport {
   protected abstract sendPacket(source: number, to: Address, part: boolean): void;
   /** Sends the payload of the last packet once more. */
   protected abstract repeatPacket(source: number, to: Address, part: boolean): void;
+  /** Lets go of what waits for company, so that nothing that is sent later overtakes it. */
+  protected flushPackets(): void {
+    // Nothing waits in a transport that sends at once.
+  }
   /**
    * Packets of large messages to send in one go, so that they do not fill the queues of the
    * network.
@@ -150,14 +170,51 @@ export abstract class PacketTransport implements Transport {
     this.#sections[SECTION] = before;
   }
 
-  /** A subclass's `poll` calls it for each packet. */
-  protected receivePacket(destination: number, from: Address, part: boolean, input: Reader): void {
+  /**
+   * A subclass's `poll` calls it for each packet, with the six bytes of the host and the id that it
+   * came from.
+   */
+  protected receivePacket(
+    destination: number,
+    high: number,
+    low16: number,
+    source: number,
+    part: boolean,
+    input: Reader,
+  ): void {
     if (this.#dropBelow > 0 && this.#random(2 ** 32) < this.#dropBelow) {
       countDrop(this.drops, "lost on purpose");
       return;
     }
-    if (part) this.#fragments.receive(destination, from, input);
-    else this.#deliver(destination, from, input);
+    const from = this.book.find(high, low16, source);
+    if (from < 0) {
+      this.#challenger.meet(from, { destination, high, low16, source, part }, input);
+      return;
+    }
+    if (part) {
+      this.#receivePart(destination, from, input);
+      return;
+    }
+    if (this.#prover?.waits === true) this.#prover.heard(from);
+    this.#deliver(destination, from, input);
+  }
+
+  /** Counts why a packet cannot leave, by what `writeHost` returned instead of an id. */
+  protected countUnsent(id: number): void {
+    countDrop(this.drops, id === FORGOTTEN ? "forgotten address" : "to an unproven address");
+  }
+
+  #receivePart(destination: number, from: Address, input: Reader): void {
+    const kind = input.u8();
+    const prover = this.#prover;
+    if (kind === CHALLENGE && prover !== null) {
+      prover.onChallenge(from, input);
+      return;
+    }
+    if (prover?.waits === true) prover.heard(from);
+    if (kind === HELLO) this.#challenger.onHello(destination, from);
+    else if (kind === PROOF || kind === WELCOME) return;
+    else this.#fragments.receive(kind, destination, from, input);
   }
 
   listen(id: number, deliver: Deliver): void {
@@ -185,6 +242,9 @@ export abstract class PacketTransport implements Transport {
       this.#fragments.transmit(this.#source, typeof to === "number" ? [to] : to, writer.copy());
       this.pumpFragments();
       return;
+    }
+    if (this.#prover?.waits === true) {
+      this.#prover.keep(this.#source, typeof to === "number" ? [to] : to, writer);
     }
     if (typeof to === "number") {
       this.sendPacket(this.#source, to, false);

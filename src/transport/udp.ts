@@ -96,6 +96,10 @@ export class UdpTransport extends PacketTransport {
     this.#library.oskr_udp_close(this.#socket);
   }
 
+  protected override flushPackets(): void {
+    this.#flush();
+  }
+
   protected override beginPacket(): Writer {
     if (this.#slot === BURST - 1) this.#flush();
     this.#slot++;
@@ -122,7 +126,7 @@ export class UdpTransport extends PacketTransport {
     const id = this.book.writeHost(to, this.#host, 0);
     const at = UDP.send + this.#slot * SLOT_SIZE;
     if (id < 0) {
-      countDrop(this.drops, "forgotten address");
+      this.countUnsent(id);
       return;
     }
     if (!writeIds(this.#view, at + 1, id, source)) {
@@ -149,10 +153,11 @@ export class UdpTransport extends PacketTransport {
     }
     const ip = view.getUint32(UDP.receivedIp + word, true);
     const port = view.getUint32(UDP.receivedPort + word, true);
-    const from = this.book.find(ip, port, readSource(view, at));
+    const source = readSource(view, at);
     const part = view.getUint32(UDP.receivedPart + word, true) === 1;
     const end = at + view.getUint32(UDP.receivedLength + word, true);
-    this.receivePacket(destination, from, part, this.#reader.reset(at + IDS_LENGTH, end));
+    const input = this.#reader.reset(at + IDS_LENGTH, end);
+    this.receivePacket(destination, ip, port, source, part, input);
   }
 
   /**

@@ -8,12 +8,20 @@ import { assert } from "../../src/base/assert.ts";
 import { memifArgument, WITHOUT_NIC, type MemifEnd } from "../../src/process/memif.ts";
 import { RealClock } from "../../src/process/real-clock.ts";
 import { formatAddress, type WireAddress } from "../../src/config.ts";
-import { ENTRY, loadDpdk, OPEN_PROMISCUOUS, REGION } from "../../src/ffi/dpdk.ts";
+import { ENTRY, HEADER_SIZE, loadDpdk, OPEN_PROMISCUOUS, REGION } from "../../src/ffi/dpdk.ts";
 import { loadNative } from "../../src/ffi/native.ts";
 import { systemRandom } from "../../src/base/system-random.ts";
 import { DpdkTransport, Eal } from "../../src/transport/dpdk.ts";
 import { writeIds } from "../../src/transport/packet.ts";
-import { all, Endpoint, HurriedClock, pattern, REPLICAS, type Medium } from "./medium.ts";
+import {
+  all,
+  Endpoint,
+  HurriedClock,
+  pattern,
+  proveAddress,
+  REPLICAS,
+  type Medium,
+} from "./medium.ts";
 
 const ROOT = resolve(import.meta.dir, "../..");
 const OTHER_ETHER_TYPE = 0x0800;
@@ -115,7 +123,13 @@ function stranger(eal: Eal, port: number) {
     view.setUint16(REGION.entries + ENTRY.length, payload.length, true);
     assert(eal.checked(library.oskr_dpdk_send(port, 1)) === 1, "the frame left");
   };
-  return { send, linkUp: () => library.oskr_dpdk_link(port) === 1 };
+  /** The payload of the next frame that came; null if none did. */
+  const receive = (): Uint8Array | null => {
+    if (library.oskr_dpdk_receive(port) < 1) return null;
+    const length = view.getUint32(REGION.lengths, true);
+    return bytes.slice(REGION.receive + HEADER_SIZE, REGION.receive + length);
+  };
+  return { send, receive, linkUp: () => library.oskr_dpdk_link(port) === 1 };
 }
 
 /** Opens the medium in `dir`, where the fabric runs. */
@@ -137,6 +151,14 @@ export function openDpdk(dir: string, rough: boolean): Medium {
     assert(performance.now() < untilMs, "every port has its link");
     native.oskr_sleep_us(1000);
   }
+  proveAddress({
+    send: (payload) => garbage.send(0x88d6, [0, 0, 0], payload),
+    receive: garbage.receive,
+    turn() {
+      clock.update();
+      a.poll();
+    },
+  });
   let echoing: Bun.Subprocess | null = null;
   const endpoint = new Endpoint(a);
 

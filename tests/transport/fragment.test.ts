@@ -33,6 +33,7 @@ function build(group: Address | null, firstNumber = 500): Fragments {
     sendPart: (source: number, to: Address) => sent.push({ to, source, bytes: writer.copy() }),
     deliver: (_id: number, _from: Address, input: Reader) => delivered.push(input.remaining),
     drop: (reason: string) => drops.set(reason, (drops.get(reason) ?? 0) + 1),
+    mayLeave: () => true,
     pump: () => void fragments.pump(1000),
   };
   const book = {
@@ -48,6 +49,10 @@ let fragments: Fragments;
 beforeEach(() => {
   fragments = build(GROUP);
 });
+
+function receive(destination: number, from: Address, input: Reader): void {
+  fragments.receive(input.u8(), destination, from, input);
+}
 
 function request(number: number, ...bitmap: readonly number[]): Reader {
   return new Reader(
@@ -83,7 +88,7 @@ const CLAIMS = "bytes of strangers' fragments";
 /** Of the last fragments of a message each, so many that strangers' memory is full. */
 function fillWithClaims(from: Address): number {
   let number = 0;
-  do fragments.receive(0, from, part(number++, 0, 4000));
+  do receive(0, from, part(number++, 0, 4000));
   while (held(CLAIMS).size + 2 * SIZE < held(CLAIMS).max);
   return number;
 }
@@ -98,7 +103,7 @@ describe("requests", () => {
   test("are answered to those whom the message was sent to, with what they miss", () => {
     fragments.transmit(7, [1, STRANGER], new Uint8Array(10 * SIZE));
     expect(pumped()).toHaveLength(20);
-    fragments.receive(7, STRANGER, request(500, 0b1000_0001, 0b1111_1110));
+    receive(7, STRANGER, request(500, 0b1000_0001, 0b1111_1110));
     expect(pumped()).toEqual([STRANGER, STRANGER, STRANGER]);
     const indexes = sent.map(({ bytes }) => new DataView(bytes.buffer).getUint16(9));
     expect({ indexes, source: sent[0]?.source }).toEqual({ indexes: [0, 7, 9], source: 7 });
@@ -115,7 +120,7 @@ describe("requests", () => {
   ])("of %s are refused and counted", (_who, from, to) => {
     fragments.transmit(0, to, new Uint8Array(3 * SIZE));
     pumped();
-    fragments.receive(0, from, request(500, 0xff));
+    receive(0, from, request(500, 0xff));
     expect(pumped()).toEqual([]);
     expect([...drops]).toEqual([["unknown fragments requested", 1]]);
   });
@@ -125,7 +130,7 @@ describe("requests", () => {
     expect(pumped()).toEqual([GROUP, GROUP, GROUP]);
     for (let replica = 0; replica < REPLICAS; replica++) {
       const member = GROUP + 1 + replica;
-      fragments.receive(0, member, request(500, 0b10));
+      receive(0, member, request(500, 0b10));
       expect(pumped()).toEqual([member]);
     }
   });
@@ -133,7 +138,7 @@ describe("requests", () => {
   test("are answered for the last 64 messages", () => {
     for (let i = 0; i < 65; i++) fragments.transmit(0, [1], new Uint8Array(2 * SIZE));
     pumped();
-    for (const number of [500, 501, 564]) fragments.receive(0, 1, request(number, 1));
+    for (const number of [500, 501, 564]) receive(0, 1, request(number, 1));
     expect(pumped()).toHaveLength(2);
     expect([...drops]).toEqual([["unknown fragments requested", 1]]);
   });
@@ -142,11 +147,11 @@ describe("requests", () => {
     const count = 100;
     const bitmap = new Array<number>(13).fill(0xff);
     fragments.transmit(0, [STRANGER], new Uint8Array(count * SIZE));
-    fragments.receive(0, STRANGER, request(500, ...bitmap));
+    receive(0, STRANGER, request(500, ...bitmap));
     expect([...drops]).toEqual([["fragments requested that are under way", 1]]);
     expect(pumped()).toHaveLength(count);
     for (let i = 0; i < 5; i++) {
-      fragments.receive(0, STRANGER, request(500, ...bitmap));
+      receive(0, STRANGER, request(500, ...bitmap));
       expect(pumped()).toHaveLength(i < 2 ? count : 0);
     }
     expect(drops.get("fragments requested too often")).toBe(3);
@@ -158,7 +163,7 @@ describe("requests", () => {
     pumped();
     expect(held("bytes of large messages").size).toBeGreaterThan(3 * SIZE);
     for (let i = 0; i < 12; i++) clock.advance(1000);
-    fragments.receive(0, 1, request(500, 0xff));
+    receive(0, 1, request(500, 0xff));
     expect(pumped()).toEqual([]);
     expect(held("bytes of large messages").size).toBe(0);
     expect(held("bytes of large messages to strangers").size).toBe(0);
@@ -167,7 +172,7 @@ describe("requests", () => {
   test("with a bitmap longer than the message send nothing more than that", () => {
     fragments.transmit(0, [1], new Uint8Array(3 * SIZE));
     pumped();
-    fragments.receive(0, 1, request(500, ...new Array<number>(900).fill(0xff)));
+    receive(0, 1, request(500, ...new Array<number>(900).fill(0xff)));
     expect(pumped()).toHaveLength(3);
   });
 });
@@ -249,32 +254,32 @@ describe("what is under way", () => {
 
 describe("memory of incomplete messages", () => {
   test("grows with what came, not with what was announced", () => {
-    for (let id = 0; id < 1000; id++) fragments.receive(0, STRANGER + id, part(id, 3999, 4000));
+    for (let id = 0; id < 1000; id++) receive(0, STRANGER + id, part(id, 3999, 4000));
     expect(held(CLAIMS).size).toBeLessThan(1_000_000);
   });
 
   test("is bounded for each replica, whom no stranger takes anything from", () => {
     fillWithClaims(STRANGER);
-    for (let i = 0; i < 40_000; i++) fragments.receive(0, 1, part(i, 0, 4000));
+    for (let i = 0; i < 40_000; i++) receive(0, 1, part(i, 0, 4000));
     const { size, max } = held("bytes of a replica's fragments");
     expect(size <= max && max - size < 2 * SIZE).toBe(true);
     drops.clear();
-    fragments.receive(0, 2, part(1, 0, 2));
-    fragments.receive(0, 2, part(1, 1, 2));
+    receive(0, 2, part(1, 0, 2));
+    receive(0, 2, part(1, 1, 2));
     expect(delivered).toEqual([SIZE + 1]);
     expect([...drops]).toEqual([]);
   });
 
   test("of the stranger that holds most gives way to another, whose own is not touched", () => {
     const other = STRANGER + IDS;
-    fragments.receive(0, other, part(77, 0, 3));
+    receive(0, other, part(77, 0, 3));
     fillWithClaims(STRANGER);
-    for (let i = 0; i < 1000; i++) fragments.receive(0, STRANGER + i, part(1e6 + i, 0, 4000));
+    for (let i = 0; i < 1000; i++) receive(0, STRANGER + i, part(1e6 + i, 0, 4000));
     // The flood's host is the greatest, and what it sends is fresh: its own newest find no room.
     expect(drops.get("too many fragments")).toBeGreaterThan(990);
     drops.clear();
-    fragments.receive(0, other, part(77, 1, 3));
-    fragments.receive(0, other, part(77, 2, 3));
+    receive(0, other, part(77, 1, 3));
+    receive(0, other, part(77, 2, 3));
     expect(delivered).toEqual([2 * SIZE + 1]);
     expect(drops.get("too many fragments")).toBeUndefined();
     for (const { name, size, max } of fragments.sizes)
@@ -285,9 +290,9 @@ describe("memory of incomplete messages", () => {
     const count = 100;
     let number = 1000;
     for (let index = 0; index < count; index++) {
-      fragments.receive(0, STRANGER, part(7, index, count));
+      receive(0, STRANGER, part(7, index, count));
       // 16,000 a second, with as much as a packet holds.
-      for (let i = 0; i < 320; i++) fragments.receive(0, STRANGER, part(number++, 0, 4000));
+      for (let i = 0; i < 320; i++) receive(0, STRANGER, part(number++, 0, 4000));
       clock.advance(20);
     }
     expect(delivered).toEqual([(count - 1) * SIZE + 1]);
@@ -296,14 +301,14 @@ describe("memory of incomplete messages", () => {
 
   test("is free after a while, however slowly a stranger goes on", () => {
     for (let index = 0; index < 40; index++) {
-      fragments.receive(0, STRANGER, part(7, index, 4000));
+      receive(0, STRANGER, part(7, index, 4000));
       clock.advance(1000);
     }
     expect(drops.get("incomplete message")).toBe(1);
   });
 
   test("of strangers: the oldest one is forgotten, with what it left incomplete", () => {
-    for (let i = 0; i < 4097; i++) fragments.receive(0, STRANGER + i * IDS, part(1, 0, 2));
+    for (let i = 0; i < 4097; i++) receive(0, STRANGER + i * IDS, part(1, 0, 2));
     expect([...drops]).toEqual([["incomplete message", 1]]);
     expect(held("strangers with fragments").size).toBe(4096);
   });
@@ -311,7 +316,7 @@ describe("memory of incomplete messages", () => {
 
 describe("requests that leave", () => {
   test("are eight, ever more slowly, then the message is given up", () => {
-    fragments.receive(3, 1, part(9, 0, 2));
+    receive(3, 1, part(9, 0, 2));
     const times: number[] = [];
     const start = clock.now;
     while (!drops.has("incomplete message")) {
@@ -331,7 +336,7 @@ describe("requests that leave", () => {
       fragments = build(GROUP);
       const came = part(9, index, 4000);
       const bytes = came.remaining;
-      fragments.receive(3, STRANGER, came);
+      receive(3, STRANGER, came);
       for (let i = 0; i < 12_000; i++) clock.advance(1);
       expect(drops.get("incomplete message")).toBe(1);
       expect(sent.length).toBeGreaterThan(0);
@@ -341,14 +346,13 @@ describe("requests that leave", () => {
 
   test("bring a stranger's message whose last fragment alone came", () => {
     const count = 500;
-    fragments.receive(3, STRANGER, part(9, count - 1, count));
+    receive(3, STRANGER, part(9, count - 1, count));
     for (let i = 0; i < 400 && delivered.length === 0; i++) {
       clock.advance(20);
       for (const { bytes } of sent.splice(0)) {
         for (let index = 0; index < count - 1; index++) {
           const byte = bytes[9 + (index >> 3)] ?? 0;
-          if ((byte & (1 << (index & 7))) !== 0)
-            fragments.receive(3, STRANGER, part(9, index, count));
+          if ((byte & (1 << (index & 7))) !== 0) receive(3, STRANGER, part(9, index, count));
         }
       }
     }
@@ -356,7 +360,7 @@ describe("requests that leave", () => {
   });
 
   test("are few at a time for messages of which one fragment came", () => {
-    for (let i = 0; i < 1000; i++) fragments.receive(0, STRANGER, part(i, 0, 4000));
+    for (let i = 0; i < 1000; i++) receive(0, STRANGER, part(i, 0, 4000));
     clock.advance(20);
     expect(sent).toHaveLength(64);
   });

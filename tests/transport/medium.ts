@@ -4,6 +4,7 @@
 import type { Address, Bytes } from "../../src/actor.ts";
 import { RealClock } from "../../src/process/real-clock.ts";
 import type { Transport } from "../../src/driver.ts";
+import { CHALLENGE, HELLO, PROOF, WELCOME } from "../../src/transport/proof.ts";
 import type { Reader } from "../../src/wire.ts";
 
 /** Replicas 0 and 1 are endpoints of the test, replica 2 echoes. */
@@ -41,6 +42,28 @@ export class Endpoint {
 
   drops(reason: string): number {
     return this.transport.drops.get(reason) ?? 0;
+  }
+}
+
+/** Has a stranger prove its address to replica 0's host, with the payloads of parts. */
+export function proveAddress(stranger: {
+  send(payload: Uint8Array): void;
+  receive(): Uint8Array | null;
+  turn(): void;
+}): void {
+  const endMs = performance.now() + ARRIVAL_TIMEOUT_MS;
+  let greeted = -Infinity;
+  for (;;) {
+    const now = performance.now();
+    if (now > endMs) throw new Error("waited in vain for a welcome");
+    if (now - greeted > 20) {
+      stranger.send(Uint8Array.of(HELLO, 0, 0, 0, 0, 0, 0, 0, 0));
+      greeted = now;
+    }
+    stranger.turn();
+    const answer = stranger.receive();
+    if (answer?.[0] === WELCOME) return;
+    if (answer?.[0] === CHALLENGE) stranger.send(Uint8Array.of(PROOF, ...answer.subarray(1)));
   }
 }
 

@@ -7,9 +7,17 @@ import { freePorts } from "../../src/cluster/free-ports.ts";
 import type { WireAddress } from "../../src/config.ts";
 import { loadNative, UDP } from "../../src/ffi/native.ts";
 import { systemRandom } from "../../src/base/system-random.ts";
-import { writeIds } from "../../src/transport/packet.ts";
+import { IDS_LENGTH, writeIds } from "../../src/transport/packet.ts";
 import { UdpTransport } from "../../src/transport/udp.ts";
-import { all, Endpoint, HurriedClock, pattern, REPLICAS, type Medium } from "./medium.ts";
+import {
+  all,
+  Endpoint,
+  HurriedClock,
+  pattern,
+  proveAddress,
+  REPLICAS,
+  type Medium,
+} from "./medium.ts";
 
 const LOOPBACK = 0x7f00_0001;
 
@@ -29,7 +37,14 @@ export function stranger(to: number) {
     view.setUint32(UDP.sendPort, to, true);
     assert(native.oskr_udp_send(socket, 1) === 1, "the datagram left");
   };
-  return { send, close: () => native.oskr_udp_close(socket) };
+  /** The payload of the next part that came; null if none did. */
+  const receive = (): Uint8Array | null => {
+    if (native.oskr_udp_receive(socket) < 1) return null;
+    const at = UDP.receive + view.getUint32(UDP.receivedOffset, true) + IDS_LENGTH;
+    const length = view.getUint32(UDP.receivedLength, true) - IDS_LENGTH;
+    return bytes.slice(at, at + length);
+  };
+  return { send, receive, close: () => native.oskr_udp_close(socket) };
 }
 
 export async function openUdp(rough: boolean): Promise<Medium> {
@@ -56,6 +71,14 @@ export async function openUdp(rough: boolean): Promise<Medium> {
   const [a, b, client] = transports;
   const garbage = stranger(ports[0] ?? 0);
   let echo: UdpTransport | null = null;
+  proveAddress({
+    send: (payload) => garbage.send(Uint8Array.of(1, 0, 0, 0, ...payload)),
+    receive: garbage.receive,
+    turn() {
+      clock.update();
+      a.poll();
+    },
+  });
 
   const endpoint = new Endpoint(a);
   return {

@@ -28,6 +28,9 @@ const UNCOMMITTED_MAX = LIVE_MAX / 2;
  */
 const RELAY_MAX = 32;
 
+/** How often it looks for requests that the leader seems not to have heard, in view timeouts. */
+const RELAY_INTERVAL = 1 / 8;
+
 /** What the normal case asks of its replica. */
 export interface NormalOwner {
   readonly pacemaker: {
@@ -73,6 +76,7 @@ export class NormalCase {
   #lastVote: VoteMessage | null = null;
   /** Blocks are made until one of this height is committed, because a replica recovers. */
   #commitTarget = 0;
+  #relayArmed = false;
 
   constructor(context: ChainContext, owner: NormalOwner) {
     this.context = context;
@@ -131,8 +135,29 @@ export class NormalCase {
     const entry = pool.add(request, client, host.now, source);
     if (entry === null) return host.drop("not admitted: request that is pending");
     pool.enqueue(entry, host.now);
+    if (source === "client" && !leads) this.#armRelay();
     this.owner.pacemaker.watch();
     this.propose();
+  }
+
+  /** In a long tenure the leader is told of what it seems not to have heard, before it is left. */
+  #armRelay(): void {
+    const { tenure = 1, viewTimeoutMs } = this.context.config;
+    if (this.#relayArmed || tenure === 1) return;
+    this.#relayArmed = true;
+    this.context.host.setTimer("relay", RELAY_INTERVAL * viewTimeoutMs);
+  }
+
+  onRelayTimer(): void {
+    const { pool, host, config, self } = this.context;
+    const leader = config.leader(this.owner.pacemaker.view);
+    this.#relayArmed = false;
+    if (leader !== self) {
+      for (const { client, request } of pool.overdue(host.now)) {
+        host.send(leader, { kind: "relay", client, request });
+      }
+    }
+    if (pool.oldestUnplaced(1).length > 0) this.#armRelay();
   }
 
   // Proposals and votes.

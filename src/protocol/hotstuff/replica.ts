@@ -159,6 +159,8 @@ export class HotStuffReplica implements Replica<Message, Timer> {
         return this.normal.propose();
       case "fetch":
         return this.catchUp.onFetchTimer();
+      case "relay":
+        return this.normal.onRelayTimer();
       case "start":
         this.start.onTimer();
         this.pacemaker.watch();

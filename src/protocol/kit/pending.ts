@@ -31,8 +31,8 @@ export interface PendingRequest {
   queuedMs: number;
   /** Executed, displaced, or in a batch: the queue skips it. */
   done: boolean;
-  /** Whether it was passed on to whoever orders. */
-  relayed: boolean;
+  /** When it was passed on to whoever orders, or -Infinity. */
+  relayedMs: number;
   readonly source: Source;
   /** Whose share of the bound it takes, and how much of it. */
   readonly holder: Holder;
@@ -123,7 +123,7 @@ export class Pending {
       client,
       ...times,
       done: placed,
-      relayed: false,
+      relayedMs: -Infinity,
       source,
       holder,
       bytes,

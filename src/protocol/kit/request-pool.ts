@@ -15,6 +15,12 @@ import {
 import { isOpen, sameRequest, type Request } from "./request.ts";
 import { sourceOf } from "./shares.ts";
 
+/**
+ * How long a request may wait before it is passed on to whoever orders, in view timeouts: before it
+ * is reason to suspect that one, and long enough for most to be in a batch.
+ */
+const RELAY_AFTER = 1 / 4;
+
 /** How many may be in the queue that do not wait, beside as many as do. */
 const QUEUE_SLACK = 256;
 
@@ -27,12 +33,14 @@ export class RequestPool {
   readonly #executor: Executor;
   readonly #pending: Pending;
   readonly #batcher: Batcher;
+  readonly #viewTimeoutMs: number;
 
   /** `sourceOf` says which host an address is at. */
   constructor(config: ProtocolConfig, executor: Executor, sourceOf: (address: Address) => number) {
     this.#executor = executor;
     this.#pending = new Pending((request) => executor.alive(request), sourceOf);
     this.#batcher = new Batcher(config);
+    this.#viewTimeoutMs = config.viewTimeoutMs;
   }
 
   get size(): number {
@@ -154,15 +162,18 @@ export class RequestPool {
   }
 
   /**
-   * Requests that came from their clients by `beforeMs`, are in no batch and were not passed on;
-   * from here on they were.
+   * Requests that came from their clients, wait since a quarter of the view timeout, are in no
+   * batch, and were not passed on within a view timeout: whoever orders seems not to have heard
+   * them. From here on they were passed on.
    */
-  overdue(beforeMs: number): PendingRequest[] {
+  overdue(nowMs: number): PendingRequest[] {
     const found: PendingRequest[] = [];
     for (const entry of this.#pending.values()) {
-      if (entry.sinceMs > beforeMs || entry.source !== "client") break;
-      if (entry.done || entry.relayed) continue;
-      entry.relayed = true;
+      if (typeof entry.source === "number") break;
+      if (nowMs - entry.sinceMs < RELAY_AFTER * this.#viewTimeoutMs) break;
+      if (entry.done || entry.source !== "client") continue;
+      if (nowMs - entry.relayedMs < this.#viewTimeoutMs) continue;
+      entry.relayedMs = nowMs;
       found.push(entry);
     }
     return found;

@@ -19,9 +19,6 @@ import type { FetchBatchMessage, PrepareMessage, PrePrepareMessage } from "./mes
 export const IN_FLIGHT_MAX = 32;
 const ADAPTIVE_IN_FLIGHT_MAX = 8;
 
-/** How long an `open` may wait before a backup passes it on, in view timeouts. */
-const RELAY_AFTER = 1 / 4;
-
 const NOT_LEADING = "not admitted: request relayed to a replica that does not lead";
 
 /** What the normal case asks of its replica. */
@@ -98,18 +95,17 @@ export class NormalCase {
       if (entry === null || !isOpen(request)) {
         host.send(views.primary, { kind: "relay", client, request });
       }
-      if (entry !== null) entry.relayed = !isOpen(request);
+      if (entry !== null && !isOpen(request)) entry.relayedMs = host.now;
     }
     timer.arm();
   }
 
   /** Tells the primary of what it seems not to have heard, before this backup suspects it. */
   relayOverdue(): void {
-    const { pool, host, config, self } = this.context;
+    const { pool, host, self } = this.context;
     const { views } = this.owner;
     if (!views.active || views.primary === self) return;
-    const beforeMs = host.now - RELAY_AFTER * config.viewTimeoutMs;
-    for (const { client, request } of pool.overdue(beforeMs)) {
+    for (const { client, request } of pool.overdue(host.now)) {
       host.send(views.primary, { kind: "relay", client, request });
     }
   }

@@ -291,3 +291,45 @@ test("H6 H10 what a replica relays to others than the leader deposes no leader",
   }
   for (let i = 0; i < 4; i++) expect(leader(cluster.replica(i).view)).toBe(0);
 });
+
+/** A fixed leader, replica 0, and a session; asks some replicas for one operation each time. */
+function fixedLeader() {
+  const tenure = 2 ** 20;
+  const leader = (view: number) => Math.floor(view / tenure) % 4;
+  const cluster = new HotStuffCluster({ leader, tenure });
+  const open = openRequest(1);
+  let number = 0;
+  const ask = (to: readonly number[]) => {
+    const op = put("k", `${++number}`);
+    const request = { session: 1, tag: open.tag, number, op };
+    for (const i of to) cluster.inject(CLIENT, i, { kind: "request", request });
+  };
+  for (const i of [0, 1, 2, 3]) cluster.inject(CLIENT, i, { kind: "request", request: open });
+  const executed = (count: number) => () =>
+    cluster.replicas.every((replica) => replica.census().executed === count);
+  return { cluster, ask, executed };
+}
+
+test("H10 with --leader fixed a client that asks all but the leader is served, and deposes nobody", () => {
+  const { cluster, ask, executed } = fixedLeader();
+  expect(cluster.runUntil(executed(1), 100)).toBe(true);
+  for (let i = 1; i <= 5; i++) {
+    ask([1, 2, 3]);
+    expect(cluster.runUntil(executed(1 + i), 60)).toBe(true);
+  }
+  cluster.advance(1000);
+  expect(cluster.sent("timeout")).toEqual([]);
+  expect(cluster.sent("relay").length).toBeLessThanOrEqual(3 * 5);
+  for (let i = 0; i < 4; i++) expect(cluster.replica(i).view).toBeLessThan(2 ** 20);
+});
+
+test("H10 with --leader fixed no replica passes on what the leader has in a batch", () => {
+  const { cluster, ask, executed } = fixedLeader();
+  expect(cluster.runUntil(executed(1), 100)).toBe(true);
+  for (let i = 1; i <= 5; i++) {
+    ask([0, 1, 2, 3]);
+    expect(cluster.runUntil(executed(1 + i), 60)).toBe(true);
+  }
+  cluster.advance(1000);
+  expect(cluster.sent("relay")).toEqual([]);
+});

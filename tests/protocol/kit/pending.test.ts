@@ -2,14 +2,19 @@
 // relays.
 
 import { expect, test } from "bun:test";
+import { KvApp } from "../../../src/app/kv.ts";
+import { makeBatch } from "../../../src/protocol/kit/batch.ts";
 import { Batcher } from "../../../src/protocol/kit/batcher.ts";
+import { Executor } from "../../../src/protocol/kit/executor.ts";
 import {
   Pending,
   PENDING_BYTES_MAX,
   PENDING_MAX,
   RELAYED_BYTES_MAX,
 } from "../../../src/protocol/kit/pending.ts";
+import { RequestPool } from "../../../src/protocol/kit/request-pool.ts";
 import type { Request } from "../../../src/protocol/kit/request.ts";
+import { configOf } from "../../support/cluster.ts";
 
 const MEBIBYTE = 1024 * 1024;
 
@@ -81,4 +86,19 @@ test("X12 the queue can be rid of what does not wait any more", () => {
   batcher.compact();
   expect(batcher.length).toBe(2);
   expect(batcher.take().map((entry) => entry.request.session)).toEqual([1, 2]);
+});
+
+test("H10 P2 what waits a quarter of a view timeout is passed on, and again a view timeout later", () => {
+  const executor = new Executor(new KvApp(), configOf());
+  const pool = new RequestPool(configOf({ viewTimeoutMs: 100 }), executor, () => 1);
+  pool.add(request(1), 5000, 0, "client");
+  pool.add(request(2), 5000, 0, 3);
+  pool.add(request(3), 5000, 10, "client");
+  const overdue = (nowMs: number) => pool.overdue(nowMs).map((entry) => entry.request.session);
+  expect(overdue(24)).toEqual([]);
+  expect(overdue(25)).toEqual([1]);
+  expect(overdue(40)).toEqual([3]);
+  expect(overdue(124)).toEqual([]);
+  pool.placed(makeBatch([request(3)], [5000]));
+  expect(overdue(200)).toEqual([1]);
 });

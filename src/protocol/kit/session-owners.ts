@@ -3,7 +3,6 @@
 // history, because it is part of the replicated state.
 
 import { Heap } from "../../base/heap.ts";
-import { LinkedList, type Linked } from "../../base/linked-list.ts";
 
 /** Classes of results by size, each of those twice as long as the last. */
 const CLASSES = 32;
@@ -11,22 +10,25 @@ const CLASSES = 32;
 /** What it has to know of a session. */
 interface Owned<S> {
   readonly owner: Owner<S>;
-  readonly place: Place<S>;
   /** Rises with each execution, whatever the session. */
   readonly stamp: number;
 }
 
-/** A session in its owner's order of last execution. */
-export interface Place<S> extends Linked<Place<S>> {
+/** A session as it was when it was put into its owner's heap. */
+interface Place<S> {
   readonly session: S;
+  readonly stamp: number;
 }
 
 /** The sessions of one source: of a host, or of those that one replica relayed. */
 export interface Owner<S> {
   readonly source: number;
   count: number;
-  /** Least recently executed first. */
-  readonly places: LinkedList<Place<S>>;
+  /**
+   * Least recently executed first. A place that is out of date comes up and is put right, so that
+   * an execution costs nothing here.
+   */
+  readonly places: Heap<Place<S>>;
   /** Its large results, by class, least recently executed first, and their bytes. */
   readonly large: (Set<S> | undefined)[];
   largeBytes: number;
@@ -57,7 +59,7 @@ export class SessionOwners<S extends Owned<S>> {
   of(source: number): Owner<S> {
     let owner = this.#bySource.get(source);
     if (owner === undefined) {
-      const places = new LinkedList<Place<S>>();
+      const places = new Heap<Place<S>>((a, b) => a.stamp < b.stamp);
       owner = { source, count: 0, places, large: [], largeBytes: 0, heapAt: -1 };
       this.#bySource.set(source, owner);
     }
@@ -65,10 +67,12 @@ export class SessionOwners<S extends Owned<S>> {
   }
 
   /** Adds a session, the last one executed, to its owner's. */
-  add({ owner, place }: S): void {
+  add(session: S): void {
+    const { owner, stamp } = session;
     owner.count++;
-    owner.places.push(place);
-    this.#byCount.push(candidateOf(owner));
+    owner.places.push({ session, stamp });
+    const oldest = leastRecent(owner)?.stamp ?? stamp;
+    this.#byCount.push({ owner, count: owner.count, stamp: oldest });
   }
 
   /**
@@ -80,15 +84,15 @@ export class SessionOwners<S extends Owned<S>> {
       const top = this.#byCount.pop();
       if (top === undefined) return undefined;
       const { owner } = top;
-      const { first } = owner.places;
-      if (first === null) continue;
-      if (top.count !== owner.count || top.stamp !== first.session.stamp) {
-        this.#byCount.push(candidateOf(owner));
+      const first = leastRecent(owner);
+      if (first === undefined) continue;
+      if (top.count !== owner.count || top.stamp !== first.stamp) {
+        this.#byCount.push({ owner, count: owner.count, stamp: first.stamp });
         continue;
       }
-      owner.places.remove(first);
+      owner.places.pop();
       if (--owner.count === 0) this.#bySource.delete(owner.source);
-      return first.session;
+      return first;
     }
   }
 
@@ -169,8 +173,15 @@ export class SessionOwners<S extends Owned<S>> {
   }
 }
 
-function candidateOf<S extends Owned<S>>(owner: Owner<S>): Candidate<S> {
-  return { owner, count: owner.count, stamp: owner.places.first?.session.stamp ?? 0 };
+function leastRecent<S extends Owned<S>>({ places }: Owner<S>): S | undefined {
+  for (;;) {
+    const top = places.peek();
+    if (top === undefined) return undefined;
+    const { session } = top;
+    if (top.stamp === session.stamp) return session;
+    places.pop();
+    places.push({ session, stamp: session.stamp });
+  }
 }
 
 function hasMore<S>(a: Owner<S>, b: Owner<S>): boolean {

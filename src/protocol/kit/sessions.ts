@@ -8,7 +8,7 @@ import { LinkedList, type Linked } from "../../base/linked-list.ts";
 import { EMPTY, latin1, type Reader, type Writer } from "../../wire.ts";
 import { DIGEST_LENGTH } from "./digest.ts";
 import { NONCE_LENGTH, RESULT_MAX, tagOf } from "./request.ts";
-import { SessionOwners, type Owner, type Place } from "./session-owners.ts";
+import { SessionOwners, type Owner } from "./session-owners.ts";
 
 const NO_DIGEST: Bytes = new Uint8Array(DIGEST_LENGTH);
 
@@ -21,9 +21,7 @@ export class Session implements Linked<Session> {
   readonly id: number;
   readonly tag: number;
   readonly nonce: Bytes;
-  /** Whose it is, and where in that one's order. */
   readonly owner: Owner<Session>;
-  readonly place: Place<Session>;
   /** Rises with each execution, whatever the session. */
   stamp: number;
   /**
@@ -51,7 +49,6 @@ export class Session implements Linked<Session> {
     this.tag = tagOf(nonce);
     this.nonce = nonce;
     this.owner = owner;
-    this.place = { session: this, before: null, after: null };
     this.stamp = stamp;
   }
 }
@@ -112,11 +109,8 @@ export class Sessions {
     this.#drop(session);
     session.number = number;
     session.digest = digest;
-    const { places } = session.owner;
     this.#order.remove(session);
     this.#order.push(session);
-    places.remove(session.place);
-    places.push(session.place);
     session.stamp = ++this.#stamp;
     this.#keep(session, result);
     while (this.#bytes > this.#bytesMax) {

@@ -122,6 +122,7 @@ export class CheckLanes<M> {
       // Most checks end at once, since the root is known, and then need no queue.
       const now = this.#mayCheckNow(lane);
       if (now && this.#checkNow(from, lane, message, proofs)) return;
+      if (!now && this.#knows(proofs)) return this.#receive(from, message);
       if (!now && isFull(lane, bytes)) return countDrop(drops, FULL[lane.name]);
       queue = { from, lane, waiting: new Queue() };
       this.#senders.set(from, queue);

@@ -479,14 +479,17 @@ describe("arrivals", () => {
     expect(sizeOf("senders")).toBe(0);
   });
 
-  test("while as many checks are under way as may be, one that would end at once waits as well", () => {
+  test("while as many checks are under way as may be, what is known passes without a turn", () => {
     build(1, null, 32);
     stage.cached.set("known", true);
     for (let i = 0; i < 8; i++) transport.arrive(10 + i, signed(`busy ${i}`));
+    transport.arrive(1, signed("unknown"));
+    transport.arrive(2, signed("known"));
     transport.arrive(1, signed("known"));
-    expect(actor.received).toEqual([]);
+    expect(actor.received).toEqual(["2:known"]);
     stage.finish("busy 3");
-    expect(actor.received).toEqual(["13:busy 3", "1:known"]);
+    stage.finish("unknown");
+    expect(actor.received).toEqual(["2:known", "13:busy 3", "1:unknown", "1:known"]);
   });
 
   test("what a message that is checked at once causes is sent, and its forgery is not passed on", () => {

@@ -20,8 +20,15 @@ export interface Transport {
   readonly drops: Drops;
   /** Queues and what they hold, with their maxima, for the simulator's census. */
   readonly sizes: Sizes;
-  /** One per actor: a process has many ids. The reader is valid during the call only. */
-  listen(id: number, deliver: (from: Address, input: Reader) => void): void;
+  /**
+   * One per actor: a process has many ids. The reader is valid during the call only. A message that
+   * is not to be had from its sender, going by its first byte, is not put together from its parts.
+   */
+  listen(
+    id: number,
+    deliver: (from: Address, input: Reader) => void,
+    refuses?: (from: Address, kind: number) => boolean,
+  ): void;
   /**
    * From this id: the next outgoing message, in memory that the transport owns. Beginning again
    * discards it.

@@ -65,6 +65,8 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
   readonly #sections: Int32Array;
   #actor: Actor<M, T> | null = null;
   #listens = false;
+  /** Actors that it parted with. */
+  #lives = 0;
   readonly #timers = new Map<T, Timer>();
   readonly #loopback = new Queue<M>();
   #loopbackBytes = 0;
@@ -108,15 +110,17 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
     this.#actor = actor;
     if (this.#listens) return;
     this.#listens = true;
-    this.#transport.listen(this.#id, (from, input) => {
+    const deliver = (from: Address, input: Reader): void => {
       if (this.#actor !== null) this.#deliver(this.#actor, from, input);
       this.#sections[SECTION] = RECEIVE;
-    });
+    };
+    this.#transport.listen(this.#id, deliver, (from, kind) => !this.#admits(from, kind));
   }
 
   /** Parts with its actor, with all that it has set: another one may be made, and started. */
   stop(): void {
     this.#actor = null;
+    this.#lives++;
     this.#run = null;
     for (const { call } of this.#timers.values()) call?.cancel();
     this.#timers.clear();
@@ -183,7 +187,8 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
       countDrop(this.drops, "outbox full");
       return;
     }
-    const departure = this.#outbox.push(to, loopsBack ? message : null, out.copy(), sealAt);
+    const loop = loopsBack ? { message, life: this.#lives } : null;
+    const departure = this.#outbox.push(to, loop, out.copy(), sealAt);
     if (sealAt < 0) return;
     this.#sections[SECTION] = CHECK;
     this.#stage.sign(departure.head, this.#run, (block) => {
@@ -264,7 +269,8 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
       const next = this.#outbox.shift();
       if (next === undefined) return;
       const out = this.#transport.begin(this.#id);
-      let { message } = next;
+      // What one actor sent is nothing to the next one: that may be in another run.
+      let message = next.loop?.life === this.#lives ? next.loop.message : null;
       out.bytes(next.head);
       if (next.block !== null) {
         out.bytes(next.block);
@@ -279,21 +285,15 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
     }
   }
 
-  /** Whether anybody may send a message that begins as this one does. */
-  #admits(input: Reader): boolean {
-    const { openKinds } = this.#codec;
-    if (openKinds === undefined) return true;
-    const start = input.position;
-    const end = start + input.remaining;
-    const kind = input.u8();
-    input.reset(start, end);
-    return openKinds.has(kind);
+  /** Whether this sender may send messages that begin with this byte. */
+  #admits(from: Address, kind: number): boolean {
+    return from < this.#n || this.#codec.openKinds?.has(kind) !== false;
   }
 
   #deliver(actor: Actor<M, T>, from: Address, input: Reader): void {
     const bytes = input.remaining;
     this.#sections[SECTION] = DECODE;
-    if (from >= this.#n && !this.#admits(input)) {
+    if (from >= this.#n && !this.#admits(from, kindOf(input))) {
       countDrop(this.drops, "from a stranger");
       return;
     }
@@ -326,4 +326,13 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
     this.#sections[SECTION] = PROTOCOL;
     actor.receive(from, message);
   }
+}
+
+/** The byte that a message begins with, left where it is. */
+function kindOf(input: Reader): number {
+  const start = input.position;
+  const end = start + input.remaining;
+  const kind = input.u8();
+  input.reset(start, end);
+  return kind;
 }

@@ -13,11 +13,16 @@ const ALL_BYTES_MAX = 64 * 1024 * 1024;
 /** What is charged for a departure beside its bytes: its objects, and its place in a tree. */
 const OVERHEAD_BYTES = 256;
 
+interface Loop<M> {
+  readonly message: M;
+  readonly life: number;
+}
+
 /** A message that waits. What is signed, or all if nothing is; the block goes before the rest. */
 export interface Departure<M> {
   readonly to: Target;
-  /** What loops back once it leaves; null if nothing does. */
-  readonly message: M | null;
+  /** What loops back once it leaves, and to which of the node's actors; null: nothing does. */
+  readonly loop: Loop<M> | null;
   readonly head: Bytes;
   readonly rest: Bytes;
   readonly signed: boolean;
@@ -65,13 +70,13 @@ export class Outbox<M> {
    * Has a message wait, of which it takes the bytes over; its signature stands at `sealAt`, or it
    * has none.
    */
-  push(to: Target, message: M | null, bytes: Bytes, sealAt: number): Departure<M> {
+  push(to: Target, loop: Loop<M> | null, bytes: Bytes, sealAt: number): Departure<M> {
     const signed = sealAt >= 0;
     // Copies: a view of a small array costs more. Most messages end with their signature.
     const whole = !signed || sealAt === bytes.length;
     const head = whole ? bytes : bytes.slice(0, sealAt);
     const rest = whole ? EMPTY : bytes.slice(sealAt);
-    const departure: Departure<M> = { to, message, head, rest, signed, block: null };
+    const departure: Departure<M> = { to, loop, head, rest, signed, block: null };
     this.#queue.push(departure);
     this.#charge(to, bytes.length + OVERHEAD_BYTES);
     return departure;

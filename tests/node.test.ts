@@ -194,6 +194,18 @@ describe("loopback", () => {
     });
   });
 
+  test("of what an actor sent before another took its place does not come", () => {
+    node.send("all", signed("vote"));
+    node.send("all", plain("behind it"));
+    node.stop();
+    node.start(actor);
+    for (const sign of stage.signing) sign();
+    expect(left()).toEqual(["vote", "behind it"]);
+    expect([node.poll(), actor.received]).toEqual([0, []]);
+    node.send("all", plain("of the next one"));
+    expect([node.poll(), actor.received]).toEqual([1, ["1:of the next one"]]);
+  });
+
   test("is bounded in bytes, until the turn in which it comes", () => {
     const tail = 2 ** 20;
     for (let i = 0; i < 70; i++) node.send("all", { text: `${i}`, signed: false, tail });
@@ -441,6 +453,11 @@ describe("arrivals", () => {
     transport.arrive(4, plain("request"));
     transport.arrive(3, signed("vote"));
     expect(actor.received).toEqual(["4:request", "3:vote"]);
+    // The transport asks before it puts together what is larger than a packet.
+    expect([4, 3].map((from) => [0, 1].map((kind) => transport.refuses(from, kind)))).toEqual([
+      [false, true],
+      [false, false],
+    ]);
   });
 
   test("what its actor refuses by its bytes is dropped unread, what it does not is decoded as a whole", () => {

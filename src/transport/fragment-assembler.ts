@@ -144,6 +144,12 @@ export class FragmentAssembler {
       return;
     }
     if (known?.parts.has(index) === true) return;
+    if (index === 0 && this.#refuses(destination, from, input)) {
+      if (known !== undefined) this.#close(known);
+      remember(holder, number);
+      this.#port.drop("from a stranger");
+      return;
+    }
     const needed = PART_BYTES + size + (known === undefined ? ASSEMBLY_BYTES : 0);
     if (!this.#makeRoom(holder, needed)) {
       this.#port.drop("too many fragments");
@@ -159,6 +165,15 @@ export class FragmentAssembler {
     holder.silence.remove(assembly);
     holder.silence.push(assembly);
     if (assembly.parts.size === count) this.#complete(assembly);
+  }
+
+  /** Whether the message that begins here is not to be had from its sender. */
+  #refuses(destination: number, from: Address, input: Reader): boolean {
+    const start = input.position;
+    const end = start + input.remaining;
+    const kind = input.u8();
+    input.reset(start, end);
+    return this.#port.refuses(destination, from, kind);
   }
 
   #holder(from: Address): Holder {
@@ -264,12 +279,7 @@ export class FragmentAssembler {
   #complete(assembly: Assembly): void {
     this.#close(assembly);
     const { holder, number, count, length, parts } = assembly;
-    const { completed } = holder;
-    completed.add(number);
-    if (completed.size > COMPLETED_MAX) {
-      const [first] = completed;
-      if (first !== undefined) completed.delete(first);
-    }
+    remember(holder, number);
     if (this.#assembled.length < length) {
       this.#assembled = new Uint8Array(2 ** Math.ceil(Math.log2(length)));
       this.#reader = new Reader(this.#assembled, this.#book);
@@ -335,6 +345,14 @@ export class FragmentAssembler {
     out.bytes(bitmap);
     this.#port.sendPart(assembly.destination, assembly.from);
   }
+}
+
+/** What comes of this message from now on is dropped. */
+function remember({ completed }: Holder, number: number): void {
+  completed.add(number);
+  if (completed.size <= COMPLETED_MAX) return;
+  const [first] = completed;
+  if (first !== undefined) completed.delete(first);
 }
 
 function fits(assembly: Assembly, { from, destination, length }: Header): boolean {

@@ -15,6 +15,7 @@ import { Challenger, CHALLENGE, HELLO, PROOF, WELCOME } from "./proof.ts";
 import { Prover } from "./prover.ts";
 
 type Deliver = (from: Address, input: Reader) => void;
+type Refuses = (from: Address, kind: number) => boolean;
 
 /** Bytes of the two ids and their extension. */
 export const IDS_LENGTH = 3;
@@ -89,6 +90,7 @@ export abstract class PacketTransport implements Transport {
   readonly #listeners: (Deliver | undefined)[] = [];
   /** All listeners, for packets to the group. */
   readonly #members: Deliver[] = [];
+  readonly #refuses: (Refuses | undefined)[] = [];
   /** The group's id if its messages are for the actors here, else -1. */
   readonly #groupId: number;
   readonly #fragments: Fragments;
@@ -112,6 +114,8 @@ export abstract class PacketTransport implements Transport {
       payloadMax: () => this.payloadMax,
       beginPacket: () => this.beginPacket(),
       sendPart: (source: number, to: Address) => this.sendPacket(source, to, true),
+      refuses: (id: number, from: Address, kind: number) =>
+        this.#refuses[id]?.(from, kind) === true,
       deliver: (id: number, from: Address, input: Reader) => this.#deliver(id, from, input),
       drop: (reason: string) => countDrop(this.drops, reason),
       pump: () => void this.pumpFragments(),
@@ -217,11 +221,14 @@ export abstract class PacketTransport implements Transport {
     else this.#fragments.receive(kind, destination, from, input);
   }
 
-  listen(id: number, deliver: Deliver): void {
+  listen(id: number, deliver: Deliver, refuses?: Refuses): void {
     assert(id >= 0 && id <= ID_MAX && id !== this.#groupId, `id ${id} is out of range`);
     assert(this.#listeners[id] === undefined, `id ${id} is in use`);
     this.#listeners[id] = deliver;
+    this.#refuses[id] = refuses;
     this.#members.push(deliver);
+    // Members of the group are replicas of one protocol, which take alike.
+    if (this.#groupId >= 0) this.#refuses[this.#groupId] ??= refuses;
   }
 
   sourceOf(address: Address): number {

@@ -55,13 +55,19 @@ export class FakeTransport implements Transport {
   readonly left: { readonly to: Address | readonly Address[]; readonly text: string }[] = [];
   readonly packets: Uint8Array[] = [];
   listener: ((from: Address, input: Reader) => void) | null = null;
+  refuses: (from: Address, kind: number) => boolean = () => false;
   readonly #writer = new Writer(new Uint8Array(1000));
 
   constructor(group: Address | null = null) {
     this.group = group;
   }
-  listen(_id: number, deliver: (from: Address, input: Reader) => void): void {
+  listen(
+    _id: number,
+    deliver: (from: Address, input: Reader) => void,
+    refuses: (from: Address, kind: number) => boolean,
+  ): void {
     this.listener = deliver;
+    this.refuses = refuses;
   }
   begin(): Writer {
     return this.#writer.reset(0, 1000);

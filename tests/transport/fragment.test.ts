@@ -15,6 +15,8 @@ const IDS = 1000;
 const PAYLOAD = 1000;
 const HEADER = 17;
 const SIZE = PAYLOAD - HEADER;
+/** The first byte of messages that strangers may not send. */
+const REFUSED = 77;
 
 const drops = new Map<string, number>();
 let sent: { readonly to: Address; readonly source: number; readonly bytes: Bytes }[] = [];
@@ -31,6 +33,7 @@ function build(group: Address | null, firstNumber = 500): Fragments {
     payloadMax: () => PAYLOAD,
     beginPacket: () => writer.reset(0, PAYLOAD),
     sendPart: (source: number, to: Address) => sent.push({ to, source, bytes: writer.copy() }),
+    refuses: (_id: number, from: Address, kind: number) => from >= STRANGER && kind === REFUSED,
     deliver: (_id: number, _from: Address, input: Reader) => delivered.push(input.remaining),
     drop: (reason: string) => drops.set(reason, (drops.get(reason) ?? 0) + 1),
     mayLeave: () => true,
@@ -305,6 +308,28 @@ describe("memory of incomplete messages", () => {
       clock.advance(1000);
     }
     expect(drops.get("incomplete message")).toBe(1);
+  });
+
+  test("is not taken by what its sender may not send, once its first fragment is here", () => {
+    const first = (number: number): Reader => {
+      const reader = part(number, 0, 3);
+      partBytes[HEADER] = REFUSED;
+      return reader;
+    };
+    fragments.receive(0, STRANGER, part(1, 1, 3));
+    expect(held(CLAIMS).size).toBeGreaterThan(SIZE);
+    fragments.receive(0, STRANGER, first(1));
+    fragments.receive(0, STRANGER, first(2));
+    for (const number of [1, 2])
+      for (const i of [1, 2]) {
+        fragments.receive(0, STRANGER, part(number, i, 3));
+      }
+    fragments.receive(0, 1, first(3));
+    partBytes[HEADER] = 0;
+    for (const i of [1, 2]) fragments.receive(0, 1, part(3, i, 3));
+    expect([held(CLAIMS).size, delivered, Object.fromEntries(drops)]).toEqual([
+      ...[0, [2 * SIZE + 1], { "from a stranger": 2 }],
+    ]);
   });
 
   test("of strangers: the oldest one is forgotten, with what it left incomplete", () => {

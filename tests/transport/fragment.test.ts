@@ -316,17 +316,17 @@ describe("memory of incomplete messages", () => {
       partBytes[HEADER] = REFUSED;
       return reader;
     };
-    fragments.receive(0, STRANGER, part(1, 1, 3));
+    receive(0, STRANGER, part(1, 1, 3));
     expect(held(CLAIMS).size).toBeGreaterThan(SIZE);
-    fragments.receive(0, STRANGER, first(1));
-    fragments.receive(0, STRANGER, first(2));
+    receive(0, STRANGER, first(1));
+    receive(0, STRANGER, first(2));
     for (const number of [1, 2])
       for (const i of [1, 2]) {
-        fragments.receive(0, STRANGER, part(number, i, 3));
+        receive(0, STRANGER, part(number, i, 3));
       }
-    fragments.receive(0, 1, first(3));
+    receive(0, 1, first(3));
     partBytes[HEADER] = 0;
-    for (const i of [1, 2]) fragments.receive(0, 1, part(3, i, 3));
+    for (const i of [1, 2]) receive(0, 1, part(3, i, 3));
     expect([held(CLAIMS).size, delivered, Object.fromEntries(drops)]).toEqual([
       ...[0, [2 * SIZE + 1], { "from a stranger": 2 }],
     ]);

@@ -2,6 +2,7 @@
 // time, beside the same cluster without it.
 
 import { expect, setDefaultTimeout, test } from "bun:test";
+import type { PacketFilter } from "../../src/simulation/network.ts";
 import { drawPlan, NO_FAULTS, type Plan, type Trick } from "../../src/simulation/seed-plan.ts";
 import { registered } from "../../src/simulation/subjects.ts";
 import { World } from "../../src/simulation/world.ts";
@@ -17,10 +18,15 @@ interface Given {
   /** Replica 0 plays it, which leads first. */
   readonly trick?: Trick;
   readonly viewTimeoutMs?: number;
+  readonly clients?: number;
+  readonly thinkUs?: number;
+  readonly filter?: PacketFilter;
 }
 
 /** A world without faults but one leader; clients ask as soon as they are answered. */
-function worldOf({ protocol, options = {}, trick, viewTimeoutMs = 100 }: Given): World {
+function worldOf(given: Given): World {
+  const { protocol, options = {}, trick, viewTimeoutMs = 100, clients = CLIENTS } = given;
+  const { thinkUs = 0, filter } = given;
   const subject = registered.get(protocol);
   if (subject === undefined) throw new Error(`there is no ${protocol}`);
   const plan: Plan = {
@@ -33,10 +39,10 @@ function worldOf({ protocol, options = {}, trick, viewTimeoutMs = 100 }: Given):
     viewTimeoutMs,
     checkpointInterval: 32,
     sessionsMax: 1024,
-    clients: CLIENTS,
+    clients,
     operations: Infinity,
     tail: 0,
-    thinkUs: 0,
+    thinkUs,
     valueMax: 16,
     oneHost: false,
     multicast: false,
@@ -51,7 +57,7 @@ function worldOf({ protocol, options = {}, trick, viewTimeoutMs = 100 }: Given):
     tricks: trick === undefined ? [] : [trick],
     censusEvery: 64,
   };
-  const world = new World({ subject, plan, options: new Map(Object.entries(options)) });
+  const world = new World({ subject, plan, options: new Map(Object.entries(options)), filter });
   for (let i = 0; i < plan.n; i++) world.startReplica(world.addReplica(i));
   for (let i = 0; i < plan.clients; i++) world.startClients(world.addClientProcess(i), 1);
   return world;
@@ -143,3 +149,27 @@ test("H12 a leader that was skipped and is back is waited for again", () => {
   rate(world, 21, 23);
   expect(world.marks.get(SKIPPED)).toBe(skips);
 });
+
+test.each([
+  ["always", 4, 0, 26],
+  ["at times", 1, 200_000, 60],
+] as const)(
+  "H9 where clients ask %s a replica to which the leader sends nothing is four view timeouts behind",
+  (_often, clients, thinkUs, timeouts) => {
+    let begun = false;
+    const filter: PacketFilter = (from, to) => !begun || from.host !== 0 || to.host !== 3;
+    const options = { leader: "fixed" };
+    const world = worldOf({ protocol: "hotstuff", options, clients, thinkUs, filter });
+    const committed = (i: number) => world.replicas[i]?.replica?.census().committed ?? 0;
+    rate(world, 0, 2);
+    begun = true;
+    let before = 0;
+    for (let at = 2; at < timeouts; at += 4) {
+      rate(world, at, at + 4);
+      expect(committed(3)).toBeGreaterThanOrEqual(before);
+      before = committed(1);
+    }
+    expect(before).toBeGreaterThan(50);
+    expect(leaders(world)).toEqual([0, 0, 0, 0]);
+  },
+);

@@ -5,12 +5,13 @@ import type { Address, Bytes, Refusal, Sizes } from "../../actor.ts";
 import { coverageMark } from "../../base/coverage-mark.ts";
 import { manyBytesOf, Reader } from "../../wire.ts";
 import { DIGEST_LENGTH } from "../kit/digest.ts";
+import { PeerRotation } from "../kit/peers.ts";
 import type { StateSync, StateSyncOwner } from "../kit/state-sync.ts";
 import { keyOf, type Block } from "./block.ts";
 import type { Qc } from "./certificate.ts";
 import type { ChainContext } from "./context.ts";
 import type { TreeNode } from "./log.ts";
-import type { BlockMessage, FetchMessage } from "./message.ts";
+import type { BlockMessage, FetchMessage, Position } from "./message.ts";
 import { Synchroniser } from "./synchroniser.ts";
 
 const NOT_MISSING = "not admitted: block that is not missing";
@@ -23,6 +24,7 @@ export interface CatchUpOwner {
     proven(certificate: Qc): boolean;
     onInstalled(hash: Bytes, view: number, height: number): void;
   };
+  readonly pacemaker: { readonly position: Position };
   readonly start: { readonly running: boolean };
   readonly sync: Pick<
     StateSync,
@@ -44,11 +46,17 @@ export class CatchUp implements StateSyncOwner {
   #fetchArmed = false;
   /** The stable checkpoint that was not reached when the timer fired last. */
   #missedSlot = 0;
+  /** Whom to tell next where this replica is, and how many know it. */
+  readonly #listeners: PeerRotation;
+  #tellArmed = false;
+  #toldView = 0;
+  #told = 0;
 
   constructor(context: ChainContext, owner: CatchUpOwner) {
     this.#context = context;
     this.#owner = owner;
     this.#synchroniser = new Synchroniser(context);
+    this.#listeners = new PeerRotation(context.self, context.config.n);
   }
 
   get sizes(): Sizes {
@@ -112,6 +120,29 @@ export class CatchUp implements StateSyncOwner {
     if (sync.behind && stable === this.#missedSlot) sync.fetchState();
     this.#missedSlot = stable;
     this.#armFetch();
+  }
+
+  // Replicas that hear nothing from the leader.
+
+  /** A view was entered, of which others may know nothing. */
+  onEntered(): void {
+    if (this.#tellArmed || this.#context.config.n === 1) return;
+    this.#tellArmed = true;
+    this.#context.host.setTimer("tell", this.#context.config.viewTimeoutMs);
+  }
+
+  /**
+   * Shows one other replica the highest QC, the next one after a view timeout, until all have seen
+   * it: votes go to the leader alone, so that one which gets nothing from it is told by nobody.
+   */
+  onTellTimer(): void {
+    const { position } = this.#owner.pacemaker;
+    const { view } = position.highQc;
+    this.#tellArmed = false;
+    if (view > this.#toldView) this.#told = 0;
+    this.#toldView = view;
+    if (view > 0) this.#context.host.send(this.#listeners.next(), { kind: "entry", ...position });
+    if (++this.#told < this.#context.config.n - 1) this.onEntered();
   }
 
   // Checkpoints and state transfer.

@@ -161,6 +161,8 @@ export class HotStuffReplica implements Replica<Message, Timer> {
         return this.catchUp.onFetchTimer();
       case "relay":
         return this.normal.onRelayTimer();
+      case "tell":
+        return this.catchUp.onTellTimer();
       case "start":
         this.start.onTimer();
         this.pacemaker.watch();

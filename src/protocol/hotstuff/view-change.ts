@@ -30,6 +30,7 @@ export interface PacemakerOwner {
     /** It is given up because something went wrong: passes on what others may lack. */
     helpOthers(): void;
   };
+  readonly catchUp: { onEntered(): void };
   /** Whether it may sign a TIMEOUT: not while it recovers. */
   readonly start: { readonly running: boolean };
 }
@@ -256,6 +257,7 @@ export class Pacemaker {
     if (pending) host.setTimer("view", this.#suspect ? shortMs : this.timerMs);
     else if (this.#armed) host.clearTimer("view");
     this.#armed = pending;
+    this.#owner.catchUp.onEntered();
     this.#owner.normal.propose();
     if (this.#view !== view) return;
     if (this.#overdue() || this.#slow()) this.giveUp();

@@ -17,6 +17,9 @@ import { Turns } from "./turns.ts";
 /** In a tenure of many views: how long a request may wait for its leader, in view timeouts. */
 const LEADER_TIMEOUTS = 4;
 
+/** In view timeouts: when a leader has been told of a request that it seems not to have heard. */
+const TOLD_AFTER = 3 / 8;
+
 /** What the pacemaker asks of the replica whose views it keeps. */
 export interface PacemakerOwner {
   readonly normal: {
@@ -66,7 +69,7 @@ export class Pacemaker {
     this.#owner = owner;
     this.#timeouts = new Votes(context.config.n);
     this.#timeout = new ViewTimeout(context.config.viewTimeoutMs);
-    this.#level = new ServiceLevel(context.config);
+    this.#level = new ServiceLevel(context.config, TOLD_AFTER);
     this.#turns = new Turns(context.config);
   }
 

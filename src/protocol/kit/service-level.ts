@@ -8,7 +8,7 @@ import type { ProtocolConfig, ProtocolOption } from "../../protocol-config.ts";
 
 /** A leader is judged over windows of so many view timeouts. */
 const WINDOW = 2;
-/** How long requests that clients sent here may wait on average, in view timeouts. */
+/** How long requests that the leader was told of may wait on average, in view timeouts. */
 const MEAN_WAIT = 1 / 8;
 /** The share of the best service that a leader owes. */
 const SHARE = 1 / 4;
@@ -33,9 +33,9 @@ type Config = Pick<ProtocolConfig, "n" | "f" | "viewTimeoutMs" | "keepsSlowLeade
 
 /**
  * What one replica knows of the service that leaders give. Requests *wait* in a window if those
- * that clients sent here did so for longer than MEAN_WAIT on average, which by Little's law is the
- * sum of their times over the number of operations ordered. If they do in WINDOWS in succession the
- * leader is slow that
+ * that clients sent here did so for longer than MEAN_WAIT on average after the leader was told of
+ * them, which by Little's law is the sum of their times over the number of operations ordered. If
+ * they do in WINDOWS in succession the leader is slow that
  *
  * - ordered less than SHARE of the best window of any leader's latest tenure, in operations and in
  *   bytes;
@@ -67,11 +67,12 @@ export class ServiceLevel {
   #windows = 0;
   #slow = false;
 
-  constructor({ n, f, viewTimeoutMs, keepsSlowLeaders = false }: Config) {
+  /** Replicas tell their leader of requests that they heard so many view timeouts ago. */
+  constructor({ n, f, viewTimeoutMs, keepsSlowLeaders = false }: Config, toldAfter: number) {
     this.#f = f;
     this.#enabled = !keepsSlowLeaders;
     this.#windowMs = WINDOW * viewTimeoutMs;
-    this.#waitMs = MEAN_WAIT * viewTimeoutMs;
+    this.#waitMs = (toldAfter + MEAN_WAIT) * viewTimeoutMs;
     this.#best = new Array<Ordered>(n).fill(NOTHING);
   }
 

@@ -38,7 +38,7 @@ export class ViewTimer {
     this.#context = context;
     this.#owner = owner;
     this.#timeout = new ViewTimeout(context.config.viewTimeoutMs);
-    this.#level = new ServiceLevel(context.config);
+    this.#level = new ServiceLevel(context.config, 0);
   }
 
   /** The timer's length now, in milliseconds. */

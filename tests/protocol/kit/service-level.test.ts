@@ -60,7 +60,7 @@ class Model {
   constructor({ n = 4, keepsSlowLeaders = false } = {}) {
     this.n = n;
     const f = Math.floor((n - 1) / 3);
-    this.level = new ServiceLevel({ n, f, viewTimeoutMs: VIEW_TIMEOUT_MS, keepsSlowLeaders });
+    this.level = new ServiceLevel({ n, f, viewTimeoutMs: VIEW_TIMEOUT_MS, keepsSlowLeaders }, 0);
     this.level.begin(0, 0, { operations: 0, bytes: 0 });
   }
 

@@ -191,6 +191,11 @@ export class Reader {
     const at = this.#take(length);
     return at < 0 ? EMPTY : copyOf(this.#bytes, at, length);
   }
+  /** Copies the next `length` bytes to `at` in `target`. */
+  bytesTo(target: Bytes, at: number, length: number): void {
+    const from = this.#take(length);
+    if (from >= 0) this.#bytes.copy(target, at, from, from + length);
+  }
   /** A copy of bytes behind their 32-bit length, at most `max`. */
   blob(max: number): Bytes {
     const length = this.u32();

@@ -2,6 +2,7 @@
 // fragments has others hold memory, so that each host has a share of it.
 
 import type { Address, Bytes, Sizes } from "../actor.ts";
+import { assert } from "../base/assert.ts";
 import { LinkedList, type Linked } from "../base/linked-list.ts";
 import type { Clock } from "../driver.ts";
 import { EMPTY, MESSAGE_MAX, Reader } from "../wire.ts";
@@ -13,13 +14,14 @@ import {
   type FragmentPort,
   type ShareBook,
 } from "./fragment-format.ts";
+import { PartPool } from "./part-pool.ts";
 
 /** Bytes held for incomplete messages of one host of the configuration, and of all others. */
 const CONFIGURED_BYTES_MAX = 32 * 1024 * 1024;
 const STRANGER_BYTES_MAX = 32 * 1024 * 1024;
 /** Bytes of memory that an incomplete message, and each fragment, need besides their data. */
 const ASSEMBLY_BYTES = 512;
-const PART_BYTES = 128;
+const PART_BYTES = 64;
 /** Silence after which a message gives way to others of its own host. */
 const STALE_MS = 100;
 /** The longest time that a message may take. */
@@ -60,8 +62,8 @@ interface Assembly extends Linked<Assembly> {
   readonly destination: number;
   readonly length: number;
   readonly count: number;
-  /** What came, by index: memory grows with that, not with what was announced. */
-  readonly parts: Map<number, Bytes>;
+  /** Slots of what came, by index: memory grows with that, not with what was announced. */
+  readonly parts: Map<number, number>;
   /** Bytes of memory. */
   bytes: number;
   /** Bytes of fragments that came, and of requests that left. */
@@ -88,6 +90,8 @@ export class FragmentAssembler {
   #strangers = 0;
   readonly #strangerPool: Pool = { max: STRANGER_BYTES_MAX, bytes: 0 };
   #checking = false;
+  /** Null before the first fragment, since a transport knows its payload late. */
+  #pool: PartPool | null = null;
   /** Where messages are put together: as large as the largest so far, a power of two. */
   #assembled: Bytes = EMPTY;
   #reader: Reader;
@@ -150,15 +154,16 @@ export class FragmentAssembler {
       this.#port.drop("from a stranger");
       return;
     }
-    const needed = PART_BYTES + size + (known === undefined ? ASSEMBLY_BYTES : 0);
+    const pool = (this.#pool ??= new PartPool(chunk));
+    const needed = PART_BYTES + chunk + (known === undefined ? ASSEMBLY_BYTES : 0);
     if (!this.#makeRoom(holder, needed)) {
       this.#port.drop("too many fragments");
       return;
     }
     // Its own former fragments may have made the room.
     const assembly = holder.assemblies.get(number) ?? this.#open(holder, header);
-    assembly.parts.set(index, input.bytes(size));
-    this.#hold(assembly, PART_BYTES + size);
+    assembly.parts.set(index, pool.take(input));
+    this.#hold(assembly, PART_BYTES + chunk);
     assembly.came += FRAGMENT_HEADER + size;
     assembly.heardMs = this.#clock.now;
     assembly.requests = 0;
@@ -272,25 +277,27 @@ export class FragmentAssembler {
 
   #close(assembly: Assembly): void {
     this.#hold(assembly, -assembly.bytes);
+    for (const slot of assembly.parts.values()) this.#pool?.give(slot);
     assembly.holder.assemblies.delete(assembly.number);
     assembly.holder.silence.remove(assembly);
   }
 
   #complete(assembly: Assembly): void {
-    this.#close(assembly);
     const { holder, number, count, length, parts } = assembly;
+    const chunk = this.#port.payloadMax() - FRAGMENT_HEADER;
     remember(holder, number);
     if (this.#assembled.length < length) {
       this.#assembled = new Uint8Array(2 ** Math.ceil(Math.log2(length)));
       this.#reader = new Reader(this.#assembled, this.#book);
     }
-    let at = 0;
     for (let index = 0; index < count; index++) {
-      const part = parts.get(index) ?? EMPTY;
-      this.#assembled.set(part, at);
-      at += part.length;
+      const slot = parts.get(index);
+      assert(slot !== undefined, "a complete message has all its fragments");
+      const at = index * chunk;
+      this.#pool?.copy(slot, Math.min(chunk, length - at), this.#assembled, at);
     }
-    this.#port.deliver(assembly.destination, assembly.from, this.#reader.reset(0, at));
+    this.#close(assembly);
+    this.#port.deliver(assembly.destination, assembly.from, this.#reader.reset(0, length));
   }
 
   #scheduleCheck(): void {
@@ -301,6 +308,7 @@ export class FragmentAssembler {
       let open = 0;
       for (const holder of this.#holders.values()) open += this.#check(holder);
       if (open > 0) this.#scheduleCheck();
+      else this.#pool?.clear();
     });
   }
 

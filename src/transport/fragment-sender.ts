@@ -30,7 +30,11 @@ const SWEEP_MS = 1000;
 /** Messages under way to receivers, and to one stranger; beyond, the newest is dropped. */
 const JOBS_MAX = 1024;
 const STRANGER_JOBS_MAX = 2;
-/** Fragments beyond twice the message that one receiver may ask for. */
+/**
+ * What one receiver may ask for of a message at once, and in each second after that: so many times
+ * all its fragments, and some more.
+ */
+const RESENDS = 2;
 const RESENDS_MIN = 8;
 /** Bytes a second to a stranger's host, as many of which may leave at once. */
 const STRANGER_RATE = 32 * 1024 * 1024;
@@ -47,12 +51,18 @@ interface Outgoing {
   readonly sentMs: number;
   /** To whom something is under way, in how many jobs. */
   readonly jobs: Map<Address, number>;
-  /** Bytes that each receiver asked for. */
-  readonly resent: Map<Address, number>;
+  /** Fragments that each receiver has asked for lately. */
+  readonly resent: Map<Address, Resent>;
   /** Whether it is only kept, for requests. */
   idle: boolean;
   /** Whether it was given up: its jobs are void. */
   dropped: boolean;
+}
+
+/** Falls by what may be asked for in a second. */
+interface Resent {
+  fragments: number;
+  countedMs: number;
 }
 
 interface Job {
@@ -186,13 +196,27 @@ export class FragmentSender {
       }
     }
     if (indexes.length === 0) return;
-    const resent = (outgoing.resent.get(from) ?? 0) + indexes.length;
-    if (resent > 2 * count + RESENDS_MIN) {
+    if (!this.#mayAsk(outgoing, from, indexes.length, RESENDS * count + RESENDS_MIN)) {
       this.#port.drop("fragments requested too often");
       return;
     }
-    outgoing.resent.set(from, resent);
     this.#enqueue({ outgoing, to: from, indexes, next: 0 });
+  }
+
+  /** Whether this receiver may ask for so many fragments; charges it for them. */
+  #mayAsk({ resent }: Outgoing, from: Address, fragments: number, max: number): boolean {
+    const { now } = this.#clock;
+    let charged = resent.get(from);
+    if (charged === undefined) {
+      charged = { fragments: 0, countedMs: now };
+      resent.set(from, charged);
+    }
+    const forgiven = ((now - charged.countedMs) * max) / 1000;
+    charged.fragments = Math.max(0, charged.fragments - forgiven);
+    charged.countedMs = now;
+    if (charged.fragments + fragments > max) return false;
+    charged.fragments += fragments;
+    return true;
   }
 
   /** Bytes of a message in a fragment. */

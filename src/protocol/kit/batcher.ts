@@ -7,35 +7,32 @@ import { TIMER_SLACK_MS } from "./backoff.ts";
 import { BATCH_CLOSE_BYTES, BATCH_REQUESTS_MAX, REQUEST_OVERHEAD } from "./batch.ts";
 import type { PendingRequest } from "./pending.ts";
 
-export class Batcher {
-  readonly #batchMax: number;
-  readonly #adaptive: boolean;
-  readonly #flushDelayMs: number;
-  /**
-   * Requests heard from their clients, and those that another replica relayed: a batch takes from
-   * both in turn, because a Byzantine replica may relay any number that it invented.
-   */
+/** Operations of so many bytes wait apart, so that small ones do not wait for all of them. */
+const LARGE_BYTES = 64 * 1024;
+
+/**
+ * Requests heard from their clients, and those that another replica relayed: a batch takes from
+ * both in turn, because a Byzantine replica may relay any number that it invented.
+ */
+class Lane {
   #own = new Queue<PendingRequest>();
   #relayed = new Queue<PendingRequest>();
 
-  constructor(config: Pick<ProtocolConfig, "batchMax" | "adaptive" | "flushDelayMs">) {
-    this.#batchMax = Math.min(config.batchMax, BATCH_REQUESTS_MAX);
-    this.#adaptive = config.adaptive;
-    this.#flushDelayMs = config.flushDelayMs;
-  }
-
-  /** Requests that wait, those included that were executed in the meantime. */
   get length(): number {
     return this.#own.length + this.#relayed.length;
   }
 
-  push(entry: PendingRequest, nowMs: number): void {
-    entry.queuedMs = nowMs;
+  /** Since when the oldest that still waits does; Infinity if none does. */
+  get oldestMs(): number {
+    const ownMs = first(this.#own)?.queuedMs ?? Infinity;
+    return Math.min(ownMs, first(this.#relayed)?.queuedMs ?? Infinity);
+  }
+
+  push(entry: PendingRequest): void {
     const queue = typeof entry.source === "number" ? this.#relayed : this.#own;
     queue.push(entry);
   }
 
-  /** Takes out those that do not wait any more. */
   compact(): void {
     this.#own = waiting(this.#own);
     this.#relayed = waiting(this.#relayed);
@@ -46,11 +43,64 @@ export class Batcher {
     this.#relayed = new Queue();
   }
 
+  /** Takes at most `max` requests of BATCH_CLOSE_BYTES bytes, but one, however large, if any. */
+  take(max: number): PendingRequest[] {
+    const taken: PendingRequest[] = [];
+    let bytes = 0;
+    let next = this.#own;
+    let other = this.#relayed;
+    for (;;) {
+      if (first(next) === undefined) [next, other] = [other, next];
+      const entry = first(next);
+      if (entry === undefined || taken.length === max) return taken;
+      bytes += REQUEST_OVERHEAD + entry.request.op.length;
+      if (taken.length > 0 && bytes > BATCH_CLOSE_BYTES) return taken;
+      next.shift();
+      taken.push(entry);
+      if (other.length > 0) [next, other] = [other, next];
+    }
+  }
+}
+
+export class Batcher {
+  readonly #batchMax: number;
+  readonly #adaptive: boolean;
+  readonly #flushDelayMs: number;
+  readonly #small = new Lane();
+  readonly #large = new Lane();
+  /** Whether the last batch was of small ones. */
+  #largeNext = false;
+
+  constructor(config: Pick<ProtocolConfig, "batchMax" | "adaptive" | "flushDelayMs">) {
+    this.#batchMax = Math.min(config.batchMax, BATCH_REQUESTS_MAX);
+    this.#adaptive = config.adaptive;
+    this.#flushDelayMs = config.flushDelayMs;
+  }
+
+  /** Requests that wait, those included that were executed in the meantime. */
+  get length(): number {
+    return this.#small.length + this.#large.length;
+  }
+
+  push(entry: PendingRequest, nowMs: number): void {
+    entry.queuedMs = nowMs;
+    (entry.request.op.length < LARGE_BYTES ? this.#small : this.#large).push(entry);
+  }
+
+  /** Takes out those that do not wait any more. */
+  compact(): void {
+    this.#small.compact();
+    this.#large.compact();
+  }
+
+  clear(): void {
+    this.#small.clear();
+    this.#large.clear();
+  }
+
   /** From when on a batch should leave if the pipeline has room; Infinity if nothing waits. */
   dueMs(nowMs: number): number {
-    const ownMs = first(this.#own)?.queuedMs ?? Infinity;
-    const relayedMs = first(this.#relayed)?.queuedMs ?? Infinity;
-    const oldestMs = Math.min(ownMs, relayedMs);
+    const oldestMs = Math.min(this.#small.oldestMs, this.#large.oldestMs);
     if (oldestMs === Infinity) return Infinity;
     if (this.#adaptive || this.length >= this.#batchMax) return nowMs;
     const dueMs = oldestMs + this.#flushDelayMs;
@@ -59,23 +109,14 @@ export class Batcher {
 
   /**
    * Takes a batch: at most batchMax requests of BATCH_CLOSE_BYTES bytes, but one, however large, if
-   * any waits.
+   * any waits; of small operations and of large ones in turn, so that who asks for little waits for
+   * one batch of large ones at most.
    */
   take(): PendingRequest[] {
-    const taken: PendingRequest[] = [];
-    let bytes = 0;
-    let next = this.#own;
-    let other = this.#relayed;
-    for (;;) {
-      if (first(next) === undefined) [next, other] = [other, next];
-      const entry = first(next);
-      if (entry === undefined || taken.length === this.#batchMax) return taken;
-      bytes += REQUEST_OVERHEAD + entry.request.op.length;
-      if (taken.length > 0 && bytes > BATCH_CLOSE_BYTES) return taken;
-      next.shift();
-      taken.push(entry);
-      if (other.length > 0) [next, other] = [other, next];
-    }
+    const largeWaits = this.#large.oldestMs < Infinity;
+    const large = largeWaits && (this.#largeNext || this.#small.oldestMs === Infinity);
+    this.#largeNext = !large;
+    return (large ? this.#large : this.#small).take(this.#batchMax);
   }
 }
 

@@ -16,11 +16,11 @@ export const BATCHES_MAX = 16;
 
 /**
  * Memory for batches that are not executed, beyond which only the next one's is taken: a proposal
- * is then kept without its batch, which is fetched when its turn comes. Twice what a correct
- * primary has under way.
+ * is then kept without its batch, which is fetched when its turn comes.
  */
 export const UNORDERED_BYTES_MAX = 48 * 1024 * 1024;
-export const IN_FLIGHT_BYTES_MAX = UNORDERED_BYTES_MAX / 2;
+/** From here on a primary has no more under way, because small requests wait for it as well. */
+export const IN_FLIGHT_BYTES_MAX = UNORDERED_BYTES_MAX / 4;
 
 export class Slot {
   readonly number: number;

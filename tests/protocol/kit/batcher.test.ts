@@ -48,7 +48,22 @@ test("X11 large operations close a batch, and the largest goes alone", () => {
   const { batcher } = filled({}, [megabyte / 2, megabyte / 4, megabyte, 2 * megabyte, 1]);
   const sizes: number[] = [];
   while (batcher.length > 0) sizes.push(batcher.take().length);
-  expect(sizes).toEqual([2, 1, 1, 1]);
+  // The small one first, since large ones take turns with it.
+  expect(sizes).toEqual([1, 2, 1, 1]);
+});
+
+test("X11 a small operation waits for one batch of large ones at most", () => {
+  const { batcher, pending } = filled({}, Array<number>(16).fill(2 * 1024 * 1024));
+  const sizesOf = () => batcher.take().map((entry) => entry.request.op.length);
+  expect(sizesOf()).toEqual([2 * 1024 * 1024]);
+  for (let i = 0; i < 3; i++) {
+    const entry = pending.add(request(100 + i, 1, 1, 10), 100, 20);
+    if (entry !== null) batcher.push(entry, 20);
+    if (i === 1) continue;
+    expect(sizesOf()).toEqual(i === 0 ? [10] : [2 * 1024 * 1024]);
+  }
+  expect(sizesOf()).toEqual([10, 10]);
+  expect(sizesOf()).toEqual([2 * 1024 * 1024]);
 });
 
 test("X11 what was executed meanwhile leaves the queue", () => {

@@ -12,7 +12,7 @@ import type {
 } from "../../actor.ts";
 import type { ProtocolConfig } from "../../protocol-config.ts";
 import { equal, type Reader } from "../../wire.ts";
-import { Backoff } from "./backoff.ts";
+import { Backoff, TIMER_SLACK_MS } from "./backoff.ts";
 import { ClientSession } from "./client-session.ts";
 import {
   beginsReplyTo,
@@ -23,6 +23,7 @@ import {
 } from "./messages.ts";
 import { isOpen, NO_SESSION_OUTCOME, operationDigest, sameOutcome } from "./request.ts";
 import type { Outcome, Request } from "./request.ts";
+import { ResponseTime } from "./response-time.ts";
 
 type Timer = "retry";
 
@@ -37,8 +38,15 @@ interface Answer {
   readonly run: Bytes | null;
 }
 
+/** The least time after which a request counts as lost, in view timeouts. */
+const OVERDUE_MIN = 1 / 32;
+/** After how many view timeouts a request goes to all, at first and at last. */
+const TO_ALL_FIRST = 1 / 4;
+const TO_ALL_LAST = 4;
+
 /**
- * Sends an `open` to all, any other request to where `first` says the leader of the view is, then,
+ * Sends an `open` to all, any other request to where `first` says the leader of the view is, there
+ * once more when its answer is overdue, because packets are lost more often than leaders, then,
  * with exponential backoff, to all. A result counts when a weak quorum of verified signers agrees
  * on it, whatever their views: where they may lie f + 1 (Castro and Liskov, OSDI '99, section 4.1),
  * one of them correct.
@@ -49,6 +57,12 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
   readonly #host: Host<CommonMessage, Timer>;
   readonly #first: (view: number) => Target;
   readonly #backoff: Backoff;
+  readonly #responses: ResponseTime;
+  /** When the pending request was sent first, and whether it was sent since. */
+  #sentMs = 0;
+  #repeated = false;
+  /** From when on it goes to all. */
+  #toAllMs = 0;
   /** The latest view that a weak quorum with one result vouches for. */
   #view = 0;
   readonly #session: ClientSession;
@@ -65,7 +79,10 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
     this.#weak = weak;
     this.#host = host;
     this.#first = first;
-    this.#backoff = new Backoff(config.viewTimeoutMs / 4, config.viewTimeoutMs * 4);
+    const { viewTimeoutMs } = config;
+    const toAllMs = TO_ALL_FIRST * viewTimeoutMs;
+    this.#backoff = new Backoff(toAllMs, TO_ALL_LAST * viewTimeoutMs);
+    this.#responses = new ResponseTime(OVERDUE_MIN * viewTimeoutMs, toAllMs);
     this.#answers = new Array<Answer | undefined>(config.n).fill(undefined);
     this.#session = new ClientSession(host, (request) => this.#begin(request));
   }
@@ -106,6 +123,13 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
     const request = this.#session.pending;
     if (request === null) return;
     this.retransmissions++;
+    this.#repeated = true;
+    const leftMs = this.#toAllMs - this.#host.now;
+    if (leftMs > TIMER_SLACK_MS) {
+      this.#host.send(this.#first(this.#view), { kind: "request", request });
+      this.#host.setTimer("retry", leftMs);
+      return;
+    }
     this.#host.send("all", { kind: "request", request });
     this.#host.setTimer("retry", this.#backoff.next());
   }
@@ -123,6 +147,7 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
     const { outcome, run } = answer;
     this.#view = Math.max(this.#view, view);
     this.#host.clearTimer("retry");
+    if (!this.#repeated) this.#responses.measured(this.#host.now - this.#sentMs);
     // Replies are of the run that its session was opened in, as long as there is one.
     if (outcome.status === "opened") this.#host.enterRun(run);
     if (outcome.status === "no session") this.#host.enterRun(null);
@@ -154,7 +179,12 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
     // Each replica remembers where it heard the `open`, and replies there.
     const to = isOpen(request) ? "all" : this.#first(this.#view);
     this.#host.send(to, { kind: "request", request });
-    this.#host.setTimer("retry", this.#backoff.next());
+    this.#repeated = false;
+    this.#sentMs = this.#host.now;
+    const toAllMs = this.#backoff.next();
+    this.#toAllMs = this.#sentMs + toAllMs;
+    // An `open` went to all already: nobody is asked sooner.
+    this.#host.setTimer("retry", isOpen(request) ? toAllMs : this.#responses.overdueMs);
   }
 }
 

@@ -16,8 +16,8 @@ import { FakeHost } from "../../support/fake-host.ts";
 const CONFIG = configOf({ viewTimeoutMs: 500 });
 const OP = Uint8Array.of(1, 2, 3);
 
-/** A client with a session, one operation on its way, and what came of it. */
-function begin() {
+/** A client with a session that took so long to open, one operation on its way, what came of it. */
+function begin(openMs = 0) {
   const host = new FakeHost<CommonMessage, "retry">();
   const client = new QuorumClient(CONFIG, host, quorumsOf(CONFIG), (view) => CONFIG.leader(view));
   const results: (Uint8Array | null)[] = [];
@@ -35,6 +35,7 @@ function begin() {
     if (client.refuse(replica, message) === null) client.receive(replica, message);
   };
   invoke();
+  host.clockMs += openMs;
   for (const i of [0, 1]) reply(i, { status: "opened", session: 5 });
   return { host, client, results, invoke, last, reply };
 }
@@ -107,17 +108,37 @@ test("P1 an open goes to all replicas, each of which remembers where it heard it
   expect(host.sent[1]).toMatchObject({ to: 0, message: { request: { session: 5 } } });
 });
 
-test("P1 retries double from a quarter of the view timeout to four times it, and go to all", () => {
-  const { host, client } = begin();
-  expect(host.sent.at(-1)?.to).toBe(0);
-  const delays = [host.timers.get("retry")];
-  for (let i = 0; i < 6; i++) {
+/** The delays until the next so many retries, and to whom those go. */
+function retries(host: FakeHost<CommonMessage, "retry">, client: QuorumClient, count: number) {
+  return Array.from({ length: count }, () => {
+    const delayMs = (host.timers.get("retry") ?? Infinity) - host.clockMs;
+    host.clockMs += delayMs;
     client.timeout();
-    delays.push(host.timers.get("retry"));
-    expect(host.sent.at(-1)?.to).toBe("all");
-  }
-  expect(delays).toEqual([125, 250, 500, 1000, 2000, 2000, 2000]);
+    return [delayMs, host.sent.at(-1)?.to];
+  });
+}
+
+test("P1 retries double from a quarter of the view timeout to four times it, and go to all", () => {
+  const { host, client } = begin(125);
+  expect(host.sent.at(-1)?.to).toBe(0);
+  const delays = [125, 250, 500, 1000, 2000, 2000];
+  expect(retries(host, client, 6)).toEqual(delays.map((delayMs) => [delayMs, "all"]));
   expect(client.retransmissions).toBe(6);
+});
+
+test("P1 a request whose answer is overdue goes to the leader once more, and then to all", () => {
+  const { host, client, reply, invoke } = begin(8);
+  // Eight milliseconds, and four times half of that.
+  expect(retries(host, client, 3)).toEqual([
+    [24, 0],
+    [101, "all"],
+    [250, "all"],
+  ]);
+  host.clockMs += 1;
+  for (const i of [0, 1]) reply(i, one);
+  // An answer to what was sent again tells nothing of how long answers take.
+  invoke();
+  expect(retries(host, client, 1)).toEqual([[24, 0]]);
 });
 
 test("P1 the next request goes to the primary of a view that a correct replica is in", () => {

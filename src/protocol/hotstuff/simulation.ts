@@ -15,6 +15,7 @@ export const simulation: SimulationHints<Message> = {
       "hotstuff: requests of an abandoned block wait again",
       "hotstuff: a replica that is behind is shown the way",
       "hotstuff: joins f + 1 that time out",
+      "hotstuff: leader is skipped",
       "state sync: a state is fetched",
       "state sync: a state is installed",
       "start: a replica recovers",

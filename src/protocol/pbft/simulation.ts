@@ -15,6 +15,10 @@ export const simulation: SimulationHints<Message> = {
       "state sync: a state is installed",
       "start: a replica recovers",
     ],
-    adversary: ["pbft: primary equivocates", "pbft: new-view is refused"],
+    adversary: [
+      "pbft: primary equivocates",
+      "pbft: new-view is refused",
+      "pbft: slow primary is left",
+    ],
   },
 };

@@ -36,8 +36,8 @@ export function contextOf<M, T extends string>(
   const quorums = parts.quorumsOf(config);
   const executor = new Executor(app, config);
   const pool = new RequestPool(config, executor, (address) => host.sourceOf(address));
-  const { viewTimeoutMs } = config;
-  const service = new parts.Service({ self, host, executor, pool, owner, viewTimeoutMs });
+  const { n, viewTimeoutMs } = config;
+  const service = new parts.Service({ self, n, host, executor, pool, owner, viewTimeoutMs });
   const pauseMs = ANSWER_PAUSE * config.viewTimeoutMs;
   const answers = new AnswerRate({ n: config.n, pauseMs });
   return { self, config, host, quorums, executor, pool, service, answers };

@@ -19,6 +19,8 @@ type ServiceHost = Pick<Host<ServiceMessage, never>, "send" | "drop" | "sourceOf
 
 export interface ServiceOptions {
   readonly self: Signer;
+  /** Replicas have the addresses 0..n-1. */
+  readonly n: number;
   readonly host: ServiceHost;
   readonly executor: Executor;
   readonly pool: RequestPool;
@@ -37,6 +39,9 @@ export interface ServiceOwner {
 export const ANSWERED_JUST_NOW =
   "not admitted: request that was answered just now, or too many bytes for its host";
 
+/** Why the address of a replica is not replied to. */
+const NO_CLIENT = "not admitted: request in a replica's name";
+
 /**
  * Where replies go. A client sends its `open` to all replicas, and each remembers where it heard
  * it: replies go there, whatever address a batch or a relay names, because whoever orders could
@@ -48,6 +53,7 @@ export const ANSWERED_JUST_NOW =
  */
 export class Service {
   readonly #self: Signer;
+  readonly #n: number;
   readonly #host: ServiceHost;
   readonly #owner: ServiceOwner;
   protected readonly executor: Executor;
@@ -55,8 +61,9 @@ export class Service {
   readonly #ordered = { operations: 0, bytes: 0 };
   readonly #repeats: RepeatLimit;
 
-  constructor({ self, host, executor, pool, owner, viewTimeoutMs }: ServiceOptions) {
+  constructor({ self, n, host, executor, pool, owner, viewTimeoutMs }: ServiceOptions) {
     this.#self = self;
+    this.#n = n;
     this.#host = host;
     this.executor = executor;
     this.#pool = pool;
@@ -161,6 +168,8 @@ export class Service {
   }
 
   #reply(client: Address, { session, tag, number, op }: Request, outcome: Outcome): void {
+    // Replicas ask for nothing: their address was forged, to have them flooded.
+    if (client !== NOWHERE && client < this.#n) return this.#host.drop(NO_CLIENT);
     const digest = operationDigest(op);
     const replica = this.#self;
     const { view, run } = this.#owner;

@@ -153,3 +153,21 @@ test("X21 a host that opens many sessions evicts no other's, at no replica", () 
   expect(cluster.results(request).size).toBe(4);
   expect(new Set(ALL.map((i) => cluster.state(i).digest)).size).toBe(1);
 });
+
+test("a request in a replica's name brings that replica nothing, however often it is repeated", () => {
+  const cluster = new PbftCluster();
+  const next = cluster.open();
+  const request = next(bytes("a"));
+  cluster.request(request, ALL);
+  replied(cluster);
+  const before = cluster.sent("reply", 0).length;
+  for (let i = 0; i < 10; i++) {
+    cluster.inject(3, 0, { kind: "request", request });
+    cluster.advance(500);
+  }
+  expect(cluster.sent("reply", 0).length).toBe(before);
+  expect(cluster.host(0).drops.get("not admitted: request in a replica's name")).toBe(10);
+  // The client itself is answered still.
+  cluster.request(request, [0]);
+  expect(replied(cluster).get(0)).toEqual([CLIENT]);
+});

@@ -23,8 +23,9 @@ const CONFIGURED_BYTES_MAX = 64 * 1024 * 1024;
 const STRANGER_BYTES_MAX = 32 * 1024 * 1024;
 /** Bytes of memory that a message needs besides its own. */
 const OVERHEAD_BYTES = 512;
-/** Messages that one host keeps for requests, for how long, and how often it looks. */
+/** Messages kept for requests, bytes of those to a stranger, for how long, looked at how often. */
 const KEPT_MAX = 64;
+const STRANGER_KEPT_BYTES_MAX = 8 * 1024 * 1024;
 const KEPT_MS = 10_000;
 const SWEEP_MS = 1000;
 /** Messages under way to receivers, and to one stranger; beyond, the newest is dropped. */
@@ -80,6 +81,7 @@ interface Outbox {
   readonly messages: Map<number, Outgoing>;
   /** How many of them have no job. */
   idle: number;
+  idleBytes: number;
   readonly jobs: Queue<Job>;
   /** Jobs of each address. */
   readonly waiting: Map<Address, number>;
@@ -226,7 +228,15 @@ export class FragmentSender {
 
   #newOutbox(share: number): Outbox {
     return {
-      ...{ share, bytes: 0, messages: new Map(), idle: 0, jobs: new Queue(), waiting: new Map() },
+      ...{
+        share,
+        bytes: 0,
+        messages: new Map(),
+        idle: 0,
+        idleBytes: 0,
+        jobs: new Queue(),
+        waiting: new Map(),
+      },
       ...{ queued: false, tokens: STRANGER_RATE, countedMs: this.#clock.now },
     };
   }
@@ -296,6 +306,7 @@ export class FragmentSender {
     if (outgoing.idle === idle) return;
     outgoing.idle = idle;
     outgoing.owner.idle += idle ? 1 : -1;
+    outgoing.owner.idleBytes += idle ? outgoing.message.length : -outgoing.message.length;
   }
 
   #drop(outgoing: Outgoing): void {
@@ -336,7 +347,8 @@ export class FragmentSender {
     if (outgoing.jobs.size > 0 || outgoing.dropped) return;
     const { owner } = outgoing;
     this.#markIdle(outgoing, true);
-    if (owner.idle > KEPT_MAX) this.#dropIdle(owner);
+    const bytesMax = owner === this.#configured ? CONFIGURED_BYTES_MAX : STRANGER_KEPT_BYTES_MAX;
+    if (owner.idle > KEPT_MAX || owner.idleBytes > bytesMax) this.#dropIdle(owner);
   }
 
   /** Sends some fragments of an outbox's next job; returns how many. */

@@ -244,6 +244,18 @@ describe("what is under way", () => {
     expect(reached.has(STRANGER)).toBe(false);
   });
 
+  test("is kept for one host's requests up to 8 MiB, once it has left", () => {
+    const mib = 1024 * 1024;
+    for (let id = 0; id < 20; id++) {
+      fragments.transmit(0, [STRANGER + id], new Uint8Array(mib));
+      while (fragments.pump(1000) > 0);
+    }
+    expect(held("bytes of large messages to strangers").size / mib).toBeLessThan(8.1);
+    receive(0, STRANGER + 19, request(519, 1));
+    receive(0, STRANGER + 1, request(501, 1));
+    expect(pumped()).toEqual([STRANGER + 19]);
+  });
+
   test("to one host has a rate, 32 MiB a second, and goes on when time does", () => {
     const mib = 1024 * 1024;
     for (let i = 0; i < 20; i++) {

@@ -87,6 +87,7 @@ export function faultNames(plan: Plan): string[] {
     ...network.partitions.map(({ name }) => name),
     ...plan.faults.map(({ name }) => name),
     ...(plan.restarts.length > 0 ? ["restarts"] : []),
+    ...(plan.earlier > 0 ? ["earlier run"] : []),
     ...plan.tricks,
     ...(plan.byzantine.length > 0 ? ["byzantine"] : []),
     "clocks",

@@ -10,6 +10,8 @@ export const STAMP_MAGIC = Uint8Array.of(0xc5, 0x4f, 0x73, 0x6b, 0x72, 0x3a);
 export const STAMP_LENGTH = 6 + 2 + 4;
 /** Clients of the adversary, whose operations may be anything. */
 export const ADVERSARY_CLIENT = 0x8000;
+/** The first client of an earlier run. */
+export const EARLIER_CLIENT = 0x8100;
 
 /** Adds bytes to a running 32-bit hash. */
 function hashBytes(hash: number, bytes: Bytes): number {

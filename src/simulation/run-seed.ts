@@ -1,8 +1,12 @@
 // One seed from its plan to its report.
 
+import { assert } from "../base/assert.ts";
+import { latin1 } from "../wire.ts";
 import { checkConvergence, checkHistory, checkRealTime } from "./checkers.ts";
 import { scheduleFaults } from "./process-faults.ts";
-import { drawPlan, type Changes, type Plan } from "./seed-plan.ts";
+import { RECORDED_MAX, type EarlierRun } from "./earlier-run.ts";
+import type { Packet } from "./simulated-packet.ts";
+import { drawPlan, NO_FAULTS, type Changes, type Plan } from "./seed-plan.ts";
 import type { Subject, Kind } from "./subject.ts";
 import { World, type Observer, type Report } from "./world.ts";
 
@@ -33,12 +37,41 @@ export function runSeed(options: SeedOptions): Report {
 
 /** Runs a plan: chaos until GST, then ten more operations of each client, then convergence. */
 export function runPlan(subject: Subject, plan: Plan, observer?: Observer, cold = false): Report {
-  const world = new World({ subject, plan, observer, cold });
+  const earlier = plan.earlier === 0 ? undefined : recordEarlierRun(subject, plan);
+  const world = new World({ subject, plan, observer, cold, earlier });
   populate(world);
+  if (earlier !== undefined) world.playBack(earlier);
   scheduleFaults(world);
   world.scheduler.after(null, plan.gstUs, () => world.globalStabilisation());
   settle(world);
   return world.report();
+}
+
+/** Has the same cluster run before, without faults, and records what arrived in it. */
+function recordEarlierRun(subject: Subject, present: Plan): EarlierRun {
+  const plan: Plan = {
+    ...present,
+    ...{ operations: 0, tail: Math.ceil(present.earlier / present.clients), gstUs: 0, earlier: 0 },
+    ...{ faults: [], restarts: [], byzantine: [], tricks: [] },
+    network: { ...present.network, ...NO_FAULTS },
+  };
+  const packets: Packet[] = [];
+  const arrived = (...[, , , packet]: Parameters<Observer["arrived"]>): void => {
+    if (packets.length < RECORDED_MAX) packets.push({ ...packet, intact: false });
+  };
+  const observer = { arrived, happened: () => {} };
+  const world = new World({ subject, plan, observer, isEarlier: true });
+  populate(world);
+  world.globalStabilisation();
+  settle(world);
+  assert(world.failures.length === 0, `an earlier run failed: ${world.failures.join("; ")}`);
+  const { notes } = world;
+  assert(notes !== null, "an earlier run keeps notes");
+  for (const { process } of world.replicas) {
+    const run = process.hosted[0]?.node.run ?? null;
+    if (run !== null) notes.ended.add(latin1(run));
+  }
+  return { packets, notes };
 }
 
 /** Runs until every client has had its answers, then judges the whole. */

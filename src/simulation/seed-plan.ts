@@ -86,6 +86,8 @@ export interface Plan {
   /** Replicas that lose their memory one after another, for as long as it goes on before GST. */
   readonly restarts: readonly number[];
   readonly restartDownUs: number;
+  /** Operations of an earlier run, which strangers play back to this one; 0: there was none. */
+  readonly earlier: number;
   readonly byzantine: readonly number[];
   /** Names of the adversary's tricks. */
   readonly tricks: readonly string[];
@@ -190,10 +192,17 @@ export function drawPlan(subject: Subject, kind: Kind, seed: number, changes: Ch
     }).filter((fault) => !without.has(fault.name)),
     restarts: without.has("restarts") ? [] : restart,
     restartDownUs: Math.floor(viewUs * shape.pick([0.1, 1, 4])),
+    earlier: without.has("earlier run") ? 0 : drawEarlier(subject, random.stream("earlier run")),
     byzantine: without.has("byzantine") ? [] : byzantine,
     tricks: chosenTricks.filter((trick) => !without.has(trick)),
     censusEvery: shape.pick([1, 8, 8, 8]),
   };
+}
+
+/** Only runs that have names can be told apart. */
+function drawEarlier(subject: Subject, random: Random): number {
+  const operations = random.between(3, 20);
+  return subject.byzantine && random.chance(0.5) ? operations : 0;
 }
 
 function drawSpeeds(random: Random, hosts: number, off: boolean): number[] {

@@ -8,6 +8,7 @@ import { Node } from "../node.ts";
 import type { CodecMonitor } from "./codec-monitor.ts";
 import type { Network } from "./network.ts";
 import type { Process } from "./process.ts";
+import type { RunNotes } from "./run-notes.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { Plan } from "./seed-plan.ts";
 import { SimulatedClock } from "./simulated-clock.ts";
@@ -20,6 +21,7 @@ export interface SimulatedNodesOptions {
   readonly scheduler: Scheduler;
   readonly random: Random;
   readonly keys: SimulatedKeys;
+  readonly notes: RunNotes | null;
   readonly network: Network;
   readonly monitor: CodecMonitor;
   /** Addresses of processes that are neither replicas nor clients. */
@@ -73,7 +75,7 @@ export class SimulatedNodes {
   }
 
   #stage(owner: Process, self: number | null, random: Random): SimulatedStage {
-    const { plan, scheduler, keys, monitor, gstUs, fail } = this.#options;
+    const { plan, scheduler, keys, notes, monitor, gstUs, fail } = this.#options;
     const quickUs = Math.ceil((plan.viewTimeoutMs * 1000) / 100);
     const signUs = (): number => (scheduler.nowUs < gstUs() ? plan.signUs : quickUs);
     return new SimulatedStage({
@@ -85,7 +87,17 @@ export class SimulatedNodes {
       self,
       signUs,
       verifyUs: () => signUs() / 4,
-      judged: (proofs, _run, valid) => {
+      noteSigned: (signed, run) => {
+        if (self !== null && !owner.byzantine) notes?.note(self, signed, run);
+      },
+      judged: (proofs, run, valid) => {
+        const { byzantine } = plan;
+        const stale = valid
+          ? proofs.find((proof) => !byzantine.includes(proof.signer) && notes?.isStale(proof, run))
+          : undefined;
+        if (stale !== undefined && !owner.byzantine) {
+          fail(`fresh: ${owner.name} believes what r${stale.signer} signed in another run`);
+        }
         if (valid || !monitor.isGenuine(proofs)) return;
         fail(`certificates: ${owner.name} got a bad signature from a correct process`);
       },

@@ -19,6 +19,8 @@ export interface SimulatedStageOptions {
   /** The longest time that a signature or a check takes now, in microseconds. */
   readonly signUs: () => number;
   readonly verifyUs: () => number;
+  /** Told of all that is signed. */
+  readonly noteSigned?: (signed: Bytes, run: Bytes | null) => void;
   /** Told of every verdict: `proofs` as the codec gave them. */
   readonly judged: (proofs: readonly Proof[], run: Bytes | null, valid: boolean) => void;
 }
@@ -36,6 +38,7 @@ export class SimulatedStage extends BlockStage {
 
   override sign(signed: Bytes, run: Bytes | null, done: (block: Bytes) => void): void {
     super.sign(signed, run, done);
+    this.#options.noteSigned?.(signed, run);
     if (this.#turn || this.#options.kind === "each") return;
     // Batches are closed at the end of a turn, as in the run loop of an executable.
     this.#turn = true;

@@ -4,6 +4,7 @@
 import type { Bytes } from "../actor.ts";
 import { encodeKvOperation } from "../app/kv.ts";
 import type { Random } from "../base/seeded-random.ts";
+import { EARLIER_CLIENT } from "./judge.ts";
 
 function text(value: string): Bytes {
   return new Uint8Array(Buffer.from(value, "latin1"));
@@ -18,7 +19,9 @@ export function drawOperation(
   options: { client: number; number: number; keys: number; valueMax: number; seen: Bytes | null },
 ): Bytes {
   const { client, number, keys, valueMax, seen } = options;
-  const key = text(`k${random.int(keys)}`);
+  // Operations of an earlier run may come again, and are in no history of this one.
+  const name = client < EARLIER_CLIENT ? "k" : "earlier";
+  const key = text(`${name}${random.int(keys)}`);
   const value = text(`${client}.${number};`.padEnd(random.between(1, valueMax), "."));
   switch (random.int(6)) {
     case 0:

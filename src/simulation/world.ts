@@ -9,16 +9,18 @@ import { Random } from "../base/seeded-random.ts";
 import { countDrop, type Drops } from "../driver.ts";
 import type { OptionValues, ProtocolConfig } from "../protocol-config.ts";
 import { rolesOf } from "../protocol/index.ts";
-import { Reader } from "../wire.ts";
+import { latin1, Reader } from "../wire.ts";
 import { Adversary } from "./adversary.ts";
 import { CensusCheck, checkCertificates } from "./census.ts";
 import { SimulatedClient } from "./clients.ts";
 import { CodecMonitor } from "./codec-monitor.ts";
-import { JudgedApp, Ledger, type Issued } from "./judge.ts";
+import { EARLIER_CLIENT, JudgedApp, Ledger, type Issued } from "./judge.ts";
 import { Network, type PacketFilter } from "./network.ts";
+import { playBack, type EarlierRun } from "./earlier-run.ts";
 import { wireBook } from "./packet-content.ts";
 import type { Packet } from "./simulated-packet.ts";
 import { Process } from "./process.ts";
+import { RunNotes } from "./run-notes.ts";
 import { Scheduler } from "./scheduler.ts";
 import type { Plan } from "./seed-plan.ts";
 import { SimulatedKeys } from "./simulated-keys.ts";
@@ -50,6 +52,10 @@ export interface WorldOptions {
   /** Values of the protocol's own options; without one, the protocol is as its plan has it. */
   readonly options?: OptionValues | undefined;
   readonly filter?: PacketFilter | undefined;
+  /** What an earlier run of the same cluster sent. */
+  readonly earlier?: EarlierRun | undefined;
+  /** It is such a run itself: its keys are those of the present one, its nonces are not. */
+  readonly isEarlier?: boolean | undefined;
   /** Nothing is remembered and shared that one process found out already: the same, but slower. */
   readonly cold?: boolean | undefined;
 }
@@ -109,20 +115,28 @@ export class World {
   readonly #nodes: SimulatedNodes;
   readonly #roleProcesses: Process[] = [];
   readonly keys: SimulatedKeys;
-  #nextClient = 0;
+  /** Kept where there is more than one run. */
+  readonly notes: RunNotes | null;
+  #nextClient: number;
   readonly #monitor: CodecMonitor;
   /** Certificates that hold. */
   readonly #judged = new WeakSet<object>();
   readonly #probe: Reader;
   readonly #probeBytes = new Uint8Array(2048);
 
-  constructor({ subject, plan, observer, leader, options, filter, cold = false }: WorldOptions) {
+  constructor(given: WorldOptions) {
+    const { subject, plan, observer, leader, options, filter, cold = false } = given;
+    const { earlier, isEarlier = false } = given;
     this.plan = plan;
     this.subject = subject;
     this.observer = observer ?? null;
-    this.random = new Random(plan.seed, "world");
+    this.random = new Random(plan.seed, isEarlier ? "earlier" : "world");
     this.#monitor = new CodecMonitor(subject.protocol.codec, cold, (what) => this.fail(what));
-    this.keys = new SimulatedKeys(this.random.stream("keys").u32(), plan.n, cold);
+    const secret = new Random(plan.seed, "world").stream("keys").u32();
+    this.keys = new SimulatedKeys(secret, plan.n, cold);
+    // Requests are of no run: strangers may ask for theirs again, as they may ask for anything.
+    this.#nextClient = isEarlier ? EARLIER_CLIENT : 0;
+    this.notes = isEarlier ? new RunNotes() : (earlier?.notes ?? null);
     this.operationsLeft = plan.operations;
     this.gstUs = plan.gstUs;
     this.#probe = new Reader(this.#probeBytes, wireBook);
@@ -169,6 +183,7 @@ export class World {
       scheduler: this.scheduler,
       random: this.random,
       keys: this.keys,
+      notes: this.notes,
       network: this.network,
       monitor: this.#monitor,
       // Behind the hosts of replicas and clients.
@@ -235,6 +250,14 @@ export class World {
     const process = this.#addProcess(this.plan.n + index, `c${index}`);
     this.clientProcesses.push(process);
     return process;
+  }
+
+  /** Has strangers play back what an earlier run sent. */
+  playBack({ packets }: EarlierRun): void {
+    const at = this.plan.n + this.plan.clients + this.#roleProcesses.length;
+    const process = this.#addProcess(at, "old");
+    process.byzantine = true;
+    playBack(this, process, packets);
   }
 
   /** Starts a process for each role that is neither replica nor client. */
@@ -348,6 +371,10 @@ export class World {
     const said = replica.census();
     census.check(said);
     if (said.phase === "running") handle.everRan = true;
+    const run = process.hosted[0]?.node.run ?? null;
+    if (run !== null && this.notes?.ended.has(latin1(run)) === true) {
+      this.fail(`fresh: ${process.name} is in a run that ended before it started`);
+    }
     if (said.phase === "over") this.#startAnew(handle, replica);
     const node = process.hosted[0]?.node;
     if (node !== undefined) census.bounded(node.sizes);

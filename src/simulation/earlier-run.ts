@@ -17,11 +17,15 @@ const PLAYED_TIMEOUTS = 8;
 /** How often a packet that is sent is joined by an old one: of its kind, or any. */
 const SAME_KIND = 0.3;
 const ANY = 0.05;
+/** Old packets that join one of their kind and receiver. */
+const ALIKE = 4;
 
 export interface EarlierRun {
   /** In the order in which they arrived. */
   readonly packets: readonly Packet[];
   readonly notes: RunNotes;
+  /** What was violated in it: nothing, unless the protocol is wrong. */
+  readonly failures: readonly string[];
 }
 
 export interface ReplayWorld {
@@ -45,9 +49,8 @@ export function playBack(world: ReplayWorld, from: Process, recorded: readonly P
   if (recorded.length === 0) return;
   const byKind = new Map<number, Packet[]>();
   for (const packet of recorded) {
-    const kind = packet.content.bytes[0] ?? 0;
-    const known = byKind.get(kind);
-    if (known === undefined) byKind.set(kind, [packet]);
+    const known = byKind.get(keyOf(packet));
+    if (known === undefined) byKind.set(keyOf(packet), [packet]);
     else known.push(packet);
   }
   const send = (packet: Packet, toHost: number): void => {
@@ -65,9 +68,16 @@ export function playBack(world: ReplayWorld, from: Process, recorded: readonly P
   network.overhear((packet) => {
     if (scheduler.nowUs > untilUs || packet.part) return;
     if (random.chance(SAME_KIND)) {
-      const alike = byKind.get(packet.content.bytes[0] ?? 0);
-      if (alike !== undefined) send(random.pick(alike), packet.toHost);
+      const alike = byKind.get(keyOf(packet)) ?? [];
+      for (let i = 0; i < Math.min(ALIKE, alike.length); i++) {
+        send(random.pick(alike), packet.toHost);
+      }
     }
     if (random.chance(ANY)) send(random.pick(recorded), packet.toHost);
   });
+}
+
+/** Its kind and its receiver. */
+function keyOf({ content, toHost }: Packet): number {
+  return toHost * 256 + (content.bytes[0] ?? 0);
 }

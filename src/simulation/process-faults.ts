@@ -2,7 +2,8 @@
 // die. Byzantine, crashed and recovering replicas together are never more than f.
 
 import type { ProcessFault } from "./seed-plan.ts";
-import type { ReplicaHandle, World } from "./world.ts";
+import type { ReplicaHandle } from "./replica-handle.ts";
+import type { World } from "./world.ts";
 
 export function scheduleFaults(world: World): void {
   const { plan, scheduler } = world;

@@ -21,7 +21,8 @@ import type { Process } from "./process.ts";
 import { drawPlan, NO_FAULTS, type Plan } from "./seed-plan.ts";
 import type { Subject } from "./subject.ts";
 import { messageText } from "./trace.ts";
-import { World, type Observer, type ReplicaHandle } from "./world.ts";
+import type { ReplicaHandle } from "./replica-handle.ts";
+import { World, type Observer } from "./world.ts";
 
 /** Every packet takes this long. */
 const DELAY_US = 1000;

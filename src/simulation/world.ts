@@ -1,7 +1,7 @@
 // The world: processes built from the real Node, codec and actors, a network and a judge, on
 // virtual time. One seed, one thread; the same run on every machine.
 
-import type { Actor, Quorums, Replica, Sealed } from "../actor.ts";
+import type { Quorums, Replica, Sealed } from "../actor.ts";
 import { KvApp } from "../app/kv.ts";
 import { assert } from "../base/assert.ts";
 import { listenToMarks } from "../base/coverage-mark.ts";
@@ -16,10 +16,11 @@ import { SimulatedClient } from "./clients.ts";
 import { CodecMonitor } from "./codec-monitor.ts";
 import { EARLIER_CLIENT, JudgedApp, Ledger, type Issued } from "./judge.ts";
 import { Network, type PacketFilter } from "./network.ts";
-import { playBack, type EarlierRun } from "./earlier-run.ts";
+import type { EarlierRun } from "./earlier-run.ts";
 import { wireBook } from "./packet-content.ts";
 import type { Packet } from "./simulated-packet.ts";
 import { Process } from "./process.ts";
+import type { ReplicaHandle } from "./replica-handle.ts";
 import { RunNotes } from "./run-notes.ts";
 import { Scheduler } from "./scheduler.ts";
 import type { Plan } from "./seed-plan.ts";
@@ -27,6 +28,7 @@ import { SimulatedKeys } from "./simulated-keys.ts";
 import { SimulatedNodes } from "./simulated-nodes.ts";
 import { simulatedAddress } from "./simulated-transport.ts";
 import type { Subject } from "./subject.ts";
+import { watchedActor } from "./watched-actor.ts";
 
 /** What a seed's run came to. */
 export interface Report {
@@ -64,23 +66,6 @@ export interface Observer {
   arrived(atUs: number, from: Process, to: Process, packet: Packet): void;
   happened(atUs: number, process: Process, what: string): void;
 }
-
-/** A replica's process with what judges it. */
-export interface ReplicaHandle {
-  readonly process: Process;
-  readonly identity: number;
-  replica: Replica<Sealed, string> | null;
-  app: JudgedApp | null;
-  census: CensusCheck | null;
-  /** Whether it ever was neither starting nor recovering. */
-  everRan: boolean;
-  /** Whether it crashed never to come back. */
-  gone: boolean;
-  /** What was committed when its certificates were last looked at. */
-  certified: number;
-}
-
-type WatchedActor = Actor<Sealed, string> & Pick<Replica<Sealed, string>, "assertInvariants">;
 
 const EVENTS_MAX = 3_000_000;
 /** Two seconds of the slowest clock, and the messages of a start. */
@@ -206,6 +191,10 @@ export class World {
     this.observer?.happened(this.scheduler.nowUs, process, what);
   }
 
+  #noting(process: Process): ((what: string) => void) | null {
+    return this.observer === null ? null : (what) => this.note(process, what);
+  }
+
   /** Runs until `until` says so, a violation, or `endUs`; true if `until` did. */
   run(endUs: number, until: () => boolean): boolean {
     listenToMarks((name) => countDrop(this.marks, name));
@@ -252,12 +241,12 @@ export class World {
     return process;
   }
 
-  /** Has strangers play back what an earlier run sent. */
-  playBack({ packets }: EarlierRun): void {
+  /** A process that has no keys, and no actor. */
+  addStranger(): Process {
     const at = this.plan.n + this.plan.clients + this.#roleProcesses.length;
     const process = this.#addProcess(at, "old");
     process.byzantine = true;
-    playBack(this, process, packets);
+    return process;
   }
 
   /** Starts a process for each role that is neither replica nor client. */
@@ -269,7 +258,7 @@ export class World {
       const node = this.#nodes.make(process, 0, null);
       const actor = make(0, this.config, node);
       process.hosted.push({ node, replica: null, client: null });
-      node.start(this.#watchedActor(process, actor));
+      node.start(watchedActor(actor, this.#noting(process)));
       const census = new CensusCheck(process.name, (what) => this.fail(what));
       process.onEvent = () => {
         if (this.scheduler.count % this.plan.censusEvery !== 0) return;
@@ -294,7 +283,7 @@ export class World {
     handle.replica = replica;
     handle.census = new CensusCheck(process.name, (what) => this.fail(what));
     process.hosted.push({ node, replica, client: null });
-    node.start(this.#watchedActor(process, replica));
+    node.start(watchedActor(replica, this.#noting(process)));
     process.onEvent = (self) => {
       if (!self.byzantine && this.scheduler.count % this.plan.censusEvery === 0) this.look(handle);
     };
@@ -308,7 +297,7 @@ export class World {
       const node = this.#nodes.make(process, i + 1 + (id % 3) * 200, null);
       const client = this.subject.protocol.client(this.config, node);
       process.hosted.push({ node, replica: null, client });
-      node.start(this.#watchedActor(process, client));
+      node.start(watchedActor(client, this.#noting(process)));
       this.clients.push(new SimulatedClient(this, process, client, id));
     }
   }
@@ -490,27 +479,6 @@ export class World {
       this.observer?.arrived(this.scheduler.nowUs, from, to, packet);
     };
     return process;
-  }
-
-  /** The actor, its invariants checked after each call, with the observer told of its timeouts. */
-  #watchedActor(process: Process, actor: WatchedActor): Actor<Sealed, string> {
-    const assertInvariants = actor.assertInvariants?.bind(actor);
-    if (this.observer === null && assertInvariants === undefined) return actor;
-    const refuse = actor.refuse?.bind(actor);
-    const refuseBytes = actor.refuseBytes?.bind(actor);
-    return {
-      receive: (from, message) => {
-        actor.receive(from, message);
-        assertInvariants?.();
-      },
-      timeout: (timer) => {
-        this.note(process, `timeout ${timer}`);
-        actor.timeout(timer);
-        assertInvariants?.();
-      },
-      ...(refuse === undefined ? {} : { refuse }),
-      ...(refuseBytes === undefined ? {} : { refuseBytes }),
-    };
   }
 
   /**

@@ -30,6 +30,7 @@ import { ViewTimer } from "../../src/protocol/pbft/view-timer.ts";
 import { STAMP_LENGTH } from "../../src/simulation/judge.ts";
 import { subjectOf } from "../../src/simulation/subject.ts";
 import { equal } from "../../src/wire.ts";
+import { namings } from "./naming.ts";
 import type { Mutant } from "../../src/campaign/mutants.ts";
 
 const quorumOf2f: Parts["quorumsOf"] = ({ n, f }) => ({
@@ -319,6 +320,7 @@ const SPLIT = ["agreement", "certificates"];
 const FORGOTTEN = [...SPLIT, "exactly once"];
 
 export const mutants: readonly Mutant[] = [
+  ...namings.map(([name, naming, by]) => mutant(name, withParts({ Naming: naming }), "short", by)),
   mutant("quorum-of-2f", withParts({ quorumsOf: quorumOf2f }), "short", SPLIT),
   mutant("counts-votes", withParts({ Votes: AllVotes }), "short", SPLIT),
   mutant("digest-not-matched", withParts({ Votes: VotesForAnything }), "adversary", SPLIT),

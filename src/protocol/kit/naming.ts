@@ -90,7 +90,7 @@ export class Naming {
       pauseMs: ANSWER_PAUSE * viewTimeoutMs,
       answersMax: STARTS_MAX,
     });
-    this.nonce = this.drawNonce();
+    this.nonce = this.drawNonce(self);
     this.#question = this.nonce;
     this.#lives = new Array<Bytes | undefined>(n).fill(undefined);
     this.#lives[self] = this.nonce;
@@ -126,9 +126,9 @@ export class Naming {
 
   /** Asks anew, in a run, which run the others are in. */
   askAnew(): void {
-    this.#question = this.drawNonce();
-    this.#runs.clear();
     const { host, self } = this.#options;
+    this.#question = this.drawNonce(self);
+    this.#runs.clear();
     host.send("others", { kind: "start", replica: self, nonce: this.#question });
   }
 
@@ -439,8 +439,8 @@ export class Naming {
     this.#options.owner.onLearn(name);
   }
 
-  /** A fresh nonce, of a life or of a question. */
-  protected drawNonce(): Bytes {
+  /** A fresh nonce, of a life or of a question of this replica. */
+  protected drawNonce(_self: Signer): Bytes {
     const nonce = new Uint8Array(NONCE_LENGTH);
     for (let i = 0; i < nonce.length; i++) nonce[i] = this.#options.host.random(256);
     return nonce;

@@ -12,6 +12,7 @@ import {
 } from "../../../src/protocol/kit/naming-messages.ts";
 import { certificateOf } from "../../../src/protocol/kit/quorum.ts";
 import { NO_PROOFS } from "../../../src/actor.ts";
+import { AnyAnswer } from "../../mutants/naming.ts";
 import { FakeHost } from "../../support/fake-host.ts";
 import { Packets } from "../../support/packets.ts";
 
@@ -36,10 +37,10 @@ class Life {
   readonly naming: Naming;
   readonly self: number;
 
-  constructor(self: number, seed = self, n = 4) {
+  constructor(self: number, seed = self, n = 4, Kind = Naming) {
     this.self = self;
     this.host = new FakeHost(seed + 1);
-    this.naming = new Naming({
+    this.naming = new Kind({
       ...{ self, n, f: Math.floor((n - 1) / 3), viewTimeoutMs: T, host: this.host },
       owner: {
         onBegin: (name) => this.told.push({ how: "begins", name }),
@@ -164,6 +165,20 @@ test("X15 a replica that starts late learns the name from n - f that run, not fr
   late.naming.tick();
   settle([...others, late]);
   expect(late.told).toEqual([{ how: "learns", name }]);
+});
+
+test("X15 answers to the question of an earlier life do not count", () => {
+  const name = new Uint8Array(32).fill(3);
+  const nonce = new Uint8Array(16).fill(4);
+  const where = { kind: "runs", name } as const;
+  const told = (life: Life) => {
+    for (const replica of [0, 1, 2]) {
+      life.receive({ kind: "life", replica, to: 3, nonce, where, ready: null });
+    }
+    return life.told;
+  };
+  expect(told(new Life(3))).toEqual([]);
+  expect(told(new Life(3, 3, 4, AnyAnswer))).toEqual([{ how: "learns", name }]);
 });
 
 test("X15 a leader that fails is followed by the next: locks and certificates go along", () => {

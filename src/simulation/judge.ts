@@ -112,7 +112,7 @@ export class Ledger {
     this.#positions.set(key, position);
     if (this.#invent) return;
     const issued = this.issued.get(key);
-    const ours = key < ADVERSARY_CLIENT * 2 ** 32;
+    const ours = key < ADVERSARY_CLIENT * 2 ** 32 || issued !== undefined;
     if (ours && (issued === undefined || !equal(issued.op, op))) {
       this.#fail(`validity: ${replica} executed ${describe(op)}, which no client sent`);
     }

@@ -74,6 +74,7 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
   readonly #lanes: CheckLanes<M>;
   /** The domain of the run that it is in; null: none. */
   #run: Bytes | null = null;
+  #runName: Bytes | null = null;
 
   constructor(options: NodeOptions<M>) {
     this.#id = options.id;
@@ -121,7 +122,7 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
   stop(): void {
     this.#actor = null;
     this.#lives++;
-    this.#run = null;
+    this.enterRun(null);
     for (const { call } of this.#timers.values()) call?.cancel();
     this.#timers.clear();
     this.#loopback.clear();
@@ -153,6 +154,11 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
   /** The domain of the run that it is in, or null. */
   get run(): Bytes | null {
     return this.#run;
+  }
+
+  /** The name of that run. */
+  get runName(): Bytes | null {
+    return this.#runName;
   }
 
   get now(): number {
@@ -227,6 +233,7 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
   }
 
   enterRun(name: Bytes | null): void {
+    this.#runName = name;
     this.#run = name === null ? null : this.#stage.runDomain(name);
   }
 

@@ -14,6 +14,8 @@ export interface ResultRecord {
   readonly app: string;
   readonly workload: string;
   readonly transport: string;
+  /** The name of the run that its clients were in last, eight digits, where runs have names. */
+  readonly run?: string;
   readonly n: number;
   readonly f: number;
   readonly clients: number;

@@ -17,6 +17,8 @@ import { describeHost, formatRecord, type ResultRecord, versions } from "../eval
 import { formatProfile } from "../profile/profile.ts";
 import { workloads } from "../workload/index.ts";
 import { ProcessDrivers } from "./drivers.ts";
+import type { Bytes } from "../actor.ts";
+import { runText } from "./start-lines.ts";
 import { mergeDrops } from "./drops.ts";
 import type { RealClock } from "./real-clock.ts";
 
@@ -73,10 +75,17 @@ export function runClients(options: Options): number {
     warmSeconds: warmMs / 1000,
     retransmissions: clients.reduce((sum, client) => sum + client.retransmissions, 0),
     dropped,
+    ...runOf(nodes),
     ...drivers.profile(),
   });
   drivers.close();
   return report(record, load, json, stopped(), setting.config.n);
+}
+
+/** The run that clients are in, as a field of a record; none where runs have no names. */
+function runOf(nodes: readonly { readonly runName: Bytes | null }[]): Pick<ResultRecord, "run"> {
+  const name = nodes.find(({ runName }) => runName !== null)?.runName;
+  return name === undefined || name === null ? {} : { run: runText(name) };
 }
 
 /** The loop that the options ask for; throws UsageError. */
@@ -104,7 +113,7 @@ function recordOf(
     ResultRecord,
     "clients" | "rate" | "opSize" | "warmSeconds" | "retransmissions" | "dropped"
   > &
-    Pick<ResultRecord, "profile">,
+    Pick<ResultRecord, "profile" | "run">,
 ): ResultRecord {
   const { mode, protocol, config } = setting;
   const { seconds } = load;

@@ -160,6 +160,15 @@ describe("round trips", () => {
     );
   });
 
+  test("manyBytesOf keeps no more room than was asked for, and goes beyond that", () => {
+    const op = new Uint8Array(100_000).fill(7);
+    for (const size of [0, 50_000, 100_000, 200_000]) {
+      const bytes = manyBytesOf((out) => out.bytes(op), size);
+      expect(bytes).toEqual(op);
+      expect(bytes.buffer.byteLength).toBe(Math.max(100_000, size));
+    }
+  });
+
   test("manyBytesOf goes beyond the largest message", () => {
     const part = filled(1024 * 1024);
     const bytes = manyBytesOf((out) => {

@@ -159,7 +159,7 @@ export class KvApp implements App {
         out.blob(Buffer.from(key, "latin1"));
         out.blob(this.#state.get(key) ?? EMPTY);
       }
-    });
+    }, 4 + this.#bytes);
   }
 
   restore(snapshot: Bytes): void {

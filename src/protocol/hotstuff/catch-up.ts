@@ -155,11 +155,15 @@ export class CatchUp implements StateSyncOwner {
 
   /** The digest covers the block's view and hash too. */
   #state(view: number, hash: Bytes): Bytes {
-    return manyBytesOf((out) => {
-      out.u53(view);
-      out.bytes(hash);
-      out.blob(this.#context.executor.snapshot());
-    });
+    const executed = this.#context.executor.snapshot();
+    return manyBytesOf(
+      (out) => {
+        out.u53(view);
+        out.bytes(hash);
+        out.blob(executed);
+      },
+      8 + hash.length + 4 + executed.length,
+    );
   }
 
   /** Sends own CHECKPOINTs that are not stable yet again. */

@@ -92,11 +92,15 @@ export class Executor {
 
   /** Canonical: position, sessions with their cached results, application. */
   snapshot(): Bytes {
-    return manyBytesOf((out) => {
-      out.u53(this.#position);
-      this.#sessions.snapshot(out);
-      out.blob(this.#app.snapshot());
-    });
+    const app = this.#app.snapshot();
+    return manyBytesOf(
+      (out) => {
+        out.u53(this.#position);
+        this.#sessions.snapshot(out);
+        out.blob(app);
+      },
+      8 + this.#sessions.snapshotLength + 4 + app.length,
+    );
   }
 
   /** Becomes what `snapshot` gave; false, with undefined content, if that is malformed. */

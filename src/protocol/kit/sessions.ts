@@ -53,6 +53,9 @@ export class Session implements Linked<Session> {
   }
 }
 
+/** Bytes of a session in a snapshot, beside its result. */
+const SESSION_LENGTH = 8 + NONCE_LENGTH + 4 + 8 + DIGEST_LENGTH + 1 + 4;
+
 export class Sessions {
   readonly #max: number;
   readonly #bytesMax: number;
@@ -118,6 +121,11 @@ export class Sessions {
       if (largest === undefined) return;
       this.#drop(largest);
     }
+  }
+
+  /** Bytes of what `snapshot` writes, at most. */
+  get snapshotLength(): number {
+    return 4 + this.size * SESSION_LENGTH + this.bytes;
   }
 
   /** Canonical: in the order of last execution. */

@@ -150,7 +150,7 @@ export class Naming {
         if (message.attempt === this.#attempt && replica === message.attempt % n) return null;
         return "not admitted: list of another attempt";
       case "confirm":
-        return isNewer(message, this.#confirms[replica]) ? null : "not admitted: confirm again";
+        return this.#awaits(message) ? null : "not admitted: confirm that does not count";
       case "ready":
         return isNewer(message, this.#readies[replica]) ? null : "not admitted: ready again";
       case "next":
@@ -176,6 +176,18 @@ export class Naming {
       case "next":
         return this.#onNext(message);
     }
+  }
+
+  /**
+   * Of each replica one CONFIRM of this attempt is kept, of its list once that is known: any other
+   * may be one of an earlier run, which somebody recorded, and would stand in the way. Whoever sent
+   * one too early sends it again.
+   */
+  #awaits({ replica, attempt, name }: ConfirmMessage): boolean {
+    if (attempt !== this.#attempt) return false;
+    if (this.#list !== null && !equal(name, nameOf(this.#list.lives))) return false;
+    const known = this.#confirms[replica];
+    return known === undefined || known.attempt !== attempt || !equal(known.name, name);
   }
 
   // Who is there.

@@ -300,3 +300,25 @@ test("X15 STARTs of earlier lives, sent again and again, do not use up the turn 
   start(5);
   expect(life.host.takeKind("life")).toHaveLength(1);
 });
+
+test("X15 CONFIRMs of an earlier run, whatever their attempt, keep none of this run out", () => {
+  const lives = four();
+  const name = nameOf(new Uint8Array(64).fill(9));
+  const replay = () => {
+    for (const life of lives) {
+      for (const replica of [0, 1, 2, 3]) {
+        for (const attempt of [0, 1, 40]) life.receive({ kind: "confirm", replica, attempt, name });
+      }
+    }
+  };
+  for (let ms = 0; ms <= T && lives[0]!.told.length === 0; ms += T / 2) {
+    replay();
+    tick(lives, ms);
+    settle(lives, (message) => {
+      if (message.kind === "confirm") replay();
+      return false;
+    });
+  }
+  const begun = nameOf(listOf(lives));
+  for (const { told } of lives) expect(told).toEqual([{ how: "begins", name: begun }]);
+});

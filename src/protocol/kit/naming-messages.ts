@@ -3,7 +3,7 @@
 // sends them is in no run yet, or answers one that is in none.
 
 import { NO_PROOFS, type Bytes, type Proof, type Sealed, type Signer } from "../../actor.ts";
-import { bytesOf, RUNLESS_KINDS_START, type Reader, type Writer } from "../../wire.ts";
+import { bytesOf, equal, RUNLESS_KINDS_START, type Reader, type Writer } from "../../wire.ts";
 import { DIGEST_LENGTH, digestOf } from "./digest.ts";
 import {
   certificateProofs,
@@ -34,19 +34,25 @@ export interface ListCertificate {
   readonly votes: Certificate;
 }
 
-/** A life asks all others where they are. */
+/**
+ * A life asks all others where they are, for the `asked`-th time; it `runs`, and asks anew, or has
+ * no run yet.
+ */
 export interface StartMessage extends Sealed {
   readonly kind: "start";
   readonly replica: Signer;
   readonly nonce: Bytes;
+  readonly asked: number;
+  readonly runs: boolean;
 }
 
-/** Answers the START with that nonce: the sender's own life if it is in no run, else the run. */
+/** Answers that START: the sender's own life if it is in no run, else the run. */
 export interface LifeMessage extends Sealed {
   readonly kind: "life";
   readonly replica: Signer;
   readonly to: Signer;
   readonly nonce: Bytes;
+  readonly asked: number;
   readonly where:
     | { readonly kind: "nameless"; readonly own: Bytes }
     | { readonly kind: "runs"; readonly name: Bytes };
@@ -101,6 +107,34 @@ export function nameOf(lives: Bytes): Bytes {
   );
 }
 
+/** The list of these lives; zeros stand for none. */
+export function listOf(lives: readonly (Bytes | undefined)[]): Bytes {
+  const list = new Uint8Array(lives.length * NONCE_LENGTH);
+  for (const [i, life] of lives.entries()) if (life !== undefined) list.set(life, i * NONCE_LENGTH);
+  return list;
+}
+
+/** Whether the list has a life of this replica. */
+export function isListed(lives: Bytes, replica: Signer): boolean {
+  for (let i = 0; i < NONCE_LENGTH; i++) {
+    if ((lives[replica * NONCE_LENGTH + i] ?? 0) !== 0) return true;
+  }
+  return false;
+}
+
+/** Whether that life of this replica is in the list. */
+export function isMember(lives: Bytes, replica: Signer, nonce: Bytes): boolean {
+  const at = replica * NONCE_LENGTH;
+  return equal(lives.subarray(at, at + NONCE_LENGTH), nonce);
+}
+
+/** How many lives it lists. */
+export function members(lives: Bytes): number {
+  let count = 0;
+  for (let i = 0; i * NONCE_LENGTH < lives.length; i++) if (isListed(lives, i)) count++;
+  return count;
+}
+
 const PREFIX = new Uint8Array(Buffer.from("oskr run"));
 
 /** Whether the message is one of these, by its kind. */
@@ -124,6 +158,8 @@ export function encodeNaming(message: NamingMessage, out: Writer): void {
       out.u8(START);
       out.u8(message.replica);
       out.bytes(message.nonce);
+      out.u53(message.asked);
+      out.flag(message.runs);
       out.seal(message.seal);
       return;
     case "life":
@@ -162,7 +198,9 @@ export function decodeNaming(kind: number, input: Reader, start: number): Naming
     case START: {
       const replica = input.u8();
       const nonce = input.bytes(NONCE_LENGTH);
-      return { kind: "start", replica, nonce, seal: input.seal(replica, start) };
+      const asked = input.u53();
+      const runs = input.flag();
+      return { kind: "start", replica, nonce, asked, runs, seal: input.seal(replica, start) };
     }
     case LIFE:
       return decodeLife(input, start);
@@ -217,11 +255,13 @@ function votesProofs(kind: number, { attempt, lives, votes }: ListCertificate): 
   );
 }
 
-function encodeLife({ replica, to, nonce, where, ready, seal }: LifeMessage, out: Writer): void {
+function encodeLife(message: LifeMessage, out: Writer): void {
+  const { replica, to, nonce, asked, where, ready, seal } = message;
   out.u8(LIFE);
   out.u8(replica);
   out.u8(to);
   out.bytes(nonce);
+  out.u53(asked);
   out.flag(where.kind === "runs");
   out.bytes(where.kind === "runs" ? where.name : where.own);
   out.seal(seal);
@@ -232,11 +272,12 @@ function decodeLife(input: Reader, start: number): LifeMessage {
   const replica = input.u8();
   const to = input.u8();
   const nonce = input.bytes(NONCE_LENGTH);
+  const asked = input.u53();
   const where = input.flag()
     ? ({ kind: "runs", name: input.bytes(DIGEST_LENGTH) } as const)
     : ({ kind: "nameless", own: input.bytes(NONCE_LENGTH) } as const);
   const seal = input.seal(replica, start);
-  return { kind: "life", replica, to, nonce, where, seal, ready: decodeMaybe(input) };
+  return { kind: "life", replica, to, nonce, asked, where, seal, ready: decodeMaybe(input) };
 }
 
 function encodeVote(

@@ -6,6 +6,10 @@
 import type { Bytes, Host, Refusal, Signer } from "../../actor.ts";
 import { equal, latin1 } from "../../wire.ts";
 import {
+  isListed,
+  isMember,
+  listOf,
+  members,
   nameOf,
   NONCE_LENGTH,
   type ConfirmMessage,
@@ -56,7 +60,9 @@ interface Certified {
 
 export class Naming {
   readonly #options: NamingOptions;
+  /** What is answered: those in no run, and those in one, which ask with many nonces. */
   readonly #answers: AnswerLimit;
+  readonly #answersAnew: AnswerLimit;
   /** This life's. */
   readonly nonce: Bytes;
   /** Of the run that it is in, for ever; null: it has none yet. */
@@ -68,6 +74,9 @@ export class Naming {
   readonly #runs = new Map<Signer, Bytes>();
   /** The nonce that answers must name: this life's, or in a run that of the latest question. */
   #question: Bytes;
+  /** How often it asked, and the latest asking that each replica has answered. */
+  #asked = 0;
+  readonly #answered: number[];
   #attempt = 0;
   #attemptAtMs = 0;
   /** Since when a leader could have proposed in this attempt; Infinity: not yet. */
@@ -85,11 +94,10 @@ export class Naming {
   constructor(options: NamingOptions) {
     this.#options = options;
     const { self, n, viewTimeoutMs } = options;
-    this.#answers = new AnswerLimit({
-      n,
-      pauseMs: ANSWER_PAUSE * viewTimeoutMs,
-      answersMax: STARTS_MAX,
-    });
+    const limit = { n, pauseMs: ANSWER_PAUSE * viewTimeoutMs, answersMax: STARTS_MAX };
+    this.#answers = new AnswerLimit(limit);
+    this.#answersAnew = new AnswerLimit(limit);
+    this.#answered = new Array<number>(n).fill(0);
     this.nonce = this.drawNonce(self);
     this.#question = this.nonce;
     this.#lives = new Array<Bytes | undefined>(n).fill(undefined);
@@ -116,7 +124,8 @@ export class Naming {
   /** Every half view timeout, from the start until it has a name: asks, and asks again. */
   tick(): void {
     const { host, viewTimeoutMs } = this.#options;
-    host.send("others", { kind: "start", replica: this.#options.self, nonce: this.nonce });
+    this.#asked++;
+    host.send("others", this.#start());
     this.#repeat();
     this.#propose();
     const doublings = Math.min(this.#attempt, DOUBLINGS_MAX);
@@ -128,8 +137,15 @@ export class Naming {
   askAnew(): void {
     const { host, self } = this.#options;
     this.#question = this.drawNonce(self);
+    this.#asked++;
     this.#runs.clear();
-    host.send("others", { kind: "start", replica: self, nonce: this.#question });
+    host.send("others", this.#start());
+  }
+
+  #start(): StartMessage {
+    const { self } = this.#options;
+    const runs = this.#name !== null;
+    return { kind: "start", replica: self, nonce: this.#question, asked: this.#asked, runs };
   }
 
   /** Why the message changes nothing; asked before its signatures are checked. */
@@ -140,7 +156,7 @@ export class Naming {
     if (message.kind === "start") {
       if (replica === self) return "not admitted: own start";
       if (this.#name !== null && !running) return "not admitted: start while this one recovers";
-      const allowed = this.#answers.allows(replica, latin1(message.nonce), host.now);
+      const allowed = this.#limitOf(message).allows(replica, latin1(message.nonce), host.now);
       return allowed ? null : "not admitted: start that was answered just now";
     }
     if (message.kind === "life") return this.#refuseLife(message);
@@ -192,9 +208,18 @@ export class Naming {
 
   // Who is there.
 
-  #onStart({ replica, nonce }: StartMessage): void {
+  /**
+   * Those in a run ask with one nonce after another: recorded, these would leave no turn for one
+   * that is in none.
+   */
+  #limitOf({ runs }: StartMessage): AnswerLimit {
+    return runs ? this.#answersAnew : this.#answers;
+  }
+
+  #onStart(message: StartMessage): void {
+    const { replica, nonce, asked, runs } = message;
     const { host, self } = this.#options;
-    this.#answers.spend(replica, latin1(nonce), host.now);
+    this.#limitOf(message).spend(replica, latin1(nonce), host.now);
     const name = this.#name;
     const where =
       name === null
@@ -202,18 +227,20 @@ export class Naming {
         : ({ kind: "runs", name } as const);
     // A life that is news is asked at once: the start waits for its answer.
     const known = this.#lives[replica];
-    if (name === null && (known === undefined || !equal(known, nonce))) {
-      host.send(replica, { kind: "start", replica: self, nonce: this.nonce });
+    if (name === null && !runs && (known === undefined || !equal(known, nonce))) {
+      host.send(replica, this.#start());
     }
     const ready = this.#ready !== null && isMember(this.#ready.lives, replica, nonce);
     const shown = ready ? this.#ready : null;
-    host.send(replica, { kind: "life", replica: self, to: replica, nonce, where, ready: shown });
+    const life = { kind: "life", replica: self, to: replica, nonce, asked, where } as const;
+    host.send(replica, { ...life, ready: shown });
   }
 
-  #refuseLife({ replica, to, nonce }: LifeMessage): Refusal | null {
+  #refuseLife({ replica, to, nonce, asked }: LifeMessage): Refusal | null {
     const { self } = this.#options;
     if (to !== self || replica === self) return "not admitted: answer to another replica";
-    return this.isOwn(nonce) ? null : "not admitted: answer to another question";
+    const own = this.isOwn(nonce) && asked <= this.#asked;
+    return own ? null : "not admitted: answer to another question";
   }
 
   /** An answer to an earlier life says nothing about now. */
@@ -221,12 +248,17 @@ export class Naming {
     return equal(nonce, this.#question);
   }
 
-  #onLife({ replica, where, ready }: LifeMessage): void {
+  #onLife({ replica, asked, where, ready }: LifeMessage): void {
     if (this.#name === null && ready !== null && this.isCertificate(ready)) {
       return this.#begin(ready);
     }
     if (where.kind === "runs") return this.#onRun(replica, where.name);
     if (this.#name !== null) return;
+    // Else what a life answered that is no more, sent again, would hide the one that is there now.
+    if (asked < (this.#answered[replica] ?? 0)) {
+      return this.#options.host.drop("not admitted: answer that is older than another");
+    }
+    this.#answered[replica] = asked;
     const before = this.#lives[replica];
     // That it was nameless in a life that has begun since is older news.
     if (before !== undefined && equal(before, where.own) && this.#runs.has(replica)) return;
@@ -464,30 +496,4 @@ function isNewer(
   known: { readonly attempt: number } | undefined,
 ): boolean {
   return known === undefined || known.attempt < attempt;
-}
-
-/** The list of these lives; zeros stand for none. */
-function listOf(lives: readonly (Bytes | undefined)[]): Bytes {
-  const list = new Uint8Array(lives.length * NONCE_LENGTH);
-  for (const [i, life] of lives.entries()) if (life !== undefined) list.set(life, i * NONCE_LENGTH);
-  return list;
-}
-
-/** Whether the list has a life of this replica. */
-function isListed(lives: Bytes, replica: Signer): boolean {
-  for (let i = 0; i < NONCE_LENGTH; i++) {
-    if ((lives[replica * NONCE_LENGTH + i] ?? 0) !== 0) return true;
-  }
-  return false;
-}
-
-function isMember(lives: Bytes, replica: Signer, nonce: Bytes): boolean {
-  const at = replica * NONCE_LENGTH;
-  return equal(lives.subarray(at, at + NONCE_LENGTH), nonce);
-}
-
-function members(lives: Bytes): number {
-  let count = 0;
-  for (let i = 0; i * NONCE_LENGTH < lives.length; i++) if (isListed(lives, i)) count++;
-  return count;
 }

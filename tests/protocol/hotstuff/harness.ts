@@ -107,11 +107,12 @@ export class Solo extends support.Solo<Message, Timer | "retry", HotStuffReplica
     this.timeout("start");
     const [start] = this.host.takeKind("start");
     if (start === undefined) throw new Error("it asks first");
-    const { nonce } = start;
+    const { nonce, asked } = start;
     const where = { kind: "runs", name: RUN } as const;
     for (let replica = 0; replica < this.config.n; replica++) {
       if (replica === this.#self) continue;
-      this.receive(replica, { kind: "life", replica, to: this.#self, nonce, where, ready: null });
+      const life = { kind: "life", replica, to: this.#self, nonce, asked, where } as const;
+      this.receive(replica, { ...life, ready: null });
     }
     const [recover] = this.host.takeKind("recover");
     if (recover === undefined) throw new Error("it recovers");

@@ -173,7 +173,7 @@ test("X15 answers to the question of an earlier life do not count", () => {
   const where = { kind: "runs", name } as const;
   const told = (life: Life) => {
     for (const replica of [0, 1, 2]) {
-      life.receive({ kind: "life", replica, to: 3, nonce, where, ready: null });
+      life.receive({ kind: "life", replica, to: 3, nonce, asked: 0, where, ready: null });
     }
     return life.told;
   };
@@ -208,11 +208,11 @@ test("X15 only a list with its own nonce is confirmed, and begun with", () => {
   const where = { ...NAMELESS, own: two!.naming.nonce };
   const { nonce } = one!.naming;
   const ready = certificate("ready", 0, lives);
-  one!.receive({ kind: "life", replica: 1, to: 0, nonce, where, ready });
+  one!.receive({ kind: "life", replica: 1, to: 0, nonce, asked: 0, where, ready });
   expect(one!.told).toEqual([]);
   const own = listOf([one!, two!, three!, null]);
   const good = certificate("ready", 0, own);
-  one!.receive({ kind: "life", replica: 1, to: 0, nonce, where, ready: good });
+  one!.receive({ kind: "life", replica: 1, to: 0, nonce, asked: 0, where, ready: good });
   expect(one!.told).toEqual([{ how: "begins", name: nameOf(own) }]);
 });
 
@@ -227,7 +227,7 @@ test("X15 certificates need n - f members: others, and one that signs twice, do 
     [0, 1, 1],
   ]) {
     const ready = certificate("ready", 0, lives, signers);
-    one!.receive({ kind: "life", replica: 1, to: 0, nonce, where, ready });
+    one!.receive({ kind: "life", replica: 1, to: 0, nonce, asked: 0, where, ready });
   }
   expect(one!.told).toEqual([]);
 });
@@ -246,7 +246,15 @@ test("X15 a lock yields to what was certified later only", () => {
   for (const [replica, own] of lives) {
     const { nonce } = one!.naming;
     one!.receive({
-      ...{ kind: "life", replica, to: 1, nonce, where: { ...NAMELESS, own }, ready: null },
+      ...{
+        kind: "life",
+        replica,
+        to: 1,
+        nonce,
+        asked: 0,
+        where: { ...NAMELESS, own },
+        ready: null,
+      },
     });
     one!.receive({ kind: "next", replica, nonce: own, attempt: 2, confirmed: null });
   }
@@ -288,8 +296,9 @@ test("X15 one that is in a run asks anew which run the others are in", () => {
 
 test("X15 STARTs of earlier lives, sent again and again, do not use up the turn of the present one", () => {
   const life = new Life(0);
+  const asking = { kind: "start", replica: 1, asked: 1, runs: false } as const;
   const start = (seed: number) => {
-    life.receive({ kind: "start", replica: 1, nonce: new Life(1, seed).naming.nonce });
+    life.receive({ ...asking, nonce: new Life(1, seed).naming.nonce });
   };
   for (let i = 0; i < 200; i++) start(100 + (i % 16));
   const answered = life.host.takeKind("life").length;
@@ -321,4 +330,41 @@ test("X15 CONFIRMs of an earlier run, whatever their attempt, keep none of this 
   }
   const begun = nameOf(listOf(lives));
   for (const { told } of lives) expect(told).toEqual([{ how: "begins", name: begun }]);
+});
+
+test("X15 what a life answered that is no more does not hide the one that is there now", () => {
+  const [one, two] = four();
+  const again = new Life(1, 60);
+  tick([one!], 0);
+  const [start] = one!.host.takeKind("start");
+  for (const life of [two!, again]) life.receive(start!);
+  const [old] = two!.host.takeKind("life");
+  const listed = () => {
+    one!.host.take();
+    for (const replica of [2, 3]) {
+      const where = { ...NAMELESS, own: new Uint8Array(16).fill(replica) };
+      const { nonce } = one!.naming;
+      one!.receive({ kind: "life", replica, to: 0, nonce, asked: 0, where, ready: null });
+    }
+    return one!.host.takeKind("list").map(({ lives }) => new Uint8Array(lives.slice(16, 32)));
+  };
+  one!.receive(old!);
+  tick([one!], T / 2);
+  again.host.clockMs = T / 2;
+  again.receive(one!.host.takeKind("start")[0]!);
+  one!.receive(again.host.takeKind("life").at(-1)!);
+  one!.receive(old!);
+  expect(listed()).toEqual([new Uint8Array(again.naming.nonce)]);
+});
+
+test("X15 what those in a run ask anew, recorded, leaves turns for one that is in none", () => {
+  const life = new Life(0);
+  const start = (seed: number, runs: boolean) => {
+    const { nonce } = new Life(1, seed).naming;
+    life.receive({ kind: "start", replica: 1, nonce, asked: 1, runs });
+  };
+  for (let i = 0; i < 300; i++) start(100 + i, true);
+  life.host.take();
+  start(5, false);
+  expect(life.host.takeKind("life")).toHaveLength(1);
 });

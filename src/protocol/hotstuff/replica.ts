@@ -96,7 +96,7 @@ export class HotStuffReplica implements Replica<Message, Timer> {
     return this.pacemaker.view;
   }
   get run(): Bytes | null {
-    return this.start.progress.run ?? null;
+    return this.start.run;
   }
 
   receive(from: Address, message: Message): void {

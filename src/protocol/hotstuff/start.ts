@@ -1,7 +1,7 @@
 // Where a replica of HotStuff goes on when it has lost its memory (docs/guarantees.md, X14 and
 // X15).
 
-import type { Address, Refusal } from "../../actor.ts";
+import type { Address, Bytes, Refusal } from "../../actor.ts";
 import type { RecoverMessage } from "../kit/messages.ts";
 import type { Naming } from "../kit/naming.ts";
 import type { NamingMessage } from "../kit/naming-messages.ts";
@@ -45,6 +45,10 @@ export class Start implements StarterOwner<Position> {
 
   get running(): boolean {
     return this.#starter.running;
+  }
+  /** Its name; null: it is in none. */
+  get run(): Bytes | null {
+    return this.#starter.run;
   }
   /** For the census. */
   get progress(): Starter<Position>["progress"] {

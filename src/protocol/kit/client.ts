@@ -111,6 +111,9 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
 
   refuse(_from: Address, message: CommonMessage): Refusal | null {
     if (!isAnswer(message)) return "not admitted: not a reply";
+    if (message.kind === "reply" && namesRun(message.outcome)) {
+      return "not admitted: a reply that names no run";
+    }
     const answer = answerOf(message);
     if (!this.#isAwaited(message, answer.outcome)) {
       return "not admitted: no reply to the pending request";
@@ -190,6 +193,11 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
 
 function isAnswer(message: CommonMessage): message is AnswerMessage {
   return message.kind === "reply" || message.kind === "opened" || message.kind === "gone";
+}
+
+/** Whether a correct replica says it with the name of its run, in OPENED or GONE. */
+function namesRun({ status }: Outcome): boolean {
+  return status === "opened" || status === "no session";
 }
 
 function answerOf(message: AnswerMessage): Answer {

@@ -135,6 +135,22 @@ export function members(lives: Bytes): number {
   return count;
 }
 
+/** Those of these votes that members of the list gave to its name in that attempt. */
+export function votesFor<V extends ConfirmMessage | ReadyMessage>(
+  votes: readonly (V | undefined)[],
+  attempt: number,
+  lives: Bytes,
+): V[] {
+  const name = nameOf(lives);
+  return votes.filter(
+    (vote): vote is V =>
+      vote !== undefined &&
+      vote.attempt === attempt &&
+      equal(vote.name, name) &&
+      isListed(lives, vote.replica),
+  );
+}
+
 const PREFIX = new Uint8Array(Buffer.from("oskr run"));
 
 /** Whether the message is one of these, by its kind. */

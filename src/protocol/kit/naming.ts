@@ -11,6 +11,7 @@ import {
   listOf,
   members,
   nameOf,
+  votesFor,
   NONCE_LENGTH,
   type ConfirmMessage,
   type LifeMessage,
@@ -31,6 +32,8 @@ const START_WAIT_TIMEOUTS = 4;
 /** View timeouts of the first attempt, and how often later ones are twice as long. */
 const ATTEMPT_TIMEOUTS = 2;
 const DOUBLINGS_MAX = 4;
+/** How often each replica has led when a lock is given up. */
+const LEADS = 2;
 /** Starts of one replica that are answered in one pause. */
 const STARTS_MAX = 16;
 
@@ -86,6 +89,8 @@ export class Naming {
   #list: ListMessage | null = null;
   #proposed: ListMessage | null = null;
   #lock: { readonly attempt: number; readonly name: Bytes } | null = null;
+  /** When it locked first. */
+  #lockedMs = Infinity;
   #highest: Certified | null = null;
   readonly #confirms: (ConfirmMessage | undefined)[];
   readonly #readies: (ReadyMessage | undefined)[];
@@ -109,6 +114,16 @@ export class Naming {
 
   get name(): Bytes | null {
     return this.#name;
+  }
+  /**
+   * Whether it has been locked for so long that each replica led the longest attempts twice: of the
+   * lives on its list too many are no more, or fell silent, and all others are not on it. As a new
+   * life it can begin with those.
+   */
+  get isStuck(): boolean {
+    const { n, viewTimeoutMs, host } = this.#options;
+    const longestMs = ATTEMPT_TIMEOUTS * viewTimeoutMs * 2 ** DOUBLINGS_MAX;
+    return this.#name === null && host.now - this.#lockedMs >= LEADS * n * longestMs;
   }
   /** Replicas that have not answered. */
   get missing(): readonly Signer[] {
@@ -363,24 +378,9 @@ export class Naming {
     const list = this.#list;
     if (list === null || list.attempt !== this.#attempt) return;
     const { attempt, lives } = list;
-    const votes = this.#votesFor(this.#confirms, attempt, lives);
+    const votes = votesFor(this.#confirms, attempt, lives);
     if (votes.length < this.votesMin) return;
     this.#certified({ attempt, lives, votes: certificateOf(votes, this.votesMin) });
-  }
-
-  #votesFor<V extends ConfirmMessage | ReadyMessage>(
-    votes: readonly (V | undefined)[],
-    attempt: number,
-    lives: Bytes,
-  ): V[] {
-    const name = nameOf(lives);
-    return votes.filter(
-      (vote): vote is V =>
-        vote !== undefined &&
-        vote.attempt === attempt &&
-        equal(vote.name, name) &&
-        isListed(lives, vote.replica),
-    );
   }
 
   /** Locks on what is certified in this attempt. */
@@ -392,6 +392,7 @@ export class Naming {
     }
     if (attempt !== this.#attempt || (this.#lock?.attempt ?? -1) >= attempt) return;
     this.#lock = { attempt, name };
+    this.#lockedMs = Math.min(this.#lockedMs, this.#options.host.now);
     this.#confirmedIn = Math.max(this.#confirmedIn, attempt);
     this.onLocked(certificate);
     const { self, host } = this.#options;
@@ -410,7 +411,7 @@ export class Naming {
     this.#readies[message.replica] = message;
     this.#certified(confirmed);
     const { lives } = confirmed;
-    const votes = this.#votesFor(this.#readies, attempt, lives);
+    const votes = votesFor(this.#readies, attempt, lives);
     if (votes.length < this.votesMin) return;
     this.#begin({ attempt, lives, votes: certificateOf(votes, this.votesMin) });
   }

@@ -97,6 +97,10 @@ export class Starter<P> implements NamingOwner {
   get running(): boolean {
     return this.#phase === "running";
   }
+  /** The name of the run that it is in; null: it is in none. */
+  get run(): Bytes | null {
+    return this.#naming.name;
+  }
   /** For the census. */
   get progress(): StartProgress {
     const { name } = this.#naming;
@@ -133,6 +137,10 @@ export class Starter<P> implements NamingOwner {
     switch (this.#phase) {
       case "starting":
         this.#naming.tick();
+        if (this.#naming.isStuck) {
+          coverageMark("start: a lock that nobody shares any more is given up");
+          this.#phase = "over";
+        }
         break;
       case "recovering":
         this.#host.send("others", this.#recovery.recoverMessage());

@@ -102,7 +102,7 @@ export class PbftReplica implements Replica<Message, Timer> {
     return this.views.view;
   }
   get run(): Bytes | null {
-    return this.start.progress.run ?? null;
+    return this.start.run;
   }
 
   receive(from: Address, message: Message): void {

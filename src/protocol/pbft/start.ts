@@ -1,7 +1,7 @@
 // What a replica of PBFT may do from its start on, and where it goes on when it has lost its memory
 // (docs/guarantees.md, X14 and X15).
 
-import type { Phase, Refusal } from "../../actor.ts";
+import type { Bytes, Phase, Refusal } from "../../actor.ts";
 import type { AnswerMessage, Recovery } from "../kit/recovery.ts";
 import { Starter, type StarterOwner } from "../kit/starter.ts";
 import type { RecoverMessage, StableCheckpoint } from "../kit/messages.ts";
@@ -65,6 +65,10 @@ export class Start implements StarterOwner<Position> {
 
   get phase(): Phase {
     return this.#starter.phase;
+  }
+  /** Its name; null: it is in none. */
+  get run(): Bytes | null {
+    return this.#starter.run;
   }
   /** For the census. */
   get progress(): Starter<Position>["progress"] {

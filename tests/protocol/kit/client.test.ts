@@ -14,6 +14,8 @@ import { configOf } from "../../support/cluster.ts";
 import { FakeHost } from "../../support/fake-host.ts";
 
 const CONFIG = configOf({ viewTimeoutMs: 500 });
+/** The run that its session is of. */
+const RUN = new Uint8Array(32).fill(7);
 const OP = Uint8Array.of(1, 2, 3);
 
 /** A client with a session that took so long to open, one operation on its way, what came of it. */
@@ -34,10 +36,24 @@ function begin(openMs = 0) {
     const message: ReplyMessage = { kind: "reply", replica, view: 0, ...named, ...changes };
     if (client.refuse(replica, message) === null) client.receive(replica, message);
   };
+  const gone = (replica: number, run: Uint8Array) => {
+    const { session, tag, number, op } = last();
+    const named = { session, tag, number, digest: operationDigest(op), run };
+    const message: CommonMessage = { kind: "gone", replica, view: 0, ...named };
+    if (client.refuse(replica, message) === null) client.receive(replica, message);
+  };
+  const opened = (replica: number, session: number) => {
+    const { tag, op } = last();
+    const named = { tag, session, digest: operationDigest(op), run: RUN };
+    const message: CommonMessage = { kind: "opened", replica, view: 0, ...named };
+    if (client.refuse(replica, message) === null) client.receive(replica, message);
+  };
   invoke();
+  // None of them names a run.
+  for (const i of [0, 1, 2, 3]) reply(i, { status: "opened", session: 6 });
   host.clockMs += openMs;
-  for (const i of [0, 1]) reply(i, { status: "opened", session: 5 });
-  return { host, client, results, invoke, last, reply };
+  for (const i of [0, 1]) opened(i, 5);
+  return { host, client, results, invoke, last, reply, gone };
 }
 
 const one: Outcome = { status: "done", result: Uint8Array.of(1) };
@@ -70,7 +86,10 @@ test("X4 replies of another session, number, operation or kind do not count", ()
     { digest: operationDigest(Uint8Array.of(9)) },
   ];
   for (const changes of wrong) for (const i of [0, 1, 2, 3]) reply(i, one, changes);
-  for (const i of [0, 1, 2, 3]) reply(i, { status: "opened", session: 5 });
+  for (const i of [0, 1, 2, 3]) {
+    reply(i, { status: "opened", session: 5 });
+    reply(i, { status: "no session" });
+  }
   reply(200, one);
   expect(results).toEqual([]);
   for (const i of [0, 1]) reply(i, one);
@@ -151,11 +170,12 @@ test("P1 the next request goes to the primary of a view that a correct replica i
 });
 
 test("X13 a lost session ends the operation as unknown, and the next one opens another", () => {
-  const { reply, results, invoke, last } = begin();
+  const { gone, results, invoke, last } = begin();
   expect(last()).toMatchObject({ session: 5, number: 1 });
-  reply(0, { status: "no session" });
+  gone(0, RUN);
+  gone(1, new Uint8Array(32).fill(8));
   expect(results).toEqual([]);
-  reply(2, { status: "no session" });
+  gone(2, RUN);
   expect(results).toEqual([null]);
   invoke();
   expect(last()).toMatchObject({ session: 0, number: 0 });

@@ -368,3 +368,24 @@ test("X15 what those in a run ask anew, recorded, leaves turns for one that is i
   start(5, false);
   expect(life.host.takeKind("life")).toHaveLength(1);
 });
+
+test("X15 lives that are locked on a list whose others are no more give their lock up in the end", () => {
+  const [zero, one, two] = four();
+  const last = new Life(3);
+  // The last one is late, and one that nobody hears any more begins: two are locked.
+  let lives = [zero!, one!, two!];
+  const ready = (m: NamingMessage) => m.kind === "ready" && m.attempt === 0;
+  let ms = 0;
+  for (; ms <= 4 * T; ms += T / 2) {
+    tick(lives, ms);
+    settle(lives, ready);
+  }
+  lives = [one!, two!, last];
+  for (; lives.some(({ naming }) => naming.isStuck) === false && ms < 300 * T; ms += T / 2) {
+    tick(lives, ms);
+    settle(lives);
+  }
+  expect(lives.map(({ told }) => told)).toEqual([[], [], []]);
+  expect(lives.map(({ naming }) => naming.isStuck)).toEqual([true, true, false]);
+  expect(ms).toBeGreaterThan(2 * 4 * 32 * T);
+});

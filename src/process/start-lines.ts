@@ -62,6 +62,8 @@ export function watchStart({ id, replica, clock, print }: StartOptions): string 
       print(`replica ${id} ${now.recovered === true ? "recovered" : "began"}${run}`);
       return;
     }
+    // A new life is watched on its own.
+    if (now.phase === "over") return;
     if (now.phase !== phase) print(`replica ${id} ${now.phase}`);
     phase = now.phase;
     const others = now.waitsFor ?? [];

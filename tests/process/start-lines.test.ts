@@ -36,7 +36,7 @@ function replica(first: Start) {
     }
     clock.now = untilMs;
   };
-  return { lines, pass };
+  return { lines, pass, isWatched: () => due !== null };
 }
 
 const BEGUN: Start = { phase: "running" };
@@ -113,4 +113,13 @@ test("who waits for a replica knows from its lines whether it takes part", () =>
   }
   expect(RECOVERED.test(`${first}, starting\nreplica 0 began\n`)).toBe(false);
   expect(RECOVERED.test(`${first}, starting\nreplica 0 recovered\n`)).toBe(true);
+});
+
+test("X15 a replica whose run is over is watched no more, because another takes its place", () => {
+  const { lines, pass, isWatched } = replica(STARTING);
+  pass(100, STARTING);
+  expect(isWatched()).toBe(true);
+  pass(100, { phase: "over" });
+  expect(isWatched()).toBe(false);
+  expect(lines).toEqual(["replica 3 of 4 runs x on y, starting"]);
 });

@@ -32,8 +32,8 @@ const START_WAIT_TIMEOUTS = 4;
 /** View timeouts of the first attempt, and how often later ones are twice as long. */
 const ATTEMPT_TIMEOUTS = 2;
 const DOUBLINGS_MAX = 4;
-/** How often each replica has led when a lock is given up. */
-const LEADS = 2;
+/** From then on any list will do, and a lock holds for the attempt after its own only. */
+const LOCKS_END = DOUBLINGS_MAX + 2;
 /** Starts of one replica that are answered in one pause. */
 const STARTS_MAX = 16;
 
@@ -54,11 +54,6 @@ export interface NamingOptions {
   readonly viewTimeoutMs: number;
   readonly host: Pick<Host<NamingMessage, never>, "send" | "now" | "random" | "drop">;
   readonly owner: NamingOwner;
-}
-
-interface Certified {
-  readonly name: Bytes;
-  readonly certificate: ListCertificate;
 }
 
 export class Naming {
@@ -89,9 +84,7 @@ export class Naming {
   #list: ListMessage | null = null;
   #proposed: ListMessage | null = null;
   #lock: { readonly attempt: number; readonly name: Bytes } | null = null;
-  /** When it locked first. */
-  #lockedMs = Infinity;
-  #highest: Certified | null = null;
+  #highest: ListCertificate | null = null;
   readonly #confirms: (ConfirmMessage | undefined)[];
   readonly #readies: (ReadyMessage | undefined)[];
   readonly #wishes: number[];
@@ -114,16 +107,6 @@ export class Naming {
 
   get name(): Bytes | null {
     return this.#name;
-  }
-  /**
-   * Whether it has been locked for so long that each replica led the longest attempts twice: of the
-   * lives on its list too many are no more, or fell silent, and all others are not on it. As a new
-   * life it can begin with those.
-   */
-  get isStuck(): boolean {
-    const { n, viewTimeoutMs, host } = this.#options;
-    const longestMs = ATTEMPT_TIMEOUTS * viewTimeoutMs * 2 ** DOUBLINGS_MAX;
-    return this.#name === null && host.now - this.#lockedMs >= LEADS * n * longestMs;
   }
   /** Replicas that have not answered. */
   get missing(): readonly Signer[] {
@@ -183,7 +166,8 @@ export class Naming {
       case "confirm":
         return this.#awaits(message) ? null : "not admitted: confirm that does not count";
       case "ready":
-        return isNewer(message, this.#readies[replica]) ? null : "not admitted: ready again";
+        if (message.attempt > (this.#readies[replica]?.attempt ?? -1)) return null;
+        return "not admitted: ready again";
       case "next":
         return this.countsWish(message) ? null : "not admitted: next of an unknown life";
     }
@@ -307,7 +291,7 @@ export class Naming {
     const { host, n, viewTimeoutMs } = this.#options;
     const waitMs = this.#attempt === 0 ? 0 : NAMING_TICK * viewTimeoutMs;
     if (host.now - this.#attemptAtMs < waitMs) return false;
-    if (this.#highest !== null) return true;
+    if (this.#highest !== null && this.#holds(this.#highest)) return true;
     const known = n - this.#lives.filter((life) => life === undefined).length;
     const waited = host.now >= START_WAIT_TIMEOUTS * viewTimeoutMs;
     return known === n || (waited && known >= this.votesMin);
@@ -318,8 +302,8 @@ export class Naming {
     const { host, n, self } = this.#options;
     this.#openMs = Math.min(this.#openMs, host.now);
     if (this.#attempt % n !== self || this.#proposed !== null) return;
-    const lives = this.#highest?.certificate.lives ?? listOf(this.#lives);
-    const confirmed = this.#highest?.certificate ?? null;
+    const confirmed = this.#highest !== null && this.#holds(this.#highest) ? this.#highest : null;
+    const lives = confirmed?.lives ?? listOf(this.#lives);
     this.#proposed = { kind: "list", replica: self, attempt: this.#attempt, lives, confirmed };
     host.send("all", this.#proposed);
   }
@@ -336,8 +320,13 @@ export class Naming {
         return this.#options.host.drop("not admitted: list with another's certificate");
       }
     }
-    if (!this.mayConfirm(this.#lock, name, confirmed)) {
+    const lock = this.#lock !== null && this.#holds(this.#lock) ? this.#lock : null;
+    if (!this.mayConfirm(lock, name, confirmed)) {
       return this.#options.host.drop("not admitted: list against a lock");
+    }
+    const bound = confirmed !== null || (lock !== null && equal(lock.name, name));
+    if (!bound && attempt < LOCKS_END && this.#lacks(lives)) {
+      return this.#options.host.drop("not admitted: list without one that is there");
     }
     if (confirmed !== null) this.#certified(confirmed);
     this.#confirmedIn = attempt;
@@ -346,6 +335,27 @@ export class Naming {
     host.send("all", { kind: "confirm", replica: self, attempt, name });
     this.onConfirmed(lives);
     this.#countConfirms();
+  }
+
+  /**
+   * Whether what was certified in an attempt still binds. A Byzantine leader can have one life
+   * locked on a list without another that is there, who then cannot confirm it, and each time that
+   * it leads: all others would wait for ever. Whoever has begun meanwhile has shown the others by
+   * now; and if it could not, its run has too few for a quorum, because a life is in one run.
+   */
+  #holds({ attempt }: { readonly attempt: number }): boolean {
+    return this.#attempt < LOCKS_END || attempt + 1 >= this.#attempt;
+  }
+
+  /**
+   * Whether a life is not listed that this one knows. A Byzantine leader that leaves one out, and
+   * then falls silent, leaves a run with too few to commit, and to be learnt of. One that tells
+   * each life another nonce would have all lists refused: so this ends with the first attempts.
+   */
+  #lacks(lives: Bytes): boolean {
+    const isMissing = (life: Bytes | undefined, i: Signer): boolean =>
+      life !== undefined && !this.#runs.has(i) && !isMember(lives, i, life);
+    return this.#lives.some(isMissing);
   }
 
   /** Only what was certified since may replace what this life is locked on. */
@@ -387,12 +397,9 @@ export class Naming {
   #certified(certificate: ListCertificate): void {
     const { attempt, lives } = certificate;
     const name = nameOf(lives);
-    if (attempt > (this.#highest?.certificate.attempt ?? -1)) {
-      this.#highest = { name, certificate };
-    }
+    if (attempt > (this.#highest?.attempt ?? -1)) this.#highest = certificate;
     if (attempt !== this.#attempt || (this.#lock?.attempt ?? -1) >= attempt) return;
     this.#lock = { attempt, name };
-    this.#lockedMs = Math.min(this.#lockedMs, this.#options.host.now);
     this.#confirmedIn = Math.max(this.#confirmedIn, attempt);
     this.onLocked(certificate);
     const { self, host } = this.#options;
@@ -442,7 +449,7 @@ export class Naming {
   #wish(attempt: number): void {
     const { self, host } = this.#options;
     const wished = Math.max(attempt, this.#wishes[self] ?? 0);
-    const confirmed = this.#highest?.certificate ?? null;
+    const confirmed = this.#highest;
     const { nonce } = this;
     this.#wishes[self] = wished;
     host.send("others", { kind: "next", replica: self, nonce, attempt: wished, confirmed });
@@ -490,11 +497,4 @@ export class Naming {
     for (let i = 0; i < nonce.length; i++) nonce[i] = this.#options.host.random(256);
     return nonce;
   }
-}
-
-function isNewer(
-  { attempt }: { readonly attempt: number },
-  known: { readonly attempt: number } | undefined,
-): boolean {
-  return known === undefined || known.attempt < attempt;
 }

@@ -137,10 +137,6 @@ export class Starter<P> implements NamingOwner {
     switch (this.#phase) {
       case "starting":
         this.#naming.tick();
-        if (this.#naming.isStuck) {
-          coverageMark("start: a lock that nobody shares any more is given up");
-          this.#phase = "over";
-        }
         break;
       case "recovering":
         this.#host.send("others", this.#recovery.recoverMessage());

@@ -242,26 +242,3 @@ test("X15 a cluster that was restarted empty as a whole is new, and refuses old 
   const answers = cluster.replies.filter((reply) => reply.number === old.number);
   expect(answers.map(({ outcome }) => outcome.status)).toEqual(Array(4).fill("no session"));
 });
-
-test("X15 lives that are locked on a list whose others fell silent start anew, and begin with the last", () => {
-  const cluster = new PbftCluster({}, { begin: false });
-  cluster.stop(3);
-  // Nobody locked on it has what begins it but replica 0, which is not heard of any more.
-  cluster.drops = (from, to, { kind }) => kind === "ready" && from !== to;
-  cluster.advance(420);
-  expect(cluster.sent("ready").length).toBeGreaterThan(0);
-  cluster.stop(0);
-  cluster.drops = () => false;
-  cluster.start(3);
-  const phases = () => [1, 2, 3].map((i) => cluster.replica(i).census().phase);
-  cluster.advance(20_000);
-  expect(phases()).toEqual(["starting", "starting", "starting"]);
-  for (let turn = 0; turn < 20 && !phases().includes("over"); turn++) cluster.advance(500);
-  for (const i of [1, 2]) {
-    expect(cluster.replica(i).census().phase).toBe("over");
-    cluster.start(i);
-  }
-  // New lives begin at attempt 0, the last one waits for them in a later one.
-  for (let ms = 0; ms < 60_000 && phases().includes("starting"); ms += 1000) cluster.advance(1000);
-  expect(phases()).toEqual(["running", "running", "running"]);
-});

@@ -89,6 +89,7 @@ export function faultNames(plan: Plan): string[] {
     ...(plan.restarts.length > 0 ? ["restarts"] : []),
     ...(plan.earlier > 0 ? ["earlier run"] : []),
     ...plan.tricks,
+    ...plan.strangers,
     ...(plan.byzantine.length > 0 ? ["byzantine"] : []),
     "clocks",
     "delay",

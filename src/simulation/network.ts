@@ -40,7 +40,7 @@ export class Network {
   readonly #options: NetworkOptions;
   readonly #kept: { from: Process; to: Process; packet: Packet }[] = [];
   #keptAt = 0;
-  #overhears: ((packet: Packet) => void) | null = null;
+  readonly #overhear: ((packet: Packet) => void)[] = [];
   /**
    * When the last packet of a link arrives, by from * 65536 + to, for networks that keep the order.
    */
@@ -52,13 +52,13 @@ export class Network {
 
   /** Has someone told of every packet that a process sends. */
   overhear(tell: (packet: Packet) => void): void {
-    this.#overhears = tell;
+    this.#overhear.push(tell);
   }
 
   /** What a process sends; the adversary sees that of its own first. */
   send(from: Process, packet: Packet): void {
     const { tamper } = this.#options;
-    this.#overhears?.(packet);
+    for (const tell of this.#overhear) tell(packet);
     if (!from.byzantine || tamper === null) this.deliver(from, packet);
     else tamper(from, packet);
   }

@@ -5,6 +5,7 @@ import { latin1 } from "../wire.ts";
 import { checkConvergence, checkHistory, checkRealTime } from "./checkers.ts";
 import { scheduleFaults } from "./process-faults.ts";
 import { playBack, RECORDED_MAX, type EarlierRun } from "./earlier-run.ts";
+import { letStrangersIn } from "./stranger-hosts.ts";
 import type { Packet } from "./simulated-packet.ts";
 import { drawPlan, NO_FAULTS, type Changes, type Plan, type ProcessFault } from "./seed-plan.ts";
 import type { Subject, Kind } from "./subject.ts";
@@ -42,9 +43,11 @@ export function runPlan(subject: Subject, plan: Plan, observer?: Observer, cold 
   populate(world);
   // What failed in it is a violation of this seed.
   world.failures.push(...(earlier?.failures ?? []));
-  if (earlier !== undefined) playBack(world, world.addStranger(), earlier.packets);
+  if (earlier !== undefined) playBack(world, world.addStranger("old"), earlier.packets);
+  letStrangersIn(world);
   scheduleFaults(world);
-  world.scheduler.after(null, plan.gstUs, () => world.globalStabilisation());
+  // With strangers alone, every operation counts from the start.
+  world.scheduler.after(null, plan.alone ? 0 : plan.gstUs, () => world.globalStabilisation());
   settle(world);
   return world.report();
 }
@@ -59,7 +62,7 @@ function recordEarlierRun(subject: Subject, present: Plan): EarlierRun {
   const plan: Plan = {
     ...present,
     ...{ operations: 0, tail: Math.ceil(present.earlier / present.clients), gstUs: 0, earlier: 0 },
-    ...{ restarts: [], byzantine: [], tricks: [] },
+    ...{ restarts: [], byzantine: [], tricks: [], strangers: [], alone: false },
     // One that recovers is told by the others in which run they are.
     faults: present.earlier % 2 === 0 ? [] : [restartOf(present)],
     network: { ...present.network, ...NO_FAULTS },

@@ -91,6 +91,10 @@ export interface Plan {
   readonly byzantine: readonly number[];
   /** Names of the adversary's tricks. */
   readonly tricks: readonly string[];
+  /** What strangers do. */
+  readonly strangers: readonly StrangerTrick[];
+  /** Nothing else is wrong, so that operations have to complete before GST as well. */
+  readonly alone: boolean;
   /** Look at every census after each event, or after every so many. */
   readonly censusEvery: number;
 }
@@ -124,6 +128,20 @@ export const TRICKS = [
 ] as const;
 export type Trick = (typeof TRICKS)[number];
 
+/** What hosts without keys may do. */
+export const STRANGER_TRICKS = [
+  "strange messages",
+  "strange replays",
+  "strange requests",
+  "strange parts",
+  "strange proofs",
+  "strange sessions",
+] as const;
+export type StrangerTrick = (typeof STRANGER_TRICKS)[number];
+
+/** View timeouts before GST of a seed with strangers alone: more than an operation may take. */
+const ALONE_TIMEOUTS = 80;
+
 /**
  * One of `values` with probability `on`, else 0: each seed switches some faults off entirely (swarm
  * testing: Groce et al., ISSTA '12).
@@ -135,6 +153,38 @@ function swarm(random: Random, on: number, values: readonly number[]): number {
 
 /** Draws what the seed does. */
 export function drawPlan(subject: Subject, kind: Kind, seed: number, changes: Changes = {}): Plan {
+  const plan = drawAll(subject, kind, seed, changes);
+  return plan.alone ? withoutOthers(plan) : plan;
+}
+
+/** The plan with strangers alone. */
+function withoutOthers(plan: Plan): Plan {
+  const viewUs = plan.viewTimeoutMs * 1000;
+  const gstUs = ALONE_TIMEOUTS * viewUs;
+  const delayMaxUs = Math.min(plan.network.delayMaxUs, Math.floor(viewUs / 20));
+  return {
+    ...plan,
+    gstUs,
+    thinkUs: Math.floor((gstUs * plan.clients) / Math.max(1, plan.operations)),
+    network: { ...plan.network, ...NO_FAULTS, delayMaxUs },
+    speeds: plan.speeds.map(() => 1),
+    signUs: Math.floor(viewUs / 100),
+    ...{ sessionsMax: 1024, faults: [], restarts: [], earlier: 0, byzantine: [], tricks: [] },
+  };
+}
+
+function drawStrangers(
+  kind: Kind,
+  random: Random,
+  without: ReadonlySet<string>,
+): Pick<Plan, "strangers" | "alone"> {
+  const on = kind !== "twins" && random.chance(0.5);
+  const alone = random.chance(0.25) && on && (kind === "short" || kind === "deep");
+  const chosen = STRANGER_TRICKS.filter(() => random.chance(0.6) || alone);
+  return { strangers: on ? chosen.filter((trick) => !without.has(trick)) : [], alone };
+}
+
+function drawAll(subject: Subject, kind: Kind, seed: number, changes: Changes): Plan {
   const without = new Set(changes.without);
   const off = <T>(name: string, value: T, otherwise: T) => (without.has(name) ? otherwise : value);
   const random = new Random(seed, `plan/${kind}`);
@@ -195,6 +245,7 @@ export function drawPlan(subject: Subject, kind: Kind, seed: number, changes: Ch
     earlier: without.has("earlier run") ? 0 : drawEarlier(subject, random.stream("earlier run")),
     byzantine: without.has("byzantine") ? [] : byzantine,
     tricks: chosenTricks.filter((trick) => !without.has(trick)),
+    ...drawStrangers(kind, random.stream("strangers"), without),
     censusEvery: shape.pick([1, 8, 8, 8]),
   };
 }

@@ -1,7 +1,7 @@
 // The world: processes built from the real Node, codec and actors, a network and a judge, on
 // virtual time. One seed, one thread; the same run on every machine.
 
-import type { Quorums, Replica, Sealed } from "../actor.ts";
+import type { Client, Quorums, Replica, Sealed } from "../actor.ts";
 import { KvApp } from "../app/kv.ts";
 import { assert } from "../base/assert.ts";
 import { listenToMarks } from "../base/coverage-mark.ts";
@@ -223,12 +223,8 @@ export class World {
     const handle: ReplicaHandle = {
       process,
       identity,
-      replica: null,
-      app: null,
-      census: null,
-      everRan: false,
-      gone: false,
-      certified: -1,
+      ...{ replica: null, app: null, census: null },
+      ...{ everRan: false, gone: false, certified: -1 },
     };
     process.byzantine = this.plan.byzantine.includes(identity);
     this.replicas.push(handle);
@@ -242,9 +238,10 @@ export class World {
   }
 
   /** A process that has no keys, and no actor. */
-  addStranger(): Process {
+  addStranger(name: string): Process {
     const at = this.plan.n + this.plan.clients + this.#roleProcesses.length;
-    const process = this.#addProcess(at, "old");
+    const process = this.#addProcess(at, name);
+    this.#roleProcesses.push(process);
     process.byzantine = true;
     return process;
   }
@@ -294,12 +291,17 @@ export class World {
   startClients(process: Process, count: number): void {
     for (let i = 0; i < count; i++) {
       const id = this.#nextClient++;
-      const node = this.#nodes.make(process, i + 1 + (id % 3) * 200, null);
-      const client = this.subject.protocol.client(this.config, node);
-      process.hosted.push({ node, replica: null, client });
-      node.start(watchedActor(client, this.#noting(process)));
+      const client = this.startClient(process, i + 1 + (id % 3) * 200);
       this.clients.push(new SimulatedClient(this, process, client, id));
     }
+  }
+
+  startClient(process: Process, listensOn: number): Client<Sealed, string> {
+    const node = this.#nodes.make(process, listensOn, null);
+    const client = this.subject.protocol.client(this.config, node);
+    process.hosted.push({ node, replica: null, client });
+    node.start(watchedActor(client, this.#noting(process)));
+    return client;
   }
 
   /** Stops a process, which forgets everything. */

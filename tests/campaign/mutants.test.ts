@@ -8,6 +8,7 @@ import { convict, loadAll, type Mutant } from "../../src/campaign/mutants.ts";
 import { invariantOf, replayCommand, shrink } from "../../src/campaign/shrink.ts";
 import { Ledger } from "../../src/simulation/judge.ts";
 import { runAny } from "../../src/simulation/runner.ts";
+import { STRANGER_TRICKS } from "../../src/simulation/seed-plan.ts";
 import { Reader } from "../../src/wire.ts";
 import { simulate } from "../support/simulate-command.ts";
 
@@ -98,5 +99,20 @@ test(`${FORESTALLED} convicts ${JUDGES.get(FORESTALLED)} by what clients saw alo
     expect(what).toStartWith("linearizability: the clients' history is not");
   } finally {
     Ledger.prototype.accept = accept;
+  }
+});
+
+test("strangers convict what nothing else does: bytes held, and progress while they flood", () => {
+  const without = [...STRANGER_TRICKS, "earlier run"];
+  for (const [name, first] of [
+    ["pbft-keeps-refused", 50],
+    ["pbft-sulks", 30],
+  ] as const) {
+    const mutant = mutantOf(name);
+    const { report, expected } = convict({ ...mutant, first });
+    expect([name, expected]).toEqual([name, true]);
+    const { subject, kind } = mutant;
+    const calm = runAny({ subject, kind, seed: report?.seed ?? 0, changes: { without } });
+    expect([name, ...calm.failures]).toEqual([name]);
   }
 });

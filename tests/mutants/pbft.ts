@@ -2,11 +2,12 @@
 // exported on their own, because random faults hardly ever reach them: tests/protocol/pbft/mutants.test.ts
 // convicts them.
 
-import type { Address, App, Bytes } from "../../src/actor.ts";
+import type { Address, App, Bytes, Sizes } from "../../src/actor.ts";
 import { decodeKvOperation } from "../../src/app/kv.ts";
 import { EMPTY_BATCH } from "../../src/protocol/kit/batch.ts";
 import { Checkpoints } from "../../src/protocol/kit/checkpoint.ts";
 import { QuorumClient } from "../../src/protocol/kit/client.ts";
+import type { Executor } from "../../src/protocol/kit/executor.ts";
 import { quorumsOf, Votes, type Vote } from "../../src/protocol/kit/quorum.ts";
 import type { Source } from "../../src/protocol/kit/pending.ts";
 import { Recovery } from "../../src/protocol/kit/recovery.ts";
@@ -32,6 +33,10 @@ import { subjectOf } from "../../src/simulation/subject.ts";
 import { equal } from "../../src/wire.ts";
 import { namings } from "./naming.ts";
 import type { Mutant } from "../../src/campaign/mutants.ts";
+
+/** More than clients ask of sessions that are gone. */
+const REFUSED_BYTES_MAX = 16 * 1024;
+const SULKED_TIMEOUTS = 30;
 
 const quorumOf2f: Parts["quorumsOf"] = ({ n, f }) => ({
   ...quorumsOf({ n, f }),
@@ -151,6 +156,43 @@ class AltersOperations extends Service {
 class LosesReplies extends Service {
   protected override repeats(_client: Address, request: Request): boolean {
     return this.executor.lookup(request) !== undefined;
+  }
+}
+
+/** Whether the request is of a session that was never opened. */
+function isMadeUp(executor: Executor, request: Request): boolean {
+  return !executor.canExecute(request) && executor.lookup(request) === undefined;
+}
+
+/** Keeps what it refuses, without the bound that it reports. */
+class KeepsRefused extends Service {
+  #bytes = 0;
+  override get sizes(): Sizes {
+    const kept = { name: "service.refused bytes", size: this.#bytes, max: REFUSED_BYTES_MAX };
+    return [...super.sizes, kept];
+  }
+  override admits(...given: Parameters<Service["admits"]>): boolean {
+    const [, request] = given;
+    if (isMadeUp(this.executor, request)) this.#bytes += request.op.length;
+    return super.admits(...given);
+  }
+}
+
+/** Serves nobody for a while once it was asked in the name of a session that never was. */
+class Sulks extends Service {
+  readonly #now: () => number;
+  #untilMs = 0;
+  readonly #pauseMs: number;
+  constructor(options: ConstructorParameters<typeof Service>[0]) {
+    super(options);
+    this.#now = () => options.host.now;
+    this.#pauseMs = SULKED_TIMEOUTS * options.viewTimeoutMs;
+  }
+  override admits(...given: Parameters<Service["admits"]>): boolean {
+    const [, request] = given;
+    const now = this.#now();
+    if (isMadeUp(this.executor, request)) this.#untilMs = now + this.#pauseMs;
+    return now >= this.#untilMs && super.admits(...given);
   }
 }
 
@@ -333,6 +375,8 @@ export const mutants: readonly Mutant[] = [
   ]),
   mutant("alters-operations", withParts({ Service: AltersOperations }), "short", ["validity"]),
   mutant("loses-replies", withParts({ Service: LosesReplies }), "short", ["liveness"]),
+  mutant("keeps-refused", withParts({ Service: KeepsRefused }), "short", ["bounded"]),
+  mutant("sulks", withParts({ Service: Sulks }), "short", ["liveness"]),
   mutant("stale-read", withParts(staleRead), "short", ["client agreement"]),
   mutant("quiet-is-done", withParts({ CatchUp: QuietIsDone }), "short", ["convergence"]),
   mutant("timer-restarted", withParts({ ViewTimer: TimerRestarted }), "short", ["liveness"]),

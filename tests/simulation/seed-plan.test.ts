@@ -2,7 +2,7 @@
 // counted.
 
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { drawPlan } from "../../src/simulation/seed-plan.ts";
+import { drawPlan, NO_FAULTS, STRANGER_TRICKS } from "../../src/simulation/seed-plan.ts";
 import { Random } from "../../src/base/seeded-random.ts";
 import { runSeed } from "../../src/simulation/run-seed.ts";
 import { faultNames } from "../../src/campaign/shrink.ts";
@@ -69,6 +69,40 @@ describe("plans", () => {
       expect(seen.get(name) ?? 0).toBeGreaterThan(30);
       expect(seen.get(name) ?? 0).toBeLessThan(270);
     }
+  });
+
+  test("have strangers in half of the seeds, and nothing else in an eighth", () => {
+    for (const kind of ["short", "deep", "adversary", "invent"] as const) {
+      const plans = Array.from({ length: 400 }, (_, seed) => drawPlan(subject, kind, seed));
+      const strange = plans.filter(({ strangers }) => strangers.length > 0).length;
+      expect(strange).toBeGreaterThan(150);
+      expect(strange).toBeLessThan(250);
+      const alone = plans.filter((plan) => plan.alone);
+      const honest = kind === "short" || kind === "deep";
+      expect(alone.length > 25 && alone.length < 75).toBe(honest);
+      for (const plan of alone) {
+        const { network, faults, restarts, byzantine, earlier, strangers } = plan;
+        expect(network).toMatchObject(NO_FAULTS);
+        expect([...faults, ...restarts, ...byzantine, earlier]).toEqual([0]);
+        expect([...strangers]).toEqual([...STRANGER_TRICKS]);
+      }
+    }
+    expect(drawPlan(subject, "twins", 1).strangers).toEqual([]);
+  });
+
+  test("let strangers do what they drew", () => {
+    const seed = Array.from({ length: 50 }, (_, i) => i).find(
+      (i) => drawPlan(subject, "short", i).alone,
+    )!;
+    const { injected, failures } = runSeed({ subject, seed, kind: "short" });
+    expect(failures).toEqual([]);
+    for (const what of ["answers", "messages", "parts"]) {
+      expect([what, (injected.get(`stranger: ${what}`) ?? 0) > 2]).toEqual([what, true]);
+    }
+    const without = [...STRANGER_TRICKS];
+    const calm = runSeed({ subject, seed, kind: "short", changes: { without } });
+    expect(calm.failures).toEqual([]);
+    expect([...calm.injected.keys()].filter((what) => what.startsWith("stranger"))).toEqual([]);
   });
 
   test("never have more than f replicas Byzantine, down or recovering", () => {

@@ -43,7 +43,7 @@ function calm(seed: number, changes: Partial<Plan>): Plan {
     ...plan.network,
     ...NO_FAULTS,
   };
-  return { ...plan, network, faults: [], restarts: [], ...changes };
+  return { ...plan, network, faults: [], restarts: [], strangers: [], ...changes };
 }
 
 test("X4 a client accepts what f+1 replicas signed alike, whatever their views", () => {

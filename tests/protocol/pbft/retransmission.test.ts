@@ -138,6 +138,7 @@ test(
         thinkUs: 0,
         faults: [],
         restarts: [],
+        strangers: [],
       });
       expect(report.failures).toEqual([]);
       expect(report.operations).toBe(5);

@@ -7,8 +7,13 @@ import type { Clock } from "../driver.ts";
 import type { Reader, Writer } from "../wire.ts";
 import { COOKIE_LENGTH, HELLO, PROOF, PROVER_ID, sendProof, type ProofPort } from "./proof.ts";
 
-/** When a HELLO that was not answered is repeated; the delay doubles until it is the period. */
+/**
+ * When a HELLO that was not answered is repeated; the delay doubles up to the largest one, which is
+ * short because a protocol may have replicas answer clients that send to others only.
+ */
 const RETRY_MS = 10;
+const RETRY_MAX_MS = 40;
+/** How often all are greeted. */
 const PERIOD_MS = 1500;
 /** Messages to a host that has not welcomed this one are kept: bytes of all, and for how long. */
 const KEPT_BYTES_MAX = 256 * 1024;
@@ -60,6 +65,7 @@ export class Prover {
   /** Peers that have not welcomed this process. */
   #unwelcome: number;
   #delayMs = RETRY_MS;
+  #greetedAllMs = -Infinity;
   #tick: { cancel(): void };
 
   constructor({ port, clock, peers, replicas, group, pump }: ProverOptions) {
@@ -169,14 +175,18 @@ export class Prover {
 
   /** Greets those that have not answered, and all of them once a period. */
   #greet(): void {
-    const all = this.#delayMs >= PERIOD_MS;
+    const { now } = this.#clock;
+    const all = now - this.#greetedAllMs >= PERIOD_MS;
+    if (all) this.#greetedAllMs = now;
     for (const peer of this.#peers) {
       if (!all && peer.welcome) continue;
       sendProof(this.#port, PROVER_ID, peer.address, HELLO, ZEROS);
       const newest = peer.kept.at(-1);
-      if (newest !== undefined && this.#clock.now - newest.sentMs > KEPT_MS) forget(peer);
+      if (newest !== undefined && now - newest.sentMs > KEPT_MS) forget(peer);
     }
-    this.#schedule(this.waits ? Math.min(2 * this.#delayMs, PERIOD_MS) : PERIOD_MS);
+    const leftMs = this.#greetedAllMs + PERIOD_MS - now;
+    const retryMs = Math.min(2 * this.#delayMs, RETRY_MAX_MS);
+    this.#schedule(this.waits ? Math.min(retryMs, leftMs) : leftMs);
     this.#pump();
   }
 

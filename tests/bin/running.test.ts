@@ -218,10 +218,12 @@ describeUnless(missing)("running", () => {
       server.signal("SIGTERM");
       const { status, out } = await server.ended();
       expect(status).toBe(0);
-      expect(JSON.parse(readFileSync(json, "utf8")).dropped).toEqual({
-        ...{ "malformed packet": 3, "unknown id": 1, malformed: 2 },
-        ...{ "malformed ids": 1, "malformed fragment": 1 },
-      });
+      // Whole packets of a host that has not proven its address are looked into no further; the
+      // client's first ones are of such a host as well.
+      const { dropped } = JSON.parse(readFileSync(json, "utf8"));
+      expect(dropped).toMatchObject({ "malformed packet": 3, "malformed ids": 1 });
+      expect(Object.keys(dropped)).toHaveLength(3);
+      expect(dropped["from an unproven address"]).toBeGreaterThanOrEqual(4);
       expect(out).toMatch(/dropped .*3 malformed packet/);
     },
     PROGRAM_TEST_MS,

@@ -14,21 +14,13 @@ import type { ProtocolConfig } from "../../protocol-config.ts";
 import { equal, type Reader } from "../../wire.ts";
 import { Backoff, TIMER_SLACK_MS } from "./backoff.ts";
 import { ClientSession } from "./client-session.ts";
-import {
-  beginsReplyTo,
-  type CommonMessage,
-  type GoneMessage,
-  type OpenedMessage,
-  type ReplyMessage,
-} from "./messages.ts";
+import { NO_RUN, type AnswerToClient } from "./answer.ts";
+import { beginsReplyTo, type CommonMessage } from "./messages.ts";
 import { isOpen, NO_SESSION_OUTCOME, operationDigest, sameOutcome } from "./request.ts";
 import type { Outcome, Request } from "./request.ts";
 import { ResponseTime } from "./response-time.ts";
 
 type Timer = "retry";
-
-/** What a replica answers, of whichever kind. */
-type AnswerMessage = ReplyMessage | OpenedMessage | GoneMessage;
 
 /** What it says. */
 interface Answer {
@@ -152,13 +144,14 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
     this.#host.clearTimer("retry");
     if (!this.#repeated) this.#responses.measured(this.#host.now - this.#sentMs);
     // Replies are of the run that its session was opened in, as long as there is one.
-    if (outcome.status === "opened") this.#host.enterRun(run);
+    const named = run !== null && !equal(run, NO_RUN);
+    if (outcome.status === "opened") this.#host.enterRun(named ? run : null);
     if (outcome.status === "no session") this.#host.enterRun(null);
     this.#session.conclude(outcome);
   }
 
   /** Whether it answers the request on its way. */
-  #isAwaited(message: AnswerMessage, outcome: Outcome): boolean {
+  #isAwaited(message: AnswerToClient, outcome: Outcome): boolean {
     const session = message.kind === "opened" ? 0 : message.session;
     const number = message.kind === "opened" ? 0 : message.number;
     if (!this.#session.awaits(session, message.tag, number, outcome)) return false;
@@ -191,7 +184,7 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
   }
 }
 
-function isAnswer(message: CommonMessage): message is AnswerMessage {
+function isAnswer(message: CommonMessage): message is AnswerToClient {
   return message.kind === "reply" || message.kind === "opened" || message.kind === "gone";
 }
 
@@ -200,7 +193,7 @@ function namesRun({ status }: Outcome): boolean {
   return status === "opened" || status === "no session";
 }
 
-function answerOf(message: AnswerMessage): Answer {
+function answerOf(message: AnswerToClient): Answer {
   const { view } = message;
   switch (message.kind) {
     case "reply":

@@ -7,7 +7,8 @@ import { Naming } from "./naming.ts";
 import { Executor } from "./executor.ts";
 import { quorumsOf, type Quorums } from "./quorum.ts";
 import { RequestPool } from "./request-pool.ts";
-import { Service, type ServiceMessage, type ServiceOwner } from "./service.ts";
+import type { AnswerToClient } from "./answer.ts";
+import { Service, type ServiceOwner } from "./service.ts";
 
 export interface Context<M, T extends string> {
   readonly self: Signer;
@@ -28,7 +29,7 @@ export const CONTEXT_PARTS = { quorumsOf, Service, Naming };
 export function contextOf<M, T extends string>(
   self: Signer,
   config: ProtocolConfig,
-  host: Host<M | ServiceMessage, T>,
+  host: Host<M | AnswerToClient, T>,
   app: App,
   parts: typeof CONTEXT_PARTS,
   owner: ServiceOwner,

@@ -2,20 +2,17 @@
 
 import type { Address, Bytes, Host, Signer, Sizes } from "../../actor.ts";
 import { assert } from "../../base/assert.ts";
+import { answerTo, type AnswerToClient } from "./answer.ts";
 import type { Batch } from "./batch.ts";
 import type { Executor } from "./executor.ts";
-import type { GoneMessage, OpenedMessage, ReplyMessage } from "./messages.ts";
 import type { RequestPool } from "./request-pool.ts";
 import type { Source } from "./pending.ts";
-import { isOpen, operationDigest, type Outcome, type Request } from "./request.ts";
+import { isOpen, type Outcome, type Request } from "./request.ts";
 import type { Ordered } from "./service-level.ts";
 import { RepeatLimit } from "./repeats.ts";
 import { NOWHERE, type Session } from "./sessions.ts";
 
-/** What it sends. */
-export type ServiceMessage = ReplyMessage | OpenedMessage | GoneMessage;
-
-type ServiceHost = Pick<Host<ServiceMessage, never>, "send" | "drop" | "sourceOf" | "now">;
+type ServiceHost = Pick<Host<AnswerToClient, never>, "send" | "drop" | "sourceOf" | "now">;
 
 export interface ServiceOptions {
   readonly self: Signer;
@@ -167,28 +164,12 @@ export class Service {
     return this.executor.execute(request);
   }
 
-  #reply(client: Address, { session, tag, number, op }: Request, outcome: Outcome): void {
+  #reply(client: Address, request: Request, outcome: Outcome): void {
     // Replicas ask for nothing: their address was forged, to have them flooded.
     if (client !== NOWHERE && client < this.#n) return this.#host.drop(NO_CLIENT);
-    const digest = operationDigest(op);
-    const replica = this.#self;
     const { view, run } = this.#owner;
     assert(run !== null, "only replicas that are in a run answer");
-    switch (outcome.status) {
-      case "opened": {
-        const opened = { kind: "opened", replica, view, run, tag, digest } as const;
-        return this.#host.send(client, { ...opened, session: outcome.session });
-      }
-      case "no session": {
-        const gone = { kind: "gone", replica, view, run, session, tag, number, digest } as const;
-        return this.#host.send(client, gone);
-      }
-      default: {
-        const kind = "reply";
-        const reply = { kind, replica, view, session, tag, number, digest, outcome } as const;
-        return this.#host.send(client, reply);
-      }
-    }
+    this.#host.send(client, answerTo(request, outcome, { replica: this.#self, view, run }));
   }
 }
 

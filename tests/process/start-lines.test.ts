@@ -1,8 +1,12 @@
 // Shows what a replica prints about its start, by a clock that a test moves.
 
 import { expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Census } from "../../src/actor.ts";
 import { lacks, overText, RECOVERED, watchStart } from "../../src/process/start-lines.ts";
+
+const SCRIPT = "../../deploy/ansible/roles/oskr/files/process.sh";
 
 type Start = Pick<Census, "phase" | "recovered" | "waitsFor" | "run">;
 
@@ -122,4 +126,18 @@ test("X15 a replica whose run is over is watched no more, because another takes 
   pass(100, { phase: "over" });
   expect(isWatched()).toBe(false);
   expect(lines).toEqual(["replica 3 of 4 runs x on y, starting"]);
+});
+
+test("the script that starts a lab's replicas knows the same lines", () => {
+  const script = readFileSync(join(import.meta.dir, SCRIPT), "utf8");
+  const [, text = ""] = /grep -Eq '([^']*)'/.exec(script) ?? [];
+  const pattern = new RegExp(text, "m");
+  for (const what of ["began", "recovered"]) {
+    for (const run of ["", " in run 3f9a12c4"]) {
+      const line = `replica 2 ${what}${run}`;
+      expect({ line, known: pattern.test(line) }).toEqual({ line, known: true });
+      expect(lacks(`replica 2 of 4 runs x on y, starting\n${line}\n`)).toBeNull();
+    }
+  }
+  expect(pattern.test("replica 2 recovering")).toBe(false);
 });

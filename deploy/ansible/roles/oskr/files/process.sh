@@ -37,7 +37,7 @@ start() { # NAME PROGRAM ARGS...
 takes_part() { # NAME
   line=$(grep '^replica [0-9]* of ' "$1.log" 2>/dev/null) || return 1
   case $line in *', starting' | *', recovering')
-    grep -Eq '^replica [0-9]+ (began|recovered)$' "$1.log" ;;
+    grep -Eq '^replica [0-9]+ (began|recovered)( in run [0-9a-f]{8})?$' "$1.log" ;;
   esac
 }
 

@@ -440,7 +440,8 @@ export class World {
     }
     let sum = 4 * viewTimeoutMs;
     for (let i = 0; i <= f + 2; i++) sum += Math.min(2 ** i * longest, 16 * viewTimeoutMs);
-    return 2 * sum * 1000;
+    // A client may have asked just before the network was quiet, and asks again that much later.
+    return (2 * sum + viewTimeoutMs) * 1000;
   }
 
   report(): Report {

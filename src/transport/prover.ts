@@ -184,7 +184,8 @@ export class Prover {
       const newest = peer.kept.at(-1);
       if (newest !== undefined && now - newest.sentMs > KEPT_MS) forget(peer);
     }
-    const leftMs = this.#greetedAllMs + PERIOD_MS - now;
+    // At least a millisecond: a rounding error would have it called again at the same time.
+    const leftMs = Math.max(1, this.#greetedAllMs + PERIOD_MS - now);
     const retryMs = Math.min(2 * this.#delayMs, RETRY_MAX_MS);
     this.#schedule(this.waits ? Math.min(retryMs, leftMs) : leftMs);
     this.#pump();

@@ -51,6 +51,14 @@ export function runDomainOf(domain: Bytes, name: Bytes): Bytes {
   );
 }
 
+/**
+ * The domain of a message that begins so, in a run with that domain or in none: its kind decides
+ * alone, so that no message holds in two.
+ */
+export function signedIn(signed: Bytes, cluster: Bytes, run: Bytes | null): Bytes {
+  return run === null || isRunless(signed) ? cluster : run;
+}
+
 /** Whether what begins so is signed for the cluster, whichever run its signer is in. */
 export function isRunless(signed: Bytes): boolean {
   const kind = signed[0] ?? 0;

@@ -6,7 +6,7 @@
 import type { Bytes, Proof, Signer } from "../actor.ts";
 import { assert } from "../base/assert.ts";
 import type { Stage } from "../driver.ts";
-import { isRunless, runDomainOf } from "./domain.ts";
+import { runDomainOf, signedIn } from "./domain.ts";
 import { Queue } from "../base/queue.ts";
 import { MESSAGE_MAX } from "../wire.ts";
 import {
@@ -105,7 +105,7 @@ export class BlockStage implements Stage {
     assert(this.#self !== null, "this stage has no key to sign with");
     assert(signed.length <= MESSAGE_MAX, "more than MESSAGE_MAX bytes to sign");
     this.counts.signed++;
-    const domain = this.#domainOf(signed, run);
+    const domain = signedIn(signed, this.#domain, run);
     if (this.#kind === "each") this.#signAlone(this.#self, signed, domain, done);
     else this.#signTogether(signed, domain, done);
   }
@@ -121,7 +121,7 @@ export class BlockStage implements Stage {
 
   knows(proofs: readonly Proof[], run: Bytes | null): boolean {
     for (const { signer, signed, signature: block } of proofs) {
-      const digest = this.#hasher.climb(signed, block, this.#domainOf(signed, run));
+      const digest = this.#hasher.climb(signed, block, signedIn(signed, this.#domain, run));
       if (digest === null || !this.#roots.has(signer, digest, block)) return false;
     }
     return true;
@@ -152,11 +152,6 @@ export class BlockStage implements Stage {
       batch.tree.close();
     }
     this.#hasher.close();
-  }
-
-  /** The kind decides alone, so that no message holds in two domains. */
-  #domainOf(signed: Bytes, run: Bytes | null): Bytes {
-    return run === null || isRunless(signed) ? this.#domain : run;
   }
 
   #signAlone(self: Signer, signed: Bytes, domain: Bytes, done: (block: Bytes) => void): void {
@@ -222,7 +217,7 @@ export class BlockStage implements Stage {
       const proof = proofs[i] ?? assert.fail("inside the list");
       const { signer, signature: block } = proof;
       if (!Number.isInteger(signer) || signer < 0 || signer >= this.#n) return done(false);
-      const domain = this.#domainOf(proof.signed, run);
+      const domain = signedIn(proof.signed, this.#domain, run);
       const digest = this.#hasher.climb(proof.signed, block, domain);
       if (digest === null) return done(false);
       if (this.#roots.has(signer, digest, block)) {

@@ -12,7 +12,7 @@ import {
   type BlockHasher,
   type Tree,
 } from "../crypto/merkle.ts";
-import { isRunless } from "../crypto/domain.ts";
+import { signedIn } from "../crypto/domain.ts";
 import { u32At } from "../wire.ts";
 
 /** Known to the world alone. */
@@ -59,7 +59,7 @@ export class SimulatedKeys {
   /** A block of depth 0 for what a replica of the adversary signs in a run. */
   block(signer: Signer, signed: Bytes, run: Bytes | null): Bytes {
     const signature = new Uint8Array(SIGNATURE_SIZE);
-    const digest = this.hasher.single(signed, this.#domainOf(signed, run));
+    const digest = this.hasher.single(signed, signedIn(signed, this.domain, run));
     this.sign(signer, digest.slice(), signature);
     return singleBlock(signature);
   }
@@ -67,17 +67,13 @@ export class SimulatedKeys {
   /** Whether the proof holds in a run for a stranger, whose cache is cold. */
   holds({ signer, signed, signature }: Proof, run: Bytes | null): boolean {
     if (signer < 0 || signer >= this.n) return false;
-    const climbed = this.hasher.remember(signed, signature, this.#domainOf(signed, run));
+    const climbed = this.hasher.remember(signed, signature, signedIn(signed, this.domain, run));
     const { digest } = climbed;
     if (digest === null) return false;
     if (climbed.signer === signer) return true;
     if (!this.verify(signer, digest, signature, SIGNATURE_AT)) return false;
     climbed.signer = signer;
     return true;
-  }
-
-  #domainOf(signed: Bytes, run: Bytes | null): Bytes {
-    return run === null || isRunless(signed) ? this.domain : run;
   }
 
   #compute(signer: Signer, digest: Bytes): void {

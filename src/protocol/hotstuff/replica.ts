@@ -89,22 +89,22 @@ export class HotStuffReplica implements Replica<Message, Timer> {
     const { catchUp: owner } = this;
     const { answers } = context;
     this.sync = new StateSync({ self, n, host, answers, checkpoints, owner });
-    this.start.begin();
+    this.start.starter.start();
   }
 
   get view(): number {
     return this.pacemaker.view;
   }
   get run(): Bytes | null {
-    return this.start.run;
+    return this.start.starter.run;
   }
 
   receive(from: Address, message: Message): void {
     if (isNaming(message)) {
-      this.start.onNaming(message);
+      this.start.starter.onNaming(message);
       return this.pacemaker.watch();
     }
-    const outside = this.start.refuse();
+    const outside = this.start.starter.refuse();
     if (outside !== null) return this.context.host.drop(outside);
     switch (message.kind) {
       case "request":
@@ -125,7 +125,7 @@ export class HotStuffReplica implements Replica<Message, Timer> {
       case "fetchState":
         return this.sync.onFetchState(from, message);
       case "recover":
-        return this.start.onRecover(message);
+        return this.start.starter.onRecover(message);
       case "propose":
         this.normal.onPropose(from, message);
         break;
@@ -164,14 +164,14 @@ export class HotStuffReplica implements Replica<Message, Timer> {
       case "tell":
         return this.catchUp.onTellTimer();
       case "start":
-        this.start.onTimer();
+        this.start.starter.onTimer();
         this.pacemaker.watch();
     }
   }
 
   refuse(_from: Address, message: Message): Refusal | null {
-    if (isNaming(message)) return this.start.refuseNaming(message);
-    const outside = this.start.refuse();
+    if (isNaming(message)) return this.start.starter.refuseNaming(message);
+    const outside = this.start.starter.refuse();
     if (outside !== null) return outside;
     switch (message.kind) {
       case "reply":
@@ -201,7 +201,7 @@ export class HotStuffReplica implements Replica<Message, Timer> {
       view: this.view,
       committed: tree.root.height,
       executed: executor.position,
-      ...this.start.progress,
+      ...this.start.starter.progress,
       viewTimerMs: this.pacemaker.timerMs,
       sizes: [
         { name: "service.sessions", size: executor.sessions, max: config.sessionsMax },

@@ -1,10 +1,8 @@
 // Where a replica of HotStuff goes on when it has lost its memory (docs/guarantees.md, X14 and
 // X15).
 
-import type { Address, Bytes, Refusal } from "../../actor.ts";
-import type { RecoverMessage } from "../kit/messages.ts";
+import type { Address, Refusal } from "../../actor.ts";
 import type { Naming } from "../kit/naming.ts";
-import type { NamingMessage } from "../kit/naming-messages.ts";
 import type { AnswerMessage, Recovery } from "../kit/recovery.ts";
 import { Starter, type StarterOwner } from "../kit/starter.ts";
 import type { ChainContext } from "./context.ts";
@@ -28,7 +26,8 @@ export interface StartOwner {
 export class Start implements StarterOwner<Position> {
   readonly #context: ChainContext;
   readonly #owner: StartOwner;
-  readonly #starter: Starter<Position>;
+  /** The part that all protocols share, which replicas hand its messages and its timer. */
+  readonly starter: Starter<Position>;
   /** The highest view that a replica has entered, by the proofs of the n - f answers. */
   #answeredView = Infinity;
 
@@ -40,44 +39,11 @@ export class Start implements StarterOwner<Position> {
     const { self, config, host } = context;
     this.#context = context;
     this.#owner = owner;
-    this.#starter = new Starter({ self, config, host, ...parts, owner: this });
+    this.starter = new Starter({ self, config, host, ...parts, owner: this });
   }
 
   get running(): boolean {
-    return this.#starter.running;
-  }
-  /** Its name; null: it is in none. */
-  get run(): Bytes | null {
-    return this.#starter.run;
-  }
-  /** For the census. */
-  get progress(): Starter<Position>["progress"] {
-    return this.#starter.progress;
-  }
-
-  begin(): void {
-    this.#starter.start();
-  }
-
-  onTimer(): void {
-    this.#starter.onTimer();
-  }
-
-  /** Why a message of the run changes nothing while this replica is in none. */
-  refuse(): Refusal | null {
-    return this.#starter.refuse();
-  }
-
-  refuseNaming(message: NamingMessage): Refusal | null {
-    return this.#starter.refuseNaming(message);
-  }
-
-  onNaming(message: NamingMessage): void {
-    this.#starter.onNaming(message);
-  }
-
-  onRecover(message: RecoverMessage): void {
-    this.#starter.onRecover(message);
+    return this.starter.running;
   }
 
   onAnswer(from: Address, message: AnswerMessage<Position>): void {
@@ -85,11 +51,11 @@ export class Start implements StarterOwner<Position> {
     const { normal } = this.#owner;
     if (to !== this.#context.self) return this.#drop("not admitted: answer to another replica");
     if (!normal.adoptPosition(from, position)) return;
-    this.#starter.onAnswer(message);
+    this.starter.onAnswer(message);
   }
 
   advance(): void {
-    this.#starter.advance();
+    this.starter.advance();
   }
 
   #drop(reason: Refusal): void {

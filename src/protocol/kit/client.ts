@@ -24,6 +24,7 @@ type Timer = "retry";
 
 /** What it says. */
 interface Answer {
+  readonly replica: Signer;
   readonly view: number;
   readonly outcome: Outcome;
   /** The run that it names; null if it is signed in that of the session. */
@@ -88,10 +89,10 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
     this.#session.invoke(op, done);
   }
 
-  receive(from: Address, message: CommonMessage): void {
-    const refusal = this.refuse(from, message);
-    if (refusal !== null) this.#host.drop(refusal);
-    else if (isAnswer(message)) this.#onAnswer(message.replica, answerOf(message));
+  receive(_from: Address, message: CommonMessage): void {
+    const answer = this.#read(message);
+    if (typeof answer === "string") this.#host.drop(answer);
+    else this.#onAnswer(answer);
   }
 
   /** Most replies are late, because more replicas answer than have to agree. */
@@ -102,6 +103,12 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
   }
 
   refuse(_from: Address, message: CommonMessage): Refusal | null {
+    const answer = this.#read(message);
+    return typeof answer === "string" ? answer : null;
+  }
+
+  /** What a replica says of the pending request, or why that does not count. */
+  #read(message: CommonMessage): Answer | Refusal {
     if (!isAnswer(message)) return "not admitted: not a reply";
     if (message.kind === "reply" && namesRun(message.outcome)) {
       return "not admitted: a reply that names no run";
@@ -110,8 +117,8 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
     if (!this.#isAwaited(message, answer.outcome)) {
       return "not admitted: no reply to the pending request";
     }
-    if (!this.#isNews(message.replica, answer)) return "not admitted: a replica's reply again";
-    return null;
+    if (!this.#isNews(answer)) return "not admitted: a replica's reply again";
+    return answer;
   }
 
   timeout(): void {
@@ -129,8 +136,8 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
     this.#host.setTimer("retry", this.#backoff.next());
   }
 
-  #onAnswer(replica: Signer, answer: Answer): void {
-    this.#answers[replica] = answer;
+  #onAnswer(answer: Answer): void {
+    this.#answers[answer.replica] = answer;
     let agreeing = 0;
     let view = Infinity;
     for (const other of this.#answers) {
@@ -162,9 +169,9 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
    * Whether this replica has not answered so yet. A later answer can be another: one that was lost
    * in time.
    */
-  #isNews(replica: Signer, answer: Answer): boolean {
-    if (replica >= this.#answers.length) return false;
-    const before = this.#answers[replica];
+  #isNews(answer: Answer): boolean {
+    if (answer.replica >= this.#answers.length) return false;
+    const before = this.#answers[answer.replica];
     return before === undefined || !isSame(before, answer);
   }
 
@@ -194,14 +201,16 @@ function namesRun({ status }: Outcome): boolean {
 }
 
 function answerOf(message: AnswerToClient): Answer {
-  const { view } = message;
+  const { replica, view } = message;
   switch (message.kind) {
     case "reply":
-      return { view, outcome: message.outcome, run: null };
-    case "opened":
-      return { view, outcome: { status: "opened", session: message.session }, run: message.run };
+      return { replica, view, outcome: message.outcome, run: null };
+    case "opened": {
+      const outcome = { status: "opened", session: message.session } as const;
+      return { replica, view, outcome, run: message.run };
+    }
     case "gone":
-      return { view, outcome: NO_SESSION_OUTCOME, run: message.run };
+      return { replica, view, outcome: NO_SESSION_OUTCOME, run: message.run };
   }
 }
 

@@ -22,6 +22,7 @@ import {
   type ReadyMessage,
   type StartMessage,
 } from "./naming-messages.ts";
+import { drawNonce } from "./nonce.ts";
 import { AnswerLimit, ANSWER_PAUSE } from "./peers.ts";
 import { certificateOf, hasSigners } from "./quorum.ts";
 
@@ -493,8 +494,6 @@ export class Naming {
 
   /** A fresh nonce, of a life or of a question of this replica. */
   protected drawNonce(_self: Signer): Bytes {
-    const nonce = new Uint8Array(NONCE_LENGTH);
-    for (let i = 0; i < nonce.length; i++) nonce[i] = this.#options.host.random(256);
-    return nonce;
+    return drawNonce(NONCE_LENGTH, (bound) => this.#options.host.random(bound));
   }
 }

@@ -4,6 +4,7 @@
 import type { Bytes, Proof, Sealed, Signer } from "../../actor.ts";
 import { equal, latin1, type Reader, type Writer } from "../../wire.ts";
 import { RECOVERY_NONCE_LENGTH, type RecoverMessage } from "./messages.ts";
+import { drawNonce } from "./nonce.ts";
 import type { Quorums } from "./quorum.ts";
 
 /** View timeouts in which one replica's RECOVERs are pending work once. */
@@ -64,8 +65,7 @@ export class Recovery<P> {
   constructor(quorums: Quorums, self: Signer, random: (bound: number) => number) {
     this.#quorums = quorums;
     this.#self = self;
-    this.nonce = new Uint8Array(RECOVERY_NONCE_LENGTH);
-    for (let i = 0; i < this.nonce.length; i++) this.nonce[i] = random(256);
+    this.nonce = drawNonce(RECOVERY_NONCE_LENGTH, random);
   }
 
   /** Where the others are, by replica, as far as they answered. */

@@ -4,6 +4,7 @@
 import type { Bytes } from "../../actor.ts";
 import { bytesOf, EMPTY, equal, u32At, type Reader, type Writer } from "../../wire.ts";
 import { crc32Of, digestOf } from "./digest.ts";
+import { drawNonce } from "./nonce.ts";
 
 /** Bytes of the random nonce of an `open`: 104 bits. */
 export const NONCE_LENGTH = 13;
@@ -37,8 +38,7 @@ export function sameRequest(a: Request, b: Request): boolean {
 
 /** An `open` with a fresh nonce. */
 export function openRequest(host: { random(bound: number): number }): Request {
-  const op = new Uint8Array(NONCE_LENGTH);
-  for (let i = 0; i < op.length; i++) op[i] = host.random(256);
+  const op = drawNonce(NONCE_LENGTH, (bound) => host.random(bound));
   return { session: 0, tag: tagOf(op), number: 0, op };
 }
 

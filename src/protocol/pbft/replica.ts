@@ -95,19 +95,19 @@ export class PbftReplica implements Replica<Message, Timer> {
     const { answers } = context;
     this.sync = new StateSync({ self, n, host, answers, checkpoints, owner });
     host.setTimer("tick", 0);
-    this.start.begin();
+    this.start.starter.start();
   }
 
   get view(): number {
     return this.views.view;
   }
   get run(): Bytes | null {
-    return this.start.run;
+    return this.start.starter.run;
   }
 
   receive(from: Address, message: Message): void {
-    if (isNaming(message)) return this.start.onNaming(message);
-    const outside = this.start.refuse();
+    if (isNaming(message)) return this.start.starter.onNaming(message);
+    const outside = this.start.starter.refuse();
     if (outside !== null) return this.context.host.drop(outside);
     switch (message.kind) {
       case "request":
@@ -144,7 +144,7 @@ export class PbftReplica implements Replica<Message, Timer> {
       case "status":
         return this.catchUp.onStatus(from, message);
       case "recover":
-        return this.start.onRecover(message);
+        return this.start.starter.onRecover(message);
       case "answer":
         return this.start.onAnswer(message);
       case "reply":
@@ -163,13 +163,13 @@ export class PbftReplica implements Replica<Message, Timer> {
       case "tick":
         return this.catchUp.onTick();
       case "start":
-        return this.start.onTimer();
+        return this.start.starter.onTimer();
     }
   }
 
   refuse(_from: Address, message: Message): Refusal | null {
-    if (isNaming(message)) return this.start.refuseNaming(message);
-    const outside = this.start.refuse();
+    if (isNaming(message)) return this.start.starter.refuseNaming(message);
+    const outside = this.start.starter.refuse();
     if (outside !== null) return outside;
     switch (message.kind) {
       case "prePrepare":
@@ -214,7 +214,7 @@ export class PbftReplica implements Replica<Message, Timer> {
       view: this.view,
       committed: this.normal.executed,
       executed: executor.position,
-      ...this.start.progress,
+      ...this.start.starter.progress,
       viewTimerMs: this.timer.lengthMs,
       sizes: [
         { name: "service.sessions", size: executor.sessions, max: sessionsMax },

@@ -1,12 +1,11 @@
 // What a replica of PBFT may do from its start on, and where it goes on when it has lost its memory
 // (docs/guarantees.md, X14 and X15).
 
-import type { Bytes, Phase, Refusal } from "../../actor.ts";
+import type { Phase, Refusal } from "../../actor.ts";
 import type { AnswerMessage, Recovery } from "../kit/recovery.ts";
 import { Starter, type StarterOwner } from "../kit/starter.ts";
-import type { RecoverMessage, StableCheckpoint } from "../kit/messages.ts";
+import type { StableCheckpoint } from "../kit/messages.ts";
 import type { Naming } from "../kit/naming.ts";
-import type { NamingMessage } from "../kit/naming-messages.ts";
 import type { ViewChangeHeader } from "./certificate.ts";
 import type { PbftContext } from "./context.ts";
 import type { Slot } from "./log.ts";
@@ -42,7 +41,8 @@ export interface StartOwner {
 export class Start implements StarterOwner<Position> {
   protected readonly context: PbftContext;
   readonly #owner: StartOwner;
-  readonly #starter: Starter<Position>;
+  /** The part that all protocols share, which replicas hand its messages and its timer. */
+  readonly starter: Starter<Position>;
   /** Whether it may send CHECKPOINTs and VIEW-CHANGEs. */
   #mayAttest = false;
   /** It votes and proposes in later views only. */
@@ -60,19 +60,11 @@ export class Start implements StarterOwner<Position> {
     const { self, config, host } = context;
     this.context = context;
     this.#owner = owner;
-    this.#starter = new Starter({ self, config, host, ...parts, owner: this });
+    this.starter = new Starter({ self, config, host, ...parts, owner: this });
   }
 
   get phase(): Phase {
-    return this.#starter.phase;
-  }
-  /** Its name; null: it is in none. */
-  get run(): Bytes | null {
-    return this.#starter.run;
-  }
-  /** For the census. */
-  get progress(): Starter<Position>["progress"] {
-    return this.#starter.progress;
+    return this.starter.phase;
   }
   get mayAttest(): boolean {
     return this.#mayAttest;
@@ -88,31 +80,6 @@ export class Start implements StarterOwner<Position> {
     return this.#recoveryRequestedMs;
   }
 
-  begin(): void {
-    this.#starter.start();
-  }
-
-  onTimer(): void {
-    this.#starter.onTimer();
-  }
-
-  /** Why a message of the run changes nothing while this replica is in none. */
-  refuse(): Refusal | null {
-    return this.#starter.refuse();
-  }
-
-  refuseNaming(message: NamingMessage): Refusal | null {
-    return this.#starter.refuseNaming(message);
-  }
-
-  onNaming(message: NamingMessage): void {
-    this.#starter.onNaming(message);
-  }
-
-  onRecover(message: RecoverMessage): void {
-    this.#starter.onRecover(message);
-  }
-
   /** Why an answer is of no use. */
   refuseAnswer({ to }: AnswerMessage<Position>): Refusal | null {
     if (this.phase === "recovering" && to === this.context.self) return null;
@@ -126,11 +93,11 @@ export class Start implements StarterOwner<Position> {
     if (!this.#isProven(position)) {
       return this.context.host.drop("not admitted: answer that proves nothing");
     }
-    this.#starter.onAnswer(message);
+    this.starter.onAnswer(message);
   }
 
   advance(): void {
-    this.#starter.advance();
+    this.starter.advance();
   }
 
   /** A correct replica leaves a view for the next only, or with f + 1 others. */

@@ -45,7 +45,7 @@ export class PbftCluster extends support.Cluster<Message, Timer | "retry", PbftR
       active: views.active,
       executed: normal.executed,
       timeoutMs: timer.lengthMs,
-      waitsFor: start.progress.waitsFor,
+      waitsFor: start.starter.progress.waitsFor,
       log,
       low: log.low,
       position: executor.position,

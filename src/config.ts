@@ -25,9 +25,11 @@ export interface DeployConfig {
 /** Ids are 7 bits, or 15 bits for at most one of the two ids of a packet (docs/architecture.md). */
 export const ID_MAX = 0x7fff;
 export const SMALL_ID_MAX = 0x7f;
-/** Most replicas: they need ids that are small or one MAC each, and signers must fit a byte. */
+/** Most replicas: signers must fit a byte. */
 export const REPLICAS_MAX = 256;
 const KEYWORDS: readonly string[] = ["f", "replica", "multicast"];
+/** Groups whose frames no bridge passes on (IEEE 802.1Q, table 8-1). */
+const LINK_LOCAL_GROUP = /^01:80:c2:00:00:0/i;
 /** Most faults that so many replicas can tolerate. */
 const F_MAX = 85;
 
@@ -46,29 +48,50 @@ export function readDeployConfig(prefix: string): DeployConfig {
   return parseDeployConfig(path, text);
 }
 
+/**
+ * Addresses of processes, each of which has a host address of its own (a MAC address, or IPv4 and
+ * port), because no two processes can have one port.
+ */
+export class ProcessAddresses {
+  readonly #seen = new Map<string, string>();
+
+  /**
+   * The address of one process, or why it can have none like this. `whose` is for an id that is
+   * too large, such as "a replica"; `where` is told of a later one that has the same host, such as
+   * "on line 2".
+   */
+  add(word: string, whose: string, where: string): WireAddress | string {
+    const address = parseAddress(word);
+    if (address === null) return malformedAddress(word);
+    const problem = noProcess(address);
+    if (problem !== null) return `${word} is ${problem}`;
+    if (address.id > SMALL_ID_MAX) return `${word}: the id of ${whose} is at most ${SMALL_ID_MAX}`;
+    const host = formatHost(address);
+    const before = this.#seen.get(host);
+    if (before !== undefined) {
+      const what = address.kind === "mac" ? "MAC address" : "address and port";
+      return `${word}: the same ${what} as ${before}; each process needs one of its own`;
+    }
+    this.#seen.set(host, where);
+    return address;
+  }
+}
+
 /** Parses the text of a configuration file; `path` is for messages only. Throws UsageError. */
 export function parseDeployConfig(path: string, text: string): DeployConfig {
   let f: number | null = null;
   let multicast: WireAddress | null = null;
   const replicas: WireAddress[] = [];
   const roles = new Map<string, WireAddress[]>();
-  const seen = new Map<string, number>();
+  const processes = new ProcessAddresses();
   for (const [index, raw] of text.split("\n").entries()) {
     const fail = (problem: string): never => {
       throw new UsageError(`${path}:${index + 1}: ${problem}`);
     };
     /** The address of one process. */
     const own = (word: string, whose: string): WireAddress => {
-      const address = parseAddress(word) ?? fail(malformedAddress(word));
-      if (isGroup(address)) fail(`${word} is a multicast address`);
-      if (address.id > SMALL_ID_MAX) {
-        fail(`${word}: the id of ${whose} is at most ${SMALL_ID_MAX}`);
-      }
-      const canonical = formatAddress(address);
-      const before = seen.get(canonical);
-      if (before !== undefined) fail(`the same address as on line ${before}`);
-      seen.set(canonical, index + 1);
-      return address;
+      const address = processes.add(word, whose, `on line ${index + 1}`);
+      return typeof address === "string" ? fail(address) : address;
     };
     const [keyword, value, ...rest] = raw.replace(/#.*/, "").trim().split(/\s+/);
     if (keyword === undefined || keyword === "") continue;
@@ -107,6 +130,7 @@ export function parseDeployConfig(path: string, text: string): DeployConfig {
         multicast = parseAddress(word) ?? fail(malformedAddress(word));
         if (multicast.kind !== "mac") fail("multicast takes a MAC address");
         if (!isGroup(multicast)) fail(`${word} is not a multicast address`);
+        if (LINK_LOCAL_GROUP.test(word)) fail(`${word} is a group that switches do not forward`);
         break;
       }
     }
@@ -164,12 +188,31 @@ export function parseAddress(text: string): WireAddress | null {
 
 /** The text that `parseAddress` reads. */
 export function formatAddress(address: WireAddress): string {
-  const host = [...address.host];
-  if (address.kind === "mac") {
-    return `${host.map((byte) => byte.toString(16).padStart(2, "0")).join(":")}%${address.id}`;
+  return `${formatHost(address)}%${address.id}`;
+}
+
+/** The same without its id: a MAC address, or IPv4 and port. */
+export function formatHost({ kind, host }: WireAddress): string {
+  if (kind === "mac") {
+    return [...host].map((byte) => byte.toString(16).padStart(2, "0")).join(":");
   }
   const port = (host[4] ?? 0) * 256 + (host[5] ?? 0);
-  return `${host.slice(0, 4).join(".")}:${port}%${address.id}`;
+  return `${host.slice(0, 4).join(".")}:${port}`;
+}
+
+/** What a host address is if it is that of no process, or of several; null if one can have it. */
+function noProcess(address: WireAddress): string | null {
+  const [first = 0] = address.host;
+  if (address.kind === "mac") {
+    if (address.host.every((byte) => byte === 0)) return "the address of no port";
+    if (address.host.every((byte) => byte === 255)) return "the broadcast address";
+    return isGroup(address) ? "a multicast address" : null;
+  }
+  // RFC 1122, section 3.2.1.3; RFC 5771; RFC 1112, section 4.
+  if (first === 0) return "the address of no host: nobody can send there";
+  if (address.host.subarray(0, 4).every((byte) => byte === 255)) return "the broadcast address";
+  if (first >= 240) return "a reserved address";
+  return first >= 224 ? "a multicast address" : null;
 }
 
 /** Whether it is a MAC address of a group: the lowest bit of its first byte says so. */

@@ -47,12 +47,12 @@ describe("good files", () => {
   test("comments, blank lines, Windows line ends, any order", () => {
     const text =
       "# head\r\n\r\n  replica\t10.0.0.1:5000%0 # one\r\n" +
-      "replica 10.0.0.1:5000%1\r\nreplica 10.0.0.2:5000%0\r\nf 0#zero";
+      "replica 10.0.0.1:5001%1\r\nreplica 10.0.0.2:5000%0\r\nf 0#zero";
     const config = parseDeployConfig("x.config", text);
     expect({ ...config, replicas: config.replicas.map(formatAddress) }).toEqual({
       path: "x.config",
       f: 0,
-      replicas: ["10.0.0.1:5000%0", "10.0.0.1:5000%1", "10.0.0.2:5000%0"],
+      replicas: ["10.0.0.1:5000%0", "10.0.0.1:5001%1", "10.0.0.2:5000%0"],
       roles: new Map(),
       multicast: null,
       transport: "udp",
@@ -129,14 +129,38 @@ describe("bad lines", () => {
       ...["10.0.0.1%0", "10.0.0.1:%0", "10.0.0.1:0%0", "10.0.0.1:65536%0", "10.0.0.256:1%0"],
       ...["10.0.0:1%0", "10.0.0.0.1:1%0", "10.0.0.1:5000", "host:5000%0", "[::1]:5000%0"],
     ].map((text) => [`replica ${text}`, none(text)] as const),
-    ["replica 01:00:5e:00:00:01%0", "x.config:2: 01:00:5e:00:00:01%0 is a multicast address"],
+    ...(
+      [
+        ["01:00:5e:00:00:01%0", "a multicast address"],
+        ["ff:ff:ff:ff:ff:ff%0", "the broadcast address"],
+        ["00:00:00:00:00:00%0", "the address of no port"],
+        ["0.0.0.0:5000%0", "the address of no host: nobody can send there"],
+        ["0.1.2.3:5000%0", "the address of no host: nobody can send there"],
+        ["224.0.0.1:5000%0", "a multicast address"],
+        ["239.255.255.255:5000%0", "a multicast address"],
+        ["240.0.0.1:5000%0", "a reserved address"],
+        ["255.255.255.255:5000%0", "the broadcast address"],
+      ] as const
+    ).flatMap(([word, what]) =>
+      ["replica", "role sequencer"].map(
+        (keyword) => [`${keyword} ${word}`, `x.config:2: ${word} is ${what}`] as const,
+      ),
+    ),
     [
       "replica 12:34:56:aa:aa:aa%128",
       "x.config:2: 12:34:56:aa:aa:aa%128: the id of a replica is at most 127",
     ],
     [
       "replica 12:34:56:aa:aa:aa%0\n\nreplica 12:34:56:AA:AA:AA%00",
-      "x.config:4: the same address as on line 2",
+      `x.config:4: 12:34:56:AA:AA:AA%00: ${same("MAC address", 2)}`,
+    ],
+    [
+      "replica 12:34:56:aa:aa:aa%0\nreplica 12:34:56:aa:aa:aa%1",
+      `x.config:3: 12:34:56:aa:aa:aa%1: ${same("MAC address", 2)}`,
+    ],
+    [
+      "replica 10.0.0.1:5000%0\nreplica 10.0.0.1:5000%1",
+      `x.config:3: 10.0.0.1:5000%1: ${same("address and port", 2)}`,
     ],
     ["role", "x.config:2: 'role' takes a name and an address"],
     ["role sequencer", "x.config:2: 'role' takes a name and an address"],
@@ -149,11 +173,15 @@ describe("bad lines", () => {
     ],
     [
       "replica 12:34:56:aa:aa:aa%0\nrole sequencer 12:34:56:aa:aa:aa%0",
-      "x.config:3: the same address as on line 2",
+      `x.config:3: 12:34:56:aa:aa:aa%0: ${same("MAC address", 2)}`,
     ],
     ["multicast", "x.config:2: 'multicast' takes one value"],
     ["multicast x%1", none("x%1")],
     ["multicast 10.0.0.1:5000%1", "x.config:2: multicast takes a MAC address"],
+    [
+      "multicast 01:80:c2:00:00:0e%1",
+      "x.config:2: 01:80:c2:00:00:0e%1 is a group that switches do not forward",
+    ],
     ["multicast 12:34:56:aa:aa:aa%1", "x.config:2: 12:34:56:aa:aa:aa%1 is not a multicast address"],
     [
       "multicast 01:00:5e:00:00:01%255\nmulticast 01:00:5e:00:00:01%255",
@@ -162,6 +190,10 @@ describe("bad lines", () => {
   ])("%j", (lines, message) => {
     expect(problem(`# first\n${lines}\n`)).toBe(message);
   });
+
+  function same(what: string, line: number): string {
+    return `the same ${what} as on line ${line}; each process needs one of its own`;
+  }
 
   function unknown(word: string): string {
     return `x.config:2: unknown keyword '${word}'; there are f, replica, role and multicast`;

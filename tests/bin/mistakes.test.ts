@@ -26,6 +26,8 @@ const quad = configs.config("quad", "f 1", ...["00", "01", "02", "03"].map(macLi
 const three = configs.config("three", "f 1", ...["00", "01", "02"].map(macLine));
 const broken = configs.config("broken", "f 1", macLine("00"), "replica somewhere");
 const sharded = configs.config("sharded", "f 0", macLine("00"), "group", macLine("01"));
+const oneMac = configs.config("one-mac", "f 0", macLine("00"), macLine("00").replace("%0", "%1"));
+const nobody = configs.config("nobody", "f 0", "replica 0.0.0.0:5000%0");
 const udp = configs.config("udp", "f 0", "replica 127.0.0.1:1%0");
 const keyed = configs.config("keyed", "f 1", ...["00", "01", "02", "03"].map(macLine));
 const twins = configs.config("twins", "f 1", ...["00", "01", "02", "03"].map(macLine));
@@ -166,6 +168,15 @@ const mistakes: readonly (readonly [string, readonly string[], string])[] = [
     replicaArgs(sharded),
     `${sharded}.config:3: 'group': there are no shards, one cluster a file; remove the line`,
   ],
+  [
+    ...["fabric", fabric(oneMac)],
+    `${oneMac}.config:3: 12:34:56:aa:aa:00%1: the same MAC address as on line 2; ` +
+      "each process needs one of its own",
+  ] as const,
+  [
+    ...["replica", replicaArgs(nobody)],
+    `${nobody}.config:2: 0.0.0.0:5000%0 is the address of no host: nobody can send there`,
+  ] as const,
   ["replica", replicaArgs(udp, "--link", dir), "--link needs replicas with MAC addresses"],
   ["client", clientArgs(udp, "--fabric", dir), "--fabric needs replicas with MAC addresses"],
   ["replica", replicaArgs(udp, "--port", "1"), "--port needs replicas with MAC addresses"],

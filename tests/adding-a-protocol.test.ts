@@ -99,7 +99,7 @@ describeUnless(missing ?? program("git"))("docs/adding-a-protocol.md", () => {
     expect(said("conformance")).toContain(" 0 fail");
     expect(said("--seeds 200")).toContain("200 passed, 0 failed");
     expect(said("--convict")).toContain("1 passed, 0 failed");
-    expect(said("demo -- --mode chain")).toMatch(/^chain +3 +8 /m);
+    expect(said("demo -- --mode chain")).toMatch(/^chain, 3 replicas, 8 clients, /m);
     expect(said("--profile")).toContain("replica 2, time (% of ");
   }, 180_000);
 });

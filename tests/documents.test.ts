@@ -4,7 +4,7 @@
 
 import { afterAll, describe, expect, test } from "bun:test";
 import { chmodSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { registered } from "../src/simulation/subjects.ts";
@@ -58,6 +58,11 @@ const documents: readonly Source[] = ["*.md", "docs/**/*.md"]
   .map((path) => source(path, readFileSync(join(ROOT, path), "utf8")));
 const blocks = documents.flatMap(blocksOf);
 const shell = blocks.filter(({ language }) => language === "sh");
+
+/** Whether a command of it goes on when the next one begins. */
+function backgrounds(text: string): boolean {
+  return text.split("\n").some((line) => /(?<!&)& *(?:$|#|done\b)/.test(line));
+}
 
 const reasonOf = ({ path, text }: Block): string | null =>
   [...NOT_RUN].find(([first]) => `${path}: ${text}`.startsWith(first))?.[1] ?? null;
@@ -245,6 +250,9 @@ describe("a block of shell", () => {
     const folder = join(work, where);
     mkdirSync(folder);
     cpSync(join(ROOT, "deploy"), join(folder, "deploy"), { recursive: true });
+    for (const name of ["package.json", "tsconfig.json", "src", "node_modules"]) {
+      symlinkSync(join(ROOT, name), join(folder, name));
+    }
     for (const name of ["replica", "client", "fabric"]) {
       const file = join(folder, name);
       const bin = join(ROOT, `src/bin/${name}.ts`);
@@ -276,19 +284,42 @@ describe("a block of shell", () => {
     expect(status, `${own}\n${out}${err}`).toBe(0);
   }
 
-  test("of TypeScript in docs/testing.md runs as a test", async () => {
-    const found = blocks.filter(
-      ({ path, language }) => path === "docs/testing.md" && language === "ts",
-    );
-    expect(found).toHaveLength(1);
-    const body = found[0]?.text.replaceAll('"../src/', `"${ROOT}/src/`) ?? "";
-    const [imports = "", code = ""] = body.split("\n\n");
-    const file = join(work, "page.test.ts");
-    writeFileSync(
-      file,
-      `import { expect, test } from "bun:test";\n${imports}\ntest("page", () => {\n${code}\n});\n`,
-    );
-    const ran = await new Program([process.execPath, "test", file], { cwd: work }).ended();
+  test("that leaves something in the background says how to stop it", () => {
+    const leaving = shell.filter(({ text }) => backgrounds(text));
+    expect(leaving.length).toBeGreaterThan(1);
+    const silent = leaving.filter(({ text }) => !/^kill /m.test(text));
+    expect(silent.map(({ path, line }) => `${path}:${line}`)).toEqual([]);
+  });
+});
+
+describe("a block of TypeScript", () => {
+  const work = mkdtempSync(join(ROOT, "target/documents-"));
+  afterAll(() => rmSync(work, { recursive: true, force: true }));
+  /** The tutorial's test checks the types of its blocks. */
+  const typed = blocks.filter(({ language }) => language === "ts");
+  const files = typed.map(({ path, line, text }) => {
+    const file = join(work, `${path.replace(/\W/g, "-")}-${line}.test.ts`);
+    writeFileSync(file, text.replaceAll('"../src/', '"../../src/'));
+    return { path, file };
+  });
+
+  test(
+    "has no error of types",
+    async () => {
+      const options = { extends: "../../tsconfig.json", include: ["*.ts"] };
+      writeFileSync(join(work, "tsconfig.json"), JSON.stringify(options));
+      expect(files.length).toBeGreaterThan(0);
+      const args = [process.execPath, "check", "--no-script", "--project", work];
+      const { status, out, err } = await new Program(args).ended();
+      expect({ status, told: out + err }).toMatchObject({ status: 0 });
+    },
+    LIMIT_MS,
+  );
+
+  test("in docs/testing.md runs as a test", async () => {
+    const [first, ...others] = files.filter(({ path }) => path === "docs/testing.md");
+    expect(others).toEqual([]);
+    const ran = await new Program([process.execPath, "test", first?.file ?? ""]).ended();
     expect(ran.status, ran.out + ran.err).toBe(0);
     expect(ran.out + ran.err).toContain("1 pass");
   });

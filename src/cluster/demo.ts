@@ -9,7 +9,7 @@ import { readProtocolOptions } from "../cli/protocol-options.ts";
 import { ID_MAX } from "../config.ts";
 import { CLIENT_PROCESSES_MAX, RATE_MAX, type ClientLoad } from "../evaluation/point.ts";
 import { formatProfile } from "../profile/profile.ts";
-import { formatRecord, formatTable } from "../evaluation/record.ts";
+import { formatRecord } from "../evaluation/record.ts";
 import { followParent, STOP_SIGNALS } from "../process/signals.ts";
 import { protocols } from "../protocol/index.ts";
 import { ClientProcesses } from "./client-processes.ts";
@@ -106,7 +106,6 @@ async function run(options: Options, load: ClientLoad, out: string | undefined):
     const record = await running.result();
     for (const warning of running.warnings) console.error(warning);
     if (!single) console.log(formatRecord(record));
-    console.log(`\n${formatTable([record])}`);
     if (options.flag("profile")) await printProfiles(cluster);
     if (out !== undefined) writeJson(out, record);
     return 0;

@@ -70,7 +70,10 @@ export class Latencies {
     return distributionOf(counts);
   }
 
-  /** The distribution as text: a line for each part of a logarithmic scale, with a bar. */
+  /**
+   * The distribution as text: a line for each part of a logarithmic scale that holds any, with a
+   * bar.
+   */
   chart(width = 40): string {
     const total = this.count;
     if (total === 0) return "";
@@ -87,10 +90,12 @@ export class Latencies {
     }
     const most = Math.max(...rows.map((row) => row.count));
     return rows
+      .filter((row) => row.count > 0)
       .map(({ upto, count }) => {
         const bar = "#".repeat(Math.ceil((count / most) * width)).padEnd(width);
-        const share = ((100 * count) / total).toFixed(2).padStart(6);
-        return `  <= ${upto.toFixed(1).padStart(10)} us |${bar}| ${share} %`;
+        const share = (100 * count) / total;
+        const told = share < 0.005 ? "<0.01" : share.toFixed(2);
+        return `  <= ${upto.toFixed(1).padStart(10)} us |${bar}| ${told.padStart(6)} %`;
       })
       .join("\n");
   }

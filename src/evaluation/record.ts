@@ -5,7 +5,7 @@ import { cpus, release } from "node:os";
 import packageJson from "../../package.json" with { type: "json" };
 import type { Profile } from "../profile/profile.ts";
 import type { Distribution } from "./distribution.ts";
-import { alignColumns, decimal, formatThroughput } from "./format.ts";
+import { decimal, formatThroughput } from "./format.ts";
 import type { LatencySummary } from "./latency.ts";
 
 /** One measured run. Names are relied on by scripts. */
@@ -97,6 +97,8 @@ export function formatRecord(record: ResultRecord): string {
     record.signature === "none"
       ? "unsigned"
       : `${record.crypto} signatures (${record.signature}, ${record.workers} workers)`;
+  const batch =
+    record.n === 1 ? "" : `batch ${record.batch}${record.adaptive ? " adaptive" : ""}, `;
   const processes = record.clientProcesses === 1 ? "" : ` in ${record.clientProcesses} processes`;
   const offered =
     record.loop === "open" ? `, open loop at ${decimal(record.rate, 0)} a second` : "";
@@ -108,36 +110,9 @@ export function formatRecord(record: ResultRecord): string {
     `latency (us)  min ${us(l.min)}  mean ${us(l.mean)}  p50 ${us(l.p50)}  p90 ${us(l.p90)}  ` +
       `p99 ${us(l.p99)}  p99.9 ${us(l.p999)}  max ${us(l.max)}`,
     `${record.mode}, ${record.n} replicas, ${record.clients} clients${processes}${offered}, ` +
-      `${record.transport}, ` +
-      `app ${record.app}, ${record.opSize} byte operations, ${signing}, idle ${record.idle}: ` +
+      `${record.transport}, app ${record.app}, ${record.opSize} byte operations, ` +
+      `${batch}${signing}, idle ${record.idle}: ` +
       `${formatThroughput(record.throughput)}, p50 ${us(l.p50)} us ` +
       `over ${record.seconds.toFixed(1)} s, ${record.retransmissions} retransmissions${overload}`,
   ].join("\n");
-}
-
-/** Records as a table for people, a line each. */
-export function formatTable(records: readonly ResultRecord[]): string {
-  const head = [
-    "protocol",
-    "n",
-    "clients",
-    "batch",
-    "signature",
-    "transport",
-    "Kops/s",
-    "p50 us",
-    "p99 us",
-  ];
-  const rows = records.map((record) => [
-    record.mode,
-    String(record.n),
-    String(record.clients),
-    record.adaptive ? `${record.batch} adaptive` : String(record.batch),
-    record.signature,
-    record.transport,
-    (record.throughput / 1000).toFixed(3),
-    record.latency.p50.toFixed(1),
-    record.latency.p99.toFixed(1),
-  ]);
-  return alignColumns([head, ...rows]);
 }

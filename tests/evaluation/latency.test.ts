@@ -52,8 +52,19 @@ test("the chart shows all of it, widest where there is most", () => {
       for (const value of all) latencies.record(value);
       const rows = latencies.chart(20).split("\n");
       const shares = rows.map((row) => Number(/\| *([\d.]+) %$/.exec(row)?.[1]));
+      expect(Math.min(...shares)).toBeGreaterThan(0);
       expect(shares.reduce((a, b) => a + b, 0)).toBeCloseTo(100, 0);
       expect(rows.some((row) => row.includes("#".repeat(20)))).toBe(true);
     }),
   );
+});
+
+test("the chart has no row of nothing between many and one that is late", () => {
+  const latencies = new Latencies();
+  for (let i = 0; i < 100_000; i++) latencies.record(10_000);
+  latencies.record(5e8);
+  const rows = latencies.chart(10).split("\n");
+  expect(rows).toHaveLength(2);
+  expect(rows[0]).toMatch(/us \|#{10}\| 100.00 %$/);
+  expect(rows[1]).toMatch(/us \|# {9}\|  <0.01 %$/);
 });

@@ -67,6 +67,7 @@ export function mergeRecords(records: readonly ResultRecord[]): ResultRecord {
     longestGapMs: Math.max(...records.map((record) => record.longestGapMs)),
     retransmissions: sum((record) => record.retransmissions),
     dropped: sumByName(records.map((record) => record.dropped)),
+    notAdmitted: sumByName(records.map((record) => record.notAdmitted)),
     ...(profiles.length === records.length ? { profile: mergeProfiles(profiles) } : {}),
   };
 }

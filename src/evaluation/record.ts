@@ -7,6 +7,7 @@ import type { Profile } from "../profile/profile.ts";
 import type { Distribution } from "./distribution.ts";
 import { decimal, formatThroughput } from "./format.ts";
 import type { LatencySummary } from "./latency.ts";
+import type { Unused } from "./refusals.ts";
 
 /** One measured run. Names are relied on by scripts. */
 export interface ResultRecord {
@@ -60,7 +61,9 @@ export interface ResultRecord {
   readonly longestGapMs: number;
   readonly retransmissions: number;
   /** Messages and packets dropped by this process, by reason. */
-  readonly dropped: { readonly [reason: string]: number };
+  readonly dropped: Unused["dropped"];
+  /** Messages that its protocol did not need, by reason: no loss. */
+  readonly notAdmitted: Unused["notAdmitted"];
   /** With --profile. */
   readonly profile?: Profile;
   readonly host: HostDescription;

@@ -3,6 +3,7 @@
 import type { Stage } from "../driver.ts";
 import type { Profile } from "../profile/profile.ts";
 import type { HostDescription } from "./record.ts";
+import type { Unused } from "./refusals.ts";
 
 /** What `replica --json` writes. */
 export interface ReplicaRecord {
@@ -21,7 +22,8 @@ export interface ReplicaRecord {
    * Messages signed, root signatures made, and signatures checked in full or found in the cache.
    */
   readonly signatures: Stage["counts"];
-  readonly dropped: { readonly [reason: string]: number };
+  readonly dropped: Unused["dropped"];
+  readonly notAdmitted: Unused["notAdmitted"];
   /** With --profile. */
   readonly profile?: Profile;
   readonly host: HostDescription;

@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { reasonOf, UsageError } from "../base/errors.ts";
 import { SECTION_NAMES } from "../profile/profiler.ts";
+import { splitRefusals, type Unused } from "./refusals.ts";
 import type { FailedRun, Run } from "./run.ts";
 
 /** What results say of runs, by their keys. */
@@ -53,7 +54,17 @@ function parseResult(line: string, where: string): Run | FailedRun {
   const shape = isObject(value) && "failure" in value ? FAILURE : RUN;
   const wrong = mismatch(value, shape, "");
   if (wrong !== null) throw new UsageError(`${where}: not the result of a run: ${wrong}`);
-  return value as Run | FailedRun;
+  const result = value as Run | FailedRun;
+  return "failure" in result ? result : withRefusals(result);
+}
+
+/** Earlier versions counted what their protocols did not need among what was dropped. */
+function withRefusals(run: Run): Run {
+  const split = <T extends Unused>(one: T): T => {
+    const { dropped, notAdmitted } = splitRefusals(one.dropped);
+    return { ...one, dropped, notAdmitted: { ...notAdmitted, ...one.notAdmitted } };
+  };
+  return { ...run, record: split(run.record), replicas: run.replicas.map(split) };
 }
 
 /** A shape of JSON: what a value must be at least. */
@@ -116,6 +127,7 @@ const RECORD: Shape = {
     longestGapMs: "number",
     retransmissions: "number",
     dropped: { mapOf: "number" },
+    notAdmitted: { optional: { mapOf: "number" } },
     profile: { optional: PROFILE },
     host: HOST,
     versions: { mapOf: "string" },
@@ -126,6 +138,7 @@ const REPLICA: Shape = {
     executed: "number",
     signatures: SIGNATURES,
     dropped: { mapOf: "number" },
+    notAdmitted: { optional: { mapOf: "number" } },
     profile: { optional: PROFILE },
     host: HOST,
     versions: { mapOf: "string" },

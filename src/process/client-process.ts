@@ -14,6 +14,7 @@ import type { Load, LoadOptions } from "../evaluation/load.ts";
 import { OpenLoop } from "../evaluation/open-loop.ts";
 import { RATE_MAX } from "../evaluation/point.ts";
 import { describeHost, formatRecord, type ResultRecord, versions } from "../evaluation/record.ts";
+import { splitRefusals, type Unused } from "../evaluation/refusals.ts";
 import { formatProfile } from "../profile/profile.ts";
 import { workloads } from "../workload/index.ts";
 import { ProcessDrivers } from "./drivers.ts";
@@ -67,14 +68,14 @@ export function runClients(options: Options): number {
 
   if (historyPath !== undefined) history?.write(historyPath);
   const { transport, statistics } = drivers.port;
-  const dropped = mergeDrops(...nodes.map((node) => node.drops), transport.drops, statistics());
+  const drops = mergeDrops(...nodes.map((node) => node.drops), transport.drops, statistics());
   const record = recordOf(options, drivers, load, {
     clients: count,
     rate,
     opSize,
     warmSeconds: warmMs / 1000,
     retransmissions: clients.reduce((sum, client) => sum + client.retransmissions, 0),
-    dropped,
+    ...splitRefusals(drops),
     ...runOf(nodes),
     ...drivers.profile(),
   });
@@ -111,7 +112,7 @@ function recordOf(
   load: Load,
   counts: Pick<
     ResultRecord,
-    "clients" | "rate" | "opSize" | "warmSeconds" | "retransmissions" | "dropped"
+    "clients" | "rate" | "opSize" | "warmSeconds" | "retransmissions" | keyof Unused
   > &
     Pick<ResultRecord, "profile" | "run">,
 ): ResultRecord {

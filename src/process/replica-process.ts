@@ -7,6 +7,7 @@ import { UsageError } from "../base/errors.ts";
 import type { Options } from "../cli/command-line.ts";
 import { writeJson } from "../cli/json-file.ts";
 import { describeHost, residentBytes, versions } from "../evaluation/record.ts";
+import { formatUnused, splitRefusals } from "../evaluation/refusals.ts";
 import type { ReplicaRecord } from "../evaluation/replica-record.ts";
 import type { Node } from "../node.ts";
 import { formatProfile } from "../profile/profile.ts";
@@ -99,7 +100,7 @@ export class ReplicaProcess {
       stateDigest: Bun.SHA256.hash(this.#app.snapshot(), "hex"),
       residentBytes: residentBytes(),
       signatures: { ...stage.counts },
-      dropped: mergeDrops(this.#node.drops, port.transport.drops, port.statistics()),
+      ...splitRefusals(mergeDrops(this.#node.drops, port.transport.drops, port.statistics())),
       ...this.drivers.profile(),
       host: describeHost(),
       versions: versions(),
@@ -117,10 +118,8 @@ export function runReplica(options: Options): number {
   const replica = new ReplicaProcess(options);
   replica.serve();
   const record = replica.close();
-  const dropped = Object.entries(record.dropped).map(([reason, count]) => `${count} ${reason}`);
   console.log(
-    `replica ${record.replica} executed ${record.executed} requests; ` +
-      `dropped ${dropped.join(", ") || "nothing"}`,
+    `replica ${record.replica} executed ${record.executed} requests; ${formatUnused(record)}`,
   );
   if (record.profile !== undefined) console.log(formatProfile(record.profile));
   if (json !== undefined) writeJson(json, record);

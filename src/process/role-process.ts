@@ -5,6 +5,7 @@ import { UsageError } from "../base/errors.ts";
 import type { Options } from "../cli/command-line.ts";
 import { writeJson } from "../cli/json-file.ts";
 import { describeHost, residentBytes, versions } from "../evaluation/record.ts";
+import { formatUnused, splitRefusals } from "../evaluation/refusals.ts";
 import { ProcessDrivers } from "./drivers.ts";
 import { mergeDrops } from "./drops.ts";
 
@@ -30,15 +31,14 @@ export function runRole(options: Options, role: string): number {
   console.log(`${role} ${index} of ${count} runs ${mode} on ${port.name}`);
   drivers.run([node], drivers.stopped);
 
-  const dropped = mergeDrops(node.drops, port.transport.drops, port.statistics());
+  const unused = splitRefusals(mergeDrops(node.drops, port.transport.drops, port.statistics()));
   const record = {
     ...{ mode, role, index, residentBytes: residentBytes() },
-    ...{ signatures: { ...stage.counts }, dropped, ...drivers.profile() },
+    ...{ signatures: { ...stage.counts }, ...unused, ...drivers.profile() },
     ...{ host: describeHost(), versions: versions() },
   };
   drivers.close();
-  const losses = Object.entries(dropped).map(([reason, lost]) => `${lost} ${reason}`);
-  console.log(`${role} ${index} dropped ${losses.join(", ") || "nothing"}`);
+  console.log(`${role} ${index} ${formatUnused(unused)}`);
   if (json !== undefined) writeJson(json, record);
   return 0;
 }

@@ -3,7 +3,7 @@
 import { decimal } from "../evaluation/format.ts";
 import { sumByName } from "../evaluation/merge.ts";
 import { describePoint } from "../evaluation/point.ts";
-import type { ReplicaRecord } from "../evaluation/replica-record.ts";
+import type { Unused } from "../evaluation/refusals.ts";
 import type { FailedRun, Run } from "../evaluation/run.ts";
 import type { RoleCosts } from "./costs.ts";
 import { peakOf, quickestOf, type Series } from "./series.ts";
@@ -151,18 +151,24 @@ export function costTable(costs: readonly RoleCosts[]): Table {
   };
 }
 
-/** What clients and replicas dropped, by reason; null if they dropped nothing. */
-export function dropTable(all: readonly Series[]): Table | null {
+const UNUSED = {
+  dropped:
+    "Messages and packets dropped in all runs, by reason: losses, if they are more than a few",
+  notAdmitted: "Messages that the protocol did not need, by reason: no losses",
+} as const satisfies { readonly [kind in keyof Unused]: string };
+
+/** What clients and replicas did not use, one kind of it, by reason; null if there is none. */
+export function unusedTable(all: readonly Series[], kind: keyof Unused): Table | null {
   const rows = all.flatMap(({ label, points }): Row[] => {
     const runs = points.flatMap((point) => point.runs);
     const row = (who: string, [reason, count]: readonly [string, number]): Row => {
       const perOperation = count / sum(runs, ({ record }) => record.operations);
       return [label, who, reason, decimal(count, 0), decimal(1000 * perOperation, 3)];
     };
-    const dropped = (by: readonly Pick<ReplicaRecord, "dropped">[]) =>
-      Object.entries(sumByName(by.map((one) => one.dropped))).filter(([, count]) => count > 0);
-    const clients = dropped(runs.map(({ record }) => record));
-    const replicas = dropped(runs.flatMap((run) => run.replicas));
+    const unused = (by: readonly Unused[]) =>
+      Object.entries(sumByName(by.map((one) => one[kind]))).filter(([, count]) => count > 0);
+    const clients = unused(runs.map(({ record }) => record));
+    const replicas = unused(runs.flatMap((run) => run.replicas));
     return [
       ...clients.map((drop) => row("clients", drop)),
       ...replicas.map((drop) => row("replicas", drop)),
@@ -170,8 +176,8 @@ export function dropTable(all: readonly Series[]): Table | null {
   });
   if (rows.length === 0) return null;
   return {
-    id: "drops",
-    caption: "Messages and packets dropped in all runs, by reason",
+    id: kind === "dropped" ? "drops" : "refusals",
+    caption: UNUSED[kind],
     columns: [
       text("configuration"),
       text("by"),

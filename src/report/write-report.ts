@@ -14,10 +14,10 @@ import {
   commonTable,
   costTable,
   differenceTable,
-  dropTable,
   failureTable,
   pointsTable,
   summaryTable,
+  unusedTable,
 } from "./tables.ts";
 
 export interface ReportOptions {
@@ -79,7 +79,9 @@ async function resultSections(series: readonly Series[]): Promise<readonly Secti
   ].filter((figure) => figure !== null);
   const costs = costsOf(series);
   const profile = await profileFigure("profile", first, costs);
-  const drops = dropTable(series);
+  const unused = (["dropped", "notAdmitted"] as const).flatMap(
+    (kind) => unusedTable(series, kind) ?? [],
+  );
   return [
     section("overview", "Overview", [], [summaryTable(series)]),
     section("throughput-and-latency", "Throughput and latency", curves, []),
@@ -93,7 +95,7 @@ async function resultSections(series: readonly Series[]): Promise<readonly Secti
         : [section("time", "Where the time goes", [profile], [costTable(costs)])]),
     section("all-points", "All points", [], [pointsTable(series)]),
     section("conditions", "Conditions", [], [differenceTable(series), commonTable(series)]),
-    ...(drops === null ? [] : [section("dropped", "Dropped", [], [drops])]),
+    ...(unused.length === 0 ? [] : [section("dropped", "Dropped, or not needed", [], unused)]),
   ];
 }
 

@@ -104,7 +104,14 @@ function record(i: number) {
   const latency = { min: 1, mean: 2, p50: 2, p90: 3, p99: 3, p999: 3, max: 3 };
   const operations = 100 * (i + 1);
   const none = { clients: 1, clientProcesses: 1, rate: 0, unserved: 0, retransmissions: 0 };
-  const counts = { throughput: operations, replySize: 0, longestGapMs: 1, seconds: 1, dropped: {} };
+  const counts = {
+    throughput: operations,
+    replySize: 0,
+    longestGapMs: 1,
+    seconds: 1,
+    dropped: {},
+    notAdmitted: {},
+  };
   return { ...none, ...counts, operations, latency, distribution: [[3, operations]] };
 }
 

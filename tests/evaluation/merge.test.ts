@@ -84,7 +84,14 @@ describe("merging records", () => {
     const fast = Array.from({ length: 900 }, (_, i) => 10 + (i % 10));
     const slow = Array.from({ length: 100 }, (_, i) => 1000 + i);
     const one = recordOf(fast, {
-      ...{ clients: 3, rate: 900, retransmissions: 2, dropped: { late: 1 }, replySize: 8 },
+      ...{
+        clients: 3,
+        rate: 900,
+        retransmissions: 2,
+        dropped: { late: 1 },
+        notAdmitted: { old: 2 },
+        replySize: 8,
+      },
       ...{ loop: "open", unserved: 4, seconds: 1, longestGapMs: 7 },
     });
     const two = recordOf(slow, {
@@ -93,6 +100,7 @@ describe("merging records", () => {
         rate: 100,
         retransmissions: 5,
         dropped: { late: 2, lost: 3 },
+        notAdmitted: { old: 5 },
         replySize: 18,
       },
       ...{ loop: "open", unserved: 6, seconds: 1.01, longestGapMs: 90 },
@@ -100,7 +108,13 @@ describe("merging records", () => {
     const merged = mergeRecords([one, two]);
     expect(merged).toMatchObject({
       ...{ clients: 5, clientProcesses: 2, rate: 1000, operations: 1000, throughput: 1000 },
-      ...{ retransmissions: 7, dropped: { late: 3, lost: 3 }, unserved: 10, seconds: 1.01 },
+      ...{
+        retransmissions: 7,
+        dropped: { late: 3, lost: 3 },
+        notAdmitted: { old: 7 },
+        unserved: 10,
+        seconds: 1.01,
+      },
       ...{ replySize: 9, longestGapMs: 90, mode: "pbft", loop: "open" },
     });
     const { min, mean, p50, p90, p99, max } = merged.latency;

@@ -247,6 +247,21 @@ describe("results files", () => {
     expect([...failures.values()]).toEqual([failed(two)]);
   });
 
+  test("what a protocol did not need is told apart from what was dropped, in old files too", async () => {
+    const dropped = { "not admitted: late": 2, "socket full": 1 };
+    const [run] = madeUpRuns(madeUpPoints(few), { repetitions: 1 }) as [Run];
+    const { notAdmitted: _, ...record } = { ...run.record, dropped };
+    const path = write({ ...run, record });
+    const [read] = [...readResults(path).runs.values()] as [Run];
+    expect(read.record).toMatchObject({ dropped: { "socket full": 1 }, notAdmitted: { late: 2 } });
+    const { html } = await report("unused", [read]);
+    const table = (id: string) =>
+      new RegExp(`<table id="${id}"[^]*?</table>`).exec(html)?.[0] ?? "";
+    expect(table("drops")).toContain("<td>socket full</td>");
+    expect(table("drops")).not.toContain("late");
+    expect(table("refusals")).toContain("<td>late</td>");
+  });
+
   const without = (of: Run, part: keyof Run["record"]) => {
     const { [part]: _, ...record } = of.record;
     return { ...of, record };

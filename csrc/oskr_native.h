@@ -13,7 +13,7 @@
 #include "joined.h"
 
 #define OSKR_API __attribute__((visibility("default")))
-#define OSKR_NATIVE_VERSION 7
+#define OSKR_NATIVE_VERSION 8
 
 OSKR_API uint32_t oskr_native_version(void);
 // The negative errno of the last call on this thread that returned NULL.
@@ -238,11 +238,17 @@ OSKR_API void oskr_sleep_us(uint32_t us);
 OSKR_API int32_t oskr_slice_us(uint32_t us);
 // 1 when this process may run on the processor, 0 when not or when there is none of that number.
 OSKR_API int32_t oskr_cpu_allowed(uint32_t cpu);
+// Whether the kernel lets this process have a thread there, which it may beyond the mask that the
+// process was started with (isolcpus): 0, or the negative errno with which it refuses.
+OSKR_API int32_t oskr_cpu_try(uint32_t cpu);
 // Pins the calling thread; oskr_unpin_others leaves it alone from then on.
 OSKR_API int32_t oskr_pin_self(uint32_t cpu);
 // Gives every other thread that was not pinned here the mask the process started with; returns how
 // many.
 OSKR_API int32_t oskr_unpin_others(void);
+// Whether somebody listens at this socket of the file system: 1; 0 if nobody does any more, or
+// there is none; else a negative errno.
+OSKR_API int32_t oskr_socket_serves(const char *path);
 // Sends this process `signal` when the process `parent` ends. -ESRCH: it has ended already.
 OSKR_API int32_t oskr_die_with_parent(uint32_t signal, uint32_t parent);
 

@@ -12,7 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -103,8 +105,24 @@ static bool is_pinned(pid_t thread) {
   return false;
 }
 
+// Has the calling thread run on this processor only, if the kernel lets it.
+static int32_t pin(uint32_t cpu) {
+  cpu_set_t set;
+  if (cpu >= CPU_SETSIZE) return -EINVAL;
+  CPU_ZERO(&set);
+  CPU_SET(cpu, &set);
+  return sched_setaffinity(0, sizeof set, &set) == 0 ? 0 : -errno;
+}
+
+int32_t oskr_cpu_try(uint32_t cpu) {
+  cpu_set_t before;
+  if (sched_getaffinity(0, sizeof before, &before) != 0) return -errno;
+  int32_t result = pin(cpu);
+  if (result < 0) return result;
+  return sched_setaffinity(0, sizeof before, &before) == 0 ? 0 : -errno;
+}
+
 int32_t oskr_pin_self(uint32_t cpu) {
-  if (!oskr_cpu_allowed(cpu)) return -EINVAL;
   pid_t self = (pid_t)syscall(SYS_gettid);
   int32_t result = 0;
   pthread_mutex_lock(&pinned_lock);
@@ -117,10 +135,9 @@ int32_t oskr_pin_self(uint32_t cpu) {
   }
   pthread_mutex_unlock(&pinned_lock);
   if (result < 0) return result;
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  CPU_SET(cpu, &set);
-  return sched_setaffinity(0, sizeof set, &set) == 0 ? 0 : -errno;
+  result = pin(cpu);
+  if (result < 0) oskr_pin_forget();
+  return result;
 }
 
 void oskr_pin_forget(void) {
@@ -150,6 +167,21 @@ int32_t oskr_unpin_others(void) {
   }
   closedir(tasks);
   return count;
+}
+
+int32_t oskr_socket_serves(const char *path) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  size_t length = strlen(path);
+  if (length >= sizeof address.sun_path) return -ENAMETOOLONG;
+  memcpy(address.sun_path, path, length + 1);
+  // The kernel looks for the socket first and at its type then, so that one of another type learns
+  // whether it is there without disturbing it. None of ours takes datagrams.
+  int probe = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (probe < 0) return -errno;
+  int error = connect(probe, (struct sockaddr *)&address, sizeof address) == 0 ? 0 : errno;
+  close(probe);
+  if (error == 0 || error == EPROTOTYPE) return 1;
+  return error == ECONNREFUSED || error == ENOENT ? 0 : -error;
 }
 
 int32_t oskr_die_with_parent(uint32_t signal, uint32_t parent) {

@@ -161,7 +161,10 @@ struct oskr_signer *oskr_signer_open(void) {
 
 int32_t oskr_signer_thread(struct oskr_signer *signer, uint32_t cpu) {
   if (signer->threads == OSKR_THREADS_MAX) return -ENOSPC;
-  if (cpu != OSKR_ANY_CPU && !oskr_cpu_allowed(cpu)) return -EINVAL;
+  if (cpu != OSKR_ANY_CPU) {
+    int32_t refused = oskr_cpu_try(cpu);
+    if (refused < 0) return refused;
+  }
   struct thread_start *start = malloc(sizeof *start);
   if (start == NULL) return -ENOMEM;
   *start = (struct thread_start){signer, cpu};

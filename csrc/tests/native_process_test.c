@@ -1,9 +1,12 @@
 // What the library asks of the process.
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -66,6 +69,46 @@ static void only_the_pinned_thread_stays_pinned(void) {
   pthread_join(thread, NULL);
 }
 
+// A thread's mask is no limit, as it is not where processors were set apart; the kernel's is. What
+// was tried changes nothing.
+static void the_kernel_says_which_processors_there_are(void) {
+  cpu_set_t before, after;
+  uint32_t last = 0;
+  CHECK(sched_getaffinity(0, sizeof before, &before) == 0);
+  for (uint32_t i = 0; i < CPU_SETSIZE; i++) {
+    if (CPU_ISSET(i, &before)) last = i;
+  }
+  CHECK(oskr_pin_self(last) == 0);
+  CHECK(sched_getaffinity(0, sizeof before, &before) == 0 && CPU_COUNT(&before) == 1);
+  uint32_t cpu = 0;
+  while (!oskr_cpu_allowed(cpu)) cpu++;
+  CHECK(oskr_cpu_try(cpu) == 0);
+  CHECK(oskr_cpu_try(CPU_SETSIZE - 1) == -EINVAL);
+  CHECK(oskr_cpu_try(CPU_SETSIZE) == -EINVAL);
+  CHECK(sched_getaffinity(0, sizeof after, &after) == 0 && CPU_EQUAL(&before, &after));
+  struct oskr_signer *signer = oskr_signer_open();
+  CHECK(oskr_signer_thread(signer, cpu) == 0);
+  CHECK(oskr_signer_thread(signer, CPU_SETSIZE - 1) == -EINVAL);
+  oskr_signer_close(signer);
+}
+
+// A socket that is bound, then listened at, then left behind.
+static void a_socket_serves_while_somebody_listens(void) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "oskr-serves.sock"};
+  unlink(address.sun_path);
+  CHECK(oskr_socket_serves(address.sun_path) == 0);
+  int server = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+  CHECK(bind(server, (struct sockaddr *)&address, sizeof address) == 0);
+  CHECK(listen(server, 1) == 0);
+  for (int i = 0; i < 4; i++) CHECK(oskr_socket_serves(address.sun_path) == 1);
+  // Whoever listens has heard nothing of it.
+  CHECK(fcntl(server, F_SETFL, O_NONBLOCK) == 0 && accept(server, NULL, NULL) == -1);
+  CHECK(errno == EAGAIN);
+  close(server);
+  CHECK(oskr_socket_serves(address.sun_path) == 0);
+  unlink(address.sun_path);
+}
+
 // Signature threads that were pinned stay so.
 static void pinned_signature_threads_stay_pinned(void) {
   uint32_t cpu = 0;
@@ -114,4 +157,5 @@ static void a_process_ends_with_its_parent(void) {
 
 RUN(TEST(a_signal_is_seen_and_a_later_one_ends), TEST(time_rises_and_sleep_takes_time),
     TEST(only_the_pinned_thread_stays_pinned), TEST(pinned_signature_threads_stay_pinned),
+    TEST(the_kernel_says_which_processors_there_are), TEST(a_socket_serves_while_somebody_listens),
     TEST(a_process_ends_with_its_parent))

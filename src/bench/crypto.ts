@@ -5,7 +5,7 @@ import { writeJson } from "../cli/json-file.ts";
 import { alignColumns, decimal, formatThroughput } from "../evaluation/format.ts";
 import { median } from "../evaluation/median.ts";
 import { describeHost, versions } from "../evaluation/record.ts";
-import { allowedCpus } from "../process/cpus.ts";
+import { allowedCpus, usableCpus } from "../process/cpus.ts";
 import {
   blockRates,
   LEAVES,
@@ -56,7 +56,7 @@ interface Figures {
 export async function benchCrypto(options: Options): Promise<number> {
   const cpus = allowedCpus();
   const workers =
-    options.text("workers") === undefined ? cpus.length : options.integer("workers", 1, 256);
+    options.text("workers") === undefined ? usableCpus() : options.integer("workers", 1, 256);
   const seconds = options.decimal("seconds", 0.01, 600);
   const rounds = options.integer("rounds", 1, 1000);
   const json = options.output("json");

@@ -11,7 +11,7 @@ import { protocolArgs, readProtocolOptions } from "../cli/protocol-options.ts";
 import { stopClustersOnSignal } from "../cluster/cluster.ts";
 import type { SignatureKind } from "../crypto/stage.ts";
 import { describeHost, versions } from "../evaluation/record.ts";
-import { allowedCpus } from "../process/cpus.ts";
+import { usableCpus } from "../process/cpus.ts";
 import { protocols, smallestCluster, toleratedFaults } from "../protocol/index.ts";
 import { messageUs, sharedCosts } from "../scaling/machine-costs.ts";
 import { countOperations, type CountOptions } from "../scaling/count.ts";
@@ -161,7 +161,7 @@ export async function benchScale(options: Options): Promise<number> {
   console.log(`\npredicted, a machine for each replica:\n${formatPredictions(rows)}`);
   const checks = await checkAll(setting, costs);
   if (checks.length > 0) {
-    const where = `${allowedCpus().length} processors of this machine`;
+    const where = `${usableCpus()} processors of this machine`;
     console.log(`\nreplicas, clients and fabric on ${where}:\n${formatChecks(checks)}`);
   }
   if (out !== undefined) await writeFigures(out, rows);
@@ -238,7 +238,7 @@ async function check(
   // The fabric copies multicast packets.
   const counts = count(subject, f, signature, setting, { multicast: true });
   const single = count(subject, f, signature, setting, { multicast: true, batch: 1 });
-  const cores = allowedCpus().length;
+  const cores = usableCpus();
   const predicted = predictColocated(counts, single, cores, prices);
   const { workers, seconds, counting } = setting;
   // Those that other protocols have are not for this one.
@@ -291,7 +291,7 @@ function readSetting(options: Options): Setting {
     throw new UsageError(`--protocol ${mode}: there are ${[...registered.keys()].join(", ")}`);
   });
   const real = options.flag("no-real") ? [] : sizes(options, "real", subjects);
-  const cpus = allowedCpus().length;
+  const cpus = usableCpus();
   return {
     subjects,
     kinds: list(options.textOf("signature")).map(signatureKind),

@@ -1,7 +1,6 @@
 // Seeds of a protocol in the simulated world, over several processes.
 
 import { existsSync } from "node:fs";
-import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { assert } from "../base/assert.ts";
 import { UsageError } from "../base/errors.ts";
@@ -10,6 +9,7 @@ import { runAny } from "../simulation/runner.ts";
 import { type Changes } from "../simulation/seed-plan.ts";
 import { KINDS, type Kind } from "../simulation/subject.ts";
 import { Trace } from "../simulation/trace.ts";
+import { usableCpus } from "../process/cpus.ts";
 import {
   missedMarks,
   runRange,
@@ -101,8 +101,7 @@ const CI_MINUTES = 10;
 export async function simulate(argv: readonly string[]): Promise<number> {
   const options = await parseCommand(SIMULATE, argv);
   if (options === null) return 0;
-  const jobs =
-    options.text("jobs") === undefined ? availableParallelism() : options.integer("jobs", 1, 256);
+  const jobs = options.text("jobs") === undefined ? usableCpus() : options.integer("jobs", 1, 256);
   if (options.flag("worker")) {
     await serve(answer);
     return 0;

@@ -1,9 +1,9 @@
 // Seeds that nobody ran before, for hours; or the full figures of docs/testing.md.
 
-import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import type { Command, Options } from "../cli/command-line.ts";
 import { registered } from "../simulation/subjects.ts";
+import { usableCpus } from "../process/cpus.ts";
 import { findSubject } from "./mutants.ts";
 
 export const SOAK: Command = {
@@ -23,8 +23,7 @@ const ROUND = 2000;
 
 /** Runs `simulate` again and again; the exit status. Throws UsageError. */
 export async function soak(options: Options): Promise<number> {
-  const jobs =
-    options.text("jobs") === undefined ? availableParallelism() : options.integer("jobs", 1, 256);
+  const jobs = options.text("jobs") === undefined ? usableCpus() : options.integer("jobs", 1, 256);
   const script = resolve(import.meta.dir, "../bin/simulate.ts");
   if (options.flag("ci-figures")) return run([script, "--profile", "figures", "-j", `${jobs}`]);
   const hours = options.decimal("hours", 0, 10_000);

@@ -11,12 +11,13 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { availableParallelism, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { RunError, UsageError } from "../base/errors.ts";
 import { readJson } from "../cli/json-file.ts";
 import { keyPath, writeKeyPairs } from "../crypto/keys.ts";
 import type { ReplicaRecord } from "../evaluation/replica-record.ts";
+import { usableCpus } from "../process/cpus.ts";
 import { lacks } from "../process/start-lines.ts";
 import { STOP_SIGNALS } from "../process/signals.ts";
 import { protocols, smallestCluster } from "../protocol/index.ts";
@@ -355,7 +356,7 @@ export class Cluster {
    */
   #workers(args: readonly string[]): readonly string[] {
     const told = args.some((word) => /^(-w|--workers)/.test(word));
-    return told || this.n < availableParallelism() ? [] : ["-w", "0"];
+    return told || this.n < usableCpus() ? [] : ["-w", "0"];
   }
 
   #command(

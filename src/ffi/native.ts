@@ -5,7 +5,7 @@ import { reasonOf, UsageError } from "../base/errors.ts";
 import { findLibrary, requireLibrary } from "./library.ts";
 
 /** OSKR_NATIVE_VERSION of the header that this file follows. */
-const VERSION = 7;
+const VERSION = 8;
 const FILE = "liboskr_native.so";
 
 /** struct oskr_hasher: byte offsets. */
@@ -107,8 +107,10 @@ const SYMBOLS = {
   oskr_sleep_us: { args: [u32], returns: none },
   oskr_slice_us: { args: [u32], returns: i32 },
   oskr_cpu_allowed: { args: [u32], returns: i32 },
+  oskr_cpu_try: { args: [u32], returns: i32 },
   oskr_pin_self: { args: [u32], returns: i32 },
   oskr_unpin_others: { args: [], returns: i32 },
+  oskr_socket_serves: { args: [ptr], returns: i32 },
   oskr_die_with_parent: { args: [u32, u32], returns: i32 },
 } as const;
 

@@ -12,7 +12,7 @@ import { ProfiledStage } from "../profile/profiled-stage.ts";
 import type { Profiler } from "../profile/profiler.ts";
 import { startProfiler } from "../profile/start-profiler.ts";
 import { runLoop } from "../run-loop.ts";
-import { allowedCpus, planCpus, type CpuPlan, housekeeping } from "./cpus.ts";
+import { allowedCpus, planCpus, type CpuPlan, housekeeping, thisMachine } from "./cpus.ts";
 import type { Doorbell } from "./doorbell.ts";
 import { idler, type Idler } from "./idle.ts";
 import { numaNodes, numaWarnings } from "./numa.ts";
@@ -54,7 +54,7 @@ export class ProcessDrivers {
     this.setting = setting;
     this.native = native;
     this.stopped = stopFlag(native);
-    this.cpus = planCpus(options);
+    this.cpus = planCpus(options, thisMachine(native));
     // Short slices, because on a shared processor the process with work then runs sooner.
     native.oskr_slice_us(SLICE_US);
     this.#doorbell = openDoorbell(options, setting, place, native);

@@ -16,10 +16,10 @@ import {
 } from "../ffi/dpdk.ts";
 import { loadNative, type NativeLibrary } from "../ffi/native.ts";
 import { Eal } from "../transport/dpdk.ts";
-import { planCpus } from "./cpus.ts";
+import { pinPolling, planCpus, thisMachine } from "./cpus.ts";
 import { Doorbell, doorbellFile, FABRIC_DOORBELL } from "./doorbell.ts";
 import { SLICE_US } from "./drivers.ts";
-import { memifArgument, WITHOUT_NIC } from "./memif.ts";
+import { clearSockets, memifArgument, WITHOUT_NIC, type MemifEnd } from "./memif.ts";
 import { followCluster, stopWord } from "./signals.ts";
 
 /** Forwards frames until told to stop, then prints and writes its counts. Throws UsageError. */
@@ -36,19 +36,19 @@ export function runFabric(options: Options): number {
   }
   const dir = options.textOf("dir");
   const json = options.output("json");
-  const cpus = planCpus(options);
   const native = loadNative();
+  const cpus = planCpus(options, thisMachine(native));
   followCluster(native);
   const library = loadDpdk();
   const args = ["-l", String(cpus.first), "--file-prefix", `oskr-${process.pid}`, ...WITHOUT_NIC];
   const count = replicas + clientPorts;
-  for (let port = 0; port < count; port++) {
-    const end =
-      port < replicas
-        ? ({ kind: "replica", index: port, server: true } as const)
-        : ({ kind: "client", index: port - replicas, server: true } as const);
-    args.push(memifArgument(port, dir, end, null));
-  }
+  const ends = Array.from({ length: count }, (_, port): MemifEnd =>
+    port < replicas
+      ? { kind: "replica", index: port, server: true }
+      : { kind: "client", index: port - replicas, server: true },
+  );
+  clearSockets(native, dir, ends);
+  for (const [port, end] of ends.entries()) args.push(memifArgument(port, dir, end, null));
   const eal = new Eal(library, args, count);
   const shared = configure(
     library,
@@ -64,7 +64,7 @@ export function runFabric(options: Options): number {
     eal.checked(library.oskr_fabric_port_doorbell(port, doorbell.pointer));
   }
   native.oskr_slice_us(SLICE_US);
-  if (cpus.polling !== null) native.oskr_pin_self(cpus.polling);
+  pinPolling(cpus, native);
   console.log(`fabric of ${replicas} replicas and ${clientPorts} clients in ${dir}`);
 
   eal.checked(library.oskr_fabric_run(stopWord(native), 0));

@@ -3,6 +3,7 @@
 import { existsSync, lstatSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { UsageError } from "../base/errors.ts";
+import type { NativeLibrary } from "../ffi/native.ts";
 
 /** Longest path of a socket, in bytes (sun_path holds one more for its end). */
 const PATH_MAX = 107;
@@ -22,13 +23,11 @@ export function memifName(end: MemifEnd): string {
   return end.server ? "link" : "link-client";
 }
 
-/** The EAL argument for a memif port number `port` with this end in `dir`; throws UsageError. */
-export function memifArgument(
-  port: number,
-  dir: string,
-  end: MemifEnd,
-  mac: string | null,
-): string {
+/**
+ * The socket of this end in `dir`, which both ends of a link share. Throws UsageError if there can
+ * be none.
+ */
+export function memifPath(dir: string, end: MemifEnd): string {
   const name = memifName(end.kind === "link" ? { ...end, server: true } : end);
   const path = join(resolve(dir), `${name}.sock`);
   if (path.includes(",")) throw new UsageError(`${path}: a socket's path cannot have a comma`);
@@ -36,16 +35,48 @@ export function memifArgument(
     throw new UsageError(`${path}: longer than a socket's path may be (${PATH_MAX} bytes)`);
   }
   if (!existsSync(dir)) throw new UsageError(`${dir}: no such directory`);
-  // A socket that a killed process left would keep a server from listening.
-  if (end.server && existsSync(path)) {
+  return path;
+}
+
+/**
+ * Removes the sockets of servers that ended without doing so, since they would keep new ones from
+ * listening. Throws UsageError, and removes none, where a server still listens: one whose socket is
+ * gone is deaf for ever.
+ */
+export function clearSockets(native: NativeLibrary, dir: string, ends: readonly MemifEnd[]): void {
+  const left = ends.map((end) => ({ end, path: memifPath(dir, end) }));
+  const there = left.filter(({ path }) => existsSync(path));
+  for (const { end, path } of there) {
     if (!lstatSync(path).isSocket()) throw new UsageError(`${path}: exists and is no socket`);
-    rmSync(path);
+    const serves = socketServes(native, path);
+    if (serves === 0) continue;
+    const who = end.kind === "link" ? "replica" : "fabric";
+    throw new UsageError(
+      serves > 0
+        ? `a ${who} runs there already: ${path}; stop it, or use another directory`
+        : `${path}: cannot be asked whether a ${who} runs there (errno ${-serves})`,
+    );
   }
+  for (const { path } of there) rmSync(path);
+}
+
+/** Whether a server listens there: more than 0, 0, or a negative errno. */
+export function socketServes(native: NativeLibrary, path: string): number {
+  return native.oskr_socket_serves(Buffer.from(`${path}\0`));
+}
+
+/** The EAL argument for a memif port number `port` with this end in `dir`; throws UsageError. */
+export function memifArgument(
+  port: number,
+  dir: string,
+  end: MemifEnd,
+  mac: string | null,
+): string {
   const role = end.server ? "server" : "client";
   const words = [
     `net_memif${port}`,
     `role=${role}`,
-    `socket=${path}`,
+    `socket=${memifPath(dir, end)}`,
     "socket-abstract=no",
     "rsize=11",
   ];

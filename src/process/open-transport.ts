@@ -5,7 +5,7 @@ import { UsageError } from "../base/errors.ts";
 import { systemRandom } from "../base/system-random.ts";
 import type { Options } from "../cli/command-line.ts";
 import type { IdleName } from "../cli/definitions.ts";
-import { formatAddress } from "../config.ts";
+import { formatHost } from "../config.ts";
 import type { Clock } from "../driver.ts";
 import { loadDpdk, OPEN_ALL_MULTICAST, OPEN_PROMISCUOUS } from "../ffi/dpdk.ts";
 import type { NativeLibrary } from "../ffi/native.ts";
@@ -15,7 +15,7 @@ import { UdpTransport } from "../transport/udp.ts";
 import type { CpuPlan } from "./cpus.ts";
 import { Doorbell, doorbellFile, FABRIC_DOORBELL } from "./doorbell.ts";
 import type { Sleeper } from "./idle.ts";
-import { memifArgument, memifName, WITHOUT_NIC, type MemifEnd } from "./memif.ts";
+import { clearSockets, memifArgument, memifName, WITHOUT_NIC, type MemifEnd } from "./memif.ts";
 import { ownAddress, type Place, type Setting } from "./setting.ts";
 
 export interface TransportSetting {
@@ -106,7 +106,8 @@ function openDpdk(
   // A NIC needs huge pages: in memory, because a process that is killed leaves its files behind.
   args.push(...(nic ? ["--in-memory"] : WITHOUT_NIC));
   if (memif !== null) {
-    const address = own === undefined ? randomMac() : (formatAddress(own).split("%")[0] ?? "");
+    if (memif.end.server) clearSockets(native, memif.dir, [memif.end]);
+    const address = own === undefined ? randomMac() : formatHost(own);
     args.push(memifArgument(0, memif.dir, memif.end, address));
   }
   args.push(...extra);

@@ -26,6 +26,7 @@ import {
 import packageJson from "./package.json" with { type: "json" };
 import { buildBundle, bundleInputs, bundleName, missingForBundle } from "./src/build/bundle.ts";
 import { UsageError } from "./src/base/errors.ts";
+import { log, nameLog, print } from "./src/base/logger.ts";
 
 const BUNDLE = bundleName(packageJson.version);
 
@@ -76,7 +77,7 @@ function main(args: readonly string[]): void {
   const started = performance.now();
   const { dpdk, native, libs, bundle, force, help } = readOptions(args);
   if (help) {
-    console.log(HELP.trimEnd());
+    print(HELP.trimEnd());
     return;
   }
   mkdirSync(libraries, { recursive: true });
@@ -106,7 +107,7 @@ function main(args: readonly string[]): void {
       record.outputs[step.output] = { inputs: digest(step), file: fileState(step.output) };
       writeRecord(record);
     }
-    console.log(`built in ${((performance.now() - started) / 1000).toFixed(1)} s`);
+    log.info(`built in ${((performance.now() - started) / 1000).toFixed(1)} s`);
   } finally {
     unlock();
   }
@@ -312,13 +313,14 @@ function writeRecord(record: Record): void {
 }
 
 function say(line: string): void {
-  console.log(line.trimEnd());
+  log.info(line.trimEnd());
 }
 
+nameLog("build");
 try {
   main(process.argv.slice(2));
 } catch (error) {
   if (!(error instanceof UsageError)) throw error;
-  console.error(`build: ${error.message}`);
+  log.error(error.message);
   process.exitCode = 2;
 }

@@ -14,6 +14,7 @@ import { MODES } from "./crafted.ts";
 import { fight, type Duel } from "./duel.ts";
 import { CI_BOUNDS, judge, MEASURED_HEAD, measuredCells, type Measured } from "./losses.ts";
 import type { DuelSettings } from "./summon.ts";
+import { print } from "../base/logger.ts";
 
 const ARGS = {
   mode: {
@@ -97,9 +98,9 @@ export async function attack(options: Options): Promise<number> {
     }
   }
   if (json !== undefined) writeJson(json, verdicts);
-  console.log(`\n${tableOf(verdicts)}\n`);
+  print(`\n${tableOf(verdicts)}\n`);
   const failed = verdicts.filter(({ losses }) => losses.length > 0).length;
-  console.log(`${verdicts.length - failed} passed, ${failed} failed`);
+  print(`${verdicts.length - failed} passed, ${failed} failed`);
   return failed === 0 && verdicts.length > 0 ? 0 : 1;
 }
 
@@ -129,7 +130,7 @@ async function tried(
   const { mode } = settings;
   const verdict = (measured: Measured | null, saw: string, losses: readonly string[]): Verdict => {
     const word = losses.length === 0 ? "ok    " : "FAILED";
-    console.log(`${word} ${mode} ${name} (${row}): ${[saw, ...losses].join("; ")}`);
+    print(`${word} ${mode} ${name} (${row}): ${[saw, ...losses].join("; ")}`);
     return { mode, attack: name, row, measured, losses };
   };
   try {
@@ -159,9 +160,7 @@ async function growth(app: Duel["app"], settings: DuelSettings, grown: Grown): P
   const measured = await fight({ stranger: null, app }, settings);
   const { before, during, memoryMib } = measured;
   const rates = `${Math.round(before)} and ${Math.round(during)} operations a second`;
-  console.log(
-    `       ${settings.mode} undisturbed (${app}): ${rates}, ${Math.round(memoryMib)} MiB`,
-  );
+  print(`       ${settings.mode} undisturbed (${app}): ${rates}, ${Math.round(memoryMib)} MiB`);
   grown.set(app, memoryMib);
   return memoryMib;
 }

@@ -11,6 +11,7 @@ import { UsageError } from "../base/errors.ts";
 import { Arms, type AttackingHost, type Traffic } from "./arms.ts";
 import { MODES } from "./crafted.ts";
 import { STRANGERS, type Send } from "./strangers.ts";
+import { log } from "../base/logger.ts";
 
 const ARGS = {
   mode: {
@@ -59,7 +60,7 @@ export const STRANGER: Command = {
 };
 
 /** What a stranger prints when it begins. */
-export const ATTACKS = "attacks\n";
+export const ATTACKS = "attacks";
 /** How long it may need to prepare. */
 const PREPARE_MS = 20_000;
 /** A turn without work. */
@@ -101,7 +102,7 @@ export function runStranger(options: Options): number {
   stranger.prepare(arms, (ready) => {
     send = ready;
     beginMs = clock.now;
-    process.stdout.write(ATTACKS);
+    log.info(ATTACKS);
   });
   while (!stopped() && clock.now - beginMs < lengthMs && (send !== null || clock.now < giveUpMs)) {
     clock.update();
@@ -122,7 +123,7 @@ export function runStranger(options: Options): number {
   arms.close();
   if (json !== undefined) writeJson(json, record);
   if (send !== null) return 0;
-  console.error("stranger: could not prepare: nobody answered");
+  log.error("could not prepare: nobody answered");
   return 1;
 }
 

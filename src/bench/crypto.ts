@@ -14,6 +14,7 @@ import {
   type BlockRates,
   type Rates,
 } from "../scaling/signatures.ts";
+import { print } from "../base/logger.ts";
 
 export const BENCH_CRYPTO: Command = {
   name: "npm run bench -- crypto",
@@ -75,7 +76,7 @@ export async function benchCrypto(options: Options): Promise<number> {
     },
     bound: 1 / (1 / all.sign + 1 / all.verify),
   };
-  print(figures);
+  printTable(figures);
   if (json !== undefined) {
     writeJson(json, { ...figures, seconds, rounds, host: describeHost(), versions: versions() });
   }
@@ -90,7 +91,7 @@ function medians(measure: () => Rates, rounds: number): Rates {
   };
 }
 
-function print({ workers, native, noble, bound }: Figures): void {
+function printTable({ workers, native, noble, bound }: Figures): void {
   const us = (rate: number): string => decimal(1e6 / rate, 1);
   const row = (name: string, { sign, verify }: Rates, count = 1): readonly string[] => [
     ...[name, decimal(sign, 0), decimal(verify, 0), us(sign / count), us(verify / count)],
@@ -103,7 +104,7 @@ function print({ workers, native, noble, bound }: Figures): void {
     row(`native, blocks of ${LEAVES} messages`, native.blocks),
     row(`noble, blocks of ${LEAVES} messages`, noble.blocks),
   ]);
-  console.log(
+  print(
     `${table}\n\nBound of ${workers} threads that make and check one plain signature an ` +
       `operation: ${formatThroughput(bound)}`,
   );

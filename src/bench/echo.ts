@@ -9,6 +9,7 @@ import { ClientProcesses } from "../cluster/client-processes.ts";
 import { Cluster, stopClustersOnSignal } from "../cluster/cluster.ts";
 import { median } from "../evaluation/median.ts";
 import type { ResultRecord } from "../evaluation/record.ts";
+import { print } from "../base/logger.ts";
 
 const ARGS = {
   pairs: {
@@ -103,13 +104,13 @@ async function compare(seconds: number, comparison: Comparison): Promise<Compare
     oskr.push(ours);
     c.push(theirs);
     ratios.push(ours / theirs);
-    console.log(
+    print(
       `  ${comparison.name}: pair ${pair + 1} of ${comparison.pairs}: ` +
         `oskr ${round(ours)}, C ${round(theirs)}, ratio ${(ours / theirs).toFixed(2)}`,
     );
   }
   const compared = { oskr: median(oskr), c: median(c), ratio: median(ratios) };
-  console.log(
+  print(
     `${comparison.name}: oskr ${round(compared.oskr)}, C ${round(compared.c)}, ` +
       `ratio ${compared.ratio.toFixed(2)} (medians of ${comparison.pairs} pairs)`,
   );

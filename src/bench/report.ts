@@ -8,6 +8,7 @@ import { readResults } from "../evaluation/result-lines.ts";
 import type { Point, Run } from "../evaluation/run.ts";
 import { protocols } from "../protocol/index.ts";
 import { writeReport } from "../report/write-report.ts";
+import { print } from "../base/logger.ts";
 
 const ARGS = {
   results: {
@@ -51,7 +52,7 @@ export async function benchReport(options: Options): Promise<number> {
     if (!(error instanceof Error && "code" in error)) throw error;
     throw new UsageError(`${dir}: cannot be written: ${error.message}`);
   }
-  for (const file of written) console.log(file);
+  for (const file of written) print(file);
   return 0;
 }
 

@@ -32,6 +32,7 @@ import {
 import { measureRun, type RealRun } from "../scaling/real-run.ts";
 import type { Subject } from "../simulation/subject.ts";
 import { registered } from "../simulation/subjects.ts";
+import { log, print } from "../base/logger.ts";
 
 const ARGS = {
   n: {
@@ -143,7 +144,7 @@ export async function benchScale(options: Options): Promise<number> {
   const setting = readSetting(options);
   const json = options.output("json");
   const out = outputFolder(options);
-  console.log("costs of this machine, in microseconds on one core:");
+  print("costs of this machine, in microseconds on one core:");
   const costs = measureCosts(setting);
   const rows: ScaleRow[] = [];
   for (const subject of setting.subjects) {
@@ -153,16 +154,16 @@ export async function benchScale(options: Options): Promise<number> {
         const prices = pricesOf(costs, subject, setting);
         const predictions = setting.networks.map((network) => predict(counts, network, prices));
         rows.push({ counts, predictions });
-        console.error(`counted ${subject.name}, n ${counts.n}, ${kind}`);
+        log.info(`counted ${subject.name}, n ${counts.n}, ${kind}`);
       }
     }
   }
-  console.log(`\ncounted in the simulator, ${describe(setting)}:\n${formatCounts(rows)}`);
-  console.log(`\npredicted, a machine for each replica:\n${formatPredictions(rows)}`);
+  print(`\ncounted in the simulator, ${describe(setting)}:\n${formatCounts(rows)}`);
+  print(`\npredicted, a machine for each replica:\n${formatPredictions(rows)}`);
   const checks = await checkAll(setting, costs);
   if (checks.length > 0) {
     const where = `${usableCpus()} processors of this machine`;
-    console.log(`\nreplicas, clients and fabric on ${where}:\n${formatChecks(checks)}`);
+    print(`\nreplicas, clients and fabric on ${where}:\n${formatChecks(checks)}`);
   }
   if (out !== undefined) await writeFigures(out, rows);
   if (json !== undefined) {
@@ -181,7 +182,7 @@ type ProtocolCosts = ReadonlyMap<string, PredictionOptions["costs"]>;
 function measureCosts({ subjects, counting }: Setting): ProtocolCosts {
   const shared = sharedCosts(COST_SECONDS);
   const us = (value: number): string => value.toFixed(2);
-  console.log(
+  print(
     `  signature made ${us(shared.signUs)}, checked ${us(shared.verifyUs)}; ` +
       `message in a tree made ${us(shared.leafUs)}, checked ${us(shared.climbUs)}; ` +
       `packet sent or received ${us(shared.packetUs)}`,
@@ -189,7 +190,7 @@ function measureCosts({ subjects, counting }: Setting): ProtocolCosts {
   return new Map(
     subjects.map((subject) => {
       const costs = { ...shared, messageUs: messageUs({ subject, ...counting }, COST_SECONDS) };
-      console.log(`  ${subject.name}: message sent or handled ${us(costs.messageUs)}`);
+      print(`  ${subject.name}: message sent or handled ${us(costs.messageUs)}`);
       return [subject.name, costs];
     }),
   );
@@ -221,7 +222,7 @@ async function checkAll(setting: Setting, costs: ProtocolCosts): Promise<readonl
       for (const kind of kindsOf(subject, setting)) {
         const checked = await check(subject, f, kind, setting, pricesOf(costs, subject, setting));
         checks.push(checked);
-        console.error(`ran ${subject.name}, n ${checked.counts.n}, ${kind}`);
+        log.info(`ran ${subject.name}, n ${checked.counts.n}, ${kind}`);
       }
     }
   }
@@ -270,7 +271,7 @@ async function writeFigures(out: string, rows: readonly ScaleRow[]): Promise<voi
   mkdirSync(out, { recursive: true });
   const figures = await scaleFigures(rows);
   for (const { name, wide } of figures) writeFileSync(join(out, `${name}.svg`), wide);
-  console.log(`\n${figures.length} charts in ${out}`);
+  print(`\n${figures.length} charts in ${out}`);
 }
 
 function describe({ counting }: Setting): string {

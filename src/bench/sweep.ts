@@ -18,6 +18,7 @@ import { formatSummaries, summarise } from "../evaluation/summary.ts";
 import { failuresOf, runsOf, schedule, sweep } from "../evaluation/sweep.ts";
 import { followParent, stopSignal } from "../process/signals.ts";
 import { writeReport } from "../report/write-report.ts";
+import { log, print } from "../base/logger.ts";
 
 const ARGS = {
   plan: {
@@ -53,9 +54,9 @@ export async function benchSweep(options: Options): Promise<number> {
   const results = openResults(dir);
   const missing = schedule(plan).filter(({ key }) => results.run(key) === undefined).length;
   const planned = plan.points.length * plan.repetitions;
-  console.log(`${plan.points.length} points, ${planned} runs, ${missing} of them to be done`);
+  log.info(`${plan.points.length} points, ${planned} runs, ${missing} of them to be done`);
   if (inventory === undefined) {
-    for (const line of differences(runsOf(plan, results))) console.error(line);
+    for (const line of differences(runsOf(plan, results))) log.warn(line);
   }
 
   const interrupted = stopSignal();
@@ -74,18 +75,18 @@ export async function benchSweep(options: Options): Promise<number> {
       if (!interrupted.aborted) throw error;
     }
   }
-  console.log(`\n${formatSummaries(summarise(runsOf(plan, results)))}`);
+  print(`\n${formatSummaries(summarise(runsOf(plan, results)))}`);
   if (interrupted.aborted) {
-    console.error("interrupted: what was done is kept, and the same command goes on");
+    log.error("interrupted: what was done is kept, and the same command goes on");
     return 130;
   }
   const [page] = await writeReport(runsOf(plan, results), {
     ...{ title: plan.title, dir, command: `npm run bench -- sweep ${path}` },
     failures: schedule(plan).flatMap(({ key }) => results.failure(key) ?? []),
   });
-  console.log(`\nreport: ${page}`);
+  print(`\nreport: ${page}`);
   const failures = failuresOf(plan, results);
-  for (const failure of failures) console.error(`failed: ${failure}`);
+  for (const failure of failures) log.error(`failed: ${failure}`);
   return failures.length === 0 ? 0 : 1;
 }
 
@@ -96,7 +97,7 @@ async function measure(
   signal: AbortSignal,
 ): Promise<void> {
   const runner = await open();
-  const tell = (line: string): void => console.log(line);
+  const tell = (line: string): void => log.info(line);
   const now = (): number => performance.now();
   try {
     await sweep({ plan, results, runner, signal, tell, now });
@@ -121,7 +122,7 @@ function openResults(dir: string): Results {
   } catch (error) {
     throw new UsageError(`${dir}: cannot be made: ${reasonOf(error)}`);
   }
-  return new Results(join(dir, "runs.jsonl"), (line) => console.error(line));
+  return new Results(join(dir, "runs.jsonl"), (line) => log.warn(line));
 }
 
 /** A line where earlier runs were made under other circumstances than the next ones will be. */

@@ -12,6 +12,7 @@ import { describeHost, versions } from "../evaluation/record.ts";
 import { formatRows, measureTable, replaceRegion, tableRows } from "../evaluation/results-table.ts";
 import { followParent, stopSignal } from "../process/signals.ts";
 import { protocols } from "../protocol/index.ts";
+import { log, print } from "../base/logger.ts";
 
 /**
  * Sessions are opened in that time, and code is compiled: five processes that share two processors
@@ -80,20 +81,20 @@ export async function benchTable(options: Options): Promise<number> {
   try {
     const { rows, failures } = await measureTable({
       rows: tableRows(protocols, { transport, workers }),
-      ...{ ...setting, runner, signal, tell: (line) => console.log(line) },
+      ...{ ...setting, runner, signal, tell: (line) => log.info(line) },
     });
     const about = { command: commandOf(options), ...setting, transport, host: describeHost() };
     const text = `${describe(about)}\n\n${formatRows(rows)}`;
-    console.log(`\n${text}`);
+    print(`\n${text}`);
     const result = { ...about, versions: versions(), rows };
     if (json !== undefined) writeJson(json, result);
     if (markdown !== undefined) await Bun.write(markdown, `${text}\n`);
     if (readme) await Bun.write(README, rewrite(text));
-    for (const failure of failures) console.error(`failed: ${failure}`);
+    for (const failure of failures) log.error(`failed: ${failure}`);
     return failures.length === 0 ? 0 : 1;
   } catch (error) {
     if (!signal.aborted) throw error;
-    console.error("interrupted");
+    log.error("interrupted");
     return 130;
   } finally {
     await runner.close();

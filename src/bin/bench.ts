@@ -10,6 +10,7 @@ import { BENCH_TABLE, benchTable } from "../bench/table.ts";
 import { parseCommand, runMain, type Command, type Options } from "../cli/command-line.ts";
 import { buildExecutables } from "../cluster/cluster.ts";
 import { followParent } from "../process/signals.ts";
+import { print } from "../base/logger.ts";
 
 interface Bench {
   readonly command: Command;
@@ -38,8 +39,7 @@ function built(run: Bench["run"]): Bench["run"] {
 async function main(): Promise<number> {
   const [name, ...rest] = process.argv.slice(2);
   if (name === "-h" || name === "--help") {
-    for (const { command } of BENCHES.values())
-      console.log(`${command.name}: ${command.description}`);
+    for (const { command } of BENCHES.values()) print(`${command.name}: ${command.description}`);
     return 0;
   }
   const bench = name === undefined ? undefined : BENCHES.get(name);

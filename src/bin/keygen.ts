@@ -4,6 +4,7 @@ import type { ArgsDef } from "citty";
 import { runCommand, type Command, type Options } from "../cli/command-line.ts";
 import { REPLICAS_MAX } from "../config.ts";
 import { writeKeyPairs } from "../crypto/keys.ts";
+import { print } from "../base/logger.ts";
 
 const ARGS = {
   prefix: {
@@ -29,7 +30,7 @@ const KEYGEN: Command = {
 
 function keygen(options: Options): number {
   const n = options.integer("n", 1, REPLICAS_MAX);
-  for (const path of writeKeyPairs(options.textOf("prefix"), n)) console.log(path);
+  for (const path of writeKeyPairs(options.textOf("prefix"), n)) print(path);
   return 0;
 }
 

@@ -6,6 +6,7 @@ import { missedMarks, summary, type Range } from "./campaign.ts";
 import { loadAll, type Mutant } from "./mutants.ts";
 import { rowsOf, type Row } from "./rows.ts";
 import { runJobs, Workers } from "./workers.ts";
+import { print } from "../base/logger.ts";
 
 /** Of exhaustive Twins, the scenarios that a campaign with a budget takes: every so many-th. */
 const BUDGET_STRIDE = 12;
@@ -30,7 +31,7 @@ export async function runProfile(minutes: number | null, jobs: number): Promise<
   const tryMutant = async ({ subject }: Mutant): Promise<void> => {
     const line = await workers.run(["--load", "all", "--protocol", subject.name, "--convict"]);
     const { found, what } = JSON.parse(line) as { found: boolean; what: string };
-    console.log(`mutant ${subject.name} ${found ? "found" : "NOT FOUND"}: ${what}`);
+    print(`mutant ${subject.name} ${found ? "found" : "NOT FOUND"}: ${what}`);
     if (found) passed++;
     else failed++;
   };
@@ -45,13 +46,13 @@ export async function runProfile(minutes: number | null, jobs: number): Promise<
     }));
     const what = `${subject.name}, ${kind}: `;
     const totals = await runJobs(workers, parts, what, { seeds: count, jobs, more });
-    for (const line of summary(subject, kind, totals)) console.log(`${line}`);
+    for (const line of summary(subject, kind, totals)) print(`${line}`);
     const ran = totals.passed + totals.failed;
-    console.log(`  (${ran} of ${count} seeds, ${((now() - begun) / 1000).toFixed(0)} s)`);
+    print(`  (${ran} of ${count} seeds, ${((now() - begun) / 1000).toFixed(0)} s)`);
     for (const { seed, what: violated } of totals.failures) {
-      console.log(`  seed ${seed}: ${violated.split("\n")[0]}`);
+      print(`  seed ${seed}: ${violated.split("\n")[0]}`);
       const command = `npm run simulate -- --protocol ${subject.name}`;
-      console.log(`  replay: ${command} --kind ${kind} --seed ${seed}`);
+      print(`  replay: ${command} --kind ${kind} --seed ${seed}`);
     }
     passed += totals.passed;
     failed += totals.failed;
@@ -59,9 +60,9 @@ export async function runProfile(minutes: number | null, jobs: number): Promise<
     missing.push(...missed.map((name) => `${subject.name}: ${name}`));
   }
   workers.close();
-  if (missing.length > 0) console.log(`marks missed: ${missing.join(", ")}`);
+  if (missing.length > 0) print(`marks missed: ${missing.join(", ")}`);
   failed += missing.length;
-  console.log(`${passed} passed, ${failed} failed`);
+  print(`${passed} passed, ${failed} failed`);
   return failed === 0 ? 0 : 1;
 }
 

@@ -22,6 +22,7 @@ import { convict, findSubject, loadAll, type Loaded } from "./mutants.ts";
 import { runProfile } from "./run-rows.ts";
 import { replayCommand, shrink } from "./shrink.ts";
 import { runJobs, serve, splitRange, Workers } from "./workers.ts";
+import { print } from "../base/logger.ts";
 
 const SEED_MAX = 2 ** 49;
 /** Failing seeds that are shrunk and shown as a trace. */
@@ -174,8 +175,8 @@ function tryMutant({ subject, loaded }: Campaign): {
 
 function convictOne(campaign: Campaign): number {
   const { found, what } = tryMutant(campaign);
-  console.log(`${campaign.subject.name}: ${what}`);
-  console.log(`${found ? 1 : 0} passed, ${found ? 0 : 1} failed`);
+  print(`${campaign.subject.name}: ${what}`);
+  print(`${found ? 1 : 0} passed, ${found ? 0 : 1} failed`);
   return found ? 0 : 1;
 }
 
@@ -183,13 +184,13 @@ function conclude(campaign: Campaign, totals: Totals): number {
   const { subject, kind, count, first } = campaign;
   for (const { seed, what } of totals.failures.slice(0, SHRUNK_MAX)) explain(campaign, seed, what);
   for (const { seed, what } of totals.failures.slice(SHRUNK_MAX)) {
-    console.log(`seed ${seed}: ${what.split("\n")[0]}`);
+    print(`seed ${seed}: ${what.split("\n")[0]}`);
   }
   if (count === 1 && totals.failed === 0) {
     const report = runAny({ subject, kind, seed: first, changes: campaign.changes });
-    console.log(`seed ${first}: trace hash ${report.traceHash}`);
+    print(`seed ${first}: trace hash ${report.traceHash}`);
   }
-  for (const line of summary(subject, kind, totals)) console.log(line);
+  for (const line of summary(subject, kind, totals)) print(line);
   const missed = missedMarks(subject, kind, totals);
   return totals.failed > 0 || missed.length > 0 ? 1 : 0;
 }
@@ -200,15 +201,15 @@ function conclude(campaign: Campaign, totals: Totals): number {
 function explain(campaign: Campaign, seed: number, what: string): void {
   const { subject, kind, changes, load } = campaign;
   const options = { subject, kind, seed, changes };
-  console.log(`\nseed ${seed}: ${what}`);
-  console.log(`  replay: ${replayCommand(options, changes, load)}`);
+  print(`\nseed ${seed}: ${what}`);
+  print(`  replay: ${replayCommand(options, changes, load)}`);
   const shrunk = shrink(options);
   if (shrunk === null) return;
-  console.log(`  trace hash ${shrunk.first.traceHash}`);
+  print(`  trace hash ${shrunk.first.traceHash}`);
   const observer = new Trace(subject.protocol, campaign.traceLines);
   const report = runAny({ ...options, changes: shrunk.changes, observer });
-  console.log(`  shrunk in ${shrunk.runs} runs: ${replayCommand(options, shrunk.changes, load)}`);
-  console.log(`  trace hash ${report.traceHash}: ${report.failures[0] ?? "passes when observed"}`);
-  for (const line of observer.lines) console.log(`  ${line}`);
-  console.log("");
+  print(`  shrunk in ${shrunk.runs} runs: ${replayCommand(options, shrunk.changes, load)}`);
+  print(`  trace hash ${report.traceHash}: ${report.failures[0] ?? "passes when observed"}`);
+  for (const line of observer.lines) print(`  ${line}`);
+  print("");
 }

@@ -5,6 +5,7 @@ import type { Command, Options } from "../cli/command-line.ts";
 import { registered } from "../simulation/subjects.ts";
 import { usableCpus } from "../process/cpus.ts";
 import { findSubject } from "./mutants.ts";
+import { print } from "../base/logger.ts";
 
 export const SOAK: Command = {
   name: "npm run soak --",
@@ -45,7 +46,7 @@ export async function soak(options: Options): Promise<number> {
     }
     seed += ROUND;
   }
-  console.log(`${rounds - failed} passed, ${failed} failed`);
+  print(`${rounds - failed} passed, ${failed} failed`);
   return failed === 0 ? 0 : 1;
 }
 

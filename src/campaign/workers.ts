@@ -5,6 +5,7 @@ import { assert } from "../base/assert.ts";
 import { Queue } from "../base/queue.ts";
 import { addTotals, noTotals, totalsFromJson } from "./campaign.ts";
 import type { Range, Totals } from "./campaign.ts";
+import { log } from "../base/logger.ts";
 
 /** Seeds of a part at least. */
 const PART_MIN = 50;
@@ -44,12 +45,10 @@ export async function runJobs(
   const run = async (args: readonly string[]): Promise<void> => {
     const part = totalsFromJson(await workers.run(args));
     for (const failure of part.failures) {
-      console.error(`${what}seed ${failure.seed}: ${failure.what.split("\n")[0]}`);
+      log.info(`${what}seed ${failure.seed}: ${failure.what.split("\n")[0]}`);
     }
     addTotals(totals, part);
-    console.error(
-      `${what}${totals.passed + totals.failed} of ${seeds} seeds, ${totals.failed} failed`,
-    );
+    log.info(`${what}${totals.passed + totals.failed} of ${seeds} seeds, ${totals.failed} failed`);
   };
   const serveOne = async (): Promise<void> => {
     for (let part = parts[next]; part !== undefined && (part.due || more()); part = parts[next]) {

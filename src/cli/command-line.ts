@@ -7,6 +7,7 @@ import { dirname } from "node:path";
 import { parseArgs } from "node:util";
 import { renderUsage, type CommandDef, type ArgsDef } from "citty";
 import { reasonOf, RunError, UsageError } from "../base/errors.ts";
+import { log, nameLog, print, setLoudness, type Loudness } from "../base/logger.ts";
 
 /** The values given or defaulted, by option name. Numbers are read by `integer` and `decimal`. */
 export class Options {
@@ -105,28 +106,44 @@ export async function parseCommand(
   argv: readonly string[],
 ): Promise<Options | null> {
   if (argv.includes("-h") || argv.includes("--help")) {
-    console.log(await usage(command));
+    print(await usage(command));
     return null;
   }
-  return parseOptions(command, argv);
+  const options = parseOptions(command, argv);
+  setLoudness(loudnessOf(options));
+  return options;
+}
+
+/** What all programs have. */
+export const ALL_ARGS = {
+  verbose: { type: "boolean", description: "Say more of what is done, on standard error" },
+  quiet: { type: "boolean", description: "Say nothing there but warnings and errors" },
+} as const satisfies ArgsDef;
+
+/** Throws UsageError. */
+function loudnessOf(options: Options): Loudness {
+  const [verbose, quiet] = [options.flag("verbose"), options.flag("quiet")];
+  if (verbose && quiet) throw new UsageError("--verbose and --quiet exclude each other");
+  return verbose ? "verbose" : quiet ? "quiet" : "usual";
 }
 
 /** The help text. */
 export async function usage(command: Command): Promise<string> {
   const definition: CommandDef = {
     meta: { name: command.name, description: command.description },
-    args: command.args,
+    args: { ...command.args, ...ALL_ARGS },
   };
   // Columns were padded as if the colours took room.
   const text = Bun.stripANSI(await renderUsage(definition)).replace(/ +$/gm, "");
   return text.trimEnd();
 }
 
-export function parseOptions(command: Command, argv: readonly string[]): Options {
+export function parseOptions({ args: own }: Command, argv: readonly string[]): Options {
+  const args: ArgsDef = { ...own, ...ALL_ARGS };
   const short = new Map<string, string>();
   const definitions: { [name: string]: { type: "string" | "boolean"; short?: string } } = {};
   const positionals: string[] = [];
-  for (const [name, arg] of Object.entries(command.args)) {
+  for (const [name, arg] of Object.entries(args)) {
     if (arg.type === "positional") {
       positionals.push(name);
       continue;
@@ -155,10 +172,10 @@ export function parseOptions(command: Command, argv: readonly string[]): Options
     given.add(token.name);
     values.set(token.name, token.value ?? true);
   }
-  for (const [name, arg] of Object.entries(command.args)) {
+  for (const [name, arg] of Object.entries(args)) {
     complete(name, arg, values);
   }
-  return new Options(values, given, command.args);
+  return new Options(values, given, args);
 }
 
 function parse(
@@ -235,16 +252,17 @@ export function refuseEnvironment(
  */
 export async function runMain(name: string, main: () => Promise<number>): Promise<void> {
   let status: number;
+  nameLog(name);
   try {
     const refusal = refuseEnvironment(process.env, process.geteuid?.() === 0);
     if (refusal !== null) throw new UsageError(refusal);
     status = await main();
   } catch (error) {
     if (error instanceof UsageError || error instanceof RunError) {
-      console.error(`${name}: ${error.message}`);
+      log.error(error.message);
       status = error instanceof UsageError ? 2 : 1;
     } else {
-      console.error(error);
+      log.error(error);
       status = 1;
     }
   }

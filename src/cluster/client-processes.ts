@@ -27,7 +27,8 @@ export class ClientProcesses {
   /** What they warned of, each line once. */
   get warnings(): readonly string[] {
     const lines = this.#clients.flatMap(({ child }) => child.errors.split("\n"));
-    return [...new Set(lines.filter((line) => line !== ""))];
+    const texts = lines.map((line) => line.replace(/^client: (?:warning: )?/, ""));
+    return [...new Set(texts.filter((line) => line !== ""))];
   }
 
   /**

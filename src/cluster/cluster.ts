@@ -14,6 +14,7 @@ import {
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { RunError, UsageError } from "../base/errors.ts";
+import { log, problemsIn } from "../base/logger.ts";
 import { readJson } from "../cli/json-file.ts";
 import { keyPath, writeKeyPairs } from "../crypto/keys.ts";
 import type { ReplicaRecord } from "../evaluation/replica-record.ts";
@@ -66,13 +67,16 @@ export class Child {
   readonly name: string;
   readonly #process: Bun.Subprocess<"ignore", "pipe" | "inherit", "pipe">;
   readonly #waiting: (() => void)[] = [];
-  #output = "";
-  #errors = "";
+  readonly #show: boolean;
+  /** What it wrote to standard output, to standard error, and to both as it came. */
+  readonly #texts = { out: "", err: "", both: "" };
   readonly #read: Promise<unknown>;
 
-  /** `show` passes its output on to the terminal instead of keeping it. */
+  /** `show` passes its results on to the terminal instead of keeping them, and its messages. */
   constructor(name: string, command: readonly string[], dir: string, show: boolean) {
     this.name = name;
+    this.#show = show;
+    log.debug(`starts ${name}: ${command.join(" ")}`);
     this.#process = Bun.spawn([...command], {
       // A group of its own: an interrupt at the terminal is for the parent, which stops its
       // children in order.
@@ -88,10 +92,8 @@ export class Child {
       },
     });
     const { stdout, stderr } = this.#process;
-    const reads = [this.#collect(stderr, (text) => (this.#errors += text))];
-    if (stdout instanceof ReadableStream) {
-      reads.push(this.#collect(stdout, (text) => (this.#output += text)));
-    }
+    const reads = [this.#collect(stderr, "err")];
+    if (stdout instanceof ReadableStream) reads.push(this.#collect(stdout, "out"));
     this.#read = Promise.all(reads);
   }
 
@@ -102,22 +104,25 @@ export class Child {
   get status(): number | null {
     return this.#process.signalCode === null ? this.#process.exitCode : -1;
   }
+  /** All that it wrote so far: results, and messages to people. */
   get output(): string {
-    return this.#output;
+    return this.#texts.both;
   }
+  /** What it warned of, and why it failed if it did. */
   get errors(): string {
-    return this.#errors;
+    const problems = problemsIn(this.#texts.err).join("\n");
+    return problems === "" && (this.status ?? 0) !== 0 ? this.#texts.err.trim() : problems;
   }
 
   /** Waits until it printed `what`; throws RunError if it ends before, or after `timeoutMs`. */
   async printed(what: string | RegExp, timeoutMs = READY_MS): Promise<void> {
     const until = Date.now() + timeoutMs;
     const seen = (): boolean =>
-      typeof what === "string" ? this.#output.includes(what) : what.test(this.#output);
+      typeof what === "string" ? this.output.includes(what) : what.test(this.output);
     while (!seen()) {
       if (this.status !== null) {
         await this.#read;
-        throw new RunError(`${this.name} ended: ${this.#errors.trim() || this.#output.trim()}`);
+        throw new RunError(`${this.name} ended: ${this.errors.trim() || this.output.trim()}`);
       }
       if (Date.now() > until) throw new RunError(`${this.name} did not print '${what}'`);
       await Promise.race([new Promise<void>((wake) => this.#waiting.push(wake)), Bun.sleep(100)]);
@@ -145,12 +150,22 @@ export class Child {
     await this.ended();
   }
 
-  async #collect(stream: ReadableStream<Uint8Array>, add: (text: string) => void): Promise<void> {
+  async #collect(stream: ReadableStream<Uint8Array>, which: "out" | "err"): Promise<void> {
     const decoder = new TextDecoder();
     for await (const chunk of stream) {
-      add(decoder.decode(chunk, { stream: true }));
+      const text = decoder.decode(chunk, { stream: true });
+      if (which === "err" && this.#show) this.#tell(text);
+      this.#texts[which] += text;
+      this.#texts.both += text;
       for (const wake of this.#waiting.splice(0)) wake();
     }
+  }
+
+  /** Passes messages on; warnings and errors are told by whoever reads `errors`. */
+  #tell(text: string): void {
+    const problems = problemsIn(text);
+    const lines = text.split("\n").filter((line) => line !== "" && !problems.includes(line));
+    for (const line of lines) log.info(line);
   }
 }
 

@@ -2,7 +2,7 @@
 
 import type { ArgsDef } from "citty";
 import { UsageError } from "../base/errors.ts";
-import type { Options } from "../cli/command-line.ts";
+import { ALL_ARGS, type Options } from "../cli/command-line.ts";
 import { CLIENT, REPLICA } from "../cli/definitions.ts";
 import { writeJson } from "../cli/json-file.ts";
 import { readProtocolOptions } from "../cli/protocol-options.ts";
@@ -14,6 +14,11 @@ import { followParent, STOP_SIGNALS } from "../process/signals.ts";
 import { protocols } from "../protocol/index.ts";
 import { ClientProcesses } from "./client-processes.ts";
 import { buildExecutables, Cluster, WORKERS_DEFAULT } from "./cluster.ts";
+import { log, print } from "../base/logger.ts";
+
+/** How much replicas and clients say is how much the demo says. */
+const { verbose, quiet } = ALL_ARGS;
+const LOUDNESS_ARGS = { verbose, quiet };
 
 /** What the demo decides itself; all else is passed on to replicas and client. */
 const { mode, clients, rate, seconds, workers } = CLIENT.args;
@@ -96,16 +101,16 @@ async function run(options: Options, load: ClientLoad, out: string | undefined):
     f: options.integer("faults", 1, 20),
     link: true,
     clientPorts: load.clientProcesses,
-    replicaArgs: given(options, REPLICA_ARGS),
-    clientArgs: given(options, CLIENT_ARGS),
+    replicaArgs: [...given(options, REPLICA_ARGS), ...given(options, LOUDNESS_ARGS)],
+    clientArgs: [...given(options, CLIENT_ARGS), ...given(options, LOUDNESS_ARGS)],
     fabricArgs: [],
   });
   try {
     if (interrupted) return 130;
     running = new ClientProcesses(cluster, load, ["-d", options.textOf("seconds")], single);
     const record = await running.result();
-    for (const warning of running.warnings) console.error(warning);
-    if (!single) console.log(formatRecord(record));
+    for (const warning of running.warnings) log.warn(warning);
+    if (!single) print(formatRecord(record));
     if (options.flag("profile")) await printProfiles(cluster);
     if (out !== undefined) writeJson(out, record);
     return 0;
@@ -123,7 +128,7 @@ async function printProfiles(cluster: Cluster): Promise<void> {
   for (let i = 0; i < cluster.n; i++) {
     const { profile } = cluster.replicaRecord(i);
     const found = profile === undefined ? "nothing to tell" : formatProfile(profile);
-    console.log(`\nreplica ${i}, ${found}`);
+    print(`\nreplica ${i}, ${found}`);
   }
 }
 

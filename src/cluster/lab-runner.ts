@@ -12,6 +12,7 @@ import type { ReplicaRecord } from "../evaluation/replica-record.ts";
 import type { Point } from "../evaluation/run.ts";
 import { protocols, smallestCluster } from "../protocol/index.ts";
 import { failuresIn, readInventory, runPlaybook, type Inventory, type LabHost } from "./ansible.ts";
+import { log } from "../base/logger.ts";
 
 /** How long the bundle may take to every host, and a run beyond what it measures. */
 const COPY_MS = 30 * 60_000;
@@ -93,10 +94,10 @@ export class LabRunner implements PointRunner {
   /** Ends what an interrupted run left on the hosts; a log in its directory tells how. */
   async #stop(dir: string): Promise<void> {
     const inventory = this.#inventory;
-    const log = join(dir, "stop.log");
-    const options = { inventory, variables: {}, log, limitMs: STOP_MS, signal: null };
+    const path = join(dir, "stop.log");
+    const options = { inventory, variables: {}, log: path, limitMs: STOP_MS, signal: null };
     const status = await runPlaybook("stop", options);
-    if (status !== 0) console.error(`hosts may still run something: ${log}`);
+    if (status !== 0) log.warn(`hosts may still run something: ${path}`);
   }
 }
 

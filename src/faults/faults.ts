@@ -7,6 +7,7 @@ import { followParent } from "../process/signals.ts";
 import { protocols } from "../protocol/index.ts";
 import { SCENARIOS, usual } from "./scenarios.ts";
 import { Trial } from "./trial.ts";
+import { print } from "../base/logger.ts";
 
 const ARGS = {
   mode: {
@@ -52,9 +53,9 @@ export async function faults(options: Options): Promise<number> {
   const { mode } = trial;
   for (const [name, scenario] of SCENARIOS) {
     if (only === undefined ? !usual(name, mode) : only !== name) continue;
-    console.log(`${mode}: ${name}`);
+    print(`${mode}: ${name}`);
     await scenario(trial);
   }
-  console.log(`${trial.passed} passed, ${trial.failed} failed`);
+  print(`${trial.passed} passed, ${trial.failed} failed`);
   return trial.failed === 0 && trial.passed > 0 ? 0 : 1;
 }

@@ -10,6 +10,7 @@ import type { HistoryEntry } from "../evaluation/history.ts";
 import type { ResultRecord } from "../evaluation/record.ts";
 import { protocols } from "../protocol/index.ts";
 import { checkRecorded } from "../simulation/linearizability.ts";
+import { print } from "../base/logger.ts";
 
 const CLIENTS = 10;
 /** Options of every client process: the checked workload, slow enough for the checker. */
@@ -79,7 +80,7 @@ export class Trial {
   check(what: string, holds: boolean, saw: string): void {
     if (holds) this.passed++;
     else this.failed++;
-    console.log(`  ${holds ? "ok    " : "FAILED"} ${what}: ${saw}`);
+    print(`  ${holds ? "ok    " : "FAILED"} ${what}: ${saw}`);
   }
 
   /** Starts clients whose history will be judged by `judge`. */

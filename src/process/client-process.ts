@@ -22,6 +22,7 @@ import type { Bytes } from "../actor.ts";
 import { runText } from "./start-lines.ts";
 import { mergeDrops } from "./drops.ts";
 import type { RealClock } from "./real-clock.ts";
+import { log, print } from "../base/logger.ts";
 
 /** How long to wait for the link and for the first reply. */
 const PEER_TIMEOUT_MS = 5000;
@@ -47,9 +48,7 @@ export function runClients(options: Options): number {
   if (!waitForLink(drivers)) {
     drivers.close();
     if (stopped()) return 130;
-    console.error(
-      `client: no link in ${PEER_TIMEOUT_MS / 1000} s: nobody is at the other end of the port`,
-    );
+    log.error(`no link in ${PEER_TIMEOUT_MS / 1000} s: nobody is at the other end of the port`);
     return 1;
   }
   const nodes = Array.from({ length: count }, (_, id) => drivers.node(id, null));
@@ -173,7 +172,7 @@ function printProgress(load: Load, clock: RealClock): void {
   const print = (): void => {
     second++;
     const rate = formatThroughput(load.completed - before);
-    console.log(`${String(second).padStart(4)} s  ${rate.padStart(32)}`);
+    log.info(`${String(second).padStart(4)} s  ${rate.padStart(32)}`);
     before = load.completed;
     clock.after(1000, print);
   };
@@ -189,16 +188,16 @@ function report(
   n: number,
 ): number {
   if (load.measured === 0) {
-    console.error(`client: ${whyNothing(load, interrupted, n)}`);
+    log.error(whyNothing(load, interrupted, n));
     return 1;
   }
-  console.log(load.latencies.chart());
-  if (record.profile !== undefined) console.log(formatProfile(record.profile));
-  console.log(formatRecord(record));
+  print(load.latencies.chart());
+  if (record.profile !== undefined) print(formatProfile(record.profile));
+  print(formatRecord(record));
   if (json !== undefined) writeJson(json, record);
   if (load.lost > 0) {
-    console.error(
-      `client: no session: ${load.lost} of ${record.clients} clients lost theirs ` +
+    log.error(
+      `no session: ${load.lost} of ${record.clients} clients lost theirs ` +
         "with an operation in flight",
     );
     return 1;

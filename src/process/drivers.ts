@@ -21,6 +21,7 @@ import { openDoorbell, openTransport, type TransportSetting } from "./open-trans
 import { RealClock } from "./real-clock.ts";
 import { readSetting, type Place, type Setting } from "./setting.ts";
 import { followCluster, stopFlag } from "./signals.ts";
+import { log } from "../base/logger.ts";
 
 /** Milliseconds between two counts of operations that the profiler gets. */
 const PROGRESS_MS = 100;
@@ -68,9 +69,14 @@ export class ProcessDrivers {
     const shared = { clock, cpus, native, doorbell: this.#doorbell, sections: this.#sections };
     this.port = openTransport(options, setting, place, shared);
     const warnings = numaWarnings(cpus, allowedCpus(), this.port.numaNode, numaNodes());
-    for (const warning of warnings) console.error(warning);
+    for (const warning of warnings) log.warn(warning);
     const chosen = IDLE_NAMES.find((name) => name === options.text("idle")) ?? this.port.idle;
     this.idler = idler(chosen, native, this.clock, this.port.sleeper);
+    const { first, signing } = cpus;
+    log.debug(
+      `${setting.deploy.path} on ${this.port.name}, first CPU ${first}, ` +
+        `${signing.length} signature threads, idle ${chosen}`,
+    );
     housekeeping(this.clock, this.cpus, native);
   }
 

@@ -21,6 +21,7 @@ import { Doorbell, doorbellFile, FABRIC_DOORBELL } from "./doorbell.ts";
 import { SLICE_US } from "./drivers.ts";
 import { clearSockets, memifArgument, WITHOUT_NIC, type MemifEnd } from "./memif.ts";
 import { followCluster, stopWord } from "./signals.ts";
+import { log, print } from "../base/logger.ts";
 
 /** Forwards frames until told to stop, then prints and writes its counts. Throws UsageError. */
 export function runFabric(options: Options): number {
@@ -65,7 +66,7 @@ export function runFabric(options: Options): number {
   }
   native.oskr_slice_us(SLICE_US);
   pinPolling(cpus, native);
-  console.log(`fabric of ${replicas} replicas and ${clientPorts} clients in ${dir}`);
+  log.info(`fabric of ${replicas} replicas and ${clientPorts} clients in ${dir}`);
 
   eal.checked(library.oskr_fabric_run(stopWord(native), 0));
 
@@ -74,7 +75,7 @@ export function runFabric(options: Options): number {
     const text = Object.entries(frames).flatMap(([name, value]) =>
       value > 0 ? [`${value} ${name}`] : [],
     );
-    console.log(`${port}: ${text.join(", ") || "nothing"}`);
+    print(`${port}: ${text.join(", ") || "nothing"}`);
   }
   if (json !== undefined) writeJson(json, counts);
   eal.checked(library.oskr_fabric_close());

@@ -36,12 +36,12 @@ export function numaWarnings(
   const warnings: string[] = [];
   if (places.size > 1) {
     const list = [...places].sort((a, b) => a - b).join(" and ");
-    warnings.push(`warning: CPUs of NUMA nodes ${list} are used; --mask chooses those of one`);
+    warnings.push(`CPUs of NUMA nodes ${list} are used; --mask chooses those of one`);
   }
   const own = polling === null ? undefined : nodes.get(polling);
   if (portNode !== null && own !== undefined && own !== portNode) {
     warnings.push(
-      `warning: the DPDK port is on NUMA node ${portNode}, but CPU ${polling}, which polls it, ` +
+      `the DPDK port is on NUMA node ${portNode}, but CPU ${polling}, which polls it, ` +
         `on node ${own}; choose another --mask or --port`,
     );
   }

@@ -15,6 +15,7 @@ import { ProcessDrivers } from "./drivers.ts";
 import { mergeDrops } from "./drops.ts";
 import { runRole } from "./role-process.ts";
 import { overText, runText, watchStart } from "./start-lines.ts";
+import { log, print, stampLog } from "../base/logger.ts";
 
 /** How often to look whether the run is over, in milliseconds. */
 const RUN_LOOK_MS = 500;
@@ -47,7 +48,8 @@ export class ReplicaProcess {
     this.#replica = this.#begin();
     this.drivers.countOperations(() => this.executed);
     const doing = this.#watchStart();
-    console.log(`replica ${id} of ${config.n} runs ${mode} on ${port.name}${doing}`);
+    stampLog();
+    log.info(`replica ${id} of ${config.n} runs ${mode} on ${port.name}${doing}`);
     this.#watchRun();
   }
 
@@ -60,15 +62,15 @@ export class ReplicaProcess {
 
   #watchStart(): string {
     const { clock } = this.drivers;
-    const print = (line: string): void => console.log(line);
-    return watchStart({ id: this.#id, replica: this.#replica, clock, print });
+    const tell = (line: string): void => log.info(line);
+    return watchStart({ id: this.#id, replica: this.#replica, clock, print: tell });
   }
 
   /** A replica whose run is over starts anew, as if its process had. */
   #watchRun(): void {
     const census = this.#replica.census();
     if (census.phase === "over") {
-      console.error(overText(this.#id, census));
+      log.warn(overText(this.#id, census));
       this.#node.stop();
       this.#app = this.#makeApp();
       this.#replica = this.#begin();
@@ -118,10 +120,8 @@ export function runReplica(options: Options): number {
   const replica = new ReplicaProcess(options);
   replica.serve();
   const record = replica.close();
-  console.log(
-    `replica ${record.replica} executed ${record.executed} requests; ${formatUnused(record)}`,
-  );
-  if (record.profile !== undefined) console.log(formatProfile(record.profile));
+  print(`replica ${record.replica} executed ${record.executed} requests; ${formatUnused(record)}`);
+  if (record.profile !== undefined) print(formatProfile(record.profile));
   if (json !== undefined) writeJson(json, record);
   return 0;
 }

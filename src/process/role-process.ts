@@ -8,6 +8,7 @@ import { describeHost, residentBytes, versions } from "../evaluation/record.ts";
 import { formatUnused, splitRefusals } from "../evaluation/refusals.ts";
 import { ProcessDrivers } from "./drivers.ts";
 import { mergeDrops } from "./drops.ts";
+import { log, print, stampLog } from "../base/logger.ts";
 
 /** Serves until it is told to stop, then prints and writes what it did. Throws UsageError. */
 export function runRole(options: Options, role: string): number {
@@ -28,7 +29,8 @@ export function runRole(options: Options, role: string): number {
   const node = drivers.node(address.id, null);
   node.start(make(index, config, node));
   const count = config.roles?.get(role)?.length ?? 0;
-  console.log(`${role} ${index} of ${count} runs ${mode} on ${port.name}`);
+  stampLog();
+  log.info(`${role} ${index} of ${count} runs ${mode} on ${port.name}`);
   drivers.run([node], drivers.stopped);
 
   const unused = splitRefusals(mergeDrops(node.drops, port.transport.drops, port.statistics()));
@@ -38,7 +40,7 @@ export function runRole(options: Options, role: string): number {
     ...{ host: describeHost(), versions: versions() },
   };
   drivers.close();
-  console.log(`${role} ${index} ${formatUnused(unused)}`);
+  print(`${role} ${index} ${formatUnused(unused)}`);
   if (json !== undefined) writeJson(json, record);
   return 0;
 }

@@ -1,6 +1,7 @@
 // What a replica prints about its start.
 
 import type { Bytes, Census, Replica } from "../actor.ts";
+import { STAMP } from "../base/logger.ts";
 import type { Clock } from "../driver.ts";
 
 /** How often to look how far the start is, in milliseconds. */
@@ -30,9 +31,13 @@ export function overText(id: number, { run, endedBy }: Pick<Census, "run" | "end
 /** Behind the first line of a replica that does not take part yet. */
 const NOT_YET = /, (?:starting|recovering)$/m;
 /** What such a replica prints when it does. */
-const TAKES_PART = /^replica \d+ (?:began|recovered)(?: in run [0-9a-f]{8})?$/m;
+const TAKES_PART = said("began|recovered");
 /** What one prints that had lost its memory. */
-export const RECOVERED = /^replica \d+ recovered(?: in run [0-9a-f]{8})?$/m;
+export const RECOVERED = said("recovered");
+
+function said(word: string): RegExp {
+  return new RegExp(`^${STAMP}replica \\d+ (?:${word})(?: in run [0-9a-f]{8})?$`, "m");
+}
 
 /** What a replica's output still lacks until it takes part; null: nothing. */
 export function lacks(output: string): RegExp | null {

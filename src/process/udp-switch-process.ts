@@ -12,6 +12,7 @@ import { SLICE_US } from "./drivers.ts";
 import { followCluster, stopFlag } from "./signals.ts";
 import { Recording } from "./recording.ts";
 import { UdpSwitch } from "./udp-switch.ts";
+import { log } from "../base/logger.ts";
 
 const rate = (description: string) =>
   ({ type: "string", default: "0", valueHint: "RATE", description }) as const;
@@ -101,7 +102,7 @@ export function runUdpSwitch(options: Options): number {
   };
   const onDatagram = recording === null ? {} : { onDatagram: recording.add };
   const hub = new UdpSwitch({ library: native, front, behind, faults, ...onDatagram });
-  console.log(`udp-switch of ${front.length} replicas`);
+  log.info(`udp-switch of ${front.length} replicas`);
   while (!stopped()) {
     const nowMs = performance.now();
     const done = (recording?.replay(nowMs, hub, front.length) ?? 0) + hub.poll(nowMs);

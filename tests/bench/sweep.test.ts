@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { problemsIn } from "../../src/base/logger.ts";
 import { describeUnless, libraries } from "../support/optional.ts";
 import { marked, program, run, until } from "../support/programs.ts";
 
@@ -44,9 +45,9 @@ describeUnless(missing)("bench sweep", () => {
         ],
       });
       const first = await run("bench", ["sweep", path]);
-      expect({ status: first.status, err: first.err }).toEqual({ status: 0, err: "" });
-      expect(first.out).toContain("3 points, 3 runs, 3 of them to be done");
-      expect(first.out).toMatch(/^3 of 3: .* operations a second$/m);
+      expect({ status: first.status, err: problemsIn(first.err) }).toEqual({ status: 0, err: [] });
+      expect(first.err).toContain("3 points, 3 runs, 3 of them to be done");
+      expect(first.err).toMatch(/^3 of 3: .* operations a second$/m);
 
       expect(first.out).toContain(`report: ${join(base, "tiny", "report.html")}`);
       const file = join(base, "tiny", "runs.jsonl");
@@ -83,9 +84,12 @@ describeUnless(missing)("bench sweep", () => {
       expect(table(first.out)).toContain("Kops/s");
 
       const second = await run("bench", ["sweep", path]);
-      expect({ status: second.status, err: second.err }).toEqual({ status: 0, err: "" });
-      expect(second.out).toContain("3 points, 3 runs, 0 of them to be done");
-      expect(second.out).not.toContain("operations a second");
+      expect({ status: second.status, err: problemsIn(second.err) }).toEqual({
+        status: 0,
+        err: [],
+      });
+      expect(second.err).toContain("3 points, 3 runs, 0 of them to be done");
+      expect(second.err).not.toContain("operations a second");
       expect(table(second.out)).toBe(table(first.out));
       expect(readLines(file)).toHaveLength(3);
     },
@@ -100,15 +104,15 @@ describeUnless(missing)("bench sweep", () => {
         // A client that loses nearly every packet hears of nobody in the time it has.
         groups: [{ fault: "loss", lossRate: 0.9 }, { clients: 2 }],
       });
-      const { status, out, err } = await run("bench", ["sweep", path]);
+      const { status, err } = await run("bench", ["sweep", path]);
       const runs = readLines(join(base, "failing", "runs.jsonl"));
       expect(runs).toHaveLength(2);
       const failed = runs.filter((one) => "failure" in one);
       expect({ status, failures: failed.length }).toEqual({ status: 1, failures: 1 });
-      expect(err).toBe(
-        `failed: unreplicated, udp, 1 client, loss 0.9, repetition 0: ${failed[0].failure}\n`,
-      );
-      expect(out).toContain(`FAILED: ${failed[0].failure}`);
+      expect(problemsIn(err)).toEqual([
+        `bench: failed: unreplicated, udp, 1 client, loss 0.9, repetition 0: ${failed[0].failure}`,
+      ]);
+      expect(err).toContain(`FAILED: ${failed[0].failure}`);
       expect(failed[0].failure).toStartWith("client: no ");
     },
     LIMIT_MS,
@@ -128,9 +132,9 @@ describeUnless(missing)("bench sweep", () => {
       await sweep.printed("2 of 500, ");
       sweep.signal("SIGINT");
       const { status, err } = await sweep.ended();
-      expect({ status, err }).toEqual({
+      expect({ status, err: problemsIn(err) }).toEqual({
         ...{ status: 130 },
-        err: "interrupted: what was done is kept, and the same command goes on\n",
+        err: ["bench: interrupted: what was done is kept, and the same command goes on"],
       });
       expect(readLines(join(base, "long", "runs.jsonl")).length).toBeGreaterThanOrEqual(2);
       await until("all of its processes ended", () => marked(mark).length === 0);

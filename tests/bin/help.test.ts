@@ -48,6 +48,8 @@ describe("help", () => {
                                    --idle=<busy|yield|park|sleep>    What a turn without work does (default: busy on a NIC, sleep on other DPDK ports, else park)
                                                         --profile    Tell at the end where the time of the polling thread went (Default: false)
                                                     --json=<FILE>    Write what is printed at the end as one JSON object
+                                                        --verbose    Say more of what is done, on standard error
+                                                          --quiet    Say nothing there but warnings and errors
     "
   `));
   test("of client", async () =>
@@ -89,6 +91,8 @@ describe("help", () => {
                                    --idle=<busy|yield|park|sleep>    What a turn without work does (default: busy on a NIC, sleep on other DPDK ports, else park)
                                                         --profile    Tell at the end where the time of the polling thread went (Default: false)
                                                     --json=<FILE>    Write what is printed at the end as one JSON object
+                                                        --verbose    Say more of what is done, on standard error
+                                                          --quiet    Say nothing there but warnings and errors
     "
   `));
   test("of fabric", async () =>
@@ -110,6 +114,8 @@ describe("help", () => {
                  --seed=<N>    Seed of the dice for the faults above (Default: 1)
                --mask=<HEX>    CPUs: the first one forwards (default: any, unpinned)
               --json=<FILE>    Write the counts of every port at the end as one JSON object
+                  --verbose    Say more of what is done, on standard error
+                    --quiet    Say nothing there but warnings and errors
     "
   `));
   test("of demo", async () =>
@@ -147,6 +153,8 @@ describe("help", () => {
                                                      --mask=<HEX>    CPUs: the first polls, the next ones sign (default: all that may be used, unpinned)
                                    --idle=<busy|yield|park|sleep>    What a turn without work does (default: busy on a NIC, sleep on other DPDK ports, else park)
                                                         --profile    Tell at the end where the time of the polling thread went (Default: false)
+                                                        --verbose    Say more of what is done, on standard error
+                                                          --quiet    Say nothing there but warnings and errors
     "
   `));
 });

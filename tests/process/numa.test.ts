@@ -67,14 +67,14 @@ describe("warnings", () => {
   });
 
   test("of processors of two nodes, pinned or not", () => {
-    const line = "warning: CPUs of NUMA nodes 0 and 1 are used; --mask chooses those of one";
+    const line = "CPUs of NUMA nodes 0 and 1 are used; --mask chooses those of one";
     expect(numaWarnings(pinned(2, 3, 0), all, null, nodes)).toEqual([line]);
     expect(numaWarnings(free, all, null, nodes)).toEqual([line]);
   });
 
   test("of a port on another node than the processor that polls it", () => {
     expect(numaWarnings(pinned(1), all, 1, nodes)).toEqual([
-      "warning: the DPDK port is on NUMA node 1, but CPU 1, which polls it, on node 0; " +
+      "the DPDK port is on NUMA node 1, but CPU 1, which polls it, on node 0; " +
         "choose another --mask or --port",
     ]);
     expect(numaWarnings(pinned(1, 2), all, 1, nodes)).toHaveLength(2);

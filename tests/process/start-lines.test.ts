@@ -134,9 +134,11 @@ test("the script that starts a lab's replicas knows the same lines", () => {
   const pattern = new RegExp(text, "m");
   for (const what of ["began", "recovered"]) {
     for (const run of ["", " in run 3f9a12c4"]) {
-      const line = `replica 2 ${what}${run}`;
-      expect({ line, known: pattern.test(line) }).toEqual({ line, known: true });
-      expect(lacks(`replica 2 of 4 runs x on y, starting\n${line}\n`)).toBeNull();
+      for (const stamp of ["", "2026-11-28T12:34:56.789Z "]) {
+        const line = `${stamp}replica 2 ${what}${run}`;
+        expect({ line, known: pattern.test(line) }).toEqual({ line, known: true });
+        expect(lacks(`replica 2 of 4 runs x on y, starting\n${line}\n`)).toBeNull();
+      }
     }
   }
   expect(pattern.test("replica 2 recovering")).toBe(false);

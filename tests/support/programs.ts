@@ -24,6 +24,8 @@ export interface Where {
 export class Program {
   readonly #process: Bun.Subprocess<"ignore", "pipe", "pipe">;
   readonly #texts = { out: "", err: "" };
+  /** Of both, as it came. */
+  #said = "";
   readonly #read: Promise<unknown>;
 
   constructor(command: readonly string[], { cwd, env }: Where = {}, detached = false) {
@@ -52,10 +54,10 @@ export class Program {
     this.#process.kill(signal);
   }
 
-  /** Waits until it printed something; throws if it ends before that. */
+  /** Waits until it printed something, a result or a message; throws if it ends before that. */
   async printed(text: string): Promise<void> {
     await until(`it printed '${text}'`, () => {
-      if (this.out.includes(text)) return true;
+      if (this.#said.includes(text)) return true;
       if (this.#process.exitCode === null && this.#process.signalCode === null) return false;
       throw new Error(`it ended: ${this.#texts.out}${this.#texts.err}`);
     });
@@ -70,7 +72,11 @@ export class Program {
   async #collect(which: "out" | "err"): Promise<void> {
     const stream = which === "out" ? this.#process.stdout : this.#process.stderr;
     const decoder = new TextDecoder();
-    for await (const chunk of stream) this.#texts[which] += decoder.decode(chunk, { stream: true });
+    for await (const chunk of stream) {
+      const text = decoder.decode(chunk, { stream: true });
+      this.#texts[which] += text;
+      this.#said += text;
+    }
   }
 }
 

@@ -33,11 +33,11 @@ start() { # NAME PROGRAM ARGS...
   wait $! || fail "$name" "ended with status $?"
 }
 
-# Some protocols begin by asking each other, and say later that they began, or recovered.
+# Messages begin with the time. Some protocols begin by asking each other, and say later that they began, or recovered.
 takes_part() { # NAME
-  line=$(grep '^replica [0-9]* of ' "$1.log" 2>/dev/null) || return 1
+  line=$(grep -E '^([0-9T:.-]+Z )?replica [0-9]+ of ' "$1.log" 2>/dev/null) || return 1
   case $line in *', starting' | *', recovering')
-    grep -Eq '^replica [0-9]+ (began|recovered)( in run [0-9a-f]{8})?$' "$1.log" ;;
+    grep -Eq '^([0-9T:.-]+Z )?replica [0-9]+ (began|recovered)( in run [0-9a-f]{8})?$' "$1.log" ;;
   esac
 }
 

@@ -3,7 +3,7 @@
 
 import type { ArgsDef } from "citty";
 import { RunError, UsageError } from "../base/errors.ts";
-import type { Command, Options } from "../cli/command-line.ts";
+import { namesAndTexts, readNames, type Command, type Options } from "../cli/command-line.ts";
 import { writeJson } from "../cli/json-file.ts";
 import { buildExecutables, stopClustersOnSignal } from "../cluster/cluster.ts";
 import { alignColumns } from "../evaluation/format.ts";
@@ -56,6 +56,10 @@ export const ATTACK: Command = {
   name: "npm run attack --",
   description: "Real processes under attack by strangers and Byzantine replicas",
   args: ARGS,
+  notes: namesAndTexts(
+    "ATTACKS",
+    ATTACK_ROWS.map(({ name, what }) => [name, what]),
+  ),
 };
 
 /** One attack, and what came of it. */
@@ -77,6 +81,7 @@ export async function attack(options: Options): Promise<number> {
   const rows = readRows(options);
   const only = options.text("mode");
   const modes = only === undefined ? MODES : [only];
+  if (options.text("only") !== undefined) refuseUnfit(rows, modes);
   const seconds = options.decimal("seconds", 2, 600);
   const rate = options.decimal("rate", 0, 100);
   const json = options.output("json");
@@ -104,6 +109,14 @@ export async function attack(options: Options): Promise<number> {
   return failed === 0 && verdicts.length > 0 ? 0 : 1;
 }
 
+/** Throws UsageError for an attack that was named and that none of the modes can have. */
+export function refuseUnfit(rows: readonly AttackRow[], modes: readonly string[]): void {
+  if (modes.some(rotates)) return;
+  const unfit = rows.find(({ rotating }) => rotating === true);
+  if (unfit === undefined) return;
+  throw new UsageError(`--only ${unfit.name}: ${modes.join(", ")} has no rotating leaders`);
+}
+
 /** Whether leaders of the protocol may rotate. */
 function rotates(mode: string): boolean {
   return protocols.get(mode)?.options?.get("leader")?.values.includes("rotate") === true;
@@ -112,12 +125,10 @@ function rotates(mode: string): boolean {
 /** Throws UsageError for a name that no attack has. */
 export function readRows(options: Options): readonly AttackRow[] {
   const ci = options.flag("ci");
-  const names = options.text("only")?.split(",");
-  const unknown = names?.find((name) => !ATTACK_ROWS.some((row) => row.name === name));
-  if (unknown !== undefined) {
-    const known = ATTACK_ROWS.map(({ name }) => name).join(", ");
-    throw new UsageError(`--only ${unknown}: no such attack; there are ${known}`);
-  }
+  const only = options.text("only");
+  const known = ATTACK_ROWS.map(({ name }) => name);
+  const names =
+    only === undefined ? undefined : readNames("--only", only, { what: "attack", known });
   return ATTACK_ROWS.filter((row) => names?.includes(row.name) ?? (!ci || row.ci));
 }
 

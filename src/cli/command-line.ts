@@ -95,6 +95,37 @@ export interface Command {
   readonly name: string;
   readonly description: string;
   readonly args: ArgsDef;
+  /** What the help ends with. */
+  readonly notes?: string;
+}
+
+/** A part of a help text: a heading, and a line for each name with what it is. */
+export function namesAndTexts(
+  heading: string,
+  rows: readonly (readonly [name: string, text: string])[],
+): string {
+  const width = Math.max(...rows.map(([name]) => name.length));
+  const lines = rows.map(([name, text]) => `  ${name.padEnd(width)}    ${text}`);
+  return `${heading}\n\n${lines.join("\n")}`;
+}
+
+/**
+ * Names that an option lists, separated by commas; `what` is what they name. Throws UsageError for
+ * one that is not among `known`, and for one that is there twice.
+ */
+export function readNames(
+  option: string,
+  text: string,
+  { what, known }: { readonly what: string; readonly known: readonly string[] },
+): readonly string[] {
+  const names = text.split(",").map((name) => name.trim());
+  for (const [i, name] of names.entries()) {
+    if (!known.includes(name)) {
+      throw new UsageError(`${option} ${name}: no such ${what}; there are ${known.join(", ")}`);
+    }
+    if (names.indexOf(name) !== i) throw new UsageError(`${option}: ${name} was given twice`);
+  }
+  return names;
 }
 
 /**
@@ -135,7 +166,8 @@ export async function usage(command: Command): Promise<string> {
   };
   // Columns were padded as if the colours took room.
   const text = Bun.stripANSI(await renderUsage(definition)).replace(/ +$/gm, "");
-  return text.trimEnd();
+  const { notes } = command;
+  return notes === undefined ? text.trimEnd() : `${text.trimEnd()}\n\n${notes}`;
 }
 
 export function parseOptions({ args: own }: Command, argv: readonly string[]): Options {

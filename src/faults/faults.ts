@@ -1,11 +1,11 @@
 // Runs the scenarios one after another, and ends with `N passed, N failed`.
 
 import type { ArgsDef } from "citty";
-import type { Command, Options } from "../cli/command-line.ts";
+import { namesAndTexts, type Command, type Options } from "../cli/command-line.ts";
 import { buildExecutables, stopClustersOnSignal } from "../cluster/cluster.ts";
 import { followParent } from "../process/signals.ts";
 import { protocols } from "../protocol/index.ts";
-import { SCENARIOS, usual } from "./scenarios.ts";
+import { chosenScenarios, SCENARIOS } from "./scenarios.ts";
 import { Trial } from "./trial.ts";
 import { print } from "../base/logger.ts";
 
@@ -31,8 +31,8 @@ const ARGS = {
   },
   only: {
     type: "string",
-    valueHint: "NAME",
-    description: "One scenario (default: all but memory)",
+    valueHint: "NAME[,NAME]",
+    description: "These scenarios (default: all that the mode can have, but memory)",
   },
 } as const satisfies ArgsDef;
 
@@ -40,21 +40,24 @@ export const FAULTS: Command = {
   name: "npm run faults --",
   description: "Real processes under real faults",
   args: ARGS,
+  notes: namesAndTexts(
+    "SCENARIOS",
+    SCENARIOS.map(({ name, what }) => [name, what]),
+  ),
 };
 
 /** Builds, runs what was asked for and prints each check. Throws UsageError or RunError. */
 export async function faults(options: Options): Promise<number> {
+  const mode = options.textOf("mode");
+  const scenarios = chosenScenarios(options.text("only"), mode);
+  const trial = new Trial(options);
   const built = buildExecutables();
   if (built !== 0) return built;
   followParent();
   stopClustersOnSignal();
-  const only = options.text("only");
-  const trial = new Trial(options);
-  const { mode } = trial;
-  for (const [name, scenario] of SCENARIOS) {
-    if (only === undefined ? !usual(name, mode) : only !== name) continue;
+  for (const { name, run } of scenarios) {
     print(`${mode}: ${name}`);
-    await scenario(trial);
+    await run(trial);
   }
   print(`${trial.passed} passed, ${trial.failed} failed`);
   return trial.failed === 0 && trial.passed > 0 ? 0 : 1;

@@ -1,6 +1,8 @@
 // Real processes under real faults: replicas are killed, stopped and restarted under load.
 
 import { join } from "node:path";
+import { UsageError } from "../base/errors.ts";
+import { readNames } from "../cli/command-line.ts";
 import { readJson } from "../cli/json-file.ts";
 import { median } from "../evaluation/median.ts";
 import { residentBytes, type ResultRecord } from "../evaluation/record.ts";
@@ -8,7 +10,17 @@ import { RECOVERED } from "../process/start-lines.ts";
 import { protocols } from "../protocol/index.ts";
 import { measure, served, type Load, type Trial } from "./trial.ts";
 
-type Scenario = (trial: Trial) => Promise<void>;
+/** One kind of fault, tried on clusters of its own. */
+export interface Scenario {
+  readonly name: string;
+  /** What happens, for the help text. */
+  readonly what: string;
+  /** What a protocol must have for it. */
+  readonly needs: "nothing" | "tolerated faults" | "rotating leaders";
+  /** It runs only if it is named, because it takes minutes. */
+  readonly long?: true;
+  readonly run: (trial: Trial) => Promise<void>;
+}
 
 /** The primary of the first view dies under load. */
 async function killPrimary(trial: Trial): Promise<void> {
@@ -201,23 +213,89 @@ function medians(rows: readonly (readonly number[])[]): number[] {
   return columns.map((column) => Math.round(median(column)));
 }
 
-export const SCENARIOS = new Map<string, Scenario>([
-  ["kill-primary", killPrimary],
-  ["kill-backup", killBackup],
-  ["restart-empty", restartEmpty],
-  ["restart-all", restartAll],
-  ["stop-and-continue", stopAndContinue],
-  ["loss", loss],
-  ["network", network],
-  ["rotation", rotation],
-  ["memory", memory],
-]);
+export const SCENARIOS: readonly Scenario[] = [
+  {
+    name: "kill-primary",
+    what: "the primary of the first view is killed under load",
+    needs: "tolerated faults",
+    run: killPrimary,
+  },
+  {
+    name: "kill-backup",
+    what: "a backup is killed, the others do as much as before",
+    needs: "tolerated faults",
+    run: killBackup,
+  },
+  {
+    name: "restart-empty",
+    what: "a killed replica starts empty and recovers, so that another may fail",
+    needs: "tolerated faults",
+    run: restartEmpty,
+  },
+  {
+    name: "restart-all",
+    what: "all replicas lose their memory: clients are told of their lost sessions",
+    needs: "nothing",
+    run: restartAll,
+  },
+  {
+    name: "stop-and-continue",
+    what: "a backup stands still for ten seconds and catches up",
+    needs: "tolerated faults",
+    run: stopAndContinue,
+  },
+  { name: "loss", what: "one packet of ten is lost", needs: "nothing", run: loss },
+  {
+    name: "network",
+    what: "loss, duplication, reordering, corruption and delay, in moderation",
+    // Corruption, which without signatures nobody notices.
+    needs: "tolerated faults",
+    run: network,
+  },
+  {
+    name: "rotation",
+    what: "a replica is dead while every view has another leader",
+    needs: "rotating leaders",
+    run: rotation,
+  },
+  {
+    name: "memory",
+    what: "over a million operations with a replica down, memory stays flat (a minute)",
+    needs: "tolerated faults",
+    long: true,
+    run: memory,
+  },
+];
 
-/** Whether a scenario is among those that run unless one is named. */
-export function usual(name: string, mode: string): boolean {
-  if (name === "memory") return false;
-  return (
-    name !== "rotation" ||
-    protocols.get(mode)?.options?.get("leader")?.values.includes("rotate") === true
-  );
+/** Whether a mode can have a scenario. */
+export function fits({ needs }: Pick<Scenario, "needs">, mode: string): boolean {
+  const protocol = protocols.get(mode);
+  switch (needs) {
+    case "nothing":
+      return true;
+    case "tolerated faults":
+      return protocol?.faults !== "none";
+    case "rotating leaders":
+      return protocol?.options?.get("leader")?.values.includes("rotate") === true;
+  }
+}
+
+/**
+ * The scenarios that `only` names, of several separated by commas, else all that the mode can have
+ * and that are not long. Throws UsageError for a name that there is not, or twice, or that the mode
+ * cannot have.
+ */
+export function chosenScenarios(only: string | undefined, mode: string): readonly Scenario[] {
+  if (only === undefined) {
+    return SCENARIOS.filter((one) => one.long === undefined && fits(one, mode));
+  }
+  const known = SCENARIOS.map(({ name }) => name);
+  const possible = SCENARIOS.filter((one) => fits(one, mode)).map(({ name }) => name);
+  return readNames("--only", only, { what: "scenario", known }).map((name) => {
+    const found = SCENARIOS.find((one) => one.name === name);
+    if (found !== undefined && fits(found, mode)) return found;
+    throw new UsageError(
+      `--only ${name}: ${mode} has no ${found?.needs}; it can have ${possible.join(", ")}`,
+    );
+  });
 }

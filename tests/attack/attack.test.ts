@@ -1,7 +1,7 @@
 // The command line of npm run attack chooses attacks, and refuses names that none has.
 
 import { describe, expect, test } from "bun:test";
-import { ATTACK, readRows } from "../../src/attack/attack.ts";
+import { ATTACK, readRows, refuseUnfit } from "../../src/attack/attack.ts";
 import { ATTACK_ROWS } from "../../src/attack/attack-rows.ts";
 import { craftedFor, MODES } from "../../src/attack/crafted.ts";
 import { STRANGERS } from "../../src/attack/strangers.ts";
@@ -18,6 +18,15 @@ describe("attacks", () => {
     expect(named()).toEqual(ATTACK_ROWS.map(({ name }) => name));
     expect(named("--only", "fetches,fragments")).toEqual(["fetches", "fragments"]);
     expect(() => named("--only", "none")).toThrow("--only none: no such attack; there are ");
+    expect(() => named("--only", "fetches,fetches")).toThrow("--only: fetches was given twice");
+  });
+
+  test("that no mode can have are refused if they are named", () => {
+    const rotating = ATTACK_ROWS.filter((row) => row.rotating === true);
+    expect(rotating).not.toEqual([]);
+    expect(() => refuseUnfit(rotating, ["pbft"])).toThrow("pbft has no rotating leaders");
+    refuseUnfit(rotating, MODES);
+    refuseUnfit(ATTACK_ROWS.slice(0, 1), ["pbft"]);
   });
 
   test("in CI are fewer, of each row that strangers can try", () => {

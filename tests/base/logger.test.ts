@@ -2,7 +2,9 @@
 // standard output, and that nothing of either is lost when a program ends.
 
 import { expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { blank } from "../support/tidy.ts";
 import { lineOf, problemsIn, wantsColour } from "../../src/base/logger.ts";
 
 const LOGGER = join(import.meta.dir, "../../src/base/logger.ts");
@@ -96,4 +98,20 @@ test("messages that nobody can hear do not end a program, results that cannot be
   };
   expect(await status(`log.info("x"); log.info("y");`, "2>/dev/full")).toBe(0);
   expect(await status(`print("x");`, ">/dev/full")).toBe(7);
+});
+
+test("all that programs say goes through it", () => {
+  const root = join(import.meta.dir, "../..");
+  const around = (code: string) =>
+    code.match(/\bconsole\s*\.\s*\w+|\bprocess\s*\.\s*std(?:out|err)\s*\.\s*write/g) ?? [];
+  expect(around('console.log("x"); process.stderr.write("y")')).toHaveLength(2);
+  const files = [...new Bun.Glob("src/**/*.ts").scanSync({ cwd: root }), "build.ts"];
+  const found = files
+    .filter((path) => !path.startsWith("src/dpdk/"))
+    .flatMap((path) => {
+      const code = blank(readFileSync(join(root, path), "utf8"));
+      return around(code).map((call) => `${path}: ${call}`);
+    });
+  expect(files.length).toBeGreaterThan(100);
+  expect(found).toEqual([]);
 });

@@ -1,8 +1,9 @@
 // The deploy/*.config files: who the replicas of a cluster are.
 
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import type { Bytes } from "./wire.ts";
-import { reasonOf, UsageError } from "./base/errors.ts";
+import { UsageError } from "./base/errors.ts";
+import { readText } from "./base/text-file.ts";
 
 /** The 8-byte wire form of an address: six bytes of MAC, or IPv4 and port; then the 16-bit id. */
 export interface WireAddress {
@@ -39,13 +40,7 @@ export function readDeployConfig(prefix: string): DeployConfig {
   if (!existsSync(path)) {
     throw new UsageError(`${path}: no such file; -c takes its name without .config`);
   }
-  let text: string;
-  try {
-    text = readFileSync(path, "utf8");
-  } catch (error) {
-    throw new UsageError(`${path}: ${reasonOf(error)}`);
-  }
-  return parseDeployConfig(path, text);
+  return parseDeployConfig(path, readText(path));
 }
 
 /**

@@ -1,10 +1,11 @@
 // npm run bench -- sweep: measures all points of a plan file, as far as they have not been, and
 // compares them.
 
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { basename, dirname, extname, join } from "node:path";
 import type { ArgsDef } from "citty";
 import { reasonOf, UsageError } from "../base/errors.ts";
+import { readText } from "../base/text-file.ts";
 import type { Command, Options } from "../cli/command-line.ts";
 import { buildExecutables } from "../cluster/cluster.ts";
 import { LabRunner } from "../cluster/lab-runner.ts";
@@ -107,13 +108,7 @@ async function measure(
 }
 
 function readPlan(path: string): SweepPlan {
-  let text: string;
-  try {
-    text = readFileSync(path, "utf8");
-  } catch (error) {
-    throw new UsageError(`${path}: cannot be read: ${reasonOf(error)}`);
-  }
-  return parsePlan(text, path);
+  return parsePlan(readText(path), path);
 }
 
 function openResults(dir: string): Results {

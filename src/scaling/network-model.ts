@@ -1,7 +1,8 @@
 // Networks to predict for: data files of docs/networks/ or of the user's.
 
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { reasonOf, UsageError } from "../base/errors.ts";
+import { readText } from "../base/text-file.ts";
 
 export interface NetworkModel {
   readonly name: string;
@@ -19,9 +20,10 @@ export interface NetworkModel {
 /** Reads a network's file; throws UsageError if it is not there or not a network. */
 export function readNetwork(path: string): NetworkModel {
   if (!existsSync(path)) throw new UsageError(`${path}: no such file`);
+  const text = readText(path);
   let value: unknown;
   try {
-    value = JSON.parse(readFileSync(path, "utf8"));
+    value = JSON.parse(text);
   } catch (error) {
     throw new UsageError(`${path}: ${reasonOf(error)}`);
   }

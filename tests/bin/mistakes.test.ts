@@ -154,7 +154,7 @@ const mistakes: readonly (readonly [string, readonly string[], string])[] = [
   ] as const,
   [
     ...["replica", ["-m", "pbft", "-c", curve, "-i", "0"]],
-    `${curve}-2.pem: a key of another curve; expected secp256k1`,
+    `${curve}-2.pem: a key of the curve prime256v1; expected secp256k1`,
   ] as const,
   ["replica", replicaArgs(one, "--mask", "xyz"), "--mask xyz: expected hexadecimal digits"],
   ["replica", replicaArgs(one, "--mask", "0"), "--mask 0: no CPU"],

@@ -19,6 +19,14 @@ import { describeUnless, program } from "../support/optional.ts";
 
 const root = join(import.meta.dir, "../..");
 
+const KEY = generateKeyPair();
+/** Of one more, by openssl pkey -pubout. */
+const PUBLIC_KEY = `-----BEGIN PUBLIC KEY-----
+MFYwEAYHKoZIzj0CAQYFK4EEAAoDQgAEtTsjDfnIJcMtcsu3xW2TdbL5I3+hAdTA
+oncwo4mfMvA82p17hrvsvHcd/y+DMNvLP8Da2e0ir0gguOWZfwp1Cw==
+-----END PUBLIC KEY-----
+`;
+
 let directory = "";
 beforeAll(() => {
   directory = mkdtempSync(join(tmpdir(), "oskr-keys-"));
@@ -32,9 +40,13 @@ function file(name: string, content = ""): string {
 }
 
 function run(command: string): string {
+  return new TextDecoder().decode(runBytes(command));
+}
+
+function runBytes(command: string): Uint8Array {
   const ran = Bun.spawnSync(["sh", "-ec", command], { cwd: directory });
   expect({ status: ran.exitCode, err: ran.stderr.toString() }).toMatchObject({ status: 0 });
-  return ran.stdout.toString();
+  return ran.stdout;
 }
 
 /** The line that a reader throws, without the directory. */
@@ -74,10 +86,10 @@ describe("our files", () => {
     expect(readFileSync(path, "utf8")).toBe(before);
   });
 
-  test("with Windows line ends are read", () => {
+  test("with Windows line ends and a byte order mark are read", () => {
     const pair = generateKeyPair();
-    const path = file("crlf.pem", formatPrivateKey(pair).replaceAll("\n", "\r\n"));
-    expect(readKeyPair(path).secretKey).toEqual(pair.secretKey);
+    const path = file("crlf.pem", `\ufeff${formatPrivateKey(pair).replaceAll("\n", "\r\n")}`);
+    expect(readKeyPair(path)).toEqual(pair);
   });
 });
 
@@ -123,7 +135,17 @@ describe("files that are no keys", () => {
     [
       "certificate",
       "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
-      "a PEM block 'CERTIFICATE'; expected 'PRIVATE KEY' (PKCS#8)",
+      "a certificate; its public key: openssl x509 -noout -pubkey -in none.pem -out NEW",
+    ],
+    [
+      "something else",
+      "-----BEGIN PGP MESSAGE-----\nAAAA\n-----END PGP MESSAGE-----\n",
+      "a PEM block 'PGP MESSAGE'; expected 'PRIVATE KEY' (PKCS#8)",
+    ],
+    [
+      "UTF-16",
+      "\0-\0-\0-\0-\0-\0B",
+      "UTF-16, and expected is UTF-8: iconv -f UTF-16 -t UTF-8 none.pem >NEW",
     ],
   ];
   for (const [name, content, line] of cases) {
@@ -137,6 +159,22 @@ describe("files that are no keys", () => {
   test("a directory", () => {
     mkdirSync(join(directory, "folder.pem"));
     expect(lineOf(() => readKeyPair(join(directory, "folder.pem")))).toStartWith("folder.pem: ");
+  });
+
+  test("the halves of two pairs", () => {
+    const line = "halves.pem: its public key is not that of its secret key";
+    const pair = { ...generateKeyPair(), publicKey: generateKeyPair().publicKey };
+    const path = file("halves.pem", formatPrivateKey(pair));
+    expect(lineOf(() => readKeyPair(path))).toBe(line);
+    expect(lineOf(() => readPublicKey(path))).toBe(line);
+    for (let i = 0; i < 2; i++) file(`half-${i}.pem`, formatPrivateKey(i === 0 ? pair : KEY));
+    const prefix = join(directory, "half");
+    expect(lineOf(() => readStageKeys(prefix, 2, 1))).toBe(line.replace("halves", "half-0"));
+    const blocks = [PUBLIC_KEY, formatPrivateKey(generateKeyPair())];
+    for (const text of [blocks.join(""), blocks.toReversed().join("")]) {
+      expect(lineOf(() => readKeyPair(file("halves.pem", text)))).toBe(line);
+      expect(lineOf(() => readPublicKey(file("halves.pem", text)))).toBe(line);
+    }
   });
 
   test("a secret key of zero", () => {
@@ -202,31 +240,101 @@ describeUnless(program("openssl"))("openssl", () => {
     }
   });
 
+  test("writes keys in forms that are read alike", () => {
+    run(`${GENERATE} -out sec1.pem`);
+    run("openssl pkey -in sec1.pem -out plain.pem");
+    const pair = readKeyPair(join(directory, "plain.pem"));
+    const toPkcs8 = "openssl pkcs8 -topk8 -nocrypt";
+    const secret: readonly string[] = [
+      `openssl ec -in sec1.pem -param_enc explicit | ${toPkcs8}`,
+      `openssl ec -in sec1.pem -param_enc explicit -conv_form compressed | ${toPkcs8}`,
+      `openssl ec -in sec1.pem -param_enc explicit -conv_form hybrid | ${toPkcs8}`,
+      `openssl ec -in sec1.pem -no_public | ${toPkcs8}`,
+      "openssl req -new -x509 -subj /CN=replica0 -key sec1.pem; cat plain.pem",
+      "openssl pkey -in plain.pem -pubout; cat plain.pem",
+      "cat plain.pem; openssl pkey -in plain.pem -pubout",
+      "openssl pkey -in plain.pem -text",
+    ];
+    for (const command of secret) {
+      const path = file("form.pem", run(command));
+      expect(readKeyPair(path)).toEqual(pair);
+      expect(readPublicKey(path)).toEqual(pair.publicKey);
+    }
+    for (const form of ["uncompressed", "compressed", "hybrid"]) {
+      for (const curve of ["named_curve", "explicit"]) {
+        const text = run(`openssl ec -in sec1.pem -pubout -param_enc ${curve} -conv_form ${form}`);
+        expect(readPublicKey(file("form.pem", text))).toEqual(pair.publicKey);
+      }
+    }
+  });
+
+  test("reads short secrets as numbers, and so do we", () => {
+    // The numbers 1 to 31 as bytes, without a public half.
+    const short = "MD0CAQAwEAYHKoZIzj0CAQYFK4EEAAoEJjAkAgEBBB8BAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZ";
+    const path = file(
+      "short.pem",
+      `-----BEGIN PRIVATE KEY-----\n${short}GhscHR4f\n-----END PRIVATE KEY-----\n`,
+    );
+    const { secretKey, publicKey } = readKeyPair(path);
+    expect([...secretKey]).toEqual(Array.from({ length: 32 }, (_, i) => i));
+    run("openssl pkey -in short.pem -pubout -out short.pub");
+    expect(readPublicKey(join(directory, "short.pub"))).toEqual(publicKey);
+  });
+
   test("keys of other forms and curves get one line that helps", () => {
     const toPkcs8 = "openssl pkcs8 -topk8 -nocrypt";
+    const inOut = "-in other.pem -out NEW";
     const cases: readonly (readonly [string, string])[] = [
-      [GENERATE, "a SEC1 key; convert it with: openssl pkcs8 -topk8 -nocrypt"],
+      [GENERATE, `a SEC1 key; convert it with: ${toPkcs8} ${inOut}`],
       [
         "openssl ecparam -genkey -name secp256k1",
-        "a SEC1 key; convert it with: openssl pkcs8 -topk8 -nocrypt",
+        `a SEC1 key; convert it with: ${toPkcs8} ${inOut}`,
+      ],
+      [
+        "openssl ecparam -name secp256k1",
+        "parameters of a curve, and no key: openssl genpkey -algorithm EC " +
+          "-pkeyopt ec_paramgen_curve:secp256k1 -out other.pem",
       ],
       [
         `${GENERATE} | openssl pkcs8 -topk8 -passout pass:x`,
-        "an encrypted key; decrypt it with: openssl pkcs8 -topk8 -nocrypt",
+        `an encrypted key; decrypt it with: ${toPkcs8} ${inOut}`,
+      ],
+      [
+        `${GENERATE} -out der.pem && openssl pkey -in der.pem -outform DER`,
+        `a key in DER; convert it with: openssl pkey -inform DER ${inOut}`,
+      ],
+      [
+        `openssl pkey -in der.pem -pubout -outform DER`,
+        `a public key in DER; convert it with: openssl pkey -pubin -inform DER ${inOut}`,
+      ],
+      [
+        `openssl req -new -x509 -subj /CN=replica0 -key der.pem -outform DER`,
+        `a certificate in DER; its key: openssl x509 -inform DER -noout -pubkey ${inOut}`,
+      ],
+      [
+        `openssl req -new -subj /CN=replica0 -key der.pem`,
+        `a certificate request; its public key: openssl req -noout -pubkey ${inOut}`,
+      ],
+      [
+        `openssl req -new -x509 -subj /CN=replica0 -key der.pem -out cert.pem
+         openssl pkcs12 -export -in cert.pem -inkey der.pem -passout pass:x`,
+        `PKCS#12; its key: openssl pkcs12 -nocerts -nodes ${inOut}`,
       ],
       [`${GENERATE} | openssl pkey -pubout`, "a public key; the replica needs its private key"],
       [
         `openssl ecparam -genkey -noout -name prime256v1 | ${toPkcs8}`,
-        "a key of another curve; expected secp256k1",
+        "a key of the curve prime256v1; expected secp256k1",
       ],
       [
-        `openssl ecparam -genkey -noout -name secp256k1 -param_enc explicit | ${toPkcs8}`,
+        `openssl ecparam -genkey -noout -name prime256v1 -param_enc explicit | ${toPkcs8}`,
         "a key of another curve; expected secp256k1",
       ],
-      ["openssl genpkey -algorithm ed25519", "not an elliptic curve key; expected secp256k1"],
+      ["openssl genpkey -algorithm ed25519", "a key of Ed25519; expected secp256k1"],
+      ["openssl genpkey -algorithm RSA", "a key of RSA; expected secp256k1"],
     ];
     for (const [command, line] of cases) {
-      const path = file("other.pem", run(command));
+      const path = join(directory, "other.pem");
+      writeFileSync(path, runBytes(command));
       expect(lineOf(() => readKeyPair(path))).toBe(`other.pem: ${line}`);
     }
   });

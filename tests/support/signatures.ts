@@ -1,7 +1,8 @@
 // What tests of signatures share: a cluster's keys, and stages driven until they have answered.
 
 import type { Bytes, Proof } from "../../src/actor.ts";
-import { generateKeyPair, type KeyPair } from "../../src/crypto/keys.ts";
+import type { KeyPair } from "../../src/crypto/key-der.ts";
+import { generateKeyPair } from "../../src/crypto/keys.ts";
 import type { RootSigner } from "../../src/crypto/stage.ts";
 import type { Stage } from "../../src/driver.ts";
 import { libraries } from "./optional.ts";

@@ -18,6 +18,8 @@ export interface LoadOptions {
   readonly history: HistoryWriter | null;
 }
 
+const SECOND_MS = 1000;
+
 /** Issues an operation of one client whose latency counts from `startedMs`. */
 export type Issue = (startedMs: number) => void;
 
@@ -39,6 +41,9 @@ export abstract class Load {
   protected readonly endMs: number;
   readonly #options: LoadOptions;
   #served = 0;
+  /** What `#served` was at the end of each second of the measured time that is over. */
+  readonly #servedBySecond: number[] = [];
+  #secondEndsMs: number;
   #lastMs: number;
 
   constructor(options: LoadOptions) {
@@ -46,6 +51,7 @@ export abstract class Load {
     this.startMs = options.clock.now;
     this.measureFromMs = this.startMs + options.warmMs;
     this.endMs = this.measureFromMs + options.measureMs;
+    this.#secondEndsMs = this.measureFromMs + SECOND_MS;
     this.#lastMs = this.startMs;
   }
 
@@ -66,6 +72,17 @@ export abstract class Load {
   /** Operations a second that completed in the measured time. */
   get throughput(): number {
     return this.seconds === 0 ? 0 : this.#served / this.seconds;
+  }
+  /**
+   * Operations that completed in each second of the measured time so far; the last one may be
+   * shorter.
+   */
+  get eachSecond(): readonly number[] {
+    // Less what sums of times are inexact by, which would be a second of nothing.
+    const count = Math.ceil(this.seconds - 1e-6);
+    const until = (second: number): number =>
+      second < 0 ? 0 : (this.#servedBySecond[second] ?? this.#served);
+    return Array.from({ length: count }, (_, second) => until(second) - until(second - 1));
   }
   get elapsedMs(): number {
     return this.#options.clock.now - this.startMs;
@@ -105,7 +122,12 @@ export abstract class Load {
     this.completed++;
     if (now - this.#lastMs > this.longestGapMs) this.longestGapMs = now - this.#lastMs;
     this.#lastMs = now;
-    if (this.measures(now)) this.#served++;
+    if (this.measures(now)) {
+      for (; now >= this.#secondEndsMs; this.#secondEndsMs += SECOND_MS) {
+        this.#servedBySecond.push(this.#served);
+      }
+      this.#served++;
+    }
     if (!this.counts(startedMs, now)) return;
     this.resultBytes += result.length;
     this.latencies.record((now - startedMs) * 1e6);

@@ -60,6 +60,7 @@ export function mergeRecords(records: readonly ResultRecord[]): ResultRecord {
     seconds: Math.max(...records.map((record) => record.seconds)),
     operations,
     throughput: sum((record) => record.throughput),
+    eachSecond: mergeSeconds(records.map((record) => record.eachSecond)),
     unserved: sum((record) => record.unserved),
     latency: mergeLatencies(records, distribution),
     distribution,
@@ -70,6 +71,14 @@ export function mergeRecords(records: readonly ResultRecord[]): ResultRecord {
     notAdmitted: sumByName(records.map((record) => record.notAdmitted)),
     ...(profiles.length === records.length ? { profile: mergeProfiles(profiles) } : {}),
   };
+}
+
+/** Of processes that measured at about the same time, as long as the longest did. */
+function mergeSeconds(all: readonly (readonly number[])[]): readonly number[] {
+  const length = Math.max(...all.map((one) => one.length));
+  return Array.from({ length }, (_, second) =>
+    all.reduce((total, one) => total + (one[second] ?? 0), 0),
+  );
 }
 
 function mergeLatencies(

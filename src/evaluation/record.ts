@@ -50,6 +50,8 @@ export interface ResultRecord {
   readonly operations: number;
   /** Operations a second that completed in the measured time. */
   readonly throughput: number;
+  /** What completed in each second of the measured time; the last one may be shorter. */
+  readonly eachSecond: readonly number[];
   /**
    * Arrivals of an open loop that were refused, because too many waited for a client, or did not
    * complete: where there are any, the rate asked for was not reached. 0 in a closed loop.

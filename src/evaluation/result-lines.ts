@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { reasonOf, UsageError } from "../base/errors.ts";
 import { SECTION_NAMES } from "../profile/profiler.ts";
+import type { ResultRecord } from "./record.ts";
 import { splitRefusals, type Unused } from "./refusals.ts";
 import type { FailedRun, Run } from "./run.ts";
 
@@ -55,16 +56,21 @@ function parseResult(line: string, where: string): Run | FailedRun {
   const wrong = mismatch(value, shape, "");
   if (wrong !== null) throw new UsageError(`${where}: not the result of a run: ${wrong}`);
   const result = value as Run | FailedRun;
-  return "failure" in result ? result : withRefusals(result);
+  return "failure" in result ? result : upToDate(result);
 }
 
-/** Earlier versions counted what their protocols did not need among what was dropped. */
-function withRefusals(run: Run): Run {
+/**
+ * Earlier versions counted what their protocols did not need among what was dropped, and did not
+ * tell what completed in each second.
+ */
+function upToDate(run: Run): Run {
   const split = <T extends Unused>(one: T): T => {
     const { dropped, notAdmitted } = splitRefusals(one.dropped);
     return { ...one, dropped, notAdmitted: { ...notAdmitted, ...one.notAdmitted } };
   };
-  return { ...run, record: split(run.record), replicas: run.replicas.map(split) };
+  const { eachSecond = [] }: Partial<ResultRecord> = run.record;
+  const record = { ...split(run.record), eachSecond };
+  return { ...run, record, replicas: run.replicas.map(split) };
 }
 
 /** A shape of JSON: what a value must be at least. */
@@ -121,6 +127,7 @@ const RECORD: Shape = {
     seconds: "number",
     operations: "number",
     throughput: "number",
+    eachSecond: { optional: { listOf: "number" } },
     unserved: "number",
     latency: LATENCY,
     distribution: { listOf: { listOf: "number" } },

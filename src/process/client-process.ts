@@ -136,6 +136,7 @@ function recordOf(
     seconds,
     operations: load.measured,
     throughput: load.throughput,
+    eachSecond: load.eachSecond,
     unserved: load instanceof OpenLoop ? load.unserved : 0,
     latency: load.latencies.summary(),
     distribution: load.latencies.distribution(),

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { FailedRun, Run } from "../evaluation/run.ts";
 import type { Figure } from "./chart.ts";
 import { costsOf, profileFigure } from "./costs.ts";
+import { pointsCsv, throughputCsv } from "./csv.ts";
 import { curveFigure } from "./curves.ts";
 import { distributionFigure } from "./distributions.ts";
 import { groupsOf, type Group } from "./groups.ts";
@@ -31,8 +32,8 @@ export interface ReportOptions {
 }
 
 /**
- * Writes `report.html` and an SVG file for each of its charts, and returns their paths. Equal runs
- * give equal files.
+ * Writes `report.html`, an SVG file for each of its charts, and its figures as `points.csv` and
+ * `throughput.csv`; returns their paths. Equal runs give equal files.
  */
 export async function writeReport(
   runs: readonly Run[],
@@ -57,6 +58,8 @@ export async function writeReport(
   const files: readonly (readonly [name: string, content: string])[] = [
     ["report.html", page],
     ...figures.map(({ name, wide }) => [`${name}.svg`, `${wide}\n`] as const),
+    ["points.csv", pointsCsv(series)],
+    ["throughput.csv", throughputCsv(series)],
   ];
   return files.map(([name, content]) => {
     const path = join(options.dir, name);

@@ -110,6 +110,7 @@ function record(i: number) {
     longestGapMs: 1,
     seconds: 1,
     dropped: {},
+    eachSecond: [],
     notAdmitted: {},
   };
   return { ...none, ...counts, operations, latency, distribution: [[3, operations]] };

@@ -105,7 +105,8 @@ describe("merging records", () => {
       },
       ...{ loop: "open", unserved: 6, seconds: 1.01, longestGapMs: 90 },
     });
-    const merged = mergeRecords([one, two]);
+    const merged = mergeRecords([one, { ...two, eachSecond: [98, 2] }]);
+    expect(merged.eachSecond).toEqual([998, 2]);
     expect(merged).toMatchObject({
       ...{ clients: 5, clientProcesses: 2, rate: 1000, operations: 1000, throughput: 1000 },
       ...{

@@ -81,6 +81,17 @@ function run(setting: Setting, watch: (load: OpenLoop, nowMs: number) => void = 
 }
 
 describe("open loop", () => {
+  test("what completes is counted for each second, those without any included", () => {
+    const serviceMs = (nowMs: number) => (nowMs >= 1100 && nowMs < 3100 ? 3100 - nowMs : 1);
+    const { load } = run({ rate: 100, measureMs: 3500, serviceMs });
+    // A client that waits from 1.1 s to 3.1 s; then all that came meanwhile, 1 ms each.
+    expect(load.eachSecond).toHaveLength(4);
+    const [first, second, third, last] = load.eachSecond;
+    expect([first, second]).toEqual([100, 0]);
+    expect([third, last]).toEqual([0, 250]);
+    expect(load.eachSecond.reduce((sum, one) => sum + one, 0)).toBe(350);
+  });
+
   test("operations come at the rate, and a service that keeps up is charged its own time", () => {
     const { load, endMs } = run({ rate: 100 });
     expect({ measured: load.measured, unserved: load.unserved, lost: load.lost }).toEqual({

@@ -155,10 +155,10 @@ describe("the page", () => {
     const [a, b] = [await report("a", runs), await report("b", runs)];
     expect(a.files.map((file) => basename(file))).toEqual([
       ...["report.html", "throughput-latency.svg", "throughput-p99.svg", "latency-light.svg"],
-      ...["latency-peak.svg", "profile.svg"],
+      ...["latency-peak.svg", "profile.svg", "points.csv", "throughput.csv"],
     ]);
     expect(b.html.replaceAll(">b<", ">a<")).toBe(a.html);
-    for (const file of a.files.slice(1)) {
+    for (const file of a.files.filter((path) => path.endsWith(".svg"))) {
       const svg = readFileSync(file, "utf8");
       expect(svg).toStartWith("<svg ");
       expect(a.html).toContain(svg.trimEnd());
@@ -209,7 +209,9 @@ describe("the page", () => {
     const [point] = madeUpPoints(few) as [Point];
     const failure = { key: "k", point, repetition: 1, failure: "replica 2 ended: <no> memory" };
     const { files, html } = await report("failed", [], [failure]);
-    expect(files.map((file) => basename(file))).toEqual(["report.html"]);
+    expect(files.map((file) => basename(file))).toEqual([
+      ...["report.html", "points.csv", "throughput.csv"],
+    ]);
     expect(html).toContain("<td>replica 2 ended: &lt;no&gt; memory</td>");
     expect(html).toContain("1 run failed.");
   });
@@ -227,6 +229,56 @@ describe("the page", () => {
     expect(html).not.toContain("<b>");
     expect(html.split("</table>").length).toBe(html.split("<table ").length);
     expect(html).toContain("&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;");
+  });
+});
+
+describe("files for other programs", () => {
+  const rowsOf = (path: string) =>
+    readFileSync(path, "utf8")
+      .trimEnd()
+      .split("\r\n")
+      .map((row) =>
+        [...row.matchAll(/(?:^|,)(?:"((?:[^"]|"")*)"|([^",]*))/g)].map(
+          ([, quoted, bare = ""]) => quoted?.replaceAll('""', '"') ?? bare,
+        ),
+      );
+
+  test("have every point, with its conditions and the figures of its repetitions", async () => {
+    const cpu = 'A "quoted", cpu';
+    const runs = madeUpRuns(madeUpPoints()).map((one) => {
+      const host = { ...one.record.host, cpu };
+      return { ...one, record: { ...one.record, host }, replicas: [] };
+    });
+    await report("csv", runs);
+    const [head = [], ...rows] = rowsOf(join(dir, "csv/points.csv"));
+    const points = seriesOf(runs).flatMap(({ label, points: own }) =>
+      own.map((point) => ({ label, point })),
+    );
+    expect(rows).toHaveLength(points.length);
+    for (const [i, { label, point }] of points.entries()) {
+      const row = new Map(head.map((name, column) => [name, rows[i]?.[column]]));
+      expect([row.get("line"), row.get("processor"), row.get("runs")]).toEqual([label, cpu, "3"]);
+      expect(row.get("clients")).toBe(String(point.runs[0]?.point.clients));
+      const { median, min, max } = point.throughput;
+      const told = ["median", "min", "max"].map((of) => row.get(`throughput ${of} (ops/s)`));
+      for (const [j, value] of [median, min, max].entries()) {
+        expect(Number(told[j])).toBeCloseTo(1000 * value, 2);
+      }
+      expect(Number(row.get("p999 max (us)"))).toBeCloseTo(point.latency.p999.max, 2);
+    }
+  });
+
+  test("have what completed in each second of each run", async () => {
+    const [one] = madeUpRuns(madeUpPoints(few), { repetitions: 1 }) as [Run];
+    const record = { ...one.record, seconds: 2.5, eachSecond: [7, 0, 4] };
+    await report("seconds", [{ ...one, record }]);
+    const [head, ...rows] = rowsOf(join(dir, "seconds/throughput.csv"));
+    expect(head?.slice(-3)).toEqual(["until (s)", "operations", "ops/s"]);
+    expect(rows.map((row) => row.slice(-4))).toEqual([
+      ["0", "1", "7", "7"],
+      ["0", "2", "0", "0"],
+      ["0", "2.5", "4", "8"],
+    ]);
   });
 });
 

@@ -19,7 +19,12 @@ export function recordOf(latenciesUs: readonly number[], more: Partial<ResultRec
     ...{ clientProcesses: 1, loop: "closed", rate: 0, batch: 1, adaptive: false },
     ...{ signature: "batch", crypto: "native", workers: 1, idle: "yield", opSize: 0 },
     ...{ replySize: 0, warmSeconds: 0, seconds: 1, longestGapMs: 5, retransmissions: 0 },
-    ...{ operations: latenciesUs.length, throughput: latenciesUs.length, unserved: 0 },
+    ...{
+      operations: latenciesUs.length,
+      throughput: latenciesUs.length,
+      eachSecond: [latenciesUs.length],
+      unserved: 0,
+    },
     ...{ latency: latencies.summary(), distribution: latencies.distribution() },
     ...{ dropped: {}, notAdmitted: {} },
     host: { cpu: "one", cores: 2, kernel: "6" },

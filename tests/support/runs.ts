@@ -117,6 +117,7 @@ function madeUpRun(point: Point, repetition: number, profile: boolean): Run {
     seconds: SECONDS + noise(0.01) / 1000,
     operations,
     throughput,
+    eachSecond: [throughput, operations - throughput].map(Math.round),
     unserved: point.rate > 0.9 * model.capacity ? random.int(300) : 0,
     latency: summaryOf(distribution),
     distribution,

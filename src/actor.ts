@@ -1,6 +1,6 @@
 // What a protocol is written against: interfaces, small enough to read on one screen.
 
-import type { ProtocolConfig, ProtocolOption } from "./protocol-config.ts";
+import type { ProtocolConfig, ProtocolOption, UsualOption } from "./protocol-config.ts";
 import type { SimulationHints, TimingHints } from "./protocol-hints.ts";
 import type { Address, Bytes, Proof, Reader, Signer, Writer } from "./wire.ts";
 
@@ -194,6 +194,8 @@ export interface Protocol<M, T extends string> {
   quorums(n: number, f: number): Quorums | null;
   /** Options of the command line that are its own, by name. */
   readonly options?: ReadonlyMap<string, ProtocolOption>;
+  /** Those of the usual options that would change nothing here, so that nobody may give them. */
+  readonly without?: readonly UsualOption[];
   /**
    * Why no replica can run with such a configuration, in words that name what to change; null if
    * all can. Asked before anything starts.

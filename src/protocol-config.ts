@@ -55,6 +55,9 @@ export interface ProtocolOption {
 /** Values of such options, by name. */
 export type OptionValues = ReadonlyMap<string, string>;
 
+/** Options of the command line that protocols have unless they say otherwise. */
+export type UsualOption = "batch" | "adaptive" | "checkpoint";
+
 /** Defaults of every protocol; a protocol's `-m` name changes none of them. */
 export const PROTOCOL_DEFAULTS = {
   batchMax: 1,

@@ -209,8 +209,7 @@ const CLIENT_ARGS = {
     type: "enum",
     options: [...apps.keys()],
     alias: "a",
-    default: "null",
-    description: "What the replicas were started with",
+    description: "What the replicas run (default: what they tell)",
   },
   workload: {
     type: "enum",

@@ -45,15 +45,37 @@ function describe(owners: readonly Owner[]): string {
   return [...modes].map(([text, who]) => `${who.join(", ")}: ${text}`).join("; ");
 }
 
+/** Options of who signs or checks signatures. */
+const OF_SIGNATURES: readonly string[] = ["signature", "crypto", "workers"];
+
+/** Whether an option that is not a protocol's own changes anything there. */
+export function hasUse({ signed, without }: AnyProtocol, name: string): boolean {
+  return OF_SIGNATURES.includes(name) ? signed : without?.some((one) => one === name) !== true;
+}
+
 /**
- * The values that were given of protocols' options, by name. Throws UsageError for an option that
- * none of the modes has, and for a value that one of those that have it does not know.
+ * Throws UsageError for an option that was given and changes nothing in any of the modes: what is
+ * told of a run would say what was not so.
+ */
+function refuseUseless(options: Options, protocols: Protocols, modes: readonly string[]): void {
+  for (const name of options.given) {
+    const who = [...protocols].flatMap(([mode, one]) => (hasUse(one, name) ? [mode] : []));
+    if (modes.some((mode) => who.includes(mode))) continue;
+    throw new UsageError(`--${name}: ${who.join(", ")} have it, not ${modes.join(", ")}`);
+  }
+}
+
+/**
+ * The values that were given of protocols' options, by name. Throws UsageError for an option, be it
+ * one of these or another, that none of the modes has, and for a value that one of those that have
+ * it does not know.
  */
 export function readProtocolOptions(
   options: Options,
   protocols: Protocols,
   modes: readonly string[],
 ): OptionValues {
+  refuseUseless(options, protocols, modes);
   const given = [...byName(protocols)].filter(([name]) => options.given.has(name));
   return new Map(
     given.map(([name, owners]) => {

@@ -371,7 +371,8 @@ export class Cluster {
    */
   #workers(args: readonly string[]): readonly string[] {
     const told = args.some((word) => /^(-w|--workers)/.test(word));
-    return told || this.n < usableCpus() ? [] : ["-w", "0"];
+    const signed = protocols.get(this.#options.mode)?.signed === true;
+    return told || !signed || this.n < usableCpus() ? [] : ["-w", "0"];
   }
 
   #command(

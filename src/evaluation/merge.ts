@@ -4,6 +4,7 @@ import type { Profile } from "../profile/profile.ts";
 import { mergeDistributions, percentilesOf, totalOf, type Distribution } from "./distribution.ts";
 import { NO_LATENCY, type LatencySummary } from "./latency.ts";
 import type { ResultRecord } from "./record.ts";
+import type { Told } from "./replicas-told.ts";
 
 /** What records must have in common to be of one run. */
 const SETTINGS: readonly (keyof ResultRecord)[] = [
@@ -52,6 +53,7 @@ export function mergeRecords(records: readonly ResultRecord[]): ResultRecord {
   const profiles = records.flatMap(({ profile }) => (profile === undefined ? [] : [profile]));
   return {
     ...settings,
+    replicas: mergeTold(records.map((record) => record.replicas)),
     clients: sum((record) => record.clients),
     clientProcesses: sum((record) => record.clientProcesses),
     // Shares are not exact in binary.
@@ -79,6 +81,14 @@ function mergeSeconds(all: readonly (readonly number[])[]): readonly number[] {
   return Array.from({ length }, (_, second) =>
     all.reduce((total, one) => total + (one[second] ?? 0), 0),
   );
+}
+
+/** Of each replica what it told any of them. */
+function mergeTold(told: readonly Told[]): Told {
+  const length = Math.max(...told.map((one) => one.length));
+  return Array.from({ length }, (_, replica) => {
+    return told.find((one) => (one[replica] ?? null) !== null)?.[replica] ?? null;
+  });
 }
 
 function mergeLatencies(

@@ -1,5 +1,7 @@
 // A point of a plan as the command lines of those that run it.
 
+import { hasUse } from "../cli/protocol-options.ts";
+import { protocols } from "../protocol/index.ts";
 import type { RunSettings } from "./point-runner.ts";
 import type { Point } from "./run.ts";
 
@@ -61,9 +63,12 @@ export function describePoint(point: Point): string {
 }
 
 function commonArguments(point: Point, { profile }: RunSettings): readonly string[] {
-  const { batch, adaptive, workers, signature, fault, lossRate } = point;
+  const { mode, batch, adaptive, workers, signature, fault, lossRate } = point;
+  const protocol = protocols.get(mode);
+  const used = (name: string, ...words: readonly string[]): readonly string[] =>
+    protocol !== undefined && hasUse(protocol, name) ? [`--${name}`, ...words] : [];
   return [
-    ...["--batch", String(batch), "--signature", signature],
+    ...[...used("batch", String(batch)), ...used("signature", signature)],
     ...(adaptive ? ["--adaptive"] : []),
     ...(workers === null ? [] : ["--workers", String(workers)]),
     // At every receiver, so that it means the same whatever carries the packets.

@@ -8,6 +8,7 @@ import type { Distribution } from "./distribution.ts";
 import { decimal, formatThroughput } from "./format.ts";
 import type { LatencySummary } from "./latency.ts";
 import type { Unused } from "./refusals.ts";
+import type { Told } from "./replicas-told.ts";
 
 /** One measured run. Names are relied on by scripts. */
 export interface ResultRecord {
@@ -19,6 +20,8 @@ export interface ResultRecord {
   readonly run?: string;
   readonly n: number;
   readonly f: number;
+  /** What each replica told that it runs, by its index; null: it told nothing. */
+  readonly replicas: Told;
   readonly clients: number;
   /** Client processes that these clients ran in. */
   readonly clientProcesses: number;
@@ -29,12 +32,13 @@ export interface ResultRecord {
   readonly loop: "closed" | "open";
   /** Operations a second asked for in an open loop; 0 in a closed one. */
   readonly rate: number;
-  /** Most operations in a batch. */
+  /** Most operations in a batch; this and what follows as replicas told it, if they did. */
   readonly batch: number;
   readonly adaptive: boolean;
   readonly signature: "each" | "batch" | "none";
+  /** Of the process that wrote the record; `replicas` has theirs. */
   readonly crypto: "native" | "noble" | "none";
-  /** Signature threads of the process that wrote the record. */
+  /** Its signature threads. */
   readonly workers: number;
   readonly idle: string;
   /** Bytes of an operation and of its result (mean). */

@@ -4,6 +4,7 @@ import type { Stage } from "../driver.ts";
 import type { Profile } from "../profile/profile.ts";
 import type { HostDescription } from "./record.ts";
 import type { Unused } from "./refusals.ts";
+import type { ReplicaSetting } from "./replica-setting.ts";
 
 /** What `replica --json` writes. */
 export interface ReplicaRecord {
@@ -15,6 +16,8 @@ export interface ReplicaRecord {
   readonly leaderChanges: number;
   /** The name of its run, eight hexadecimal digits, where runs have names. */
   readonly run?: string;
+  /** What it told clients that asked. */
+  readonly setting: ReplicaSetting;
   /** SHA-256 of the application's snapshot, hexadecimal. */
   readonly stateDigest: string;
   readonly residentBytes: number;

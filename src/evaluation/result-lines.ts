@@ -6,6 +6,7 @@ import { SECTION_NAMES } from "../profile/profiler.ts";
 import type { ResultRecord } from "./record.ts";
 import { splitRefusals, type Unused } from "./refusals.ts";
 import type { FailedRun, Run } from "./run.ts";
+import { isObject, mismatch, numbers, type Shape } from "./shape.ts";
 
 /** What results say of runs, by their keys. */
 export class RunsByKey {
@@ -72,17 +73,6 @@ function upToDate(run: Run): Run {
   const record = { ...split(run.record), eachSecond };
   return { ...run, record, replicas: run.replicas.map(split) };
 }
-
-/** A shape of JSON: what a value must be at least. */
-type Shape =
-  | "string"
-  | "number"
-  | "boolean"
-  | "number or null"
-  | { readonly listOf: Shape }
-  | { readonly mapOf: Shape }
-  | { readonly optional: Shape }
-  | { readonly fields: { readonly [name: string]: Shape } };
 
 const LATENCY = numbers("min", "mean", "p50", "p90", "p99", "p999", "max");
 const HOST: Shape = { fields: { cpu: "string", cores: "number", kernel: "string" } };
@@ -163,49 +153,3 @@ const RUN: Shape = {
 const FAILURE: Shape = {
   fields: { key: "string", failure: "string", point: POINT, repetition: "number" },
 };
-
-function numbers(...names: readonly string[]): Shape {
-  return { fields: Object.fromEntries(names.map((name) => [name, "number"])) };
-}
-
-/** What is wrong with a value, or null; `path` says where in the line it stands. */
-function mismatch(value: unknown, shape: Shape, path: string): string | null {
-  const expected = (what: string): string => `${path === "" ? "the line" : path}: expected ${what}`;
-  if (shape === "number or null") {
-    return value === null || Number.isFinite(value) ? null : expected(shape);
-  }
-  if (shape === "number") return Number.isFinite(value) ? null : expected("a number");
-  if (typeof shape === "string") return typeof value === shape ? null : expected(`a ${shape}`);
-  if ("optional" in shape)
-    return value === undefined ? null : mismatch(value, shape.optional, path);
-  if ("listOf" in shape) {
-    if (!Array.isArray(value)) return expected("a list");
-    return first(value.entries(), (index, item) =>
-      mismatch(item, shape.listOf, `${path}[${index}]`),
-    );
-  }
-  if (!isObject(value)) return expected("an object");
-  const below = (name: string | number): string => (path === "" ? `${name}` : `${path}.${name}`);
-  if ("mapOf" in shape) {
-    const entries = Object.entries(value);
-    return first(entries, (name, item) => mismatch(item, shape.mapOf, below(name)));
-  }
-  const fields = Object.entries(shape.fields);
-  return first(fields, (name, field) => mismatch(value[name], field, below(name)));
-}
-
-/** The first thing that is wrong with any of the entries. */
-function first<K, V>(
-  entries: Iterable<[K, V]>,
-  check: (key: K, value: V) => string | null,
-): string | null {
-  for (const [key, value] of entries) {
-    const wrong = check(key, value);
-    if (wrong !== null) return wrong;
-  }
-  return null;
-}
-
-function isObject(value: unknown): value is { readonly [name: string]: unknown } {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}

@@ -7,6 +7,7 @@ import { systemRandom } from "../base/system-random.ts";
 import type { Options } from "../cli/command-line.ts";
 import { writeJson } from "../cli/json-file.ts";
 import { ID_MAX } from "../config.ts";
+import { countDrop } from "../driver.ts";
 import { ClosedLoop } from "../evaluation/closed-loop.ts";
 import { formatThroughput } from "../evaluation/format.ts";
 import { HistoryWriter } from "../evaluation/history.ts";
@@ -15,9 +16,13 @@ import { OpenLoop } from "../evaluation/open-loop.ts";
 import { RATE_MAX } from "../evaluation/point.ts";
 import { describeHost, formatRecord, type ResultRecord, versions } from "../evaluation/record.ts";
 import { splitRefusals, type Unused } from "../evaluation/refusals.ts";
+import type { SharedSetting } from "../evaluation/replicas-told.ts";
 import { formatProfile } from "../profile/profile.ts";
-import { workloads } from "../workload/index.ts";
+import { workloads, type Workload } from "../workload/index.ts";
 import { ProcessDrivers } from "./drivers.ts";
+import { ownSetting } from "./own-setting.ts";
+import { ReplicaInquiry } from "./replica-inquiry.ts";
+import { settledConfig, sharedSetting } from "./setting.ts";
 import type { Bytes } from "../actor.ts";
 import { runText } from "./start-lines.ts";
 import { mergeDrops } from "./drops.ts";
@@ -36,8 +41,6 @@ export function runClients(options: Options): number {
   const warmMs = options.decimal("warm", 0, 1e6) * 1000;
   const { rate, makeLoad } = readLoop(options);
   const opSize = options.integer("op-size", 0, 1024 * 1024);
-  const makeWorkload = workloads.get(workloadName(options));
-  assert(makeWorkload !== undefined, "the parser knows the workloads");
   const historyPath = options.output("history");
   const json = options.output("json");
   const fabricPort = options.integer("fabric-port", 0, 63);
@@ -51,35 +54,66 @@ export function runClients(options: Options): number {
     log.error(`no link in ${PEER_TIMEOUT_MS / 1000} s: nobody is at the other end of the port`);
     return 1;
   }
+  const inquiry = inquire(drivers);
+  const settled = inquiry.settle(
+    sharedSetting(options, setting, drivers.publicKeys),
+    options.given,
+  );
+  refuse(drivers, inquiry);
+  const config = settledConfig(setting, settled);
   const nodes = Array.from({ length: count }, (_, id) => drivers.node(id, null));
   const clients = nodes.map((node) => {
-    const client = setting.protocol.client(setting.config, node);
+    const client = setting.protocol.client(config, node);
     node.start(client);
     return client;
   });
   clock.update();
-  const workload = makeWorkload({ opSize, random: systemRandom });
+  const workload = workloadOf(options, settled.app, opSize);
   const load = makeLoad({ clients, workload, clock, warmMs, measureMs, history });
   printProgress(load, clock);
   drivers.countOperations(() => load.measured);
   const silent = (): boolean => load.completed === 0 && load.elapsedMs > PEER_TIMEOUT_MS;
-  drivers.run([], () => load.finished || silent() || stopped());
+  const over = (): boolean => load.finished || silent() || stopped();
+  drivers.run([], () => over() || inquiry.refusal !== null);
+  refuse(drivers, inquiry);
 
   if (historyPath !== undefined) history?.write(historyPath);
   const { transport, statistics } = drivers.port;
   const drops = mergeDrops(...nodes.map((node) => node.drops), transport.drops, statistics());
-  const record = recordOf(options, drivers, load, {
+  const record = recordOf(options, drivers, load, settled, {
     clients: count,
     rate,
     opSize,
     warmSeconds: warmMs / 1000,
     retransmissions: clients.reduce((sum, client) => sum + client.retransmissions, 0),
     ...splitRefusals(drops),
+    replicas: inquiry.told,
     ...runOf(nodes),
     ...drivers.profile(),
   });
   drivers.close();
-  return report(record, load, json, stopped(), setting.config.n);
+  return report(record, load, json, stopped(), inquiry.doubt);
+}
+
+/** Asks replicas what they run, and waits for answers for a while. */
+function inquire(drivers: ProcessDrivers): ReplicaInquiry {
+  const { setting, port, clock, stopped } = drivers;
+  const { n, f } = setting.config;
+  const { inquiries, drops } = port.transport;
+  clock.update();
+  const drop = (reason: string): void => countDrop(drops, reason);
+  const inquiry = new ReplicaInquiry({ inquiries, clock, n, f, random: systemRandom, drop });
+  drivers.run([], () => !inquiry.waits || stopped());
+  return inquiry;
+}
+
+/** Warns where replicas differ; throws UsageError if they run something else than clients think. */
+function refuse(drivers: ProcessDrivers, inquiry: ReplicaInquiry): void {
+  for (const line of inquiry.warnings()) log.warn(line);
+  const { refusal } = inquiry;
+  if (refusal === null) return;
+  drivers.close();
+  throw new UsageError(refusal);
 }
 
 /** The run that clients are in, as a field of a record; none where runs have no names. */
@@ -101,39 +135,36 @@ function readLoop(options: Options): {
   return { rate, makeLoad: (load) => new OpenLoop({ ...load, ...open }) };
 }
 
-function workloadName(options: Options): string {
-  return options.text("workload") ?? (options.textOf("app") === "kv" ? "kv" : "fixed");
+function workloadName(options: Options, app: string): string {
+  return options.text("workload") ?? (app === "kv" ? "kv" : "fixed");
+}
+
+function workloadOf(options: Options, app: string, opSize: number): Workload {
+  const makeWorkload = workloads.get(workloadName(options, app));
+  assert(makeWorkload !== undefined, "the parser knows the workloads");
+  return makeWorkload({ opSize, random: systemRandom });
 }
 
 function recordOf(
   options: Options,
-  { setting, port, cpus, idler }: ProcessDrivers,
+  drivers: ProcessDrivers,
   load: Load,
+  settled: SharedSetting,
   counts: Pick<
     ResultRecord,
-    "clients" | "rate" | "opSize" | "warmSeconds" | "retransmissions" | keyof Unused
+    "clients" | "rate" | "opSize" | "warmSeconds" | "retransmissions" | "replicas" | keyof Unused
   > &
     Pick<ResultRecord, "profile" | "run">,
 ): ResultRecord {
-  const { mode, protocol, config } = setting;
-  const { seconds } = load;
+  const { mode, n, f, app, batch, adaptive, signature } = settled;
+  const { crypto, workers, idle } = ownSetting(options, drivers);
   return {
-    mode,
-    app: options.textOf("app"),
-    workload: workloadName(options),
-    transport: port.name,
-    n: config.n,
-    f: config.f,
+    ...{ mode, app, workload: workloadName(options, app), transport: drivers.port.name, n, f },
     clientProcesses: 1,
     loop: load instanceof OpenLoop ? "open" : "closed",
-    batch: config.batchMax,
-    adaptive: config.adaptive,
-    signature: protocol.signed ? signatureOf(options) : "none",
-    crypto: protocol.signed ? cryptoOf(options) : "none",
-    workers: protocol.signed ? cpus.signing.length : 0,
-    idle: idler.name,
+    ...{ batch, adaptive, signature, crypto, workers, idle },
     replySize: load.measured === 0 ? 0 : load.resultBytes / load.measured,
-    seconds,
+    seconds: load.seconds,
     operations: load.measured,
     throughput: load.throughput,
     eachSecond: load.eachSecond,
@@ -145,14 +176,6 @@ function recordOf(
     host: describeHost(),
     versions: versions(),
   };
-}
-
-function signatureOf(options: Options): ResultRecord["signature"] {
-  return options.textOf("signature") === "each" ? "each" : "batch";
-}
-
-function cryptoOf(options: Options): ResultRecord["crypto"] {
-  return options.textOf("crypto") === "noble" ? "noble" : "native";
 }
 
 /** A memif connects when both ends ask for the link. */
@@ -186,10 +209,10 @@ function report(
   load: Load,
   json: string | undefined,
   interrupted: boolean,
-  n: number,
+  doubt: string | null,
 ): number {
   if (load.measured === 0) {
-    log.error(whyNothing(load, interrupted, n));
+    log.error(whyNothing(load, interrupted, record.n, doubt));
     return 1;
   }
   print(load.latencies.chart());
@@ -206,11 +229,12 @@ function report(
   return interrupted ? 130 : 0;
 }
 
-/** The reason why no operation was measured. */
-function whyNothing(load: Load, interrupted: boolean, n: number): string {
+/** The reason why no operation was measured; `doubt` is what a replica says against it, if any. */
+function whyNothing(load: Load, interrupted: boolean, n: number, doubt: string | null): string {
   if (interrupted) return "interrupted before any operation was measured";
   if (load.completed > 0) return "no operation completed after the warm-up";
   if (load.lost > 0) return "no session: the replicas do not know the clients";
   const who = n === 1 ? "replica 0" : `replicas 0 to ${n - 1}`;
-  return `no reply from ${who} in ${Number((load.elapsedMs / 1000).toFixed(1))} s`;
+  const silence = `no reply from ${who} in ${Number((load.elapsedMs / 1000).toFixed(1))} s`;
+  return doubt === null ? silence : `${silence}; ${doubt}`;
 }

@@ -1,6 +1,6 @@
 // Everything that a process needs besides its actors: made from the options of its command line.
 
-import type { Address, Signer, Sealed } from "../actor.ts";
+import type { Address, Bytes, Signer, Sealed } from "../actor.ts";
 import { systemRandom } from "../base/system-random.ts";
 import type { Options } from "../cli/command-line.ts";
 import { IDLE_NAMES } from "../cli/definitions.ts";
@@ -36,6 +36,8 @@ export class ProcessDrivers {
   readonly cpus: CpuPlan;
   readonly clock = new RealClock();
   readonly stage: Stage;
+  /** Of all replicas; none where they do not sign. */
+  readonly publicKeys: readonly Bytes[];
   readonly port: TransportSetting;
   readonly idler: Idler;
   readonly #doorbell: Doorbell;
@@ -60,7 +62,8 @@ export class ProcessDrivers {
     native.oskr_slice_us(SLICE_US);
     this.#doorbell = openDoorbell(options, setting, place, native);
     const self: Signer | null = place.kind === "replica" ? place.index : null;
-    const stage = openStage(options, setting, self, this.cpus, this.#doorbell);
+    const { stage, publicKeys } = openStage(options, setting, self, this.cpus, this.#doorbell);
+    this.publicKeys = publicKeys;
     const profiler = options.flag("profile") ? startProfiler(native) : null;
     this.#profiler = profiler;
     this.#sections = profiler?.words ?? new Int32Array(1);

@@ -1,6 +1,6 @@
 // The signature stage of a process: what -w, --signature and --crypto ask for.
 
-import type { Signer } from "../actor.ts";
+import type { Bytes, Signer } from "../actor.ts";
 import type { Options } from "../cli/command-line.ts";
 import { domainOf } from "../crypto/domain.ts";
 import { readStageKeys } from "../crypto/keys.ts";
@@ -10,7 +10,14 @@ import { NoStage } from "../crypto/none.ts";
 import type { Stage } from "../driver.ts";
 import type { CpuPlan } from "./cpus.ts";
 import type { Doorbell } from "./doorbell.ts";
-import type { Setting } from "./setting.ts";
+import { signatureKind, type Setting } from "./setting.ts";
+
+/** What a process signs and checks with. */
+interface StageSetting {
+  readonly stage: Stage;
+  /** Of all replicas; none where they do not sign. */
+  readonly publicKeys: readonly Bytes[];
+}
 
 /** The stage of replica `self`, or of clients where that is null. Throws UsageError. */
 export function openStage(
@@ -19,22 +26,18 @@ export function openStage(
   self: Signer | null,
   cpus: CpuPlan,
   doorbell: Doorbell,
-): Stage {
-  if (!protocol.signed) return new NoStage();
+): StageSetting {
+  if (!protocol.signed) return { stage: new NoStage(), publicKeys: [] };
   const keys = readStageKeys(options.textOf("config"), config.n, self);
   const { n, f } = config;
   const { publicKeys } = keys;
   const domain = domainOf({ mode, n, f, publicKeys, instance: options.text("instance") ?? "" });
-  const kind = options.textOf("signature") === "each" ? "each" : "batch";
-  if (options.textOf("crypto") === "noble") return openNobleStage({ ...keys, kind, domain });
+  const kind = signatureKind(options);
+  if (options.textOf("crypto") === "noble") {
+    return { stage: openNobleStage({ ...keys, kind, domain }), publicKeys };
+  }
   const pinned = cpus.signing.filter((cpu) => cpu !== null);
   const workers = cpus.signing.length;
-  return openNativeStage({
-    ...keys,
-    kind,
-    domain,
-    workers,
-    cpus: pinned,
-    doorbell: doorbell.pointer,
-  });
+  const native = { workers, cpus: pinned, doorbell: doorbell.pointer };
+  return { stage: openNativeStage({ ...keys, kind, domain, ...native }), publicKeys };
 }

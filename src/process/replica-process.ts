@@ -9,10 +9,13 @@ import { writeJson } from "../cli/json-file.ts";
 import { describeHost, residentBytes, versions } from "../evaluation/record.ts";
 import { formatUnused, splitRefusals } from "../evaluation/refusals.ts";
 import type { ReplicaRecord } from "../evaluation/replica-record.ts";
+import { formatReplicaSetting, type ReplicaSetting } from "../evaluation/replica-setting.ts";
 import type { Node } from "../node.ts";
 import { formatProfile } from "../profile/profile.ts";
 import { ProcessDrivers } from "./drivers.ts";
 import { mergeDrops } from "./drops.ts";
+import { ownSetting } from "./own-setting.ts";
+import { sharedSetting } from "./setting.ts";
 import { runRole } from "./role-process.ts";
 import { overText, runText, watchStart } from "./start-lines.ts";
 import { log, print, stampLog } from "../base/logger.ts";
@@ -25,6 +28,7 @@ export class ReplicaProcess {
   readonly #id: number;
   readonly #node: Node<Sealed, string>;
   readonly #makeApp: () => App;
+  readonly #setting: ReplicaSetting;
   #replica: Replica<Sealed, string>;
   #app: App;
 
@@ -47,6 +51,12 @@ export class ReplicaProcess {
     this.#app = makeApp();
     this.#replica = this.#begin();
     this.drivers.countOperations(() => this.executed);
+    this.#setting = {
+      ...sharedSetting(options, setting, this.drivers.publicKeys),
+      ...ownSetting(options, this.drivers),
+    };
+    const told = new TextEncoder().encode(formatReplicaSetting(this.#setting));
+    port.transport.inquiries.answerWith(told);
     const doing = this.#watchStart();
     stampLog();
     log.info(`replica ${id} of ${config.n} runs ${mode} on ${port.name}${doing}`);
@@ -100,6 +110,7 @@ export class ReplicaProcess {
       leaderChanges: Math.floor(view / (setting.config.tenure ?? 1)),
       ...(run !== undefined && { run: runText(run) }),
       stateDigest: Bun.SHA256.hash(this.#app.snapshot(), "hex"),
+      setting: this.#setting,
       residentBytes: residentBytes(),
       signatures: { ...stage.counts },
       ...splitRefusals(mergeDrops(this.#node.drops, port.transport.drops, port.statistics())),

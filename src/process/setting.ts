@@ -1,12 +1,17 @@
 // What a program runs: the protocol and the configuration that its options name.
 
-import type { AnyProtocol } from "../actor.ts";
+import type { AnyProtocol, Bytes } from "../actor.ts";
 import { UsageError } from "../base/errors.ts";
 import type { Options } from "../cli/command-line.ts";
 import { readProtocolOptions } from "../cli/protocol-options.ts";
+import { domainOf } from "../crypto/domain.ts";
+import type { SharedSetting } from "../evaluation/replicas-told.ts";
 import { readDeployConfig, type DeployConfig, type WireAddress } from "../config.ts";
 import { PROTOCOL_DEFAULTS, type ProtocolConfig } from "../protocol-config.ts";
 import { configured, protocols, rolesOf, smallestCluster } from "../protocol/index.ts";
+
+/** Digits of a cluster's domain that are told. */
+const CLUSTER_DIGITS = 16;
 
 /** The protocol and the configuration that the options name; throws UsageError. */
 export interface Setting {
@@ -14,6 +19,8 @@ export interface Setting {
   readonly protocol: AnyProtocol;
   readonly deploy: DeployConfig;
   readonly config: ProtocolConfig;
+  /** Values of the protocol's own options, as given or by default. */
+  readonly options: { readonly [name: string]: string };
   /** Addresses of the processes of the protocol's roles beside replica and client. */
   readonly others: readonly WireAddress[];
 }
@@ -46,10 +53,52 @@ export function readSetting(options: Options): Setting {
     viewTimeoutMs: options.integer("view-timeout", 1, 3_600_000),
     checkpointInterval: options.integer("checkpoint", 1, 1024),
   };
-  const config = configured(protocol, base, readProtocolOptions(options, protocols, [mode]));
+  const values = readProtocolOptions(options, protocols, [mode]);
+  const config = configured(protocol, base, values);
   const refusal = protocol.refuseConfig?.(config) ?? null;
   if (refusal !== null) throw new UsageError(`${deploy.path}: ${refusal}`);
-  return { mode, protocol, deploy, config, others };
+  const all = [...(protocol.options ?? [])].map(([name, option]) => {
+    return [name, values.get(name) ?? option.values[0]] as const;
+  });
+  return { mode, protocol, deploy, config, options: Object.fromEntries(all), others };
+}
+
+/**
+ * What clients and replicas must have alike, as this process's options say it; `publicKeys` are
+ * those of all replicas, none where they do not sign.
+ */
+export function sharedSetting(
+  options: Options,
+  { mode, protocol, config, options: values }: Setting,
+  publicKeys: readonly Bytes[],
+): SharedSetting {
+  const { n, f } = config;
+  const instance = options.text("instance") ?? "";
+  const cluster = domainOf({ mode, n, f, publicKeys, instance });
+  return {
+    ...{ mode, n, f, app: options.text("app") ?? "null", options: values },
+    cluster: Buffer.from(cluster).toString("hex").slice(0, CLUSTER_DIGITS),
+    batch: config.batchMax,
+    adaptive: config.adaptive,
+    signature: !protocol.signed ? "none" : signatureKind(options),
+    checkpoint: config.checkpointInterval,
+    viewTimeoutMs: config.viewTimeoutMs,
+  };
+}
+
+/** What --signature asks for. */
+export function signatureKind(options: Options): "each" | "batch" {
+  return options.textOf("signature") === "each" ? "each" : "batch";
+}
+
+/** The configuration of a client that settled on what replicas have. */
+export function settledConfig(
+  { protocol, config }: Pick<Setting, "protocol" | "config">,
+  { batch, adaptive, viewTimeoutMs, checkpoint, options }: SharedSetting,
+): ProtocolConfig {
+  const base = { ...config, batchMax: batch, adaptive, viewTimeoutMs };
+  const values = new Map(Object.entries(options));
+  return configured(protocol, { ...base, checkpointInterval: checkpoint }, values);
 }
 
 /** Which process of the configuration this is; all but replicas use client ports of a fabric. */

@@ -1,8 +1,10 @@
 // Real runs of compiled processes on this machine, which the cost model is checked against.
 
+import { hasUse } from "../cli/protocol-options.ts";
 import { ClientProcesses } from "../cluster/client-processes.ts";
 import { Cluster } from "../cluster/cluster.ts";
 import type { SignatureKind } from "../crypto/stage.ts";
+import { protocols } from "../protocol/index.ts";
 import type { OptionValues } from "../protocol-config.ts";
 import type { Measured } from "../evaluation/point-runner.ts";
 
@@ -30,9 +32,12 @@ const VIEW_TIMEOUT_MS = "2000";
 /** Runs a cluster through the fabric, which copies multicast packets, and one client process. */
 export async function measureRun(run: RealRun): Promise<Measured> {
   const { mode, f, signature, batch, protocolOptions, workers } = run;
+  const protocol = protocols.get(mode);
+  const used = (name: string, value: string): readonly string[] =>
+    protocol !== undefined && hasUse(protocol, name) ? [`--${name}`, value] : [];
   const common = [
-    ...["--signature", signature, "-b", String(batch)],
-    ...["-w", String(workers), "--view-timeout", VIEW_TIMEOUT_MS],
+    ...[...used("signature", signature), ...used("batch", String(batch))],
+    ...[...used("workers", String(workers)), "--view-timeout", VIEW_TIMEOUT_MS],
     ...[...protocolOptions].map(([name, value]) => `--${name}=${value}`),
   ];
   const cluster = await Cluster.start({

@@ -11,6 +11,7 @@ import { OTHER, SECTION, SEND } from "../base/sections.ts";
 import type { Reader, Writer } from "../wire.ts";
 import { AddressTable, FORGOTTEN } from "./address.ts";
 import { Fragments } from "./fragment.ts";
+import { ANSWER, Inquiries, INQUIRY } from "./inquiry.ts";
 import { Challenger, CHALLENGE, HELLO, PROOF, WELCOME } from "./proof.ts";
 import { Prover } from "./prover.ts";
 
@@ -85,6 +86,8 @@ export abstract class PacketTransport implements Transport {
   abstract readonly payloadMax: number;
   readonly group: Address | null;
   readonly drops: Drops = new Map();
+  /** What replicas run: told by them, and asked for by clients. */
+  readonly inquiries: Inquiries;
   protected readonly book: AddressTable;
   readonly #sections: Int32Array;
   readonly #listeners: (Deliver | undefined)[] = [];
@@ -128,6 +131,7 @@ export abstract class PacketTransport implements Transport {
       ...{ port, clock, book: this.book, replicas: replicas.length, group },
       firstNumber: random(2 ** 48),
     });
+    this.inquiries = new Inquiries(port);
     this.#challenger = new Challenger(port, this.book, clock, random);
     const peers = replicas.length + others.length;
     this.#prover = member
@@ -218,7 +222,9 @@ export abstract class PacketTransport implements Transport {
     if (prover?.waits === true) prover.heard(from);
     if (kind === HELLO) this.#challenger.onHello(destination, from);
     else if (kind === PROOF || kind === WELCOME) return;
-    else this.#fragments.receive(kind, destination, from, input);
+    else if (kind === INQUIRY || kind === ANSWER) {
+      this.inquiries.receive(kind, destination, from, input);
+    } else this.#fragments.receive(kind, destination, from, input);
   }
 
   listen(id: number, deliver: Deliver, refuses?: Refuses): void {

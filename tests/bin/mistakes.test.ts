@@ -97,6 +97,18 @@ const mistakes: readonly (readonly [string, readonly string[], string])[] = [
   ["replica", replicaArgs(one, "--view-timeout", "0"), `--view-timeout 0: ${whole(1, 3_600_000)}`],
   ["replica", replicaArgs(one, "-b", "1e3"), `--batch 1e3: ${whole(1, 65_536)}`],
   ["replica", replicaArgs(one, "--batch=-1"), `--batch -1: ${whole(1, 65_536)}`],
+  [
+    ...["replica", replicaArgs(one, "-b", "100")],
+    "--batch: pbft, hotstuff have it, not unreplicated",
+  ] as const,
+  [
+    ...["client", clientArgs(one, "--signature", "each")],
+    "--signature: unreplicated-signed, pbft, hotstuff have it, not unreplicated",
+  ] as const,
+  [
+    ...["client", clientArgs(one, "--leader", "rotate")],
+    "--leader: hotstuff has it, not unreplicated",
+  ] as const,
   ["client", clientArgs(one, "-t", "0"), `--clients 0: ${whole(1, 32_768)}`],
   ["client", clientArgs(one, "-t", "32769"), `--clients 32769: ${whole(1, 32_768)}`],
   [

@@ -70,6 +70,7 @@ describeUnless(missing)("running", () => {
     readonly mode: string;
     readonly transport: string;
     readonly more: readonly string[];
+    readonly replicaMore?: readonly string[];
     readonly expected: object;
   }
   const unsigned = { signature: "none", crypto: "none", workers: 0 };
@@ -80,12 +81,14 @@ describeUnless(missing)("running", () => {
     },
     {
       ...{ name: "UDP with kv", mode: "unreplicated", transport: "udp" },
-      more: ["-a", "kv", "--idle", "sleep"],
+      more: ["--idle", "sleep"],
+      // The client learns it from the replica.
+      replicaMore: ["-a", "kv"],
       expected: { ...unsigned, app: "kv", workload: "kv", idle: "sleep" },
     },
     {
-      ...{ name: "a memif link", mode: "unreplicated", transport: "memif", more: ["-b", "7"] },
-      expected: { ...unsigned, app: "null", batch: 7, adaptive: false, idle: "park" },
+      ...{ name: "a memif link", mode: "unreplicated", transport: "memif", more: [] },
+      expected: { ...unsigned, app: "null", batch: 1, adaptive: false, idle: "park" },
     },
     {
       ...{ name: "a memif link, signed", mode: "unreplicated-signed", transport: "memif" },
@@ -99,7 +102,8 @@ describeUnless(missing)("running", () => {
     },
   ];
 
-  for (const [index, { name, mode, transport, more, expected }] of cases.entries()) {
+  for (const [index, one] of cases.entries()) {
+    const { name, mode, transport, more, replicaMore = [], expected } = one;
     test.concurrent(
       `a real run over ${name} writes complete records, and both end cleanly`,
       async () => {
@@ -113,7 +117,8 @@ describeUnless(missing)("running", () => {
         const shared = ["-m", mode, "-c", prefix, ...more];
         if (transport === "memif") shared.push("--link", link);
         const files = { replica: join(link, "replica.json"), client: join(link, "client.json") };
-        const server = program("replica", [...shared, "-i", "0", "--json", files.replica], where);
+        const own = ["-i", "0", "--json", files.replica, ...replicaMore];
+        const server = program("replica", [...shared, ...own], where);
         await server.printed(`replica 0 of 1 runs ${mode} on ${transport}`);
         // Long enough for a machine that does many other things at the same time.
         const time = ["-t", "5", "-d", "2", "--warm", "0.1"];
@@ -151,6 +156,9 @@ describeUnless(missing)("running", () => {
 
         const result = JSON.parse(readFileSync(files.replica, "utf8"));
         expect(result).toMatchObject({ mode, replica: 0 });
+        expect(record.replicas).toEqual([result.setting]);
+        const { app, signature, crypto, workers, idle, batch } = record;
+        expect(result.setting).toMatchObject({ app, signature, crypto, workers, idle, batch });
         expect(result.executed).toBeGreaterThanOrEqual(record.operations);
         expect(result.residentBytes).toBeGreaterThan(10e6);
         expect(result.residentBytes).toBeLessThan(1e9);
@@ -209,6 +217,30 @@ describeUnless(missing)("running", () => {
       expect(ports).toMatchObject([{ port: "replica 0" }, { port: "client 0" }]);
       expect(ports[0].frames.received).toBeGreaterThan(0);
       expect(existsSync(join(work, "replica-0.sock"))).toBe(false);
+    },
+    PROGRAM_TEST_MS,
+  );
+
+  test.concurrent(
+    "a client that was told otherwise than the replica runs is refused, and says in what",
+    async () => {
+      const [port = 0] = await freePorts(1);
+      const prefix = configs.config("otherwise", "f 0", `replica 127.0.0.1:${port}%0`);
+      const server = program("replica", replicaArgs(prefix, "-a", "kv", "--instance", "b"));
+      await server.printed("replica 0 of 1");
+      const asks = (...more: readonly string[]) => run("client", clientArgs(prefix, ...more));
+      const told = await asks("-a", "null", "--instance", "b");
+      expect(told).toMatchObject({
+        status: 2,
+        err: "client: replica 0 has --app kv, this client has --app null\n",
+      });
+      const other = await asks("--instance", "c");
+      expect(other).toMatchObject({
+        status: 2,
+        err: "client: replica 0 has other keys or another --instance than this client\n",
+      });
+      server.signal("SIGTERM");
+      expect((await server.ended()).status).toBe(0);
     },
     PROGRAM_TEST_MS,
   );

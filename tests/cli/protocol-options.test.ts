@@ -5,6 +5,7 @@ import { expect, test } from "bun:test";
 import type { AnyProtocol } from "../../src/actor.ts";
 import { parseOptions } from "../../src/cli/command-line.ts";
 import { protocolArgs, readProtocolOptions } from "../../src/cli/protocol-options.ts";
+import { REPLICA } from "../../src/cli/definitions.ts";
 import { PROTOCOL_DEFAULTS, type ProtocolOption } from "../../src/protocol-config.ts";
 import { configured, protocols } from "../../src/protocol/index.ts";
 
@@ -62,6 +63,28 @@ test("an option of another protocol, and a value of another's, are refused in on
   expect(() => read(["a", "b"], "--only", "x")).toThrow("--only: c has it, not a, b");
   expect(() => read(["a"], "--pace", "mad")).toThrow("--pace mad: a expects slow, fast");
   expect(() => read(["c"], "--pace", "slow")).toThrow("--pace slow: c expects fast, mad");
+});
+
+test("an option of all protocols is refused where it changes nothing", () => {
+  const command = { name: "x", description: "x", args: REPLICA.args };
+  const given = (modes: readonly string[], ...argv: readonly string[]) => {
+    const required = ["-m", "pbft", "-c", "x", "-i", "0"];
+    return readProtocolOptions(parseOptions(command, [...required, ...argv]), protocols, modes);
+  };
+  const signing = "unreplicated-signed, pbft, hotstuff";
+  const cases = [
+    [["unreplicated"], ["-b", "9"], "--batch: pbft, hotstuff have it, not unreplicated"],
+    [["unreplicated"], ["--adaptive"], "--adaptive: pbft, hotstuff have it, not unreplicated"],
+    [["unreplicated-signed"], ["--checkpoint", "9"], "--checkpoint: pbft, hotstuff have it"],
+    [["unreplicated"], ["-w", "1"], `--workers: ${signing} have it, not unreplicated`],
+    [["unreplicated"], ["--crypto", "noble"], `--crypto: ${signing} have it, not unreplicated`],
+    [["unreplicated"], ["--signature", "each"], `--signature: ${signing} have it`],
+  ] as const;
+  for (const [modes, argv, line] of cases) {
+    expect(() => given(modes, ...argv)).toThrow(line);
+    expect(given([...modes, "pbft"], ...argv)).toEqual(new Map());
+  }
+  expect(given(["unreplicated-signed"], "-w", "1", "--view-timeout", "9")).toEqual(new Map());
 });
 
 test("a configuration has what options make of it, their defaults if they are not given", () => {

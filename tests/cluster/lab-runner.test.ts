@@ -111,6 +111,7 @@ function record(i: number) {
     seconds: 1,
     dropped: {},
     eachSecond: [],
+    replicas: [],
     notAdmitted: {},
   };
   return { ...none, ...counts, operations, latency, distribution: [[3, operations]] };

@@ -8,7 +8,7 @@ import { Latencies } from "../../src/evaluation/latency.ts";
 import { mergeRecords } from "../../src/evaluation/merge.ts";
 import type { Profile } from "../../src/profile/profile.ts";
 import type { ResultRecord } from "../../src/evaluation/record.ts";
-import { recordOf } from "../support/records.ts";
+import { recordOf, SETTING } from "../support/records.ts";
 
 const ns = fc.oneof(fc.integer({ min: 1, max: 1e5 }), fc.integer({ min: 1, max: 1e10 }));
 const sample = fc.array(ns, { minLength: 1, maxLength: 150 });
@@ -140,6 +140,12 @@ describe("merging records", () => {
     expect(merged.latency).toMatchObject({ min: 10, max: 20 });
     expect(merged.latency.mean).toBeCloseTo(15, 1);
     expect(mergeRecords([recordOf([]), recordOf([])]).latency.p50).toBe(0);
+  });
+
+  test("what a replica told any of them is told of all", () => {
+    const one = recordOf([1], { replicas: [SETTING, null, null] });
+    const two = recordOf([1], { replicas: [null, null, SETTING] });
+    expect(mergeRecords([one, two]).replicas).toEqual([SETTING, null, SETTING]);
   });
 
   test.each([

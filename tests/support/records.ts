@@ -2,6 +2,7 @@
 
 import { Latencies } from "../../src/evaluation/latency.ts";
 import type { ResultRecord } from "../../src/evaluation/record.ts";
+import type { ReplicaSetting } from "../../src/evaluation/replica-setting.ts";
 import type { Point, Run } from "../../src/evaluation/run.ts";
 
 export const POINT: Point = {
@@ -10,12 +11,21 @@ export const POINT: Point = {
   ...{ fault: "none", lossRate: 0 },
 };
 
+/** What replicas tell that run so. */
+export const SETTING: ReplicaSetting = {
+  ...{ mode: "pbft", n: 4, f: 1, cluster: "0123456789abcdef", app: "null", batch: 1 },
+  ...{ adaptive: false, signature: "batch", checkpoint: 128, viewTimeoutMs: 500 },
+  ...{ options: { "slow-leader": "leave" }, crypto: "native", workers: 1, idle: "park" },
+  ...{ mask: null, lossRate: 0, profiled: false, versions: { oskr: "2", bun: "1" } },
+};
+
 /** Of one client process that saw these latencies in a second. */
 export function recordOf(latenciesUs: readonly number[], more: Partial<ResultRecord> = {}) {
   const latencies = new Latencies();
   for (const us of latenciesUs) latencies.record(us * 1000);
   const record: ResultRecord = {
     ...{ mode: "pbft", app: "null", workload: "fixed", transport: "udp", n: 4, f: 1, clients: 4 },
+    replicas: [],
     ...{ clientProcesses: 1, loop: "closed", rate: 0, batch: 1, adaptive: false },
     ...{ signature: "batch", crypto: "native", workers: 1, idle: "yield", opSize: 0 },
     ...{ replySize: 0, warmSeconds: 0, seconds: 1, longestGapMs: 5, retransmissions: 0 },

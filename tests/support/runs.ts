@@ -6,6 +6,7 @@ import type { LatencySummary } from "../../src/evaluation/latency.ts";
 import type { Profile } from "../../src/profile/profile.ts";
 import type { ResultRecord } from "../../src/evaluation/record.ts";
 import type { ReplicaRecord } from "../../src/evaluation/replica-record.ts";
+import type { ReplicaSetting } from "../../src/evaluation/replica-setting.ts";
 import type { Point, Run } from "../../src/evaluation/run.ts";
 import { Random } from "../../src/base/seeded-random.ts";
 
@@ -101,6 +102,7 @@ function madeUpRun(point: Point, repetition: number, profile: boolean): Run {
     transport: point.transport,
     n: model.n,
     f: point.f,
+    replicas: Array.from({ length: model.n }, () => settingOf(point, model)),
     clients: point.clients,
     clientProcesses: point.clientProcesses,
     loop: point.rate > 0 ? "open" : "closed",
@@ -139,6 +141,7 @@ function madeUpRun(point: Point, repetition: number, profile: boolean): Run {
       executed: operations,
       view: 0,
       leaderChanges: 0,
+      setting: settingOf(point, model),
       stateDigest: "00".repeat(32),
       residentBytes: 9e7,
       signatures: own.signatures,
@@ -237,4 +240,14 @@ function profileOf(
     waits: { checks: operations, checkUs: 80, signs: operations, signUs: 60 },
     operations,
   };
+}
+
+function settingOf({ mode, f, app, batch, adaptive, signature }: Point, model: Model) {
+  const setting: ReplicaSetting = {
+    ...{ mode, n: model.n, f, cluster: "0123456789abcdef", app, batch, adaptive },
+    ...{ signature: model.signed ? signature : "none", checkpoint: 128, viewTimeoutMs: 500 },
+    ...{ options: {}, crypto: model.signed ? "native" : "none", workers: 1, idle: "park" },
+    ...{ mask: null, lossRate: 0, profiled: false, versions: VERSIONS },
+  };
+  return setting;
 }

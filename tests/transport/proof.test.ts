@@ -18,6 +18,8 @@ const STRANGER = 6;
 const HELLO = 2;
 const CHALLENGE = 3;
 const PROOF = 4;
+const INQUIRY = 6;
+const ANSWER = 7;
 
 /** What is shorter than a challenge is not challenged. */
 const PREAMBLE = "a message: ";
@@ -147,6 +149,22 @@ describe("a stranger's packet", () => {
       }),
     );
     for (const { name, size } of replica.sizes) expect([name, size]).toEqual([name, 0]);
+  });
+
+  test("that asks what a replica runs is challenged, and told once it proved its address", () => {
+    const text = new TextEncoder().encode("what it runs");
+    replica.inquiries.answerWith(text);
+    const inquiry = packet(STRANGER, true, Uint8Array.of(INQUIRY, ...new Uint8Array(100)));
+    replica.arrive(inquiry);
+    const [challenge] = wire.splice(0);
+    expect(challenge?.bytes[0]).toBe(CHALLENGE);
+    const cookie = challenge?.bytes.subarray(1) ?? [];
+    replica.arrive(packet(STRANGER, true, Uint8Array.of(PROOF, ...cookie)));
+    wire.splice(0);
+    replica.arrive(inquiry);
+    const answers = wire.splice(0).map(({ to, bytes }) => [to, [...bytes]]);
+    expect(answers).toEqual([[STRANGER, [ANSWER, ...new Uint8Array(8), ...text]]]);
+    expect(replica.got).toEqual([]);
   });
 
   test("is challenged once for all the messages of one datagram", () => {

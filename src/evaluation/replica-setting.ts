@@ -1,0 +1,63 @@
+// What a replica says that it runs: when a client's process asks, and in its own record.
+
+import { reasonOf } from "../base/errors.ts";
+import { mismatch, type Shape } from "./shape.ts";
+
+export interface ReplicaSetting {
+  readonly mode: string;
+  readonly n: number;
+  readonly f: number;
+  /** Sixteen digits of a hash of mode, n, f, all public keys and `--instance`. */
+  readonly cluster: string;
+  readonly app: string;
+  /** Most operations in a batch. */
+  readonly batch: number;
+  readonly adaptive: boolean;
+  readonly signature: "each" | "batch" | "none";
+  /** Slots or blocks between checkpoints. */
+  readonly checkpoint: number;
+  readonly viewTimeoutMs: number;
+  /** The protocol's own options, such as `leader`, by name. */
+  readonly options: { readonly [name: string]: string };
+  readonly crypto: "native" | "noble" | "none";
+  /** Signature threads. */
+  readonly workers: number;
+  readonly idle: string;
+  /** Its processors, hexadecimal; null: any. */
+  readonly mask: string | null;
+  /** The share of arriving packets that it loses on purpose. */
+  readonly lossRate: number;
+  /** Whether it measures where its time goes, which costs a little. */
+  readonly profiled: boolean;
+  readonly versions: { readonly [name: string]: string };
+}
+
+export const REPLICA_SETTING: Shape = {
+  fields: {
+    ...{ mode: "string", n: "number", f: "number", cluster: "string", app: "string" },
+    ...{ batch: "number", adaptive: "boolean", signature: "string", checkpoint: "number" },
+    ...{ viewTimeoutMs: "number", options: { mapOf: "string" }, crypto: "string" },
+    ...{ workers: "number", idle: "string", mask: "string or null", lossRate: "number" },
+    ...{ profiled: "boolean", versions: { mapOf: "string" } },
+  },
+};
+
+/** What is told is printed at a terminal, so it has no control characters, escaped ones neither. */
+const PRINTABLE = /^[ -[\]-~]*$/;
+
+/** What a replica told, in the text that `formatReplicaSetting` makes; or what is wrong with it. */
+export function parseReplicaSetting(text: string): ReplicaSetting | { readonly wrong: string } {
+  if (!PRINTABLE.test(text)) return { wrong: "unprintable" };
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    return { wrong: reasonOf(error) };
+  }
+  const wrong = mismatch(value, REPLICA_SETTING, "");
+  return wrong === null ? (value as ReplicaSetting) : { wrong };
+}
+
+export function formatReplicaSetting(setting: ReplicaSetting): string {
+  return JSON.stringify(setting);
+}

@@ -1,10 +1,11 @@
-// npm run bench -- report: a page with charts and tables of the results that a sweep kept.
+// npm run bench -- report: a page with charts and tables of results that sweeps and clients kept.
 
+import { statSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import type { ArgsDef } from "citty";
 import { UsageError } from "../base/errors.ts";
 import type { Command, Options } from "../cli/command-line.ts";
-import { readResults } from "../evaluation/result-lines.ts";
+import { readReportInputs } from "../evaluation/report-inputs.ts";
 import type { Point, Run } from "../evaluation/run.ts";
 import { protocols } from "../protocol/index.ts";
 import { writeReport } from "../report/write-report.ts";
@@ -13,13 +14,21 @@ import { print } from "../base/logger.ts";
 const ARGS = {
   results: {
     type: "positional",
-    valueHint: "FILE",
-    description: "What a sweep measured: one JSON object a line",
+    valueHint: "RESULTS...",
+    description:
+      "What sweeps measured (their directories, or the runs.jsonl in them), and records of --json",
+  },
+  labels: {
+    type: "string",
+    valueHint: "A,B,...",
+    description:
+      "A name for each of the results (default: those of their directories, if there are several)",
   },
   out: {
     type: "string",
     valueHint: "DIR",
-    description: "Where report.html and the SVG files go (default: beside the results)",
+    description:
+      "Where report.html and the files beside it go (default: beside the results, if they are one)",
   },
   title: {
     type: "string",
@@ -30,23 +39,27 @@ const ARGS = {
 
 export const BENCH_REPORT: Command = {
   name: "npm run bench -- report",
-  description:
-    "A page with charts and tables of the results of a sweep, readable without a network",
+  description: "A page with charts and tables of results, side by side, readable without a network",
   args: ARGS,
 };
 
 /** Throws UsageError if the results are malformed or the page cannot be written. */
 export async function benchReport(options: Options): Promise<number> {
-  const path = options.textOf("results");
-  const results = readResults(path);
-  const [runs, failures] = [[...results.runs.values()], [...results.failures.values()]];
-  if (runs.length + failures.length === 0) throw new UsageError(`${path}: has no results`);
-  const dir = options.text("out") ?? dirname(path);
-  const title = options.text("title") ?? basename(dirname(resolve(path)));
-  const command = `npm run bench -- report ${path}`;
+  const paths = options.list("results");
+  const labels = options.text("labels");
+  const { runs, failures } = readReportInputs(paths, labels?.split(",") ?? null);
+  const [first = "", ...others] = paths;
+  const beside = statSync(first).isDirectory() ? first : dirname(first);
+  if (others.length > 0 && !options.given.has("out")) {
+    throw new UsageError("--out is required, because there are several results");
+  }
+  const dir = options.text("out") ?? beside;
+  const title = options.text("title") ?? basename(resolve(others.length > 0 ? dir : beside));
+  const named = labels === undefined ? "" : ` --labels ${labels}`;
+  const command = `npm run bench -- report ${paths.join(" ")}${named}`;
   let written: readonly string[];
   try {
-    written = await writeReport(runs.sort(compareRuns), { title, dir, command, failures });
+    written = await writeReport(runs.toSorted(compareRuns), { title, dir, command, failures });
   } catch (error) {
     // What the operating system refused has a code; all else is a bug of ours.
     if (!(error instanceof Error && "code" in error)) throw error;

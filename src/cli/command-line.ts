@@ -9,6 +9,9 @@ import { renderUsage, type CommandDef, type ArgsDef } from "citty";
 import { reasonOf, RunError, UsageError } from "../base/errors.ts";
 import { log, nameLog, print, setLoudness, type Loudness } from "../base/logger.ts";
 
+/** No word of a command line has it. */
+const SEPARATOR = "\0";
+
 /** The values given or defaulted, by option name. Numbers are read by `integer` and `decimal`. */
 export class Options {
   readonly #values: ReadonlyMap<string, string | boolean>;
@@ -29,6 +32,11 @@ export class Options {
   text(name: string): string | undefined {
     const value = this.#values.get(name);
     return typeof value === "string" ? value : undefined;
+  }
+
+  /** Of a positional that takes all that come. */
+  list(name: string): readonly string[] {
+    return this.textOf(name).split(SEPARATOR);
   }
 
   /** For options that are required or have a default. */
@@ -89,7 +97,8 @@ export class Options {
 }
 
 /**
- * Definitions as citty has them; positionals are those of type "positional", all required.
+ * Definitions as citty has them; positionals are those of type "positional", all required. One
+ * whose hint ends with dots takes all that come.
  */
 export interface Command {
   readonly name: string;
@@ -190,14 +199,18 @@ export function parseOptions({ args: own }: Command, argv: readonly string[]): O
   const given = new Set<string>();
   for (const token of tokens) {
     if (token.kind === "positional") {
-      const name = positionals.shift();
+      const [name] = positionals;
+      const arg = name === undefined ? undefined : args[name];
+      const many = arg?.type === "positional" && arg.valueHint?.endsWith("...") === true;
+      if (!many) positionals.shift();
       if (name === undefined) {
         throw new UsageError(
           `unexpected '${token.value}': ` +
             "options start with - (and go after -- when npm runs the command)",
         );
       }
-      values.set(name, token.value);
+      const before = many ? values.get(name) : undefined;
+      values.set(name, before === undefined ? token.value : `${before}${SEPARATOR}${token.value}`);
     }
     if (token.kind !== "option") continue;
     if (given.has(token.name)) throw new UsageError(`${token.rawName} was given twice`);

@@ -5,7 +5,7 @@ import { reasonOf, UsageError } from "../base/errors.ts";
 import { SECTION_NAMES } from "../profile/profiler.ts";
 import type { ResultRecord } from "./record.ts";
 import { splitRefusals, type Unused } from "./refusals.ts";
-import type { FailedRun, Run } from "./run.ts";
+import type { FailedRun, Point, Run } from "./run.ts";
 import { isObject, mismatch, numbers, type Shape } from "./shape.ts";
 
 /** What results say of runs, by their keys. */
@@ -61,6 +61,41 @@ function parseResult(line: string, where: string): Run | FailedRun {
 }
 
 /**
+ * The record that `--json` wrote, whose text this is, as a run; null if it is none. Throws
+ * UsageError if it lacks a part of one.
+ */
+export function parseRecord(text: string, path: string): Run | null {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  if (!isObject(value) || !("throughput" in value) || "record" in value) return null;
+  const wrong = mismatch(value, WHOLE_RECORD, "");
+  if (wrong !== null) throw new UsageError(`${path}: not the record of a run: ${wrong}`);
+  const record = value as unknown as ResultRecord;
+  const run = { key: path, point: pointOf(record), repetition: 0, record, replicas: [] };
+  return upToDate(run);
+}
+
+/** What a plan would have asked for. */
+function pointOf(record: ResultRecord): Point {
+  const { mode, f, clients, clientProcesses, rate, batch, adaptive, signature, workers } = record;
+  const { app, opSize } = record;
+  const { replicas = [] }: Partial<ResultRecord> = record;
+  const signed = signature !== "none";
+  const lossRate = Math.max(0, ...replicas.map((told) => told?.lossRate ?? 0));
+  return {
+    ...{ mode, f, clients, clientProcesses, rate, batch, adaptive, app, opSize },
+    transport: record.transport === "udp" ? "udp" : "dpdk",
+    workers: signed ? workers : null,
+    signature: signed ? signature : "batch",
+    ...{ fault: lossRate > 0 ? "loss" : "none", lossRate },
+  };
+}
+
+/**
  * Earlier versions counted what their protocols did not need among what was dropped, and did not
  * tell what completed in each second.
  */
@@ -104,7 +139,7 @@ const POINT: Shape = {
     lossRate: "number",
   },
 };
-const RECORD: Shape = {
+const RECORD = {
   fields: {
     workload: "string",
     n: "number",
@@ -128,6 +163,15 @@ const RECORD: Shape = {
     profile: { optional: PROFILE },
     host: HOST,
     versions: { mapOf: "string" },
+  },
+} as const satisfies Shape;
+/** With what a point says in a run. */
+const WHOLE_RECORD: Shape = {
+  fields: {
+    ...RECORD.fields,
+    ...{ mode: "string", app: "string", transport: "string", f: "number", clients: "number" },
+    ...{ clientProcesses: "number", rate: "number", batch: "number", adaptive: "boolean" },
+    ...{ signature: "string", opSize: "number" },
   },
 };
 const REPLICA: Shape = {

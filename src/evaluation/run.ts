@@ -33,6 +33,8 @@ export interface Run {
   readonly key: string;
   readonly point: Point;
   readonly repetition: number;
+  /** Of the results that it comes from, where a report has several side by side. */
+  readonly label?: string;
   /** Of all client processes together. */
   readonly record: ResultRecord;
   readonly replicas: readonly ReplicaRecord[];

@@ -42,8 +42,10 @@ const EXPLICIT_MAX = 2;
  * belong to its configuration.
  */
 export function seriesOf(runs: readonly Run[]): readonly Series[] {
+  // For what differs between results that are side by side, such as versions, their labels stand.
+  const origin = ({ label = "", point }: Run): string => `${label}\0${point.mode}`;
   const usual = new Map(
-    [...Map.groupBy(runs, ({ point }) => point.mode)].map(([mode, some]) => [mode, usualOf(some)]),
+    [...Map.groupBy(runs, origin)].map(([of, some]) => [of, usualOf(some)] as const),
   );
   const names = new Set([...usual.values()].flatMap((settings) => [...settings.keys()]));
   const explicit = names.size <= EXPLICIT_MAX;
@@ -52,11 +54,12 @@ export function seriesOf(runs: readonly Run[]): readonly Series[] {
   const openClients = new Map<string, number[]>();
   const series = [...Map.groupBy(runs, seriesKey).values()].map((all): Series => {
     const [first] = all as [Run, ...Run[]];
-    const { point, record } = first;
-    const varying = usual.get(point.mode) ?? new Map<string, string>();
+    const { point, record, label } = first;
+    const varying = usual.get(origin(first)) ?? new Map<string, string>();
     const settings = settingsOf(first).filter(({ name }) => varying.has(name));
     const departing = settings.filter(({ name, value }) => varying.get(name) !== value);
-    const parts = [point.mode, ...(explicit ? settings : departing).map(phrase)];
+    const from = label === undefined ? [] : [label];
+    const parts = [point.mode, ...from, ...(explicit ? settings : departing).map(phrase)];
     if (loops.size > 1 || record.loop === "open") parts.push(`${record.loop} loop`);
     const key = configurationOf(first);
     let rank = 0;

@@ -15,8 +15,11 @@ export interface Setting {
   readonly value: string;
 }
 
+/** The setting that tells results apart which are side by side. */
+export const LABEL = "results";
+
 /** Everything known of a run's conditions; of runs of one release always the same names. */
-export function settingsOf({ point, record, replicas }: Run): readonly Setting[] {
+export function settingsOf({ label, point, record, replicas }: Run): readonly Setting[] {
   const asked = (name: string, value: string): Setting => ({ name, kind: "asked", value });
   const found = (name: string, value: string): Setting => ({ name, kind: "found", value });
   const load = (name: string, value: string): Setting => ({ name, kind: "load", value });
@@ -25,6 +28,7 @@ export function settingsOf({ point, record, replicas }: Run): readonly Setting[]
   const host = (name: string, of: (host: HostDescription) => string): Setting =>
     found(name, distinct(hosts.map(of)).join(" / "));
   return [
+    ...(label === undefined ? [] : [asked(LABEL, label)]),
     asked("protocol", point.mode),
     asked("faults", faultOf(point)),
     asked("transport", point.transport),

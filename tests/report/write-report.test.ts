@@ -3,13 +3,14 @@
 // are told by their line. What is drawn is looked at in report-drawn.test.ts.
 
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { parsePlan } from "../../src/evaluation/sweep-plan.ts";
 import { writeReport } from "../../src/report/write-report.ts";
 import { groupsOf } from "../../src/report/groups.ts";
 import { peakOf, seriesOf } from "../../src/report/series.ts";
+import { readReportInputs } from "../../src/evaluation/report-inputs.ts";
 import { readResults } from "../../src/evaluation/result-lines.ts";
 import type { FailedRun, Point, Run } from "../../src/evaluation/run.ts";
 import { run, ROOT } from "../support/programs.ts";
@@ -354,15 +355,74 @@ describe("results files", () => {
     expect(rows.slice(-2)).toEqual(["unreplicated", "hotstuff"]);
   });
 
+  test("results side by side have their labels on every line; what only they differ in does not", () => {
+    const points = madeUpPoints({ modes: ["pbft", "unreplicated"], clients: [1, 4], rates: [] });
+    const older = madeUpRuns(points, { repetitions: 2 });
+    const newer = older.map((run) => {
+      const record = { ...run.record, versions: { oskr: "3.0.0" } };
+      return { ...run, record };
+    });
+    const paths = ["older", "newer"].map((name) => join(dir, name));
+    for (const [i, runs] of [older, newer].entries()) {
+      mkdirSync(paths[i] ?? "");
+      const text = runs.map((run) => `${JSON.stringify(run)}\n`).join("");
+      writeFileSync(join(paths[i] ?? "", "runs.jsonl"), text);
+    }
+    const labels = (given: readonly string[] | null) =>
+      seriesOf(readReportInputs(paths, given).runs).map(({ label }) => label);
+    expect(labels(null)).toEqual(
+      ["older", "newer"]
+        .flatMap((of) => [`pbft, ${of}`])
+        .concat(["older", "newer"].map((of) => `unreplicated, ${of}`)),
+    );
+    expect(labels(["a", "b"])[0]).toBe("pbft, a");
+    const both = seriesOf(readReportInputs(paths, null).runs);
+    expect(both.map(({ points: own }) => own.map(({ runs }) => runs.length))).toEqual(
+      both.map(() => [2, 2]),
+    );
+    const [group] = groupsOf(both);
+    expect(new Set(group?.lines.map(({ style }) => style)).size).toBe(4);
+    // A single one has no label, whether its directory or its file was named.
+    expect(readReportInputs([paths[0] ?? ""], null).runs).toEqual(
+      readReportInputs([join(paths[0] ?? "", "runs.jsonl")], null).runs,
+    );
+  });
+
+  test("records of single runs are points, those of one point its repetitions", () => {
+    const runs = madeUpRuns(madeUpPoints({ modes: ["pbft"], clients: [1, 4], rates: [] }));
+    const paths = runs.map(({ record }, i) => {
+      const path = join(dir, `record-${i}.json`);
+      writeFileSync(path, JSON.stringify(record, null, 2));
+      return path;
+    });
+    const read = readReportInputs(paths, null).runs;
+    expect(read.map(({ record }) => record)).toEqual(runs.map(({ record }) => record));
+    expect(read.map(({ repetition }) => repetition)).toEqual([0, 1, 2, 0, 1, 2]);
+    const [line, ...others] = seriesOf(read);
+    expect(others).toEqual([]);
+    expect(line?.points.map(({ load }) => load)).toEqual(["1 client", "4 clients"]);
+    const { mode: _, ...without } = runs[0]?.record ?? { mode: "" };
+    writeFileSync(paths[0] ?? "", JSON.stringify(without));
+    expect(() => readReportInputs(paths, null)).toThrow("not the record of a run: mode");
+  });
+
   test("bench report tells mistakes in a line, with status 2", async () => {
     const bad = join(dir, "bad.jsonl");
     writeFileSync(bad, "{}\n");
+    const [fine, copy] = ["fine.jsonl", "copy.jsonl"].map((name) => {
+      const path = join(dir, name);
+      writeFileSync(path, `${JSON.stringify(one)}\n`);
+      return path;
+    }) as [string, string];
     const cases: readonly (readonly [args: readonly string[], reason: string])[] = [
       [[bad], `${bad}:1: not the result of a run: key: expected a string`],
       [[write()], "has no results"],
       [[join(dir, "gone")], "cannot be read"],
-      [[], "FILE is missing"],
-      [["a", "b"], "unexpected 'b'"],
+      [[], "RESULTS... is missing"],
+      [[fine, bad], `${bad}:1: not the result`],
+      [[fine, fine], "given twice"],
+      [[fine, "--labels", "a,b"], "2 labels for 1 results"],
+      [[fine, copy], "--out is required"],
     ];
     for (const [args, reason] of cases) {
       const { status, err } = await run("bench", ["report", ...args]);

@@ -8,7 +8,7 @@ import { reasonOf, UsageError } from "../base/errors.ts";
 import { readText } from "../base/text-file.ts";
 import type { Command, Options } from "../cli/command-line.ts";
 import { buildExecutables } from "../cluster/cluster.ts";
-import { LabRunner } from "../cluster/lab-runner.ts";
+import { LabRunner, readLab } from "../cluster/lab-runner.ts";
 import { LocalRunner } from "../cluster/local-runner.ts";
 import { parsePlan, type SweepPlan } from "../evaluation/sweep-plan.ts";
 import type { PointRunner } from "../evaluation/point-runner.ts";
@@ -62,13 +62,15 @@ export async function benchSweep(options: Options): Promise<number> {
 
   const interrupted = stopSignal();
   if (missing > 0) {
-    const built = inventory === undefined ? buildExecutables() : buildExecutables("--bundle");
+    // Before anything is built or copied.
+    const hosts = inventory === undefined ? null : readLab(inventory, plan.points);
+    const built = hosts === null ? buildExecutables() : buildExecutables("--bundle");
     if (built !== 0) return built;
     followParent();
     const open = (): Promise<PointRunner> =>
-      inventory === undefined
+      hosts === null
         ? Promise.resolve(new LocalRunner())
-        : LabRunner.open(inventory, join(dir, "logs"), interrupted);
+        : LabRunner.open(hosts, join(dir, "logs"), interrupted);
     try {
       await measure(plan, results, open, interrupted);
     } catch (error) {

@@ -1,58 +1,89 @@
 // Ansible's programs as child processes: playbooks of deploy/ansible, and what an inventory holds.
 
 import { spawnSync } from "node:child_process";
-import { closeSync, openSync, readFileSync } from "node:fs";
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { UsageError } from "../base/errors.ts";
-import { writeJson } from "../cli/json-file.ts";
+import { log } from "../base/logger.ts";
+import { readJson, writeJson } from "../cli/json-file.ts";
+import { judgeAddresses, type LabAddresses, type LabHost } from "./lab-addresses.ts";
 import { within } from "./within.ts";
 
 const PLAYBOOKS = resolve(import.meta.dir, "../../deploy/ansible");
 /** How long one that was interrupted may take to end. */
 const STOP_MS = 5_000;
 
-/** A host of an inventory. */
-export interface LabHost {
-  readonly name: string;
-  /** `oskr_address`: as in deploy/*.config; the empty string if it is not given. */
-  readonly address: string;
-}
-
-export interface Inventory {
+export interface Inventory extends LabAddresses {
   readonly path: string;
-  readonly replicas: readonly LabHost[];
   readonly clients: readonly LabHost[];
 }
 
-/** What `ansible-inventory --list` prints. */
+/** What inventory.yml writes. */
 interface Listing {
-  readonly _meta?: { readonly hostvars?: { readonly [host: string]: { oskr_address?: string } } };
-  readonly replicas?: { readonly hosts?: readonly string[] };
-  readonly clients?: { readonly hosts?: readonly string[] };
+  readonly replicas: readonly (readonly [name: string, address: string])[];
+  readonly clients: readonly string[];
+  readonly multicast: string;
 }
 
-/** Reads an inventory by Ansible itself. Throws UsageError. */
+/**
+ * Reads an inventory by Ansible itself, whose warnings are passed on. Throws UsageError, also where
+ * replicas could not work with their addresses.
+ */
 export function readInventory(path: string): Inventory {
   // The PATH of now, as for the programs that are started: `which` alone has the one of the start.
   if (Bun.which("ansible-playbook", { PATH: process.env["PATH"] ?? "" }) === null) {
     throw new UsageError("--inventory needs Ansible; as root: apt-get install ansible-core");
   }
-  const args = ["-i", resolve(path), "--list"];
-  const ran = spawnSync("ansible-inventory", args, { cwd: PLAYBOOKS, env: environment() });
-  if (ran.status !== 0) {
-    throw new UsageError(`--inventory ${path}: ${ran.error?.message ?? String(ran.stderr).trim()}`);
+  const inventory = listInventory(path);
+  for (const [group, hosts] of [
+    ["replicas", inventory.replicas],
+    ["clients", inventory.clients],
+  ] as const) {
+    if (hosts.length === 0) throw new UsageError(`--inventory ${path}: no hosts in [${group}]`);
   }
-  // Ansible takes a file that is not there for no error, and lists nothing.
-  const unread = /Unable\s+to\s+parse/.test(String(ran.stderr)) ? "; Ansible cannot parse it" : "";
-  const listing = JSON.parse(String(ran.stdout)) as Listing;
-  const hosts = (group: "replicas" | "clients"): readonly LabHost[] => {
-    const names = listing[group]?.hosts ?? [];
-    if (names.length === 0)
-      throw new UsageError(`--inventory ${path}: no hosts in [${group}]${unread}`);
-    const variables = listing._meta?.hostvars ?? {};
-    return names.map((name) => ({ name, address: variables[name]?.oskr_address ?? "" }));
-  };
-  return { path: resolve(path), replicas: hosts("replicas"), clients: hosts("clients") };
+  const { problems } = judgeAddresses(inventory);
+  const bad = inventory.replicas.find(({ name }) => problems[name] !== undefined);
+  if (bad === undefined) return inventory;
+  throw new UsageError(`--inventory ${path}: ${bad.name}: ${problems[bad.name]}`);
+}
+
+function listInventory(path: string): Inventory {
+  const dir = mkdtempSync(join(tmpdir(), "oskr-inventory-"));
+  try {
+    const out = join(dir, "inventory.json");
+    const variables = join(dir, "variables.json");
+    writeJson(variables, { oskr_out: out });
+    const args = ["-i", resolve(path), "-e", `@${variables}`, "inventory.yml"];
+    const ran = spawnSync("ansible-playbook", args, { cwd: PLAYBOOKS, env: environment() });
+    const warnings = messagesIn(String(ran.stderr));
+    if (ran.status !== 0 || !existsSync(out)) {
+      const why = [...warnings, ...failuresOf(String(ran.stdout))].join("; ");
+      throw new UsageError(`--inventory ${path}: ${ran.error?.message ?? why}`);
+    }
+    for (const warning of warnings) log.warn(`Ansible: ${warning}`);
+    const { replicas, clients, multicast } = readJson<Listing>(out);
+    return {
+      path: resolve(path),
+      replicas: replicas.map(([name, address]) => ({ name, address: String(address) })),
+      clients: clients.map((name) => ({ name, address: "" })),
+      multicast,
+    };
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
+}
+
+/** Ansible's warnings and errors, each in one line again: it breaks them for a narrow terminal. */
+export function messagesIn(errors: string): readonly string[] {
+  const messages: string[] = [];
+  for (const line of errors.split("\n")) {
+    const [, text] = /^(?:\[WARNING\]:|ERROR!) *(.*)/.exec(line) ?? [];
+    if (text !== undefined) messages.push(text.replace(/^\* */, ""));
+    else if (line.trim() === "") messages.push("");
+    else messages.push(`${messages.pop() ?? ""} ${line.trim()}`.trim());
+  }
+  return messages.filter((message) => message !== "");
 }
 
 export interface PlaybookOptions {
@@ -71,12 +102,12 @@ export interface PlaybookOptions {
  * RunError when it took too long.
  */
 export async function runPlaybook(name: string, options: PlaybookOptions): Promise<number> {
-  const { inventory, log, limitMs, signal } = options;
+  const { inventory, log: file, limitMs, signal } = options;
   signal?.throwIfAborted();
-  const variables = `${log}.variables.json`;
+  const variables = `${file}.variables.json`;
   writeJson(variables, options.variables);
   const args = ["-i", inventory.path, "-e", `@${resolve(variables)}`, `${name}.yml`];
-  const output = openSync(log, "a");
+  const output = openSync(file, "a");
   const child = Bun.spawn(["ansible-playbook", ...args], {
     cwd: PLAYBOOKS,
     env: environment(),
@@ -88,7 +119,7 @@ export async function runPlaybook(name: string, options: PlaybookOptions): Promi
     stderr: output,
   });
   closeSync(output);
-  const late = `${name}.yml takes longer than ${limitMs / 1000} s: ${log}`;
+  const late = `${name}.yml takes longer than ${limitMs / 1000} s: ${file}`;
   try {
     return await within(child.exited, { limitMs, late, signal });
   } finally {
@@ -97,10 +128,12 @@ export async function runPlaybook(name: string, options: PlaybookOptions): Promi
 }
 
 /** The lines in which a playbook told what failed. */
-export function failuresIn(log: string): readonly string[] {
-  return readFileSync(log, "utf8")
-    .split("\n")
-    .filter((line) => /^(fatal: |ERROR! )/.test(line));
+export function failuresIn(file: string): readonly string[] {
+  return failuresOf(readFileSync(file, "utf8"));
+}
+
+function failuresOf(output: string): readonly string[] {
+  return output.split("\n").filter((line) => /^(fatal: |ERROR! )/.test(line));
 }
 
 /** Interrupts a playbook, and kills it if that is not enough. */
@@ -118,6 +151,9 @@ function environment(): NodeJS.ProcessEnv {
     ...process.env,
     LC_ALL: "C.UTF-8",
     ANSIBLE_NOCOLOR: "1",
+    // Groups of groups of groups come in the order of Python's hashes, which is a new one each
+    // time, and hosts have their ids by it.
+    PYTHONHASHSEED: "0",
     ANSIBLE_CONFIG: join(PLAYBOOKS, "ansible.cfg"),
   };
 }

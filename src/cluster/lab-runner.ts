@@ -11,7 +11,8 @@ import type { ResultRecord } from "../evaluation/record.ts";
 import type { ReplicaRecord } from "../evaluation/replica-record.ts";
 import type { Point } from "../evaluation/run.ts";
 import { protocols, smallestCluster } from "../protocol/index.ts";
-import { failuresIn, readInventory, runPlaybook, type Inventory, type LabHost } from "./ansible.ts";
+import { failuresIn, readInventory, runPlaybook, type Inventory } from "./ansible.ts";
+import { judgeAddresses, type LabHost } from "./lab-addresses.ts";
 import { log } from "../base/logger.ts";
 
 /** How long the bundle may take to every host, and a run beyond what it measures. */
@@ -39,11 +40,10 @@ export class LabRunner implements PointRunner {
   }
 
   /**
-   * Reads the inventory and copies the bundle to its hosts; what is logged and collected of runs
-   * that fail stays in the directory `logs`. Throws UsageError or RunError, or the signal's reason.
+   * Copies the bundle to the hosts of an inventory; what is logged and collected of runs that fail
+   * stays in the directory `logs`. Throws UsageError or RunError, or the signal's reason.
    */
-  static async open(path: string, logs: string, signal: AbortSignal): Promise<LabRunner> {
-    const inventory = readInventory(path);
+  static async open(inventory: Inventory, logs: string, signal: AbortSignal): Promise<LabRunner> {
     mkdirSync(logs, { recursive: true });
     const log = join(resolve(logs), "copy.log");
     rmSync(log, { force: true });
@@ -101,8 +101,16 @@ export class LabRunner implements PointRunner {
   }
 }
 
+/** Reads an inventory for a plan. Throws UsageError where it has not what the points need. */
+export function readLab(path: string, points: readonly Point[]): Inventory {
+  const inventory = readInventory(path);
+  for (const point of points) castOf(point, inventory);
+  return inventory;
+}
+
 /** Throws UsageError where the lab has not what the point needs. */
-function castOf(point: Point, { path, replicas, clients }: Inventory): Cast {
+function castOf(point: Point, inventory: Inventory): Cast {
+  const { path, replicas, clients } = inventory;
   const protocol = protocols.get(point.mode);
   if (protocol === undefined) throw new UsageError(`no protocol '${point.mode}'`);
   if (protocol.roles !== undefined) {
@@ -119,11 +127,9 @@ function castOf(point: Point, { path, replicas, clients }: Inventory): Cast {
   need("replicas", n, replicas);
   need("client processes", point.clientProcesses, clients);
   const members = replicas.slice(0, n);
-  const pattern =
-    point.transport === "udp" ? /^[\d.]+:\d+%\d+$/ : /^(?:[\da-f]{2}:){5}[\da-f]{2}%\d+$/i;
-  const unfit = members.find(({ address }) => !pattern.test(address));
-  if (unfit !== undefined) {
-    const { name, address } = unfit;
+  const { transport } = judgeAddresses(inventory);
+  const [{ name, address } = { name: "", address: "" }] = members;
+  if (transport !== point.transport) {
     throw new UsageError(
       `${path}: ${name}: oskr_address '${address}' is not for ${point.transport}`,
     );

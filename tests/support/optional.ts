@@ -20,6 +20,7 @@ type Body = () => void | Promise<unknown>;
 
 /** Programs that some tests run, beside those of every Debian and those that the build needs. */
 const PACKAGES = {
+  "ansible-playbook": "ansible-core",
   "/usr/bin/chromium": "chromium",
   git: "git",
   openssl: "openssl",

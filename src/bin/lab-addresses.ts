@@ -1,0 +1,22 @@
+// What the playbooks of deploy/ansible ask on the control machine: reads the addresses of a lab's
+// replicas as JSON from standard input, and prints what is wrong with them, as JSON.
+
+import { UsageError } from "../base/errors.ts";
+import { runMain } from "../cli/command-line.ts";
+import { judgeAddresses } from "../cluster/lab-addresses.ts";
+
+await runMain("lab-addresses", async () => {
+  const lab: unknown = JSON.parse(await Bun.stdin.text());
+  console.log(JSON.stringify(judgeAddresses(readLab(lab))));
+  return 0;
+});
+
+/** `{ replicas: [[name, address], ...], multicast }`; throws UsageError. */
+function readLab(lab: unknown) {
+  const { replicas = [], multicast = "" } = (lab ?? {}) as { readonly [name: string]: unknown };
+  if (!Array.isArray(replicas)) throw new UsageError("expected a list of replicas");
+  const hosts = replicas.map(([name, address]: readonly unknown[]) => ({
+    ...{ name: String(name), address: String(address ?? "") },
+  }));
+  return { replicas: hosts, multicast: String(multicast) };
+}

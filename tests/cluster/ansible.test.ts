@@ -1,0 +1,150 @@
+// Shows what Ansible itself makes of inventories, and that its playbooks refuse addresses with which
+// no replica can work.
+
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { UsageError } from "../../src/base/errors.ts";
+import { messagesIn, readInventory } from "../../src/cluster/ansible.ts";
+import { describeUnless, program } from "../support/optional.ts";
+import { Program, ROOT } from "../support/programs.ts";
+
+/** Ansible takes seconds to start on a busy machine. */
+const LIMIT_MS = 120_000;
+const PLAYBOOKS = join(ROOT, "deploy/ansible");
+
+let dir = "";
+beforeAll(() => {
+  dir = mkdtempSync(join(tmpdir(), "oskr-ansible-"));
+});
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+function inventory(name: string, ...lines: readonly string[]): string {
+  const path = join(dir, `${name}.ini`);
+  writeFileSync(path, `${lines.join("\n")}\n`);
+  return path;
+}
+
+test("warnings of several lines are one message each", () => {
+  const said =
+    "[WARNING]:  * Failed to parse /a/b.ini with ini\nplugin: /a/b.ini:2: Expected key=value\n\n" +
+    "[WARNING]: No inventory was parsed\nERROR! Completely failed\n";
+  expect(messagesIn(said)).toEqual([
+    "Failed to parse /a/b.ini with ini plugin: /a/b.ini:2: Expected key=value",
+    "No inventory was parsed",
+    "Completely failed",
+  ]);
+});
+
+describeUnless(program("ansible-playbook"))("an inventory", () => {
+  test(
+    "may have groups of groups, templates, and variables of groups",
+    () => {
+      mkdirSync(join(dir, "group_vars"));
+      writeFileSync(join(dir, "group_vars/rack2.yml"), 'net: "10.0.1"\n');
+      const path = inventory(
+        "nested",
+        "[rack1]\nr0 host=1\nr1 host=2\n[rack2]\nr2 host=3\n[rack3]\nr3 host=4 net=10.0.2",
+        "[replicas:children]\nrack1\nrack2\nrack3\n[clients]\nc0",
+        "[replicas:vars]\noskr_address=\"{{ net | default('10.0.0') }}.{{ host }}:5000%0\"",
+      );
+      const { replicas, clients, multicast } = readInventory(path);
+      expect(replicas).toEqual([
+        { name: "r0", address: "10.0.0.1:5000%0" },
+        { name: "r1", address: "10.0.0.2:5000%0" },
+        { name: "r2", address: "10.0.1.3:5000%0" },
+        { name: "r3", address: "10.0.2.4:5000%0" },
+      ]);
+      expect({ clients, multicast }).toEqual({
+        ...{ clients: [{ name: "c0", address: "" }], multicast: "" },
+      });
+    },
+    LIMIT_MS,
+  );
+
+  test(
+    "of deploy/ansible is what README's quad.config has",
+    () => {
+      const { replicas, multicast } = readInventory(join(PLAYBOOKS, "hosts.ini"));
+      expect(replicas.map(({ address }) => address)).toEqual(
+        ["aa", "bb", "cc", "dd"].map((byte) => `12:34:56:${byte}:${byte}:${byte}%0`),
+      );
+      expect(multicast).toBe("01:00:5e:00:00:01%255");
+    },
+    LIMIT_MS,
+  );
+
+  for (const [name, line, got] of [
+    ["spaces around =", "r0 oskr_address = 10.0.0.4:5000%0", "oskr_address"],
+    ["options without quotes", "r0 oskr_address=10.0.0.1:5000%0 oskr_options=--mask ff", "ff"],
+  ] as const) {
+    test(
+      `that Ansible cannot parse is refused in its words: ${name}`,
+      () => {
+        const path = inventory("bad", `[replicas]\n${line}\n[clients]\nc0`);
+        let said = "";
+        try {
+          readInventory(path);
+        } catch (error) {
+          expect(error).toBeInstanceOf(UsageError);
+          said = (error as UsageError).message;
+        }
+        expect(said).toContain(`${path}:2: Expected key=value host variable assignment, got: `);
+        expect(said).toContain(`got: ${got}`);
+        expect(said).not.toContain("\n");
+      },
+      LIMIT_MS,
+    );
+  }
+
+  test(
+    "that is not there is refused",
+    () => {
+      const path = join(dir, "nowhere.ini");
+      expect(() => readInventory(path)).toThrow(`inventory source ${path}`);
+    },
+    LIMIT_MS,
+  );
+});
+
+describeUnless(program("ansible-playbook"))("playbooks", () => {
+  async function playbook(name: string, ...args: readonly string[]) {
+    const path = inventory(
+      "wrong",
+      "[replicas]\nr0 oskr_address=10.0.0.1:5000%0\nr1 oskr_address=10.0.0.1:5000%1",
+      "r2\nr3 oskr_address=10.0.0.4:5000%0\n[clients]\nc0",
+      `[all:vars]\nansible_connection=local\noskr_directory=${join(dir, "there")}`,
+    );
+    const command = ["ansible-playbook", "-i", path, `${name}.yml`, ...args];
+    const env = { LC_ALL: "C.UTF-8", ANSIBLE_NOCOLOR: "1" };
+    return new Program(command, { cwd: PLAYBOOKS, env }).ended();
+  }
+  const R1 = "oskr_address 10.0.0.1:5000%1: the same address and port as of r0";
+
+  test(
+    "check.yml fails for each host whose address is missing or another's",
+    async () => {
+      // Of all hosts it would take a minute.
+      const { status, out } = await playbook("check", "--limit", "r1,r2");
+      expect(status).not.toBe(0);
+      expect(out).toContain(R1);
+      for (const host of ["r1", "r2"]) expect(out).toContain(`fatal: [${host}]: FAILED!`);
+      expect(out).toContain("no oskr_address");
+      expect(out).not.toContain("can run oskr");
+    },
+    LIMIT_MS,
+  );
+
+  test.each(["copy", "run"])(
+    "%s.yml does nothing",
+    async (name) => {
+      const { status, out } = await playbook(name);
+      expect(status).not.toBe(0);
+      expect(out).toContain(`r1: ${R1}`);
+      expect(out).toContain("r2: no oskr_address");
+      expect(out).not.toMatch(/TASK .*(bundle|Stop|Start)/);
+    },
+    LIMIT_MS,
+  );
+});

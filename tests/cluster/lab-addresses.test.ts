@@ -1,0 +1,53 @@
+// Shows which hosts of a lab can be replicas by their addresses.
+
+import { expect, test } from "bun:test";
+import { judgeAddresses } from "../../src/cluster/lab-addresses.ts";
+
+function judge(addresses: readonly string[], multicast = "") {
+  const replicas = addresses.map((address, i) => ({ name: `r${i}`, address }));
+  return judgeAddresses({ replicas, multicast });
+}
+
+const mac = (last: string, id = 0) => `12:34:56:aa:aa:${last}%${id}`;
+const ipv4 = (last: number) => `10.0.0.${last}:5000%0`;
+
+test("addresses with which replicas can work", () => {
+  expect(judge([mac("00"), mac("01")])).toEqual({ problems: {}, transport: "dpdk" });
+  expect(judge([ipv4(1), ipv4(2)])).toEqual({ problems: {}, transport: "udp" });
+  const group = judge([mac("00"), mac("01")], "01:00:5e:00:00:01%255");
+  expect(group).toEqual({ problems: {}, transport: "dpdk" });
+});
+
+test("equal ones are told of both hosts, and of no other", () => {
+  const same = "the same MAC address as";
+  expect(judge([mac("00"), mac("01"), mac("00", 1)]).problems).toEqual({
+    r0: `oskr_address ${mac("00")}: ${same} of r2; each process needs one of its own`,
+    r2: `oskr_address ${mac("00", 1)}: ${same} of r0; each process needs one of its own`,
+  });
+});
+
+test("missing and impossible ones are told of their hosts", () => {
+  const malformed = "expected 12:34:56:aa:aa:aa%0 or 10.0.0.1:5000%0, id at most 32767";
+  expect(judge([ipv4(1), "", "0.0.0.0:5000%0", ipv4(256), "224.0.0.1:1%0"]).problems).toEqual({
+    r1: "no oskr_address",
+    r2: "oskr_address 0.0.0.0:5000%0 is the address of no host: nobody can send there",
+    r3: `oskr_address '${ipv4(256)}' is no address; ${malformed}`,
+    r4: "oskr_address 224.0.0.1:1%0 is a multicast address",
+  });
+  expect(judge(["", ""])).toEqual({
+    problems: { r0: "no oskr_address", r1: "no oskr_address" },
+    transport: null,
+  });
+});
+
+test("those of another kind than the first are told", () => {
+  const problem = "MAC and IPv4 addresses cannot be mixed";
+  expect(judge([ipv4(1), mac("00"), ipv4(2)]).problems).toEqual({ r1: problem });
+});
+
+test("a group's address that is none, or that UDP has no use for, is told of all", () => {
+  const wrong = "oskr_multicast: 12:34:56:aa:aa:09%9 is not a multicast address";
+  expect(judge([mac("00"), mac("01")], mac("09", 9)).problems).toEqual({ r0: wrong, r1: wrong });
+  const udp = "oskr_multicast: a multicast line needs replicas with MAC addresses";
+  expect(judge([ipv4(1)], "01:00:5e:00:00:01%255").problems).toEqual({ r0: udp });
+});

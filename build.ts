@@ -25,6 +25,7 @@ import {
 } from "./src/build/build-native.ts";
 import packageJson from "./package.json" with { type: "json" };
 import { buildBundle, bundleInputs, bundleName, missingForBundle } from "./src/build/bundle.ts";
+import { refusalOf } from "./src/base/errno.ts";
 import { UsageError } from "./src/base/errors.ts";
 import { log, nameLog, print } from "./src/base/logger.ts";
 
@@ -320,7 +321,8 @@ nameLog("build");
 try {
   main(process.argv.slice(2));
 } catch (error) {
-  if (!(error instanceof UsageError)) throw error;
-  log.error(error.message);
+  const reason = error instanceof UsageError ? error.message : refusalOf(error);
+  if (reason === null) throw error;
+  log.error(reason);
   process.exitCode = 2;
 }

@@ -4,7 +4,6 @@
 import type { ArgsDef } from "citty";
 import { RunError, UsageError } from "../base/errors.ts";
 import { namesAndTexts, readNames, type Command, type Options } from "../cli/command-line.ts";
-import { writeJson } from "../cli/json-file.ts";
 import { buildExecutables, stopClustersOnSignal } from "../cluster/cluster.ts";
 import { alignColumns } from "../evaluation/format.ts";
 import { followParent } from "../process/signals.ts";
@@ -102,7 +101,7 @@ export async function attack(options: Options): Promise<number> {
       verdicts.push(again ? await tried(row, settings, given) : verdict);
     }
   }
-  if (json !== undefined) writeJson(json, verdicts);
+  json?.writeJson(verdicts);
   print(`\n${tableOf(verdicts)}\n`);
   const failed = verdicts.filter(({ losses }) => losses.length > 0).length;
   print(`${verdicts.length - failed} passed, ${failed} failed`);

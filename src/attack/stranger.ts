@@ -3,7 +3,6 @@
 
 import type { ArgsDef } from "citty";
 import type { Command, Options } from "../cli/command-line.ts";
-import { writeJson } from "../cli/json-file.ts";
 import { readDeployConfig } from "../config.ts";
 import { followCluster, stopFlag } from "../process/signals.ts";
 import { protocols } from "../protocol/index.ts";
@@ -121,7 +120,7 @@ export function runStranger(options: Options): number {
     victims: arms.victims.map(exchange),
   };
   arms.close();
-  if (json !== undefined) writeJson(json, record);
+  json?.writeJson(record);
   if (send !== null) return 0;
   log.error("could not prepare: nobody answered");
   return 1;

@@ -8,6 +8,19 @@ export class RunError extends Error {
   override name = "RunError";
 }
 
+/** Takes every step though an earlier one failed; then throws what the first of those threw. */
+export function everyStep(...steps: readonly (() => void)[]): void {
+  const thrown: unknown[] = [];
+  for (const step of steps) {
+    try {
+      step();
+    } catch (error) {
+      thrown.push(error);
+    }
+  }
+  if (thrown.length > 0) throw thrown[0];
+}
+
 /** What an error that was thrown says, whatever was thrown. */
 export function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

@@ -4,6 +4,7 @@
 import { writeSync } from "node:fs";
 import { createConsola, LogLevels, type LogObject } from "consola/core";
 import { assert } from "./assert.ts";
+import { codeOf, describeErrno } from "./errno.ts";
 import { RunError } from "./errors.ts";
 
 const STDOUT = 1;
@@ -31,6 +32,9 @@ export interface LineStyle {
 let style: LineStyle = { name: "oskr", stamped: false, coloured: false };
 /** Nobody reads standard error any more. */
 let unheard = false;
+let results = STDOUT;
+/** The first line of the last error that was told. */
+let problem: string | null = null;
 
 /** One for all programs: `error`, `warn`, `info`, and `debug` for --verbose. */
 export const log = createConsola({
@@ -64,23 +68,40 @@ export function stampLog(): void {
   style = { ...style, stamped: true };
 }
 
+/** From now on results are messages, because standard output is for what was to go to a file. */
+export function freeStandardOutput(): void {
+  results = STDERR;
+}
+
+/** What an output file has that is standard output. Throws what the kernel refused. */
+export function writeStandardOutput(text: string): void {
+  writeAll(STDOUT, text);
+}
+
+/** What went wrong last, as it was told; null if nothing did. */
+export function lastProblem(): string | null {
+  return problem;
+}
+
 /** A result: text for standard output. Throws RunError if it cannot be written. */
 export function print(text: string): void {
   try {
-    writeAll(STDOUT, `${text}\n`);
+    writeAll(results, `${text}\n`);
   } catch (error) {
-    if (codeOf(error) === "EPIPE") throw new RunError("nobody reads the results any more");
-    throw new RunError(`the results cannot be written: ${codeOf(error) ?? String(error)}`);
+    const code = codeOf(error);
+    if (code === null) throw error;
+    throw new RunError(`the results cannot be written: ${describeErrno(code)}`);
   }
 }
 
 function report(entry: LogObject): void {
+  if (entry.type === "error") problem = textOf(entry.args[0]).split("\n")[0] ?? null;
   if (unheard) return;
   try {
     writeAll(STDERR, `${lineOf(entry, style)}\n`);
   } catch (error) {
     // There is nobody left whom this could be told, and a replica goes on without.
-    assert(codeOf(error) !== undefined, String(error));
+    assert(codeOf(error) !== null, String(error));
     unheard = true;
   }
 }
@@ -117,10 +138,6 @@ export function problemsIn(text: string): readonly string[] {
     inside = PROBLEM.test(line) || (inside && CONTINUED.test(line));
     return inside;
   });
-}
-
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error ? String(error.code) : undefined;
 }
 
 /** Writes to the end; what the kernel refuses is thrown. */

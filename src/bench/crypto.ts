@@ -1,7 +1,6 @@
 // npm run bench -- crypto: what signatures cost here, and so what bounds a protocol that signs.
 
 import type { Command, Options } from "../cli/command-line.ts";
-import { writeJson } from "../cli/json-file.ts";
 import { alignColumns, decimal, formatThroughput } from "../evaluation/format.ts";
 import { median } from "../evaluation/median.ts";
 import { describeHost, versions } from "../evaluation/record.ts";
@@ -78,7 +77,7 @@ export async function benchCrypto(options: Options): Promise<number> {
   };
   printTable(figures);
   if (json !== undefined) {
-    writeJson(json, { ...figures, seconds, rounds, host: describeHost(), versions: versions() });
+    json.writeJson({ ...figures, seconds, rounds, host: describeHost(), versions: versions() });
   }
   return 0;
 }

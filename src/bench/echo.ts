@@ -4,7 +4,6 @@
 import { resolve } from "node:path";
 import type { ArgsDef } from "citty";
 import type { Command, Options } from "../cli/command-line.ts";
-import { writeJson } from "../cli/json-file.ts";
 import { ClientProcesses } from "../cluster/client-processes.ts";
 import { Cluster, stopClustersOnSignal } from "../cluster/cluster.ts";
 import { median } from "../evaluation/median.ts";
@@ -90,7 +89,7 @@ export async function benchEcho(options: Options): Promise<number> {
     latency,
     fabric,
   };
-  if (json !== undefined) writeJson(json, result);
+  json?.writeJson(result);
   return 0;
 }
 

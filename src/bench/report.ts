@@ -4,6 +4,7 @@ import { statSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import type { ArgsDef } from "citty";
 import { UsageError } from "../base/errors.ts";
+import { openDirectory } from "../base/replace-file.ts";
 import type { Command, Options } from "../cli/command-line.ts";
 import { readReportInputs } from "../evaluation/report-inputs.ts";
 import type { Point, Run } from "../evaluation/run.ts";
@@ -57,14 +58,10 @@ export async function benchReport(options: Options): Promise<number> {
   const title = options.text("title") ?? basename(resolve(others.length > 0 ? dir : beside));
   const named = labels === undefined ? "" : ` --labels ${labels}`;
   const command = `npm run bench -- report ${paths.join(" ")}${named}`;
-  let written: readonly string[];
-  try {
-    written = await writeReport(runs.toSorted(compareRuns), { title, dir, command, failures });
-  } catch (error) {
-    // What the operating system refused has a code; all else is a bug of ours.
-    if (!(error instanceof Error && "code" in error)) throw error;
-    throw new UsageError(`${dir}: cannot be written: ${error.message}`);
-  }
+  openDirectory(dir);
+  const written = await writeReport(runs.toSorted(compareRuns), {
+    ...{ title, dir, command, failures },
+  });
   for (const file of written) print(file);
   return 0;
 }

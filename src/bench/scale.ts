@@ -1,12 +1,12 @@
 // npm run bench -- scale: what an operation costs as the number of replicas grows, what a cost
 // model makes of it, and how far that is from real runs. docs/scaling.md explains it.
 
-import { mkdirSync, statSync, writeFileSync } from "node:fs";
+import { statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { ArgsDef } from "citty";
 import { UsageError } from "../base/errors.ts";
+import { openDirectory, replaceFile } from "../base/replace-file.ts";
 import type { Command, Options } from "../cli/command-line.ts";
-import { writeJson } from "../cli/json-file.ts";
 import { protocolArgs, readProtocolOptions } from "../cli/protocol-options.ts";
 import { stopClustersOnSignal } from "../cluster/cluster.ts";
 import type { SignatureKind } from "../crypto/stage.ts";
@@ -172,7 +172,7 @@ export async function benchScale(options: Options): Promise<number> {
     const settings = { ...counting, options, workers, networks };
     const about = { host: describeHost(), versions: versions() };
     const record = { ...settings, costs: Object.fromEntries(costs), rows, checks, ...about };
-    writeJson(json, record);
+    json.writeJson(record);
   }
   return 0;
 }
@@ -268,9 +268,8 @@ async function check(
 }
 
 async function writeFigures(out: string, rows: readonly ScaleRow[]): Promise<void> {
-  mkdirSync(out, { recursive: true });
   const figures = await scaleFigures(rows);
-  for (const { name, wide } of figures) writeFileSync(join(out, `${name}.svg`), wide);
+  for (const { name, wide } of figures) replaceFile(join(out, `${name}.svg`), wide);
   print(`\n${figures.length} charts in ${out}`);
 }
 
@@ -354,5 +353,6 @@ function outputFolder(options: Options): string | undefined {
   if (out === "" || (there !== undefined && !there.isDirectory())) {
     throw new UsageError(`--out ${out}: expected the name of a directory`);
   }
+  openDirectory(out);
   return out;
 }

@@ -1,10 +1,9 @@
 // npm run bench -- sweep: measures all points of a plan file, as far as they have not been, and
 // compares them.
 
-import { existsSync, mkdirSync } from "node:fs";
 import { basename, dirname, extname, join } from "node:path";
 import type { ArgsDef } from "citty";
-import { reasonOf, UsageError } from "../base/errors.ts";
+import { openDirectory } from "../base/replace-file.ts";
 import { readText } from "../base/text-file.ts";
 import type { Command, Options } from "../cli/command-line.ts";
 import { buildExecutables } from "../cluster/cluster.ts";
@@ -50,8 +49,7 @@ export async function benchSweep(options: Options): Promise<number> {
   const path = options.textOf("plan");
   const plan = readPlan(path);
   const inventory = options.text("inventory");
-  const lab = inventory === undefined ? "" : `-${basename(inventory, extname(inventory))}`;
-  const dir = options.text("out") ?? join(dirname(path), `${basename(path, ".json")}${lab}`);
+  const dir = options.text("out") ?? resultsDirectory(path, inventory);
   const results = openResults(dir);
   const missing = schedule(plan).filter(({ key }) => results.run(key) === undefined).length;
   const planned = plan.points.length * plan.repetitions;
@@ -61,6 +59,7 @@ export async function benchSweep(options: Options): Promise<number> {
   }
 
   const interrupted = stopSignal();
+  let problem: unknown = null;
   if (missing > 0) {
     // Before anything is built or copied.
     const hosts = inventory === undefined ? null : readLab(inventory, plan.points);
@@ -75,10 +74,11 @@ export async function benchSweep(options: Options): Promise<number> {
       await measure(plan, results, open, interrupted);
     } catch (error) {
       // What an interrupted one throws says no more than that.
-      if (!interrupted.aborted) throw error;
+      if (!interrupted.aborted) problem = error;
     }
   }
   print(`\n${formatSummaries(summarise(runsOf(plan, results)))}`);
+  if (problem !== null) throw problem;
   if (interrupted.aborted) {
     log.error("interrupted: what was done is kept, and the same command goes on");
     return 130;
@@ -113,12 +113,17 @@ function readPlan(path: string): SweepPlan {
   return parsePlan(readText(path), path);
 }
 
+/** The directory of a plan's results: beside it, named like it. */
+export function resultsDirectory(plan: string, inventory: string | undefined): string {
+  const lab = inventory === undefined ? "" : `-${basename(inventory, extname(inventory))}`;
+  const name = basename(plan, extname(plan));
+  // A plan whose name has no ending has the name that its directory would have.
+  const ending = extname(plan) === "" && lab === "" ? "-results" : "";
+  return join(dirname(plan), `${name}${lab}${ending}`);
+}
+
 function openResults(dir: string): Results {
-  try {
-    if (!existsSync(dir)) mkdirSync(dir, { recursive: true });
-  } catch (error) {
-    throw new UsageError(`${dir}: cannot be made: ${reasonOf(error)}`);
-  }
+  openDirectory(dir);
   return new Results(join(dir, "runs.jsonl"), (line) => log.warn(line));
 }
 

@@ -3,9 +3,9 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { ArgsDef } from "citty";
-import { UsageError } from "../base/errors.ts";
+import { everyStep, UsageError } from "../base/errors.ts";
+import { replaceFile, tryReplacing } from "../base/replace-file.ts";
 import type { Command, Options } from "../cli/command-line.ts";
-import { writeJson } from "../cli/json-file.ts";
 import { buildExecutables, WORKERS_DEFAULT } from "../cluster/cluster.ts";
 import { LocalRunner } from "../cluster/local-runner.ts";
 import { describeHost, versions } from "../evaluation/record.ts";
@@ -71,7 +71,10 @@ export async function benchTable(options: Options): Promise<number> {
   const json = options.output("json");
   const markdown = options.output("markdown");
   const readme = options.flag("readme");
-  if (readme) rewrite("");
+  if (readme) {
+    rewrite("");
+    tryReplacing(README);
+  }
   const built = buildExecutables();
   if (built !== 0) return built;
   followParent();
@@ -85,11 +88,15 @@ export async function benchTable(options: Options): Promise<number> {
     });
     const about = { command: commandOf(options), ...setting, transport, host: describeHost() };
     const text = `${describe(about)}\n\n${formatRows(rows)}`;
-    print(`\n${text}`);
     const result = { ...about, versions: versions(), rows };
-    if (json !== undefined) writeJson(json, result);
-    if (markdown !== undefined) await Bun.write(markdown, `${text}\n`);
-    if (readme) await Bun.write(README, rewrite(text));
+    everyStep(
+      () => print(`\n${text}`),
+      () => json?.writeJson(result),
+      () => markdown?.write(`${text}\n`),
+      () => {
+        if (readme) replaceFile(README, rewrite(text));
+      },
+    );
     for (const failure of failures) log.error(`failed: ${failure}`);
     return failures.length === 0 ? 0 : 1;
   } catch (error) {

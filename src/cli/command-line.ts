@@ -2,12 +2,15 @@
 // parseArgs over the same definitions refuses what citty lets through (unknown, repeated, missing,
 // malformed).
 
-import { accessSync, constants, existsSync, statSync } from "node:fs";
-import { dirname } from "node:path";
 import { parseArgs } from "node:util";
 import { renderUsage, type CommandDef, type ArgsDef } from "citty";
+import { refusalOf } from "../base/errno.ts";
 import { reasonOf, RunError, UsageError } from "../base/errors.ts";
-import { log, nameLog, print, setLoudness, type Loudness } from "../base/logger.ts";
+import { lastProblem, log, nameLog, print, setLoudness, type Loudness } from "../base/logger.ts";
+import { failOutputs, OutputFile, type Failure } from "./output-file.ts";
+
+/** The status of a program that a signal ended. */
+const INTERRUPTED = 130;
 
 /** No word of a command line has it. */
 const SEPARATOR = "\0";
@@ -51,21 +54,9 @@ export class Options {
   }
 
   /** A file that will be written at the end. Throws UsageError now if it cannot be. */
-  output(name: string): string | undefined {
+  output(name: string): OutputFile | undefined {
     const path = this.text(name);
-    if (path === undefined) return undefined;
-    const there = existsSync(path);
-    const folder = dirname(path);
-    if (path === "" || (there && statSync(path).isDirectory())) {
-      throw new UsageError(`--${name} ${path}: expected the name of a file`);
-    }
-    if (!existsSync(folder)) throw new UsageError(`--${name} ${path}: no such directory`);
-    try {
-      accessSync(there ? path : folder, constants.W_OK);
-    } catch {
-      throw new UsageError(`--${name} ${path}: cannot be written`);
-    }
-    return path;
+    return path === undefined ? undefined : new OutputFile(name, path);
   }
 
   integer(name: string, min: number, max: number): number {
@@ -292,8 +283,9 @@ export function refuseEnvironment(
 }
 
 /**
- * Runs a program: a UsageError becomes one line and status 2, another error status 1 with its
- * stack, since that one is a bug of ours.
+ * Runs a program: a UsageError becomes one line and status 2, what else went wrong outside of it
+ * one line and status 1; another error status 1 with its stack, since that one is a bug of ours.
+ * Where it fails, its files say so, or are gone.
  */
 export async function runMain(name: string, main: () => Promise<number>): Promise<void> {
   let status: number;
@@ -303,15 +295,17 @@ export async function runMain(name: string, main: () => Promise<number>): Promis
     if (refusal !== null) throw new UsageError(refusal);
     status = await main();
   } catch (error) {
-    if (error instanceof UsageError || error instanceof RunError) {
-      log.error(error.message);
-      status = error instanceof UsageError ? 2 : 1;
-    } else {
-      log.error(error);
-      status = 1;
-    }
+    const known = error instanceof UsageError || error instanceof RunError;
+    log.error(known ? error.message : (refusalOf(error) ?? error));
+    status = error instanceof UsageError ? 2 : 1;
   }
+  if (status !== 0) failOutputs(failureOf(status));
   process.exit(status);
+}
+
+function failureOf(status: number): Failure {
+  const failure = lastProblem() ?? `ended with status ${status}`;
+  return status === INTERRUPTED ? { failure: "interrupted", interrupted: true } : { failure };
 }
 
 /** Runs a program that is one command, with the arguments of this process; see runMain. */

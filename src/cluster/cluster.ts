@@ -13,8 +13,10 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { codeOf, describeErrno } from "../base/errno.ts";
 import { RunError, UsageError } from "../base/errors.ts";
 import { log, problemsIn } from "../base/logger.ts";
+import { tryReplacing } from "../base/replace-file.ts";
 import { readJson } from "../cli/json-file.ts";
 import { keyPath, writeKeyPairs } from "../crypto/keys.ts";
 import type { ReplicaRecord } from "../evaluation/replica-record.ts";
@@ -233,8 +235,7 @@ export class Cluster {
       throw new UsageError(`--mode ${options.mode}: expected ${[...protocols.keys()].join(", ")}`);
     }
     const { n, f } = smallestCluster(protocol, options.f);
-    const dir = mkdtempSync(join(tmpdir(), "oskr-"));
-    chmodSync(dir, 0o700);
+    const dir = privateDirectory();
     const prefix = join(dir, "cluster");
     const roles = [...(protocol.roles?.keys() ?? [])];
     const cluster = new Cluster(options, dir, n, prefix, roles);
@@ -392,6 +393,22 @@ export class Cluster {
   #joinArgs(): readonly string[] {
     if (this.#options.transport === "udp") return [];
     return [this.#linked ? "--link" : "--fabric", this.dir];
+  }
+}
+
+/** Where sockets, keys and results of the cluster's processes lie. Throws UsageError. */
+function privateDirectory(): string {
+  try {
+    const dir = mkdtempSync(join(tmpdir(), "oskr-"));
+    chmodSync(dir, 0o700);
+    tryReplacing(join(dir, "any"));
+    return dir;
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === null) throw error;
+    throw new UsageError(
+      `${tmpdir()}: no temporary directory there: ${describeErrno(code)}; TMPDIR names another`,
+    );
   }
 }
 

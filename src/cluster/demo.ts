@@ -1,10 +1,10 @@
 // A cluster and a client on this machine, built if need be, and what they measured.
 
 import type { ArgsDef } from "citty";
-import { UsageError } from "../base/errors.ts";
+import { everyStep, UsageError } from "../base/errors.ts";
 import { ALL_ARGS, type Options } from "../cli/command-line.ts";
 import { CLIENT, REPLICA } from "../cli/definitions.ts";
-import { writeJson } from "../cli/json-file.ts";
+import type { OutputFile } from "../cli/output-file.ts";
 import { readProtocolOptions } from "../cli/protocol-options.ts";
 import { ID_MAX } from "../config.ts";
 import { CLIENT_PROCESSES_MAX, RATE_MAX, type ClientLoad } from "../evaluation/point.ts";
@@ -83,7 +83,11 @@ export async function demo(options: Options): Promise<number> {
   return run(options, load, out);
 }
 
-async function run(options: Options, load: ClientLoad, out: string | undefined): Promise<number> {
+async function run(
+  options: Options,
+  load: ClientLoad,
+  out: OutputFile | undefined,
+): Promise<number> {
   let interrupted = false;
   let running: ClientProcesses | null = null;
   const interrupt = (): void => {
@@ -110,9 +114,13 @@ async function run(options: Options, load: ClientLoad, out: string | undefined):
     running = new ClientProcesses(cluster, load, ["-d", options.textOf("seconds")], single);
     const record = await running.result();
     for (const warning of running.warnings) log.warn(warning);
-    if (!single) print(formatRecord(record));
+    everyStep(
+      () => {
+        if (!single) print(formatRecord(record));
+      },
+      () => out?.writeJson(record),
+    );
     if (options.flag("profile")) await printProfiles(cluster);
-    if (out !== undefined) writeJson(out, record);
     return 0;
   } catch (error) {
     if (interrupted) return 130;

@@ -1,6 +1,5 @@
 // What clients asked and were told, and when: for the linearizability checker.
 
-import { writeFileSync } from "node:fs";
 import type { Bytes } from "../actor.ts";
 
 /** One operation of one client. A client has one at a time. */
@@ -21,7 +20,7 @@ export interface HistoryEntry {
   returnedMs: number | null;
 }
 
-/** Records in memory, and writes at the end: one JSON array. */
+/** Records in memory, for a file of one JSON array. */
 export class HistoryWriter {
   readonly entries: HistoryEntry[] = [];
   /** The operation in flight of each client. */
@@ -48,8 +47,9 @@ export class HistoryWriter {
     entry.returnedMs = nowMs + this.#offsetMs;
   }
 
-  write(path: string): void {
-    writeFileSync(path, `${JSON.stringify(this.entries)}\n`);
+  /** What is written at the end. */
+  get text(): string {
+    return `${JSON.stringify(this.entries)}\n`;
   }
 }
 

@@ -1,6 +1,6 @@
 // The results of a sweep as they are kept: one JSON object a line, appended as runs end.
 
-import { appendFileSync, existsSync, readFileSync, truncateSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync, statSync, truncateSync } from "node:fs";
 import { parseResults, type RunsByKey } from "./result-lines.ts";
 import type { FailedRun, Run } from "./run.ts";
 
@@ -34,9 +34,16 @@ export class Results {
     return this.#results.failures.get(key);
   }
 
-  /** Keeps it, also if the process ends right after. */
+  /** Keeps it, also if the process ends right after. Throws what the kernel refused. */
   add(result: Run | FailedRun): void {
-    appendFileSync(this.#path, `${JSON.stringify(result)}\n`);
     this.#results.add(result);
+    const before = existsSync(this.#path) ? statSync(this.#path).size : 0;
+    try {
+      appendFileSync(this.#path, `${JSON.stringify(result)}\n`);
+    } catch (error) {
+      // What is there is whole lines.
+      if (existsSync(this.#path)) truncateSync(this.#path, before);
+      throw error;
+    }
   }
 }

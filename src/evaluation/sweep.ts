@@ -7,7 +7,7 @@ import { formatThroughput } from "./format.ts";
 import type { RunSettings, PointRunner } from "./point-runner.ts";
 import { describePoint } from "./point.ts";
 import type { Results } from "./results.ts";
-import type { Point, Run } from "./run.ts";
+import type { FailedRun, Point, Run } from "./run.ts";
 import type { SweepPlan } from "./sweep-plan.ts";
 
 /** One run that a plan asks for. */
@@ -53,7 +53,7 @@ export interface SweepOptions {
 
 /**
  * Does what the results lack, failed runs once more included. A run that fails is kept as such and
- * stops nothing. Returns how many runs it did.
+ * stops nothing. Returns how many runs it did; throws what the kernel refused of the results.
  */
 export async function sweep(options: SweepOptions): Promise<number> {
   const { plan, results, runner, signal, tell, now } = options;
@@ -62,17 +62,19 @@ export async function sweep(options: SweepOptions): Promise<number> {
   let done = 0;
   for (const { key, point, repetition } of todo) {
     if (signal.aborted) break;
+    let result: Run | FailedRun;
     let outcome: string;
     try {
       const measured = await runner.run(point, plan, signal);
-      results.add({ key, point, repetition, ...measured });
+      result = { key, point, repetition, ...measured };
       outcome = formatThroughput(measured.record.throughput);
     } catch (error) {
       if (signal.aborted) break;
       const failure = reasonOf(error);
-      results.add({ key, point, repetition, failure });
+      result = { key, point, repetition, failure };
       outcome = `FAILED: ${failure}`;
     }
+    results.add(result);
     done++;
     const left = ((now() - startMs) / done) * (todo.length - done);
     const time = done === todo.length ? "" : `, ${formatTime(left)} left`;

@@ -2,10 +2,10 @@
 // loop, or with --rate an open one.
 
 import { assert } from "../base/assert.ts";
-import { UsageError } from "../base/errors.ts";
+import { everyStep, UsageError } from "../base/errors.ts";
 import { systemRandom } from "../base/system-random.ts";
 import type { Options } from "../cli/command-line.ts";
-import { writeJson } from "../cli/json-file.ts";
+import type { OutputFile } from "../cli/output-file.ts";
 import { ID_MAX } from "../config.ts";
 import { countDrop } from "../driver.ts";
 import { ClosedLoop } from "../evaluation/closed-loop.ts";
@@ -41,13 +41,13 @@ export function runClients(options: Options): number {
   const warmMs = options.decimal("warm", 0, 1e6) * 1000;
   const { rate, makeLoad } = readLoop(options);
   const opSize = options.integer("op-size", 0, 1024 * 1024);
-  const historyPath = options.output("history");
+  const historyFile = options.output("history");
   const json = options.output("json");
   const fabricPort = options.integer("fabric-port", 0, 63);
   const drivers = new ProcessDrivers(options, () => ({ kind: "client", fabricPort }));
   const { clock, stopped, setting } = drivers;
   const offsetMs = drivers.native.oskr_monotonic_ns() / 1e6 - performance.now();
-  const history = historyPath === undefined ? null : new HistoryWriter(offsetMs);
+  const history = historyFile === undefined ? null : new HistoryWriter(offsetMs);
   if (!waitForLink(drivers)) {
     drivers.close();
     if (stopped()) return 130;
@@ -77,7 +77,6 @@ export function runClients(options: Options): number {
   drivers.run([], () => over() || inquiry.refusal !== null);
   refuse(drivers, inquiry);
 
-  if (historyPath !== undefined) history?.write(historyPath);
   const { transport, statistics } = drivers.port;
   const drops = mergeDrops(...nodes.map((node) => node.drops), transport.drops, statistics());
   const record = recordOf(options, drivers, load, settled, {
@@ -92,7 +91,17 @@ export function runClients(options: Options): number {
     ...drivers.profile(),
   });
   drivers.close();
-  return report(record, load, json, stopped(), inquiry.doubt);
+  const interrupted = stopped();
+  let status = 1;
+  everyStep(
+    () => {
+      status = report(record, load, { json, interrupted, doubt: inquiry.doubt });
+    },
+    () => {
+      if (history !== null) historyFile?.write(history.text);
+    },
+  );
+  return status;
 }
 
 /** Asks replicas what they run, and waits for answers for a while. */
@@ -207,18 +216,28 @@ function printProgress(load: Load, clock: RealClock): void {
 function report(
   record: ResultRecord,
   load: Load,
-  json: string | undefined,
-  interrupted: boolean,
-  doubt: string | null,
+  {
+    json,
+    interrupted,
+    doubt,
+  }: {
+    readonly json: OutputFile | undefined;
+    readonly interrupted: boolean;
+    readonly doubt: string | null;
+  },
 ): number {
   if (load.measured === 0) {
     log.error(whyNothing(load, interrupted, record.n, doubt));
     return 1;
   }
-  print(load.latencies.chart());
-  if (record.profile !== undefined) print(formatProfile(record.profile));
-  print(formatRecord(record));
-  if (json !== undefined) writeJson(json, record);
+  everyStep(
+    () => {
+      print(load.latencies.chart());
+      if (record.profile !== undefined) print(formatProfile(record.profile));
+      print(formatRecord(record));
+    },
+    () => json?.writeJson(record),
+  );
   if (load.lost > 0) {
     log.error(
       `no session: ${load.lost} of ${record.clients} clients lost theirs ` +

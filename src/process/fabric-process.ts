@@ -4,7 +4,6 @@ import { toArrayBuffer } from "bun:ffi";
 import { assert } from "../base/assert.ts";
 import { UsageError } from "../base/errors.ts";
 import type { Options } from "../cli/command-line.ts";
-import { writeJson } from "../cli/json-file.ts";
 import { readDeployConfig } from "../config.ts";
 import {
   FABRIC,
@@ -77,7 +76,7 @@ export function runFabric(options: Options): number {
     );
     print(`${port}: ${text.join(", ") || "nothing"}`);
   }
-  if (json !== undefined) writeJson(json, counts);
+  json?.writeJson(counts);
   eal.checked(library.oskr_fabric_close());
   eal.stop();
   return 0;

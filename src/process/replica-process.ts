@@ -5,7 +5,6 @@ import { apps } from "../app/index.ts";
 import { assert } from "../base/assert.ts";
 import { UsageError } from "../base/errors.ts";
 import type { Options } from "../cli/command-line.ts";
-import { writeJson } from "../cli/json-file.ts";
 import { describeHost, residentBytes, versions } from "../evaluation/record.ts";
 import { formatUnused, splitRefusals } from "../evaluation/refusals.ts";
 import type { ReplicaRecord } from "../evaluation/replica-record.ts";
@@ -133,6 +132,6 @@ export function runReplica(options: Options): number {
   const record = replica.close();
   print(`replica ${record.replica} executed ${record.executed} requests; ${formatUnused(record)}`);
   if (record.profile !== undefined) print(formatProfile(record.profile));
-  if (json !== undefined) writeJson(json, record);
+  json?.writeJson(record);
   return 0;
 }

@@ -3,7 +3,6 @@
 import { assert } from "../base/assert.ts";
 import { UsageError } from "../base/errors.ts";
 import type { Options } from "../cli/command-line.ts";
-import { writeJson } from "../cli/json-file.ts";
 import { describeHost, residentBytes, versions } from "../evaluation/record.ts";
 import { formatUnused, splitRefusals } from "../evaluation/refusals.ts";
 import { ProcessDrivers } from "./drivers.ts";
@@ -41,6 +40,6 @@ export function runRole(options: Options, role: string): number {
   };
   drivers.close();
   print(`${role} ${index} ${formatUnused(unused)}`);
-  if (json !== undefined) writeJson(json, record);
+  json?.writeJson(record);
   return 0;
 }

@@ -4,7 +4,6 @@
 import type { ArgsDef } from "citty";
 import { UsageError } from "../base/errors.ts";
 import type { Command, Options } from "../cli/command-line.ts";
-import { writeJson } from "../cli/json-file.ts";
 import { readDeployConfig, type WireAddress } from "../config.ts";
 import { loadNative } from "../ffi/native.ts";
 import type { Endpoint } from "../transport/datagram-socket.ts";
@@ -109,7 +108,7 @@ export function runUdpSwitch(options: Options): number {
     if (done === 0) native.oskr_sleep_us(IDLE_US);
   }
   hub.close();
-  if (json !== undefined) writeJson(json, { ...hub.counts, replayed: recording?.replayed ?? 0 });
+  json?.writeJson({ ...hub.counts, replayed: recording?.replayed ?? 0 });
   return 0;
 }
 

@@ -1,9 +1,10 @@
 // The report of measured runs: one HTML page that needs no network, and its charts as SVG files.
 
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { FailedRun, Run } from "../evaluation/run.ts";
 import type { Figure } from "./chart.ts";
+import { replaceFile } from "../base/replace-file.ts";
 import { costsOf, profileFigure } from "./costs.ts";
 import { pointsCsv, throughputCsv } from "./csv.ts";
 import { curveFigure } from "./curves.ts";
@@ -63,7 +64,7 @@ export async function writeReport(
   ];
   return files.map(([name, content]) => {
     const path = join(options.dir, name);
-    writeFileSync(path, content);
+    replaceFile(path, content);
     return path;
   });
 }

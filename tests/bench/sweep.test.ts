@@ -6,6 +6,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { problemsIn } from "../../src/base/logger.ts";
+import { resultsDirectory } from "../../src/bench/sweep.ts";
 import { describeUnless, libraries } from "../support/optional.ts";
 import { marked, program, run, until } from "../support/programs.ts";
 
@@ -144,7 +145,27 @@ describeUnless(missing)("bench sweep", () => {
   );
 });
 
+test("results lie beside the plan, in a directory that cannot be the plan itself", () => {
+  expect(resultsDirectory("plans/quick.json", undefined)).toBe("plans/quick");
+  expect(resultsDirectory("quick.json", "labs/hosts.ini")).toBe("quick-hosts");
+  expect(resultsDirectory("plans/noext", undefined)).toBe("plans/noext-results");
+  expect(resultsDirectory("plans/noext", "hosts.ini")).toBe("plans/noext-hosts");
+});
+
 describe("refused before anything runs", () => {
+  test("an --out that cannot be a directory", async () => {
+    const path = write("fine", { mode: "unreplicated" });
+    for (const [out, why] of [
+      [path, "a file has that name; --out names another"],
+      [join(path, "below"), "not a directory (ENOTDIR)"],
+    ] as const) {
+      const { status, err } = await run("bench", ["sweep", path, "--out", out]);
+      expect({ status, err }).toEqual({
+        ...{ status: 2, err: `bench: ${out}: cannot be written: ${why}\n` },
+      });
+    }
+  });
+
   test.each([
     [["sweep"], "FILE is missing"],
     [["sweep", "nowhere.json"], "nowhere.json: cannot be read"],

@@ -208,6 +208,19 @@ const mistakes: readonly (readonly [string, readonly string[], string])[] = [
     replicaArgs(one, "--json", `${dir}/none/x`),
     `--json ${dir}/none/x: no such directory`,
   ],
+  [
+    ...["client", clientArgs(one, "--json", "/dev/full")],
+    "--json /dev/full: cannot be written: " +
+      "no space left: free some, or name another place (ENOSPC)",
+  ] as const,
+  [
+    ...["demo", ["--json", "/dev/null/x"]],
+    "--json /dev/null/x: cannot be written: not a directory (ENOTDIR)",
+  ] as const,
+  [
+    ...["client", clientArgs(one, "--json", `${dir}/x`, "--history", `${dir}/x`)],
+    `--json ${dir}/x: --history ${dir}/x is the same`,
+  ] as const,
   ["client", clientArgs(one, "--json", dir), `--json ${dir}: expected the name of a file`],
   ["client", clientArgs(one, "--history", ""), "--history : expected the name of a file"],
   ["fabric", fabric(one, "--json", `${dir}/none/x`), `--json ${dir}/none/x: no such directory`],
@@ -314,7 +327,10 @@ describeUnless(missing)("mistakes", () => {
       writeFileSync(file, "");
       chmodSync(file, 0o400);
       const said = await refuses("client", clientArgs(udp, "--json", file));
-      expect(said).toBe(`--json ${file}: cannot be written`);
+      expect(said).toBe(
+        `--json ${file}: cannot be written: ` +
+          "permission denied: another user, group or mode is needed (EACCES)",
+      );
     },
     PROGRAM_TEST_MS,
   );

@@ -2,12 +2,13 @@
 // replicas as JSON from standard input, and prints what is wrong with them, as JSON.
 
 import { UsageError } from "../base/errors.ts";
+import { print } from "../base/logger.ts";
 import { runMain } from "../cli/command-line.ts";
 import { judgeAddresses } from "../cluster/lab-addresses.ts";
 
 await runMain("lab-addresses", async () => {
   const lab: unknown = JSON.parse(await Bun.stdin.text());
-  console.log(JSON.stringify(judgeAddresses(readLab(lab))));
+  print(JSON.stringify(judgeAddresses(readLab(lab))));
   return 0;
 });
 

@@ -1,18 +1,28 @@
 // The client processes of one run on this machine, and their result: for demo and bench.
 
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { RunError, UsageError } from "../base/errors.ts";
 import { readJson } from "../cli/json-file.ts";
+import type { Failure } from "../cli/output-file.ts";
 import { mergeRecords } from "../evaluation/merge.ts";
 import { loadArguments, type ClientLoad } from "../evaluation/point.ts";
 import type { ResultRecord } from "../evaluation/record.ts";
 import type { Child, Cluster } from "./cluster.ts";
 
+/** What clients measured, and why that is not what was asked for, if it is not. */
+export interface Outcome {
+  readonly record: ResultRecord;
+  readonly failure: string | null;
+}
+
 export class ClientProcesses {
+  readonly #cluster: Cluster;
   readonly #clients: readonly { readonly child: Child; readonly json: string }[];
 
   /** Starts them all; `show` lets them print to the terminal. */
   constructor(cluster: Cluster, load: ClientLoad, args: readonly string[], show: boolean) {
+    this.#cluster = cluster;
     this.#clients = Array.from({ length: load.clientProcesses }, (_, i) => {
       const json = join(cluster.dir, `client-${i}.json`);
       const all = [...args, ...loadArguments(load, i), "--json", json];
@@ -22,6 +32,11 @@ export class ClientProcesses {
 
   signal(name: NodeJS.Signals): void {
     for (const { child } of this.#clients) child.signal(name);
+  }
+
+  /** Waits until each printed that; throws as Child does. */
+  async printed(what: string): Promise<void> {
+    await Promise.all(this.#clients.map(({ child }) => child.printed(what)));
   }
 
   /** What they warned of, each line once. */
@@ -36,13 +51,32 @@ export class ClientProcesses {
    * RunError with why one failed.
    */
   async result(): Promise<ResultRecord> {
+    const { record, failure } = await this.outcome();
+    if (failure !== null) throw new RunError(failure);
+    return record;
+  }
+
+  /**
+   * As `result`, but what failed clients measured all the same is told with the failure: of a
+   * service that died, for instance, with the processes of the cluster that ended.
+   */
+  async outcome(): Promise<Outcome> {
     const statuses = await Promise.all(this.#clients.map(({ child }) => child.ended()));
+    const failures = [...this.#cluster.endings()];
     for (const [i, { child }] of this.#clients.entries()) {
       if (statuses[i] === 0) continue;
       const reason = child.errors.trim();
       if (statuses[i] === 2) throw new UsageError(reason);
-      throw new RunError(reason === "" ? `a client ended with status ${statuses[i]}` : reason);
+      failures.push(reason === "" ? (child.ending ?? "a client failed") : reason);
     }
-    return mergeRecords(this.#clients.map(({ json }) => readJson<ResultRecord>(json)));
+    const failure = failures.length === 0 ? null : [...new Set(failures)].join("; ");
+    const records = this.#clients.flatMap(({ json }) => {
+      const told = existsSync(json) ? readJson<ResultRecord | Failure>(json) : null;
+      return told === null || "failure" in told ? [] : [told];
+    });
+    if (records.length < this.#clients.length) {
+      throw new RunError(failure ?? "a client told nothing");
+    }
+    return { record: mergeRecords(records), failure };
   }
 }

@@ -106,6 +106,14 @@ export class Child {
   get status(): number | null {
     return this.#process.signalCode === null ? this.#process.exitCode : -1;
   }
+  /** How it ended, for people, with what it said last; null while it runs. */
+  get ending(): string | null {
+    const { exitCode, signalCode } = this.#process;
+    if (exitCode === null && signalCode === null) return null;
+    const how = signalCode === null ? `ended with status ${exitCode}` : `ended by ${signalCode}`;
+    const said = signalCode === null ? this.errors : problemsIn(this.#texts.err).join("\n");
+    return `${this.name} ${how}${said === "" ? "" : `: ${said}`}`;
+  }
   /** All that it wrote so far: results, and messages to people. */
   get output(): string {
     return this.#texts.both;
@@ -124,7 +132,8 @@ export class Child {
     while (!seen()) {
       if (this.status !== null) {
         await this.#read;
-        throw new RunError(`${this.name} ended: ${this.errors.trim() || this.output.trim()}`);
+        const said = this.errors.trim() === "" ? `: ${this.output.trim()}` : "";
+        throw new RunError(`${this.ending}${said}`);
       }
       if (Date.now() > until) throw new RunError(`${this.name} did not print '${what}'`);
       await Promise.race([new Promise<void>((wake) => this.#waiting.push(wake)), Bun.sleep(100)]);
@@ -205,6 +214,8 @@ export class Cluster {
   readonly #others: Child[] = [];
   #fabric: Child | null = null;
   readonly #clients: Child[] = [];
+  /** Replicas that `kill` ended. */
+  readonly #killed = new Set<Child>();
   readonly #options: ClusterOptions;
   readonly #prefix: string;
   readonly #roles: readonly string[];
@@ -259,6 +270,13 @@ export class Cluster {
     return readJson(path);
   }
 
+  /** How processes ended that nobody ended on purpose; a line each. */
+  endings(): readonly string[] {
+    const replicas = this.replicas.filter((replica) => !this.#killed.has(replica));
+    const all = [...replicas, ...this.#others, ...(this.#fabric === null ? [] : [this.#fabric])];
+    return all.flatMap((child) => child.ending ?? []);
+  }
+
   /** Waits until all replicas take part: protocols may begin by asking each other. */
   async takesPart(): Promise<void> {
     for (const replica of this.replicas) {
@@ -269,8 +287,11 @@ export class Cluster {
 
   /** Ends a replica as a power cut would. */
   async kill(index: number): Promise<void> {
-    this.replicas[index]?.signal("SIGKILL");
-    await this.replicas[index]?.ended();
+    const replica = this.replicas[index];
+    if (replica === undefined) return;
+    this.#killed.add(replica);
+    replica.signal("SIGKILL");
+    await replica.ended();
   }
 
   /** Stops all replicas, which write their results. */

@@ -112,8 +112,9 @@ async function run(
   try {
     if (interrupted) return 130;
     running = new ClientProcesses(cluster, load, ["-d", options.textOf("seconds")], single);
-    const record = await running.result();
-    for (const warning of running.warnings) log.warn(warning);
+    const { record, failure } = await running.outcome();
+    const warnings = running.warnings.filter((line) => failure?.includes(line) !== true);
+    for (const warning of warnings) log.warn(warning);
     everyStep(
       () => {
         if (!single) print(formatRecord(record));
@@ -121,7 +122,9 @@ async function run(
       () => out?.writeJson(record),
     );
     if (options.flag("profile")) await printProfiles(cluster);
-    return 0;
+    if (interrupted) return 130;
+    if (failure !== null) log.error(failure);
+    return failure === null ? 0 : 1;
   } catch (error) {
     if (interrupted) return 130;
     throw error;

@@ -3,9 +3,8 @@
 import { RunError } from "../base/errors.ts";
 import type { RunSettings, Measured, PointRunner } from "../evaluation/point-runner.ts";
 import { clientArguments, replicaArguments } from "../evaluation/point.ts";
-import type { ResultRecord } from "../evaluation/record.ts";
 import type { Point } from "../evaluation/run.ts";
-import { ClientProcesses } from "./client-processes.ts";
+import { ClientProcesses, type Outcome } from "./client-processes.ts";
 import { Cluster } from "./cluster.ts";
 import { within } from "./within.ts";
 
@@ -29,10 +28,8 @@ export class LocalRunner implements PointRunner {
       await cluster.takesPart();
       const silent = point.fault === "silent" ? cluster.n - 1 : null;
       if (silent !== null) await cluster.kill(silent);
-      const record = await measure(cluster, point, settings, signal);
-      const others = cluster.replicas.filter((_, i) => i !== silent);
-      const ended = others.find((replica) => replica.status !== null);
-      if (ended !== undefined) throw new RunError(`${ended.name} ended: ${ended.errors.trim()}`);
+      const { record, failure } = await measure(cluster, point, settings, signal);
+      if (failure !== null) throw new RunError(failure);
       await cluster.stopReplicas();
       const replicas = cluster.replicas.flatMap((_, i) =>
         i === silent ? [] : [cluster.replicaRecord(i)],
@@ -52,9 +49,9 @@ async function measure(
   point: Point,
   { seconds, warmSeconds }: RunSettings,
   signal: AbortSignal,
-): Promise<ResultRecord> {
+): Promise<Outcome> {
   signal.throwIfAborted();
   const clients = new ClientProcesses(cluster, point, [], false);
   const limitMs = (seconds + warmSeconds) * 1000 + CLIENT_TIMEOUT_MS;
-  return within(clients.result(), { limitMs, late: "the clients hang", signal });
+  return within(clients.outcome(), { limitMs, late: "the clients hang", signal });
 }

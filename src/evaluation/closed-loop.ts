@@ -22,7 +22,7 @@ export class ClosedLoop extends Load {
   }
 
   override get finished(): boolean {
-    return this.#clock.now >= this.endMs || this.deserted;
+    return this.deserted || (this.#clock.now >= this.endMs && !this.waitsForLife);
   }
 
   protected override counts(_startedMs: number, completedMs: number): boolean {

@@ -10,12 +10,20 @@ export function decimal(value: number, digits: number): string {
 
 /** With thousands apart, and such decimals as there are. */
 export function count(value: number): string {
-  return value.toLocaleString("en-US");
+  return value.toLocaleString("en-US", { maximumFractionDigits: 9 });
 }
 
-/** A throughput in whole operations. */
+/** Below it fractions of a rate are worth telling. */
+const FRACTIONS_BELOW = 100;
+
+/** A number a second: whole, or with three digits that count. */
+export function rate(perSecond: number): string {
+  if (perSecond >= FRACTIONS_BELOW) return decimal(perSecond, 0);
+  return perSecond.toLocaleString("en-US", { maximumSignificantDigits: 3 });
+}
+
 export function formatThroughput(perSecond: number): string {
-  return `${decimal(perSecond, 0)} operations a second`;
+  return `${rate(perSecond)} operations a second`;
 }
 
 /**

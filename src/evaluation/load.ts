@@ -20,6 +20,12 @@ export interface LoadOptions {
 
 const SECOND_MS = 1000;
 
+/**
+ * How long to wait at the end for a service that is silent, in milliseconds: it may be about to
+ * replace a leader that failed.
+ */
+export const PATIENCE_MS = 5000;
+
 /** Issues an operation of one client whose latency counts from `startedMs`. */
 export type Issue = (startedMs: number) => void;
 
@@ -32,10 +38,6 @@ export abstract class Load {
   resultBytes = 0;
   /** Clients that lost their session, and with it knowledge of an operation; they issue no more. */
   lost = 0;
-  /**
-   * The longest time between two completions, in milliseconds: how long service was interrupted.
-   */
-  longestGapMs = 0;
   protected readonly startMs: number;
   protected readonly measureFromMs: number;
   protected readonly endMs: number;
@@ -44,7 +46,14 @@ export abstract class Load {
   /** What `#served` was at the end of each second of the measured time that is over. */
   readonly #servedBySecond: number[] = [];
   #secondEndsMs: number;
+  /** When an operation completed last. */
   #lastMs: number;
+  /** When one was issued last. */
+  #lastIssuedMs = -Infinity;
+  #longestGapMs = 0;
+  #inFlight = 0;
+  /** What `#inFlight` was at the end; null before it. */
+  #inFlightAtEnd: number | null = null;
 
   constructor(options: LoadOptions) {
     this.#options = options;
@@ -52,7 +61,7 @@ export abstract class Load {
     this.measureFromMs = this.startMs + options.warmMs;
     this.endMs = this.measureFromMs + options.measureMs;
     this.#secondEndsMs = this.measureFromMs + SECOND_MS;
-    this.#lastMs = this.startMs;
+    this.#lastMs = -Infinity;
   }
 
   /** Nothing more is to be measured. */
@@ -87,6 +96,39 @@ export abstract class Load {
   get elapsedMs(): number {
     return this.#options.clock.now - this.startMs;
   }
+  /**
+   * The longest part of the measured time without a completion, in milliseconds, be it at its start
+   * or its end: how long service was interrupted.
+   */
+  get longestGapMs(): number {
+    return Math.max(0, this.#longestGapMs, this.silenceMs);
+  }
+  /** How long nothing had completed when the measured time ended, or until now. */
+  get silenceMs(): number {
+    return this.#gapUntil(this.#options.clock.now);
+  }
+  /** Operations that were issued and had not completed when the measured time ended. */
+  get inFlight(): number {
+    return this.#inFlightAtEnd ?? this.#inFlight;
+  }
+  /**
+   * Whether nobody served at the end: nothing that was in flight has completed since, though
+   * `finished` waited for it, the newest operation included. An older one may have been forgotten
+   * by a service that answers others.
+   */
+  get serviceGone(): boolean {
+    const over = this.#options.clock.now >= this.endMs && this.#inFlight > 0;
+    return over && this.#lastMs < this.endMs && this.#lastIssuedMs >= this.#lastMs;
+  }
+  /**
+   * Whether, measuring being over, there is reason to wait for a sign of life: of a service that
+   * gave one before.
+   */
+  protected get waitsForLife(): boolean {
+    return (
+      this.completed > 0 && this.serviceGone && this.#options.clock.now < this.endMs + PATIENCE_MS
+    );
+  }
   /** Nobody is left to measure. */
   protected get deserted(): boolean {
     return this.lost === this.#options.clients.length;
@@ -103,6 +145,8 @@ export abstract class Load {
     const done = (result: Bytes | null): void => {
       const { now } = clock;
       history?.returned(index, result, now);
+      if (now >= this.endMs) this.#inFlightAtEnd ??= this.#inFlight;
+      this.#inFlight--;
       if (result === null) {
         this.lost++;
         return;
@@ -114,13 +158,21 @@ export abstract class Load {
       startedMs = fromMs;
       const op = workload.next();
       history?.invoked(index, op, clock.now);
+      this.#inFlight++;
+      this.#lastIssuedMs = clock.now;
       client.invoke(op, done);
     };
   }
 
+  /** How much of the measured time lies between the last completion and `ms`. */
+  #gapUntil(ms: number): number {
+    return Math.min(ms, this.endMs) - Math.max(this.#lastMs, this.measureFromMs);
+  }
+
   #complete(result: Bytes, startedMs: number, now: number): void {
     this.completed++;
-    if (now - this.#lastMs > this.longestGapMs) this.longestGapMs = now - this.#lastMs;
+    const gapMs = this.#gapUntil(now);
+    if (gapMs > this.#longestGapMs) this.#longestGapMs = gapMs;
     this.#lastMs = now;
     if (this.measures(now)) {
       for (; now >= this.#secondEndsMs; this.#secondEndsMs += SECOND_MS) {

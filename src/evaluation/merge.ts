@@ -66,6 +66,8 @@ export function mergeRecords(records: readonly ResultRecord[]): ResultRecord {
     unserved: sum((record) => record.unserved),
     latency: mergeLatencies(records, distribution),
     distribution,
+    inFlight: sum((record) => record.inFlight),
+    serviceGone: records.some((record) => record.serviceGone),
     // Of the process that waited longest: the records do not say when the others did.
     longestGapMs: Math.max(...records.map((record) => record.longestGapMs)),
     retransmissions: sum((record) => record.retransmissions),

@@ -50,7 +50,7 @@ export class OpenLoop extends Load {
   override get finished(): boolean {
     const { now } = this.#clock;
     if (this.deserted) return true;
-    if (now < this.endMs) return false;
+    if (now < this.endMs || this.waitsForLife) return false;
     return now >= this.endMs + DRAIN_MS || this.unserved === 0 || this.#idle;
   }
 

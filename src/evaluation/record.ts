@@ -5,7 +5,7 @@ import { cpus, release } from "node:os";
 import packageJson from "../../package.json" with { type: "json" };
 import type { Profile } from "../profile/profile.ts";
 import type { Distribution } from "./distribution.ts";
-import { decimal, formatThroughput } from "./format.ts";
+import { count, decimal, formatThroughput } from "./format.ts";
 import type { LatencySummary } from "./latency.ts";
 import type { Unused } from "./refusals.ts";
 import type { Told } from "./replicas-told.ts";
@@ -63,7 +63,11 @@ export interface ResultRecord {
   readonly unserved: number;
   readonly latency: LatencySummary;
   readonly distribution: Distribution;
-  /** The longest time without a completion, from the start, in milliseconds. */
+  /** Operations that had been issued and not completed when the measured time ended. */
+  readonly inFlight: number;
+  /** Whether none of those completed in the next seconds: nobody served any more. */
+  readonly serviceGone: boolean;
+  /** The longest part of the measured time without a completion, in milliseconds. */
   readonly longestGapMs: number;
   readonly retransmissions: number;
   /** Messages and packets dropped by this process, by reason. */
@@ -109,19 +113,21 @@ export function formatRecord(record: ResultRecord): string {
   const batch =
     record.n === 1 ? "" : `batch ${record.batch}${record.adaptive ? " adaptive" : ""}, `;
   const processes = record.clientProcesses === 1 ? "" : ` in ${record.clientProcesses} processes`;
-  const offered =
-    record.loop === "open" ? `, open loop at ${decimal(record.rate, 0)} a second` : "";
+  const offered = record.loop === "open" ? `, open loop at ${count(record.rate)} a second` : "";
   const overload =
     record.unserved === 0
       ? ""
       : `; the rate was not reached: ${decimal(record.unserved, 0)} arrivals were never served`;
+  const median = record.operations === 0 ? "" : `, p50 ${us(l.p50)} us`;
   return [
-    `latency (us)  min ${us(l.min)}  mean ${us(l.mean)}  p50 ${us(l.p50)}  p90 ${us(l.p90)}  ` +
-      `p99 ${us(l.p99)}  p99.9 ${us(l.p999)}  max ${us(l.max)}`,
+    record.operations === 0
+      ? "latency: of none, because no operation that was to be measured completed"
+      : `latency (us)  min ${us(l.min)}  mean ${us(l.mean)}  p50 ${us(l.p50)}  ` +
+        `p90 ${us(l.p90)}  p99 ${us(l.p99)}  p99.9 ${us(l.p999)}  max ${us(l.max)}`,
     `${record.mode}, ${record.n} replicas, ${record.clients} clients${processes}${offered}, ` +
       `${record.transport}, app ${record.app}, ${record.opSize} byte operations, ` +
       `${batch}${signing}, idle ${record.idle}: ` +
-      `${formatThroughput(record.throughput)}, p50 ${us(l.p50)} us ` +
+      `${formatThroughput(record.throughput)}${median} ` +
       `over ${record.seconds.toFixed(1)} s, ${record.retransmissions} retransmissions${overload}`,
   ].join("\n");
 }

@@ -11,7 +11,7 @@ import { countDrop } from "../driver.ts";
 import { ClosedLoop } from "../evaluation/closed-loop.ts";
 import { formatThroughput } from "../evaluation/format.ts";
 import { HistoryWriter } from "../evaluation/history.ts";
-import type { Load, LoadOptions } from "../evaluation/load.ts";
+import { PATIENCE_MS, type Load, type LoadOptions } from "../evaluation/load.ts";
 import { OpenLoop } from "../evaluation/open-loop.ts";
 import { RATE_MAX } from "../evaluation/point.ts";
 import { describeHost, formatRecord, type ResultRecord, versions } from "../evaluation/record.ts";
@@ -180,6 +180,8 @@ function recordOf(
     unserved: load instanceof OpenLoop ? load.unserved : 0,
     latency: load.latencies.summary(),
     distribution: load.latencies.distribution(),
+    inFlight: load.inFlight,
+    serviceGone: load.serviceGone,
     longestGapMs: load.longestGapMs,
     ...counts,
     host: describeHost(),
@@ -226,32 +228,47 @@ function report(
     readonly doubt: string | null;
   },
 ): number {
-  if (load.measured === 0) {
+  if (load.completed === 0 || (load.measured === 0 && interrupted)) {
     log.error(whyNothing(load, interrupted, record.n, doubt));
     return 1;
   }
   everyStep(
     () => {
-      print(load.latencies.chart());
+      if (load.measured > 0) print(load.latencies.chart());
       if (record.profile !== undefined) print(formatProfile(record.profile));
       print(formatRecord(record));
     },
     () => json?.writeJson(record),
   );
-  if (load.lost > 0) {
-    log.error(
-      `no session: ${load.lost} of ${record.clients} clients lost theirs ` +
-        "with an operation in flight",
-    );
-    return 1;
-  }
-  return interrupted ? 130 : 0;
+  const failure = failureOf(load, record.clients);
+  if (failure === null) return interrupted ? 130 : 0;
+  log.error(failure);
+  return 1;
 }
 
-/** The reason why no operation was measured; `doubt` is what a replica says against it, if any. */
+/** Why what was measured is not what was asked for; null if it is. */
+function failureOf(load: Load, clients: number): string | null {
+  if (load.lost > 0) {
+    return (
+      `no session: ${load.lost} of ${clients} clients lost theirs ` + "with an operation in flight"
+    );
+  }
+  if (load.serviceGone) {
+    const seconds = Number((load.silenceMs / 1000).toFixed(1));
+    const waiting = load.inFlight === 1 ? "1 operation was" : `${load.inFlight} operations were`;
+    return (
+      `nobody served at the end: nothing completed in the last ${seconds} s of measuring, nor in ` +
+      `${PATIENCE_MS / 1000} s after them; ${waiting} in flight`
+    );
+  }
+  // Arrivals that were never served are told in the record's last line.
+  const overloaded = load instanceof OpenLoop && load.unserved > 0;
+  return load.measured > 0 || overloaded ? null : "no operation completed after the warm-up";
+}
+
+/** The reason why there is nothing to tell; `doubt` is what a replica says against it, if any. */
 function whyNothing(load: Load, interrupted: boolean, n: number, doubt: string | null): string {
   if (interrupted) return "interrupted before any operation was measured";
-  if (load.completed > 0) return "no operation completed after the warm-up";
   if (load.lost > 0) return "no session: the replicas do not know the clients";
   const who = n === 1 ? "replica 0" : `replicas 0 to ${n - 1}`;
   const silence = `no reply from ${who} in ${Number((load.elapsedMs / 1000).toFixed(1))} s`;

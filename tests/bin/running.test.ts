@@ -222,6 +222,55 @@ describeUnless(missing)("running", () => {
   );
 
   test.concurrent(
+    "a client whose replica dies says that nobody served at the end, and how long, with status 1",
+    async () => {
+      const [port = 0] = await freePorts(1);
+      const prefix = configs.config("dies", "f 0", `replica 127.0.0.1:${port}%0`);
+      const json = join(dir, "dies.json");
+      const server = program("replica", replicaArgs(prefix));
+      await server.printed("replica 0 of 1");
+      const time = ["-d", "3", "--warm", "0", "-t", "4", "--think", "5"];
+      const asking = program("client", [...clientArgs(prefix, ...time), "--json", json]);
+      await asking.printed("operations a second");
+      server.signal("SIGKILL");
+      const { status, err } = await asking.ended();
+      const record = JSON.parse(readFileSync(json, "utf8"));
+      expect({ status, gone: record.serviceGone, inFlight: record.inFlight }).toEqual({
+        ...{ status: 1, gone: true, inFlight: 4 },
+      });
+      const said =
+        /^client: nobody served at the end: nothing completed in the last ([\d.]+) s of .*$/m;
+      const [line = "", seconds] = said.exec(err) ?? [];
+      expect(line).toEndWith(" nor in 5 s after them; 4 operations were in flight");
+      expect(record.longestGapMs).toBeGreaterThanOrEqual(1000 * Number(seconds) - 50);
+      await server.ended();
+    },
+    PROGRAM_TEST_MS,
+  );
+
+  test.concurrent(
+    "an open loop far beyond what one client can do has a record that says so",
+    async () => {
+      const [port = 0] = await freePorts(1);
+      const prefix = configs.config("beyond", "f 0", `replica 127.0.0.1:${port}%0`);
+      const json = join(dir, "beyond.json");
+      const server = program("replica", replicaArgs(prefix));
+      await server.printed("replica 0 of 1");
+      const rate = ["--rate", "1000000", "-d", "0.2", "--warm", "0.5", "--json", json];
+      const { status, out } = await run("client", clientArgs(prefix, ...rate));
+      expect(status).toBe(0);
+      expect(out).toContain("; the rate was not reached: ");
+      const record = JSON.parse(readFileSync(json, "utf8"));
+      expect(record).toMatchObject({ loop: "open", operations: 0, serviceGone: false });
+      expect(record.throughput).toBeGreaterThan(0);
+      expect(record.unserved).toBeGreaterThan(100_000);
+      server.signal("SIGTERM");
+      await server.ended();
+    },
+    PROGRAM_TEST_MS,
+  );
+
+  test.concurrent(
     "a client that was told otherwise than the replica runs is refused, and says in what",
     async () => {
       const [port = 0] = await freePorts(1);

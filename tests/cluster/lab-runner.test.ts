@@ -102,6 +102,8 @@ function record(i: number) {
     throughput: operations,
     replySize: 0,
     longestGapMs: 1,
+    inFlight: 1,
+    serviceGone: false,
     seconds: 1,
     dropped: {},
     eachSecond: [],

@@ -144,11 +144,23 @@ describe("open loop", () => {
     expect(slow.endMs).toBeLessThan(2110);
   });
 
-  test("an operation that is never answered is unserved, and holds up the end no longer than that", () => {
+  test("operations that are never answered are unserved, and end it five seconds later", () => {
     const { load, endMs } = run({ clients: 3, serviceMs: (now) => (now > 600 ? null : 1) });
     expect(load.measured).toBeLessThan(60);
     expect(load.measured + load.unserved).toBe(100);
-    expect(endMs).toBeLessThan(2110);
+    expect(load).toMatchObject({ serviceGone: true, inFlight: 3 });
+    expect(load.longestGapMs).toBeGreaterThan(490);
+    expect(endMs).toBe(6100);
+  });
+
+  test("a service that forgets one operation is not gone, and that one holds up the end for a second", () => {
+    let asked = 0;
+    const serviceMs = () => (asked++ === 50 ? null : 1);
+    const { load, endMs } = run({ clients: 3, serviceMs });
+    expect(load.measured + load.unserved).toBe(100);
+    expect(load.unserved).toBe(1);
+    expect([load.serviceGone, load.inFlight]).toEqual([false, 2]);
+    expect(endMs).toBe(2100);
   });
 
   test("each client opens its session first, which is nobody's arrival", () => {

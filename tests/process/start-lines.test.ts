@@ -1,9 +1,11 @@
 // Shows what a replica prints about its start, by a clock that a test moves.
 
 import { expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Census } from "../../src/actor.ts";
+import { Program } from "../support/programs.ts";
 import { lacks, overText, RECOVERED, watchStart } from "../../src/process/start-lines.ts";
 
 const SCRIPT = "../../deploy/ansible/roles/oskr/files/process.sh";
@@ -126,6 +128,25 @@ test("X15 a replica whose run is over is watched no more, because another takes 
   pass(100, { phase: "over" });
   expect(isWatched()).toBe(false);
   expect(lines).toEqual(["replica 3 of 4 runs x on y, starting"]);
+});
+
+test("the script that starts a lab's replicas tells how one ended, in its log too", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "oskr-script-"));
+  const ends = async (command: string) => {
+    const script = ["sh", join(import.meta.dir, SCRIPT), "start", "replica", "sh", "-c", command];
+    const { status, err } = await new Program(script, { cwd: dir }).ended();
+    const log = readFileSync(join(dir, "replica.log"), "utf8");
+    expect(err).toContain(`${log.trimEnd().split("\n").at(-1)}: `);
+    return { status, log };
+  };
+  try {
+    expect(await ends("echo served; kill -KILL $$")).toEqual({
+      ...{ status: 1, log: "served\nreplica ended by SIGKILL\n" },
+    });
+    expect(await ends("exit 3")).toEqual({ status: 1, log: "replica ended with status 3\n" });
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
 });
 
 test("the script that starts a lab's replicas knows the same lines", () => {

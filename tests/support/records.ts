@@ -28,7 +28,15 @@ export function recordOf(latenciesUs: readonly number[], more: Partial<ResultRec
     replicas: [],
     ...{ clientProcesses: 1, loop: "closed", rate: 0, batch: 1, adaptive: false },
     ...{ signature: "batch", crypto: "native", workers: 1, idle: "yield", opSize: 0 },
-    ...{ replySize: 0, warmSeconds: 0, seconds: 1, longestGapMs: 5, retransmissions: 0 },
+    ...{
+      replySize: 0,
+      warmSeconds: 0,
+      seconds: 1,
+      longestGapMs: 5,
+      inFlight: 4,
+      serviceGone: false,
+      retransmissions: 0,
+    },
     ...{
       operations: latenciesUs.length,
       throughput: latenciesUs.length,

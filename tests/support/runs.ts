@@ -123,6 +123,8 @@ function madeUpRun(point: Point, repetition: number, profile: boolean): Run {
     unserved: point.rate > 0.9 * model.capacity ? random.int(300) : 0,
     latency: summaryOf(distribution),
     distribution,
+    inFlight: 1,
+    serviceGone: false,
     longestGapMs: (latencyUs * 12) / 1000,
     retransmissions: busy > 0.9 ? random.int(20) : 0,
     dropped: {},

@@ -30,7 +30,14 @@ start() { # NAME PROGRAM ARGS...
   mkdir -p -m 700 tmp
   TMPDIR=$PWD/tmp RUNTIME_DIRECTORY=$PWD/tmp "$@" >"$name.log" 2>&1 &
   echo $! >"$name.pid"
-  wait $! || fail "$name" "ended with status $?"
+  wait $! || {
+    status=$?
+    how="ended with status $status"
+    [ "$status" -le 128 ] || how="ended by SIG$(kill -l $((status - 128)))"
+    # Whoever watches it, or reads the log alone, is told as well.
+    echo "$name $how" >>"$name.log"
+    fail "$name" "$how"
+  }
 }
 
 # Messages begin with the time. Some protocols begin by asking each other, and say later that they began, or recovered.

@@ -1,0 +1,33 @@
+// Shows what the last lines of a run say of its load: fractions of a rate, and a rate that was not
+// reached, where there may be no latency to tell.
+
+import { expect, test } from "bun:test";
+import { formatThroughput } from "../../src/evaluation/format.ts";
+import { formatRecord } from "../../src/evaluation/record.ts";
+import { recordOf } from "../support/records.ts";
+
+test("throughputs are whole, and have fractions where these are much", () => {
+  const shown = [0, 0.04, 0.5, 4.3333, 99.94, 100.4, 123_456.7].map(formatThroughput);
+  expect(shown).toEqual(
+    ["0", "0.04", "0.5", "4.33", "99.9", "100", "123,457"].map((n) => `${n} operations a second`),
+  );
+});
+
+test.each([
+  [0.5, "0.5"],
+  [0.000_25, "0.00025"],
+  [1_000_000, "1,000,000"],
+  [1234.5, "1,234.5"],
+])("an open loop at %d says that rate", (rate, shown) => {
+  const lines = formatRecord(recordOf([5], { loop: "open", rate }));
+  expect(lines).toContain(`, open loop at ${shown} a second, `);
+});
+
+test("a rate that was not reached at all is told, without latencies of nothing", () => {
+  const open = { loop: "open", rate: 1e6, unserved: 500_000, throughput: 8200 } as const;
+  const [latency = "", last = ""] = formatRecord(recordOf([], open)).split("\n");
+  expect(latency).toBe("latency: of none, because no operation that was to be measured completed");
+  expect(last).toContain("8,200 operations a second over 1.0 s");
+  expect(last).not.toContain("p50");
+  expect(last).toEndWith("; the rate was not reached: 500,000 arrivals were never served");
+});

@@ -184,36 +184,65 @@ function relink(entry: Entry): void {
 }
 
 /** An operation on one key, in strings of a character a byte: they compare and hash quickly. */
-interface KeyOperation {
+export interface KeyOperation {
   readonly kind: KvOperation["kind"];
   readonly value: string;
   readonly expected: string | null;
 }
 
-/** The state that an operation saw, or that it failed and changed nothing. */
-type KeyResult = { readonly saw: string | null } | "failed";
+/**
+ * What a client learnt: the state that an operation saw (null: the key was absent), that it was
+ * done, which tells nothing of the state, that it failed and changed nothing; of a comparison, that
+ * it held or did not.
+ */
+export type KeyResult = { readonly saw: string | null } | "done" | "failed" | "equal" | "unequal";
 
-/** One key of the key-value store, null when it is absent. */
-const keyModel: Model<string | null, KeyOperation, KeyResult> = {
-  initial: null,
-  step(state, input, output) {
-    if (output === "failed") return state;
-    if (output !== null && output.saw !== state) return undefined;
-    switch (input.kind) {
-      case "get":
-        return state;
-      case "put":
-        return input.value;
-      case "append":
-        return (state ?? "") + input.value;
-      case "compareAndSet":
-        return state === input.expected ? input.value : state;
-      case "delete":
-        return null;
-    }
-  },
-  key: (state) => (state === null ? "-" : `=${state}`),
-};
+/** One key of the key-value store, or a register; null when it is absent. */
+function keyModel(initial: string | null): Model<string | null, KeyOperation, KeyResult> {
+  return {
+    initial,
+    step(state, input, output) {
+      if (output === "failed") return state;
+      if (output === "equal" && state !== input.expected) return undefined;
+      if (output === "unequal") return state === input.expected ? undefined : state;
+      if (typeof output === "object" && output !== null && output.saw !== state) return undefined;
+      switch (input.kind) {
+        case "get":
+          return state;
+        case "put":
+          return input.value;
+        case "append":
+          return (state ?? "") + input.value;
+        case "compareAndSet":
+          return state === input.expected ? input.value : state;
+        case "delete":
+          return null;
+      }
+    },
+    key: (state) => (state === null ? "-" : `=${state}`),
+  };
+}
+
+/** An operation on a key as a client saw it. Without a result it returns at Infinity. */
+export interface KeyRecord extends Operation<KeyOperation, KeyResult> {
+  readonly key: string;
+}
+
+/** Records by key, each in the order of invocation. */
+export function byKey<T extends KeyRecord>(records: readonly T[]): ReadonlyMap<string, T[]> {
+  const keys = Map.groupBy(records, ({ key }) => key);
+  for (const some of keys.values()) some.sort((a, b) => a.invoked - b.invoked);
+  return keys;
+}
+
+/** Of operations on one key, in the order of invocation, which has this value at first. */
+export function checkKey(
+  records: readonly KeyRecord[],
+  initial: string | null,
+  stepsMax = STEPS_MAX,
+): Verdict {
+  return checkOperations(keyModel(initial), records, stepsMax);
+}
 
 function keyOperation(operation: KvOperation): KeyOperation {
   const { kind } = operation;
@@ -243,44 +272,53 @@ export interface KvRecord {
  * operations.
  */
 export function checkKv(records: readonly KvRecord[], stepsMax = STEPS_MAX): Verdict {
-  const byKey = new Map<string, Operation<KeyOperation, KeyResult>[]>();
-  for (const { op, result, invoked, returned } of records) {
-    const operation = decodeKvOperation(op);
-    if (operation === null) throw new Error("the history holds an operation that is not of kv");
-    const decoded = result === null ? null : decodeKvResult(result);
-    if (result !== null && decoded === null) return "not linearizable";
-    // A read that nobody saw the result of constrains nothing.
-    if (decoded === null && operation.kind === "get") continue;
-    const key = latin1(operation.key);
-    const output = decoded === null ? null : keyResult(decoded);
-    const checked = {
-      input: keyOperation(operation),
-      output,
-      invoked,
-      returned: output === null ? Infinity : returned,
-    };
-    const of = byKey.get(key);
-    if (of === undefined) byKey.set(key, [checked]);
-    else of.push(checked);
+  const checked: KeyRecord[] = [];
+  for (const record of records) {
+    const one = kvKeyRecord(record);
+    if (one === "no result") return "not linearizable";
+    if (one !== null) checked.push(one);
   }
   let verdict: Verdict = "linearizable";
-  for (const operations of byKey.values()) {
-    operations.sort((a, b) => a.invoked - b.invoked);
-    const of = checkOperations(keyModel, operations, stepsMax);
+  for (const operations of byKey(checked).values()) {
+    const of = checkKey(operations, null, stepsMax);
     if (of === "not linearizable") return of;
     if (of === "unknown") verdict = of;
   }
   return verdict;
 }
 
+/**
+ * What the checker makes of an operation; null of a read that nobody saw the result of, since that
+ * constrains nothing. Throws if the operation is none of the store.
+ */
+export function kvKeyRecord(record: KvRecord): KeyRecord | "no result" | null {
+  const { op, result, invoked, returned } = record;
+  const operation = decodeKvOperation(op);
+  if (operation === null) throw new Error("the history holds an operation that is not of kv");
+  const decoded = result === null ? null : decodeKvResult(result);
+  if (result !== null && decoded === null) return "no result";
+  if (decoded === null && operation.kind === "get") return null;
+  const output = decoded === null ? null : keyResult(decoded);
+  return {
+    key: latin1(operation.key),
+    input: keyOperation(operation),
+    output,
+    invoked,
+    returned: output === null ? Infinity : returned,
+  };
+}
+
 /** The same for a history that `client --history` wrote. */
 export function checkRecorded(entries: readonly HistoryEntry[]): Verdict {
-  return checkKv(
-    entries.map(({ op, result, invokedMs, returnedMs }) => ({
-      op: Buffer.from(op, "hex"),
-      result: result === null ? null : Buffer.from(result, "hex"),
-      invoked: invokedMs,
-      returned: returnedMs ?? Infinity,
-    })),
-  );
+  return checkKv(entries.map(recorded));
+}
+
+/** An entry of such a history. */
+export function recorded({ op, result, invokedMs, returnedMs }: HistoryEntry): KvRecord {
+  return {
+    op: Buffer.from(op, "hex"),
+    result: result === null ? null : Buffer.from(result, "hex"),
+    invoked: invokedMs,
+    returned: returnedMs ?? Infinity,
+  };
 }

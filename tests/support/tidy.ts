@@ -190,6 +190,7 @@ export const ROOMS: readonly string[] = [
   "src/process/",
   "src/cluster/",
   "src/simulation/",
+  "src/history/",
   "src/campaign/",
   "src/scaling/",
   "src/faults/",

@@ -61,9 +61,8 @@ export class Outbox<M> {
   hasRoom(to: Target, length: number): boolean {
     const charge = length + OVERHEAD_BYTES;
     if (typeof to !== "number") return this.#allBytes + charge <= ALL_BYTES_MAX;
-    const replica = this.#replicaBytes[to];
-    if (replica !== undefined) return replica + charge <= REPLICA_BYTES_MAX;
-    return this.#strangerBytes + charge <= STRANGERS_BYTES_MAX;
+    if (to >= this.#n) return this.#strangerBytes + charge <= STRANGERS_BYTES_MAX;
+    return (this.#replicaBytes[to] ?? 0) + charge <= REPLICA_BYTES_MAX;
   }
 
   /**

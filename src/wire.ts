@@ -330,14 +330,15 @@ export class Writer {
   }
   u32(value: number): void {
     const at = this.#take(4);
-    this.#view.setUint32(at, value);
+    // The same bytes: setUint32 is a call for values that are no 32-bit integers with a sign.
+    this.#view.setInt32(at, value | 0);
   }
   /** An integer below 2^53 in eight bytes. */
   u53(value: number): void {
     assert(Number.isSafeInteger(value) && value >= 0, "u53 out of range");
     const at = this.#take(8);
-    this.#view.setUint32(at, Math.floor(value / TWO_32));
-    this.#view.setUint32(at + 4, value >>> 0);
+    this.#view.setInt32(at, value < TWO_32 ? 0 : Math.floor(value / TWO_32));
+    this.#view.setInt32(at + 4, value | 0);
   }
   bytes(value: Bytes): void {
     if (value.length === 0) return;

@@ -290,8 +290,17 @@ export class AddressTable implements ShareBook {
 
   #addHost(high: number, low16: number, share: Share): Host {
     const host: Host = {
-      ...{ high, low16, share, standing: "named", reachable: false, greetedMs: 0 },
-      ...{ entries: new Map(), heard: new LinkedList(), heardCount: 0, before: null, after: null },
+      high,
+      low16,
+      share,
+      standing: "named",
+      reachable: false,
+      greetedMs: 0,
+      entries: new Map(),
+      heard: new LinkedList(),
+      heardCount: 0,
+      before: null,
+      after: null,
     };
     this.#hosts.set(keyOf(high, low16), host);
     share.members++;

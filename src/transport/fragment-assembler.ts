@@ -187,8 +187,12 @@ export class FragmentAssembler {
     if (holder !== undefined) return holder;
     const pool = share < 0 ? { max: CONFIGURED_BYTES_MAX, bytes: 0 } : this.#strangerPool;
     holder = {
-      ...{ share, pool, bytes: 0 },
-      ...{ assemblies: new Map(), silence: new LinkedList(), completed: new Set() },
+      share,
+      pool,
+      bytes: 0,
+      assemblies: new Map(),
+      silence: new LinkedList(),
+      completed: new Set(),
     };
     if (share >= 0) {
       if (this.#strangers >= STRANGERS_MAX) this.#forgetOldest();
@@ -249,9 +253,14 @@ export class FragmentAssembler {
   }
 
   #open(holder: Holder, header: Header): Assembly {
+    const { from, number, destination, length, count } = header;
     const { now } = this.#clock;
     const assembly: Assembly = {
-      ...header,
+      from,
+      number,
+      destination,
+      length,
+      count,
       holder,
       parts: new Map(),
       bytes: 0,
@@ -264,7 +273,7 @@ export class FragmentAssembler {
       after: null,
     };
     this.#hold(assembly, ASSEMBLY_BYTES);
-    holder.assemblies.set(header.number, assembly);
+    holder.assemblies.set(number, assembly);
     holder.silence.push(assembly);
     this.#scheduleCheck();
     return assembly;

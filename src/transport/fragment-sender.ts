@@ -144,9 +144,16 @@ export class FragmentSender {
       return;
     }
     const outgoing: Outgoing = {
-      ...{ owner, source, to, number, message },
-      ...{ sentMs: this.#clock.now, jobs: new Map(), resent: new Map() },
-      ...{ idle: false, dropped: false },
+      owner,
+      source,
+      to,
+      number,
+      message,
+      sentMs: this.#clock.now,
+      jobs: new Map(),
+      resent: new Map(),
+      idle: false,
+      dropped: false,
     };
     this.#messages.set(number, outgoing);
     owner.messages.set(number, outgoing);
@@ -228,16 +235,16 @@ export class FragmentSender {
 
   #newOutbox(share: number): Outbox {
     return {
-      ...{
-        share,
-        bytes: 0,
-        messages: new Map(),
-        idle: 0,
-        idleBytes: 0,
-        jobs: new Queue(),
-        waiting: new Map(),
-      },
-      ...{ queued: false, tokens: STRANGER_RATE, countedMs: this.#clock.now },
+      share,
+      bytes: 0,
+      messages: new Map(),
+      idle: 0,
+      idleBytes: 0,
+      jobs: new Queue(),
+      waiting: new Map(),
+      queued: false,
+      tokens: STRANGER_RATE,
+      countedMs: this.#clock.now,
     };
   }
 

@@ -174,7 +174,7 @@ class TicketedClient implements Client<Message, "retry"> {
   receive(_from: Address, message: Message): void {
     if (message.kind !== "reply") return;
     const { session, tag, number, outcome } = message;
-    if (!this.#session.awaits(session, tag, number, outcome)) return;
+    if (!this.#session.awaits(session, tag, number, outcome.status === "opened")) return;
     this.#host.clearTimer("retry");
     this.#session.conclude(outcome);
   }

@@ -34,13 +34,13 @@ export class ClientSession {
 
   /**
    * Whether an outcome of the request named so is waited for, and of the kind that such a request
-   * gets.
+   * gets: an `open` that it was opened.
    */
-  awaits(session: number, tag: number, number: number, outcome: Outcome): boolean {
+  awaits(session: number, tag: number, number: number, opened: boolean): boolean {
     const request = this.pending;
     if (request === null || session !== request.session) return false;
     if (tag !== request.tag || number !== request.number) return false;
-    return (outcome.status === "opened") === isOpen(request);
+    return opened === isOpen(request);
   }
 
   /** The pending request has this outcome: goes on with what waits for it. */

@@ -1,15 +1,6 @@
 // The client of every protocol with Byzantine replicas: a result counts when a weak quorum agrees.
 
-import type {
-  Address,
-  Bytes,
-  Client,
-  Host,
-  Quorums,
-  Refusal,
-  Signer,
-  Target,
-} from "../../actor.ts";
+import type { Address, Bytes, Client, Host, Quorums, Refusal, Target } from "../../actor.ts";
 import type { ProtocolConfig } from "../../protocol-config.ts";
 import { equal, type Reader } from "../../wire.ts";
 import { Backoff, TIMER_SLACK_MS } from "./backoff.ts";
@@ -22,14 +13,16 @@ import { ResponseTime } from "./response-time.ts";
 
 type Timer = "retry";
 
-/** What it says. */
+/** What a replica says. */
 interface Answer {
-  readonly replica: Signer;
   readonly view: number;
   readonly outcome: Outcome;
   /** The run that it names; null if it is signed in that of the session. */
   readonly run: Bytes | null;
 }
+
+const NO_ANSWER: Refusal = "not admitted: not a reply";
+const NOT_AWAITED: Refusal = "not admitted: no reply to the pending request";
 
 /** The least time after which a request counts as lost, in view timeouts. */
 const OVERDUE_MIN = 1 / 32;
@@ -90,35 +83,29 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
   }
 
   receive(_from: Address, message: CommonMessage): void {
-    const answer = this.#read(message);
-    if (typeof answer === "string") this.#host.drop(answer);
-    else this.#onAnswer(answer);
+    if (!isAnswer(message)) return this.#host.drop(NO_ANSWER);
+    const refusal = this.#refusalOf(message);
+    if (refusal === null) this.#onAnswer(message);
+    else this.#host.drop(refusal);
   }
 
   /** Most replies are late, because more replicas answer than have to agree. */
   refuseBytes(_from: Address, input: Reader): Refusal | null {
     const request = this.#session.pending;
-    if (request !== null && beginsReplyTo(request, input)) return null;
-    return "not admitted: no reply to the pending request";
+    return request !== null && beginsReplyTo(request, input) ? null : NOT_AWAITED;
   }
 
   refuse(_from: Address, message: CommonMessage): Refusal | null {
-    const answer = this.#read(message);
-    return typeof answer === "string" ? answer : null;
+    return isAnswer(message) ? this.#refusalOf(message) : NO_ANSWER;
   }
 
-  /** What a replica says of the pending request, or why that does not count. */
-  #read(message: CommonMessage): Answer | Refusal {
-    if (!isAnswer(message)) return "not admitted: not a reply";
+  /** Why what a replica says of the pending request does not count; null: it does. */
+  #refusalOf(message: AnswerToClient): Refusal | null {
     if (message.kind === "reply" && namesRun(message.outcome)) {
       return "not admitted: a reply that names no run";
     }
-    const answer = answerOf(message);
-    if (!this.#isAwaited(message, answer.outcome)) {
-      return "not admitted: no reply to the pending request";
-    }
-    if (!this.#isNews(answer)) return "not admitted: a replica's reply again";
-    return answer;
+    if (!this.#isAwaited(message)) return NOT_AWAITED;
+    return this.#isNews(message) ? null : "not admitted: a replica's reply again";
   }
 
   timeout(): void {
@@ -136,17 +123,18 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
     this.#host.setTimer("retry", this.#backoff.next());
   }
 
-  #onAnswer(answer: Answer): void {
-    this.#answers[answer.replica] = answer;
+  #onAnswer(message: AnswerToClient): void {
+    const outcome = outcomeOf(message);
+    const run = runOf(message);
+    this.#answers[message.replica] = { view: message.view, outcome, run };
     let agreeing = 0;
     let view = Infinity;
     for (const other of this.#answers) {
-      if (other === undefined || !isSame(other, answer)) continue;
+      if (other === undefined || !says(other, outcome, run)) continue;
       agreeing++;
       view = Math.min(view, other.view);
     }
     if (agreeing < this.agreement) return;
-    const { outcome, run } = answer;
     this.#view = Math.max(this.#view, view);
     this.#host.clearTimer("retry");
     if (!this.#repeated) this.#responses.measured(this.#host.now - this.#sentMs);
@@ -158,10 +146,11 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
   }
 
   /** Whether it answers the request on its way. */
-  #isAwaited(message: AnswerToClient, outcome: Outcome): boolean {
-    const session = message.kind === "opened" ? 0 : message.session;
-    const number = message.kind === "opened" ? 0 : message.number;
-    if (!this.#session.awaits(session, message.tag, number, outcome)) return false;
+  #isAwaited(message: AnswerToClient): boolean {
+    const opened = message.kind === "opened";
+    const session = opened ? 0 : message.session;
+    const number = opened ? 0 : message.number;
+    if (!this.#session.awaits(session, message.tag, number, opened)) return false;
     return this.#digest !== null && equal(message.digest, this.#digest);
   }
 
@@ -169,10 +158,10 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
    * Whether this replica has not answered so yet. A later answer can be another: one that was lost
    * in time.
    */
-  #isNews(answer: Answer): boolean {
-    if (answer.replica >= this.#answers.length) return false;
-    const before = this.#answers[answer.replica];
-    return before === undefined || !isSame(before, answer);
+  #isNews(message: AnswerToClient): boolean {
+    if (message.replica >= this.#answers.length) return false;
+    const before = this.#answers[message.replica];
+    return before === undefined || !says(before, outcomeOf(message), runOf(message));
   }
 
   #begin(request: Request): void {
@@ -200,21 +189,23 @@ function namesRun({ status }: Outcome): boolean {
   return status === "opened" || status === "no session";
 }
 
-function answerOf(message: AnswerToClient): Answer {
-  const { replica, view } = message;
+function outcomeOf(message: AnswerToClient): Outcome {
   switch (message.kind) {
     case "reply":
-      return { replica, view, outcome: message.outcome, run: null };
-    case "opened": {
-      const outcome = { status: "opened", session: message.session } as const;
-      return { replica, view, outcome, run: message.run };
-    }
+      return message.outcome;
+    case "opened":
+      return { status: "opened", session: message.session };
     case "gone":
-      return { replica, view, outcome: NO_SESSION_OUTCOME, run: message.run };
+      return NO_SESSION_OUTCOME;
   }
 }
 
-function isSame(a: Answer, b: Answer): boolean {
-  if (!sameOutcome(a.outcome, b.outcome)) return false;
-  return a.run === null ? b.run === null : b.run !== null && equal(a.run, b.run);
+/** The run that it names; null if it is signed in that of the session. */
+function runOf(message: AnswerToClient): Bytes | null {
+  return message.kind === "reply" ? null : message.run;
+}
+
+function says(answer: Answer, outcome: Outcome, run: Bytes | null): boolean {
+  if (!sameOutcome(answer.outcome, outcome)) return false;
+  return answer.run === null ? run === null : run !== null && equal(answer.run, run);
 }

@@ -18,6 +18,7 @@ export class Executor {
   readonly #app: App;
   readonly #sessions: Sessions;
   #position = 0;
+  #served: Session | undefined;
 
   constructor(app: App, config: Pick<ProtocolConfig, "sessionsMax" | "replyCacheBytesMax">) {
     this.#app = app;
@@ -32,6 +33,11 @@ export class Executor {
     return this.#sessions.size;
   }
 
+  /** The session of what was executed last, if there is one: to look it up again costs as much. */
+  get served(): Session | undefined {
+    return this.#served;
+  }
+
   /**
    * Executes a request whose turn it is, once: a repeated one gets the cached outcome, another
    * operation under the same number that the number was used; null is for one older than that,
@@ -42,16 +48,19 @@ export class Executor {
       const { op, source = 0 } = request;
       const known = this.#sessions.opened(op);
       const session = known ?? this.#sessions.open(op, ++this.#position, source);
+      this.#served = session;
       return { status: "opened", session: session.id };
     }
     const session = this.#sessions.get(request.session, request.tag);
+    this.#served = session;
     if (session === undefined) return NO_SESSION_OUTCOME;
     if (request.number < session.number) return null;
     if (request.number === session.number) return cached(session, request);
-    this.#position++;
-    const result = this.#app.execute(request.op);
+    const position = ++this.#position;
+    const { number, op } = request;
+    const result = this.#app.execute(op);
     this.#app.commit(1);
-    this.#sessions.executed(session, request.number, operationDigest(request.op), result);
+    this.#sessions.executed(session, position, number, operationDigest(op), result);
     return { status: "done", result };
   }
 

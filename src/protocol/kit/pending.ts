@@ -117,11 +117,11 @@ export class Pending {
     if (known !== undefined) this.#remove(key, known);
     if (relayed) this.#relays.set(source, (this.#relays.get(source) ?? 0) + 1);
     this.#shares.add(holder, bytes);
-    const times = { sinceMs: nowMs, queuedMs: nowMs };
     const entry = {
       request,
       client,
-      ...times,
+      sinceMs: nowMs,
+      queuedMs: nowMs,
       done: placed,
       relayedMs: -Infinity,
       source,

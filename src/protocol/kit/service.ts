@@ -122,7 +122,7 @@ export class Service {
       if (!repeated) this.#ordered.bytes += request.op.length;
       const client = this.#pool.executed(request);
       if (outcome === null) continue;
-      const session = this.executor.sessionOf(request);
+      const session = this.executor.served;
       if (session !== undefined && client !== NOWHERE) heard(session, request, client);
       let home = this.#homeOf(session);
       if (home === NOWHERE) home = client === NOWHERE ? (clients.at(i) ?? 0) : client;

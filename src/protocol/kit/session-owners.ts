@@ -66,7 +66,7 @@ export class SessionOwners<S extends Owned<S>> {
     return owner;
   }
 
-  /** Adds a session, the last one executed, to its owner's. */
+  /** Adds a session to its owner's. */
   add(session: S): void {
     const { owner, stamp } = session;
     owner.count++;
@@ -96,7 +96,7 @@ export class SessionOwners<S extends Owned<S>> {
     }
   }
 
-  /** The session has a large result from now on. */
+  /** The session, the last one executed, has a large result from now on. */
   keep(session: S, bytes: number): void {
     const { owner } = session;
     const size = classOf(bytes);

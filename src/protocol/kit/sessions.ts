@@ -4,7 +4,6 @@
 
 import type { Address, Bytes } from "../../actor.ts";
 import { assert } from "../../base/assert.ts";
-import { LinkedList, type Linked } from "../../base/linked-list.ts";
 import { EMPTY, latin1, type Reader, type Writer } from "../../wire.ts";
 import { DIGEST_LENGTH } from "./digest.ts";
 import { NONCE_LENGTH, RESULT_MAX, tagOf } from "./request.ts";
@@ -15,14 +14,13 @@ const NO_DIGEST: Bytes = new Uint8Array(DIGEST_LENGTH);
 /** No address. */
 export const NOWHERE: Address = -1;
 
-/** Linked in the order of last execution. */
-export class Session implements Linked<Session> {
+export class Session {
   /** The log position of its `open`. */
   readonly id: number;
   readonly tag: number;
   readonly nonce: Bytes;
   readonly owner: Owner<Session>;
-  /** Rises with each execution, whatever the session. */
+  /** The log position of its last execution, which may be that of its `open`. */
   stamp: number;
   /**
    * The number of the last operation executed, 0 before the first, and its result; null if that was
@@ -41,8 +39,6 @@ export class Session implements Linked<Session> {
   /** When a repeated request was answered last, at home and elsewhere. */
   answeredMs = -Infinity;
   answeredAwayMs = -Infinity;
-  before: Session | null = null;
-  after: Session | null = null;
 
   constructor(nonce: Bytes, id: number, owner: Owner<Session>, stamp: number) {
     this.id = id;
@@ -54,7 +50,7 @@ export class Session implements Linked<Session> {
 }
 
 /** Bytes of a session in a snapshot, beside its result. */
-const SESSION_LENGTH = 8 + NONCE_LENGTH + 4 + 8 + DIGEST_LENGTH + 1 + 4;
+const SESSION_LENGTH = 8 + NONCE_LENGTH + 4 + 8 + 8 + DIGEST_LENGTH + 1 + 4;
 
 export class Sessions {
   readonly #max: number;
@@ -63,12 +59,10 @@ export class Sessions {
   readonly #share: number;
   /** Only results longer than the share have to be known, because the others fit in any case. */
   readonly #owners = new SessionOwners<Session>();
+  /** In the order of their ids, which is that in which they were opened. */
   readonly #byId = new Map<number, Session>();
   readonly #byNonce = new Map<string, Session>();
   #bytes = 0;
-  /** Least recently executed first. Setting a Map entry anew on every operation costs a fifth. */
-  #order = new LinkedList<Session>();
-  #stamp = 0;
 
   /**
    * Keeps at most `max` sessions with at most `bytesMax` bytes of results. A session that is one
@@ -102,19 +96,17 @@ export class Sessions {
 
   /** Opens a session of this source at log position `id`, which evicts one if need be. */
   open(nonce: Bytes, id: number, source: number): Session {
-    const session = this.#add(nonce, id, source);
+    const session = this.#add(nonce, id, source, id);
     while (this.#byId.size > this.#max) this.#evict();
     return session;
   }
 
-  /** Records the last operation of a session with its result. */
-  executed(session: Session, number: number, digest: Bytes, result: Bytes): void {
+  /** Records the last operation of a session, executed at `position`, with its result. */
+  executed(session: Session, position: number, number: number, digest: Bytes, result: Bytes): void {
     this.#drop(session);
     session.number = number;
     session.digest = digest;
-    this.#order.remove(session);
-    this.#order.push(session);
-    session.stamp = ++this.#stamp;
+    session.stamp = position;
     this.#keep(session, result);
     while (this.#bytes > this.#bytesMax) {
       const largest = this.#owners.largest();
@@ -128,13 +120,14 @@ export class Sessions {
     return 4 + this.size * SESSION_LENGTH + this.bytes;
   }
 
-  /** Canonical: in the order of last execution. */
+  /** Canonical: in the order of ids. */
   snapshot(out: Writer): void {
     out.u32(this.#byId.size);
-    for (let session = this.#order.first; session !== null; session = session.after) {
+    for (const session of this.#byId.values()) {
       out.u53(session.id);
       out.bytes(session.nonce);
       out.u32(session.owner.source);
+      out.u53(session.stamp);
       out.u53(session.number);
       out.bytes(session.digest);
       out.flag(session.result !== null);
@@ -150,37 +143,42 @@ export class Sessions {
     const known = new Map(this.#byNonce);
     this.#byId.clear();
     this.#byNonce.clear();
-    this.#order = new LinkedList();
     this.#owners.clear();
     this.#bytes = 0;
     const count = input.u32();
     if (count > this.#max) input.poison();
+    const kept: { readonly session: Session; readonly result: Bytes }[] = [];
+    let lastId = 0;
     for (let i = 0; i < count && input.ok; i++) {
       const id = input.u53();
       const nonce = input.bytes(NONCE_LENGTH);
       const source = input.u32();
+      const stamp = input.u53();
       const number = input.u53();
       const digest = input.bytes(DIGEST_LENGTH);
       const result = input.flag() ? input.blob(RESULT_MAX) : null;
-      if (this.#byId.has(id) || this.#byNonce.has(latin1(nonce))) input.poison();
+      if (id <= lastId || stamp < id || this.#byNonce.has(latin1(nonce))) input.poison();
       if (!input.ok) return;
-      const session = this.#add(nonce, id, source);
+      lastId = id;
+      const session = this.#add(nonce, id, source, stamp);
       session.number = number;
       session.digest = digest;
       session.result = null;
-      if (result !== null) this.#keep(session, result);
+      if (result !== null) kept.push({ session, result });
       const before = known.get(latin1(nonce));
       session.home = before?.home ?? NOWHERE;
       session.away = before?.away ?? NOWHERE;
     }
+    // Owners know the order in which they were executed by that in which they are kept.
+    kept.sort((a, b) => a.session.stamp - b.session.stamp);
+    for (const { session, result } of kept) this.#keep(session, result);
   }
 
-  #add(nonce: Bytes, id: number, source: number): Session {
-    const session = new Session(nonce, id, this.#owners.of(source), ++this.#stamp);
+  #add(nonce: Bytes, id: number, source: number, stamp: number): Session {
+    const session = new Session(nonce, id, this.#owners.of(source), stamp);
     this.#owners.add(session);
     this.#byId.set(id, session);
     this.#byNonce.set(latin1(nonce), session);
-    this.#order.push(session);
     return session;
   }
 
@@ -188,7 +186,6 @@ export class Sessions {
     const session = this.#owners.takeVictim();
     assert(session !== undefined, "every session has an owner");
     this.#drop(session);
-    this.#order.remove(session);
     this.#byId.delete(session.id);
     this.#byNonce.delete(latin1(session.nonce));
   }

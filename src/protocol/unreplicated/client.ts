@@ -39,7 +39,7 @@ export class UnreplicatedClient implements Client<Message, Timer> {
   refuse(_from: Address, message: Message): Refusal | null {
     if (message.kind !== "reply") return "not admitted: not a reply";
     const { session, tag, number, outcome } = message;
-    if (this.#session.awaits(session, tag, number, outcome)) return null;
+    if (this.#session.awaits(session, tag, number, outcome.status === "opened")) return null;
     return "not admitted: no reply to the pending request";
   }
 

@@ -65,7 +65,8 @@ describe("X13 eviction", () => {
             model.push({ id: position, client, number: 0, bytes: 0 });
           } else {
             const session = sessions.get(known.id, tagOf(nonce(client))) as Session;
-            sessions.executed(session, ++known.number, DIGEST, new Uint8Array(bytes).fill(client));
+            const result = new Uint8Array(bytes).fill(client);
+            sessions.executed(session, ++position, ++known.number, DIGEST, result);
             known.bytes = bytes;
             model = [...model.filter((other) => other !== known), known];
           }
@@ -107,13 +108,13 @@ describe("X13 eviction", () => {
   test("X13 few clients with large results cost no other its session or its result", () => {
     const sessions = new Sessions(1000, 100_000);
     for (let i = 0; i < 500; i++) {
-      const session = sessions.open(nonce(i), i + 1, 1);
-      sessions.executed(session, 1, DIGEST, new Uint8Array(100));
+      const session = sessions.open(nonce(i), 2 * i + 1, 1);
+      sessions.executed(session, 2 * i + 2, 1, DIGEST, new Uint8Array(100));
     }
     for (let i = 0; i < 5; i++) {
-      const session = sessions.get(i + 1, tagOf(nonce(i))) as Session;
+      const session = sessions.get(2 * i + 1, tagOf(nonce(i))) as Session;
       for (let number = 2; number < 20; number++) {
-        sessions.executed(session, number, DIGEST, new Uint8Array(30_000));
+        sessions.executed(session, 1000 + 20 * i + number, number, DIGEST, new Uint8Array(30_000));
         expect(sessions.bytes).toBeLessThanOrEqual(100_000);
       }
     }
@@ -142,10 +143,11 @@ describe("X13 eviction", () => {
 
   test("X21 a host with large results loses its own, and others keep theirs, large or not", () => {
     const sessions = new Sessions(1000, 100_000);
+    let position = 0;
     const ask = (client: number, source: number, bytes: number) => {
       const session =
-        sessions.opened(nonce(client)) ?? sessions.open(nonce(client), client + 1, source);
-      sessions.executed(session, session.number + 1, DIGEST, new Uint8Array(bytes));
+        sessions.opened(nonce(client)) ?? sessions.open(nonce(client), ++position, source);
+      sessions.executed(session, ++position, session.number + 1, DIGEST, new Uint8Array(bytes));
       return session;
     };
     const modest = ask(0, 7, 30_000);
@@ -160,10 +162,10 @@ describe("X13 eviction", () => {
     const sessions = new Sessions(10, 100);
     for (let i = 0; i < 3; i++) sessions.open(nonce(i), i + 1, 1);
     const first = sessions.get(1, tagOf(nonce(0))) as Session;
-    sessions.executed(first, 1, DIGEST, new Uint8Array(1000));
+    sessions.executed(first, 4, 1, DIGEST, new Uint8Array(1000));
     expect({ size: sessions.size, bytes: sessions.bytes }).toEqual({ size: 3, bytes: 0 });
     expect(first).toMatchObject({ number: 1, result: null });
-    sessions.executed(first, 2, DIGEST, EMPTY);
+    sessions.executed(first, 5, 2, DIGEST, EMPTY);
     expect(first).toMatchObject({ number: 2, result: EMPTY });
   });
 
@@ -191,7 +193,7 @@ describe("X13 snapshots of sessions", () => {
       for (const sessions of [whole, parts]) {
         const session = sessions.opened(nonce(client));
         if (session === undefined) sessions.open(nonce(client), i + 1, sourceOf(client));
-        else sessions.executed(session, session.number + 1, DIGEST, new Uint8Array(bytes));
+        else sessions.executed(session, i + 1, session.number + 1, DIGEST, new Uint8Array(bytes));
       }
     }
     return { whole, parts };

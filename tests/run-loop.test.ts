@@ -206,6 +206,17 @@ describe("closed loop", () => {
     });
   });
 
+  test("clients start as others have completed their first operation, 256 at a time", () => {
+    const { clients } = start(600);
+    const started = () => clients.filter(({ invoked }) => invoked > 0).length;
+    expect(started()).toBe(256);
+    clients[0]?.answer(result);
+    clients[0]?.answer(result);
+    expect(started()).toBe(257);
+    for (const client of clients) client.answer(result);
+    expect(started()).toBe(600);
+  });
+
   test("each client has one operation in flight, and one that lost its session issues no more", () => {
     const { clock, clients, load } = start(3);
     expect(clients.map(({ invoked }) => invoked)).toEqual([1, 1, 1]);

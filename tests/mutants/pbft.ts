@@ -357,7 +357,8 @@ const credulous: typeof pbft = {
   client: (config, host) => new CredulousClient(config, host, quorumsOf(config), config.leader),
 };
 
-const SPLIT = ["agreement", "certificates"];
+/** Some are seen first by a replica itself: its state is not the one that a quorum signed. */
+const SPLIT = ["agreement", "certificates", "throw"];
 /** A forgotten `open` is an executed request that is lost. */
 const FORGOTTEN = [...SPLIT, "exactly once"];
 

@@ -67,7 +67,7 @@ export interface Stage {
     done: (valid: boolean) => void,
     doubted?: boolean,
   ): void;
-  /** Whether all are known to hold in that run, which takes no check. */
+  /** Whether all are known to hold in that run, which takes no check; then they count as cached. */
   knows(proofs: readonly Proof[], run: Bytes | null): boolean;
   /** Signatures made and checked in full so far, for measurement. */
   readonly counts: { signed: number; roots: number; verified: number; cached: number };
@@ -78,10 +78,17 @@ export interface Stage {
   close(): void;
 }
 
+/** What a clock was asked to call. */
+export interface Call {
+  cancel(): void;
+  /** Has it called once more, in `fire` or later; cheaper than `after`. */
+  again(delayMs: number): void;
+}
+
 export interface Clock {
   /** Milliseconds, the same value until the next update. */
   readonly now: number;
-  after(delayMs: number, fire: () => void): { cancel(): void };
+  after(delayMs: number, fire: () => void): Call;
   /** Reads the time; once a turn. */
   update(): void;
   /** Fires what is due by `now`; returns how many fired. */

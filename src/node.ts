@@ -16,7 +16,14 @@ import { assert } from "./base/assert.ts";
 import { SMALL_ID_MAX } from "./config.ts";
 import { CheckLanes } from "./check-lanes.ts";
 import { Outbox } from "./outbox.ts";
-import { countDrop, type Clock, type Drops, type Stage, type Transport } from "./driver.ts";
+import {
+  countDrop,
+  type Call,
+  type Clock,
+  type Drops,
+  type Stage,
+  type Transport,
+} from "./driver.ts";
 import { Queue } from "./base/queue.ts";
 import { CHECK, DECODE, ENCODE, OTHER, PROTOCOL, RECEIVE, SECTION, SEND } from "./base/sections.ts";
 import type { Reader } from "./wire.ts";
@@ -41,12 +48,13 @@ export interface NodeOptions<M> {
   readonly sections?: Int32Array;
 }
 
-interface Timer {
+interface Timer<T> {
+  readonly name: T;
   /** When it goes off; Infinity when it is not set. */
   deadlineMs: number;
   /** When the clock was told to call next; Infinity when it was not. */
   armedMs: number;
-  call: { cancel(): void } | null;
+  call: Call | null;
 }
 
 export class Node<M extends Sealed, T extends string> implements Host<M, T> {
@@ -67,11 +75,14 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
   #listens = false;
   /** Actors that it parted with. */
   #lives = 0;
-  readonly #timers = new Map<T, Timer>();
+  readonly #timers = new Map<T, Timer<T>>();
+  /** That which was set or cleared last: a client has one, and thousands of them no cache holds. */
+  #lastTimer: Timer<T> | null = null;
   readonly #loopback = new Queue<M>();
   #loopbackBytes = 0;
   readonly #outbox: Outbox<M>;
-  readonly #lanes: CheckLanes<M>;
+  /** A client's, for the same reason, only once a signature is not known. */
+  #lanes: CheckLanes<M> | null;
   /** The domain of the run that it is in; null: none. */
   #run: Bytes | null = null;
   #runName: Bytes | null = null;
@@ -88,16 +99,7 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
     this.#sections = options.sections ?? new Int32Array(1);
     this.#n = options.n;
     this.#outbox = new Outbox(options.n);
-    this.#lanes = new CheckLanes({
-      n: options.n,
-      stage: options.stage,
-      run: () => this.#run,
-      clock: options.clock,
-      drops: this.drops,
-      sections: this.#sections,
-      refuse: (from, message) => this.#actor?.refuse?.(from, message) ?? null,
-      receive: (from, message) => this.#actor?.receive(from, message),
-    });
+    this.#lanes = options.self === null ? null : this.#makeLanes();
     const { group } = options.transport;
     const replicas = Array.from({ length: options.n }, (_, i) => i);
     // A packet has no room for two large ids, which a client's and the group's may be.
@@ -125,6 +127,7 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
     this.enterRun(null);
     for (const { call } of this.#timers.values()) call?.cancel();
     this.#timers.clear();
+    this.#lastTimer = null;
     this.#loopback.clear();
     this.#loopbackBytes = 0;
     this.#startMs = this.#clock.now;
@@ -148,7 +151,7 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
   get sizes(): Sizes {
     const name = "node.loopback.bytes";
     const loopback = { name, size: this.#loopbackBytes, max: LOOPBACK_BYTES_MAX };
-    return [...this.#lanes.sizes, ...this.#outbox.sizes, loopback];
+    return [...(this.#lanes?.sizes ?? []), ...this.#outbox.sizes, loopback];
   }
 
   /** The domain of the run that it is in, or null. */
@@ -185,7 +188,7 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
     }
     const { sealAt } = out;
     const loopsBack = to === "all" && this.#self !== null;
-    if (sealAt < 0 && this.#outbox.isEmpty) {
+    if (sealAt < 0 && (this.#self === null || this.#outbox.isEmpty)) {
       this.#leave(to, loopsBack ? message : null, out.length);
       return;
     }
@@ -208,20 +211,28 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
   }
 
   setTimer(name: T, delayMs: number): void {
-    let timer = this.#timers.get(name);
+    let timer = this.#timer(name);
     if (timer === undefined) {
-      timer = { deadlineMs: Infinity, armedMs: Infinity, call: null };
+      timer = { name, deadlineMs: Infinity, armedMs: Infinity, call: null };
       this.#timers.set(name, timer);
     }
     timer.deadlineMs = this.#clock.now + delayMs;
     if (timer.armedMs <= timer.deadlineMs) return;
     timer.call?.cancel();
-    this.#arm(name, timer);
+    this.#arm(timer);
   }
 
   clearTimer(name: T): void {
-    const timer = this.#timers.get(name);
+    const timer = this.#timer(name);
     if (timer !== undefined) timer.deadlineMs = Infinity;
+  }
+
+  #timer(name: T): Timer<T> | undefined {
+    const last = this.#lastTimer;
+    if (last !== null && last.name === name) return last;
+    const timer = this.#timers.get(name);
+    if (timer !== undefined) this.#lastTimer = timer;
+    return timer;
   }
 
   sourceOf(address: Address): number {
@@ -241,21 +252,24 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
    * Has the clock call at the timer's deadline: there is one call at most, and it re-arms when it
    * comes early.
    */
-  #arm(name: T, timer: Timer): void {
+  #arm(timer: Timer<T>): void {
     timer.armedMs = timer.deadlineMs;
-    timer.call = this.#clock.after(timer.deadlineMs - this.#clock.now, () => {
+    const call = this.#clock.after(timer.deadlineMs - this.#clock.now, () => {
+      const leftMs = timer.deadlineMs - this.#clock.now;
+      if (leftMs > 0 && leftMs < Infinity) {
+        timer.armedMs = timer.deadlineMs;
+        call.again(leftMs);
+        return;
+      }
       timer.armedMs = Infinity;
       timer.call = null;
       if (timer.deadlineMs === Infinity) return;
-      if (timer.deadlineMs > this.#clock.now) {
-        this.#arm(name, timer);
-        return;
-      }
       timer.deadlineMs = Infinity;
       this.#sections[SECTION] = PROTOCOL;
-      this.#actor?.timeout(name);
+      this.#actor?.timeout(timer.name);
       this.#sections[SECTION] = OTHER;
     });
+    timer.call = call;
   }
 
   /** Sends what the transport's writer holds, and loops a message of so many bytes back. */
@@ -326,12 +340,28 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
     }
     this.#sections[SECTION] = CHECK;
     const proofs = this.#codec.proofs(message);
-    if (proofs.length > 0 || !this.#lanes.idle) {
-      this.#lanes.take(from, message, proofs, bytes);
+    const lanes = this.#lanes;
+    // Most signatures are known, since many messages share one: they need no turn, nor a callback.
+    if ((lanes === null || lanes.idle) && this.#stage.knows(proofs, this.#run)) {
+      this.#sections[SECTION] = PROTOCOL;
+      actor.receive(from, message);
       return;
     }
-    this.#sections[SECTION] = PROTOCOL;
-    actor.receive(from, message);
+    this.#lanes ??= this.#makeLanes();
+    this.#lanes.take(from, message, proofs, bytes);
+  }
+
+  #makeLanes(): CheckLanes<M> {
+    return new CheckLanes({
+      n: this.#n,
+      stage: this.#stage,
+      run: () => this.#run,
+      clock: this.#clock,
+      drops: this.drops,
+      sections: this.#sections,
+      refuse: (from, message) => this.#actor?.refuse?.(from, message) ?? null,
+      receive: (from, message) => this.#actor?.receive(from, message),
+    });
   }
 }
 

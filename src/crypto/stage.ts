@@ -124,6 +124,7 @@ export class BlockStage implements Stage {
       const digest = this.#hasher.climb(signed, block, signedIn(signed, this.#domain, run));
       if (digest === null || !this.#roots.has(signer, digest, block)) return false;
     }
+    this.counts.cached += proofs.length;
     return true;
   }
 

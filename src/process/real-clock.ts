@@ -1,18 +1,34 @@
 // Real time: performance.now, read once a turn, and a heap of calls.
 
 import { Heap } from "../base/heap.ts";
-import type { Clock } from "../driver.ts";
+import type { Call, Clock } from "../driver.ts";
 
-interface Call {
-  readonly atMs: number;
+class RealCall implements Call {
+  atMs: number;
   /** Calls due at the same time fire in the order in which they were asked for. */
-  readonly order: number;
+  order: number;
   fire: (() => void) | null;
+  readonly #clock: RealClock;
+
+  constructor(clock: RealClock, atMs: number, order: number, fire: () => void) {
+    this.#clock = clock;
+    this.atMs = atMs;
+    this.order = order;
+    this.fire = fire;
+  }
+
+  cancel(): void {
+    this.fire = null;
+  }
+
+  again(delayMs: number): void {
+    this.#clock.repeat(this, delayMs);
+  }
 }
 
 export class RealClock implements Clock {
   now = performance.now();
-  readonly #calls = new Heap<Call>(
+  readonly #calls = new Heap<RealCall>(
     (a, b) => a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order),
   );
   #order = 0;
@@ -26,10 +42,17 @@ export class RealClock implements Clock {
     return this.#calls.peek()?.atMs ?? Infinity;
   }
 
-  after(delayMs: number, fire: () => void): { cancel(): void } {
-    const call: Call = { atMs: this.now + delayMs, order: this.#order++, fire };
+  after(delayMs: number, fire: () => void): Call {
+    const call = new RealCall(this, this.now + delayMs, this.#order++, fire);
     this.#calls.push(call);
-    return { cancel: () => (call.fire = null) };
+    return call;
+  }
+
+  /** Queues a call that is not queued. */
+  repeat(call: RealCall, delayMs: number): void {
+    call.atMs = this.now + delayMs;
+    call.order = this.#order++;
+    this.#calls.push(call);
   }
 
   poll(): number {
@@ -38,10 +61,8 @@ export class RealClock implements Clock {
       const head = this.#calls.peek();
       if (head === undefined || head.atMs > this.now) return fired;
       this.#calls.pop();
-      const { fire } = head;
-      if (fire === null) continue;
-      head.fire = null;
-      fire();
+      if (head.fire === null) continue;
+      head.fire();
       fired++;
     }
   }

@@ -48,7 +48,9 @@ export class ProfiledStage implements Stage {
     this.#stage.verify(proofs, run, measured, doubted);
   }
   knows(proofs: readonly Proof[], run: Bytes | null): boolean {
-    return this.#stage.knows(proofs, run);
+    const known = this.#stage.knows(proofs, run);
+    if (known && proofs.length > 0) this.#profiler.waits.checks++;
+    return known;
   }
   runJob(): boolean {
     return this.#stage.runJob();

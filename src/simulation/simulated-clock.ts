@@ -1,7 +1,7 @@
 // A process's clock: it runs at a speed of its own from a time of its own.
 
-import type { Clock } from "../driver.ts";
-import type { Owner, Scheduler } from "./scheduler.ts";
+import type { Call, Clock } from "../driver.ts";
+import type { Event, Owner, Scheduler } from "./scheduler.ts";
 
 export class SimulatedClock implements Clock {
   readonly #scheduler: Scheduler;
@@ -23,10 +23,16 @@ export class SimulatedClock implements Clock {
     return this.#skewMs + ((this.#scheduler.nowUs - this.#startUs) * this.#speed) / 1000;
   }
 
-  after(delayMs: number, fire: () => void): { cancel(): void } {
-    const delayUs = Math.max(0, delayMs * 1000) / this.#speed;
-    const event = this.#scheduler.after(this.#owner, delayUs, fire);
-    return { cancel: () => (event.run = null) };
+  after(delayMs: number, fire: () => void): Call {
+    const begin = (ms: number): Event => {
+      const delayUs = Math.max(0, ms * 1000) / this.#speed;
+      return this.#scheduler.after(this.#owner, delayUs, fire);
+    };
+    let event = begin(delayMs);
+    return {
+      cancel: () => (event.run = null),
+      again: (ms) => (event = begin(ms)),
+    };
   }
 
   update(): void {

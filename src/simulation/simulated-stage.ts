@@ -60,6 +60,12 @@ export class SimulatedStage extends BlockStage {
     };
     super.verify(proofs, run, judged, doubted);
   }
+
+  override knows(proofs: readonly Proof[], run: Bytes | null): boolean {
+    const known = super.knows(proofs, run);
+    if (known && proofs.length > 0) this.#options.judged(proofs, run, true);
+    return known;
+  }
 }
 
 class SlowSigner implements RootSigner {

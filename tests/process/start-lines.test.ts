@@ -21,7 +21,7 @@ function replica(first: Start) {
     now: 0,
     after(delayMs: number, fire: () => void) {
       due = { atMs: clock.now + delayMs, fire };
-      return { cancel: () => {} };
+      return { cancel: () => {}, again: () => {} };
     },
   };
   const census = (): Census => ({

@@ -14,7 +14,9 @@ export const NO_RUN: Bytes = new Uint8Array(DIGEST_LENGTH);
 export function answerTo(
   { session, tag, number, op }: Request,
   outcome: Outcome,
-  { replica, view, run }: { readonly replica: Signer; readonly view: number; readonly run: Bytes },
+  replica: Signer,
+  view: number,
+  run: Bytes,
 ): AnswerToClient {
   const digest = operationDigest(op);
   switch (outcome.status) {

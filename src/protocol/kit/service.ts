@@ -169,7 +169,7 @@ export class Service {
     if (client !== NOWHERE && client < this.#n) return this.#host.drop(NO_CLIENT);
     const { view, run } = this.#owner;
     assert(run !== null, "only replicas that are in a run answer");
-    this.#host.send(client, answerTo(request, outcome, { replica: this.#self, view, run }));
+    this.#host.send(client, answerTo(request, outcome, this.#self, view, run));
   }
 }
 

@@ -119,7 +119,7 @@ async function run(
       () => {
         if (!single) print(formatRecord(record));
       },
-      () => out?.writeJson(record),
+      () => out?.writeJson({ ...record, command: ["demo", ...process.argv.slice(2)] }),
     );
     if (options.flag("profile")) await printProfiles(cluster);
     if (interrupted) return 130;

@@ -12,6 +12,10 @@ import type { Told } from "./replicas-told.ts";
 
 /** One measured run. Names are relied on by scripts. */
 export interface ResultRecord {
+  /** The words of the command that wrote it. */
+  readonly command: readonly string[];
+  /** When its clients began: ISO 8601, UTC. */
+  readonly startedAt: string;
   readonly mode: string;
   readonly app: string;
   readonly workload: string;
@@ -32,15 +36,33 @@ export interface ResultRecord {
   readonly loop: "closed" | "open";
   /** Operations a second asked for in an open loop; 0 in a closed one. */
   readonly rate: number;
+  /** Pause of a client between two operations of a closed loop. */
+  readonly thinkMs: number;
   /** Most operations in a batch; this and what follows as replicas told it, if they did. */
   readonly batch: number;
   readonly adaptive: boolean;
   readonly signature: "each" | "batch" | "none";
+  /** Slots or blocks between checkpoints. */
+  readonly checkpoint: number;
+  readonly viewTimeoutMs: number;
+  /** The protocol's own options, such as `leader`, by name. */
+  readonly options: { readonly [name: string]: string };
   /** Of the process that wrote the record; `replicas` has theirs. */
   readonly crypto: "native" | "noble" | "none";
   /** Its signature threads. */
   readonly workers: number;
   readonly idle: string;
+  /** Its processors, hexadecimal; null: any. */
+  readonly mask: string | null;
+  /** The share of arriving packets that it lost on purpose. */
+  readonly lossRate: number;
+  /** Its DPDK port, and arguments of EAL. */
+  readonly port: number;
+  readonly eal: string | null;
+  /** The fabric that it joined; null: none. */
+  readonly fabric: FabricSetting | null;
+  /** Whether it kept every operation with its result, which costs time. */
+  readonly history: boolean;
   /** Bytes of an operation and of its result (mean). */
   readonly opSize: number;
   readonly replySize: number;
@@ -78,6 +100,18 @@ export interface ResultRecord {
   readonly profile?: Profile;
   readonly host: HostDescription;
   readonly versions: { readonly [name: string]: string };
+}
+
+/** What a fabric does to frames: shares of them, and how long each stays. */
+export interface FabricSetting {
+  readonly drop: number;
+  readonly duplicate: number;
+  readonly reorder: number;
+  readonly corrupt: number;
+  readonly delayUs: number;
+  readonly seed: number;
+  readonly clientPorts: number;
+  readonly mask: string | null;
 }
 
 export interface HostDescription {

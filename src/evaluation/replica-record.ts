@@ -8,6 +8,10 @@ import type { ReplicaSetting } from "./replica-setting.ts";
 
 /** What `replica --json` writes. */
 export interface ReplicaRecord {
+  /** The words of its command. */
+  readonly command: readonly string[];
+  /** ISO 8601, UTC. */
+  readonly startedAt: string;
   readonly mode: string;
   readonly replica: number;
   readonly executed: number;

@@ -16,10 +16,11 @@ import { OpenLoop } from "../evaluation/open-loop.ts";
 import { RATE_MAX } from "../evaluation/point.ts";
 import { describeHost, formatRecord, type ResultRecord, versions } from "../evaluation/record.ts";
 import { splitRefusals, type Unused } from "../evaluation/refusals.ts";
-import type { SharedSetting } from "../evaluation/replicas-told.ts";
 import { formatProfile } from "../profile/profile.ts";
 import { workloads, type Workload } from "../workload/index.ts";
+import { clientSetting, workloadName, type ClientSetting } from "./client-setting.ts";
 import { ProcessDrivers } from "./drivers.ts";
+import { readFabricSetting } from "./fabric-setting.ts";
 import { ownSetting } from "./own-setting.ts";
 import { ReplicaInquiry } from "./replica-inquiry.ts";
 import { settledConfig, sharedSetting } from "./setting.ts";
@@ -39,7 +40,7 @@ export function runClients(options: Options): number {
   const count = options.integer("clients", 1, ID_MAX + 1);
   const measureMs = options.decimal("seconds", 0.1, 1e6) * 1000;
   const warmMs = options.decimal("warm", 0, 1e6) * 1000;
-  const { rate, makeLoad } = readLoop(options);
+  const { kind, makeLoad } = readLoop(options);
   const opSize = options.integer("op-size", 0, 1024 * 1024);
   const historyFile = options.output("history");
   const json = options.output("json");
@@ -54,6 +55,8 @@ export function runClients(options: Options): number {
     log.error(`no link in ${PEER_TIMEOUT_MS / 1000} s: nobody is at the other end of the port`);
     return 1;
   }
+  const dir = options.text("fabric");
+  const fabric = dir === undefined ? null : readFabricSetting(dir);
   const inquiry = inquire(drivers);
   const settled = inquiry.settle(
     sharedSetting(options, setting, drivers.publicKeys),
@@ -79,11 +82,10 @@ export function runClients(options: Options): number {
 
   const { transport, statistics } = drivers.port;
   const drops = mergeDrops(...nodes.map((node) => node.drops), transport.drops, statistics());
-  const record = recordOf(options, drivers, load, settled, {
-    clients: count,
-    rate,
-    opSize,
-    warmSeconds: warmMs / 1000,
+  const own = ownSetting(options, drivers);
+  const asked = { clients: count, ...kind, opSize, warmSeconds: warmMs / 1000 };
+  const told = clientSetting({ options, settled, own, load: asked, fabric });
+  const record = recordOf(told, drivers, load, {
     retransmissions: clients.reduce((sum, client) => sum + client.retransmissions, 0),
     ...splitRefusals(drops),
     replicas: inquiry.told,
@@ -133,19 +135,19 @@ function runOf(nodes: readonly { readonly runName: Bytes | null }[]): Pick<Resul
 
 /** The loop that the options ask for; throws UsageError. */
 function readLoop(options: Options): {
-  readonly rate: number;
+  readonly kind: Pick<ClientSetting, "loop" | "rate" | "thinkMs">;
   readonly makeLoad: (load: LoadOptions) => Load;
 } {
   const rate = options.decimal("rate", 0, RATE_MAX);
   const thinkMs = options.decimal("think", 0, 1e6);
-  if (rate === 0) return { rate, makeLoad: (load) => new ClosedLoop({ ...load, thinkMs }) };
+  if (rate === 0) {
+    const makeLoad = (load: LoadOptions): Load => new ClosedLoop({ ...load, thinkMs });
+    return { kind: { loop: "closed", rate, thinkMs }, makeLoad };
+  }
   if (thinkMs > 0) throw new UsageError("--think and --rate exclude each other");
   const open = { rate, random: systemRandom, waitingMax: WAITING_MAX };
-  return { rate, makeLoad: (load) => new OpenLoop({ ...load, ...open }) };
-}
-
-function workloadName(options: Options, app: string): string {
-  return options.text("workload") ?? (app === "kv" ? "kv" : "fixed");
+  const makeLoad = (load: LoadOptions): Load => new OpenLoop({ ...load, ...open });
+  return { kind: { loop: "open", rate, thinkMs }, makeLoad };
 }
 
 function workloadOf(options: Options, app: string, opSize: number): Workload {
@@ -155,23 +157,16 @@ function workloadOf(options: Options, app: string, opSize: number): Workload {
 }
 
 function recordOf(
-  options: Options,
-  drivers: ProcessDrivers,
+  setting: ClientSetting,
+  { port }: ProcessDrivers,
   load: Load,
-  settled: SharedSetting,
-  counts: Pick<
-    ResultRecord,
-    "clients" | "rate" | "opSize" | "warmSeconds" | "retransmissions" | "replicas" | keyof Unused
-  > &
-    Pick<ResultRecord, "profile" | "run">,
+  counts: Pick<ResultRecord, "retransmissions" | "replicas" | "profile" | "run" | keyof Unused>,
 ): ResultRecord {
-  const { mode, n, f, app, batch, adaptive, signature } = settled;
-  const { crypto, workers, idle } = ownSetting(options, drivers);
   return {
-    ...{ mode, app, workload: workloadName(options, app), transport: drivers.port.name, n, f },
-    clientProcesses: 1,
-    loop: load instanceof OpenLoop ? "open" : "closed",
-    ...{ batch, adaptive, signature, crypto, workers, idle },
+    command: ["client", ...process.argv.slice(2)],
+    startedAt: new Date(Date.now() - load.elapsedMs).toISOString(),
+    ...setting,
+    transport: port.name,
     replySize: load.measured === 0 ? 0 : load.resultBytes / load.measured,
     seconds: load.seconds,
     operations: load.measured,

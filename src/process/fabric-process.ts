@@ -15,9 +15,11 @@ import {
 } from "../ffi/dpdk.ts";
 import { loadNative, type NativeLibrary } from "../ffi/native.ts";
 import { Eal } from "../transport/dpdk.ts";
+import type { FabricSetting } from "../evaluation/record.ts";
 import { pinPolling, planCpus, thisMachine } from "./cpus.ts";
 import { Doorbell, doorbellFile, FABRIC_DOORBELL } from "./doorbell.ts";
 import { SLICE_US } from "./drivers.ts";
+import { fabricSetting, tellFabricSetting } from "./fabric-setting.ts";
 import { clearSockets, memifArgument, WITHOUT_NIC, type MemifEnd } from "./memif.ts";
 import { followCluster, stopWord } from "./signals.ts";
 import { log, print } from "../base/logger.ts";
@@ -50,9 +52,11 @@ export function runFabric(options: Options): number {
   clearSockets(native, dir, ends);
   for (const [port, end] of ends.entries()) args.push(memifArgument(port, dir, end, null));
   const eal = new Eal(library, args, count);
+  const setting = fabricSetting(options, clientPorts);
+  tellFabricSetting(dir, setting);
   const shared = configure(
     library,
-    options,
+    setting,
     deploy.replicas,
     deploy.multicast?.host ?? null,
     count,
@@ -99,7 +103,7 @@ function openDoorbells(
 /** Writes the fabric's configuration into its memory, and returns that. */
 function configure(
   library: DpdkLibrary,
-  options: Options,
+  setting: FabricSetting,
   replicas: readonly { readonly host: Uint8Array }[],
   group: Uint8Array | null,
   portCount: number,
@@ -108,12 +112,12 @@ function configure(
   assert(memory !== null, "the fabric is static");
   const bytes = new Uint8Array(toArrayBuffer(memory, 0, FABRIC.size));
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  view.setFloat64(FABRIC.drop, options.decimal("drop", 0, 1), true);
-  view.setFloat64(FABRIC.duplicate, options.decimal("duplicate", 0, 1), true);
-  view.setFloat64(FABRIC.reorder, options.decimal("reorder", 0, 1), true);
-  view.setFloat64(FABRIC.corrupt, options.decimal("corrupt", 0, 1), true);
-  view.setFloat64(FABRIC.delayUs, options.decimal("delay", 0, 1e7), true);
-  view.setFloat64(FABRIC.seed, options.integer("seed", 0, 2 ** 31), true);
+  view.setFloat64(FABRIC.drop, setting.drop, true);
+  view.setFloat64(FABRIC.duplicate, setting.duplicate, true);
+  view.setFloat64(FABRIC.reorder, setting.reorder, true);
+  view.setFloat64(FABRIC.corrupt, setting.corrupt, true);
+  view.setFloat64(FABRIC.delayUs, setting.delayUs, true);
+  view.setFloat64(FABRIC.seed, setting.seed, true);
   view.setUint32(FABRIC.portCount, portCount, true);
   if (group !== null) bytes.set(group, FABRIC.group);
   for (const [i, { host }] of replicas.entries()) {

@@ -28,6 +28,7 @@ export class ReplicaProcess {
   readonly #node: Node<Sealed, string>;
   readonly #makeApp: () => App;
   readonly #setting: ReplicaSetting;
+  readonly #startedAt = new Date().toISOString();
   #replica: Replica<Sealed, string>;
   #app: App;
 
@@ -102,6 +103,8 @@ export class ReplicaProcess {
     const { setting, stage, port } = this.drivers;
     const { executed, view, run } = this.#replica.census();
     const result: ReplicaRecord = {
+      command: ["replica", ...process.argv.slice(2)],
+      startedAt: this.#startedAt,
       mode: setting.mode,
       replica: this.#id,
       executed,

@@ -25,7 +25,9 @@ export function recordOf(latenciesUs: readonly number[], more: Partial<ResultRec
   for (const us of latenciesUs) latencies.record(us * 1000);
   const record: ResultRecord = {
     ...{ mode: "pbft", app: "null", workload: "fixed", transport: "udp", n: 4, f: 1, clients: 4 },
-    replicas: [],
+    ...{ command: ["client"], startedAt: "2026-11-28T12:00:00.000Z", replicas: [] },
+    ...{ thinkMs: 0, checkpoint: 128, viewTimeoutMs: 500, options: {}, mask: null, lossRate: 0 },
+    ...{ port: 0, eal: null, fabric: null, history: false },
     ...{ clientProcesses: 1, loop: "closed", rate: 0, batch: 1, adaptive: false },
     ...{ signature: "batch", crypto: "native", workers: 1, idle: "yield", opSize: 0 },
     ...{

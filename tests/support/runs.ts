@@ -96,6 +96,9 @@ function madeUpRun(point: Point, repetition: number, profile: boolean): Run {
   const distribution = distributionOf(latencyUs, operations, point.rate > 0 ? 0.7 : 0.35);
   const busy = throughput / model.capacity;
   const record: ResultRecord = {
+    ...{ command: ["client"], startedAt: "2026-11-28T12:00:00.000Z" },
+    ...{ thinkMs: 0, checkpoint: 128, viewTimeoutMs: 500, options: {}, mask: null, lossRate: 0 },
+    ...{ port: 0, eal: null, fabric: null, history: false },
     mode: point.mode,
     app: point.app,
     workload: "fixed",
@@ -138,6 +141,7 @@ function madeUpRun(point: Point, repetition: number, profile: boolean): Run {
     const checks = model.signatures * weight;
     const own = profileOf(busy * weight, checks, operations, noise);
     return {
+      ...{ command: ["replica"], startedAt: "2026-11-28T12:00:00.000Z" },
       mode: point.mode,
       replica,
       executed: operations,

@@ -1,0 +1,143 @@
+// Shows that a record tells everything that changes a figure: every option of every program that a
+// run is made of either changes what the record says, or is listed here with the reason why it
+// cannot matter.
+
+import { describe, expect, test } from "bun:test";
+import type { ArgsDef } from "citty";
+import { parseOptions, type Command, type Options } from "../../src/cli/command-line.ts";
+import { CLIENT, FABRIC_SWITCH, REPLICA } from "../../src/cli/definitions.ts";
+import { DEMO } from "../../src/cluster/demo.ts";
+import { clientSetting } from "../../src/process/client-setting.ts";
+import { planCpus } from "../../src/process/cpus.ts";
+import { fabricSetting } from "../../src/process/fabric-setting.ts";
+import { ownSetting } from "../../src/process/own-setting.ts";
+import { readSetting, sharedSetting } from "../../src/process/setting.ts";
+import { protocols } from "../../src/protocol/index.ts";
+import { ConfigDirectory } from "../support/configurations.ts";
+
+/** Options that change no figure, or are told in another way, and how. */
+const IMMATERIAL: ReadonlyMap<string, string> = new Map([
+  ["config", "n, f and the hash of the cluster are told; the addresses are in `command`"],
+  ["id", "replicas are told by their index"],
+  ["seconds", "told as measured"],
+  ["json", "where the record goes"],
+  ["link", "`fabric` is null, `transport` memif"],
+  ["fabric", "what it does is told as it tells it"],
+  ["fabric-port", "all ports of a fabric are alike"],
+  ["dir", "where a fabric's sockets are"],
+]);
+/** Of a replica besides; its own record has `command` as well. */
+const OF_REPLICA: ReadonlyMap<string, string> = new Map([
+  ["port", "of its own host: in `command` of its record"],
+  ["eal", "of its own host: in `command` of its record"],
+]);
+
+const configs = new ConfigDirectory();
+const lines = [1, 2, 3, 4].map((i) => `replica 127.0.0.1:${i}%0`);
+const prefix = configs.config("four", "f 1", ...lines);
+
+/** Values that differ from the defaults, of options that are no choice. */
+const OTHER: { readonly [name: string]: string } = {
+  ...{ workers: "3", instance: "x", batch: "9", "view-timeout": "7", checkpoint: "9" },
+  ...{ port: "1", eal: "--vdev=x", drop: "0.5", mask: "1", clients: "7", warm: "9" },
+  ...{ "op-size": "9", rate: "9", think: "9", history: "h.json", duplicate: "0.5" },
+  ...{ reorder: "0.5", corrupt: "0.5", delay: "9", seed: "9", "client-ports": "9" },
+};
+
+/** The words that give an option another value than its default. */
+function otherwise(name: string, arg: ArgsDef[string] | undefined): readonly string[] {
+  if (arg?.type === "boolean") return [`--${name}`];
+  if (arg?.type === "enum") {
+    const usual = "default" in arg ? arg.default : arg.options?.[0];
+    const value = (arg.options ?? []).find((one) => one !== usual && one !== "null");
+    return [`--${name}`, value ?? `no other value of --${name}`];
+  }
+  return [`--${name}`, OTHER[name] ?? `no other value of --${name}`];
+}
+
+const machine = { allowed: [0, 1, 2], quota: 3, pins: () => true };
+
+/** What a process with these options says of itself and of what it takes replicas to run. */
+function settings(options: Options) {
+  const setting = readSetting(options);
+  const cpus = planCpus(options, machine);
+  const idler = { name: options.text("idle") ?? "park", idle: () => {} } as const;
+  const own = ownSetting(options, { setting, cpus, idler } as Parameters<typeof ownSetting>[1]);
+  return { own, settled: sharedSetting(options, setting, []) };
+}
+
+function ofClient(options: Options): object {
+  const rate = options.decimal("rate", 0, 1e8);
+  const load = {
+    clients: options.integer("clients", 1, 100),
+    ...({ loop: rate > 0 ? "open" : "closed", rate } as const),
+    thinkMs: options.decimal("think", 0, 100),
+    opSize: options.integer("op-size", 0, 100),
+    warmSeconds: options.decimal("warm", 0, 100),
+  };
+  const { own, settled } = settings(options);
+  // The profile itself is in the record.
+  const { cluster } = settled;
+  return {
+    cluster,
+    profiled: own.profiled,
+    ...clientSetting({ options, settled, own, load, fabric: null }),
+  };
+}
+
+function ofReplica(options: Options): object {
+  const { own, settled } = settings(options);
+  return { ...settled, ...own };
+}
+
+interface Program {
+  readonly name: string;
+  readonly command: Command;
+  readonly required: (mode: string) => readonly string[];
+  /** What is recorded of such options. */
+  readonly tell: (options: Options) => object;
+  readonly immaterial: ReadonlyMap<string, string>;
+}
+
+const programs: readonly Program[] = [
+  {
+    ...{ name: "client", command: CLIENT, tell: ofClient, immaterial: IMMATERIAL },
+    required: (mode) => ["-m", mode, "-c", prefix],
+  },
+  {
+    ...{ name: "replica", command: REPLICA, tell: ofReplica },
+    required: (mode) => ["-m", mode, "-c", prefix, "-i", "0"],
+    immaterial: new Map([...IMMATERIAL, ...OF_REPLICA]),
+  },
+  {
+    ...{ name: "fabric", command: FABRIC_SWITCH, immaterial: IMMATERIAL },
+    required: () => ["-c", prefix, "--dir", "x"],
+    tell: (options) => fabricSetting(options, options.integer("client-ports", 1, 64)),
+  },
+];
+
+describe.each([...programs])("of $name", ({ command, required, tell, immaterial }) => {
+  const args: ArgsDef = command.args;
+  const names = Object.keys(args).filter((name) => !immaterial.has(name));
+
+  test.each(names)("--%s changes what is recorded", (name) => {
+    // An option that one protocol has is tried with that one.
+    const [mode] = [...protocols].find(([, { options }]) => options?.has(name)) ?? ["pbft"];
+    const usual = tell(parseOptions(command, required(mode)));
+    const words = [...required(mode), ...otherwise(name, args[name])];
+    const other = name === "mode" ? required("hotstuff") : words;
+    expect(tell(parseOptions(command, other))).not.toEqual(usual);
+  });
+});
+
+test("the demo has no option that none of its programs has, but those that records tell", () => {
+  const own = Object.keys(DEMO.args).filter(
+    (name) => !(name in CLIENT.args || name in REPLICA.args),
+  );
+  expect(own).toEqual(["transport", "faults", "client-processes"]);
+});
+
+test("options that cannot matter are options", () => {
+  const all = { ...CLIENT.args, ...REPLICA.args, ...FABRIC_SWITCH.args };
+  for (const name of [...IMMATERIAL.keys(), ...OF_REPLICA.keys()]) expect(all).toHaveProperty(name);
+});

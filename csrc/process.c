@@ -52,6 +52,12 @@ uint32_t *oskr_stop_install(void) {
   if (sigaction(SIGINT, &action, NULL) != 0 || sigaction(SIGTERM, &action, NULL) != 0) {
     return oskr_fail(errno);
   }
+  // Whoever started the process with nohup wants it to go on when the terminal is closed.
+  struct sigaction hangup;
+  if (sigaction(SIGHUP, NULL, &hangup) != 0) return oskr_fail(errno);
+  if (hangup.sa_handler != SIG_IGN && sigaction(SIGHUP, &action, NULL) != 0) {
+    return oskr_fail(errno);
+  }
   return stop_word;
 }
 

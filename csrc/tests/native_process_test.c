@@ -16,8 +16,9 @@
 // In a child, whose end is looked at: the first signal sets the word, one right behind it is taken
 // for the same, a later one ends it with 130.
 static void a_signal_is_seen_and_a_later_one_ends(void) {
-  for (int round = 0; round < 2; round++) {
-    int signal = round == 0 ? SIGINT : SIGTERM;
+  const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+  for (int round = 0; round < 3; round++) {
+    int signal = signals[round];
     pid_t child = fork();
     if (child == 0) {
       uint32_t *word = oskr_stop_install();
@@ -33,6 +34,20 @@ static void a_signal_is_seen_and_a_later_one_ends(void) {
     CHECK(waitpid(child, &status, 0) == child);
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 130);
   }
+}
+
+static void a_hangup_that_is_ignored_stays_so(void) {
+  pid_t child = fork();
+  if (child == 0) {
+    signal(SIGHUP, SIG_IGN);
+    uint32_t *word = oskr_stop_install();
+    if (word == NULL) _exit(1);
+    raise(SIGHUP);
+    _exit(atomic_load((_Atomic uint32_t *)word) == 0 ? 0 : 2);
+  }
+  int status = 0;
+  CHECK(waitpid(child, &status, 0) == child);
+  CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
 static void time_rises_and_sleep_takes_time(void) {
@@ -155,7 +170,7 @@ static void a_process_ends_with_its_parent(void) {
   CHECK(oskr_die_with_parent(0, 1 + (uint32_t)getppid()) == -ESRCH);
 }
 
-RUN(TEST(a_signal_is_seen_and_a_later_one_ends), TEST(time_rises_and_sleep_takes_time),
-    TEST(only_the_pinned_thread_stays_pinned), TEST(pinned_signature_threads_stay_pinned),
-    TEST(the_kernel_says_which_processors_there_are), TEST(a_socket_serves_while_somebody_listens),
-    TEST(a_process_ends_with_its_parent))
+RUN(TEST(a_signal_is_seen_and_a_later_one_ends), TEST(a_hangup_that_is_ignored_stays_so),
+    TEST(time_rises_and_sleep_takes_time), TEST(only_the_pinned_thread_stays_pinned),
+    TEST(pinned_signature_threads_stay_pinned), TEST(the_kernel_says_which_processors_there_are),
+    TEST(a_socket_serves_while_somebody_listens), TEST(a_process_ends_with_its_parent))

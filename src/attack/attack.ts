@@ -84,11 +84,11 @@ export async function attack(options: Options): Promise<number> {
   const seconds = options.decimal("seconds", 2, 600);
   const rate = options.decimal("rate", 0, 100);
   const json = options.output("json");
+  const verdicts: Verdict[] = [];
+  stopClustersOnSignal(() => json?.writeJson({ interrupted: true, verdicts }));
   const built = buildExecutables();
   if (built !== 0) return built;
   followParent();
-  stopClustersOnSignal();
-  const verdicts: Verdict[] = [];
   for (const mode of modes) {
     const grown: Grown = new Map();
     for (const row of rows) {

@@ -8,6 +8,15 @@ export class RunError extends Error {
   override name = "RunError";
 }
 
+/** Somebody told the program to stop: exit status 130. */
+export class InterruptedError extends RunError {
+  override name = "InterruptedError";
+
+  constructor() {
+    super("interrupted");
+  }
+}
+
 /** Takes every step though an earlier one failed; then throws what the first of those threw. */
 export function everyStep(...steps: readonly (() => void)[]): void {
   const thrown: unknown[] = [];

@@ -1,10 +1,13 @@
 // npm run bench -- crypto: what signatures cost here, and so what bounds a protocol that signs.
 
+import { InterruptedError } from "../base/errors.ts";
 import type { Command, Options } from "../cli/command-line.ts";
 import { alignColumns, decimal, formatThroughput } from "../evaluation/format.ts";
 import { median } from "../evaluation/median.ts";
 import { describeHost, versions } from "../evaluation/record.ts";
+import { loadNative } from "../ffi/native.ts";
 import { allowedCpus, usableCpus } from "../process/cpus.ts";
+import { stopFlag } from "../process/signals.ts";
 import {
   blockRates,
   LEAVES,
@@ -60,7 +63,12 @@ export async function benchCrypto(options: Options): Promise<number> {
   const seconds = options.decimal("seconds", 0.01, 600);
   const rounds = options.integer("rounds", 1, 1000);
   const json = options.output("json");
-  const repeat = (measure: () => Rates): Rates => medians(measure, rounds);
+  const stopped = stopFlag(loadNative());
+  const repeat = (measure: () => Rates): Rates =>
+    medians(() => {
+      if (stopped()) throw new InterruptedError();
+      return measure();
+    }, rounds);
   const all = repeat(() => threadRates(workers, cpus, seconds));
   const figures: Figures = {
     workers,

@@ -4,13 +4,15 @@
 import { statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { ArgsDef } from "citty";
-import { UsageError } from "../base/errors.ts";
+import { InterruptedError, UsageError } from "../base/errors.ts";
 import { openDirectory, replaceFile } from "../base/replace-file.ts";
 import type { Command, Options } from "../cli/command-line.ts";
 import { protocolArgs, readProtocolOptions } from "../cli/protocol-options.ts";
 import { stopClustersOnSignal } from "../cluster/cluster.ts";
 import type { SignatureKind } from "../crypto/stage.ts";
 import { describeHost, versions } from "../evaluation/record.ts";
+import { stopFlag } from "../process/signals.ts";
+import { loadNative } from "../ffi/native.ts";
 import { usableCpus } from "../process/cpus.ts";
 import { protocols, smallestCluster, toleratedFaults } from "../protocol/index.ts";
 import { messageUs, sharedCosts } from "../scaling/machine-costs.ts";
@@ -147,9 +149,16 @@ export async function benchScale(options: Options): Promise<number> {
   print("costs of this machine, in microseconds on one core:");
   const costs = measureCosts(setting);
   const rows: ScaleRow[] = [];
+  const keep = (more: object): void => json?.writeJson(recordOf(setting, costs, rows, more));
+  // While the simulator counts, nobody would hear a signal that this process handles otherwise.
+  const stopped = stopFlag(loadNative());
   for (const subject of setting.subjects) {
     for (const f of faultsOf(subject, setting.sizes)) {
       for (const kind of kindsOf(subject, setting)) {
+        if (stopped()) {
+          keep({ interrupted: true });
+          throw new InterruptedError();
+        }
         const counts = count(subject, f, kind, setting);
         const prices = pricesOf(costs, subject, setting);
         const predictions = setting.networks.map((network) => predict(counts, network, prices));
@@ -160,21 +169,29 @@ export async function benchScale(options: Options): Promise<number> {
   }
   print(`\ncounted in the simulator, ${describe(setting)}:\n${formatCounts(rows)}`);
   print(`\npredicted, a machine for each replica:\n${formatPredictions(rows)}`);
-  const checks = await checkAll(setting, costs);
+  const checks: Check[] = [];
+  stopClustersOnSignal(() => keep({ checks, interrupted: true }));
+  await checkAll(setting, costs, checks);
   if (checks.length > 0) {
     const where = `${usableCpus()} processors of this machine`;
     print(`\nreplicas, clients and fabric on ${where}:\n${formatChecks(checks)}`);
   }
   if (out !== undefined) await writeFigures(out, rows);
-  if (json !== undefined) {
-    const { networks, workers, counting } = setting;
-    const options = Object.fromEntries(counting.protocolOptions);
-    const settings = { ...counting, options, workers, networks };
-    const about = { host: describeHost(), versions: versions() };
-    const record = { ...settings, costs: Object.fromEntries(costs), rows, checks, ...about };
-    json.writeJson(record);
-  }
+  keep({ checks });
   return 0;
+}
+
+/** What --json writes. */
+function recordOf(
+  { networks, workers, counting }: Setting,
+  costs: ProtocolCosts,
+  rows: readonly ScaleRow[],
+  more: object,
+): object {
+  const options = Object.fromEntries(counting.protocolOptions);
+  const settings = { ...counting, options, workers, networks };
+  const about = { host: describeHost(), versions: versions() };
+  return { ...settings, costs: Object.fromEntries(costs), rows, ...more, ...about };
 }
 
 type ProtocolCosts = ReadonlyMap<string, PredictionOptions["costs"]>;
@@ -212,11 +229,8 @@ function count(
   return countOperations({ subject, f, signature, ...counting, ...changes });
 }
 
-/** What the model says of this machine, beside what executables do on it. */
-async function checkAll(setting: Setting, costs: ProtocolCosts): Promise<readonly Check[]> {
-  // Not before: while the simulator counts, nobody would hear a signal that this process handles.
-  stopClustersOnSignal();
-  const checks: Check[] = [];
+/** Adds to `checks` what the model says of this machine, beside what executables do on it. */
+async function checkAll(setting: Setting, costs: ProtocolCosts, checks: Check[]): Promise<void> {
   for (const subject of setting.subjects) {
     for (const f of faultsOf(subject, setting.realSizes)) {
       for (const kind of kindsOf(subject, setting)) {
@@ -226,7 +240,6 @@ async function checkAll(setting: Setting, costs: ProtocolCosts): Promise<readonl
       }
     }
   }
-  return checks;
 }
 
 async function check(

@@ -75,10 +75,10 @@ export async function benchTable(options: Options): Promise<number> {
     rewrite("");
     tryReplacing(README);
   }
+  const signal = stopSignal();
   const built = buildExecutables();
   if (built !== 0) return built;
   followParent();
-  const signal = stopSignal();
   const runner = new LocalRunner();
   const setting = { seconds, warmSeconds: WARM_SECONDS, profile: false, repetitions };
   try {
@@ -89,6 +89,11 @@ export async function benchTable(options: Options): Promise<number> {
     const about = { command: commandOf(options), ...setting, transport, host: describeHost() };
     const text = `${describe(about)}\n\n${formatRows(rows)}`;
     const result = { ...about, versions: versions(), rows };
+    if (signal.aborted) {
+      log.error("interrupted");
+      json?.writeJson({ ...result, interrupted: true });
+      return 130;
+    }
     everyStep(
       () => print(`\n${text}`),
       () => json?.writeJson(result),
@@ -99,10 +104,6 @@ export async function benchTable(options: Options): Promise<number> {
     );
     for (const failure of failures) log.error(`failed: ${failure}`);
     return failures.length === 0 ? 0 : 1;
-  } catch (error) {
-    if (!signal.aborted) throw error;
-    log.error("interrupted");
-    return 130;
   } finally {
     await runner.close();
   }

@@ -5,7 +5,7 @@
 import { parseArgs } from "node:util";
 import { renderUsage, type CommandDef, type ArgsDef } from "citty";
 import { refusalOf } from "../base/errno.ts";
-import { reasonOf, RunError, UsageError } from "../base/errors.ts";
+import { InterruptedError, reasonOf, RunError, UsageError } from "../base/errors.ts";
 import { lastProblem, log, nameLog, print, setLoudness, type Loudness } from "../base/logger.ts";
 import { failOutputs, OutputFile, type Failure } from "./output-file.ts";
 
@@ -297,7 +297,7 @@ export async function runMain(name: string, main: () => Promise<number>): Promis
   } catch (error) {
     const known = error instanceof UsageError || error instanceof RunError;
     log.error(known ? error.message : (refusalOf(error) ?? error));
-    status = error instanceof UsageError ? 2 : 1;
+    status = error instanceof InterruptedError ? INTERRUPTED : error instanceof UsageError ? 2 : 1;
   }
   if (status !== 0) failOutputs(failureOf(status));
   process.exit(status);

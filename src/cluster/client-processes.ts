@@ -2,13 +2,16 @@
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { RunError, UsageError } from "../base/errors.ts";
+import { InterruptedError, RunError, UsageError } from "../base/errors.ts";
 import { readJson } from "../cli/json-file.ts";
 import type { Failure } from "../cli/output-file.ts";
 import { mergeRecords } from "../evaluation/merge.ts";
 import { loadArguments, type ClientLoad } from "../evaluation/point.ts";
 import type { ResultRecord } from "../evaluation/record.ts";
 import type { Child, Cluster } from "./cluster.ts";
+
+/** The status of clients that a signal ended before their time. */
+const INTERRUPTED = 130;
 
 /** What clients measured, and why that is not what was asked for, if it is not. */
 export interface Outcome {
@@ -48,23 +51,25 @@ export class ClientProcesses {
 
   /**
    * Waits for all of them; their results as one. Throws UsageError with what one of them refused,
-   * RunError with why one failed.
+   * RunError with why one failed or was interrupted.
    */
   async result(): Promise<ResultRecord> {
     const { record, failure } = await this.outcome();
     if (failure !== null) throw new RunError(failure);
+    if (record.interrupted === true) throw new InterruptedError();
     return record;
   }
 
   /**
    * As `result`, but what failed clients measured all the same is told with the failure: of a
-   * service that died, for instance, with the processes of the cluster that ended.
+   * service that died, for instance, with the processes of the cluster that ended. So is what
+   * interrupted ones measured.
    */
   async outcome(): Promise<Outcome> {
     const statuses = await Promise.all(this.#clients.map(({ child }) => child.ended()));
     const failures = [...this.#cluster.endings()];
     for (const [i, { child }] of this.#clients.entries()) {
-      if (statuses[i] === 0) continue;
+      if (statuses[i] === 0 || statuses[i] === INTERRUPTED) continue;
       const reason = child.errors.trim();
       if (statuses[i] === 2) throw new UsageError(reason);
       failures.push(reason === "" ? (child.ending ?? "a client failed") : reason);

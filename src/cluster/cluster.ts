@@ -14,15 +14,16 @@ import {
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { codeOf, describeErrno } from "../base/errno.ts";
-import { RunError, UsageError } from "../base/errors.ts";
+import { reasonOf, RunError, UsageError } from "../base/errors.ts";
 import { log, problemsIn } from "../base/logger.ts";
 import { tryReplacing } from "../base/replace-file.ts";
 import { readJson } from "../cli/json-file.ts";
+import { failOutputs } from "../cli/output-file.ts";
 import { keyPath, writeKeyPairs } from "../crypto/keys.ts";
 import type { ReplicaRecord } from "../evaluation/replica-record.ts";
 import { usableCpus } from "../process/cpus.ts";
 import { lacks } from "../process/start-lines.ts";
-import { STOP_SIGNALS } from "../process/signals.ts";
+import { stopSignals } from "../process/signals.ts";
 import { protocols, smallestCluster } from "../protocol/index.ts";
 import { freePorts } from "./free-ports.ts";
 
@@ -193,13 +194,22 @@ export function buildExecutables(...options: readonly "--bundle"[]): number {
 /** Those that `stop` has yet to clean up behind. */
 const running = new Set<Cluster>();
 
-/** From here on a signal stops all clusters before it ends this process. */
-export function stopClustersOnSignal(): void {
+/**
+ * From here on a signal stops all clusters before it ends this process; `keep` writes what was
+ * measured until then, and files that nothing was written to say that the run was interrupted.
+ */
+export function stopClustersOnSignal(keep: () => void = () => {}): void {
   const stop = async (): Promise<void> => {
     await Promise.all([...running].map((cluster) => cluster.stop()));
+    try {
+      keep();
+    } catch (error) {
+      log.error(reasonOf(error));
+    }
+    failOutputs({ failure: "interrupted", interrupted: true });
     process.exit(130);
   };
-  for (const signal of STOP_SIGNALS) process.once(signal, stop);
+  for (const signal of stopSignals()) process.once(signal, stop);
 }
 
 export class Cluster {

@@ -10,7 +10,7 @@ import { ID_MAX } from "../config.ts";
 import { CLIENT_PROCESSES_MAX, RATE_MAX, type ClientLoad } from "../evaluation/point.ts";
 import { formatProfile } from "../profile/profile.ts";
 import { formatRecord } from "../evaluation/record.ts";
-import { followParent, STOP_SIGNALS } from "../process/signals.ts";
+import { followParent, stopSignals } from "../process/signals.ts";
 import { protocols } from "../protocol/index.ts";
 import { ClientProcesses } from "./client-processes.ts";
 import { buildExecutables, Cluster, WORKERS_DEFAULT } from "./cluster.ts";
@@ -77,25 +77,35 @@ export async function demo(options: Options): Promise<number> {
   const out = options.output("json");
   const load = readLoad(options);
   readProtocolOptions(options, protocols, [options.textOf("mode")]);
+  const interruption = new Interruption();
   const built = buildExecutables();
   if (built !== 0) return built;
   followParent();
-  return run(options, load, out);
+  return run(options, load, { out, interruption });
+}
+
+/** Whether a signal came; it is passed on to the clients, which tell what they measured. */
+class Interruption {
+  came = false;
+  clients: ClientProcesses | null = null;
+
+  constructor() {
+    const interrupt = (): void => {
+      this.came = true;
+      this.clients?.signal("SIGINT");
+    };
+    for (const signal of stopSignals()) process.on(signal, interrupt);
+  }
 }
 
 async function run(
   options: Options,
   load: ClientLoad,
-  out: OutputFile | undefined,
+  {
+    out,
+    interruption,
+  }: { readonly out: OutputFile | undefined; readonly interruption: Interruption },
 ): Promise<number> {
-  let interrupted = false;
-  let running: ClientProcesses | null = null;
-  const interrupt = (): void => {
-    interrupted = true;
-    running?.signal("SIGINT");
-  };
-  for (const signal of STOP_SIGNALS) process.on(signal, interrupt);
-
   const modeName = options.textOf("mode");
   const transport = options.textOf("transport") === "udp" ? "udp" : "dpdk";
   const single = load.clientProcesses === 1;
@@ -110,8 +120,9 @@ async function run(
     fabricArgs: [],
   });
   try {
-    if (interrupted) return 130;
-    running = new ClientProcesses(cluster, load, ["-d", options.textOf("seconds")], single);
+    if (interruption.came) return 130;
+    const running = new ClientProcesses(cluster, load, ["-d", options.textOf("seconds")], single);
+    interruption.clients = running;
     const { record, failure } = await running.outcome();
     const warnings = running.warnings.filter((line) => failure?.includes(line) !== true);
     for (const warning of warnings) log.warn(warning);
@@ -122,11 +133,11 @@ async function run(
       () => out?.writeJson({ ...record, command: ["demo", ...process.argv.slice(2)] }),
     );
     if (options.flag("profile")) await printProfiles(cluster);
-    if (interrupted) return 130;
     if (failure !== null) log.error(failure);
+    if (record.interrupted === true) return 130;
     return failure === null ? 0 : 1;
   } catch (error) {
-    if (interrupted) return 130;
+    if (interruption.came) return 130;
     throw error;
   } finally {
     await cluster.stop();

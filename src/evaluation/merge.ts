@@ -62,6 +62,7 @@ export function mergeRecords(records: readonly ResultRecord[]): ResultRecord {
   return {
     ...settings,
     startedAt: records.map((record) => record.startedAt).toSorted()[0] ?? first.startedAt,
+    ...(records.some((record) => record.interrupted === true) && { interrupted: true }),
     replicas: mergeTold(records.map((record) => record.replicas)),
     clients: sum((record) => record.clients),
     clientProcesses: sum((record) => record.clientProcesses),

@@ -69,6 +69,8 @@ export interface ResultRecord {
   readonly warmSeconds: number;
   /** As measured, not as asked for. */
   readonly seconds: number;
+  /** Somebody ended the run before its time, and the record has what was measured until then. */
+  readonly interrupted?: true;
   /**
    * Whose latencies are told: those that completed in the measured time, or in an open loop those
    * that came in it and completed.

@@ -96,16 +96,21 @@ export async function measureTable(options: TableOptions): Promise<Table> {
   const { rows, repetitions, tell } = options;
   const bench = new TableBench(options);
   const measured: Measured[] = [];
-  for (const row of rows) {
-    const clients = await bench.searchLoad(row);
-    if (clients !== null) measured.push({ row, clients, loaded: [], single: [] });
-  }
-  for (let repetition = 1; repetition <= repetitions; repetition++) {
-    for (const { row, clients, loaded, single } of measured) {
-      loaded.push(...(await bench.measure(row.point, clients)));
-      if (row.latency) single.push(...(await bench.measure(row.point, 1)));
+  try {
+    for (const row of rows) {
+      const clients = await bench.searchLoad(row);
+      if (clients !== null) measured.push({ row, clients, loaded: [], single: [] });
     }
-    tell(`repetition ${repetition} of ${repetitions} done`);
+    for (let repetition = 1; repetition <= repetitions; repetition++) {
+      for (const { row, clients, loaded, single } of measured) {
+        loaded.push(...(await bench.measure(row.point, clients)));
+        if (row.latency) single.push(...(await bench.measure(row.point, 1)));
+      }
+      tell(`repetition ${repetition} of ${repetitions} done`);
+    }
+  } catch (error) {
+    // What an interrupted one throws says no more than that.
+    if (!options.signal.aborted) throw error;
   }
   return { rows: measured.flatMap(rowResult), failures: bench.failures };
 }

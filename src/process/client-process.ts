@@ -89,11 +89,12 @@ export function runClients(options: Options): number {
     retransmissions: clients.reduce((sum, client) => sum + client.retransmissions, 0),
     ...splitRefusals(drops),
     replicas: inquiry.told,
+    ...(stopped() && !load.finished && { interrupted: true }),
     ...runOf(nodes),
     ...drivers.profile(),
   });
   drivers.close();
-  const interrupted = stopped();
+  const interrupted = stopped() && !load.finished;
   let status = 1;
   everyStep(
     () => {
@@ -225,7 +226,7 @@ function report(
 ): number {
   if (load.completed === 0 || (load.measured === 0 && interrupted)) {
     log.error(whyNothing(load, interrupted, record.n, doubt));
-    return 1;
+    return interrupted ? 130 : 1;
   }
   everyStep(
     () => {

@@ -31,7 +31,7 @@ export const SLICE_US = 100;
 export class ProcessDrivers {
   readonly setting: Setting;
   readonly native: NativeLibrary;
-  /** Reads whether SIGINT or SIGTERM came. */
+  /** Reads whether a signal came that ends the process. */
   readonly stopped: () => boolean;
   readonly cpus: CpuPlan;
   readonly clock = new RealClock();

@@ -1,12 +1,13 @@
 // How a program learns that it is to end: by a signal, or because its parent ended.
 
+import { readFileSync } from "node:fs";
 import { toArrayBuffer, type Pointer } from "bun:ffi";
 import { assert } from "../base/assert.ts";
 import { loadNative, type NativeLibrary } from "../ffi/native.ts";
 
 /**
- * A word that SIGINT and SIGTERM set, since JavaScript's handlers never run in a synchronous loop;
- * the second one ends the process at once.
+ * A word that SIGINT, SIGTERM and SIGHUP set, since JavaScript's handlers never run in a
+ * synchronous loop; the second one ends the process at once.
  */
 export function stopWord(native: NativeLibrary): Pointer | bigint {
   const word = native.oskr_stop_install();
@@ -20,13 +21,25 @@ export function stopFlag(native: NativeLibrary): () => boolean {
   return () => Atomics.load(words, 0) > 0;
 }
 
-/** What a user, a shell or a terminal that is closed ends a program with. */
-export const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+/** Of a mask of signals, whose lowest bit is signal 1. */
+const HANGUP = 1n;
+
+/**
+ * What a user, a shell or a terminal that is closed ends a program with; not the last where the
+ * program was started with nohup.
+ */
+export function stopSignals(
+  status: string = readFileSync("/proc/self/status", "utf8"),
+): readonly NodeJS.Signals[] {
+  const ignored = BigInt(`0x${/^SigIgn:\s*([0-9a-f]+)/m.exec(status)?.[1] ?? "0"}`);
+  return STOP_SIGNALS.filter((name) => name !== "SIGHUP" || (ignored & HANGUP) === 0n);
+}
 
 /** Aborted by the first of each; the second ends the process. */
 export function stopSignal(): AbortSignal {
   const controller = new AbortController();
-  for (const signal of STOP_SIGNALS) {
+  for (const signal of stopSignals()) {
     process.once(signal, () => controller.abort(new Error("interrupted")));
   }
   return controller.signal;

@@ -47,9 +47,13 @@ describeUnless(missing)("running", () => {
     async () => {
       mkdirSync(join(dir, "alone"));
       const where = { env: { RUNTIME_DIRECTORY: dir } };
-      const ended = await run("client", clientArgs(one, "--link", join(dir, "alone")), where);
-      const line = "client: no link in 5 s: nobody is at the other end of the port\n";
-      expect(ended).toEqual({ status: 1, out: "", err: line });
+      const json = join(dir, "alone.json");
+      writeFileSync(json, "of an earlier run");
+      const args = clientArgs(one, "--link", join(dir, "alone"), "--json", json);
+      const ended = await run("client", args, where);
+      const failure = "no link in 5 s: nobody is at the other end of the port";
+      expect(ended).toEqual({ status: 1, out: "", err: `client: ${failure}\n` });
+      expect(JSON.parse(readFileSync(json, "utf8"))).toEqual({ failure });
     },
     PROGRAM_TEST_MS,
   );
@@ -144,6 +148,7 @@ describeUnless(missing)("running", () => {
           ...{ mode, transport, n: 1, f: 0, clients: 5, opSize: 0, warmSeconds: 0.1 },
           ...expected,
         });
+        expect(record).not.toHaveProperty("interrupted");
         expect(record.operations).toBeGreaterThan(0);
         expect(record.throughput).toBeCloseTo(record.operations / record.seconds, 3);
         expect(record.latency.min).toBeGreaterThan(0);
@@ -200,14 +205,22 @@ describeUnless(missing)("running", () => {
       await middle.printed("fabric of 1 replicas and 1 clients");
       const server = program("replica", replicaArgs(one, "--fabric", work), where);
       await server.printed("replica 0 of 1");
-      const asking = program("client", clientArgs(one, "--fabric", work, "--warm", "0"), where);
-      await asking.printed("operations a second");
-      asking.signal("SIGINT");
-      const asked = await asking.ended();
-      expect({ status: asked.status, err: problemsIn(asked.err) }).toEqual({
-        ...{ status: 130, err: [] },
-      });
-      expect(asked.out).toContain("latency (us)");
+      const partial = join(work, "client.json");
+      for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+        writeFileSync(partial, "of an earlier run");
+        const more = ["--fabric", work, "--warm", "0", "--json", partial];
+        const asking = program("client", clientArgs(one, ...more), where);
+        await asking.printed("operations a second");
+        asking.signal(signal);
+        const asked = await asking.ended();
+        expect({ signal, status: asked.status, err: problemsIn(asked.err) }).toEqual({
+          ...{ signal, status: 130, err: [] },
+        });
+        expect(asked.out).toContain("latency (us)");
+        const record = JSON.parse(readFileSync(partial, "utf8"));
+        expect(record).toMatchObject({ interrupted: true, clients: 1 });
+        expect(record.operations).toBeGreaterThan(0);
+      }
       for (const one of [server, middle]) {
         one.signal("SIGTERM");
         const { status, err } = await one.ended();

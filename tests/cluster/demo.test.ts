@@ -2,7 +2,7 @@
 // no file is left of it.
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { problemsIn } from "../../src/base/logger.ts";
@@ -92,23 +92,33 @@ describeUnless(missing)("demo", () => {
   test.concurrent(
     "interrupted at the terminal it stops in order",
     async () => {
-      const { npm, nothingLeft } = await running("interrupted", []);
+      const json = join(base, "interrupted.json");
+      const { npm, nothingLeft } = await running("interrupted", ["--json", json]);
       process.kill(-npm.pid, "SIGINT");
       const { status } = await npm.ended();
       expect(status).not.toBe(0);
       await nothingLeft();
+      const record = JSON.parse(readFileSync(json, "utf8"));
+      expect(record).toMatchObject({ interrupted: true, mode: "pbft", n: 4 });
+      expect(record.operations).toBeGreaterThan(0);
     },
     LIMIT_MS,
   );
 
   test.concurrent(
-    "interrupted while it starts it stops as well",
+    "interrupted while it starts it stops as well, and leaves no earlier record",
     async () => {
-      const { npm, temporary, nothingLeft } = demo("early", [...ALONE, "--seconds", "60"]);
-      await until("it made its directory", () => readdirSync(temporary).length > 0);
-      process.kill(-npm.pid, "SIGTERM");
-      await npm.ended();
-      await nothingLeft();
+      const json = join(base, "early.json");
+      for (const signal of ["SIGTERM", "SIGHUP"] as const) {
+        writeFileSync(json, "of an earlier run");
+        const args = [...ALONE, "--seconds", "60", "--json", json];
+        const { npm, temporary, nothingLeft } = demo("early", args);
+        await until("it made its directory", () => readdirSync(temporary).length > 0);
+        process.kill(-npm.pid, signal);
+        await npm.ended();
+        await nothingLeft();
+        expect(JSON.parse(readFileSync(json, "utf8"))).toMatchObject({ interrupted: true });
+      }
     },
     LIMIT_MS,
   );

@@ -126,6 +126,14 @@ describe("merging records", () => {
     expectClose(p99, 1089);
     expect(max).toBeGreaterThanOrEqual(merged.latency.p999);
     expect(totalOf(merged.distribution)).toBe(1000);
+    expect(merged).not.toHaveProperty("interrupted");
+  });
+
+  test("of a run that was interrupted says so, whichever process was", () => {
+    const [whole, part] = [recordOf([1], {}), recordOf([2], { interrupted: true })];
+    expect(mergeRecords([whole, part]).interrupted).toBe(true);
+    expect(mergeRecords([part, whole]).interrupted).toBe(true);
+    expect(mergeRecords([part]).interrupted).toBe(true);
   });
 
   test("one record is itself, and none is nothing", () => {

@@ -149,19 +149,19 @@ describe("the table of all protocols", () => {
     expect(results[3]).toMatchObject({ mode: "pbft", latency: { median: 1, min: 1, max: 1 } });
   });
 
-  test("stops when it is told to", async () => {
+  test("stops when it is told to, with what it has", async () => {
     const controller = new AbortController();
     const runner = new FakeRunner(() => 64);
     const tell = () => controller.abort(new Error("interrupted"));
     const times = { seconds: 1, warmSeconds: 1, profile: false, repetitions: 1 };
-    const table = measureTable({
+    const table = await measureTable({
       rows,
       runner: failing(),
       signal: controller.signal,
       tell,
       ...times,
     });
-    await expect(table).rejects.toThrow("interrupted");
+    expect(table).toEqual({ rows: [], failures: [] });
     function failing(): PointRunner {
       return {
         run: (point) => {

@@ -1,6 +1,7 @@
 // What npm run check-history does: whether what clients recorded is linearizable.
 
 import type { ArgsDef } from "citty";
+import { print } from "../base/logger.ts";
 import type { Command, Options } from "../cli/command-line.ts";
 import { count } from "../evaluation/format.ts";
 import { describeRecord, shown, type History } from "./key-history.ts";
@@ -46,7 +47,7 @@ export function checkHistory(options: Options): number {
   const read = readHistory(path);
   const history = { ...read, initial: options.text("initial") ?? read.initial };
   const judgement = judgeHistory(history, stepsMax);
-  for (const line of linesOf(path, history, judgement)) console.log(line);
+  for (const line of linesOf(path, history, judgement)) print(line);
   return { linearizable: 0, "not linearizable": 1, unknown: 3 }[judgement.verdict];
 }
 

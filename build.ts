@@ -23,6 +23,7 @@ import {
   NATIVE_INPUTS,
   NATIVE_LIBRARY,
 } from "./src/build/build-native.ts";
+import { commitOf } from "./src/build/commit.ts";
 import packageJson from "./package.json" with { type: "json" };
 import { buildBundle, bundleInputs, bundleName, missingForBundle } from "./src/build/bundle.ts";
 import { refusalOf } from "./src/base/errno.ts";
@@ -179,12 +180,13 @@ function executableSteps(): readonly Step[] {
     .map((file) => join(root, "src", file));
   const files = ["package.json", "package-lock.json", "tsconfig.json", "build.ts"];
   const inputs = [...sources, ...files.map((file) => join(root, file))];
+  const commit = commitOf(root, ["src", "csrc", ...files]);
   return EXECUTABLES.map((name) => ({
     output: name,
     inputs: [...inputs, join(libraries, NATIVE_LIBRARY)],
-    settings: `${Bun.version} ${Bun.revision}`,
+    settings: `${Bun.version} ${Bun.revision} ${commit}`,
     missing: () => [],
-    build: () => compile(name),
+    build: () => compile(name, commit),
   }));
 }
 
@@ -201,10 +203,11 @@ function bundleStep(): Step {
   };
 }
 
-function compile(name: string): void {
+function compile(name: string, commit: string | null): void {
   say(`./${name}`);
   const unfinished = join(target, `${name}.${process.pid}`);
   const flags = ["--sourcemap", "--no-compile-autoload-dotenv", "--no-compile-autoload-bunfig"];
+  if (commit !== null) flags.push("--define", `OSKR_COMMIT=${JSON.stringify(commit)}`);
   const entry = join(root, "src/bin", `${name}.ts`);
   const ran = spawnSync(
     process.execPath,

@@ -14,9 +14,11 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
+import { commitOf } from "../src/build/commit.ts";
 import {
   describeUnless,
   libraries,
+  program,
   rootInNamespace,
   testUnless,
   userNamespace,
@@ -55,6 +57,32 @@ function copyOfTree(name: string): string {
   symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
   return copy;
 }
+
+testUnless(program("git"))(
+  "the commit of what executables are made of, and whether it changed",
+  () => {
+    const tree = mkdtempSync(join(directory, "commit-"));
+    const git = (...args: readonly string[]): string => {
+      const who = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"];
+      const { status, out, err } = run(["git", ...who, ...args], tree);
+      expect({ status, err }).toMatchObject({ status: 0 });
+      return out.trim();
+    };
+    expect(commitOf(tree, ["src"])).toBeNull();
+    git("init", "--quiet");
+    mkdirSync(join(tree, "src"));
+    writeFileSync(join(tree, "src/a.ts"), "1");
+    git("add", ".");
+    git("commit", "--quiet", "-m", "one");
+    const first = git("rev-parse", "HEAD").slice(0, 8);
+    writeFileSync(join(tree, "page.txt"), "2");
+    git("add", ".");
+    git("commit", "--quiet", "-m", "two");
+    expect(commitOf(tree, ["src"])).toBe(first);
+    writeFileSync(join(tree, "src/b.ts"), "3");
+    expect(commitOf(tree, ["src"])).toBe(`${first}+`);
+  },
+);
 
 describe("options", () => {
   test("-h shows them", () => {

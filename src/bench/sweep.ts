@@ -11,7 +11,7 @@ import { LabRunner, readLab } from "../cluster/lab-runner.ts";
 import { LocalRunner } from "../cluster/local-runner.ts";
 import { parsePlan, type SweepPlan } from "../evaluation/sweep-plan.ts";
 import type { PointRunner } from "../evaluation/point-runner.ts";
-import { describeHost, versions } from "../evaluation/record.ts";
+import { describeHost, versions, type HostDescription } from "../evaluation/record.ts";
 import { Results } from "../evaluation/results.ts";
 import type { Run } from "../evaluation/run.ts";
 import { formatSummaries, summarise } from "../evaluation/summary.ts";
@@ -129,10 +129,11 @@ function openResults(dir: string): Results {
 
 /** A line where earlier runs were made under other circumstances than the next ones will be. */
 function differences(runs: readonly Run[]): readonly string[] {
-  const now = { host: describeHost(), versions: versions() };
-  const other = runs.find(
-    ({ record: { host, versions: of } }) => !Bun.deepEquals({ host, versions: of }, now),
-  );
+  // Not of another commit: that of the executables is not known before they are built.
+  const told = (host: HostDescription, of: { readonly [name: string]: string }) =>
+    JSON.stringify([host, of["oskr"], of["bun"]]);
+  const now = told(describeHost(), versions());
+  const other = runs.find(({ record }) => told(record.host, record.versions) !== now);
   if (other === undefined) return [];
   const { host, versions: of } = other.record;
   return [

@@ -122,9 +122,13 @@ export interface HostDescription {
   readonly kernel: string;
 }
 
+/** Of the sources of an executable, as build.ts found it. */
+declare const OSKR_COMMIT: string | undefined;
+
 /** What made a record. */
 export function versions(): { readonly [name: string]: string } {
-  return { oskr: packageJson.version, bun: Bun.version };
+  const commit = typeof OSKR_COMMIT === "undefined" ? {} : { commit: OSKR_COMMIT };
+  return { oskr: packageJson.version, ...commit, bun: Bun.version };
 }
 
 export function describeHost(): HostDescription {

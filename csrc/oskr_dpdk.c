@@ -19,6 +19,8 @@
 #define DESCRIPTORS 1024
 #define POOL_CACHE 256
 #define ARGUMENTS_MAX 96
+#define REASONS_MAX 3
+#define LINE_SIZE 512
 
 static char text[OSKR_TEXT_SIZE];
 static struct oskr_port *ports[OSKR_PORTS_MAX];
@@ -87,16 +89,58 @@ static char *capture_end(struct capture *c) {
   return printed;
 }
 
-// The first line that tells what is wrong: getopt's or EAL's own, rather than the page of usage.
+// What a printed line says of an error; null if it is none: EAL's own, those of drivers, which
+// name a function, and getopt's, rather than the page of usage.
+static const char *error_in(const char *line) {
+  const char *call = strstr(line, "(): ");
+  if (strncmp(line, "EAL: ", 5) == 0)
+    line += 5;
+  else if (call != NULL)
+    line = call + 4;
+  else if (strncmp(line, "oskr: ", 6) == 0)
+    line += 6;
+  else
+    return NULL;
+  if (strncmp(line, "FATAL: ", 7) == 0) line += 7;
+  return line + strspn(line, " ");
+}
+
+// The first few reasons among what was printed, in one line: the driver's own comes first.
 static void explain(char *printed, char *line, size_t size) {
   char *rest = printed;
+  uint32_t reasons = 0;
   line[0] = '\0';
-  for (char *l; rest != NULL && (l = strsep(&rest, "\n")) != NULL;) {
-    int eal = strncmp(l, "EAL: ", 5) == 0;
-    if (!eal && strstr(l, "option") == NULL) continue;
-    snprintf(line, size, "%s", eal ? l + 5 : l);
-    return;
+  for (char *l; reasons < REASONS_MAX && rest != NULL && (l = strsep(&rest, "\n")) != NULL;) {
+    l[strcspn(l, "\r")] = '\0';
+    for (size_t end = strlen(l); end > 0 && strchr(" .", l[end - 1]) != NULL;) l[--end] = '\0';
+    const char *reason = error_in(l);
+    if (reason == NULL || reason[0] == '\0' || strstr(line, reason) != NULL) continue;
+    size_t at = strlen(line);
+    snprintf(line + at, size - at, "%s%s", reasons++ > 0 ? "; " : "", reason);
   }
+}
+
+static struct capture log_capture;
+static uint32_t log_level;
+
+int32_t oskr_log_begin(void) {
+  int error = capture_begin(&log_capture);
+  if (error < 0) return oskr_fail(error, "cannot capture what drivers print");
+  log_level = rte_log_get_global_level();
+  if (log_level < RTE_LOG_ERR) rte_log_set_global_level(RTE_LOG_ERR);
+  return 0;
+}
+
+int32_t oskr_log_end(int32_t result) {
+  char reasons[LINE_SIZE];
+  rte_log_set_global_level(log_level);
+  char *printed = capture_end(&log_capture);
+  if (log_level >= RTE_LOG_ERR && printed != NULL) fputs(printed, stderr);
+  explain(printed, reasons, sizeof(reasons));
+  free(printed);
+  size_t at = strlen(text);
+  if (result < 0 && reasons[0] != '\0') snprintf(text + at, sizeof(text) - at, ": %s", reasons);
+  return result;
 }
 
 // Splits the text into arguments; returns how many, or a negative errno.
@@ -140,7 +184,7 @@ int32_t oskr_dpdk_start(void) {
     return oskr_fail(-errno, "cannot restore the processors of this thread");
   if (has_log_level && printed != NULL) fputs(printed, stderr);
   if (!has_log_level) rte_log_set_global_level(RTE_LOG_CRIT);
-  char line[512];
+  char line[LINE_SIZE];
   explain(printed, line, sizeof(line));
   free(printed);
   if (result < 0)
@@ -239,7 +283,8 @@ int32_t oskr_dpdk_open(uint32_t port, uint32_t flags) {
     return oskr_fail(-ENOMEM, "port %u: no memory", port);
   }
   memset(p->region, 0, sizeof(*p->region));
-  int32_t result = open_port(p, flags);
+  int32_t result = oskr_log_begin();
+  if (result == 0) result = oskr_log_end(open_port(p, flags));
   if (result < 0) {
     free_port(p);
     return result;
@@ -266,13 +311,14 @@ int32_t oskr_dpdk_set_mac(uint32_t port) {
   if (memcmp(mac.addr_bytes, p->region->mac, sizeof(p->region->mac)) == 0) return 0;
   struct rte_ether_addr wanted;
   memcpy(wanted.addr_bytes, p->region->mac, sizeof(wanted.addr_bytes));
-  int result = rte_eth_dev_default_mac_addr_set(p->number, &wanted);
+  int result = oskr_log_begin();
+  if (result < 0) return result;
+  result = rte_eth_dev_default_mac_addr_set(p->number, &wanted);
   if (result < 0) {
     memcpy(p->region->mac, mac.addr_bytes, sizeof(p->region->mac));
-    return oskr_fail(result, "port %u: cannot change its MAC address: %s", port,
-                     rte_strerror(-result));
+    oskr_fail(result, "port %u: cannot change its MAC address: %s", port, rte_strerror(-result));
   }
-  return 0;
+  return oskr_log_end(result);
 }
 
 int32_t oskr_dpdk_numa_node(uint32_t port) {

@@ -82,7 +82,8 @@ char *oskr_dpdk_text(void);
 
 // Starts EAL, once a process, with the arguments in the text, one a line and without a program
 // name. The calling thread keeps its processors. EAL is silent unless told otherwise by
-// --log-level. Returns the number of ports, which may be fewer than were asked for.
+// --log-level. Returns the number of ports, which may be fewer than were asked for: the text says
+// why then, in the words of drivers.
 int32_t oskr_dpdk_start(void);
 // Closes all ports; EAL itself ends with the process.
 int32_t oskr_dpdk_stop(void);

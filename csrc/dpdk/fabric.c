@@ -357,9 +357,8 @@ static int32_t check(void) {
   return 0;
 }
 
-int32_t oskr_fabric_open(void) {
-  int32_t result = check();
-  if (result < 0) return result;
+static int32_t open_ports(void) {
+  int32_t result = 0;
   pool = rte_pktmbuf_pool_create("oskr-fabric", POOL_COUNT, POOL_CACHE, 0,
                                  RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
   if (pool == NULL)
@@ -379,6 +378,15 @@ int32_t oskr_fabric_open(void) {
     members[p].is_replica = members[p].addresses[0] != 0;
     fabric.ports[p].counts = (struct oskr_fabric_counts){0};
   }
+  return 0;
+}
+
+int32_t oskr_fabric_open(void) {
+  int32_t result = check();
+  if (result == 0) result = oskr_log_begin();
+  if (result < 0) return result;
+  result = oskr_log_end(open_ports());
+  if (result < 0) return result;
   group = address_of(fabric.group);
   dice = (uint64_t)fabric.seed;
   link_asked_ns = 0;

@@ -33,6 +33,10 @@ struct oskr_port {
 struct oskr_port *oskr_port(uint32_t port);
 // Leaves a line in oskr_dpdk_text() and returns `error`.
 int32_t oskr_fail(int32_t error, const char *format, ...) __attribute__((format(printf, 2, 3)));
+// Between these two what drivers print is kept; the reasons in it are added to the text where
+// `result`, which is passed on, is an error.
+int32_t oskr_log_begin(void);
+int32_t oskr_log_end(int32_t result);
 // Configures a port with one queue each way; `descriptors` (receive, send) are adjusted.
 int32_t oskr_port_set_up(uint16_t port, struct rte_mempool *pool, uint64_t offloads_wanted,
                          uint16_t descriptors[2]);

@@ -104,7 +104,8 @@ function openDpdk(
   const memif = memifPort(options, place);
   const nic = memif === null && !extra.some((word) => word.startsWith("--vdev"));
   // A NIC needs huge pages: in memory, because a process that is killed leaves its files behind.
-  args.push(...(nic ? ["--in-memory"] : WITHOUT_NIC));
+  const inMemory = extra.includes("--no-huge") ? [] : ["--in-memory"];
+  args.push(...(nic ? inMemory : WITHOUT_NIC));
   if (memif !== null) {
     if (memif.end.server) clearSockets(native, memif.dir, [memif.end]);
     const address = own === undefined ? randomMac() : formatHost(own);

@@ -22,6 +22,7 @@ import {
   type DpdkLibrary,
 } from "../ffi/dpdk.ts";
 import { UsageError } from "../base/errors.ts";
+import { portsMissing, startFailure } from "./eal-failure.ts";
 import { Reader, Writer } from "../wire.ts";
 import {
   PacketTransport,
@@ -60,13 +61,13 @@ export class Eal {
     this.#library = library;
     this.#runtimeDir = runtimeDir(args);
     this.#writeText(args.join("\n"));
-    const ports = this.#checked(library.oskr_dpdk_start());
+    const ports = library.oskr_dpdk_start();
+    // Also where EAL started: it says why a device is no port.
+    const failure = { reason: this.#readText(), args };
+    if (ports < 0) throw new UsageError(`DPDK: ${startFailure(failure)}`);
     if (ports < portsMin) {
       this.stop();
-      throw new UsageError(
-        `DPDK found ${ports} port${ports === 1 ? "" : "s"} of ${portsMin}; ` +
-          `its arguments: ${args.join(" ")}`,
-      );
+      throw new UsageError(portsMissing(failure, ports, portsMin, process.geteuid?.() === 0));
     }
   }
 

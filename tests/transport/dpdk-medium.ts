@@ -90,11 +90,11 @@ export async function startFabric(dir: string, rough: boolean): Promise<void> {
       ...[process.execPath, join(ROOT, "src/bin/fabric.ts"), "-c", join(dir, "fabric")],
       ...["--dir", dir, "--client-ports", "2", ...faults],
     ],
-    { env: childEnvironment(), stdout: "pipe", stderr: "inherit" },
+    { env: childEnvironment(), stdout: "ignore", stderr: "pipe" },
   );
   const decoder = new TextDecoder();
   let printed = "";
-  for await (const chunk of fabric.stdout) {
+  for await (const chunk of fabric.stderr) {
     printed += decoder.decode(chunk, { stream: true });
     if (printed.includes("fabric of")) return;
   }

@@ -68,6 +68,7 @@ export async function benchReport(options: Options): Promise<number> {
 
 const ORDER: readonly (keyof Point)[] = [
   ...(["transport", "f", "batch", "adaptive", "workers", "signature", "app", "opSize"] as const),
+  "extras",
   ...(["fault", "lossRate", "clientProcesses", "rate", "clients"] as const),
 ];
 
@@ -76,8 +77,9 @@ function compareRuns({ point: a, repetition: i }: Run, { point: b, repetition: j
   const modes = [...protocols.keys()];
   // Protocols that are not in the registry, whose place is -1, come last.
   const place = ({ mode }: Point): number => modes.indexOf(mode) >>> 0;
-  const name = ORDER.find((one) => a[one] !== b[one]);
-  const text = (value: unknown): string => String(value ?? "");
+  const name = ORDER.find((one) => !Bun.deepEquals(a[one], b[one]));
+  const text = (value: unknown): string =>
+    typeof value === "object" ? JSON.stringify(value ?? "") : String(value ?? "");
   const natural = (x: string, y: string): number => x.localeCompare(y, "en", { numeric: true });
   return (
     place(a) - place(b) ||

@@ -2,6 +2,7 @@
 
 import { hasUse } from "../cli/protocol-options.ts";
 import { protocols } from "../protocol/index.ts";
+import { extraArguments } from "./plan-extras.ts";
 import type { RunSettings } from "./point-runner.ts";
 import type { Point } from "./run.ts";
 
@@ -30,6 +31,7 @@ export function clientArguments(point: Point, settings: RunSettings): readonly s
     ...["--app", point.app, "--op-size", String(point.opSize)],
     ...["--seconds", decimal(settings.seconds), "--warm", decimal(settings.warmSeconds)],
     ...commonArguments(point, settings),
+    ...extraArguments(point, "clients"),
   ];
 }
 
@@ -57,6 +59,7 @@ export function describePoint(point: Point): string {
     point.signature === "each" ? "a signature each" : "",
     app === "null" ? "" : app,
     opSize === 0 ? "" : `${opSize} bytes`,
+    ...Object.entries(point.extras ?? {}).map(([name, value]) => `${name} ${value}`),
     fault === "loss" ? `loss ${point.lossRate}` : fault === "silent" ? "one silent" : "",
   ];
   return parts.filter((part) => part !== "").join(", ");
@@ -74,6 +77,7 @@ function commonArguments(point: Point, { profile }: RunSettings): readonly strin
     // At every receiver, so that it means the same whatever carries the packets.
     ...(fault === "loss" ? ["--drop", decimal(lossRate)] : []),
     ...(profile ? ["--profile"] : []),
+    ...extraArguments(point, "both"),
   ];
 }
 

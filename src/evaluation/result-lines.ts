@@ -6,6 +6,7 @@ import { SECTION_NAMES } from "../profile/profiler.ts";
 import type { ResultRecord } from "./record.ts";
 import { splitRefusals, type Unused } from "./refusals.ts";
 import type { FailedRun, Point, Run } from "./run.ts";
+import { extrasOf } from "./plan-extras.ts";
 import { isObject, mismatch, numbers, type Shape } from "./shape.ts";
 
 /** What results say of runs, by their keys. */
@@ -84,6 +85,7 @@ function pointOf(record: ResultRecord): Point {
   const { mode, f, clients, clientProcesses, rate, batch, adaptive, signature, workers } = record;
   const { app, opSize } = record;
   const { replicas = [] }: Partial<ResultRecord> = record;
+  const extras = extrasOf(record);
   const signed = signature !== "none";
   const lossRate = Math.max(0, ...replicas.map((told) => told?.lossRate ?? 0));
   return {
@@ -92,6 +94,7 @@ function pointOf(record: ResultRecord): Point {
     workers: signed ? workers : null,
     signature: signed ? signature : "batch",
     ...{ fault: lossRate > 0 ? "loss" : "none", lossRate },
+    ...(Object.keys(extras).length === 0 ? {} : { extras }),
   };
 }
 
@@ -137,6 +140,7 @@ const POINT: Shape = {
     opSize: "number",
     fault: "string",
     lossRate: "number",
+    extras: { optional: { mapOf: "string or number" } },
   },
 };
 const RECORD = {

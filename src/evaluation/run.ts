@@ -26,6 +26,8 @@ export interface Point {
   readonly fault: "none" | "silent" | "loss";
   /** Of packets, between 0 and 1, where the fault is loss. */
   readonly lossRate: number;
+  /** What else is not as usual, by the names of keys of a plan, such as `leader` or `thinkMs`. */
+  readonly extras?: { readonly [name: string]: string | number };
 }
 
 export interface Run {

@@ -6,6 +6,7 @@ export type Shape =
   | "boolean"
   | "number or null"
   | "string or null"
+  | "string or number"
   | { readonly listOf: Shape }
   | { readonly mapOf: Shape }
   | { readonly optional: Shape }
@@ -24,6 +25,9 @@ export function mismatch(value: unknown, shape: Shape, path: string): string | n
   }
   if (shape === "string or null") {
     return value === null || typeof value === "string" ? null : expected(shape);
+  }
+  if (shape === "string or number") {
+    return typeof value === "string" || Number.isFinite(value) ? null : expected(shape);
   }
   if (shape === "number") return Number.isFinite(value) ? null : expected("a number");
   if (typeof shape === "string") return typeof value === shape ? null : expected(`a ${shape}`);

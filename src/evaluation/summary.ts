@@ -47,20 +47,28 @@ export function summarise(runs: readonly Run[]): readonly PointSummary[] {
   });
 }
 
+/** What a point has, by the names of keys of a plan. */
+function fieldsOf({ extras = {}, ...point }: Point): ReadonlyMap<string, string> {
+  const all = [...Object.entries(point), ...Object.entries(extras)];
+  return new Map(all.map(([name, value]) => [name, String(value ?? "default")]));
+}
+
 /** A table of medians with (min..max); what all points have in common stands above it. */
 export function formatSummaries(summaries: readonly PointSummary[]): string {
   const [first] = summaries;
   if (first === undefined) return "no results";
-  const names = Object.keys(first.point) as (keyof Point)[];
-  const differs = (name: keyof Point): boolean =>
-    summaries.some(({ point }) => point[name] !== first.point[name]);
+  const fields = new Map(summaries.map(({ point }) => [point, fieldsOf(point)]));
+  const names = [...new Set([...fields.values()].flatMap((own) => [...own.keys()]))];
+  const value = (point: Point, name: string): string => fields.get(point)?.get(name) ?? "default";
+  const differs = (name: string): boolean =>
+    summaries.some(({ point }) => value(point, name) !== value(first.point, name));
   const varying = names.filter((name) => name === "mode" || differs(name));
   const common = names
     .filter((name) => !varying.includes(name))
-    .map((name) => `${name} ${first.point[name] ?? "default"}`);
+    .map((name) => `${name} ${value(first.point, name)}`);
   const head = [...varying, "runs", "Kops/s", "p50 us", "p99 us", "unserved"];
   const rows = summaries.map(({ point, runs, throughput, p50, p99, unserved }) => [
-    ...varying.map((name) => String(point[name] ?? "default")),
+    ...varying.map((name) => value(point, name)),
     String(runs),
     formatSpread(throughput, (value) => (value / 1000).toFixed(3)),
     formatSpread(p50, (value) => value.toFixed(1)),

@@ -6,6 +6,8 @@ import { ID_MAX } from "../config.ts";
 import { protocols, smallestCluster } from "../protocol/index.ts";
 import type { RunSettings } from "./point-runner.ts";
 import { CLIENT_PROCESSES_MAX, RATE_MAX } from "./point.ts";
+import { EXTRAS, plainExtras, type ExtraValue } from "./plan-extras.ts";
+import { boolean, choice, integer, nonEmpty, number, orNull, type Kind } from "./plan-kinds.ts";
 import type { Point } from "./run.ts";
 
 export interface SweepPlan extends RunSettings {
@@ -19,19 +21,21 @@ export interface SweepPlan extends RunSettings {
 
 const POINTS_MAX = 10_000;
 
-/** Reads a value of a plan; undefined if it is not one. */
-interface Kind<T> {
-  readonly expected: string;
-  read(value: unknown): T | undefined;
-}
-
 interface Dimension<T> extends Kind<T> {
   /** undefined: the plan must say. */
   readonly default: T | undefined;
 }
 
-type Dimensions = { readonly [K in keyof Point]: Dimension<Point[K]> };
-type Lists = { readonly [K in keyof Point]: readonly Point[K][] };
+/** Keys that every point has. */
+type Key = Exclude<keyof Point, "extras">;
+type Dimensions = { readonly [K in Key]: Dimension<Point[K]> };
+type Lists = { readonly [K in Key]: readonly Point[K][] };
+/** Values of other keys, as far as a plan has these. */
+type ExtraLists = readonly (readonly [name: string, values: readonly ExtraValue[]])[];
+/** A point with extras that may be as usual. */
+type Draft = Omit<Point, "extras"> & {
+  readonly extras?: { readonly [name: string]: ExtraValue };
+};
 type Json = { readonly [name: string]: unknown };
 
 const DIMENSIONS: Dimensions = {
@@ -43,27 +47,30 @@ const DIMENSIONS: Dimensions = {
   rate: { ...number(0, RATE_MAX), default: 0 },
   batch: { ...integer(1, 65_536), default: 1 },
   adaptive: { ...boolean(), default: false },
-  workers: { ...integerOrNull(0, 256), default: null },
+  workers: { ...orNull(integer(0, 256)), default: null },
   signature: { ...choice(["each", "batch"]), default: "batch" },
   app: { ...choice([...apps.keys()]), default: "null" },
   opSize: { ...integer(0, 1024 * 1024), default: 0 },
   fault: { ...choice(["none", "silent", "loss"]), default: "none" },
   lossRate: { ...number(0.000001, 0.9), default: 0.01 },
 };
-const NAMES = Object.keys(DIMENSIONS) as readonly (keyof Point)[];
+const NAMES = Object.keys(DIMENSIONS) as readonly Key[];
+/** Keys of points in plans. */
+export const PLAN_KEYS: readonly string[] = [...NAMES, ...EXTRAS.keys()];
 
 const SETTINGS = ["title", "seconds", "warmSeconds", "profile", "repetitions", "seed", "groups"];
 
 /** Reads the text of a plan; throws UsageError that begins with `path` and names the key. */
 export function parsePlan(text: string, path: string): SweepPlan {
   const plan = parseObject(text, path);
-  checkKeys(plan, [...SETTINGS, ...NAMES], path);
+  checkKeys(plan, [...SETTINGS, ...PLAN_KEYS], path);
   const setting = <T>(name: string, kind: Kind<T>, otherwise: T): T =>
     name in plan ? readValue(plan[name], kind, `${path}: ${name}`) : otherwise;
   const groups = "groups" in plan ? readGroups(plan["groups"], path) : [{}];
   const points = groups.flatMap((group, i) => {
     const where = "groups" in plan ? `${path}: groups[${i}]` : path;
-    return product(readLists(group, plan, where, path), where);
+    const extras = readExtras(group, plan, where, path);
+    return product(readLists(group, plan, where, path), extras, where);
   });
   return {
     title: setting("title", nonEmpty(), path.replace(/^.*\//, "").replace(/\.json$/, "")),
@@ -94,7 +101,7 @@ function readGroups(value: unknown, path: string): readonly Json[] {
   }
   return value.map((group: unknown, i) => {
     if (!isObject(group)) throw new UsageError(`${path}: groups[${i}]: expected an object`);
-    checkKeys(group, NAMES, `${path}: groups[${i}]`);
+    checkKeys(group, PLAN_KEYS, `${path}: groups[${i}]`);
     return group;
   });
 }
@@ -107,7 +114,7 @@ function checkKeys(object: Json, known: readonly string[], where: string): void 
 
 /** The values of every dimension: the group's own, else the whole plan's, else the default. */
 function readLists(group: Json, plan: Json, where: string, path: string): Lists {
-  const list = <K extends keyof Point>(name: K): readonly Point[K][] => {
+  const list = <K extends Key>(name: K): readonly Point[K][] => {
     const own = name in group;
     const dimension: Dimension<Point[K]> = DIMENSIONS[name];
     if (own || name in plan) {
@@ -134,8 +141,18 @@ function readLists(group: Json, plan: Json, where: string, path: string): Lists 
   };
 }
 
+/** The same of the keys that a point lacks where they are as usual. */
+function readExtras(group: Json, plan: Json, where: string, path: string): ExtraLists {
+  return [...EXTRAS].flatMap(([name, { kind }]) => {
+    const own = name in group;
+    if (!own && !(name in plan)) return [];
+    const values = readList((own ? group : plan)[name], kind, `${own ? where : path}: ${name}`);
+    return [[name, values] as const];
+  });
+}
+
 /** A list, or one value that stands for a list of one. */
-function readList<T>(value: unknown, kind: Dimension<T>, where: string): readonly T[] {
+function readList<T>(value: unknown, kind: Kind<T>, where: string): readonly T[] {
   if (!Array.isArray(value)) return [readValue(value, kind, where)];
   if (value.length === 0) throw new UsageError(`${where}: an empty list: ${kind.expected}`);
   const list = value.map((item: unknown) => readValue(item, kind, where));
@@ -151,24 +168,30 @@ function readValue<T>(value: unknown, kind: Kind<T>, where: string): T {
 }
 
 /** All combinations. */
-function product(lists: Lists, where: string): readonly Point[] {
-  const count = NAMES.reduce((total, name) => total * lists[name].length, 1);
+function product(lists: Lists, extras: ExtraLists, where: string): readonly Point[] {
+  const lengths = [...NAMES.map((name) => lists[name]), ...extras.map(([, values]) => values)];
+  const count = lengths.reduce((total, { length }) => total * length, 1);
   if (count > POINTS_MAX) {
     throw new UsageError(`${where}: ${count} combinations; at most ${POINTS_MAX}`);
   }
-  let points: readonly Partial<Point>[] = [{}];
+  let points: readonly Partial<Draft>[] = [{}];
   for (const name of NAMES) {
     points = points.flatMap((point) => lists[name].map((value) => ({ ...point, [name]: value })));
   }
+  for (const [name, values] of extras) {
+    points = points.flatMap((point) =>
+      values.map((value) => ({ ...point, extras: { ...point.extras, [name]: value } })),
+    );
+  }
   // Every name has been set.
-  return (points as readonly Point[]).map((point) => plain(point, where));
+  return (points as readonly Draft[]).map((point) => plain(point, where));
 }
 
 /**
  * The point without what its protocol does not have, so that equal things are equal points; throws
  * UsageError if it makes no sense.
  */
-function plain(point: Point, where: string): Point {
+function plain({ extras: given = {}, ...point }: Draft, where: string): Point {
   const { mode, clients, clientProcesses, fault, lossRate } = point;
   const protocol = protocols.get(mode);
   const single = protocol !== undefined && smallestCluster(protocol, 1).n === 1;
@@ -186,8 +209,13 @@ function plain(point: Point, where: string): Point {
   if (single && fault === "silent") {
     throw new UsageError(`${where}: fault silent: ${mode} has one replica only`);
   }
+  const extras = protocol === undefined ? {} : plainExtras(protocol, mode, given, where);
+  if (point.rate > 0 && extras["thinkMs"] !== undefined) {
+    throw new UsageError(`${where}: thinkMs and rate exclude each other`);
+  }
   return {
     ...point,
+    ...(Object.keys(extras).length === 0 ? {} : { extras }),
     ...(single ? { f: 0, batch: 1, adaptive: false } : {}),
     ...(signed ? {} : { signature: "batch", workers: null }),
     lossRate: fault === "loss" ? lossRate : 0,
@@ -196,49 +224,4 @@ function plain(point: Point, where: string): Point {
 
 function isObject(value: unknown): value is Json {
   return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function choice<T extends string>(choices: readonly T[]): Kind<T> {
-  return {
-    expected: choices.join(", "),
-    read: (value) => choices.find((one) => one === value),
-  };
-}
-
-function number(min: number, max: number): Kind<number> {
-  return {
-    expected: `a number from ${min} to ${max}`,
-    read: (value) =>
-      typeof value === "number" && value >= min && value <= max ? value : undefined,
-  };
-}
-
-function integer(min: number, max: number): Kind<number> {
-  const { read } = number(min, max);
-  return {
-    expected: `a whole number from ${min} to ${max}`,
-    read: (value) => (Number.isInteger(value) ? read(value) : undefined),
-  };
-}
-
-function integerOrNull(min: number, max: number): Kind<number | null> {
-  const { expected, read } = integer(min, max);
-  return {
-    expected: `${expected}, or null for the default`,
-    read: (value) => (value === null ? null : read(value)),
-  };
-}
-
-function boolean(): Kind<boolean> {
-  return {
-    expected: "true or false",
-    read: (value) => (typeof value === "boolean" ? value : undefined),
-  };
-}
-
-function nonEmpty(): Kind<string> {
-  return {
-    expected: "a text",
-    read: (value) => (typeof value === "string" && value.trim() !== "" ? value : undefined),
-  };
 }

@@ -2,7 +2,7 @@
 
 import type { Run } from "../evaluation/run.ts";
 import type { Series } from "./series.ts";
-import { variations } from "./settings.ts";
+import { AS_USUAL, variations } from "./settings.ts";
 
 /** A series with its looks in one chart: a number that picks colour and shape. */
 export interface Line extends Series {
@@ -112,7 +112,7 @@ function conditionsOf(series: readonly Series[]): string {
       });
       return [`${name} ${told.join(", ")}`];
     })
-    .filter((told) => told !== "faults none")
+    .filter((told) => told !== "faults none" && !told.endsWith(` ${AS_USUAL}`))
     .join(" · ");
 }
 

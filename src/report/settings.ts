@@ -1,6 +1,7 @@
 // The conditions of a run, by name: what the report says to be the same everywhere or to differ.
 
 import { count } from "../evaluation/format.ts";
+import { EXTRAS } from "../evaluation/plan-extras.ts";
 import type { HostDescription } from "../evaluation/record.ts";
 import type { Run } from "../evaluation/run.ts";
 
@@ -14,6 +15,12 @@ export interface Setting {
   readonly kind: "asked" | "found" | "load" | "measured";
   readonly value: string;
 }
+
+/** Of what a plan does not vary. */
+export const AS_USUAL = "as usual";
+
+/** Others are told as they were found. */
+const SELDOM = [...EXTRAS.keys()].filter((name) => !["workload", "crypto", "idle"].includes(name));
 
 /** The setting that tells results apart which are side by side. */
 export const LABEL = "results";
@@ -44,6 +51,7 @@ export function settingsOf({ label, point, record, replicas }: Run): readonly Se
     asked("operation", `${count(point.opSize)} bytes`),
     measured("result", `${Math.round(record.replySize)} bytes`),
     asked("client processes", String(point.clientProcesses)),
+    ...SELDOM.map((name) => asked(name, String(point.extras?.[name] ?? AS_USUAL))),
     load("loop", record.loop),
     load("clients", count(point.clients)),
     load("rate", point.rate === 0 ? "-" : `${count(point.rate)}/s`),

@@ -4,7 +4,17 @@
 import { expect, test } from "bun:test";
 import { formatThroughput } from "../../src/evaluation/format.ts";
 import { formatRecord } from "../../src/evaluation/record.ts";
+import { parseRecord } from "../../src/evaluation/result-lines.ts";
 import { recordOf } from "../support/records.ts";
+
+test("a record is of the point that a plan would have asked for, with what is varied seldom", () => {
+  const own = { leader: "rotate", "slow-leader": "leave" };
+  const record = recordOf([5], { mode: "hotstuff", options: own, thinkMs: 3, mask: "3" });
+  const { point } = parseRecord(JSON.stringify(record), "r.json") ?? {};
+  expect(point?.extras).toEqual({ leader: "rotate", thinkMs: 3, mask: "3" });
+  const usual = parseRecord(JSON.stringify(recordOf([5])), "r.json");
+  expect(usual?.point).not.toHaveProperty("extras");
+});
 
 test("throughputs are whole, and have fractions where these are much", () => {
   const shown = [0, 0.04, 0.5, 4.3333, 99.94, 100.4, 123_456.7].map(formatThroughput);

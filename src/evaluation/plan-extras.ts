@@ -1,0 +1,132 @@
+// Keys of a plan that points lack where they are as usual: options that are varied seldom.
+
+import type { AnyProtocol } from "../actor.ts";
+import { UsageError } from "../base/errors.ts";
+import { IDLE_NAMES } from "../cli/definitions.ts";
+import { hasUse } from "../cli/protocol-options.ts";
+import { PROTOCOL_DEFAULTS } from "../protocol-config.ts";
+import { protocols } from "../protocol/index.ts";
+import { workloads } from "../workload/index.ts";
+import type { ResultRecord } from "./record.ts";
+import { choice, integer, nonEmpty, number, orNull, type Kind } from "./plan-kinds.ts";
+import type { Point } from "./run.ts";
+
+/** Null: the default of the programs. */
+export type ExtraValue = string | number | null;
+type Extras = NonNullable<Point["extras"]>;
+
+interface Extra {
+  readonly kind: Kind<ExtraValue>;
+  /** The option of the command line, without its dashes. */
+  readonly option: string;
+  /** Whether replicas have it, too. */
+  readonly shared: boolean;
+  /** What it is if a plan does not say; a protocol's own option is as the protocol has it. */
+  readonly usual: ExtraValue;
+}
+
+const MASK: Kind<string> = {
+  expected: "hexadecimal digits",
+  read: (value) => {
+    const text = nonEmpty().read(value);
+    return text !== undefined && /^(?:0x)?[\da-f]+$/i.test(text) ? text : undefined;
+  },
+};
+
+/** By their names in plans. */
+export const EXTRAS: ReadonlyMap<string, Extra> = new Map([
+  ...ofProtocols(),
+  extra("thinkMs", "think", orNull(number(0, 1e6)), 0, false),
+  extra("workload", "workload", orNull(choice([...workloads.keys()])), null, false),
+  extra(
+    ...(["viewTimeoutMs", "view-timeout", orNull(integer(1, 3_600_000))] as const),
+    PROTOCOL_DEFAULTS.viewTimeoutMs,
+  ),
+  extra(
+    ...(["checkpoint", "checkpoint", orNull(integer(1, 1024))] as const),
+    PROTOCOL_DEFAULTS.checkpointInterval,
+  ),
+  extra("crypto", "crypto", orNull(choice(["native", "noble"])), "native"),
+  extra("idle", "idle", orNull(choice([...IDLE_NAMES])), null),
+  extra("mask", "mask", orNull(MASK), null),
+]);
+
+function extra(
+  name: string,
+  option: string,
+  kind: Kind<ExtraValue>,
+  usual: ExtraValue,
+  shared = true,
+): readonly [string, Extra] {
+  return [name, { kind, option, shared, usual }];
+}
+
+/** The options that protocols have for themselves, such as `leader`. */
+function ofProtocols(): readonly (readonly [string, Extra])[] {
+  const values = new Map<string, Set<string>>();
+  for (const { options } of protocols.values()) {
+    for (const [name, option] of options ?? []) {
+      values.set(name, new Set([...(values.get(name) ?? []), ...option.values]));
+    }
+  }
+  return [...values].map(([option, all]) => {
+    const name = option.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+    return extra(name, option, orNull(choice([...all])), null);
+  });
+}
+
+/**
+ * Without what is as usual, or what the protocol does not have; throws UsageError for a value that
+ * it does not know.
+ */
+export function plainExtras(
+  protocol: AnyProtocol,
+  mode: string,
+  given: { readonly [name: string]: ExtraValue },
+  where: string,
+): Extras {
+  const plain: { [name: string]: string | number } = {};
+  for (const [name, { option, usual }] of EXTRAS) {
+    const value = given[name] ?? null;
+    if (value === null || value === usual || !hasUse(protocol, option)) continue;
+    const own = protocol.options?.get(option);
+    if (own === undefined && isOfProtocols(option)) continue;
+    if (own !== undefined && !own.values.some((one) => one === value)) {
+      throw new UsageError(`${where}: ${name} ${value}: ${mode} has ${own.values.join(", ")}`);
+    }
+    if (value !== own?.values[0]) plain[name] = value;
+  }
+  return plain;
+}
+
+/** What a plan would have asked for besides that a run was of which this is the record. */
+export function extrasOf(record: Partial<ResultRecord>): Extras {
+  const { mode = "", app, workload, options = {} } = record;
+  const protocol = protocols.get(mode);
+  if (protocol === undefined) return {};
+  const given = [...EXTRAS].map(([name, { option }]) => [name, options[option] ?? null] as const);
+  const { thinkMs = null, viewTimeoutMs = null, checkpoint = null, crypto = null } = record;
+  const usual = workload === (app === "kv" ? "kv" : "fixed");
+  return plainExtras(
+    protocol,
+    mode,
+    {
+      ...Object.fromEntries(given),
+      ...{ thinkMs, viewTimeoutMs, checkpoint, crypto, mask: record.mask ?? null },
+      workload: usual ? null : (workload ?? null),
+    },
+    "a record",
+  );
+}
+
+function isOfProtocols(option: string): boolean {
+  return [...protocols.values()].some(({ options }) => options?.has(option) === true);
+}
+
+/** As options of the command line: of replicas and clients, or those of clients alone. */
+export function extraArguments({ extras = {} }: Point, whose: "both" | "clients"): string[] {
+  return [...EXTRAS].flatMap(([name, { option, shared }]) => {
+    const value = extras[name];
+    return value === undefined || shared !== (whose === "both") ? [] : [`--${option}=${value}`];
+  });
+}

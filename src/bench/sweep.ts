@@ -4,6 +4,7 @@
 import { basename, dirname, extname, join } from "node:path";
 import type { ArgsDef } from "citty";
 import { openDirectory } from "../base/replace-file.ts";
+import { lockDirectory } from "../base/writer-lock.ts";
 import { readText } from "../base/text-file.ts";
 import type { Command, Options } from "../cli/command-line.ts";
 import { buildExecutables } from "../cluster/cluster.ts";
@@ -50,7 +51,29 @@ export async function benchSweep(options: Options): Promise<number> {
   const plan = readPlan(path);
   const inventory = options.text("inventory");
   const dir = options.text("out") ?? resultsDirectory(path, inventory);
-  const results = openResults(dir);
+  openDirectory(dir);
+  const lock = lockDirectory(dir);
+  try {
+    return await sweepInto(dir, { path, plan, inventory });
+  } finally {
+    lock.release();
+  }
+}
+
+/** What the plan asks for, measured and told; the exit status. */
+async function sweepInto(
+  dir: string,
+  {
+    path,
+    plan,
+    inventory,
+  }: {
+    readonly path: string;
+    readonly plan: SweepPlan;
+    readonly inventory: string | undefined;
+  },
+): Promise<number> {
+  const results = new Results(join(dir, "runs.jsonl"), (line) => log.warn(line));
   const missing = schedule(plan).filter(({ key }) => results.run(key) === undefined).length;
   const planned = plan.points.length * plan.repetitions;
   log.info(`${plan.points.length} points, ${planned} runs, ${missing} of them to be done`);
@@ -120,11 +143,6 @@ export function resultsDirectory(plan: string, inventory: string | undefined): s
   // A plan whose name has no ending has the name that its directory would have.
   const ending = extname(plan) === "" && lab === "" ? "-results" : "";
   return join(dirname(plan), `${name}${lab}${ending}`);
-}
-
-function openResults(dir: string): Results {
-  openDirectory(dir);
-  return new Results(join(dir, "runs.jsonl"), (line) => log.warn(line));
 }
 
 /** A line where earlier runs were made under other circumstances than the next ones will be. */

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { InterruptedError, RunError, UsageError } from "../base/errors.ts";
 import { readJson } from "../cli/json-file.ts";
 import type { Failure } from "../cli/output-file.ts";
+import { mergeHistories, type HistoryEntry } from "../evaluation/history.ts";
 import { mergeRecords } from "../evaluation/merge.ts";
 import { loadArguments, type ClientLoad } from "../evaluation/point.ts";
 import type { ResultRecord } from "../evaluation/record.ts";
@@ -21,15 +22,22 @@ export interface Outcome {
 
 export class ClientProcesses {
   readonly #cluster: Cluster;
-  readonly #clients: readonly { readonly child: Child; readonly json: string }[];
+  readonly #clients: readonly {
+    readonly child: Child;
+    readonly json: string;
+    /** Where it keeps its history; null: it keeps none. */
+    readonly history: string | null;
+  }[];
 
   /** Starts them all; `show` lets them print to the terminal. */
   constructor(cluster: Cluster, load: ClientLoad, args: readonly string[], show: boolean) {
     this.#cluster = cluster;
     this.#clients = Array.from({ length: load.clientProcesses }, (_, i) => {
       const json = join(cluster.dir, `client-${i}.json`);
-      const all = [...args, ...loadArguments(load, i), "--json", json];
-      return { child: cluster.client(all, show), json };
+      const history = load.history === true ? join(cluster.dir, `history-${i}.json`) : null;
+      const kept = history === null ? [] : ["--history", history];
+      const all = [...args, ...loadArguments(load, i), "--json", json, ...kept];
+      return { child: cluster.client(all, show), json, history };
     });
   }
 
@@ -40,6 +48,14 @@ export class ClientProcesses {
   /** Waits until each printed that; throws as Child does. */
   async printed(what: string): Promise<void> {
     await Promise.all(this.#clients.map(({ child }) => child.printed(what)));
+  }
+
+  /** What they asked and were told, once they have ended; those that failed may have none. */
+  get history(): readonly HistoryEntry[] {
+    const kept = this.#clients.flatMap(({ history }) =>
+      history !== null && existsSync(history) ? [readJson<HistoryEntry[]>(history)] : [],
+    );
+    return mergeHistories(kept);
   }
 
   /** What they warned of, each line once. */

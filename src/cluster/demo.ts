@@ -7,6 +7,7 @@ import { CLIENT, REPLICA } from "../cli/definitions.ts";
 import type { OutputFile } from "../cli/output-file.ts";
 import { readProtocolOptions } from "../cli/protocol-options.ts";
 import { ID_MAX } from "../config.ts";
+import { formatHistory } from "../evaluation/history.ts";
 import { CLIENT_PROCESSES_MAX, RATE_MAX, type ClientLoad } from "../evaluation/point.ts";
 import { formatProfile } from "../profile/profile.ts";
 import { formatRecord } from "../evaluation/record.ts";
@@ -21,7 +22,7 @@ const { verbose, quiet } = ALL_ARGS;
 const LOUDNESS_ARGS = { verbose, quiet };
 
 /** What the demo decides itself; all else is passed on to replicas and client. */
-const { mode, clients, rate, seconds, workers } = CLIENT.args;
+const { mode, clients, rate, seconds, workers, history } = CLIENT.args;
 const OWN_ARGS = {
   mode: { ...mode, required: false, default: "pbft" },
   transport: {
@@ -51,6 +52,8 @@ const OWN_ARGS = {
     valueHint: "FILE",
     description: "Write the result as one JSON object",
   },
+  // One file, whatever the number of client processes.
+  history,
 } as const satisfies ArgsDef;
 
 const NOT_PASSED_ON = new Set([
@@ -75,13 +78,14 @@ export const DEMO = {
 /** Builds, starts, measures, prints and stops. Throws UsageError or RunError. */
 export async function demo(options: Options): Promise<number> {
   const out = options.output("json");
-  const load = readLoad(options);
+  const historyFile = options.output("history");
+  const load = { ...readLoad(options), history: historyFile !== undefined };
   readProtocolOptions(options, protocols, [options.textOf("mode")]);
   const interruption = new Interruption();
   const built = buildExecutables();
   if (built !== 0) return built;
   followParent();
-  return run(options, load, { out, interruption });
+  return run(options, load, { out, historyFile, interruption });
 }
 
 /** Whether a signal came; it is passed on to the clients, which tell what they measured. */
@@ -103,8 +107,13 @@ async function run(
   load: ClientLoad,
   {
     out,
+    historyFile,
     interruption,
-  }: { readonly out: OutputFile | undefined; readonly interruption: Interruption },
+  }: {
+    readonly out: OutputFile | undefined;
+    readonly historyFile: OutputFile | undefined;
+    readonly interruption: Interruption;
+  },
 ): Promise<number> {
   const modeName = options.textOf("mode");
   const transport = options.textOf("transport") === "udp" ? "udp" : "dpdk";
@@ -131,6 +140,7 @@ async function run(
         if (!single) print(formatRecord(record));
       },
       () => out?.writeJson({ ...record, command: ["demo", ...process.argv.slice(2)] }),
+      () => historyFile?.write(formatHistory(running.history)),
     );
     if (options.flag("profile")) await printProfiles(cluster);
     if (failure !== null) log.error(failure);

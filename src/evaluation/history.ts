@@ -49,8 +49,28 @@ export class HistoryWriter {
 
   /** What is written at the end. */
   get text(): string {
-    return `${JSON.stringify(this.entries)}\n`;
+    return formatHistory(this.entries);
   }
+}
+
+/** The text of a file. */
+export function formatHistory(entries: readonly HistoryEntry[]): string {
+  return `${JSON.stringify(entries)}\n`;
+}
+
+/** Those of several processes as one, in which every client has a number of its own. */
+export function mergeHistories(histories: readonly (readonly HistoryEntry[])[]): HistoryEntry[] {
+  let next = 0;
+  const all: HistoryEntry[] = [];
+  for (const history of histories) {
+    const first = next;
+    for (const entry of history) {
+      const client = first + entry.client;
+      all.push({ ...entry, client });
+      next = Math.max(next, client + 1);
+    }
+  }
+  return all;
 }
 
 function hex(bytes: Bytes): string {

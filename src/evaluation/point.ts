@@ -18,6 +18,8 @@ export interface ClientLoad {
   readonly clientProcesses: number;
   /** Operations a second in all processes together; 0: a closed loop. */
   readonly rate: number;
+  /** Whether they keep what they asked and were told. */
+  readonly history?: boolean;
 }
 
 /** Options of ./replica beyond its place: everything that point and plan say about replicas. */

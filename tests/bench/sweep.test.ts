@@ -131,6 +131,11 @@ describeUnless(missing)("bench sweep", () => {
       const temporary = mkdtempSync(join(base, "tmp-"));
       const sweep = program("bench", ["sweep", path], { env: { [key]: value, TMPDIR: temporary } });
       await sweep.printed("2 of 500, ");
+      const other = await run("bench", ["sweep", path]);
+      expect({ status: other.status, err: other.err }).toEqual({
+        status: 2,
+        err: `bench: ${join(base, "long")}: process ${sweep.pid} writes there; use another directory, or wait for it\n`,
+      });
       sweep.signal("SIGINT");
       const { status, err } = await sweep.ended();
       expect({ status, err: problemsIn(err) }).toEqual({
@@ -140,6 +145,7 @@ describeUnless(missing)("bench sweep", () => {
       expect(readLines(join(base, "long", "runs.jsonl")).length).toBeGreaterThanOrEqual(2);
       await until("all of its processes ended", () => marked(mark).length === 0);
       expect(readdirSync(temporary)).toEqual([]);
+      expect(readdirSync(join(base, "long"))).not.toContain("writer.lock");
     },
     LIMIT_MS,
   );

@@ -6,6 +6,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { problemsIn } from "../../src/base/logger.ts";
+import type { HistoryEntry } from "../../src/evaluation/history.ts";
+import { checkRecorded } from "../../src/simulation/linearizability.ts";
 import { describeUnless, libraries } from "../support/optional.ts";
 import { marked, Program, ROOT, until } from "../support/programs.ts";
 
@@ -73,6 +75,28 @@ describeUnless(missing)("demo", () => {
       expect(record).toMatchObject(expected);
       expect(record.operations).toBeGreaterThan(0);
       await nothingLeft();
+    },
+    LIMIT_MS,
+  );
+
+  test.concurrent(
+    "two client processes have one history, in which all clients are distinct, and one file each",
+    async () => {
+      const path = join(base, "history.json");
+      const clients = ["--client-processes", "2", "--clients", "3", "--rate", "200"];
+      const files = ["--history", path, "--json", join(base, "of-history.json")];
+      const kv = ["-a", "kv", "--workload", "contended", "--seconds", "1", "--warm", "0.1"];
+      const { npm, nothingLeft } = demo("history", [...ALONE, ...clients, ...kv, ...files]);
+      const { status, err } = await npm.ended();
+      expect({ status, err: problemsIn(err) }).toEqual({ status: 0, err: [] });
+      const entries: readonly HistoryEntry[] = JSON.parse(readFileSync(path, "utf8"));
+      expect([...new Set(entries.map(({ client }) => client))].sort()).toEqual([0, 1, 2]);
+      expect(checkRecorded(entries)).toBe("linearizable");
+      await nothingLeft();
+      const same = demo("same", [...ALONE, "--history", path, "--json", path]);
+      const refused = await same.npm.ended();
+      expect(refused.status).toBe(2);
+      expect(refused.err).toContain(`--history ${path}: --json ${path} is the same`);
     },
     LIMIT_MS,
   );

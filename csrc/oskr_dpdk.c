@@ -6,6 +6,7 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_log.h>
+#include <rte_version.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -29,6 +30,8 @@ static int started;
 _Static_assert(OSKR_PORTS_MAX <= RTE_MAX_ETHPORTS, "no more ports than DPDK has");
 
 uint32_t oskr_dpdk_version(void) { return OSKR_DPDK_VERSION; }
+
+const char *oskr_dpdk_release(void) { return rte_version(); }
 
 char *oskr_dpdk_text(void) { return text; }
 

@@ -77,6 +77,8 @@ struct oskr_region {
 };
 
 uint32_t oskr_dpdk_version(void);
+// The release of DPDK that is linked in, such as "DPDK 22.11.5".
+const char *oskr_dpdk_release(void);
 // OSKR_TEXT_SIZE bytes, zero-terminated: arguments go in, the text of the last error comes out.
 char *oskr_dpdk_text(void);
 

@@ -5,6 +5,12 @@
 # nothing, leaves nothing behind, and ends with the line `N passed, N failed`.
 #
 #   deploy/lab.sh [OUTPUT]      keeps what the steps printed and collected in the directory OUTPUT
+case ${1:-} in
+-h | --help)
+  sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"
+  exit 0
+  ;;
+esac
 set -u
 root=$(cd "$(dirname "$0")/.." && pwd)
 ansible="$root/deploy/ansible"

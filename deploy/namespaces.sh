@@ -4,6 +4,12 @@
 # MAC addresses of deploy/quad.config, foreign frames in between. Leaves nothing behind.
 #
 #   deploy/namespaces.sh [MODE [SECONDS]]     (unreplicated, 2; replicated modes run four replicas)
+case ${1:-} in
+-h | --help)
+  sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"
+  exit 0
+  ;;
+esac
 set -eu
 mode=${1:-unreplicated}
 seconds=${2:-2}

@@ -3,7 +3,8 @@
 
 import type { ArgsDef } from "citty";
 import { RunError, UsageError } from "../base/errors.ts";
-import { namesAndTexts, readNames, type Command, type Options } from "../cli/command-line.ts";
+import { readNames, type Command, type Options } from "../cli/command-line.ts";
+import { namesAndTexts } from "../cli/help.ts";
 import { buildExecutables, stopClustersOnSignal } from "../cluster/cluster.ts";
 import { alignColumns } from "../evaluation/format.ts";
 import { followParent } from "../process/signals.ts";

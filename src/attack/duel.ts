@@ -1,7 +1,8 @@
 // One attack on one cluster, and the honest load beside it.
 
 import { RunError } from "../base/errors.ts";
-import { Cluster, type Child } from "../cluster/cluster.ts";
+import type { Child } from "../cluster/child.ts";
+import { Cluster } from "../cluster/cluster.ts";
 import { residentBytes } from "../evaluation/record.ts";
 import type { ReplicaRecord } from "../evaluation/replica-record.ts";
 import { served } from "../faults/trial.ts";

@@ -1,6 +1,6 @@
 // What an honest load completes, second by second, as ./client prints it.
 
-import type { Child } from "../cluster/cluster.ts";
+import type { Child } from "../cluster/child.ts";
 
 const LINE = /^ *\d+ s +([\d,.]+) operations a second$/gm;
 const LOOK_MS = 10;

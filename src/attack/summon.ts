@@ -3,7 +3,8 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { readJson } from "../cli/json-file.ts";
-import { Child, type Cluster, type Impostor } from "../cluster/cluster.ts";
+import { Child } from "../cluster/child.ts";
+import type { Cluster, Impostor } from "../cluster/cluster.ts";
 import { ATTACKS, type StrangerRecord } from "./stranger.ts";
 
 const DOOR = join(import.meta.dir, "../bin/stranger.ts");

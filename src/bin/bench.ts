@@ -8,9 +8,9 @@ import { BENCH_SCALE, benchScale } from "../bench/scale.ts";
 import { BENCH_SWEEP, benchSweep } from "../bench/sweep.ts";
 import { BENCH_TABLE, benchTable } from "../bench/table.ts";
 import { parseCommand, runMain, type Command, type Options } from "../cli/command-line.ts";
+import { namesAndTexts } from "../cli/help.ts";
 import { buildExecutables } from "../cluster/cluster.ts";
 import { followParent } from "../process/signals.ts";
-import { print } from "../base/logger.ts";
 
 interface Bench {
   readonly command: Command;
@@ -36,16 +36,28 @@ function built(run: Bench["run"]): Bench["run"] {
   };
 }
 
+/** What -h shows if nothing is named. */
+const ALL: Command = {
+  name: "npm run bench -- WHAT",
+  description: "Measurements, each a command of its own; WHAT -h shows its options",
+  args: {},
+  notes: namesAndTexts(
+    "WHAT",
+    [...BENCHES].map(([name, { command }]) => [name, command.description]),
+  ),
+};
+
 async function main(): Promise<number> {
   const [name, ...rest] = process.argv.slice(2);
-  if (name === "-h" || name === "--help") {
-    for (const { command } of BENCHES.values()) print(`${command.name}: ${command.description}`);
-    return 0;
+  if (name?.startsWith("-") === true) {
+    await parseCommand(ALL, [name, ...rest]);
+    if (["-h", "--help", "--version"].includes(name)) return 0;
   }
   const bench = name === undefined ? undefined : BENCHES.get(name);
   if (bench === undefined) {
     const names = [...BENCHES.keys()].join(", ");
-    throw new UsageError(`'${name ?? ""}': expected ${names}; then its options, or -h`);
+    const what = name === undefined ? "" : `'${name}': `;
+    throw new UsageError(`${what}expected ${names}; then its options, or -h`);
   }
   const options = await parseCommand(bench.command, rest);
   if (options === null) return 0;

@@ -3,10 +3,16 @@
 
 import { UsageError } from "../base/errors.ts";
 import { print } from "../base/logger.ts";
-import { runMain } from "../cli/command-line.ts";
+import { runCommand } from "../cli/command-line.ts";
 import { judgeAddresses } from "../cluster/lab-addresses.ts";
 
-await runMain("lab-addresses", async () => {
+const LAB_ADDRESSES = {
+  name: "lab-addresses",
+  description: "What is wrong with the addresses of a lab, JSON in and out; for deploy/ansible",
+  args: {},
+};
+
+await runCommand("lab-addresses", LAB_ADDRESSES, async () => {
   const lab: unknown = JSON.parse(await Bun.stdin.text());
   print(JSON.stringify(judgeAddresses(readLab(lab))));
   return 0;

@@ -3,11 +3,13 @@
 // malformed).
 
 import { parseArgs } from "node:util";
-import { renderUsage, type CommandDef, type ArgsDef } from "citty";
+import type { ArgsDef } from "citty";
 import { refusalOf } from "../base/errno.ts";
 import { InterruptedError, reasonOf, RunError, UsageError } from "../base/errors.ts";
 import { lastProblem, log, nameLog, print, setLoudness, type Loudness } from "../base/logger.ts";
+import { ALL_ARGS, usage, type Described } from "./help.ts";
 import { failOutputs, OutputFile, type Failure } from "./output-file.ts";
+import { versionText } from "./version-text.ts";
 
 /** The status of a program that a signal ended. */
 const INTERRUPTED = 130;
@@ -87,27 +89,8 @@ export class Options {
   }
 }
 
-/**
- * Definitions as citty has them; positionals are those of type "positional", all required. One
- * whose hint ends with dots takes all that come.
- */
-export interface Command {
-  readonly name: string;
-  readonly description: string;
-  readonly args: ArgsDef;
-  /** What the help ends with. */
-  readonly notes?: string;
-}
-
-/** A part of a help text: a heading, and a line for each name with what it is. */
-export function namesAndTexts(
-  heading: string,
-  rows: readonly (readonly [name: string, text: string])[],
-): string {
-  const width = Math.max(...rows.map(([name]) => name.length));
-  const lines = rows.map(([name, text]) => `  ${name.padEnd(width)}    ${text}`);
-  return `${heading}\n\n${lines.join("\n")}`;
-}
+/** A program: its options, and what its help says of them. */
+export type Command = Described;
 
 /**
  * Names that an option lists, separated by commas; `what` is what they name. Throws UsageError for
@@ -130,7 +113,7 @@ export function readNames(
 
 /**
  * Reads the arguments of a command. Throws UsageError for what is unknown, repeated, missing or not
- * one of the choices. Null when help was asked for, which is then printed.
+ * one of the choices. Null when help or the version was asked for, which is then printed.
  */
 export async function parseCommand(
   command: Command,
@@ -140,34 +123,20 @@ export async function parseCommand(
     print(await usage(command));
     return null;
   }
+  if (argv.includes("--version")) {
+    print(versionText());
+    return null;
+  }
   const options = parseOptions(command, argv);
   setLoudness(loudnessOf(options));
   return options;
 }
-
-/** What all programs have. */
-export const ALL_ARGS = {
-  verbose: { type: "boolean", description: "Say more of what is done, on standard error" },
-  quiet: { type: "boolean", description: "Say nothing there but warnings and errors" },
-} as const satisfies ArgsDef;
 
 /** Throws UsageError. */
 function loudnessOf(options: Options): Loudness {
   const [verbose, quiet] = [options.flag("verbose"), options.flag("quiet")];
   if (verbose && quiet) throw new UsageError("--verbose and --quiet exclude each other");
   return verbose ? "verbose" : quiet ? "quiet" : "usual";
-}
-
-/** The help text. */
-export async function usage(command: Command): Promise<string> {
-  const definition: CommandDef = {
-    meta: { name: command.name, description: command.description },
-    args: { ...command.args, ...ALL_ARGS },
-  };
-  // Columns were padded as if the colours took room.
-  const text = Bun.stripANSI(await renderUsage(definition)).replace(/ +$/gm, "");
-  const { notes } = command;
-  return notes === undefined ? text.trimEnd() : `${text.trimEnd()}\n\n${notes}`;
 }
 
 export function parseOptions({ args: own }: Command, argv: readonly string[]): Options {
@@ -196,17 +165,18 @@ export function parseOptions({ args: own }: Command, argv: readonly string[]): O
       if (!many) positionals.shift();
       if (name === undefined) {
         throw new UsageError(
-          `unexpected '${token.value}': ` +
+          `unexpected '${plainValue(token.value)}': ` +
             "options start with - (and go after -- when npm runs the command)",
         );
       }
       const before = many ? values.get(name) : undefined;
-      values.set(name, before === undefined ? token.value : `${before}${SEPARATOR}${token.value}`);
+      const value = plainValue(token.value);
+      values.set(name, before === undefined ? value : `${before}${SEPARATOR}${value}`);
     }
     if (token.kind !== "option") continue;
     if (given.has(token.name)) throw new UsageError(`${token.rawName} was given twice`);
     given.add(token.name);
-    values.set(token.name, token.value ?? true);
+    values.set(token.name, token.value === undefined ? true : plainValue(token.value));
   }
   for (const [name, arg] of Object.entries(args)) {
     complete(name, arg, values);
@@ -228,12 +198,24 @@ function parse(
     });
   } catch (error) {
     const text = reasonOf(error);
+    const [, unclear] = /^Option '(--?[\w-]+)' argument is ambiguous/.exec(text) ?? [];
+    if (unclear !== undefined) {
+      throw new UsageError(
+        `${unclear}: its value is missing; one that begins with - goes behind =`,
+      );
+    }
     // Only the first sentence: the rest explains how to pass positionals that begin with a dash.
     throw new UsageError(`${text.split(/[.\n]/)[0]}; -h shows the options`);
   }
 }
 
-/** EAL arguments begin with dashes themselves, which parseArgs takes for a forgotten value. */
+/** Before a negative number, which parseArgs would take for an option. */
+const NUMBER = "\u0001";
+
+/**
+ * Words that begin with a dash and are no options, as parseArgs takes them: EAL arguments, and
+ * negative numbers, so that they are refused with what is expected.
+ */
 function joinValues(argv: readonly string[]): string[] {
   const joined: string[] = [];
   for (let i = 0; i < argv.length; i++) {
@@ -243,10 +225,15 @@ function joinValues(argv: readonly string[]): string[] {
       joined.push(`${word}=${next}`);
       i++;
     } else {
-      joined.push(word);
+      joined.push(/^-\.?\d/.test(word) ? `${NUMBER}${word}` : word);
     }
   }
   return joined;
+}
+
+/** The word as it was given. */
+function plainValue(word: string): string {
+  return word.startsWith(NUMBER) ? word.slice(NUMBER.length) : word;
 }
 
 function complete(name: string, arg: ArgsDef[string], values: Map<string, string | boolean>): void {

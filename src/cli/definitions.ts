@@ -5,6 +5,7 @@ import { apps } from "../app/index.ts";
 import { PROTOCOL_DEFAULTS } from "../protocol-config.ts";
 import { protocols } from "../protocol/index.ts";
 import { workloads } from "../workload/index.ts";
+import type { Group, Whose } from "./help.ts";
 import { protocolArgs } from "./protocol-options.ts";
 
 /** What a turn without work may do: process/idle.ts. */
@@ -131,6 +132,49 @@ const COMMON_ARGS = {
   },
 } as const satisfies ArgsDef;
 
+const PROTOCOL_OPTIONS = Object.keys(protocolArgs(protocols));
+
+/** Of replica, client and what starts both. */
+export const GROUPS: readonly Group[] = [
+  {
+    heading: "WHAT RUNS",
+    names: ["mode", "config", "id", "role", "faults", "app"],
+  },
+  {
+    heading: "WHAT IS MEASURED",
+    names: [
+      ...["clients", "client-processes", "seconds", "warm"],
+      ...["workload", "op-size", "rate", "think"],
+    ],
+  },
+  {
+    heading: "PROTOCOL",
+    names: ["batch", "adaptive", "view-timeout", "checkpoint", ...PROTOCOL_OPTIONS],
+  },
+  { heading: "CRYPTO", names: ["signature", "crypto", "workers", "instance"] },
+  {
+    heading: "NETWORK",
+    names: ["transport", "link", "fabric", "fabric-port", "port", "eal", "drop"],
+  },
+  { heading: "PROCESSORS", names: ["mask", "idle"] },
+  { heading: "OUTPUT", names: ["json", "history", "profile"] },
+];
+
+/** Whose each option of replica and client is. */
+export const WHOSE: ReadonlyMap<string, Whose> = new Map([
+  ...named("both", "mode", "config", "instance", "link", "fabric"),
+  ...named("replicas", "id", "role", "app", "batch", "adaptive", "checkpoint", "view-timeout"),
+  ...named("replicas", "signature", ...PROTOCOL_OPTIONS),
+  ...named("client", "clients", "seconds", "warm", "workload", "op-size", "rate", "think"),
+  ...named("client", "history", "fabric-port"),
+  ...named("each its own", "crypto", "workers", "port", "eal", "drop", "mask", "idle"),
+  ...named("each its own", "json", "profile"),
+]);
+
+function named(whose: Whose, ...names: readonly string[]): (readonly [string, Whose])[] {
+  return names.map((name) => [name, whose] as const);
+}
+
 const { mode, config, ...others } = COMMON_ARGS;
 
 const FABRIC_PORT = {
@@ -174,6 +218,8 @@ export const REPLICA = {
   name: "replica",
   description: "One replica of a protocol",
   args: REPLICA_ARGS,
+  groups: GROUPS,
+  whose: WHOSE,
 };
 
 const CLIENT_ARGS = {
@@ -209,7 +255,7 @@ const CLIENT_ARGS = {
     type: "enum",
     options: [...apps.keys()],
     alias: "a",
-    description: "What the replicas run (default: what they tell)",
+    description: "What the replicas run",
   },
   workload: {
     type: "enum",
@@ -243,6 +289,9 @@ export const CLIENT = {
   name: "client",
   description: "Clients of a protocol, and what they measured",
   args: CLIENT_ARGS,
+  told: true,
+  groups: GROUPS,
+  whose: WHOSE,
 };
 
 const FABRIC_ARGS = {
@@ -317,4 +366,13 @@ export const FABRIC_SWITCH = {
   name: "fabric",
   description: "A switch of shared-memory ports for replicas and clients on one machine",
   args: FABRIC_ARGS,
+  groups: [
+    { heading: "NETWORK", names: ["config", "dir", "client-ports"] },
+    {
+      heading: "FAULTS",
+      names: ["drop", "duplicate", "reorder", "corrupt", "delay", "seed"],
+    },
+    { heading: "PROCESSORS", names: ["mask"] },
+    { heading: "OUTPUT", names: ["json"] },
+  ],
 };

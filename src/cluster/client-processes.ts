@@ -9,7 +9,8 @@ import { mergeHistories, type HistoryEntry } from "../evaluation/history.ts";
 import { mergeRecords } from "../evaluation/merge.ts";
 import { loadArguments, type ClientLoad } from "../evaluation/point.ts";
 import type { ResultRecord } from "../evaluation/record.ts";
-import type { Child, Cluster } from "./cluster.ts";
+import type { Child } from "./child.ts";
+import type { Cluster } from "./cluster.ts";
 
 /** The status of clients that a signal ended before their time. */
 const INTERRUPTED = 130;

@@ -15,7 +15,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { codeOf, describeErrno } from "../base/errno.ts";
 import { reasonOf, RunError, UsageError } from "../base/errors.ts";
-import { log, problemsIn } from "../base/logger.ts";
+import { log } from "../base/logger.ts";
 import { tryReplacing } from "../base/replace-file.ts";
 import { readJson } from "../cli/json-file.ts";
 import { failOutputs } from "../cli/output-file.ts";
@@ -25,13 +25,12 @@ import { usableCpus } from "../process/cpus.ts";
 import { lacks } from "../process/start-lines.ts";
 import { stopSignals } from "../process/signals.ts";
 import { protocols, smallestCluster } from "../protocol/index.ts";
+import { Child } from "./child.ts";
 import { freePorts } from "./free-ports.ts";
 
 /** Where the executables lie. */
 const ROOT = resolve(import.meta.dir, "../..");
 const SWITCH = join(ROOT, "src/bin/udp-switch.ts");
-const READY_MS = 20_000;
-const STOP_MS = 5_000;
 
 /** Of -w, for help texts: what processes have that a cluster starts. */
 export const WORKERS_DEFAULT =
@@ -63,122 +62,6 @@ export interface ClusterOptions {
 export interface Impostor {
   readonly index: number;
   command(dir: string): readonly string[];
-}
-
-/** A process with what it printed so far. */
-export class Child {
-  readonly name: string;
-  readonly #process: Bun.Subprocess<"ignore", "pipe" | "inherit", "pipe">;
-  readonly #waiting: (() => void)[] = [];
-  readonly #show: boolean;
-  /** What it wrote to standard output, to standard error, and to both as it came. */
-  readonly #texts = { out: "", err: "", both: "" };
-  readonly #read: Promise<unknown>;
-
-  /** `show` passes its results on to the terminal instead of keeping them, and its messages. */
-  constructor(name: string, command: readonly string[], dir: string, show: boolean) {
-    this.name = name;
-    this.#show = show;
-    log.debug(`starts ${name}: ${command.join(" ")}`);
-    this.#process = Bun.spawn([...command], {
-      // A group of its own: an interrupt at the terminal is for the parent, which stops its
-      // children in order.
-      detached: true,
-      stdin: "ignore",
-      stdout: show ? "inherit" : "pipe",
-      stderr: "pipe",
-      env: {
-        ...process.env,
-        TMPDIR: dir,
-        RUNTIME_DIRECTORY: dir,
-        OSKR_PARENT: String(process.pid),
-      },
-    });
-    const { stdout, stderr } = this.#process;
-    const reads = [this.#collect(stderr, "err")];
-    if (stdout instanceof ReadableStream) reads.push(this.#collect(stdout, "out"));
-    this.#read = Promise.all(reads);
-  }
-
-  get pid(): number {
-    return this.#process.pid;
-  }
-  /** null while it runs; -1 if a signal ended it. */
-  get status(): number | null {
-    return this.#process.signalCode === null ? this.#process.exitCode : -1;
-  }
-  /** How it ended, for people, with what it said last; null while it runs. */
-  get ending(): string | null {
-    const { exitCode, signalCode } = this.#process;
-    if (exitCode === null && signalCode === null) return null;
-    const how = signalCode === null ? `ended with status ${exitCode}` : `ended by ${signalCode}`;
-    const said = signalCode === null ? this.errors : problemsIn(this.#texts.err).join("\n");
-    return `${this.name} ${how}${said === "" ? "" : `: ${said}`}`;
-  }
-  /** All that it wrote so far: results, and messages to people. */
-  get output(): string {
-    return this.#texts.both;
-  }
-  /** What it warned of, and why it failed if it did. */
-  get errors(): string {
-    const problems = problemsIn(this.#texts.err).join("\n");
-    return problems === "" && (this.status ?? 0) !== 0 ? this.#texts.err.trim() : problems;
-  }
-
-  /** Waits until it printed `what`; throws RunError if it ends before, or after `timeoutMs`. */
-  async printed(what: string | RegExp, timeoutMs = READY_MS): Promise<void> {
-    const until = Date.now() + timeoutMs;
-    const seen = (): boolean =>
-      typeof what === "string" ? this.output.includes(what) : what.test(this.output);
-    while (!seen()) {
-      if (this.status !== null) {
-        await this.#read;
-        const said = this.errors.trim() === "" ? `: ${this.output.trim()}` : "";
-        throw new RunError(`${this.ending}${said}`);
-      }
-      if (Date.now() > until) throw new RunError(`${this.name} did not print '${what}'`);
-      await Promise.race([new Promise<void>((wake) => this.#waiting.push(wake)), Bun.sleep(100)]);
-    }
-  }
-
-  signal(name: NodeJS.Signals): void {
-    if (this.status === null) this.#process.kill(name);
-  }
-
-  /** Its exit status, once it ended and all that it printed is here. */
-  async ended(): Promise<number> {
-    await this.#process.exited;
-    await this.#read;
-    return this.status ?? -1;
-  }
-
-  /** Asks it to stop, and kills it if it does not. */
-  async stop(): Promise<void> {
-    this.signal("SIGCONT");
-    this.signal("SIGTERM");
-    const done = await Promise.race([this.ended(), Bun.sleep(STOP_MS).then(() => null)]);
-    if (done !== null) return;
-    this.signal("SIGKILL");
-    await this.ended();
-  }
-
-  async #collect(stream: ReadableStream<Uint8Array>, which: "out" | "err"): Promise<void> {
-    const decoder = new TextDecoder();
-    for await (const chunk of stream) {
-      const text = decoder.decode(chunk, { stream: true });
-      if (which === "err" && this.#show) this.#tell(text);
-      this.#texts[which] += text;
-      this.#texts.both += text;
-      for (const wake of this.#waiting.splice(0)) wake();
-    }
-  }
-
-  /** Passes messages on; warnings and errors are told by whoever reads `errors`. */
-  #tell(text: string): void {
-    const problems = problemsIn(text);
-    const lines = text.split("\n").filter((line) => line !== "" && !problems.includes(line));
-    for (const line of lines) log.info(line);
-  }
 }
 
 /**

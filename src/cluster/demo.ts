@@ -2,8 +2,9 @@
 
 import type { ArgsDef } from "citty";
 import { everyStep, UsageError } from "../base/errors.ts";
-import { ALL_ARGS, type Options } from "../cli/command-line.ts";
-import { CLIENT, REPLICA } from "../cli/definitions.ts";
+import type { Options } from "../cli/command-line.ts";
+import { ALL_ARGS, type Whose } from "../cli/help.ts";
+import { CLIENT, GROUPS, REPLICA, WHOSE } from "../cli/definitions.ts";
 import type { OutputFile } from "../cli/output-file.ts";
 import { readProtocolOptions } from "../cli/protocol-options.ts";
 import { ID_MAX } from "../config.ts";
@@ -73,6 +74,13 @@ export const DEMO = {
     ...{ ...OWN_ARGS, ...CLIENT_ARGS, ...REPLICA_ARGS },
     workers: { ...workers, description: `Signature threads (${WORKERS_DEFAULT})` },
   },
+  groups: GROUPS,
+  whose: new Map<string, Whose>([
+    ...[...WHOSE].filter(([name]) => name !== "json"),
+    ["transport", "both"],
+    ["faults", "both"],
+    ["client-processes", "client"],
+  ]),
 };
 
 /** Builds, starts, measures, prints and stops. Throws UsageError or RunError. */

@@ -18,6 +18,7 @@ import {
   type NativeLibrary,
 } from "../ffi/native.ts";
 import { Queue } from "../base/queue.ts";
+import { describeErrno } from "../base/errno.ts";
 import { UsageError } from "../base/errors.ts";
 import { BLOCK_MAX, BLOCK_MIN, bufferOf, MESSAGE_MAX } from "../wire.ts";
 import { HASH_SIZE, LEAVES_MAX, SIGNATURE_SIZE, type BlockHasher, type Tree } from "./merkle.ts";
@@ -203,7 +204,9 @@ export class NativeSigner implements RootSigner {
         const result = library.oskr_signer_thread(this.#signer, cpu);
         if (result < 0) {
           const where = cpu === ANY_CPU ? "" : ` on processor ${cpu}`;
-          throw new UsageError(`cannot start signature thread ${i}${where} (errno ${-result})`);
+          throw new UsageError(
+            `cannot start signature thread ${i}${where}: ${describeErrno(result)}`,
+          );
         }
       }
     } catch (error) {
@@ -337,7 +340,7 @@ export function openNativeStage(options: NativeStageOptions): BlockStage {
 
 /** What C opened; `null` says that it could not. */
 function opened(pointer: Pointer | bigint | null, library: NativeLibrary, what: string): Pointer {
-  if (pointer === null) throw new UsageError(`no ${what} (errno ${-library.oskr_error()})`);
+  if (pointer === null) throw new UsageError(`no ${what}: ${describeErrno(library.oskr_error())}`);
   assert(typeof pointer === "number", "addresses of user space are below 2^53");
   return pointer;
 }

@@ -1,7 +1,8 @@
 // Runs the scenarios one after another, and ends with `N passed, N failed`.
 
 import type { ArgsDef } from "citty";
-import { namesAndTexts, type Command, type Options } from "../cli/command-line.ts";
+import type { Command, Options } from "../cli/command-line.ts";
+import { namesAndTexts } from "../cli/help.ts";
 import { buildExecutables, stopClustersOnSignal } from "../cluster/cluster.ts";
 import { followParent } from "../process/signals.ts";
 import { protocols } from "../protocol/index.ts";

@@ -3,7 +3,7 @@
 
 import { dlopen, FFIType } from "bun:ffi";
 import { reasonOf, UsageError } from "../base/errors.ts";
-import { requireLibrary } from "./library.ts";
+import { findLibrary, requireLibrary } from "./library.ts";
 
 /** OSKR_DPDK_VERSION of the header that this file follows. */
 export const DPDK_VERSION = 6;
@@ -147,4 +147,20 @@ export function loadDpdk(): DpdkLibrary {
     throw new UsageError(`${path}: is version ${version}, not ${DPDK_VERSION}; build it again`);
   }
   return library;
+}
+
+/**
+ * The release of DPDK in the library, such as "DPDK 22.11.5"; null if the library is not there.
+ */
+export function dpdkRelease(): string | null {
+  const path = findLibrary("liboskr_dpdk.so");
+  if (path === null) return null;
+  try {
+    const { symbols: release } = dlopen(path, {
+      oskr_dpdk_release: { args: [], returns: FFIType.cstring },
+    });
+    return String(release.oskr_dpdk_release());
+  } catch {
+    return "DPDK of a library that was built before it could tell";
+  }
 }

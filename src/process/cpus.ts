@@ -2,6 +2,7 @@
 
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { describeErrno } from "../base/errno.ts";
 import { UsageError } from "../base/errors.ts";
 import type { Options } from "../cli/command-line.ts";
 import type { Clock } from "../driver.ts";
@@ -148,7 +149,7 @@ export function pinPolling({ polling }: CpuPlan, native: NativeLibrary): void {
   if (polling === null) return;
   const result = native.oskr_pin_self(polling);
   if (result < 0) {
-    throw new UsageError(`the kernel pins no thread to CPU ${polling} (errno ${-result})`);
+    throw new UsageError(`the kernel pins no thread to CPU ${polling}: ${describeErrno(result)}`);
   }
 }
 

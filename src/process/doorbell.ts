@@ -6,6 +6,7 @@ import type { Pointer } from "bun:ffi";
 import { closeSync, constants, existsSync, fstatSync, openSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { assert } from "../base/assert.ts";
+import { describeErrno } from "../base/errno.ts";
 import { reasonOf, UsageError } from "../base/errors.ts";
 import type { NativeLibrary } from "../ffi/native.ts";
 
@@ -21,7 +22,7 @@ export class Doorbell {
     const pointer = native.oskr_doorbell_open(descriptor);
     if (descriptor >= 0) closeSync(descriptor);
     if (pointer === null) {
-      throw new UsageError(`no doorbell ${file ?? ""} (errno ${-native.oskr_error()})`);
+      throw new UsageError(`no doorbell ${file ?? ""}: ${describeErrno(native.oskr_error())}`);
     }
     assert(typeof pointer === "number", "addresses of user space are below 2^53");
     this.pointer = pointer;
@@ -31,7 +32,7 @@ export class Doorbell {
   /** Has a ring wake this process from waiting for a socket. Throws UsageError. */
   listen(): void {
     const result = this.#native.oskr_doorbell_listen(this.pointer);
-    if (result < 0) throw new UsageError(`no event for a doorbell (errno ${-result})`);
+    if (result < 0) throw new UsageError(`no event for a doorbell: ${describeErrno(result)}`);
   }
 
   /** Says that this process is about to sleep; it looks for work once more before it waits. */

@@ -2,6 +2,7 @@
 
 import { existsSync, lstatSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { describeErrno } from "../base/errno.ts";
 import { UsageError } from "../base/errors.ts";
 import type { NativeLibrary } from "../ffi/native.ts";
 
@@ -54,7 +55,7 @@ export function clearSockets(native: NativeLibrary, dir: string, ends: readonly 
     throw new UsageError(
       serves > 0
         ? `a ${who} runs there already: ${path}; stop it, or use another directory`
-        : `${path}: cannot be asked whether a ${who} runs there (errno ${-serves})`,
+        : `${path}: cannot be asked whether a ${who} runs there (${describeErrno(serves)})`,
     );
   }
   for (const { path } of there) rmSync(path);

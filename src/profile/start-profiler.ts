@@ -2,6 +2,7 @@
 
 import { toArrayBuffer } from "bun:ffi";
 import { assert } from "../base/assert.ts";
+import { describeErrno } from "../base/errno.ts";
 import { UsageError } from "../base/errors.ts";
 import { SECTION } from "../base/sections.ts";
 import { PROFILE, type NativeLibrary } from "../ffi/native.ts";
@@ -21,7 +22,7 @@ assert(PROFILE.counts === 4 * COUNTS, "the profiler's words are those of the lib
 export function startProfiler(native: NativeLibrary): Profiler {
   const region = native.oskr_profile_start(PERIOD_US);
   if (region === null) {
-    throw new UsageError(`--profile: no timer for it (errno ${-native.oskr_error()})`);
+    throw new UsageError(`--profile: no timer for it: ${describeErrno(native.oskr_error())}`);
   }
   return new Profiler(new Int32Array(toArrayBuffer(region, 0, PROFILE.size)));
 }

@@ -7,6 +7,7 @@ import type { Address, Bytes } from "../actor.ts";
 import { assert } from "../base/assert.ts";
 import { countDrop } from "../driver.ts";
 import { BURST, SLOT_SIZE, UDP, type NativeLibrary } from "../ffi/native.ts";
+import { describeErrno } from "../base/errno.ts";
 import { UsageError } from "../base/errors.ts";
 import { Reader, Writer } from "../wire.ts";
 import {
@@ -57,7 +58,7 @@ export class UdpTransport extends PacketTransport {
     const socket = library.oskr_udp_open(ip, port);
     if (socket === null) {
       const where = `${[24, 16, 8, 0].map((bits) => (ip >>> bits) & 255).join(".")}:${port}`;
-      throw new UsageError(`UDP ${where} cannot be bound (errno ${-library.oskr_error()})`);
+      throw new UsageError(`UDP ${where} cannot be bound: ${describeErrno(library.oskr_error())}`);
     }
     this.#socket = socket;
     const region = library.oskr_udp_map(socket);

@@ -23,33 +23,59 @@ describe("help", () => {
 
     USAGE replica [OPTIONS] --mode=<unreplicated|unreplicated-signed|pbft|hotstuff> --config=<PREFIX> --id=<ID>
 
-    OPTIONS
+    WHAT RUNS
 
-      -m, --mode=<unreplicated|unreplicated-signed|pbft|hotstuff>    The protocol; case does not matter (Required)
-                                            -c, --config=<PREFIX>    Reads PREFIX.config, and PREFIX-<i>.pem if the protocol signs (Required)
-                                                    -i, --id=<ID>    Which replica of the configuration this is, from 0 (Required)
-                                              -a, --app=<null|kv>    What is replicated (Default: null)
-                                                -w, --workers=<N>    Signature threads; 0: the polling one (default: the CPUs of the mask less one, at least 1)
-                                         --signature=<each|batch>    One signature a message, or one a Merkle tree of messages that wait (Default: batch)
-                                          --crypto=<native|noble>    libsecp256k1 in threads, or @noble/curves in this one (Default: native)
-                                                --instance=<NAME>    Signatures of one instance do not hold in another
-                                                  -b, --batch=<N>    Most operations in a batch or block (Default: 1)
-                                                       --adaptive    Close a batch whenever there is room in the pipeline, not when it is full or 1 ms old (Default: false)
-                                       --slow-leader=<leave|keep>    pbft, hotstuff: leave a leader that serves less than others did, or keep it (default: leave)
-                                          --leader=<fixed|rotate>    hotstuff: keep a leader until it fails, or have another one in every view (default: fixed)
-                                              --view-timeout=<MS>    First view timeout; clients retry after a quarter of it (Default: 500)
-                                             --checkpoint=<SLOTS>    Slots or blocks between checkpoints (Default: 128)
-                                                     --link=<DIR>    One replica and one client joined by one memif in DIR
-                                                   --fabric=<DIR>    Join the fabric whose memif sockets are in DIR
-                                                       --port=<N>    DPDK port to use, of a NIC or of --eal's (Default: 0)
-                                                   --eal=<"ARGS">    More EAL arguments, for example --vdev=net_af_packet0,iface=eth0
-                                                    --drop=<RATE>    Share of arriving packets to lose on purpose, 0 to 1 (Default: 0)
-                                                     --mask=<HEX>    CPUs: the first polls, the next ones sign (default: all that may be used, unpinned)
-                                   --idle=<busy|yield|park|sleep>    What a turn without work does (default: busy on a NIC, sleep on other DPDK ports, else park)
-                                                        --profile    Tell at the end where the time of the polling thread went (Default: false)
-                                                    --json=<FILE>    Write what is printed at the end as one JSON object
-                                                        --verbose    Say more of what is done, on standard error
-                                                          --quiet    Say nothing there but warnings and errors
+      -m, --mode=<unreplicated|unreplicated-signed|pbft|hotstuff>    The protocol; case does not matter [both] (Required)
+                                            -c, --config=<PREFIX>    Reads PREFIX.config, and PREFIX-<i>.pem if the protocol signs [both] (Required)
+                                                    -i, --id=<ID>    Which replica of the configuration this is, from 0 [replicas] (Required)
+                                              -a, --app=<null|kv>    What is replicated [replicas] (Default: null)
+
+    PROTOCOL
+
+                 -b, --batch=<N>    Most operations in a batch or block [replicas] (Default: 1)
+                      --adaptive    Close a batch whenever there is room in the pipeline, not when it is full or 1 ms old [replicas] (Default: false)
+             --view-timeout=<MS>    First view timeout; clients retry after a quarter of it [replicas] (Default: 500)
+            --checkpoint=<SLOTS>    Slots or blocks between checkpoints [replicas] (Default: 128)
+      --slow-leader=<leave|keep>    pbft, hotstuff: leave a leader that serves less than others did, or keep it (default: leave) [replicas]
+         --leader=<fixed|rotate>    hotstuff: keep a leader until it fails, or have another one in every view (default: fixed) [replicas]
+
+    CRYPTO
+
+      --signature=<each|batch>    One signature a message, or one a Merkle tree of messages that wait [replicas] (Default: batch)
+       --crypto=<native|noble>    libsecp256k1 in threads, or @noble/curves in this one [both, each its own] (Default: native)
+             -w, --workers=<N>    Signature threads; 0: the polling one (default: the CPUs of the mask less one, at least 1) [both, each its own]
+             --instance=<NAME>    Signatures of one instance do not hold in another [both]
+
+    NETWORK
+
+        --link=<DIR>    One replica and one client joined by one memif in DIR [both]
+      --fabric=<DIR>    Join the fabric whose memif sockets are in DIR [both]
+          --port=<N>    DPDK port to use, of a NIC or of --eal's [both, each its own] (Default: 0)
+      --eal=<"ARGS">    More EAL arguments, for example --vdev=net_af_packet0,iface=eth0 [both, each its own]
+       --drop=<RATE>    Share of arriving packets to lose on purpose, 0 to 1 [both, each its own] (Default: 0)
+
+    PROCESSORS
+
+                        --mask=<HEX>    CPUs: the first polls, the next ones sign (default: all that may be used, unpinned) [both, each its own]
+      --idle=<busy|yield|park|sleep>    What a turn without work does (default: busy on a NIC, sleep on other DPDK ports, else park) [both, each its own]
+
+    OUTPUT
+
+      --json=<FILE>    Write what is printed at the end as one JSON object [both, each its own]
+          --profile    Tell at the end where the time of the polling thread went [both, each its own] (Default: false)
+
+    MESSAGES
+
+      --verbose    Say more of what is done, on standard error
+        --quiet    Say nothing there but warnings and errors
+
+    HELP
+
+      -h, --help    Show this text
+       --version    Show versions, of the build and of DPDK too
+
+    [replicas]: theirs; they tell clients, and a client that is given it refuses to run against another.
+    [client]: the clients'. [both]: the same for replicas and clients, unless each has its own.
     "
   `));
   test("of client", async () =>
@@ -58,41 +84,70 @@ describe("help", () => {
 
     USAGE client [OPTIONS] --mode=<unreplicated|unreplicated-signed|pbft|hotstuff> --config=<PREFIX>
 
-    OPTIONS
+    WHAT RUNS
 
-      -m, --mode=<unreplicated|unreplicated-signed|pbft|hotstuff>    The protocol; case does not matter (Required)
-                                            -c, --config=<PREFIX>    Reads PREFIX.config, and PREFIX-<i>.pem if the protocol signs (Required)
-                                          -t, --clients=<CLIENTS>    Clients in this process, each with one operation in flight (Default: 1)
-                                          -d, --seconds=<SECONDS>    How long to measure (Default: 10)
-                                                 --warm=<SECONDS>    How long to run before that (Default: 1)
-                                                --op-size=<BYTES>    Bytes of an operation (workload fixed) or of a value (workload kv) (Default: 0)
-                                              -a, --app=<null|kv>    What the replicas run (default: what they tell)
-                              -W, --workload=<fixed|kv|contended>    What to ask (default: kv for the app kv, else fixed)
-                                                    --rate=<RATE>    Operations a second that arrive whether or not earlier ones completed; 0: closed loop (Default: 0)
-                                                     --think=<MS>    Pause of a client between two operations of a closed loop (Default: 0)
-                                                 --history=<FILE>    Write every operation with its result and times, for the linearizability checker
-                                                --fabric-port=<N>    Which of the fabric's ports for clients (Default: 0)
-                                                -w, --workers=<N>    Signature threads; 0: the polling one (default: the CPUs of the mask less one, at least 1)
-                                         --signature=<each|batch>    One signature a message, or one a Merkle tree of messages that wait (Default: batch)
-                                          --crypto=<native|noble>    libsecp256k1 in threads, or @noble/curves in this one (Default: native)
-                                                --instance=<NAME>    Signatures of one instance do not hold in another
-                                                  -b, --batch=<N>    Most operations in a batch or block (Default: 1)
-                                                       --adaptive    Close a batch whenever there is room in the pipeline, not when it is full or 1 ms old (Default: false)
-                                       --slow-leader=<leave|keep>    pbft, hotstuff: leave a leader that serves less than others did, or keep it (default: leave)
-                                          --leader=<fixed|rotate>    hotstuff: keep a leader until it fails, or have another one in every view (default: fixed)
-                                              --view-timeout=<MS>    First view timeout; clients retry after a quarter of it (Default: 500)
-                                             --checkpoint=<SLOTS>    Slots or blocks between checkpoints (Default: 128)
-                                                     --link=<DIR>    One replica and one client joined by one memif in DIR
-                                                   --fabric=<DIR>    Join the fabric whose memif sockets are in DIR
-                                                       --port=<N>    DPDK port to use, of a NIC or of --eal's (Default: 0)
-                                                   --eal=<"ARGS">    More EAL arguments, for example --vdev=net_af_packet0,iface=eth0
-                                                    --drop=<RATE>    Share of arriving packets to lose on purpose, 0 to 1 (Default: 0)
-                                                     --mask=<HEX>    CPUs: the first polls, the next ones sign (default: all that may be used, unpinned)
-                                   --idle=<busy|yield|park|sleep>    What a turn without work does (default: busy on a NIC, sleep on other DPDK ports, else park)
-                                                        --profile    Tell at the end where the time of the polling thread went (Default: false)
-                                                    --json=<FILE>    Write what is printed at the end as one JSON object
-                                                        --verbose    Say more of what is done, on standard error
-                                                          --quiet    Say nothing there but warnings and errors
+      -m, --mode=<unreplicated|unreplicated-signed|pbft|hotstuff>    The protocol; case does not matter [both] (Required)
+                                            -c, --config=<PREFIX>    Reads PREFIX.config, and PREFIX-<i>.pem if the protocol signs [both] (Required)
+                                              -a, --app=<null|kv>    What the replicas run [replicas] (default: what they tell)
+
+    WHAT IS MEASURED
+
+                  -t, --clients=<CLIENTS>    Clients in this process, each with one operation in flight [client] (Default: 1)
+                  -d, --seconds=<SECONDS>    How long to measure [client] (Default: 10)
+                         --warm=<SECONDS>    How long to run before that [client] (Default: 1)
+      -W, --workload=<fixed|kv|contended>    What to ask (default: kv for the app kv, else fixed) [client]
+                        --op-size=<BYTES>    Bytes of an operation (workload fixed) or of a value (workload kv) [client] (Default: 0)
+                            --rate=<RATE>    Operations a second that arrive whether or not earlier ones completed; 0: closed loop [client] (Default: 0)
+                             --think=<MS>    Pause of a client between two operations of a closed loop [client] (Default: 0)
+
+    PROTOCOL
+
+                 -b, --batch=<N>    Most operations in a batch or block [replicas] (default: what they tell)
+                      --adaptive    Close a batch whenever there is room in the pipeline, not when it is full or 1 ms old [replicas] (default: what they tell)
+             --view-timeout=<MS>    First view timeout; clients retry after a quarter of it [replicas] (default: what they tell)
+            --checkpoint=<SLOTS>    Slots or blocks between checkpoints [replicas] (default: what they tell)
+      --slow-leader=<leave|keep>    pbft, hotstuff: leave a leader that serves less than others did, or keep it [replicas] (default: what they tell)
+         --leader=<fixed|rotate>    hotstuff: keep a leader until it fails, or have another one in every view [replicas] (default: what they tell)
+
+    CRYPTO
+
+      --signature=<each|batch>    One signature a message, or one a Merkle tree of messages that wait [replicas] (default: what they tell)
+       --crypto=<native|noble>    libsecp256k1 in threads, or @noble/curves in this one [both, each its own] (Default: native)
+             -w, --workers=<N>    Signature threads; 0: the polling one (default: the CPUs of the mask less one, at least 1) [both, each its own]
+             --instance=<NAME>    Signatures of one instance do not hold in another [both]
+
+    NETWORK
+
+           --link=<DIR>    One replica and one client joined by one memif in DIR [both]
+         --fabric=<DIR>    Join the fabric whose memif sockets are in DIR [both]
+      --fabric-port=<N>    Which of the fabric's ports for clients [client] (Default: 0)
+             --port=<N>    DPDK port to use, of a NIC or of --eal's [both, each its own] (Default: 0)
+         --eal=<"ARGS">    More EAL arguments, for example --vdev=net_af_packet0,iface=eth0 [both, each its own]
+          --drop=<RATE>    Share of arriving packets to lose on purpose, 0 to 1 [both, each its own] (Default: 0)
+
+    PROCESSORS
+
+                        --mask=<HEX>    CPUs: the first polls, the next ones sign (default: all that may be used, unpinned) [both, each its own]
+      --idle=<busy|yield|park|sleep>    What a turn without work does (default: busy on a NIC, sleep on other DPDK ports, else park) [both, each its own]
+
+    OUTPUT
+
+         --json=<FILE>    Write what is printed at the end as one JSON object [both, each its own]
+      --history=<FILE>    Write every operation with its result and times, for the linearizability checker [client]
+             --profile    Tell at the end where the time of the polling thread went [both, each its own] (Default: false)
+
+    MESSAGES
+
+      --verbose    Say more of what is done, on standard error
+        --quiet    Say nothing there but warnings and errors
+
+    HELP
+
+      -h, --help    Show this text
+       --version    Show versions, of the build and of DPDK too
+
+    [replicas]: theirs; they tell clients, and a client that is given it refuses to run against another.
+    [client]: the clients'. [both]: the same for replicas and clients, unless each has its own.
     "
   `));
   test("of fabric", async () =>
@@ -101,21 +156,38 @@ describe("help", () => {
 
     USAGE fabric [OPTIONS] --config=<PREFIX> --dir=<DIR>
 
-    OPTIONS
+    NETWORK
 
       -c, --config=<PREFIX>    Reads PREFIX.config: a port for each replica, with its MAC address (Required)
                 --dir=<DIR>    Where the sockets replica-<i>.sock and client-<i>.sock are made (Required)
          --client-ports=<N>    Ports for client processes (Default: 1)
-              --drop=<RATE>    Share of frames to lose, 0 to 1 (Default: 0)
-         --duplicate=<RATE>    Share of frames to send twice, 0 to 1 (Default: 0)
-           --reorder=<RATE>    Share of frames to hold back behind later ones, 0 to 1 (Default: 0)
-           --corrupt=<RATE>    Share of frames to flip a bit of, behind their header, 0 to 1 (Default: 0)
-               --delay=<US>    Time that a frame spends in the fabric, in microseconds (Default: 0)
-                 --seed=<N>    Seed of the dice for the faults above (Default: 1)
-               --mask=<HEX>    CPUs: the first one forwards (default: any, unpinned)
-              --json=<FILE>    Write the counts of every port at the end as one JSON object
-                  --verbose    Say more of what is done, on standard error
-                    --quiet    Say nothing there but warnings and errors
+
+    FAULTS
+
+           --drop=<RATE>    Share of frames to lose, 0 to 1 (Default: 0)
+      --duplicate=<RATE>    Share of frames to send twice, 0 to 1 (Default: 0)
+        --reorder=<RATE>    Share of frames to hold back behind later ones, 0 to 1 (Default: 0)
+        --corrupt=<RATE>    Share of frames to flip a bit of, behind their header, 0 to 1 (Default: 0)
+            --delay=<US>    Time that a frame spends in the fabric, in microseconds (Default: 0)
+              --seed=<N>    Seed of the dice for the faults above (Default: 1)
+
+    PROCESSORS
+
+      --mask=<HEX>    CPUs: the first one forwards (default: any, unpinned)
+
+    OUTPUT
+
+      --json=<FILE>    Write the counts of every port at the end as one JSON object
+
+    MESSAGES
+
+      --verbose    Say more of what is done, on standard error
+        --quiet    Say nothing there but warnings and errors
+
+    HELP
+
+      -h, --help    Show this text
+       --version    Show versions, of the build and of DPDK too
     "
   `));
   test("of demo", async () =>
@@ -124,37 +196,66 @@ describe("help", () => {
 
     USAGE npm run demo -- [OPTIONS]
 
-    OPTIONS
+    WHAT RUNS
 
-      -m, --mode=<unreplicated|unreplicated-signed|pbft|hotstuff>    The protocol; case does not matter (Default: pbft)
-                                           --transport=<dpdk|udp>    Shared-memory ports of DPDK, or sockets of the loopback interface (Default: dpdk)
-                                                 -f, --faults=<F>    Faults to tolerate: the demo runs as many replicas as the mode needs for them (Default: 1)
-                                          -t, --clients=<CLIENTS>    Clients in all, each with one operation in flight (Default: 1)
-                                           --client-processes=<N>    Processes that the clients run in; their results are merged (Default: 1)
-                                                    --rate=<RATE>    Operations a second that arrive whether or not earlier ones completed; 0: closed loop (Default: 0)
-                                          -d, --seconds=<SECONDS>    How long to measure (Default: 5)
-                                                    --json=<FILE>    Write the result as one JSON object
-                                                 --history=<FILE>    Write every operation with its result and times, for the linearizability checker
-                                                 --warm=<SECONDS>    How long to run before that (Default: 1)
-                                                --op-size=<BYTES>    Bytes of an operation (workload fixed) or of a value (workload kv) (Default: 0)
-                                              -a, --app=<null|kv>    What is replicated (Default: null)
-                              -W, --workload=<fixed|kv|contended>    What to ask (default: kv for the app kv, else fixed)
-                                                     --think=<MS>    Pause of a client between two operations of a closed loop (Default: 0)
-                                                -w, --workers=<N>    Signature threads (default: none where processes outnumber the CPUs, else the CPUs less one)
-                                         --signature=<each|batch>    One signature a message, or one a Merkle tree of messages that wait (Default: batch)
-                                          --crypto=<native|noble>    libsecp256k1 in threads, or @noble/curves in this one (Default: native)
-                                                  -b, --batch=<N>    Most operations in a batch or block (Default: 1)
-                                                       --adaptive    Close a batch whenever there is room in the pipeline, not when it is full or 1 ms old (Default: false)
-                                       --slow-leader=<leave|keep>    pbft, hotstuff: leave a leader that serves less than others did, or keep it (default: leave)
-                                          --leader=<fixed|rotate>    hotstuff: keep a leader until it fails, or have another one in every view (default: fixed)
-                                              --view-timeout=<MS>    First view timeout; clients retry after a quarter of it (Default: 500)
-                                             --checkpoint=<SLOTS>    Slots or blocks between checkpoints (Default: 128)
-                                                    --drop=<RATE>    Share of arriving packets to lose on purpose, 0 to 1 (Default: 0)
-                                                     --mask=<HEX>    CPUs: the first polls, the next ones sign (default: all that may be used, unpinned)
-                                   --idle=<busy|yield|park|sleep>    What a turn without work does (default: busy on a NIC, sleep on other DPDK ports, else park)
-                                                        --profile    Tell at the end where the time of the polling thread went (Default: false)
-                                                        --verbose    Say more of what is done, on standard error
-                                                          --quiet    Say nothing there but warnings and errors
+      -m, --mode=<unreplicated|unreplicated-signed|pbft|hotstuff>    The protocol; case does not matter [both] (Default: pbft)
+                                                 -f, --faults=<F>    Faults to tolerate: the demo runs as many replicas as the mode needs for them [both] (Default: 1)
+                                              -a, --app=<null|kv>    What is replicated [replicas] (Default: null)
+
+    WHAT IS MEASURED
+
+                  -t, --clients=<CLIENTS>    Clients in all, each with one operation in flight [client] (Default: 1)
+                   --client-processes=<N>    Processes that the clients run in; their results are merged [client] (Default: 1)
+                  -d, --seconds=<SECONDS>    How long to measure [client] (Default: 5)
+                         --warm=<SECONDS>    How long to run before that [client] (Default: 1)
+      -W, --workload=<fixed|kv|contended>    What to ask (default: kv for the app kv, else fixed) [client]
+                        --op-size=<BYTES>    Bytes of an operation (workload fixed) or of a value (workload kv) [client] (Default: 0)
+                            --rate=<RATE>    Operations a second that arrive whether or not earlier ones completed; 0: closed loop [client] (Default: 0)
+                             --think=<MS>    Pause of a client between two operations of a closed loop [client] (Default: 0)
+
+    PROTOCOL
+
+                 -b, --batch=<N>    Most operations in a batch or block [replicas] (Default: 1)
+                      --adaptive    Close a batch whenever there is room in the pipeline, not when it is full or 1 ms old [replicas] (Default: false)
+             --view-timeout=<MS>    First view timeout; clients retry after a quarter of it [replicas] (Default: 500)
+            --checkpoint=<SLOTS>    Slots or blocks between checkpoints [replicas] (Default: 128)
+      --slow-leader=<leave|keep>    pbft, hotstuff: leave a leader that serves less than others did, or keep it (default: leave) [replicas]
+         --leader=<fixed|rotate>    hotstuff: keep a leader until it fails, or have another one in every view (default: fixed) [replicas]
+
+    CRYPTO
+
+      --signature=<each|batch>    One signature a message, or one a Merkle tree of messages that wait [replicas] (Default: batch)
+       --crypto=<native|noble>    libsecp256k1 in threads, or @noble/curves in this one [both, each its own] (Default: native)
+             -w, --workers=<N>    Signature threads (default: none where processes outnumber the CPUs, else the CPUs less one) [both, each its own]
+
+    NETWORK
+
+      --transport=<dpdk|udp>    Shared-memory ports of DPDK, or sockets of the loopback interface [both] (Default: dpdk)
+               --drop=<RATE>    Share of arriving packets to lose on purpose, 0 to 1 [both, each its own] (Default: 0)
+
+    PROCESSORS
+
+                        --mask=<HEX>    CPUs: the first polls, the next ones sign (default: all that may be used, unpinned) [both, each its own]
+      --idle=<busy|yield|park|sleep>    What a turn without work does (default: busy on a NIC, sleep on other DPDK ports, else park) [both, each its own]
+
+    OUTPUT
+
+         --json=<FILE>    Write the result as one JSON object
+      --history=<FILE>    Write every operation with its result and times, for the linearizability checker [client]
+             --profile    Tell at the end where the time of the polling thread went [both, each its own] (Default: false)
+
+    MESSAGES
+
+      --verbose    Say more of what is done, on standard error
+        --quiet    Say nothing there but warnings and errors
+
+    HELP
+
+      -h, --help    Show this text
+       --version    Show versions, of the build and of DPDK too
+
+    [replicas]: theirs; they tell clients, and a client that is given it refuses to run against another.
+    [client]: the clients'. [both]: the same for replicas and clients, unless each has its own.
     "
   `));
 });

@@ -116,6 +116,7 @@ const mistakes: readonly (readonly [string, readonly string[], string])[] = [
     clientArgs(one, "-d", "soon"),
     "--seconds soon: expected a number from 0.1 to 1000000",
   ],
+  ["client", clientArgs(one, "-d", "-5"), "--seconds -5: expected a number from 0.1 to 1000000"],
   ["client", clientArgs(one, "-d", "0"), "--seconds 0: expected a number from 0.1 to 1000000"],
   ["client", clientArgs(one, "--rate=-1"), "--rate -1: expected a number from 0 to 100000000"],
   [

@@ -101,6 +101,21 @@ describeUnless(missing)("demo", () => {
     LIMIT_MS,
   );
 
+  test.concurrent(
+    "with --json - standard output is the record alone",
+    async () => {
+      const args = [...ALONE, "--seconds", "1", "--warm", "0.1", "--json", "-"];
+      const { npm, nothingLeft } = demo("dash", args);
+      const { status, out, err } = await npm.ended();
+      expect({ status, err: problemsIn(err) }).toEqual({ status: 0, err: [] });
+      expect(JSON.parse(out)).toMatchObject({ mode: "unreplicated", clients: 1 });
+      expect(err).toContain("latency (us)");
+      expect(err).toContain("operations a second");
+      await nothingLeft();
+    },
+    LIMIT_MS,
+  );
+
   /** Starts one that would take long, and waits until all of it runs. */
   async function running(name: string, args: readonly string[]) {
     const one = demo(name, [...args, "--seconds", "60"]);

@@ -15,7 +15,7 @@ import {
   replicaArgs,
 } from "../support/configurations.ts";
 import { describeUnless, libraries } from "../support/optional.ts";
-import { Program, program, ROOT, run } from "../support/programs.ts";
+import { Program, program, ROOT, run, SERVED } from "../support/programs.ts";
 
 const missing = libraries();
 
@@ -210,7 +210,7 @@ describeUnless(missing)("running", () => {
         writeFileSync(partial, "of an earlier run");
         const more = ["--fabric", work, "--warm", "0", "--json", partial];
         const asking = program("client", clientArgs(one, ...more), where);
-        await asking.printed("operations a second");
+        await asking.printed(SERVED);
         asking.signal(signal);
         const asked = await asking.ended();
         expect({ signal, status: asked.status, err: problemsIn(asked.err) }).toEqual({

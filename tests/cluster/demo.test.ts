@@ -9,7 +9,7 @@ import { problemsIn } from "../../src/base/logger.ts";
 import type { HistoryEntry } from "../../src/evaluation/history.ts";
 import { checkRecorded } from "../../src/simulation/linearizability.ts";
 import { describeUnless, libraries } from "../support/optional.ts";
-import { marked, Program, ROOT, until } from "../support/programs.ts";
+import { marked, Program, ROOT, SERVED, until } from "../support/programs.ts";
 
 const missing = libraries();
 
@@ -119,7 +119,7 @@ describeUnless(missing)("demo", () => {
   /** Starts one that would take long, and waits until all of it runs. */
   async function running(name: string, args: readonly string[]) {
     const one = demo(name, [...args, "--seconds", "60"]);
-    await one.npm.printed("operations a second");
+    await one.npm.printed(SERVED);
     const commands = marked(one.mark).join("\n");
     for (const executable of ["replica", "client"]) {
       expect(commands).toContain(join(ROOT, executable));
@@ -132,7 +132,7 @@ describeUnless(missing)("demo", () => {
     "interrupted at the terminal it stops in order",
     async () => {
       const json = join(base, "interrupted.json");
-      const { npm, nothingLeft } = await running("interrupted", ["--json", json]);
+      const { npm, nothingLeft } = await running("interrupted", ["--warm", "0", "--json", json]);
       process.kill(-npm.pid, "SIGINT");
       const { status } = await npm.ended();
       expect(status).not.toBe(0);

@@ -8,6 +8,9 @@ export const ROOT = resolve(import.meta.dir, "../..");
 const LIMIT_MS = 90_000;
 const POLL_MS = 10;
 
+/** A second in which operations completed, as ./client tells it. */
+export const SERVED = /[1-9][\d,.]* operations a second/;
+
 export interface Ended {
   readonly status: number;
   readonly out: string;
@@ -55,9 +58,10 @@ export class Program {
   }
 
   /** Waits until it printed something, a result or a message; throws if it ends before that. */
-  async printed(text: string): Promise<void> {
+  async printed(text: string | RegExp): Promise<void> {
     await until(`it printed '${text}'`, () => {
-      if (this.#said.includes(text)) return true;
+      const seen = typeof text === "string" ? this.#said.includes(text) : text.test(this.#said);
+      if (seen) return true;
       if (this.#process.exitCode === null && this.#process.signalCode === null) return false;
       throw new Error(`it ended: ${this.#texts.out}${this.#texts.err}`);
     });

@@ -112,7 +112,7 @@ export function extrasOf(record: Partial<ResultRecord>): Extras {
     mode,
     {
       ...Object.fromEntries(given),
-      ...{ thinkMs, viewTimeoutMs, checkpoint, crypto, mask: record.mask ?? null },
+      ...{ thinkMs, viewTimeoutMs, checkpoint, crypto, mask: record.client?.mask ?? null },
       workload: usual ? null : (workload ?? null),
     },
     "a record",

@@ -8,6 +8,7 @@ import type { Distribution } from "./distribution.ts";
 import { count, decimal, formatThroughput } from "./format.ts";
 import type { LatencySummary } from "./latency.ts";
 import type { Unused } from "./refusals.ts";
+import type { ReplicaSetting } from "./replica-setting.ts";
 import type { Told } from "./replicas-told.ts";
 
 /** One measured run. Names are relied on by scripts. */
@@ -47,22 +48,16 @@ export interface ResultRecord {
   readonly viewTimeoutMs: number;
   /** The protocol's own options, such as `leader`, by name. */
   readonly options: { readonly [name: string]: string };
-  /** Of the process that wrote the record; `replicas` has theirs. */
   readonly crypto: "native" | "noble" | "none";
-  /** Its signature threads. */
+  /** Signature threads of a replica. */
   readonly workers: number;
   readonly idle: string;
-  /** Its processors, hexadecimal; null: any. */
-  readonly mask: string | null;
-  /** The share of arriving packets that it lost on purpose. */
+  /** The share of arriving packets that replicas lose on purpose. */
   readonly lossRate: number;
-  /** Its DPDK port, and arguments of EAL. */
-  readonly port: number;
-  readonly eal: string | null;
+  /** Of the process that wrote the record. */
+  readonly client: OwnClientSetting;
   /** The fabric that it joined; null: none. */
   readonly fabric: FabricSetting | null;
-  /** Whether it kept every operation with its result, which costs time. */
-  readonly history: boolean;
   /** Bytes of an operation and of its result (mean). */
   readonly opSize: number;
   readonly replySize: number;
@@ -102,6 +97,18 @@ export interface ResultRecord {
   readonly profile?: Profile;
   readonly host: HostDescription;
   readonly versions: { readonly [name: string]: string };
+}
+
+/** What a client's process has for itself. */
+export interface OwnClientSetting extends Pick<
+  ReplicaSetting,
+  "crypto" | "workers" | "idle" | "mask" | "lossRate"
+> {
+  /** Its DPDK port, and arguments of EAL. */
+  readonly port: number;
+  readonly eal: string | null;
+  /** Whether it kept every operation with its result, which costs time. */
+  readonly history: boolean;
 }
 
 /** What a fabric does to frames: shares of them, and how long each stays. */

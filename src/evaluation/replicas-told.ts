@@ -85,6 +85,20 @@ export function settle(
   };
 }
 
+/** What each process has for itself. */
+type Own = Pick<ReplicaSetting, "crypto" | "workers" | "idle" | "lossRate">;
+
+/** What most replicas have for themselves; of the client where they told nothing. */
+export function ownOfReplicas(told: Told, f: number, client: Own): Own {
+  const first = told.find((setting) => setting !== null) ?? client;
+  return {
+    crypto: agreed<Own["crypto"]>(told, f, ({ crypto }) => crypto) ?? first.crypto,
+    workers: agreed(told, f, ({ workers }) => workers) ?? first.workers,
+    idle: agreed(told, f, ({ idle }) => idle) ?? first.idle,
+    lossRate: agreed(told, f, ({ lossRate }) => lossRate) ?? first.lossRate,
+  };
+}
+
 /**
  * Why a client with this setting measures something else than it thinks: so many replicas or more
  * have another one, and fewer have its own. Null if nothing speaks against it.

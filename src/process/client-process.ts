@@ -55,13 +55,10 @@ export function runClients(options: Options): number {
     log.error(`no link in ${PEER_TIMEOUT_MS / 1000} s: nobody is at the other end of the port`);
     return 1;
   }
-  const dir = options.text("fabric");
-  const fabric = dir === undefined ? null : readFabricSetting(dir);
+  const fabric = readFabricSetting(options.text("fabric"));
   const inquiry = inquire(drivers);
-  const settled = inquiry.settle(
-    sharedSetting(options, setting, drivers.publicKeys),
-    options.given,
-  );
+  const claimed = sharedSetting(options, setting, drivers.publicKeys);
+  const settled = inquiry.settle(claimed, options.given);
   refuse(drivers, inquiry);
   const config = settledConfig(setting, settled);
   const nodes = Array.from({ length: count }, (_, id) => drivers.node(id, null));
@@ -84,11 +81,11 @@ export function runClients(options: Options): number {
   const drops = mergeDrops(...nodes.map((node) => node.drops), transport.drops, statistics());
   const own = ownSetting(options, drivers);
   const asked = { clients: count, ...kind, opSize, warmSeconds: warmMs / 1000 };
-  const told = clientSetting({ options, settled, own, load: asked, fabric });
-  const record = recordOf(told, drivers, load, {
+  const { told } = inquiry;
+  const ran = clientSetting({ options, settled, told, own, load: asked, fabric });
+  const record = recordOf(ran, drivers, load, {
     retransmissions: clients.reduce((sum, client) => sum + client.retransmissions, 0),
     ...splitRefusals(drops),
-    replicas: inquiry.told,
     ...(stopped() && !load.finished && { interrupted: true }),
     ...runOf(nodes),
     ...drivers.profile(),
@@ -161,7 +158,7 @@ function recordOf(
   setting: ClientSetting,
   { port }: ProcessDrivers,
   load: Load,
-  counts: Pick<ResultRecord, "retransmissions" | "replicas" | "profile" | "run" | keyof Unused>,
+  counts: Pick<ResultRecord, "retransmissions" | "profile" | "run" | keyof Unused>,
 ): ResultRecord {
   return {
     command: ["client", ...process.argv.slice(2)],

@@ -2,21 +2,22 @@
 
 import type { Options } from "../cli/command-line.ts";
 import type { FabricSetting, ResultRecord } from "../evaluation/record.ts";
-import type { SharedSetting } from "../evaluation/replicas-told.ts";
+import { ownOfReplicas, type SharedSetting, type Told } from "../evaluation/replicas-told.ts";
 import type { OwnSetting } from "./own-setting.ts";
 
 export type ClientSetting = Pick<
   ResultRecord,
   | ("mode" | "app" | "workload" | "n" | "f" | "options" | "batch" | "adaptive" | "signature")
-  | ("checkpoint" | "viewTimeoutMs" | "crypto" | "workers" | "idle" | "mask" | "lossRate")
+  | ("checkpoint" | "viewTimeoutMs" | "crypto" | "workers" | "idle" | "lossRate" | "client")
   | ("clients" | "clientProcesses" | "loop" | "rate" | "thinkMs" | "opSize" | "warmSeconds")
-  | ("history" | "port" | "eal" | "fabric")
+  | ("fabric" | "replicas")
 >;
 
 export interface ClientSettingOptions {
   readonly options: Options;
   /** What replicas run, as clients settled on it. */
   readonly settled: SharedSetting;
+  readonly told: Told;
   /** Of this process. */
   readonly own: OwnSetting;
   readonly load: Pick<
@@ -28,19 +29,23 @@ export interface ClientSettingOptions {
 }
 
 export function clientSetting(from: ClientSettingOptions): ClientSetting {
-  const { options, settled, own, load, fabric } = from;
+  const { options, settled, told, own, load, fabric } = from;
   const { mode, n, f, app, batch, adaptive, signature, checkpoint, viewTimeoutMs } = settled;
   const { crypto, workers, idle, mask, lossRate } = own;
   return {
     ...{ mode, app, workload: workloadName(options, app), n, f, options: settled.options },
     ...{ batch, adaptive, signature, checkpoint, viewTimeoutMs },
-    ...{ crypto, workers, idle, mask, lossRate },
+    ...ownOfReplicas(told, f, own),
     ...load,
     clientProcesses: 1,
-    history: options.text("history") !== undefined,
-    port: options.integer("port", 0, 63),
-    eal: options.text("eal") ?? null,
+    client: {
+      ...{ crypto, workers, idle, mask, lossRate },
+      port: options.integer("port", 0, 63),
+      eal: options.text("eal") ?? null,
+      history: options.text("history") !== undefined,
+    },
     fabric,
+    replicas: told,
   };
 }
 

@@ -35,8 +35,12 @@ export function tellFabricSetting(dir: string, setting: FabricSetting): void {
   replaceFile(pathIn(dir), `${JSON.stringify(setting)}\n`);
 }
 
-/** What the fabric in this directory told, null if it told nothing. Throws UsageError. */
-export function readFabricSetting(dir: string): FabricSetting | null {
+/**
+ * What the fabric in this directory told; null if it told nothing, or there is none. Throws
+ * UsageError.
+ */
+export function readFabricSetting(dir: string | undefined): FabricSetting | null {
+  if (dir === undefined) return null;
   const path = pathIn(dir);
   if (!existsSync(path)) return null;
   let value: unknown;

@@ -45,7 +45,7 @@ export function settingsOf({ label, point, record, replicas }: Run): readonly Se
     asked("signature", point.signature),
     found("crypto", record.crypto),
     asked("signature threads", point.workers === null ? "default" : String(point.workers)),
-    found("client's signature threads", String(record.workers)),
+    found("replicas' signature threads", String(record.workers)),
     asked("application", point.app),
     found("workload", record.workload),
     asked("operation", `${count(point.opSize)} bytes`),

@@ -10,6 +10,7 @@ import {
 import {
   contradiction,
   differences,
+  ownOfReplicas,
   settle,
   type SharedSetting,
   type Told,
@@ -90,6 +91,19 @@ describe("a contradiction", () => {
       "replica 0 has --app kv, this client has --app null",
     );
   });
+});
+
+test("what replicas have for themselves is told as most have it, of the client only without them", () => {
+  const client = { crypto: "noble", workers: 9, idle: "sleep", lossRate: 0.9 } as const;
+  const { crypto, workers, idle, lossRate } = SETTING;
+  const usual = { crypto, workers, idle, lossRate };
+  expect(ownOfReplicas(told(null, null, null, null), 1, client)).toEqual(client);
+  expect(ownOfReplicas(told(null, {}, {}, { workers: 2 }), 1, client)).toEqual(usual);
+  const busy = { idle: "busy", lossRate: 0.1 };
+  expect(ownOfReplicas(told(busy, busy, busy, {}), 1, client)).toEqual({ ...usual, ...busy });
+  // None of which f + 1 agree: the first one's.
+  const all = told({ workers: 0 }, { workers: 2 }, { workers: 3 }, { workers: 4 });
+  expect(ownOfReplicas(all, 1, client)).toEqual({ ...usual, workers: 0 });
 });
 
 test("differences among replicas are told, each field with who has what", () => {

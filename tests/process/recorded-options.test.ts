@@ -81,7 +81,7 @@ function ofClient(options: Options): object {
   return {
     cluster,
     profiled: own.profiled,
-    ...clientSetting({ options, settled, own, load, fabric: null }),
+    ...clientSetting({ options, settled, own, load, told: [], fabric: null }),
   };
 }
 

@@ -26,8 +26,12 @@ export function recordOf(latenciesUs: readonly number[], more: Partial<ResultRec
   const record: ResultRecord = {
     ...{ mode: "pbft", app: "null", workload: "fixed", transport: "udp", n: 4, f: 1, clients: 4 },
     ...{ command: ["client"], startedAt: "2026-11-28T12:00:00.000Z", replicas: [] },
-    ...{ thinkMs: 0, checkpoint: 128, viewTimeoutMs: 500, options: {}, mask: null, lossRate: 0 },
-    ...{ port: 0, eal: null, fabric: null, history: false },
+    ...{ thinkMs: 0, checkpoint: 128, viewTimeoutMs: 500, options: {}, lossRate: 0 },
+    client: {
+      ...{ crypto: "native", workers: 1, idle: "park", mask: null, lossRate: 0 },
+      ...{ port: 0, eal: null, history: false },
+    },
+    fabric: null,
     ...{ clientProcesses: 1, loop: "closed", rate: 0, batch: 1, adaptive: false },
     ...{ signature: "batch", crypto: "native", workers: 1, idle: "yield", opSize: 0 },
     ...{

@@ -97,8 +97,12 @@ function madeUpRun(point: Point, repetition: number, profile: boolean): Run {
   const busy = throughput / model.capacity;
   const record: ResultRecord = {
     ...{ command: ["client"], startedAt: "2026-11-28T12:00:00.000Z" },
-    ...{ thinkMs: 0, checkpoint: 128, viewTimeoutMs: 500, options: {}, mask: null, lossRate: 0 },
-    ...{ port: 0, eal: null, fabric: null, history: false },
+    ...{ thinkMs: 0, checkpoint: 128, viewTimeoutMs: 500, options: {}, lossRate: 0 },
+    client: {
+      ...{ crypto: "native", workers: 1, idle: "park", mask: null, lossRate: 0 },
+      ...{ port: 0, eal: null, history: false },
+    },
+    fabric: null,
     mode: point.mode,
     app: point.app,
     workload: "fixed",

@@ -1,0 +1,45 @@
+// Shows that who joins a fabric learns from it what it does to frames, and says so of a file that is
+// something else.
+
+import { afterAll, expect, test } from "bun:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseOptions } from "../../src/cli/command-line.ts";
+import { FABRIC_SWITCH } from "../../src/cli/definitions.ts";
+import {
+  fabricSetting,
+  readFabricSetting,
+  tellFabricSetting,
+} from "../../src/process/fabric-setting.ts";
+
+const dir = mkdtempSync(join(tmpdir(), "oskr-fabric-setting-"));
+afterAll(() => rmSync(dir, { recursive: true }));
+
+function settingOf(...words: readonly string[]) {
+  const required = ["-c", "x", "--dir", dir];
+  return fabricSetting(parseOptions(FABRIC_SWITCH, [...required, ...words]), 3);
+}
+
+test("a fabric tells its setting, the latest one that ran in a directory", () => {
+  expect(readFabricSetting(undefined)).toBeNull();
+  expect(readFabricSetting(dir)).toBeNull();
+  tellFabricSetting(dir, settingOf());
+  expect(readFabricSetting(dir)).toEqual({
+    ...{ drop: 0, duplicate: 0, reorder: 0, corrupt: 0, delayUs: 0, seed: 1, clientPorts: 3 },
+    mask: null,
+  });
+  const rough = settingOf("--drop", "0.1", "--delay", "50", "--mask", "2");
+  tellFabricSetting(dir, rough);
+  expect(readFabricSetting(dir)).toEqual(rough);
+  expect(rough).toMatchObject({ drop: 0.1, delayUs: 50, mask: "2" });
+});
+
+test.each([
+  ["{", "fabric.setting: "],
+  ["[]", "fabric.setting: not the setting of a fabric: the line: expected an object"],
+  ['{"drop": "much"}', "not the setting of a fabric: drop: expected a number"],
+])("what is no setting is refused: %s", (text, line) => {
+  writeFileSync(join(dir, "fabric.setting"), text);
+  expect(() => readFabricSetting(dir)).toThrow(line);
+});

@@ -331,6 +331,13 @@ int32_t oskr_dpdk_numa_node(uint32_t port) {
   return node >= 0 ? node : oskr_fail(-ENOENT, "port %u: is on no NUMA node", port);
 }
 
+int32_t oskr_dpdk_mtu(uint32_t port, uint32_t mtu) {
+  struct oskr_port *p = oskr_port(port);
+  if (p == NULL) return oskr_fail(-ENODEV, "port %u: is not open", port);
+  p->frame_max = OSKR_ETHER_HEADER + mtu;
+  return 0;
+}
+
 int32_t oskr_dpdk_doorbell(uint32_t port, struct oskr_doorbell *doorbell) {
   struct oskr_port *p = oskr_port(port);
   if (p == NULL) return oskr_fail(-ENODEV, "port %u: is not open", port);
@@ -350,6 +357,7 @@ int32_t oskr_dpdk_statistics(uint32_t port) {
   s->received_bytes = (double)stats.ibytes;
   s->sent_bytes = (double)stats.obytes;
   s->missed = (double)(stats.imissed + stats.rx_nombuf);
-  s->errors = (double)(stats.ierrors + stats.oerrors);
+  s->errors = (double)stats.ierrors;
+  s->send_errors = (double)stats.oerrors;
   return 0;
 }

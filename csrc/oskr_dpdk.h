@@ -19,7 +19,7 @@
 #include "joined.h"
 
 // Raised whenever something below changes; src/ffi/dpdk.ts refuses a library with another one.
-#define OSKR_DPDK_VERSION 6
+#define OSKR_DPDK_VERSION 7
 
 #define OSKR_TEXT_SIZE 16384
 // As many as DPDK is compiled for.
@@ -55,11 +55,13 @@ struct oskr_statistics {
   double sent;
   double received_bytes;
   double sent_bytes;
-  double missed;  // lost for want of room: in the receive ring, or of buffers
-  double errors;
-  double foreign;    // frames of another Ethernet type
-  double malformed;  // frames that are too short, too long, padded or divided wrongly
-  double unsent;     // messages that found no room in the send ring, or the link down
+  double missed;       // lost for want of room: in the receive ring, or of buffers
+  double errors;       // of those that came
+  double foreign;      // frames of another Ethernet type
+  double malformed;    // frames that are too short, too long, padded or divided wrongly
+  double unsent;       // messages that found no room in the send ring, or the link down
+  double send_errors;  // frames that the driver could not send
+  double too_long;     // messages in frames that are longer than oskr_dpdk_mtu allows
 };
 
 // What a port shares with its caller. The send slots hold payloads, the receive slots whole frames
@@ -102,6 +104,9 @@ struct oskr_region *oskr_dpdk_region(uint32_t port);
 int32_t oskr_dpdk_set_mac(uint32_t port);
 // The NUMA node (DPDK's socket) that the port's device is on; -ENOENT if it is on none.
 int32_t oskr_dpdk_numa_node(uint32_t port);
+// From here on frames whose part behind the Ethernet header is longer are counted and go nowhere:
+// for an interface whose driver takes them and sends none.
+int32_t oskr_dpdk_mtu(uint32_t port, uint32_t mtu);
 // 1 if the link is up. A memif client whose server is not there tries again when asked this.
 int32_t oskr_dpdk_link(uint32_t port);
 struct oskr_doorbell;

@@ -20,7 +20,7 @@ _Static_assert(offsetof(struct oskr_region, time_ns) == 266496, "the same");
 _Static_assert(offsetof(struct oskr_region, link_up) == 266504, "the same");
 _Static_assert(offsetof(struct oskr_region, mac) == 266508, "the same");
 _Static_assert(offsetof(struct oskr_region, statistics) == 266520, "the same");
-_Static_assert(sizeof(struct oskr_region) == 266592, "the same");
+_Static_assert(sizeof(struct oskr_region) == 266608, "the same");
 
 int32_t oskr_dpdk_receive(uint32_t port) {
   struct oskr_port *p = oskr_port(port);
@@ -60,11 +60,27 @@ static uint32_t push_patiently(struct oskr_port *p, struct rte_mbuf **packets, u
   return sent;
 }
 
+// Frees and counts the frames that the port is not to send.
+static void drop_long(struct oskr_port *p, struct oskr_departing *d) {
+  uint32_t kept = 0;
+  for (uint32_t i = 0; i < d->count; i++) {
+    if (d->packets[i]->pkt_len > p->frame_max) {
+      p->region->statistics.too_long += d->frames[i].trailer.messages;
+      rte_pktmbuf_free(d->packets[i]);
+    } else if (kept++ < i) {
+      d->packets[kept - 1] = d->packets[i];
+      d->frames[kept - 1] = d->frames[i];
+    }
+  }
+  d->count = kept;
+}
+
 // Sends what it can, frees and counts the rest; returns how many messages left, and begins anew. A
 // peer that is not there is not waited for.
 static uint32_t push(struct oskr_port *p, struct oskr_departing *d) {
   uint32_t sent = 0;
   oskr_departing_finish(d);
+  if (unlikely(p->frame_max > 0)) drop_long(p, d);
   if (likely(p->started)) sent = oskr_send_burst(p->number, d->packets, (uint16_t)d->count);
   p->stalled = p->stalled && sent == 0;
   // Asked again first if it was down, and afterwards: a peer that went away shows here first.

@@ -21,6 +21,7 @@ struct oskr_port {
   struct oskr_doorbell *doorbell;  // of whoever is at the other end; null if it has none
   double tried_ns;                 // to start
   double link_asked_ns;
+  uint32_t frame_max;  // 0: frames of any length leave
   enum oskr_memif memif;
   uint16_t number;
   // Bursts on a port that is not started are a mistake to DPDK.

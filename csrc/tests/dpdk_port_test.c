@@ -348,6 +348,24 @@ static void counts_what_a_full_ring_refuses(void) {
   CHECK(!oskr_port(0)->stalled);
 }
 
+// The longest that may leave has 1,000 bytes behind its Ethernet header, the count of padding
+// included.
+static void counts_frames_that_are_too_long(void) {
+  start_ring();
+  struct oskr_region *region = open_port(0);
+  fill_slots(region);
+  CHECK(oskr_dpdk_mtu(1, 1000) == -ENODEV);
+  CHECK(oskr_dpdk_mtu(0, 1000) == 0);
+  for (uint32_t i = 0; i < 10; i++)
+    put_entry(region, i, (uint8_t)i, (uint16_t)i, (uint16_t)(i % 2 == 0 ? 996 : 997));
+  CHECK(oskr_dpdk_send(0, 10) == 5);
+  CHECK(oskr_dpdk_receive(0) == 5);
+  for (uint32_t i = 0; i < 5; i++) expect_frame(region, i, (uint8_t)(2 * i), 2 * i, 996);
+  CHECK(region->statistics.too_long == 5 && region->statistics.unsent == 0);
+  CHECK(oskr_dpdk_receive(0) == 0);
+  CHECK(rte_mempool_in_use_count(oskr_port(0)->pool) == 0);
+}
+
 static void counts_frames_that_are_not_ours(void) {
   CHECK(start_eal(1, (const char *const[]){"net_null0"}) == 1);
   struct oskr_region *region = open_port(0);
@@ -469,6 +487,7 @@ int main(void) {
        keeps_more_than_a_burst_for_the_next_receive},
       {"refuses entries out of range", refuses_entries_out_of_range},
       {"counts what a full ring refuses", counts_what_a_full_ring_refuses},
+      {"counts frames that are too long", counts_frames_that_are_too_long},
       {"counts frames that are not ours", counts_frames_that_are_not_ours},
       {"takes an address or keeps its own", takes_an_address_or_keeps_its_own},
       {"drops malformed frames", drops_malformed_frames},

@@ -16,6 +16,8 @@ const MEANINGS: ReadonlyMap<string, string> = new Map([
   ["EIO", "the device failed: the kernel's log says more (dmesg)"],
   ["EISDIR", "a directory, where a file is expected"],
   ["ELOOP", "symbolic links in a circle"],
+  ["EHOSTUNREACH", "no host answers at that address"],
+  ["EMSGSIZE", "longer than the network takes"],
   ["EMFILE", "too many open files: ulimit -n allows more"],
   ["ENAMETOOLONG", "a name that is too long"],
   ["ENETUNREACH", "no route there: ip route shows those that are"],

@@ -6,7 +6,7 @@ import { reasonOf, UsageError } from "../base/errors.ts";
 import { findLibrary, requireLibrary } from "./library.ts";
 
 /** OSKR_DPDK_VERSION of the header that this file follows. */
-export const DPDK_VERSION = 6;
+export const DPDK_VERSION = 7;
 /** Bytes of the text: EAL arguments in, one a line; the last error out. Ends with a zero byte. */
 export const TEXT_SIZE = 16_384;
 
@@ -41,7 +41,7 @@ export const REGION = {
   mac: 266_508,
   /** f64 each, in the order of STATISTICS. */
   statistics: 266_520,
-  size: 266_592,
+  size: 266_608,
 } as const;
 
 /** Byte offsets in an entry. `slot` and `length` (of the payload) are little-endian u16. */
@@ -65,6 +65,8 @@ export const STATISTICS = [
   "foreign",
   "malformed",
   "unsent",
+  "send errors",
+  "longer than the MTU",
 ] as const;
 
 /** Byte offsets in the fabric's memory (csrc/oskr_fabric.h): rates f64, addresses six bytes. */
@@ -115,6 +117,7 @@ const symbols = {
   oskr_dpdk_region: { args: [u32], returns: ptr },
   oskr_dpdk_set_mac: { args: [u32], returns: i32 },
   oskr_dpdk_numa_node: { args: [u32], returns: i32 },
+  oskr_dpdk_mtu: { args: [u32, u32], returns: i32 },
   oskr_dpdk_link: { args: [u32], returns: i32 },
   oskr_dpdk_doorbell: { args: [u32, ptr], returns: i32 },
   oskr_dpdk_statistics: { args: [u32], returns: i32 },

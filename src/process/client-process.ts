@@ -25,6 +25,7 @@ import { ownSetting } from "./own-setting.ts";
 import { ReplicaInquiry } from "./replica-inquiry.ts";
 import { settledConfig, sharedSetting } from "./setting.ts";
 import type { Bytes } from "../actor.ts";
+import { explainSilence, type Silence } from "./silence.ts";
 import { runText } from "./start-lines.ts";
 import { mergeDrops } from "./drops.ts";
 import type { RealClock } from "./real-clock.ts";
@@ -50,9 +51,10 @@ export function runClients(options: Options): number {
   const offsetMs = drivers.native.oskr_monotonic_ns() / 1e6 - performance.now();
   const history = historyFile === undefined ? null : new HistoryWriter(offsetMs);
   if (!waitForLink(drivers)) {
+    const served = drivers.port.served?.() === true;
     drivers.close();
     if (stopped()) return 130;
-    log.error(`no link in ${PEER_TIMEOUT_MS / 1000} s: nobody is at the other end of the port`);
+    log.error(`no link in ${PEER_TIMEOUT_MS / 1000} s: ${whyNoLink(served)}`);
     return 1;
   }
   const fabric = readFabricSetting(options.text("fabric"));
@@ -90,12 +92,13 @@ export function runClients(options: Options): number {
     ...runOf(nodes),
     ...drivers.profile(),
   });
+  const silence = silenceOf(drivers, inquiry, record);
   drivers.close();
   const interrupted = stopped() && !load.finished;
   let status = 1;
   everyStep(
     () => {
-      status = report(record, load, { json, interrupted, doubt: inquiry.doubt });
+      status = report(record, load, { json, interrupted, silence });
     },
     () => {
       if (history !== null) historyFile?.write(history.text);
@@ -114,6 +117,14 @@ function inquire(drivers: ProcessDrivers): ReplicaInquiry {
   const inquiry = new ReplicaInquiry({ inquiries, clock, n, f, random: systemRandom, drop });
   drivers.run([], () => !inquiry.waits || stopped());
   return inquiry;
+}
+
+function silenceOf(
+  { port: { transport, smallMtu } }: ProcessDrivers,
+  { doubt }: ReplicaInquiry,
+  { n, dropped }: ResultRecord,
+): Silence {
+  return { n, silent: transport.silentPeers, dropped, smallMtu, doubt };
 }
 
 /** Warns where replicas differ; throws UsageError if they run something else than clients think. */
@@ -214,15 +225,15 @@ function report(
   {
     json,
     interrupted,
-    doubt,
+    silence,
   }: {
     readonly json: OutputFile | undefined;
     readonly interrupted: boolean;
-    readonly doubt: string | null;
+    readonly silence: Silence;
   },
 ): number {
   if (load.completed === 0 || (load.measured === 0 && interrupted)) {
-    log.error(whyNothing(load, interrupted, record.n, doubt));
+    log.error(whyNothing(load, interrupted, silence));
     return interrupted ? 130 : 1;
   }
   everyStep(
@@ -259,11 +270,18 @@ function failureOf(load: Load, clients: number): string | null {
   return load.measured > 0 || overloaded ? null : "no operation completed after the warm-up";
 }
 
-/** The reason why there is nothing to tell; `doubt` is what a replica says against it, if any. */
-function whyNothing(load: Load, interrupted: boolean, n: number, doubt: string | null): string {
+function whyNoLink(served: boolean): string {
+  return served
+    ? "another process has this end of the port; with --fabric, another --fabric-port is free"
+    : "nobody is at the other end of the port";
+}
+
+/** The reason why there is nothing to tell. */
+function whyNothing(load: Load, interrupted: boolean, silence: Silence): string {
   if (interrupted) return "interrupted before any operation was measured";
   if (load.lost > 0) return "no session: the replicas do not know the clients";
+  const { n } = silence;
   const who = n === 1 ? "replica 0" : `replicas 0 to ${n - 1}`;
-  const silence = `no reply from ${who} in ${Number((load.elapsedMs / 1000).toFixed(1))} s`;
-  return doubt === null ? silence : `${silence}; ${doubt}`;
+  const seconds = Number((load.elapsedMs / 1000).toFixed(1));
+  return `no reply from ${who} in ${seconds} s; ${explainSilence(silence)}`;
 }

@@ -16,6 +16,7 @@ import { allowedCpus, planCpus, type CpuPlan, housekeeping, thisMachine } from "
 import type { Doorbell } from "./doorbell.ts";
 import { idler, type Idler } from "./idle.ts";
 import { numaNodes, numaWarnings } from "./numa.ts";
+import { mtuWarnings } from "./silence.ts";
 import { openStage } from "./open-stage.ts";
 import { openDoorbell, openTransport, type TransportSetting } from "./open-transport.ts";
 import { RealClock } from "./real-clock.ts";
@@ -72,7 +73,7 @@ export class ProcessDrivers {
     const shared = { clock, cpus, native, doorbell: this.#doorbell, sections: this.#sections };
     this.port = openTransport(options, setting, place, shared);
     const warnings = numaWarnings(cpus, allowedCpus(), this.port.numaNode, numaNodes());
-    for (const warning of warnings) log.warn(warning);
+    for (const warning of [...warnings, ...mtuWarnings(this.port.smallMtu)]) log.warn(warning);
     const chosen = IDLE_NAMES.find((name) => name === options.text("idle")) ?? this.port.idle;
     this.idler = idler(chosen, native, this.clock, this.port.sleeper);
     const { first, signing } = cpus;

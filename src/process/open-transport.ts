@@ -1,6 +1,7 @@
 // The transport of a process: what the addresses of its configuration, --link, --fabric and --eal
 // ask for.
 
+import { existsSync, readFileSync } from "node:fs";
 import { UsageError } from "../base/errors.ts";
 import { systemRandom } from "../base/system-random.ts";
 import type { Options } from "../cli/command-line.ts";
@@ -15,7 +16,15 @@ import { UdpTransport } from "../transport/udp.ts";
 import type { CpuPlan } from "./cpus.ts";
 import { Doorbell, doorbellFile, FABRIC_DOORBELL } from "./doorbell.ts";
 import type { Sleeper } from "./idle.ts";
-import { clearSockets, memifArgument, memifName, WITHOUT_NIC, type MemifEnd } from "./memif.ts";
+import {
+  clearSockets,
+  memifArgument,
+  memifName,
+  memifPath,
+  socketServes,
+  WITHOUT_NIC,
+  type MemifEnd,
+} from "./memif.ts";
 import { ownAddress, type Place, type Setting } from "./setting.ts";
 
 export interface TransportSetting {
@@ -28,7 +37,11 @@ export interface TransportSetting {
   readonly idle: IdleName;
   /** The NUMA node of the device; null if it has none. */
   readonly numaNode: number | null;
+  /** The port's, where that is less than a frame may have; else null. */
+  readonly smallMtu: number | null;
   readonly linkUp: () => boolean;
+  /** Whether somebody is at the other end of a memif, if this is the client's end. */
+  readonly served: (() => boolean) | null;
   /** What the port itself counted as lost. */
   readonly statistics: () => ReadonlyMap<string, number>;
   readonly close: () => void;
@@ -81,6 +94,8 @@ export function openTransport(
       sleeper,
       idle: "park",
       numaNode: null,
+      smallMtu: null,
+      served: null,
       linkUp: () => true,
       statistics: () => new Map(),
       close: () => transport.close(),
@@ -139,11 +154,38 @@ function openDpdk(
   const idle = sleeper !== null ? "park" : nic ? "busy" : "sleep";
   const linkUp = (): boolean => transport.linkUp;
   const { numaNode } = transport;
-  return { transport, name, sleeper, idle, numaNode, linkUp, statistics, close };
+  const smallMtu = smallMtuOf(extra);
+  if (smallMtu !== null) transport.limit(smallMtu);
+  const served =
+    memif === null ? null : () => socketServes(native, memifPath(memif.dir, memif.end)) > 0;
+  return {
+    ...{ transport, name, sleeper, idle, numaNode, smallMtu },
+    ...{ linkUp, served, statistics, close },
+  };
+}
+
+/** What frames need that are as long as ours may be: 1,514 bytes less the Ethernet header. */
+const FRAME_MTU = 1500;
+
+/** Of an interface of the kernel's, whose driver takes what is too long and loses it. */
+function smallMtuOf(eal: readonly string[]): number | null {
+  const [, name] = /\biface=([^,\s]+)/.exec(eal.join(" ")) ?? [];
+  const path = `/sys/class/net/${name}/mtu`;
+  if (name === undefined || !existsSync(path)) return null;
+  const mtu = Number(readFileSync(path, "utf8"));
+  return mtu < FRAME_MTU ? mtu : null;
 }
 
 /** Of the port's statistics, those that are packets lost. */
-const LOSSES = ["missed", "errors", "foreign", "malformed", "unsent"];
+const LOSSES = [
+  "missed",
+  "errors",
+  "foreign",
+  "malformed",
+  "unsent",
+  "send errors",
+  "longer than the MTU",
+];
 
 function memifPort(options: Options, place: Place): { dir: string; end: MemifEnd } | null {
   const link = options.text("link");

@@ -6,7 +6,7 @@ import { assert } from "../base/assert.ts";
 import { UsageError } from "../base/errors.ts";
 import type { Options } from "../cli/command-line.ts";
 import { describeHost, residentBytes, versions } from "../evaluation/record.ts";
-import { formatUnused, splitRefusals } from "../evaluation/refusals.ts";
+import { formatUnused, splitRefusals, type Counts } from "../evaluation/refusals.ts";
 import type { ReplicaRecord } from "../evaluation/replica-record.ts";
 import { formatReplicaSetting, type ReplicaSetting } from "../evaluation/replica-setting.ts";
 import type { Node } from "../node.ts";
@@ -16,6 +16,7 @@ import { mergeDrops } from "./drops.ts";
 import { ownSetting } from "./own-setting.ts";
 import { sharedSetting } from "./setting.ts";
 import { runRole } from "./role-process.ts";
+import { explainDrops } from "./silence.ts";
 import { overText, runText, watchStart } from "./start-lines.ts";
 import { log, print, stampLog } from "../base/logger.ts";
 
@@ -73,7 +74,9 @@ export class ReplicaProcess {
   #watchStart(): string {
     const { clock } = this.drivers;
     const tell = (line: string): void => log.info(line);
-    return watchStart({ id: this.#id, replica: this.#replica, clock, print: tell });
+    const drops = (): readonly string[] =>
+      explainDrops(splitRefusals(this.#drops()).dropped, this.drivers.port.smallMtu);
+    return watchStart({ id: this.#id, replica: this.#replica, clock, print: tell, drops });
   }
 
   /** A replica whose run is over starts anew, as if its process had. */
@@ -98,9 +101,14 @@ export class ReplicaProcess {
     this.drivers.run([this.#node], until);
   }
 
+  #drops(): Counts {
+    const { transport, statistics } = this.drivers.port;
+    return mergeDrops(this.#node.drops, transport.drops, statistics());
+  }
+
   /** Closes everything; what there is to tell. */
   close(): ReplicaRecord {
-    const { setting, stage, port } = this.drivers;
+    const { setting, stage } = this.drivers;
     const { executed, view, run } = this.#replica.census();
     const result: ReplicaRecord = {
       command: ["replica", ...process.argv.slice(2)],
@@ -115,7 +123,7 @@ export class ReplicaProcess {
       setting: this.#setting,
       residentBytes: residentBytes(),
       signatures: { ...stage.counts },
-      ...splitRefusals(mergeDrops(this.#node.drops, port.transport.drops, port.statistics())),
+      ...splitRefusals(this.#drops()),
       ...this.drivers.profile(),
       host: describeHost(),
       versions: versions(),

@@ -9,6 +9,8 @@ const LOOK_MS = 20;
 /** A replica that waits for others says so after this time, and then again and again. */
 const TOLD_AFTER_MS = 5000;
 const REPEAT_MS = 1000;
+/** How often it says what it drops. */
+const EXPLAIN_MS = 5000;
 
 /** Digits of a run's name that are printed. */
 const RUN_DIGITS = 8;
@@ -49,17 +51,20 @@ export interface StartOptions {
   readonly replica: Pick<Replica<never, never>, "census">;
   readonly clock: Pick<Clock, "now" | "after">;
   readonly print: (line: string) => void;
+  /** Phrases about what was dropped so far, and why that may be. */
+  readonly drops: () => readonly string[];
 }
 
 /**
- * Prints how a replica's start goes on until it takes part, and for whom it waits if that is long;
- * returns what to say of it now, which is nothing if it takes part.
+ * Prints how a replica's start goes on until it takes part, and for whom it waits if that is long,
+ * with what it drops meanwhile; returns what to say of it now, which is nothing if it takes part.
  */
-export function watchStart({ id, replica, clock, print }: StartOptions): string {
+export function watchStart({ id, replica, clock, print, drops }: StartOptions): string {
   let { phase } = replica.census();
   if (phase === "running") return "";
   let sinceMs = clock.now;
   let toldMs = -Infinity;
+  let explainedMs = -Infinity;
   const look = (): void => {
     const now = replica.census();
     if (now.phase === "running") {
@@ -77,7 +82,10 @@ export function watchStart({ id, replica, clock, print }: StartOptions): string 
     if (waitedMs >= TOLD_AFTER_MS && clock.now - toldMs >= REPEAT_MS) {
       toldMs = clock.now;
       const seconds = Math.floor(waitedMs / 1000);
-      print(`replica ${id} has waited ${seconds} s for an answer of ${others.join(", ")}`);
+      const waited = `replica ${id} has waited ${seconds} s for an answer of ${others.join(", ")}`;
+      const dropped = clock.now - explainedMs >= EXPLAIN_MS ? drops() : [];
+      if (dropped.length > 0) explainedMs = clock.now;
+      print([waited, ...dropped].join("; "));
     }
     clock.after(LOOK_MS, look);
   };

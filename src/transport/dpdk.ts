@@ -193,6 +193,11 @@ export class DpdkTransport extends PacketTransport {
     return node < 0 ? null : node;
   }
 
+  /** Counts frames that are longer, without their Ethernet header, and sends none. */
+  limit(mtu: number): void {
+    this.#eal.checked(this.#library.oskr_dpdk_mtu(this.#port, mtu));
+  }
+
   /** Has every send ring this doorbell, that of the process at the other end of a memif. */
   ring(doorbell: Pointer): void {
     this.#eal.checked(this.#library.oskr_dpdk_doorbell(this.#port, doorbell));

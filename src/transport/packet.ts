@@ -144,6 +144,11 @@ export abstract class PacketTransport implements Transport {
     return [...this.#fragments.sizes, ...this.book.sizes, ...kept];
   }
 
+  /** Configured hosts from which nothing ever came; none of those that a replica has. */
+  get silentPeers(): readonly Address[] {
+    return this.#prover?.silent ?? [];
+  }
+
   abstract poll(): number;
   abstract close(): void;
 

@@ -36,6 +36,8 @@ interface Kept {
 interface Peer {
   readonly address: Address;
   welcome: boolean;
+  /** Anything ever came from it. */
+  heard: boolean;
   sinceMs: number;
   /** What was sent to it since. */
   kept: Kept[];
@@ -75,7 +77,7 @@ export class Prover {
     this.#group = group;
     this.#pump = pump;
     this.#peers = Array.from({ length: peers }, (_, address) => ({
-      ...{ address, welcome: false, sinceMs: clock.now, kept: [], keptBytes: 0 },
+      ...{ address, welcome: false, heard: false, sinceMs: clock.now, kept: [], keptBytes: 0 },
       ...{ windowMs: -Infinity, challenges: 0 },
     }));
     this.#unwelcome = peers;
@@ -85,6 +87,11 @@ export class Prover {
   /** Whether any peer has not welcomed this process, so that `heard` and `keep` matter. */
   get waits(): boolean {
     return this.#unwelcome > 0;
+  }
+
+  /** Peers from which nothing ever came. */
+  get silent(): readonly Address[] {
+    return this.#peers.filter(({ heard }) => !heard).map(({ address }) => address);
   }
 
   /** Bytes kept for one peer, at most. */
@@ -97,6 +104,7 @@ export class Prover {
   heard(from: Address): void {
     const peer = this.#peerOf(from);
     if (peer === undefined || peer.welcome) return;
+    peer.heard = true;
     peer.welcome = true;
     this.#unwelcome--;
     forget(peer);
@@ -145,6 +153,7 @@ export class Prover {
       this.#port.drop("malformed fragment");
       return;
     }
+    peer.heard = true;
     const { now } = this.#clock;
     if (now - peer.windowMs >= WINDOW_MS) {
       peer.windowMs = now;

@@ -5,6 +5,7 @@
 import { toArrayBuffer, type Pointer } from "bun:ffi";
 import type { Address, Bytes } from "../actor.ts";
 import { assert } from "../base/assert.ts";
+import { errnoName } from "../base/errno.ts";
 import { countDrop } from "../driver.ts";
 import { BURST, SLOT_SIZE, UDP, type NativeLibrary } from "../ffi/native.ts";
 import { describeErrno } from "../base/errno.ts";
@@ -177,7 +178,7 @@ export class UdpTransport extends PacketTransport {
     for (let i = 0; i < count; i++) {
       const status = this.#view.getInt32(UDP.sendStatus + 4 * i, true);
       if (status === EAGAIN) countDrop(this.drops, "socket full");
-      else if (status < 0) countDrop(this.drops, "not sent");
+      else if (status < 0) countDrop(this.drops, `not sent (${errnoName(status)})`);
     }
   }
 }

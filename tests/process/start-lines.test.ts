@@ -13,7 +13,7 @@ const SCRIPT = "../../deploy/ansible/roles/oskr/files/process.sh";
 type Start = Pick<Census, "phase" | "recovered" | "waitsFor" | "run">;
 
 /** A replica's lines so far; `pass` moves the time, in milliseconds, with a start as it is then. */
-function replica(first: Start) {
+function replica(first: Start, dropped: readonly string[] = []) {
   let start = first;
   let due: { atMs: number; fire: () => void } | null = null;
   const lines: string[] = [];
@@ -28,7 +28,8 @@ function replica(first: Start) {
     ...{ view: 0, committed: 0, executed: 0, viewTimerMs: 0, sizes: [] },
     ...start,
   });
-  const options = { id: 3, replica: { census }, clock, print: (line: string) => lines.push(line) };
+  const print = (line: string): unknown => lines.push(line);
+  const options = { id: 3, replica: { census }, clock, print, drops: () => dropped };
   const doing = watchStart(options);
   lines.push(`replica 3 of 4 runs x on y${doing}`);
   const pass = (ms: number, now: Start): void => {
@@ -105,6 +106,16 @@ test("a replica that waits for long says for whom, once a second", () => {
     "replica 3 recovering",
     "replica 3 has waited 8 s for an answer of 2",
     "replica 3 began",
+  ]);
+});
+
+test("a replica that waits for long says once in a while what it drops", () => {
+  const { lines, pass } = replica(STARTING, ["7 forged: other keys?", "2 malformed"]);
+  pass(11_010, STARTING);
+  const told = lines.slice(1).map((line) => line.replace("replica 3 has waited ", ""));
+  expect(told.map((line) => line.replace(" for an answer of 0, 2", ""))).toEqual([
+    ...["5 s; 7 forged: other keys?; 2 malformed", "6 s", "7 s", "8 s", "9 s"],
+    ...["10 s; 7 forged: other keys?; 2 malformed", "11 s"],
   ]);
 });
 

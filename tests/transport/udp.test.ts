@@ -1,6 +1,7 @@
 // Shows what only UDP has: a kernel that drops what a full socket cannot take, and says how much.
 
 import { expect } from "bun:test";
+import { parseAddress } from "../../src/config.ts";
 import { loadNative } from "../../src/ffi/native.ts";
 import { UdpTransport } from "../../src/transport/udp.ts";
 import { libraries, testUnless } from "../support/optional.ts";
@@ -31,5 +32,21 @@ testUnless(libraries())("what the kernel drops while nobody polls is counted exa
   transport.poll();
   expect(transport.drops.get("dropped by the kernel")).toBe(dropped);
   sender.close();
+  transport.close();
+});
+
+testUnless(libraries())("what the kernel does not send is counted by its reason", () => {
+  const library = loadNative();
+  // From the loopback interface nothing leaves the machine.
+  const replicas = [parseAddress("192.0.2.1:5000%0")!];
+  const transport = new UdpTransport({
+    ...{ replicas, multicast: null, member: true, library },
+    ...{ local: Uint8Array.of(127, 0, 0, 1, 0, 0) },
+    ...{ clock: new HurriedClock(), random: () => 0 },
+  });
+  transport.begin(0).u8(1);
+  transport.transmit(0);
+  transport.poll();
+  expect([...transport.drops]).toEqual([["not sent (EINVAL)", 1]]);
   transport.close();
 });

@@ -31,6 +31,12 @@ const ARGS = {
     description:
       "Where report.html and the files beside it go (default: beside the results, if they are one)",
   },
+  paper: {
+    type: "boolean",
+    default: false,
+    description:
+      "Charts for a paper as well, in DIR/paper: SVG and PDF without titles, and their captions",
+  },
   title: {
     type: "string",
     valueHint: "TEXT",
@@ -60,7 +66,7 @@ export async function benchReport(options: Options): Promise<number> {
   const command = `npm run bench -- report ${paths.join(" ")}${named}`;
   openDirectory(dir);
   const written = await writeReport(runs.toSorted(compareRuns), {
-    ...{ title, dir, command, failures },
+    ...{ title, dir, command, failures, paper: options.flag("paper") },
   });
   for (const file of written) print(file);
   return 0;

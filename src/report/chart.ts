@@ -1,7 +1,8 @@
 // Charts: Vega-Lite's specifications become SVG, without a browser or a canvas.
 
-import { parse, textMetrics, View, type Mark, type Spec } from "vega";
+import { logger, parse, textMetrics, View, Warn, type Mark, type Spec } from "vega";
 import { compile, type TopLevelSpec } from "vega-lite";
+import { log } from "../base/logger.ts";
 import { CHART_CONFIG } from "./theme.ts";
 
 /** How much room a chart has: on a page of its own or on a phone. */
@@ -15,10 +16,11 @@ export interface Room {
 }
 
 /**
- * The mean width of a character, in ems. Without a canvas nothing is measured, and Vega's own guess
- * of 0.8 would leave charts with a third of their width empty.
+ * Widths of characters, in ems: of text the mean, of digits those of the widest of the fonts that
+ * may be found, because their labels stand closest. Without a canvas nothing is measured, and
+ * Vega's own guess of 0.8 would leave charts with a third of their width empty.
  */
-const CHARACTER_EM = 0.58;
+const CHARACTER_EM = { text: 0.58, digits: 0.64 } as const;
 const TITLE_PX = 15;
 const TEXT_PX = 12;
 /** A legend's symbol, and the space between its columns. */
@@ -27,19 +29,24 @@ const LEGEND_GAP_PX = 48;
 textMetrics.width = ({ fontSize = 11 }, text) => widthOf(String(text ?? ""), fontSize);
 
 function widthOf(text: string, fontSize: number): number {
-  return text.length * fontSize * CHARACTER_EM;
+  return text.length * fontSize * CHARACTER_EM[/^\d/.test(text) ? "digits" : "text"];
 }
 
 const WIDE: Room = { width: 760, height: 400, outerWidth: 830, narrow: false };
 const NARROW: Room = { width: 272, height: 270, outerWidth: 340, narrow: true };
+/** A column of a paper is 320 wide, so that letters are still seven points high there. */
+const PAPER: Room = { width: 340, height: 220, outerWidth: 410, narrow: true };
 
 export interface Figure {
   /** Of the SVG file, without its ending; unique in a report. */
   readonly name: string;
   /** One sentence or two: how to read it. */
   readonly caption: string;
+  readonly heading: Heading;
   readonly wide: string;
   readonly narrow: string;
+  /** Without title and conditions, for a column of a paper. */
+  readonly paper: () => Promise<string>;
 }
 
 export interface Heading {
@@ -49,13 +56,14 @@ export interface Heading {
   readonly subtitle: string;
 }
 
-/** Draws a chart for both rooms. `draw` makes the specification without title and look. */
+/** Draws a chart for all rooms. `draw` makes the specification without title and look. */
 export async function figureOf(
   name: string,
   heading: Heading,
   caption: string,
   draw: (room: Room) => Omit<TopLevelSpec, "title" | "config">,
 ): Promise<Figure> {
+  const config = CHART_CONFIG;
   const svg = (room: Room): Promise<string> =>
     render({
       ...draw(room),
@@ -63,13 +71,24 @@ export async function figureOf(
         text: wrap(heading.title, TITLE_PX, room),
         subtitle: wrap(heading.subtitle, TEXT_PX, room),
       },
-      config: CHART_CONFIG,
+      config,
     } as TopLevelSpec);
-  return { name, caption, wide: await svg(WIDE), narrow: await svg(NARROW) };
+  const paper = (): Promise<string> => render({ ...draw(PAPER), config } as TopLevelSpec);
+  return { name, caption, heading, wide: await svg(WIDE), narrow: await svg(NARROW), paper };
 }
 
+/** That rows of bars have roles of their own is what is wanted. */
+const FORESEEN = "Detected faceted independent scales that union domain";
+
+const LOGGER = Object.assign(logger(Warn), {
+  warn(...words: readonly unknown[]): unknown {
+    if (!String(words[0]).startsWith(FORESEEN)) log.warn(words.join(" "));
+    return LOGGER;
+  },
+});
+
 async function render(spec: TopLevelSpec): Promise<string> {
-  const compiled = compile(spec).spec;
+  const compiled = compile(spec, { logger: LOGGER }).spec;
   placeLabels(compiled);
   const view = new View(parse(compiled), { renderer: "none" });
   const svg = await view.toSVG();
@@ -91,7 +110,7 @@ function placeLabels(spec: Spec): void {
         size: { signal: "[width, height]" },
         // Curves of rising load go up and to the right: beside them is room, above and below less.
         anchor: ["bottom-right", "top-left", "right", "left", "bottom", "top"],
-        offset: [7],
+        offset: [8],
         padding: 0,
       },
     ];
@@ -139,4 +158,12 @@ export function logTicks(values: readonly number[]): {
   // Over many powers of ten these alone are enough.
   const few = ticks.length <= 10 ? ticks : ticks.filter((tick) => /^0?\.?0*1/.test(String(tick)));
   return { ticks: few, domain };
+}
+
+/** From zero to a round number that no value exceeds. */
+export function linearDomain(values: readonly number[]): readonly [number, number] {
+  const most = Math.max(...values, Number.MIN_VALUE);
+  const power = 10 ** Math.floor(Math.log10(most));
+  const steps = [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10];
+  return [0, power * (steps.find((step) => step * power >= most) ?? 10)];
 }

@@ -23,6 +23,9 @@ const PARTS: readonly { readonly part: Part; readonly name: string; readonly col
   { part: "idle", name: "idle", colour: INK.idle },
 ];
 
+/** Room that a part's number takes in a bar. */
+const NUMBER_PX = 13;
+
 /** Of one role in one series, at the point of its highest throughput: means over repetitions. */
 export interface RoleCosts {
   readonly series: string;
@@ -109,22 +112,22 @@ export async function profileFigure(
   if (profiled.length === 0) return null;
   const caption =
     "Shares of the wall time of each process's polling thread, at the highest throughput of each " +
-    "line above; means over the repetitions. Signature threads work beside it and are not shown.";
+    "line above; means over the repetitions. Numbers stand for the parts of the legend, in whose " +
+    "order they are. Signature threads work beside it and are not shown.";
   const heading = { title: `Where the time goes: ${compared}`, subtitle: conditions };
   return figureOf(name, heading, caption, (room) => draw(profiled, room));
 }
 
+/** A part's number in bars and legend, which tells it apart where colours do not. */
+function numbered(name: string, index: number): string {
+  return `${index + 1} ${name}`;
+}
+
 function draw(costs: readonly RoleCosts[], room: Room): Omit<TopLevelSpec, "title" | "config"> {
-  const names = PARTS.map((part) => part.name);
-  const values = costs.flatMap(({ series, load, role, shares }) =>
-    names.map((part, order) => {
-      const share = shares?.get(part) ?? 0;
-      const told = `${series}, ${role}, ${part}: ${(100 * share).toFixed(1)} %`;
-      return { group: `${series}, ${load}`, role, part, order, share, told };
-    }),
-  );
   // Axis labels stand left of the plot.
   const labelWidth = 110;
+  const width = room.width + 30 - labelWidth;
+  const values = barsOf(costs, width);
   return {
     data: { values },
     spacing: 14,
@@ -139,9 +142,8 @@ function draw(costs: readonly RoleCosts[], room: Room): Omit<TopLevelSpec, "titl
     },
     resolve: { scale: { y: "independent" } },
     spec: {
-      width: room.width + 30 - labelWidth,
+      width,
       height: { step: 24 },
-      mark: { type: "bar", stroke: INK.paper, strokeWidth: 1, height: { band: 0.82 } },
       encoding: {
         y: {
           field: "role",
@@ -150,9 +152,8 @@ function draw(costs: readonly RoleCosts[], room: Room): Omit<TopLevelSpec, "titl
           axis: { title: null, domain: false, ticks: false },
         },
         x: {
-          field: "share",
+          field: "start",
           type: "quantitative",
-          stack: "zero",
           scale: { domain: [0, 1], nice: false, clamp: true },
           axis: {
             title: "Share of the polling thread's time (%)",
@@ -160,22 +161,73 @@ function draw(costs: readonly RoleCosts[], room: Room): Omit<TopLevelSpec, "titl
             tickCount: room.narrow ? 2 : 5,
           },
         },
-        fill: {
-          field: "part",
-          type: "nominal",
-          scale: { domain: names, range: PARTS.map(({ colour }) => colour) },
-          legend: {
-            title: null,
-            orient: "bottom",
-            direction: "horizontal",
-            symbolType: "square",
-            symbolSize: 130,
-            columns: room.narrow ? 2 : 5,
-          },
-        },
-        order: { field: "order", type: "quantitative" },
-        description: { field: "told", type: "nominal" },
       },
+      layer: [
+        bars(room),
+        // On a halo, because no one ink is seen on all colours.
+        numbers({ stroke: INK.paper, strokeWidth: 3 }),
+        numbers({ fill: INK.text, fontWeight: 600 }),
+      ],
     },
   } as Omit<TopLevelSpec, "title" | "config">;
+}
+
+/** The part of a thread's time, from where to where in its bar of so many pixels. */
+function barsOf(costs: readonly RoleCosts[], width: number) {
+  return costs.flatMap(({ series, load, role, shares }) => {
+    let from = 0;
+    return PARTS.map(({ name }, index) => {
+      const share = shares?.get(name) ?? 0;
+      const told = `${series}, ${role}, ${name}: ${(100 * share).toFixed(1)} %`;
+      const [start, end] = [from, from + share];
+      from = end;
+      const number = share * width >= NUMBER_PX ? String(index + 1) : "";
+      const part = numbered(name, index);
+      return {
+        group: `${series}, ${load}`,
+        role,
+        part,
+        start,
+        middle: (start + end) / 2,
+        end,
+        number,
+        told,
+      };
+    });
+  });
+}
+
+function bars(room: Room) {
+  const names = PARTS.map(({ name }, index) => numbered(name, index));
+  return {
+    mark: { type: "bar", stroke: INK.paper, strokeWidth: 1, height: { band: 0.82 } },
+    encoding: {
+      x2: { field: "end" },
+      fill: {
+        field: "part",
+        type: "nominal",
+        scale: { domain: names, range: PARTS.map(({ colour }) => colour) },
+        legend: {
+          title: null,
+          orient: "bottom",
+          direction: "horizontal",
+          symbolType: "square",
+          symbolSize: 130,
+          columns: room.narrow ? 2 : 5,
+        },
+      },
+      description: { field: "told", type: "nominal" },
+    },
+  };
+}
+
+/** The numbers of the parts, in their middle. */
+function numbers(look: object) {
+  return {
+    mark: { type: "text", fontSize: 11, aria: false, ...look },
+    encoding: {
+      x: { field: "middle", type: "quantitative" },
+      text: { field: "number", type: "nominal" },
+    },
+  };
 }

@@ -2,7 +2,15 @@
 // repetition.
 
 import type { TopLevelSpec } from "vega-lite";
-import { figureOf, legendColumns, logTicks, type Figure, type Room } from "./chart.ts";
+import {
+  figureOf,
+  legendColumns,
+  linearDomain,
+  logTicks,
+  type Figure,
+  type Room,
+} from "./chart.ts";
+import { dashedLayers } from "./dashed-layers.ts";
 import type { Group, Line } from "./groups.ts";
 import { hue, INK, shape } from "./theme.ts";
 
@@ -23,12 +31,11 @@ interface Mark {
   readonly told: string;
 }
 
-/** Lines of open loops are dashed. */
-const DASH = [5, 3];
 /** From here on the fastest series would press the others against the axis. */
 const LINEAR_RATIO_MAX = 8;
-/** On each stretch of a line, and on each bar. */
-const HINDRANCES = { line: 40, bar: 8 } as const;
+/** How far apart places are that labels must not cover, and those around a mark from its middle. */
+const HINDRANCE_PX = 3;
+const MARK_PX = 5;
 
 /** Of the median latency, or of a higher percentile. */
 export function curveFigure(
@@ -86,22 +93,18 @@ function draw(
   const stroke = { field: "series", type: "nominal", scale: scale(colours), legend } as const;
   const log = peaksDiffer(marks);
   const [x, y] = axes(marks, log, percentile, room);
-  const line = (loop: "closed" | "open") => ({
-    transform: [{ filter: { field: "loop", equal: loop } }],
-    mark: {
-      ...{ type: "line", strokeWidth: 1.75, aria: false },
-      ...(loop === "open" ? { strokeDash: DASH } : {}),
-    },
-    encoding: { stroke, order: { field: "order", type: "quantitative" } },
-  });
+  const plane: Plane = { log, x: x.scale.domain, y: y.scale.domain, room };
   return {
     width: room.width,
     height: room.height,
     data: { values: marks },
     encoding: { x, y },
     layer: [
-      line("closed"),
-      line("open"),
+      ...dashedLayers(lines, ({ label }) => label, "series").map(({ strokeDash, transform }) => ({
+        mark: { type: "line", strokeWidth: 1.75, strokeDash, aria: false },
+        transform,
+        encoding: { stroke, order: { field: "order", type: "quantitative" } },
+      })),
       {
         mark: { type: "rule", strokeWidth: 1.25, opacity: 0.75, aria: false },
         encoding: { x: { ...x, field: "xMin" }, x2: { field: "xMax" }, stroke },
@@ -126,7 +129,7 @@ function draw(
       },
       {
         name: "labels",
-        data: { values: [...marks, ...hindrances(marks, log)] },
+        data: { values: [...marks, ...hindrances(marks, plane)] },
         mark: { type: "text", aria: false },
         encoding: { text: { field: "mark", type: "nominal" } },
       },
@@ -141,13 +144,16 @@ function axes(marks: readonly Mark[], log: boolean, percentile: "p50" | "p99", {
   const x = {
     field: "x",
     type: "quantitative",
-    scale: log ? { type: "log", domain: across.domain, nice: false } : { zero: true, nice: true },
+    scale: log
+      ? { type: "log", domain: across.domain, nice: false }
+      : { domain: linearDomain(marks.map(({ xMax }) => xMax)), nice: false },
     axis: {
       title: `Throughput (Kops/s${log ? ", log scale" : ""})`,
       ...(log ? { values: across.ticks } : { tickCount: narrow ? 4 : 8 }),
       format: ",~r",
       grid: true,
       labelOverlap: "greedy",
+      labelSeparation: 6,
     },
   } as const;
   const y = {
@@ -170,23 +176,54 @@ function peaksDiffer(marks: readonly Mark[]): boolean {
   return Math.max(...peaks) > LINEAR_RATIO_MAX * Math.min(...peaks);
 }
 
-/** Points along all lines and bars, which labels must not cover. */
-function hindrances(marks: readonly Mark[], log: boolean): readonly object[] {
-  const across = (a: number, b: number, at: number): number =>
-    log ? a * (b / a) ** at : a + (b - a) * at;
-  type Place = Pick<Mark, "x" | "y">;
-  const along = (from: Place, to: Place, count: number): readonly object[] =>
-    Array.from({ length: count }, (_, index) => {
-      const at = index / (count - 1);
-      return { mark: "", x: across(from.x, to.x, at), y: from.y * (to.y / from.y) ** at };
+/** Where values lie on the plot. */
+interface Plane {
+  readonly log: boolean;
+  readonly x: readonly [number, number];
+  readonly y: readonly [number, number];
+  readonly room: Room;
+}
+
+type Place = Pick<Mark, "x" | "y">;
+
+/** Points along all lines and bars, and around all marks, which labels must not cover. */
+function hindrances(marks: readonly Mark[], { log, x, y, room }: Plane): readonly object[] {
+  const [x0, x1] = log ? x.map(Math.log) : x;
+  const [y0, y1] = y.map(Math.log);
+  const { width, height } = room;
+  const across = { zero: x0 ?? 0, perPixel: ((x1 ?? 1) - (x0 ?? 0)) / width };
+  const up = { zero: y0 ?? 0, perPixel: ((y1 ?? 1) - (y0 ?? 0)) / height };
+  const pixels = (place: Place) => ({
+    x: ((log ? Math.log(place.x) : place.x) - across.zero) / across.perPixel,
+    y: (Math.log(place.y) - up.zero) / up.perPixel,
+  });
+  const values = (place: Place) => {
+    const at = across.zero + place.x * across.perPixel;
+    return { mark: "", x: log ? Math.exp(at) : at, y: Math.exp(up.zero + place.y * up.perPixel) };
+  };
+  const along = (from: Place, to: Place): readonly object[] => {
+    const [a, b] = [pixels(from), pixels(to)];
+    const count = Math.ceil(Math.hypot(b.x - a.x, b.y - a.y) / HINDRANCE_PX) + 1;
+    return Array.from({ length: count }, (_, index) => {
+      const at = count === 1 ? 0 : index / (count - 1);
+      return values({ x: a.x + at * (b.x - a.x), y: a.y + at * (b.y - a.y) });
     });
+  };
+  const around = (place: Place): readonly object[] => {
+    const { x: left, y: top } = pixels(place);
+    return Array.from({ length: 8 }, (_, index) => {
+      const angle = (index * Math.PI) / 4;
+      return values({ x: left + MARK_PX * Math.cos(angle), y: top + MARK_PX * Math.sin(angle) });
+    });
+  };
   return marks.flatMap((mark, index) => {
-    const { x, y, xMin, xMax, yMin, yMax } = mark;
+    const { x: right, y: high, xMin, xMax, yMin, yMax } = mark;
     const next = marks[index + 1];
     return [
-      ...(next?.series === mark.series ? along(mark, next, HINDRANCES.line) : []),
-      ...along({ x: xMin, y }, { x: xMax, y }, HINDRANCES.bar),
-      ...along({ x, y: yMin }, { x, y: yMax }, HINDRANCES.bar),
+      ...around(mark),
+      ...(next?.series === mark.series ? along(mark, next) : []),
+      ...along({ x: xMin, y: high }, { x: xMax, y: high }),
+      ...along({ x: right, y: yMin }, { x: right, y: yMax }),
     ];
   });
 }

@@ -3,15 +3,18 @@
 
 import type { TopLevelSpec } from "vega-lite";
 import { mergeDistributions, totalOf } from "../evaluation/distribution.ts";
+import { count as grouped } from "../evaluation/format.ts";
 import { figureOf, legendColumns, logTicks, type Figure, type Room } from "./chart.ts";
+import { dashedLayers } from "./dashed-layers.ts";
 import type { Group, Line } from "./groups.ts";
 import type { MeasuredPoint } from "./series.ts";
-import { hue, HUES_COUNT } from "./theme.ts";
+import { hue, INK, shape } from "./theme.ts";
 
 /** One point of a series, its repetitions together. */
 interface Distribution {
   readonly label: string;
   readonly line: Line;
+  readonly operations: number;
   readonly percentiles: readonly Percentile[];
 }
 
@@ -20,10 +23,13 @@ interface Percentile {
   readonly oneIn: number;
   /** Of that operation, in microseconds. */
   readonly us: number;
+  /** Of the sample, from 0. */
+  readonly step: number;
 }
 
-/** Samples on each power of ten of `oneIn`. */
+/** Samples on each power of ten of `oneIn`, and how many of them have a mark. */
 const STEPS = 24;
+const MARK_EVERY = 16;
 const TICKS: readonly number[] = [1, 2, 10, 100, 1e3, 1e4, 1e5, 1e6, 1e7];
 
 /**
@@ -40,11 +46,16 @@ export async function distributionFigure(
     const point = choose(line);
     const percentiles = percentilesOf(point);
     if (percentiles.length === 0) return [];
-    return [{ label: `${line.label}, ${point.load}`, line, percentiles }];
+    const operations = point.runs.reduce((sum, { record }) => sum + record.operations, 0);
+    return [{ label: `${line.label}, ${point.load}`, line, operations, percentiles }];
   });
   if (distributions.length === 0) return null;
+  const totals = distributions.map(({ operations }) => operations);
+  const [least, most] = [Math.min(...totals), Math.max(...totals)];
+  const samples = least === most ? grouped(most) : `${grouped(least)} to ${grouped(most)}`;
   const caption =
-    "All operations of all repetitions: so many per cent of them took at most so long. " +
+    `All operations of all repetitions, ${samples} on each line: ` +
+    "so many per cent of them took at most so long. " +
     "In an open loop, latency counts from when the operation should have come.";
   const title = `Latency distribution at ${where}: ${compared}`;
   return figureOf(name, { title, subtitle: conditions }, caption, (room) =>
@@ -63,7 +74,7 @@ function percentilesOf({ runs }: MeasuredPoint): readonly Percentile[] {
     for (; 10 ** (step / STEPS) <= total; step++) {
       const oneIn = 10 ** (step / STEPS);
       if (total * (1 - 1 / oneIn) > before) break;
-      percentiles.push({ oneIn, us });
+      percentiles.push({ oneIn, us, step });
     }
   }
   return percentiles;
@@ -74,64 +85,75 @@ function draw(
   room: Room,
 ): Omit<TopLevelSpec, "title" | "config"> {
   const labels = distributions.map(({ label }) => label);
-  const values = distributions.flatMap(({ label, percentiles }) =>
-    percentiles.map(({ oneIn, us }) => ({ line: label, oneIn, us })),
+  const lines = distributions.map(({ label, line: { style } }) => ({ label, style }));
+  const values = distributions.flatMap(({ label, percentiles }, i) =>
+    // Marks of lines that lie upon each other stand side by side.
+    percentiles.map(({ oneIn, us, step }) => {
+      const marked = step > 0 && step % MARK_EVERY === (3 * i) % MARK_EVERY;
+      return { line: label, oneIn, us, marked };
+    }),
   );
-  const up = logTicks(values.map(({ us }) => us));
-  const oneInMax = Math.max(...values.map(({ oneIn }) => oneIn), 10);
   const scale = (range: readonly unknown[]) => ({ domain: labels, range });
   const legend = {
     title: null,
     orient: "bottom",
     direction: "horizontal",
-    symbolType: "stroke",
-    symbolSize: 260,
-    symbolStrokeWidth: 2,
     columns: legendColumns(labels, room),
   };
+  const styled = (of: (line: Line) => unknown) => ({
+    field: "line",
+    type: "nominal",
+    scale: scale(distributions.map(({ line }) => of(line))),
+    legend,
+  });
+  const stroke = styled(({ style }) => hue(style));
   return {
     width: room.width,
     height: room.height,
     data: { values },
-    mark: { type: "line", strokeWidth: 2, interpolate: "monotone" },
-    encoding: {
-      x: {
-        field: "oneIn",
-        type: "quantitative",
-        scale: { type: "log", domain: [1, oneInMax], nice: false },
-        axis: {
-          title: "Percentile of operations (%)",
-          values: TICKS.filter((tick) => tick <= oneInMax),
-          labelExpr: "format(100 - 100 / datum.value, '~r')",
-          labelOverlap: "greedy",
-          grid: true,
+    encoding: axes(values),
+    layer: [
+      ...dashedLayers(lines, ({ label }) => label, "line").map(({ strokeDash, transform }) => ({
+        mark: { type: "line", strokeWidth: 2, strokeDash, interpolate: "monotone" },
+        transform,
+        encoding: { description: { field: "line", type: "nominal" }, stroke },
+      })),
+      {
+        transform: [{ filter: "datum.marked" }],
+        mark: { type: "point", size: 46, strokeWidth: 1.75, opacity: 1, aria: false },
+        encoding: {
+          stroke,
+          fill: styled(({ style, loop }) => (loop === "open" ? INK.paper : hue(style))),
+          shape: styled(({ style }) => shape(style)),
         },
       },
-      y: {
-        field: "us",
-        type: "quantitative",
-        scale: { type: "log", domain: up.domain, nice: false },
-        axis: { title: "Latency (µs, log scale)", values: up.ticks, format: ",~r", grid: true },
-      },
-      description: { field: "line", type: "nominal" },
-      stroke: {
-        field: "line",
-        type: "nominal",
-        scale: scale(distributions.map(({ line }) => hue(line.style))),
-        legend,
-      },
-      strokeDash: {
-        field: "line",
-        type: "nominal",
-        scale: scale(distributions.map(({ line }) => dashOf(line))),
-        legend,
-      },
-    },
+    ],
   } as Omit<TopLevelSpec, "title" | "config">;
 }
 
-/** Open loops are dashed as in curves; a colour's second round is dotted. */
-function dashOf({ loop, style }: Line): readonly number[] {
-  if (loop === "open") return [5, 3];
-  return style < HUES_COUNT ? [1, 0] : [2, 2];
+/** Percentiles by how many operations one is slower of, and their latencies. */
+function axes(values: readonly Pick<Percentile, "oneIn" | "us">[]) {
+  const up = logTicks(values.map(({ us }) => us));
+  const oneInMax = Math.max(...values.map(({ oneIn }) => oneIn), 10);
+  return {
+    x: {
+      field: "oneIn",
+      type: "quantitative",
+      scale: { type: "log", domain: [1, oneInMax], nice: false },
+      axis: {
+        title: "Percentile of operations (%)",
+        values: TICKS.filter((tick) => tick <= oneInMax),
+        labelExpr: "format(100 - 100 / datum.value, '~r')",
+        labelOverlap: "greedy",
+        labelSeparation: 6,
+        grid: true,
+      },
+    },
+    y: {
+      field: "us",
+      type: "quantitative",
+      scale: { type: "log", domain: up.domain, nice: false },
+      axis: { title: "Latency (µs, log scale)", values: up.ticks, format: ",~r", grid: true },
+    },
+  };
 }

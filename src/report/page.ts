@@ -25,14 +25,19 @@ export interface Page {
   readonly title: string;
   /** What was measured, in a sentence. */
   readonly summary: string;
+  /** When, where and of which version, by name. */
+  readonly about: readonly (readonly [name: string, value: string])[];
   readonly command: string;
   readonly sections: readonly Section[];
 }
 
 const POLICY = "default-src 'none'; style-src 'unsafe-inline'";
 
-export function pageHtml({ title, summary, command, sections }: Page): string {
+export function pageHtml({ title, summary, about, command, sections }: Page): string {
   const links = sections.map((one) => `<a href="#${one.id}">${Bun.escapeHTML(one.title)}</a>`);
+  const facts = about.map(
+    ([name, value]) => `<dt>${Bun.escapeHTML(name)}</dt><dd>${Bun.escapeHTML(value)}</dd>`,
+  );
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -49,6 +54,7 @@ ${STYLE}
 <header>
 <h1>${Bun.escapeHTML(title)}</h1>
 <p>${Bun.escapeHTML(summary)}</p>
+<dl>${facts.join("\n")}</dl>
 <pre><code>${Bun.escapeHTML(command)}</code></pre>
 <nav>${links.join(" ")}</nav>
 </header>
@@ -73,10 +79,16 @@ function sectionHtml({ id, title, figures, tables }: Section): string {
 /** Both drawings, of which the width of the page shows one. */
 function figureHtml({ name, caption, wide, narrow }: Figure): string {
   return [
-    `<figure id="${name}">`,
+    `<figure id="${name}"${isTall(wide) ? " class=tall" : ""}>`,
     `<div class=wide>${wide}</div>`,
     `<div class=narrow>${narrow}</div>`,
     `<figcaption>${Bun.escapeHTML(caption)}</figcaption>`,
     "</figure>",
   ].join("\n");
+}
+
+/** Whether a drawing is about as high as it is wide. */
+function isTall(svg: string): boolean {
+  const [, width = "1", height = "0"] = /viewBox="0 0 ([\d.]+) ([\d.]+)"/.exec(svg) ?? [];
+  return Number(height) > 0.75 * Number(width);
 }

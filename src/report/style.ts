@@ -24,6 +24,10 @@ h2 {
 h3 { font-size: 0.9375rem; margin: 1.5rem 0 0.5rem }
 p { margin: 0.5rem 0; max-width: 46rem }
 a { color: inherit; text-decoration-color: var(--line); text-underline-offset: 0.2em }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: 0.1rem 0.9rem; margin: 0.75rem 0 }
+dl { font-size: 0.875rem; line-height: 1.4 }
+dt { color: var(--quiet) }
+dd { margin: 0; overflow-wrap: anywhere }
 nav { display: flex; flex-wrap: wrap; gap: 0.35rem 1.1rem; margin-top: 1rem; font-size: 0.9rem }
 pre {
   margin: 0.75rem 0; padding: 0.6rem 0.8rem; background: var(--grid); border-radius: 4px;
@@ -34,7 +38,16 @@ figure { margin: 1.25rem 0 2.25rem }
 figure svg { display: block; width: 100%; height: auto; max-width: 860px }
 figcaption { color: var(--quiet); font-size: 0.875rem; max-width: 46rem; margin-top: 0.35rem }
 .narrow { display: none }
-.scroll { overflow-x: auto; margin: 0 0 1.25rem }
+/* Shadows at the sides where there is more: covers that scroll with the table lie over those that
+   do not. */
+.scroll {
+  overflow-x: auto; margin: 0 0 1.25rem;
+  background:
+    linear-gradient(to right, var(--paper) 45%, transparent) 0 0 / 3rem 100% no-repeat local,
+    linear-gradient(to left, var(--paper) 45%, transparent) 100% 0 / 3rem 100% no-repeat local,
+    linear-gradient(to right, var(--line), transparent) 0 0 / 1.1rem 100% no-repeat scroll,
+    linear-gradient(to left, var(--line), transparent) 100% 0 / 1.1rem 100% no-repeat scroll;
+}
 .scroll:focus-visible, a:focus-visible { outline: 2px solid #0072b2; outline-offset: 2px }
 table {
   border-collapse: collapse; min-width: 100%; font-size: 0.8125rem; line-height: 1.35;
@@ -62,10 +75,17 @@ small { display: block; color: var(--quiet); font-size: 0.75rem }
 @media print {
   body { max-width: none; padding: 0; font-size: 10pt }
   nav { display: none }
-  h2 { margin-top: 1.5rem }
+  @page { margin: 14mm }
+  h2 { margin-top: 1rem; padding-top: 0.5rem }
   h2, h3, .group { break-after: avoid }
   figure, tr { break-inside: avoid }
-  .scroll { overflow: visible }
+  /* Two on a page of A4 or letter. */
+  figure { margin: 0.5rem 0 0.75rem }
+  figure svg { width: auto; max-width: 100%; max-height: 84mm }
+  figure.tall svg { max-height: 125mm }
+  figcaption { font-size: 8pt; line-height: 1.35; max-width: none }
+  thead { display: table-header-group }
+  .scroll { overflow: visible; background: none }
   table { font-size: 7pt }
   th, td { padding: 0.2rem 0.3rem }
   small { font-size: 6pt }

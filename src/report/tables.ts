@@ -47,6 +47,7 @@ export function pointsTable(all: readonly Series[]): Table {
       number("clients"),
       ...(open ? [number("rate (ops/s)")] : []),
       number("runs"),
+      number("operations"),
       number("throughput (Kops/s)"),
       number("p50 (µs)"),
       number("p90 (µs)"),
@@ -67,6 +68,10 @@ export function pointsTable(all: readonly Series[]): Table {
           decimal(point?.clients ?? 0, 0),
           ...ofOpen(point?.rate ?? 0),
           String(runs.length),
+          decimal(
+            sum(runs, ({ record }) => record.operations),
+            0,
+          ),
           spreadCell(throughput),
           spreadCell(latency.p50),
           spreadCell(latency.p90),

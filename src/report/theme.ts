@@ -1,6 +1,6 @@
 // How charts and page look: colours that the colour-blind tell apart (Okabe and Ito, Color
-// Universal Design), each with a lighter or darker twin for a dark page, and shapes that tell lines
-// apart in black and white.
+// Universal Design), each with a lighter or darker twin for a dark page, and shapes and dashes that
+// tell lines apart in grey.
 
 import type { Config } from "vega-lite";
 
@@ -25,8 +25,6 @@ const HUES: readonly [Ink, ...Ink[]] = [
   { light: "#56b4e9", dark: "#86cdf5" },
   { light: "#3d444d", dark: "#c4ccd4" },
 ];
-/** How many colours there are before the first comes back. */
-export const HUES_COUNT = HUES.length;
 
 /** What is no work: idle time, and what is not accounted for. */
 const IDLE: Ink = { light: "#dde1e6", dark: "#333b44" };
@@ -50,8 +48,22 @@ export const INK = {
   rest: REST.light,
 } as const;
 
+/** Of the page. */
 export const FONT =
   "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif";
+/** Of charts: what converters of SVG find, each by one of these names. */
+export const CHART_FONT = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif";
+
+/** Dashes that tell lines apart in grey, in the order in which their lengths differ most. */
+const DASHES: readonly [Dash, ...Dash[]] = [
+  [1, 0],
+  [7, 3],
+  [2, 2],
+  [8, 3, 2, 3],
+  [12, 3],
+  [3, 2, 1, 2],
+];
+export type Dash = readonly number[];
 
 /** The colour of a configuration, or of any other category, by its number. */
 export function hue(index: number): string {
@@ -62,10 +74,14 @@ export function shape(index: number): string {
   return SHAPES[index % SHAPES.length] ?? SHAPES[0];
 }
 
+export function dash(index: number): Dash {
+  return DASHES[index % DASHES.length] ?? DASHES[0];
+}
+
 /** For every chart. */
 export const CHART_CONFIG: Config = {
   background: PAPER.light,
-  font: FONT,
+  font: CHART_FONT,
   padding: 6,
   view: { stroke: null },
   title: {

@@ -2,6 +2,7 @@
 
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { count } from "../evaluation/format.ts";
 import type { FailedRun, Run } from "../evaluation/run.ts";
 import type { Figure } from "./chart.ts";
 import { replaceFile } from "../base/replace-file.ts";
@@ -10,6 +11,7 @@ import { pointsCsv, throughputCsv } from "./csv.ts";
 import { curveFigure } from "./curves.ts";
 import { distributionFigure } from "./distributions.ts";
 import { groupsOf, type Group } from "./groups.ts";
+import { writePaper } from "./paper.ts";
 import { pageHtml, section, type Section } from "./page.ts";
 import { peakOf, seriesOf, type Series } from "./series.ts";
 import {
@@ -30,6 +32,8 @@ export interface ReportOptions {
   readonly command: string;
   /** Runs that failed, to be listed. */
   readonly failures?: readonly FailedRun[];
+  /** Whether to draw the charts for a paper as well. */
+  readonly paper?: boolean;
 }
 
 /**
@@ -48,12 +52,10 @@ export async function writeReport(
       : [section("failed", "Failed runs", [], [failureTable(failures)])]),
     ...(series.length === 0 ? [] : await resultSections(series)),
   ];
-  const page = pageHtml({
-    title: options.title,
-    summary: summaryOf(runs, series, failures),
-    command: options.command,
-    sections,
-  });
+  const summary = summaryOf(runs, series, failures);
+  const about = aboutOf(runs);
+  const { title, command } = options;
+  const page = pageHtml({ title, summary, about, command, sections });
   mkdirSync(options.dir, { recursive: true });
   const figures = sections.flatMap((section) => section.figures);
   const files: readonly (readonly [name: string, content: string])[] = [
@@ -62,11 +64,14 @@ export async function writeReport(
     ["points.csv", pointsCsv(series)],
     ["throughput.csv", throughputCsv(series)],
   ];
-  return files.map(([name, content]) => {
+  const written = files.map(([name, content]) => {
     const path = join(options.dir, name);
     replaceFile(path, content);
     return path;
   });
+  if (options.paper !== true) return written;
+  const told = [summary, ...about.map(([name, value]) => `${name}: ${value}`)];
+  return [...written, ...(await writePaper(figures, told, options.dir))];
 }
 
 async function resultSections(series: readonly Series[]): Promise<readonly Section[]> {
@@ -118,16 +123,41 @@ function summaryOf(
   const repetitions = new Set(points.map((point) => point.runs.length));
   const times = [...repetitions].sort((a, b) => a - b).join(" or ");
   const failed = failures.length === 0 ? "" : ` ${plural(failures.length, "run")} failed.`;
-  const machines = new Set(
-    runs.map(({ record }) => `${record.host.cpu}, ${record.host.cores} CPUs`),
-  );
-  const where = runs.length === 0 ? "" : ` Clients ran on ${[...machines].join("; ")}.`;
+  const operations = runs.reduce((sum, { record }) => sum + record.operations, 0);
+  const samples =
+    runs.length === 0 ? "" : ` Latencies are those of ${count(operations)} operations.`;
   return (
     `${plural(runs.length, "run")} of ${plural(points.length, "point")} on ` +
     `${plural(series.length, "line")}` +
     `${runs.length === 0 ? "" : `, each measured ${times === "1" ? "once" : `${times} times`}`}.` +
-    `${failed}${where}`
+    `${samples}${failed}`
   );
+}
+
+/** When, where and what was measured. */
+function aboutOf(runs: readonly Run[]): readonly (readonly [name: string, value: string])[] {
+  const records = runs.flatMap(({ record, replicas }) => [record, ...replicas]);
+  const distinct = (values: readonly string[]): string => [...new Set(values)].join("; ");
+  const when = records
+    // Earlier versions did not tell.
+    .flatMap(({ startedAt }: { readonly startedAt?: string }) => startedAt ?? [])
+    .map((time) => `${time.slice(0, 10)} ${time.slice(11, 16)}`)
+    .sort();
+  const [first, last] = [when.at(0), when.at(-1)];
+  const time = first === last ? `${first} UTC` : `${first} to ${last} UTC`;
+  const versions = records.map(({ versions: of }) =>
+    Object.entries(of)
+      .map(([name, version]) => `${name} ${version}`)
+      .join(", "),
+  );
+  const hosts = records.map(
+    ({ host: { cpu, cores, kernel } }) => `${cpu}, ${cores} CPUs, Linux ${kernel}`,
+  );
+  return [
+    ...(first === undefined ? [] : [["measured", time] as const]),
+    ...(runs.length === 0 ? [] : [["versions", distinct(versions)] as const]),
+    ...(runs.length === 0 ? [] : [["on", distinct(hosts)] as const]),
+  ];
 }
 
 function plural(count: number, what: string): string {

@@ -14,7 +14,7 @@ import { madeUpPoints, madeUpRuns } from "../support/runs.ts";
 
 /** What the functions below that run in the page use of a browser. */
 declare const document: {
-  readonly documentElement: { readonly scrollWidth: number };
+  readonly documentElement: { readonly scrollWidth: number; readonly scrollHeight: number };
   querySelector(selector: string): object | null;
 };
 declare function getComputedStyle(element: object): {
@@ -31,6 +31,10 @@ declare class DOMPoint {
 
 const WIDE = 1100;
 const PHONE = 390;
+/** What margins of 14 mm leave of A4. */
+const PRINT = { width: 688, height: 1016 } as const;
+/** A section's title above its first chart. */
+const HEADING_PX = 50;
 const runs = madeUpRuns(madeUpPoints());
 const series = seriesOf(runs);
 const points = series.flatMap((one) => one.points.map((point) => ({ ...one, point })));
@@ -100,8 +104,56 @@ describeUnless(program(CHROMIUM))("the page in Chromium", () => {
       );
       expect(near).toHaveLength(1);
     }
-    const dashed = page.locator("#throughput-latency .wide .mark-line path[stroke-dasharray]");
-    expect(await dashed.count()).toBe(series.filter(({ loop }) => loop === "open").length);
+  });
+
+  test.each(["throughput-latency", "latency-peak"])(
+    "the lines of %s are told apart in grey: by dashes and shapes, open loops by hollow marks",
+    async (figure) => {
+      const page = await visit({ width: WIDE });
+      const attribute = (selector: string, name: string) =>
+        page
+          .locator(`#${figure} .wide ${selector}`)
+          .evaluateAll((elements, of) => elements.map((element) => element.getAttribute(of)), name);
+      const dashes = await attribute(".mark-line path", "stroke-dasharray");
+      const configurations = new Set(series.map(({ configuration }) => configuration)).size;
+      expect(dashes).toHaveLength(series.length);
+      expect(new Set(dashes).size).toBe(configurations);
+      const legend = ".role-legend-symbol path";
+      const [shapes, fills, strokes] = [
+        await attribute(legend, "d"),
+        await attribute(legend, "fill"),
+        await attribute(legend, "stroke"),
+      ];
+      const styles = shapes.map((shape, i) => `${shape} ${fills[i] === strokes[i]}`);
+      expect(styles).toHaveLength(series.length);
+      expect(new Set(styles).size).toBe(series.length);
+      const hollow = fills.filter((fill, i) => fill !== strokes[i]);
+      expect(hollow).toHaveLength(series.filter(({ loop }) => loop === "open").length);
+    },
+  );
+
+  test("the parts of a bar have the numbers of the legend, wherever there is room", async () => {
+    const page = await visit({ width: WIDE });
+    const legend = await page.locator("#profile .wide .role-legend-label text").allTextContents();
+    expect(legend.map((label) => label.split(" ")[0])).toEqual(legend.map((_, i) => `${i + 1}`));
+    const bars = await labelled(page, "#profile .wide .mark-rect path[aria-label]");
+    const numbers = await page
+      .locator("#profile .wide .mark-text.role-mark text:not([stroke])")
+      .evaluateAll((all) =>
+        all.map((one) => {
+          const { x, y, width, height } = one.getBoundingClientRect();
+          return { x: x + width / 2, y: y + height / 2, text: one.textContent };
+        }),
+      );
+    for (const { told, box } of bars.filter(({ box: { width } }) => width > 15)) {
+      const name = /, ([^,]*): [\d.]+ %$/.exec(told)?.[1] ?? "";
+      const inside = numbers.filter(
+        ({ x, y }) => x > box.x && x < box.x + box.width && y > box.y && y < box.y + box.height,
+      );
+      expect(inside.map(({ text }) => `${text} ${name}`)).toEqual(
+        legend.filter((label) => label.endsWith(` ${name}`)),
+      );
+    }
   });
 
   test("bars reach from the lowest to the highest repetition", async () => {
@@ -139,10 +191,61 @@ describeUnless(program(CHROMIUM))("the page in Chromium", () => {
           expect(box.y + box.height).toBeLessThanOrEqual(svg!.y + svg!.height + 1);
         }
       }
-      const labels = await boxes(page, `#throughput-latency ${room} .labels_marks text`);
-      expect(labels.length).toBeGreaterThan(points.length / 2);
-      expect(overlaps(labels)).toEqual([]);
+      for (const figure of ["throughput-latency", "throughput-p99"]) {
+        const labels = await boxes(page, `#${figure} ${room} .labels_marks text`);
+        expect(labels.length).toBeGreaterThan(points.length / 2);
+        const drawn = await boxes(page, `#${figure} ${room} [aria-roledescription=point]`);
+        expect(drawn).toHaveLength(points.length);
+        expect(between(labels, drawn)).toEqual([]);
+        const through = await vertices(page, `#${figure} ${room} .mark-line path`);
+        expect(crossed(labels, through)).toEqual([]);
+      }
+      for (const [figure] of AXES) {
+        // A number in a bar lies on a halo of its own.
+        const texts = await boxes(page, `#${figure} ${room} text:not([stroke])`);
+        expect([figure, width, ...overlaps(texts)]).toEqual([figure, width]);
+      }
     }
+  });
+
+  test("a table that is wider than the page has a shadow where there is more of it", async () => {
+    const page = await visit({ width: PHONE });
+    const table = page.locator(".scroll").first();
+    const edge = async (): Promise<string> => {
+      const { x = 0, y = 0, width = 0, height = 0 } = (await table.boundingBox()) ?? {};
+      const clip = { x: x + width - 4, y: y + height - 30, width: 4, height: 20 };
+      return (await page.screenshot({ clip, fullPage: true })).toString("base64");
+    };
+    const background = (value: string) =>
+      table.evaluate((element, to) => void (element.style.background = to), value);
+    const shaded = async (): Promise<boolean> => {
+      const shown = await edge();
+      await background("none");
+      const plain = await edge();
+      await background("");
+      return shown !== plain;
+    };
+    expect(await shaded()).toBe(true);
+    await table.evaluate((element) => void (element.scrollLeft = 10_000));
+    expect(await shaded()).toBe(false);
+    await page.setViewportSize({ width: WIDE, height: 900 });
+    expect(await shaded()).toBe(false);
+  });
+
+  test("in print two charts fit on a page, and pages are full", async () => {
+    const page = await visit({ width: PRINT.width });
+    await page.emulateMedia({ media: "print" });
+    for (const { height } of await boxes(page, "figure:not(.tall)")) {
+      expect(height).toBeLessThan(PRINT.height / 2 - HEADING_PX);
+    }
+    for (const { height } of await boxes(page, "figure.tall")) {
+      expect(height).toBeLessThan(0.6 * PRINT.height);
+    }
+    const height = await page.evaluate(() => document.documentElement.scrollHeight);
+    const pdf = (await page.pdf({ format: "A4" })).toString("latin1");
+    const pages = [...pdf.matchAll(/\/Type \/Page\b/g)].length;
+    // The last one may hold little.
+    expect(pages - 1).toBeLessThan((1.1 * height) / PRINT.height);
   });
 
   test("legends name every line, below the plot", async () => {
@@ -198,7 +301,9 @@ describeUnless(program(CHROMIUM))("the page in Chromium", () => {
     const first = await rows("points").first().locator("td, th").allTextContents();
     const [{ point }] = points as [(typeof points)[number]];
     expect(first[0]).toBe("1");
-    expect(Number(first[3]?.split(/(?<=\.\d\d)/)[0])).toBeCloseTo(point.throughput.median, 1);
+    const samples = point.runs.reduce((sum, { record }) => sum + record.operations, 0);
+    expect(first[3]).toBe(samples.toLocaleString("en-US"));
+    expect(Number(first[4]?.split(/(?<=\.\d\d)/)[0])).toBeCloseTo(point.throughput.median, 1);
     const style = await page
       .locator("#points td.number")
       .first()
@@ -334,14 +439,44 @@ function expectScale(pairs: readonly (readonly [value: number, place: number])[]
   }
 }
 
+/** A line of text is higher than its letters, and a label may touch another. */
+const RIM = { x: 1.5, y: 4 } as const;
+
 /** Pairs of boxes that cover more of each other than their rims. */
 function overlaps(all: readonly Box[]): readonly (readonly [Box, Box])[] {
-  const RIM = 3;
-  return all.flatMap((a, i) =>
-    all.slice(i + 1).flatMap((b): (readonly [Box, Box])[] => {
+  return all.flatMap((a, i) => between([a], all.slice(i + 1)));
+}
+
+/** The same of boxes of one kind and of another. */
+function between(some: readonly Box[], others: readonly Box[]): readonly (readonly [Box, Box])[] {
+  return some.flatMap((a) =>
+    others.flatMap((b): (readonly [Box, Box])[] => {
       const across = Math.min(a.x + a.width, b.x + b.width) - Math.max(a.x, b.x);
       const down = Math.min(a.y + a.height, b.y + b.height) - Math.max(a.y, b.y);
-      return across > RIM && down > RIM ? [[a, b]] : [];
+      return across > RIM.x && down > RIM.y ? [[a, b]] : [];
     }),
+  );
+}
+
+/** Boxes that a line goes through. */
+function crossed(all: readonly Box[], lines: readonly (readonly Place[])[]): readonly Box[] {
+  const dots = lines.flatMap((line) =>
+    line.slice(1).flatMap((to, i) => {
+      const from = line[i]!;
+      const count = Math.ceil(Math.hypot(to.x - from.x, to.y - from.y)) + 1;
+      return Array.from({ length: count }, (_, j) => ({
+        x: from.x + ((to.x - from.x) * j) / count,
+        y: from.y + ((to.y - from.y) * j) / count,
+      }));
+    }),
+  );
+  return all.filter((box) =>
+    dots.some(
+      ({ x, y }) =>
+        x > box.x + RIM.x &&
+        x < box.x + box.width - RIM.x &&
+        y > box.y + RIM.y &&
+        y < box.y + box.height - RIM.y,
+    ),
   );
 }

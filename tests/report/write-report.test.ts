@@ -14,6 +14,8 @@ import { readReportInputs } from "../../src/evaluation/report-inputs.ts";
 import { readResults } from "../../src/evaluation/result-lines.ts";
 import type { FailedRun, Point, Run } from "../../src/evaluation/run.ts";
 import { run, ROOT } from "../support/programs.ts";
+import { CHROMIUM } from "../support/browser.ts";
+import { program } from "../support/optional.ts";
 import { madeUpPoints, madeUpRuns } from "../support/runs.ts";
 
 // On a busy machine drawing a page takes as long as a test has by default.
@@ -186,6 +188,68 @@ describe("the page", () => {
       const column = head.indexOf("most unserved");
       expect(body.map((row) => row[column])).toEqual(["-", "-", "12,345"]);
     }
+  });
+
+  test("says when, where and of which version and commit, and how many operations", async () => {
+    const runs = madeUpRuns(madeUpPoints(few)).map((run, i) => {
+      const versions = { oskr: "2.0.0", commit: "3f9a12c4", bun: "1.4.5" };
+      const startedAt = `2026-11-${10 + i}T08:05:00.000Z`;
+      return { ...run, record: { ...run.record, versions, startedAt }, replicas: [] };
+    });
+    const { html } = await report("about", runs);
+    const facts = [...html.matchAll(/<dt>(.*?)<\/dt><dd>(.*?)<\/dd>/g)].map(([, ...one]) => one);
+    expect(facts).toEqual([
+      ["measured", "2026-11-10 08:05 to 2026-11-18 08:05 UTC"],
+      ["versions", "oskr 2.0.0, commit 3f9a12c4, bun 1.4.5"],
+      ["on", "Imaginary EPYC 7763 64-Core, 2 CPUs, Linux 6.18.44"],
+    ]);
+    const sum = runs.reduce((total, { record }) => total + record.operations, 0);
+    expect(html).toContain(`Latencies are those of ${sum.toLocaleString("en-US")} operations.`);
+  });
+
+  test("has charts for a paper beside it: no titles, fonts that converters have, captions", async () => {
+    const out = join(dir, "paper");
+    const runs = madeUpRuns(madeUpPoints(few), { repetitions: 2 });
+    const options = { title: "x", dir: out, command: "bench", paper: true };
+    const files = (await writeReport(runs, options)).filter((file) =>
+      file.includes("/paper/paper/"),
+    );
+    const names = [
+      "throughput-latency",
+      "throughput-p99",
+      "latency-light",
+      "latency-peak",
+      "profile",
+    ];
+    const pdfs = program(CHROMIUM) === null ? names.map((name) => `${name}.pdf`) : [];
+    expect(files.map((file) => basename(file)).toSorted()).toEqual(
+      [...names.map((name) => `${name}.svg`), ...pdfs, "captions.txt"].toSorted(),
+    );
+    for (const file of files.filter((path) => path.endsWith(".svg"))) {
+      const svg = readFileSync(file, "utf8");
+      const told = /against throughput:|Latency distribution|Where the time|application null/;
+      expect(told.exec(svg)?.[0]).toBeUndefined();
+      const fonts = new Set([...svg.matchAll(/font-family="([^"]*)"/g)].map(([, font]) => font));
+      expect([...fonts]).toEqual([expect.stringMatching(/^Helvetica, Arial, .*, sans-serif$/)]);
+      // Seven points at least in a column of 320 pixels.
+      const [width, height] = ["width", "height"].map((name) =>
+        Number(new RegExp(`^<svg [^>]*\\b${name}="([\\d.]+)"`).exec(svg)?.[1]),
+      ) as [number, number];
+      expect(((320 / width) * 12 * 3) / 4).toBeGreaterThan(6);
+      expect(height).toBeGreaterThan(0);
+    }
+    for (const file of files.filter((path) => path.endsWith(".pdf"))) {
+      const pdf = readFileSync(file, "latin1");
+      expect(pdf).toStartWith("%PDF-");
+      expect([...pdf.matchAll(/\/Type \/Page\b/g)]).toHaveLength(1);
+      expect(pdf).toContain("/FontFile2");
+    }
+    const captions = readFileSync(join(out, "paper/captions.txt"), "utf8").split("\n\n");
+    expect(captions).toHaveLength(names.length + 1);
+    const [first = "", ...others] = captions;
+    expect(first).toStartWith("throughput-latency:\nMedian latency against throughput: pbft.\n");
+    expect(first).toContain("application null");
+    expect(others.at(-1)).toContain("versions: oskr 2.0.0");
   });
 
   test("refers to nothing outside itself", async () => {

@@ -4,14 +4,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { CHROMIUM_FLAGS } from "../../src/report/chromium.ts";
 import { chromium, type BrowserContext, type Page } from "playwright-core";
 
 export const CHROMIUM = "/usr/bin/chromium";
-/** What it would do on the network by itself, and what needs privileges or a screen. */
-const FLAGS = [
-  ...["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"],
-  ...["--disable-background-networking", "--disable-component-update", "--disable-sync"],
-];
 
 export interface Screen {
   readonly width: number;
@@ -37,7 +33,7 @@ export class Browser {
 
   static async open(): Promise<Browser> {
     const dir = mkdtempSync(join(tmpdir(), "oskr-chromium-"));
-    const options = { executablePath: CHROMIUM, headless: true, args: FLAGS };
+    const options = { executablePath: CHROMIUM, headless: true, args: [...CHROMIUM_FLAGS] };
     return new Browser(dir, await chromium.launchPersistentContext(dir, options));
   }
 

@@ -4,6 +4,7 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import type { Address, Bytes } from "../../src/actor.ts";
 import { ID_MAX } from "../../src/config.ts";
+import { PacketTransport } from "../../src/transport/packet.ts";
 import { MESSAGE_MAX } from "../../src/wire.ts";
 import { garbageCases } from "./garbage.ts";
 import { all, ECHO, GROUP, pass, pattern, REPLICAS, until, type Medium } from "./medium.ts";
@@ -30,6 +31,30 @@ function rough(name: string, run: (medium: Medium) => void): Case {
 }
 function grouped(one: Case): Case {
   return { ...one, needs: "group" };
+}
+
+/** Has the client ask replica 0 what it runs, until it is told. */
+function asks(medium: Medium): void {
+  const [asked, asking] = [medium.a.transport, medium.client.transport];
+  ok(asked instanceof PacketTransport && asking instanceof PacketTransport);
+  const text = new TextEncoder().encode("what it runs".repeat(40));
+  const nonce = pattern(8, 3);
+  asked.inquiries.answerWith(text);
+  const answers: (readonly [Address, Bytes, Bytes])[] = [];
+  asking.inquiries.listen((...answer) => answers.push(answer));
+  let askedMs = -Infinity;
+  until(medium, "it was told", () => {
+    if (medium.now() - askedMs > 20) {
+      askedMs = medium.now();
+      asking.inquiries.ask(0, nonce);
+    }
+    return answers.length > 0;
+  });
+  const [answer] = answers;
+  ok(answer !== undefined);
+  equal(answer[0], 0);
+  deepEqual([...answer[1]], [...nonce]);
+  ok(Buffer.compare(answer[2], text) === 0, "the text is what the replica tells");
 }
 
 /** Waits until the bytes came, and are what they should be. */
@@ -86,6 +111,8 @@ const basics: readonly Case[] = [
     spreads(medium, pattern(200, 2), [0, 1], "client", ["a", "b"]),
   ),
 
+  calm("a client is told what a replica runs, beside all messages", asks),
+  rough("a client that asks again is told what a replica runs though packets are lost", asks),
   calm("many messages of one turn come in their order", (medium) => {
     const numbers: number[] = [];
     medium.a.handler = (_from, input) => numbers.push(input.u32());

@@ -5,9 +5,10 @@ import type { Command, Options } from "../cli/command-line.ts";
 import { alignColumns, decimal, formatThroughput } from "../evaluation/format.ts";
 import { median } from "../evaluation/median.ts";
 import { describeHost, versions } from "../evaluation/record.ts";
+import { buildExecutables } from "../cluster/cluster.ts";
 import { loadNative } from "../ffi/native.ts";
 import { allowedCpus, usableCpus } from "../process/cpus.ts";
-import { stopFlag } from "../process/signals.ts";
+import { followParent, stopFlag } from "../process/signals.ts";
 import {
   blockRates,
   LEAVES,
@@ -63,6 +64,9 @@ export async function benchCrypto(options: Options): Promise<number> {
   const seconds = options.decimal("seconds", 0.01, 600);
   const rounds = options.integer("rounds", 1, 1000);
   const json = options.output("json");
+  const built = buildExecutables();
+  if (built !== 0) return built;
+  followParent();
   const stopped = stopFlag(loadNative());
   const repeat = (measure: () => Rates): Rates =>
     medians(() => {

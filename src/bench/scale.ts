@@ -8,10 +8,10 @@ import { InterruptedError, UsageError } from "../base/errors.ts";
 import { openDirectory, replaceFile } from "../base/replace-file.ts";
 import type { Command, Options } from "../cli/command-line.ts";
 import { protocolArgs, readProtocolOptions } from "../cli/protocol-options.ts";
-import { stopClustersOnSignal } from "../cluster/cluster.ts";
+import { buildExecutables, stopClustersOnSignal } from "../cluster/cluster.ts";
 import type { SignatureKind } from "../crypto/stage.ts";
 import { describeHost, versions } from "../evaluation/record.ts";
-import { stopFlag } from "../process/signals.ts";
+import { followParent, stopFlag } from "../process/signals.ts";
 import { loadNative } from "../ffi/native.ts";
 import { usableCpus } from "../process/cpus.ts";
 import { protocols, smallestCluster, toleratedFaults } from "../protocol/index.ts";
@@ -146,6 +146,9 @@ export async function benchScale(options: Options): Promise<number> {
   const setting = readSetting(options);
   const json = options.output("json");
   const out = outputFolder(options);
+  const built = buildExecutables();
+  if (built !== 0) return built;
+  followParent();
   print("costs of this machine, in microseconds on one core:");
   const costs = measureCosts(setting);
   const rows: ScaleRow[] = [];
@@ -297,7 +300,7 @@ function describe({ counting }: Setting): string {
 
 function readSetting(options: Options): Setting {
   const names = options.text("protocol");
-  const modes = names === undefined ? [...protocols.keys()] : list(names.toLowerCase());
+  const modes = names === undefined ? [...protocols.keys()] : list("protocol", names.toLowerCase());
   const subjects = modes.map((mode) => {
     const subject = registered.get(mode);
     if (subject !== undefined) return subject;
@@ -307,10 +310,10 @@ function readSetting(options: Options): Setting {
   const cpus = usableCpus();
   return {
     subjects,
-    kinds: list(options.textOf("signature")).map(signatureKind),
+    kinds: list("signature", options.textOf("signature")).map(signatureKind),
     sizes: sizes(options, "n", subjects),
     realSizes: real,
-    networks: list(options.textOf("network")).map((name) => {
+    networks: list("network", options.textOf("network")).map((name) => {
       return readNetwork(/[./]/.test(name) ? name : join(NETWORKS, `${name}.json`));
     }),
     counting: {
@@ -333,14 +336,18 @@ function signatureKind(name: string): SignatureKind {
   throw new UsageError(`--signature ${name}: expected each, batch or both`);
 }
 
-function list(text: string): string[] {
-  return text.split(",").map((word) => word.trim());
+/** What an option lists. Throws UsageError for what is there twice. */
+function list(option: string, text: string): string[] {
+  const words = text.split(",").map((word) => word.trim());
+  const again = words.find((word, i) => words.indexOf(word) !== i);
+  if (again !== undefined) throw new UsageError(`--${option}: ${again} was given twice`);
+  return words;
 }
 
 /** Sizes with which every protocol tolerates a fault, unless it never does. */
 function sizes(options: Options, name: string, subjects: readonly Subject[]): readonly number[] {
   const least = Math.max(...subjects.map(({ protocol }) => smallestCluster(protocol, 1).n));
-  return list(options.textOf(name)).map((word) => {
+  return list(name, options.textOf(name)).map((word) => {
     const n = Number(word);
     if (/^\d{1,3}$/.test(word) && n >= least && n <= REPLICAS_MAX) return n;
     throw new UsageError(

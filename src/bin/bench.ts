@@ -9,8 +9,6 @@ import { BENCH_SWEEP, benchSweep } from "../bench/sweep.ts";
 import { BENCH_TABLE, benchTable } from "../bench/table.ts";
 import { parseCommand, runMain, type Command, type Options } from "../cli/command-line.ts";
 import { namesAndTexts } from "../cli/help.ts";
-import { buildExecutables } from "../cluster/cluster.ts";
-import { followParent } from "../process/signals.ts";
 
 interface Bench {
   readonly command: Command;
@@ -18,23 +16,13 @@ interface Bench {
 }
 
 const BENCHES = new Map<string, Bench>([
-  ["crypto", { command: BENCH_CRYPTO, run: built(benchCrypto) }],
-  ["echo", { command: BENCH_ECHO, run: built(benchEcho) }],
+  ["crypto", { command: BENCH_CRYPTO, run: benchCrypto }],
+  ["echo", { command: BENCH_ECHO, run: benchEcho }],
   ["report", { command: BENCH_REPORT, run: benchReport }],
-  ["scale", { command: BENCH_SCALE, run: built(benchScale) }],
+  ["scale", { command: BENCH_SCALE, run: benchScale }],
   ["sweep", { command: BENCH_SWEEP, run: benchSweep }],
   ["table", { command: BENCH_TABLE, run: benchTable }],
 ]);
-
-/** With the executables up to date. */
-function built(run: Bench["run"]): Bench["run"] {
-  return async (options) => {
-    const status = buildExecutables();
-    if (status !== 0) return status;
-    followParent();
-    return run(options);
-  };
-}
 
 /** What -h shows if nothing is named. */
 const ALL: Command = {

@@ -1,9 +1,17 @@
 // A failing seed made smaller: faults, operations, clients and tricks are left out while it still
 // fails.
 
+import { UsageError } from "../base/errors.ts";
 import type { RunOptions } from "../simulation/run-seed.ts";
 import { runAny } from "../simulation/runner.ts";
-import { drawPlan, type Changes, type Plan } from "../simulation/seed-plan.ts";
+import {
+  drawPlan,
+  STRANGER_TRICKS,
+  TRICKS,
+  type Changes,
+  type Plan,
+} from "../simulation/seed-plan.ts";
+import type { Kind } from "../simulation/subject.ts";
 import type { Report } from "../simulation/world.ts";
 
 const RUNS_MAX = 80;
@@ -21,6 +29,11 @@ export function invariantOf(failure: string): string {
   return failure.split(":")[0] ?? failure;
 }
 
+/** Whether seeds of a kind do other things when their plan is changed. */
+export function changeable(kind: Kind): boolean {
+  return kind !== "twins" && kind !== "codec";
+}
+
 /** The smallest changed run found that violates the same invariant; null if the seed passes. */
 export function shrink(options: RunOptions, runsMax = RUNS_MAX): Shrunk | null {
   const first = runAny(options);
@@ -28,7 +41,7 @@ export function shrink(options: RunOptions, runsMax = RUNS_MAX): Shrunk | null {
   if (violated === undefined) return null;
   const invariant = invariantOf(violated);
   let best: Shrunk = { first, changes: options.changes ?? {}, report: first, runs: 1 };
-  if (options.kind === "twins") return best;
+  if (!changeable(options.kind)) return best;
   let runs = 1;
   const attempt = (changes: Changes): boolean => {
     if (runs >= runsMax) return false;
@@ -78,12 +91,49 @@ function fewer(
   }
 }
 
+/** Those that every plan has. */
+const ALWAYS = [
+  ...["clocks", "delay", "slow signatures", "sessions", "large values", "small packets"],
+] as const;
+const RATES = ["loss", "duplication", "reordering", "replay", "corruption"] as const;
+/** Those that many plans have, by their names; what else is left out has a number. */
+const SOMETIMES = [...RATES, "restarts", "earlier run", ...TRICKS, ...STRANGER_TRICKS, "byzantine"];
+const NUMBERED = /^(?:partition|pause|crash)-[0-3]$|^client-death-0$/;
+
+/**
+ * Names of faults to leave out, of seeds from `seed` on, separated by commas. Throws UsageError for
+ * one that no seed has, or that the only seed has not, and for one that is there twice.
+ */
+export function readFaultNames(
+  text: string,
+  only: Pick<RunOptions, "subject" | "kind" | "seed"> | null,
+): readonly string[] {
+  const names = text.split(",").map((name) => name.trim());
+  const own = only === null ? null : faultNames(drawPlan(only.subject, only.kind, only.seed));
+  for (const [i, name] of names.entries()) {
+    const known = [...ALWAYS, ...SOMETIMES].some((one) => one === name);
+    if (!known && !NUMBERED.test(name)) {
+      const all = [...SOMETIMES, ...ALWAYS].join(", ");
+      throw new UsageError(
+        `--without ${name}: no such fault; there are ${all}, partition-0, pause-0, crash-0, ` +
+          "client-death-0 and so on",
+      );
+    }
+    if (!known && own?.includes(name) === false) {
+      throw new UsageError(
+        `--without ${name}: seed ${only?.seed} has none; it has ${own.join(", ")}`,
+      );
+    }
+    if (names.indexOf(name) !== i) throw new UsageError(`--without: ${name} was given twice`);
+  }
+  return names;
+}
+
 /** Everything in the plan that can be left out. */
 export function faultNames(plan: Plan): string[] {
   const { network } = plan;
-  const rates = ["loss", "duplication", "reordering", "replay", "corruption"] as const;
   return [
-    ...rates.filter((name) => network[name] > 0),
+    ...RATES.filter((name) => network[name] > 0),
     ...network.partitions.map(({ name }) => name),
     ...plan.faults.map(({ name }) => name),
     ...(plan.restarts.length > 0 ? ["restarts"] : []),
@@ -91,12 +141,7 @@ export function faultNames(plan: Plan): string[] {
     ...plan.tricks,
     ...plan.strangers,
     ...(plan.byzantine.length > 0 ? ["byzantine"] : []),
-    "clocks",
-    "delay",
-    "slow signatures",
-    "sessions",
-    "large values",
-    "small packets",
+    ...ALWAYS,
   ];
 }
 

@@ -20,7 +20,7 @@ import {
 } from "./campaign.ts";
 import { convict, findSubject, loadAll, type Loaded } from "./mutants.ts";
 import { runProfile } from "./run-rows.ts";
-import { replayCommand, shrink } from "./shrink.ts";
+import { changeable, readFaultNames, replayCommand, shrink } from "./shrink.ts";
 import { runJobs, serve, splitRange, Workers } from "./workers.ts";
 import { print } from "../base/logger.ts";
 
@@ -78,7 +78,12 @@ async function readCampaign(options: Options): Promise<Campaign> {
   const seed = optional("seed", 0, SEED_MAX);
   const count = optional("seeds", 1, 1e9) ?? (seed === undefined ? 1000 : 1);
   const stride = options.integer("stride", 1, 1e6);
-  const without = options.text("without")?.split(",");
+  refuseUnused(options, kind);
+  // Workers are told of seeds by their number, be it one.
+  const alone = seed !== undefined && !options.given.has("seeds");
+  const only = alone ? { subject, kind, seed } : null;
+  const names = options.text("without");
+  const without = names === undefined ? undefined : readFaultNames(names, only);
   const operations = optional("operations", 0, 1e6);
   const clients = optional("clients", 1, 64);
   const tail = optional("tail", 0, 1e6);
@@ -87,13 +92,45 @@ async function readCampaign(options: Options): Promise<Campaign> {
   return { subject, kind, changes, first: seed ?? 0, count, stride, load, loaded, traceLines };
 }
 
+/** What changes a seed's plan. */
+const CHANGES = ["without", "operations", "clients", "tail"];
+/** What a mutant decides itself. */
+const OF_SEEDS = ["seeds", "seed", "stride", "chart", ...CHANGES];
+
+/** Throws UsageError for an option that would be ignored. */
+function refuseUnused(options: Options, kind: Kind): void {
+  const given = (names: readonly string[]): string | undefined =>
+    names.find((name) => options.given.has(name));
+  const planned = changeable(kind) ? undefined : given(CHANGES);
+  if (planned !== undefined) {
+    throw new UsageError(`--${planned}: seeds of kind ${kind} have no plan that it could change`);
+  }
+  const decided = options.flag("convict") ? given(OF_SEEDS) : undefined;
+  if (decided !== undefined) {
+    throw new UsageError(`--${decided}: goes without --convict, where the mutant says its seeds`);
+  }
+}
+
+/** Throws UsageError for an option that a profile decides itself. */
+function refuseBesideProfile(options: Options): void {
+  const names = ["protocol", "kind", "load", "convict", ...OF_SEEDS];
+  const decided = names.find((name) => options.given.has(name));
+  if (decided !== undefined) {
+    throw new UsageError(`--${decided}: goes without --profile, which runs all`);
+  }
+}
+
 /** A module, or all of tests/mutants for "all". */
 async function loadModule(path: string): Promise<Loaded> {
   if (path === "") return {};
   if (path === "all") return loadAll();
   const found = resolve(path);
   if (!existsSync(found)) throw new UsageError(`--load ${path}: no such file`);
-  return (await import(found)) as Loaded;
+  const loaded = (await import(found)) as Loaded;
+  if (loaded.subjects === undefined && loaded.mutants === undefined) {
+    throw new UsageError(`--load ${path}: exports neither subjects nor mutants`);
+  }
+  return loaded;
 }
 
 const CI_MINUTES = 10;
@@ -110,6 +147,7 @@ export async function simulate(argv: readonly string[]): Promise<number> {
   const profile = options.text("profile");
   const budgeted = options.text("minutes") !== undefined;
   if (budgeted && profile !== "ci") throw new UsageError("--minutes: goes with --profile ci");
+  if (profile !== undefined) refuseBesideProfile(options);
   if (profile === "figures") return runProfile(null, jobs);
   if (profile === "ci") {
     return runProfile(budgeted ? options.decimal("minutes", 0, 10_000) : CI_MINUTES, jobs);

@@ -1,6 +1,7 @@
 // Seeds that nobody ran before, for hours; or the full figures of docs/testing.md.
 
 import { resolve } from "node:path";
+import { UsageError } from "../base/errors.ts";
 import type { Command, Options } from "../cli/command-line.ts";
 import { registered } from "../simulation/subjects.ts";
 import { usableCpus } from "../process/cpus.ts";
@@ -26,6 +27,10 @@ const ROUND = 2000;
 export async function soak(options: Options): Promise<number> {
   const jobs = options.text("jobs") === undefined ? usableCpus() : options.integer("jobs", 1, 256);
   const script = resolve(import.meta.dir, "../bin/simulate.ts");
+  const unused = ["hours", "protocol", "seed"].find((name) => options.given.has(name));
+  if (options.flag("ci-figures") && unused !== undefined) {
+    throw new UsageError(`--${unused}: goes without --ci-figures, which runs all once`);
+  }
   if (options.flag("ci-figures")) return run([script, "--profile", "figures", "-j", `${jobs}`]);
   const hours = options.decimal("hours", 0, 10_000);
   const name = options.text("protocol");

@@ -32,6 +32,8 @@ export function readReportInputs(
   if (labels !== null && labels.length !== paths.length) {
     throw new UsageError(`${labels.length} labels for ${paths.length} results`);
   }
+  const label = labels?.find((one, i) => labels.indexOf(one) !== i);
+  if (label !== undefined) throw new UsageError(`--labels: ${label} was given twice`);
   const again = paths.find((path, i) => paths.findIndex((one) => same(one, path)) < i);
   if (again !== undefined) throw new UsageError(`${again}: given twice`);
   const inputs = paths.map(readInput);

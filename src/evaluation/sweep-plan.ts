@@ -2,6 +2,7 @@
 
 import { apps } from "../app/index.ts";
 import { reasonOf, UsageError } from "../base/errors.ts";
+import { parseStrictJson } from "../base/strict-json.ts";
 import { ID_MAX } from "../config.ts";
 import { protocols, smallestCluster } from "../protocol/index.ts";
 import type { RunSettings } from "./point-runner.ts";
@@ -67,6 +68,7 @@ export function parsePlan(text: string, path: string): SweepPlan {
   const setting = <T>(name: string, kind: Kind<T>, otherwise: T): T =>
     name in plan ? readValue(plan[name], kind, `${path}: ${name}`) : otherwise;
   const groups = "groups" in plan ? readGroups(plan["groups"], path) : [{}];
+  refuseLossRate(groups, plan, path);
   const points = groups.flatMap((group, i) => {
     const where = "groups" in plan ? `${path}: groups[${i}]` : path;
     const extras = readExtras(group, plan, where, path);
@@ -84,10 +86,23 @@ export function parsePlan(text: string, path: string): SweepPlan {
   };
 }
 
+/** Throws UsageError for a rate of losses where nothing is lost. */
+function refuseLossRate(groups: readonly Json[], plan: Json, path: string): void {
+  const loses = (group: Json): boolean => {
+    const fault = group["fault"] ?? plan["fault"];
+    return Array.isArray(fault) ? fault.includes("loss") : fault === "loss";
+  };
+  const idle = groups.findIndex((group) => "lossRate" in group && !loses(group));
+  const where = idle >= 0 && "groups" in plan ? `${path}: groups[${idle}]` : path;
+  if (idle >= 0 || ("lossRate" in plan && !groups.some(loses))) {
+    throw new UsageError(`${where}: lossRate: goes with the fault loss`);
+  }
+}
+
 function parseObject(text: string, path: string): Json {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseStrictJson(text);
   } catch (error) {
     throw new UsageError(`${path}: not JSON: ${reasonOf(error)}`);
   }

@@ -65,6 +65,9 @@ export function openTransport(
   shared: Shared,
 ): TransportSetting {
   const { deploy, config, others } = setting;
+  if (options.given.has("fabric-port") && options.text("fabric") === undefined) {
+    throw new UsageError("--fabric-port: goes with --fabric");
+  }
   const { clock, native, doorbell, sections } = shared;
   const base: PacketTransportOptions = {
     replicas: deploy.replicas.slice(0, config.n),

@@ -40,6 +40,7 @@ export function readSetting(options: Options): Setting {
       `${deploy.path}: ${mode} with f ${f} needs ${smallest.n} replicas, not ${given}`,
     );
   }
+  refuseRoles(deploy);
   const others = otherAddresses(mode, protocol, deploy);
   const roles = rolesOf(protocol, n, (role) => deploy.roles.get(role)?.length ?? 0);
   const base: ProtocolConfig = {
@@ -117,6 +118,15 @@ export type Place =
 export function ownAddress({ replicas, roles }: DeployConfig, place: Place) {
   if (place.kind === "client") return place.at;
   return place.kind === "replica" ? replicas[place.index] : roles.get(place.role)?.[place.index];
+}
+
+/** Throws UsageError for a line of a role that no protocol has. */
+function refuseRoles({ path, roles }: DeployConfig): void {
+  const known = new Set([...protocols.values()].flatMap((one) => [...(one.roles?.keys() ?? [])]));
+  const unknown = [...roles.keys()].find((role) => !known.has(role));
+  if (unknown === undefined) return;
+  const there = known.size === 0 ? "no protocol has any" : `there are ${[...known].join(", ")}`;
+  throw new UsageError(`${path}: role ${unknown}: no such role; ${there}`);
 }
 
 /** Addresses of the processes of the protocol's roles; throws UsageError where one has none. */

@@ -84,7 +84,11 @@ export function runUdpSwitch(options: Options): number {
   if (front.length !== behind.length) throw new UsageError("--behind: other replicas");
   const json = options.output("json");
   const path = options.text("record");
-  const kinds = options.text("kinds")?.split(",").map(Number) ?? null;
+  const kinds = readKinds(options.text("kinds"));
+  const unused = ["kinds", "replay-rate"].find((name) => options.given.has(name));
+  if (path === undefined && unused !== undefined) {
+    throw new UsageError(`--${unused}: goes with --record`);
+  }
   const perSecond = options.integer("replay-rate", 1, 1_000_000);
   const recording = path === undefined ? null : new Recording({ path, kinds, perSecond });
   const native = loadNative();
@@ -110,6 +114,19 @@ export function runUdpSwitch(options: Options): number {
   hub.close();
   json?.writeJson({ ...hub.counts, replayed: recording?.replayed ?? 0 });
   return 0;
+}
+
+/** First bytes of messages; null if none were named. Throws UsageError. */
+function readKinds(text: string | undefined): readonly number[] | null {
+  const kinds = text?.split(",") ?? null;
+  const wrong = kinds?.find((kind, i) => !isByte(kind) || kinds.indexOf(kind) !== i);
+  if (wrong === undefined) return kinds?.map(Number) ?? null;
+  const why = isByte(wrong) ? "was given twice" : "expected whole numbers from 0 to 255";
+  throw new UsageError(`--kinds ${wrong}: ${why}`);
+}
+
+function isByte(text: string): boolean {
+  return /^\d{1,3}$/.test(text) && Number(text) <= 255;
 }
 
 /** Throws UsageError. */

@@ -2,6 +2,7 @@
 
 import { existsSync } from "node:fs";
 import { reasonOf, UsageError } from "../base/errors.ts";
+import { parseStrictJson } from "../base/strict-json.ts";
 import { readText } from "../base/text-file.ts";
 
 export interface NetworkModel {
@@ -23,7 +24,7 @@ export function readNetwork(path: string): NetworkModel {
   const text = readText(path);
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseStrictJson(text);
   } catch (error) {
     throw new UsageError(`${path}: ${reasonOf(error)}`);
   }
@@ -32,11 +33,16 @@ export function readNetwork(path: string): NetworkModel {
   return value as NetworkModel;
 }
 
+const TEXTS: readonly string[] = ["name", "description", "source", "assumed"];
+const KEYS: readonly string[] = [...TEXTS, "sites", "roundTripMs", "bandwidthGbps"];
+
 /** What keeps a value from being a network; null if nothing does. */
 function problemOf(value: unknown): string | null {
   if (typeof value !== "object" || value === null) return "expected an object";
   const network = value as { readonly [key: string]: unknown };
-  for (const key of ["name", "description", "source", "assumed"]) {
+  const unknown = Object.keys(network).find((key) => !KEYS.includes(key));
+  if (unknown !== undefined) return `'${unknown}': no such key; there are ${KEYS.join(", ")}`;
+  for (const key of TEXTS) {
     if (typeof network[key] !== "string" || network[key] === "") return `'${key}' must be a text`;
   }
   const { sites, roundTripMs, bandwidthGbps } = network;

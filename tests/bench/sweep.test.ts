@@ -180,6 +180,12 @@ describe("refused before anything runs", () => {
     [["table", "--seconds", "0"], "--seconds 0: expected a number from 0.1"],
     [["table", "--workers", "x"], "--workers x: expected a whole number"],
     [["table", "--json", "/nowhere/x.json"], "--json /nowhere/x.json: no such directory"],
+    [["scale", "--n", "4,7,4"], "--n: 4 was given twice"],
+    [["scale", "--network", "lan,lan"], "--network: lan was given twice"],
+    [["scale", "--protocol", "pbft,PBFT"], "--protocol: pbft was given twice"],
+    [["scale", "--protocol", "paxos"], "--protocol paxos: there are unreplicated"],
+    [["crypto", "--rounds", "0"], "--rounds 0: expected a whole number"],
+    [["report", "a", "b", "--labels", "x,x"], "--labels: x was given twice"],
     [["tables"], "'tables': expected crypto, echo, report, scale, sweep, table"],
   ] as const)("%j", async (args, expected) => {
     const { status, out, err } = await run("bench", args);

@@ -28,6 +28,7 @@ const broken = configs.config("broken", "f 1", macLine("00"), "replica somewhere
 const sharded = configs.config("sharded", "f 0", macLine("00"), "group", macLine("01"));
 const oneMac = configs.config("one-mac", "f 0", macLine("00"), macLine("00").replace("%0", "%1"));
 const nobody = configs.config("nobody", "f 0", "replica 0.0.0.0:5000%0");
+const roled = configs.config("roled", "f 0", macLine("00"), "role sequencer 12:34:56:bb:bb:bb%0");
 const udp = configs.config("udp", "f 0", "replica 127.0.0.1:1%0");
 const keyed = configs.config("keyed", "f 1", ...["00", "01", "02", "03"].map(macLine));
 const twins = configs.config("twins", "f 1", ...["00", "01", "02", "03"].map(macLine));
@@ -169,6 +170,21 @@ const mistakes: readonly (readonly [string, readonly string[], string])[] = [
     ...["replica", ["-m", "pbft", "-c", curve, "-i", "0"]],
     `${curve}-2.pem: a key of the curve prime256v1; expected secp256k1`,
   ] as const,
+  ["client", clientArgs(udp, "--fabric-port", "0"), "--fabric-port: goes with --fabric"],
+  [
+    ...["client", clientArgs(roled)],
+    `${roled}.config: role sequencer: no such role; no protocol has any`,
+  ] as const,
+  ["udp-switch", ["-c", udp, "--behind", udp, "--kinds", "1"], "--kinds: goes with --record"],
+  [
+    ...["udp-switch", ["-c", udp, "--behind", udp, "--record", "x", "--kinds", "1,x"]],
+    "--kinds x: expected whole numbers from 0 to 255",
+  ] as const,
+  [
+    "soak",
+    ["--ci-figures", "--hours", "1"],
+    "--hours: goes without --ci-figures, which runs all once",
+  ],
   ["replica", replicaArgs(one, "--mask", "xyz"), "--mask xyz: expected hexadecimal digits"],
   ["replica", replicaArgs(one, "--mask", "0"), "--mask 0: no CPU"],
   [

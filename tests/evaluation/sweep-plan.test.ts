@@ -77,7 +77,8 @@ describe("a plan", () => {
     expect({ all: points.length, signed: signed.length }).toEqual({ all: 5, signed: 4 });
     for (const point of points) expect(point).toMatchObject({ f: 0, batch: 1, adaptive: false });
     expect(points[0]).toMatchObject({ signature: "batch", workers: null });
-    expect(parse({ mode: "pbft", lossRate: [0.1, 0.2] }).points).toHaveLength(1);
+    const lossy = { mode: "pbft", lossRate: [0.1, 0.2], fault: ["none", "loss"] };
+    expect(parse(lossy).points).toHaveLength(3);
   });
 
   test("varies what is varied seldom, and has nothing of it where it is as usual", () => {
@@ -134,6 +135,11 @@ describe("a plan", () => {
     expect(names.filter((name) => !known.has(name))).toEqual([]);
   });
 
+  test("a key that is there twice", () => {
+    const text = '{"mode": "pbft", "groups": [{"clients": 1, "batch": 2, "clients": 8}]}';
+    expect(() => parsePlan(text, "p.json")).toThrow('"clients" is there twice in one object');
+  });
+
   test("the plans in docs are plans, and have every protocol", () => {
     for (const name of ["quick", "all"]) {
       const path = join(ROOT, `docs/plans/${name}.json`);
@@ -171,7 +177,12 @@ describe("refused", () => {
     [{ ...pbft, app: "sql" }, 'app: "sql": expected null, kv'],
     [{ ...pbft, opSize: 2 ** 21 }, "opSize: 2097152: expected a whole number from 0 to 1048576"],
     [{ ...pbft, fault: "fire" }, 'fault: "fire": expected none, silent, loss'],
-    [{ ...pbft, lossRate: 1 }, "lossRate: 1: expected a number from"],
+    [{ ...pbft, fault: "loss", lossRate: 1 }, "lossRate: 1: expected a number from"],
+    [{ ...pbft, lossRate: 0.1 }, "lossRate: goes with the fault loss"],
+    [
+      { ...pbft, groups: [{ fault: "loss" }, { lossRate: 0.1 }] },
+      "groups[1]: lossRate: goes with the fault loss",
+    ],
     [{ mode: "unreplicated", fault: "silent" }, "fault silent: unreplicated has one replica only"],
     [{ ...pbft, seconds: 0 }, "seconds: 0: expected a number from 0.1"],
     [{ ...pbft, seconds: [1, 2] }, "seconds: [1,2]: expected a number"],

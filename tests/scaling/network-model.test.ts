@@ -1,9 +1,9 @@
 // The networks that predictions are made for: data files, checked when they are read.
 
 import { describe, expect, test } from "bun:test";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { oneWayUs, readNetwork } from "../../src/scaling/network-model.ts";
 
 const folder = join(import.meta.dir, "../../docs/networks");
@@ -29,6 +29,16 @@ describe("the files of docs/networks", () => {
       }
     }
   });
+});
+
+test("a key that there is not, or twice, is refused by its name", () => {
+  const path = join(mkdtempSync(join(tmpdir(), "oskr-networks-")), "n.json");
+  const text = readFileSync(join(folder, "lan.json"), "utf8");
+  writeFileSync(path, text.replace('"name"', '"nmae"'));
+  expect(() => readNetwork(path)).toThrow("'nmae': no such key; there are name, description");
+  writeFileSync(path, text.replace('"name"', '"sites": [], "name"'));
+  expect(() => readNetwork(path)).toThrow('"sites" is there twice in one object');
+  rmSync(dirname(path), { recursive: true });
 });
 
 describe("a file that is no network is refused", () => {

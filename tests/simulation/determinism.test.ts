@@ -58,6 +58,17 @@ test("bad options are one line and status 2", async () => {
     ["pbft", "unexpected 'pbft': options start with -"],
     ["", "--protocol is required"],
     ["--protocol pbft --seeds 0", "--seeds 0: expected a whole number"],
+    ["--protocol pbft --seeds 9 --without rain", "--without rain: no such fault; there are loss"],
+    ["--protocol pbft --seeds 9 --without loss,loss", "--without: loss was given twice"],
+    ["--protocol pbft --seed 1 --without crash-3", "--without crash-3: seed 1 has none; it has"],
+    ["--protocol pbft --kind twins --without loss", "--without: seeds of kind twins have no plan"],
+    ["--protocol pbft --kind codec --tail 3", "--tail: seeds of kind codec have no plan"],
+    ["--protocol pbft --profile ci", "--protocol: goes without --profile"],
+    [
+      "--load tests/mutants/pbft.ts --protocol pbft-executes-twice --convict --seeds 3",
+      "--seeds: ",
+    ],
+    ["--protocol pbft --load src/base/errors.ts", "--load src/base/errors.ts: exports neither"],
     ["--protocol pbft --load nowhere.ts", "--load nowhere.ts: no such file"],
   ]) {
     const { status, stdout, stderr } = await simulate(args ?? "");

@@ -17,7 +17,10 @@ export class InterruptedError extends RunError {
   }
 }
 
-/** Takes every step though an earlier one failed; then throws what the first of those threw. */
+/**
+ * Takes every step though an earlier one failed; then throws what the first of those threw, or, if
+ * the outside world failed several, a RunError with all that they said.
+ */
 export function everyStep(...steps: readonly (() => void)[]): void {
   const thrown: unknown[] = [];
   for (const step of steps) {
@@ -27,6 +30,9 @@ export function everyStep(...steps: readonly (() => void)[]): void {
       thrown.push(error);
     }
   }
+  const ours = thrown.find((error) => !(error instanceof RunError));
+  if (ours !== undefined) throw ours;
+  if (thrown.length > 1) throw new RunError(thrown.map(reasonOf).join("; "));
   if (thrown.length > 0) throw thrown[0];
 }
 

@@ -53,16 +53,20 @@ export class Child {
     const { exitCode, signalCode } = this.#process;
     if (exitCode === null && signalCode === null) return null;
     const how = signalCode === null ? `ended with status ${exitCode}` : `ended by ${signalCode}`;
-    const said = signalCode === null ? this.errors : problemsIn(this.#texts.err).join("\n");
+    const said = signalCode === null ? this.errors : this.problems.join("\n");
     return `${this.name} ${how}${said === "" ? "" : `: ${said}`}`;
   }
   /** All that it wrote so far: results, and messages to people. */
   get output(): string {
     return this.#texts.both;
   }
+  /** Lines of warnings and errors. */
+  get problems(): readonly string[] {
+    return problemsIn(this.#texts.err);
+  }
   /** What it warned of, and why it failed if it did. */
   get errors(): string {
-    const problems = problemsIn(this.#texts.err).join("\n");
+    const problems = this.problems.join("\n");
     return problems === "" && (this.status ?? 0) !== 0 ? this.#texts.err.trim() : problems;
   }
 

@@ -61,7 +61,7 @@ export class ClientProcesses {
 
   /** What they warned of, each line once. */
   get warnings(): readonly string[] {
-    const lines = this.#clients.flatMap(({ child }) => child.errors.split("\n"));
+    const lines = this.#clients.flatMap(({ child }) => child.problems);
     const texts = lines.map((line) => line.replace(/^client: (?:warning: )?/, ""));
     return [...new Set(texts.filter((line) => line !== ""))];
   }

@@ -312,12 +312,14 @@ export class Cluster {
 
 /** Where sockets, keys and results of the cluster's processes lie. Throws UsageError. */
 function privateDirectory(): string {
+  let dir: string | null = null;
   try {
-    const dir = mkdtempSync(join(tmpdir(), "oskr-"));
+    dir = mkdtempSync(join(tmpdir(), "oskr-"));
     chmodSync(dir, 0o700);
     tryReplacing(join(dir, "any"));
     return dir;
   } catch (error) {
+    if (dir !== null) rmSync(dir, { recursive: true, force: true });
     const code = codeOf(error);
     if (code === null) throw error;
     throw new UsageError(

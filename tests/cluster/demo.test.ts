@@ -9,7 +9,7 @@ import { problemsIn } from "../../src/base/logger.ts";
 import type { HistoryEntry } from "../../src/evaluation/history.ts";
 import { checkRecorded } from "../../src/simulation/linearizability.ts";
 import { describeUnless, libraries } from "../support/optional.ts";
-import { marked, Program, ROOT, SERVED, until } from "../support/programs.ts";
+import { marked, Program, ROOT, run, SERVED, until } from "../support/programs.ts";
 
 const missing = libraries();
 
@@ -134,8 +134,9 @@ describeUnless(missing)("demo", () => {
       const json = join(base, "interrupted.json");
       const { npm, nothingLeft } = await running("interrupted", ["--warm", "0", "--json", json]);
       process.kill(-npm.pid, "SIGINT");
-      const { status } = await npm.ended();
+      const { status, err } = await npm.ended();
       expect(status).not.toBe(0);
+      expect(problemsIn(err)).toEqual([]);
       await nothingLeft();
       const record = JSON.parse(readFileSync(json, "utf8"));
       expect(record).toMatchObject({ interrupted: true, mode: "pbft", n: 4 });
@@ -185,6 +186,22 @@ describeUnless(missing)("demo", () => {
       process.kill(-npm.pid, "SIGINT");
       await npm.ended();
       await nothingLeft();
+    },
+    LIMIT_MS,
+  );
+
+  test.concurrent(
+    "a temporary directory that cannot be made is told in a line, before anything runs",
+    async () => {
+      const where = { env: { TMPDIR: join(base, "none") } };
+      const { status, err } = await run("demo", ALONE, where);
+      expect({ status, err: problemsIn(err) }).toEqual({
+        status: 2,
+        err: [
+          `demo: ${join(base, "none")}: no temporary directory there: ` +
+            "no such file or directory (ENOENT); TMPDIR names another",
+        ],
+      });
     },
     LIMIT_MS,
   );

@@ -5,13 +5,14 @@ import type { TopLevelSpec } from "vega-lite";
 import type { PaperFigure } from "../protocol-hints.ts";
 import { protocols } from "../protocol/index.ts";
 import { figureOf, legendColumns, logTicks, type Figure, type Room } from "../report/chart.ts";
-import { hue, shape } from "../report/theme.ts";
+import { dashedLayers } from "../report/dashed-layers.ts";
+import { hue, INK, shape } from "../report/theme.ts";
 import type { Counts } from "./counts.ts";
 import { betweenReplicas, type ScaleRow } from "./predictions.ts";
 
 interface Series {
   readonly label: string;
-  /** Of a paper: a dashed line without marks. */
+  /** Of a paper: a dashed line with hollow marks. */
   readonly paper: boolean;
   /** Numbers of hue and shape. */
   readonly style: number;
@@ -55,8 +56,8 @@ function messagesChart(rows: readonly ScaleRow[], batch: number): Chart {
     title: "Messages that replicas send each other for one batch",
     subtitle: `Batches of ${batch} operations, no faults, once for each receiver`,
     caption:
-      "Marks are counted in the simulator, dashed lines are the papers' normal case. Requests " +
-      "and replies, one and n an operation in each protocol, are left out.",
+      "Filled marks are counted in the simulator, hollow ones are the papers' normal case. " +
+      "Requests and replies, one and n an operation in each protocol, are left out.",
     yTitle: "Messages a batch",
     series: measuredBesidePapers(some, "messages", messages),
   };
@@ -72,8 +73,8 @@ function signaturesChart(rows: readonly ScaleRow[], batch: number): Chart {
     title: "Signatures that replicas check in full for one batch",
     subtitle: `Batches of ${batch} operations, no faults, all replicas together`,
     caption: [
-      "Marks are counted in the simulator, dashed lines count the signatures that replicas get " +
-        "in the papers' normal case.",
+      "Filled marks are counted in the simulator, hollow ones count the signatures that replicas " +
+        "get in the papers' normal case.",
       ...notes,
     ].join(" "),
     yTitle: "Checks a batch",
@@ -210,8 +211,10 @@ function axes(marks: readonly Mark[], yTitle: string) {
   return { x: axis("n", "Replicas", sizes, range), y: axis("y", yTitle, up.ticks, up.domain) };
 }
 
-const SOLID = [1, 0];
-const DASHED = [5, 4];
+/** Of counted lines, and of those of papers from the next one on. */
+const SOLID = 0;
+/** Hollow marks lie around filled ones where both are in one place. */
+const MARK_SIZES = { counted: 46, paper: 120 } as const;
 
 function draw(
   series: readonly Series[],
@@ -228,29 +231,36 @@ function draw(
     ...{ scale: scale(of), legend },
   });
   const stroke = encode(({ style }) => hue(style));
-  const dashes = { domain: [false, true], range: [SOLID, DASHED] };
+  const marksOn = (paper: boolean) => ({
+    transform: [{ filter: `datum.paper === ${paper}` }],
+    mark: {
+      ...{ type: "point", strokeWidth: 1.75, opacity: 1 },
+      size: paper ? MARK_SIZES.paper : MARK_SIZES.counted,
+    },
+    encoding: {
+      stroke,
+      fill: encode(({ paper: hollow, style }) => (hollow ? INK.paper : hue(style))),
+      shape: encode(({ style }) => shape(style)),
+      description: { field: "told", type: "nominal" },
+    },
+  });
+  const dashed = series.map(({ label, paper, style }) => ({
+    label,
+    style: paper ? SOLID + 1 + style : SOLID,
+  }));
   return {
     width: room.width,
     height: room.height,
     data: { values: marks },
     encoding: axes(marks, yTitle),
     layer: [
-      {
-        mark: { type: "line", strokeWidth: 1.75, aria: false },
-        encoding: {
-          stroke,
-          strokeDash: { field: "paper", type: "nominal", scale: dashes, legend: null },
-        },
-      },
-      {
-        transform: [{ filter: "!datum.paper" }],
-        mark: { type: "point", size: 52, strokeWidth: 1.75, opacity: 1 },
-        encoding: {
-          stroke,
-          shape: encode(({ paper, style }) => (paper ? "stroke" : shape(style))),
-          description: { field: "told", type: "nominal" },
-        },
-      },
+      ...dashedLayers(dashed, ({ label }) => label, "label").map(({ strokeDash, transform }) => ({
+        mark: { type: "line", strokeWidth: 1.75, strokeDash, aria: false },
+        transform,
+        encoding: { stroke },
+      })),
+      marksOn(true),
+      marksOn(false),
     ],
   } as Omit<TopLevelSpec, "title" | "config">;
 }

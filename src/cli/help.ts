@@ -36,7 +36,7 @@ export const ALL_ARGS = {
 
 /** Where nothing else is said. */
 const GROUPS: readonly Group[] = [
-  { heading: "OUTPUT", names: ["out", "title", "labels", "markdown", "readme", "json"] },
+  { heading: "OUTPUT", names: ["out", "title", "labels", "paper", "markdown", "readme", "json"] },
 ];
 const LAST_GROUPS: readonly Group[] = [
   { heading: "MESSAGES", names: ["verbose", "quiet"] },

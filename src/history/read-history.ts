@@ -24,7 +24,7 @@ export function readHistory(path: string): History {
 export function parseHistory(text: string, path: string): History {
   const values = jsonOf(text);
   if (values === null) {
-    if (/^\s*(?:;.*\n\s*)*[[({#]/.test(text)) return readJepsen(text, path);
+    if (/^\s*(?:;.*\n\s*)*(?:[[({]|#[A-Za-z])/.test(text)) return readJepsen(text, path);
     throw unknown(path);
   }
   const [first] = values;

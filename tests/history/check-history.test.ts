@@ -314,6 +314,7 @@ describe("npm run check-history", () => {
   test.each([
     ["nothing.json", "[]", "has no operations"],
     ["words.txt", "INFO  jepsen.util - 0 :invoke :read nil\n", "no history of oskr"],
+    ["page.txt", "# A page\n\n[not](EDN)\n", "no history of oskr"],
     ["other.json", '{"a": 1}', "no history of oskr"],
   ])("%s is a mistake, in a line", async (name, text, reason) => {
     const { status, out, err } = await run("check-history", [file(name, text)]);

@@ -63,7 +63,7 @@ function parseResult(line: string, where: string): Run | FailedRun {
 
 /**
  * The record that `--json` wrote, whose text this is, as a run; null if it is none. Throws
- * UsageError if it lacks a part of one.
+ * UsageError if it lacks a part of one, or if its run did not go well to its end.
  */
 export function parseRecord(text: string, path: string): Run | null {
   let value: unknown;
@@ -72,10 +72,18 @@ export function parseRecord(text: string, path: string): Run | null {
   } catch {
     return null;
   }
-  if (!isObject(value) || !("throughput" in value) || "record" in value) return null;
+  if (!isObject(value) || "record" in value || "key" in value) return null;
+  if (typeof value["failure"] === "string") {
+    throw new UsageError(`${path}: of a run that failed: ${value["failure"]}`);
+  }
+  if (!("throughput" in value)) return null;
   const wrong = mismatch(value, WHOLE_RECORD, "");
   if (wrong !== null) throw new UsageError(`${path}: not the record of a run: ${wrong}`);
   const record = value as unknown as ResultRecord;
+  if (record.interrupted === true) throw new UsageError(`${path}: of a run that was interrupted`);
+  if (record.serviceGone) {
+    throw new UsageError(`${path}: of a run at whose end the service was gone`);
+  }
   const run = { key: path, point: pointOf(record), repetition: 0, record, replicas: [] };
   return upToDate(run);
 }

@@ -57,8 +57,8 @@ function linesOf(path: string, history: History, judgement: Judgement): readonly
   const clients = new Set(records.map(({ client }) => client)).size;
   const rest = silent === 0 ? "" : `, and ${count(silent)} that constrain nothing`;
   const what =
-    `${count(records.length)} operations of ${count(clients)} clients on ` +
-    `${count(keys)} keys${rest} (${format})`;
+    `${plural(records.length, "operation")} of ${plural(clients, "client")} on ` +
+    `${plural(keys, "key")}${rest} (${format})`;
   return [
     `${path}: ${verdict}: ${what}`,
     ...(violation === null ? [] : violationLines(violation, unit)),
@@ -77,7 +77,11 @@ function violationLines(
   return [
     `no order of what was asked${key === "" ? "" : ` of ${shown(key)}`} explains this answer:`,
     `  ${describeRecord(culprit, unit)}`,
-    left === 0 ? "asked before it came:" : `asked before it came, after ${count(left)} others:`,
+    `asked before it came${left === 0 ? "" : `, after ${plural(left, "other")}`}:`,
     ...latest.map((record) => `  ${describeRecord(record, unit)}`),
   ];
+}
+
+function plural(number: number, what: string): string {
+  return `${count(number)} ${what}${number === 1 ? "" : "s"}`;
 }

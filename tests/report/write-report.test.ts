@@ -465,6 +465,14 @@ describe("results files", () => {
     const [line, ...others] = seriesOf(read);
     expect(others).toEqual([]);
     expect(line?.points.map(({ load }) => load)).toEqual(["1 client", "4 clients"]);
+    for (const [of, reason] of [
+      [{ failure: "no reply" }, "of a run that failed: no reply"],
+      [{ ...runs[0]?.record, interrupted: true }, "of a run that was interrupted"],
+      [{ ...runs[0]?.record, serviceGone: true }, "at whose end the service was gone"],
+    ] as const) {
+      writeFileSync(paths[0] ?? "", JSON.stringify(of, null, 2));
+      expect(() => readReportInputs(paths, null)).toThrow(reason);
+    }
     const { mode: _, ...without } = runs[0]?.record ?? { mode: "" };
     writeFileSync(paths[0] ?? "", JSON.stringify(without));
     expect(() => readReportInputs(paths, null)).toThrow("not the record of a run: mode");

@@ -3,6 +3,7 @@
 import { apps } from "../app/index.ts";
 import { reasonOf, UsageError } from "../base/errors.ts";
 import { parseStrictJson } from "../base/strict-json.ts";
+import { hasUse } from "../cli/protocol-options.ts";
 import { ID_MAX } from "../config.ts";
 import { protocols, smallestCluster } from "../protocol/index.ts";
 import type { RunSettings } from "./point-runner.ts";
@@ -68,12 +69,12 @@ export function parsePlan(text: string, path: string): SweepPlan {
   const setting = <T>(name: string, kind: Kind<T>, otherwise: T): T =>
     name in plan ? readValue(plan[name], kind, `${path}: ${name}`) : otherwise;
   const groups = "groups" in plan ? readGroups(plan["groups"], path) : [{}];
-  refuseLossRate(groups, plan, path);
   const points = groups.flatMap((group, i) => {
     const where = "groups" in plan ? `${path}: groups[${i}]` : path;
     const extras = readExtras(group, plan, where, path);
     return product(readLists(group, plan, where, path), extras, where);
   });
+  refuseUseless(groups, plan, path);
   return {
     title: setting("title", nonEmpty(), path.replace(/^.*\//, "").replace(/\.json$/, "")),
     seconds: setting("seconds", number(0.1, 86_400), 2),
@@ -86,17 +87,41 @@ export function parsePlan(text: string, path: string): SweepPlan {
   };
 }
 
-/** Throws UsageError for a rate of losses where nothing is lost. */
-function refuseLossRate(groups: readonly Json[], plan: Json, path: string): void {
-  const loses = (group: Json): boolean => {
-    const fault = group["fault"] ?? plan["fault"];
-    return Array.isArray(fault) ? fault.includes("loss") : fault === "loss";
+/** Throws UsageError for a key that changes nothing in any of its points. */
+function refuseUseless(groups: readonly Json[], plan: Json, path: string): void {
+  const value = (name: string, group: Json): unknown => group[name] ?? plan[name];
+  const has = (name: string, group: Json): boolean =>
+    name === "lossRate"
+      ? listed(value("fault", group)).includes("loss")
+      : listed(value("mode", group)).some((mode) => hasKey(mode, name));
+  const refuse = (where: string, name: string, modes: readonly unknown[]): never => {
+    const why = name === "lossRate" ? "goes with the fault loss" : `${modes.join(", ")} has none`;
+    throw new UsageError(`${where}: ${name}: ${why}`);
   };
-  const idle = groups.findIndex((group) => "lossRate" in group && !loses(group));
-  const where = idle >= 0 && "groups" in plan ? `${path}: groups[${idle}]` : path;
-  if (idle >= 0 || ("lossRate" in plan && !groups.some(loses))) {
-    throw new UsageError(`${where}: lossRate: goes with the fault loss`);
+  for (const [i, group] of groups.entries()) {
+    const name = Object.keys(group).find((key) => !has(key, group));
+    const where = "groups" in plan ? `${path}: groups[${i}]` : path;
+    if (name !== undefined) refuse(where, name, listed(value("mode", group)));
   }
+  const name = Object.keys(plan).find(
+    (key) => PLAN_KEYS.includes(key) && !groups.some((group) => has(key, group)),
+  );
+  const modes = groups.flatMap((group) => listed(value("mode", group)));
+  if (name !== undefined) refuse(path, name, [...new Set(modes)]);
+}
+
+function listed(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [value];
+}
+
+/** Whether it changes anything in a mode; of what is no mode it is told elsewhere. */
+function hasKey(mode: unknown, name: string): boolean {
+  const protocol = protocols.get(String(mode));
+  if (protocol === undefined) return true;
+  if (name === "f") return protocol.faults !== "none";
+  const option = EXTRAS.get(name)?.option ?? name;
+  const own = [...protocols.values()].some(({ options }) => options?.has(option) === true);
+  return own ? protocol.options?.has(option) === true : hasUse(protocol, option);
 }
 
 function parseObject(text: string, path: string): Json {

@@ -1,6 +1,7 @@
 // The signature stage of a process: what -w, --signature and --crypto ask for.
 
 import type { Bytes, Signer } from "../actor.ts";
+import { UsageError } from "../base/errors.ts";
 import type { Options } from "../cli/command-line.ts";
 import { domainOf } from "../crypto/domain.ts";
 import { readStageKeys } from "../crypto/keys.ts";
@@ -34,6 +35,11 @@ export function openStage(
   const domain = domainOf({ mode, n, f, publicKeys, instance: options.text("instance") ?? "" });
   const kind = signatureKind(options);
   if (options.textOf("crypto") === "noble") {
+    if (options.given.has("workers") && options.integer("workers", 0, 256) > 0) {
+      throw new UsageError(
+        "--workers: goes with --crypto native; noble signs in the polling thread",
+      );
+    }
     return { stage: openNobleStage({ ...keys, kind, domain }), publicKeys };
   }
   const pinned = cpus.signing.filter((cpu) => cpu !== null);

@@ -23,7 +23,8 @@ export function ownSetting(
   const { signed } = setting.protocol;
   return {
     crypto: !signed ? "none" : options.textOf("crypto") === "noble" ? "noble" : "native",
-    workers: signed ? cpus.signing.length : 0,
+    // Noble signs in the polling thread.
+    workers: signed && options.textOf("crypto") === "native" ? cpus.signing.length : 0,
     idle: idler.name,
     mask: canonicalMask(options.text("mask")),
     lossRate: options.decimal("drop", 0, 1),

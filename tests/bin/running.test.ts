@@ -106,7 +106,7 @@ describeUnless(missing)("running", () => {
     {
       ...{ name: "UDP, signed by noble", mode: "unreplicated-signed", transport: "udp" },
       more: ["--crypto", "noble"],
-      expected: { signature: "batch", crypto: "noble" },
+      expected: { signature: "batch", crypto: "noble", workers: 0 },
     },
   ];
 

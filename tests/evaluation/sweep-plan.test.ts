@@ -70,13 +70,16 @@ describe("a plan", () => {
 
   test("what a protocol does not have makes no points of its own", () => {
     const { points } = parse({
-      ...{ mode: ["unreplicated", "unreplicated-signed"], batch: [1, 100], workers: [1, 2] },
-      ...{ adaptive: [true, false], f: [1, 2], signature: ["each", "batch"] },
+      ...{ mode: ["unreplicated", "unreplicated-signed", "pbft"], batch: [1, 100] },
+      ...{ workers: [1, 2], adaptive: [true, false], f: [1, 2], signature: ["each", "batch"] },
     });
-    const signed = points.filter(({ mode }) => mode === "unreplicated-signed");
-    expect({ all: points.length, signed: signed.length }).toEqual({ all: 5, signed: 4 });
-    for (const point of points) expect(point).toMatchObject({ f: 0, batch: 1, adaptive: false });
-    expect(points[0]).toMatchObject({ signature: "batch", workers: null });
+    const of = (name: string) => points.filter(({ mode }) => mode === name);
+    const counts = ["unreplicated", "unreplicated-signed", "pbft"].map((name) => of(name).length);
+    expect(counts).toEqual([1, 4, 32]);
+    for (const point of [...of("unreplicated"), ...of("unreplicated-signed")]) {
+      expect(point).toMatchObject({ f: 0, batch: 1, adaptive: false });
+    }
+    expect(of("unreplicated")[0]).toMatchObject({ signature: "batch", workers: null });
     const lossy = { mode: "pbft", lossRate: [0.1, 0.2], fault: ["none", "loss"] };
     expect(parse(lossy).points).toHaveLength(3);
   });
@@ -96,8 +99,8 @@ describe("a plan", () => {
     ]);
     expect(of("hotstuff")).toHaveLength(8);
     // So that results that were measured before such a key existed stay those of their points.
-    expect(parse({ mode: "pbft", checkpoint: 128, leader: "rotate" })).toEqual(
-      parse({ mode: "pbft" }),
+    expect(parse({ mode: "hotstuff", checkpoint: 128, leader: "fixed" })).toEqual(
+      parse({ mode: "hotstuff" }),
     );
   });
 
@@ -178,6 +181,14 @@ describe("refused", () => {
     [{ ...pbft, opSize: 2 ** 21 }, "opSize: 2097152: expected a whole number from 0 to 1048576"],
     [{ ...pbft, fault: "fire" }, 'fault: "fire": expected none, silent, loss'],
     [{ ...pbft, fault: "loss", lossRate: 1 }, "lossRate: 1: expected a number from"],
+    [{ mode: "unreplicated", batch: 8 }, "batch: unreplicated has none"],
+    [{ mode: ["unreplicated", "unreplicated-signed"], f: 2 }, "f: unreplicated, unreplicated-"],
+    [{ mode: "unreplicated", workers: 1 }, "workers: unreplicated has none"],
+    [{ ...pbft, leader: "rotate" }, "leader: pbft has none"],
+    [
+      { ...pbft, groups: [{}, { mode: "unreplicated", adaptive: true }] },
+      "groups[1]: adaptive: unreplicated has none",
+    ],
     [{ ...pbft, lossRate: 0.1 }, "lossRate: goes with the fault loss"],
     [
       { ...pbft, groups: [{ fault: "loss" }, { lossRate: 0.1 }] },

@@ -35,7 +35,8 @@ const COMMON_ARGS = {
     alias: "w",
     valueHint: "N",
     description:
-      "Signature threads; 0: the polling one (default: the CPUs of the mask less one, at least 1)",
+      "Signature threads; 0: the polling one (default: the CPUs of the mask, within the cgroup's " +
+      "quota, less one, at least 1)",
   },
   signature: {
     type: "enum",

@@ -272,7 +272,8 @@ function failureOf(load: Load, clients: number): string | null {
 
 function whyNoLink(served: boolean): string {
   return served
-    ? "another process has this end of the port; with --fabric, another --fabric-port is free"
+    ? "somebody serves the port, but another process has this end of it " +
+        "(with --fabric, --fabric-port chooses another), or they have just started"
     : "nobody is at the other end of the port";
 }
 

@@ -43,7 +43,7 @@ describe("help", () => {
 
       --signature=<each|batch>    One signature a message, or one a Merkle tree of messages that wait [replicas] (Default: batch)
        --crypto=<native|noble>    libsecp256k1 in threads, or @noble/curves in this one [both, each its own] (Default: native)
-             -w, --workers=<N>    Signature threads; 0: the polling one (default: the CPUs of the mask less one, at least 1) [both, each its own]
+             -w, --workers=<N>    Signature threads; 0: the polling one (default: the CPUs of the mask, within the cgroup's quota, less one, at least 1) [both, each its own]
              --instance=<NAME>    Signatures of one instance do not hold in another [both]
 
     NETWORK
@@ -113,7 +113,7 @@ describe("help", () => {
 
       --signature=<each|batch>    One signature a message, or one a Merkle tree of messages that wait [replicas] (default: what they tell)
        --crypto=<native|noble>    libsecp256k1 in threads, or @noble/curves in this one [both, each its own] (Default: native)
-             -w, --workers=<N>    Signature threads; 0: the polling one (default: the CPUs of the mask less one, at least 1) [both, each its own]
+             -w, --workers=<N>    Signature threads; 0: the polling one (default: the CPUs of the mask, within the cgroup's quota, less one, at least 1) [both, each its own]
              --instance=<NAME>    Signatures of one instance do not hold in another [both]
 
     NETWORK

@@ -61,6 +61,27 @@ describeUnless(missing)("running", () => {
   );
 
   test.concurrent(
+    "a client whose end of a port another has says so",
+    async () => {
+      const link = join(dir, "taken");
+      mkdirSync(link);
+      const where = { env: { RUNTIME_DIRECTORY: dir } };
+      const replica = program("replica", replicaArgs(one, "--link", link), where);
+      await replica.printed("replica 0 of 1");
+      const first = program("client", clientArgs(one, "--link", link, "-d", "1000"), where);
+      await first.printed("operations a second");
+      const { status, err } = await run("client", clientArgs(one, "--link", link), where);
+      expect({ status, said: err.includes("another process has this end of it") }).toEqual({
+        ...{ status: 1, said: true },
+      });
+      first.signal("SIGKILL");
+      replica.signal("SIGTERM");
+      await Promise.all([first.ended(), replica.ended()]);
+    },
+    PROGRAM_TEST_MS,
+  );
+
+  test.concurrent(
     "a client that may not wait for five seconds says how long it did",
     async () => {
       const { status, err } = await run("client", clientArgs(udp, "-d", "0.2", "--warm", "0"));

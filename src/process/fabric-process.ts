@@ -69,9 +69,11 @@ export function runFabric(options: Options): number {
   }
   native.oskr_slice_us(SLICE_US);
   pinPolling(cpus, native);
+  // Before anybody is told that the fabric runs, who may end it at once.
+  const stop = stopWord(native);
   log.info(`fabric of ${replicas} replicas and ${clientPorts} clients in ${dir}`);
 
-  eal.checked(library.oskr_fabric_run(stopWord(native), 0));
+  eal.checked(library.oskr_fabric_run(stop, 0));
 
   const counts = readCounts(shared, count, replicas);
   for (const { port, frames } of counts) {

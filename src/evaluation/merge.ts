@@ -4,35 +4,32 @@ import type { Profile } from "../profile/profile.ts";
 import { mergeDistributions, percentilesOf, totalOf, type Distribution } from "./distribution.ts";
 import { NO_LATENCY, type LatencySummary } from "./latency.ts";
 import type { ResultRecord } from "./record.ts";
-import type { Told } from "./replicas-told.ts";
+import { ownOfReplicas, type Told } from "./replicas-told.ts";
 
 /** What records must have in common to be of one run. */
 const SETTINGS: readonly (keyof ResultRecord)[] = [
-  "mode",
-  "app",
-  "workload",
-  "transport",
-  "n",
-  "f",
-  "loop",
-  "thinkMs",
-  "batch",
-  "adaptive",
-  "signature",
-  "checkpoint",
-  "viewTimeoutMs",
-  "options",
-  "crypto",
-  "workers",
-  "idle",
-  "lossRate",
-  "client",
-  "fabric",
-  "opSize",
-  "warmSeconds",
-  "host",
-  "versions",
+  ...(["mode", "app", "workload", "transport", "n", "f", "loop", "thinkMs"] as const),
+  ...(["fabric", "opSize", "warmSeconds", "host", "versions"] as const),
 ];
+/** The same, of those that enough replicas told; others may have kept to defaults. */
+const OF_REPLICAS = [
+  ...(["batch", "adaptive", "signature", "checkpoint", "viewTimeoutMs", "options"] as const),
+] as const satisfies readonly (keyof ResultRecord)[];
+/** What their processes must have in common; processors differ from host to host. */
+const OF_PROCESSES: readonly (keyof ResultRecord["client"])[] = [
+  ...(["crypto", "workers", "idle", "lossRate", "history"] as const),
+];
+
+/** Throws an Error that names what the values of these names differ in, if they do. */
+function compare<T>(all: readonly T[], names: readonly (keyof T & string)[]): void {
+  const [first, ...others] = all;
+  for (const other of first === undefined ? [] : others) {
+    const differing = names.find((name) => !Bun.deepEquals(first?.[name], other[name]));
+    if (differing === undefined) continue;
+    const [one, two] = [first, other].map((record) => JSON.stringify(record?.[differing]));
+    throw new Error(`records of different runs: ${differing} is ${one} in one, ${two} in another`);
+  }
+}
 
 /**
  * One result of client processes that ran at the same time: counts and throughputs are sums,
@@ -43,15 +40,17 @@ export function mergeRecords(records: readonly ResultRecord[]): ResultRecord {
   const [first, ...others] = records;
   if (first === undefined) throw new Error("no records to merge");
   if (others.length === 0) return first;
-  for (const other of others) {
-    const differing = SETTINGS.find((name) => !Bun.deepEquals(first[name], other[name]));
-    if (differing !== undefined) {
-      const [one, two] = [first, other].map((record) => JSON.stringify(record[differing]));
-      throw new Error(
-        `records of different runs: ${differing} is ${one} in one, ${two} in another`,
-      );
-    }
-  }
+  compare(records, SETTINGS);
+  compare(
+    records.map((record) => record.client),
+    OF_PROCESSES,
+  );
+  const informed = records.filter(
+    ({ replicas, f }) => replicas.filter((one) => one !== null).length > f,
+  );
+  compare(informed.length > 0 ? informed : records, OF_REPLICAS);
+  const { batch, adaptive, signature, checkpoint, viewTimeoutMs, options } = informed[0] ?? first;
+  const replicas = mergeTold(records.map((record) => record.replicas));
   const sum = (of: (record: ResultRecord) => number): number =>
     records.reduce((total, record) => total + of(record), 0);
   const operations = sum((record) => record.operations);
@@ -62,7 +61,8 @@ export function mergeRecords(records: readonly ResultRecord[]): ResultRecord {
     ...settings,
     startedAt: records.map((record) => record.startedAt).toSorted()[0] ?? first.startedAt,
     ...(records.some((record) => record.interrupted === true) && { interrupted: true }),
-    replicas: mergeTold(records.map((record) => record.replicas)),
+    ...{ batch, adaptive, signature, checkpoint, viewTimeoutMs, options, replicas },
+    ...ownOfReplicas(replicas, first.f, first.client),
     clients: sum((record) => record.clients),
     clientProcesses: sum((record) => record.clientProcesses),
     // Shares are not exact in binary.

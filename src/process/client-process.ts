@@ -83,8 +83,8 @@ export function runClients(options: Options): number {
   const drops = mergeDrops(...nodes.map((node) => node.drops), transport.drops, statistics());
   const own = ownSetting(options, drivers);
   const asked = { clients: count, ...kind, opSize, warmSeconds: warmMs / 1000 };
-  const { told } = inquiry;
-  const ran = clientSetting({ options, settled, told, own, load: asked, fabric });
+  const { told, settled: known } = inquiry;
+  const ran = clientSetting({ options, settled: known, told, own, load: asked, fabric });
   const record = recordOf(ran, drivers, load, {
     retransmissions: clients.reduce((sum, client) => sum + client.retransmissions, 0),
     ...splitRefusals(drops),

@@ -1,6 +1,7 @@
 // Asks replicas what they run, until all have told, and keeps a client's process from measuring
 // anything else.
 
+import { assert } from "../base/assert.ts";
 import type { Address, Bytes } from "../actor.ts";
 import type { Clock } from "../driver.ts";
 import { parseReplicaSetting, type ReplicaSetting } from "../evaluation/replica-setting.ts";
@@ -31,6 +32,11 @@ export interface ReplicaInquiryOptions {
   readonly drop: (reason: string) => void;
 }
 
+/** Of options. */
+interface Names {
+  has(name: string): boolean;
+}
+
 export class ReplicaInquiry {
   readonly #options: ReplicaInquiryOptions;
   readonly #told: (ReplicaSetting | null)[];
@@ -38,7 +44,12 @@ export class ReplicaInquiry {
   readonly #nonces: readonly Bytes[];
   readonly #startMs: number;
   #count = 0;
-  #settled: SharedSetting | null = null;
+  /** What clients were told by their command line, and what they began with; null before. */
+  #clients: {
+    readonly own: SharedSetting;
+    readonly given: Names;
+    readonly begun: SharedSetting;
+  } | null = null;
   #refusal: string | null = null;
   readonly #warned = new Set<string>();
   #enoughMs = Infinity;
@@ -76,14 +87,25 @@ export class ReplicaInquiry {
 
   /** What a single replica says against it, which may lie. */
   get doubt(): string | null {
-    return this.#settled === null ? null : contradiction(this.#told, this.#settled, 1);
+    return this.#clients === null ? null : contradiction(this.#told, this.settled, 1);
   }
 
-  /** What clients run from here on: what `given` does not have, as replicas tell it. */
-  settle(own: SharedSetting, given: { has(name: string): boolean }): SharedSetting {
-    this.#settled = settle(own, given, this.#told);
+  /** What clients begin with: what `given` does not have, as replicas tell it. */
+  settle(own: SharedSetting, given: Names): SharedSetting {
+    const begun = settle(own, given, this.#told);
+    this.#clients = { own, given, begun };
     this.#judge();
-    return this.#settled;
+    return begun;
+  }
+
+  /**
+   * What clients turn out to have run: some replicas tell late what was not given, and only the
+   * application changes what clients ask.
+   */
+  get settled(): SharedSetting {
+    assert(this.#clients !== null, "clients settle before they are asked");
+    const { own, given, begun } = this.#clients;
+    return { ...settle(own, given, this.#told), app: begun.app };
   }
 
   /** Lines that were not asked for before, in which replicas differ. */
@@ -94,7 +116,7 @@ export class ReplicaInquiry {
   }
 
   #judge(): void {
-    if (this.#settled !== null) this.#refusal ??= contradiction(this.#told, this.#settled);
+    if (this.#clients !== null) this.#refusal ??= contradiction(this.#told, this.settled);
   }
 
   #ask(): void {

@@ -108,6 +108,7 @@ function record(i: number) {
     dropped: {},
     eachSecond: [],
     replicas: [],
+    client: { crypto: "native", workers: 1, idle: "park", lossRate: 0 },
     notAdmitted: {},
   };
   return { ...none, ...counts, operations, latency, distribution: [[3, operations]] };

@@ -156,6 +156,29 @@ describe("merging records", () => {
     expect(mergeRecords([one, two]).replicas).toEqual([SETTING, null, SETTING]);
   });
 
+  test("what replicas run is what those processes know that enough replicas told", () => {
+    const busy = { ...SETTING, batch: 100, workers: 7, idle: "busy" };
+    const deaf = recordOf([1], { replicas: [busy, null, null, null], batch: 1 });
+    const told = recordOf([1], { replicas: [busy, busy, busy, null], batch: 100 });
+    for (const both of [
+      [deaf, told],
+      [told, deaf],
+    ]) {
+      expect(mergeRecords(both)).toMatchObject({ batch: 100, workers: 7, idle: "busy" });
+    }
+    const other = recordOf([1], { replicas: [busy, busy, busy, null], batch: 50 });
+    expect(() => mergeRecords([told, other])).toThrow("batch is 100 in one, 50 in another");
+  });
+
+  test("processes may differ in their processors, and in nothing else that they have", () => {
+    const { client } = recordOf([1]);
+    const of = (more: object) => recordOf([1], { client: { ...client, ...more } });
+    expect(mergeRecords([of({ mask: "1" }), of({ mask: "2" })]).clientProcesses).toBe(2);
+    expect(() => mergeRecords([of({}), of({ workers: 3 })])).toThrow(
+      "records of different runs: workers is 1 in one, 3 in another",
+    );
+  });
+
   test.each([
     ["mode", { mode: "hotstuff" }],
     ["n", { n: 7 }],

@@ -121,6 +121,25 @@ test("what contradicts the clients is told at once and late, as are differences"
   expect(inquiry.refusal).toBe("replicas 0, 2 have --batch 100, this client has --batch 1");
 });
 
+test("what was not given and is told late changes the record alone, but for the application", () => {
+  const begun = inquiry.settle(SETTING, new Set());
+  expect(begun).toEqual(SETTING);
+  for (const replica of [0, 1]) tell(replica, { batch: 100, viewTimeoutMs: 900 });
+  expect(inquiry.refusal).toBeNull();
+  expect(inquiry.settled).toEqual({ ...SETTING, batch: 100, viewTimeoutMs: 900 });
+  for (const replica of [2, 3]) tell(replica, { app: "kv" });
+  // Half of them as the clients think.
+  expect(inquiry.refusal).toBeNull();
+});
+
+test("clients that began to ask something else than replicas run are told so late", () => {
+  inquiry.settle(SETTING, new Set());
+  tell(0, { app: "kv" });
+  expect(inquiry.refusal).toBeNull();
+  tell(1, { app: "kv" });
+  expect(inquiry.refusal).toBe("replicas 0, 1 have --app kv, this client has --app null");
+});
+
 test("what was not given is taken from replicas", () => {
   for (const replica of [0, 1, 2]) tell(replica, { batch: 100, app: "kv" });
   expect(inquiry.settle(SETTING, new Set())).toEqual({ ...SETTING, batch: 100, app: "kv" });

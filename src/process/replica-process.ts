@@ -17,7 +17,7 @@ import { ownSetting } from "./own-setting.ts";
 import { sharedSetting } from "./setting.ts";
 import { runRole } from "./role-process.ts";
 import { explainDrops } from "./silence.ts";
-import { overText, runText, watchStart } from "./start-lines.ts";
+import { overText, runText, type StartOptions, watchStart, watchUnused } from "./start-lines.ts";
 import { log, print, stampLog } from "../base/logger.ts";
 
 /** How often to look whether the run is over, in milliseconds. */
@@ -62,6 +62,7 @@ export class ReplicaProcess {
     stampLog();
     log.info(`replica ${id} of ${config.n} runs ${mode} on ${port.name}${doing}`);
     this.#watchRun();
+    watchUnused({ ...this.#watched(), census: () => this.#replica.census() });
   }
 
   #begin(): Replica<Sealed, string> {
@@ -72,11 +73,15 @@ export class ReplicaProcess {
   }
 
   #watchStart(): string {
-    const { clock } = this.drivers;
-    const tell = (line: string): void => log.info(line);
-    const drops = (): readonly string[] =>
-      explainDrops(splitRefusals(this.#drops()).dropped, this.drivers.port.smallMtu);
-    return watchStart({ id: this.#id, replica: this.#replica, clock, print: tell, drops });
+    return watchStart({ ...this.#watched(), replica: this.#replica });
+  }
+
+  #watched(): Omit<StartOptions, "replica"> {
+    const { clock, port } = this.drivers;
+    return {
+      ...{ id: this.#id, clock, print: (line) => log.info(line) },
+      drops: () => explainDrops(splitRefusals(this.#drops()).dropped, port.smallMtu),
+    };
   }
 
   /** A replica whose run is over starts anew, as if its process had. */

@@ -14,6 +14,8 @@ const MEANINGS: { readonly [reason: string]: string } = {
   "unknown id": "another id in the configuration there?",
   "for another host": "another MAC address in the configuration, or a switch that floods?",
   "from a stranger": "replicas at addresses that the configuration has not?",
+  "from an address that no client can have":
+    "replicas at other ids or addresses than the configuration has?",
   "from an unproven address": "what is sent back does not arrive there?",
   "wrong proof of an address": "what is sent back does not arrive there?",
   "to an unproven address": "what they send does not arrive here?",

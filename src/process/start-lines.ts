@@ -92,3 +92,26 @@ export function watchStart({ id, replica, clock, print, drops }: StartOptions): 
   clock.after(LOOK_MS, look);
   return `, ${phase}`;
 }
+
+export interface UnusedOptions extends Omit<StartOptions, "replica"> {
+  readonly census: () => Pick<Census, "phase" | "executed">;
+}
+
+/**
+ * Prints once in a while what a replica drops that takes part and has executed nothing: whoever
+ * waits for its answers may be told no more than that there are none.
+ */
+export function watchUnused({ id, census, clock, print, drops }: UnusedOptions): void {
+  let told = "";
+  const look = (): void => {
+    const { phase, executed } = census();
+    if (executed > 0) return;
+    const dropped = phase === "running" ? drops().join("; ") : "";
+    if (dropped !== "" && dropped !== told) {
+      told = dropped;
+      print(`replica ${id} has executed nothing so far; ${dropped}`);
+    }
+    clock.after(EXPLAIN_MS, look);
+  };
+  clock.after(EXPLAIN_MS, look);
+}

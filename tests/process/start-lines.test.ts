@@ -6,24 +6,47 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Census } from "../../src/actor.ts";
 import { Program } from "../support/programs.ts";
-import { lacks, overText, RECOVERED, watchStart } from "../../src/process/start-lines.ts";
+import {
+  lacks,
+  overText,
+  RECOVERED,
+  watchStart,
+  watchUnused,
+} from "../../src/process/start-lines.ts";
 
 const SCRIPT = "../../deploy/ansible/roles/oskr/files/process.sh";
 
 type Start = Pick<Census, "phase" | "recovered" | "waitsFor" | "run">;
 
-/** A replica's lines so far; `pass` moves the time, in milliseconds, with a start as it is then. */
-function replica(first: Start, dropped: readonly string[] = []) {
-  let start = first;
+/** A clock with one call at a time, which `pass` makes when it is due. */
+function movable() {
   let due: { atMs: number; fire: () => void } | null = null;
-  const lines: string[] = [];
   const clock = {
     now: 0,
     after(delayMs: number, fire: () => void) {
       due = { atMs: clock.now + delayMs, fire };
       return { cancel: () => {}, again: () => {} };
     },
+    pass(ms: number): void {
+      const untilMs = clock.now + ms;
+      while (due !== null && due.atMs <= untilMs) {
+        const { atMs, fire } = due;
+        due = null;
+        clock.now = atMs;
+        fire();
+      }
+      clock.now = untilMs;
+    },
+    waits: () => due !== null,
   };
+  return clock;
+}
+
+/** A replica's lines so far; `pass` moves the time, in milliseconds, with a start as it is then. */
+function replica(first: Start, dropped: readonly string[] = []) {
+  let start = first;
+  const lines: string[] = [];
+  const clock = movable();
   const census = (): Census => ({
     ...{ view: 0, committed: 0, executed: 0, viewTimerMs: 0, sizes: [] },
     ...start,
@@ -34,16 +57,9 @@ function replica(first: Start, dropped: readonly string[] = []) {
   lines.push(`replica 3 of 4 runs x on y${doing}`);
   const pass = (ms: number, now: Start): void => {
     start = now;
-    const untilMs = clock.now + ms;
-    while (due !== null && due.atMs <= untilMs) {
-      const { atMs, fire } = due;
-      due = null;
-      clock.now = atMs;
-      fire();
-    }
-    clock.now = untilMs;
+    clock.pass(ms);
   };
-  return { lines, pass, isWatched: () => due !== null };
+  return { lines, pass, isWatched: clock.waits };
 }
 
 const BEGUN: Start = { phase: "running" };
@@ -117,6 +133,32 @@ test("a replica that waits for long says once in a while what it drops", () => {
     ...["5 s; 7 forged: other keys?; 2 malformed", "6 s", "7 s", "8 s", "9 s"],
     ...["10 s; 7 forged: other keys?; 2 malformed", "11 s"],
   ]);
+});
+
+test("a replica that has executed nothing says once in a while what it drops, if that grows", () => {
+  const clock = movable();
+  const lines: string[] = [];
+  let [executed, dropped, phase]: [number, string[], Census["phase"]] = [0, [], "starting"];
+  watchUnused({
+    ...{ id: 3, clock, print: (line: string) => lines.push(line), drops: () => dropped },
+    census: () => ({ phase, executed }),
+  });
+  dropped = ["5 unknown id: another one?"];
+  clock.pass(5000);
+  // What starts says so itself.
+  expect(lines).toEqual([]);
+  phase = "running";
+  clock.pass(10_000);
+  const line = "replica 3 has executed nothing so far; 5 unknown id: another one?";
+  expect(lines).toEqual([line]);
+  dropped = ["6 unknown id: another one?"];
+  clock.pass(5000);
+  expect(lines).toEqual([line, line.replace("5", "6")]);
+  executed = 1;
+  dropped = ["7 unknown id: another one?"];
+  clock.pass(20_000);
+  expect(lines).toHaveLength(2);
+  expect(clock.waits()).toBe(false);
 });
 
 test("who waits for a replica knows from its lines whether it takes part", () => {

@@ -1,3 +1,5 @@
+import { codeOf, describeErrno } from "./errno.ts";
+
 /** The user's mistake: printed as one line on standard error, exit status 2, nothing started. */
 export class UsageError extends Error {
   override name = "UsageError";
@@ -36,7 +38,9 @@ export function everyStep(...steps: readonly (() => void)[]): void {
   if (thrown.length > 0) throw thrown[0];
 }
 
-/** What an error that was thrown says, whatever was thrown. */
+/** What an error that was thrown says, whatever was thrown; of the kernel's without their file. */
 export function reasonOf(error: unknown): string {
+  const code = codeOf(error);
+  if (code !== null) return describeErrno(code);
   return error instanceof Error ? error.message : String(error);
 }

@@ -1,6 +1,7 @@
 // The table of results: for every protocol the most that it does and the least that it takes.
 
 import type { AnyProtocol } from "../actor.ts";
+import { refusalOf } from "../base/errno.ts";
 import { reasonOf } from "../base/errors.ts";
 import { smallestCluster } from "../protocol/index.ts";
 import { formatThroughput } from "./format.ts";
@@ -178,7 +179,7 @@ class TableBench {
       return (await runner.run(point, { seconds, warmSeconds, profile }, signal)).record;
     } catch (error) {
       signal.throwIfAborted();
-      return reasonOf(error);
+      return refusalOf(error) ?? reasonOf(error);
     }
   }
 }

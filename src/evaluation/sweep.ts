@@ -1,6 +1,7 @@
 // Measures the points of a plan that are not in the results yet.
 
 import { createHash } from "node:crypto";
+import { refusalOf } from "../base/errno.ts";
 import { reasonOf } from "../base/errors.ts";
 import { Random } from "../base/seeded-random.ts";
 import { formatThroughput } from "./format.ts";
@@ -70,7 +71,7 @@ export async function sweep(options: SweepOptions): Promise<number> {
       outcome = formatThroughput(measured.record.throughput);
     } catch (error) {
       if (signal.aborted) break;
-      const failure = reasonOf(error);
+      const failure = refusalOf(error) ?? reasonOf(error);
       result = { key, point, repetition, failure };
       outcome = `FAILED: ${failure}`;
     }

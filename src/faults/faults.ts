@@ -6,7 +6,7 @@ import { namesAndTexts } from "../cli/help.ts";
 import { buildExecutables, stopClustersOnSignal } from "../cluster/cluster.ts";
 import { followParent } from "../process/signals.ts";
 import { protocols } from "../protocol/index.ts";
-import { chosenScenarios, SCENARIOS } from "./scenarios.ts";
+import { chosenScenarios, describeScenario, SCENARIOS } from "./scenarios.ts";
 import { Trial } from "./trial.ts";
 import { print } from "../base/logger.ts";
 
@@ -43,7 +43,7 @@ export const FAULTS: Command = {
   args: ARGS,
   notes: namesAndTexts(
     "SCENARIOS",
-    SCENARIOS.map(({ name, what }) => [name, what]),
+    SCENARIOS.map((scenario) => [scenario.name, describeScenario(scenario)]),
   ),
 };
 

@@ -267,6 +267,14 @@ export const SCENARIOS: readonly Scenario[] = [
   },
 ];
 
+/** What the help says of it: what happens, and which modes can have it if not all can. */
+export function describeScenario(scenario: Scenario): string {
+  const modes = [...protocols.keys()];
+  const able = modes.filter((mode) => fits(scenario, mode));
+  const who = able.length === modes.length ? "" : ` (${able.join(", ")})`;
+  return `${scenario.what}${who}`;
+}
+
 /** Whether a mode can have a scenario. */
 export function fits({ needs }: Pick<Scenario, "needs">, mode: string): boolean {
   const protocol = protocols.get(mode);

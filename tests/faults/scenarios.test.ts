@@ -39,8 +39,10 @@ test(
     expect(err).toMatch(/^faults: --only nosuch: no such scenario; there are [^\n]*\n$/);
     const help = await run("faults", ["-h"]);
     for (const { name, what } of SCENARIOS) {
-      expect(help.out).toMatch(new RegExp(`^  ${name} +${RegExp.escape(what)}$`, "m"));
+      expect(help.out).toMatch(new RegExp(`^  ${name} +${RegExp.escape(what)}(?: \\(|$)`, "m"));
     }
+    expect(help.out).toMatch(/^ {2}rotation .* \(hotstuff\)$/m);
+    expect(help.out).toMatch(/^ {2}loss +one packet of ten is lost$/m);
     expect(FAULTS.notes).toStartWith("SCENARIOS\n");
   },
   LIMIT_MS,

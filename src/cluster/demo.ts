@@ -12,11 +12,15 @@ import { formatHistory } from "../evaluation/history.ts";
 import { CLIENT_PROCESSES_MAX, RATE_MAX, type ClientLoad } from "../evaluation/point.ts";
 import { formatProfile } from "../profile/profile.ts";
 import { formatRecord } from "../evaluation/record.ts";
+import { readAsked } from "../process/client-process.ts";
+import { readLimits } from "../process/setting.ts";
 import { followParent, stopSignals } from "../process/signals.ts";
 import { protocols } from "../protocol/index.ts";
 import { ClientProcesses } from "./client-processes.ts";
 import { buildExecutables, Cluster, WORKERS_DEFAULT } from "./cluster.ts";
 import { log, print } from "../base/logger.ts";
+
+const FAULTS_MAX = 20;
 
 /** How much replicas and clients say is how much the demo says. */
 const { verbose, quiet } = ALL_ARGS;
@@ -85,10 +89,19 @@ export const DEMO = {
 
 /** Builds, starts, measures, prints and stops. Throws UsageError or RunError. */
 export async function demo(options: Options): Promise<number> {
+  const asked = readLoad(options);
+  // What clients and replicas would refuse, before anything is built.
+  readAsked(options);
+  readLimits(options);
+  options.integer("faults", 1, FAULTS_MAX);
+  const mode = options.textOf("mode");
+  if (options.given.has("faults") && protocols.get(mode)?.faults === "none") {
+    throw new UsageError(`--faults: ${mode} tolerates none`);
+  }
+  readProtocolOptions(options, protocols, [mode]);
   const out = options.output("json");
   const historyFile = options.output("history");
-  const load = { ...readLoad(options), history: historyFile !== undefined };
-  readProtocolOptions(options, protocols, [options.textOf("mode")]);
+  const load = { ...asked, history: historyFile !== undefined };
   const interruption = new Interruption();
   const built = buildExecutables();
   if (built !== 0) return built;
@@ -129,7 +142,7 @@ async function run(
   const cluster = await Cluster.start({
     mode: modeName,
     transport,
-    f: options.integer("faults", 1, 20),
+    f: options.integer("faults", 1, FAULTS_MAX),
     link: true,
     clientPorts: load.clientProcesses,
     replicaArgs: [...given(options, REPLICA_ARGS), ...given(options, LOUDNESS_ARGS)],

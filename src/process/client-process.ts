@@ -38,11 +38,7 @@ const WAITING_MAX = 2 ** 18;
 
 /** Runs the clients that the options of ./client ask for; the exit status. Throws UsageError. */
 export function runClients(options: Options): number {
-  const count = options.integer("clients", 1, ID_MAX + 1);
-  const measureMs = options.decimal("seconds", 0.1, 1e6) * 1000;
-  const warmMs = options.decimal("warm", 0, 1e6) * 1000;
-  const { kind, makeLoad } = readLoop(options);
-  const opSize = options.integer("op-size", 0, 1024 * 1024);
+  const { count, measureMs, warmMs, opSize, kind, makeLoad } = readAsked(options);
   const historyFile = options.output("history");
   const json = options.output("json");
   const fabricPort = options.integer("fabric-port", 0, 63);
@@ -140,6 +136,17 @@ function refuse(drivers: ProcessDrivers, inquiry: ReplicaInquiry): void {
 function runOf(nodes: readonly { readonly runName: Bytes | null }[]): Pick<ResultRecord, "run"> {
   const name = nodes.find(({ runName }) => runName !== null)?.runName;
   return name === undefined || name === null ? {} : { run: runText(name) };
+}
+
+/** What clients are to do, as the options of ./client say it. Throws UsageError. */
+export function readAsked(options: Options) {
+  return {
+    count: options.integer("clients", 1, ID_MAX + 1),
+    measureMs: options.decimal("seconds", 0.1, 1e6) * 1000,
+    warmMs: options.decimal("warm", 0, 1e6) * 1000,
+    opSize: options.integer("op-size", 0, 1024 * 1024),
+    ...readLoop(options),
+  };
 }
 
 /** The loop that the options ask for; throws UsageError. */

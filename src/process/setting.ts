@@ -49,10 +49,7 @@ export function readSetting(options: Options): Setting {
     f,
     leader: (view) => view % n,
     ...(roles.size === 0 ? {} : { roles }),
-    batchMax: options.integer("batch", 1, 65_536),
-    adaptive: options.flag("adaptive"),
-    viewTimeoutMs: options.integer("view-timeout", 1, 3_600_000),
-    checkpointInterval: options.integer("checkpoint", 1, 1024),
+    ...readLimits(options),
   };
   const values = readProtocolOptions(options, protocols, [mode]);
   const config = configured(protocol, base, values);
@@ -100,6 +97,18 @@ export function settledConfig(
   const base = { ...config, batchMax: batch, adaptive, viewTimeoutMs };
   const values = new Map(Object.entries(options));
   return configured(protocol, { ...base, checkpointInterval: checkpoint }, values);
+}
+
+/** What the options say of batches, timeouts and checkpoints. Throws UsageError. */
+export function readLimits(
+  options: Options,
+): Pick<ProtocolConfig, "batchMax" | "adaptive" | "viewTimeoutMs" | "checkpointInterval"> {
+  return {
+    batchMax: options.integer("batch", 1, 65_536),
+    adaptive: options.flag("adaptive"),
+    viewTimeoutMs: options.integer("view-timeout", 1, 3_600_000),
+    checkpointInterval: options.integer("checkpoint", 1, 1024),
+  };
 }
 
 /** Which process of the configuration this is; all but replicas use client ports of a fabric. */

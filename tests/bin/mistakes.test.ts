@@ -242,6 +242,10 @@ const mistakes: readonly (readonly [string, readonly string[], string])[] = [
   ["client", clientArgs(one, "--history", ""), "--history : expected the name of a file"],
   ["fabric", fabric(one, "--json", `${dir}/none/x`), `--json ${dir}/none/x: no such directory`],
   ["demo", ["--json", `${dir}/none/x`], `--json ${dir}/none/x: no such directory`],
+  ["demo", ["-d", "-5"], "--seconds -5: expected a number from 0.1 to 1000000"],
+  ["demo", ["-b", "0"], `--batch 0: ${whole(1, 65_536)}`],
+  ["demo", ["-m", "unreplicated", "-f", "1"], "--faults: unreplicated tolerates none"],
+  ["demo", ["--faults", "21"], `--faults 21: ${whole(1, 20)}`],
   [
     ...["demo", ["--mode", "paxos"]],
     "--mode paxos: expected unreplicated, unreplicated-signed, pbft, hotstuff",

@@ -20,7 +20,7 @@ export interface Group {
 }
 
 /** More lines than this in one chart are a tangle. */
-const LINES_MAX = 10;
+export const LINES_MAX = 10;
 
 /**
  * All series in one group if they are few. Otherwise first those that are as most are, then a group

@@ -30,7 +30,11 @@ const HUES: readonly [Ink, ...Ink[]] = [
 const IDLE: Ink = { light: "#dde1e6", dark: "#333b44" };
 const REST: Ink = { light: "#b3bac2", dark: "#59636e" };
 
-/** Six shapes and seven colours: 42 styles before the first comes back. */
+const HEXAGON = "M0.87,-0.5V0.5L0,1L-0.87,0.5V-0.5L0,-1Z";
+const STAR =
+  "M0,-1.1L0.26,-0.36H1.05L0.42,0.14L0.65,0.89L0,0.45L-0.65,0.89L-0.42,0.14L-1.05,-0.36H-0.26Z";
+
+/** As many as a chart has lines, because in grey they alone tell a legend's apart. */
 const SHAPES: readonly [string, ...string[]] = [
   "circle",
   "square",
@@ -38,6 +42,10 @@ const SHAPES: readonly [string, ...string[]] = [
   "diamond",
   "triangle-down",
   "cross",
+  "triangle-right",
+  HEXAGON,
+  "triangle-left",
+  STAR,
 ];
 
 export const INK = {
@@ -74,6 +82,7 @@ export function shape(index: number): string {
   return SHAPES[index % SHAPES.length] ?? SHAPES[0];
 }
 
+/** Those that come back do so with other shapes. */
 export function dash(index: number): Dash {
   return DASHES[index % DASHES.length] ?? DASHES[0];
 }

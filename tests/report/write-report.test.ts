@@ -6,9 +6,11 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
+import { UsageError } from "../../src/base/errors.ts";
 import { parsePlan } from "../../src/evaluation/sweep-plan.ts";
 import { writeReport } from "../../src/report/write-report.ts";
-import { groupsOf } from "../../src/report/groups.ts";
+import { groupsOf, LINES_MAX } from "../../src/report/groups.ts";
+import { dash, shape } from "../../src/report/theme.ts";
 import { peakOf, seriesOf } from "../../src/report/series.ts";
 import { readReportInputs } from "../../src/evaluation/report-inputs.ts";
 import { readResults } from "../../src/evaluation/result-lines.ts";
@@ -94,6 +96,13 @@ describe("series", () => {
 });
 
 describe("labels and charts", () => {
+  test("no two lines of the largest chart have one shape, or one shape and dashes in the next", () => {
+    const largest = Array.from({ length: LINES_MAX }, (_, style) => shape(style));
+    expect(new Set(largest).size).toBe(LINES_MAX);
+    const styles = Array.from({ length: 30 }, (_, style) => `${shape(style)} ${dash(style)}`);
+    expect(new Set(styles).size).toBe(30);
+  });
+
   const points = madeUpPoints({ modes: ["unreplicated", "pbft"], clients: [1, 4], rates: [] });
 
   test("what varies within a protocol is told, what does not stands above the chart", () => {
@@ -146,7 +155,7 @@ describe("labels and charts", () => {
     expect(byTransport?.conditions).toEndWith("transport dpdk unless said otherwise");
     expect(new Set(groups.map(({ suffix }) => suffix)).size).toBe(groups.length);
     for (const { lines } of groups) {
-      expect(lines.length).toBeLessThanOrEqual(10);
+      expect(lines.length).toBeLessThanOrEqual(LINES_MAX);
       expect(new Set(lines.map(({ style, loop }) => `${style} ${loop}`)).size).toBe(lines.length);
     }
   });
@@ -486,14 +495,21 @@ describe("results files", () => {
       writeFileSync(path, `${JSON.stringify(one)}\n`);
       return path;
     }) as [string, string];
-    const cases: readonly (readonly [args: readonly string[], reason: string])[] = [
+    const inputs: readonly (readonly [paths: readonly string[], reason: string])[] = [
       [[bad], `${bad}:1: not the result of a run: key: expected a string`],
       [[write()], "has no results"],
       [[join(dir, "gone")], "cannot be read"],
-      [[], "RESULTS... is missing"],
       [[fine, bad], `${bad}:1: not the result`],
       [[fine, fine], "given twice"],
-      [[fine, "--labels", "a,b"], "2 labels for 1 results"],
+    ];
+    for (const [paths, reason] of inputs) {
+      expect(() => readReportInputs(paths, null)).toThrow(reason);
+      expect(() => readReportInputs(paths, null)).toThrow(UsageError);
+    }
+    expect(() => readReportInputs([fine], ["a", "b"])).toThrow("2 labels for 1 results");
+    const cases: readonly (readonly [args: readonly string[], reason: string])[] = [
+      [[bad], `${bad}:1: not the result of a run: key: expected a string`],
+      [[], "RESULTS... is missing"],
       [[fine, copy], "--out is required"],
     ];
     for (const [args, reason] of cases) {

@@ -8,7 +8,7 @@ import { assert } from "../base/assert.ts";
 import type { Stage } from "../driver.ts";
 import { runDomainOf, signedIn } from "./domain.ts";
 import { Queue } from "../base/queue.ts";
-import { MESSAGE_MAX } from "../wire.ts";
+import { equal, MESSAGE_MAX } from "../wire.ts";
 import {
   LEAVES_MAX,
   SIGNATURE_AT,
@@ -76,6 +76,8 @@ export class BlockStage implements Stage {
   readonly #self: Signer | null;
   readonly #n: number;
   readonly #domain: Bytes;
+  /** That which was asked for last. */
+  #run: { readonly name: Bytes; readonly domain: Bytes } | null = null;
   readonly #hasher: BlockHasher;
   readonly #signer: RootSigner;
   readonly #roots: Roots;
@@ -98,7 +100,12 @@ export class BlockStage implements Stage {
   }
 
   runDomain(name: Bytes): Bytes {
-    return runDomainOf(this.#domain, name);
+    // The clients of a process enter one run each by itself: they share one domain, so that what
+    // hashes sees by reference that it is the same.
+    if (this.#run === null || !equal(this.#run.name, name)) {
+      this.#run = { name: name.slice(), domain: runDomainOf(this.#domain, name) };
+    }
+    return this.#run.domain;
   }
 
   sign(signed: Bytes, run: Bytes | null, done: (block: Bytes) => void): void {

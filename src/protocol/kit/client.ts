@@ -31,9 +31,9 @@ const TO_ALL_FIRST = 1 / 4;
 const TO_ALL_LAST = 4;
 
 /**
- * Sends an `open` to all, any other request to where `first` says the leader of the view is, there
- * once more when its answer is overdue, because packets are lost more often than leaders, then,
- * with exponential backoff, to all. A result counts when a weak quorum of verified signers agrees
+ * Sends an `open` to all, any other request to where `first` says the leader of the view is; where
+ * packets are lost there once more when its answer is overdue, because they are lost more often
+ * than leaders; then, with exponential backoff, to all. A result counts when a weak quorum of verified signers agrees
  * on it, whatever their views: where they may lie f + 1 (Castro and Liskov, OSDI '99, section 4.1),
  * one of them correct.
  */
@@ -115,10 +115,12 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
     this.#repeated = true;
     const leftMs = this.#toAllMs - this.#host.now;
     if (leftMs > TIMER_SLACK_MS) {
+      this.#responses.expired();
       this.#host.send(this.#first(this.#view), { kind: "request", request });
       this.#host.setTimer("retry", leftMs);
       return;
     }
+    this.#responses.lost();
     this.#host.send("all", { kind: "request", request });
     this.#host.setTimer("retry", this.#backoff.next());
   }

@@ -61,7 +61,8 @@ export function codecOf<M extends Sealed & Kind>(
     proofs(message) {
       if (!signed) return NO_PROOFS;
       const { seal } = message;
-      const further = others(message);
+      // Most messages are replies.
+      const further = message.kind === "reply" ? NO_PROOFS : others(message);
       if (seal === undefined) return further;
       return further.length === 0 ? [seal] : [seal, ...further];
     },

@@ -145,19 +145,29 @@ test("P1 retries double from a quarter of the view timeout to four times it, and
   expect(client.retransmissions).toBe(6);
 });
 
-test("P1 a request whose answer is overdue goes to the leader once more, and then to all", () => {
+test("P1 where packets are lost a request whose answer is overdue goes to the leader once more, and then to all", () => {
   const { host, client, reply, invoke } = begin(8);
-  // Eight milliseconds, and four times half of that.
+  // The first one that is lost says that packets are.
+  expect(retries(host, client, 2)).toEqual([
+    [125, "all"],
+    [250, "all"],
+  ]);
+  const answer = (): void => {
+    host.clockMs += 1;
+    for (const i of [0, 1]) reply(i, one);
+  };
+  answer();
+  // Eight milliseconds, and four times half of that; an answer to what was sent again tells nothing.
+  invoke();
   expect(retries(host, client, 3)).toEqual([
     [24, 0],
     [101, "all"],
     [250, "all"],
   ]);
-  host.clockMs += 1;
-  for (const i of [0, 1]) reply(i, one);
-  // An answer to what was sent again tells nothing of how long answers take.
+  answer();
+  // The time doubles as long as none is known.
   invoke();
-  expect(retries(host, client, 1)).toEqual([[24, 0]]);
+  expect(retries(host, client, 1)).toEqual([[48, 0]]);
 });
 
 test("P1 the next request goes to the primary of a view that a correct replica is in", () => {

@@ -1,17 +1,25 @@
-// An answer is overdue when it takes much longer than answers do, within bounds.
+// An answer is overdue when it takes much longer than answers do, within bounds, where packets are
+// lost; elsewhere when it takes the most that it may.
 
 import { expect, test } from "bun:test";
 import { ResponseTime } from "../../../src/protocol/kit/response-time.ts";
 
-test("nothing is overdue before the most that it may be until something was measured", () => {
+/** Between 10 and 125 ms, of a network that has lost something. */
+function lossy(): ResponseTime {
   const responses = new ResponseTime(10, 125);
+  responses.lost();
+  return responses;
+}
+
+test("nothing is overdue before the most that it may be until something was measured", () => {
+  const responses = lossy();
   expect(responses.overdueMs).toBe(125);
   responses.measured(8);
   expect(responses.overdueMs).toBe(24);
 });
 
 test("answers that take the same time are overdue soon after it, and not before the least", () => {
-  const responses = new ResponseTime(10, 125);
+  const responses = lossy();
   for (let i = 0; i < 100; i++) responses.measured(20);
   expect(responses.overdueMs).toBeCloseTo(20);
   for (let i = 0; i < 100; i++) responses.measured(1);
@@ -19,9 +27,33 @@ test("answers that take the same time are overdue soon after it, and not before 
 });
 
 test("answers that take now more, now less are given the time of the slow ones", () => {
-  const responses = new ResponseTime(10, 125);
+  const responses = lossy();
   for (let i = 0; i < 100; i++) responses.measured(i % 2 === 0 ? 10 : 30);
   expect(responses.overdueMs).toBeGreaterThan(50);
   for (let i = 0; i < 10; i++) responses.measured(1000);
   expect(responses.overdueMs).toBe(125);
+});
+
+test("where nothing was lost for long, however long answers take, none is overdue early", () => {
+  const responses = new ResponseTime(10, 125);
+  for (let i = 0; i < 100; i++) responses.measured(20);
+  expect(responses.overdueMs).toBe(125);
+  responses.lost();
+  responses.measured(20);
+  expect(responses.overdueMs).toBeLessThan(30);
+  for (let i = 1; i < 1023; i++) responses.measured(20);
+  expect(responses.overdueMs).toBeLessThan(30);
+  responses.measured(20);
+  expect(responses.overdueMs).toBe(125);
+});
+
+test("each that is overdue doubles the time until an answer is measured once more", () => {
+  const responses = lossy();
+  for (let i = 0; i < 100; i++) responses.measured(20);
+  const before = responses.overdueMs;
+  responses.expired();
+  responses.expired();
+  expect(responses.overdueMs).toBeCloseTo(4 * before);
+  responses.measured(20);
+  expect(responses.overdueMs).toBeCloseTo(before);
 });

@@ -8,6 +8,8 @@ import { Queue } from "./base/queue.ts";
 import { CHECK, PROTOCOL, SECTION } from "./base/sections.ts";
 import { countDrop, type Clock, type Drops, type Stage } from "./driver.ts";
 
+const NO_PROOFS: readonly Proof[] = [];
+
 /** Checks with the stage at a time. */
 const CHECKS_MAX = 8;
 /** Messages of one replica, or of all others together, that wait for a check, and their bytes. */
@@ -86,6 +88,17 @@ export class CheckLanes<M> {
   /** Whether nothing of any sender waits, so that what needs no check need not wait either. */
   get idle(): boolean {
     return this.#senders.size === 0;
+  }
+
+  /** Whether it is as it was when it was made. */
+  get asNew(): boolean {
+    if (!this.idle) return false;
+    for (const lane of this.#replicas) if (!this.#isAsNew(lane)) return false;
+    return this.#isAsNew(this.#strangers);
+  }
+
+  #isAsNew(lane: Lane): boolean {
+    return !this.#doubts(lane, NO_PROOFS) && lane.credit === CREDIT_MAX;
   }
 
   /** Queues with their maxima. */

@@ -46,6 +46,8 @@ export interface NodeOptions<M> {
   readonly random: (bound: number) => number;
   /** Where this thread writes its section (sections.ts) for the profiler, if there is one. */
   readonly sections?: Int32Array;
+  /** Where it counts what it drops, with others of its process. */
+  readonly drops?: Drops;
 }
 
 interface Timer<T> {
@@ -59,7 +61,7 @@ interface Timer<T> {
 
 export class Node<M extends Sealed, T extends string> implements Host<M, T> {
   /** Messages dropped, by reason. */
-  readonly drops: Drops = new Map();
+  readonly drops: Drops;
   readonly #id: number;
   readonly #self: Address | null;
   readonly #codec: Codec<M>;
@@ -81,13 +83,14 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
   readonly #loopback = new Queue<M>();
   #loopbackBytes = 0;
   readonly #outbox: Outbox<M>;
-  /** A client's, for the same reason, only once a signature is not known. */
+  /** A client's, for the same reason, only after a signature that was not known. */
   #lanes: CheckLanes<M> | null;
   /** The domain of the run that it is in; null: none. */
   #run: Bytes | null = null;
   #runName: Bytes | null = null;
 
   constructor(options: NodeOptions<M>) {
+    this.drops = options.drops ?? new Map();
     this.#id = options.id;
     this.#self = options.self;
     this.#codec = options.codec;
@@ -340,6 +343,7 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
     }
     this.#sections[SECTION] = CHECK;
     const proofs = this.#codec.proofs(message);
+    if (this.#self === null && this.#lanes?.asNew === true) this.#lanes = null;
     const lanes = this.#lanes;
     // Most signatures are known, since many messages share one: they need no turn, nor a callback.
     if ((lanes === null || lanes.idle) && this.#stage.knows(proofs, this.#run)) {

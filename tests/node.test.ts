@@ -415,6 +415,27 @@ describe("arrivals", () => {
     ]);
   });
 
+  test("a client's lanes are forgotten only when they are as they were made: a flood does not gain by it", () => {
+    build(null);
+    stage.knows = () => false;
+    const verify = stage.verify.bind(stage);
+    stage.verify = (proofs, run, done, doubted) => {
+      stage.counts.verified++;
+      verify(proofs, run, done, doubted);
+    };
+    for (let i = 0; i < 1500; i++) {
+      stage.cached.set(`${i}`, true);
+      transport.arrive(1, signed(`${i}`));
+    }
+    expect(stage.doubted.length).toBe(1500 - 1024);
+    expect(sizeOf("checking")).toBe(0);
+    clock.now += 60_000;
+    stage.knows = () => true;
+    transport.arrive(1, signed("known"));
+    expect(sizeOf("checking")).toBeUndefined();
+    expect(actor.received.length).toBe(1501);
+  });
+
   test("a lane has 1,024 checks at once and five a millisecond; further ones wait their turn", () => {
     const verify = stage.verify.bind(stage);
     stage.knows = () => false;

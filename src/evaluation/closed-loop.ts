@@ -10,8 +10,9 @@ export interface ClosedLoopOptions extends LoadOptions {
 }
 
 /**
- * Clients whose first operation is under way: that one opens a session at all replicas, and what is
- * more than a receiver's ring holds would be lost and asked again after a while.
+ * Clients that start at once; each operation that completes starts one more. A first operation
+ * opens a session at all replicas, and what is more than a receiver's ring holds would be lost and
+ * asked again after a while.
  */
 const STARTING_MAX = 256;
 
@@ -45,18 +46,16 @@ export class ClosedLoop extends Load {
     if (client === undefined) return false;
     this.#started++;
     const clock = this.#clock;
-    const next = (): void => {
+    const begin = (): void => {
       if (clock.now < this.endMs) issue(clock.now);
     };
-    const think = (): void => void clock.after(this.#thinkMs, next);
-    const goOn = this.#thinkMs === 0 ? next : think;
-    let first = true;
-    const issue = this.issuer(index, client, () => {
-      if (first) this.#startNext();
-      first = false;
-      goOn();
-    });
-    next();
+    const next = (): void => {
+      if (this.#started < this.#clients.length) this.#startNext();
+      if (this.#thinkMs === 0) begin();
+      else clock.after(this.#thinkMs, begin);
+    };
+    const issue = this.issuer(index, client, next);
+    begin();
     return true;
   }
 }

@@ -76,7 +76,7 @@ export function runClients(options: Options): number {
   refuse(drivers, inquiry);
 
   const { transport, statistics } = drivers.port;
-  const drops = mergeDrops(...nodes.map((node) => node.drops), transport.drops, statistics());
+  const drops = mergeDrops(drivers.drops, transport.drops, statistics());
   const own = ownSetting(options, drivers);
   const asked = { clients: count, ...kind, opSize, warmSeconds: warmMs / 1000 };
   const { told, settled: known } = inquiry;

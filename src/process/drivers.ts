@@ -4,7 +4,7 @@ import type { Address, Bytes, Signer, Sealed } from "../actor.ts";
 import { systemRandom } from "../base/system-random.ts";
 import type { Options } from "../cli/command-line.ts";
 import { IDLE_NAMES } from "../cli/definitions.ts";
-import type { Stage } from "../driver.ts";
+import type { Drops, Stage } from "../driver.ts";
 import { loadNative, type NativeLibrary } from "../ffi/native.ts";
 import { Node } from "../node.ts";
 import type { Profile } from "../profile/profile.ts";
@@ -45,6 +45,8 @@ export class ProcessDrivers {
   readonly #profiler: Profiler | null;
   /** Where this thread writes its section (sections.ts) for the profiler. */
   readonly #sections: Int32Array;
+  /** What nodes dropped, by reason: thousands of counts of clients no cache holds. */
+  readonly drops: Drops = new Map();
   #progress: () => void = () => {};
 
   /**
@@ -96,6 +98,7 @@ export class ProcessDrivers {
       clock: this.clock,
       random: systemRandom,
       sections: this.#sections,
+      drops: this.drops,
     });
   }
 

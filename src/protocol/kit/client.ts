@@ -33,9 +33,9 @@ const TO_ALL_LAST = 4;
 /**
  * Sends an `open` to all, any other request to where `first` says the leader of the view is; where
  * packets are lost there once more when its answer is overdue, because they are lost more often
- * than leaders; then, with exponential backoff, to all. A result counts when a weak quorum of verified signers agrees
- * on it, whatever their views: where they may lie f + 1 (Castro and Liskov, OSDI '99, section 4.1),
- * one of them correct.
+ * than leaders; then, with exponential backoff, to all. A result counts when a weak quorum of
+ * verified signers agrees on it, whatever their views: where they may lie f + 1 (Castro and Liskov,
+ * OSDI '99, section 4.1), one of them correct.
  */
 export class QuorumClient implements Client<CommonMessage, Timer> {
   retransmissions = 0;

@@ -25,8 +25,8 @@ export class ResponseTime {
 
   /**
    * When an answer is overdue, in milliseconds: the most that it may be until one was measured, and
-   * where none took that long of late, because a queue that grows is no loss, and what is sent again
-   * makes it longer.
+   * where none took that long of late, because a queue that grows is no loss, and what is sent
+   * again makes it longer.
    */
   get overdueMs(): number {
     if (this.#answers >= FORGIVEN) return this.#mostMs;

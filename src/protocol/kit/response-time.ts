@@ -13,7 +13,7 @@ export class ResponseTime {
   #meanMs = 0;
   /** Mean deviation; Infinity as long as nothing was measured. */
   #deviationMs = Infinity;
-  /** Answers since one took the most that it may. */
+  /** Answers since one was lost. */
   #answers = FORGIVEN;
   /** Doubles with each that is overdue, until the time of one is known again. */
   #factor = 1;
@@ -24,14 +24,19 @@ export class ResponseTime {
   }
 
   /**
-   * When an answer is overdue, in milliseconds: the most that it may be until one was measured, and
-   * where none took that long of late, because a queue that grows is no loss, and what is sent
+   * When an answer is overdue, in milliseconds: the most that it may be where none was lost of late,
+   * because a queue that grows is no loss, and what is sent
    * again makes it longer.
    */
   get overdueMs(): number {
     if (this.#answers >= FORGIVEN) return this.#mostMs;
-    const ms = this.#factor * (this.#meanMs + DEVIATIONS * this.#deviationMs);
+    const ms = this.#factor * this.#slowMs;
     return Math.min(this.#mostMs, Math.max(this.#leastMs, ms));
+  }
+
+  /** Answers take longer seldom. */
+  get #slowMs(): number {
+    return this.#meanMs + DEVIATIONS * this.#deviationMs;
   }
 
   /** An answer was overdue. */
@@ -39,9 +44,9 @@ export class ResponseTime {
     this.#factor *= 2;
   }
 
-  /** One took the most that it may. */
+  /** One took the most that it may; that is a loss if answers take less than half of that. */
   lost(): void {
-    this.#answers = 0;
+    if (this.#slowMs <= this.#mostMs / 2) this.#answers = 0;
   }
 
   /** An answer to what was sent once took so long; to what was sent again it tells nothing. */

@@ -4,18 +4,25 @@
 import { expect, test } from "bun:test";
 import { ResponseTime } from "../../../src/protocol/kit/response-time.ts";
 
-/** Between 10 and 125 ms, of a network that has lost something. */
+/** Between 10 and 125 ms, of a network that lost something after an answer of 8 ms. */
 function lossy(): ResponseTime {
   const responses = new ResponseTime(10, 125);
+  responses.measured(8);
   responses.lost();
   return responses;
 }
 
-test("nothing is overdue before the most that it may be until something was measured", () => {
-  const responses = lossy();
+test("what took the most that it may was lost if answers take less than half of that", () => {
+  expect(lossy().overdueMs).toBe(24);
+  const responses = new ResponseTime(10, 125);
+  responses.lost();
   expect(responses.overdueMs).toBe(125);
-  responses.measured(8);
-  expect(responses.overdueMs).toBe(24);
+  responses.measured(30);
+  responses.lost();
+  expect(responses.overdueMs).toBe(125);
+  for (let i = 0; i < 10; i++) responses.measured(30);
+  responses.lost();
+  expect(responses.overdueMs).toBeLessThan(62);
 });
 
 test("answers that take the same time are overdue soon after it, and not before the least", () => {

@@ -24,9 +24,8 @@ export class ResponseTime {
   }
 
   /**
-   * When an answer is overdue, in milliseconds: the most that it may be where none was lost of late,
-   * because a queue that grows is no loss, and what is sent
-   * again makes it longer.
+   * When an answer is overdue, in milliseconds: the most that it may be where none was lost lately,
+   * because a queue that grows is no loss, and what is sent again makes it longer.
    */
   get overdueMs(): number {
     if (this.#answers >= FORGIVEN) return this.#mostMs;

@@ -4,7 +4,7 @@
 import { UsageError } from "../base/errors.ts";
 import { print } from "../base/logger.ts";
 import { runCommand } from "../cli/command-line.ts";
-import { judgeAddresses } from "../cluster/lab-addresses.ts";
+import { judgeAddresses, type LabAddresses, type Reached } from "../cluster/lab-addresses.ts";
 
 const LAB_ADDRESSES = {
   name: "lab-addresses",
@@ -18,12 +18,18 @@ await runCommand("lab-addresses", LAB_ADDRESSES, async () => {
   return 0;
 });
 
-/** `{ replicas: [[name, address], ...], multicast }`; throws UsageError. */
-function readLab(lab: unknown) {
-  const { replicas = [], multicast = "" } = (lab ?? {}) as { readonly [name: string]: unknown };
-  if (!Array.isArray(replicas)) throw new UsageError("expected a list of replicas");
+/** `{ replicas: [[name, address], ...], multicast, reached: [...] }`; throws UsageError. */
+function readLab(lab: unknown): LabAddresses {
+  const fields = (lab ?? {}) as { readonly [name: string]: unknown };
+  const { replicas = [], multicast = "", reached: all = [] } = fields;
+  if (!Array.isArray(replicas) || !Array.isArray(all)) {
+    throw new UsageError("expected lists of replicas, and of how hosts are reached");
+  }
+  const reached = all.map(([connection, host, name]: readonly unknown[]): Reached => [
+    ...([String(connection), String(host), String(name)] as const),
+  ]);
   const hosts = replicas.map(([name, address]: readonly unknown[]) => ({
     ...{ name: String(name), address: String(address ?? "") },
   }));
-  return { replicas: hosts, multicast: String(multicast) };
+  return { replicas: hosts, multicast: String(multicast), reached };
 }

@@ -7,7 +7,7 @@ import { join, resolve } from "node:path";
 import { UsageError } from "../base/errors.ts";
 import { log } from "../base/logger.ts";
 import { readJson, writeJson } from "../cli/json-file.ts";
-import { judgeAddresses, type LabAddresses, type LabHost } from "./lab-addresses.ts";
+import { judgeAddresses, type LabAddresses, type LabHost, type Reached } from "./lab-addresses.ts";
 import { within } from "./within.ts";
 
 const PLAYBOOKS = resolve(import.meta.dir, "../../deploy/ansible");
@@ -24,6 +24,7 @@ interface Listing {
   readonly replicas: readonly (readonly [name: string, address: string])[];
   readonly clients: readonly string[];
   readonly multicast: string;
+  readonly reached: readonly Reached[];
 }
 
 /**
@@ -62,12 +63,13 @@ function listInventory(path: string): Inventory {
       throw new UsageError(`--inventory ${path}: ${ran.error?.message ?? why}`);
     }
     for (const warning of warnings) log.warn(`Ansible: ${warning}`);
-    const { replicas, clients, multicast } = readJson<Listing>(out);
+    const { replicas, clients, multicast, reached } = readJson<Listing>(out);
     return {
       path: resolve(path),
       replicas: replicas.map(([name, address]) => ({ name, address: String(address) })),
       clients: clients.map((name) => ({ name, address: "" })),
       multicast,
+      reached,
     };
   } finally {
     rmSync(dir, { recursive: true });

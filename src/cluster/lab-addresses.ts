@@ -16,7 +16,12 @@ export interface LabAddresses {
   readonly replicas: readonly LabHost[];
   /** `oskr_multicast`; the empty string if there is none. */
   readonly multicast: string;
+  /** How replicas and clients are reached. */
+  readonly reached: readonly Reached[];
 }
+
+/** `ansible_connection`, `ansible_host` (the empty string if it is not given), and the name. */
+export type Reached = readonly [connection: string, host: string, name: string];
 
 /** What is found. */
 export interface AddressVerdict {
@@ -27,14 +32,16 @@ export interface AddressVerdict {
 }
 
 /** Judges all hosts; where two have one address, both are told. */
-export function judgeAddresses({ replicas, multicast }: LabAddresses): AddressVerdict {
+export function judgeAddresses({ replicas, multicast, reached }: LabAddresses): AddressVerdict {
   const first = replicas.flatMap(({ address }) => parseAddress(address) ?? [])[0];
   if (first === undefined) return { problems: problemsOf(replicas), transport: null };
   const odd = replicas.filter(({ address }) => {
     const parsed = parseAddress(address);
     return parsed !== null && parsed.kind !== first.kind;
   });
+  const own = machinesOf(reached) > 1 ? replicas.filter(isLoopback) : [];
   const problems = {
+    ...Object.fromEntries(own.map(({ name, address }) => [name, loopbackProblem(address)])),
     ...Object.fromEntries(odd.map(({ name }) => [name, "MAC and IPv4 addresses cannot be mixed"])),
     // In both orders, because the second of two alike is the one that is told.
     ...problemsOf(replicas.toReversed()),
@@ -45,6 +52,23 @@ export function judgeAddresses({ replicas, multicast }: LabAddresses): AddressVe
   const problem = groupProblem(replicas, multicast);
   const all = problem === null ? [] : replicas.map(({ name }) => [name, problem] as const);
   return { problems: Object.fromEntries(all), transport };
+}
+
+/** How many machines there are: hosts may be directories of one. */
+function machinesOf(reached: readonly Reached[]): number {
+  const names = reached.map(([connection, host, name]) =>
+    connection === "local" ? "local" : host === "" ? name : host,
+  );
+  return new Set(names).size;
+}
+
+function isLoopback({ address }: LabHost): boolean {
+  const parsed = parseAddress(address);
+  return parsed?.kind === "ipv4" && parsed.host[0] === 127;
+}
+
+function loopbackProblem(address: string): string {
+  return `oskr_address ${address} is every machine's own: others cannot send there`;
 }
 
 function problemsOf(replicas: readonly LabHost[]): { readonly [host: string]: string } {

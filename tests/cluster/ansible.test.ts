@@ -49,7 +49,9 @@ describeUnless(program("ansible-playbook"))("an inventory", () => {
         "[replicas:children]\nrack1\nrack2\nrack3\n[clients]\nc0",
         "[replicas:vars]\noskr_address=\"{{ net | default('10.0.0') }}.{{ host }}:5000%0\"",
       );
-      const { replicas, clients, multicast } = readInventory(path);
+      const { replicas, clients, multicast, reached } = readInventory(path);
+      expect(reached[1]).toEqual(["ssh", "", "r1"]);
+      expect(reached).toHaveLength(5);
       expect(replicas).toEqual([
         { name: "r0", address: "10.0.0.1:5000%0" },
         { name: "r1", address: "10.0.0.2:5000%0" },

@@ -1,11 +1,11 @@
 // Shows which hosts of a lab can be replicas by their addresses.
 
 import { expect, test } from "bun:test";
-import { judgeAddresses } from "../../src/cluster/lab-addresses.ts";
+import { judgeAddresses, type Reached } from "../../src/cluster/lab-addresses.ts";
 
-function judge(addresses: readonly string[], multicast = "") {
+function judge(addresses: readonly string[], multicast = "", reached: readonly Reached[] = []) {
   const replicas = addresses.map((address, i) => ({ name: `r${i}`, address }));
-  return judgeAddresses({ replicas, multicast });
+  return judgeAddresses({ replicas, multicast, reached });
 }
 
 const mac = (last: string, id = 0) => `12:34:56:aa:aa:${last}%${id}`;
@@ -38,6 +38,20 @@ test("missing and impossible ones are told of their hosts", () => {
     problems: { r0: "no oskr_address", r1: "no oskr_address" },
     transport: null,
   });
+});
+
+test("a machine's own are told where there are others, by ssh or in another way", () => {
+  const own = ["127.0.0.1:5000%0", "127.1.2.3:5001%0"];
+  const problems = {
+    r0: "oskr_address 127.0.0.1:5000%0 is every machine's own: others cannot send there",
+    r1: "oskr_address 127.1.2.3:5001%0 is every machine's own: others cannot send there",
+  };
+  const ssh = (host: string, name: string): Reached => ["ssh", host, name];
+  const judged = (...reached: readonly Reached[]) => judge(own, "", reached).problems;
+  expect(judged(ssh("", "r0"), ssh("", "r1"))).toEqual(problems);
+  expect(judged(ssh("10.0.0.1", "r0"), ["local", "", "c0"])).toEqual(problems);
+  expect(judged(ssh("10.0.0.1", "r0"), ssh("10.0.0.1", "r1"))).toEqual({});
+  expect(judged(["local", "", "r0"], ["local", "", "c0"])).toEqual({});
 });
 
 test("those of another kind than the first are told", () => {

@@ -77,7 +77,7 @@ function inventory(replicas: number, clients: number, address = "12:34:56:aa:aa:
   const listing = {
     replicas: names("r", replicas).map((name, i) => [name, address.replace("I", `${i}`)]),
     clients: names("c", clients),
-    multicast: "",
+    ...{ multicast: "", reached: [] },
   };
   writeFileSync(join(dir, "inventory.json"), JSON.stringify(listing));
 }
@@ -187,14 +187,16 @@ describe("a run that fails", () => {
 
   test("is stopped on the hosts when it is interrupted", async () => {
     const controller = new AbortController();
+    const started = join(dir, "started");
     writeFileSync(join(dir, "run.yml.sh"), 'echo $$ >"$LAB_TEST/started"; exec sleep 600');
     const runner = await open();
     const running = runner.run(POINT, SETTINGS, controller.signal);
-    while (!existsSync(join(dir, "started"))) await Bun.sleep(10);
+    const written = () => existsSync(started) && readFileSync(started, "utf8").endsWith("\n");
+    while (!written()) await Bun.sleep(10);
     controller.abort(new Error("interrupted"));
     await expect(running).rejects.toThrow("interrupted");
     expect(readFileSync(join(dir, "calls"), "utf8").trim()).toEndWith("stop.yml");
-    const pid = Number(readFileSync(join(dir, "started"), "utf8"));
+    const pid = Number(readFileSync(started, "utf8"));
     expect(() => process.kill(pid, 0)).toThrow();
   });
 });

@@ -134,8 +134,7 @@ function amplificationOf({ victims }: StrangerRecord): number | null {
 
 /** Stops the load; what ended as it should not. */
 async function endings(client: Child, replicas: readonly Child[]): Promise<readonly string[]> {
-  const died = replicas.filter(({ status }) => status !== null);
-  const sayings = died.map(({ name, errors }) => `${name} ended: ${lastLine(errors)}`);
+  const sayings = replicas.flatMap(({ ending }) => ending ?? []);
   client.signal("SIGINT");
   const status = await client.ended();
   const well = status === 0 || status === 130;

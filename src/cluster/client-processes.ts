@@ -47,7 +47,7 @@ export class ClientProcesses {
   }
 
   /** Waits until each printed that; throws as Child does. */
-  async printed(what: string): Promise<void> {
+  async printed(what: string | RegExp): Promise<void> {
     await Promise.all(this.#clients.map(({ child }) => child.printed(what)));
   }
 

@@ -17,6 +17,8 @@ export interface OpenLoopOptions extends LoadOptions {
 /** How long to wait at the end for arrivals of the measured time, in milliseconds. */
 const DRAIN_MS = 1000;
 const DRAW_BOUND = 2 ** 32;
+/** Arrivals dealt in one turn: where they come faster than they are dealt, replies are read too. */
+const DEALT_MAX = 2 ** 14;
 
 /**
  * An arrival takes a client that has nothing in flight or waits for one. Its latency counts from
@@ -56,10 +58,14 @@ export class OpenLoop extends Load {
 
   /**
    * Arrivals of the measured time that were refused because too many waited, or have not completed:
-   * when all is over and it is not 0, the offered rate was not reached.
+   * when all is over and it is not 0, the offered rate was not reached. Those that this process was
+   * too slow to deal are as many as the rate says.
    */
   get unserved(): number {
-    return this.#arrived - this.measured;
+    const leftMs = this.#clock.now < this.endMs ? 0 : this.endMs - this.#nextMs;
+    const fromMs = Math.min(leftMs, this.endMs - this.measureFromMs);
+    const undealt = Math.max(0, Math.ceil((fromMs * this.#options.rate) / 1000));
+    return this.#arrived + undealt - this.measured;
   }
 
   protected override counts(startedMs: number): boolean {
@@ -74,11 +80,13 @@ export class OpenLoop extends Load {
   /** Deals the arrivals that are due, and asks to be called for the next. */
   readonly #deal = (): void => {
     const { now } = this.#clock;
-    while (this.#nextMs <= now && this.#nextMs < this.endMs) {
+    for (let dealt = 0; dealt < DEALT_MAX; dealt++) {
+      if (this.#nextMs > now || this.#nextMs >= this.endMs) break;
       this.#arrive(this.#nextMs);
       this.#nextMs += this.#draw();
     }
-    if (this.#nextMs < this.endMs) this.#clock.after(this.#nextMs - now, this.#deal);
+    const delayMs = Math.max(0, this.#nextMs - now);
+    if (this.#nextMs < this.endMs) this.#clock.after(delayMs, this.#deal);
   };
 
   #arrive(ms: number): void {

@@ -267,9 +267,9 @@ describeUnless(missing)("running", () => {
       const json = join(dir, "dies.json");
       const server = program("replica", replicaArgs(prefix));
       await server.printed("replica 0 of 1");
-      const time = ["-d", "3", "--warm", "0", "-t", "4", "--think", "5"];
+      const time = ["-d", "8", "--warm", "0", "-t", "4", "--think", "5"];
       const asking = program("client", [...clientArgs(prefix, ...time), "--json", json]);
-      await asking.printed("operations a second");
+      await asking.printed(SERVED);
       server.signal("SIGKILL");
       const { status, err } = await asking.ended();
       const record = JSON.parse(readFileSync(json, "utf8"));
@@ -294,7 +294,7 @@ describeUnless(missing)("running", () => {
       const json = join(dir, "beyond.json");
       const server = program("replica", replicaArgs(prefix));
       await server.printed("replica 0 of 1");
-      const rate = ["--rate", "1000000", "-d", "0.2", "--warm", "0.5", "--json", json];
+      const rate = ["--rate", "1000000", "-d", "0.2", "--warm", "3", "--json", json];
       const { status, out } = await run("client", clientArgs(prefix, ...rate));
       expect(status).toBe(0);
       expect(out).toContain("; the rate was not reached: ");

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { ClientProcesses } from "../../src/cluster/client-processes.ts";
 import { Cluster } from "../../src/cluster/cluster.ts";
 import { libraries, testUnless } from "../support/optional.ts";
-import { ROOT } from "../support/programs.ts";
+import { ROOT, SERVED } from "../support/programs.ts";
 
 const LIMIT_MS = 120_000;
 const bin = (name: string): readonly string[] => [
@@ -50,11 +50,14 @@ testUnless(libraries())(
     const load = { clients: 3, clientProcesses: 1, rate: 0 };
     await cluster.kill(3);
     expect(cluster.endings()).toEqual([]);
-    const served = await new ClientProcesses(cluster, load, TIME, false).outcome();
+    const endless = ["--seconds", "1000", "--warm", "0"];
+    const stopped = new ClientProcesses(cluster, load, endless, false);
+    await stopped.printed(SERVED);
+    stopped.signal("SIGINT");
+    const served = await stopped.outcome();
     expect(served).toMatchObject({ failure: null, record: { serviceGone: false } });
-    const lasting = ["--seconds", "3", "--warm", "0"];
-    const clients = new ClientProcesses(cluster, load, lasting, false);
-    await clients.printed("operations a second");
+    const clients = new ClientProcesses(cluster, load, ["--seconds", "8", "--warm", "0"], false);
+    await clients.printed(SERVED);
     const [first] = cluster.replicas;
     first?.signal("SIGKILL");
     const { record, failure } = await clients.outcome();

@@ -163,6 +163,14 @@ describe("open loop", () => {
     expect(endMs).toBe(2100);
   });
 
+  test("arrivals that come faster than they are dealt leave time for replies, and are counted", () => {
+    const { load } = run({ rate: 3e7, waitingMax: 100, measureMs: 20, clients: 3 });
+    // A turn of a millisecond each, in which each client has an answer.
+    expect(load.completed).toBeGreaterThanOrEqual(3 * 100);
+    expect(load.unserved + load.measured).toBeGreaterThanOrEqual(599_990);
+    expect(load.unserved + load.measured).toBeLessThanOrEqual(600_010);
+  });
+
   test("each client opens its session first, which is nobody's arrival", () => {
     const { load, clients } = run({ clients: 20, rate: 10 });
     expect(load.measured).toBe(10);

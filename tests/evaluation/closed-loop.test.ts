@@ -82,6 +82,14 @@ describe("a service that is there", () => {
     expect(endMs).toBe(7000);
   });
 
+  test("is there although it forgot an operation, if it served a later one", () => {
+    let asked = 0;
+    const forgets = () => (asked++ === 0 ? null : 1);
+    const { load, endMs } = run({ thinkMs: 2000, serviceMs: forgets });
+    expect(load).toMatchObject({ serviceGone: false, inFlight: 1 });
+    expect(endMs).toBe(END_MS);
+  });
+
   test("is not missed by clients that think, or that lost their sessions", () => {
     const idle = run({ clients: 1, thinkMs: 2000, serviceMs: () => 1 });
     expect(idle.load).toMatchObject({ serviceGone: false, inFlight: 0 });

@@ -48,7 +48,7 @@ const ARGS = {
   json: {
     type: "string",
     valueHint: "FILE",
-    description: "Write what was measured",
+    description: "Write what was measured as JSON; -: to standard output",
   },
 } as const satisfies ArgsDef;
 

@@ -27,7 +27,7 @@ const ARGS = {
   json: {
     type: "string",
     valueHint: "FILE",
-    description: "Write medians and ratios as one JSON object",
+    description: "Write medians and ratios as one JSON object; -: to standard output",
   },
 } as const satisfies ArgsDef;
 

@@ -109,7 +109,7 @@ const ARGS = {
   json: {
     type: "string",
     valueHint: "FILE",
-    description: "Write everything as one JSON object",
+    description: "Write everything as one JSON object; -: to standard output",
   },
 } as const satisfies ArgsDef;
 

@@ -46,7 +46,11 @@ const ARGS = {
     valueHint: "N",
     description: `Signature threads of each process (${WORKERS_DEFAULT})`,
   },
-  json: { type: "string", valueHint: "FILE", description: "Write the table as one JSON object" },
+  json: {
+    type: "string",
+    valueHint: "FILE",
+    description: "Write the table as one JSON object; -: to standard output",
+  },
   markdown: { type: "string", valueHint: "FILE", description: "Write the table as Markdown" },
   readme: {
     type: "boolean",

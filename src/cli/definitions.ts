@@ -129,7 +129,7 @@ const COMMON_ARGS = {
   json: {
     type: "string",
     valueHint: "FILE",
-    description: "Write what is printed at the end as one JSON object",
+    description: "Write what is printed at the end as one JSON object; -: to standard output",
   },
 } as const satisfies ArgsDef;
 
@@ -359,7 +359,8 @@ const FABRIC_ARGS = {
   json: {
     type: "string",
     valueHint: "FILE",
-    description: "Write the counts of every port at the end as one JSON object",
+    description:
+      "Write the counts of every port at the end as one JSON object; -: to standard output",
   },
 } as const satisfies ArgsDef;
 

@@ -55,7 +55,7 @@ const OWN_ARGS = {
   json: {
     type: "string",
     valueHint: "FILE",
-    description: "Write the result as one JSON object",
+    description: "Write the result as one JSON object; -: to standard output",
   },
   // One file, whatever the number of client processes.
   history,

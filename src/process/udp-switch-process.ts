@@ -65,7 +65,7 @@ const ARGS = {
   json: {
     type: "string",
     valueHint: "FILE",
-    description: "Write the counts at the end as one JSON object",
+    description: "Write the counts at the end as one JSON object; -: to standard output",
   },
 } as const satisfies ArgsDef;
 

@@ -61,7 +61,7 @@ describe("help", () => {
 
     OUTPUT
 
-      --json=<FILE>    Write what is printed at the end as one JSON object [both, each its own]
+      --json=<FILE>    Write what is printed at the end as one JSON object; -: to standard output [both, each its own]
           --profile    Tell at the end where the time of the polling thread went [both, each its own] (Default: false)
 
     MESSAGES
@@ -132,7 +132,7 @@ describe("help", () => {
 
     OUTPUT
 
-         --json=<FILE>    Write what is printed at the end as one JSON object [both, each its own]
+         --json=<FILE>    Write what is printed at the end as one JSON object; -: to standard output [both, each its own]
       --history=<FILE>    Write every operation with its result and times, for the linearizability checker [client]
              --profile    Tell at the end where the time of the polling thread went [both, each its own] (Default: false)
 
@@ -177,7 +177,7 @@ describe("help", () => {
 
     OUTPUT
 
-      --json=<FILE>    Write the counts of every port at the end as one JSON object
+      --json=<FILE>    Write the counts of every port at the end as one JSON object; -: to standard output
 
     MESSAGES
 
@@ -240,7 +240,7 @@ describe("help", () => {
 
     OUTPUT
 
-         --json=<FILE>    Write the result as one JSON object
+         --json=<FILE>    Write the result as one JSON object; -: to standard output
       --history=<FILE>    Write every operation with its result and times, for the linearizability checker [client]
              --profile    Tell at the end where the time of the polling thread went [both, each its own] (Default: false)
 

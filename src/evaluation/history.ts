@@ -26,10 +26,15 @@ export class HistoryWriter {
   /** The operation in flight of each client. */
   readonly #open = new Map<number, HistoryEntry>();
   readonly #offsetMs: number;
+  readonly #readMs: () => number;
 
-  /** `offsetMs` is what the monotonic clock is ahead of the one whose times are given below. */
-  constructor(offsetMs: number) {
+  /**
+   * `offsetMs` is what the monotonic clock is ahead of the one whose times are given below, and
+   * which `readMs` reads anew.
+   */
+  constructor(offsetMs: number, readMs: () => number) {
     this.#offsetMs = offsetMs;
+    this.#readMs = readMs;
   }
 
   invoked(client: number, op: Bytes, nowMs: number): void {
@@ -39,12 +44,16 @@ export class HistoryWriter {
     this.#open.set(client, entry);
   }
 
-  returned(client: number, result: Bytes | null, nowMs: number): void {
+  /**
+   * Not at the time of the turn, which may be before the operation was executed: to a checker it
+   * would have come before what others asked meanwhile.
+   */
+  returned(client: number, result: Bytes | null): void {
     const entry = this.#open.get(client);
     this.#open.delete(client);
     if (entry === undefined || result === null) return;
     entry.result = hex(result);
-    entry.returnedMs = nowMs + this.#offsetMs;
+    entry.returnedMs = this.#readMs() + this.#offsetMs;
   }
 
   /** What is written at the end. */

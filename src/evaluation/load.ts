@@ -144,7 +144,7 @@ export abstract class Load {
     let startedMs = 0;
     const done = (result: Bytes | null): void => {
       const { now } = clock;
-      history?.returned(index, result, now);
+      history?.returned(index, result);
       if (now >= this.endMs) this.#inFlightAtEnd ??= this.#inFlight;
       this.#inFlight--;
       if (result === null) {

@@ -45,7 +45,8 @@ export function runClients(options: Options): number {
   const drivers = new ProcessDrivers(options, () => ({ kind: "client", fabricPort }));
   const { clock, stopped, setting } = drivers;
   const offsetMs = drivers.native.oskr_monotonic_ns() / 1e6 - performance.now();
-  const history = historyFile === undefined ? null : new HistoryWriter(offsetMs);
+  const history =
+    historyFile === undefined ? null : new HistoryWriter(offsetMs, () => performance.now());
   if (!waitForLink(drivers)) {
     const served = drivers.port.served?.() === true;
     drivers.close();

@@ -20,7 +20,8 @@ const lines = (...all: readonly string[]): string => `${all.join("\n")}\n`;
 function recorded(operations: number, lie: boolean): string {
   const dice = new Random(1, "recorded");
   const app = new KvApp();
-  const writer = new HistoryWriter(1e6);
+  let nowMs = 0;
+  const writer = new HistoryWriter(1e6, () => nowMs);
   const bytes = (text: string) => new Uint8Array(Buffer.from(text));
   for (let i = 0, at = 0; i < operations; i++, at += 2) {
     const key = bytes(`k${dice.int(3)}`);
@@ -36,12 +37,14 @@ function recorded(operations: number, lie: boolean): string {
     writer.invoked(i % 4, op, at);
     const result = app.execute(op);
     app.commit(1);
-    if (dice.int(10) > 0) writer.returned(i % 4, result, at + 1);
+    nowMs = at + 1;
+    if (dice.int(10) > 0) writer.returned(i % 4, result);
   }
   if (lie) {
     const op = encodeKvOperation({ kind: "get", key: bytes("k1") });
     writer.invoked(4, op, 2 * operations);
-    writer.returned(4, Uint8Array.of(1, 0, 0, 0, 1, 0x21), 2 * operations + 1);
+    nowMs = 2 * operations + 1;
+    writer.returned(4, Uint8Array.of(1, 0, 0, 0, 1, 0x21));
   }
   return JSON.stringify(writer.entries);
 }

@@ -1,6 +1,6 @@
 // Keys of replicas: PKCS#8 PEM files (RFC 5208, RFC 5915) of secp256k1, as openssl writes them.
 
-import { closeSync, existsSync, fchmodSync, openSync, writeSync } from "node:fs";
+import { closeSync, existsSync, fchmodSync, openSync, rmSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { secp256k1 } from "@noble/curves/secp256k1.js";
 import type { Bytes, Signer } from "../actor.ts";
@@ -94,7 +94,10 @@ export function formatPrivateKey(pair: KeyPair): string {
   return ["-----BEGIN PRIVATE KEY-----", ...lines, "-----END PRIVATE KEY-----", ""].join("\n");
 }
 
-/** Writes a new secret key that only its owner can read. Throws UsageError if the file is there. */
+/**
+ * Writes a new secret key that only its owner can read. Throws UsageError if the file is there, or
+ * cannot be written to its end, and is gone then.
+ */
 export function writeKeyPair(path: string, pair: KeyPair): void {
   let file: number;
   try {
@@ -103,20 +106,36 @@ export function writeKeyPair(path: string, pair: KeyPair): void {
     const why = existsSync(path) ? "exists already; remove it first" : reasonOf(error);
     throw new UsageError(`${path}: ${why}`);
   }
-  fchmodSync(file, 0o600);
-  writeSync(file, formatPrivateKey(pair));
-  closeSync(file);
+  try {
+    fchmodSync(file, 0o600);
+    const bytes = Buffer.from(formatPrivateKey(pair));
+    for (let at = 0; at < bytes.length;) at += writeSync(file, bytes, at);
+  } catch (error) {
+    rmSync(path);
+    throw new UsageError(`${path}: cannot be written: ${reasonOf(error)}`);
+  } finally {
+    closeSync(file);
+  }
 }
 
 /**
- * Writes `n` new secret keys, and returns their paths. Throws UsageError before it writes any if
- * one is there, or if there is no directory for them.
+ * Writes `n` new secret keys, and returns their paths. Throws UsageError, and leaves none, if one
+ * is there, if there is no directory for them, or no room.
  */
 export function writeKeyPairs(prefix: string, n: number): readonly string[] {
   const paths = Array.from({ length: n }, (_, i) => keyPath(prefix, i));
   const taken = paths.find((path) => existsSync(path));
   if (taken !== undefined) throw new UsageError(`${taken}: exists already; remove it first`);
   if (!existsSync(dirname(prefix))) throw new UsageError(`${dirname(prefix)}: no such directory`);
-  for (const path of paths) writeKeyPair(path, generateKeyPair());
+  const written: string[] = [];
+  try {
+    for (const path of paths) {
+      writeKeyPair(path, generateKeyPair());
+      written.push(path);
+    }
+  } catch (error) {
+    for (const path of written) rmSync(path);
+    throw error;
+  }
   return paths;
 }

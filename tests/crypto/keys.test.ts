@@ -1,7 +1,15 @@
 // Shows that keys are read and written as openssl does it, and that every other file gets one line.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -370,6 +378,15 @@ describe("keygen", () => {
       expect(status).toBe(2);
       expect(err).toMatch(/^keygen: [^\n]*\n$/);
     }
+    // A limit on files stands for a disk that is full; its signal is ignored.
+    const command = [process.execPath, join(root, "src/bin/keygen.ts"), "full", "2"];
+    const limited = ["sh", "-c", "trap '' XFSZ; ulimit -f 0; exec \"$@\"", "sh", ...command];
+    const full = Bun.spawnSync(limited, { cwd: directory });
+    expect({ status: full.exitCode, err: full.stderr.toString() }).toEqual({
+      ...{ status: 2 },
+      err: "keygen: full-0.pem: cannot be written: larger than a file may be (ulimit -f) (EFBIG)\n",
+    });
+    expect(existsSync(join(directory, "full-0.pem"))).toBe(false);
     expect(keygen("x", "257").err).toBe("keygen: N 257: expected a whole number from 1 to 256\n");
     expect(keygen("--force", "x", "1").status).toBe(2);
     expect(keygen("no/such/place", "1").err).toBe("keygen: no/such: no such directory\n");

@@ -6,9 +6,15 @@ import { Queue } from "../../base/queue.ts";
 import { TIMER_SLACK_MS } from "./backoff.ts";
 import { BATCH_CLOSE_BYTES, BATCH_REQUESTS_MAX, REQUEST_OVERHEAD } from "./batch.ts";
 import type { PendingRequest } from "./pending.ts";
+import { isOpen } from "./request.ts";
 
 /** Operations of so many bytes wait apart, so that small ones do not wait for all of them. */
 const LARGE_BYTES = 64 * 1024;
+/**
+ * The part of a batch that opens have if operations wait as well: anybody can send opens without
+ * end.
+ */
+const OPENS_PART = 1 / 4;
 
 /**
  * Requests heard from their clients, and those that another replica relayed: a batch takes from
@@ -43,18 +49,21 @@ class Lane {
     this.#relayed = new Queue();
   }
 
-  /** Takes at most `max` requests of BATCH_CLOSE_BYTES bytes, but one, however large, if any. */
-  take(max: number): PendingRequest[] {
-    const taken: PendingRequest[] = [];
+  /**
+   * Adds to `taken` until it has `max` requests or BATCH_CLOSE_BYTES bytes, but one, however large,
+   * if any waits.
+   */
+  take(max: number, taken: PendingRequest[]): void {
     let bytes = 0;
+    for (const { request } of taken) bytes += REQUEST_OVERHEAD + request.op.length;
     let next = this.#own;
     let other = this.#relayed;
     for (;;) {
       if (first(next) === undefined) [next, other] = [other, next];
       const entry = first(next);
-      if (entry === undefined || taken.length === max) return taken;
+      if (entry === undefined || taken.length >= max) return;
       bytes += REQUEST_OVERHEAD + entry.request.op.length;
-      if (taken.length > 0 && bytes > BATCH_CLOSE_BYTES) return taken;
+      if (taken.length > 0 && bytes > BATCH_CLOSE_BYTES) return;
       next.shift();
       taken.push(entry);
       if (other.length > 0) [next, other] = [other, next];
@@ -66,8 +75,10 @@ export class Batcher {
   readonly #batchMax: number;
   readonly #adaptive: boolean;
   readonly #flushDelayMs: number;
+  readonly #opens = new Lane();
   readonly #small = new Lane();
   readonly #large = new Lane();
+  readonly #lanes = [this.#opens, this.#small, this.#large];
   /** Whether the last batch was of small ones. */
   #largeNext = false;
 
@@ -79,28 +90,28 @@ export class Batcher {
 
   /** Requests that wait, those included that were executed in the meantime. */
   get length(): number {
-    return this.#small.length + this.#large.length;
+    return this.#opens.length + this.#small.length + this.#large.length;
   }
 
   push(entry: PendingRequest, nowMs: number): void {
     entry.queuedMs = nowMs;
-    (entry.request.op.length < LARGE_BYTES ? this.#small : this.#large).push(entry);
+    const small = isOpen(entry.request) ? this.#opens : this.#small;
+    (entry.request.op.length < LARGE_BYTES ? small : this.#large).push(entry);
   }
 
   /** Takes out those that do not wait any more. */
   compact(): void {
-    this.#small.compact();
-    this.#large.compact();
+    for (const lane of this.#lanes) lane.compact();
   }
 
   clear(): void {
-    this.#small.clear();
-    this.#large.clear();
+    for (const lane of this.#lanes) lane.clear();
   }
 
   /** From when on a batch should leave if the pipeline has room; Infinity if nothing waits. */
   dueMs(nowMs: number): number {
-    const oldestMs = Math.min(this.#small.oldestMs, this.#large.oldestMs);
+    const smallMs = Math.min(this.#opens.oldestMs, this.#small.oldestMs);
+    const oldestMs = Math.min(smallMs, this.#large.oldestMs);
     if (oldestMs === Infinity) return Infinity;
     if (this.#adaptive || this.length >= this.#batchMax) return nowMs;
     const dueMs = oldestMs + this.#flushDelayMs;
@@ -113,10 +124,20 @@ export class Batcher {
    * one batch of large ones at most.
    */
   take(): PendingRequest[] {
+    const taken: PendingRequest[] = [];
     const largeWaits = this.#large.oldestMs < Infinity;
-    const large = largeWaits && (this.#largeNext || this.#small.oldestMs === Infinity);
+    const opensWait = this.#opens.oldestMs < Infinity;
+    const smallWaits = this.#small.oldestMs < Infinity;
+    const large = largeWaits && (this.#largeNext || !(smallWaits || opensWait));
     this.#largeNext = !large;
-    return (large ? this.#large : this.#small).take(this.#batchMax);
+    if (large) {
+      this.#large.take(this.#batchMax, taken);
+      return taken;
+    }
+    if (opensWait && smallWaits) this.#opens.take(Math.ceil(OPENS_PART * this.#batchMax), taken);
+    this.#small.take(this.#batchMax, taken);
+    this.#opens.take(this.#batchMax, taken);
+    return taken;
   }
 }
 

@@ -15,6 +15,13 @@ export const PENDING_BYTES_MAX = 32 * 1024 * 1024;
 /** Memory that a request takes beside its operation, about. */
 const ENTRY_BYTES = 256;
 
+/**
+ * Opens of one host that wait, beyond which its clients try again: anybody can send any number, and
+ * opens have a part of each batch only (batcher.ts), so that they would wait until the leader is
+ * suspected.
+ */
+export const OPENS_MAX = 512;
+
 /** Of what one replica relayed. */
 export const RELAYED_MAX = 4096;
 export const RELAYED_BYTES_MAX = 8 * 1024 * 1024;
@@ -55,6 +62,8 @@ export class Pending {
   /** How many of each replica that relayed any. */
   readonly #relays = new Map<Signer, number>();
   readonly #shares = new Shares();
+  /** Opens that clients sent, by host. */
+  readonly #opens = new Map<Holder, number>();
 
   /** `alive` says whether a request's session exists, `sourceOf` which host a client is at. */
   constructor(alive: (request: Request) => boolean, sourceOf: (client: Address) => Holder) {
@@ -112,6 +121,8 @@ export class Pending {
     const relayed = typeof source === "number";
     const holder = relayed ? relayerOf(source) : this.#sourceOf(client);
     if (relayed && !this.#mayRelay(source, bytes)) return null;
+    const opens = source === "client" && isOpen(request) && known === undefined;
+    if (opens && (this.#opens.get(holder) ?? 0) >= OPENS_MAX) return null;
     if (!this.#makeRoom(holder, bytes, known)) return null;
     const placed = known?.done === true && sameRequest(known.request, request);
     if (known !== undefined) this.#remove(key, known);
@@ -128,6 +139,7 @@ export class Pending {
       holder,
       bytes,
     };
+    if (isOpen(request)) this.#countOpen(entry, 1);
     (typeof source === "number" ? this.#relayed : this.#own).set(key, entry);
     return placed ? null : entry;
   }
@@ -189,10 +201,18 @@ export class Pending {
     return own !== undefined || this.#relayed.size === 0 ? own : this.#relayed.get(key);
   }
 
+  #countOpen({ source, holder }: PendingRequest, by: number): void {
+    if (source !== "client") return;
+    const count = (this.#opens.get(holder) ?? 0) + by;
+    if (count === 0) this.#opens.delete(holder);
+    else this.#opens.set(holder, count);
+  }
+
   #remove(key: number | string, entry: PendingRequest): void {
     const { source } = entry;
     entry.done = true;
     this.#shares.add(entry.holder, -entry.bytes);
+    if (isOpen(entry.request)) this.#countOpen(entry, -1);
     if (typeof source !== "number") {
       this.#own.delete(key);
       return;

@@ -66,6 +66,26 @@ test("X11 a small operation waits for one batch of large ones at most", () => {
   expect(sizesOf()).toEqual([2 * 1024 * 1024]);
 });
 
+test("X11 opens have a quarter of a batch while operations wait, and all of one otherwise", () => {
+  const { batcher, pending } = filled({ batchMax: 8 }, Array<number>(9).fill(0));
+  for (let i = 0; i < 20; i++) {
+    const op = new Uint8Array(13).fill(i);
+    const entry = pending.add({ session: 0, tag: i, number: 0, op }, 200, 20);
+    if (entry !== null) batcher.push(entry, 20);
+  }
+  const opensOf = (): number[] => {
+    const taken = batcher.take();
+    return [taken.filter(({ request: { session } }) => session === 0).length, taken.length];
+  };
+  expect([opensOf(), opensOf(), opensOf(), opensOf()]).toEqual([
+    [2, 8],
+    [5, 8],
+    [8, 8],
+    [5, 5],
+  ]);
+  expect(batcher.length).toBe(0);
+});
+
 test("X11 what was executed meanwhile leaves the queue", () => {
   const { batcher, pending } = filled({ batchMax: 2 }, [0, 0, 0]);
   pending.executed(request(1));

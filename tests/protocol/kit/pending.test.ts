@@ -7,6 +7,7 @@ import { makeBatch } from "../../../src/protocol/kit/batch.ts";
 import { Batcher } from "../../../src/protocol/kit/batcher.ts";
 import { Executor } from "../../../src/protocol/kit/executor.ts";
 import {
+  OPENS_MAX,
   Pending,
   PENDING_BYTES_MAX,
   PENDING_MAX,
@@ -54,6 +55,24 @@ test("X12 small requests of one host leave room for those of others", () => {
   expect(pending.add(request(PENDING_MAX + 1), 5001, 0)).toBeNull();
   expect(pending.add(request(PENDING_MAX + 2), 6000, 0)).not.toBeNull();
   expect(pending.size).toBe(PENDING_MAX);
+});
+
+test("X12 opens of one host that wait are bounded, and leave those of others and its operations alone", () => {
+  const pending = poolOf();
+  const open = (i: number): Request => {
+    const op = new Uint8Array(13);
+    new DataView(op.buffer).setUint32(0, i);
+    return { session: 0, tag: i, number: 0, op };
+  };
+  for (let i = 0; i < OPENS_MAX; i++) expect(pending.add(open(i), 5000 + i, 0)).not.toBeNull();
+  expect(pending.add(open(OPENS_MAX), 5000, 0)).toBeNull();
+  expect(pending.add(open(OPENS_MAX), 6000, 0)).not.toBeNull();
+  expect(pending.add(request(1), 5000, 0)).not.toBeNull();
+  // One that another replica relays was admitted there.
+  expect(pending.add(open(OPENS_MAX + 1), 5000, 0, 2)).not.toBeNull();
+  pending.executed(open(0));
+  expect(pending.add(open(OPENS_MAX + 2), 5000, 0)).not.toBeNull();
+  expect(pending.add(open(OPENS_MAX + 3), 5000, 0)).toBeNull();
 });
 
 test("X12 what one replica relayed is bounded in bytes", () => {

@@ -92,7 +92,7 @@ export const ATTACK_ROWS: readonly AttackRow[] = [
   stranger("cached-replies", "E3", "asks for a cached reply of 1 MiB", { ...KV, ci: true }),
   stranger("fragment-requests", "E3", "asks for the parts of a reply of 1 MiB", KV),
   stranger("fetches", "E3", "asks for batches, blocks and states"),
-  stranger("growing-state", "E4", "stores values of 1 MiB under new keys", KV),
+  stranger("large-state", "E4", "stores as much as the state may hold", KV),
   stranger("fragments", "E5", "begins large messages that never end", { ...LARGE, ci: true }),
   stranger("guessed-sessions", "E6", "asks in sessions that do not exist", { ci: true }),
   stranger("large-requests", "E8", "sends operations of 2 MiB of guessed sessions"),

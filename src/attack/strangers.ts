@@ -1,7 +1,8 @@
-// What strangers send: hosts that hold nobody's key. Rates are those of issue 14, to each replica.
+// What strangers send: hosts that hold nobody's key. Rates are those of issue 14, to each replica,
+// where it has any; those of large operations are what leaves the machine time for others.
 
 import type { Sealed } from "../actor.ts";
-import { encodeKvOperation } from "../app/kv.ts";
+import { encodeKvOperation, STATE_MAX } from "../app/kv.ts";
 import { makeBatch } from "../protocol/kit/batch.ts";
 import type { CommonMessage } from "../protocol/kit/messages.ts";
 import { openRequest, OPERATION_MAX } from "../protocol/kit/request.ts";
@@ -134,7 +135,7 @@ const guessedSessions: Stranger = {
 
 /** Requests of guessed sessions whose operations are as large as may be. */
 const largeRequests: Stranger = {
-  perSecond: 8,
+  perSecond: 4,
   prepare: (arms, ready) => {
     const op = new Uint8Array(OPERATION_MAX - 64);
     ready((round) => {
@@ -146,7 +147,7 @@ const largeRequests: Stranger = {
 
 /** Operations as large as may be, of 64 sessions that were opened. */
 const largeOperations: Stranger = {
-  perSecond: 4,
+  perSecond: 1,
   prepare(arms, ready) {
     openSessions(arms, 1, 64, (sessions) => {
       const op = new Uint8Array(OPERATION_MAX - 64);
@@ -185,17 +186,16 @@ const forgedSignatures: Stranger = {
   },
 };
 
-/** 72 sessions, each with a cached result of 1 MiB. */
+/** 72 sessions, each with a cached result of 1 MiB, for which it asks once. */
 const largeSessions: Stranger = {
-  perSecond: 10,
+  perSecond: 18,
   prepare(arms, ready) {
     openSessions(arms, 1, 1, ([owner]) => {
       if (owner === undefined) return;
       largeResult(owner, KEY, () =>
         openSessions(arms, 2, 72, (sessions) => {
           ready((round) => {
-            const session = sessions[round % sessions.length];
-            session?.ask(encodeKvOperation({ kind: "get", key: KEY }), () => {});
+            sessions[round]?.ask(encodeKvOperation({ kind: "get", key: KEY }), () => {});
           });
         }),
       );
@@ -212,19 +212,25 @@ const manySessions: Stranger = {
     ),
 };
 
-/** Values of 1 MiB under ever new keys. */
-const growingState: Stranger = {
-  perSecond: 16,
+/**
+ * As much state as there may be, values of 1 MiB, of which one a second changes: what is tried is
+ * its size, which each checkpoint has to bear.
+ */
+const largeState: Stranger = {
+  perSecond: 1,
   prepare(arms, ready) {
-    openSessions(arms, 1, 8, (sessions) => {
-      const free = [...sessions];
-      ready((round) => {
-        const session = free.pop();
-        if (session === undefined) return;
-        const key = new Uint8Array(new Uint32Array([round]).buffer);
+    openSessions(arms, 1, 1, ([session]) => {
+      if (session === undefined) return;
+      const put = (key: number, done: () => void): void => {
         const value = randomBytes(MIB - 64);
-        session.ask(encodeKvOperation({ kind: "put", key, value }), () => free.push(session));
-      });
+        const operation = { kind: "put", key: Uint8Array.of(key), value } as const;
+        session.ask(encodeKvOperation(operation), done);
+      };
+      const fill = (key: number): void => {
+        if (key * MIB < STATE_MAX) put(key, () => fill(key + 1));
+        else ready((round) => put(round % (STATE_MAX / MIB), () => {}));
+      };
+      fill(0);
     });
   },
 };
@@ -328,7 +334,7 @@ export const STRANGERS = new Map<string, Stranger>([
   ["forged-signatures", forgedSignatures],
   ["large-sessions", largeSessions],
   ["many-sessions", manySessions],
-  ["growing-state", growingState],
+  ["large-state", largeState],
   ["state-junk", stateJunk],
   ["filling", filling],
   ["reflected-opens", reflectedOpens],

@@ -14,7 +14,7 @@ const LARGE_BYTES = 64 * 1024;
  * The part of a batch that opens have if operations wait as well: anybody can send opens without
  * end.
  */
-const OPENS_PART = 1 / 4;
+const OPENS_PART = 1 / 8;
 
 /**
  * Requests heard from their clients, and those that another replica relayed: a batch takes from
@@ -113,9 +113,21 @@ export class Batcher {
     const smallMs = Math.min(this.#opens.oldestMs, this.#small.oldestMs);
     const oldestMs = Math.min(smallMs, this.#large.oldestMs);
     if (oldestMs === Infinity) return Infinity;
-    if (this.#adaptive || this.length >= this.#batchMax) return nowMs;
+    if (this.#adaptive || this.#fill >= this.#batchMax) return nowMs;
     const dueMs = oldestMs + this.#flushDelayMs;
     return dueMs - nowMs < TIMER_SLACK_MS ? nowMs : dueMs;
+  }
+
+  /** How many requests wait that one batch could have. */
+  get #fill(): number {
+    const operations = this.#small.length + this.#large.length;
+    const opens = this.#opens.length;
+    return operations === 0 ? opens : operations + Math.min(opens, this.#opensMax);
+  }
+
+  /** How many opens a batch has beside operations. */
+  get #opensMax(): number {
+    return Math.ceil(OPENS_PART * this.#batchMax);
   }
 
   /**
@@ -134,7 +146,7 @@ export class Batcher {
       this.#large.take(this.#batchMax, taken);
       return taken;
     }
-    if (opensWait && smallWaits) this.#opens.take(Math.ceil(OPENS_PART * this.#batchMax), taken);
+    if (opensWait && smallWaits) this.#opens.take(this.#opensMax, taken);
     this.#small.take(this.#batchMax, taken);
     this.#opens.take(this.#batchMax, taken);
     return taken;

@@ -66,9 +66,9 @@ test("X11 a small operation waits for one batch of large ones at most", () => {
   expect(sizesOf()).toEqual([2 * 1024 * 1024]);
 });
 
-test("X11 opens have a quarter of a batch while operations wait, and all of one otherwise", () => {
-  const { batcher, pending } = filled({ batchMax: 8 }, Array<number>(9).fill(0));
-  for (let i = 0; i < 20; i++) {
+test("X11 opens have an eighth of a batch while operations wait, and all of one otherwise", () => {
+  const { batcher, pending } = filled({ batchMax: 16 }, Array<number>(17).fill(0));
+  for (let i = 0; i < 40; i++) {
     const op = new Uint8Array(13).fill(i);
     const entry = pending.add({ session: 0, tag: i, number: 0, op }, 200, 20);
     if (entry !== null) batcher.push(entry, 20);
@@ -78,12 +78,20 @@ test("X11 opens have a quarter of a batch while operations wait, and all of one 
     return [taken.filter(({ request: { session } }) => session === 0).length, taken.length];
   };
   expect([opensOf(), opensOf(), opensOf(), opensOf()]).toEqual([
-    [2, 8],
-    [5, 8],
-    [8, 8],
-    [5, 5],
+    [2, 16],
+    [13, 16],
+    [16, 16],
+    [9, 9],
   ]);
   expect(batcher.length).toBe(0);
+  // Opens alone do not close a batch that operations would fill.
+  const few = filled({ batchMax: 16, flushDelayMs: 5 }, [0, 0]);
+  for (let i = 0; i < 40; i++) {
+    const op = new Uint8Array(13).fill(i);
+    const entry = few.pending.add({ session: 0, tag: i, number: 0, op }, 200, 1);
+    if (entry !== null) few.batcher.push(entry, 1);
+  }
+  expect(few.batcher.dueMs(1)).toBe(5);
 });
 
 test("X11 what was executed meanwhile leaves the queue", () => {

@@ -15,6 +15,8 @@ import { GENESIS_HASH, GENESIS_QC, proven, qcOf, type Qc, type Tc } from "./cert
 import type { ChainContext } from "./context.ts";
 import { LIVE_BYTES_MAX, LIVE_MAX, hasRequests, type TreeNode } from "./log.ts";
 import type { Position, ProposeMessage, VoteMessage } from "./message.ts";
+import { OverdueRelays } from "./overdue-relays.ts";
+import { Retransmission } from "./retransmission.ts";
 import type { Lock } from "./rules.ts";
 import { viewAfter } from "./view-change.ts";
 
@@ -27,9 +29,6 @@ const UNCOMMITTED_MAX = LIVE_MAX / 2;
  * replica passes them on to all others, again and again until the view is left.
  */
 const RELAY_MAX = 32;
-
-/** How often it looks for requests that the leader seems not to have heard, in view timeouts. */
-const RELAY_INTERVAL = 1 / 8;
 
 /** What the normal case asks of its replica. */
 export interface NormalOwner {
@@ -76,14 +75,20 @@ export class NormalCase {
   #lastVote: VoteMessage | null = null;
   /** Blocks are made until one of this height is committed, because a replica recovers. */
   #commitTarget = 0;
-  #relayArmed = false;
+  readonly retransmission: Retransmission;
+  readonly relays: OverdueRelays;
 
   constructor(context: ChainContext, owner: NormalOwner) {
     this.context = context;
     this.owner = owner;
     this.votes = new Votes(context.config.n);
+    this.retransmission = new Retransmission(context, this);
+    this.relays = new OverdueRelays(context, owner);
   }
 
+  get view(): number {
+    return this.owner.pacemaker.view;
+  }
   get highQc(): Qc {
     return this.#highQc;
   }
@@ -135,29 +140,10 @@ export class NormalCase {
     const entry = pool.add(request, client, host.now, source);
     if (entry === null) return host.drop("not admitted: request that is pending");
     pool.enqueue(entry, host.now);
-    if (source === "client" && !leads) this.#armRelay();
+    this.retransmission.arm();
+    if (source === "client" && !leads) this.relays.arm();
     this.owner.pacemaker.watch();
     this.propose();
-  }
-
-  /** In a long tenure the leader is told of what it seems not to have heard, before it is left. */
-  #armRelay(): void {
-    const { tenure = 1, viewTimeoutMs } = this.context.config;
-    if (this.#relayArmed || tenure === 1) return;
-    this.#relayArmed = true;
-    this.context.host.setTimer("relay", RELAY_INTERVAL * viewTimeoutMs);
-  }
-
-  onRelayTimer(): void {
-    const { pool, host, config, self } = this.context;
-    const leader = config.leader(this.owner.pacemaker.view);
-    this.#relayArmed = false;
-    if (leader !== self) {
-      for (const { client, request } of pool.overdue(host.now)) {
-        host.send(leader, { kind: "relay", client, request });
-      }
-    }
-    if (pool.oldestUnplaced(1).length > 0) this.#armRelay();
   }
 
   // Proposals and votes.
@@ -179,7 +165,9 @@ export class NormalCase {
     if (batch === null) return;
     this.#proposedView = view;
     const block = makeBlock(view, justify, batch);
-    host.send("all", { kind: "propose", replica: self, block, tc });
+    const proposal = { kind: "propose", replica: self, block, tc } as const;
+    host.send("all", proposal);
+    this.retransmission.onProposed(proposal);
     this.take(self, block, { expected: false });
   }
 
@@ -246,6 +234,7 @@ export class NormalCase {
     pacemaker.onTc(tc);
     pacemaker.onLeader(view);
     if (!this.takesProposal(block) && !catchUp.isMissing(keyOf(block.hash))) {
+      if (this.retransmission.wants(this.#lastVote, block)) this.#sendVote();
       return host.drop("not admitted: proposal of an earlier view");
     }
     this.take(from, block, { expected: false });
@@ -299,17 +288,25 @@ export class NormalCase {
 
   /** onReceiveProposal: votes at most once a view, in the view that this replica is in. */
   #vote(node: TreeNode): void {
-    const { tree, rules, config, self, host } = this.context;
+    const { tree, rules, self } = this.context;
     const { view } = node;
     if (!this.owner.start.running || view !== this.owner.pacemaker.view) return;
     if (!this.mayVote(view) || node.height - tree.root.height > UNCOMMITTED_MAX) return;
     if (hasRequests(node) && tree.liveBytes > LIVE_BYTES_MAX) return;
     if (!rules.safeToVote(node, this.#lock)) return;
     this.#votedView = Math.max(this.#votedView, view);
-    const leader = config.leader(view + 1);
-    const vote = { kind: "vote", replica: self, view, digest: node.hash, late: false } as const;
-    this.#lastVote = vote;
-    if (this.owner.pacemaker.skips(view + 1)) return this.sendLate(vote);
+    this.#lastVote = { kind: "vote", replica: self, view, digest: node.hash, late: false };
+    this.#sendVote();
+  }
+
+  /** Sends the last vote to whoever is to make a QC of it. */
+  #sendVote(): void {
+    const { config, self, host } = this.context;
+    const vote = this.#lastVote;
+    if (vote === null) return;
+    this.retransmission.onVoted();
+    if (this.owner.pacemaker.skips(vote.view + 1)) return this.sendLate(vote);
+    const leader = config.leader(vote.view + 1);
     // A message to all comes back to its sender, one to a single replica does not.
     host.send(leader === self ? "all" : leader, vote);
   }

@@ -160,9 +160,11 @@ export class HotStuffReplica implements Replica<Message, Timer> {
       case "fetch":
         return this.catchUp.onFetchTimer();
       case "relay":
-        return this.normal.onRelayTimer();
+        return this.normal.relays.onTimer();
       case "tell":
         return this.catchUp.onTellTimer();
+      case "repeat":
+        return this.normal.retransmission.onTimer();
       case "start":
         this.start.starter.onTimer();
         this.pacemaker.watch();

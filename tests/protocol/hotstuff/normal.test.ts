@@ -250,3 +250,41 @@ test("what is passed is refused before its signatures are checked", () => {
   expect(entry(second, tc(2))).toBe("not admitted: position that is passed");
   expect([entry(third, null), entry(first, tc(3))]).toEqual([null, null]);
 });
+
+test("H1 a proposal goes out again while its view lasts and something waits, ever more seldom", () => {
+  const solo = new Solo(0, { leader: (view) => (view === 1 ? 0 : 1), viewTimeoutMs: 160 });
+  const proposed = (): number => solo.host.takeKind("propose").length;
+  solo.receive(100, { kind: "request", request: openRequest(1) });
+  solo.host.clockMs += 1;
+  solo.timeout("flush");
+  expect(proposed()).toBe(1);
+  const delays = Array.from({ length: 3 }, () => {
+    const delayMs = (solo.host.timers.get("repeat") ?? Infinity) - solo.host.clockMs;
+    solo.host.clockMs += delayMs;
+    solo.timeout("repeat");
+    expect(proposed()).toBe(1);
+    return delayMs;
+  });
+  // A millisecond of the first was over.
+  expect(delays).toEqual([9, 20, 40]);
+  // Another view: it is over.
+  solo.timeOut(1, 5, undefined, tc(4));
+  solo.timeout("repeat");
+  expect(proposed()).toBe(0);
+});
+
+test("H1 a replica votes again for a proposal that comes again, once in a pause, and for no other one", () => {
+  const solo = new Solo(0, { viewTimeoutMs: 320 });
+  const first = block(1, undefined, [openRequest(1)]);
+  solo.propose(first);
+  expect(solo.voted()).toEqual([1]);
+  solo.propose(first);
+  expect(solo.voted()).toEqual([]);
+  solo.host.clockMs += 10;
+  solo.propose(block(1, undefined, [openRequest(2)]));
+  expect(solo.voted()).toEqual([]);
+  solo.propose(first);
+  expect(solo.voted()).toEqual([1]);
+  solo.propose(first);
+  expect(solo.voted()).toEqual([]);
+});

@@ -2,7 +2,7 @@
 // here, or listed here with the reason why not; options, files and names in all others exist.
 // (docs/adding-a-protocol.md has a test of its own.)
 
-import { afterAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { chmodSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -293,15 +293,20 @@ describe("a block of shell", () => {
 });
 
 describe("a block of TypeScript", () => {
-  const work = mkdtempSync(join(ROOT, "target/documents-"));
-  afterAll(() => rmSync(work, { recursive: true, force: true }));
-  /** The tutorial's test checks the types of its blocks. */
-  const typed = blocks.filter(({ language }) => language === "ts");
-  const files = typed.map(({ path, line, text }) => {
-    const file = join(work, `${path.replace(/\W/g, "-")}-${line}.test.ts`);
-    writeFileSync(file, text.replaceAll('"../src/', '"../../src/'));
-    return { path, file };
+  /** Below the root, because imports are looked for there. */
+  let work = "";
+  let files: readonly { readonly path: string; readonly file: string }[] = [];
+  beforeAll(() => {
+    work = mkdtempSync(join(ROOT, "target/documents-"));
+    // The tutorial's test checks the types of its blocks.
+    const typed = blocks.filter(({ language }) => language === "ts");
+    files = typed.map(({ path, line, text }) => {
+      const file = join(work, `${path.replace(/\W/g, "-")}-${line}.test.ts`);
+      writeFileSync(file, text.replaceAll('"../src/', '"../../src/'));
+      return { path, file };
+    });
   });
+  afterAll(() => rmSync(work, { recursive: true, force: true }));
 
   test(
     "has no error of types",

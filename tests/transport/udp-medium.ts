@@ -56,12 +56,12 @@ export async function openUdp(rough: boolean): Promise<Medium> {
     host: Uint8Array.of(127, 0, 0, 1, port >> 8, port & 255),
     id: 0,
   }));
-  const open = (replica: number | null): UdpTransport =>
+  const open = (replica: number | null, own = clock): UdpTransport =>
     new UdpTransport({
       replicas,
       multicast: null,
       member: replica !== null,
-      clock,
+      clock: own,
       random: systemRandom,
       dropRate: rough ? 0.1 : 0,
       library: native,
@@ -70,7 +70,8 @@ export async function openUdp(rough: boolean): Promise<Medium> {
   const transports = [open(0), open(1), open(null)] as const;
   const [a, b, client] = transports;
   const garbage = stranger(ports[0] ?? 0);
-  let echo: UdpTransport | null = null;
+  /** Its clock dies with it: what it had to do later would use memory that is gone. */
+  let echo: { readonly transport: UdpTransport; readonly clock: HurriedClock } | null = null;
   proveAddress({
     send: (payload) => garbage.send(Uint8Array.of(1, 0, 0, 0, ...payload)),
     receive: garbage.receive,
@@ -85,10 +86,12 @@ export async function openUdp(rough: boolean): Promise<Medium> {
     ...{ name: "udp", rough, a: endpoint, b: new Endpoint(b), client: new Endpoint(client) },
     turn() {
       clock.update();
-      let done = echo?.poll() ?? 0;
+      echo?.clock.update();
+      let done = echo?.transport.poll() ?? 0;
       for (const transport of transports) done += transport.poll();
       if (done === 0) native.oskr_yield();
       clock.poll();
+      echo?.clock.poll();
     },
     now: () => performance.now(),
     hurry: (factor) => (clock.factor = factor),
@@ -134,21 +137,22 @@ export async function openUdp(rough: boolean): Promise<Medium> {
     ],
     drops: () => a.drops,
     startEcho() {
-      const transport = open(2);
+      const own = new HurriedClock();
+      const transport = open(2, own);
       transport.listen(0, (from, input) => {
         const bytes = all(input);
         transport.begin(0).bytes(bytes);
         transport.transmit(from);
       });
-      echo = transport;
+      echo = { transport, clock: own };
     },
     killEcho() {
-      echo?.close();
+      echo?.transport.close();
       echo = null;
     },
     close() {
       for (const transport of transports) transport.close();
-      echo?.close();
+      echo?.transport.close();
       garbage.close();
     },
   };

@@ -43,9 +43,9 @@ export class ResponseTime {
     this.#factor *= 2;
   }
 
-  /** One took the most that it may; that is a loss if answers take less than half of that. */
+  /** One took the most that it may; that is a loss if even slow answers take less. */
   lost(): void {
-    if (this.#slowMs <= this.#mostMs / 2) this.#answers = 0;
+    if (this.#slowMs < this.#mostMs) this.#answers = 0;
   }
 
   /** An answer to what was sent once took so long; to what was sent again it tells nothing. */

@@ -12,17 +12,17 @@ function lossy(): ResponseTime {
   return responses;
 }
 
-test("what took the most that it may was lost if answers take less than half of that", () => {
+test("what took the most that it may was lost if even slow answers take less", () => {
   expect(lossy().overdueMs).toBe(24);
   const responses = new ResponseTime(10, 125);
   responses.lost();
   expect(responses.overdueMs).toBe(125);
-  responses.measured(30);
+  responses.measured(50);
   responses.lost();
   expect(responses.overdueMs).toBe(125);
-  for (let i = 0; i < 10; i++) responses.measured(30);
+  for (let i = 0; i < 4; i++) responses.measured(50);
   responses.lost();
-  expect(responses.overdueMs).toBeLessThan(62);
+  expect(responses.overdueMs).toBeLessThan(125);
 });
 
 test("answers that take the same time are overdue soon after it, and not before the least", () => {

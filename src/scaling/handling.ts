@@ -27,6 +27,8 @@ export interface HandlingOptions {
 
 /** Before the clock starts: code is compiled, sessions are open. */
 const WARM_MS = 500;
+/** How often it is given the time to measure in until anything was served. */
+const ROUNDS_MAX = 20;
 const PAYLOAD_MAX = 1497;
 /** Locally administered: the first four bytes of every MAC here. */
 const MAC_HIGH = 0x02000000;
@@ -137,7 +139,10 @@ export function measureHandling(options: HandlingOptions): number {
   cluster.run(performance.now() + WARM_MS);
   const before = cluster.completed;
   const startMs = performance.now();
-  cluster.run(startMs + options.seconds * 1000);
+  // A machine that is busy with other things may give it no time at first.
+  for (let i = 0; i < ROUNDS_MAX && cluster.completed === before; i++) {
+    cluster.run(performance.now() + options.seconds * 1000);
+  }
   const seconds = (performance.now() - startMs) / 1000;
   assert(cluster.completed > before, "a cluster in memory serves its clients");
   return (cluster.completed - before) / seconds;

@@ -215,8 +215,8 @@ describeUnless(missing)("the libraries", () => {
       put(process.execPath, "/bun");
       for (const file of LIBRARIES)
         put(join(root, "target/dpdk", file), `/oskr/target/dpdk/${file}`);
-      for (const file of ["src/ffi/dpdk.ts", "src/ffi/library.ts", "src/base/errors.ts"]) {
-        put(join(root, file), `/oskr/${file}`);
+      for (const file of ["ffi/dpdk.ts", "ffi/library.ts", "base/errors.ts", "base/errno.ts"]) {
+        put(join(root, "src", file), `/oskr/src/${file}`);
       }
       const child = "tests/support/dpdk-child.ts";
       put(join(root, child), `/oskr/${child}`);

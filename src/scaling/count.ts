@@ -253,19 +253,30 @@ class CountedCluster {
     return this.#party(this.config.n).counted;
   }
 
-  /** Has the clients complete so many operations, and runs until nothing is under way. */
+  /**
+   * Has the clients open their sessions and complete so many operations, and runs until nothing is
+   * under way.
+   */
   run(operations: number): void {
+    const clients = this.#clients.length;
     // Replicas that start hear nobody else.
     this.#settle();
-    // The first operation of each client, which opens its session, is put by for it.
-    this.#left = operations - this.#clients.length;
+    // Opens apart, because they share batches with operations otherwise.
+    this.#begin(0);
+    assert(this.#completed === clients, "without faults every session is opened");
+    this.#begin(operations - clients);
+    assert(this.#completed === clients + operations, "without faults every operation completes");
+  }
+
+  /** Each client completes an operation, and some as many more as `left`; until all is quiet. */
+  #begin(left: number): void {
+    this.#left = left;
     const { process } = this.#party(this.config.n);
     for (const [i, client] of this.#clients.entries()) {
       const delayUs = Math.floor(i / this.#options.batch) * START_GAP_US;
       this.#scheduler.after(process, delayUs, () => this.#issue(client));
     }
     this.#settle();
-    assert(this.#completed === operations, "without faults every operation completes");
   }
 
   #settle(): void {

@@ -28,7 +28,7 @@ static void a_signal_is_seen_and_a_later_one_ends(void) {
       raise(signal);
       raise(signal);
       if (atomic_load((_Atomic uint32_t *)word) != 1) _exit(2);
-      oskr_sleep_us(150000);
+      oskr_sleep_us(600000);
       raise(signal);
       _exit(3);
     }

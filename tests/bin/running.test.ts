@@ -378,7 +378,7 @@ describeUnless(missing)("running", () => {
       const deaf = new Program([process.execPath, join(dir, "deaf.ts")]);
       await deaf.printed("ready");
       deaf.signal("SIGTERM");
-      // One that comes within a tenth of a second counts as the first one sent twice.
+      // One that comes within half a second counts as the first one sent twice.
       const again = setInterval(() => deaf.signal("SIGINT"), 10);
       const { status, err } = await deaf.ended();
       clearInterval(again);

@@ -119,7 +119,7 @@ describeUnless(missing)("oskr_native", () => {
         process.kill(process.pid, "${signal}");
         while (Atomics.load(word, 0) === 0) library.oskr_yield();
         console.log("stopping");
-        library.oskr_sleep_us(150_000);
+        library.oskr_sleep_us(600_000);
         process.kill(process.pid, "${signal}");
         for (;;) library.oskr_yield();
       `);

@@ -52,6 +52,8 @@ const CLIENT_BATCHES = 6;
  * and replicas sign for all of them at once.
  */
 const START_GAP_US = 100;
+/** Sessions that are opened at a time: replicas keep no more waiting of one host. */
+const OPENING_MAX = 256;
 /** No timer of a protocol runs out in so long a view timeout; flush timers do, of a batch. */
 const VIEW_TIMEOUT_MS = 3_600_000;
 /** When nothing happens for so long, only those timers are left. */
@@ -262,17 +264,19 @@ class CountedCluster {
     // Replicas that start hear nobody else.
     this.#settle();
     // Opens apart, because they share batches with operations otherwise.
-    this.#begin(0);
+    for (let from = 0; from < clients; from += OPENING_MAX) {
+      this.#begin(this.#clients.slice(from, from + OPENING_MAX), 0);
+    }
     assert(this.#completed === clients, "without faults every session is opened");
-    this.#begin(operations - clients);
+    this.#begin(this.#clients, operations - clients);
     assert(this.#completed === clients + operations, "without faults every operation completes");
   }
 
-  /** Each client completes an operation, and some as many more as `left`; until all is quiet. */
-  #begin(left: number): void {
+  /** Each of these completes an operation, and some as many more as `left`; until all is quiet. */
+  #begin(clients: readonly Client<Sealed, string>[], left: number): void {
     this.#left = left;
     const { process } = this.#party(this.config.n);
-    for (const [i, client] of this.#clients.entries()) {
+    for (const [i, client] of clients.entries()) {
       const delayUs = Math.floor(i / this.#options.batch) * START_GAP_US;
       this.#scheduler.after(process, delayUs, () => this.#issue(client));
     }

@@ -39,6 +39,12 @@ function ordering({ kinds, batch }: Counts): { [kind: string]: number } {
 /** Sums of shares are not exact in binary. */
 const rounded = (value: number): number => Math.round(value * 1e9) / 1e9;
 
+test("more clients are counted than replicas open sessions for at once", () => {
+  const { clients, kinds } = count("pbft", { batch: 100, batches: 2, signature: "batch" });
+  expect(clients).toBe(600);
+  expect(kinds["request"]).toBe(1);
+});
+
 for (const mode of protocols.keys()) {
   test(`${mode} is counted the same each time`, () => {
     const counts = count(mode, { signature: "batch" });

@@ -2,13 +2,11 @@
 // others share one, and lanes take turns: whoever sends forgeries, or has them sent in its name,
 // holds up itself.
 
-import type { Address, Bytes, Proof, Sizes } from "./actor.ts";
+import { NO_PROOFS, type Address, type Bytes, type Proof, type Sizes } from "./actor.ts";
 import { assert } from "./base/assert.ts";
 import { Queue } from "./base/queue.ts";
 import { CHECK, PROTOCOL, SECTION } from "./base/sections.ts";
 import { countDrop, type Clock, type Drops, type Stage } from "./driver.ts";
-
-const NO_PROOFS: readonly Proof[] = [];
 
 /** Checks with the stage at a time. */
 const CHECKS_MAX = 8;

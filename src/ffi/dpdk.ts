@@ -54,12 +54,8 @@ export const ENTRY = {
   size: 16,
 } as const;
 
-/** What oskr_dpdk_statistics brings up to date, since the port was opened. */
-export const STATISTICS = [
-  "received",
-  "sent",
-  "receivedBytes",
-  "sentBytes",
+/** Of the port's statistics, those that are packets lost. */
+export const LOSSES = [
   "missed",
   "errors",
   "foreign",
@@ -68,6 +64,9 @@ export const STATISTICS = [
   "send errors",
   "longer than the MTU",
 ] as const;
+
+/** What oskr_dpdk_statistics brings up to date, since the port was opened. */
+export const STATISTICS = ["received", "sent", "receivedBytes", "sentBytes", ...LOSSES] as const;
 
 /** Byte offsets in the fabric's memory (csrc/oskr_fabric.h): rates f64, addresses six bytes. */
 export const FABRIC = {

@@ -8,7 +8,7 @@ import type { Options } from "../cli/command-line.ts";
 import type { IdleName } from "../cli/definitions.ts";
 import { formatHost } from "../config.ts";
 import type { Clock } from "../driver.ts";
-import { loadDpdk, OPEN_ALL_MULTICAST, OPEN_PROMISCUOUS } from "../ffi/dpdk.ts";
+import { loadDpdk, LOSSES, OPEN_ALL_MULTICAST, OPEN_PROMISCUOUS } from "../ffi/dpdk.ts";
 import type { NativeLibrary } from "../ffi/native.ts";
 import { DpdkTransport, Eal } from "../transport/dpdk.ts";
 import type { PacketTransport, PacketTransportOptions } from "../transport/packet.ts";
@@ -178,17 +178,6 @@ function smallMtuOf(eal: readonly string[]): number | null {
   const mtu = Number(readFileSync(path, "utf8"));
   return mtu < FRAME_MTU ? mtu : null;
 }
-
-/** Of the port's statistics, those that are packets lost. */
-const LOSSES = [
-  "missed",
-  "errors",
-  "foreign",
-  "malformed",
-  "unsent",
-  "send errors",
-  "longer than the MTU",
-];
 
 function memifPort(options: Options, place: Place): { dir: string; end: MemifEnd } | null {
   const link = options.text("link");

@@ -60,10 +60,10 @@ export class Pending {
   readonly #alive: (request: Request) => boolean;
   readonly #sourceOf: (client: Address) => Holder;
   /** How many of each replica that relayed any. */
-  readonly #relays = new Map<Signer, number>();
+  readonly #relays = new Shares();
   readonly #shares = new Shares();
   /** Opens that clients sent, by host. */
-  readonly #opens = new Map<Holder, number>();
+  readonly #opens = new Shares();
 
   /** `alive` says whether a request's session exists, `sourceOf` which host a client is at. */
   constructor(alive: (request: Request) => boolean, sourceOf: (client: Address) => Holder) {
@@ -122,11 +122,11 @@ export class Pending {
     const holder = relayed ? relayerOf(source) : this.#sourceOf(client);
     if (relayed && !this.#mayRelay(source, bytes)) return null;
     const opens = source === "client" && isOpen(request) && known === undefined;
-    if (opens && (this.#opens.get(holder) ?? 0) >= OPENS_MAX) return null;
+    if (opens && this.#opens.of(holder) >= OPENS_MAX) return null;
     if (!this.#makeRoom(holder, bytes, known)) return null;
     const placed = known?.done === true && sameRequest(known.request, request);
     if (known !== undefined) this.#remove(key, known);
-    if (relayed) this.#relays.set(source, (this.#relays.get(source) ?? 0) + 1);
+    if (relayed) this.#relays.add(holder, 1);
     this.#shares.add(holder, bytes);
     const entry = {
       request,
@@ -145,8 +145,9 @@ export class Pending {
   }
 
   #mayRelay(source: Signer, bytes: number): boolean {
-    if ((this.#relays.get(source) ?? 0) >= RELAYED_MAX) return false;
-    return this.#shares.of(relayerOf(source)) + bytes <= RELAYED_BYTES_MAX;
+    const holder = relayerOf(source);
+    if (this.#relays.of(holder) >= RELAYED_MAX) return false;
+    return this.#shares.of(holder) + bytes <= RELAYED_BYTES_MAX;
   }
 
   /** Has the greatest holder lose its oldest until so many bytes fit, in the place of `known`. */
@@ -202,10 +203,7 @@ export class Pending {
   }
 
   #countOpen({ source, holder }: PendingRequest, by: number): void {
-    if (source !== "client") return;
-    const count = (this.#opens.get(holder) ?? 0) + by;
-    if (count === 0) this.#opens.delete(holder);
-    else this.#opens.set(holder, count);
+    if (source === "client") this.#opens.add(holder, by);
   }
 
   #remove(key: number | string, entry: PendingRequest): void {
@@ -218,7 +216,7 @@ export class Pending {
       return;
     }
     this.#relayed.delete(key);
-    this.#relays.set(source, (this.#relays.get(source) ?? 0) - 1);
+    this.#relays.add(entry.holder, -1);
   }
 }
 

@@ -13,7 +13,7 @@ export function sourceOf(holder: Holder): number {
   return holder < 0 ? -1 - holder : holder;
 }
 
-/** What each holder has, in bytes. */
+/** What each holder has, in bytes or in number. */
 export class Shares {
   readonly #held = new Map<Holder, number>();
   #total = 0;
@@ -26,9 +26,9 @@ export class Shares {
     return this.#held.get(holder) ?? 0;
   }
 
-  add(holder: Holder, bytes: number): void {
-    this.#total += bytes;
-    const held = this.of(holder) + bytes;
+  add(holder: Holder, more: number): void {
+    this.#total += more;
+    const held = this.of(holder) + more;
     if (held === 0) this.#held.delete(holder);
     else this.#held.set(holder, held);
   }

@@ -11,23 +11,20 @@ import type { Unused } from "./refusals.ts";
 import type { ReplicaSetting } from "./replica-setting.ts";
 import type { Told } from "./replicas-told.ts";
 
-type CommonSetting =
-  | ("mode" | "n" | "f" | "app" | "batch" | "adaptive" | "signature" | "checkpoint")
-  | ("viewTimeoutMs" | "options" | "crypto" | "workers" | "idle" | "lossRate");
-
-/**
- * One measured run. Names are relied on by scripts. What it has in common with a replica's setting
- * is as replicas told it, if they did.
- */
-export interface ResultRecord extends Pick<ReplicaSetting, CommonSetting> {
+/** One measured run. Names are relied on by scripts. */
+export interface ResultRecord {
   /** The words of the command that wrote it. */
   readonly command: readonly string[];
   /** When its clients began: ISO 8601, UTC. */
   readonly startedAt: string;
+  readonly mode: string;
+  readonly app: string;
   readonly workload: string;
   readonly transport: string;
   /** The name of the run that its clients were in last, eight digits, where runs have names. */
   readonly run?: string;
+  readonly n: number;
+  readonly f: number;
   /** What each replica told that it runs, by its index; null: it told nothing. */
   readonly replicas: Told;
   readonly clients: number;
@@ -42,6 +39,21 @@ export interface ResultRecord extends Pick<ReplicaSetting, CommonSetting> {
   readonly rate: number;
   /** Pause of a client between two operations of a closed loop. */
   readonly thinkMs: number;
+  /** Most operations in a batch; this and what follows as replicas told it, if they did. */
+  readonly batch: number;
+  readonly adaptive: boolean;
+  readonly signature: "each" | "batch" | "none";
+  /** Slots or blocks between checkpoints. */
+  readonly checkpoint: number;
+  readonly viewTimeoutMs: number;
+  /** The protocol's own options, such as `leader`, by name. */
+  readonly options: { readonly [name: string]: string };
+  readonly crypto: "native" | "noble" | "none";
+  /** Signature threads of a replica. */
+  readonly workers: number;
+  readonly idle: string;
+  /** The share of arriving packets that replicas lose on purpose. */
+  readonly lossRate: number;
   /** Of the process that wrote the record. */
   readonly client: OwnClientSetting;
   /** The fabric that it joined; null: none. */

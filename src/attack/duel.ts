@@ -1,6 +1,6 @@
 // One attack on one cluster, and the honest load beside it.
 
-import { RunError } from "../base/errors.ts";
+import { INTERRUPTED, RunError } from "../base/errors.ts";
 import type { Child } from "../cluster/child.ts";
 import { Cluster } from "../cluster/cluster.ts";
 import { residentBytes } from "../evaluation/record.ts";
@@ -137,7 +137,7 @@ async function endings(client: Child, replicas: readonly Child[]): Promise<reado
   const sayings = replicas.flatMap(({ ending }) => ending ?? []);
   client.signal("SIGINT");
   const status = await client.ended();
-  const well = status === 0 || status === 130;
+  const well = status === 0 || status === INTERRUPTED;
   return well ? sayings : [...sayings, `clients: ${lastLine(client.errors)}`];
 }
 

@@ -10,7 +10,10 @@ export class RunError extends Error {
   override name = "RunError";
 }
 
-/** Somebody told the program to stop: exit status 130. */
+/** The exit status of a program that somebody told to stop. */
+export const INTERRUPTED = 130;
+
+/** Somebody told the program to stop: exit status INTERRUPTED. */
 export class InterruptedError extends RunError {
   override name = "InterruptedError";
 

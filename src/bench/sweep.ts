@@ -3,6 +3,7 @@
 
 import { basename, dirname, extname, join } from "node:path";
 import type { ArgsDef } from "citty";
+import { INTERRUPTED } from "../base/errors.ts";
 import { openDirectory } from "../base/replace-file.ts";
 import { lockDirectory } from "../base/writer-lock.ts";
 import { readText } from "../base/text-file.ts";
@@ -17,7 +18,8 @@ import { Results } from "../evaluation/results.ts";
 import type { Run } from "../evaluation/run.ts";
 import { formatSummaries, summarise } from "../evaluation/summary.ts";
 import { failuresOf, runsOf, schedule, sweep } from "../evaluation/sweep.ts";
-import { followParent, stopSignal } from "../process/signals.ts";
+import { stopSignal } from "../base/interruption.ts";
+import { followParent } from "../process/signals.ts";
 import { writeReport } from "../report/write-report.ts";
 import { log, print } from "../base/logger.ts";
 
@@ -104,7 +106,7 @@ async function sweepInto(
   if (problem !== null) throw problem;
   if (interrupted.aborted) {
     log.error("interrupted: what was done is kept, and the same command goes on");
-    return 130;
+    return INTERRUPTED;
   }
   const [page] = await writeReport(runsOf(plan, results), {
     ...{ title: plan.title, dir, command: `npm run bench -- sweep ${path}` },

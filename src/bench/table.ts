@@ -3,14 +3,15 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { ArgsDef } from "citty";
-import { everyStep, UsageError } from "../base/errors.ts";
+import { everyStep, INTERRUPTED, UsageError } from "../base/errors.ts";
 import { replaceFile, tryReplacing } from "../base/replace-file.ts";
 import type { Command, Options } from "../cli/command-line.ts";
 import { buildExecutables, WORKERS_DEFAULT } from "../cluster/cluster.ts";
 import { LocalRunner } from "../cluster/local-runner.ts";
 import { describeHost, versions } from "../evaluation/record.ts";
 import { formatRows, measureTable, replaceRegion, tableRows } from "../evaluation/results-table.ts";
-import { followParent, stopSignal } from "../process/signals.ts";
+import { stopSignal } from "../base/interruption.ts";
+import { followParent } from "../process/signals.ts";
 import { protocols } from "../protocol/index.ts";
 import { log, print } from "../base/logger.ts";
 
@@ -96,7 +97,7 @@ export async function benchTable(options: Options): Promise<number> {
     if (signal.aborted) {
       log.error("interrupted");
       json?.writeJson({ ...result, interrupted: true });
-      return 130;
+      return INTERRUPTED;
     }
     everyStep(
       () => print(`\n${text}`),

@@ -5,14 +5,12 @@
 import { parseArgs } from "node:util";
 import type { ArgsDef } from "citty";
 import { refusalOf } from "../base/errno.ts";
-import { InterruptedError, reasonOf, RunError, UsageError } from "../base/errors.ts";
+import { INTERRUPTED, InterruptedError, reasonOf, RunError, UsageError } from "../base/errors.ts";
 import { lastProblem, log, nameLog, print, setLoudness, type Loudness } from "../base/logger.ts";
+import { interrupted } from "../base/interruption.ts";
 import { ALL_ARGS, usage, type Described } from "./help.ts";
 import { failOutputs, OutputFile, type Failure } from "./output-file.ts";
 import { versionText } from "./version-text.ts";
-
-/** The status of a program that a signal ended. */
-const INTERRUPTED = 130;
 
 /** No word of a command line has it. */
 const SEPARATOR = "\0";
@@ -281,13 +279,24 @@ export async function runMain(name: string, main: () => Promise<number>): Promis
     const refusal = refuseEnvironment(process.env, process.geteuid?.() === 0);
     if (refusal !== null) throw new UsageError(refusal);
     status = await main();
+    if (status !== 0 && (await interrupted())) status = INTERRUPTED;
   } catch (error) {
-    const known = error instanceof UsageError || error instanceof RunError;
-    log.error(known ? error.message : (refusalOf(error) ?? error));
-    status = error instanceof InterruptedError ? INTERRUPTED : error instanceof UsageError ? 2 : 1;
+    status = await statusOf(error);
   }
   if (status !== 0) failOutputs(failureOf(status));
   process.exit(status);
+}
+
+/** The status that an error ends a program with; tells it. */
+async function statusOf(error: unknown): Promise<number> {
+  const known = error instanceof UsageError || error instanceof RunError;
+  if (known && (await interrupted())) {
+    log.debug(`interrupted: ${error.message}`);
+    return INTERRUPTED;
+  }
+  log.error(known ? error.message : (refusalOf(error) ?? error));
+  if (error instanceof InterruptedError) return INTERRUPTED;
+  return error instanceof UsageError ? 2 : 1;
 }
 
 function failureOf(status: number): Failure {

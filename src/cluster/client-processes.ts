@@ -2,7 +2,7 @@
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { InterruptedError, RunError, UsageError } from "../base/errors.ts";
+import { INTERRUPTED, InterruptedError, RunError, UsageError } from "../base/errors.ts";
 import { readJson } from "../cli/json-file.ts";
 import type { Failure } from "../cli/output-file.ts";
 import { mergeHistories, type HistoryEntry } from "../evaluation/history.ts";
@@ -11,9 +11,6 @@ import { loadArguments, type ClientLoad } from "../evaluation/point.ts";
 import type { ResultRecord } from "../evaluation/record.ts";
 import type { Child } from "./child.ts";
 import type { Cluster } from "./cluster.ts";
-
-/** The status of clients that a signal ended before their time. */
-const INTERRUPTED = 130;
 
 /** What clients measured, and why that is not what was asked for, if it is not. */
 export interface Outcome {

@@ -14,7 +14,7 @@ import {
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { codeOf, describeErrno } from "../base/errno.ts";
-import { reasonOf, RunError, UsageError } from "../base/errors.ts";
+import { INTERRUPTED, reasonOf, RunError, UsageError } from "../base/errors.ts";
 import { log } from "../base/logger.ts";
 import { tryReplacing } from "../base/replace-file.ts";
 import { readJson } from "../cli/json-file.ts";
@@ -23,7 +23,7 @@ import { keyPath, writeKeyPairs } from "../crypto/keys.ts";
 import type { ReplicaRecord } from "../evaluation/replica-record.ts";
 import { usableCpus } from "../process/cpus.ts";
 import { lacks } from "../process/start-lines.ts";
-import { stopSignals } from "../process/signals.ts";
+import { onStopSignal } from "../base/interruption.ts";
 import { protocols, smallestCluster } from "../protocol/index.ts";
 import { Child } from "./child.ts";
 import { freePorts } from "./free-ports.ts";
@@ -82,7 +82,7 @@ const running = new Set<Cluster>();
  * measured until then, and files that nothing was written to say that the run was interrupted.
  */
 export function stopClustersOnSignal(keep: () => void = () => {}): void {
-  const stop = async (): Promise<void> => {
+  onStopSignal("first", async () => {
     await Promise.all([...running].map((cluster) => cluster.stop()));
     try {
       keep();
@@ -90,9 +90,8 @@ export function stopClustersOnSignal(keep: () => void = () => {}): void {
       log.error(reasonOf(error));
     }
     failOutputs({ failure: "interrupted", interrupted: true });
-    process.exit(130);
-  };
-  for (const signal of stopSignals()) process.once(signal, stop);
+    process.exit(INTERRUPTED);
+  });
 }
 
 export class Cluster {

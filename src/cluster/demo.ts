@@ -1,7 +1,7 @@
 // A cluster and a client on this machine, built if need be, and what they measured.
 
 import type { ArgsDef } from "citty";
-import { everyStep, UsageError } from "../base/errors.ts";
+import { everyStep, INTERRUPTED, UsageError } from "../base/errors.ts";
 import type { Options } from "../cli/command-line.ts";
 import { ALL_ARGS, type Whose } from "../cli/help.ts";
 import { CLIENT, GROUPS, REPLICA, WHOSE } from "../cli/definitions.ts";
@@ -14,7 +14,8 @@ import { formatProfile } from "../profile/profile.ts";
 import { formatRecord } from "../evaluation/record.ts";
 import { readAsked } from "../process/client-process.ts";
 import { readLimits } from "../process/setting.ts";
-import { followParent, stopSignals } from "../process/signals.ts";
+import { onStopSignal } from "../base/interruption.ts";
+import { followParent } from "../process/signals.ts";
 import { protocols } from "../protocol/index.ts";
 import { ClientProcesses } from "./client-processes.ts";
 import { buildExecutables, Cluster, WORKERS_DEFAULT } from "./cluster.ts";
@@ -115,11 +116,10 @@ class Interruption {
   clients: ClientProcesses | null = null;
 
   constructor() {
-    const interrupt = (): void => {
+    onStopSignal("each", () => {
       this.came = true;
       this.clients?.signal("SIGINT");
-    };
-    for (const signal of stopSignals()) process.on(signal, interrupt);
+    });
   }
 }
 
@@ -150,7 +150,7 @@ async function run(
     fabricArgs: [],
   });
   try {
-    if (interruption.came) return 130;
+    if (interruption.came) return INTERRUPTED;
     const running = new ClientProcesses(cluster, load, ["-d", options.textOf("seconds")], single);
     interruption.clients = running;
     const { record, failure } = await running.outcome();
@@ -165,11 +165,8 @@ async function run(
     );
     if (options.flag("profile")) await printProfiles(cluster);
     if (failure !== null) log.error(failure);
-    if (record.interrupted === true) return 130;
+    if (record.interrupted === true) return INTERRUPTED;
     return failure === null ? 0 : 1;
-  } catch (error) {
-    if (interruption.came) return 130;
-    throw error;
   } finally {
     await cluster.stop();
   }

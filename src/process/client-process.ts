@@ -2,7 +2,7 @@
 // loop, or with --rate an open one.
 
 import { assert } from "../base/assert.ts";
-import { everyStep, UsageError } from "../base/errors.ts";
+import { everyStep, INTERRUPTED, UsageError } from "../base/errors.ts";
 import { systemRandom } from "../base/system-random.ts";
 import type { Options } from "../cli/command-line.ts";
 import type { OutputFile } from "../cli/output-file.ts";
@@ -50,7 +50,7 @@ export function runClients(options: Options): number {
   if (!waitForLink(drivers)) {
     const served = drivers.port.served?.() === true;
     drivers.close();
-    if (stopped()) return 130;
+    if (stopped()) return INTERRUPTED;
     log.error(`no link in ${PEER_TIMEOUT_MS / 1000} s: ${whyNoLink(served)}`);
     return 1;
   }
@@ -242,7 +242,7 @@ function report(
 ): number {
   if (load.completed === 0 || (load.measured === 0 && interrupted)) {
     log.error(whyNothing(load, interrupted, silence));
-    return interrupted ? 130 : 1;
+    return interrupted ? INTERRUPTED : 1;
   }
   everyStep(
     () => {
@@ -253,7 +253,7 @@ function report(
     () => json?.writeJson(record),
   );
   const failure = failureOf(load, record.clients);
-  if (failure === null) return interrupted ? 130 : 0;
+  if (failure === null) return interrupted ? INTERRUPTED : 0;
   log.error(failure);
   return 1;
 }

@@ -1,8 +1,8 @@
 // How a program learns that it is to end: by a signal, or because its parent ended.
 
-import { readFileSync } from "node:fs";
 import { toArrayBuffer, type Pointer } from "bun:ffi";
 import { assert } from "../base/assert.ts";
+import { INTERRUPTED } from "../base/errors.ts";
 import { loadNative, type NativeLibrary } from "../ffi/native.ts";
 
 /**
@@ -21,30 +21,6 @@ export function stopFlag(native: NativeLibrary): () => boolean {
   return () => Atomics.load(words, 0) > 0;
 }
 
-const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-/** Of a mask of signals, whose lowest bit is signal 1. */
-const HANGUP = 1n;
-
-/**
- * What a user, a shell or a terminal that is closed ends a program with; not the last where the
- * program was started with nohup.
- */
-export function stopSignals(
-  status: string = readFileSync("/proc/self/status", "utf8"),
-): readonly NodeJS.Signals[] {
-  const ignored = BigInt(`0x${/^SigIgn:\s*([0-9a-f]+)/m.exec(status)?.[1] ?? "0"}`);
-  return STOP_SIGNALS.filter((name) => name !== "SIGHUP" || (ignored & HANGUP) === 0n);
-}
-
-/** Aborted by the first of each; the second ends the process. */
-export function stopSignal(): AbortSignal {
-  const controller = new AbortController();
-  for (const signal of stopSignals()) {
-    process.once(signal, () => controller.abort(new Error("interrupted")));
-  }
-  return controller.signal;
-}
-
 const SIGTERM = 15;
 
 /**
@@ -57,7 +33,7 @@ const startedBy = process.ppid;
  * children. Ends the process if that has happened already.
  */
 export function followParent(native: NativeLibrary = loadNative()): void {
-  if (native.oskr_die_with_parent(SIGTERM, startedBy) < 0) process.exit(130);
+  if (native.oskr_die_with_parent(SIGTERM, startedBy) < 0) process.exit(INTERRUPTED);
 }
 
 /**
@@ -67,5 +43,5 @@ export function followParent(native: NativeLibrary = loadNative()): void {
 export function followCluster(native: NativeLibrary): void {
   const parent = Number(process.env["OSKR_PARENT"] ?? "0");
   if (parent === 0) return;
-  if (native.oskr_die_with_parent(SIGTERM, parent) < 0) process.exit(130);
+  if (native.oskr_die_with_parent(SIGTERM, parent) < 0) process.exit(INTERRUPTED);
 }

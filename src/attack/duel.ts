@@ -7,6 +7,7 @@ import { residentBytes } from "../evaluation/record.ts";
 import type { ReplicaRecord } from "../evaluation/replica-record.ts";
 import { served } from "../faults/trial.ts";
 import type { Measured } from "./losses.ts";
+import { processorSeconds, takenShare, type Usage } from "./processor-time.ts";
 import { Progress } from "./progress.ts";
 import type { StrangerRecord } from "./stranger.ts";
 import { impostorOf, strangerRecord, summon, unleash, type DuelSettings } from "./summon.ts";
@@ -50,6 +51,7 @@ export async function fight(duel: Duel, settings: DuelSettings): Promise<Measure
   });
   const honest = cluster.replicas.filter((_, i) => i !== duel.byzantine?.index);
   const memory = new Memory(honest);
+  const byzantine = cluster.replicas.filter((replica) => !honest.includes(replica));
   try {
     await cluster.takesPart();
     const lasting = ["-t", "64", "-d", "1000", "--warm", "0", ...(duel.clientArgs ?? [])];
@@ -58,13 +60,16 @@ export async function fight(duel: Duel, settings: DuelSettings): Promise<Measure
     const progress = new Progress(client);
     await Bun.sleep(SETTLE_MS);
     const calmMs = performance.now();
+    const sides = { honest: [...honest, client], attackers: byzantine };
+    const calm = new Meter(sides);
     await Bun.sleep(seconds * 1000);
     memory.mark();
+    const calmUsage = calm.usage();
     const foughtMs = performance.now();
     const attack =
       duel.byzantine === undefined
-        ? await fightStranger(cluster, duel, settings)
-        : await fightByzantine(cluster, duel.byzantine, settings);
+        ? await fightStranger(cluster, duel, settings, sides)
+        : await fightByzantine(cluster, duel.byzantine, settings, sides);
     const endMs = performance.now();
     // What a Byzantine replica does has no end.
     const lasts = duel.byzantine !== undefined;
@@ -80,6 +85,7 @@ export async function fight(duel: Duel, settings: DuelSettings): Promise<Measure
     return {
       before: progress.mean(calmMs, foughtMs),
       during,
+      taken: takenShare(calmUsage, attack.used),
       after: lasts ? during : progress.mean(endMs + RECOVERY_MS, overMs),
       leaderChanges: Math.max(...records.map(({ leaderChanges }) => leaderChanges)),
       memoryMib: memory.grownMib,
@@ -92,17 +98,26 @@ export async function fight(duel: Duel, settings: DuelSettings): Promise<Measure
   }
 }
 
+/** What was seen of an attack itself. */
+interface Fought {
+  readonly beginMs: number;
+  readonly used: Usage;
+  readonly amplification: number | null;
+}
+
 /** Gives the sign, and measures once the others had their time. */
 async function fightByzantine(
   cluster: Cluster,
   { graceMs }: Byzantine,
   { seconds }: DuelSettings,
-): Promise<{ readonly beginMs: number; readonly amplification: null }> {
+  sides: Sides,
+): Promise<Fought> {
   unleash(cluster);
   await Bun.sleep(graceMs);
   const beginMs = performance.now();
+  const meter = new Meter(sides);
   await Bun.sleep(seconds * 1000);
-  return { beginMs, amplification: null };
+  return { beginMs, used: meter.usage(), amplification: null };
 }
 
 /** The attack from when it begins, until it ends. */
@@ -110,17 +125,22 @@ async function fightStranger(
   cluster: Cluster,
   { stranger }: Duel,
   settings: DuelSettings,
-): Promise<{ readonly beginMs: number; readonly amplification: number | null }> {
+  sides: Sides,
+): Promise<Fought> {
   if (stranger === null) {
     const beginMs = performance.now();
+    const meter = new Meter(sides);
     await Bun.sleep(settings.seconds * 1000);
-    return { beginMs, amplification: null };
+    return { beginMs, used: meter.usage(), amplification: null };
   }
   const child = await summon(cluster, stranger, settings);
   try {
     const beginMs = performance.now();
+    const meter = new Meter(sides);
     if ((await child.ended()) !== 0) throw new RunError(`stranger: ${child.errors.trim()}`);
-    return { beginMs, amplification: amplificationOf(strangerRecord(cluster)) };
+    const record = strangerRecord(cluster);
+    const used = { ...meter.usage(), attacker: record.processorSeconds };
+    return { beginMs, used, amplification: amplificationOf(record) };
   } finally {
     await child.stop();
   }
@@ -151,6 +171,41 @@ function laggards(records: readonly ReplicaRecord[]): readonly string[] {
 function lastLine(text: string): string {
   return text.trimEnd().split("\n").at(-1) ?? "";
 }
+
+/** Whose processor time is compared. */
+interface Sides {
+  readonly honest: readonly Child[];
+  readonly attackers: readonly Child[];
+}
+
+/** The processor time that both sides use from when it is made; those that ended use no more. */
+class Meter {
+  readonly #sides: Sides;
+  readonly #beginMs = performance.now();
+  readonly #begin: Pick<Usage, "honest" | "attacker">;
+
+  constructor(sides: Sides) {
+    this.#sides = sides;
+    this.#begin = this.#now();
+  }
+
+  usage(): Usage {
+    const { honest, attacker } = this.#now();
+    return {
+      seconds: (performance.now() - this.#beginMs) / 1000,
+      honest: honest - this.#begin.honest,
+      attacker: attacker - this.#begin.attacker,
+    };
+  }
+
+  #now(): Pick<Usage, "honest" | "attacker"> {
+    const { honest, attackers } = this.#sides;
+    return { honest: secondsOf(honest), attacker: secondsOf(attackers) };
+  }
+}
+
+const secondsOf = (children: readonly Child[]): number =>
+  processorSeconds(children.flatMap(({ pid, status }) => (status === null ? [pid] : [])));
 
 /** The resident memory of replicas. */
 class Memory {

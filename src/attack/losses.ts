@@ -4,6 +4,11 @@
 export interface Measured {
   readonly before: number;
   readonly during: number;
+  /**
+   * The share of the processor time of honest processes that the attacker took by using the same
+   * machine: it is no part of what is judged, because attackers have machines of their own.
+   */
+  readonly taken: number;
   /** From one second after it ended. */
   readonly after: number;
   /** Leaders that were left, as the replica sees it that saw most. */
@@ -18,7 +23,7 @@ export interface Measured {
 
 /** Each absent: it is not judged. */
 export interface Bounds {
-  /** Throughput during the attack, of that before. */
+  /** Throughput during the attack, of that before with the processor time that was left. */
   readonly duringMin?: number;
   /** Throughput a second after the attack, of that before. */
   readonly afterMin?: number;
@@ -53,13 +58,13 @@ export const CI_BOUNDS: Bounds = {
 
 /** What was lost beyond the bounds, a line each; none: the attack failed. */
 export function judge(measured: Measured, bounds: Bounds): readonly string[] {
-  const { before, during, after, leaderChanges, memoryMib, amplification } = measured;
+  const { before, during, taken, after, leaderChanges, memoryMib, amplification } = measured;
   const { duringMin = 0, afterMin = 0, leaderChangesMax = Infinity } = bounds;
   const { memoryMibMax = Infinity, amplificationMax = Infinity } = bounds;
   const losses = [...measured.ended];
   const lost = (holds: boolean, what: string): void => void (holds || losses.push(what));
   lost(before > 0, "nothing was served before the attack");
-  lost(during >= duringMin * before, `throughput below ${duringMin} of before`);
+  lost(during >= duringMin * before * (1 - taken), `throughput below ${duringMin} of before`);
   lost(after >= afterMin * before, `throughput below ${afterMin} of before, a second after`);
   lost(leaderChanges <= leaderChangesMax, "leaders were left");
   lost(memoryMib <= memoryMibMax, `more than ${memoryMibMax} MiB above undisturbed`);
@@ -69,10 +74,12 @@ export function judge(measured: Measured, bounds: Bounds): readonly string[] {
 
 /** The cells of a measurement, as `MEASURED_HEAD` names them. */
 export function measuredCells(measured: Measured): readonly string[] {
-  const { before, during, after, leaderChanges, memoryMib, amplification } = measured;
+  const { before, during, taken, after, leaderChanges, memoryMib, amplification } = measured;
   return [
     ...[before, during, after].map((rate) => Math.round(rate).toLocaleString("en-US")),
     (during / before).toFixed(2),
+    taken.toFixed(2),
+    (during / before / (1 - taken)).toFixed(2),
     (after / before).toFixed(2),
     String(leaderChanges),
     memoryMib.toFixed(0),
@@ -81,5 +88,16 @@ export function measuredCells(measured: Measured): readonly string[] {
 }
 
 export const MEASURED_HEAD: readonly string[] = [
-  ...["before", "during", "after", "ratio", "after 1 s", "leaders left", "MiB", "amplification"],
+  ...[
+    "before",
+    "during",
+    "after",
+    "ratio",
+    "taken",
+    "of the rest",
+    "after 1 s",
+    "leaders left",
+    "MiB",
+    "amplification",
+  ],
 ];

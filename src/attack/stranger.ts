@@ -9,6 +9,7 @@ import { protocols } from "../protocol/index.ts";
 import { UsageError } from "../base/errors.ts";
 import { Arms, type AttackingHost, type Traffic } from "./arms.ts";
 import { MODES } from "./crafted.ts";
+import { processorSeconds } from "./processor-time.ts";
 import { STRANGERS, type Send } from "./strangers.ts";
 import { log } from "../base/logger.ts";
 
@@ -70,6 +71,8 @@ const ROUNDS_MAX = 500;
 /** What a stranger tells in the end. */
 export interface StrangerRecord {
   readonly rounds: number;
+  /** Processor time from when it began to attack. */
+  readonly processorSeconds: number;
   /** Of the host that receives like any other, then of those in whose name it sent. */
   readonly own: Exchange;
   readonly victims: readonly Exchange[];
@@ -95,12 +98,14 @@ export function runStranger(options: Options): number {
   const { clock } = arms;
   let send: Send | null = null;
   let beginMs = Infinity;
+  let preparedSeconds = 0;
   let rounds = 0;
   clock.update();
   const giveUpMs = clock.now + PREPARE_MS;
   stranger.prepare(arms, (ready) => {
     send = ready;
     beginMs = clock.now;
+    preparedSeconds = processorSeconds([process.pid]);
     log.info(ATTACKS);
   });
   while (!stopped() && clock.now - beginMs < lengthMs && (send !== null || clock.now < giveUpMs)) {
@@ -116,6 +121,7 @@ export function runStranger(options: Options): number {
   arms.poll();
   const record: StrangerRecord = {
     rounds,
+    processorSeconds: processorSeconds([process.pid]) - preparedSeconds,
     own: exchange(arms.own),
     victims: arms.victims.map(exchange),
   };

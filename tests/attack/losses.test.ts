@@ -12,7 +12,7 @@ import {
 
 const GOOD: Measured = {
   ...{ before: 1000, during: 700, after: 700, leaderChanges: 0, memoryMib: 64, amplification: 1 },
-  ended: [],
+  ...{ taken: 0, ended: [] },
 };
 
 describe("an attack", () => {
@@ -33,6 +33,14 @@ describe("an attack", () => {
     expect(judge({ ...GOOD, ...change }, STRANGERS_BOUNDS)).toEqual([loss]),
   );
 
+  test("need not leave what its own process took of the machine", () => {
+    const slow = { ...GOOD, during: 525, taken: 0.25 };
+    expect(judge(slow, STRANGERS_BOUNDS)).toEqual([]);
+    const slower = { ...slow, during: 524 };
+    expect(judge(slower, STRANGERS_BOUNDS)).toEqual(["throughput below 0.7 of before"]);
+    expect(measuredCells(slow).slice(3, 6)).toEqual(["0.53", "0.25", "0.70"]);
+  });
+
   test("is judged by no bound that is not given", () => {
     const bad = { ...GOOD, during: 0, after: 0, leaderChanges: 9, memoryMib: 999 };
     expect(judge({ ...bad, amplification: 99 }, {})).toEqual([]);
@@ -47,6 +55,6 @@ describe("an attack", () => {
 
 test("a measurement has a cell for each column", () => {
   const cells = measuredCells({ ...GOOD, amplification: null });
-  expect(cells).toEqual(["1,000", "700", "700", "0.70", "0.70", "0", "64", "-"]);
+  expect(cells).toEqual(["1,000", "700", "700", "0.70", "0.00", "0.70", "0.70", "0", "64", "-"]);
   expect(cells).toHaveLength(MEASURED_HEAD.length);
 });

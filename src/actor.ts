@@ -217,9 +217,14 @@ export type AnyProtocol = Protocol<Sealed, string>;
 export interface App {
   /** Deterministic; never throws: a malformed operation has an error result. */
   execute(op: Bytes): Bytes;
-  /** Canonical: equal states give equal bytes whatever their history. */
-  snapshot(): Bytes;
-  restore(snapshot: Bytes): void;
+  /**
+   * The state in parts, canonical: equal states give equal parts whatever their history. Nobody
+   * writes to a part, and one that is as it was before is the same object, so that a checkpoint
+   * costs what changed; what has tens of records, or is a large value, is a part.
+   */
+  snapshot(): readonly Bytes[];
+  /** Becomes the state of these parts, which nobody writes to. */
+  restore(parts: readonly Bytes[]): void;
   /** Undoes the last `count` operations that were not committed; for speculative protocols. */
   rollback(count: number): void;
   /** Makes the first `count` operations that can still be undone permanent. */

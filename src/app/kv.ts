@@ -3,18 +3,24 @@
 
 import type { App, Bytes } from "../actor.ts";
 import { assert } from "../base/assert.ts";
+import { Buckets } from "../base/buckets.ts";
 import { bytesOf, EMPTY, equal, latin1, manyBytesOf, Reader, type Writer } from "../wire.ts";
 
 export const KEY_MAX = 1024;
 export const VALUE_MAX = 1024 * 1024;
 /**
  * Most bytes of keys and values, with ENTRY_BYTES for each pair; an operation that would need more
- * is refused. Every checkpoint copies and hashes the whole state, in a turn of the polling thread
- * that must stay well below a view timeout: 16 MiB take a third of a second on a slow processor.
+ * is refused. A checkpoint after which all of it has changed copies and hashes it, in a turn of the
+ * polling thread that must stay well below a view timeout: 16 MiB take a third of a second on a
+ * slow processor.
  */
 export const STATE_MAX = 16 * 1024 * 1024;
 /** Lengths in front of a key and a value in a snapshot. */
 const ENTRY_BYTES = 8;
+/** Bytes of a part of a snapshot, on average. */
+const PART_BYTES = 4096;
+/** The largest value that stands beside its key; a larger one is a part of its own, uncopied. */
+const INLINE_MAX = 4096;
 
 export type KvOperation =
   | { readonly kind: "get"; readonly key: Bytes }
@@ -128,17 +134,27 @@ interface Undo {
   readonly before: Bytes | null;
 }
 
+interface Entry {
+  readonly key: string;
+  readonly hash: number;
+  /** Nobody writes to it. */
+  value: Bytes;
+}
+
 export class KvApp implements App {
-  readonly #state = new Map<string, Bytes>();
+  readonly #state = new Map<string, Entry>();
+  readonly #parts = new Buckets<Entry, readonly Bytes[]>(partsOf);
   /** Of keys and values, ENTRY_BYTES for each pair included. */
   #bytes = 0;
+  /** Those of them that stand together. */
+  #inlineBytes = 0;
   /** What operations that are not committed changed, oldest first. */
   readonly #undo: Undo[] = [];
 
   execute(op: Bytes): Bytes {
     const operation = decodeKvOperation(op);
     const key = operation === null ? "" : latin1(operation.key);
-    const before = this.#state.get(key) ?? null;
+    const before = this.#state.get(key)?.value ?? null;
     this.#undo.push({ key, before });
     if (operation === null) return MALFORMED;
     const after = applyKvOperation(operation, before);
@@ -149,29 +165,37 @@ export class KvApp implements App {
     return bytesOf((out) => encodeState(before, out));
   }
 
-  /** The keys in the order of their bytes. */
-  snapshot(): Bytes {
+  /**
+   * Keys by their hashes, in parts of PART_BYTES on average, so that a change costs one of them;
+   * behind each part the large values that it names.
+   */
+  snapshot(): readonly Bytes[] {
     assert(this.#undo.length === 0, "a snapshot holds committed operations only");
-    const keys = [...this.#state.keys()].sort();
-    return manyBytesOf((out) => {
-      out.u32(keys.length);
-      for (const key of keys) {
-        out.blob(Buffer.from(key, "latin1"));
-        out.blob(this.#state.get(key) ?? EMPTY);
-      }
-    }, 4 + this.#bytes);
+    return this.#parts.made(Math.ceil(this.#inlineBytes / PART_BYTES)).flat();
   }
 
-  restore(snapshot: Bytes): void {
+  restore(parts: readonly Bytes[]): void {
     this.#state.clear();
+    this.#parts.clear();
     this.#bytes = 0;
+    this.#inlineBytes = 0;
     this.#undo.length = 0;
-    const input = new Reader(snapshot);
-    const count = input.u32();
-    for (let i = 0; i < count && input.ok; i++) {
-      this.#set(latin1(input.blob(KEY_MAX)), input.blob(VALUE_MAX));
+    for (let at = 0; at < parts.length;) at = this.#restoreFrom(parts, at);
+  }
+
+  /** Reads the part at `at`, with the large values behind it; where the next one is. */
+  #restoreFrom(parts: readonly Bytes[], at: number): number {
+    const input = new Reader(parts[at] ?? EMPTY);
+    let next = at + 1;
+    for (let count = input.u32(); count > 0 && input.ok; count--) {
+      const key = latin1(input.blob(KEY_MAX));
+      const length = input.u32();
+      const value = length > INLINE_MAX ? parts[next++] : input.bytes(length);
+      if (value?.length !== length || length > VALUE_MAX) input.poison();
+      this.#set(key, value ?? null);
     }
     assert(input.done, "a snapshot is checked against a certificate before it is restored");
+    return next;
   }
 
   rollback(count: number): void {
@@ -187,13 +211,55 @@ export class KvApp implements App {
   }
 
   #set(key: string, value: Bytes | null): void {
-    this.#bytes += sizeOf(key, value) - sizeOf(key, this.#state.get(key) ?? null);
-    if (value === null) this.#state.delete(key);
-    else this.#state.set(key, value);
+    const known = this.#state.get(key);
+    const before = known?.value ?? null;
+    if (value === before) return;
+    this.#bytes += sizeOf(key, value) - sizeOf(key, before);
+    this.#inlineBytes += inlineSizeOf(key, value) - inlineSizeOf(key, before);
+    if (value === null) {
+      this.#state.delete(key);
+      if (known !== undefined) this.#parts.remove(known);
+    } else if (known === undefined) {
+      const entry = { key, hash: hashOf(key), value };
+      this.#state.set(key, entry);
+      this.#parts.add(entry);
+    } else {
+      known.value = value;
+      this.#parts.changed(known);
+    }
   }
+}
+
+/** FNV-1a, with its low bits mixed. */
+function hashOf(key: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193);
+  return (hash ^ (hash >>> 15)) >>> 0;
+}
+
+/** These entries in the order of their keys, and then their large values. */
+function partsOf(entries: readonly Entry[]): readonly Bytes[] {
+  const sorted = entries.toSorted((a, b) => (a.key < b.key ? -1 : 1));
+  let size = 4;
+  for (const { key, value } of sorted) size += inlineSizeOf(key, value);
+  const part = manyBytesOf((out) => {
+    out.u32(sorted.length);
+    for (const { key, value } of sorted) {
+      out.blob(Buffer.from(key, "latin1"));
+      out.u32(value.length);
+      if (value.length <= INLINE_MAX) out.bytes(value);
+    }
+  }, size);
+  const large = sorted.filter(({ value }) => value.length > INLINE_MAX);
+  return [part, ...large.map(({ value }) => value)];
 }
 
 /** What a key in this state adds to a snapshot. */
 function sizeOf(key: string, value: Bytes | null): number {
   return value === null ? 0 : ENTRY_BYTES + key.length + value.length;
+}
+
+/** That without a large value. */
+function inlineSizeOf(key: string, value: Bytes | null): number {
+  return sizeOf(key, value) - (value !== null && value.length > INLINE_MAX ? value.length : 0);
 }

@@ -6,8 +6,8 @@ export class NullApp implements App {
   execute(): Bytes {
     return EMPTY;
   }
-  snapshot(): Bytes {
-    return EMPTY;
+  snapshot(): readonly Bytes[] {
+    return [];
   }
   restore(): void {}
   rollback(): void {}

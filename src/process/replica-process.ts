@@ -124,7 +124,7 @@ export class ReplicaProcess {
       view,
       leaderChanges: Math.floor(view / (setting.config.tenure ?? 1)),
       ...(run !== undefined && { run: runText(run) }),
-      stateDigest: Bun.SHA256.hash(this.#app.snapshot(), "hex"),
+      stateDigest: stateDigest(this.#app),
       setting: this.#setting,
       residentBytes: residentBytes(),
       signatures: { ...stage.counts },
@@ -136,6 +136,12 @@ export class ReplicaProcess {
     this.drivers.close();
     return result;
   }
+}
+
+function stateDigest(app: App): string {
+  const hash = new Bun.SHA256();
+  for (const part of app.snapshot()) hash.update(part);
+  return hash.digest("hex");
 }
 
 /** Serves until it is told to stop, then prints and writes what it did. Throws UsageError. */

@@ -3,7 +3,7 @@
 
 import type { App, Bytes } from "../actor.ts";
 import { mix32 } from "../base/seeded-random.ts";
-import { bytesOf, equal, manyBytesOf, Reader, u32At } from "../wire.ts";
+import { bytesOf, EMPTY, equal, Reader, u32At } from "../wire.ts";
 
 /** The magic that begins a stamped operation, so that it is recognised in any message. */
 export const STAMP_MAGIC = Uint8Array.of(0xc5, 0x4f, 0x73, 0x6b, 0x72, 0x3a);
@@ -119,8 +119,9 @@ export class Ledger {
   }
 
   /** A correct replica's application state after `position` operations. */
-  state(replica: string, position: number, snapshot: Bytes): void {
-    const crc = Bun.hash.crc32(snapshot);
+  state(replica: string, position: number, parts: readonly Bytes[]): void {
+    let crc = 0;
+    for (const part of parts) crc = hashBytes(crc, part);
     const known = this.#states.get(position);
     if (known === undefined) this.#states.set(position, crc);
     else if (known !== crc) this.#fail(`agreement: ${replica}'s state ${position} differs`);
@@ -190,21 +191,20 @@ export class JudgedApp implements App {
     return result;
   }
 
-  snapshot(): Bytes {
+  snapshot(): readonly Bytes[] {
     const inner = this.#inner.snapshot();
     if (this.#pending.length === 0) this.#ledger?.state(this.#name, this.#position, inner);
-    return manyBytesOf((out) => {
+    const head = bytesOf((out) => {
       out.u53(this.#position);
       out.u32(this.#hash >>> 0);
-      out.blob(inner);
     });
+    return [head, ...inner];
   }
 
-  restore(snapshot: Bytes): void {
-    const input = new Reader(snapshot);
+  restore([head = EMPTY, ...inner]: readonly Bytes[]): void {
+    const input = new Reader(head);
     const position = input.u53();
     const hash = input.u32() | 0;
-    const inner = input.blob(snapshot.length);
     if (!input.done) {
       this.#violation(`agreement: ${this.#name} restored a malformed snapshot`);
       return;

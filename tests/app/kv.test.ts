@@ -42,6 +42,11 @@ function state(value: string | null): KvResult {
   return { kind: "state", value: value === null ? null : text(value) };
 }
 
+/** All parts of a snapshot together. */
+function joined(app: KvApp): Bytes {
+  return Buffer.concat(app.snapshot());
+}
+
 /** An application after these operations, committed. */
 function after(all: readonly KvOperation[]): KvApp {
   const app = new KvApp();
@@ -156,7 +161,8 @@ describe("kv operations", () => {
     const restored = new KvApp();
     restored.restore(app.snapshot());
     for (const full of [app, restored]) {
-      expect(full.snapshot().length).toBeLessThanOrEqual(4 + STATE_MAX);
+      // Each part has the number of its pairs besides.
+      expect(joined(full).length).toBeLessThanOrEqual(STATE_MAX + 4 * full.snapshot().length);
       expect(put(full, 99)).toEqual({ kind: "error", error: "too large" });
       // Reading, replacing by as much, and deleting go on; what was deleted makes room.
       expect(ask(full, { kind: "put", key: text("0"), value })).toMatchObject({ kind: "state" });
@@ -180,7 +186,7 @@ describe("kv snapshots", () => {
     fc.assert(
       fc.property(operations, fc.infiniteStream(fc.nat(1000)), (all, dice) => {
         const app = after(all);
-        const bytes = app.snapshot();
+        const parts = app.snapshot();
         // The same content, put in another order, with detours.
         const keys = ["", "a", "b", "\u0080", "a\u0000"].map(text);
         const weights = new Map(keys.map((key) => [key, dice.next().value as number]));
@@ -192,10 +198,10 @@ describe("kv snapshots", () => {
           const detour: KvOperation = { kind: "put", key, value: text("detour") };
           return [detour, value === null ? { kind: "delete", key } : { kind: "put", key, value }];
         });
-        expect(after(puts).snapshot()).toEqual(bytes);
+        expect(after(puts).snapshot()).toEqual(parts);
         const restored = after([{ kind: "put", key: text("old"), value: text("gone") }]);
-        restored.restore(bytes);
-        expect(restored.snapshot()).toEqual(bytes);
+        restored.restore(parts);
+        expect(restored.snapshot()).toEqual(parts);
       }),
     );
   });
@@ -203,7 +209,7 @@ describe("kv snapshots", () => {
   test("have the keys in the order of their bytes", () => {
     const app = after(["b", "\u0080", "a", "a\u0000", ""].map((k) => put(k)));
     const order = [
-      ...Buffer.from(app.snapshot())
+      ...Buffer.from(joined(app))
         .toString("latin1")
         .matchAll(/<(.*?)>/gs),
     ];
@@ -219,9 +225,75 @@ describe("kv snapshots", () => {
     ask(app, put("k"));
     expect(() => app.snapshot()).toThrow("committed operations only");
     app.commit(1);
-    const bytes = app.snapshot();
-    expect(() => app.restore(bytes.slice(0, -1))).toThrow("checked against a certificate");
-    expect(() => app.restore(new Uint8Array(4).fill(255))).toThrow("checked against a certificate");
+    const [part = EMPTY] = app.snapshot();
+    for (const wrong of [part.slice(0, -1), new Uint8Array(4).fill(255), EMPTY]) {
+      expect(() => app.restore([wrong])).toThrow("checked against a certificate");
+    }
+  });
+
+  test("are read as they were written, whatever the sizes of values", () => {
+    const lengths = fc.constantFrom(0, 1, 4095, 4096, 4097, 20_000);
+    const entries = fc.uniqueArray(fc.record({ key: fc.nat(300), length: lengths }), {
+      selector: ({ key }) => key,
+      maxLength: 40,
+    });
+    fc.assert(
+      fc.property(entries, (entries) => {
+        const app = after(entries.map(({ key, length }) => sized(key, length)));
+        const restored = new KvApp();
+        restored.restore(app.snapshot().map((part) => part.slice()));
+        expect(restored.snapshot()).toEqual(app.snapshot());
+        for (const { key, length } of entries) {
+          const now = ask(restored, { kind: "get", key: text(`${key}`) });
+          expect(now).toEqual({ kind: "state", value: new Uint8Array(length).fill(key) });
+        }
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  test("without one of its large values, or with another one, is none", () => {
+    const [part, ...values] = after([sized(1, 5000), sized(2, 6000)]).snapshot();
+    expect(values.map(({ length }) => length).sort()).toEqual([5000, 6000]);
+    const wrong = [values.slice(1), [...values, values[0]!], values.toReversed()];
+    for (const others of wrong) {
+      expect(() => new KvApp().restore([part!, ...others])).toThrow(
+        "checked against a certificate",
+      );
+    }
+  });
+
+  function sized(key: number, length: number): KvOperation {
+    return { kind: "put", key: text(`${key}`), value: new Uint8Array(length).fill(key) };
+  }
+
+  /** Bytes of parts that are in none of these earlier ones, by identity. */
+  function fresh(parts: readonly Bytes[], earlier: readonly Bytes[]): number {
+    const known = new Set(earlier);
+    return parts.reduce((sum, part) => sum + (known.has(part) ? 0 : part.length), 0);
+  }
+
+  test("cost what changed: of many small values, or of large ones, one part", () => {
+    for (const [count, length] of [
+      [20_000, 300],
+      [16, 1024 * 1024 - 64],
+    ] as const) {
+      const app = after(Array.from({ length: count }, (_, i) => sized(i, length)));
+      const first = app.snapshot();
+      expect(fresh(app.snapshot(), first)).toBe(0);
+      ask(app, { kind: "get", key: text("3") });
+      app.commit(1);
+      expect(fresh(app.snapshot(), first)).toBe(0);
+      app.execute(encodeKvOperation(sized(3, length - 1)));
+      app.commit(1);
+      const second = app.snapshot();
+      expect(fresh(second, first)).toBeGreaterThan(0);
+      expect(fresh(second, first)).toBeLessThan(Math.max(32 * 1024, length + 4096));
+      // One more pair may make one more part, which another one is split for.
+      app.execute(encodeKvOperation(sized(count, Math.min(length, 4096))));
+      app.commit(1);
+      expect(fresh(app.snapshot(), second)).toBeLessThan(100 * 1024);
+    }
   });
 });
 
@@ -230,9 +302,12 @@ describe("kv speculation", () => {
     fc.assert(
       fc.property(operations, operations, fc.nat(30), (first, second, commits) => {
         const app = new KvApp();
-        for (const operation of first) ask(app, operation);
         const committed = Math.min(commits, first.length);
+        for (const operation of first.slice(0, committed)) ask(app, operation);
         app.commit(committed);
+        // Nothing of it may be kept that changes later.
+        app.snapshot();
+        for (const operation of first.slice(committed)) ask(app, operation);
         for (const operation of second) ask(app, operation);
         app.rollback(second.length);
         app.commit(first.length - committed);

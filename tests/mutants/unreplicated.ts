@@ -45,11 +45,11 @@ class CachedReads implements App {
   rollback(count: number): void {
     this.#app.rollback(count);
   }
-  snapshot(): Bytes {
+  snapshot(): readonly Bytes[] {
     return this.#app.snapshot();
   }
-  restore(snapshot: Bytes): void {
-    this.#app.restore(snapshot);
+  restore(parts: readonly Bytes[]): void {
+    this.#app.restore(parts);
   }
 }
 

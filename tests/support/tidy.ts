@@ -108,7 +108,7 @@ function imports({ text, code }: Source): { what: string; types: boolean; index:
     }));
 }
 
-const BASE = ["assert", "coverage-mark", "queue", "heap", "linked-list"];
+const BASE = ["assert", "buckets", "coverage-mark", "queue", "heap", "linked-list"];
 /** What actors may know besides each other. */
 const COMMON = [
   ...["actor", "protocol-config", "protocol-hints", "wire"],

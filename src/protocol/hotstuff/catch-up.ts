@@ -3,7 +3,7 @@
 
 import type { Address, Bytes, Refusal, Sizes } from "../../actor.ts";
 import { coverageMark } from "../../base/coverage-mark.ts";
-import { manyBytesOf, Reader } from "../../wire.ts";
+import { bytesOf, EMPTY, Reader } from "../../wire.ts";
 import { DIGEST_LENGTH } from "../kit/digest.ts";
 import { PeerRotation } from "../kit/peers.ts";
 import type { StateSync, StateSyncOwner } from "../kit/state-sync.ts";
@@ -154,16 +154,12 @@ export class CatchUp implements StateSyncOwner {
   }
 
   /** The digest covers the block's view and hash too. */
-  #state(view: number, hash: Bytes): Bytes {
-    const executed = this.#context.executor.snapshot();
-    return manyBytesOf(
-      (out) => {
-        out.u53(view);
-        out.bytes(hash);
-        out.blob(executed);
-      },
-      8 + hash.length + 4 + executed.length,
-    );
+  #state(view: number, hash: Bytes): readonly Bytes[] {
+    const head = bytesOf((out) => {
+      out.u53(view);
+      out.bytes(hash);
+    });
+    return [head, ...this.#context.executor.snapshot()];
   }
 
   /** Sends own CHECKPOINTs that are not stable yet again. */
@@ -194,12 +190,11 @@ export class CatchUp implements StateSyncOwner {
     this.#armFetch();
   }
 
-  install(state: Bytes, height: number): boolean {
-    const input = new Reader(state);
+  install([head = EMPTY, ...state]: readonly Bytes[], height: number): boolean {
+    const input = new Reader(head);
     const view = input.u53();
     const hash = input.bytes(DIGEST_LENGTH);
-    const inner = input.blob(state.length);
-    if (!input.done || !this.#context.executor.restore(inner)) return false;
+    if (!input.done || !this.#context.executor.restore(state)) return false;
     this.#owner.normal.onInstalled(hash, view, height);
     return true;
   }

@@ -32,6 +32,8 @@ export class Checkpoints {
   readonly #votes: CheckpointMessage[][];
   /** Own states by slot, ascending: the stable one, some after it and one before. */
   readonly #snapshots = new Map<number, Snapshot>();
+  /** Of the parts of states, which are hashed once. */
+  readonly #digests = new WeakMap<Bytes, Bytes>();
 
   /** Keeps at most `snapshotsMax` own states, at least three. */
   constructor(quorums: Quorums, interval: number, snapshotsMax: number) {
@@ -51,8 +53,8 @@ export class Checkpoints {
   }
 
   /** Keeps this replica's state after `slot` and returns its digest. */
-  take(slot: number, state: Bytes): Bytes {
-    const snapshot = Snapshot.of(state);
+  take(slot: number, state: readonly Bytes[]): Bytes {
+    const snapshot = Snapshot.of(state, this.#digests);
     this.#snapshots.set(slot, snapshot);
     this.#trim();
     const { stable } = this;

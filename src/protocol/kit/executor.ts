@@ -2,7 +2,7 @@
 
 import type { App, Bytes } from "../../actor.ts";
 import type { ProtocolConfig } from "../../protocol-config.ts";
-import { equal, manyBytesOf, Reader } from "../../wire.ts";
+import { bytesOf, EMPTY, equal, Reader } from "../../wire.ts";
 import {
   isOpen,
   FORGOTTEN_OUTCOME,
@@ -99,27 +99,27 @@ export class Executor {
     return this.#sessions.get(request.session, request.tag) !== undefined;
   }
 
-  /** Canonical: position, sessions with their cached results, application. */
-  snapshot(): Bytes {
-    const app = this.#app.snapshot();
-    return manyBytesOf(
-      (out) => {
-        out.u53(this.#position);
-        this.#sessions.snapshot(out);
-        out.blob(app);
-      },
-      8 + this.#sessions.snapshotLength + 4 + app.length,
-    );
+  /**
+   * Canonical, in parts, of which those are new that hold what changed: the position and how many
+   * parts the sessions have, these, and those of the application.
+   */
+  snapshot(): readonly Bytes[] {
+    const sessions = this.#sessions.snapshot();
+    const head = bytesOf((out) => {
+      out.u53(this.#position);
+      out.u32(sessions.length);
+    });
+    return [head, ...sessions, ...this.#app.snapshot()];
   }
 
   /** Becomes what `snapshot` gave; false, with undefined content, if that is malformed. */
-  restore(snapshot: Bytes): boolean {
-    const input = new Reader(snapshot);
+  restore([head = EMPTY, ...parts]: readonly Bytes[]): boolean {
+    const input = new Reader(head);
     this.#position = input.u53();
-    this.#sessions.restore(input);
-    const app = input.blob(snapshot.length);
-    if (!input.done) return false;
-    this.#app.restore(app);
+    const count = input.u32();
+    if (!input.done || count > parts.length) return false;
+    if (!this.#sessions.restore(parts.slice(0, count))) return false;
+    this.#app.restore(parts.slice(count));
     return true;
   }
 }

@@ -4,7 +4,8 @@
 
 import type { Address, Bytes } from "../../actor.ts";
 import { assert } from "../../base/assert.ts";
-import { EMPTY, latin1, type Reader, type Writer } from "../../wire.ts";
+import { Buckets } from "../../base/buckets.ts";
+import { EMPTY, latin1, manyBytesOf, Reader } from "../../wire.ts";
 import { DIGEST_LENGTH } from "./digest.ts";
 import { NONCE_LENGTH, RESULT_MAX, tagOf } from "./request.ts";
 import { SessionOwners, type Owner } from "./session-owners.ts";
@@ -20,6 +21,8 @@ export class Session {
   readonly tag: number;
   readonly nonce: Bytes;
   readonly owner: Owner<Session>;
+  /** That of its place in a snapshot. */
+  readonly hash: number;
   /** The log position of its last execution, which may be that of its `open`. */
   stamp: number;
   /**
@@ -45,12 +48,24 @@ export class Session {
     this.tag = tagOf(nonce);
     this.nonce = nonce;
     this.owner = owner;
+    this.hash = hashOf(id);
     this.stamp = stamp;
   }
 }
 
 /** Bytes of a session in a snapshot, beside its result. */
 const SESSION_LENGTH = 8 + NONCE_LENGTH + 4 + 8 + 8 + DIGEST_LENGTH + 1 + 4;
+/** Sessions in a part of a snapshot, on average. */
+const PART_SESSIONS = 64;
+/** Log positions whose sessions are in one part: those that are opened together change together. */
+const PART_POSITIONS = 256;
+/** The largest result that stands beside its session; a larger one is a part of its own. */
+const INLINE_MAX = 4096;
+
+function hashOf(id: number): number {
+  const hash = Math.imul(Math.floor(id / PART_POSITIONS), 0x9e3779b1);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}
 
 export class Sessions {
   readonly #max: number;
@@ -59,9 +74,9 @@ export class Sessions {
   readonly #share: number;
   /** Only results longer than the share have to be known, because the others fit in any case. */
   readonly #owners = new SessionOwners<Session>();
-  /** In the order of their ids, which is that in which they were opened. */
   readonly #byId = new Map<number, Session>();
   readonly #byNonce = new Map<string, Session>();
+  readonly #parts = new Buckets<Session, readonly Bytes[]>(partsOf);
   #bytes = 0;
 
   /**
@@ -108,75 +123,64 @@ export class Sessions {
     session.digest = digest;
     session.stamp = position;
     this.#keep(session, result);
+    this.#parts.changed(session);
     while (this.#bytes > this.#bytesMax) {
       const largest = this.#owners.largest();
       if (largest === undefined) return;
       this.#drop(largest);
-    }
-  }
-
-  /** Bytes of what `snapshot` writes, at most. */
-  get snapshotLength(): number {
-    return 4 + this.size * SESSION_LENGTH + this.bytes;
-  }
-
-  /** Canonical: in the order of ids. */
-  snapshot(out: Writer): void {
-    out.u32(this.#byId.size);
-    for (const session of this.#byId.values()) {
-      out.u53(session.id);
-      out.bytes(session.nonce);
-      out.u32(session.owner.source);
-      out.u53(session.stamp);
-      out.u53(session.number);
-      out.bytes(session.digest);
-      out.flag(session.result !== null);
-      if (session.result !== null) out.blob(session.result);
+      this.#parts.changed(largest);
     }
   }
 
   /**
-   * Becomes what `snapshot` wrote, with the addresses that were known of sessions; poisons the
-   * reader, and has an undefined content, if that is malformed.
+   * Canonical, in parts, of which those are new whose sessions changed: sessions by their ids, and
+   * behind each part the large results of its sessions.
    */
-  restore(input: Reader): void {
+  snapshot(): readonly Bytes[] {
+    return this.#parts.made(Math.ceil(this.size / PART_SESSIONS)).flat();
+  }
+
+  /**
+   * Becomes what `snapshot` gave, with the addresses that were known of sessions; false, with an
+   * undefined content, if that is malformed.
+   */
+  restore(parts: readonly Bytes[]): boolean {
     const known = new Map(this.#byNonce);
     this.#byId.clear();
     this.#byNonce.clear();
     this.#owners.clear();
+    this.#parts.clear();
     this.#bytes = 0;
-    const count = input.u32();
-    if (count > this.#max) input.poison();
-    const kept: { readonly session: Session; readonly result: Bytes }[] = [];
-    let lastId = 0;
-    for (let i = 0; i < count && input.ok; i++) {
-      const id = input.u53();
-      const nonce = input.bytes(NONCE_LENGTH);
-      const source = input.u32();
-      const stamp = input.u53();
-      const number = input.u53();
-      const digest = input.bytes(DIGEST_LENGTH);
-      const result = input.flag() ? input.blob(RESULT_MAX) : null;
-      if (id <= lastId || stamp < id || this.#byNonce.has(latin1(nonce))) input.poison();
-      if (!input.ok) return;
-      lastId = id;
+    const read: ReadSession[] = [];
+    for (let at = 0; at < parts.length;) {
+      const next = readPart(parts, at, read);
+      if (next === null || read.length > this.#max) return false;
+      at = next;
+    }
+    read.sort((a, b) => a.id - b.id);
+    for (const { id, nonce, source, stamp, number, digest } of read) {
+      if (stamp < id || this.#byId.has(id) || this.#byNonce.has(latin1(nonce))) return false;
       const session = this.#add(nonce, id, source, stamp);
       session.number = number;
       session.digest = digest;
       session.result = null;
-      if (result !== null) kept.push({ session, result });
       const before = known.get(latin1(nonce));
       session.home = before?.home ?? NOWHERE;
       session.away = before?.away ?? NOWHERE;
     }
     // Owners know the order in which they were executed by that in which they are kept.
-    kept.sort((a, b) => a.session.stamp - b.session.stamp);
-    for (const { session, result } of kept) this.#keep(session, result);
+    read.sort((a, b) => a.stamp - b.stamp);
+    for (const { id, result } of read) {
+      const session = this.#byId.get(id);
+      if (result !== null && session !== undefined) this.#keep(session, result);
+    }
+    return true;
   }
 
   #add(nonce: Bytes, id: number, source: number, stamp: number): Session {
     const session = new Session(nonce, id, this.#owners.of(source), stamp);
     this.#owners.add(session);
+    this.#parts.add(session);
     this.#byId.set(id, session);
     this.#byNonce.set(latin1(nonce), session);
     return session;
@@ -186,6 +190,7 @@ export class Sessions {
     const session = this.#owners.takeVictim();
     assert(session !== undefined, "every session has an owner");
     this.#drop(session);
+    this.#parts.remove(session);
     this.#byId.delete(session.id);
     this.#byNonce.delete(latin1(session.nonce));
   }
@@ -203,4 +208,62 @@ export class Sessions {
     this.#bytes -= result.length;
     if (result.length > this.#share) this.#owners.drop(session, result.length);
   }
+}
+
+/** A session as it stands in a snapshot. */
+interface ReadSession {
+  readonly id: number;
+  readonly nonce: Bytes;
+  readonly source: number;
+  readonly stamp: number;
+  readonly number: number;
+  readonly digest: Bytes;
+  readonly result: Bytes | null;
+}
+
+/** These sessions in the order of their ids, and then their large results. */
+function partsOf(sessions: readonly Session[]): readonly Bytes[] {
+  const sorted = sessions.toSorted((a, b) => a.id - b.id);
+  let size = 4 + sorted.length * SESSION_LENGTH;
+  for (const { result } of sorted) if (isInline(result)) size += result.length;
+  const part = manyBytesOf((out) => {
+    out.u32(sorted.length);
+    for (const session of sorted) {
+      out.u53(session.id);
+      out.bytes(session.nonce);
+      out.u32(session.owner.source);
+      out.u53(session.stamp);
+      out.u53(session.number);
+      out.bytes(session.digest);
+      out.flag(session.result !== null);
+      out.u32(session.result?.length ?? 0);
+      if (isInline(session.result)) out.bytes(session.result);
+    }
+  }, size);
+  const large = sorted.flatMap(({ result }) => (result === null || isInline(result) ? [] : result));
+  return [part, ...large];
+}
+
+function isInline(result: Bytes | null): result is Bytes {
+  return result !== null && result.length <= INLINE_MAX;
+}
+
+/** Adds what the part at `at` holds, with the results behind it; where the next one is, or null. */
+function readPart(parts: readonly Bytes[], at: number, read: ReadSession[]): number | null {
+  const input = new Reader(parts[at] ?? EMPTY);
+  let next = at + 1;
+  for (let count = input.u32(); count > 0 && input.ok; count--) {
+    const id = input.u53();
+    const nonce = input.bytes(NONCE_LENGTH);
+    const source = input.u32();
+    const stamp = input.u53();
+    const number = input.u53();
+    const digest = input.bytes(DIGEST_LENGTH);
+    const kept = input.flag();
+    const length = input.u32();
+    const result = length > INLINE_MAX ? parts[next++] : input.bytes(length);
+    if (result?.length !== length || length > RESULT_MAX || (!kept && length > 0)) input.poison();
+    read.push({ id, nonce, source, stamp, number, digest, result: kept ? (result ?? null) : null });
+  }
+  return input.done ? next : null;
 }

@@ -32,7 +32,7 @@ export interface StateSyncOwner {
   /** A state is being fetched from now on. */
   onStateFetch(): void;
   /** Becomes the state after `slot`; false if it is malformed. */
-  install(state: Bytes, slot: number): boolean;
+  install(state: readonly Bytes[], slot: number): boolean;
   /** The stable checkpoint has moved: what came before it can be forgotten. */
   onStable(slot: number): void;
 }
@@ -83,7 +83,7 @@ export class StateSync {
   }
 
   /** Takes a checkpoint: `state` is what the slot, the last one executed, left. */
-  take(slot: number, state: Bytes): void {
+  take(slot: number, state: readonly Bytes[]): void {
     const digest = this.checkpoints.take(slot, state);
     if (this.#owner.mayAttest) {
       this.#host.send("all", { kind: "checkpoint", replica: this.#self, slot, digest });

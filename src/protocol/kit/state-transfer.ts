@@ -4,55 +4,140 @@
 
 import type { Address, Bytes, Signer } from "../../actor.ts";
 import { assert } from "../../base/assert.ts";
-import { equal, manyBytesOf, Reader } from "../../wire.ts";
+import { EMPTY, equal, manyBytesOf, Reader } from "../../wire.ts";
 import type { StableCheckpoint, StateMessage } from "./messages.ts";
 import { DIGEST_LENGTH, digestOf } from "./digest.ts";
 import { PeerRotation } from "./peers.ts";
 
-/** Bytes of a piece: some tens of packets. */
+/** Bytes of a piece, at most: some tens of packets. */
 export const PIECE_LENGTH = 32 * 1024;
 /** Pieces asked for and not here yet. */
 const ASKED_MAX = 8;
 /** The number of the manifest; the pieces of the state have those from 1. */
 const MANIFEST = 0;
 
-/** A state with its pieces, their manifest, and the manifest's digest: what a CHECKPOINT signs. */
+/** A part of a state, or of a part PIECE_LENGTH bytes or its end. */
+interface Chunk {
+  /** The part's index. */
+  readonly part: number;
+  /** Where it begins there. */
+  readonly at: number;
+  readonly length: number;
+}
+
+/** The digests of a part's chunks, one behind the other. */
+export function chunkDigests(part: Bytes): Bytes {
+  if (part.length <= PIECE_LENGTH) return digestOf(part);
+  const digests = new Uint8Array(DIGEST_LENGTH * Math.ceil(part.length / PIECE_LENGTH));
+  for (let i = 0; i * PIECE_LENGTH < part.length; i++) {
+    const chunk = part.subarray(i * PIECE_LENGTH, (i + 1) * PIECE_LENGTH);
+    digests.set(digestOf(chunk), i * DIGEST_LENGTH);
+  }
+  return digests;
+}
+
+/** The chunks of parts of these lengths in pieces, each as many in a row as there is room for. */
+function piecesOf(lengths: readonly number[]): readonly (readonly Chunk[])[] {
+  const pieces: Chunk[][] = [];
+  let room = 0;
+  for (const [part, length] of lengths.entries()) {
+    for (let at = 0; at === 0 || at < length; at += PIECE_LENGTH) {
+      const chunk = { part, at, length: Math.min(PIECE_LENGTH, length - at) };
+      const last = pieces.at(-1);
+      if (last !== undefined && chunk.length <= room) last.push(chunk);
+      else pieces.push([chunk]);
+      room = (last !== undefined && chunk.length <= room ? room : PIECE_LENGTH) - chunk.length;
+    }
+  }
+  return pieces;
+}
+
+/**
+ * A state in parts, their manifest, and the manifest's digest: what a CHECKPOINT signs. What
+ * several states have in common is there once, and hashed once.
+ */
 export class Snapshot {
   readonly digest: Bytes;
-  readonly #state: Bytes;
+  readonly #parts: readonly Bytes[];
   readonly #manifest: Bytes;
+  #pieces: readonly (readonly Chunk[])[] | null = null;
 
-  private constructor(state: Bytes, manifest: Bytes) {
-    this.#state = state;
+  private constructor(parts: readonly Bytes[], manifest: Bytes) {
+    this.#parts = parts;
     this.#manifest = manifest;
     this.digest = digestOf(manifest);
   }
 
-  static of(state: Bytes): Snapshot {
-    const manifest = manyBytesOf((out) => {
-      out.u53(state.length);
-      for (let at = 0; at < state.length; at += PIECE_LENGTH) {
-        out.bytes(digestOf(state.subarray(at, at + PIECE_LENGTH)));
-      }
-    });
-    return new Snapshot(state, manifest);
+  /** `digests` knows those of parts that were in a state before, and learns the others. */
+  static of(parts: readonly Bytes[], digests: WeakMap<Bytes, Bytes>): Snapshot {
+    const manifest = manyBytesOf(
+      (out) => {
+        out.u32(parts.length);
+        for (const part of parts) {
+          let known = digests.get(part);
+          if (known === undefined) digests.set(part, (known = chunkDigests(part)));
+          out.u32(part.length);
+          out.bytes(known);
+        }
+      },
+      4 + parts.length * (4 + DIGEST_LENGTH),
+    );
+    return new Snapshot(parts, manifest);
   }
 
   /** The manifest (0) or a piece of the state (from 1); null if there is none of that number. */
   piece(number: number): Bytes | null {
     if (number === MANIFEST) return this.#manifest;
-    const at = (number - 1) * PIECE_LENGTH;
-    return at < this.#state.length ? this.#state.subarray(at, at + PIECE_LENGTH) : null;
+    this.#pieces ??= piecesOf(this.#parts.map(({ length }) => length));
+    const chunks = this.#pieces[number - 1];
+    if (chunks === undefined) return null;
+    return manyBytesOf((out) => {
+      for (const { part, at, length } of chunks) {
+        out.bytes(this.#parts[part]?.subarray(at, at + length) ?? EMPTY);
+      }
+    }, PIECE_LENGTH);
   }
 }
 
 /** What is known of the state that is being fetched, once its manifest is here. */
 interface Assembly {
-  readonly state: Bytes;
+  readonly parts: readonly Bytes[];
+  /** Of each part's chunks. */
   readonly digests: readonly Bytes[];
+  readonly pieces: readonly (readonly Chunk[])[];
   /** Pieces that are here, by index from 0. */
   readonly have: boolean[];
   missing: number;
+}
+
+/** What a manifest that a quorum signed tells. */
+function assemblyOf(manifest: Bytes): Assembly {
+  const input = new Reader(manifest);
+  const parts: Bytes[] = [];
+  const digests: Bytes[] = [];
+  for (let count = input.u32(); count > 0 && input.ok; count--) {
+    const length = input.u32();
+    parts.push(new Uint8Array(length));
+    digests.push(input.bytes(DIGEST_LENGTH * Math.max(1, Math.ceil(length / PIECE_LENGTH))));
+  }
+  assert(input.done, "a quorum signed a manifest that is malformed");
+  const pieces = piecesOf(parts.map(({ length }) => length));
+  const have = pieces.map(() => false);
+  return { parts, digests, pieces, have, missing: pieces.length };
+}
+
+/** Copies a piece into the parts that it is of; false if it is not that which was signed. */
+function fill({ parts, digests }: Assembly, chunks: readonly Chunk[], bytes: Bytes): boolean {
+  let from = 0;
+  for (const { part, at, length } of chunks) {
+    const signed = digests[part]?.subarray((at / PIECE_LENGTH) * DIGEST_LENGTH);
+    const chunk = bytes.subarray(from, from + length);
+    if (signed === undefined || chunk.length !== length) return false;
+    if (!equal(digestOf(chunk), signed.subarray(0, DIGEST_LENGTH))) return false;
+    parts[part]?.set(chunk, at);
+    from += length;
+  }
+  return from === bytes.length;
 }
 
 /** Fetches one state at a time, from all other replicas in turn. */
@@ -100,7 +185,7 @@ export class StateTransfer {
    * Takes a piece: the whole state, checked, with the last one; null if more are missing; false if
    * it was not asked for or is wrong, which changes nothing.
    */
-  receive(from: Address, message: StateMessage): Bytes | null | false {
+  receive(from: Address, message: StateMessage): readonly Bytes[] | null | false {
     const target = this.#target;
     if (target === null || message.slot !== target.slot) return false;
     const peer = this.#asked.get(message.piece);
@@ -115,7 +200,7 @@ export class StateTransfer {
     const assembly = this.#assembly;
     if (assembly !== null && assembly.missing === 0) {
       this.stop();
-      return assembly.state;
+      return assembly.parts;
     }
     this.#askMore();
     return null;
@@ -123,23 +208,14 @@ export class StateTransfer {
 
   #open(target: StableCheckpoint, manifest: Bytes): boolean {
     if (!equal(digestOf(manifest), target.digest)) return false;
-    const input = new Reader(manifest);
-    const length = input.u53();
-    const count = Math.ceil(length / PIECE_LENGTH);
-    const digests: Bytes[] = [];
-    for (let i = 0; i < count && input.ok; i++) digests.push(input.bytes(DIGEST_LENGTH));
-    assert(input.done, "a quorum signed a manifest that is malformed");
-    const state = new Uint8Array(length);
-    const have = new Array<boolean>(count).fill(false);
-    this.#assembly = { state, digests, have, missing: count };
+    this.#assembly = assemblyOf(manifest);
     return true;
   }
 
   #fill({ piece, bytes }: StateMessage): boolean {
     const assembly = this.#assembly;
-    const digest = assembly?.digests[piece - 1];
-    if (assembly === null || digest === undefined || !equal(digestOf(bytes), digest)) return false;
-    assembly.state.set(bytes, (piece - 1) * PIECE_LENGTH);
+    const chunks = assembly?.pieces[piece - 1];
+    if (assembly === null || chunks === undefined || !fill(assembly, chunks, bytes)) return false;
     assembly.have[piece - 1] = true;
     assembly.missing--;
     return true;

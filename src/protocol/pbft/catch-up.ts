@@ -233,7 +233,7 @@ export class CatchUp implements StateSyncOwner {
     if (outcome === "installed") this.#owner.normal.execute();
   }
 
-  install(state: Bytes, slot: number): boolean {
+  install(state: readonly Bytes[], slot: number): boolean {
     const { executor, service } = this.#context;
     if (!executor.restore(state)) return false;
     this.#owner.normal.onInstalled(slot);

@@ -42,7 +42,7 @@ export interface NormalOwner {
     readonly recoveryTargetSlot: number;
   };
   readonly timer: { arm(): void; onExecuted(): void };
-  readonly sync: { take(slot: number, state: Bytes): void };
+  readonly sync: { take(slot: number, state: readonly Bytes[]): void };
 }
 
 /**

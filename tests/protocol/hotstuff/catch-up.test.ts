@@ -26,7 +26,7 @@ function operate(cluster: HotStuffCluster, count: number): void {
 /** Whether all of these have executed the same. */
 function converged(cluster: HotStuffCluster, members: readonly number[]): boolean {
   const executed = members.map((i) => cluster.replica(i).census().executed);
-  const states = members.map((i) => cluster.replica(i).context.executor.snapshot());
+  const states = members.map((i) => Buffer.concat(cluster.replica(i).context.executor.snapshot()));
   return new Set(executed).size === 1 && states.every((state) => equal(state, states[0]!));
 }
 

@@ -14,7 +14,7 @@ import {
   type Request,
 } from "../../../src/protocol/kit/request.ts";
 import { Sessions, type Session } from "../../../src/protocol/kit/sessions.ts";
-import { EMPTY, manyBytesOf, Reader } from "../../../src/wire.ts";
+import { EMPTY } from "../../../src/wire.ts";
 
 /** The nonce of client `i`; all have different tags. */
 function nonce(i: number): Bytes {
@@ -23,8 +23,9 @@ function nonce(i: number): Bytes {
   return bytes;
 }
 
-function snapshot(sessions: Sessions): Bytes {
-  return manyBytesOf((out) => sessions.snapshot(out));
+/** All parts of a snapshot together. */
+function joined(parts: readonly Bytes[]): Bytes {
+  return Buffer.concat(parts);
 }
 
 interface Known {
@@ -179,22 +180,23 @@ describe("X13 eviction", () => {
 });
 
 describe("X13 snapshots of sessions", () => {
-  /** Sessions after these steps, and the same from a snapshot half-way. */
+  /** Sessions after these steps, a snapshot after each, and the same from a snapshot half-way. */
   function both(steps: readonly { client: number; bytes: number }[], half: number) {
     let whole = new Sessions(4, 60);
     let parts = new Sessions(4, 60);
     for (const [i, { client, bytes }] of steps.entries()) {
       if (i === half) {
-        const input = new Reader(snapshot(parts));
+        const state = parts.snapshot();
         parts = new Sessions(4, 60);
-        parts.restore(input);
-        expect(input.done).toBe(true);
+        expect(parts.restore(state)).toBe(true);
       }
       for (const sessions of [whole, parts]) {
         const session = sessions.opened(nonce(client));
         if (session === undefined) sessions.open(nonce(client), i + 1, sourceOf(client));
         else sessions.executed(session, i + 1, session.number + 1, DIGEST, new Uint8Array(bytes));
       }
+      // Nothing of it may be kept that changes later.
+      whole.snapshot();
     }
     return { whole, parts };
   }
@@ -203,7 +205,7 @@ describe("X13 snapshots of sessions", () => {
     fc.assert(
       fc.property(fc.array(step, { minLength: 1, maxLength: 40 }), fc.nat(40), (steps, half) => {
         const { whole, parts } = both(steps, half % steps.length);
-        expect(snapshot(parts)).toEqual(snapshot(whole));
+        expect(parts.snapshot()).toEqual(whole.snapshot());
         expect({ size: parts.size, bytes: parts.bytes }).toEqual({
           ...{ size: whole.size, bytes: whole.bytes },
         });
@@ -218,34 +220,100 @@ describe("X13 snapshots of sessions", () => {
     );
     const other = new Sessions(4, 60);
     for (let i = 5; i < 9; i++) other.open(nonce(i), i, 1);
-    other.restore(new Reader(snapshot(whole)));
-    expect(snapshot(other)).toEqual(snapshot(whole));
+    expect(other.restore(whole.snapshot())).toBe(true);
+    expect(other.snapshot()).toEqual(whole.snapshot());
     expect(other.opened(nonce(8))).toBeUndefined();
   });
 
-  test("X13 every truncation of a snapshot poisons and throws nothing", () => {
+  test("X13 every truncation of a snapshot is refused and throws nothing", () => {
     const { whole } = both(
       [...Array(12).keys()].map((i) => ({ client: i % 4, bytes: i })),
       0,
     );
-    const bytes = snapshot(whole);
-    for (let end = 0; end < bytes.length; end++) {
-      const input = new Reader(bytes).reset(0, end);
-      new Sessions(4, 60).restore(input);
-      expect({ end, ok: input.ok }).toEqual({ end, ok: false });
+    const [part = EMPTY, ...others] = whole.snapshot();
+    expect(others).toEqual([]);
+    for (let end = 0; end < part.length; end++) {
+      const whole = new Sessions(4, 60).restore([part.slice(0, end)]);
+      expect({ end, whole }).toEqual({ end, whole: false });
     }
-    const tooMany = new Reader(bytes);
-    new Sessions(3, 60).restore(tooMany);
-    expect(tooMany.ok).toBe(false);
+    expect(new Sessions(4, 60).restore([Uint8Array.of(...part, 0)])).toBe(false);
+    expect(new Sessions(3, 60).restore([part])).toBe(false);
+    expect(new Sessions(4, 60).restore([part])).toBe(true);
   });
 
   test("X13 a snapshot that has one session twice is malformed", () => {
     const one = new Sessions(4, 60);
     one.open(nonce(0), 1, 1);
-    const [entry, count] = [snapshot(one).slice(4), Uint8Array.of(0, 0, 0, 2)];
-    const input = new Reader(Uint8Array.of(...count, ...entry, ...entry));
-    new Sessions(4, 60).restore(input);
-    expect(input.ok).toBe(false);
+    const [part = EMPTY] = one.snapshot();
+    const [entry, count] = [part.slice(4), Uint8Array.of(0, 0, 0, 2)];
+    expect(new Sessions(4, 60).restore([Uint8Array.of(...count, ...entry, ...entry)])).toBe(false);
+    expect(new Sessions(4, 60).restore([part, part])).toBe(false);
+  });
+
+  /** Bytes of parts that are in none of these earlier ones, by identity. */
+  function fresh(parts: readonly Bytes[], earlier: readonly Bytes[]): number {
+    const known = new Set(earlier);
+    return parts.reduce((sum, part) => sum + (known.has(part) ? 0 : part.length), 0);
+  }
+
+  /** One at each position, with a result of so many bytes. */
+  function many(count: number, bytes: number): Sessions {
+    const sessions = new Sessions(65_536, 16 * 1024 * 1024);
+    for (let i = 0; i < count; i++) {
+      const session = sessions.open(nonce(i), i + 1, 1);
+      sessions.executed(session, i + 1, 1, DIGEST, new Uint8Array(bytes));
+    }
+    return sessions;
+  }
+
+  test("X13 a snapshot costs what changed: of 65,536 sessions the parts of those that did", () => {
+    const sessions = many(65_536, 10);
+    const first = sessions.snapshot();
+    expect(joined(first).length).toBeGreaterThan(5 * 1024 * 1024);
+    expect(fresh(sessions.snapshot(), first)).toBe(0);
+    const session = sessions.opened(nonce(40_000)) as Session;
+    sessions.executed(session, 70_000, 2, DIGEST, EMPTY);
+    const second = sessions.snapshot();
+    expect(fresh(second, first)).toBeGreaterThan(0);
+    expect(fresh(second, first)).toBeLessThan(100 * 1024);
+    // As many as a flood opens between two checkpoints, each of which evicts another.
+    for (let i = 0; i < 2000; i++) sessions.open(nonce(100_000 + i), 80_000 + i, 1);
+    expect(fresh(sessions.snapshot(), second)).toBeLessThan(1024 * 1024);
+    const restored = new Sessions(65_536, 16 * 1024 * 1024);
+    expect(restored.restore(sessions.snapshot())).toBe(true);
+    expect(restored.snapshot()).toEqual(sessions.snapshot());
+  });
+
+  test("X13 a result that another session's displaces is gone from the next snapshot", () => {
+    const after = (looks: boolean) => {
+      const sessions = new Sessions(1000, 80_100);
+      for (let i = 0; i < 200; i++) {
+        const session = sessions.open(nonce(i), 1000 * i + 1, 1);
+        sessions.executed(session, 1000 * i + 2, 1, DIGEST, new Uint8Array(400));
+      }
+      if (looks) sessions.snapshot();
+      const session = sessions.opened(nonce(199)) as Session;
+      sessions.executed(session, 1_000_000, 2, DIGEST, new Uint8Array(511));
+      expect(sessions.opened(nonce(0))?.result?.length).toBeUndefined();
+      return sessions.snapshot();
+    };
+    expect(after(true)).toEqual(after(false));
+  });
+
+  test("X13 large results are in snapshots as they are, not copied", () => {
+    const sessions = many(10, 1024 * 1024);
+    const first = sessions.snapshot();
+    const results = [...Array(10).keys()].map((i) => sessions.opened(nonce(i))?.result);
+    expect(results.filter((result) => first.includes(result as Bytes)).length).toBe(10);
+    const session = sessions.opened(nonce(3)) as Session;
+    sessions.executed(session, 20, 2, DIGEST, EMPTY);
+    const second = sessions.snapshot();
+    expect(fresh(second, first)).toBeLessThan(1024);
+    const restored = new Sessions(65_536, 16 * 1024 * 1024);
+    expect(restored.restore(second)).toBe(true);
+    expect(restored.snapshot()).toEqual(second);
+    expect(restored.restore(second.slice(0, -1))).toBe(false);
+    expect(restored.restore([...second, new Uint8Array(5000)])).toBe(false);
   });
 });
 
@@ -256,8 +324,8 @@ class CountingApp implements App {
     this.executed.push(op.toHex());
     return Uint8Array.of(this.executed.length);
   }
-  snapshot(): Bytes {
-    return Uint8Array.of(this.executed.length);
+  snapshot(): readonly Bytes[] {
+    return [Uint8Array.of(this.executed.length)];
   }
   restore(): void {}
   rollback(): void {}
@@ -398,6 +466,7 @@ describe("X13 executor", () => {
     const app = new CountingApp();
     const restored = new Executor(app, config);
     expect(restored.restore(executor.snapshot())).toBe(true);
+    // But for the application's, which is the last.
     expect(restored.snapshot().slice(0, -1)).toEqual(executor.snapshot().slice(0, -1));
     expect(restored.execute(request(0, session, 1))).toEqual(outcome);
     expect(opened(restored.execute(open(0)))).toBe(session);
@@ -412,10 +481,15 @@ describe("X13 executor", () => {
       const session = opened(executor.execute(open(i)));
       executor.execute(request(i, session, 1));
     }
-    const bytes = executor.snapshot();
-    for (let end = 0; end < bytes.length; end++) {
-      expect(new Executor(new KvApp(), config).restore(bytes.slice(0, end))).toBe(false);
-    }
-    expect(new Executor(new KvApp(), config).restore(Uint8Array.of(...bytes, 0))).toBe(false);
+    const [head = EMPTY, ...parts] = executor.snapshot();
+    const refused = (...parts: readonly Bytes[]) => {
+      expect(new Executor(new KvApp(), config).restore(parts)).toBe(false);
+    };
+    refused();
+    refused(head);
+    for (let end = 0; end < head.length; end++) refused(head.slice(0, end), ...parts);
+    for (let end = 0; end < parts[0]!.length; end++) refused(head, parts[0]!.slice(0, end));
+    refused(Uint8Array.of(...head, 0), ...parts);
+    expect(new Executor(new KvApp(), config).restore([head, ...parts])).toBe(true);
   });
 });

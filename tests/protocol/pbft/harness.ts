@@ -49,7 +49,7 @@ export class PbftCluster extends support.Cluster<Message, Timer | "retry", PbftR
       log,
       low: log.low,
       position: executor.position,
-      digest: Buffer.from(digestOf(executor.snapshot())).toString("hex"),
+      digest: Buffer.from(digestOf(Buffer.concat(executor.snapshot()))).toString("hex"),
     };
   }
 

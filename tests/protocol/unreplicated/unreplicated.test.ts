@@ -31,8 +31,8 @@ class CountingApp implements App {
   execute(op: Bytes): Bytes {
     return Uint8Array.of(...op, ++this.executed);
   }
-  snapshot(): Bytes {
-    return Uint8Array.of(this.executed);
+  snapshot(): readonly Bytes[] {
+    return [Uint8Array.of(this.executed)];
   }
   restore(): void {}
   rollback(): void {}

@@ -13,8 +13,9 @@ export class Backoff {
     this.#nextMs = firstMs;
   }
 
-  reset(): void {
-    this.#nextMs = this.#firstMs;
+  /** The next delay is the first one, or another one between both. */
+  reset(firstMs = this.#firstMs): void {
+    this.#nextMs = firstMs;
   }
 
   /** The delay to wait now, in milliseconds; the next one is twice as long. */

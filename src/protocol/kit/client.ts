@@ -26,16 +26,20 @@ const NOT_AWAITED: Refusal = "not admitted: no reply to the pending request";
 
 /** The least time after which a request counts as lost, in view timeouts. */
 const OVERDUE_MIN = 1 / 32;
-/** After how many view timeouts a request goes to all, at first and at last. */
-const TO_ALL_FIRST = 1 / 4;
+/**
+ * After how many view timeouts a request goes to all: at first where answers take less, at first
+ * wherever, and at last.
+ */
+const TO_ALL_SOONEST = 1 / 4;
+const TO_ALL_FIRST = 1;
 const TO_ALL_LAST = 4;
 
 /**
  * Sends an `open` to all, any other request to where `first` says the leader of the view is; where
  * packets are lost there once more when its answer is overdue, because they are lost more often
- * than leaders; then, with exponential backoff, to all. A result counts when a weak quorum of
- * verified signers agrees on it, whatever their views: where they may lie f + 1 (Castro and Liskov,
- * OSDI '99, section 4.1), one of them correct.
+ * than leaders; when it is late to all, with exponential backoff. A result counts when a weak
+ * quorum of verified signers agrees on it, whatever their views: where they may lie f + 1 (Castro
+ * and Liskov, OSDI '99, section 4.1), one of them correct.
  */
 export class QuorumClient implements Client<CommonMessage, Timer> {
   retransmissions = 0;
@@ -66,9 +70,12 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
     this.#host = host;
     this.#first = first;
     const { viewTimeoutMs } = config;
-    const toAllMs = TO_ALL_FIRST * viewTimeoutMs;
-    this.#backoff = new Backoff(toAllMs, TO_ALL_LAST * viewTimeoutMs);
-    this.#responses = new ResponseTime(OVERDUE_MIN * viewTimeoutMs, toAllMs);
+    const lateMs = TO_ALL_SOONEST * viewTimeoutMs;
+    this.#backoff = new Backoff(lateMs, TO_ALL_LAST * viewTimeoutMs);
+    this.#responses = new ResponseTime({
+      leastMs: OVERDUE_MIN * viewTimeoutMs,
+      ...{ lateMs, latestMs: TO_ALL_FIRST * viewTimeoutMs },
+    });
     this.#answers = new Array<Answer | undefined>(config.n).fill(undefined);
     this.#session = new ClientSession(host, (request) => this.#begin(request));
   }
@@ -120,7 +127,7 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
       this.#host.setTimer("retry", leftMs);
       return;
     }
-    this.#responses.lost();
+    this.#responses.late();
     this.#host.send("all", { kind: "request", request });
     this.#host.setTimer("retry", this.#backoff.next());
   }
@@ -169,7 +176,7 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
   #begin(request: Request): void {
     this.#digest = operationDigest(request.op);
     this.#answers.fill(undefined);
-    this.#backoff.reset();
+    this.#backoff.reset(this.#responses.lateMs);
     // Each replica remembers where it heard the `open`, and replies there.
     const to = isOpen(request) ? "all" : this.#first(this.#view);
     this.#host.send(to, { kind: "request", request });

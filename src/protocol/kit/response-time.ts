@@ -7,9 +7,17 @@ const DEVIATIONS = 4;
 /** After so many answers to what was sent once, packets are not lost any more. */
 const FORGIVEN = 1024;
 
+/** Bounds of what is found, in milliseconds. */
+export interface ResponseTimeBounds {
+  /** Nothing is overdue sooner. */
+  readonly leastMs: number;
+  /** Nothing is late sooner, nor later than `latestMs`. */
+  readonly lateMs: number;
+  readonly latestMs: number;
+}
+
 export class ResponseTime {
-  readonly #leastMs: number;
-  readonly #mostMs: number;
+  readonly #bounds: ResponseTimeBounds;
   #meanMs = 0;
   /** Mean deviation; Infinity as long as nothing was measured. */
   #deviationMs = Infinity;
@@ -17,20 +25,31 @@ export class ResponseTime {
   #answers = FORGIVEN;
   /** Doubles with each that is overdue, until the time of one is known again. */
   #factor = 1;
+  /** Doubles likewise with each that is late. */
+  #lateFactor = 1;
 
-  constructor(leastMs: number, mostMs: number) {
-    this.#leastMs = leastMs;
-    this.#mostMs = mostMs;
+  constructor(bounds: ResponseTimeBounds) {
+    this.#bounds = bounds;
   }
 
   /**
-   * When an answer is overdue, in milliseconds: the most that it may be where none was lost lately,
-   * because a queue that grows is no loss, and what is sent again makes it longer.
+   * When an answer is late, in milliseconds: where a service that has much to do takes longer for
+   * all of them, what all clients send again would leave it less time yet.
+   */
+  get lateMs(): number {
+    const { lateMs, latestMs } = this.#bounds;
+    const slowMs = this.#deviationMs === Infinity ? 0 : this.#slowMs;
+    return Math.min(latestMs, this.#lateFactor * Math.max(lateMs, slowMs));
+  }
+
+  /**
+   * When an answer is overdue: when it is late where none was lost lately, because a queue that
+   * grows is no loss, and what is sent again makes it longer.
    */
   get overdueMs(): number {
-    if (this.#answers >= FORGIVEN) return this.#mostMs;
-    const ms = this.#factor * this.#slowMs;
-    return Math.min(this.#mostMs, Math.max(this.#leastMs, ms));
+    if (this.#answers >= FORGIVEN) return this.lateMs;
+    const ms = Math.max(this.#bounds.leastMs, this.#factor * this.#slowMs);
+    return Math.min(this.lateMs, ms);
   }
 
   /** Answers take longer seldom. */
@@ -43,15 +62,17 @@ export class ResponseTime {
     this.#factor *= 2;
   }
 
-  /** One took the most that it may; that is a loss if even slow answers take less. */
-  lost(): void {
-    if (this.#slowMs < this.#mostMs) this.#answers = 0;
+  /** An answer was late; that is a loss if even slow ones are not. */
+  late(): void {
+    if (this.#slowMs < this.#bounds.lateMs) this.#answers = 0;
+    this.#lateFactor *= 2;
   }
 
   /** An answer to what was sent once took so long; to what was sent again it tells nothing. */
   measured(ms: number): void {
     this.#answers++;
     this.#factor = 1;
+    this.#lateFactor = 1;
     if (this.#deviationMs === Infinity) {
       this.#meanMs = ms;
       this.#deviationMs = ms / 2;

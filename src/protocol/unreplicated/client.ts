@@ -4,9 +4,14 @@ import { equal } from "../../wire.ts";
 import { Backoff } from "../kit/backoff.ts";
 import { ClientSession } from "../kit/client-session.ts";
 import { requestDigest, type Request } from "../kit/request.ts";
+import { ResponseTime } from "../kit/response-time.ts";
 import type { Message, ReplyMessage } from "./message.ts";
 
 type Timer = "retry";
+
+/** After how many view timeouts a request is sent again: where replies take less, and at last. */
+const LATE = 1 / 4;
+const LAST = 4;
 
 /** Sends to the one replica, and again, with exponential backoff, until the reply comes. */
 export class UnreplicatedClient implements Client<Message, Timer> {
@@ -14,14 +19,23 @@ export class UnreplicatedClient implements Client<Message, Timer> {
   readonly #host: Host<Message, Timer>;
   readonly #signed: boolean;
   readonly #backoff: Backoff;
+  readonly #responses: ResponseTime;
+  /** When the pending request was sent first, and whether it was sent since. */
+  #sentMs = 0;
+  #repeated = false;
   readonly #session: ClientSession;
 
   constructor(config: ProtocolConfig, host: Host<Message, Timer>, signed: boolean) {
     this.#host = host;
     this.#signed = signed;
-    this.#backoff = new Backoff(config.viewTimeoutMs / 4, config.viewTimeoutMs * 4);
+    const { viewTimeoutMs } = config;
+    const lateMs = LATE * viewTimeoutMs;
+    this.#backoff = new Backoff(lateMs, LAST * viewTimeoutMs);
+    this.#responses = new ResponseTime({ leastMs: lateMs, lateMs, latestMs: viewTimeoutMs });
     this.#session = new ClientSession(host, (request) => {
-      this.#backoff.reset();
+      this.#backoff.reset(this.#responses.lateMs);
+      this.#sentMs = host.now;
+      this.#repeated = false;
       this.#send(request);
     });
   }
@@ -47,6 +61,8 @@ export class UnreplicatedClient implements Client<Message, Timer> {
     const request = this.#session.pending;
     if (request === null) return;
     this.retransmissions++;
+    this.#repeated = true;
+    this.#responses.late();
     this.#send(request);
   }
 
@@ -58,6 +74,7 @@ export class UnreplicatedClient implements Client<Message, Timer> {
       return;
     }
     this.#host.clearTimer("retry");
+    if (!this.#repeated) this.#responses.measured(this.#host.now - this.#sentMs);
     this.#session.conclude(reply.outcome);
   }
 

@@ -138,7 +138,7 @@ function retries(host: FakeHost<CommonMessage, "retry">, client: QuorumClient, c
 }
 
 test("P1 retries double from a quarter of the view timeout to four times it, and go to all", () => {
-  const { host, client } = begin(125);
+  const { host, client } = begin(8);
   expect(host.sent.at(-1)?.to).toBe(0);
   const delays = [125, 250, 500, 1000, 2000, 2000];
   expect(retries(host, client, 6)).toEqual(delays.map((delayMs) => [delayMs, "all"]));
@@ -161,13 +161,37 @@ test("P1 where packets are lost a request whose answer is overdue goes to the le
   invoke();
   expect(retries(host, client, 3)).toEqual([
     [24, 0],
-    [101, "all"],
-    [250, "all"],
+    [476, "all"],
+    [1000, "all"],
   ]);
   answer();
   // The time doubles as long as none is known.
   invoke();
   expect(retries(host, client, 1)).toEqual([[48, 0]]);
+});
+
+test("P1 a service that takes long is asked again once what it takes has passed, if ever", () => {
+  const { host, client, reply, invoke, results } = begin(200);
+  const answerAfter = (ms: number): void => {
+    host.clockMs += ms;
+    for (const i of [0, 1]) reply(i, one);
+  };
+  // The mean and four deviations, but the view timeout at most.
+  expect(retries(host, client, 2)).toEqual([
+    [500, "all"],
+    [1000, "all"],
+  ]);
+  answerAfter(1);
+  for (let i = 0; i < 20; i++) {
+    invoke();
+    answerAfter(200);
+  }
+  expect(results).toHaveLength(21);
+  expect(client.retransmissions).toBe(2);
+  invoke();
+  const [[delayMs = 0] = []] = retries(host, client, 1) as [number, unknown][];
+  expect(delayMs).toBeGreaterThan(200);
+  expect(delayMs).toBeLessThan(210);
 });
 
 test("P1 the next request goes to the primary of a view that a correct replica is in", () => {

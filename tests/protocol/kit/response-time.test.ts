@@ -1,28 +1,52 @@
 // An answer is overdue when it takes much longer than answers do, within bounds, where packets are
-// lost; elsewhere when it takes the most that it may.
+// lost; elsewhere when it is late.
 
 import { expect, test } from "bun:test";
 import { ResponseTime } from "../../../src/protocol/kit/response-time.ts";
 
+const BOUNDS = { leastMs: 10, lateMs: 125, latestMs: 500 };
+
 /** Between 10 and 125 ms, of a network that lost something after an answer of 8 ms. */
 function lossy(): ResponseTime {
-  const responses = new ResponseTime(10, 125);
+  const responses = new ResponseTime(BOUNDS);
   responses.measured(8);
-  responses.lost();
+  responses.late();
   return responses;
 }
 
-test("what took the most that it may was lost if even slow answers take less", () => {
+test("what was late was lost if even slow answers are not", () => {
   expect(lossy().overdueMs).toBe(24);
-  const responses = new ResponseTime(10, 125);
-  responses.lost();
-  expect(responses.overdueMs).toBe(125);
+  const responses = new ResponseTime(BOUNDS);
   responses.measured(50);
-  responses.lost();
-  expect(responses.overdueMs).toBe(125);
+  responses.late();
+  expect(responses.overdueMs).toBe(responses.lateMs);
   for (let i = 0; i < 4; i++) responses.measured(50);
-  responses.lost();
+  responses.late();
   expect(responses.overdueMs).toBeLessThan(125);
+});
+
+test("an answer is late after the time of slow ones, within bounds", () => {
+  const responses = new ResponseTime(BOUNDS);
+  expect(responses.lateMs).toBe(125);
+  responses.measured(30);
+  expect(responses.lateMs).toBe(125);
+  for (let i = 0; i < 100; i++) responses.measured(300);
+  expect(responses.lateMs).toBeCloseTo(300);
+  for (let i = 0; i < 100; i++) responses.measured(3000);
+  expect(responses.lateMs).toBe(500);
+  for (let i = 0; i < 100; i++) responses.measured(1);
+  expect(responses.lateMs).toBe(125);
+});
+
+test("each that is late doubles the time likewise, though nothing was measured yet", () => {
+  const responses = new ResponseTime(BOUNDS);
+  responses.late();
+  expect(responses.lateMs).toBe(250);
+  responses.late();
+  responses.late();
+  expect(responses.lateMs).toBe(500);
+  responses.measured(20);
+  expect(responses.lateMs).toBe(125);
 });
 
 test("answers that take the same time are overdue soon after it, and not before the least", () => {
@@ -38,14 +62,14 @@ test("answers that take now more, now less are given the time of the slow ones",
   for (let i = 0; i < 100; i++) responses.measured(i % 2 === 0 ? 10 : 30);
   expect(responses.overdueMs).toBeGreaterThan(50);
   for (let i = 0; i < 10; i++) responses.measured(1000);
-  expect(responses.overdueMs).toBe(125);
+  expect(responses.overdueMs).toBe(500);
 });
 
 test("where nothing was lost for long, however long answers take, none is overdue early", () => {
-  const responses = new ResponseTime(10, 125);
+  const responses = new ResponseTime(BOUNDS);
   for (let i = 0; i < 100; i++) responses.measured(20);
   expect(responses.overdueMs).toBe(125);
-  responses.lost();
+  responses.late();
   responses.measured(20);
   expect(responses.overdueMs).toBeLessThan(30);
   for (let i = 1; i < 1023; i++) responses.measured(20);

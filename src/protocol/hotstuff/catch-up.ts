@@ -85,18 +85,21 @@ export class CatchUp implements StateSyncOwner {
   }
 
   /**
-   * Why no block is of any use now. While one is missing its ancestors arrive behind it, and only
-   * the check of its signatures shows that they are missing as well.
+   * Why a block is of no use now. While one is missing its ancestors arrive behind it, and only the
+   * check of its signatures shows that they are missing as well.
    */
-  refuseBlocks(): Refusal | null {
-    return this.#synchroniser.idle ? NOT_MISSING : null;
+  refuseBlocks({ block }: BlockMessage): Refusal | null {
+    if (this.#synchroniser.idle) return NOT_MISSING;
+    return this.#owner.normal.proven(block.justify) ? null : "not admitted: block without a quorum";
   }
 
-  onBlock(from: Address, { block, more }: BlockMessage): void {
+  onBlock(from: Address, message: BlockMessage): void {
+    const { block, more } = message;
     const { normal } = this.#owner;
     const { host } = this.#context;
     if (!this.isMissing(keyOf(block.hash))) return host.drop(NOT_MISSING);
-    if (!normal.proven(block.justify)) return host.drop("not admitted: block without a quorum");
+    const refusal = this.refuseBlocks(message);
+    if (refusal !== null) return host.drop(refusal);
     coverageMark("hotstuff: a missing block is fetched");
     normal.take(from, block, { expected: more });
     this.#armFetch();

@@ -193,10 +193,19 @@ export class NormalCase {
     return parent.committedShown < needed ? EMPTY_BATCH : null;
   }
 
-  /** Why a proposal changes nothing. */
+  /** Why a proposal changes nothing, or has no proof of its view. */
   refuseProposal({ replica, block, tc }: ProposeMessage): Refusal | null {
-    if (replica !== this.context.config.leader(block.view)) {
+    const { config } = this.context;
+    const { view, justify } = block;
+    if (replica !== config.leader(view)) {
       return "not admitted: proposal of a replica that does not lead its view";
+    }
+    if (!this.proven(justify) || (tc !== null && !this.proven(tc))) {
+      return "not admitted: proposal with a certificate without a quorum";
+    }
+    const byTc = tc !== null && viewAfter(config, tc.view) === view;
+    if (justify.view !== view - 1 && !byTc) {
+      return "not admitted: proposal without proof of its view";
     }
     // One of the present view shows that its leader lives.
     if (block.view >= this.owner.pacemaker.view || this.takesProposal(block)) return null;
@@ -207,7 +216,8 @@ export class NormalCase {
 
   /** Why a message that shows no more than where another replica is changes nothing. */
   refusePosition(position: Position): Refusal | null {
-    return this.#isNews(position) ? null : "not admitted: position that is passed";
+    if (!this.#isNews(position)) return "not admitted: position that is passed";
+    return this.provenPosition(position) ? null : "not admitted: certificate without a quorum";
   }
 
   #isNews({ highQc, tc }: Position): boolean {
@@ -218,17 +228,10 @@ export class NormalCase {
   onPropose(from: Address, message: ProposeMessage): void {
     const { block, tc } = message;
     const { view, justify } = block;
-    const { config, host } = this.context;
+    const { host } = this.context;
     const { pacemaker, catchUp } = this.owner;
     const refusal = this.refuseProposal(message);
     if (refusal !== null) return host.drop(refusal);
-    if (!this.proven(justify) || (tc !== null && !this.proven(tc))) {
-      return host.drop("not admitted: proposal with a certificate without a quorum");
-    }
-    const byTc = tc !== null && viewAfter(config, tc.view) === view;
-    if (justify.view !== view - 1 && !byTc) {
-      return host.drop("not admitted: proposal without proof of its view");
-    }
     pacemaker.onArriving(view);
     this.adoptQc(from, justify);
     pacemaker.onTc(tc);

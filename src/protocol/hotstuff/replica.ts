@@ -80,7 +80,9 @@ export class HotStuffReplica implements Replica<Message, Timer> {
     const context = { ...shared, tree, rules };
     const { quorums } = context;
     this.context = context;
-    const recovery = new parts.Recovery<Position>(quorums, self, (bound) => host.random(bound));
+    const random = (bound: number) => host.random(bound);
+    const { viewTimeoutMs } = config;
+    const recovery = new parts.Recovery<Position>({ quorums, self, random, viewTimeoutMs });
     this.normal = new parts.NormalCase(context, this);
     this.pacemaker = new parts.Pacemaker(context, this);
     this.catchUp = new CatchUp(context, this);
@@ -171,7 +173,7 @@ export class HotStuffReplica implements Replica<Message, Timer> {
     }
   }
 
-  refuse(_from: Address, message: Message): Refusal | null {
+  refuse(from: Address, message: Message): Refusal | null {
     if (isNaming(message)) return this.start.starter.refuseNaming(message);
     const outside = this.start.starter.refuse();
     if (outside !== null) return outside;
@@ -191,7 +193,13 @@ export class HotStuffReplica implements Replica<Message, Timer> {
       case "checkpoint":
         return this.sync.refuseCheckpoint(message);
       case "block":
-        return this.catchUp.refuseBlocks();
+        return this.catchUp.refuseBlocks(message);
+      case "timeout":
+        return this.pacemaker.refuseTimeout(message, from);
+      case "answer":
+        return this.start.refuseAnswer(message);
+      case "recover":
+        return this.start.starter.refuseRecover(message);
       default:
         return null;
     }

@@ -14,6 +14,7 @@ export interface StartOwner {
   readonly pacemaker: { readonly position: Position; watch(): void };
   readonly normal: {
     provenPosition(position: Position): boolean;
+    refusePosition(position: Position): Refusal | null;
     adoptPosition(from: Address, position: Position): boolean;
     onForgotten(view: number): void;
     hasCertifiedAbove(view: number): boolean;
@@ -46,20 +47,24 @@ export class Start implements StarterOwner<Position> {
     return this.starter.running;
   }
 
-  onAnswer(from: Address, message: AnswerMessage<Position>): void {
-    const { to, position } = message;
+  /** Why an answer is of no use: it is not awaited, and shows no more than is known. */
+  refuseAnswer(message: AnswerMessage<Position>): Refusal | null {
     const { normal } = this.#owner;
-    if (to !== this.#context.self) return this.#drop("not admitted: answer to another replica");
-    if (!normal.adoptPosition(from, position)) return;
-    this.starter.onAnswer(message);
+    const refusal = this.starter.refuseAnswer(message);
+    if (refusal !== null) return normal.refusePosition(message.position) && refusal;
+    return normal.provenPosition(message.position) ? null : "not admitted: answer without a quorum";
+  }
+
+  onAnswer(from: Address, message: AnswerMessage<Position>): void {
+    const refusal = this.refuseAnswer(message);
+    if (refusal !== null) return this.#context.host.drop(refusal);
+    const awaited = this.starter.refuseAnswer(message) === null;
+    this.#owner.normal.adoptPosition(from, message.position);
+    if (awaited) this.starter.onAnswer(message);
   }
 
   advance(): void {
     this.starter.advance();
-  }
-
-  #drop(reason: Refusal): void {
-    this.#context.host.drop(reason);
   }
 
   // What the starter asks.

@@ -1,7 +1,7 @@
 // Views: entered by a quorum or timeout certificate only, given up by TIMEOUT. After DiemBFT v4 and
 // Jolteon (Gelashvili et al., arXiv 2106.10362, sections 3 and 4).
 
-import type { Address, Signer, Sizes } from "../../actor.ts";
+import type { Address, Refusal, Signer, Sizes } from "../../actor.ts";
 import { assert } from "../../base/assert.ts";
 import { coverageMark } from "../../base/coverage-mark.ts";
 import type { ProtocolConfig } from "../../protocol-config.ts";
@@ -27,6 +27,8 @@ export interface PacemakerOwner {
     /** Whether something is known that should be committed and is not. */
     readonly pending: boolean;
     adoptPosition(from: Address, position: Position): boolean;
+    provenPosition(position: Position): boolean;
+    refusePosition(position: Position): Refusal | null;
     propose(): void;
     /** The view is being given up: nothing may be voted for in it any more. */
     onGivenUp(view: number): void;
@@ -152,6 +154,18 @@ export class Pacemaker {
     if (view <= this.#view) return;
     this.#timeout.double();
     this.#enter(view, tc);
+  }
+
+  /**
+   * Why a TIMEOUT changes nothing: its certificates are none, or its view is passed, they are no
+   * news, and its sender was shown the way just now.
+   */
+  refuseTimeout(message: TimeoutMessage, from: Address): Refusal | null {
+    const { host, answers } = this.#context;
+    const { normal } = this.#owner;
+    if (!normal.provenPosition(message)) return "not admitted: certificate without a quorum";
+    if (message.view >= this.#view || answers.allows(from, "entry", host.now)) return null;
+    return normal.refusePosition(message) && "not admitted: timeout of an earlier view";
   }
 
   /** Learns a TIMEOUT's certificates, and counts it. */

@@ -9,6 +9,7 @@ import {
   certificateProofs,
   decodeCertificate,
   encodeCertificate,
+  hasSigners,
   type Certificate,
 } from "./quorum.ts";
 
@@ -128,8 +129,19 @@ export function isMember(lives: Bytes, replica: Signer, nonce: Bytes): boolean {
   return equal(lives.subarray(at, at + NONCE_LENGTH), nonce);
 }
 
+/** Whether it has a place for each of n replicas, and enough lives. */
+export function isWholeList(lives: Bytes, n: number, livesMin: number): boolean {
+  return lives.length === n * NONCE_LENGTH && members(lives) >= livesMin;
+}
+
+/** Whether enough members voted for a list; that they did sign is checked apart. */
+export function isProven({ lives, votes }: ListCertificate, n: number, votesMin: number): boolean {
+  if (!isWholeList(lives, n, votesMin) || !hasSigners(votes, votesMin)) return false;
+  return votes.signers.every((signer) => isListed(lives, signer));
+}
+
 /** How many lives it lists. */
-export function members(lives: Bytes): number {
+function members(lives: Bytes): number {
   let count = 0;
   for (let i = 0; i * NONCE_LENGTH < lives.length; i++) if (isListed(lives, i)) count++;
   return count;

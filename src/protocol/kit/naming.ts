@@ -3,13 +3,13 @@
 // that have no memory: a life takes part only for a list that has its own nonce, so that nothing
 // signed before it started can matter to it.
 
-import type { Bytes, Host, Refusal, Signer } from "../../actor.ts";
-import { equal, latin1 } from "../../wire.ts";
+import type { Bytes, Refusal, Signer } from "../../actor.ts";
+import { EMPTY, equal } from "../../wire.ts";
 import {
-  isListed,
   isMember,
+  isProven,
+  isWholeList,
   listOf,
-  members,
   nameOf,
   votesFor,
   NONCE_LENGTH,
@@ -23,8 +23,9 @@ import {
   type StartMessage,
 } from "./naming-messages.ts";
 import { drawNonce } from "./nonce.ts";
-import { AnswerLimit, ANSWER_PAUSE } from "./peers.ts";
-import { certificateOf, hasSigners } from "./quorum.ts";
+import type { NamingOptions } from "./naming-options.ts";
+import { certificateOf } from "./quorum.ts";
+import { StartTurns } from "./start-turns.ts";
 
 /** How often START and NEXT are sent again, in view timeouts; all other times are multiples. */
 export const NAMING_TICK = 1 / 2;
@@ -35,33 +36,10 @@ const ATTEMPT_TIMEOUTS = 2;
 const DOUBLINGS_MAX = 4;
 /** From then on any list will do, and a lock holds for the attempt after its own only. */
 const LOCKS_END = DOUBLINGS_MAX + 2;
-/** Starts of one replica that are answered in one pause. */
-const STARTS_MAX = 16;
-
-/** What the agreement tells its replica, once. */
-export interface NamingOwner {
-  /** It begins at genesis, with n - f lives of this start. */
-  onBegin(name: Bytes): void;
-  /** n - f replicas run in it: this one has lost its memory. */
-  onLearn(name: Bytes): void;
-  /** n - f replicas run in that run now, which is the own one, or has ended that. */
-  onNews(name: Bytes): void;
-}
-
-export interface NamingOptions {
-  readonly self: Signer;
-  readonly n: number;
-  readonly f: number;
-  readonly viewTimeoutMs: number;
-  readonly host: Pick<Host<NamingMessage, never>, "send" | "now" | "random" | "drop">;
-  readonly owner: NamingOwner;
-}
-
 export class Naming {
   readonly #options: NamingOptions;
-  /** What is answered: those in no run, and those in one, which ask with many nonces. */
-  readonly #answers: AnswerLimit;
-  readonly #answersAnew: AnswerLimit;
+  /** What is answered. */
+  readonly #turns: StartTurns;
   /** This life's. */
   readonly nonce: Bytes;
   /** Of the run that it is in, for ever; null: it has none yet. */
@@ -92,10 +70,8 @@ export class Naming {
 
   constructor(options: NamingOptions) {
     this.#options = options;
-    const { self, n, viewTimeoutMs } = options;
-    const limit = { n, pauseMs: ANSWER_PAUSE * viewTimeoutMs, answersMax: STARTS_MAX };
-    this.#answers = new AnswerLimit(limit);
-    this.#answersAnew = new AnswerLimit(limit);
+    const { self, n } = options;
+    this.#turns = new StartTurns(options);
     this.#answered = new Array<number>(n).fill(0);
     this.nonce = this.drawNonce(self);
     this.#question = this.nonce;
@@ -155,22 +131,19 @@ export class Naming {
     if (message.kind === "start") {
       if (replica === self) return "not admitted: own start";
       if (this.#name !== null && !running) return "not admitted: start while this one recovers";
-      const allowed = this.#limitOf(message).allows(replica, latin1(message.nonce), host.now);
-      return allowed ? null : "not admitted: start that was answered just now";
+      return this.#turns.refuse(message, host.now);
     }
     if (message.kind === "life") return this.#refuseLife(message);
     if (this.#name !== null) return "not admitted: the run has its name";
     switch (message.kind) {
       case "list":
-        if (message.attempt === this.#attempt && replica === message.attempt % n) return null;
-        return "not admitted: list of another attempt";
+        return this.#refuseList(message);
       case "confirm":
         return this.#awaits(message) ? null : "not admitted: confirm that does not count";
       case "ready":
-        if (message.attempt > (this.#readies[replica]?.attempt ?? -1)) return null;
-        return "not admitted: ready again";
+        return this.#refuseReady(message);
       case "next":
-        return this.countsWish(message) ? null : "not admitted: next of an unknown life";
+        return this.#refuseNext(message);
     }
   }
 
@@ -208,18 +181,10 @@ export class Naming {
 
   // Who is there.
 
-  /**
-   * Those in a run ask with one nonce after another: recorded, these would leave no turn for one
-   * that is in none.
-   */
-  #limitOf({ runs }: StartMessage): AnswerLimit {
-    return runs ? this.#answersAnew : this.#answers;
-  }
-
   #onStart(message: StartMessage): void {
     const { replica, nonce, asked, runs } = message;
     const { host, self } = this.#options;
-    this.#limitOf(message).spend(replica, latin1(nonce), host.now);
+    this.#turns.spend(message, host.now);
     const name = this.#name;
     const where =
       name === null
@@ -236,11 +201,29 @@ export class Naming {
     host.send(replica, { ...life, ready: shown });
   }
 
-  #refuseLife({ replica, to, nonce, asked }: LifeMessage): Refusal | null {
+  #refuseLife(message: LifeMessage): Refusal | null {
+    const { replica, to, nonce, asked, where, ready } = message;
     const { self } = this.#options;
     if (to !== self || replica === self) return "not admitted: answer to another replica";
-    const own = this.isOwn(nonce) && asked <= this.#asked;
-    return own ? null : "not admitted: answer to another question";
+    if (!this.isOwn(nonce) || asked > this.#asked) {
+      return "not admitted: answer to another question";
+    }
+    if (ready !== null) {
+      if (this.#name !== null) return "not admitted: the run has its name";
+      return this.isCertificate(ready) ? null : "not admitted: answer with a proof of nothing";
+    }
+    const run = this.#runs.get(replica);
+    if (where.kind === "runs") {
+      return equal(run ?? EMPTY, where.name) ? "not admitted: answer that is known" : null;
+    }
+    if (this.#name !== null) return "not admitted: answer of one that is in no run";
+    // Else what a life answered that is no more, sent again, would hide the one that is there now.
+    const latest = this.#answered[replica] ?? 0;
+    if (asked < latest) return "not admitted: answer that is older than another";
+    // That it was nameless in a life that has begun since is older news.
+    const known = equal(this.#lives[replica] ?? EMPTY, where.own);
+    const old = known && (run !== undefined || asked === latest);
+    return old ? "not admitted: answer that is known" : null;
   }
 
   /** An answer to an earlier life says nothing about now. */
@@ -249,19 +232,9 @@ export class Naming {
   }
 
   #onLife({ replica, asked, where, ready }: LifeMessage): void {
-    if (this.#name === null && ready !== null && this.isCertificate(ready)) {
-      return this.#begin(ready);
-    }
+    if (ready !== null) return this.#begin(ready);
     if (where.kind === "runs") return this.#onRun(replica, where.name);
-    if (this.#name !== null) return;
-    // Else what a life answered that is no more, sent again, would hide the one that is there now.
-    if (asked < (this.#answered[replica] ?? 0)) {
-      return this.#options.host.drop("not admitted: answer that is older than another");
-    }
     this.#answered[replica] = asked;
-    const before = this.#lives[replica];
-    // That it was nameless in a life that has begun since is older news.
-    if (before !== undefined && equal(before, where.own) && this.#runs.has(replica)) return;
     this.#runs.delete(replica);
     this.#lives[replica] = where.own;
     this.#propose();
@@ -309,26 +282,31 @@ export class Naming {
     host.send("all", this.#proposed);
   }
 
-  #onList(message: ListMessage): void {
-    const { attempt, lives, confirmed } = message;
-    const name = nameOf(lives);
+  /** Why a list is not confirmed. */
+  #refuseList({ replica, attempt, lives, confirmed }: ListMessage): Refusal | null {
+    if (attempt !== this.#attempt || replica !== attempt % this.#options.n) {
+      return "not admitted: list of another attempt";
+    }
     if (this.#confirmedIn >= attempt || !this.isList(lives)) {
-      return this.#options.host.drop("not admitted: list that cannot be confirmed");
+      return "not admitted: list that cannot be confirmed";
     }
     if (confirmed !== null) {
       const older = confirmed.attempt < attempt && equal(confirmed.lives, lives);
       if (!older || !this.isCertificate(confirmed)) {
-        return this.#options.host.drop("not admitted: list with another's certificate");
+        return "not admitted: list with another's certificate";
       }
     }
+    const name = nameOf(lives);
     const lock = this.#lock !== null && this.#holds(this.#lock) ? this.#lock : null;
-    if (!this.mayConfirm(lock, name, confirmed)) {
-      return this.#options.host.drop("not admitted: list against a lock");
-    }
+    if (!this.mayConfirm(lock, name, confirmed)) return "not admitted: list against a lock";
     const bound = confirmed !== null || (lock !== null && equal(lock.name, name));
-    if (!bound && attempt < LOCKS_END && this.#lacks(lives)) {
-      return this.#options.host.drop("not admitted: list without one that is there");
-    }
+    if (bound || attempt >= LOCKS_END || !this.#lacks(lives)) return null;
+    return "not admitted: list without one that is there";
+  }
+
+  #onList(message: ListMessage): void {
+    const { attempt, lives, confirmed } = message;
+    const name = nameOf(lives);
     if (confirmed !== null) this.#certified(confirmed);
     this.#confirmedIn = attempt;
     this.#list = message;
@@ -375,14 +353,12 @@ export class Naming {
   /** Whether it lists enough lives, and this one in its place. */
   protected isList(lives: Bytes): boolean {
     const { n, self } = this.#options;
-    if (lives.length !== n * NONCE_LENGTH) return false;
-    return members(lives) >= this.votesMin && isMember(lives, self, this.nonce);
+    return isWholeList(lives, n, this.votesMin) && isMember(lives, self, this.nonce);
   }
 
   /** Whether enough members voted, and this life is one. */
-  protected isCertificate({ lives, votes }: ListCertificate): boolean {
-    if (!this.isList(lives) || !hasSigners(votes, this.votesMin)) return false;
-    return votes.signers.every((signer) => isListed(lives, signer));
+  protected isCertificate(certificate: ListCertificate): boolean {
+    return this.isList(certificate.lives) && isProven(certificate, this.#options.n, this.votesMin);
   }
 
   #countConfirms(): void {
@@ -399,7 +375,7 @@ export class Naming {
     const { attempt, lives } = certificate;
     const name = nameOf(lives);
     if (attempt > (this.#highest?.attempt ?? -1)) this.#highest = certificate;
-    if (attempt !== this.#attempt || (this.#lock?.attempt ?? -1) >= attempt) return;
+    if (attempt !== this.#attempt || this.#lockAttempt >= attempt) return;
     this.#lock = { attempt, name };
     this.#confirmedIn = Math.max(this.#confirmedIn, attempt);
     this.onLocked(certificate);
@@ -410,12 +386,15 @@ export class Naming {
   /** For mutants, which begin here. */
   protected onLocked(_certificate: ListCertificate): void {}
 
-  #onReady(message: ReadyMessage): void {
-    const { attempt, name, confirmed } = message;
+  #refuseReady({ replica, attempt, name, confirmed }: ReadyMessage): Refusal | null {
+    if (attempt <= (this.#readies[replica]?.attempt ?? -1)) return "not admitted: ready again";
     const fits = confirmed.attempt === attempt && equal(nameOf(confirmed.lives), name);
-    if (!fits || !this.isCertificate(confirmed)) {
-      return this.#options.host.drop("not admitted: ready without its certificate");
-    }
+    if (fits && this.isCertificate(confirmed)) return null;
+    return "not admitted: ready without its certificate";
+  }
+
+  #onReady(message: ReadyMessage): void {
+    const { attempt, confirmed } = message;
     this.#readies[message.replica] = message;
     this.#certified(confirmed);
     const { lives } = confirmed;
@@ -428,6 +407,25 @@ export class Naming {
   protected countsWish({ replica, nonce }: NextMessage): boolean {
     const life = this.#lives[replica];
     return life !== undefined && equal(life, nonce);
+  }
+
+  /** A correct life's certificate may be of a list without this one, which then has the wish. */
+  #refuseNext(message: NextMessage): Refusal | null {
+    const { replica, attempt, confirmed } = message;
+    if (!this.countsWish(message)) return "not admitted: next of an unknown life";
+    if (confirmed !== null && !isProven(confirmed, this.#options.n, this.votesMin)) {
+      return "not admitted: next with a proof of nothing";
+    }
+    if (attempt > (this.#wishes[replica] ?? 0)) return null;
+    if (confirmed !== null && this.isCertificate(confirmed)) {
+      const locks = confirmed.attempt === this.#attempt && confirmed.attempt > this.#lockAttempt;
+      if (locks || confirmed.attempt > (this.#highest?.attempt ?? -1)) return null;
+    }
+    return "not admitted: next that is known";
+  }
+
+  get #lockAttempt(): number {
+    return this.#lock?.attempt ?? -1;
   }
 
   #onNext({ replica, attempt, confirmed }: NextMessage): void {

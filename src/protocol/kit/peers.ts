@@ -25,19 +25,35 @@ export class PeerRotation {
 /** The pause between two answers to one replica, in view timeouts. */
 export const ANSWER_PAUSE = 1 / 16;
 
-/** Questions of one replica that are remembered, for each that may be answered in a pause. */
-const REMEMBERED = 4;
+/** Questions of one replica that are remembered; beyond, those that have turns are drawn by lot. */
+const REMEMBERED_MAX = 1024;
+/** Of how many new questions one has a turn, at most. */
+const LOTS_MAX = 4096;
+
+/** What one replica asked lately. */
+interface Turns {
+  /** By question, when it was answered last; the longest ago first. */
+  readonly answeredMs: Map<string, number>;
+  /** When the last answers of a pause were given. */
+  readonly latelyMs: number[];
+  /** The pause that it is, by its number, and whether new questions found no turn in it. */
+  pause: number;
+  ranOut: boolean;
+  /** Of so many new questions one has a turn in this pause. */
+  lots: number;
+}
 
 /**
  * Limits answers: each question of a replica is answered once in `pauseMs` at most, and at most
  * `answersMax` of them. Half of these are kept for questions that were never answered before, so
- * that recorded ones which an attacker repeats do not use up the turn of a new one.
+ * that recorded ones which an attacker repeats do not use up the turn of a new one. If more are
+ * repeated than are remembered, all seem new: then lots say which of them may have a turn in a
+ * pause, because whoever came first would have them all.
  */
 export class AnswerLimit {
   readonly #pauseMs: number;
   readonly #answersMax: number;
-  /** Of each replica, by question, when it was answered last; the longest ago first. */
-  readonly #answeredMs: readonly Map<string, number>[];
+  readonly #turns: readonly Turns[];
 
   constructor(options: {
     readonly n: number;
@@ -46,30 +62,62 @@ export class AnswerLimit {
   }) {
     this.#pauseMs = options.pauseMs;
     this.#answersMax = options.answersMax;
-    this.#answeredMs = Array.from({ length: options.n }, () => new Map());
+    this.#turns = Array.from({ length: options.n }, () => ({
+      ...{ answeredMs: new Map<string, number>(), latelyMs: [] },
+      ...{ pause: 0, ranOut: false, lots: 1 },
+    }));
   }
 
   /** Whether this question of a replica may be answered now; never that of a stranger. */
   allows(sender: Address, question: string, nowMs: number): boolean {
-    const answeredMs = this.#answeredMs[sender];
-    if (answeredMs === undefined) return false;
-    const lastMs = answeredMs.get(question);
+    const turns = this.#turns[sender];
+    if (turns === undefined) return false;
+    const lastMs = turns.answeredMs.get(question);
     if (lastMs !== undefined && nowMs - lastMs < this.#pauseMs) return false;
-    let lately = 0;
-    for (const atMs of answeredMs.values()) if (nowMs - atMs < this.#pauseMs) lately++;
-    return lately < (lastMs === undefined ? this.#answersMax : this.#answersMax / 2);
+    this.#goOn(turns, nowMs);
+    const isNew = lastMs === undefined;
+    if (turns.latelyMs.length < (isNew ? this.#answersMax : this.#answersMax / 2)) {
+      return !isNew || turns.lots === 1 || isDrawn(question, turns);
+    }
+    if (isNew) turns.ranOut = true;
+    return false;
   }
 
   /** Records that the question was answered, which costs its sender the turn. */
   spend(sender: Address, question: string, nowMs: number): void {
-    const answeredMs = this.#answeredMs[sender];
-    if (answeredMs === undefined) return;
+    const turns = this.#turns[sender];
+    if (turns === undefined) return;
+    const { answeredMs, latelyMs } = turns;
     answeredMs.delete(question);
     answeredMs.set(question, nowMs);
-    if (answeredMs.size <= REMEMBERED * this.#answersMax) return;
+    latelyMs.push(nowMs);
+    if (answeredMs.size <= REMEMBERED_MAX) return;
     const [oldest = ""] = answeredMs.keys();
     answeredMs.delete(oldest);
   }
+
+  /** Forgets answers that are older than a pause; each pause has lots of its own. */
+  #goOn(turns: Turns, nowMs: number): void {
+    const { latelyMs, answeredMs } = turns;
+    while (nowMs - (latelyMs[0] ?? nowMs) >= this.#pauseMs) latelyMs.shift();
+    const pause = Math.floor(nowMs / this.#pauseMs);
+    if (pause === turns.pause) return;
+    const crowded = turns.ranOut && answeredMs.size === REMEMBERED_MAX;
+    turns.lots = crowded ? Math.min(2 * turns.lots, LOTS_MAX) : Math.max(1, turns.lots / 2);
+    turns.pause = pause;
+    turns.ranOut = false;
+  }
+}
+
+/** By the question and the pause alone, well mixed (FNV-1a, then MurmurHash3's finaliser). */
+function isDrawn(question: string, { pause, lots }: Turns): boolean {
+  let hash = 0x811c9dc5 ^ pause;
+  for (let i = 0; i < question.length; i++) {
+    hash = Math.imul(hash ^ question.charCodeAt(i), 0x01000193);
+  }
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return ((hash ^ (hash >>> 16)) >>> 0) % lots === 0;
 }
 
 /**

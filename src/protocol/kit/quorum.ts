@@ -96,9 +96,12 @@ export function certificateOf(votes: readonly Sealed[], count: number): Certific
   return { signers, blocks };
 }
 
-/** Whether at least `count` replicas signed, all of them distinct. */
+/**
+ * Whether `count` replicas signed, all of them distinct. Nobody makes certificates of more, which
+ * would have more signatures checked than anything depends on.
+ */
 export function hasSigners({ signers }: Certificate, count: number): boolean {
-  return signers.length >= count && signers.every((signer, i) => signers.indexOf(signer) === i);
+  return signers.length === count && signers.every((signer, i) => signers.indexOf(signer) === i);
 }
 
 /** Every signature with what it signs: `signed` gives the statement as this signer made it. */

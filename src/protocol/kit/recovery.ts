@@ -5,6 +5,7 @@ import type { Bytes, Proof, Sealed, Signer } from "../../actor.ts";
 import { equal, latin1, type Reader, type Writer } from "../../wire.ts";
 import { RECOVERY_NONCE_LENGTH, type RecoverMessage } from "./messages.ts";
 import { drawNonce } from "./nonce.ts";
+import { AnswerLimit } from "./peers.ts";
 import type { Quorums } from "./quorum.ts";
 
 /** View timeouts in which one replica's RECOVERs are pending work once. */
@@ -53,18 +54,30 @@ export function decodeAnswer<P>(
   return { kind: "answer", replica, to, nonce, position, seal };
 }
 
+export interface RecoveryOptions {
+  readonly quorums: Quorums;
+  readonly self: Signer;
+  readonly random: (bound: number) => number;
+  readonly viewTimeoutMs: number;
+}
+
 /** What a replica asks when it has lost its memory, and whose questions it takes up. */
 export class Recovery<P> {
   readonly nonce: Bytes;
   readonly #quorums: Quorums;
   readonly #self: Signer;
   readonly #positions = new Map<Signer, P>();
-  /** When RECOVERs of a replica were taken as work, by nonce. */
-  readonly #workedMs = new Map<Signer, Map<string, number>>();
+  /** RECOVERs that are taken as work. */
+  readonly #works: AnswerLimit;
 
-  constructor(quorums: Quorums, self: Signer, random: (bound: number) => number) {
+  constructor({ quorums, self, random, viewTimeoutMs }: RecoveryOptions) {
     this.#quorums = quorums;
     this.#self = self;
+    this.#works = new AnswerLimit({
+      n: quorums.n,
+      pauseMs: WORK_PAUSE_TIMEOUTS * viewTimeoutMs,
+      answersMax: WORKS_MAX,
+    });
     this.nonce = drawNonce(RECOVERY_NONCE_LENGTH, random);
   }
 
@@ -93,19 +106,25 @@ export class Recovery<P> {
   }
 
   /**
-   * Whether a RECOVER is to be taken as work now: rate-limited, so that a Byzantine replica cannot
-   * keep the cluster busy, by nonce, so that one of an earlier start that is sent again does not
-   * use up the turn of the present one.
+   * Whether a RECOVER may be taken as work now: rate-limited, so that a Byzantine replica cannot
+   * keep the cluster busy, by nonce, so that those of earlier starts that are sent again do not use
+   * up the turn of the present one.
    */
-  takeWork(message: RecoverMessage, nowMs: number, viewTimeoutMs: number): boolean {
-    const nonce = latin1(message.nonce);
-    const workedMs = this.#workedMs.get(message.replica) ?? new Map<string, number>();
-    this.#workedMs.set(message.replica, workedMs);
-    const pauseMs = WORK_PAUSE_TIMEOUTS * viewTimeoutMs;
-    for (const [known, atMs] of workedMs) if (nowMs - atMs >= pauseMs) workedMs.delete(known);
-    if (workedMs.has(nonce) || workedMs.size >= WORKS_MAX) return false;
-    workedMs.set(nonce, nowMs);
+  mayWork({ replica, nonce }: RecoverMessage, nowMs: number): boolean {
+    return this.#works.allows(replica, latin1(nonce), nowMs);
+  }
+
+  /** Whether it is taken as work. */
+  takeWork(message: RecoverMessage, nowMs: number): boolean {
+    if (!this.mayWork(message, nowMs)) return false;
+    this.#works.spend(message.replica, latin1(message.nonce), nowMs);
     return true;
+  }
+
+  /** Whether the message answers this replica's question. */
+  awaits({ replica, to, nonce }: AnswerMessage<P>): boolean {
+    if (to !== this.#self || !this.isOwn(nonce)) return false;
+    return replica < this.#quorums.n && replica !== this.#self;
   }
 
   /**
@@ -113,8 +132,7 @@ export class Recovery<P> {
    * answers another one.
    */
   onAnswer(message: AnswerMessage<P>): boolean {
-    if (message.to !== this.#self || !this.isOwn(message.nonce)) return false;
-    if (message.replica >= this.#quorums.n || message.replica === this.#self) return false;
+    if (!this.awaits(message)) return false;
     this.#positions.set(message.replica, message.position);
     return true;
   }

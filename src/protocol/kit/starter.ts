@@ -8,12 +8,12 @@ import { coverageMark } from "../../base/coverage-mark.ts";
 import { equal, latin1 } from "../../wire.ts";
 import type { RecoverMessage } from "./messages.ts";
 import type { NamingMessage } from "./naming-messages.ts";
-import { NAMING_TICK, type Naming, type NamingOptions, type NamingOwner } from "./naming.ts";
+import type { NamingOptions, NamingOwner } from "./naming-options.ts";
+import { NAMING_TICK, type Naming } from "./naming.ts";
 import { AnswerLimit, ANSWER_PAUSE } from "./peers.ts";
 import type { Recovery, AnswerMessage } from "./recovery.ts";
+import { STARTS_MAX } from "./start-turns.ts";
 
-/** Starts of one replica that are answered in one pause. */
-const STARTS_MAX = 16;
 /**
  * How often, in view timeouts, a replica asks in which run the others are: while it recovers, and
  * while it runs and has executed nothing since it last looked.
@@ -170,20 +170,38 @@ export class Starter<P> implements NamingOwner {
     this.#naming.receive(message, this.running);
   }
 
-  onRecover(message: RecoverMessage): void {
+  /** Why a RECOVER is not answered, and brings no work. */
+  refuseRecover(message: RecoverMessage): Refusal | null {
     const { replica, nonce } = message;
     if (replica === this.#self || replica >= this.#config.n) {
-      return this.#host.drop("not admitted: recover of no other replica");
+      return "not admitted: recover of no other replica";
     }
     // One that recovers itself knows nothing, and must not vouch for the run.
-    if (!this.running) return this.#host.drop("not admitted: recover while this one recovers");
+    if (!this.running) return "not admitted: recover while this one recovers";
+    const { now } = this.#host;
+    if (this.#answers.allows(replica, latin1(nonce), now)) return null;
+    if (this.#recovery.mayWork(message, now)) return null;
+    return "not admitted: recover that was answered just now";
+  }
+
+  onRecover(message: RecoverMessage): void {
+    const refusal = this.refuseRecover(message);
+    if (refusal !== null) return this.#host.drop(refusal);
+    const { replica, nonce } = message;
+    const { now } = this.#host;
     const question = latin1(nonce);
-    if (this.#answers.allows(replica, question, this.#host.now)) {
-      this.#answers.spend(replica, question, this.#host.now);
+    if (this.#answers.allows(replica, question, now)) {
+      this.#answers.spend(replica, question, now);
       this.#host.send(replica, this.#recovery.answer(message, this.#owner.position));
     }
-    const { viewTimeoutMs } = this.#config;
-    if (this.#recovery.takeWork(message, this.#host.now, viewTimeoutMs)) this.#owner.onWork();
+    if (this.#recovery.takeWork(message, now)) this.#owner.onWork();
+  }
+
+  /** Why an answer says nothing that this replica still asks. */
+  refuseAnswer(message: AnswerMessage<P>): Refusal | null {
+    const asks = this.#phase === "recovering" && !this.#located;
+    if (asks && this.#recovery.awaits(message)) return null;
+    return "not admitted: answer that is not awaited";
   }
 
   /** Takes an answer whose position the owner has found to be proven. */

@@ -107,18 +107,19 @@ export class StateSync {
     if (this.checkpoints.proven(checkpoint) && this.checkpoints.adopt(checkpoint)) this.#settle();
   }
 
-  /** Why a STABLE changes nothing. */
+  /** Why a STABLE changes nothing, or proves nothing. */
   refuseStable({ checkpoint }: StableMessage): Refusal | null {
     const { reached } = this.checkpoints;
-    return checkpoint.slot > reached.slot ? null : "not admitted: stable checkpoint that is passed";
+    if (checkpoint.slot <= reached.slot) return "not admitted: stable checkpoint that is passed";
+    if (this.checkpoints.proven(checkpoint)) return null;
+    return "not admitted: stable checkpoint without a quorum";
   }
 
   /** What this replica asked for is not kept any more by one that has this checkpoint. */
-  onStable({ checkpoint }: StableMessage): void {
-    if (!this.checkpoints.proven(checkpoint)) {
-      return this.#host.drop("not admitted: stable checkpoint without a quorum");
-    }
-    this.adopt(checkpoint);
+  onStable(message: StableMessage): void {
+    const refusal = this.refuseStable(message);
+    if (refusal !== null) return this.#host.drop(refusal);
+    this.adopt(message.checkpoint);
     if (this.behind && !this.#owner.progresses) this.fetchState();
   }
 

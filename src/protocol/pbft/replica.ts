@@ -88,7 +88,9 @@ export class PbftReplica implements Replica<Message, Timer> {
     this.views = new parts.ViewChanger(context, this);
     this.timer = new parts.ViewTimer(context, this);
     this.catchUp = new parts.CatchUp(context, this);
-    const recovery = new parts.Recovery<Position>(quorums, self, (bound) => host.random(bound));
+    const random = (bound: number) => host.random(bound);
+    const { viewTimeoutMs } = config;
+    const recovery = new parts.Recovery<Position>({ quorums, self, random, viewTimeoutMs });
     this.start = new parts.Start(context, this, { recovery, Naming: parts.Naming });
     const checkpoints = new parts.Checkpoints(quorums, checkpointInterval, SNAPSHOTS_MAX);
     const { catchUp: owner } = this;
@@ -190,6 +192,8 @@ export class PbftReplica implements Replica<Message, Timer> {
         return this.sync.refuseStable(message);
       case "answer":
         return this.start.refuseAnswer(message);
+      case "recover":
+        return this.start.starter.refuseRecover(message);
       case "reply":
       case "opened":
       case "gone":

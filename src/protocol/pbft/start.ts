@@ -81,18 +81,15 @@ export class Start implements StarterOwner<Position> {
   }
 
   /** Why an answer is of no use. */
-  refuseAnswer({ to }: AnswerMessage<Position>): Refusal | null {
-    if (this.phase === "recovering" && to === this.context.self) return null;
-    return "not admitted: answer that is not awaited";
+  refuseAnswer(message: AnswerMessage<Position>): Refusal | null {
+    const refusal = this.starter.refuseAnswer(message);
+    if (refusal !== null) return refusal;
+    return this.#isProven(message.position) ? null : "not admitted: answer that proves nothing";
   }
 
   onAnswer(message: AnswerMessage<Position>): void {
-    const { position } = message;
     const refusal = this.refuseAnswer(message);
     if (refusal !== null) return this.context.host.drop(refusal);
-    if (!this.#isProven(position)) {
-      return this.context.host.drop("not admitted: answer that proves nothing");
-    }
     this.starter.onAnswer(message);
   }
 
@@ -102,12 +99,11 @@ export class Start implements StarterOwner<Position> {
 
   /** A correct replica leaves a view for the next only, or with f + 1 others. */
   #isProven({ view, stable, proof }: Position): boolean {
-    if (!this.#owner.sync.checkpoints.proven(stable)) return false;
+    const { weak } = this.context.quorums;
+    if (proof.length > weak || !this.#owner.sync.checkpoints.proven(stable)) return false;
     if (view <= 1) return true;
     const replicas = new Set(proof.map((header) => header.replica));
-    return (
-      replicas.size >= this.context.quorums.weak && proof.every((header) => header.view >= view - 1)
-    );
+    return replicas.size === weak && proof.every((header) => header.view >= view - 1);
   }
 
   // What the starter asks.

@@ -12,6 +12,7 @@ import { hasSigners } from "../kit/quorum.ts";
 import type { PreparedCertificate, ViewChangeHeader } from "./certificate.ts";
 import type { PbftContext } from "./context.ts";
 import { FutureProposals } from "./future-proposals.ts";
+import { completes, lacks, type Incoming } from "./incoming-view.ts";
 import {
   makeViewChange,
   type FetchViewChangeMessage,
@@ -62,12 +63,6 @@ export function newViewLog(viewChanges: readonly ViewChangeMessage[]): NewViewLo
     digests.push(certificate?.digest ?? EMPTY_BATCH.digest);
   }
   return { stable, digests };
-}
-
-/** A NEW-VIEW some of whose VIEW-CHANGEs are not here yet. */
-interface Incoming {
-  readonly message: NewViewMessage;
-  readonly found: Map<Signer, ViewChangeMessage>;
 }
 
 /** What the view change asks of its replica. */
@@ -219,11 +214,16 @@ export class ViewChanger {
   }
 
   /**
-   * Why a VIEW-CHANGE is none: what signatures cannot say, that its certificates are of the right
-   * replicas, views and slots. It refuses no well-formed one.
+   * Why a VIEW-CHANGE changes nothing, or is none: what signatures cannot say, that its
+   * certificates are of the right replicas, views and slots.
    */
-  refuseViewChange({ replica, view, stable, prepared }: ViewChangeMessage): Refusal | null {
+  refuseViewChange(message: ViewChangeMessage): Refusal | null {
+    const { replica, view, stable, prepared } = message;
     const { config, log } = this.#context;
+    if (!this.#isNews(message)) {
+      const named = [...this.#incoming.values()].some((incoming) => lacks(incoming, message));
+      if (!named) return "not admitted: view change that is known";
+    }
     const malformed = "not admitted: view change that proves nothing";
     if (replica >= config.n || view === 0) return malformed;
     if (!this.#owner.sync.checkpoints.proven(stable)) return malformed;
@@ -245,19 +245,23 @@ export class ViewChanger {
   onViewChange(message: ViewChangeMessage): void {
     const refusal = this.refuseViewChange(message);
     if (refusal !== null) return this.#context.host.drop(refusal);
-    const latest = this.#changes[message.replica];
-    const news = (latest === undefined || message.view > latest.view) && this.#isCurrent(message);
+    const news = this.#isNews(message);
     if (news) this.#changes[message.replica] = message;
     for (const incoming of [...this.#incoming.values()]) {
-      if (this.#completes(incoming, message)) this.#tryEnter(incoming);
+      if (completes(incoming, message)) this.#tryEnter(incoming);
     }
     if (!news || !this.#owner.start.mayAttest) return;
     this.#join();
     this.#consider();
   }
 
-  /** Not one that this replica sent before it lost its memory: only others may rely on that. */
-  #isCurrent({ replica, view, digest }: ViewChangeMessage): boolean {
+  /**
+   * Not one that this replica sent before it lost its memory: only others may rely on that. One of
+   * no replica is left to the rest of the check.
+   */
+  #isNews({ replica, view, digest }: ViewChangeMessage): boolean {
+    const latest = this.#changes[replica];
+    if (latest !== undefined && view <= latest.view) return false;
     const own = this.#own;
     return replica !== this.#context.self || (own?.view === view && equal(own.digest, digest));
   }
@@ -318,18 +322,25 @@ export class ViewChanger {
   }
 
   /** Why a NEW-VIEW of another replica changes nothing. */
-  refuseNewView({ replica, view }: NewViewMessage): Refusal | null {
-    const { config, self } = this.#context;
+  refuseNewView({ replica, view, viewChanges }: NewViewMessage): Refusal | null {
+    const { config, self, quorums } = this.#context;
     if (view === 0 || replica !== config.leader(view)) {
       return "not admitted: new view of a replica that is not its primary";
     }
-    if (replica === self || !this.#isPast(view)) return null;
-    return "not admitted: new view that was entered or passed";
+    if (replica === self) return null;
+    if (this.#isPast(view)) return "not admitted: new view that was entered or passed";
+    const signers = viewChanges.map((name) => name.replica);
+    const isQuorum = hasSigners({ signers, blocks: [] }, quorums.quorum);
+    if (!isQuorum || signers.some((signer) => signer >= quorums.n)) {
+      return "not admitted: new view without a quorum";
+    }
+    const known = this.#incoming.get(replica)?.message.view ?? 0;
+    return known >= view ? "not admitted: new view that is known" : null;
   }
 
   onNewView(message: NewViewMessage): void {
-    const { replica, view, viewChanges } = message;
-    const { self, quorums, host } = this.#context;
+    const { replica, view } = message;
+    const { self, host } = this.#context;
     const refusal = this.refuseNewView(message);
     if (refusal !== null) return host.drop(refusal);
     if (replica === self) {
@@ -337,33 +348,15 @@ export class ViewChanger {
       if (known?.view === view && known.seal === undefined) this.#newView = message;
       return;
     }
-    const signers = viewChanges.map((name) => name.replica);
-    const isQuorum = hasSigners({ signers, blocks: [] }, quorums.quorum);
-    if (!isQuorum || signers.some((signer) => signer >= quorums.n)) {
-      return host.drop("not admitted: new view without a quorum");
-    }
-    const known = this.#incoming.get(replica);
-    if (known !== undefined && known.message.view >= view) {
-      return host.drop("not admitted: new view that is known");
-    }
     const incoming: Incoming = { message, found: new Map() };
     this.#incoming.set(replica, incoming);
-    for (const change of this.#changes) if (change !== undefined) this.#completes(incoming, change);
+    for (const change of this.#changes) if (change !== undefined) completes(incoming, change);
     this.#tryEnter(incoming);
     this.#fetchMissing(incoming);
   }
 
   #isPast(view: number): boolean {
     return view < this.#view || (view === this.#view && this.#active);
-  }
-
-  /** Whether the VIEW-CHANGE is one that the NEW-VIEW names. */
-  #completes({ message, found }: Incoming, change: ViewChangeMessage): boolean {
-    if (change.view !== message.view) return false;
-    const name = message.viewChanges.find(({ replica }) => replica === change.replica);
-    if (name === undefined || !equal(name.digest, change.digest)) return false;
-    found.set(change.replica, change);
-    return true;
   }
 
   #tryEnter({ message, found }: Incoming): void {

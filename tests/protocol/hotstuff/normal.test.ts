@@ -2,9 +2,10 @@
 
 import { expect, setDefaultTimeout, test } from "bun:test";
 import type { Block } from "../../../src/protocol/hotstuff/block.ts";
-import type { Tc } from "../../../src/protocol/hotstuff/certificate.ts";
+import { GENESIS_QC, type Tc } from "../../../src/protocol/hotstuff/certificate.ts";
 import type { Parts } from "../../../src/protocol/hotstuff/index.ts";
-import { codec } from "../../../src/protocol/hotstuff/message.ts";
+import { codec, type Message } from "../../../src/protocol/hotstuff/message.ts";
+import { EMPTY } from "../../../src/wire.ts";
 import { noConsecutiveViews } from "../../mutants/hotstuff.ts";
 import { block, openRequest, packets, qc, Solo, tc } from "./harness.ts";
 
@@ -249,6 +250,50 @@ test("what is passed is refused before its signatures are checked", () => {
     solo.replica.refuse(1, { kind: "entry", highQc: qc(of), tc: timeout });
   expect(entry(second, tc(2))).toBe("not admitted: position that is passed");
   expect([entry(third, null), entry(first, tc(3))]).toEqual([null, null]);
+});
+
+test("certificates of too few, or of more than a quorum, are refused before they are checked", () => {
+  const solo = new Solo(0);
+  solo.propose(block(2, qc(block(1))));
+  const refused = (signers: readonly number[]) => {
+    const high = qc(block(6), signers);
+    const timedOut = tc(6, signers);
+    const messages: Message[] = [
+      { kind: "propose", replica: 3, block: block(7, high), tc: null },
+      { kind: "propose", replica: 3, block: block(7), tc: timedOut },
+      { kind: "entry", highQc: high, tc: null },
+      { kind: "entry", highQc: GENESIS_QC, tc: timedOut },
+      { kind: "timeout", replica: 3, view: 7, digest: EMPTY, highQc: high, tc: null },
+      { kind: "timeout", replica: 3, view: 7, digest: EMPTY, highQc: GENESIS_QC, tc: timedOut },
+      { kind: "block", block: block(7, high), more: false },
+      {
+        kind: "stable",
+        checkpoint: { slot: 4, digest: high.block, certificate: high.votes },
+      },
+    ];
+    return messages.map((message) => solo.replica.refuse(3, packets.carried(message, 3)) !== null);
+  };
+  expect(new Set(refused([0, 1, 2]))).toEqual(new Set([false]));
+  for (const signers of [
+    [0, 1],
+    [0, 1, 1],
+    [0, 1, 2, 3],
+  ]) {
+    expect([signers, ...new Set(refused(signers))]).toEqual([signers, true]);
+  }
+});
+
+test("a timeout of a view that is passed is refused once its sender was shown the way", () => {
+  const solo = new Solo(0);
+  solo.timeOut(1, 5, undefined, tc(4));
+  const late = { kind: "timeout", replica: 2, view: 1, digest: EMPTY, highQc: GENESIS_QC } as const;
+  const refusal = () => solo.replica.refuse(2, packets.carried({ ...late, tc: null }));
+  expect(refusal()).toBe(null);
+  solo.timeOut(2, 1);
+  expect(solo.host.takeKind("entry")).toHaveLength(1);
+  expect(refusal()).toBe("not admitted: timeout of an earlier view");
+  solo.host.clockMs += 100;
+  expect(refusal()).toBe(null);
 });
 
 test("H1 a proposal goes out again while its view lasts and something waits, ever more seldom", () => {

@@ -295,6 +295,89 @@ test("X15 one that is in a run asks anew which run the others are in", () => {
   expect(old!.told.at(-1)).toEqual({ how: "news", name: fresh[0]!.told[0]!.name });
 });
 
+test("X15 STARTs of hundreds of earlier lives do not use up the turn of the present one", () => {
+  const life = new Life(0);
+  const asking = { kind: "start", replica: 1, asked: 1, runs: false } as const;
+  const nonces = Array.from({ length: 300 }, (_, i) => new Life(1, 100 + i).naming.nonce);
+  const replay = () => {
+    for (const nonce of nonces) life.receive({ ...asking, nonce });
+  };
+  for (let pause = 0; pause < 60; pause++) {
+    life.host.clockMs = (pause * T) / 16;
+    replay();
+  }
+  life.host.clockMs = 60 * T;
+  replay();
+  life.host.take();
+  life.receive({ ...asking, nonce: new Life(1, 5).naming.nonce });
+  expect(life.host.takeKind("life")).toHaveLength(1);
+});
+
+test("X15 certificates of no quorum are refused before their signatures are checked", () => {
+  const [zero, one, two, three] = four();
+  const lives = listOf([zero!, one!, two!, three!]);
+  const others = listOf([null, one!, two!, three!]);
+  tick([zero!], 0);
+  const { nonce } = zero!.naming;
+  for (const life of [one!, two!]) {
+    const where = { ...NAMELESS, own: life.naming.nonce };
+    const answer = { kind: "life", replica: life.self, to: 0, nonce, asked: 1 } as const;
+    zero!.receive({ ...answer, where, ready: null });
+  }
+  const refused = (list: Bytes, signers: number[]) => {
+    const name = nameOf(list);
+    const ready = certificate("ready", 0, list, signers);
+    const confirmed = certificate("confirm", 0, list, signers);
+    const own = one!.naming.nonce;
+    const messages: NamingMessage[] = [
+      {
+        ...{ kind: "life", replica: 1, to: 0, nonce, asked: 1 },
+        where: { ...NAMELESS, own },
+        ready,
+      },
+      { kind: "ready", replica: 1, attempt: 0, name, confirmed },
+      { kind: "next", replica: 1, nonce: own, attempt: 3, confirmed },
+    ];
+    return messages.map((message) => zero!.naming.refuse(packets.carried(message), true) !== null);
+  };
+  expect(refused(lives, [0, 1, 2])).toEqual([false, false, false]);
+  // That list concerns others only, as does their certificate, but the wish counts.
+  expect(refused(others, [1, 2, 3])).toEqual([true, true, false]);
+  for (const signers of [
+    [0, 1],
+    [0, 1, 1],
+    [0, 1, 2, 3],
+    [0, 1, 9],
+  ]) {
+    expect([signers, ...refused(lives, signers)]).toEqual([signers, true, true, true]);
+  }
+  const list = (confirmed: ListCertificate) =>
+    zero!.naming.refuse(
+      packets.carried({ kind: "list", replica: 0, attempt: 0, lives, confirmed }),
+      true,
+    );
+  expect(list(certificate("confirm", 0, lives))).toBe(
+    "not admitted: list with another's certificate",
+  );
+});
+
+test("X15 what changes nothing is refused before its signatures are checked, again and again", () => {
+  const [zero, one] = four();
+  tick([zero!], 0);
+  const { nonce } = zero!.naming;
+  const own = one!.naming.nonce;
+  const answer = { kind: "life", replica: 1, to: 0, nonce, asked: 1, ready: null } as const;
+  const nameless: NamingMessage = { ...answer, where: { ...NAMELESS, own } };
+  const next: NamingMessage = { kind: "next", replica: 1, nonce: own, attempt: 1, confirmed: null };
+  const runs: NamingMessage = { ...answer, where: { kind: "runs", name: nameOf(own) } };
+  for (const message of [nameless, next, runs]) {
+    const carried = packets.carried(message);
+    expect(zero!.naming.refuse(carried, true)).toBe(null);
+    zero!.naming.receive(carried, true);
+    expect(zero!.naming.refuse(carried, true)).toStartWith("not admitted: ");
+  }
+});
+
 test("X15 STARTs of earlier lives, sent again and again, do not use up the turn of the present one", () => {
   const life = new Life(0);
   const asking = { kind: "start", replica: 1, asked: 1, runs: false } as const;

@@ -48,6 +48,31 @@ test("X14 recorded questions leave half of the answers to new ones", () => {
   expect(answers.allows(1, "new", 20)).toBe(true);
 });
 
+test("X14 recorded questions, a thousand or without number, leave turns to a new one", () => {
+  // Of 800 each is known once it was answered; of 1,500 all seem new, whoever comes first.
+  for (const [recorded, pausesMax] of [
+    [800, 1],
+    [1500, 4000],
+  ] as const) {
+    const answers = limit(16);
+    const replay = (ms: number): void => {
+      for (let i = 0; i < recorded; i++) {
+        if (answers.allows(1, `old ${i}`, ms)) answers.spend(1, `old ${i}`, ms);
+      }
+    };
+    for (let pause = 0; pause < 100; pause++) replay(10 * pause);
+    for (let round = 0; round < 5; round++) {
+      let pause = 1000 * (1 + round);
+      const first = pause;
+      for (; pause < first + pausesMax; pause++) {
+        replay(10 * pause);
+        if (answers.allows(1, `new ${round}`, 10 * pause)) break;
+      }
+      expect([recorded, pause < first + pausesMax]).toEqual([recorded, true]);
+    }
+  }
+});
+
 test("strangers are never answered", () => {
   const answers = limit();
   expect(answers.allows(4, "a", 0)).toBe(false);

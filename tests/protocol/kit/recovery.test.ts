@@ -9,7 +9,10 @@ const HERE = "here";
 /** Four replicas, of which the first asks. */
 function four(): Recovery<string>[] {
   const quorums = quorumsOf({ n: 4, f: 1 });
-  return [0, 1, 2, 3].map((self) => new Recovery(quorums, self, () => self));
+  const random = (self: number) => () => self;
+  return [0, 1, 2, 3].map(
+    (self) => new Recovery({ quorums, self, random: random(self), viewTimeoutMs: 100 }),
+  );
 }
 
 test("X14 n - f answers to its own nonce locate a replica, fewer do not", () => {
@@ -37,4 +40,21 @@ test("X14 answers to another nonce, or of nobody that there is, do not count", (
   expect(one?.missing).toEqual([1, 2, 3]);
   expect(one!.onAnswer(answer)).toBe(true);
   expect(one?.missing).toEqual([2, 3]);
+});
+
+test("X14 RECOVERs of earlier starts, however many, leave work for the present one", () => {
+  const [one] = four();
+  const recover = (byte: number) =>
+    ({ kind: "recover", replica: 1, nonce: new Uint8Array(16).fill(byte) }) as const;
+  let taken = 0;
+  for (let round = 0; round < 12; round++) {
+    const nowMs = round * 1000;
+    for (let byte = 1; byte <= 20; byte++) if (one!.takeWork(recover(byte), nowMs)) taken++;
+    if (round < 10) continue;
+    // By now each was taken once.
+    expect(one!.mayWork(recover(100 + round), nowMs)).toBe(true);
+    expect(one!.takeWork(recover(100 + round), nowMs)).toBe(true);
+    expect(one!.takeWork(recover(100 + round), nowMs + 999)).toBe(false);
+  }
+  expect(taken).toBeLessThanOrEqual(12 * 4);
 });

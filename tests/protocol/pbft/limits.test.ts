@@ -357,3 +357,57 @@ test("what is passed is refused before its signatures are checked", () => {
   expect(replica.refuse(1, entered!)).toBe("not admitted: new view that was entered or passed");
   expect(replica.refuse(2, { ...entered!, replica: 2, view: 2 })).toBe(null);
 });
+
+test("certificates of too few, or of more than a quorum, are refused before they are checked", () => {
+  const cluster = new PbftCluster();
+  const replica = cluster.replica(1);
+  const withSigners = (signers: readonly number[]): Message[] => {
+    const votes = { signers, blocks: signers.map(() => new Uint8Array(69)) };
+    const stable = { slot: 4, digest, certificate: votes };
+    const prepared = { slot: 1, view: 0, digest, primary: 0, block: new Uint8Array(69) };
+    const backups = { signers: signers.slice(1), blocks: votes.blocks.slice(1) };
+    const names = signers.map((signer) => ({ replica: signer, digest }));
+    return [
+      { kind: "stable", checkpoint: stable },
+      makeViewChange(2, 1, { stable, prepared: [] }),
+      makeViewChange(2, 1, {
+        stable: GENESIS,
+        prepared: [{ ...prepared, prepares: backups }],
+      }),
+      {
+        kind: "committed",
+        certificate: { slot: 1, view: 0, digest, commits: votes },
+        batch: BATCH,
+      },
+      {
+        ...{ kind: "newView", replica: 2, view: 2, viewChanges: names },
+        ...{ stable: 0, digests: [] },
+      },
+    ];
+  };
+  const refused = (signers: readonly number[]) =>
+    withSigners(signers).map((message) => replica.refuse(2, packets.carried(message, 2)) !== null);
+  expect(refused([0, 1, 2])).toEqual([false, false, false, false, false]);
+  for (const signers of [
+    [0, 1],
+    [0, 1, 1],
+    [0, 1, 2, 3],
+  ]) {
+    expect([signers, ...refused(signers)]).toEqual([signers, true, true, true, true, true]);
+  }
+});
+
+test("a view change that is known is refused before its signatures are checked", () => {
+  const cluster = new PbftCluster();
+  const next = cluster.open();
+  cluster.drops = (from, to) => from === 0 || to === 0;
+  cluster.request(next(bytes("b")), [1, 2, 3]);
+  expect(cluster.runUntil(() => cluster.state(2).view === 1 && cluster.state(2).active)).toBe(true);
+  const changes = cluster.sent("viewChange", 3);
+  expect(changes.length).toBeGreaterThan(0);
+  for (const change of changes) {
+    expect(cluster.replica(2).refuse(3, change)).toBe("not admitted: view change that is known");
+  }
+  const later = packets.carried(makeViewChange(3, 2, { stable: GENESIS, prepared: [] }));
+  expect(cluster.replica(2).refuse(3, later)).toBe(null);
+});

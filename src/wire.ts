@@ -87,6 +87,9 @@ const TWO_32 = 0x1_0000_0000;
 /** Smallest buffer for a message that left its frame. */
 const GROWN_MIN = 65_536;
 
+/** The least that is worth a view instead of a copy. */
+export const SHARED_MIN = 16_384;
+
 /** The same memory as a Buffer, for copyOf. */
 export function bufferOf(bytes: Bytes): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -204,6 +207,18 @@ export class Reader {
       return EMPTY;
     }
     return this.bytes(length);
+  }
+  /**
+   * As `blob`, of bytes that nobody writes to: a view where it is large, and most of what it keeps
+   * in memory.
+   */
+  sharedBlob(max: number): Bytes {
+    const length = this.u32();
+    const { buffer, byteOffset } = this.#bytes;
+    if (length > max) this.poison();
+    if (length < SHARED_MIN || 2 * length < buffer.byteLength) return this.bytes(length);
+    const at = this.#take(length);
+    return at < 0 ? EMPTY : new Uint8Array(buffer, byteOffset + at, length);
   }
   address(): Address {
     const at = this.#take(8);

@@ -52,7 +52,7 @@ export function encodeKvOperation(operation: KvOperation): Bytes {
   });
 }
 
-/** null when malformed. */
+/** null when malformed; nobody writes to the operation, of which a large value is a view. */
 export function decodeKvOperation(op: Bytes): KvOperation | null {
   const input = new Reader(op);
   const operation = readOperation(input);
@@ -68,10 +68,10 @@ function readOperation(input: Reader): KvOperation | null {
       return { kind, key };
     case "put":
     case "append":
-      return { kind, key, value: input.blob(VALUE_MAX) };
+      return { kind, key, value: input.sharedBlob(VALUE_MAX) };
     case "compareAndSet": {
       const expected = decodeState(input);
-      return { kind, key, expected, value: input.blob(VALUE_MAX) };
+      return { kind, key, expected, value: input.sharedBlob(VALUE_MAX) };
     }
     default:
       return null;

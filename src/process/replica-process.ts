@@ -11,6 +11,7 @@ import type { ReplicaRecord } from "../evaluation/replica-record.ts";
 import { formatReplicaSetting, type ReplicaSetting } from "../evaluation/replica-setting.ts";
 import type { Node } from "../node.ts";
 import { formatProfile } from "../profile/profile.ts";
+import { collectGarbage } from "./garbage.ts";
 import { ProcessDrivers } from "./drivers.ts";
 import { mergeDrops } from "./drops.ts";
 import { ownSetting } from "./own-setting.ts";
@@ -63,6 +64,7 @@ export class ReplicaProcess {
     log.info(`replica ${id} of ${config.n} runs ${mode} on ${port.name}${doing}`);
     this.#watchRun();
     watchUnused({ ...this.#watched(), census: () => this.#replica.census() });
+    collectGarbage(this.drivers.clock);
   }
 
   #begin(): Replica<Sealed, string> {

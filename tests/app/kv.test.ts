@@ -252,6 +252,22 @@ describe("kv snapshots", () => {
     );
   });
 
+  test("a large value is a view of its operation, and of a larger one a copy", () => {
+    const value = new Uint8Array(20_000);
+    const op = encodeKvOperation({ kind: "put", key: text("k"), value });
+    const batch = new Uint8Array(60_000);
+    batch.set(op, 7);
+    const [alone, one] = [op, batch.subarray(7, 7 + op.length)].map((op) => {
+      const app = new KvApp();
+      app.execute(op);
+      app.commit(1);
+      return app.snapshot();
+    });
+    expect(alone?.at(-1)?.buffer === op.buffer).toBe(true);
+    expect(one?.at(-1)?.buffer === batch.buffer).toBe(false);
+    expect(one).toEqual(alone!);
+  });
+
   test("without one of its large values, or with another one, is none", () => {
     const [part, ...values] = after([sized(1, 5000), sized(2, 6000)]).snapshot();
     expect(values.map(({ length }) => length).sort()).toEqual([5000, 6000]);

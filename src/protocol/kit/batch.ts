@@ -1,7 +1,7 @@
 // Requests that are ordered together, with one digest for all of them.
 
 import type { Bytes } from "../../actor.ts";
-import { bytesOf, Reader, type Addresses, type Writer } from "../../wire.ts";
+import { bytesOf, Reader, SHARED_MIN, type Addresses, type Writer } from "../../wire.ts";
 import { digestOf } from "./digest.ts";
 import { decodeOrdered, encodeOrdered, OPERATION_MAX, type Request } from "./request.ts";
 
@@ -30,7 +30,16 @@ export function makeBatch(requests: readonly Request[], clients: Addresses): Bat
   const bytes = bytesOf((out) => {
     for (const request of requests) encodeOrdered(request, out);
   });
-  return { bytes, digest: digestOf(bytes), requests, clients };
+  return { bytes, digest: digestOf(bytes), requests: sharing(requests, bytes), clients };
+}
+
+/** The requests, of which large operations are views of these bytes, where they are encoded. */
+function sharing(requests: readonly Request[], bytes: Bytes): readonly Request[] {
+  if (!requests.some(({ op }) => op.length >= SHARED_MIN)) return requests;
+  const input = new Reader(bytes);
+  const shared = requests.map(() => decodeOrdered(input));
+  // What is malformed, as Byzantine leaders make it, stays as it is.
+  return input.done ? shared : requests;
 }
 
 /** Memory that a batch takes, about: its bytes, and each request with its operation. */

@@ -81,3 +81,23 @@ test("X21 an open is ordered with its source, which the batch's digest covers", 
   const other = makeBatch([{ ...open, source: 1 }, request(1)], [100, 200]);
   expect(other.digest).not.toEqual(batch.digest);
 });
+
+test("X12 a large operation is in a batch once, and a small one does not keep all of it", () => {
+  const op = new Uint8Array(100_000).fill(9);
+  const book = new CountingBook();
+  const made = makeBatch([{ ...request(1), op }, request(2)], [100, 200]);
+  const out = new Writer(new Uint8Array(4096), book, 1 << 20).reset(0, 4096);
+  encodeBatch(made, out);
+  const read = decodeBatch(new Reader(out.copy(), book));
+  for (const { bytes, requests } of [made, read]) {
+    expect(requests.map((one) => one.op)).toEqual([op, request(2).op]);
+    const inside = requests.map((one) => one.op.buffer === bytes.buffer);
+    expect(inside).toEqual([true, false]);
+  }
+  // Of many that are large none keeps the others.
+  const both = makeBatch(
+    [1, 2, 3].map((number) => ({ ...request(number), op })),
+    [1, 2, 3],
+  );
+  expect(both.requests.some((one) => one.op.buffer === both.bytes.buffer)).toBe(false);
+});

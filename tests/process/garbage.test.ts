@@ -1,0 +1,55 @@
+// Shows when a replica has its garbage collected: once large arrays have grown, not before, and not
+// again for those that are in use.
+
+import { expect, test } from "bun:test";
+import type { Call } from "../../src/driver.ts";
+import { collectGarbage, GARBAGE_MAX } from "../../src/process/garbage.ts";
+
+/** A heap with so much in use, and what one look after another makes of it. */
+function looking() {
+  let next = (): void => {};
+  const call: Call = { cancel() {}, again() {} };
+  const heap = { used: 0, garbage: 0, collected: 0 };
+  collectGarbage(
+    {
+      after: (_delayMs, fire) => {
+        next = fire;
+        return call;
+      },
+    },
+    {
+      external: () => heap.used + heap.garbage,
+      collect: () => {
+        heap.garbage = 0;
+        heap.collected++;
+      },
+    },
+  );
+  return { heap, look: () => next() };
+}
+
+test("garbage is collected once it has grown, and counted from there on", () => {
+  const { heap, look } = looking();
+  for (let i = 0; i < 10; i++) look();
+  heap.garbage = GARBAGE_MAX;
+  look();
+  expect(heap.collected).toBe(0);
+  for (let i = 1; i <= 5; i++) {
+    heap.garbage += GARBAGE_MAX + 1;
+    look();
+    look();
+    expect(heap.collected).toBe(i);
+  }
+});
+
+test("what is in use is no reason to collect again, and what was freed is counted anew", () => {
+  const { heap, look } = looking();
+  heap.used = 10 * GARBAGE_MAX;
+  for (let i = 0; i < 10; i++) look();
+  expect(heap.collected).toBe(1);
+  heap.used = 0;
+  look();
+  heap.used = GARBAGE_MAX + 1;
+  look();
+  expect(heap.collected).toBe(2);
+});

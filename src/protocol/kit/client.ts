@@ -28,10 +28,10 @@ const NOT_AWAITED: Refusal = "not admitted: no reply to the pending request";
 const OVERDUE_MIN = 1 / 32;
 /**
  * After how many view timeouts a request goes to all: at first where answers take less, at first
- * wherever, and at last.
+ * where they take more, because replicas learn from it that a leader is slow, and at last.
  */
 const TO_ALL_SOONEST = 1 / 4;
-const TO_ALL_FIRST = 1;
+const TO_ALL_FIRST = 1 / 2;
 const TO_ALL_LAST = 4;
 
 /**

@@ -161,8 +161,8 @@ test("P1 where packets are lost a request whose answer is overdue goes to the le
   invoke();
   expect(retries(host, client, 3)).toEqual([
     [24, 0],
-    [476, "all"],
-    [1000, "all"],
+    [226, "all"],
+    [500, "all"],
   ]);
   answer();
   // The time doubles as long as none is known.
@@ -176,10 +176,10 @@ test("P1 a service that takes long is asked again once what it takes has passed,
     host.clockMs += ms;
     for (const i of [0, 1]) reply(i, one);
   };
-  // The mean and four deviations, but the view timeout at most.
+  // The mean and four deviations, but half of the view timeout at most.
   expect(retries(host, client, 2)).toEqual([
+    [250, "all"],
     [500, "all"],
-    [1000, "all"],
   ]);
   answerAfter(1);
   for (let i = 0; i < 20; i++) {

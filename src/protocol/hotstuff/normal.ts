@@ -178,16 +178,15 @@ export class NormalCase {
 
   /** What the next block holds; null if it is not time for it. */
   #nextBatch(parent: TreeNode): Batch | null {
-    const { tree, pool, host } = this.context;
+    const { tree, pool, host, config } = this.context;
     const { now } = host;
     const high = parent.height - tree.root.height;
     const crowded = high >= EMPTY_AFTER || (high > 0 && tree.liveBytes >= LIVE_BYTES_MAX / 2);
     const dueMs = crowded ? Infinity : pool.dueMs(now);
-    if (dueMs <= now) return pool.take();
-    if (dueMs < Infinity) {
-      host.setTimer("flush", dueMs - now);
-      return null;
-    }
+    if (dueMs <= now) return pool.take(now);
+    if (dueMs < Infinity) host.setTimer("flush", dueMs - now);
+    // Opens may wait longer, which what is in blocks does not.
+    if (dueMs - now <= config.flushDelayMs) return null;
     // Empty blocks, until each replica with the parent knows that the last request is committed.
     const needed = Math.max(parent.lastNonEmptyHeight, this.#commitTarget);
     return parent.committedShown < needed ? EMPTY_BATCH : null;

@@ -5,16 +5,12 @@ import type { ProtocolConfig } from "../../protocol-config.ts";
 import { Queue } from "../../base/queue.ts";
 import { TIMER_SLACK_MS } from "./backoff.ts";
 import { BATCH_CLOSE_BYTES, BATCH_REQUESTS_MAX, REQUEST_OVERHEAD } from "./batch.ts";
+import { OpenRation } from "./open-ration.ts";
 import type { PendingRequest } from "./pending.ts";
 import { isOpen } from "./request.ts";
 
 /** Operations of so many bytes wait apart, so that small ones do not wait for all of them. */
 const LARGE_BYTES = 64 * 1024;
-/**
- * The part of a batch that opens have if operations wait as well: anybody can send opens without
- * end.
- */
-const OPENS_PART = 1 / 8;
 
 /**
  * Requests heard from their clients, and those that another replica relayed: a batch takes from
@@ -71,6 +67,8 @@ class Lane {
   }
 }
 
+type Config = Pick<ProtocolConfig, "batchMax" | "adaptive" | "flushDelayMs" | "viewTimeoutMs">;
+
 export class Batcher {
   readonly #batchMax: number;
   readonly #adaptive: boolean;
@@ -79,10 +77,12 @@ export class Batcher {
   readonly #small = new Lane();
   readonly #large = new Lane();
   readonly #lanes = [this.#opens, this.#small, this.#large];
+  readonly #ration: OpenRation;
   /** Whether the last batch was of small ones. */
   #largeNext = false;
 
-  constructor(config: Pick<ProtocolConfig, "batchMax" | "adaptive" | "flushDelayMs">) {
+  constructor(config: Config) {
+    this.#ration = new OpenRation(config.viewTimeoutMs);
     this.#batchMax = Math.min(config.batchMax, BATCH_REQUESTS_MAX);
     this.#adaptive = config.adaptive;
     this.#flushDelayMs = config.flushDelayMs;
@@ -108,26 +108,27 @@ export class Batcher {
     for (const lane of this.#lanes) lane.clear();
   }
 
-  /** From when on a batch should leave if the pipeline has room; Infinity if nothing waits. */
+  /**
+   * From when on a batch should leave if the pipeline has room; Infinity if nothing waits. Opens
+   * leave with operations, while these come, and do not hasten them.
+   */
   dueMs(nowMs: number): number {
-    const smallMs = Math.min(this.#opens.oldestMs, this.#small.oldestMs);
-    const oldestMs = Math.min(smallMs, this.#large.oldestMs);
-    if (oldestMs === Infinity) return Infinity;
-    if (this.#adaptive || this.#fill >= this.#batchMax) return nowMs;
+    const operationsMs = Math.min(this.#small.oldestMs, this.#large.oldestMs);
+    const opensMs = this.#opens.oldestMs;
+    const rationed = this.#ration.isOn(nowMs);
+    if (operationsMs === Infinity && opensMs === Infinity) return Infinity;
+    if (operationsMs === Infinity && rationed) return this.#ration.endMs;
+    if (this.#adaptive || this.#fill(nowMs) >= this.#batchMax) return nowMs;
+    const oldestMs = rationed ? operationsMs : Math.min(operationsMs, opensMs);
     const dueMs = oldestMs + this.#flushDelayMs;
     return dueMs - nowMs < TIMER_SLACK_MS ? nowMs : dueMs;
   }
 
   /** How many requests wait that one batch could have. */
-  get #fill(): number {
+  #fill(nowMs: number): number {
     const operations = this.#small.length + this.#large.length;
     const opens = this.#opens.length;
-    return operations === 0 ? opens : operations + Math.min(opens, this.#opensMax);
-  }
-
-  /** How many opens a batch has beside operations. */
-  get #opensMax(): number {
-    return Math.ceil(OPENS_PART * this.#batchMax);
+    return operations + this.#ration.of(opens, operations > 0, nowMs);
   }
 
   /**
@@ -135,20 +136,19 @@ export class Batcher {
    * any waits; of small operations and of large ones in turn, so that who asks for little waits for
    * one batch of large ones at most.
    */
-  take(): PendingRequest[] {
+  take(nowMs: number): PendingRequest[] {
     const taken: PendingRequest[] = [];
     const largeWaits = this.#large.oldestMs < Infinity;
-    const opensWait = this.#opens.oldestMs < Infinity;
     const smallWaits = this.#small.oldestMs < Infinity;
-    const large = largeWaits && (this.#largeNext || !(smallWaits || opensWait));
+    const waiting = this.#opens.oldestMs < Infinity ? this.#opens.length : 0;
+    const opensMax = this.#ration.of(waiting, smallWaits || largeWaits, nowMs);
+    const large = largeWaits && (this.#largeNext || !(smallWaits || opensMax > 0));
     this.#largeNext = !large;
-    if (large) {
-      this.#large.take(this.#batchMax, taken);
-      return taken;
-    }
-    if (opensWait && smallWaits) this.#opens.take(this.#opensMax, taken);
-    this.#small.take(this.#batchMax, taken);
-    this.#opens.take(this.#batchMax, taken);
+    const room = smallWaits ? Math.ceil(this.#batchMax / 2) : this.#batchMax;
+    if (!large) this.#opens.take(Math.min(opensMax, room), taken);
+    const opens = taken.length;
+    (large ? this.#large : this.#small).take(this.#batchMax, taken);
+    this.#ration.onBatch(taken.length - opens, opens, waiting, nowMs);
     return taken;
   }
 }

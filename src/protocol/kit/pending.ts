@@ -17,10 +17,9 @@ const ENTRY_BYTES = 256;
 
 /**
  * Opens of one host that wait, beyond which its clients try again: anybody can send any number, and
- * opens have a part of each batch only (batcher.ts), so that they would wait until the leader is
- * suspected.
+ * opens have a ration (open-ration.ts), so that they would wait until the leader is suspected.
  */
-export const OPENS_MAX = 512;
+export const OPENS_MAX = 256;
 
 /** Of what one replica relayed. */
 export const RELAYED_MAX = 4096;

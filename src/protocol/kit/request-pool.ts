@@ -91,10 +91,10 @@ export class RequestPool {
   }
 
   /** The next batch; empty if nothing waits. */
-  take(): Batch {
+  take(nowMs: number): Batch {
     const requests: Request[] = [];
     const clients: Address[] = [];
-    for (const { request, client, holder } of this.#batcher.take()) {
+    for (const { request, client, holder } of this.#batcher.take(nowMs)) {
       // One of an abandoned block has its source.
       const bare = isOpen(request) && request.source === undefined;
       requests.push(bare ? { ...request, source: sourceOf(holder) } : request);

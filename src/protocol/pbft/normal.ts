@@ -125,7 +125,7 @@ export class NormalCase {
         if (dueMs < Infinity) host.setTimer("flush", dueMs - now);
         return;
       }
-      const batch = pool.take();
+      const batch = pool.take(now);
       this.#assign(this.#nextSlot++, batch.digest, batch);
     }
   }

@@ -10,7 +10,8 @@ function request(session: number, number = 1, tag = 1, length = 0): Request {
 }
 
 function filled(changes: Partial<ConstructorParameters<typeof Batcher>[0]>, lengths: number[]) {
-  const batcher = new Batcher({ batchMax: 10, adaptive: false, flushDelayMs: 1, ...changes });
+  const config = { batchMax: 10, adaptive: false, flushDelayMs: 1, viewTimeoutMs: 500 };
+  const batcher = new Batcher({ ...config, ...changes });
   const pending = new Pending(
     () => true,
     () => 1,
@@ -25,7 +26,7 @@ function filled(changes: Partial<ConstructorParameters<typeof Batcher>[0]>, leng
 test("X11 a batch closes when it is full", () => {
   const { batcher } = filled({ batchMax: 3 }, [0, 0, 0, 0]);
   expect(batcher.dueMs(3)).toBe(3);
-  expect(batcher.take().length).toBe(3);
+  expect(batcher.take(20).length).toBe(3);
   expect(batcher.length).toBe(1);
 });
 
@@ -40,21 +41,21 @@ test("X11 a partial batch is due the flush delay after its first request", () =>
 test("X11 with --adaptive a partial batch is due at once", () => {
   const { batcher } = filled({ adaptive: true, flushDelayMs: 5 }, [0]);
   expect(batcher.dueMs(0)).toBe(0);
-  expect(batcher.take().length).toBe(1);
+  expect(batcher.take(20).length).toBe(1);
 });
 
 test("X11 large operations close a batch, and the largest goes alone", () => {
   const megabyte = 1024 * 1024;
   const { batcher } = filled({}, [megabyte / 2, megabyte / 4, megabyte, 2 * megabyte, 1]);
   const sizes: number[] = [];
-  while (batcher.length > 0) sizes.push(batcher.take().length);
+  while (batcher.length > 0) sizes.push(batcher.take(20).length);
   // The small one first, since large ones take turns with it.
   expect(sizes).toEqual([1, 2, 1, 1]);
 });
 
 test("X11 a small operation waits for one batch of large ones at most", () => {
   const { batcher, pending } = filled({}, Array<number>(16).fill(2 * 1024 * 1024));
-  const sizesOf = () => batcher.take().map((entry) => entry.request.op.length);
+  const sizesOf = () => batcher.take(20).map((entry) => entry.request.op.length);
   expect(sizesOf()).toEqual([2 * 1024 * 1024]);
   for (let i = 0; i < 3; i++) {
     const entry = pending.add(request(100 + i, 1, 1, 10), 100, 20);
@@ -66,39 +67,79 @@ test("X11 a small operation waits for one batch of large ones at most", () => {
   expect(sizesOf()).toEqual([2 * 1024 * 1024]);
 });
 
-test("X11 opens have an eighth of a batch while operations wait, and all of one otherwise", () => {
-  const { batcher, pending } = filled({ batchMax: 16 }, Array<number>(17).fill(0));
-  for (let i = 0; i < 40; i++) {
+/** Has `count` opens wait, from `from` on. */
+function addOpens({ batcher, pending }: ReturnType<typeof filled>, from: number, count: number) {
+  for (let i = from; i < from + count; i++) {
     const op = new Uint8Array(13).fill(i);
     const entry = pending.add({ session: 0, tag: i, number: 0, op }, 200, 20);
     if (entry !== null) batcher.push(entry, 20);
   }
-  const opensOf = (): number[] => {
-    const taken = batcher.take();
-    return [taken.filter(({ request: { session } }) => session === 0).length, taken.length];
-  };
-  expect([opensOf(), opensOf(), opensOf(), opensOf()]).toEqual([
+}
+
+/** Opens in the next batch, and all that it has. */
+function opensOf({ batcher }: ReturnType<typeof filled>, nowMs: number): number[] {
+  const taken = batcher.take(nowMs);
+  return [taken.filter(({ request: { session } }) => session === 0).length, taken.length];
+}
+
+test("X11 opens have a ration while operations are ordered, and all of a batch otherwise", () => {
+  const both = filled({ batchMax: 16 }, Array<number>(60).fill(0));
+  addOpens(both, 0, 40);
+  // Half a batch at most, of what the time since the last batch gives.
+  expect(opensOf(both, 20)).toEqual([8, 16]);
+  // One for sixteen operations, and one in two milliseconds.
+  expect([opensOf(both, 20), opensOf(both, 20), opensOf(both, 24)]).toEqual([
     [2, 16],
-    [13, 16],
+    [1, 16],
+    [3, 16],
+  ]);
+  expect(opensOf(both, 24)).toEqual([1, 11]);
+  // Those that are left wait while operations come, and leave once these have not for a while.
+  expect(both.batcher.dueMs(24)).toBe(34);
+  expect(both.batcher.dueMs(33.9)).toBe(34);
+  expect(both.batcher.dueMs(34)).toBe(34);
+  expect([opensOf(both, 34), opensOf(both, 34)]).toEqual([
     [16, 16],
     [9, 9],
   ]);
-  expect(batcher.length).toBe(0);
-  // Opens alone do not close a batch that operations would fill.
+  expect(both.batcher.length).toBe(0);
+});
+
+test("X11 opens close no batch that operations would fill, and do not hasten one", () => {
   const few = filled({ batchMax: 16, flushDelayMs: 5 }, [0, 0]);
-  for (let i = 0; i < 40; i++) {
-    const op = new Uint8Array(13).fill(i);
-    const entry = few.pending.add({ session: 0, tag: i, number: 0, op }, 200, 1);
-    if (entry !== null) few.batcher.push(entry, 1);
-  }
+  addOpens(few, 0, 40);
   expect(few.batcher.dueMs(1)).toBe(5);
+  few.batcher.take(20);
+  few.pending.add(request(9), 100, 22);
+  const entry = few.pending.find(request(9));
+  few.batcher.push(entry!, 22);
+  expect(few.batcher.dueMs(22)).toBe(27);
+  expect(few.batcher.dueMs(26)).toBe(27);
+});
+
+test("X11 all opens that wait are ordered within half a view timeout, however many", () => {
+  const many = filled({ batchMax: 100, viewTimeoutMs: 500 }, Array<number>(100).fill(0));
+  many.batcher.take(20);
+  addOpens(many, 0, 200);
+  let opens = 0;
+  let session = 1000;
+  for (let nowMs = 21; nowMs <= 20 + 250; nowMs += 2) {
+    const entry = many.pending.add(request(session++), 100, nowMs);
+    many.batcher.push(entry!, nowMs);
+    const [some = 0, all = 0] = opensOf(many, nowMs);
+    expect(all).toBe(some + 1);
+    expect(some).toBeLessThanOrEqual(50);
+    opens += some;
+  }
+  // As fast as they would be in half of one while as many wait, and then by a half a millisecond.
+  expect(opens).toBeGreaterThan(150);
 });
 
 test("X11 what was executed meanwhile leaves the queue", () => {
   const { batcher, pending } = filled({ batchMax: 2 }, [0, 0, 0]);
   pending.executed(request(1));
   pending.executed(request(3));
-  expect(batcher.take().map((entry) => entry.request.session)).toEqual([2]);
+  expect(batcher.take(20).map((entry) => entry.request.session)).toEqual([2]);
   expect(batcher.dueMs(9)).toBe(Infinity);
 });
 
@@ -126,7 +167,7 @@ test("X13 a request with a wrong tag does not keep the session's own from waitin
 });
 
 test("X11 requests that a replica relayed leave half of a batch to those of clients", () => {
-  const batcher = new Batcher({ batchMax: 4, adaptive: true, flushDelayMs: 1 });
+  const batcher = new Batcher({ batchMax: 4, adaptive: true, flushDelayMs: 1, viewTimeoutMs: 500 });
   const pending = new Pending(
     () => true,
     () => 1,
@@ -137,7 +178,7 @@ test("X11 requests that a replica relayed leave half of a batch to those of clie
   };
   for (let session = 1; session <= 100; session++) add(session, 3);
   for (let session = 101; session <= 103; session++) add(session, "client");
-  const sessions = () => batcher.take().map((entry) => entry.request.session);
+  const sessions = () => batcher.take(20).map((entry) => entry.request.session);
   expect(sessions()).toEqual([101, 1, 102, 2]);
   expect(sessions()).toEqual([103, 3, 4, 5]);
   expect(sessions()).toEqual([6, 7, 8, 9]);
@@ -172,7 +213,7 @@ test("X12 a request that is refused displaces none", () => {
 });
 
 test("X11 the client's own copy takes the place of one that was relayed, and replies go to it", () => {
-  const batcher = new Batcher({ batchMax: 4, adaptive: true, flushDelayMs: 1 });
+  const batcher = new Batcher({ batchMax: 4, adaptive: true, flushDelayMs: 1, viewTimeoutMs: 500 });
   const pending = new Pending(
     () => true,
     () => 1,
@@ -189,7 +230,7 @@ test("X11 the client's own copy takes the place of one that was relayed, and rep
   expect(add(3, 777)).toBe(null);
   expect(add("client", 101)).toBe(null);
   expect(pending.size).toBe(1);
-  const taken = batcher.take();
+  const taken = batcher.take(20);
   expect(taken.map(({ client, source }) => ({ client, source }))).toEqual([
     { client: 101, source: "client" },
   ]);

@@ -146,6 +146,7 @@ function planOf(subject: Subject, { plan, network }: Case, seed: number): Plan {
     batchSignatures: false,
     faults: [],
     restarts: [],
+    allRestart: null,
     byzantine: [],
     tricks: [],
     ...plan,

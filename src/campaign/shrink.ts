@@ -97,7 +97,15 @@ const ALWAYS = [
 ] as const;
 const RATES = ["loss", "duplication", "reordering", "replay", "corruption"] as const;
 /** Those that many plans have, by their names; what else is left out has a number. */
-const SOMETIMES = [...RATES, "restarts", "earlier run", ...TRICKS, ...STRANGER_TRICKS, "byzantine"];
+const SOMETIMES = [
+  ...RATES,
+  "restarts",
+  "all restart",
+  "earlier run",
+  ...TRICKS,
+  ...STRANGER_TRICKS,
+  "byzantine",
+];
 const NUMBERED = /^(?:partition|pause|crash)-[0-3]$|^client-death-0$/;
 
 /**
@@ -137,6 +145,7 @@ export function faultNames(plan: Plan): string[] {
     ...network.partitions.map(({ name }) => name),
     ...plan.faults.map(({ name }) => name),
     ...(plan.restarts.length > 0 ? ["restarts"] : []),
+    ...(plan.allRestart === null ? [] : ["all restart"]),
     ...(plan.earlier > 0 ? ["earlier run"] : []),
     ...plan.tricks,
     ...plan.strangers,

@@ -3,7 +3,7 @@
 import type { Bytes, Client, Sealed } from "../actor.ts";
 import { decodeKvResult } from "../app/kv.ts";
 import type { Random } from "../base/seeded-random.ts";
-import { stamp, type Issued, type Ledger } from "./judge.ts";
+import { stamp, type Issued } from "./judge.ts";
 import type { Process } from "./process.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { Plan } from "./seed-plan.ts";
@@ -14,7 +14,6 @@ export interface ClientWorld {
   readonly plan: Plan;
   readonly random: Random;
   readonly scheduler: Scheduler;
-  readonly ledger: Pick<Ledger, "accept">;
   readonly gstUs: number;
   /** Operations that all clients share. */
   operationsLeft: number;
@@ -22,6 +21,7 @@ export interface ClientWorld {
   completed: number;
   /** Notes that the client's operation of that number is sent. */
   issue(issued: Issued, number: number): void;
+  accept(client: SimulatedClient, issued: Issued, answer: Bytes): void;
   sessionLost(client: SimulatedClient): void;
   fail(what: string): void;
 }
@@ -31,7 +31,7 @@ export class SimulatedClient {
   readonly id: number;
   readonly process: Process;
   readonly #world: ClientWorld;
-  readonly #actor: Client<Sealed, string>;
+  readonly actor: Client<Sealed, string>;
   readonly #random: Random;
   #number = 0;
   #tail: number;
@@ -42,7 +42,7 @@ export class SimulatedClient {
   constructor(world: ClientWorld, process: Process, actor: Client<Sealed, string>, id: number) {
     this.#world = world;
     this.process = process;
-    this.#actor = actor;
+    this.actor = actor;
     this.id = id;
     this.#random = world.random.stream(`client ${id}`);
     this.#tail = world.plan.tail;
@@ -84,7 +84,7 @@ export class SimulatedClient {
     };
     this.current = issued;
     world.issue(issued, number);
-    this.#actor.invoke(op, (answer) => this.#done(issued, answer));
+    this.actor.invoke(op, (answer) => this.#done(issued, answer));
   }
 
   /** Whether there is an operation left to ask: of those that all share first, then of its own. */
@@ -111,7 +111,7 @@ export class SimulatedClient {
       world.sessionLost(this);
     } else {
       issued.doneUs = world.scheduler.nowUs;
-      world.ledger.accept(`c${this.id}`, issued, answer);
+      world.accept(this, issued, answer);
       const seen = issued.result === null ? null : decodeKvResult(issued.result);
       this.#seen = seen?.kind === "state" ? seen.value : null;
       world.completed++;

@@ -1,5 +1,6 @@
 // An earlier run of the same cluster: what it sent stays with strangers, who play it back to the
-// present one. Its replicas had the same keys and other nonces.
+// present one. Its replicas had the same keys and other nonces, or are the same ones, which all
+// lost their memory at once.
 
 import type { Random } from "../base/seeded-random.ts";
 import type { Network } from "./network.ts";
@@ -19,6 +20,29 @@ const SAME_KIND = 0.3;
 const ANY = 0.05;
 /** Old packets that join one of their kind and receiver. */
 const ALIKE = 4;
+
+/** Packets that are kept of a run from when it began, and the latest ones. */
+const FIRST_MAX = 500;
+const LATEST_MAX = 1000;
+
+/** What strangers keep of a run whose end nobody knows. */
+export class Recording {
+  readonly #first: Packet[] = [];
+  readonly #latest: Packet[] = [];
+  #count = 0;
+
+  add(packet: Packet): void {
+    const kept = { ...packet, intact: false };
+    if (this.#first.length < FIRST_MAX) this.#first.push(kept);
+    else this.#latest[this.#count++ % LATEST_MAX] = kept;
+  }
+
+  /** In the order in which they arrived. */
+  get packets(): readonly Packet[] {
+    const oldest = this.#count % Math.max(1, this.#latest.length);
+    return [...this.#first, ...this.#latest.slice(oldest), ...this.#latest.slice(0, oldest)];
+  }
+}
 
 export interface EarlierRun {
   /** In the order in which they arrived. */
@@ -43,9 +67,14 @@ export interface ReplayWorld {
  * when one of it is sent, to whoever gets that, so that old answers meet new questions.
  * `from` has no keys.
  */
-export function playBack(world: ReplayWorld, from: Process, recorded: readonly Packet[]): void {
+export function playBack(
+  world: ReplayWorld,
+  from: Process,
+  recorded: readonly Packet[],
+  fault: "earlier run" | "all restart",
+): void {
   const { scheduler, network, plan } = world;
-  const random = world.random.stream("earlier run");
+  const random = world.random.stream(fault);
   if (recorded.length === 0) return;
   const byKind = new Map<number, Packet[]>();
   for (const packet of recorded) {
@@ -54,14 +83,15 @@ export function playBack(world: ReplayWorld, from: Process, recorded: readonly P
     else known.push(packet);
   }
   const send = (packet: Packet, toHost: number): void => {
-    world.count("earlier run: replayed");
+    world.count(`${fault}: replayed`);
     network.deliver(from, { ...packet, toHost, toId: toHost < plan.n ? toHost : packet.toId });
   };
-  const untilUs = Math.max(world.gstUs, PLAYED_TIMEOUTS * plan.viewTimeoutMs * 1000);
+  const beginUs = scheduler.nowUs;
+  const untilUs = Math.max(world.gstUs, beginUs + PLAYED_TIMEOUTS * plan.viewTimeoutMs * 1000);
   const spacingUs = random.pick([10, 100, 1000]);
   for (let i = 0; i < Math.min(recorded.length, PLAYED_MAX); i++) {
     const packet = recorded[i];
-    if (packet === undefined || i * spacingUs > untilUs) break;
+    if (packet === undefined || beginUs + i * spacingUs > untilUs) break;
     const toHost = random.chance(0.8) ? packet.toHost : random.int(plan.n);
     scheduler.after(null, i * spacingUs, () => send(packet, toHost));
   }

@@ -13,6 +13,9 @@ export const ADVERSARY_CLIENT = 0x8000;
 /** The first client of an earlier run. */
 export const EARLIER_CLIENT = 0x8100;
 
+/** Positions of one epoch, in those of all that a world has one after another. */
+export const EPOCH_POSITIONS = 2 ** 32;
+
 /** Adds bytes to a running 32-bit hash. */
 function hashBytes(hash: number, bytes: Bytes): number {
   return mix32(hash, Bun.hash.crc32(bytes));
@@ -54,8 +57,9 @@ export interface Issued {
   readonly sentUs: number;
   /** Infinity while it is outstanding or for ever pending. */
   doneUs: number;
-  /** The application's result and the position that it was executed at; null when nobody knows. */
+  /** The application's result; null when nobody knows. */
   result: Bytes | null;
+  /** Where it was executed, those of earlier epochs before it; -1 when nobody knows. */
   position: number;
   /** Whether its client lives and waits for it. */
   waiting: boolean;
@@ -70,18 +74,39 @@ interface Entry {
 export class Ledger {
   /** What was executed, in order; the first correct replica to commit a position fills it. */
   readonly canonical: Entry[] = [];
-  readonly issued = new Map<number, Issued>();
+  readonly issued: Map<number, Issued>;
   /** Position by stamp. */
   readonly #positions = new Map<number, number>();
   /** CRC of the application's snapshot by position. */
   readonly #states = new Map<number, number>();
   readonly #fail: (what: string) => void;
   readonly #invent: boolean;
+  readonly #first: number;
 
-  /** With `invent`, operations that no client sent are no violation. */
-  constructor(invent: boolean, fail: (what: string) => void) {
+  /**
+   * With `invent`, operations that no client sent are no violation. `first` is where the epoch's
+   * positions begin, and `issued` what clients send in all of them.
+   */
+  constructor(
+    invent: boolean,
+    fail: (what: string) => void,
+    first = 0,
+    issued = new Map<number, Issued>(),
+  ) {
     this.#invent = invent;
     this.#fail = fail;
+    this.#first = first;
+    this.issued = issued;
+  }
+
+  /** Whether it was executed. */
+  has(op: Bytes): boolean {
+    return this.#positions.has(stampOf(op));
+  }
+
+  /** Whether a position of an operation is one of this epoch. */
+  contains(position: number): boolean {
+    return position >= this.#first && position < this.#first + EPOCH_POSITIONS;
   }
 
   hashAt(position: number): number {
@@ -139,7 +164,7 @@ export class Ledger {
       const what = `${describe(issued.op)} at ${position}, where ${describe(entry.op)} is`;
       this.#fail(`client agreement: ${client} accepted a wrong result for ${what}`);
     }
-    issued.position = position;
+    issued.position = this.#first + position;
     issued.result = result;
   }
 }

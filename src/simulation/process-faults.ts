@@ -1,7 +1,9 @@
 // Process faults: pauses, crashes, replicas that lose their memory one after another, clients that
-// die. Byzantine, crashed and recovering replicas together are never more than f.
+// die. Byzantine, crashed and recovering replicas together are never more than f, but where all
+// lose their memory at once, which ends the run.
 
-import type { ProcessFault } from "./seed-plan.ts";
+import { playBack, Recording } from "./earlier-run.ts";
+import type { AllRestart, ProcessFault } from "./seed-plan.ts";
 import type { ReplicaHandle } from "./replica-handle.ts";
 import type { World } from "./world.ts";
 
@@ -10,7 +12,33 @@ export function scheduleFaults(world: World): void {
   for (const fault of plan.faults) {
     scheduler.after(null, fault.atUs, () => happen(world, fault));
   }
+  if (plan.allRestart !== null) scheduleRestart(world, plan.allRestart);
   if (plan.restarts.length > 0) scheduler.after(null, 0, () => restartNext(world, 0));
+}
+
+/** Strangers record what is sent until all replicas restart, and play it back from then on. */
+function scheduleRestart(world: World, { atUs, downUs }: AllRestart): void {
+  const { scheduler, replicas } = world;
+  const recording = new Recording();
+  const stranger = world.addStranger("recorder");
+  world.recording = recording;
+  // A cluster that has done nothing yet gets the time that is left.
+  const lastUs = (atUs + world.plan.gstUs) / 2;
+  const end = (): void => {
+    if (world.ledger.canonical.length === 0 && scheduler.nowUs < lastUs) {
+      scheduler.after(null, world.plan.viewTimeoutMs * 250, end);
+      return;
+    }
+    world.recording = null;
+    world.crashAll();
+    world.count("all restart");
+    for (const handle of replicas) {
+      if (handle.gone) continue;
+      scheduler.after(null, downUs[handle.identity] ?? 1, () => restart(world, handle));
+    }
+    playBack(world, stranger, recording.packets, "all restart");
+  };
+  scheduler.after(null, atUs, end);
 }
 
 function happen(world: World, fault: ProcessFault): void {

@@ -4,28 +4,33 @@
 import type { Bytes, Proof, Signer } from "../actor.ts";
 import { mix32 } from "../base/seeded-random.ts";
 import { isRunless } from "../crypto/domain.ts";
-import { latin1 } from "../wire.ts";
 
 export class RunNotes {
   /** By signer and statement, the runs that it was signed in. */
   readonly #signed = new Map<number, Set<string>>();
-  /** Runs that ended before the present cluster started, by their domains. */
+  /** Runs that ended before the present replicas started, by their domains. */
   readonly ended = new Set<string>();
 
-  /** A correct replica signs the statement in the run with that domain. */
-  note(signer: Signer, signed: Bytes, run: Bytes | null): void {
-    if (isRunless(signed) || run === null) return;
+  /** A correct replica signs the statement in the run with that mark. */
+  note(signer: Signer, signed: Bytes, run: string): void {
+    if (isRunless(signed)) return;
     const key = keyOf(signer, signed);
     const runs = this.#signed.get(key);
-    if (runs === undefined) this.#signed.set(key, new Set([latin1(run)]));
-    else runs.add(latin1(run));
+    if (runs === undefined) this.#signed.set(key, new Set([run]));
+    else runs.add(run);
+  }
+
+  /** Whether it was signed in another run, in whose name its signature may be. */
+  isForeign({ signer, signed }: Proof, run: string): boolean {
+    const runs = this.#signed.get(keyOf(signer, signed));
+    return runs !== undefined && (runs.size > 1 || !runs.has(run));
   }
 
   /** Whether a valid statement of a correct replica was signed in other runs only. */
-  isStale({ signer, signed }: Proof, run: Bytes | null): boolean {
+  isStale({ signer, signed }: Proof, run: string): boolean {
     if (isRunless(signed)) return false;
     const runs = this.#signed.get(keyOf(signer, signed));
-    return runs !== undefined && !runs.has(run === null ? "" : latin1(run));
+    return runs !== undefined && !runs.has(run);
   }
 }
 

@@ -43,7 +43,9 @@ export function runPlan(subject: Subject, plan: Plan, observer?: Observer, cold 
   populate(world);
   // What failed in it is a violation of this seed.
   world.failures.push(...(earlier?.failures ?? []));
-  if (earlier !== undefined) playBack(world, world.addStranger("old"), earlier.packets);
+  if (earlier !== undefined) {
+    playBack(world, world.addStranger("old"), earlier.packets, "earlier run");
+  }
   letStrangersIn(world);
   scheduleFaults(world);
   // With strangers alone, every operation counts from the start.
@@ -62,7 +64,7 @@ function recordEarlierRun(subject: Subject, present: Plan): EarlierRun {
   const plan: Plan = {
     ...present,
     ...{ operations: 0, tail: Math.ceil(present.earlier / present.clients), gstUs: 0, earlier: 0 },
-    ...{ restarts: [], byzantine: [], tricks: [], strangers: [], alone: false },
+    ...{ restarts: [], allRestart: null, byzantine: [], tricks: [], strangers: [], alone: false },
     // One that recovers is told by the others in which run they are.
     faults: present.earlier % 2 === 0 ? [] : [restartOf(present)],
     network: { ...present.network, ...NO_FAULTS },

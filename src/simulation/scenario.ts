@@ -303,6 +303,7 @@ function calmPlan(subject: Subject): Plan {
     batchSignatures: false,
     faults: [],
     restarts: [],
+    allRestart: null,
     byzantine: [],
     tricks: [],
     censusEvery: 1,

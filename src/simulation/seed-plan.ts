@@ -52,6 +52,13 @@ export interface ProcessFault {
   readonly forUs: number;
 }
 
+/** All replicas stop at once; each starts with an empty memory that much later. */
+export interface AllRestart {
+  readonly atUs: number;
+  /** By replica. */
+  readonly downUs: readonly number[];
+}
+
 export interface Plan {
   readonly seed: number;
   readonly kind: Kind;
@@ -86,6 +93,8 @@ export interface Plan {
   /** Replicas that lose their memory one after another, for as long as it goes on before GST. */
   readonly restarts: readonly number[];
   readonly restartDownUs: number;
+  /** All replicas lose their memory at once, and strangers play back what was sent before. */
+  readonly allRestart: AllRestart | null;
   /** Operations of an earlier run, which strangers play back to this one; 0: there was none. */
   readonly earlier: number;
   readonly byzantine: readonly number[];
@@ -169,7 +178,8 @@ function withoutOthers(plan: Plan): Plan {
     network: { ...plan.network, ...NO_FAULTS, delayMaxUs },
     speeds: plan.speeds.map(() => 1),
     signUs: Math.floor(viewUs / 100),
-    ...{ sessionsMax: 1024, faults: [], restarts: [], earlier: 0, byzantine: [], tricks: [] },
+    ...{ sessionsMax: 1024, faults: [], restarts: [], allRestart: null },
+    ...{ earlier: 0, byzantine: [], tricks: [] },
   };
 }
 
@@ -196,7 +206,10 @@ function drawAll(subject: Subject, kind: Kind, seed: number, changes: Changes): 
   const drawnClients = size.between(1, 5);
   const clients = Math.max(1, changes.clients ?? drawnClients);
   const operations = Math.max(0, changes.operations ?? (deep ? 100 : 10));
-  const gstUs = Math.floor((deep ? size.between(20, 80) : size.between(0, 20)) * viewUs * 0.9);
+  const twoRuns = drawTwoRuns(subject, kind, random.stream("all restart"));
+  const another = twoRuns === null ? 0 : ANOTHER_RUN_TIMEOUTS;
+  const timeouts = (deep ? size.between(20, 80) : size.between(0, 20)) + another;
+  const gstUs = Math.floor(timeouts * viewUs * 0.9);
   const replicas = Array.from({ length: n }, (_, i) => i);
   const byzantine = drawByzantine(subject, kind, random.stream("byzantine"), replicas, f);
   const tricks = random.stream("tricks");
@@ -242,6 +255,7 @@ function drawAll(subject: Subject, kind: Kind, seed: number, changes: Changes): 
     }).filter((fault) => !without.has(fault.name)),
     restarts: without.has("restarts") ? [] : restart,
     restartDownUs: Math.floor(viewUs * shape.pick([0.1, 1, 4])),
+    allRestart: without.has("all restart") ? null : allRestartOf(twoRuns, n, gstUs, viewUs),
     earlier: without.has("earlier run") ? 0 : drawEarlier(subject, random.stream("earlier run")),
     byzantine: without.has("byzantine") ? [] : byzantine,
     tricks: chosenTricks.filter((trick) => !without.has(trick)),
@@ -254,6 +268,40 @@ function drawAll(subject: Subject, kind: Kind, seed: number, changes: Changes): 
 function drawEarlier(subject: Subject, random: Random): number {
   const operations = random.between(3, 20);
   return subject.byzantine && random.chance(0.5) ? operations : 0;
+}
+
+/** View timeouts before GST that another run has, more than a start takes. */
+const ANOTHER_RUN_TIMEOUTS = 20;
+const REPLICAS_MAX = 7;
+
+/** When all replicas restart, as a share of the time before GST, and how long each is down. */
+interface TwoRuns {
+  readonly at: number;
+  /** In view timeouts, by replica. */
+  readonly down: readonly number[];
+}
+
+/** Null: they do not. */
+function drawTwoRuns(subject: Subject, kind: Kind, random: Random): TwoRuns | null {
+  if (!random.chance(0.2) || !subject.byzantine || kind === "twins") return null;
+  const at = random.between(40, 60) / 100;
+  const downMax = random.pick([0, 1, 4]);
+  return {
+    at,
+    down: Array.from({ length: REPLICAS_MAX }, () => (downMax * random.int(100)) / 100),
+  };
+}
+
+function allRestartOf(
+  twoRuns: TwoRuns | null,
+  n: number,
+  gstUs: number,
+  viewUs: number,
+): AllRestart | null {
+  if (twoRuns === null) return null;
+  const { at, down } = twoRuns;
+  const downUs = down.slice(0, n).map((timeouts) => 1 + Math.floor(viewUs * timeouts));
+  return { atUs: Math.floor(gstUs * at), downUs };
 }
 
 function drawSpeeds(random: Random, hosts: number, off: boolean): number[] {

@@ -1,11 +1,12 @@
 // The nodes of a world: the real Node over the simulated drivers.
 
-import type { Sealed } from "../actor.ts";
+import type { Bytes, Proof, Sealed } from "../actor.ts";
 import { assert } from "../base/assert.ts";
 import type { Random } from "../base/seeded-random.ts";
 import type { WireAddress } from "../config.ts";
 import { Node } from "../node.ts";
 import type { CodecMonitor } from "./codec-monitor.ts";
+import type { Epochs } from "./epochs.ts";
 import type { Network } from "./network.ts";
 import type { Process } from "./process.ts";
 import type { RunNotes } from "./run-notes.ts";
@@ -22,6 +23,7 @@ export interface SimulatedNodesOptions {
   readonly random: Random;
   readonly keys: SimulatedKeys;
   readonly notes: RunNotes | null;
+  readonly epochs: Pick<Epochs, "markOf">;
   readonly network: Network;
   readonly monitor: CodecMonitor;
   /** Addresses of processes that are neither replicas nor clients. */
@@ -75,7 +77,7 @@ export class SimulatedNodes {
   }
 
   #stage(owner: Process, self: number | null, random: Random): SimulatedStage {
-    const { plan, scheduler, keys, notes, monitor, gstUs, fail } = this.#options;
+    const { plan, scheduler, keys, notes, epochs, gstUs } = this.#options;
     const quickUs = Math.ceil((plan.viewTimeoutMs * 1000) / 100);
     const signUs = (): number => (scheduler.nowUs < gstUs() ? plan.signUs : quickUs);
     return new SimulatedStage({
@@ -88,19 +90,23 @@ export class SimulatedNodes {
       signUs,
       verifyUs: () => signUs() / 4,
       noteSigned: (signed, run) => {
-        if (self !== null && !owner.byzantine) notes?.note(self, signed, run);
+        if (self !== null && !owner.byzantine) notes?.note(self, signed, epochs.markOf(run));
       },
-      judged: (proofs, run, valid) => {
-        const { byzantine } = plan;
-        const stale = valid
-          ? proofs.find((proof) => !byzantine.includes(proof.signer) && notes?.isStale(proof, run))
-          : undefined;
-        if (stale !== undefined && !owner.byzantine) {
-          fail(`fresh: ${owner.name} believes what r${stale.signer} signed in another run`);
-        }
-        if (valid || !monitor.isGenuine(proofs)) return;
-        fail(`certificates: ${owner.name} got a bad signature from a correct process`);
-      },
+      judged: (proofs, run, valid) => this.#judge(owner, proofs, run, valid),
     });
+  }
+
+  #judge(owner: Process, proofs: readonly Proof[], run: Bytes | null, valid: boolean): void {
+    const { plan, notes, epochs, monitor, fail } = this.#options;
+    const mark = epochs.markOf(run);
+    const correct = ({ signer }: Proof): boolean => !plan.byzantine.includes(signer);
+    if (valid) {
+      const stale = proofs.find((proof) => correct(proof) && notes?.isStale(proof, mark));
+      if (stale === undefined || owner.byzantine) return;
+      fail(`fresh: ${owner.name} believes what r${stale.signer} signed in another run`);
+    } else if (monitor.isGenuine(proofs)) {
+      if (proofs.some((proof) => notes?.isForeign(proof, mark))) return;
+      fail(`certificates: ${owner.name} got a bad signature from a correct process`);
+    }
   }
 }

@@ -70,6 +70,7 @@ function twinsPlan(drawn: Plan, clients: number): Plan {
     signUs: 50,
     faults: [],
     restarts: [],
+    allRestart: null,
     earlier: 0,
     byzantine: [],
     tricks: [],

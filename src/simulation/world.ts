@@ -1,23 +1,23 @@
 // The world: processes built from the real Node, codec and actors, a network and a judge, on
 // virtual time. One seed, one thread; the same run on every machine.
 
-import type { Client, Quorums, Replica, Sealed } from "../actor.ts";
+import type { Bytes, Client, Quorums, Replica, Sealed } from "../actor.ts";
 import { KvApp } from "../app/kv.ts";
 import { assert } from "../base/assert.ts";
 import { listenToMarks } from "../base/coverage-mark.ts";
 import { Random } from "../base/seeded-random.ts";
 import { countDrop, type Drops } from "../driver.ts";
 import type { OptionValues, ProtocolConfig } from "../protocol-config.ts";
-import { rolesOf } from "../protocol/index.ts";
-import { latin1, Reader } from "../wire.ts";
+import { latin1 } from "../wire.ts";
 import { Adversary } from "./adversary.ts";
 import { CensusCheck, checkCertificates } from "./census.ts";
+import { corruptionFilter } from "./corruption.ts";
 import { SimulatedClient } from "./clients.ts";
 import { CodecMonitor } from "./codec-monitor.ts";
-import { EARLIER_CLIENT, JudgedApp, Ledger, type Issued } from "./judge.ts";
+import { Epochs } from "./epochs.ts";
+import { EARLIER_CLIENT, JudgedApp, type Issued, type Ledger } from "./judge.ts";
 import { Network, type PacketFilter } from "./network.ts";
-import type { EarlierRun } from "./earlier-run.ts";
-import { wireBook } from "./packet-content.ts";
+import type { EarlierRun, Recording } from "./earlier-run.ts";
 import type { Packet } from "./simulated-packet.ts";
 import { Process } from "./process.ts";
 import type { ReplicaHandle } from "./replica-handle.ts";
@@ -29,6 +29,7 @@ import { SimulatedNodes } from "./simulated-nodes.ts";
 import { simulatedAddress } from "./simulated-transport.ts";
 import type { Subject } from "./subject.ts";
 import { watchedActor } from "./watched-actor.ts";
+import { worldConfig } from "./world-config.ts";
 
 /** What a seed's run came to. */
 export interface Report {
@@ -77,7 +78,7 @@ export class World {
   readonly plan: Plan;
   readonly subject: Subject;
   readonly random: Random;
-  readonly ledger: Ledger;
+  readonly epochs: Epochs;
   readonly network: Network;
   readonly config: ProtocolConfig;
   readonly #quorums: Quorums;
@@ -103,11 +104,11 @@ export class World {
   /** Kept where there is more than one run. */
   readonly notes: RunNotes | null;
   #nextClient: number;
+  /** Where strangers keep what arrives; null: nobody does. */
+  recording: Recording | null = null;
   readonly #monitor: CodecMonitor;
   /** Certificates that hold. */
   readonly #judged = new WeakSet<object>();
-  readonly #probe: Reader;
-  readonly #probeBytes = new Uint8Array(2048);
 
   constructor(given: WorldOptions) {
     const { subject, plan, observer, leader, options, filter, cold = false } = given;
@@ -121,34 +122,18 @@ export class World {
     this.keys = new SimulatedKeys(secret, plan.n, cold);
     // Requests are of no run: strangers may ask for theirs again, as they may ask for anything.
     this.#nextClient = isEarlier ? EARLIER_CLIENT : 0;
-    this.notes = isEarlier ? new RunNotes() : (earlier?.notes ?? null);
+    const several = isEarlier || plan.allRestart !== null;
+    this.notes = earlier?.notes ?? (several ? new RunNotes() : null);
     this.operationsLeft = plan.operations;
     this.gstUs = plan.gstUs;
-    this.#probe = new Reader(this.#probeBytes, wireBook);
-    this.ledger = new Ledger(plan.kind === "invent", (what) => this.fail(what));
+    const prefix = isEarlier ? "earlier" : "epoch";
+    this.epochs = new Epochs(prefix, plan.kind === "invent", (what) => this.fail(what));
     const { n, f, clients } = plan;
     const quorums = subject.protocol.quorums(n, f);
     assert(quorums !== null, `a plan with ${n} replicas, too few for ${f} faults`);
     this.#quorums = quorums;
-    const roles = rolesOf(subject.protocol, n);
-    const config: ProtocolConfig = {
-      n,
-      f,
-      leader: leader ?? ((view) => view % n),
-      batchMax: plan.batchMax,
-      adaptive: plan.adaptive,
-      flushDelayMs: plan.flushDelayMs,
-      viewTimeoutMs: plan.viewTimeoutMs,
-      checkpointInterval: plan.checkpointInterval,
-      sessionsMax: plan.sessionsMax,
-      replyCacheBytesMax: 64 * 1024 * 1024,
-      ...(roles.size === 0 ? {} : { roles }),
-      // Two instances of one identity share one life.
-      ...(plan.kind === "twins" && { run: new Uint8Array(32).fill(1) }),
-    };
-    this.config = [...(options ?? [])].reduce((made, [name, value]) => {
-      return subject.protocol.options?.get(name)?.configure(value, made) ?? made;
-    }, config);
+    this.config = worldConfig(subject, plan, { leader, options });
+    const roles = this.config.roles ?? new Map<string, readonly number[]>();
     const adversary = plan.byzantine.length > 0 ? new Adversary(this) : null;
     this.#adversary = adversary;
     this.network = new Network({
@@ -160,7 +145,7 @@ export class World {
       boundUs: Math.floor(plan.viewTimeoutMs * 50),
       at: (host) => this.#hosts[host] ?? [],
       replicas: () => this.replicas.map(({ process }) => process),
-      passes: (corrupted) => this.#passes(corrupted),
+      passes: corruptionFilter(subject),
       filter: filter ?? null,
     });
     this.#nodes = new SimulatedNodes({
@@ -169,6 +154,7 @@ export class World {
       random: this.random,
       keys: this.keys,
       notes: this.notes,
+      epochs: this.epochs,
       network: this.network,
       monitor: this.#monitor,
       // Behind the hosts of replicas and clients.
@@ -176,6 +162,17 @@ export class World {
       gstUs: () => this.gstUs,
       fail: (what) => this.fail(what),
     });
+  }
+
+  /** What is executed now is judged by it. */
+  get ledger(): Ledger {
+    return this.epochs.ledger;
+  }
+
+  /** A client accepts an answer. */
+  accept({ process, actor, id }: SimulatedClient, issued: Issued, answer: Bytes): void {
+    const node = process.hosted.find(({ client }) => client === actor)?.node;
+    this.epochs.ledgerOf(node?.run ?? null).accept(`c${id}`, issued, answer);
   }
 
   /** Records a violation; the run ends after the current event. */
@@ -322,6 +319,19 @@ export class World {
     this.clients = this.clients.filter((client) => client.process !== process);
   }
 
+  /** Stops all replicas, which forget everything: those that start next are a new run. */
+  crashAll(): void {
+    for (const handle of this.replicas) {
+      const run = handle.process.hosted[0]?.node.run ?? null;
+      if (run !== null) this.notes?.ended.add(latin1(run));
+      this.crash(handle.process);
+      handle.everRan = false;
+      handle.certified = -1;
+    }
+    this.#started = false;
+    this.epochs.begin();
+  }
+
   pause(process: Process, forUs: number): void {
     process.pausedUntilUs = Math.max(process.pausedUntilUs, this.scheduler.nowUs + forUs);
     this.note(process, `pauses for ${forUs / 1000} ms`);
@@ -363,6 +373,7 @@ export class World {
     census.check(said);
     if (said.phase === "running") handle.everRan = true;
     const run = process.hosted[0]?.node.run ?? null;
+    if (run !== null) this.epochs.note(run);
     if (run !== null && this.notes?.ended.has(latin1(run)) === true) {
       this.fail(`fresh: ${process.name} is in a run that ended before it started`);
     }
@@ -426,8 +437,8 @@ export class World {
 
   sessionLost(client: SimulatedClient): void {
     this.count("sessions lost");
-    const { sessionsMax, byzantine } = this.plan;
-    if (sessionsMax < 64 || byzantine.length > 0) return;
+    const { sessionsMax, byzantine, allRestart } = this.plan;
+    if (sessionsMax < 64 || byzantine.length > 0 || allRestart !== null) return;
     this.fail(`exactly once: the session of c${client.id} was lost although there is room for it`);
   }
 
@@ -478,21 +489,10 @@ export class World {
     else there.push(process);
     process.onArrival = (to, from, packet) => {
       if (to.byzantine) this.#adversary?.learn(packet);
+      this.recording?.add(packet);
       this.#monitor.arrives(from, packet);
       this.observer?.arrived(this.scheduler.nowUs, from, to, packet);
     };
     return process;
-  }
-
-  /**
-   * Whether a corrupted packet gets past the frame's check sequence: where the protocol has to
-   * notice it, because it is malformed, a request whose checksum does not hold, or signed. The
-   * check sequence alone guards what a replica that never signs answers.
-   */
-  #passes(corrupted: Uint8Array): boolean {
-    const { codec, signed } = this.subject.protocol;
-    this.#probeBytes.set(corrupted);
-    const message = codec.decode(this.#probe.reset(0, corrupted.length));
-    return message === null || signed;
   }
 }

@@ -17,7 +17,7 @@ import { NormalCase } from "../../src/protocol/hotstuff/normal.ts";
 import { HOTSTUFF_RULES, type ChainRules } from "../../src/protocol/hotstuff/rules.ts";
 import { Pacemaker } from "../../src/protocol/hotstuff/view-change.ts";
 import { subjectOf } from "../../src/simulation/subject.ts";
-import { namings } from "./naming.ts";
+import { namings, withoutRuns } from "./naming.ts";
 import { StaleLeader } from "./stale-leader.ts";
 import type { Mutant } from "../../src/campaign/mutants.ts";
 
@@ -190,6 +190,10 @@ const TWINS_LEAD = 19_000;
 
 export const mutants: readonly Mutant[] = [
   ...namings.map(([name, naming, by]) => mutant(name, { Naming: naming }, "short", by)),
+  {
+    subject: subjectOf("hotstuff-runless-signatures", withoutRuns(hotstuff)),
+    ...{ kind: "short", convictedBy: ["fresh"], within: 1000 },
+  },
   mutant("no-lock", noLock, "twins", ["agreement", "throw"]),
   mutant("two-chain", twoChain, "twins", ["agreement", "throw", "liveness"]),
   mutant("no-late-votes", { NormalCase: NoLateVotes }, "short", ["liveness"]),

@@ -1,7 +1,7 @@
 // Bugs planted in how a run gets its name (kit/naming.ts), for every protocol whose runs have one:
 // strangers who play an earlier run back convict them.
 
-import type { Bytes } from "../../src/actor.ts";
+import type { Bytes, Host, Protocol } from "../../src/actor.ts";
 import { Naming } from "../../src/protocol/kit/naming.ts";
 import { NONCE_LENGTH, type ListCertificate } from "../../src/protocol/kit/naming-messages.ts";
 
@@ -30,6 +30,31 @@ export class AnyAnswer extends Naming {
   protected override isOwn(): boolean {
     return true;
   }
+}
+
+/** A host that signs for the cluster, whatever run it is in. */
+function runless<M, T extends string>(host: Host<M, T>): Host<M, T> {
+  return {
+    get now() {
+      return host.now;
+    },
+    random: (bound) => host.random(bound),
+    send: (to, message) => host.send(to, message),
+    setTimer: (timer, delayMs) => host.setTimer(timer, delayMs),
+    clearTimer: (timer) => host.clearTimer(timer),
+    sourceOf: (address) => host.sourceOf(address),
+    drop: (reason) => host.drop(reason),
+    enterRun: () => {},
+  };
+}
+
+/** The protocol without the run's name in what is signed: what holds in one run holds in all. */
+export function withoutRuns<M, T extends string>(protocol: Protocol<M, T>): Protocol<M, T> {
+  return {
+    ...protocol,
+    replica: (self, config, host, app) => protocol.replica(self, config, runless(host), app),
+    client: (config, host) => protocol.client(config, runless(host)),
+  };
 }
 
 /** By name, with what convicts it. */

@@ -31,7 +31,7 @@ import { ViewTimer } from "../../src/protocol/pbft/view-timer.ts";
 import { STAMP_LENGTH } from "../../src/simulation/judge.ts";
 import { subjectOf } from "../../src/simulation/subject.ts";
 import { equal } from "../../src/wire.ts";
-import { namings } from "./naming.ts";
+import { namings, withoutRuns } from "./naming.ts";
 import type { Mutant } from "../../src/campaign/mutants.ts";
 
 /** More than clients ask of sessions that are gone. */
@@ -364,6 +364,7 @@ const FORGOTTEN = [...SPLIT, "exactly once"];
 
 export const mutants: readonly Mutant[] = [
   ...namings.map(([name, naming, by]) => mutant(name, withParts({ Naming: naming }), "short", by)),
+  mutant("runless-signatures", withoutRuns(pbft), "short", ["fresh"]),
   mutant("quorum-of-2f", withParts({ quorumsOf: quorumOf2f }), "short", SPLIT),
   mutant("counts-votes", withParts({ Votes: AllVotes }), "short", SPLIT),
   mutant("digest-not-matched", withParts({ Votes: VotesForAnything }), "adversary", SPLIT),

@@ -53,6 +53,7 @@ function worldOf(given: Given): World {
     batchSignatures: true,
     faults: [],
     restarts: [],
+    allRestart: null,
     byzantine: trick === undefined ? [] : [0],
     tricks: trick === undefined ? [] : [trick],
     censusEvery: 64,

@@ -43,7 +43,8 @@ function calm(seed: number, changes: Partial<Plan>): Plan {
     ...plan.network,
     ...NO_FAULTS,
   };
-  return { ...plan, network, faults: [], restarts: [], strangers: [], ...changes };
+  const others = { faults: [], restarts: [], allRestart: null, strangers: [] };
+  return { ...plan, network, ...others, ...changes };
 }
 
 test("X4 a client accepts what f+1 replicas signed alike, whatever their views", () => {

@@ -96,7 +96,14 @@ test(
       const plan = drawPlan(subject, "short", seed);
       const network = { ...noLoss(plan), loss: 0.1, duplication: 0.1, reordering: 0.1 };
       const gstUs = 400 * plan.viewTimeoutMs * 1000;
-      const report = runPlan(subject, { ...plan, network, faults: [], restarts: [], gstUs });
+      const report = runPlan(subject, {
+        ...plan,
+        network,
+        faults: [],
+        restarts: [],
+        allRestart: null,
+        gstUs,
+      });
       expect([seed, ...report.failures]).toEqual([seed]);
       expect(report.operations).toBe(10 + 10 * plan.clients);
     }
@@ -138,6 +145,7 @@ test(
         thinkUs: 0,
         faults: [],
         restarts: [],
+        allRestart: null,
         strangers: [],
       });
       expect(report.failures).toEqual([]);

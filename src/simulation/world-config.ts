@@ -1,0 +1,40 @@
+// What the processes of a world are told of their cluster.
+
+import { rolesOf } from "../protocol/index.ts";
+import type { OptionValues, ProtocolConfig } from "../protocol-config.ts";
+import type { Plan } from "./seed-plan.ts";
+import type { Subject } from "./subject.ts";
+
+interface ConfigOptions {
+  readonly leader?: ((view: number) => number) | undefined;
+  /** Values of the protocol's own options. */
+  readonly options?: OptionValues | undefined;
+}
+
+/** The configuration of a plan's cluster. */
+export function worldConfig(
+  { protocol }: Subject,
+  plan: Plan,
+  { leader, options }: ConfigOptions,
+): ProtocolConfig {
+  const { n, f } = plan;
+  const roles = rolesOf(protocol, n);
+  const config: ProtocolConfig = {
+    n,
+    f,
+    leader: leader ?? ((view) => view % n),
+    batchMax: plan.batchMax,
+    adaptive: plan.adaptive,
+    flushDelayMs: plan.flushDelayMs,
+    viewTimeoutMs: plan.viewTimeoutMs,
+    checkpointInterval: plan.checkpointInterval,
+    sessionsMax: plan.sessionsMax,
+    replyCacheBytesMax: 64 * 1024 * 1024,
+    ...(roles.size === 0 ? {} : { roles }),
+    // Two instances of one identity share one life.
+    ...(plan.kind === "twins" && { run: new Uint8Array(32).fill(1) }),
+  };
+  return [...(options ?? [])].reduce((made, [name, value]) => {
+    return protocol.options?.get(name)?.configure(value, made) ?? made;
+  }, config);
+}

@@ -1,6 +1,7 @@
 // The client of every protocol with Byzantine replicas: a result counts when a weak quorum agrees.
 
 import type { Address, Bytes, Client, Host, Quorums, Refusal, Target } from "../../actor.ts";
+import { coverageMark } from "../../base/coverage-mark.ts";
 import type { ProtocolConfig } from "../../protocol-config.ts";
 import { equal, type Reader } from "../../wire.ts";
 import { Backoff, TIMER_SLACK_MS } from "./backoff.ts";
@@ -33,6 +34,11 @@ const OVERDUE_MIN = 1 / 32;
 const TO_ALL_SOONEST = 1 / 4;
 const TO_ALL_FIRST = 1 / 2;
 const TO_ALL_LAST = 4;
+/**
+ * How often in succession a weak quorum answers with what does not hold before the client's run is
+ * taken to have ended. Its session may be there in the next one: strangers can open it again.
+ */
+const UNPROVEN_MAX = 3;
 
 /**
  * Sends an `open` to all, any other request to where `first` says the leader of the view is; where
@@ -59,6 +65,10 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
   /** The digest of the pending operation, and what each replica answered. */
   #digest: Bytes | null = null;
   readonly #answers: (Answer | undefined)[];
+  /** Replicas whose answers came to be checked since it went to all, and whether one held. */
+  readonly #checked: boolean[];
+  #heard = false;
+  #unproven = 0;
 
   constructor(
     config: ProtocolConfig,
@@ -77,6 +87,7 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
       ...{ lateMs, latestMs: TO_ALL_FIRST * viewTimeoutMs },
     });
     this.#answers = new Array<Answer | undefined>(config.n).fill(undefined);
+    this.#checked = new Array<boolean>(config.n).fill(false);
     this.#session = new ClientSession(host, (request) => this.#begin(request));
   }
 
@@ -102,8 +113,12 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
     return request !== null && beginsReplyTo(request, input) ? null : NOT_AWAITED;
   }
 
+  /** What it does not refuse is checked next, and comes to `receive` if it holds. */
   refuse(_from: Address, message: CommonMessage): Refusal | null {
-    return isAnswer(message) ? this.#refusalOf(message) : NO_ANSWER;
+    if (!isAnswer(message)) return NO_ANSWER;
+    const refusal = this.#refusalOf(message);
+    if (refusal === null) this.#checked[message.replica] = true;
+    return refusal;
   }
 
   /** Why what a replica says of the pending request does not count; null: it does. */
@@ -127,12 +142,27 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
       this.#host.setTimer("retry", leftMs);
       return;
     }
+    if (!isOpen(request) && this.#isRunOver()) {
+      coverageMark("client: a run that has ended is left");
+      this.#host.enterRun(null);
+      return this.#session.conclude(NO_SESSION_OUTCOME);
+    }
     this.#responses.late();
     this.#host.send("all", { kind: "request", request });
     this.#host.setTimer("retry", this.#backoff.next());
   }
 
+  /** Whether enough replicas answered the pending request again, and nothing of it held. */
+  #isRunOver(): boolean {
+    let came = 0;
+    for (const checked of this.#checked) if (checked) came++;
+    this.#checked.fill(false);
+    this.#unproven = came >= this.#weak && !this.#heard ? this.#unproven + 1 : 0;
+    return this.#unproven >= UNPROVEN_MAX;
+  }
+
   #onAnswer(message: AnswerToClient): void {
+    this.#heard = true;
     const outcome = outcomeOf(message);
     const run = runOf(message);
     this.#answers[message.replica] = { view: message.view, outcome, run };
@@ -176,6 +206,9 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
   #begin(request: Request): void {
     this.#digest = operationDigest(request.op);
     this.#answers.fill(undefined);
+    this.#checked.fill(false);
+    this.#unproven = 0;
+    this.#heard = false;
     this.#backoff.reset(this.#responses.lateMs);
     // Each replica remembers where it heard the `open`, and replies there.
     const to = isOpen(request) ? "all" : this.#first(this.#view);

@@ -223,6 +223,54 @@ test("X13 a number that was used for another operation ends this one as unknown,
   expect(last()).toMatchObject({ session: 0, number: 0 });
 });
 
+test("X13 X15 a client whose session another run has as well, so that no reply holds, leaves it", () => {
+  const { host, client, results, invoke, last } = begin();
+  host.enterRun(RUN);
+  // Strangers have opened its session again: replies come, and are of the new run.
+  const answer = (replicas: readonly number[], holds = false) => {
+    for (const replica of replicas) {
+      const { session, tag, number, op } = last();
+      const digest = operationDigest(op);
+      const named = { session, tag, number, digest, outcome: one };
+      const message: ReplyMessage = { kind: "reply", replica, view: 0, ...named };
+      if (client.refuse(replica, message) === null && holds) client.receive(replica, message);
+    }
+  };
+  const expire = () => {
+    host.clockMs = host.timers.get("retry") ?? Infinity;
+    client.timeout();
+  };
+  expire();
+  // One liar is not enough, nor are two that fall silent in between.
+  for (let round = 0; round < 5; round++) {
+    answer([0]);
+    expire();
+  }
+  for (const replicas of [[0, 1], [2, 3], [], [0, 1], [1, 2]]) {
+    answer(replicas);
+    expire();
+  }
+  expect(results).toEqual([]);
+  answer([0, 3]);
+  expire();
+  expect([results, host.run]).toEqual([[null], null]);
+  invoke();
+  expect(last().session).toBe(0);
+  // Where one reply holds, others are late or altered.
+  const other = begin();
+  for (let round = 0; round < 6; round++) {
+    other.reply(2, one);
+    const { session, tag, number, op } = other.last();
+    const named = { session, tag, number, digest: operationDigest(op), outcome: two };
+    for (const replica of [0, 1]) {
+      other.client.refuse(replica, { kind: "reply", replica, view: 0, ...named });
+    }
+    other.host.clockMs = other.host.timers.get("retry") ?? Infinity;
+    other.client.timeout();
+  }
+  expect(other.results).toEqual([]);
+});
+
 test("X13 a forgotten result ends the operation as unknown, and the session goes on", () => {
   const { reply, results, invoke, last } = begin();
   for (const replica of [0, 2]) reply(replica, { status: "forgotten" });

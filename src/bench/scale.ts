@@ -18,7 +18,7 @@ import { protocols, smallestCluster, toleratedFaults } from "../protocol/index.t
 import { messageUs, sharedCosts } from "../scaling/machine-costs.ts";
 import { countOperations, type CountOptions } from "../scaling/count.ts";
 import { scaleFigures } from "../scaling/figures.ts";
-import { readNetwork, type NetworkModel } from "../scaling/network-model.ts";
+import { readNetwork, type NetworkModel } from "../evaluation/network-model.ts";
 import {
   compare,
   compareSignatures,

@@ -6,7 +6,7 @@ import type { AnyProtocol } from "../actor.ts";
 import { assert } from "../base/assert.ts";
 import type { Path, Timing } from "../protocol-hints.ts";
 import type { Costs } from "./cost-model.ts";
-import { oneWayUs, type NetworkModel } from "./network-model.ts";
+import { oneWayUs, type NetworkModel } from "../evaluation/network-model.ts";
 
 export interface PathOptions {
   readonly protocol: Pick<AnyProtocol, "signed" | "quorums" | "timing">;

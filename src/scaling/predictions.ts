@@ -12,7 +12,7 @@ import {
 } from "./cost-model.ts";
 import type { Counts } from "./counts.ts";
 import { unloadedTiming } from "./latency-model.ts";
-import type { NetworkModel } from "./network-model.ts";
+import type { NetworkModel } from "../evaluation/network-model.ts";
 
 /** For replicas on machines of their own, joined by a network. */
 export interface Prediction {

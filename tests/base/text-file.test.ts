@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { UsageError } from "../../src/base/errors.ts";
 import { readText } from "../../src/base/text-file.ts";
 import { readDeployConfig } from "../../src/config.ts";
-import { readNetwork } from "../../src/scaling/network-model.ts";
+import { readNetwork } from "../../src/evaluation/network-model.ts";
 
 let dir = "";
 beforeAll(() => {

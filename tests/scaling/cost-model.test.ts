@@ -7,7 +7,7 @@ import { gatheredUs } from "../../src/protocol/kit/timing.ts";
 import { colocatedThroughput, spreadThroughput, type Costs } from "../../src/scaling/cost-model.ts";
 import { tallyOf, type Counts, type Tally } from "../../src/scaling/counts.ts";
 import { unloadedTiming } from "../../src/scaling/latency-model.ts";
-import type { NetworkModel } from "../../src/scaling/network-model.ts";
+import type { NetworkModel } from "../../src/evaluation/network-model.ts";
 
 const FREE: Costs = {
   signUs: 0,

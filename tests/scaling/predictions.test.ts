@@ -5,7 +5,7 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import type { Costs } from "../../src/scaling/cost-model.ts";
 import { measureHandling } from "../../src/scaling/handling.ts";
-import { readNetwork } from "../../src/scaling/network-model.ts";
+import { readNetwork } from "../../src/evaluation/network-model.ts";
 import {
   compare,
   compareSignatures,

@@ -4,7 +4,7 @@ import { describe, expect, test } from "bun:test";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { oneWayUs, readNetwork } from "../../src/scaling/network-model.ts";
+import { oneWayUs, readNetwork } from "../../src/evaluation/network-model.ts";
 
 const folder = join(import.meta.dir, "../../docs/networks");
 

@@ -18,12 +18,20 @@ struct oskr_fabric_counts {
   double duplicated;  // left here once more on purpose
   double reordered;   // was held back on purpose
   double corrupted;   // left here with one bit flipped on purpose
+  double congested;   // should have entered or left here, but the link was too far behind
 };
 
 struct oskr_fabric_port {
   uint8_t mac[6];  // the replica's; zeros where clients come and addresses are learned
   uint16_t unused;
   struct oskr_fabric_counts counts;
+};
+
+// What frames meet on their way from one port to another, beside what all of them do.
+struct oskr_fabric_path {
+  double delay_us;
+  double jitter_us;  // at most so much later, drawn evenly; frames of one path stay in order
+  double loss;       // a share of 1
 };
 
 // Written by the caller before oskr_fabric_open; counts by the fabric.
@@ -38,6 +46,8 @@ struct oskr_fabric {
   uint8_t group[6];  // goes to the replicas; zeros if there is none
   uint16_t unused;
   struct oskr_fabric_port ports[OSKR_PORTS_MAX];
+  double bandwidth_gbps;  // of the link of each port, in each direction; 0: without bound
+  struct oskr_fabric_path paths[OSKR_PORTS_MAX][OSKR_PORTS_MAX];  // from, to
 };
 
 // The one fabric of this process.

@@ -6,10 +6,18 @@
 
 struct rte_mbuf;
 
+struct oskr_delayed {
+  double due_ns;
+  struct rte_mbuf *frame;
+  uint32_t port;
+  // 1 once the link to the port has carried it as well, so that it only waits for its last bit.
+  uint32_t carried;
+};
+
 // Returns -ENOBUFS when it is full; the frame is still the caller's.
-int32_t oskr_delay_push(double due_ns, uint32_t port, struct rte_mbuf *frame);
-// The earliest frame that is due by now, or null.
-struct rte_mbuf *oskr_delay_pop(double now_ns, uint32_t *port);
+int32_t oskr_delay_push(struct oskr_delayed added);
+// Takes the earliest frame that is due by now; 0: there is none.
+int oskr_delay_pop(double now_ns, struct oskr_delayed *taken);
 // When the earliest frame is due; infinity if none waits.
 double oskr_delay_next_ns(void);
 

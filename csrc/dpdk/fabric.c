@@ -4,6 +4,7 @@
 #include <rte_errno.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #include "../oskr_fabric.h"
 #include "delay.h"
@@ -24,10 +25,17 @@
 #define LINK_NS 10e6
 // How long a frame is held back so that others overtake it, besides twice the delay.
 #define HOLD_NS 1e6
+#define DELAY_MAX_US 1e7
 // Empty turns that yield before one sleeps.
 #define YIELDS 2
 // How long to sleep while frames wait for room in a peer's ring: nobody rings when there is some.
 #define FULL_NS 50e3
+// Frames that are due so soon are waited for awake, because a sleep lasts some microseconds longer.
+#define SOON_NS 20e3
+// How long a frame may wait for its link, at either end: what a router's buffer holds.
+#define LINK_QUEUE_NS 50e6
+// Preamble, checksum and gap, which a link carries beside a frame.
+#define FRAME_EXTRA 24
 
 struct queue {
   struct rte_mbuf *frames[QUEUE_MAX];
@@ -45,6 +53,11 @@ struct member {
   uint64_t last_source;
   uint64_t last_destination;
   uint32_t last_port;
+  // When the last bit of what was given to its link, to and from the others, is through.
+  double sent_ns;
+  double arrived_ns;
+  // When the latest frame to each port is there: later ones do not overtake it.
+  double latest_ns[OSKR_PORTS_MAX];
 };
 
 struct cell {
@@ -63,7 +76,8 @@ static double link_asked_ns;
 static struct oskr_doorbell *own_doorbell;
 
 _Static_assert(offsetof(struct oskr_fabric, ports) == 64, "src/ffi/dpdk.ts has the same layout");
-_Static_assert(sizeof(struct oskr_fabric_port) == 88, "the same");
+_Static_assert(sizeof(struct oskr_fabric_port) == 96, "the same");
+_Static_assert(offsetof(struct oskr_fabric, paths) == 72 + OSKR_PORTS_MAX * 96, "the same");
 _Static_assert(OSKR_PORTS_MAX *LEARNED_MAX * 2 <= TABLE_SIZE, "the table is at most half full");
 
 struct oskr_fabric *oskr_fabric(void) {
@@ -102,6 +116,20 @@ static double next_fraction(void) { return (double)(next_random() >> 11) * 0x1p-
 
 // Draws only if the fault is switched on, so that the others' dice stay as they were.
 static int happens(double rate) { return rate > 0 && next_fraction() < rate; }
+
+// Nanoseconds that a link takes for a frame; 0 without a bound.
+static double link_ns(const struct rte_mbuf *frame) {
+  if (fabric.bandwidth_gbps == 0) return 0;
+  return 8.0 * (rte_pktmbuf_pkt_len(frame) + FRAME_EXTRA) / fabric.bandwidth_gbps;
+}
+
+// When a link is through with a frame that is at its beginning at `at_ns`, which is then under way;
+// negative: too much waits for the link. `free_ns` is when it is through with all before that.
+static double carry(double *free_ns, double at_ns, const struct rte_mbuf *frame) {
+  double start_ns = RTE_MAX(at_ns, *free_ns);
+  if (start_ns - at_ns > LINK_QUEUE_NS) return -1;
+  return *free_ns = start_ns + link_ns(frame);
+}
 
 static uint32_t cell_of(uint64_t address) {
   return (uint32_t)(address * 0x9e3779b97f4a7c15ull >> 53) & TABLE_MASK;
@@ -186,10 +214,48 @@ static struct rte_mbuf *corrupted(struct rte_mbuf *frame) {
   return copy;
 }
 
+// Has a frame wait until it is due, or passes it on if none waits that goes before it. Owns the
+// frame from here on.
+static void wait_for(struct oskr_delayed frame, double now_ns) {
+  if (frame.due_ns <= now_ns && frame.carried && frame.due_ns <= oskr_delay_next_ns()) {
+    enqueue(frame.port, frame.frame);
+  } else if (oskr_delay_push(frame) < 0) {
+    fabric.ports[frame.port].counts.full++;
+    rte_pktmbuf_free(frame.frame);
+  }
+}
+
+// A frame is at the link of the port that it leaves by, or through it.
+static void arrive(struct oskr_delayed frame, double now_ns) {
+  if (frame.carried) {
+    enqueue(frame.port, frame.frame);
+    return;
+  }
+  frame.due_ns = carry(&members[frame.port].arrived_ns, frame.due_ns, frame.frame);
+  frame.carried = 1;
+  if (frame.due_ns < 0) {
+    fabric.ports[frame.port].counts.congested++;
+    rte_pktmbuf_free(frame.frame);
+    return;
+  }
+  wait_for(frame, now_ns);
+}
+
+// When a frame that left its sender at `sent_ns` is at the port's link.
+static double path_ns(uint32_t ingress, uint32_t port, double sent_ns) {
+  const struct oskr_fabric_path *path = &fabric.paths[ingress][port];
+  double due_ns = sent_ns + (fabric.delay_us + path->delay_us) * 1000;
+  if (path->jitter_us <= 0) return due_ns;
+  double *latest_ns = &members[ingress].latest_ns[port];
+  due_ns += next_fraction() * path->jitter_us * 1000;
+  return *latest_ns = RTE_MAX(due_ns, *latest_ns);
+}
+
 // Rolls the dice for one frame that leaves by one port.
-static void leave(uint32_t port, struct rte_mbuf *frame, double now_ns) {
+static void leave(uint32_t ingress, uint32_t port, struct rte_mbuf *frame, double now_ns,
+                  double sent_ns) {
   struct oskr_fabric_counts *counts = &fabric.ports[port].counts;
-  if (happens(fabric.drop)) {
+  if (happens(fabric.drop) || happens(fabric.paths[ingress][port].loss)) {
     counts->dropped++;
     rte_pktmbuf_free(frame);
     return;
@@ -208,26 +274,23 @@ static void leave(uint32_t port, struct rte_mbuf *frame, double now_ns) {
     rte_mbuf_refcnt_update(frame, 1);
   }
   for (int copy = 0; copy <= twice; copy++) {
-    double due_ns = now_ns + fabric.delay_us * 1000;
+    double due_ns = path_ns(ingress, port, sent_ns);
     if (happens(fabric.reorder)) {
       counts->reordered++;
       due_ns += next_fraction() * (HOLD_NS + 2000 * fabric.delay_us);
     }
-    if (due_ns <= now_ns)
-      enqueue(port, frame);
-    else if (oskr_delay_push(due_ns, port, frame) < 0) {
-      counts->full++;
-      rte_pktmbuf_free(frame);
-    }
+    struct oskr_delayed delayed = {due_ns, frame, port, fabric.bandwidth_gbps == 0};
+    wait_for(delayed, now_ns);
   }
 }
 
 // To every other port, or to every other replica; one reference each.
-static void flood(uint32_t ingress, struct rte_mbuf *frame, int replicas_only, double now_ns) {
+static void flood(uint32_t ingress, struct rte_mbuf *frame, int replicas_only, double now_ns,
+                  double sent_ns) {
   for (uint32_t p = 0; p < open_count; p++) {
     if (p == ingress || (replicas_only && !members[p].is_replica)) continue;
     rte_mbuf_refcnt_update(frame, 1);
-    leave(p, frame, now_ns);
+    leave(ingress, p, frame, now_ns, sent_ns);
   }
   rte_pktmbuf_free(frame);
 }
@@ -243,8 +306,15 @@ static void forward(uint32_t ingress, struct rte_mbuf *frame, double now_ns) {
   uint64_t source = address_of(bytes + 6);
   uint64_t destination = address_of(bytes);
   if (unlikely(source != m->last_source && source != 0)) learn(ingress, source);
+  // The network copies what is for several: the sender's link carries it once.
+  double sent_ns = carry(&m->sent_ns, now_ns, frame);
+  if (unlikely(sent_ns < 0)) {
+    fabric.ports[ingress].counts.congested++;
+    rte_pktmbuf_free(frame);
+    return;
+  }
   if (destination == BROADCAST || (destination == group && group != 0)) {
-    flood(ingress, frame, destination != BROADCAST, now_ns);
+    flood(ingress, frame, destination != BROADCAST, now_ns, sent_ns);
     return;
   }
   uint32_t port = is_group(destination) ? OSKR_PORTS_MAX : route(m, destination);
@@ -253,7 +323,7 @@ static void forward(uint32_t ingress, struct rte_mbuf *frame, double now_ns) {
     rte_pktmbuf_free(frame);
     return;
   }
-  leave(port, frame, now_ns);
+  leave(ingress, port, frame, now_ns, sent_ns);
 }
 
 static uint32_t drain(uint32_t port) {
@@ -300,9 +370,8 @@ static uint32_t turn(double now_ns) {
     for (uint16_t i = 0; i < count; i++) forward(p, frames[i], now_ns);
     moved += count;
   }
-  struct rte_mbuf *frame;
-  uint32_t port;
-  while ((frame = oskr_delay_pop(now_ns, &port)) != NULL) enqueue(port, frame);
+  struct oskr_delayed delayed;
+  while (oskr_delay_pop(now_ns, &delayed)) arrive(delayed, now_ns);
   for (uint32_t p = 0; p < open_count; p++)
     if (queued(&members[p].queue) > 0) moved += drain(p);
   return moved;
@@ -317,7 +386,7 @@ static int frames_wait(void) {
 // After the turn number `empty` in a row that moved nothing: yields for a while, then says that it
 // will sleep, and does so if the next turn is empty as well.
 static void rest(uint32_t empty, double now_ns) {
-  if (own_doorbell == NULL || empty < YIELDS) {
+  if (own_doorbell == NULL || empty < YIELDS || oskr_delay_next_ns() - now_ns < SOON_NS) {
     sched_yield();
   } else if ((empty - YIELDS) % 2 == 0) {
     oskr_doorbell_set(own_doorbell);
@@ -331,6 +400,8 @@ int32_t oskr_fabric_run(const volatile uint32_t *stop, double seconds) {
   if (open_count == 0) return oskr_fail(-ENODEV, "the fabric is not open");
   double start_ns = oskr_now_ns();
   uint32_t empty = 0;
+  // Sleeps end when frames are due, and not up to 50 us later; it fails for no thread that may run.
+  prctl(PR_SET_TIMERSLACK, 1000ul);
   for (;;) {
     double now_ns = oskr_now_ns();
     if (__atomic_load_n(stop, __ATOMIC_RELAXED) != 0) return 0;
@@ -349,10 +420,19 @@ static int32_t check(void) {
   for (uint32_t i = 0; i < RTE_DIM(rates); i++)
     if (!(rates[i] >= 0 && rates[i] <= 1))
       return oskr_fail(-EINVAL, "a rate of the fabric is not between 0 and 1");
-  if (!(fabric.delay_us >= 0 && fabric.delay_us <= 1e6))
-    return oskr_fail(-EINVAL, "the fabric's delay is not between 0 and 1,000,000 us");
+  if (!(fabric.delay_us >= 0 && fabric.delay_us <= DELAY_MAX_US))
+    return oskr_fail(-EINVAL, "the fabric's delay is not between 0 and 10,000,000 us");
   if (fabric.port_count < 1 || fabric.port_count > OSKR_PORTS_MAX)
     return oskr_fail(-EINVAL, "%u ports; a fabric has 1 to %u", fabric.port_count, OSKR_PORTS_MAX);
+  if (!(fabric.bandwidth_gbps >= 0))
+    return oskr_fail(-EINVAL, "the bandwidth of the fabric's links is negative");
+  for (uint32_t i = 0; i < fabric.port_count * fabric.port_count; i++) {
+    uint32_t from = i / fabric.port_count, to = i % fabric.port_count;
+    const struct oskr_fabric_path *path = &fabric.paths[from][to];
+    int fits = path->delay_us >= 0 && path->delay_us <= DELAY_MAX_US && path->jitter_us >= 0 &&
+               path->jitter_us <= DELAY_MAX_US && path->loss >= 0 && path->loss <= 1;
+    if (!fits) return oskr_fail(-EINVAL, "the fabric's path from %u to %u is impossible", from, to);
+  }
   if (open_count > 0) return oskr_fail(-EBUSY, "the fabric is open");
   return 0;
 }
@@ -395,9 +475,8 @@ int32_t oskr_fabric_open(void) {
 }
 
 int32_t oskr_fabric_close(void) {
-  struct rte_mbuf *frame;
-  uint32_t port;
-  while ((frame = oskr_delay_pop(1e300, &port)) != NULL) rte_pktmbuf_free(frame);
+  struct oskr_delayed delayed;
+  while (oskr_delay_pop(1e300, &delayed)) rte_pktmbuf_free(delayed.frame);
   for (uint32_t p = 0; p < open_count; p++) {
     struct queue *q = &members[p].queue;
     while (queued(q) > 0) rte_pktmbuf_free(q->frames[q->tail++ & QUEUE_MASK]);

@@ -2,12 +2,13 @@
 // model makes of it, and how far that is from real runs. docs/scaling.md explains it.
 
 import { statSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import type { ArgsDef } from "citty";
 import { InterruptedError, UsageError } from "../base/errors.ts";
 import { openDirectory, replaceFile } from "../base/replace-file.ts";
 import type { Command, Options } from "../cli/command-line.ts";
 import { protocolArgs, readProtocolOptions } from "../cli/protocol-options.ts";
+import { networkFile } from "../cluster/chosen-network.ts";
 import { buildExecutables, stopClustersOnSignal } from "../cluster/cluster.ts";
 import type { SignatureKind } from "../crypto/stage.ts";
 import { describeHost, versions } from "../evaluation/record.ts";
@@ -121,7 +122,6 @@ export const BENCH_SCALE: Command = {
   args: ARGS,
 };
 
-const NETWORKS = resolve(import.meta.dir, "../../docs/networks");
 /** Small ids less that of the group, which a replica's must not be (SMALL_ID_MAX of config.ts). */
 const REPLICAS_MAX = 124;
 /** Length of one measurement of costs. */
@@ -314,7 +314,7 @@ function readSetting(options: Options): Setting {
     sizes: sizes(options, "n", subjects),
     realSizes: real,
     networks: list("network", options.textOf("network")).map((name) => {
-      return readNetwork(/[./]/.test(name) ? name : join(NETWORKS, `${name}.json`));
+      return readNetwork(networkFile(name));
     }),
     counting: {
       batch: options.integer("batch", 1, 1000),

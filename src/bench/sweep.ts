@@ -10,7 +10,7 @@ import { readText } from "../base/text-file.ts";
 import type { Command, Options } from "../cli/command-line.ts";
 import { buildExecutables } from "../cluster/cluster.ts";
 import { LabRunner, readLab } from "../cluster/lab-runner.ts";
-import { LocalRunner } from "../cluster/local-runner.ts";
+import { LocalRunner, networkOf } from "../cluster/local-runner.ts";
 import { parsePlan, type SweepPlan } from "../evaluation/sweep-plan.ts";
 import type { PointRunner } from "../evaluation/point-runner.ts";
 import { describeHost, versions, type HostDescription } from "../evaluation/record.ts";
@@ -134,8 +134,11 @@ async function measure(
   }
 }
 
+/** Throws UsageError for a plan that cannot be, or whose networks cannot. */
 function readPlan(path: string): SweepPlan {
-  return parsePlan(readText(path), path);
+  const plan = parsePlan(readText(path), path);
+  for (const point of plan.points) networkOf(point);
+  return plan;
 }
 
 /** The directory of a plan's results: beside it, named like it. */

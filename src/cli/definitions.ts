@@ -155,7 +155,7 @@ export const GROUPS: readonly Group[] = [
   { heading: "CRYPTO", names: ["signature", "crypto", "workers", "instance"] },
   {
     heading: "NETWORK",
-    names: ["transport", "link", "fabric", "fabric-port", "port", "eal", "drop"],
+    names: ["transport", "network", "link", "fabric", "fabric-port", "port", "eal", "drop"],
   },
   { heading: "PROCESSORS", names: ["mask", "idle"] },
   { heading: "OUTPUT", names: ["json", "history", "profile"] },
@@ -167,7 +167,7 @@ export const WHOSE: ReadonlyMap<string, Whose> = new Map([
   ...named("replicas", "id", "role", "app", "batch", "adaptive", "checkpoint", "view-timeout"),
   ...named("replicas", "signature", ...PROTOCOL_OPTIONS),
   ...named("client", "clients", "seconds", "warm", "workload", "op-size", "rate", "think"),
-  ...named("client", "history", "fabric-port"),
+  ...named("client", "history", "fabric-port", "network"),
   ...named("each its own", "crypto", "workers", "port", "eal", "drop", "mask", "idle"),
   ...named("each its own", "json", "profile"),
 ]);
@@ -282,6 +282,11 @@ const CLIENT_ARGS = {
     valueHint: "FILE",
     description: "Write every operation with its result and times, for the linearizability checker",
   },
+  network: {
+    type: "string",
+    valueHint: "FILE",
+    description: "The network that lies between, for the record; a fabric tells its own",
+  },
   "fabric-port": FABRIC_PORT,
   ...others,
 } as const satisfies ArgsDef;
@@ -345,6 +350,12 @@ const FABRIC_ARGS = {
     valueHint: "US",
     description: "Time that a frame spends in the fabric, in microseconds",
   },
+  network: {
+    type: "string",
+    valueHint: "FILE",
+    description:
+      "Latency, jitter, loss and bandwidth between the sites of a network (docs/evaluating.md)",
+  },
   seed: {
     type: "string",
     default: "1",
@@ -369,7 +380,7 @@ export const FABRIC_SWITCH = {
   description: "A switch of shared-memory ports for replicas and clients on one machine",
   args: FABRIC_ARGS,
   groups: [
-    { heading: "NETWORK", names: ["config", "dir", "client-ports"] },
+    { heading: "NETWORK", names: ["config", "dir", "client-ports", "network"] },
     {
       heading: "FAULTS",
       names: ["drop", "duplicate", "reorder", "corrupt", "delay", "seed"],

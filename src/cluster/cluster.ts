@@ -54,7 +54,12 @@ export interface ClusterOptions {
   /** What to run instead of ./replica and ./client, with its arguments. */
   readonly commands?: { readonly [name in "replica" | "client"]?: readonly string[] };
   readonly impostor?: Impostor;
-  /** Over UDP: arguments of a switch through which all traffic goes; without them there is none. */
+  /** A file of the network to put between all processes. */
+  readonly network?: string | null;
+  /**
+   * Over UDP: arguments of a switch through which all traffic goes; without them there is
+   * none, unless there is a network.
+   */
   readonly switchArgs?: (dir: string) => readonly string[];
 }
 
@@ -110,6 +115,8 @@ export class Cluster {
   readonly #killed = new Set<Child>();
   readonly #options: ClusterOptions;
   readonly #prefix: string;
+  /** Over UDP: arguments of the switch between the processes; null: there is none. */
+  readonly #switch: readonly string[] | null;
   readonly #roles: readonly string[];
   readonly #instance: string;
 
@@ -121,6 +128,7 @@ export class Cluster {
     roles: readonly string[],
   ) {
     this.#options = options;
+    this.#switch = switchArguments(options, dir);
     this.dir = dir;
     this.n = n;
     this.#prefix = prefix;
@@ -146,7 +154,7 @@ export class Cluster {
     try {
       await writeConfig(prefix, options, { n, f, roles });
       if (protocol.signed) writeKeyPairs(prefix, n);
-      if (options.switchArgs !== undefined) await writeBehind(prefix, n, protocol.signed);
+      if (cluster.#switch !== null) await writeBehind(prefix, n, protocol.signed);
       await cluster.#startAll();
     } catch (error) {
       await cluster.stop();
@@ -204,7 +212,10 @@ export class Cluster {
       this.#options.transport === "udp" || this.#linked
         ? this.#joinArgs()
         : [...this.#joinArgs(), "--fabric-port", String(port)];
-    const own = [...this.#options.clientArgs, ...args];
+    // Nothing else tells of what lies between over UDP.
+    const { network = null, transport } = this.#options;
+    const told = network !== null && transport === "udp" ? ["--network", network] : [];
+    const own = [...this.#options.clientArgs, ...told, ...args];
     const command = [...this.#command("client"), ...join, ...this.#workers(own), ...own];
     const child = new Child("client", command, this.dir, show);
     this.#clients.push(child);
@@ -222,15 +233,15 @@ export class Cluster {
   }
 
   get #linked(): boolean {
-    const { transport, link, clientPorts } = this.#options;
+    const { transport, link, clientPorts, network = null } = this.#options;
+    if (network !== null) return false;
     const alone = this.n === 1 && clientPorts === 1 && this.#roles.length === 0;
     return link && transport === "dpdk" && alone;
   }
 
   async #startAll(): Promise<void> {
-    const { switchArgs } = this.#options;
-    if (switchArgs !== undefined) {
-      const command = [process.execPath, SWITCH, "-c", this.#prefix, ...switchArgs(this.dir)];
+    if (this.#switch !== null) {
+      const command = [process.execPath, SWITCH, "-c", this.#prefix, ...this.#switch];
       const behind = ["--behind", behindPrefix(this.#prefix)];
       this.#fabric = new Child("udp-switch", [...command, ...behind], this.dir, false);
       await this.#fabric.printed("udp-switch of");
@@ -246,6 +257,7 @@ export class Cluster {
         "--dir",
         this.dir,
         ...ports,
+        ...networkArguments(this.#options),
         ...this.#options.fabricArgs,
       ];
       this.#fabric = new Child("fabric", command, this.dir, false);
@@ -269,11 +281,11 @@ export class Cluster {
 
   #spawnReplica(index: number): Child {
     const id = ["-i", String(index), "--json", this.#recordPath(index)];
-    const { replicaArgs, switchArgs } = this.#options;
+    const { replicaArgs } = this.#options;
     const own = [...this.#workers(replicaArgs), ...replicaArgs];
     const { impostor: other } = this.#options;
     const impostor = other?.index === index ? other.command(this.dir) : undefined;
-    const prefix = switchArgs === undefined ? this.#prefix : behindPrefix(this.#prefix, index);
+    const prefix = this.#switch === null ? this.#prefix : behindPrefix(this.#prefix, index);
     const runs = this.#command("replica", { prefix, impostor });
     const command = [...runs, ...id, ...this.#joinArgs(), ...own];
     return new Child(`replica ${index}`, command, this.dir, false);
@@ -307,6 +319,17 @@ export class Cluster {
     if (this.#options.transport === "udp") return [];
     return [this.#linked ? "--link" : "--fabric", this.dir];
   }
+}
+
+function switchArguments(options: ClusterOptions, dir: string): readonly string[] | null {
+  const { switchArgs, transport } = options;
+  const network = transport === "udp" ? networkArguments(options) : [];
+  if (switchArgs === undefined && network.length === 0) return null;
+  return [...network, ...(switchArgs?.(dir) ?? [])];
+}
+
+function networkArguments({ network = null }: ClusterOptions): readonly string[] {
+  return network === null ? [] : ["--network", network];
 }
 
 /** Where sockets, keys and results of the cluster's processes lie. Throws UsageError. */

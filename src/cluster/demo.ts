@@ -18,6 +18,12 @@ import { onStopSignal } from "../base/interruption.ts";
 import { followParent } from "../process/signals.ts";
 import { protocols } from "../protocol/index.ts";
 import { ClientProcesses } from "./client-processes.ts";
+import {
+  chooseNetwork,
+  describeNetwork,
+  NETWORK_ARG,
+  type ChosenNetwork,
+} from "./chosen-network.ts";
 import { buildExecutables, Cluster, WORKERS_DEFAULT } from "./cluster.ts";
 import { log, print } from "../base/logger.ts";
 
@@ -52,6 +58,7 @@ const OWN_ARGS = {
     description: "Processes that the clients run in; their results are merged",
   },
   rate,
+  network: NETWORK_ARG,
   seconds: { ...seconds, default: "5" },
   json: {
     type: "string",
@@ -85,6 +92,7 @@ export const DEMO = {
     ["transport", "both"],
     ["faults", "both"],
     ["client-processes", "client"],
+    ["network", "both"],
   ]),
 };
 
@@ -100,6 +108,7 @@ export async function demo(options: Options): Promise<number> {
     throw new UsageError(`--faults: ${mode} tolerates none`);
   }
   readProtocolOptions(options, protocols, [mode]);
+  const network = networkOf(options, asked);
   const out = options.output("json");
   const historyFile = options.output("history");
   const load = { ...asked, history: historyFile !== undefined };
@@ -107,7 +116,27 @@ export async function demo(options: Options): Promise<number> {
   const built = buildExecutables();
   if (built !== 0) return built;
   followParent();
-  return run(options, load, { out, historyFile, interruption });
+  return run(options, load, { out, historyFile, network, interruption });
+}
+
+/** What --network names; throws UsageError. */
+function networkOf(options: Options, { clientProcesses }: ClientLoad): ChosenNetwork | null {
+  const name = options.text("network");
+  if (name === undefined) return null;
+  const mode = options.textOf("mode");
+  return chooseNetwork(name, {
+    mode,
+    f: options.integer("faults", 1, FAULTS_MAX),
+    clientProcesses,
+  });
+}
+
+/** As arguments of replicas and clients what a network asks of them; says so. */
+function overNetwork(options: Options, network: ChosenNetwork | null): readonly string[] {
+  if (network === null) return [];
+  const told = options.given.has("view-timeout");
+  log.info(describeNetwork(network, told));
+  return told ? [] : ["--view-timeout", String(network.viewTimeoutMs)];
 }
 
 /** Whether a signal came; it is passed on to the clients, which tell what they measured. */
@@ -129,27 +158,33 @@ async function run(
   {
     out,
     historyFile,
+    network,
     interruption,
   }: {
     readonly out: OutputFile | undefined;
     readonly historyFile: OutputFile | undefined;
+    readonly network: ChosenNetwork | null;
     readonly interruption: Interruption;
   },
 ): Promise<number> {
   const modeName = options.textOf("mode");
   const transport = options.textOf("transport") === "udp" ? "udp" : "dpdk";
   const single = load.clientProcesses === 1;
+  const timeout = overNetwork(options, network);
   const cluster = await Cluster.start({
     mode: modeName,
     transport,
+    network: network?.path ?? null,
     f: options.integer("faults", 1, FAULTS_MAX),
     link: true,
     clientPorts: load.clientProcesses,
-    replicaArgs: [...given(options, REPLICA_ARGS), ...given(options, LOUDNESS_ARGS)],
-    clientArgs: [...given(options, CLIENT_ARGS), ...given(options, LOUDNESS_ARGS)],
+    replicaArgs: [...given(options, REPLICA_ARGS), ...given(options, LOUDNESS_ARGS), ...timeout],
+    clientArgs: [...given(options, CLIENT_ARGS), ...given(options, LOUDNESS_ARGS), ...timeout],
     fabricArgs: [],
   });
   try {
+    // Over long distances it takes seconds, which are not for clients to wait and to measure.
+    if (network !== null) await cluster.takesPart();
     if (interruption.came) return INTERRUPTED;
     const running = new ClientProcesses(cluster, load, ["-d", options.textOf("seconds")], single);
     interruption.clients = running;

@@ -113,6 +113,9 @@ function castOf(point: Point, inventory: Inventory): Cast {
   const { path, replicas, clients } = inventory;
   const protocol = protocols.get(point.mode);
   if (protocol === undefined) throw new UsageError(`no protocol '${point.mode}'`);
+  if (point.extras?.["network"] !== undefined) {
+    throw new UsageError(`${path}: network: hosts have their own; it is for one machine`);
+  }
   if (protocol.roles !== undefined) {
     const roles = [...protocol.roles.keys()].join(", ");
     throw new UsageError(

@@ -5,6 +5,7 @@ import type { RunSettings, Measured, PointRunner } from "../evaluation/point-run
 import { clientArguments, replicaArguments } from "../evaluation/point.ts";
 import type { Point } from "../evaluation/run.ts";
 import { ClientProcesses, type Outcome } from "./client-processes.ts";
+import { chooseNetwork, type ChosenNetwork } from "./chosen-network.ts";
 import { Cluster } from "./cluster.ts";
 import { within } from "./within.ts";
 
@@ -14,13 +15,15 @@ const CLIENT_TIMEOUT_MS = 30_000;
 export class LocalRunner implements PointRunner {
   async run(point: Point, settings: RunSettings, signal: AbortSignal): Promise<Measured> {
     signal.throwIfAborted();
+    const network = networkOf(point);
     const cluster = await Cluster.start({
       mode: point.mode,
+      network: network?.path ?? null,
       transport: point.transport,
       f: point.f,
       link: true,
-      replicaArgs: replicaArguments(point, settings),
-      clientArgs: clientArguments(point, settings),
+      replicaArgs: [...replicaArguments(point, settings), ...viewTimeoutOf(point, network)],
+      clientArgs: [...clientArguments(point, settings), ...viewTimeoutOf(point, network)],
       fabricArgs: [],
       clientPorts: point.clientProcesses,
     });
@@ -41,6 +44,18 @@ export class LocalRunner implements PointRunner {
   }
 
   async close(): Promise<void> {}
+}
+
+/** What lies between the processes of a point; null: nothing. Throws UsageError. */
+export function networkOf(point: Point): ChosenNetwork | null {
+  const network = point.extras?.["network"];
+  return network === undefined ? null : chooseNetwork(String(network), point);
+}
+
+/** That of the network, unless the plan says another. */
+function viewTimeoutOf({ extras = {} }: Point, network: ChosenNetwork | null): readonly string[] {
+  if (network === null || extras["viewTimeoutMs"] !== undefined) return [];
+  return ["--view-timeout", String(network.viewTimeoutMs)];
 }
 
 /** Runs the clients; throws the signal's reason when it comes, RunError when they hang. */

@@ -19,8 +19,8 @@ interface Extra {
   readonly kind: Kind<ExtraValue>;
   /** The option of the command line, without its dashes. */
   readonly option: string;
-  /** Whether replicas have it, too. */
-  readonly shared: boolean;
+  /** Who gets it on the command line; a network is put between all of them. */
+  readonly whose: "both" | "clients" | "the cluster";
   /** What it is if a plan does not say; a protocol's own option is as the protocol has it. */
   readonly usual: ExtraValue;
 }
@@ -36,8 +36,8 @@ const MASK: Kind<string> = {
 /** By their names in plans. */
 export const EXTRAS: ReadonlyMap<string, Extra> = new Map([
   ...ofProtocols(),
-  extra("thinkMs", "think", orNull(number(0, 1e6)), 0, false),
-  extra("workload", "workload", orNull(choice([...workloads.keys()])), null, false),
+  extra("thinkMs", "think", orNull(number(0, 1e6)), 0, "clients"),
+  extra("workload", "workload", orNull(choice([...workloads.keys()])), null, "clients"),
   extra(
     ...(["viewTimeoutMs", "view-timeout", orNull(integer(1, 3_600_000))] as const),
     PROTOCOL_DEFAULTS.viewTimeoutMs,
@@ -49,6 +49,7 @@ export const EXTRAS: ReadonlyMap<string, Extra> = new Map([
   extra("crypto", "crypto", orNull(choice(["native", "noble"])), "native"),
   extra("idle", "idle", orNull(choice([...IDLE_NAMES])), null),
   extra("mask", "mask", orNull(MASK), null),
+  extra("network", "network", orNull(nonEmpty()), null, "the cluster"),
 ]);
 
 function extra(
@@ -56,9 +57,9 @@ function extra(
   option: string,
   kind: Kind<ExtraValue>,
   usual: ExtraValue,
-  shared = true,
+  whose: Extra["whose"] = "both",
 ): readonly [string, Extra] {
-  return [name, { kind, option, shared, usual }];
+  return [name, { kind, option, whose, usual }];
 }
 
 /** The options that protocols have for themselves, such as `leader`. */
@@ -101,7 +102,7 @@ export function plainExtras(
 
 /** What a plan would have asked for besides that a run was of which this is the record. */
 export function extrasOf(record: Partial<ResultRecord>): Extras {
-  const { mode = "", app, workload, options = {} } = record;
+  const { mode = "", app, workload, options = {}, network } = record;
   const protocol = protocols.get(mode);
   if (protocol === undefined) return {};
   const given = [...EXTRAS].map(([name, { option }]) => [name, options[option] ?? null] as const);
@@ -114,6 +115,7 @@ export function extrasOf(record: Partial<ResultRecord>): Extras {
       ...Object.fromEntries(given),
       ...{ thinkMs, viewTimeoutMs, checkpoint, crypto, mask: record.client?.mask ?? null },
       workload: usual ? null : (workload ?? null),
+      network: network?.name ?? null,
     },
     "a record",
   );
@@ -125,8 +127,8 @@ function isOfProtocols(option: string): boolean {
 
 /** As options of the command line: of replicas and clients, or those of clients alone. */
 export function extraArguments({ extras = {} }: Point, whose: "both" | "clients"): string[] {
-  return [...EXTRAS].flatMap(([name, { option, shared }]) => {
+  return [...EXTRAS].flatMap(([name, { option, whose: theirs }]) => {
     const value = extras[name];
-    return value === undefined || shared !== (whose === "both") ? [] : [`--${option}=${value}`];
+    return value === undefined || theirs !== whose ? [] : [`--${option}=${value}`];
   });
 }

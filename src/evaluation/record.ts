@@ -7,9 +7,11 @@ import type { Profile } from "../profile/profile.ts";
 import type { Distribution } from "./distribution.ts";
 import { count, decimal, formatThroughput } from "./format.ts";
 import type { LatencySummary } from "./latency.ts";
+import type { NetworkSetting } from "./network-model.ts";
 import type { Unused } from "./refusals.ts";
 import type { ReplicaSetting } from "./replica-setting.ts";
 import type { Told } from "./replicas-told.ts";
+import type { Shape } from "./shape.ts";
 
 /** One measured run. Names are relied on by scripts. */
 export interface ResultRecord {
@@ -58,6 +60,8 @@ export interface ResultRecord {
   readonly client: OwnClientSetting;
   /** The fabric that it joined; null: none. */
   readonly fabric: FabricSetting | null;
+  /** The network that was put between its processes; null: none. */
+  readonly network: NetworkSetting | null;
   /** Bytes of an operation and of its result (mean). */
   readonly opSize: number;
   readonly replySize: number;
@@ -123,6 +127,14 @@ export interface FabricSetting {
   readonly mask: string | null;
 }
 
+/** Of a network that was put between processes, where there was one. */
+export const NETWORK_SETTING: Shape = {
+  fields: {
+    ...{ name: "string", sha256: "string" },
+    ...{ replicas: { listOf: "string" }, clients: { listOf: "string" } },
+  },
+};
+
 export interface HostDescription {
   readonly cpu: string;
   readonly cores: number;
@@ -165,6 +177,9 @@ export function formatRecord(record: ResultRecord): string {
     record.unserved === 0
       ? ""
       : `; the rate was not reached: ${decimal(record.unserved, 0)} arrivals were never served`;
+  // Earlier versions put none there.
+  const { network: over = null }: Partial<ResultRecord> = record;
+  const network = over === null ? "" : `, network ${over.name}`;
   const median = record.operations === 0 ? "" : `, p50 ${us(l.p50)} us`;
   return [
     record.operations === 0
@@ -172,7 +187,7 @@ export function formatRecord(record: ResultRecord): string {
       : `latency (us)  min ${us(l.min)}  mean ${us(l.mean)}  p50 ${us(l.p50)}  ` +
         `p90 ${us(l.p90)}  p99 ${us(l.p99)}  p99.9 ${us(l.p999)}  max ${us(l.max)}`,
     `${record.mode}, ${record.n} replicas, ${record.clients} clients${processes}${offered}, ` +
-      `${record.transport}, app ${record.app}, ${record.opSize} byte operations, ` +
+      `${record.transport}${network}, app ${record.app}, ${record.opSize} byte operations, ` +
       `${batch}${signing}, idle ${record.idle}: ` +
       `${formatThroughput(record.throughput)}${median} ` +
       `over ${record.seconds.toFixed(1)} s, ${record.retransmissions} retransmissions${overload}`,

@@ -3,6 +3,7 @@
 import type { ArgsDef } from "citty";
 import type { Command, Options } from "../cli/command-line.ts";
 import { namesAndTexts } from "../cli/help.ts";
+import { NETWORK_ARG } from "../cluster/chosen-network.ts";
 import { buildExecutables, stopClustersOnSignal } from "../cluster/cluster.ts";
 import { followParent } from "../process/signals.ts";
 import { protocols } from "../protocol/index.ts";
@@ -24,11 +25,14 @@ const ARGS = {
     default: "dpdk",
     description: "Shared-memory ports of DPDK, or sockets of the loopback interface",
   },
+  network: NETWORK_ARG,
   "view-timeout": {
     type: "string",
     default: "500",
     valueHint: "MS",
-    description: "First view timeout, of which interruptions are multiples",
+    description:
+      "First view timeout, of which interruptions are multiples; with --network by default what " +
+      "its round trips need",
   },
   only: {
     type: "string",

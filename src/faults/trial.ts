@@ -4,16 +4,20 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Options } from "../cli/command-line.ts";
 import { readJson } from "../cli/json-file.ts";
+import { chooseNetwork, type ChosenNetwork } from "../cluster/chosen-network.ts";
 import { ClientProcesses } from "../cluster/client-processes.ts";
 import type { Child } from "../cluster/child.ts";
 import { Cluster } from "../cluster/cluster.ts";
 import type { HistoryEntry } from "../evaluation/history.ts";
 import type { ResultRecord } from "../evaluation/record.ts";
+import { PROTOCOL_DEFAULTS } from "../protocol-config.ts";
 import { protocols } from "../protocol/index.ts";
 import { checkRecorded } from "../simulation/linearizability.ts";
 import { print } from "../base/logger.ts";
 
 const CLIENTS = 10;
+/** Client processes at a time. */
+const CLIENT_PORTS = 4;
 /** Options of every client process: the checked workload, slow enough for the checker. */
 const CHECKED = [
   "-a",
@@ -45,12 +49,20 @@ export class Trial {
   readonly viewTimeoutMs: number;
   readonly mode: string;
   readonly #options: Options;
+  readonly #network: ChosenNetwork | null;
   #clients = 0;
 
   constructor(options: Options) {
     this.#options = options;
     this.mode = options.textOf("mode");
-    this.viewTimeoutMs = options.integer("view-timeout", 10, 60_000);
+    const name = options.text("network");
+    this.#network =
+      name === undefined
+        ? null
+        : chooseNetwork(name, { mode: this.mode, f: 1, clientProcesses: CLIENT_PORTS });
+    const givenMs = options.integer("view-timeout", 10, 60_000);
+    const told = this.#network === null || options.given.has("view-timeout");
+    this.viewTimeoutMs = told ? givenMs : (this.#network?.viewTimeoutMs ?? givenMs);
   }
 
   get transport(): "udp" | "dpdk" {
@@ -63,9 +75,10 @@ export class Trial {
     return Cluster.start({
       mode: this.mode,
       transport: this.transport,
+      network: this.#network?.path ?? null,
       f: 1,
       link: false,
-      clientPorts: 4,
+      clientPorts: CLIENT_PORTS,
       replicaArgs: ["-a", app, ...timeout, ...(more.replicaArgs ?? [])],
       clientArgs: [...timeout, ...(more.clientArgs ?? [])],
       fabricArgs: more.network ?? [],
@@ -84,8 +97,13 @@ export class Trial {
     print(`  ${holds ? "ok    " : "FAILED"} ${what}: ${saw}`);
   }
 
-  /** Starts clients whose history will be judged by `judge`. */
-  load(cluster: Cluster, seconds: number): Load {
+  /**
+   * Starts clients whose history will be judged by `judge`; for so long, or in proportion longer
+   * where the view timeout is longer than usual.
+   */
+  load(cluster: Cluster, usualSeconds: number): Load {
+    const longer = Math.max(1, this.viewTimeoutMs / PROTOCOL_DEFAULTS.viewTimeoutMs);
+    const seconds = Math.ceil(usualSeconds * longer);
     const path = join(cluster.dir, `load-${this.#clients++}`);
     const files = ["--json", `${path}.json`, "--history", `${path}.history`];
     const child = cluster.client([...CHECKED, "-d", String(seconds), ...files], false);

@@ -6,7 +6,7 @@ import { reasonOf, UsageError } from "../base/errors.ts";
 import { findLibrary, requireLibrary } from "./library.ts";
 
 /** OSKR_DPDK_VERSION of the header that this file follows. */
-export const DPDK_VERSION = 7;
+export const DPDK_VERSION = 8;
 /** Bytes of the text: EAL arguments in, one a line; the last error out. Ends with a zero byte. */
 export const TEXT_SIZE = 16_384;
 
@@ -80,10 +80,16 @@ export const FABRIC = {
   group: 52,
   /** PORTS_MAX ports, FABRIC_PORT.size bytes each. */
   ports: 64,
-  size: 64 + 32 * 88,
+  /** f64: of each port's link, in Gbit/s. */
+  bandwidthGbps: 64 + 32 * 96,
+  /** PORTS_MAX rows, by where frames come from, of PORTS_MAX paths, FABRIC_PATH.size bytes each. */
+  paths: 72 + 32 * 96,
+  size: 72 + 32 * 96 + 32 * 32 * 24,
 } as const;
+/** Byte offsets in what lies between two ports; f64 each. */
+export const FABRIC_PATH = { delayUs: 0, jitterUs: 8, loss: 16, size: 24 } as const;
 /** Byte offsets in one of the fabric's ports; `counts` are f64, in the order of FABRIC_COUNTS. */
-export const FABRIC_PORT = { mac: 0, counts: 8, size: 88 } as const;
+export const FABRIC_PORT = { mac: 0, counts: 8, size: 96 } as const;
 export const PORTS_MAX = 32;
 
 /** Frames, counted for one port of the fabric: csrc/oskr_fabric.h says what each means. */
@@ -98,6 +104,7 @@ export const FABRIC_COUNTS = [
   "duplicated",
   "reordered",
   "corrupted",
+  "congested",
 ] as const;
 
 /** Flags of oskr_dpdk_open. */

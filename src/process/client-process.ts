@@ -33,6 +33,8 @@ import { log, print } from "../base/logger.ts";
 
 /** How long to wait for the link and for the first reply. */
 const PEER_TIMEOUT_MS = 5000;
+/** Or so many view timeouts for the reply: they are long where messages take long. */
+const REPLY_TIMEOUTS = 4;
 /** Arrivals of an open loop that may wait for a client: some tenths of a second at full speed. */
 const WAITING_MAX = 2 ** 18;
 
@@ -55,6 +57,9 @@ export function runClients(options: Options): number {
     return 1;
   }
   const fabric = readFabricSetting(options.text("fabric"));
+  if (fabric !== null && options.given.has("network")) {
+    throw new UsageError("--network: a fabric tells its own");
+  }
   const inquiry = inquire(drivers);
   const claimed = sharedSetting(options, setting, drivers.publicKeys);
   const settled = inquiry.settle(claimed, options.given);
@@ -71,7 +76,8 @@ export function runClients(options: Options): number {
   const load = makeLoad({ clients, workload, clock, warmMs, measureMs, history });
   printProgress(load, clock);
   drivers.countOperations(() => load.measured);
-  const silent = (): boolean => load.completed === 0 && load.elapsedMs > PEER_TIMEOUT_MS;
+  const patienceMs = Math.max(PEER_TIMEOUT_MS, REPLY_TIMEOUTS * settled.viewTimeoutMs);
+  const silent = (): boolean => load.completed === 0 && load.elapsedMs > patienceMs;
   const over = (): boolean => load.finished || silent() || stopped();
   drivers.run([], () => over() || inquiry.refusal !== null);
   refuse(drivers, inquiry);

@@ -1,8 +1,10 @@
 // What a record says of its clients' setting.
 
 import type { Options } from "../cli/command-line.ts";
-import type { FabricSetting, ResultRecord } from "../evaluation/record.ts";
+import { readPlacedNetwork, type NetworkSetting } from "../evaluation/network-model.ts";
+import type { ResultRecord } from "../evaluation/record.ts";
 import { ownOfReplicas, type SharedSetting, type Told } from "../evaluation/replicas-told.ts";
+import type { FabricTold } from "./fabric-setting.ts";
 import type { OwnSetting } from "./own-setting.ts";
 
 export type ClientSetting = Pick<
@@ -10,7 +12,7 @@ export type ClientSetting = Pick<
   | ("mode" | "app" | "workload" | "n" | "f" | "options" | "batch" | "adaptive" | "signature")
   | ("checkpoint" | "viewTimeoutMs" | "crypto" | "workers" | "idle" | "lossRate" | "client")
   | ("clients" | "clientProcesses" | "loop" | "rate" | "thinkMs" | "opSize" | "warmSeconds")
-  | ("fabric" | "replicas")
+  | ("fabric" | "network" | "replicas")
 >;
 
 export interface ClientSettingOptions {
@@ -24,14 +26,15 @@ export interface ClientSettingOptions {
     ClientSetting,
     "clients" | "loop" | "rate" | "thinkMs" | "opSize" | "warmSeconds"
   >;
-  /** The fabric that it joined. */
-  readonly fabric: FabricSetting | null;
+  /** What the fabric told that it joined. */
+  readonly fabric: FabricTold | null;
 }
 
 export function clientSetting(from: ClientSettingOptions): ClientSetting {
   const { options, settled, told, own, load, fabric } = from;
   const { mode, n, f, app, batch, adaptive, signature, checkpoint, viewTimeoutMs } = settled;
   const { crypto, workers, idle, mask, lossRate } = own;
+  const { network = toldNetwork(options, n), ...frames } = fabric ?? {};
   return {
     ...{ mode, app, workload: workloadName(options, app), n, f, options: settled.options },
     ...{ batch, adaptive, signature, checkpoint, viewTimeoutMs },
@@ -44,9 +47,16 @@ export function clientSetting(from: ClientSettingOptions): ClientSetting {
       eal: options.text("eal") ?? null,
       history: options.text("history") !== undefined,
     },
-    fabric,
+    fabric: fabric === null ? null : (frames as Omit<FabricTold, "network">),
+    network,
     replicas: told,
   };
+}
+
+/** The network that lies between, as --network says; throws UsageError. */
+export function toldNetwork(options: Options, n: number): NetworkSetting | null {
+  const path = options.text("network");
+  return path === undefined ? null : readPlacedNetwork(path, n).setting;
 }
 
 /** What clients of this application ask. */

@@ -8,6 +8,7 @@ import { readDeployConfig } from "../config.ts";
 import {
   FABRIC,
   FABRIC_COUNTS,
+  FABRIC_PATH,
   FABRIC_PORT,
   loadDpdk,
   PORTS_MAX,
@@ -15,6 +16,7 @@ import {
 } from "../ffi/dpdk.ts";
 import { loadNative, type NativeLibrary } from "../ffi/native.ts";
 import { Eal } from "../transport/dpdk.ts";
+import { pathBetween, readPlacedNetwork, type PlacedNetwork } from "../evaluation/network-model.ts";
 import type { FabricSetting } from "../evaluation/record.ts";
 import { pinPolling, planCpus, thisMachine } from "./cpus.ts";
 import { Doorbell, doorbellFile, FABRIC_DOORBELL } from "./doorbell.ts";
@@ -36,6 +38,8 @@ export function runFabric(options: Options): number {
       `${replicas} replicas and ${clientPorts} clients: at most ${PORTS_MAX} ports`,
     );
   }
+  const path = options.text("network");
+  const network = path === undefined ? null : readPlacedNetwork(path, replicas);
   const dir = options.textOf("dir");
   const json = options.output("json");
   const native = loadNative();
@@ -52,7 +56,7 @@ export function runFabric(options: Options): number {
   clearSockets(native, dir, ends);
   for (const [port, end] of ends.entries()) args.push(memifArgument(port, dir, end, null));
   const eal = new Eal(library, args, count);
-  const setting = fabricSetting(options, clientPorts);
+  const setting = fabricSetting(options, clientPorts, network);
   tellFabricSetting(dir, setting);
   const shared = configure(
     library,
@@ -61,6 +65,7 @@ export function runFabric(options: Options): number {
     deploy.multicast?.host ?? null,
     count,
   );
+  if (network !== null) layOut(shared, network, count);
   eal.checked(library.oskr_fabric_open());
   const doorbells = openDoorbells(native, dir, replicas, clientPorts);
   library.oskr_fabric_doorbell(doorbells.own.pointer);
@@ -126,6 +131,29 @@ function configure(
     bytes.set(host, FABRIC.ports + i * FABRIC_PORT.size + FABRIC_PORT.mac);
   }
   return view;
+}
+
+/** Writes what lies between the ports into the fabric's memory. */
+function layOut(
+  view: DataView,
+  { model, replicas, clients }: PlacedNetwork,
+  portCount: number,
+): void {
+  const sites = Array.from({ length: portCount }, (_, port) =>
+    port < replicas.length
+      ? (replicas[port] ?? 0)
+      : (clients[(port - replicas.length) % clients.length] ?? 0),
+  );
+  view.setFloat64(FABRIC.bandwidthGbps, model.bandwidthGbps, true);
+  for (const [from, fromSite] of sites.entries()) {
+    for (const [to, toSite] of sites.entries()) {
+      const { delayMs, jitterMs, loss } = pathBetween(model, fromSite, toSite);
+      const at = FABRIC.paths + (from * PORTS_MAX + to) * FABRIC_PATH.size;
+      view.setFloat64(at + FABRIC_PATH.delayUs, 1000 * delayMs, true);
+      view.setFloat64(at + FABRIC_PATH.jitterUs, 1000 * jitterMs, true);
+      view.setFloat64(at + FABRIC_PATH.loss, loss, true);
+    }
+  }
 }
 
 interface PortCounts {

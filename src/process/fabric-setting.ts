@@ -6,19 +6,31 @@ import { join } from "node:path";
 import { reasonOf, UsageError } from "../base/errors.ts";
 import { replaceFile } from "../base/replace-file.ts";
 import type { Options } from "../cli/command-line.ts";
-import type { FabricSetting } from "../evaluation/record.ts";
+import type { NetworkSetting, PlacedNetwork } from "../evaluation/network-model.ts";
+import { NETWORK_SETTING, type FabricSetting } from "../evaluation/record.ts";
 import { mismatch, type Shape } from "../evaluation/shape.ts";
 
 const SHAPE: Shape = {
   fields: {
     ...{ drop: "number", duplicate: "number", reorder: "number", corrupt: "number" },
     ...{ delayUs: "number", seed: "number", clientPorts: "number", mask: "string or null" },
+    network: { optional: NETWORK_SETTING },
   },
 };
 
+/** What a fabric tells those who join it. */
+export interface FabricTold extends FabricSetting {
+  readonly network?: NetworkSetting;
+}
+
 /** What the options of ./fabric ask for; throws UsageError. */
-export function fabricSetting(options: Options, clientPorts: number): FabricSetting {
+export function fabricSetting(
+  options: Options,
+  clientPorts: number,
+  network: PlacedNetwork | null,
+): FabricTold {
   return {
+    ...(network === null ? {} : { network: network.setting }),
     drop: options.decimal("drop", 0, 1),
     duplicate: options.decimal("duplicate", 0, 1),
     reorder: options.decimal("reorder", 0, 1),
@@ -31,7 +43,7 @@ export function fabricSetting(options: Options, clientPorts: number): FabricSett
 }
 
 /** Tells those who join the fabric in this directory. Throws what the kernel refuses. */
-export function tellFabricSetting(dir: string, setting: FabricSetting): void {
+export function tellFabricSetting(dir: string, setting: FabricTold): void {
   replaceFile(pathIn(dir), `${JSON.stringify(setting)}\n`);
 }
 
@@ -39,7 +51,7 @@ export function tellFabricSetting(dir: string, setting: FabricSetting): void {
  * What the fabric in this directory told; null if it told nothing, or there is none. Throws
  * UsageError.
  */
-export function readFabricSetting(dir: string | undefined): FabricSetting | null {
+export function readFabricSetting(dir: string | undefined): FabricTold | null {
   if (dir === undefined) return null;
   const path = pathIn(dir);
   if (!existsSync(path)) return null;
@@ -51,7 +63,7 @@ export function readFabricSetting(dir: string | undefined): FabricSetting | null
   }
   const wrong = mismatch(value, SHAPE, "");
   if (wrong !== null) throw new UsageError(`${path}: not the setting of a fabric: ${wrong}`);
-  return value as FabricSetting;
+  return value as FabricTold;
 }
 
 function pathIn(dir: string): string {

@@ -5,6 +5,7 @@ import type { ArgsDef } from "citty";
 import { UsageError } from "../base/errors.ts";
 import type { Command, Options } from "../cli/command-line.ts";
 import { readDeployConfig, type WireAddress } from "../config.ts";
+import { readPlacedNetwork } from "../evaluation/network-model.ts";
 import { loadNative } from "../ffi/native.ts";
 import type { Endpoint } from "../transport/datagram-socket.ts";
 import { SLICE_US } from "./drivers.ts";
@@ -39,6 +40,11 @@ const ARGS = {
     default: "0",
     valueHint: "US",
     description: "Time that a datagram spends in the switch, in microseconds",
+  },
+  network: {
+    type: "string",
+    valueHint: "FILE",
+    description: "Latency, jitter, loss and bandwidth between the sites of a network",
   },
   seed: {
     type: "string",
@@ -91,6 +97,8 @@ export function runUdpSwitch(options: Options): number {
   }
   const perSecond = options.integer("replay-rate", 1, 1_000_000);
   const recording = path === undefined ? null : new Recording({ path, kinds, perSecond });
+  const file = options.text("network");
+  const network = file === undefined ? null : readPlacedNetwork(file, front.length);
   const native = loadNative();
   followCluster(native);
   const stopped = stopFlag(native);
@@ -104,7 +112,7 @@ export function runUdpSwitch(options: Options): number {
     seed: options.integer("seed", 0, 2 ** 31),
   };
   const onDatagram = recording === null ? {} : { onDatagram: recording.add };
-  const hub = new UdpSwitch({ library: native, front, behind, faults, ...onDatagram });
+  const hub = new UdpSwitch({ library: native, front, behind, faults, network, ...onDatagram });
   log.info(`udp-switch of ${front.length} replicas`);
   while (!stopped()) {
     const nowMs = performance.now();

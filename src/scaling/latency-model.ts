@@ -6,7 +6,12 @@ import type { AnyProtocol } from "../actor.ts";
 import { assert } from "../base/assert.ts";
 import type { Path, Timing } from "../protocol-hints.ts";
 import type { Costs } from "./cost-model.ts";
-import { oneWayUs, type NetworkModel } from "../evaluation/network-model.ts";
+import {
+  clientSites,
+  oneWayUs,
+  siteOfReplica,
+  type NetworkModel,
+} from "../evaluation/network-model.ts";
 
 export interface PathOptions {
   readonly protocol: Pick<AnyProtocol, "signed" | "quorums" | "timing">;
@@ -15,21 +20,23 @@ export interface PathOptions {
   /** Whether one leader stays; otherwise each view has the next, and any may be the first. */
   readonly fixedLeader: boolean;
   readonly network: NetworkModel;
+  /** Indices of the sites where clients are, if not at all that the network has for them. */
+  readonly clients?: readonly number[];
   readonly costs: Costs;
   /** Checks that a process makes at the same time. */
   readonly workers: number;
 }
 
 /**
- * The mean timing for clients at each of the network's sites, over which the replicas are dealt in
- * turn; null for a protocol that does not describe its phases.
+ * The mean timing for clients at each of the sites that the network has for them; null for a
+ * protocol that does not describe its phases.
  */
 export function unloadedTiming(options: PathOptions): Timing | null {
   const { protocol, network, n, fixedLeader } = options;
   const hints = protocol.timing;
   if (hints === undefined) return null;
   const leaders = Array.from({ length: fixedLeader ? 1 : n }, (_, first) => first);
-  const all = network.sites.flatMap((_, site) =>
+  const all = (options.clients ?? clientSites(network)).flatMap((site) =>
     leaders.map((first) => hints.unloaded(pathOf(options, site, first))),
   );
   const mean = (of: (timing: Timing) => number): number =>
@@ -43,7 +50,7 @@ function pathOf(options: PathOptions, clientSite: number, firstLeader: number): 
   const quorums = protocol.quorums(n, f);
   assert(quorums !== null, `${n} replicas are too few for ${f} faults`);
   const endsUs = 2 * (costs.messageUs + costs.packetUs);
-  const site = (replica: number): number => replica % network.sites.length;
+  const site = (replica: number): number => siteOfReplica(network, replica);
   return {
     n,
     quorum: quorums.quorum,

@@ -118,6 +118,7 @@ describe("help", () => {
 
     NETWORK
 
+       --network=<FILE>    The network that lies between, for the record; a fabric tells its own [client]
            --link=<DIR>    One replica and one client joined by one memif in DIR [both]
          --fabric=<DIR>    Join the fabric whose memif sockets are in DIR [both]
       --fabric-port=<N>    Which of the fabric's ports for clients [client] (Default: 0)
@@ -161,6 +162,7 @@ describe("help", () => {
       -c, --config=<PREFIX>    Reads PREFIX.config: a port for each replica, with its MAC address (Required)
                 --dir=<DIR>    Where the sockets replica-<i>.sock and client-<i>.sock are made (Required)
          --client-ports=<N>    Ports for client processes (Default: 1)
+           --network=<FILE>    Latency, jitter, loss and bandwidth between the sites of a network (docs/evaluating.md)
 
     FAULTS
 
@@ -231,6 +233,7 @@ describe("help", () => {
     NETWORK
 
       --transport=<dpdk|udp>    Shared-memory ports of DPDK, or sockets of the loopback interface [both] (Default: dpdk)
+         --network=<NETWORK>    Put it between the processes: a name of docs/networks/, or a file like those [both]
                --drop=<RATE>    Share of arriving packets to lose on purpose, 0 to 1 [both, each its own] (Default: 0)
 
     PROCESSORS

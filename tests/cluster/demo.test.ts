@@ -48,6 +48,16 @@ describeUnless(missing)("demo", () => {
   test.concurrent.each([
     ["the fabric", ["--clients", "3"], { transport: "memif", mode: "pbft", n: 4, clients: 3 }],
     ["memif link", [...ALONE, "--clients", "3"], { transport: "memif", clients: 3 }],
+    [
+      "a network",
+      [...ALONE, "--network", "lan"],
+      { transport: "memif", network: { name: "lan" }, n: 1 },
+    ],
+    [
+      "udp in a network",
+      [...ALONE, "--transport", "udp", "--network", "docs/networks/lan.json"],
+      { transport: "udp", network: { name: "lan", clients: ["Dallas 1"] }, n: 1 },
+    ],
     ["udp", [...ALONE, "--transport", "udp", "-a", "kv"], { transport: "udp", app: "kv", n: 1 }],
     [
       "signed",
@@ -64,7 +74,7 @@ describeUnless(missing)("demo", () => {
     async (name, args, expected) => {
       const json = join(base, `${name}.json`);
       const time = ["--seconds", "2", "--warm", "0.1", "--json", json];
-      const { npm, nothingLeft } = demo(name.replace(" ", "-"), [...args, ...time]);
+      const { npm, nothingLeft } = demo(name.replaceAll(" ", "-"), [...args, ...time]);
       const { status, out, err } = await npm.ended();
       expect({ status, err: problemsIn(err) }).toEqual({ status: 0, err: [] });
       const [latency = "", summary = ""] = out.trimEnd().split("\n").slice(-2);
@@ -205,6 +215,23 @@ describeUnless(missing)("demo", () => {
             "no such file or directory (ENOENT); TMPDIR names another",
         ],
       });
+    },
+    LIMIT_MS,
+  );
+
+  test.concurrent(
+    "a network that it cannot have is told in a line, and nothing runs or stays",
+    async () => {
+      const path = join(base, "few.json");
+      const lan = JSON.parse(readFileSync(join(ROOT, "docs/networks/lan.json"), "utf8"));
+      writeFileSync(path, JSON.stringify({ ...lan, replicas: ["Dallas 1"] }));
+      const { npm, nothingLeft } = demo("few", ["--network", path]);
+      const { status, err } = await npm.ended();
+      expect({ status, err: err.trim() }).toEqual({
+        status: 2,
+        err: `demo: ${path}: 'replicas' has sites for 1, the cluster has 4`,
+      });
+      await nothingLeft();
     },
     LIMIT_MS,
   );

@@ -115,6 +115,12 @@ function record(i: number) {
 }
 
 const read = (points: readonly Point[] = []) => readLab(join(dir, "hosts.ini"), points);
+
+test("a network is for one machine: hosts have theirs", () => {
+  expect(() => read([{ ...POINT, extras: { network: "wan" } }])).toThrow(
+    "hosts.ini: network: hosts have their own; it is for one machine",
+  );
+});
 const open = async () => LabRunner.open(read(), join(dir, "logs"), NEVER);
 
 test("the bundle is copied once, and what the playbook is told follows from the point", async () => {

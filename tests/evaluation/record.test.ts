@@ -17,6 +17,17 @@ test("a record is of the point that a plan would have asked for, with what is va
   expect(usual?.point).not.toHaveProperty("extras");
 });
 
+test("the network that lay between is told in the last line, and makes points of their own", () => {
+  const network = { name: "wan", sha256: "00", replicas: ["a"], clients: ["b"] };
+  const record = recordOf([5], { network });
+  expect(formatRecord(record).split("\n").at(-1)).toContain("udp, network wan, app null");
+  expect(formatRecord(recordOf([5]))).not.toContain("network");
+  expect(parseRecord(JSON.stringify(record), "r.json")?.point.extras).toEqual({ network: "wan" });
+  // One that was written before there were any.
+  const { network: _none, ...early } = recordOf([5]);
+  expect(parseRecord(JSON.stringify(early), "r.json")?.point).not.toHaveProperty("extras");
+});
+
 test("throughputs are whole, and have fractions where these are much", () => {
   const shown = [0, 0.04, 0.5, 4.3333, 99.94, 100.4, 123_456.7].map(formatThroughput);
   expect(shown).toEqual(

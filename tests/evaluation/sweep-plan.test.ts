@@ -128,6 +128,16 @@ describe("a plan", () => {
     expect(describePoint(point)).toContain("leader rotate, thinkMs 2, workload contended");
   });
 
+  test("a network is between all processes, and no option of replicas and clients", () => {
+    const { points, ...settings } = parse({ mode: "pbft", network: [null, "wan"] });
+    expect(points.map(({ extras }) => extras)).toEqual([undefined, { network: "wan" }]);
+    const [, point = POINT] = points;
+    expect(describePoint(point)).toContain("network wan");
+    const words = [...replicaArguments(point, settings), ...clientArguments(point, settings)];
+    expect(words.filter((word) => word.includes("network"))).toEqual([]);
+    expect(() => parse({ mode: "pbft", network: 7 })).toThrow("network: 7: expected a text");
+  });
+
   test("every option of replicas and clients is a key of plans, or is the same in all runs", () => {
     const same = ["mode", "config", "id", "instance", "link", "fabric", "fabric-port", "port"];
     const others = ["eal", "json", "history", "seconds", "warm", "profile", "drop", "clients"];

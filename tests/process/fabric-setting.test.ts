@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseOptions } from "../../src/cli/command-line.ts";
 import { FABRIC_SWITCH } from "../../src/cli/definitions.ts";
+import { readPlacedNetwork } from "../../src/evaluation/network-model.ts";
 import {
   fabricSetting,
   readFabricSetting,
@@ -18,7 +19,7 @@ afterAll(() => rmSync(dir, { recursive: true }));
 
 function settingOf(...words: readonly string[]) {
   const required = ["-c", "x", "--dir", dir];
-  return fabricSetting(parseOptions(FABRIC_SWITCH, [...required, ...words]), 3);
+  return fabricSetting(parseOptions(FABRIC_SWITCH, [...required, ...words]), 3, null);
 }
 
 test("a fabric tells its setting, the latest one that ran in a directory", () => {
@@ -35,9 +36,21 @@ test("a fabric tells its setting, the latest one that ran in a directory", () =>
   expect(rough).toMatchObject({ drop: 0.1, delayUs: 50, mask: "2" });
 });
 
+test("a fabric tells the network that it has", () => {
+  const path = join(import.meta.dir, "../../docs/networks/lan.json");
+  const options = parseOptions(FABRIC_SWITCH, ["-c", "x", "--dir", dir, "--network", path]);
+  tellFabricSetting(dir, fabricSetting(options, 1, readPlacedNetwork(path, 2)));
+  const { network } = readFabricSetting(dir) ?? {};
+  expect(network).toMatchObject({ name: "lan", replicas: ["Dallas 1", "Dallas 1"] });
+});
+
 test.each([
   ["{", "fabric.setting: "],
   ["[]", "fabric.setting: not the setting of a fabric: the line: expected an object"],
+  [
+    JSON.stringify({ ...settingOf(), network: { name: "x" } }),
+    "not the setting of a fabric: network.sha256: expected a string",
+  ],
   ['{"drop": "much"}', "not the setting of a fabric: drop: expected a number"],
 ])("what is no setting is refused: %s", (text, line) => {
   writeFileSync(join(dir, "fabric.setting"), text);

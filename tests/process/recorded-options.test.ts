@@ -4,9 +4,11 @@
 
 import { describe, expect, test } from "bun:test";
 import type { ArgsDef } from "citty";
+import { join } from "node:path";
 import { parseOptions, type Command, type Options } from "../../src/cli/command-line.ts";
 import { CLIENT, FABRIC_SWITCH, REPLICA } from "../../src/cli/definitions.ts";
 import { DEMO } from "../../src/cluster/demo.ts";
+import { readPlacedNetwork } from "../../src/evaluation/network-model.ts";
 import { clientSetting } from "../../src/process/client-setting.ts";
 import { planCpus } from "../../src/process/cpus.ts";
 import { fabricSetting } from "../../src/process/fabric-setting.ts";
@@ -42,6 +44,7 @@ const OTHER: { readonly [name: string]: string } = {
   ...{ port: "1", eal: "--vdev=x", drop: "0.5", mask: "7", clients: "7", warm: "9" },
   ...{ "op-size": "9", rate: "9", think: "9", history: "h.json", duplicate: "0.5" },
   ...{ reorder: "0.5", corrupt: "0.5", delay: "9", seed: "9", "client-ports": "9" },
+  network: join(import.meta.dir, "../../docs/networks/wan.json"),
 };
 
 /** The words that give an option another value than its default. */
@@ -112,7 +115,11 @@ const programs: readonly Program[] = [
   {
     ...{ name: "fabric", command: FABRIC_SWITCH, immaterial: IMMATERIAL },
     required: () => ["-c", prefix, "--dir", "x"],
-    tell: (options) => fabricSetting(options, options.integer("client-ports", 1, 64)),
+    tell: (options) => {
+      const path = options.text("network");
+      const network = path === undefined ? null : readPlacedNetwork(path, 4);
+      return fabricSetting(options, options.integer("client-ports", 1, 64), network);
+    },
   },
 ];
 

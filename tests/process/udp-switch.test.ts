@@ -2,6 +2,7 @@
 
 import { afterEach, describe, expect, test } from "bun:test";
 import { loadNative } from "../../src/ffi/native.ts";
+import type { NetworkModel, PlacedNetwork } from "../../src/evaluation/network-model.ts";
 import { UdpSwitch, type SwitchFaults } from "../../src/process/udp-switch.ts";
 import { DatagramSocket, type Endpoint } from "../../src/transport/datagram-socket.ts";
 
@@ -23,12 +24,13 @@ class Around {
   readonly hub: UdpSwitch;
   readonly seen: string[] = [];
 
-  constructor(faults: Partial<SwitchFaults>) {
+  constructor(faults: Partial<SwitchFaults>, network: PlacedNetwork | null = null) {
     this.hub = new UdpSwitch({
       library: native,
       front: [],
       behind: this.replicas.map(({ endpoint }) => endpoint),
       faults: { ...NONE, ...faults },
+      network,
       onDatagram: (from, to, bytes) => this.seen.push(`${from}-${to} ${bytes.toString()}`),
     });
     opened.push(this);
@@ -142,5 +144,76 @@ describe("the switch", () => {
     const late = texts(it.arrived(one));
     expect([...soon, ...late]).not.toEqual(numbers);
     expect([...soon, ...late].sort()).toEqual(numbers);
+  });
+});
+
+describe("with a network", () => {
+  const roundTripMs = [
+    [0, 20, 60],
+    [20, 0, 100],
+    [60, 100, 0],
+  ];
+  /** Replicas at a and b, the client at c; a bit takes a nanosecond unless told. */
+  function network(more: Partial<NetworkModel> = {}): PlacedNetwork {
+    const sites = ["a", "b", "c"];
+    const texts = { name: "x", description: "x", source: "x", assumed: "x" };
+    const model = { ...texts, sites, roundTripMs, bandwidthGbps: 1, ...more };
+    const setting = { name: "x", sha256: "", replicas: ["a", "b"], clients: ["c"] };
+    return { model, setting, replicas: [0, 1], clients: [2] };
+  }
+
+  test("each pair has its own latency, clients in the place of theirs", () => {
+    const it = new Around({}, network());
+    const { hub, replicas, client } = it;
+    const [zero, one] = replicas as [DatagramSocket, DatagramSocket];
+    it.send(zero, hub.front[1], "to one");
+    it.send(client, hub.front[0], "ask");
+    it.send(client, hub.front[1], "ask too");
+    const seen = [0, 9, 11, 29, 31, 49, 51].map((nowMs) => {
+      hub.poll(nowMs);
+      return [...texts(it.arrived(zero)), ...texts(it.arrived(one))];
+    });
+    expect(seen).toEqual([[], [], ["to one"], [], ["ask"], [], ["ask too"]]);
+  });
+
+  test("a link carries so much and no more, and loses what waits too long", () => {
+    // 84 bytes with headers: one a millisecond of each link.
+    const slow = network({
+      bandwidthGbps: (8 * 84) / 1e6,
+      roundTripMs: [[0, 0, 0], [0, 0, 0], []],
+    });
+    const it = new Around({}, slow);
+    const [zero, one] = it.replicas as [DatagramSocket, DatagramSocket];
+    const sent = numbers.slice(0, 60).map((text) => text.padEnd(18, "."));
+    it.send(zero, it.hub.front[1], ...sent);
+    const counts = [0, 1.5, 2.5, 5.5, 100].map((nowMs) => {
+      it.hub.poll(nowMs);
+      it.hub.poll(nowMs);
+      return texts(it.arrived(one)).length;
+    });
+    expect(counts).toEqual([0, 0, 1, 3, 47]);
+    expect(it.hub.counts).toMatchObject({ forwarded: 51, congested: 9 });
+  });
+
+  test("jitter keeps the order of a pair, and loses its share", () => {
+    const it = new Around({}, network({ jitterMs: 30, loss: [[0, 0.3, 0], [], []] }));
+    const [zero, one] = it.replicas as [DatagramSocket, DatagramSocket];
+    it.send(zero, it.hub.front[1], ...numbers);
+    while (it.hub.poll(0) > 0);
+    const arrived: string[] = [];
+    for (let nowMs = 1; nowMs < 45; nowMs++) {
+      it.hub.poll(nowMs);
+      const found = texts(it.arrived(one));
+      if (nowMs < 10) expect(found).toEqual([]);
+      arrived.push(...found);
+    }
+    expect(arrived).toEqual([...arrived].sort());
+    expect(arrived.length).toBe(numbers.length - it.hub.counts.dropped);
+    expect(it.hub.counts.dropped).toBeGreaterThan(30);
+    expect(it.hub.counts.dropped).toBeLessThan(90);
+    it.send(one, it.hub.front[0], ...numbers);
+    while (it.hub.poll(50) > 0);
+    it.hub.poll(100);
+    expect(it.arrived(zero)).toHaveLength(numbers.length);
   });
 });

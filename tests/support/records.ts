@@ -32,6 +32,7 @@ export function recordOf(latenciesUs: readonly number[], more: Partial<ResultRec
       ...{ port: 0, eal: null, history: false },
     },
     fabric: null,
+    network: null,
     ...{ clientProcesses: 1, loop: "closed", rate: 0, batch: 1, adaptive: false },
     ...{ signature: "batch", crypto: "native", workers: 1, idle: "yield", opSize: 0 },
     ...{

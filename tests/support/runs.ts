@@ -103,6 +103,7 @@ function madeUpRun(point: Point, repetition: number, profile: boolean): Run {
       ...{ port: 0, eal: null, history: false },
     },
     fabric: null,
+    network: null,
     mode: point.mode,
     app: point.app,
     workload: "fixed",

@@ -25,10 +25,15 @@ export class FutureProposals {
     ];
   }
 
+  /** Whether it has one of this slot, of this view or a later one. */
+  holds(slot: number, view: number): boolean {
+    const known = this.#bySlot.get(slot);
+    return known !== undefined && known.view >= view;
+  }
+
   keep(message: PrePrepareMessage): void {
     const { slot, view } = message;
-    const known = this.#bySlot.get(slot);
-    if (known !== undefined && known.view >= view) return;
+    if (this.holds(slot, view)) return;
     this.#forget(slot);
     const bytes = bytesOf(message);
     const fits = this.#bytes + bytes <= FUTURE_BYTES_MAX;

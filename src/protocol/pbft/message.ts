@@ -317,6 +317,16 @@ function encodeVote(kind: number, message: VoteFields, out: Writer): void {
 }
 
 /** Field by field: spreading one object into another costs as much as reading all of them. */
+/** Where a proposal belongs. */
+export type Proposed = Pick<PrePrepareMessage, "replica" | "view" | "slot">;
+
+/** That of a message that is not decoded; null if it is no proposal. */
+export function proposedIn(input: Reader): Proposed | null {
+  if (input.u8() !== PRE_PREPARE) return null;
+  const proposed = { replica: input.u8(), view: input.u53(), slot: input.u53() };
+  return input.ok ? proposed : null;
+}
+
 function decodeVote<K extends string>(kind: K, input: Reader, start: number) {
   const replica = input.u8();
   const view = input.u53();

@@ -13,7 +13,7 @@ import type { CommitCertificate } from "./certificate.ts";
 import type { PbftContext } from "./context.ts";
 import { IN_FLIGHT_BYTES_MAX, type Slot } from "./log.ts";
 import type { BatchMessage, CommitMessage, CommittedMessage } from "./message.ts";
-import type { FetchBatchMessage, PrepareMessage, PrePrepareMessage } from "./message.ts";
+import type { FetchBatchMessage, PrepareMessage, PrePrepareMessage, Proposed } from "./message.ts";
 
 /** Batches under way; with `--adaptive` fewer, so that they grow while they wait. */
 export const IN_FLIGHT_MAX = 32;
@@ -32,7 +32,8 @@ export interface NormalOwner {
     readonly leads: boolean;
     /** Whether the view's NEW-VIEW lets the primary propose this digest in this slot. */
     permits(slot: number, digest: Bytes): boolean;
-    /** Keeps a proposal of a view that this replica is not in yet. */
+    /** Why a proposal of a view that this replica is not in yet is not kept. */
+    refuseFuture(proposed: Proposed): Refusal | null;
     bufferFuture(message: PrePrepareMessage): void;
   };
   readonly start: {
@@ -154,17 +155,24 @@ export class NormalCase {
   }
 
   /** Why a PRE-PREPARE of another replica changes nothing. */
-  refusePrePrepare({ replica, view, slot, digest, batch }: PrePrepareMessage): Refusal | null {
-    const { config, log } = this.context;
-    const { views } = this.owner;
-    if (replica !== config.leader(view)) {
-      return "not admitted: proposal of a replica that is not the primary";
-    }
+  refusePrePrepare(message: PrePrepareMessage): Refusal | null {
+    const { digest, batch } = message;
     if (batch !== null && !equal(batch.digest, digest)) {
       return "not admitted: proposal whose batch has another digest";
     }
+    return this.refuseProposed(message);
+  }
+
+  /** Why it does, whatever it proposes. */
+  refuseProposed(proposed: Proposed): Refusal | null {
+    const { config, log } = this.context;
+    const { views } = this.owner;
+    const { replica, view, slot } = proposed;
+    if (replica !== config.leader(view)) {
+      return "not admitted: proposal of a replica that is not the primary";
+    }
     if (view < views.view) return "not admitted: proposal of an earlier view";
-    if (view > views.view || !views.active) return null;
+    if (view > views.view || !views.active) return views.refuseFuture(proposed);
     return log.contains(slot) ? null : "not admitted: proposal outside the window";
   }
 

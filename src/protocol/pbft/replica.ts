@@ -11,6 +11,7 @@ import type {
 } from "../../actor.ts";
 import { assert } from "../../base/assert.ts";
 import type { ProtocolConfig } from "../../protocol-config.ts";
+import type { Reader } from "../../wire.ts";
 import { FOOTPRINT_MAX } from "../kit/batch.ts";
 import { Checkpoints } from "../kit/checkpoint.ts";
 import { CONTEXT_PARTS, contextOf } from "../kit/context.ts";
@@ -22,7 +23,7 @@ import { CatchUp } from "./catch-up.ts";
 import { commitProofs, preparedProofs } from "./certificate.ts";
 import type { PbftContext, Timer } from "./context.ts";
 import { BATCHES_MAX, Log, Slot, UNORDERED_BYTES_MAX } from "./log.ts";
-import type { Message, Position } from "./message.ts";
+import { proposedIn, type Message, type Position } from "./message.ts";
 import { NormalCase } from "./normal.ts";
 import { Start } from "./start.ts";
 import { ViewChanger } from "./view-change.ts";
@@ -50,6 +51,8 @@ export type Parts = typeof PARTS;
  * checkpoints in the window.
  */
 const SNAPSHOTS_MAX = 4;
+/** Bytes of a message from which on it is looked at before it is decoded. */
+const LARGE_MESSAGE = 65_536;
 
 /**
  * A replica of PBFT: Castro and Liskov, "Practical Byzantine Fault Tolerance", OSDI '99, and "...
@@ -167,6 +170,13 @@ export class PbftReplica implements Replica<Message, Timer> {
       case "start":
         return this.start.starter.onTimer();
     }
+  }
+
+  /** A large proposal that is not needed costs no copy of its batch, and no hash. */
+  refuseBytes(_from: Address, input: Reader): Refusal | null {
+    if (input.remaining < LARGE_MESSAGE) return null;
+    const proposed = proposedIn(input);
+    return proposed === null ? null : this.normal.refuseProposed(proposed);
   }
 
   refuse(_from: Address, message: Message): Refusal | null {

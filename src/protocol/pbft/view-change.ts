@@ -18,6 +18,7 @@ import {
   type FetchViewChangeMessage,
   type NewViewMessage,
   type PrePrepareMessage,
+  type Proposed,
   type ViewChangeMessage,
 } from "./message.ts";
 
@@ -447,15 +448,18 @@ export class ViewChanger {
     return planned === undefined || equal(planned, digest);
   }
 
-  /** Keeps a proposal of a view that may be the next, one of each slot of the window. */
-  bufferFuture(message: PrePrepareMessage): void {
-    const { slot, view } = message;
-    const { log, host } = this.#context;
+  /** Why a proposal of a view that this replica is not in yet is not kept. */
+  refuseFuture({ replica, view, slot }: Proposed): Refusal | null {
     const next = this.#active ? this.#view + 1 : this.#view;
-    const awaited = this.#incoming.get(message.replica)?.message.view === view;
-    if ((view !== next && !awaited) || !log.contains(slot)) {
-      return host.drop("not admitted: proposal of a view that is not the next");
+    const awaited = this.#incoming.get(replica)?.message.view === view;
+    if ((view !== next && !awaited) || !this.#context.log.contains(slot)) {
+      return "not admitted: proposal of a view that is not the next";
     }
+    return this.#future.holds(slot, view) ? "not admitted: proposal that waits already" : null;
+  }
+
+  /** Keeps a proposal of a view that this replica is not in yet, which was not refused. */
+  bufferFuture(message: PrePrepareMessage): void {
     this.#future.keep(message);
   }
 

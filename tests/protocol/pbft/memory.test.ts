@@ -2,7 +2,8 @@
 
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { makeBatch, type Batch } from "../../../src/protocol/kit/batch.ts";
-import type { PrePrepareMessage } from "../../../src/protocol/pbft/message.ts";
+import { codec, type Message, type PrePrepareMessage } from "../../../src/protocol/pbft/message.ts";
+import { Reader, Writer } from "../../../src/wire.ts";
 import { bytes, CLIENT, PbftCluster } from "./harness.ts";
 
 // Virtual time: only a loaded machine makes them slow.
@@ -69,6 +70,40 @@ test("X12 the next primary has no more proposals kept than a bound in bytes", ()
   cluster.request(request);
   expect(cluster.results(request).size).toBe(4);
 });
+
+test("X12 a large proposal that is not needed is refused before it is decoded, and before its check", () => {
+  const cluster = new PbftCluster({ checkpointInterval: 64 });
+  cluster.open();
+  const replica = cluster.replica(2);
+  const refused = (message: PrePrepareMessage) => {
+    const early = replica.refuseBytes(message.replica, new Reader(codecBytes(message)));
+    // What is said of its bytes is said of the message.
+    expect(replica.refuse(message.replica, message)).toBe(early);
+    return early;
+  };
+  const next = proposal(1, 5);
+  expect(refused(next)).toBeNull();
+  expect(refused({ ...next, replica: 3 })).toContain("not the primary");
+  expect(refused(proposal(3, 5))).toContain("not the next");
+  expect(refused(proposal(1, 500))).toContain("not the next");
+  expect(refused(proposal(0, 500))).toContain("outside the window");
+  cluster.inject(1, 2, next);
+  cluster.settle();
+  expect(refused(next)).toContain("waits already");
+  expect(refused(proposal(1, 6))).toBeNull();
+  // A vote is not looked at before it is decoded.
+  const { replica: signer, view, slot, digest } = proposal(3, 5);
+  const vote = codecBytes({ kind: "prepare", replica: signer, view, slot, digest });
+  expect(replica.refuseBytes(3, new Reader(vote))).toBeNull();
+});
+
+const NO_BOOK = { intern: () => 0, write() {} };
+
+function codecBytes(message: Message): Uint8Array {
+  const out = new Writer(new Uint8Array(4096), NO_BOOK, 4 * MEBIBYTE).reset(0, 4096);
+  codec.encode(message, out);
+  return out.copy();
+}
 
 test("X12 many large operations at once all complete, however little a replica keeps", () => {
   const cluster = new PbftCluster({ checkpointInterval: 64 });

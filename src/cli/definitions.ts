@@ -9,8 +9,10 @@ import type { Group, Whose } from "./help.ts";
 import { protocolArgs } from "./protocol-options.ts";
 
 /** What a turn without work may do: process/idle.ts. */
-export const IDLE_NAMES = ["busy", "yield", "park", "sleep"] as const;
+export const IDLE_NAMES = ["busy", "yield", "auto", "park", "sleep"] as const;
 export type IdleName = (typeof IDLE_NAMES)[number];
+/** Over memif and UDP, where whoever brings something wakes who sleeps. */
+export const IDLE_DEFAULT = "park" satisfies IdleName;
 
 const modes = [...protocols.keys()];
 
@@ -119,7 +121,7 @@ const COMMON_ARGS = {
     options: [...IDLE_NAMES],
     description:
       "What a turn without work does " +
-      "(default: busy on a NIC, sleep on other DPDK ports, else park)",
+      `(default: busy on a NIC, sleep on other DPDK ports, else ${IDLE_DEFAULT})`,
   },
   profile: {
     type: "boolean",

@@ -12,7 +12,14 @@ import { ProfiledStage } from "../profile/profiled-stage.ts";
 import type { Profiler } from "../profile/profiler.ts";
 import { startProfiler } from "../profile/start-profiler.ts";
 import { runLoop } from "../run-loop.ts";
-import { allowedCpus, planCpus, type CpuPlan, housekeeping, thisMachine } from "./cpus.ts";
+import {
+  allowedCpus,
+  planCpus,
+  type CpuPlan,
+  housekeeping,
+  thisMachine,
+  usableCpus,
+} from "./cpus.ts";
 import type { Doorbell } from "./doorbell.ts";
 import { idler, type Idler } from "./idle.ts";
 import { numaNodes, numaWarnings } from "./numa.ts";
@@ -77,7 +84,10 @@ export class ProcessDrivers {
     const warnings = numaWarnings(cpus, allowedCpus(), this.port.numaNode, numaNodes());
     for (const warning of [...warnings, ...mtuWarnings(this.port.smallMtu)]) log.warn(warning);
     const chosen = IDLE_NAMES.find((name) => name === options.text("idle")) ?? this.port.idle;
-    this.idler = idler(chosen, native, this.clock, this.port.sleeper);
+    const { sleeper, pollers } = this.port;
+    // Who is pinned has the processor that it was given, whoever else there is.
+    const processors = cpus.polling === null ? usableCpus() : pollers;
+    this.idler = idler(chosen, native, this.clock, { sleeper, crowd: { pollers, processors } });
     const { first, signing } = cpus;
     log.debug(
       `${setting.deploy.path} on ${this.port.name}, first CPU ${first}, ` +

@@ -4,6 +4,8 @@ import { UsageError } from "../base/errors.ts";
 import type { IdleName } from "../cli/definitions.ts";
 import type { NativeLibrary } from "../ffi/native.ts";
 import type { RealClock } from "./real-clock.ts";
+import type { Crowd } from "./crowd.ts";
+import { Waiting, type WaitingWorld } from "./waiting.ts";
 
 /** What the process sleeps on while it parks. */
 export interface Sleeper {
@@ -27,23 +29,29 @@ const PARK_US_MAX = 10_000;
 const SLEEP_AFTER_YIELDS = 16;
 const SLEEP_US = 50;
 
-/** Throws UsageError if it is to park and nothing would wake it. */
+/**
+ * `crowd` says who polls on this machine. Throws UsageError if it is to park and nothing would wake
+ * it.
+ */
 export function idler(
   name: IdleName,
   native: NativeLibrary,
   clock: RealClock,
-  sleeper: Sleeper | null,
+  { sleeper, crowd }: { readonly sleeper: Sleeper | null; readonly crowd: Crowd },
 ): Idler {
   switch (name) {
     case "busy":
       return { name, idle: () => {} };
     case "yield":
       return { name, idle: () => native.oskr_yield() };
-    case "park":
-      if (sleeper === null) {
-        throw new UsageError("--idle park: only memif and UDP wake who is parked");
-      }
-      return { name, idle: (empty) => park(empty - YIELDS, native, clock, sleeper) };
+    case "auto": {
+      const waiting = new Waiting(worldOf(native, clock, woken(name, sleeper)), crowd);
+      return { name, idle: (empty) => waiting.turn(empty) };
+    }
+    case "park": {
+      const own = woken(name, sleeper);
+      return { name, idle: (empty) => park(empty - YIELDS, native, clock, own) };
+    }
     case "sleep":
       return {
         name,
@@ -53,6 +61,23 @@ export function idler(
         },
       };
   }
+}
+
+/** Throws UsageError where there is nothing that wakes. */
+function woken(name: IdleName, sleeper: Sleeper | null): Sleeper {
+  if (sleeper !== null) return sleeper;
+  throw new UsageError(`--idle ${name}: only memif and UDP wake who is parked`);
+}
+
+function worldOf(native: NativeLibrary, clock: RealClock, sleeper: Sleeper): WaitingWorld {
+  return {
+    turnMs: () => clock.now,
+    nowMs: () => performance.now(),
+    timerMs: () => clock.nextMs,
+    yieldProcessor: () => native.oskr_yield(),
+    arm: () => sleeper.arm(),
+    wait: (us) => sleeper.wait(us),
+  };
 }
 
 /** A turn lies between arming and waiting, because what came before `arm` rings no doorbell. */

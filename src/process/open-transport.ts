@@ -5,7 +5,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { UsageError } from "../base/errors.ts";
 import { systemRandom } from "../base/system-random.ts";
 import type { Options } from "../cli/command-line.ts";
-import type { IdleName } from "../cli/definitions.ts";
+import { IDLE_DEFAULT, type IdleName } from "../cli/definitions.ts";
 import { formatHost } from "../config.ts";
 import type { Clock } from "../driver.ts";
 import { loadDpdk, LOSSES, OPEN_ALL_MULTICAST, OPEN_PROMISCUOUS } from "../ffi/dpdk.ts";
@@ -14,6 +14,7 @@ import { DpdkTransport, Eal } from "../transport/dpdk.ts";
 import type { PacketTransport, PacketTransportOptions } from "../transport/packet.ts";
 import { UdpTransport } from "../transport/udp.ts";
 import type { CpuPlan } from "./cpus.ts";
+import { memifPollers, udpPollers } from "./crowd.ts";
 import { Doorbell, doorbellFile, FABRIC_DOORBELL } from "./doorbell.ts";
 import type { Sleeper } from "./idle.ts";
 import {
@@ -35,6 +36,8 @@ export interface TransportSetting {
   readonly sleeper: Sleeper | null;
   /** The default of --idle. */
   readonly idle: IdleName;
+  /** Processes of this machine that poll, as far as is known, with this one. */
+  readonly pollers: number;
   /** The NUMA node of the device; null if it has none. */
   readonly numaNode: number | null;
   /** The port's, where that is less than a frame may have; else null. */
@@ -95,7 +98,8 @@ export function openTransport(
       transport,
       name: "udp",
       sleeper,
-      idle: "park",
+      idle: IDLE_DEFAULT,
+      pollers: udpPollers(base.replicas, local),
       numaNode: null,
       smallMtu: null,
       served: null,
@@ -154,7 +158,7 @@ function openDpdk(
   };
   // Nobody rings for a driver: a NIC that this process has to itself may burn a core.
   const sleeper = memif !== null ? doorbell : null;
-  const idle = sleeper !== null ? "park" : nic ? "busy" : "sleep";
+  const idle = sleeper !== null ? IDLE_DEFAULT : nic ? "busy" : "sleep";
   const linkUp = (): boolean => transport.linkUp;
   const { numaNode } = transport;
   const smallMtu = smallMtuOf(extra);
@@ -163,6 +167,7 @@ function openDpdk(
     memif === null ? null : () => socketServes(native, memifPath(memif.dir, memif.end)) > 0;
   return {
     ...{ transport, name, sleeper, idle, numaNode, smallMtu },
+    pollers: memif === null ? 1 : memifPollers(memif.dir),
     ...{ linkUp, served, statistics, close },
   };
 }

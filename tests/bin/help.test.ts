@@ -56,8 +56,8 @@ describe("help", () => {
 
     PROCESSORS
 
-                        --mask=<HEX>    CPUs: the first polls, the next ones sign (default: all that may be used, unpinned) [both, each its own]
-      --idle=<busy|yield|park|sleep>    What a turn without work does (default: busy on a NIC, sleep on other DPDK ports, else park) [both, each its own]
+                             --mask=<HEX>    CPUs: the first polls, the next ones sign (default: all that may be used, unpinned) [both, each its own]
+      --idle=<busy|yield|auto|park|sleep>    What a turn without work does (default: busy on a NIC, sleep on other DPDK ports, else park) [both, each its own]
 
     OUTPUT
 
@@ -128,8 +128,8 @@ describe("help", () => {
 
     PROCESSORS
 
-                        --mask=<HEX>    CPUs: the first polls, the next ones sign (default: all that may be used, unpinned) [both, each its own]
-      --idle=<busy|yield|park|sleep>    What a turn without work does (default: busy on a NIC, sleep on other DPDK ports, else park) [both, each its own]
+                             --mask=<HEX>    CPUs: the first polls, the next ones sign (default: all that may be used, unpinned) [both, each its own]
+      --idle=<busy|yield|auto|park|sleep>    What a turn without work does (default: busy on a NIC, sleep on other DPDK ports, else park) [both, each its own]
 
     OUTPUT
 
@@ -238,8 +238,8 @@ describe("help", () => {
 
     PROCESSORS
 
-                        --mask=<HEX>    CPUs: the first polls, the next ones sign (default: all that may be used, unpinned) [both, each its own]
-      --idle=<busy|yield|park|sleep>    What a turn without work does (default: busy on a NIC, sleep on other DPDK ports, else park) [both, each its own]
+                             --mask=<HEX>    CPUs: the first polls, the next ones sign (default: all that may be used, unpinned) [both, each its own]
+      --idle=<busy|yield|auto|park|sleep>    What a turn without work does (default: busy on a NIC, sleep on other DPDK ports, else park) [both, each its own]
 
     OUTPUT
 

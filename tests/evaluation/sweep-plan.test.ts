@@ -218,7 +218,7 @@ describe("refused", () => {
     [{ ...pbft, leader: "none" }, 'leader: "none": expected fixed, rotate, or null'],
     [{ ...pbft, checkpoint: 0 }, "checkpoint: 0: expected a whole number from 1 to 1024"],
     [{ ...pbft, mask: "cores" }, 'mask: "cores": expected hexadecimal digits, or null'],
-    [{ ...pbft, idle: "wait" }, 'idle: "wait": expected busy, yield, park, sleep, or null'],
+    [{ ...pbft, idle: "wait" }, 'idle: "wait": expected busy, yield, auto, park, sleep, or null'],
     [{ ...pbft, groups: [] }, "groups: expected a list of objects that is not empty"],
     [{ ...pbft, groups: {} }, "groups: expected a list of objects that is not empty"],
     [{ ...pbft, groups: [1] }, "groups[0]: expected an object"],

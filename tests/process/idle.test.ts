@@ -8,6 +8,9 @@ import type { NativeLibrary } from "../../src/ffi/native.ts";
 import { UsageError } from "../../src/base/errors.ts";
 import { IDLE_NAMES, type IdleName } from "../../src/cli/definitions.ts";
 
+/** Six processes on two processors. */
+const CROWD = { pollers: 6, processors: 2 };
+
 /** What each of the first `turns` empty turns does. */
 function did(name: IdleName, turns: number, clock = new RealClock()): readonly string[] {
   let seen: string[] = [];
@@ -19,7 +22,7 @@ function did(name: IdleName, turns: number, clock = new RealClock()): readonly s
     arm: () => seen.push("arm"),
     wait: (us: number) => seen.push(`wait ${us}`),
   };
-  const { idle, name: told } = idler(name, native, clock, sleeper);
+  const { idle, name: told } = idler(name, native, clock, { sleeper, crowd: CROWD });
   expect(told).toBe(name);
   return Array.from({ length: turns }, (_, empty) => {
     seen = [];
@@ -48,6 +51,10 @@ describe("idle", () => {
     expect(turns.slice(8)).toEqual(["arm", "wait 10000", "arm", "wait 10000", "arm"]);
   });
 
+  test("auto, where many share processors, does as park does (waiting.test.ts has all of it)", () => {
+    expect(did("auto", 13, clockWith(2.5))).toEqual(did("park", 13, clockWith(2.5)));
+  });
+
   test("park sleeps until the next timer, and not at all when that is due", () => {
     const last = (delayMs: number) => did("park", 10, clockWith(delayMs)).at(-1);
     expect(last(2.5)).toBe("wait 2500");
@@ -57,8 +64,12 @@ describe("idle", () => {
 
   test("where nothing would wake it, one does not park", () => {
     const native = {} as unknown as NativeLibrary;
-    expect(() => idler("park", native, new RealClock(), null)).toThrow(UsageError);
-    expect(idler("busy", native, new RealClock(), null).name).toBe("busy");
+    const asleep = { sleeper: null, crowd: CROWD };
+    for (const name of ["park", "auto"] as const) {
+      const told = `--idle ${name}: only memif and UDP wake who is parked`;
+      expect(() => idler(name, native, new RealClock(), asleep)).toThrow(new UsageError(told));
+    }
+    expect(idler("busy", native, new RealClock(), asleep).name).toBe("busy");
   });
 
   test("sleep sleeps in every sixteenth empty turn", () => {

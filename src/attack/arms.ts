@@ -26,12 +26,12 @@ export class AttackingHost extends UdpTransport {
   /** Sees the parts of large messages that arrive. */
   onPart: (from: Address, part: Reader) => void = () => {};
 
-  /** At 127.0.0.`last`; one that does not answer takes nothing in but for counting. */
+  /** At this IPv4 address; one that does not answer takes nothing in but for counting. */
   constructor(
     deploy: DeployConfig,
     library: NativeLibrary,
     clock: RealClock,
-    last: number,
+    host: Bytes,
     answers: boolean,
   ) {
     super({
@@ -42,7 +42,7 @@ export class AttackingHost extends UdpTransport {
       clock,
       random: systemRandom,
       library,
-      local: Uint8Array.of(127, 0, 0, last, 0, 0),
+      local: Uint8Array.of(...host, 0, 0),
     });
     this.#answers = answers;
   }
@@ -110,21 +110,25 @@ export class Arms {
   readonly own: AttackingHost;
   readonly victims: AttackingHost[] = [];
   readonly #deploy: DeployConfig;
+  readonly #host: Bytes;
   readonly #replicas: readonly Address[];
 
-  constructor(mode: string, codec: Codec<Sealed>, deploy: DeployConfig) {
+  /** At `host`, an IPv4 address; hosts in whose name packets are sent have the next ones. */
+  constructor(mode: string, codec: Codec<Sealed>, deploy: DeployConfig, host: Bytes) {
     this.mode = mode;
     this.codec = codec;
     this.n = deploy.replicas.length;
     this.#deploy = deploy;
     this.#replicas = deploy.replicas.map((_, i) => i);
-    this.own = new AttackingHost(deploy, this.native, this.clock, 2, true);
+    this.#host = host;
+    this.own = new AttackingHost(deploy, this.native, this.clock, host, true);
   }
 
   /** Another host in whose name packets are sent. */
   victim(): AttackingHost {
-    const last = 3 + this.victims.length;
-    const victim = new AttackingHost(this.#deploy, this.native, this.clock, last, false);
+    const host = this.#host.slice();
+    host[3] = (host[3] ?? 0) + 1 + this.victims.length;
+    const victim = new AttackingHost(this.#deploy, this.native, this.clock, host, false);
     this.victims.push(victim);
     return victim;
   }

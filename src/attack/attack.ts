@@ -12,6 +12,7 @@ import { protocols } from "../protocol/index.ts";
 import { ATTACK_ROWS, type AttackRow } from "./attack-rows.ts";
 import { MODES } from "./crafted.ts";
 import { fight, type Duel } from "./duel.ts";
+import { lacksNamespaces, Namespaces } from "./namespaces.ts";
 import { CI_BOUNDS, judge, MEASURED_HEAD, measuredCells, type Measured } from "./losses.ts";
 import type { DuelSettings } from "./summon.ts";
 import { print } from "../base/logger.ts";
@@ -39,6 +40,12 @@ const ARGS = {
     default: "1",
     valueHint: "SHARE",
     description: "How much of each attack's own rate",
+  },
+  namespaces: {
+    type: "boolean",
+    default: false,
+    description:
+      "Every process on a host of its own, over veth; only strangers attack (needs root)",
   },
   ci: {
     type: "boolean",
@@ -73,6 +80,9 @@ interface Verdict {
   readonly losses: readonly string[];
 }
 
+/** Of a cluster that tolerates one fault. */
+const REPLICAS = 4;
+
 /** What replicas of each application grow by if nobody attacks. */
 type Grown = Map<Duel["app"], number>;
 
@@ -84,23 +94,34 @@ export async function attack(options: Options): Promise<number> {
   if (options.text("only") !== undefined) refuseUnfit(rows, modes);
   const seconds = options.decimal("seconds", 2, 600);
   const rate = options.decimal("rate", 0, 100);
+  const apart = options.flag("namespaces");
+  const lack = apart ? lacksNamespaces() : null;
+  if (lack !== null) {
+    print(`skipped: --namespaces ${lack}`);
+    return 0;
+  }
   const json = options.output("json");
   const verdicts: Verdict[] = [];
   stopClustersOnSignal(() => json?.writeJson({ interrupted: true, verdicts }));
   const built = buildExecutables();
   if (built !== 0) return built;
   followParent();
-  for (const mode of modes) {
-    const grown: Grown = new Map();
-    for (const row of rows) {
-      if (row.rotating === true && !rotates(mode)) continue;
-      const settings = { mode, seconds, rate };
-      const given = { grown, ci: options.flag("ci") };
-      const verdict = await tried(row, settings, given);
-      // Once more in CI, because others may have used the machine.
-      const again = given.ci && verdict.losses.length > 0;
-      verdicts.push(again ? await tried(row, settings, given) : verdict);
+  const hosts = apart ? new Namespaces(REPLICAS) : undefined;
+  try {
+    for (const mode of modes) {
+      const grown: Grown = new Map();
+      for (const row of rows) {
+        if (row.rotating === true && !rotates(mode)) continue;
+        const settings = { mode, seconds, rate, hosts };
+        const given = { grown, ci: options.flag("ci") };
+        const verdict = await tried(row, settings, given);
+        // Once more in CI, because others may have used the machine.
+        const again = given.ci && verdict.losses.length > 0;
+        verdicts.push(again ? await tried(row, settings, given) : verdict);
+      }
     }
+  } finally {
+    hosts?.close();
   }
   json?.writeJson(verdicts);
   print(`\n${tableOf(verdicts)}\n`);
@@ -129,7 +150,17 @@ export function readRows(options: Options): readonly AttackRow[] {
   const known = ATTACK_ROWS.map(({ name }) => name);
   const names =
     only === undefined ? undefined : readNames("--only", only, { what: "attack", known });
-  return ATTACK_ROWS.filter((row) => names?.includes(row.name) ?? (!ci || row.ci));
+  const apart = options.flag("namespaces");
+  const fit = ATTACK_ROWS.filter((row) => !apart || isStrangers(row));
+  const chosen = fit.filter((row) => names?.includes(row.name) ?? (!ci || row.ci));
+  const unfit = names?.find((name) => !chosen.some((row) => row.name === name));
+  if (unfit === undefined) return chosen;
+  throw new UsageError(`--only ${unfit}: only strangers attack with --namespaces`);
+}
+
+/** Whether one host attacks, and no replica is Byzantine. */
+function isStrangers({ trial }: AttackRow): boolean {
+  return "duel" in trial && trial.duel.stranger !== null;
 }
 
 /** Tries an attack; what went wrong with it is a loss. */

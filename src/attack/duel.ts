@@ -42,8 +42,9 @@ export interface Duel {
 
 /** `memoryMib` is how much the largest replica grew, whoever was attacked. */
 export async function fight(duel: Duel, settings: DuelSettings): Promise<Measured> {
-  const { mode, seconds } = settings;
+  const { mode, seconds, hosts } = settings;
   const cluster = await Cluster.start({
+    ...(hosts === undefined ? {} : { hosts }),
     ...{ mode, transport: "udp", f: 1, link: false, clientPorts: 1, fabricArgs: [] },
     replicaArgs: ["-a", duel.app, "-b", "100", ...(duel.replicaArgs ?? [])],
     clientArgs: ["-a", duel.app],

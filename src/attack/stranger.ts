@@ -3,7 +3,7 @@
 
 import type { ArgsDef } from "citty";
 import type { Command, Options } from "../cli/command-line.ts";
-import { readDeployConfig } from "../config.ts";
+import { parseAddress, readDeployConfig } from "../config.ts";
 import { followCluster, stopFlag } from "../process/signals.ts";
 import { protocols } from "../protocol/index.ts";
 import { UsageError } from "../base/errors.ts";
@@ -45,6 +45,12 @@ const ARGS = {
     default: "1",
     valueHint: "SHARE",
     description: "How much of the attack's own rate",
+  },
+  host: {
+    type: "string",
+    default: "127.0.0.2",
+    valueHint: "IP",
+    description: "Its own IPv4 address; those of others whose name it uses come behind it",
   },
   json: {
     type: "string",
@@ -92,7 +98,8 @@ export function runStranger(options: Options): number {
   const rate = stranger.perSecond * options.decimal("rate", 0, 1000);
   const lengthMs = 1000 * options.decimal("seconds", 0, 3600);
   const json = options.output("json");
-  const arms = new Arms(mode, protocol.codec, readDeployConfig(options.textOf("config")));
+  const host = parseHost(options.textOf("host"));
+  const arms = new Arms(mode, protocol.codec, readDeployConfig(options.textOf("config")), host);
   followCluster(arms.native);
   const stopped = stopFlag(arms.native);
   const { clock } = arms;
@@ -130,6 +137,13 @@ export function runStranger(options: Options): number {
   if (send !== null) return 0;
   log.error("could not prepare: nobody answered");
   return 1;
+}
+
+/** Throws UsageError. */
+function parseHost(text: string): Uint8Array {
+  const address = parseAddress(`${text}:1%0`);
+  if (address?.kind !== "ipv4") throw new UsageError(`--host ${text}: not an IPv4 address`);
+  return address.host.slice(0, 4);
 }
 
 function call(send: Send, round: number): void {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { readJson } from "../cli/json-file.ts";
 import { Child } from "../cluster/child.ts";
 import type { Cluster, Impostor } from "../cluster/cluster.ts";
+import type { Namespaces } from "./namespaces.ts";
 import { ATTACKS, type StrangerRecord } from "./stranger.ts";
 
 const DOOR = join(import.meta.dir, "../bin/stranger.ts");
@@ -17,6 +18,8 @@ export interface DuelSettings {
   readonly seconds: number;
   /** Of the attack's own rate. */
   readonly rate: number;
+  /** Where processes run, if each has a host of its own. */
+  readonly hosts?: Namespaces | undefined;
 }
 
 const recordPath = (cluster: Cluster): string => join(cluster.dir, "stranger.json");
@@ -25,17 +28,15 @@ const recordPath = (cluster: Cluster): string => join(cluster.dir, "stranger.jso
 export async function summon(
   cluster: Cluster,
   attack: string,
-  { mode, seconds, rate }: DuelSettings,
+  { mode, seconds, rate, hosts }: DuelSettings,
 ): Promise<Child> {
   const prefix = join(cluster.dir, "cluster");
   const args = ["-m", mode, "-c", prefix, "--attack", attack, "--json", recordPath(cluster)];
   const length = ["--seconds", String(seconds), "--rate", String(rate)];
-  const child = new Child(
-    "stranger",
-    [process.execPath, DOOR, ...args, ...length],
-    cluster.dir,
-    false,
-  );
+  const there = hosts?.on("attacker") ?? [];
+  const host = hosts === undefined ? [] : ["--host", hosts.attacker];
+  const command = [...there, process.execPath, DOOR, ...args, ...length, ...host];
+  const child = new Child("stranger", command, cluster.dir, false);
   await child.printed(ATTACKS, READY_MS);
   return child;
 }

@@ -56,11 +56,21 @@ export interface ClusterOptions {
   readonly impostor?: Impostor;
   /** A file of the network to put between all processes. */
   readonly network?: string | null;
+  /** Over UDP: where processes run, if not all on this host. */
+  readonly hosts?: ClusterHosts;
   /**
    * Over UDP: arguments of a switch through which all traffic goes; without them there is
    * none, unless there is a network.
    */
   readonly switchArgs?: (dir: string) => readonly string[];
+}
+
+/** Hosts of a cluster's processes. */
+export interface ClusterHosts {
+  /** IPv4 address and port. */
+  replicaAddress(index: number): string;
+  /** What a command begins with that is to run there. */
+  on(host: `replica${number}` | "client"): readonly string[];
 }
 
 /** What to run instead of ./replica as one replica, for a cluster in the directory `dir`. */
@@ -216,7 +226,8 @@ export class Cluster {
     const { network = null, transport } = this.#options;
     const told = network !== null && transport === "udp" ? ["--network", network] : [];
     const own = [...this.#options.clientArgs, ...told, ...args];
-    const command = [...this.#command("client"), ...join, ...this.#workers(own), ...own];
+    const there = this.#options.hosts?.on("client") ?? [];
+    const command = [...there, ...this.#command("client"), ...join, ...this.#workers(own), ...own];
     const child = new Child("client", command, this.dir, show);
     this.#clients.push(child);
     return child;
@@ -287,7 +298,8 @@ export class Cluster {
     const impostor = other?.index === index ? other.command(this.dir) : undefined;
     const prefix = this.#switch === null ? this.#prefix : behindPrefix(this.#prefix, index);
     const runs = this.#command("replica", { prefix, impostor });
-    const command = [...runs, ...id, ...this.#joinArgs(), ...own];
+    const there = this.#options.hosts?.on(`replica${index}`) ?? [];
+    const command = [...there, ...runs, ...id, ...this.#joinArgs(), ...own];
     return new Child(`replica ${index}`, command, this.dir, false);
   }
 
@@ -357,9 +369,12 @@ async function writeConfig(
 ): Promise<void> {
   const count = n + roles.length;
   const hex = (i: number): string => i.toString(16).padStart(2, "0");
+  const { hosts } = options;
+  const here = (port: number, i: number): string =>
+    i < n && hosts !== undefined ? `${hosts.replicaAddress(i)}%0` : `127.0.0.1:${port}%0`;
   const addresses =
     options.transport === "udp"
-      ? (await freePorts(count)).map((port) => `127.0.0.1:${port}%0`)
+      ? (await freePorts(count)).map(here)
       : Array.from({ length: count }, (_, i) => `12:34:56:00:00:${hex(i)}%0`);
   const lines = [
     `f ${f}`,

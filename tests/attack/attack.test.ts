@@ -29,6 +29,16 @@ describe("attacks", () => {
     refuseUnfit(ATTACK_ROWS.slice(0, 1), ["pbft"]);
   });
 
+  test("in namespaces are those of strangers", () => {
+    const apart = named("--namespaces");
+    expect(apart).toContain("reflected-opens");
+    expect(apart).not.toContain("earlier-run");
+    expect(apart).not.toContain("slow-leader");
+    expect(() => named("--namespaces", "--only", "slow-leader")).toThrow(
+      "--only slow-leader: only strangers attack with --namespaces",
+    );
+  });
+
   test("in CI are fewer, of each row that strangers can try", () => {
     const fewer = named("--ci");
     expect(fewer.length).toBeLessThan(ATTACK_ROWS.length);

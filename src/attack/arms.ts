@@ -124,6 +124,11 @@ export class Arms {
     this.own = new AttackingHost(deploy, this.native, this.clock, host, true);
   }
 
+  /** UDP ports of replicas. */
+  get replicaPorts(): readonly number[] {
+    return this.#deploy.replicas.map(({ host }) => ((host[4] ?? 0) << 8) | (host[5] ?? 0));
+  }
+
   /** Another host in whose name packets are sent. */
   victim(): AttackingHost {
     const host = this.#host.slice();
@@ -154,4 +159,14 @@ export class Arms {
 
 export function randomBytes(length: number): Bytes {
   return crypto.getRandomValues(new Uint8Array(length));
+}
+
+/** Sends one round, and more of them on and on. */
+export type Send = (round: number) => void;
+
+export interface Stranger {
+  /** Rounds a second at --rate 1. */
+  readonly perSecond: number;
+  /** Gets what it needs, then says how a round is sent. */
+  prepare(arms: Arms, ready: (send: Send) => void): void;
 }

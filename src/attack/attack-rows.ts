@@ -13,6 +13,8 @@ export interface AttackRow {
   readonly ci: boolean;
   /** Only for protocols whose leaders may rotate. */
   readonly rotating?: boolean;
+  /** Reads what others send on this host, for which it needs root. */
+  readonly reads?: boolean;
   readonly trial: { readonly duel: Duel; readonly bounds: Bounds } | { readonly drill: Drill };
 }
 
@@ -94,6 +96,10 @@ export const ATTACK_ROWS: readonly AttackRow[] = [
   stranger("fetches", "E3", "asks for batches, blocks and states"),
   stranger("large-state", "E4", "stores as much as the state may hold", KV),
   stranger("fragments", "E5", "begins large messages that never end", { ...LARGE, ci: true }),
+  {
+    ...stranger("spoofed-fragments", "E5", "claims the numbers of clients' messages", LARGE),
+    reads: true,
+  },
   stranger("guessed-sessions", "E6", "asks in sessions that do not exist", { ci: true }),
   stranger("large-requests", "E8", "sends operations of 2 MiB of guessed sessions"),
   stranger("large-operations", "E8", "sends operations of 2 MiB of 64 sessions"),

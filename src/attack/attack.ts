@@ -112,6 +112,10 @@ export async function attack(options: Options): Promise<number> {
       const grown: Grown = new Map();
       for (const row of rows) {
         if (row.rotating === true && !rotates(mode)) continue;
+        if (row.reads === true && process.geteuid?.() !== 0) {
+          print(`skipped ${mode} ${row.name}: needs root, for raw sockets`);
+          continue;
+        }
         const settings = { mode, seconds, rate, hosts };
         const given = { grown, ci: options.flag("ci") };
         const verdict = await tried(row, settings, given);
@@ -158,9 +162,9 @@ export function readRows(options: Options): readonly AttackRow[] {
   throw new UsageError(`--only ${unfit}: only strangers attack with --namespaces`);
 }
 
-/** Whether one host attacks, and no replica is Byzantine. */
-function isStrangers({ trial }: AttackRow): boolean {
-  return "duel" in trial && trial.duel.stranger !== null;
+/** Whether one host attacks, which hears nothing of others, and no replica is Byzantine. */
+function isStrangers({ trial, reads = false }: AttackRow): boolean {
+  return "duel" in trial && trial.duel.stranger !== null && !reads;
 }
 
 /** Tries an attack; what went wrong with it is a loss. */

@@ -7,10 +7,10 @@ import { parseAddress, readDeployConfig } from "../config.ts";
 import { followCluster, stopFlag } from "../process/signals.ts";
 import { protocols } from "../protocol/index.ts";
 import { UsageError } from "../base/errors.ts";
-import { Arms, type AttackingHost, type Traffic } from "./arms.ts";
+import { Arms, type AttackingHost, type Send, type Traffic } from "./arms.ts";
 import { MODES } from "./crafted.ts";
 import { processorSeconds } from "./processor-time.ts";
-import { STRANGERS, type Send } from "./strangers.ts";
+import { STRANGERS } from "./strangers.ts";
 import { log } from "../base/logger.ts";
 
 const ARGS = {

@@ -8,19 +8,10 @@ import type { CommonMessage } from "../protocol/kit/messages.ts";
 import { openRequest, OPERATION_MAX } from "../protocol/kit/request.ts";
 import { systemRandom } from "../base/system-random.ts";
 import { EMPTY } from "../wire.ts";
-import { randomBytes, type AttackingHost, type Arms } from "./arms.ts";
+import { randomBytes, type AttackingHost, type Arms, type Stranger } from "./arms.ts";
 import { aRecover, craftedFor, inventedRequests } from "./crafted.ts";
+import { spoofedFragments } from "./spoofed.ts";
 import { openSessions, type StrangerSession } from "./session.ts";
-
-/** Sends one round, and more of them on and on. */
-export type Send = (round: number) => void;
-
-export interface Stranger {
-  /** Rounds a second at --rate 1. */
-  readonly perSecond: number;
-  /** Gets what it needs, then says how a round is sent. */
-  prepare(arms: Arms, ready: (send: Send) => void): void;
-}
 
 const MIB = 1024 * 1024;
 const KEY = Uint8Array.of(107);
@@ -337,6 +328,7 @@ export const STRANGERS = new Map<string, Stranger>([
   ["large-state", largeState],
   ["state-junk", stateJunk],
   ["filling", filling],
+  ["spoofed-fragments", spoofedFragments],
   ["reflected-opens", reflectedOpens],
   ["reflected-relays", reflectedRelays],
   ["reflected-requests", reflectedRequests],

@@ -2,8 +2,8 @@
 // and csrc/oskr_fabric.h.
 
 import { dlopen, FFIType } from "bun:ffi";
-import { reasonOf, UsageError } from "../base/errors.ts";
-import { findLibrary, requireLibrary } from "./library.ts";
+import { UsageError } from "../base/errors.ts";
+import { findLibrary, loadFailure, requireLibrary } from "./library.ts";
 
 /** OSKR_DPDK_VERSION of the header that this file follows. */
 export const DPDK_VERSION = 8;
@@ -148,12 +148,11 @@ export function loadDpdk(): DpdkLibrary {
   try {
     library = dlopen(path, symbols).symbols;
   } catch (error) {
-    const reason = reasonOf(error);
-    throw new UsageError(`${path}: cannot be loaded: ${reason}`);
+    throw loadFailure(path, error);
   }
   const version = library.oskr_dpdk_version();
   if (version !== DPDK_VERSION) {
-    throw new UsageError(`${path}: is version ${version}, not ${DPDK_VERSION}; build it again`);
+    throw new UsageError(`${path}: is version ${version}, not ${DPDK_VERSION}; run: npm run build`);
   }
   return library;
 }

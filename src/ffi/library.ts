@@ -2,7 +2,7 @@
 
 import { existsSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { UsageError } from "../base/errors.ts";
+import { reasonOf, UsageError } from "../base/errors.ts";
 
 /** Whether this is one of the executables, rather than sources that bun runs. */
 const compiled = import.meta.dir.startsWith("/$bunfs/");
@@ -30,4 +30,13 @@ export function requireLibrary(file: string): string {
     throw new UsageError(`target/dpdk/${file} is missing; ${remedy}`);
   }
   return path;
+}
+
+/** What went wrong when a library was opened, in words that say what mends it. */
+export function loadFailure(path: string, error: unknown, remedy = ""): UsageError {
+  const why = reasonOf(error);
+  if (!/^Symbol ".*" not found/.test(why)) {
+    return new UsageError(`${path}: cannot be loaded: ${why}${remedy}`);
+  }
+  return new UsageError(`${path}: is of another version: ${why}; run: npm run build`);
 }

@@ -1,8 +1,8 @@
 // The symbols of oskr_native and the layout of the memory it shares, as in csrc/oskr_native.h.
 
 import { dlopen, FFIType } from "bun:ffi";
-import { reasonOf, UsageError } from "../base/errors.ts";
-import { findLibrary, requireLibrary } from "./library.ts";
+import { UsageError } from "../base/errors.ts";
+import { findLibrary, loadFailure, requireLibrary } from "./library.ts";
 
 /** OSKR_NATIVE_VERSION of the header that this file follows. */
 const VERSION = 8;
@@ -138,12 +138,11 @@ function load(path: string): NativeLibrary {
   try {
     ({ symbols } = dlopen(path, SYMBOLS));
   } catch (error) {
-    const why = reasonOf(error);
     const remedy =
       path === embedded
         ? "; copy target/dpdk beside the executable, or set TMPDIR to a directory that can hold it"
         : "";
-    throw new UsageError(`${why}${remedy}`);
+    throw loadFailure(path, error, remedy);
   }
   const version = symbols.oskr_native_version();
   if (version !== VERSION) {

@@ -1,11 +1,12 @@
 // Shows that src/ffi/dpdk.ts has the layout of csrc/oskr_dpdk.h and csrc/oskr_fabric.h, by using
 // all of it.
 
+import { dlopen, FFIType } from "bun:ffi";
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { findLibrary, requireLibrary } from "../../src/ffi/library.ts";
+import { findLibrary, loadFailure, requireLibrary } from "../../src/ffi/library.ts";
 import { describeUnless, libraries } from "../support/optional.ts";
 
 const missing = libraries();
@@ -23,6 +24,30 @@ function child(...args: readonly string[]) {
   expect(ran.stderr.toString()).toBe("");
   return JSON.parse(ran.stdout.toString());
 }
+
+/** What loading it as a library with one function more comes to. */
+function loadedAsNewer(path: string): string {
+  try {
+    dlopen(path, { oskr_newer: { args: [], returns: FFIType.i32 } });
+    return "loaded";
+  } catch (error) {
+    return loadFailure(path, error).message;
+  }
+}
+
+describeUnless(missing)("a library of another version", () => {
+  test("is called so where it lacks a function, and what is no library is not", () => {
+    for (const file of ["liboskr_dpdk.so", "liboskr_native.so"]) {
+      const path = requireLibrary(file);
+      const said = loadedAsNewer(path);
+      expect(said).toStartWith(`${path}: is of another version: Symbol "oskr_newer" not found`);
+      expect(said).toEndWith("; run: npm run build");
+    }
+    const junk = join(directory, "junk.so");
+    writeFileSync(junk, "junk");
+    expect(loadedAsNewer(junk)).toStartWith(`${junk}: cannot be loaded: `);
+  });
+});
 
 describeUnless(missing)("oskr_dpdk", () => {
   test("carries every length through a ring", () => {

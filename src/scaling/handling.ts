@@ -200,6 +200,7 @@ class LoopCluster {
       replicas,
       multicast: null,
       member: host < n,
+      self: host < n ? host : null,
       clock: this.#clock,
       random: systemRandom,
     };

@@ -18,6 +18,8 @@ export interface ProtocolConfig {
   readonly roles?: ReadonlyMap<string, readonly Address[]>;
   /** Most operations in a batch or block. */
   readonly batchMax: number;
+  /** Most bytes of requests in one; a request that is larger goes alone. */
+  readonly batchBytesMax: number;
   /**
    * Closes a batch whenever the pipeline has room, instead of when it is full or `flushDelayMs`
    * old.
@@ -56,11 +58,15 @@ export interface ProtocolOption {
 export type OptionValues = ReadonlyMap<string, string>;
 
 /** Options of the command line that protocols have unless they say otherwise. */
-export type UsualOption = "batch" | "adaptive" | "checkpoint";
+export type UsualOption = "batch" | "batch-bytes" | "adaptive" | "checkpoint";
+
+/** What `--batch-bytes` is unless told: 30 operations of 4 KiB, 120 of 1 KiB. */
+export const BATCH_BYTES_DEFAULT = 128 * 1024;
 
 /** Defaults of every protocol; a protocol's `-m` name changes none of them. */
 export const PROTOCOL_DEFAULTS = {
   batchMax: 1,
+  batchBytesMax: BATCH_BYTES_DEFAULT,
   adaptive: false,
   flushDelayMs: 1,
   viewTimeoutMs: 500,

@@ -64,6 +64,12 @@ const COMMON_ARGS = {
     valueHint: "N",
     description: "Most operations in a batch or block",
   },
+  "batch-bytes": {
+    type: "string",
+    default: String(PROTOCOL_DEFAULTS.batchBytesMax),
+    valueHint: "BYTES",
+    description: "Most bytes of operations in one; an operation that is larger goes alone",
+  },
   adaptive: {
     type: "boolean",
     default: false,
@@ -152,7 +158,10 @@ export const GROUPS: readonly Group[] = [
   },
   {
     heading: "PROTOCOL",
-    names: ["batch", "adaptive", "view-timeout", "checkpoint", ...PROTOCOL_OPTIONS],
+    names: [
+      ...["batch", "batch-bytes", "adaptive", "view-timeout", "checkpoint"],
+      ...PROTOCOL_OPTIONS,
+    ],
   },
   { heading: "CRYPTO", names: ["signature", "crypto", "workers", "instance"] },
   {
@@ -166,8 +175,8 @@ export const GROUPS: readonly Group[] = [
 /** Whose each option of replica and client is. */
 export const WHOSE: ReadonlyMap<string, Whose> = new Map([
   ...named("both", "mode", "config", "instance", "link", "fabric"),
-  ...named("replicas", "id", "role", "app", "batch", "adaptive", "checkpoint", "view-timeout"),
-  ...named("replicas", "signature", ...PROTOCOL_OPTIONS),
+  ...named("replicas", "id", "role", "app", "batch", "batch-bytes", "adaptive", "checkpoint"),
+  ...named("replicas", "view-timeout", "signature", ...PROTOCOL_OPTIONS),
   ...named("client", "clients", "seconds", "warm", "workload", "op-size", "rate", "think"),
   ...named("client", "history", "fabric-port", "network"),
   ...named("each its own", "crypto", "workers", "port", "eal", "drop", "mask", "idle"),

@@ -13,7 +13,8 @@ const SETTINGS: readonly (keyof ResultRecord)[] = [
 ];
 /** The same, of those that enough replicas told; others may have kept to defaults. */
 const OF_REPLICAS = [
-  ...(["batch", "adaptive", "signature", "checkpoint", "viewTimeoutMs", "options"] as const),
+  ...(["batch", "batchBytes", "adaptive", "signature", "checkpoint"] as const),
+  ...(["viewTimeoutMs", "options"] as const),
 ] as const satisfies readonly (keyof ResultRecord)[];
 /** What their processes must have in common; processors differ from host to host. */
 const OF_PROCESSES: readonly (keyof ResultRecord["client"])[] = [
@@ -49,7 +50,8 @@ export function mergeRecords(records: readonly ResultRecord[]): ResultRecord {
     ({ replicas, f }) => replicas.filter((one) => one !== null).length > f,
   );
   compare(informed.length > 0 ? informed : records, OF_REPLICAS);
-  const { batch, adaptive, signature, checkpoint, viewTimeoutMs, options } = informed[0] ?? first;
+  const { batch, batchBytes, adaptive, signature, checkpoint } = informed[0] ?? first;
+  const { viewTimeoutMs, options } = informed[0] ?? first;
   const replicas = mergeTold(records.map((record) => record.replicas));
   const sum = (of: (record: ResultRecord) => number): number =>
     records.reduce((total, record) => total + of(record), 0);
@@ -61,7 +63,7 @@ export function mergeRecords(records: readonly ResultRecord[]): ResultRecord {
     ...settings,
     startedAt: records.map((record) => record.startedAt).toSorted()[0] ?? first.startedAt,
     ...(records.some((record) => record.interrupted === true) && { interrupted: true }),
-    ...{ batch, adaptive, signature, checkpoint, viewTimeoutMs, options, replicas },
+    ...{ batch, batchBytes, adaptive, signature, checkpoint, viewTimeoutMs, options, replicas },
     ...ownOfReplicas(replicas, first.f, first.client),
     clients: sum((record) => record.clients),
     clientProcesses: sum((record) => record.clientProcesses),

@@ -6,6 +6,7 @@ import { IDLE_NAMES } from "../cli/definitions.ts";
 import { hasUse } from "../cli/protocol-options.ts";
 import { PROTOCOL_DEFAULTS } from "../protocol-config.ts";
 import { protocols } from "../protocol/index.ts";
+import { BATCH_BYTES_MAX, BATCH_BYTES_MIN } from "../protocol/kit/batch.ts";
 import { workloads } from "../workload/index.ts";
 import type { ResultRecord } from "./record.ts";
 import { choice, integer, nonEmpty, number, orNull, type Kind } from "./plan-kinds.ts";
@@ -41,6 +42,11 @@ export const EXTRAS: ReadonlyMap<string, Extra> = new Map([
   extra(
     ...(["viewTimeoutMs", "view-timeout", orNull(integer(1, 3_600_000))] as const),
     PROTOCOL_DEFAULTS.viewTimeoutMs,
+  ),
+  extra(
+    ...(["batchBytes", "batch-bytes"] as const),
+    orNull(integer(BATCH_BYTES_MIN, BATCH_BYTES_MAX)),
+    PROTOCOL_DEFAULTS.batchBytesMax,
   ),
   extra(
     ...(["checkpoint", "checkpoint", orNull(integer(1, 1024))] as const),
@@ -107,13 +113,21 @@ export function extrasOf(record: Partial<ResultRecord>): Extras {
   if (protocol === undefined) return {};
   const given = [...EXTRAS].map(([name, { option }]) => [name, options[option] ?? null] as const);
   const { thinkMs = null, viewTimeoutMs = null, checkpoint = null, crypto = null } = record;
+  const { batchBytes = null } = record;
   const usual = workload === (app === "kv" ? "kv" : "fixed");
   return plainExtras(
     protocol,
     mode,
     {
       ...Object.fromEntries(given),
-      ...{ thinkMs, viewTimeoutMs, checkpoint, crypto, mask: record.client?.mask ?? null },
+      ...{
+        thinkMs,
+        viewTimeoutMs,
+        batchBytes,
+        checkpoint,
+        crypto,
+        mask: record.client?.mask ?? null,
+      },
       workload: usual ? null : (workload ?? null),
       network: network?.name ?? null,
     },

@@ -43,6 +43,8 @@ export interface ResultRecord {
   readonly thinkMs: number;
   /** Most operations in a batch; this and what follows as replicas told it, if they did. */
   readonly batch: number;
+  /** Most bytes of operations in one. */
+  readonly batchBytes: number;
   readonly adaptive: boolean;
   readonly signature: "each" | "batch" | "none";
   /** Slots or blocks between checkpoints. */

@@ -12,6 +12,8 @@ export interface ReplicaSetting {
   readonly app: string;
   /** Most operations in a batch. */
   readonly batch: number;
+  /** Most bytes of operations in one. */
+  readonly batchBytes: number;
   readonly adaptive: boolean;
   readonly signature: "each" | "batch" | "none";
   /** Slots or blocks between checkpoints. */
@@ -35,7 +37,13 @@ export interface ReplicaSetting {
 export const REPLICA_SETTING: Shape = {
   fields: {
     ...{ mode: "string", n: "number", f: "number", cluster: "string", app: "string" },
-    ...{ batch: "number", adaptive: "boolean", signature: "string", checkpoint: "number" },
+    ...{
+      batch: "number",
+      batchBytes: "number",
+      adaptive: "boolean",
+      signature: "string",
+      checkpoint: "number",
+    },
     ...{ viewTimeoutMs: "number", options: { mapOf: "string" }, crypto: "string" },
     ...{ workers: "number", idle: "string", mask: "string or null", lossRate: "number" },
     ...{ profiled: "boolean", versions: { mapOf: "string" } },

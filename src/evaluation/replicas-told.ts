@@ -22,6 +22,7 @@ function sharedFields(setting: SharedSetting): readonly Field[] {
     ...(["mode", "n", "f", "cluster", "app", "batch", "adaptive", "signature"] as const).map(
       (name) => [name, setting[name]] as const,
     ),
+    ["batch-bytes", setting.batchBytes],
     ["checkpoint", setting.checkpoint],
     ["view-timeout", setting.viewTimeoutMs],
     ...Object.entries(setting.options),
@@ -68,7 +69,8 @@ export function settle(
     name: K,
   ): SharedSetting[K] =>
     given.has(name) ? own[name] : (agreed<SharedSetting[K]>(told, f, (s) => s[name]) ?? own[name]);
-  const timeout = agreed(told, f, (setting) => setting.viewTimeoutMs);
+  const number = (option: string, name: "batchBytes" | "viewTimeoutMs"): number =>
+    given.has(option) ? own[name] : (agreed(told, f, (setting) => setting[name]) ?? own[name]);
   const options = Object.entries(own.options).map(([name, value]) => {
     const theirs = given.has(name) ? undefined : agreed(told, f, ({ options: o }) => o[name]);
     return [name, theirs ?? value] as const;
@@ -77,10 +79,11 @@ export function settle(
     ...own,
     app: take("app"),
     batch: take("batch"),
+    batchBytes: number("batch-bytes", "batchBytes"),
     adaptive: take("adaptive"),
     signature: take("signature"),
     checkpoint: take("checkpoint"),
-    viewTimeoutMs: given.has("view-timeout") ? own.viewTimeoutMs : (timeout ?? own.viewTimeoutMs),
+    viewTimeoutMs: number("view-timeout", "viewTimeoutMs"),
     options: Object.fromEntries(options),
   };
 }

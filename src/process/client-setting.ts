@@ -9,8 +9,17 @@ import type { OwnSetting } from "./own-setting.ts";
 
 export type ClientSetting = Pick<
   ResultRecord,
-  | ("mode" | "app" | "workload" | "n" | "f" | "options" | "batch" | "adaptive" | "signature")
-  | ("checkpoint" | "viewTimeoutMs" | "crypto" | "workers" | "idle" | "lossRate" | "client")
+  | ("mode" | "app" | "workload" | "n" | "f" | "options" | "batch" | "batchBytes" | "adaptive")
+  | (
+      | "signature"
+      | "checkpoint"
+      | "viewTimeoutMs"
+      | "crypto"
+      | "workers"
+      | "idle"
+      | "lossRate"
+      | "client"
+    )
   | ("clients" | "clientProcesses" | "loop" | "rate" | "thinkMs" | "opSize" | "warmSeconds")
   | ("fabric" | "network" | "replicas")
 >;
@@ -32,12 +41,13 @@ export interface ClientSettingOptions {
 
 export function clientSetting(from: ClientSettingOptions): ClientSetting {
   const { options, settled, told, own, load, fabric } = from;
-  const { mode, n, f, app, batch, adaptive, signature, checkpoint, viewTimeoutMs } = settled;
+  const { mode, n, f, app, batch, batchBytes, adaptive, signature } = settled;
+  const { checkpoint, viewTimeoutMs } = settled;
   const { crypto, workers, idle, mask, lossRate } = own;
   const { network = toldNetwork(options, n), ...frames } = fabric ?? {};
   return {
     ...{ mode, app, workload: workloadName(options, app), n, f, options: settled.options },
-    ...{ batch, adaptive, signature, checkpoint, viewTimeoutMs },
+    ...{ batch, batchBytes, adaptive, signature, checkpoint, viewTimeoutMs },
     ...ownOfReplicas(told, f, own),
     ...load,
     clientProcesses: 1,

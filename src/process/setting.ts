@@ -9,6 +9,7 @@ import type { SharedSetting } from "../evaluation/replicas-told.ts";
 import { readDeployConfig, type DeployConfig, type WireAddress } from "../config.ts";
 import { PROTOCOL_DEFAULTS, type ProtocolConfig } from "../protocol-config.ts";
 import { configured, protocols, rolesOf, smallestCluster } from "../protocol/index.ts";
+import { BATCH_BYTES_MAX, BATCH_BYTES_MIN, BATCH_REQUESTS_MAX } from "../protocol/kit/batch.ts";
 
 /** Digits of a cluster's domain that are told. */
 const CLUSTER_DIGITS = 16;
@@ -77,6 +78,7 @@ export function sharedSetting(
     ...{ mode, n, f, app: options.text("app") ?? "null", options: values },
     cluster: Buffer.from(cluster).toString("hex").slice(0, CLUSTER_DIGITS),
     batch: config.batchMax,
+    batchBytes: config.batchBytesMax,
     adaptive: config.adaptive,
     signature: !protocol.signed ? "none" : signatureKind(options),
     checkpoint: config.checkpointInterval,
@@ -92,9 +94,10 @@ export function signatureKind(options: Options): "each" | "batch" {
 /** The configuration of a client that settled on what replicas have. */
 export function settledConfig(
   { protocol, config }: Pick<Setting, "protocol" | "config">,
-  { batch, adaptive, viewTimeoutMs, checkpoint, options }: SharedSetting,
+  { batch, batchBytes, adaptive, viewTimeoutMs, checkpoint, options }: SharedSetting,
 ): ProtocolConfig {
-  const base = { ...config, batchMax: batch, adaptive, viewTimeoutMs };
+  const limits = { batchMax: batch, batchBytesMax: batchBytes };
+  const base = { ...config, ...limits, adaptive, viewTimeoutMs };
   const values = new Map(Object.entries(options));
   return configured(protocol, { ...base, checkpointInterval: checkpoint }, values);
 }
@@ -102,9 +105,13 @@ export function settledConfig(
 /** What the options say of batches, timeouts and checkpoints. Throws UsageError. */
 export function readLimits(
   options: Options,
-): Pick<ProtocolConfig, "batchMax" | "adaptive" | "viewTimeoutMs" | "checkpointInterval"> {
+): Pick<
+  ProtocolConfig,
+  "batchMax" | "batchBytesMax" | "adaptive" | "viewTimeoutMs" | "checkpointInterval"
+> {
   return {
-    batchMax: options.integer("batch", 1, 65_536),
+    batchMax: options.integer("batch", 1, BATCH_REQUESTS_MAX),
+    batchBytesMax: options.integer("batch-bytes", BATCH_BYTES_MIN, BATCH_BYTES_MAX),
     adaptive: options.flag("adaptive"),
     viewTimeoutMs: options.integer("view-timeout", 1, 3_600_000),
     checkpointInterval: options.integer("checkpoint", 1, 1024),

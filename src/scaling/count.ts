@@ -13,6 +13,7 @@ import { countDrop } from "../driver.ts";
 import { Node } from "../node.ts";
 import { type OptionValues, PROTOCOL_DEFAULTS, type ProtocolConfig } from "../protocol-config.ts";
 import { configured, smallestCluster } from "../protocol/index.ts";
+import { BATCH_BYTES_MAX } from "../protocol/kit/batch.ts";
 import { Network, type NetworkOptions } from "../simulation/network.ts";
 import { isProof, type Packet, PAYLOAD_MAX } from "../simulation/simulated-packet.ts";
 import { Process } from "../simulation/process.ts";
@@ -234,6 +235,7 @@ class CountedCluster {
       f,
       leader: (view) => view % n,
       batchMax: batch,
+      batchBytesMax: BATCH_BYTES_MAX,
       viewTimeoutMs: VIEW_TIMEOUT_MS,
     };
     this.config = configured(subject.protocol, config, options.protocolOptions);

@@ -5,6 +5,7 @@ import { ClientProcesses } from "../cluster/client-processes.ts";
 import { Cluster } from "../cluster/cluster.ts";
 import type { SignatureKind } from "../crypto/stage.ts";
 import { protocols } from "../protocol/index.ts";
+import { BATCH_BYTES_MAX } from "../protocol/kit/batch.ts";
 import type { OptionValues } from "../protocol-config.ts";
 import type { Measured } from "../evaluation/point-runner.ts";
 
@@ -37,6 +38,8 @@ export async function measureRun(run: RealRun): Promise<Measured> {
     protocol !== undefined && hasUse(protocol, name) ? [`--${name}`, value] : [];
   const common = [
     ...[...used("signature", signature), ...used("batch", String(batch))],
+    // Batches are full, as those that were counted.
+    ...used("batch-bytes", String(BATCH_BYTES_MAX)),
     ...[...used("workers", String(workers)), "--view-timeout", VIEW_TIMEOUT_MS],
     ...[...protocolOptions].map(([name, value]) => `--${name}=${value}`),
   ];

@@ -1,7 +1,7 @@
 // Scenario scripts: commands to a small cluster without chance, and the trace that they must give.
 //
 //   # What it shows, in prose.
-//   > cluster n=4 f=1 timeout=100          also batch=1 checkpoint=4 clients=1
+//   > cluster n=4 f=1 timeout=100          also batch=1 batch-bytes=131072 checkpoint=4 clients=1
 //   > show prepare commit timer.view       what to print: kinds, timers, crashes, starts; or all
 //   > invoke c0 put k0 hello               get, put, append, delete; the answer is printed
 //   > run 50                               milliseconds
@@ -11,6 +11,7 @@
 //
 // Lines below a command are what it printed.
 
+import { BATCH_BYTES_DEFAULT } from "../protocol-config.ts";
 import { decodeKvResult, encodeKvOperation, type KvOperation } from "../app/kv.ts";
 import { assert } from "../base/assert.ts";
 import { smallestCluster } from "../protocol/index.ts";
@@ -109,6 +110,7 @@ class Script implements Observer {
       f: number("f", smallest.f),
       viewTimeoutMs: number("timeout", 100),
       batchMax: number("batch", 1),
+      batchBytesMax: number("batch-bytes", BATCH_BYTES_DEFAULT),
       checkpointInterval: number("checkpoint", 4),
       clients: number("clients", 1),
     };
@@ -282,6 +284,7 @@ function resultText({ result }: Issued): string {
 function calmPlan(subject: Subject): Plan {
   return {
     ...drawPlan(subject, "short", 0),
+    batchBytesMax: BATCH_BYTES_DEFAULT,
     adaptive: false,
     flushDelayMs: 0,
     sessionsMax: 1024,

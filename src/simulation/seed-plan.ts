@@ -2,6 +2,7 @@
 // Every fault has a name; a run without some of them is otherwise the same run.
 
 import { Random } from "../base/seeded-random.ts";
+import { BATCH_BYTES_DEFAULT } from "../protocol-config.ts";
 import { smallestCluster } from "../protocol/index.ts";
 import { PAYLOAD_MAX } from "./simulated-packet.ts";
 import type { Kind, Subject } from "./subject.ts";
@@ -65,6 +66,7 @@ export interface Plan {
   readonly n: number;
   readonly f: number;
   readonly batchMax: number;
+  readonly batchBytesMax: number;
   readonly adaptive: boolean;
   readonly flushDelayMs: number;
   readonly viewTimeoutMs: number;
@@ -136,6 +138,9 @@ export const TRICKS = [
   "small batches",
 ] as const;
 export type Trick = (typeof TRICKS)[number];
+
+/** Most bytes of a batch, if not the default's: those of two small operations, and of several. */
+const BATCH_BYTES = [128, 512] as const;
 
 /** What hosts without keys may do. */
 export const STRANGER_TRICKS = [
@@ -222,9 +227,7 @@ function drawAll(subject: Subject, kind: Kind, seed: number, changes: Changes): 
     kind,
     n,
     f,
-    batchMax: size.pick([1, 1, 2, 8, 64]),
-    adaptive: size.chance(0.5),
-    flushDelayMs: size.pick([0, 1, 2]),
+    ...drawBatches(size, random.stream("batch bytes"), without.has("few bytes")),
     viewTimeoutMs,
     checkpointInterval: 4,
     sessionsMax: off("sessions", size.chance(0.05) ? size.between(1, 4) : 1024, 1024),
@@ -261,6 +264,20 @@ function drawAll(subject: Subject, kind: Kind, seed: number, changes: Changes): 
     tricks: chosenTricks.filter((trick) => !without.has(trick)),
     ...drawStrangers(kind, random.stream("strangers"), without),
     censusEvery: shape.pick([1, 8, 8, 8]),
+  };
+}
+
+function drawBatches(
+  size: Random,
+  bytes: Random,
+  off: boolean,
+): Pick<Plan, "batchMax" | "batchBytesMax" | "adaptive" | "flushDelayMs"> {
+  const few = bytes.chance(0.3) && !off;
+  return {
+    batchMax: size.pick([1, 1, 2, 8, 64]),
+    batchBytesMax: few ? bytes.pick(BATCH_BYTES) : BATCH_BYTES_DEFAULT,
+    adaptive: size.chance(0.5),
+    flushDelayMs: size.pick([0, 1, 2]),
   };
 }
 

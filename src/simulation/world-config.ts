@@ -24,6 +24,7 @@ export function worldConfig(
     f,
     leader: leader ?? ((view) => view % n),
     batchMax: plan.batchMax,
+    batchBytesMax: plan.batchBytesMax,
     adaptive: plan.adaptive,
     flushDelayMs: plan.flushDelayMs,
     viewTimeoutMs: plan.viewTimeoutMs,

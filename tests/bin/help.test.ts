@@ -33,6 +33,7 @@ describe("help", () => {
     PROTOCOL
 
                  -b, --batch=<N>    Most operations in a batch or block [replicas] (Default: 1)
+           --batch-bytes=<BYTES>    Most bytes of operations in one; an operation that is larger goes alone [replicas] (Default: 131072)
                       --adaptive    Close a batch whenever there is room in the pipeline, not when it is full or 1 ms old [replicas] (Default: false)
              --view-timeout=<MS>    First view timeout; clients retry after a quarter of it [replicas] (Default: 500)
             --checkpoint=<SLOTS>    Slots or blocks between checkpoints [replicas] (Default: 128)
@@ -103,6 +104,7 @@ describe("help", () => {
     PROTOCOL
 
                  -b, --batch=<N>    Most operations in a batch or block [replicas] (default: what they tell)
+           --batch-bytes=<BYTES>    Most bytes of operations in one; an operation that is larger goes alone [replicas] (default: what they tell)
                       --adaptive    Close a batch whenever there is room in the pipeline, not when it is full or 1 ms old [replicas] (default: what they tell)
              --view-timeout=<MS>    First view timeout; clients retry after a quarter of it [replicas] (default: what they tell)
             --checkpoint=<SLOTS>    Slots or blocks between checkpoints [replicas] (default: what they tell)
@@ -218,6 +220,7 @@ describe("help", () => {
     PROTOCOL
 
                  -b, --batch=<N>    Most operations in a batch or block [replicas] (Default: 1)
+           --batch-bytes=<BYTES>    Most bytes of operations in one; an operation that is larger goes alone [replicas] (Default: 131072)
                       --adaptive    Close a batch whenever there is room in the pipeline, not when it is full or 1 ms old [replicas] (Default: false)
              --view-timeout=<MS>    First view timeout; clients retry after a quarter of it [replicas] (Default: 500)
             --checkpoint=<SLOTS>    Slots or blocks between checkpoints [replicas] (Default: 128)

@@ -99,6 +99,15 @@ const mistakes: readonly (readonly [string, readonly string[], string])[] = [
   ["replica", replicaArgs(one, "-b", "1e3"), `--batch 1e3: ${whole(1, 65_536)}`],
   ["replica", replicaArgs(one, "--batch=-1"), `--batch -1: ${whole(1, 65_536)}`],
   [
+    "replica",
+    replicaArgs(one, "--batch-bytes", "1M"),
+    `--batch-bytes 1M: ${whole(1024, 1_048_576)}`,
+  ],
+  [
+    ...["replica", replicaArgs(one, "--batch-bytes", "4096")],
+    "--batch-bytes: pbft, hotstuff have it, not unreplicated",
+  ] as const,
+  [
     ...["replica", replicaArgs(one, "-b", "100")],
     "--batch: pbft, hotstuff have it, not unreplicated",
   ] as const,

@@ -184,6 +184,7 @@ describe("merging records", () => {
     ["n", { n: 7 }],
     ["loop", { loop: "open" }],
     ["batch", { batch: 100 }],
+    ["batchBytes", { batchBytes: 4096 }],
     ["signature", { signature: "each" }],
     ["opSize", { opSize: 100 }],
     ["warmSeconds", { warmSeconds: 1 }],

@@ -10,9 +10,15 @@ import { recordOf } from "../support/records.ts";
 test("a record is of the point that a plan would have asked for, with what is varied seldom", () => {
   const own = { leader: "rotate", "slow-leader": "leave" };
   const client = { ...recordOf([5]).client, mask: "3" };
-  const record = recordOf([5], { mode: "hotstuff", options: own, thinkMs: 3, client });
+  const record = recordOf([5], {
+    mode: "hotstuff",
+    options: own,
+    thinkMs: 3,
+    client,
+    batchBytes: 4096,
+  });
   const { point } = parseRecord(JSON.stringify(record), "r.json") ?? {};
-  expect(point?.extras).toEqual({ leader: "rotate", thinkMs: 3, mask: "3" });
+  expect(point?.extras).toEqual({ leader: "rotate", thinkMs: 3, mask: "3", batchBytes: 4096 });
   const usual = parseRecord(JSON.stringify(recordOf([5])), "r.json");
   expect(usual?.point).not.toHaveProperty("extras");
 });

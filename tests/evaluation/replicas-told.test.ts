@@ -31,7 +31,7 @@ const kv = { app: "kv" };
 describe("a client takes from replicas what it was not given", () => {
   const others: Partial<ReplicaSetting> = {
     ...{ app: "kv", batch: 100, adaptive: true, signature: "each", checkpoint: 64 },
-    ...{ viewTimeoutMs: 2000, options: { "slow-leader": "keep" } },
+    ...{ batchBytes: 4096, viewTimeoutMs: 2000, options: { "slow-leader": "keep" } },
   };
 
   test("all of it", () => {
@@ -48,7 +48,8 @@ describe("a client takes from replicas what it was not given", () => {
   test("nothing that it was given, which is refused then", () => {
     const all = told(others, others, others, others);
     const given = [
-      ...["app", "batch", "adaptive", "signature", "checkpoint", "view-timeout", "slow-leader"],
+      ...["app", "batch", "batch-bytes", "adaptive", "signature", "checkpoint"],
+      ...["view-timeout", "slow-leader"],
     ];
     expect(settle(SETTING, new Set(given), all)).toEqual(SETTING);
     const lines = given.map((name) => contradiction(all, settle(SETTING, new Set([name]), all)));
@@ -56,6 +57,7 @@ describe("a client takes from replicas what it was not given", () => {
     expect(lines).toEqual([
       `${who} --app kv, this client has --app null`,
       `${who} --batch 100, this client has --batch 1`,
+      `${who} --batch-bytes 4096, this client has --batch-bytes 131072`,
       `${who} --adaptive, this client has no --adaptive`,
       `${who} --signature each, this client has --signature batch`,
       `${who} --checkpoint 64, this client has --checkpoint 128`,
@@ -127,6 +129,7 @@ describe("the text of a setting", () => {
   test("is read as it was, and fits an answer", () => {
     const longest: ReplicaSetting = {
       ...{ ...SETTING, mode: "unreplicated-signed", mask: "f".repeat(256), batch: 65_536 },
+      ...{ batchBytes: 1_048_576 },
       ...{ options: { leader: "rotate", "slow-leader": "leave" }, checkpoint: 1024 },
       ...{ n: 256, f: 85, viewTimeoutMs: 3_600_000, lossRate: 0.123456789 },
       versions: { oskr: "100.100.100-rc.100", bun: "100.100.100" },

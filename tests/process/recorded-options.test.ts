@@ -40,7 +40,14 @@ const prefix = configs.config("four", "f 1", ...lines);
 
 /** Values that differ from the defaults, of options that are no choice. */
 const OTHER: { readonly [name: string]: string } = {
-  ...{ workers: "3", instance: "x", batch: "9", "view-timeout": "7", checkpoint: "9" },
+  ...{
+    workers: "3",
+    instance: "x",
+    batch: "9",
+    "batch-bytes": "9999",
+    "view-timeout": "7",
+    checkpoint: "9",
+  },
   ...{ port: "1", eal: "--vdev=x", drop: "0.5", mask: "7", clients: "7", warm: "9" },
   ...{ "op-size": "9", rate: "9", think: "9", history: "h.json", duplicate: "0.5" },
   ...{ reorder: "0.5", corrupt: "0.5", delay: "9", seed: "9", "client-ports": "9" },

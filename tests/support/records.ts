@@ -14,7 +14,13 @@ export const POINT: Point = {
 /** What replicas tell that run so. */
 export const SETTING: ReplicaSetting = {
   ...{ mode: "pbft", n: 4, f: 1, cluster: "0123456789abcdef", app: "null", batch: 1 },
-  ...{ adaptive: false, signature: "batch", checkpoint: 128, viewTimeoutMs: 500 },
+  ...{
+    batchBytes: 131_072,
+    adaptive: false,
+    signature: "batch",
+    checkpoint: 128,
+    viewTimeoutMs: 500,
+  },
   ...{ options: { "slow-leader": "leave" }, crypto: "native", workers: 1, idle: "park" },
   ...{ mask: null, lossRate: 0, profiled: false, versions: { oskr: "2", bun: "1" } },
 };
@@ -34,7 +40,14 @@ export function recordOf(latenciesUs: readonly number[], more: Partial<ResultRec
     fabric: null,
     network: null,
     ...{ clientProcesses: 1, loop: "closed", rate: 0, batch: 1, adaptive: false },
-    ...{ signature: "batch", crypto: "native", workers: 1, idle: "yield", opSize: 0 },
+    ...{
+      batchBytes: 131_072,
+      signature: "batch",
+      crypto: "native",
+      workers: 1,
+      idle: "yield",
+      opSize: 0,
+    },
     ...{
       replySize: 0,
       warmSeconds: 0,

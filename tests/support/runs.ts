@@ -116,6 +116,7 @@ function madeUpRun(point: Point, repetition: number, profile: boolean): Run {
     loop: point.rate > 0 ? "open" : "closed",
     rate: point.rate,
     batch: point.batch,
+    batchBytes: 131_072,
     adaptive: point.adaptive,
     signature: model.signed ? point.signature : "none",
     crypto: model.signed ? "native" : "none",
@@ -255,7 +256,16 @@ function profileOf(
 
 function settingOf({ mode, f, app, batch, adaptive, signature }: Point, model: Model) {
   const setting: ReplicaSetting = {
-    ...{ mode, n: model.n, f, cluster: "0123456789abcdef", app, batch, adaptive },
+    ...{
+      mode,
+      n: model.n,
+      f,
+      cluster: "0123456789abcdef",
+      app,
+      batch,
+      adaptive,
+      batchBytes: 131_072,
+    },
     ...{ signature: model.signed ? signature : "none", checkpoint: 128, viewTimeoutMs: 500 },
     ...{ options: {}, crypto: model.signed ? "native" : "none", workers: 1, idle: "park" },
     ...{ mask: null, lossRate: 0, profiled: false, versions: VERSIONS },

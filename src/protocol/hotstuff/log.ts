@@ -43,8 +43,8 @@ export const WAITING_MAX = 1024;
  */
 export const LIVE_MAX = 2048;
 /**
- * Memory for batches of live blocks. What is beyond costs blocks that are abandoned, as it seems,
- * and a leader adds empty blocks from half of it on.
+ * Memory for batches of live blocks. What is beyond costs blocks that are abandoned, as it seems; a
+ * leader adds empty blocks long before (batcher.ts).
  */
 export const LIVE_BYTES_MAX = 48 * 1024 * 1024;
 /** Memory for batches of waiting blocks; the one of the lowest view makes room. */

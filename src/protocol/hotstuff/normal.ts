@@ -181,7 +181,9 @@ export class NormalCase {
     const { tree, pool, host, config } = this.context;
     const { now } = host;
     const high = parent.height - tree.root.height;
-    const crowded = high >= EMPTY_AFTER || (high > 0 && tree.liveBytes >= LIVE_BYTES_MAX / 2);
+    const large = high > 0 && tree.liveBytes >= pool.underWayMax;
+    if (large) coverageMark("hotstuff: as many bytes are under way as may be");
+    const crowded = large || high >= EMPTY_AFTER;
     const dueMs = crowded ? Infinity : pool.dueMs(now);
     if (dueMs <= now) return pool.take(now);
     if (dueMs < Infinity) host.setTimer("flush", dueMs - now);

@@ -16,6 +16,8 @@ export const simulation: SimulationHints<Message> = {
       "hotstuff: a replica that is behind is shown the way",
       "hotstuff: joins f + 1 that time out",
       "hotstuff: leader is skipped",
+      "hotstuff: as many bytes are under way as may be",
+      "batcher: a batch is full of bytes",
       "state sync: a state is fetched",
       "state sync: a state is installed",
       "start: a replica recovers",

@@ -7,8 +7,13 @@ import { decodeOrdered, encodeOrdered, OPERATION_MAX, type Request } from "./req
 
 /** Most requests in a batch. */
 export const BATCH_REQUESTS_MAX = 65_536;
-/** Bytes of requests at which a batch closes before it has batchMax of them. */
-export const BATCH_CLOSE_BYTES = 1024 * 1024;
+/**
+ * Most bytes of requests in a batch of several: what leaders may be told at most, and what all
+ * replicas take, whatever they were told.
+ */
+export const BATCH_BYTES_MAX = 1024 * 1024;
+/** Less would be a batch for each operation, which is what a batch of one request is for. */
+export const BATCH_BYTES_MIN = 1024;
 /** Bytes of a request beside its operation, at most: an `open` has its source. */
 export const REQUEST_OVERHEAD = 28;
 const ADDRESS_LENGTH = 8;
@@ -53,8 +58,13 @@ const REQUEST_MIN = 24;
 /** That of the largest batch. */
 export const FOOTPRINT_MAX = Math.max(
   2 * (REQUEST_OVERHEAD + OPERATION_MAX) + REQUEST_FOOTPRINT,
-  2 * BATCH_CLOSE_BYTES + REQUEST_FOOTPRINT * Math.floor(BATCH_CLOSE_BYTES / REQUEST_MIN),
+  2 * BATCH_BYTES_MAX + REQUEST_FOOTPRINT * Math.floor(BATCH_BYTES_MAX / REQUEST_MIN),
 );
+
+/** That of a full batch of large requests, if a batch has so many bytes at most. */
+export function footprintOfFull(batchBytesMax: number): number {
+  return 2 * batchBytesMax + REQUEST_FOOTPRINT;
+}
 
 /** No requests: fills a gap, or drives what came before it. */
 export const EMPTY_BATCH: Batch = makeBatch([], []);
@@ -68,7 +78,7 @@ export function encodeBatch(batch: Batch, out: Writer): void {
 /** Poisons the reader if the batch is malformed, or larger than a correct leader makes any. */
 export function decodeBatch(input: Reader): Batch {
   const count = input.u32();
-  const bytes = input.blob(count === 1 ? REQUEST_OVERHEAD + OPERATION_MAX : BATCH_CLOSE_BYTES);
+  const bytes = input.blob(count === 1 ? REQUEST_OVERHEAD + OPERATION_MAX : BATCH_BYTES_MAX);
   if (count === 0 && bytes.length === 0) return EMPTY_BATCH;
   const fits = count <= BATCH_REQUESTS_MAX && count * ADDRESS_LENGTH <= input.remaining;
   if (!input.ok || !fits) {

@@ -2,15 +2,27 @@
 // never waits for a full one.
 
 import type { ProtocolConfig } from "../../protocol-config.ts";
+import { coverageMark } from "../../base/coverage-mark.ts";
 import { Queue } from "../../base/queue.ts";
 import { TIMER_SLACK_MS } from "./backoff.ts";
-import { BATCH_CLOSE_BYTES, BATCH_REQUESTS_MAX, REQUEST_OVERHEAD } from "./batch.ts";
+import { BATCH_BYTES_MAX, BATCH_REQUESTS_MAX, footprintOfFull, REQUEST_OVERHEAD } from "./batch.ts";
 import { OpenRation } from "./open-ration.ts";
-import type { PendingRequest } from "./pending.ts";
-import { isOpen } from "./request.ts";
+import { batchBytesOf, type PendingRequest } from "./pending.ts";
+import { isOpen, NONCE_LENGTH } from "./request.ts";
 
 /** Operations of so many bytes wait apart, so that small ones do not wait for all of them. */
 const LARGE_BYTES = 64 * 1024;
+/** Bytes that an open takes of a batch. */
+const OPEN_BYTES = REQUEST_OVERHEAD + NONCE_LENGTH;
+/** Full batches that may be under way; of smaller ones more. */
+const FULL_UNDER_WAY_MAX = 8;
+/** Memory of batches under way, whatever their size. */
+const UNDER_WAY_MAX = 12 * 1024 * 1024;
+
+interface Limits {
+  readonly requests: number;
+  readonly bytes: number;
+}
 
 /**
  * Requests heard from their clients, and those that another replica relayed: a batch takes from
@@ -19,58 +31,85 @@ const LARGE_BYTES = 64 * 1024;
 class Lane {
   #own = new Queue<PendingRequest>();
   #relayed = new Queue<PendingRequest>();
+  #bytes = 0;
 
   get length(): number {
     return this.#own.length + this.#relayed.length;
   }
+  /** What those in it take of batches, those included that do not wait any more. */
+  get bytes(): number {
+    return this.#bytes;
+  }
 
   /** Since when the oldest that still waits does; Infinity if none does. */
   get oldestMs(): number {
-    const ownMs = first(this.#own)?.queuedMs ?? Infinity;
-    return Math.min(ownMs, first(this.#relayed)?.queuedMs ?? Infinity);
+    const ownMs = this.#first(this.#own)?.queuedMs ?? Infinity;
+    return Math.min(ownMs, this.#first(this.#relayed)?.queuedMs ?? Infinity);
   }
 
   push(entry: PendingRequest): void {
     const queue = typeof entry.source === "number" ? this.#relayed : this.#own;
     queue.push(entry);
+    this.#bytes += batchBytesOf(entry);
   }
 
   compact(): void {
-    this.#own = waiting(this.#own);
-    this.#relayed = waiting(this.#relayed);
+    const queues = [this.#own, this.#relayed];
+    this.clear();
+    for (const queue of queues) {
+      for (let entry = queue.shift(); entry !== undefined; entry = queue.shift()) {
+        if (!entry.done) this.push(entry);
+      }
+    }
   }
 
   clear(): void {
     this.#own = new Queue();
     this.#relayed = new Queue();
+    this.#bytes = 0;
   }
 
-  /**
-   * Adds to `taken` until it has `max` requests or BATCH_CLOSE_BYTES bytes, but one, however large,
-   * if any waits.
-   */
-  take(max: number, taken: PendingRequest[]): void {
+  /** Adds to `taken` what is within the limits, but one, however large, if it had none. */
+  take(limits: Limits, taken: PendingRequest[]): void {
     let bytes = 0;
-    for (const { request } of taken) bytes += REQUEST_OVERHEAD + request.op.length;
+    for (const entry of taken) bytes += batchBytesOf(entry);
     let next = this.#own;
     let other = this.#relayed;
     for (;;) {
-      if (first(next) === undefined) [next, other] = [other, next];
-      const entry = first(next);
-      if (entry === undefined || taken.length >= max) return;
-      bytes += REQUEST_OVERHEAD + entry.request.op.length;
-      if (taken.length > 0 && bytes > BATCH_CLOSE_BYTES) return;
-      next.shift();
+      if (this.#first(next) === undefined) [next, other] = [other, next];
+      const entry = this.#first(next);
+      if (entry === undefined || taken.length >= limits.requests) return;
+      bytes += batchBytesOf(entry);
+      if (taken.length > 0 && bytes > limits.bytes) {
+        coverageMark("batcher: a batch is full of bytes");
+        return;
+      }
+      this.#shift(next);
       taken.push(entry);
       if (other.length > 0) [next, other] = [other, next];
     }
   }
+
+  /** The first that still waits. */
+  #first(queue: Queue<PendingRequest>): PendingRequest | undefined {
+    while (queue.peek()?.done === true) this.#shift(queue);
+    return queue.peek();
+  }
+
+  #shift(queue: Queue<PendingRequest>): void {
+    const entry = queue.shift();
+    if (entry !== undefined) this.#bytes -= batchBytesOf(entry);
+  }
 }
 
-type Config = Pick<ProtocolConfig, "batchMax" | "adaptive" | "flushDelayMs" | "viewTimeoutMs">;
+type Config = Pick<
+  ProtocolConfig,
+  "batchMax" | "batchBytesMax" | "adaptive" | "flushDelayMs" | "viewTimeoutMs"
+>;
 
 export class Batcher {
-  readonly #batchMax: number;
+  readonly #limits: Limits;
+  readonly #largeBytes: number;
   readonly #adaptive: boolean;
   readonly #flushDelayMs: number;
   readonly #opens = new Lane();
@@ -83,7 +122,10 @@ export class Batcher {
 
   constructor(config: Config) {
     this.#ration = new OpenRation(config.viewTimeoutMs);
-    this.#batchMax = Math.min(config.batchMax, BATCH_REQUESTS_MAX);
+    const requests = Math.min(config.batchMax, BATCH_REQUESTS_MAX);
+    const bytes = Math.min(config.batchBytesMax, BATCH_BYTES_MAX);
+    this.#limits = { requests, bytes };
+    this.#largeBytes = Math.min(LARGE_BYTES, bytes);
     this.#adaptive = config.adaptive;
     this.#flushDelayMs = config.flushDelayMs;
   }
@@ -93,10 +135,18 @@ export class Batcher {
     return this.#opens.length + this.#small.length + this.#large.length;
   }
 
+  /**
+   * Memory of the batches under way (footprintOf) with which a leader makes no more, because what
+   * is under way is what receivers must take at once, and what small requests wait behind.
+   */
+  get underWayMax(): number {
+    return Math.min(UNDER_WAY_MAX, FULL_UNDER_WAY_MAX * footprintOfFull(this.#limits.bytes));
+  }
+
   push(entry: PendingRequest, nowMs: number): void {
     entry.queuedMs = nowMs;
     const small = isOpen(entry.request) ? this.#opens : this.#small;
-    (entry.request.op.length < LARGE_BYTES ? small : this.#large).push(entry);
+    (entry.request.op.length < this.#largeBytes ? small : this.#large).push(entry);
   }
 
   /** Takes out those that do not wait any more. */
@@ -118,23 +168,25 @@ export class Batcher {
     const rationed = this.#ration.isOn(nowMs);
     if (operationsMs === Infinity && opensMs === Infinity) return Infinity;
     if (operationsMs === Infinity && rationed) return this.#ration.endMs;
-    if (this.#adaptive || this.#fill(nowMs) >= this.#batchMax) return nowMs;
+    if (this.#adaptive || this.#isFull(nowMs)) return nowMs;
     const oldestMs = rationed ? operationsMs : Math.min(operationsMs, opensMs);
     const dueMs = oldestMs + this.#flushDelayMs;
     return dueMs - nowMs < TIMER_SLACK_MS ? nowMs : dueMs;
   }
 
-  /** How many requests wait that one batch could have. */
-  #fill(nowMs: number): number {
+  /** Whether as much waits as one batch could have. */
+  #isFull(nowMs: number): boolean {
+    const { requests, bytes } = this.#limits;
     const operations = this.#small.length + this.#large.length;
-    const opens = this.#opens.length;
-    return operations + this.#ration.of(opens, operations > 0, nowMs);
+    const opens = this.#ration.of(this.#opens.length, operations > 0, nowMs);
+    if (operations + opens >= requests) return true;
+    return this.#small.bytes + opens * OPEN_BYTES >= bytes || this.#large.bytes >= bytes;
   }
 
   /**
-   * Takes a batch: at most batchMax requests of BATCH_CLOSE_BYTES bytes, but one, however large, if
-   * any waits; of small operations and of large ones in turn, so that who asks for little waits for
-   * one batch of large ones at most.
+   * Takes a batch: at most batchMax requests of batchBytesMax bytes, but one, however large, if any
+   * waits; of small operations and of large ones in turn, so that who asks for little waits for one
+   * batch of large ones at most.
    */
   take(nowMs: number): PendingRequest[] {
     const taken: PendingRequest[] = [];
@@ -144,25 +196,17 @@ export class Batcher {
     const opensMax = this.#ration.of(waiting, smallWaits || largeWaits, nowMs);
     const large = largeWaits && (this.#largeNext || !(smallWaits || opensMax > 0));
     this.#largeNext = !large;
-    const room = smallWaits ? Math.ceil(this.#batchMax / 2) : this.#batchMax;
-    if (!large) this.#opens.take(Math.min(opensMax, room), taken);
+    if (!large) this.#opens.take(this.#ofOpens(opensMax, smallWaits), taken);
     const opens = taken.length;
-    (large ? this.#large : this.#small).take(this.#batchMax, taken);
+    (large ? this.#large : this.#small).take(this.#limits, taken);
     this.#ration.onBatch(taken.length - opens, opens, waiting, nowMs);
     return taken;
   }
-}
 
-function waiting(queue: Queue<PendingRequest>): Queue<PendingRequest> {
-  const kept = new Queue<PendingRequest>();
-  for (let entry = queue.shift(); entry !== undefined; entry = queue.shift()) {
-    if (!entry.done) kept.push(entry);
+  /** What as many opens have of a batch: half of one at most beside small operations. */
+  #ofOpens(max: number, smallWaits: boolean): Limits {
+    const { requests, bytes } = this.#limits;
+    if (!smallWaits) return { requests: Math.min(max, requests), bytes };
+    return { requests: Math.min(max, Math.ceil(requests / 2)), bytes: bytes / 2 };
   }
-  return kept;
-}
-
-/** The first that still waits. */
-function first(queue: Queue<PendingRequest>): PendingRequest | undefined {
-  while (queue.peek()?.done === true) queue.shift();
-  return queue.peek();
 }

@@ -3,6 +3,7 @@
 
 import type { Address, Signer } from "../../actor.ts";
 import { EMPTY, equal, latin1 } from "../../wire.ts";
+import { REQUEST_OVERHEAD } from "./batch.ts";
 import { isOpen, sameRequest, type Request } from "./request.ts";
 import { NOWHERE } from "./sessions.ts";
 import { relayerOf, Shares, type Holder } from "./shares.ts";
@@ -43,6 +44,11 @@ export interface PendingRequest {
   /** Whose share of the bound it takes, and how much of it. */
   readonly holder: Holder;
   readonly bytes: number;
+}
+
+/** Bytes that it takes of a batch, at most. */
+export function batchBytesOf({ bytes }: PendingRequest): number {
+  return bytes - ENTRY_BYTES + REQUEST_OVERHEAD;
 }
 
 const FORGOTTEN: Request = { session: 0, tag: 0, number: 0, op: EMPTY };

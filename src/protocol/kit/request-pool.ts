@@ -85,6 +85,11 @@ export class RequestPool {
     for (const entry of this.#pending.values()) this.#batcher.push(entry, nowMs);
   }
 
+  /** Memory of the batches under way with which a leader makes no more. */
+  get underWayMax(): number {
+    return this.#batcher.underWayMax;
+  }
+
   /** When a batch should leave; Infinity if nothing waits for one. */
   dueMs(nowMs: number): number {
     return this.#batcher.dueMs(nowMs);

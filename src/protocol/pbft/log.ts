@@ -19,8 +19,6 @@ export const BATCHES_MAX = 16;
  * is then kept without its batch, which is fetched when its turn comes.
  */
 export const UNORDERED_BYTES_MAX = 48 * 1024 * 1024;
-/** From here on a primary has no more under way, because small requests wait for it as well. */
-export const IN_FLIGHT_BYTES_MAX = UNORDERED_BYTES_MAX / 4;
 
 export class Slot {
   readonly number: number;

@@ -11,7 +11,7 @@ import type { Source } from "../kit/pending.ts";
 import { isOpen, type Request } from "../kit/request.ts";
 import type { CommitCertificate } from "./certificate.ts";
 import type { PbftContext } from "./context.ts";
-import { IN_FLIGHT_BYTES_MAX, type Slot } from "./log.ts";
+import type { Slot } from "./log.ts";
 import type { BatchMessage, CommitMessage, CommittedMessage } from "./message.ts";
 import type { FetchBatchMessage, PrepareMessage, PrePrepareMessage, Proposed } from "./message.ts";
 
@@ -120,7 +120,10 @@ export class NormalCase {
     while (this.#nextSlot <= log.high) {
       const inFlight = this.#nextSlot - 1 - this.#executed;
       if (inFlight >= this.#inFlightMax) return;
-      if (inFlight > 0 && log.unorderedBytes >= IN_FLIGHT_BYTES_MAX) return;
+      if (inFlight > 0 && log.unorderedBytes >= pool.underWayMax) {
+        coverageMark("pbft: as many bytes are under way as may be");
+        return;
+      }
       const dueMs = pool.dueMs(now);
       if (dueMs > now && this.#nextSlot > this.owner.start.recoveryTargetSlot) {
         if (dueMs < Infinity) host.setTimer("flush", dueMs - now);

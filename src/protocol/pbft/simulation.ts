@@ -11,6 +11,8 @@ export const simulation: SimulationHints<Message> = {
       "pbft: missing view-change is fetched",
       "pbft: null batch fills a gap",
       "pbft: missing batch is fetched",
+      "pbft: as many bytes are under way as may be",
+      "batcher: a batch is full of bytes",
       "state sync: a state is fetched",
       "state sync: a state is installed",
       "start: a replica recovers",

@@ -15,7 +15,7 @@ function unreplicatedProtocol(signed: boolean): Protocol<Message, "retry"> {
     faults: "none",
     quorums: (n, f) => (f === 0 ? { n, f, quorum: n, weak: 1 } : null),
     // One replica executes what it hears when it hears it, and nobody asks it for its state.
-    without: ["batch", "adaptive", "checkpoint"],
+    without: ["batch", "batch-bytes", "adaptive", "checkpoint"],
     timing,
     replica: (_self, config, host, app) => new UnreplicatedReplica(config, host, app, signed),
     client: (config, host) => new UnreplicatedClient(config, host, signed),

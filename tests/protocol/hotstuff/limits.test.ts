@@ -249,6 +249,25 @@ test("X11 a partial batch waits for the flush delay at most, an adaptive one nev
   expect(full.host.takeKind("propose")[0]?.block.batch.requests.length).toBe(2);
 });
 
+test("X11 a leader adds no requests to more uncommitted bytes than eight full batches take", () => {
+  for (const length of [500, 3000]) {
+    const leader = (view: number): number => (view === 10 ? 0 : 1);
+    const solo = new Solo(0, { leader, adaptive: true, batchBytesMax: 1024 });
+    solo.receive(CLIENT, { kind: "request", request: openRequest(9) });
+    let justify = GENESIS_QC;
+    for (const view of [2, 4, 6, 8]) {
+      const request = { session: view, tag: 1, number: 1, op: new Uint8Array(length) };
+      const next = block(view, justify, [request]);
+      solo.propose(next, tc(view - 1));
+      justify = qc(next);
+    }
+    solo.receive(1, { kind: "entry", highQc: justify, tc: tc(9) });
+    const proposed = solo.host.takeKind("propose").map((message) => message.block);
+    const held = proposed.map(({ view, batch }) => [view, batch.requests.length]);
+    expect(held).toEqual([[10, length === 500 ? 1 : 0]]);
+  }
+});
+
 test("X12 a flood of future views, blocks, slots and clients stays within bounds", () => {
   const solo = new Solo(0);
   for (let i = 1; i <= 70_000; i++) {

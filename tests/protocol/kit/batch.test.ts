@@ -2,7 +2,7 @@
 
 import { expect, test } from "bun:test";
 import {
-  BATCH_CLOSE_BYTES,
+  BATCH_BYTES_MAX,
   decodeBatch,
   encodeBatch,
   makeBatch,
@@ -65,7 +65,7 @@ test("X12 a batch larger than a correct leader makes is malformed", () => {
     decodeBatch(input);
     return input.done;
   };
-  const close = BATCH_CLOSE_BYTES - 2 * 24;
+  const close = BATCH_BYTES_MAX - 2 * 24;
   expect([sized([close - 1, 1]), sized([OPERATION_MAX])]).toEqual([true, true]);
   expect(sized([close, 1])).toBe(false);
 });

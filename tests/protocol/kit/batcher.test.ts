@@ -1,16 +1,24 @@
 // When batches close, and which requests wait for them.
 
 import { expect, test } from "bun:test";
+import {
+  BATCH_BYTES_MAX,
+  footprintOf,
+  makeBatch,
+  REQUEST_OVERHEAD,
+} from "../../../src/protocol/kit/batch.ts";
 import { Batcher } from "../../../src/protocol/kit/batcher.ts";
 import { Pending, RELAYED_MAX } from "../../../src/protocol/kit/pending.ts";
 import type { Request } from "../../../src/protocol/kit/request.ts";
+
+const LIMITS = { batchMax: 10, batchBytesMax: BATCH_BYTES_MAX } as const;
 
 function request(session: number, number = 1, tag = 1, length = 0): Request {
   return { session, tag, number, op: new Uint8Array(length) };
 }
 
 function filled(changes: Partial<ConstructorParameters<typeof Batcher>[0]>, lengths: number[]) {
-  const config = { batchMax: 10, adaptive: false, flushDelayMs: 1, viewTimeoutMs: 500 };
+  const config = { ...LIMITS, adaptive: false, flushDelayMs: 1, viewTimeoutMs: 500 };
   const batcher = new Batcher({ ...config, ...changes });
   const pending = new Pending(
     () => true,
@@ -28,6 +36,44 @@ test("X11 a batch closes when it is full", () => {
   expect(batcher.dueMs(3)).toBe(3);
   expect(batcher.take(20).length).toBe(3);
   expect(batcher.length).toBe(1);
+});
+
+test("X11 a batch closes when it is full of bytes, and a larger request goes alone at once", () => {
+  const ops = Array<number>(10).fill(100);
+  const { batcher, pending } = filled({ batchBytesMax: 4 * (REQUEST_OVERHEAD + 100) }, ops);
+  expect(batcher.dueMs(9)).toBe(9);
+  expect([batcher.take().length, batcher.take().length]).toEqual([4, 4]);
+  // Two are less than a batch has room for.
+  expect(batcher.dueMs(9)).toBe(9);
+  expect(batcher.dueMs(8)).toBe(9);
+  for (const session of [9, 10]) pending.executed(request(session));
+  expect([batcher.dueMs(9), batcher.length]).toEqual([Infinity, 0]);
+  const larger = filled({ batchBytesMax: 1024, flushDelayMs: 5 }, [5000, 100, 5000, 100]).batcher;
+  expect(larger.dueMs(3)).toBe(3);
+  // Small operations wait for one larger one at most.
+  const sizes = Array.from({ length: 3 }, () =>
+    larger.take().map(({ request: { op } }) => op.length),
+  );
+  expect(sizes).toEqual([[100, 100], [5000], [5000]]);
+});
+
+test("X11 what does not wait any more fills no batch, once it is taken out", () => {
+  const ops = Array<number>(8).fill(100);
+  const { batcher, pending } = filled({ batchBytesMax: 1024, flushDelayMs: 50 }, ops);
+  expect(batcher.dueMs(8)).toBe(8);
+  for (const session of [3, 4, 5, 6]) pending.executed(request(session));
+  batcher.compact();
+  expect(batcher.dueMs(8)).toBe(50);
+  expect(batcher.take().length).toBe(4);
+});
+
+test("X11 P12 eight full batches may be under way, and 12 MiB of memory", () => {
+  const { batcher } = filled({ batchBytesMax: 1024 }, []);
+  const op = new Uint8Array(1024 - REQUEST_OVERHEAD);
+  const full = makeBatch([{ session: 1, tag: 1, number: 1, op }], [100]);
+  expect(8 * footprintOf(full)).toBeLessThanOrEqual(batcher.underWayMax);
+  expect(9 * footprintOf(full)).toBeGreaterThan(batcher.underWayMax);
+  expect(filled({}, []).batcher.underWayMax).toBe(12 * 1024 * 1024);
 });
 
 test("X11 a partial batch is due the flush delay after its first request", () => {
@@ -167,7 +213,13 @@ test("X13 a request with a wrong tag does not keep the session's own from waitin
 });
 
 test("X11 requests that a replica relayed leave half of a batch to those of clients", () => {
-  const batcher = new Batcher({ batchMax: 4, adaptive: true, flushDelayMs: 1, viewTimeoutMs: 500 });
+  const batcher = new Batcher({
+    ...LIMITS,
+    batchMax: 4,
+    adaptive: true,
+    flushDelayMs: 1,
+    viewTimeoutMs: 500,
+  });
   const pending = new Pending(
     () => true,
     () => 1,
@@ -213,7 +265,13 @@ test("X12 a request that is refused displaces none", () => {
 });
 
 test("X11 the client's own copy takes the place of one that was relayed, and replies go to it", () => {
-  const batcher = new Batcher({ batchMax: 4, adaptive: true, flushDelayMs: 1, viewTimeoutMs: 500 });
+  const batcher = new Batcher({
+    ...LIMITS,
+    batchMax: 4,
+    adaptive: true,
+    flushDelayMs: 1,
+    viewTimeoutMs: 500,
+  });
   const pending = new Pending(
     () => true,
     () => 1,

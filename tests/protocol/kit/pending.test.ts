@@ -95,7 +95,13 @@ test("X12 a request that finds no room displaces none of its session", () => {
 });
 
 test("X12 the queue can be rid of what does not wait any more", () => {
-  const batcher = new Batcher({ batchMax: 4, adaptive: true, flushDelayMs: 1, viewTimeoutMs: 500 });
+  const batcher = new Batcher({
+    batchMax: 4,
+    batchBytesMax: 2 ** 20,
+    adaptive: true,
+    flushDelayMs: 1,
+    viewTimeoutMs: 500,
+  });
   const pending = poolOf();
   for (let session = 1; session <= 100; session++) {
     const entry = pending.add(request(session), 5000, 0, session % 2 === 0 ? 3 : "client");

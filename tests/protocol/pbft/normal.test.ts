@@ -53,6 +53,17 @@ test("P2 a backup relays a request to the primary and starts its timer", () => {
   expect(cluster.host(3).timers.get("view") ?? Infinity).toBeGreaterThan(cluster.nowMs + 90);
 });
 
+test("P3 X11 a batch of more bytes than this replica was told to make is accepted", () => {
+  const cluster = new PbftCluster({ batchBytesMax: 1024 });
+  for (const i of [0, 2, 3]) cluster.stop(i);
+  const op = new Uint8Array(10_000);
+  const requests = [1, 2].map((session) => ({ session, tag: 1, number: 1, op }));
+  const batch = makeBatch(requests, [CLIENT, CLIENT]);
+  cluster.inject(0, 1, { ...proposal(1, 7), digest: batch.digest, batch });
+  cluster.settle();
+  expect(cluster.sent("prepare", 1).map(({ digest }) => digest)).toEqual([batch.digest]);
+});
+
 test("P3 X2 a pre-prepare counts from its view's primary only", () => {
   const cluster = backup();
   cluster.inject(2, 1, proposal(1, 7, 0, 2));
@@ -164,6 +175,21 @@ test("P12 at least eight batches are in flight at a time", () => {
     expect(cluster.sent("prePrepare", 0).length).toBeGreaterThanOrEqual(8);
     expect(cluster.state(0).executed).toBe(0);
   }
+});
+
+test("P12 X11 of large batches no more are in flight than eight full ones take", () => {
+  const cluster = new PbftCluster({ checkpointInterval: 128, batchBytesMax: 1024 });
+  const clients = Array.from({ length: 20 }, (_, i) => cluster.open(CLIENT + i));
+  const slots = () => new Set(cluster.sent("prePrepare", 0).map(({ slot }) => slot)).size;
+  const before = slots();
+  let lost = true;
+  cluster.drops = (_from, _to, { kind }) => kind === "prepare" && lost;
+  for (const next of clients) cluster.request(next(new Uint8Array(1000)), [0]);
+  expect(slots() - before).toBe(8);
+  lost = false;
+  cluster.advance(cluster.config.viewTimeoutMs / 2);
+  expect(slots() - before).toBe(20);
+  expect(cluster.state(0)).toMatchObject({ view: 0, executed: before + 20 });
 });
 
 test("X1 one replica that claims to be the others makes no quorum", () => {

@@ -28,6 +28,8 @@ import { Queue } from "./base/queue.ts";
 import { CHECK, DECODE, ENCODE, OTHER, PROTOCOL, RECEIVE, SECTION, SEND } from "./base/sections.ts";
 import type { Reader } from "./wire.ts";
 
+/** Of a message beyond MESSAGE_MAX. */
+const TOO_LARGE = "larger than 4 MiB, and not sent";
 /** Bytes of messages that loop back in the next turn. */
 const LOOPBACK_BYTES_MAX = 64 * 1024 * 1024;
 
@@ -186,7 +188,7 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
     this.#codec.encode(message, out);
     this.#sections[SECTION] = SEND;
     if (out.overflowed) {
-      countDrop(this.drops, "too large to send");
+      countDrop(this.drops, TOO_LARGE);
       return;
     }
     const { sealAt } = out;
@@ -304,7 +306,7 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
           message = { ...message, seal: { signer: this.#self, signed, signature } };
         }
       }
-      if (out.overflowed) countDrop(this.drops, "too large to send");
+      if (out.overflowed) countDrop(this.drops, TOO_LARGE);
       else this.#leave(next.to, message, out.length);
     }
   }

@@ -2,6 +2,7 @@
 
 import { describe, expect } from "bun:test";
 import { smallestCluster } from "../src/protocol/index.ts";
+import { BATCH_BYTES_DEFAULT } from "../src/protocol-config.ts";
 import type { Changes, Plan } from "../src/simulation/seed-plan.ts";
 import { drawPlan, NO_FAULTS } from "../src/simulation/seed-plan.ts";
 import { runPlan } from "../src/simulation/run-seed.ts";
@@ -129,6 +130,7 @@ function planOf(subject: Subject, { plan, network }: Case, seed: number): Plan {
     n: smallestCluster(subject.protocol, f).n,
     viewTimeoutMs: 50,
     batchMax: 8,
+    batchBytesMax: BATCH_BYTES_DEFAULT,
     adaptive: true,
     flushDelayMs: 1,
     sessionsMax: 1024,

@@ -124,7 +124,7 @@ describe("departures", () => {
     node.send(7, plain("after"));
     for (const sign of stage.signing) sign();
     expect({ left: left(), drops: drops() }).toEqual({
-      ...{ left: ["after"], drops: { "too large to send": 3 } },
+      ...{ left: ["after"], drops: { "larger than 4 MiB, and not sent": 3 } },
     });
   });
 

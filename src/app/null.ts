@@ -1,10 +1,19 @@
 import type { App, Bytes } from "../actor.ts";
-import { EMPTY } from "../wire.ts";
 
-/** Does nothing and answers nothing: measures the protocol alone. */
+/** The largest result that it can be told to give, in bytes. */
+export const REPLY_SIZE_MAX = 1024 * 1024;
+
+/** Does nothing, and answers zeros or nothing: measures the protocol alone. */
 export class NullApp implements App {
+  readonly #result: Bytes;
+
+  /** Every result has `replySize` bytes. */
+  constructor(replySize = 0) {
+    this.#result = new Uint8Array(replySize);
+  }
+
   execute(): Bytes {
-    return EMPTY;
+    return this.#result;
   }
   snapshot(): readonly Bytes[] {
     return [];

@@ -3,13 +3,21 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { ArgsDef } from "citty";
+import { REPLY_SIZE_MAX } from "../app/null.ts";
 import { everyStep, INTERRUPTED, UsageError } from "../base/errors.ts";
 import { replaceFile, tryReplacing } from "../base/replace-file.ts";
 import type { Command, Options } from "../cli/command-line.ts";
 import { buildExecutables, WORKERS_DEFAULT } from "../cluster/cluster.ts";
 import { LocalRunner } from "../cluster/local-runner.ts";
 import { describeHost, versions } from "../evaluation/record.ts";
-import { formatRows, measureTable, replaceRegion, tableRows } from "../evaluation/results-table.ts";
+import {
+  formatRows,
+  measureTable,
+  replaceRegion,
+  tableRows,
+  type OperationSizes,
+} from "../evaluation/results-table.ts";
+import { OP_SIZE_MAX } from "../evaluation/point.ts";
 import { stopSignal } from "../base/interruption.ts";
 import { followParent } from "../process/signals.ts";
 import { protocols } from "../protocol/index.ts";
@@ -47,6 +55,12 @@ const ARGS = {
     valueHint: "N",
     description: `Signature threads of each process (${WORKERS_DEFAULT})`,
   },
+  sizes: {
+    type: "string",
+    default: "1024/0,4096/0,0/4096",
+    valueHint: "LIST",
+    description: "Bytes of operations and of their results to measure beside 0/0; '': no others",
+  },
   json: {
     type: "string",
     valueHint: "FILE",
@@ -73,6 +87,7 @@ export async function benchTable(options: Options): Promise<number> {
   const repetitions = options.integer("repetitions", 1, 99);
   const transport = options.textOf("transport") === "udp" ? "udp" : "dpdk";
   const workers = options.text("workers") === undefined ? null : options.integer("workers", 0, 256);
+  const sizes = readSizes(options.textOf("sizes"));
   const json = options.output("json");
   const markdown = options.output("markdown");
   const readme = options.flag("readme");
@@ -88,7 +103,7 @@ export async function benchTable(options: Options): Promise<number> {
   const setting = { seconds, warmSeconds: WARM_SECONDS, profile: false, repetitions };
   try {
     const { rows, failures } = await measureTable({
-      rows: tableRows(protocols, { transport, workers }),
+      rows: tableRows(protocols, { transport, workers }, sizes),
       ...{ ...setting, runner, signal, tell: (line) => log.info(line) },
     });
     const about = { command: commandOf(options), ...setting, transport, host: describeHost() };
@@ -125,7 +140,7 @@ function describe(about: {
   const of = versions();
   return (
     `${host.cpu}, ${host.cores} cores shared by replicas and clients, Linux ${host.kernel}, ` +
-    `oskr ${of["oskr"]}, Bun ${of["bun"]}. Null operations of 0 bytes; medians (and extremes) of ` +
+    `oskr ${of["oskr"]}, Bun ${of["bun"]}. Null operations; medians (and extremes) of ` +
     `${repetitions === 1 ? "one run" : `${repetitions} runs`} of ${seconds} s, after ` +
     `${WARM_SECONDS} s to warm up:\n\`${command}\``
   );
@@ -133,9 +148,29 @@ function describe(about: {
 
 /** The command line, as far as it decides what is measured. */
 function commandOf(options: Options): string {
-  const names = ["seconds", "repetitions", "transport", "workers"];
+  const names = ["seconds", "repetitions", "transport", "workers", "sizes"];
   const given = names.filter((name) => options.given.has(name));
-  return [BENCH_TABLE.name, ...given.map((name) => `--${name} ${options.textOf(name)}`)].join(" ");
+  return [
+    BENCH_TABLE.name,
+    ...given.map((name) => `--${name} ${options.textOf(name) || "''"}`),
+  ].join(" ");
+}
+
+/** Sizes as `--sizes` lists them; throws UsageError. */
+function readSizes(text: string): readonly OperationSizes[] {
+  const words = text === "" ? [] : text.split(",");
+  return words.map((word, i) => {
+    const [, op = "", reply = ""] = /^(\d{1,7})\/(\d{1,7})$/.exec(word) ?? [];
+    const [opSize, replySize] = [Number(op), Number(reply)];
+    const known = op !== "" && opSize + replySize > 0;
+    if (!known || opSize > OP_SIZE_MAX || replySize > REPLY_SIZE_MAX) {
+      throw new UsageError(
+        `--sizes ${word}: expected sizes such as 4096/0, each at most ${OP_SIZE_MAX}, not both 0`,
+      );
+    }
+    if (words.indexOf(word) !== i) throw new UsageError(`--sizes: ${word} was given twice`);
+    return { opSize, replySize };
+  });
 }
 
 /** The README with that table; throws UsageError if it has no place for one. */

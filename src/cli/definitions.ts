@@ -32,6 +32,12 @@ const COMMON_ARGS = {
     valueHint: "PREFIX",
     description: "Reads PREFIX.config, and PREFIX-<i>.pem if the protocol signs",
   },
+  "reply-size": {
+    type: "string",
+    default: "0",
+    valueHint: "BYTES",
+    description: "Bytes of a result of the app null",
+  },
   workers: {
     type: "string",
     alias: "w",
@@ -147,7 +153,7 @@ const PROTOCOL_OPTIONS = Object.keys(protocolArgs(protocols));
 export const GROUPS: readonly Group[] = [
   {
     heading: "WHAT RUNS",
-    names: ["mode", "config", "id", "role", "faults", "app"],
+    names: ["mode", "config", "id", "role", "faults", "app", "reply-size"],
   },
   {
     heading: "WHAT IS MEASURED",
@@ -176,7 +182,7 @@ export const GROUPS: readonly Group[] = [
 export const WHOSE: ReadonlyMap<string, Whose> = new Map([
   ...named("both", "mode", "config", "instance", "link", "fabric"),
   ...named("replicas", "id", "role", "app", "batch", "batch-bytes", "adaptive", "checkpoint"),
-  ...named("replicas", "view-timeout", "signature", ...PROTOCOL_OPTIONS),
+  ...named("replicas", "view-timeout", "reply-size", "signature", ...PROTOCOL_OPTIONS),
   ...named("client", "clients", "seconds", "warm", "workload", "op-size", "rate", "think"),
   ...named("client", "history", "fabric-port", "network"),
   ...named("each its own", "crypto", "workers", "port", "eal", "drop", "mask", "idle"),

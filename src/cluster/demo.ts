@@ -13,7 +13,7 @@ import { CLIENT_PROCESSES_MAX, RATE_MAX, type ClientLoad } from "../evaluation/p
 import { formatProfile } from "../profile/profile.ts";
 import { formatRecord } from "../evaluation/record.ts";
 import { readAsked } from "../process/client-process.ts";
-import { readLimits } from "../process/setting.ts";
+import { readLimits, readReplySize } from "../process/setting.ts";
 import { onStopSignal } from "../base/interruption.ts";
 import { followParent } from "../process/signals.ts";
 import { protocols } from "../protocol/index.ts";
@@ -102,6 +102,7 @@ export async function demo(options: Options): Promise<number> {
   // What clients and replicas would refuse, before anything is built.
   readAsked(options);
   readLimits(options);
+  readReplySize(options);
   options.integer("faults", 1, FAULTS_MAX);
   const mode = options.textOf("mode");
   if (options.given.has("faults") && protocols.get(mode)?.faults === "none") {

@@ -1,6 +1,8 @@
 // Keys of a plan that points lack where they are as usual: options that are varied seldom.
 
 import type { AnyProtocol } from "../actor.ts";
+import { sizesReplies } from "../app/index.ts";
+import { REPLY_SIZE_MAX } from "../app/null.ts";
 import { UsageError } from "../base/errors.ts";
 import { IDLE_NAMES } from "../cli/definitions.ts";
 import { hasUse } from "../cli/protocol-options.ts";
@@ -43,6 +45,7 @@ export const EXTRAS: ReadonlyMap<string, Extra> = new Map([
     ...(["viewTimeoutMs", "view-timeout", orNull(integer(1, 3_600_000))] as const),
     PROTOCOL_DEFAULTS.viewTimeoutMs,
   ),
+  extra("replySize", "reply-size", orNull(integer(0, REPLY_SIZE_MAX)), 0),
   extra(
     ...(["batchBytes", "batch-bytes"] as const),
     orNull(integer(BATCH_BYTES_MIN, BATCH_BYTES_MAX)),
@@ -113,7 +116,7 @@ export function extrasOf(record: Partial<ResultRecord>): Extras {
   if (protocol === undefined) return {};
   const given = [...EXTRAS].map(([name, { option }]) => [name, options[option] ?? null] as const);
   const { thinkMs = null, viewTimeoutMs = null, checkpoint = null, crypto = null } = record;
-  const { batchBytes = null } = record;
+  const { batchBytes = null, replySize = 0 } = record;
   const usual = workload === (app === "kv" ? "kv" : "fixed");
   return plainExtras(
     protocol,
@@ -128,6 +131,7 @@ export function extrasOf(record: Partial<ResultRecord>): Extras {
         crypto,
         mask: record.client?.mask ?? null,
       },
+      replySize: sizesReplies(app ?? "") ? Math.round(replySize) : null,
       workload: usual ? null : (workload ?? null),
       network: network?.name ?? null,
     },

@@ -8,6 +8,8 @@ import type { Point } from "./run.ts";
 
 /** As many as a fabric has ports for, besides those of up to 16 replicas. */
 export const CLIENT_PROCESSES_MAX = 16;
+/** Bytes of an operation, or of a value. */
+export const OP_SIZE_MAX = 1024 * 1024;
 /** Operations a second of an open loop. */
 export const RATE_MAX = 1e8;
 

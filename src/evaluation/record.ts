@@ -173,6 +173,7 @@ export function formatRecord(record: ResultRecord): string {
       : `${record.crypto} signatures (${record.signature}, ${record.workers} workers)`;
   const batch =
     record.n === 1 ? "" : `batch ${record.batch}${record.adaptive ? " adaptive" : ""}, `;
+  const results = record.replySize === 0 ? "" : `, ${decimal(record.replySize, 0)} byte results`;
   const processes = record.clientProcesses === 1 ? "" : ` in ${record.clientProcesses} processes`;
   const offered = record.loop === "open" ? `, open loop at ${count(record.rate)} a second` : "";
   const overload =
@@ -189,7 +190,8 @@ export function formatRecord(record: ResultRecord): string {
       : `latency (us)  min ${us(l.min)}  mean ${us(l.mean)}  p50 ${us(l.p50)}  ` +
         `p90 ${us(l.p90)}  p99 ${us(l.p99)}  p99.9 ${us(l.p999)}  max ${us(l.max)}`,
     `${record.mode}, ${record.n} replicas, ${record.clients} clients${processes}${offered}, ` +
-      `${record.transport}${network}, app ${record.app}, ${record.opSize} byte operations, ` +
+      `${record.transport}${network}, app ${record.app}, ` +
+      `${count(record.opSize)} byte operations${results}, ` +
       `${batch}${signing}, idle ${record.idle}: ` +
       `${formatThroughput(record.throughput)}${median} ` +
       `over ${record.seconds.toFixed(1)} s, ${record.retransmissions} retransmissions${overload}`,

@@ -10,6 +10,8 @@ export interface ReplicaSetting {
   /** Sixteen digits of a hash of mode, n, f, all public keys and `--instance`. */
   readonly cluster: string;
   readonly app: string;
+  /** Bytes of a result, as far as the application leaves that open. */
+  readonly replySize: number;
   /** Most operations in a batch. */
   readonly batch: number;
   /** Most bytes of operations in one. */
@@ -40,6 +42,7 @@ export const REPLICA_SETTING: Shape = {
     ...{
       batch: "number",
       batchBytes: "number",
+      replySize: "number",
       adaptive: "boolean",
       signature: "string",
       checkpoint: "number",

@@ -22,6 +22,7 @@ function sharedFields(setting: SharedSetting): readonly Field[] {
     ...(["mode", "n", "f", "cluster", "app", "batch", "adaptive", "signature"] as const).map(
       (name) => [name, setting[name]] as const,
     ),
+    ["reply-size", setting.replySize],
     ["batch-bytes", setting.batchBytes],
     ["checkpoint", setting.checkpoint],
     ["view-timeout", setting.viewTimeoutMs],
@@ -69,7 +70,7 @@ export function settle(
     name: K,
   ): SharedSetting[K] =>
     given.has(name) ? own[name] : (agreed<SharedSetting[K]>(told, f, (s) => s[name]) ?? own[name]);
-  const number = (option: string, name: "batchBytes" | "viewTimeoutMs"): number =>
+  const number = (option: string, name: "replySize" | "batchBytes" | "viewTimeoutMs"): number =>
     given.has(option) ? own[name] : (agreed(told, f, (setting) => setting[name]) ?? own[name]);
   const options = Object.entries(own.options).map(([name, value]) => {
     const theirs = given.has(name) ? undefined : agreed(told, f, ({ options: o }) => o[name]);
@@ -78,6 +79,7 @@ export function settle(
   return {
     ...own,
     app: take("app"),
+    replySize: number("reply-size", "replySize"),
     batch: take("batch"),
     batchBytes: number("batch-bytes", "batchBytes"),
     adaptive: take("adaptive"),

@@ -4,7 +4,7 @@ import type { AnyProtocol } from "../actor.ts";
 import { refusalOf } from "../base/errno.ts";
 import { reasonOf } from "../base/errors.ts";
 import { smallestCluster } from "../protocol/index.ts";
-import { formatThroughput } from "./format.ts";
+import { count, formatThroughput } from "./format.ts";
 import type { RunSettings, PointRunner } from "./point-runner.ts";
 import { describePoint } from "./point.ts";
 import type { ResultRecord } from "./record.ts";
@@ -18,9 +18,17 @@ export interface TableRow {
   readonly batch: string;
   /** Not for batches that one client cannot fill, whose latency is that of their timer. */
   readonly latency: boolean;
+  /** The same without bytes, around whose best load this one is measured; null: there is none. */
+  readonly empty: TableRow | null;
 }
 
-export interface RowResult {
+/** Bytes of an operation and of its result. */
+export interface OperationSizes {
+  readonly opSize: number;
+  readonly replySize: number;
+}
+
+export interface RowResult extends OperationSizes {
   readonly mode: string;
   /** Signature threads of each process; 0 without signatures. */
   readonly workers: number;
@@ -41,12 +49,35 @@ const CLIENTS_MAX = 4096;
 /** What counts as rising, and how many loads in succession may not, since machines are noisy. */
 const RISE = 1.02;
 const FLAT_MAX = 2;
+/** Loads that are tried with bytes in operations: shares of the best one without. */
+const SHARES = [1 / 16, 1 / 4, 1] as const;
 
 /**
  * The rows of every protocol: those without signatures have one, those of one replica that signs
- * one for each kind of signature, all others one for each kind of batch.
+ * one for each kind of signature, all others one for each kind of batch; then one for each of these
+ * sizes, with signatures and batches that make use of load.
  */
 export function tableRows(
+  protocols: ReadonlyMap<string, AnyProtocol>,
+  common: Pick<Point, "transport" | "workers">,
+  sizes: readonly OperationSizes[],
+): readonly TableRow[] {
+  return [...Map.groupBy(emptyRows(protocols, common), ({ point }) => point.mode).values()].flatMap(
+    (rows) => {
+      const empty = rows.find(({ point, latency }) => latency && point.signature === "batch");
+      const sized = empty === undefined ? [] : sizes.map((size) => sizedRow(empty, size));
+      return [...rows, ...sized];
+    },
+  );
+}
+
+function sizedRow(empty: TableRow, { opSize, replySize }: OperationSizes): TableRow {
+  const extras = replySize === 0 ? {} : { extras: { replySize } };
+  return { ...empty, point: { ...empty.point, opSize, ...extras }, empty };
+}
+
+/** Those whose operations and results have no bytes. */
+function emptyRows(
   protocols: ReadonlyMap<string, AnyProtocol>,
   common: Pick<Point, "transport" | "workers">,
 ): readonly TableRow[] {
@@ -58,16 +89,19 @@ export function tableRows(
       ...{ app: "null", opSize: 0, fault: "none", lossRate: 0 },
     };
     if (!protocol.signed)
-      return [{ point: { ...point, workers: null }, batch: "-", latency: true }];
+      return [{ point: { ...point, workers: null }, batch: "-", latency: true, empty: null }];
     if (single) {
       const kinds = ["each", "batch"] as const;
       return kinds.map((signature) => ({
-        ...{ point: { ...point, signature }, batch: "-", latency: true },
+        ...{ point: { ...point, signature }, batch: "-", latency: true, empty: null },
       }));
     }
     return [
-      { point, batch: "adaptive", latency: true },
-      { point: { ...point, adaptive: false }, batch: String(BATCH), latency: false },
+      { point, batch: "adaptive", latency: true, empty: null },
+      {
+        ...{ point: { ...point, adaptive: false }, batch: String(BATCH), latency: false },
+        empty: null,
+      },
     ];
   });
 }
@@ -99,7 +133,8 @@ export async function measureTable(options: TableOptions): Promise<Table> {
   const measured: Measured[] = [];
   try {
     for (const row of rows) {
-      const clients = await bench.searchLoad(row);
+      const around = measured.find((other) => other.row === row.empty)?.clients;
+      const clients = await bench.searchLoad(row, around);
       if (clients !== null) measured.push({ row, clients, loaded: [], single: [] });
     }
     for (let repetition = 1; repetition <= repetitions; repetition++) {
@@ -130,7 +165,9 @@ function rowResult({ row, clients, loaded, single }: Measured): readonly RowResu
   const throughput = spreadOf(loaded.map((record) => record.throughput));
   const latencies = single.map((record) => record.latency.p50);
   const latency = latencies.length === 0 ? null : spreadOf(latencies);
-  return [{ mode, workers, batch: row.batch, signature, clients, throughput, latency }];
+  const { opSize, extras = {} } = row.point;
+  const sizes = { opSize, replySize: Number(extras["replySize"] ?? 0) };
+  return [{ mode, workers, batch: row.batch, signature, ...sizes, clients, throughput, latency }];
 }
 
 class TableBench {
@@ -142,14 +179,16 @@ class TableBench {
   }
 
   /**
-   * Doubles the clients until throughput stops rising; how many were best, null if all failed. Only
-   * then is failing a failure: a load that is too high is none.
+   * Doubles the clients until throughput stops rising, or tries shares of `around`; how many were
+   * best, null if all failed. Only then is failing a failure: a load that is too high is none.
    */
-  async searchLoad({ point }: TableRow): Promise<number | null> {
+  async searchLoad({ point }: TableRow, around: number | undefined): Promise<number | null> {
     let best = { clients: 0, throughput: 0 };
     let flat = 0;
     let failure = "";
-    for (let clients = CLIENTS_MIN; clients <= CLIENTS_MAX && flat < FLAT_MAX; clients *= 2) {
+    const loads = around === undefined ? DOUBLED : sharesOf(around);
+    for (const clients of loads) {
+      if (around === undefined && flat === FLAT_MAX) break;
       const ran = await this.#run({ ...point, clients });
       const throughput = typeof ran === "string" ? 0 : ran.throughput;
       const what = describePoint({ ...point, clients });
@@ -184,15 +223,25 @@ class TableBench {
   }
 }
 
+const DOUBLED: readonly number[] = Array.from(
+  { length: 1 + Math.log2(CLIENTS_MAX / CLIENTS_MIN) },
+  (_, i) => CLIENTS_MIN * 2 ** i,
+);
+
+function sharesOf(clients: number): readonly number[] {
+  return [...new Set(SHARES.map((share) => Math.max(1, Math.round(clients * share))))];
+}
+
 /** As Markdown. */
 export function formatRows(rows: readonly RowResult[]): string {
   const head = [
-    ...["protocol", "workers", "batch", "signature", "maximum throughput (Kops/s)"],
-    ...["with clients", "minimum median latency (us)"],
+    ...["protocol", "workers", "batch", "signature", "operation / result (bytes)"],
+    ...["maximum throughput (Kops/s)", "with clients", "minimum median latency (us)"],
   ];
   const lines = rows.map((row) => [
     ...[row.mode, row.signature === "none" ? "-" : String(row.workers), row.batch],
     row.signature === "none" ? "-" : row.signature,
+    `${count(row.opSize)} / ${count(row.replySize)}`,
     formatSpread(row.throughput, 1000),
     String(row.clients),
     row.latency === null ? "-" : formatSpread(row.latency, 1),

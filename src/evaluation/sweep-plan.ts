@@ -1,13 +1,13 @@
 // Plans: JSON files that say which points to measure, how long and how often (docs/evaluating.md).
 
-import { apps } from "../app/index.ts";
+import { apps, sizesReplies } from "../app/index.ts";
 import { reasonOf, UsageError } from "../base/errors.ts";
 import { parseStrictJson } from "../base/strict-json.ts";
 import { hasUse } from "../cli/protocol-options.ts";
 import { ID_MAX } from "../config.ts";
 import { protocols, smallestCluster } from "../protocol/index.ts";
 import type { RunSettings } from "./point-runner.ts";
-import { CLIENT_PROCESSES_MAX, RATE_MAX } from "./point.ts";
+import { CLIENT_PROCESSES_MAX, OP_SIZE_MAX, RATE_MAX } from "./point.ts";
 import { EXTRAS, plainExtras, type ExtraValue } from "./plan-extras.ts";
 import { boolean, choice, integer, nonEmpty, number, orNull, type Kind } from "./plan-kinds.ts";
 import type { Point } from "./run.ts";
@@ -52,7 +52,7 @@ const DIMENSIONS: Dimensions = {
   workers: { ...orNull(integer(0, 256)), default: null },
   signature: { ...choice(["each", "batch"]), default: "batch" },
   app: { ...choice([...apps.keys()]), default: "null" },
-  opSize: { ...integer(0, 1024 * 1024), default: 0 },
+  opSize: { ...integer(0, OP_SIZE_MAX), default: 0 },
   fault: { ...choice(["none", "silent", "loss"]), default: "none" },
   lossRate: { ...number(0.000001, 0.9), default: 0.01 },
 };
@@ -250,6 +250,9 @@ function plain({ extras: given = {}, ...point }: Draft, where: string): Point {
     throw new UsageError(`${where}: fault silent: ${mode} has one replica only`);
   }
   const extras = protocol === undefined ? {} : plainExtras(protocol, mode, given, where);
+  if (extras["replySize"] !== undefined && !sizesReplies(point.app)) {
+    throw new UsageError(`${where}: replySize: ${point.app} gives results of its own size`);
+  }
   if (point.rate > 0 && extras["thinkMs"] !== undefined) {
     throw new UsageError(`${where}: thinkMs and rate exclude each other`);
   }

@@ -13,7 +13,7 @@ import { formatThroughput } from "../evaluation/format.ts";
 import { HistoryWriter } from "../evaluation/history.ts";
 import { PATIENCE_MS, type Load, type LoadOptions } from "../evaluation/load.ts";
 import { OpenLoop } from "../evaluation/open-loop.ts";
-import { RATE_MAX } from "../evaluation/point.ts";
+import { OP_SIZE_MAX, RATE_MAX } from "../evaluation/point.ts";
 import { describeHost, formatRecord, type ResultRecord, versions } from "../evaluation/record.ts";
 import { splitRefusals, type Unused } from "../evaluation/refusals.ts";
 import { formatProfile } from "../profile/profile.ts";
@@ -151,7 +151,7 @@ export function readAsked(options: Options) {
     count: options.integer("clients", 1, ID_MAX + 1),
     measureMs: options.decimal("seconds", 0.1, 1e6) * 1000,
     warmMs: options.decimal("warm", 0, 1e6) * 1000,
-    opSize: options.integer("op-size", 0, 1024 * 1024),
+    opSize: options.integer("op-size", 0, OP_SIZE_MAX),
     ...readLoop(options),
   };
 }

@@ -15,7 +15,7 @@ import { collectGarbage } from "./garbage.ts";
 import { ProcessDrivers } from "./drivers.ts";
 import { mergeDrops } from "./drops.ts";
 import { ownSetting } from "./own-setting.ts";
-import { sharedSetting } from "./setting.ts";
+import { readReplySize, sharedSetting } from "./setting.ts";
 import { runRole } from "./role-process.ts";
 import { explainDrops } from "./silence.ts";
 import { overText, runText, type StartOptions, watchStart, watchUnused } from "./start-lines.ts";
@@ -37,8 +37,10 @@ export class ReplicaProcess {
   /** Opens everything and says so in one line; throws UsageError. */
   constructor(options: Options) {
     const id = options.integer("id", 0, 1_000_000);
-    const makeApp = apps.get(options.textOf("app"));
-    assert(makeApp !== undefined, "the parser knows the apps");
+    const app = apps.get(options.textOf("app"));
+    assert(app !== undefined, "the parser knows the apps");
+    const replySize = readReplySize(options);
+    const makeApp = (): App => app({ replySize });
     this.drivers = new ProcessDrivers(options, ({ mode, deploy, config }) => {
       if (id < config.n) return { kind: "replica", index: id };
       throw new UsageError(

@@ -1,6 +1,8 @@
 // What a program runs: the protocol and the configuration that its options name.
 
 import type { AnyProtocol, Bytes } from "../actor.ts";
+import { sizesReplies } from "../app/index.ts";
+import { REPLY_SIZE_MAX } from "../app/null.ts";
 import { UsageError } from "../base/errors.ts";
 import type { Options } from "../cli/command-line.ts";
 import { readProtocolOptions } from "../cli/protocol-options.ts";
@@ -77,6 +79,7 @@ export function sharedSetting(
   return {
     ...{ mode, n, f, app: options.text("app") ?? "null", options: values },
     cluster: Buffer.from(cluster).toString("hex").slice(0, CLUSTER_DIGITS),
+    replySize: readReplySize(options),
     batch: config.batchMax,
     batchBytes: config.batchBytesMax,
     adaptive: config.adaptive,
@@ -89,6 +92,17 @@ export function sharedSetting(
 /** What --signature asks for. */
 export function signatureKind(options: Options): "each" | "batch" {
   return options.textOf("signature") === "each" ? "each" : "batch";
+}
+
+/**
+ * What --reply-size asks for; throws UsageError, also where the application that is asked for gives
+ * results of its own.
+ */
+export function readReplySize(options: Options): number {
+  const replySize = options.integer("reply-size", 0, REPLY_SIZE_MAX);
+  const app = options.text("app") ?? "null";
+  if (sizesReplies(app) || !options.given.has("reply-size")) return replySize;
+  throw new UsageError(`--reply-size: ${app} gives results of its own size`);
 }
 
 /** The configuration of a client that settled on what replicas have. */

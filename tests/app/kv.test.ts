@@ -341,6 +341,16 @@ describe("kv speculation", () => {
   });
 });
 
+test("the null app answers as many bytes as it is told, to whatever is asked", () => {
+  for (const [replySize, op] of [
+    [0, 4096],
+    [4096, 0],
+  ] as const) {
+    const result = apps.get("null")?.({ replySize }).execute(new Uint8Array(op));
+    expect(result).toEqual(new Uint8Array(replySize));
+  }
+});
+
 describe("every application", () => {
   test.each([...apps])("%s never throws, and restores its own snapshot", (_name, make) => {
     fc.assert(

@@ -29,6 +29,7 @@ describe("help", () => {
                                             -c, --config=<PREFIX>    Reads PREFIX.config, and PREFIX-<i>.pem if the protocol signs [both] (Required)
                                                     -i, --id=<ID>    Which replica of the configuration this is, from 0 [replicas] (Required)
                                               -a, --app=<null|kv>    What is replicated [replicas] (Default: null)
+                                             --reply-size=<BYTES>    Bytes of a result of the app null [replicas] (Default: 0)
 
     PROTOCOL
 
@@ -90,6 +91,7 @@ describe("help", () => {
       -m, --mode=<unreplicated|unreplicated-signed|pbft|hotstuff>    The protocol; case does not matter [both] (Required)
                                             -c, --config=<PREFIX>    Reads PREFIX.config, and PREFIX-<i>.pem if the protocol signs [both] (Required)
                                               -a, --app=<null|kv>    What the replicas run [replicas] (default: what they tell)
+                                             --reply-size=<BYTES>    Bytes of a result of the app null [replicas] (default: what they tell)
 
     WHAT IS MEASURED
 
@@ -205,6 +207,7 @@ describe("help", () => {
       -m, --mode=<unreplicated|unreplicated-signed|pbft|hotstuff>    The protocol; case does not matter [both] (Default: pbft)
                                                  -f, --faults=<F>    Faults to tolerate: the demo runs as many replicas as the mode needs for them [both] (Default: 1)
                                               -a, --app=<null|kv>    What is replicated [replicas] (Default: null)
+                                             --reply-size=<BYTES>    Bytes of a result of the app null [replicas] (Default: 0)
 
     WHAT IS MEASURED
 

@@ -103,6 +103,11 @@ const mistakes: readonly (readonly [string, readonly string[], string])[] = [
     replicaArgs(one, "--batch-bytes", "1M"),
     `--batch-bytes 1M: ${whole(1024, 1_048_576)}`,
   ],
+  ["replica", replicaArgs(one, "--reply-size", "4M"), `--reply-size 4M: ${whole(0, 1_048_576)}`],
+  [
+    ...["replica", replicaArgs(one, "-a", "kv", "--reply-size", "4")],
+    "--reply-size: kv gives results of its own size",
+  ] as const,
   [
     ...["replica", replicaArgs(one, "--batch-bytes", "4096")],
     "--batch-bytes: pbft, hotstuff have it, not unreplicated",

@@ -106,7 +106,8 @@ describeUnless(missing)("running", () => {
   const cases: readonly Case[] = [
     {
       ...{ name: "UDP", mode: "unreplicated", transport: "udp", more: [] },
-      expected: { ...unsigned, app: "null", workload: "fixed", replySize: 0 },
+      replicaMore: ["--reply-size", "100"],
+      expected: { ...unsigned, app: "null", workload: "fixed", replySize: 100 },
     },
     {
       ...{ name: "UDP with kv", mode: "unreplicated", transport: "udp" },

@@ -15,10 +15,16 @@ test("a record is of the point that a plan would have asked for, with what is va
     options: own,
     thinkMs: 3,
     client,
-    batchBytes: 4096,
+    ...{ batchBytes: 4096, replySize: 4 },
   });
   const { point } = parseRecord(JSON.stringify(record), "r.json") ?? {};
-  expect(point?.extras).toEqual({ leader: "rotate", thinkMs: 3, mask: "3", batchBytes: 4096 });
+  expect(point?.extras).toEqual({
+    leader: "rotate",
+    thinkMs: 3,
+    mask: "3",
+    batchBytes: 4096,
+    replySize: 4,
+  });
   const usual = parseRecord(JSON.stringify(recordOf([5])), "r.json");
   expect(usual?.point).not.toHaveProperty("extras");
 });
@@ -32,6 +38,16 @@ test("the network that lay between is told in the last line, and makes points of
   // One that was written before there were any.
   const { network: _none, ...early } = recordOf([5]);
   expect(parseRecord(JSON.stringify(early), "r.json")?.point).not.toHaveProperty("extras");
+});
+
+test("results are told where there are any, and are no setting of what decides them itself", () => {
+  expect(formatRecord(recordOf([5]))).toContain(", 0 byte operations, batch 1, ");
+  const results = { app: "kv", workload: "kv", replySize: 512.25, opSize: 4096 };
+  expect(formatRecord(recordOf([5], results))).toContain(
+    ", 4,096 byte operations, 512 byte results, ",
+  );
+  const { point } = parseRecord(JSON.stringify(recordOf([5], results)), "r.json") ?? {};
+  expect(point?.extras).toBeUndefined();
 });
 
 test("throughputs are whole, and have fractions where these are much", () => {

@@ -31,7 +31,7 @@ const kv = { app: "kv" };
 describe("a client takes from replicas what it was not given", () => {
   const others: Partial<ReplicaSetting> = {
     ...{ app: "kv", batch: 100, adaptive: true, signature: "each", checkpoint: 64 },
-    ...{ batchBytes: 4096, viewTimeoutMs: 2000, options: { "slow-leader": "keep" } },
+    ...{ replySize: 9, batchBytes: 4096, viewTimeoutMs: 2000, options: { "slow-leader": "keep" } },
   };
 
   test("all of it", () => {
@@ -49,7 +49,7 @@ describe("a client takes from replicas what it was not given", () => {
     const all = told(others, others, others, others);
     const given = [
       ...["app", "batch", "batch-bytes", "adaptive", "signature", "checkpoint"],
-      ...["view-timeout", "slow-leader"],
+      ...["reply-size", "view-timeout", "slow-leader"],
     ];
     expect(settle(SETTING, new Set(given), all)).toEqual(SETTING);
     const lines = given.map((name) => contradiction(all, settle(SETTING, new Set([name]), all)));
@@ -61,6 +61,7 @@ describe("a client takes from replicas what it was not given", () => {
       `${who} --adaptive, this client has no --adaptive`,
       `${who} --signature each, this client has --signature batch`,
       `${who} --checkpoint 64, this client has --checkpoint 128`,
+      `${who} --reply-size 9, this client has --reply-size 0`,
       `${who} --view-timeout 2000, this client has --view-timeout 500`,
       `${who} --slow-leader keep, this client has --slow-leader leave`,
     ]);
@@ -129,7 +130,7 @@ describe("the text of a setting", () => {
   test("is read as it was, and fits an answer", () => {
     const longest: ReplicaSetting = {
       ...{ ...SETTING, mode: "unreplicated-signed", mask: "f".repeat(256), batch: 65_536 },
-      ...{ batchBytes: 1_048_576 },
+      ...{ batchBytes: 1_048_576, replySize: 1_048_576 },
       ...{ options: { leader: "rotate", "slow-leader": "leave" }, checkpoint: 1024 },
       ...{ n: 256, f: 85, viewTimeoutMs: 3_600_000, lossRate: 0.123456789 },
       versions: { oskr: "100.100.100-rc.100", bun: "100.100.100" },

@@ -68,7 +68,8 @@ class FakeRunner implements PointRunner {
 }
 
 describe("the table of all protocols", () => {
-  const rows = tableRows(protocols, { transport: "udp", workers: null });
+  const common = { transport: "udp", workers: null } as const;
+  const rows = tableRows(protocols, common, []);
 
   async function measured(runner: PointRunner, repetitions = 3) {
     const signal = new AbortController().signal;
@@ -89,6 +90,33 @@ describe("the table of all protocols", () => {
       ["hotstuff", "adaptive", "batch", true, true],
       ["hotstuff", "100", "batch", false, false],
     ]);
+  });
+
+  test("has a row for each size, around whose empty row's best load it is measured", async () => {
+    const sizes = [
+      { opSize: 4096, replySize: 0 },
+      { opSize: 0, replySize: 4 },
+    ];
+    const sized = tableRows(protocols, common, sizes);
+    expect(sized.filter(({ empty }) => empty === null)).toEqual([...rows]);
+    const runner = new FakeRunner(({ opSize }) => (opSize === 0 ? 128 : 32));
+    const signal = new AbortController().signal;
+    const times = { seconds: 1, warmSeconds: 1, profile: false, repetitions: 1 };
+    const table = await measureTable({ rows: sized, runner, signal, tell: () => {}, ...times });
+    expect(table.failures).toEqual([]);
+    const seen = table.rows.filter(({ mode }) => mode === "pbft");
+    expect(seen.map((row) => [row.batch, row.opSize, row.replySize, row.clients])).toEqual([
+      ["adaptive", 0, 0, 128],
+      ["100", 0, 0, 128],
+      ["adaptive", 4096, 0, 32],
+      ["adaptive", 0, 4, 128],
+    ]);
+    expect(formatRows(seen.slice(2))).toContain(
+      "| pbft | 3 | adaptive | batch | 4,096 / 0 | 32.0 ",
+    );
+    const large = runner.ran.filter(({ mode, opSize }) => mode === "pbft" && opSize > 0);
+    // Three shares of 128, then there and with one client.
+    expect(large.map(({ clients }) => clients)).toEqual([8, 32, 128, 32, 1]);
   });
 
   test("finds the load at which throughput stops rising, and measures there anew", async () => {
@@ -177,15 +205,15 @@ describe("the table of all protocols", () => {
   test("as Markdown", async () => {
     const { rows: results } = await measured(new FakeRunner(() => 64));
     expect(formatRows(results)).toMatchInlineSnapshot(`
-      "| protocol | workers | batch | signature | maximum throughput (Kops/s) | with clients | minimum median latency (us) |
-      | --- | --- | --- | --- | --- | --- | --- |
-      | unreplicated | - | - | - | 63.9 (63.9 to 63.9) | 64 | 1.0 (1.0 to 1.0) |
-      | unreplicated-signed | 3 | - | each | 63.9 (63.9 to 63.9) | 64 | 1.0 (1.0 to 1.0) |
-      | unreplicated-signed | 3 | - | batch | 63.9 (63.9 to 63.9) | 64 | 1.0 (1.0 to 1.0) |
-      | pbft | 3 | adaptive | batch | 63.9 (63.9 to 63.9) | 64 | 1.0 (1.0 to 1.0) |
-      | pbft | 3 | 100 | batch | 63.9 (63.9 to 63.9) | 64 | - |
-      | hotstuff | 3 | adaptive | batch | 63.9 (63.9 to 63.9) | 64 | 1.0 (1.0 to 1.0) |
-      | hotstuff | 3 | 100 | batch | 63.9 (63.9 to 63.9) | 64 | - |"
+      "| protocol | workers | batch | signature | operation / result (bytes) | maximum throughput (Kops/s) | with clients | minimum median latency (us) |
+      | --- | --- | --- | --- | --- | --- | --- | --- |
+      | unreplicated | - | - | - | 0 / 0 | 63.9 (63.9 to 63.9) | 64 | 1.0 (1.0 to 1.0) |
+      | unreplicated-signed | 3 | - | each | 0 / 0 | 63.9 (63.9 to 63.9) | 64 | 1.0 (1.0 to 1.0) |
+      | unreplicated-signed | 3 | - | batch | 0 / 0 | 63.9 (63.9 to 63.9) | 64 | 1.0 (1.0 to 1.0) |
+      | pbft | 3 | adaptive | batch | 0 / 0 | 63.9 (63.9 to 63.9) | 64 | 1.0 (1.0 to 1.0) |
+      | pbft | 3 | 100 | batch | 0 / 0 | 63.9 (63.9 to 63.9) | 64 | - |
+      | hotstuff | 3 | adaptive | batch | 0 / 0 | 63.9 (63.9 to 63.9) | 64 | 1.0 (1.0 to 1.0) |
+      | hotstuff | 3 | 100 | batch | 0 / 0 | 63.9 (63.9 to 63.9) | 64 | - |"
     `);
   });
 

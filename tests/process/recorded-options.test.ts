@@ -45,6 +45,7 @@ const OTHER: { readonly [name: string]: string } = {
     instance: "x",
     batch: "9",
     "batch-bytes": "9999",
+    "reply-size": "9",
     "view-timeout": "7",
     checkpoint: "9",
   },
@@ -111,7 +112,8 @@ interface Program {
 
 const programs: readonly Program[] = [
   {
-    ...{ name: "client", command: CLIENT, tell: ofClient, immaterial: IMMATERIAL },
+    ...{ name: "client", command: CLIENT, tell: ofClient },
+    immaterial: new Map([...IMMATERIAL, ["reply-size", "told as measured"]]),
     required: (mode) => ["-m", mode, "-c", prefix],
   },
   {

@@ -13,7 +13,8 @@ export const POINT: Point = {
 
 /** What replicas tell that run so. */
 export const SETTING: ReplicaSetting = {
-  ...{ mode: "pbft", n: 4, f: 1, cluster: "0123456789abcdef", app: "null", batch: 1 },
+  ...{ mode: "pbft", n: 4, f: 1, cluster: "0123456789abcdef", app: "null", replySize: 0 },
+  batch: 1,
   ...{
     batchBytes: 131_072,
     adaptive: false,

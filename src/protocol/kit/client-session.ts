@@ -3,7 +3,7 @@
 
 import type { Bytes } from "../../actor.ts";
 import { assert } from "../../base/assert.ts";
-import { isOpen, openRequest, type Outcome, type Request } from "./request.ts";
+import { isOpen, OPERATION_MAX, openRequest, type Outcome, type Request } from "./request.ts";
 
 export class ClientSession {
   /** The request on its way. */
@@ -23,8 +23,11 @@ export class ClientSession {
     this.#begin = begin;
   }
 
-  /** As Client.invoke. */
+  /** As Client.invoke; throws RangeError for an operation that no replica would take. */
   invoke(op: Bytes, done: (result: Bytes | null) => void): void {
+    if (op.length > OPERATION_MAX) {
+      throw new RangeError(`an operation of ${op.length} bytes: at most ${OPERATION_MAX}`);
+    }
     assert(this.#done === null, "a session has one operation in flight");
     this.#op = op;
     this.#done = done;

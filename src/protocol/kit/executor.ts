@@ -1,6 +1,7 @@
 // The replicated state machine: sessions in front of an App. The same in every protocol.
 
 import type { App, Bytes } from "../../actor.ts";
+import { assert } from "../../base/assert.ts";
 import type { ProtocolConfig } from "../../protocol-config.ts";
 import { bytesOf, EMPTY, equal, Reader } from "../../wire.ts";
 import {
@@ -9,6 +10,7 @@ import {
   NO_SESSION_OUTCOME,
   NUMBER_USED_OUTCOME,
   operationDigest,
+  RESULT_MAX,
   type Outcome,
   type Request,
 } from "./request.ts";
@@ -59,6 +61,7 @@ export class Executor {
     const position = ++this.#position;
     const { number, op } = request;
     const result = this.#app.execute(op);
+    assert(result.length <= RESULT_MAX, "an application gives results of 2 MiB at most");
     this.#app.commit(1);
     this.#sessions.executed(session, position, number, operationDigest(op), result);
     return { status: "done", result };

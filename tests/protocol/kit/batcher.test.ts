@@ -42,7 +42,7 @@ test("X11 a batch closes when it is full of bytes, and a larger request goes alo
   const ops = Array<number>(10).fill(100);
   const { batcher, pending } = filled({ batchBytesMax: 4 * (REQUEST_OVERHEAD + 100) }, ops);
   expect(batcher.dueMs(9)).toBe(9);
-  expect([batcher.take().length, batcher.take().length]).toEqual([4, 4]);
+  expect([batcher.take(9).length, batcher.take(9).length]).toEqual([4, 4]);
   // Two are less than a batch has room for.
   expect(batcher.dueMs(9)).toBe(9);
   expect(batcher.dueMs(8)).toBe(9);
@@ -52,7 +52,7 @@ test("X11 a batch closes when it is full of bytes, and a larger request goes alo
   expect(larger.dueMs(3)).toBe(3);
   // Small operations wait for one larger one at most.
   const sizes = Array.from({ length: 3 }, () =>
-    larger.take().map(({ request: { op } }) => op.length),
+    larger.take(3).map(({ request: { op } }) => op.length),
   );
   expect(sizes).toEqual([[100, 100], [5000], [5000]]);
 });
@@ -64,7 +64,7 @@ test("X11 what does not wait any more fills no batch, once it is taken out", () 
   for (const session of [3, 4, 5, 6]) pending.executed(request(session));
   batcher.compact();
   expect(batcher.dueMs(8)).toBe(50);
-  expect(batcher.take().length).toBe(4);
+  expect(batcher.take(8).length).toBe(4);
 });
 
 test("X11 P12 eight full batches may be under way, and 12 MiB of memory", () => {

@@ -67,6 +67,21 @@ test("P1 X4 f + 1 replicas that agree on the result suffice, whatever their view
   expect(results).toEqual([Uint8Array.of(1)]);
 });
 
+test("X8 an operation that no replica would take is refused where it is made", () => {
+  const { client, host, reply } = begin();
+  reply(1, one);
+  reply(2, one);
+  const before = host.sent.length;
+  const large = new Uint8Array(2 * 1024 * 1024 + 1);
+  expect(() => client.invoke(large, () => {})).toThrow(
+    "an operation of 2097153 bytes: at most 2097152",
+  );
+  expect(host.sent.length).toBe(before);
+  // As if it had not been asked.
+  client.invoke(large.subarray(1), () => {});
+  expect(host.sent.length).toBe(before + 1);
+});
+
 test("X4 a replica that answers many times, or differently, counts once", () => {
   const { reply, results } = begin();
   for (let i = 0; i < 5; i++) reply(2, one);

@@ -94,7 +94,11 @@ const mistakes: readonly (readonly [string, readonly string[], string])[] = [
   ] as const,
   ["replica", replicaArgs(one, "-a", "sql"), "--app sql: expected null, kv"],
   ["replica", replicaArgs(one, "--signature", "all"), "--signature all: expected each, batch"],
-  ["replica", replicaArgs(one, "--idle", "wait"), "--idle wait: expected busy, yield, park, sleep"],
+  [
+    "replica",
+    replicaArgs(one, "--idle", "wait"),
+    "--idle wait: expected busy, yield, auto, park, sleep",
+  ],
   ["replica", replicaArgs(one, "--view-timeout", "0"), `--view-timeout 0: ${whole(1, 3_600_000)}`],
   ["replica", replicaArgs(one, "-b", "1e3"), `--batch 1e3: ${whole(1, 65_536)}`],
   ["replica", replicaArgs(one, "--batch=-1"), `--batch -1: ${whole(1, 65_536)}`],

@@ -24,6 +24,9 @@ interface Limits {
   readonly bytes: number;
 }
 
+/** Batches in which the most requests that were known at a time are remembered, twice at most. */
+const REMEMBERED_BATCHES = 16;
+
 /**
  * Requests heard from their clients, and those that another replica relayed: a batch takes from
  * both in turn, because a Byzantine replica may relay any number that it invented.
@@ -117,6 +120,10 @@ export class Batcher {
   readonly #large = new Lane();
   readonly #lanes = [this.#opens, this.#small, this.#large];
   readonly #ration: OpenRation;
+  /** The most requests known at a time, of these batches and of those before them. */
+  #most = 0;
+  #mostBefore = 0;
+  #batches = 0;
   /** Whether the last batch was of small ones. */
   #largeNext = false;
 
@@ -160,9 +167,12 @@ export class Batcher {
 
   /**
    * From when on a batch should leave if the pipeline has room; Infinity if nothing waits. Opens
-   * leave with operations, while these come, and do not hasten them.
+   * leave with operations, while these come, and do not hasten them. `known` requests are not
+   * executed, whether or not they are in a batch: where all that clients ask at a time wait for a
+   * batch that holds more, nothing else would come.
    */
-  dueMs(nowMs: number): number {
+  dueMs(nowMs: number, known: number): number {
+    if (known > this.#most) this.#most = known;
     const operationsMs = Math.min(this.#small.oldestMs, this.#large.oldestMs);
     const opensMs = this.#opens.oldestMs;
     const rationed = this.#ration.isOn(nowMs);
@@ -174,12 +184,13 @@ export class Batcher {
     return dueMs - nowMs < TIMER_SLACK_MS ? nowMs : dueMs;
   }
 
-  /** Whether as much waits as one batch could have. */
+  /** Whether as much waits as one batch could have, or as is to be expected. */
   #isFull(nowMs: number): boolean {
     const { requests, bytes } = this.#limits;
     const operations = this.#small.length + this.#large.length;
     const opens = this.#ration.of(this.#opens.length, operations > 0, nowMs);
-    if (operations + opens >= requests) return true;
+    const enough = Math.min(requests, Math.max(this.#most, this.#mostBefore));
+    if (operations + opens >= enough) return true;
     return this.#small.bytes + opens * OPEN_BYTES >= bytes || this.#large.bytes >= bytes;
   }
 
@@ -189,6 +200,10 @@ export class Batcher {
    * batch of large ones at most.
    */
   take(nowMs: number): PendingRequest[] {
+    if (++this.#batches % REMEMBERED_BATCHES === 0) {
+      this.#mostBefore = this.#most;
+      this.#most = 0;
+    }
     const taken: PendingRequest[] = [];
     const largeWaits = this.#large.oldestMs < Infinity;
     const smallWaits = this.#small.oldestMs < Infinity;

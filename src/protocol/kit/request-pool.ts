@@ -92,7 +92,7 @@ export class RequestPool {
 
   /** When a batch should leave; Infinity if nothing waits for one. */
   dueMs(nowMs: number): number {
-    return this.#batcher.dueMs(nowMs);
+    return this.#batcher.dueMs(nowMs, this.#pending.size);
   }
 
   /** The next batch; empty if nothing waits. */
@@ -140,7 +140,7 @@ export class RequestPool {
 
   /** Drops executed requests from the head of the queue, because a backup takes no batches. */
   trim(nowMs: number): void {
-    this.#batcher.dueMs(nowMs);
+    this.#batcher.dueMs(nowMs, 0);
   }
 
   /** Forgets what an installed state has executed, and returns it. */

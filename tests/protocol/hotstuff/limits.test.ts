@@ -232,21 +232,27 @@ test("X10 every app runs", () => {
 
 test("X11 a partial batch waits for the flush delay at most, an adaptive one never", () => {
   for (const adaptive of [false, true]) {
-    const solo = new Solo(1, { batchMax: 100, adaptive, flushDelayMs: 1 });
-    solo.receive(CLIENT, { kind: "request", request: openRequest(1) });
-    const atOnce = solo.host.takeKind("propose").length;
-    expect(atOnce).toBe(adaptive ? 1 : 0);
+    const solo = new Solo(1, { batchMax: 100, adaptive, flushDelayMs: 1, leader: () => 1 });
+    const open = (client: number): void =>
+      solo.receive(CLIENT + client, { kind: "request", request: openRequest(client) });
+    const proposed = () => solo.host.takeKind("propose")[0]?.block;
+    // Of one client nothing else can come.
+    open(1);
+    const first = proposed();
+    if (first === undefined) throw new Error("a lone request is proposed at once");
+    expect(first.batch.requests.length).toBe(1);
+    open(2);
+    for (const replica of [0, 2, 3]) solo.vote(replica, first);
+    expect(proposed()?.batch.requests.length).toBe(adaptive ? 1 : undefined);
     if (adaptive) continue;
+    // The first may ask again.
     expect(solo.host.timers.get("flush")).toBe(1);
-    solo.receive(CLIENT + 1, { kind: "request", request: openRequest(2) });
+    open(3);
+    expect(proposed()).toBe(undefined);
     solo.host.clockMs += 1;
     solo.timeout("flush");
-    expect(solo.host.takeKind("propose")[0]?.block.batch.requests.length).toBe(2);
+    expect(proposed()?.batch.requests.length).toBe(2);
   }
-  const full = new Solo(1, { batchMax: 2, adaptive: false });
-  full.receive(CLIENT, { kind: "request", request: openRequest(1) });
-  full.receive(CLIENT + 1, { kind: "request", request: openRequest(2) });
-  expect(full.host.takeKind("propose")[0]?.block.batch.requests.length).toBe(2);
 });
 
 test("X11 a leader adds no requests to more uncommitted bytes than eight full batches take", () => {

@@ -17,6 +17,9 @@ function request(session: number, number = 1, tag = 1, length = 0): Request {
   return { session, tag, number, op: new Uint8Array(length) };
 }
 
+/** More requests than any batch holds. */
+const MANY = 1000;
+
 function filled(changes: Partial<ConstructorParameters<typeof Batcher>[0]>, lengths: number[]) {
   const config = { ...LIMITS, adaptive: false, flushDelayMs: 1, viewTimeoutMs: 500 };
   const batcher = new Batcher({ ...config, ...changes });
@@ -33,7 +36,7 @@ function filled(changes: Partial<ConstructorParameters<typeof Batcher>[0]>, leng
 
 test("X11 a batch closes when it is full", () => {
   const { batcher } = filled({ batchMax: 3 }, [0, 0, 0, 0]);
-  expect(batcher.dueMs(3)).toBe(3);
+  expect(batcher.dueMs(3, MANY)).toBe(3);
   expect(batcher.take(20).length).toBe(3);
   expect(batcher.length).toBe(1);
 });
@@ -41,15 +44,15 @@ test("X11 a batch closes when it is full", () => {
 test("X11 a batch closes when it is full of bytes, and a larger request goes alone at once", () => {
   const ops = Array<number>(10).fill(100);
   const { batcher, pending } = filled({ batchBytesMax: 4 * (REQUEST_OVERHEAD + 100) }, ops);
-  expect(batcher.dueMs(9)).toBe(9);
+  expect(batcher.dueMs(9, MANY)).toBe(9);
   expect([batcher.take(9).length, batcher.take(9).length]).toEqual([4, 4]);
   // Two are less than a batch has room for.
-  expect(batcher.dueMs(9)).toBe(9);
-  expect(batcher.dueMs(8)).toBe(9);
+  expect(batcher.dueMs(9, MANY)).toBe(9);
+  expect(batcher.dueMs(8, MANY)).toBe(9);
   for (const session of [9, 10]) pending.executed(request(session));
-  expect([batcher.dueMs(9), batcher.length]).toEqual([Infinity, 0]);
+  expect([batcher.dueMs(9, MANY), batcher.length]).toEqual([Infinity, 0]);
   const larger = filled({ batchBytesMax: 1024, flushDelayMs: 5 }, [5000, 100, 5000, 100]).batcher;
-  expect(larger.dueMs(3)).toBe(3);
+  expect(larger.dueMs(3, MANY)).toBe(3);
   // Small operations wait for one larger one at most.
   const sizes = Array.from({ length: 3 }, () =>
     larger.take(3).map(({ request: { op } }) => op.length),
@@ -60,10 +63,10 @@ test("X11 a batch closes when it is full of bytes, and a larger request goes alo
 test("X11 what does not wait any more fills no batch, once it is taken out", () => {
   const ops = Array<number>(8).fill(100);
   const { batcher, pending } = filled({ batchBytesMax: 1024, flushDelayMs: 50 }, ops);
-  expect(batcher.dueMs(8)).toBe(8);
+  expect(batcher.dueMs(8, MANY)).toBe(8);
   for (const session of [3, 4, 5, 6]) pending.executed(request(session));
   batcher.compact();
-  expect(batcher.dueMs(8)).toBe(50);
+  expect(batcher.dueMs(8, MANY)).toBe(50);
   expect(batcher.take(8).length).toBe(4);
 });
 
@@ -78,15 +81,67 @@ test("X11 P12 eight full batches may be under way, and 12 MiB of memory", () => 
 
 test("X11 a partial batch is due the flush delay after its first request", () => {
   const { batcher } = filled({ flushDelayMs: 5 }, [0, 0]);
-  expect(batcher.dueMs(1)).toBe(5);
+  expect(batcher.dueMs(1, MANY)).toBe(5);
   // Early by a rounding error is in time, or its timer would be set again for no time at all.
-  expect(batcher.dueMs(5 - 1e-12)).toBe(5 - 1e-12);
-  expect(filled({}, []).batcher.dueMs(1)).toBe(Infinity);
+  expect(batcher.dueMs(5 - 1e-12, MANY)).toBe(5 - 1e-12);
+  expect(filled({}, []).batcher.dueMs(1, MANY)).toBe(Infinity);
+});
+
+test("X11 a batch that cannot fill, because fewer clients ask than it holds, does not wait", () => {
+  const batcher = new Batcher({
+    ...LIMITS,
+    batchMax: 100,
+    adaptive: false,
+    flushDelayMs: 1,
+    viewTimeoutMs: 500,
+  });
+  const pending = new Pending(
+    () => true,
+    () => 1,
+  );
+  let number = 0;
+  /** So many more clients ask; when a batch is due then. */
+  const ask = (first: number, count: number, nowMs: number): number => {
+    number++;
+    let dueMs = Infinity;
+    for (let session = first; session < first + count; session++) {
+      const entry = pending.add(request(session, number), 100, nowMs);
+      if (entry !== null) batcher.push(entry, nowMs);
+      dueMs = batcher.dueMs(nowMs, pending.size);
+    }
+    return dueMs;
+  };
+  /** A batch leaves and is executed; how many it had. */
+  const serve = (nowMs: number): number => {
+    const taken = batcher.take(nowMs);
+    for (const entry of taken) {
+      entry.done = true;
+      pending.executed(entry.request);
+    }
+    return taken.length;
+  };
+  // Nobody else was heard of: one client is served at once.
+  expect(ask(1, 1, 0)).toBe(0);
+  expect(serve(9)).toBe(1);
+  expect(ask(1, 64, 1)).toBe(1);
+  expect(serve(9)).toBe(64);
+  // From then on 64 are expected, and waited for no longer than ever.
+  expect(ask(1, 63, 2)).toBe(3);
+  expect(ask(64, 1, 2.5)).toBe(2.5);
+  expect(serve(9)).toBe(64);
+  // Once some do not come any more, they are waited for during two times sixteen batches at most.
+  const waited = Array.from({ length: 40 }, (_, i) => {
+    const dueMs = ask(1, 10, 10 * i + 10) - (10 * i + 10);
+    expect(serve(9)).toBe(10);
+    return dueMs;
+  });
+  expect(waited[0]).toBe(1);
+  expect(waited.slice(32)).toEqual(new Array<number>(8).fill(0));
 });
 
 test("X11 with --adaptive a partial batch is due at once", () => {
   const { batcher } = filled({ adaptive: true, flushDelayMs: 5 }, [0]);
-  expect(batcher.dueMs(0)).toBe(0);
+  expect(batcher.dueMs(0, MANY)).toBe(0);
   expect(batcher.take(20).length).toBe(1);
 });
 
@@ -141,9 +196,9 @@ test("X11 opens have a ration while operations are ordered, and all of a batch o
   ]);
   expect(opensOf(both, 24)).toEqual([1, 11]);
   // Those that are left wait while operations come, and leave once these have not for a while.
-  expect(both.batcher.dueMs(24)).toBe(34);
-  expect(both.batcher.dueMs(33.9)).toBe(34);
-  expect(both.batcher.dueMs(34)).toBe(34);
+  expect(both.batcher.dueMs(24, MANY)).toBe(34);
+  expect(both.batcher.dueMs(33.9, MANY)).toBe(34);
+  expect(both.batcher.dueMs(34, MANY)).toBe(34);
   expect([opensOf(both, 34), opensOf(both, 34)]).toEqual([
     [16, 16],
     [9, 9],
@@ -154,13 +209,13 @@ test("X11 opens have a ration while operations are ordered, and all of a batch o
 test("X11 opens close no batch that operations would fill, and do not hasten one", () => {
   const few = filled({ batchMax: 16, flushDelayMs: 5 }, [0, 0]);
   addOpens(few, 0, 40);
-  expect(few.batcher.dueMs(1)).toBe(5);
+  expect(few.batcher.dueMs(1, MANY)).toBe(5);
   few.batcher.take(20);
   few.pending.add(request(9), 100, 22);
   const entry = few.pending.find(request(9));
   few.batcher.push(entry!, 22);
-  expect(few.batcher.dueMs(22)).toBe(27);
-  expect(few.batcher.dueMs(26)).toBe(27);
+  expect(few.batcher.dueMs(22, MANY)).toBe(27);
+  expect(few.batcher.dueMs(26, MANY)).toBe(27);
 });
 
 test("X11 all opens that wait are ordered within half a view timeout, however many", () => {
@@ -186,7 +241,7 @@ test("X11 what was executed meanwhile leaves the queue", () => {
   pending.executed(request(1));
   pending.executed(request(3));
   expect(batcher.take(20).map((entry) => entry.request.session)).toEqual([2]);
-  expect(batcher.dueMs(9)).toBe(Infinity);
+  expect(batcher.dueMs(9, MANY)).toBe(Infinity);
 });
 
 test("P9 the oldest request that waits is known, and leaves with its number or a later one", () => {

@@ -175,13 +175,12 @@ export class Batcher {
     if (known > this.#most) this.#most = known;
     const operationsMs = Math.min(this.#small.oldestMs, this.#large.oldestMs);
     const opensMs = this.#opens.oldestMs;
-    const rationed = this.#ration.isOn(nowMs);
     if (operationsMs === Infinity && opensMs === Infinity) return Infinity;
-    if (operationsMs === Infinity && rationed) return this.#ration.endMs;
+    const rationed = this.#ration.isOn(nowMs);
+    if (rationed && operationsMs === Infinity) return orNow(this.#ration.dueMs, nowMs);
     if (this.#adaptive || this.#isFull(nowMs)) return nowMs;
     const oldestMs = rationed ? operationsMs : Math.min(operationsMs, opensMs);
-    const dueMs = oldestMs + this.#flushDelayMs;
-    return dueMs - nowMs < TIMER_SLACK_MS ? nowMs : dueMs;
+    return orNow(oldestMs + this.#flushDelayMs, nowMs);
   }
 
   /** Whether as much waits as one batch could have, or as is to be expected. */
@@ -224,4 +223,9 @@ export class Batcher {
     if (!smallWaits) return { requests: Math.min(max, requests), bytes };
     return { requests: Math.min(max, Math.ceil(requests / 2)), bytes: bytes / 2 };
   }
+}
+
+/** Early by a rounding error is in time. */
+function orNow(dueMs: number, nowMs: number): number {
+  return dueMs - nowMs < TIMER_SLACK_MS ? nowMs : dueMs;
 }

@@ -1,7 +1,9 @@
 // How many opens are ordered while operations are: anybody can send opens without end, and each of
 // them costs every replica as much as an operation.
 
-import { TIMER_SLACK_MS } from "./backoff.ts";
+import type { Address, Host, Sizes } from "../../actor.ts";
+import { Budgets, SOURCES_MAX } from "./budgets.ts";
+import { OPENS_MAX } from "./pending.ts";
 
 /** Opens for each operation that is ordered. */
 const PART = 1 / 16;
@@ -12,13 +14,16 @@ const A_MS = 1 / 2;
  * would be reason to suspect the leader.
  */
 const WAIT = 1 / 2;
-/** Operations that were ordered so long ago are held up no more. */
-const LATELY_MS = 10;
+/** Operations that were ordered, or executed, so long ago are held up no more: view timeouts. */
+const LATELY = 1 / 5;
+/** How long opens wait for a batch with operations that they can leave in. */
+const HOLD_MS = 10;
 /** Opens that may be saved up. */
 const SAVED_MAX = 16;
 
 export class OpenRation {
   readonly #waitMs: number;
+  readonly #latelyMs: number;
   /** Opens that might have been ordered and were not, up to the last batch. */
   #saved = 0;
   #batchMs = 0;
@@ -27,16 +32,17 @@ export class OpenRation {
 
   constructor(viewTimeoutMs: number) {
     this.#waitMs = WAIT * viewTimeoutMs;
+    this.#latelyMs = LATELY * viewTimeoutMs;
   }
 
   /** Whether operations were ordered lately. */
   isOn(nowMs: number): boolean {
-    return nowMs < this.endMs - TIMER_SLACK_MS;
+    return nowMs - this.#operationsMs < this.#latelyMs;
   }
 
-  /** Until when it is on if no more operations come. */
-  get endMs(): number {
-    return this.#operationsMs + LATELY_MS;
+  /** When opens leave without operations while it is on: then they may have some places. */
+  get dueMs(): number {
+    return this.#batchMs + HOLD_MS;
   }
 
   /** How many of `waiting` opens a batch may have; all if no operations wait, nor came lately. */
@@ -56,5 +62,40 @@ export class OpenRation {
   #savedAt(waiting: number, nowMs: number): number {
     const passedMs = Math.min(this.#waitMs, nowMs - this.#batchMs);
     return this.#saved + passedMs * Math.max(A_MS, waiting / this.#waitMs);
+  }
+}
+
+/**
+ * Opens of one host that are looked at while operations are executed: as many as displace each
+ * other (pending.ts) before backups relay them, which is after a quarter of a view timeout.
+ */
+const DISPLACED = 1 / 5;
+
+export class OpenLimit {
+  readonly #host: Pick<Host<never, never>, "now" | "sourceOf">;
+  readonly #budgets: Budgets;
+  readonly #latelyMs: number;
+  #operationsMs = -Infinity;
+
+  constructor(host: Pick<Host<never, never>, "now" | "sourceOf">, viewTimeoutMs: number) {
+    this.#host = host;
+    this.#latelyMs = LATELY * viewTimeoutMs;
+    this.#budgets = new Budgets(OPENS_MAX / (DISPLACED * viewTimeoutMs), OPENS_MAX);
+  }
+
+  get sizes(): Sizes {
+    return [{ name: "opens.sources", size: this.#budgets.size, max: SOURCES_MAX }];
+  }
+
+  /** Operations are executed now. */
+  onOperations(): void {
+    this.#operationsMs = this.#host.now;
+  }
+
+  /** Whether an open that came from there is looked at. */
+  admits(client: Address): boolean {
+    const { now } = this.#host;
+    if (now - this.#operationsMs >= this.#latelyMs) return true;
+    return this.#budgets.spend(this.#host.sourceOf(client), 1, now);
   }
 }

@@ -17,8 +17,10 @@ export const PENDING_BYTES_MAX = 32 * 1024 * 1024;
 const ENTRY_BYTES = 256;
 
 /**
- * Opens of one host that wait, beyond which its clients try again: anybody can send any number, and
- * opens have a ration (open-ration.ts), so that they would wait until the leader is suspected.
+ * Opens of one host that wait: anybody can send any number, and opens have a ration
+ * (open-ration.ts), so that they would wait until the leader is suspected. A newer one displaces
+ * the oldest, so that all replicas know the same ones, and none waits so long that backups relay
+ * it; its client asks again.
  */
 export const OPENS_MAX = 256;
 
@@ -67,8 +69,8 @@ export class Pending {
   /** How many of each replica that relayed any. */
   readonly #relays = new Shares();
   readonly #shares = new Shares();
-  /** Opens that clients sent, by host. */
-  readonly #opens = new Shares();
+  /** Opens that clients sent, by host, oldest first. */
+  readonly #opens = new Map<Holder, Set<PendingRequest>>();
 
   /** `alive` says whether a request's session exists, `sourceOf` which host a client is at. */
   constructor(alive: (request: Request) => boolean, sourceOf: (client: Address) => Holder) {
@@ -126,8 +128,6 @@ export class Pending {
     const relayed = typeof source === "number";
     const holder = relayed ? relayerOf(source) : this.#sourceOf(client);
     if (relayed && !this.#mayRelay(source, bytes)) return null;
-    const opens = source === "client" && isOpen(request) && known === undefined;
-    if (opens && this.#opens.of(holder) >= OPENS_MAX) return null;
     if (!this.#makeRoom(holder, bytes, known)) return null;
     const placed = known?.done === true && sameRequest(known.request, request);
     if (known !== undefined) this.#remove(key, known);
@@ -144,7 +144,7 @@ export class Pending {
       holder,
       bytes,
     };
-    if (isOpen(request)) this.#countOpen(entry, 1);
+    if (source === "client" && isOpen(request)) this.#addOpen(entry);
     (typeof source === "number" ? this.#relayed : this.#own).set(key, entry);
     return placed ? null : entry;
   }
@@ -172,9 +172,7 @@ export class Pending {
   #evictOf(holder: Holder, kept: PendingRequest | undefined): boolean {
     for (const entry of this.values()) {
       if (entry.holder !== holder || entry === kept) continue;
-      this.#remove(keyOf(entry.request), entry);
-      // The queue has it still.
-      entry.request = FORGOTTEN;
+      this.#displace(entry);
       return true;
     }
     return false;
@@ -207,15 +205,34 @@ export class Pending {
     return own !== undefined || this.#relayed.size === 0 ? own : this.#relayed.get(key);
   }
 
-  #countOpen({ source, holder }: PendingRequest, by: number): void {
-    if (source === "client") this.#opens.add(holder, by);
+  #addOpen(entry: PendingRequest): void {
+    const { holder } = entry;
+    const opens = this.#opens.get(holder);
+    if (opens === undefined) {
+      this.#opens.set(holder, new Set([entry]));
+      return;
+    }
+    opens.add(entry);
+    if (opens.size > OPENS_MAX) for (const oldest of opens) return this.#displace(oldest);
+  }
+
+  #forgetOpen(entry: PendingRequest): void {
+    const opens = this.#opens.get(entry.holder);
+    opens?.delete(entry);
+    if (opens?.size === 0) this.#opens.delete(entry.holder);
+  }
+
+  /** Forgets what the queue has still. */
+  #displace(entry: PendingRequest): void {
+    this.#remove(keyOf(entry.request), entry);
+    entry.request = FORGOTTEN;
   }
 
   #remove(key: number | string, entry: PendingRequest): void {
     const { source } = entry;
     entry.done = true;
     this.#shares.add(entry.holder, -entry.bytes);
-    if (isOpen(entry.request)) this.#countOpen(entry, -1);
+    if (source === "client" && isOpen(entry.request)) this.#forgetOpen(entry);
     if (typeof source !== "number") {
       this.#own.delete(key);
       return;

@@ -2,6 +2,7 @@
 // request of 41 bytes, is charged to who asks.
 
 import type { Address, Host, Sizes } from "../../actor.ts";
+import { Budgets, SOURCES_MAX } from "./budgets.ts";
 import type { Outcome } from "./request.ts";
 import type { Session } from "./sessions.ts";
 
@@ -18,19 +19,10 @@ export const REPEAT_BYTES_A_SECOND = 2 * 1024 * 1024;
 export const REPEAT_BYTES_BURST = 1024 * 1024;
 /** What a reply costs beside its result: its signature, above all. */
 const REPLY_BYTES = 256;
-/** Sources that are remembered; the one that asked longest ago is forgotten. */
-const SOURCES_MAX = 4096;
-
-interface Budget {
-  bytes: number;
-  sinceMs: number;
-}
-
 export class RepeatLimit {
   readonly #host: Pick<Host<never, never>, "now" | "sourceOf">;
   readonly #pauseMs: number;
-  /** By source, that which was answered longest ago first. */
-  readonly #budgets = new Map<number, Budget>();
+  readonly #budgets = new Budgets(REPEAT_BYTES_A_SECOND / 1000, REPEAT_BYTES_BURST);
 
   constructor(host: Pick<Host<never, never>, "now" | "sourceOf">, viewTimeoutMs: number) {
     this.#host = host;
@@ -52,29 +44,10 @@ export class RepeatLimit {
       const lastMs = atHome ? session.answeredMs : session.answeredAwayMs;
       if (now - lastMs < this.#pauseMs) return false;
     }
-    const budget = this.#budgetOf(this.#host.sourceOf(to), now);
-    if (budget.bytes <= 0) return false;
-    budget.bytes -= REPLY_BYTES + (outcome.status === "done" ? outcome.result.length : 0);
+    const bytes = REPLY_BYTES + (outcome.status === "done" ? outcome.result.length : 0);
+    if (!this.#budgets.spend(this.#host.sourceOf(to), bytes, now)) return false;
     if (atHome) session.answeredMs = now;
     else if (session !== undefined) session.answeredAwayMs = now;
     return true;
-  }
-
-  #budgetOf(source: number, nowMs: number): Budget {
-    let budget = this.#budgets.get(source);
-    if (budget === undefined) {
-      budget = { bytes: REPEAT_BYTES_BURST, sinceMs: nowMs };
-      if (this.#budgets.size === SOURCES_MAX) {
-        const [oldest = 0] = this.#budgets.keys();
-        this.#budgets.delete(oldest);
-      }
-    } else {
-      const gained = ((nowMs - budget.sinceMs) / 1000) * REPEAT_BYTES_A_SECOND;
-      budget.bytes = Math.min(REPEAT_BYTES_BURST, budget.bytes + gained);
-      budget.sinceMs = nowMs;
-      this.#budgets.delete(source);
-    }
-    this.#budgets.set(source, budget);
-    return budget;
   }
 }

@@ -9,6 +9,7 @@ import type { RequestPool } from "./request-pool.ts";
 import type { Source } from "./pending.ts";
 import { isOpen, type Outcome, type Request } from "./request.ts";
 import type { Ordered } from "./service-level.ts";
+import { OpenLimit } from "./open-ration.ts";
 import { RepeatLimit } from "./repeats.ts";
 import { NOWHERE, type Session } from "./sessions.ts";
 
@@ -57,6 +58,7 @@ export class Service {
   readonly #pool: RequestPool;
   readonly #ordered = { operations: 0, bytes: 0 };
   readonly #repeats: RepeatLimit;
+  readonly #opens: OpenLimit;
 
   constructor({ self, n, host, executor, pool, owner, viewTimeoutMs }: ServiceOptions) {
     this.#self = self;
@@ -66,10 +68,11 @@ export class Service {
     this.#pool = pool;
     this.#owner = owner;
     this.#repeats = new RepeatLimit(host, viewTimeoutMs);
+    this.#opens = new OpenLimit(host, viewTimeoutMs);
   }
 
   get sizes(): Sizes {
-    return this.#repeats.sizes;
+    return [...this.#repeats.sizes, ...this.#opens.sizes];
   }
 
   /** What was executed here, in all. */
@@ -84,6 +87,10 @@ export class Service {
    * the pool.
    */
   admits(client: Address, request: Request, source: Source, leads: boolean): boolean {
+    if (isOpen(request) && source === "client" && !this.#opens.admits(client)) {
+      this.#host.drop("not admitted: too many opens of a host");
+      return false;
+    }
     if (this.repeats(client, request, source)) return false;
     if (leads || this.executor.canExecute(request)) return true;
     this.#host.drop("not admitted: request of a session that is not open");
@@ -115,6 +122,7 @@ export class Service {
   /** Executes a batch whose turn it is, and replies to its clients. */
   execute({ requests, clients }: Batch): void {
     const before = this.executor.position;
+    if (requests.some((request) => !isOpen(request))) this.#opens.onOperations();
     for (const [i, request] of requests.entries()) {
       const { position } = this.executor;
       const outcome = this.executeOne(request);

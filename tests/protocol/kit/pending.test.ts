@@ -64,15 +64,24 @@ test("X12 opens of one host that wait are bounded, and leave those of others and
     new DataView(op.buffer).setUint32(0, i);
     return { session: 0, tag: i, number: 0, op };
   };
-  for (let i = 0; i < OPENS_MAX; i++) expect(pending.add(open(i), 5000 + i, 0)).not.toBeNull();
-  expect(pending.add(open(OPENS_MAX), 5000, 0)).toBeNull();
-  expect(pending.add(open(OPENS_MAX), 6000, 0)).not.toBeNull();
-  expect(pending.add(request(1), 5000, 0)).not.toBeNull();
-  // One that another replica relays was admitted there.
-  expect(pending.add(open(OPENS_MAX + 1), 5000, 0, 2)).not.toBeNull();
-  pending.executed(open(0));
-  expect(pending.add(open(OPENS_MAX + 2), 5000, 0)).not.toBeNull();
-  expect(pending.add(open(OPENS_MAX + 3), 5000, 0)).toBeNull();
+  const waits = (i: number) => pending.find(open(i)) !== undefined;
+  for (let i = 0; i < OPENS_MAX; i++) pending.add(open(i), 5000 + i, 0);
+  expect([pending.size, waits(0)]).toEqual([OPENS_MAX, true]);
+  // The oldest makes room, and leaves the queue.
+  const oldest = pending.find(open(0));
+  expect(pending.add(open(OPENS_MAX), 5000, 0)).not.toBeNull();
+  expect([pending.size, waits(0), waits(1), oldest?.done]).toEqual([OPENS_MAX, false, true, true]);
+  // Those of another host, operations, and what another replica relays, which was admitted there.
+  pending.add(open(OPENS_MAX + 1), 6000, 0);
+  pending.add(request(1), 5000, 0);
+  pending.add(open(OPENS_MAX + 2), 5000, 0, 2);
+  expect([pending.size, waits(1)]).toEqual([OPENS_MAX + 3, true]);
+  // One that was executed makes room for another one.
+  pending.executed(open(7));
+  pending.add(open(OPENS_MAX + 3), 5000, 0);
+  expect([pending.size, waits(1)]).toEqual([OPENS_MAX + 3, true]);
+  pending.add(open(OPENS_MAX + 4), 5000, 0);
+  expect([pending.size, waits(1), waits(2)]).toEqual([OPENS_MAX + 3, false, true]);
 });
 
 test("X12 what one replica relayed is bounded in bytes", () => {

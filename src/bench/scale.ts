@@ -8,7 +8,7 @@ import { InterruptedError, UsageError } from "../base/errors.ts";
 import { openDirectory, replaceFile } from "../base/replace-file.ts";
 import type { Command, Options } from "../cli/command-line.ts";
 import { protocolArgs, readProtocolOptions } from "../cli/protocol-options.ts";
-import { networkFile } from "../cluster/chosen-network.ts";
+import { chooseNetwork, networkFile, type ChosenNetwork } from "../cluster/chosen-network.ts";
 import { buildExecutables, stopClustersOnSignal } from "../cluster/cluster.ts";
 import type { SignatureKind } from "../crypto/stage.ts";
 import { describeHost, versions } from "../evaluation/record.ts";
@@ -99,6 +99,12 @@ const ARGS = {
     valueHint: "LIST",
     description: "Numbers of replicas to run for real on this machine",
   },
+  "real-network": {
+    type: "string",
+    default: "wan",
+    valueHint: "LIST",
+    description: "Networks to put between the real processes too, each as --network; none: none",
+  },
   "no-real": { type: "boolean", default: false, description: "Run nothing for real" },
   seconds: {
     type: "string",
@@ -133,6 +139,8 @@ interface Setting {
   readonly sizes: readonly number[];
   readonly realSizes: readonly number[];
   readonly networks: readonly NetworkModel[];
+  /** Names or files of those between real processes; null: none lies between. */
+  readonly realNetworks: readonly (string | null)[];
   readonly counting: Pick<
     CountOptions,
     "batch" | "batches" | "opSize" | "protocolOptions" | "multicast"
@@ -237,18 +245,35 @@ async function checkAll(setting: Setting, costs: ProtocolCosts, checks: Check[])
   for (const subject of setting.subjects) {
     for (const f of faultsOf(subject, setting.realSizes)) {
       for (const kind of kindsOf(subject, setting)) {
-        const checked = await check(subject, f, kind, setting, pricesOf(costs, subject, setting));
-        checks.push(checked);
-        log.info(`ran ${subject.name}, n ${checked.counts.n}, ${kind}`);
+        for (const name of setting.realNetworks) {
+          const network = name === null ? null : networkFor(name, subject, f);
+          const prices = pricesOf(costs, subject, setting);
+          const checked = await check({ subject, f, signature: kind, network }, setting, prices);
+          checks.push(checked);
+          const where = name === null ? "" : `, ${name}`;
+          log.info(`ran ${subject.name}, n ${checked.counts.n}, ${kind}${where}`);
+        }
       }
     }
   }
 }
 
+function networkFor(name: string, { name: mode }: Subject, f: number): ChosenNetwork {
+  return chooseNetwork(name, { mode, f, clientProcesses: 1 });
+}
+
 async function check(
-  subject: Subject,
-  f: number,
-  signature: SignatureKind,
+  {
+    subject,
+    f,
+    signature,
+    network,
+  }: {
+    readonly subject: Subject;
+    readonly f: number;
+    readonly signature: SignatureKind;
+    readonly network: ChosenNetwork | null;
+  },
   setting: Setting,
   prices: PredictionOptions,
 ): Promise<Check> {
@@ -256,7 +281,7 @@ async function check(
   const counts = count(subject, f, signature, setting, { multicast: true });
   const single = count(subject, f, signature, setting, { multicast: true, batch: 1 });
   const cores = usableCpus();
-  const predicted = predictColocated(counts, single, cores, prices);
+  const predicted = predictColocated(counts, single, cores, prices, network?.network.model);
   const { workers, seconds, counting } = setting;
   // Those that other protocols have are not for this one.
   const own = [...counting.protocolOptions].filter(([name]) => subject.protocol.options?.has(name));
@@ -268,6 +293,7 @@ async function check(
       opSize: counting.opSize,
       workers,
       seconds,
+      network,
     },
   };
   const loaded = await measureRun(run);
@@ -275,6 +301,7 @@ async function check(
   const { latencyUs, demands } = predicted;
   return {
     counts,
+    network: network?.network.setting.name ?? null,
     cores,
     signatures: compareSignatures(counts, loaded.replicas),
     throughput: compare(predicted.throughput, loaded.record.throughput),
@@ -308,11 +335,18 @@ function readSetting(options: Options): Setting {
   });
   const real = options.flag("no-real") ? [] : sizes(options, "real", subjects);
   const cpus = usableCpus();
+  const realNetworks = realNetworksOf(options);
+  for (const name of realNetworks) {
+    for (const subject of name === null ? [] : subjects) {
+      for (const f of faultsOf(subject, real)) networkFor(name ?? "", subject, f);
+    }
+  }
   return {
     subjects,
     kinds: list("signature", options.textOf("signature")).map(signatureKind),
     sizes: sizes(options, "n", subjects),
     realSizes: real,
+    realNetworks,
     networks: list("network", options.textOf("network")).map((name) => {
       return readNetwork(networkFile(name));
     }),
@@ -329,6 +363,12 @@ function readSetting(options: Options): Setting {
         : options.integer("workers", 1, 256),
     seconds: options.decimal("seconds", 0.2, 600),
   };
+}
+
+/** None first, then those that --real-network lists. */
+function realNetworksOf(options: Options): readonly (string | null)[] {
+  const text = options.textOf("real-network");
+  return [null, ...(text === "none" ? [] : list("real-network", text))];
 }
 
 function signatureKind(name: string): SignatureKind {

@@ -12,7 +12,7 @@ import {
 } from "./cost-model.ts";
 import type { Counts } from "./counts.ts";
 import { unloadedTiming } from "./latency-model.ts";
-import type { NetworkModel } from "../evaluation/network-model.ts";
+import { clientSites, type NetworkModel } from "../evaluation/network-model.ts";
 
 /** For replicas on machines of their own, joined by a network. */
 export interface Prediction {
@@ -40,6 +40,8 @@ export interface Compared {
 /** A prediction for this machine, and what executables did on it. */
 export interface Check {
   readonly counts: Counts;
+  /** The name of the network between the processes; null: none. */
+  readonly network: string | null;
   readonly cores: number;
   /** What all replicas sign and check for an operation, as counted and in the run. */
   readonly signatures: {
@@ -87,23 +89,32 @@ const NOWHERE: NetworkModel = {
   bandwidthGbps: Infinity,
 };
 
-/** Throughput of `counts`, and latency of `single`, which has batches of one operation. */
+/**
+ * Throughput of `counts`, and latency of `single`, which has batches of one operation; over a
+ * network between the processes if there is one, with all clients at the first site for them.
+ */
 export function predictColocated(
   counts: Counts,
   single: Counts,
   cores: number,
   { protocol, costs, workers }: PredictionOptions,
+  network: NetworkModel = NOWHERE,
 ) {
   const { n, f, fixedLeader } = counts;
+  const clients = clientSites(network).slice(0, 1);
   const timing = unloadedTiming({
     ...{ protocol, n, f, fixedLeader },
-    ...{ network: NOWHERE, costs, workers },
+    ...{ network, clients, costs, workers },
   });
   const batchUs = timing?.batchUs ?? 0;
+  // What clients of a closed loop ask for at most.
+  const asked = timing === null ? Infinity : (1e6 * counts.clients) / timing.latencyUs;
   // Paths of replicas that share cores take turns: all the work of an operation has to be done.
   const workUs = 1e6 / colocatedThroughput(single, costs, cores, 0).throughput;
+  const { throughput, demands } = colocatedThroughput(counts, costs, cores, batchUs);
   return {
-    ...colocatedThroughput(counts, costs, cores, batchUs),
+    throughput: Math.min(throughput, asked),
+    demands,
     latencyUs: timing === null ? null : Math.max(timing.latencyUs, workUs),
   };
 }
@@ -168,13 +179,13 @@ export function formatPredictions(rows: readonly ScaleRow[]): string {
 /** Predictions for this machine beside measurements. */
 export function formatChecks(checks: readonly Check[]): string {
   const head = [
-    ...["protocol", "n", "signature"],
+    ...["protocol", "n", "signature", "network"],
     ...["predicted Kops/s", "measured", "ratio"],
     ...["predicted us", "measured p50", "ratio"],
     ...["counted roots/op", "measured", "counted checked/op", "measured"],
   ];
-  const lines = checks.map(({ counts, throughput, latencyUs, signatures }) => [
-    ...[counts.mode, String(counts.n), counts.signature],
+  const lines = checks.map(({ counts, network, throughput, latencyUs, signatures }) => [
+    ...[counts.mode, String(counts.n), counts.signature, network ?? "-"],
     ...[throughput.predicted / 1000, throughput.measured / 1000].map((kops) => decimal(kops, 2)),
     decimal(throughput.ratio, 2),
     ...(latencyUs === null

@@ -2,6 +2,7 @@
 
 import { hasUse } from "../cli/protocol-options.ts";
 import { ClientProcesses } from "../cluster/client-processes.ts";
+import type { ChosenNetwork } from "../cluster/chosen-network.ts";
 import { Cluster } from "../cluster/cluster.ts";
 import type { SignatureKind } from "../crypto/stage.ts";
 import { protocols } from "../protocol/index.ts";
@@ -21,6 +22,8 @@ export interface RealRun {
   /** Signature threads of each process. */
   readonly workers: number;
   readonly seconds: number;
+  /** What lies between the processes; null: nothing. */
+  readonly network: ChosenNetwork | null;
 }
 
 const WARM_SECONDS = "2";
@@ -28,11 +31,12 @@ const WARM_SECONDS = "2";
  * The model knows no retries: clients ask again after a quarter of it, and would do so all the time
  * where many processes share few processors.
  */
-const VIEW_TIMEOUT_MS = "2000";
+const VIEW_TIMEOUT_MS = 2000;
 
 /** Runs a cluster through the fabric, which copies multicast packets, and one client process. */
 export async function measureRun(run: RealRun): Promise<Measured> {
-  const { mode, f, signature, batch, protocolOptions, workers } = run;
+  const { mode, f, signature, batch, protocolOptions, workers, network } = run;
+  const viewTimeoutMs = Math.max(VIEW_TIMEOUT_MS, network?.viewTimeoutMs ?? 0);
   const protocol = protocols.get(mode);
   const used = (name: string, value: string): readonly string[] =>
     protocol !== undefined && hasUse(protocol, name) ? [`--${name}`, value] : [];
@@ -40,7 +44,7 @@ export async function measureRun(run: RealRun): Promise<Measured> {
     ...[...used("signature", signature), ...used("batch", String(batch))],
     // Batches are full, as those that were counted.
     ...used("batch-bytes", String(BATCH_BYTES_MAX)),
-    ...[...used("workers", String(workers)), "--view-timeout", VIEW_TIMEOUT_MS],
+    ...[...used("workers", String(workers)), "--view-timeout", String(viewTimeoutMs)],
     ...[...protocolOptions].map(([name, value]) => `--${name}=${value}`),
   ];
   const cluster = await Cluster.start({
@@ -52,8 +56,10 @@ export async function measureRun(run: RealRun): Promise<Measured> {
     replicaArgs: common,
     clientArgs: common,
     fabricArgs: [],
+    network: network?.path ?? null,
   });
   try {
+    if (network !== null) await cluster.takesPart();
     const load = { clients: run.clients, clientProcesses: 1, rate: 0 };
     const time = ["-d", String(run.seconds), "--warm", WARM_SECONDS];
     const args = ["--op-size", String(run.opSize), ...time];

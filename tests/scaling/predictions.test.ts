@@ -94,13 +94,31 @@ describe("tables", () => {
     const signatures = compareSignatures(counts, records);
     for (const { ratio } of Object.values(signatures)) expect(ratio).toBeCloseTo(1, 9);
     const check = {
-      ...{ counts, cores: 2, demands, signatures },
+      ...{ counts, network: "wan", cores: 2, demands, signatures },
       throughput: compare(throughput, throughput / 2),
       latencyUs: null,
     };
     expect(check.throughput.ratio).toBeCloseTo(0.5, 9);
     const [, line] = formatChecks([check]).split("\n");
-    expect(line).toMatch(/^pbft +4 +each .* 0\.50 +- +- +- +[0-9.]+ /);
+    expect(line).toMatch(/^pbft +4 +each +wan .* 0\.50 +- +- +- +[0-9.]+ /);
+  });
+});
+
+describe("processes of one machine with a network between them", () => {
+  const pbft = rows.find(({ counts }) => counts.mode === "pbft")?.counts;
+  const wan = readNetwork(join(import.meta.dir, "../../docs/networks/wan.json"));
+
+  test("take as long as those that are there, for clients at the first site", () => {
+    if (pbft === undefined) throw new Error("pbft is among the rows");
+    const near = predictColocated(pbft, pbft, 2, pricesOf("pbft"));
+    const far = predictColocated(pbft, pbft, 2, pricesOf("pbft"), wan);
+    expect(near.latencyUs ?? Infinity).toBeLessThan(5000);
+    // Washington, Frankfurt, Tokyo, Sao Paulo: measured 293 ms between real processes.
+    expect(far.latencyUs).toBeWithin(285_000, 300_000);
+    // All clients wait for one operation each.
+    const atMost = (1e6 * pbft.clients) / (far.latencyUs ?? 1);
+    expect(far.throughput).toBeLessThanOrEqual(atMost);
+    expect(near.throughput).toBeGreaterThan(atMost);
   });
 });
 

@@ -19,6 +19,12 @@ const FULL_UNDER_WAY_MAX = 8;
 /** Memory of batches under way, whatever their size. */
 const UNDER_WAY_MAX = 12 * 1024 * 1024;
 
+/** Requests that are not executed, and how many of them are no opens. */
+interface Known {
+  readonly size: number;
+  readonly operations: number;
+}
+
 interface Limits {
   readonly requests: number;
   readonly bytes: number;
@@ -171,12 +177,13 @@ export class Batcher {
    * executed, whether or not they are in a batch: where all that clients ask at a time wait for a
    * batch that holds more, nothing else would come.
    */
-  dueMs(nowMs: number, known: number): number {
-    if (known > this.#most) this.#most = known;
+  dueMs(nowMs: number, known: Known): number {
+    const rationed = this.#ration.isOn(nowMs);
+    const expected = rationed ? known.operations : known.size;
+    if (expected > this.#most) this.#most = expected;
     const operationsMs = Math.min(this.#small.oldestMs, this.#large.oldestMs);
     const opensMs = this.#opens.oldestMs;
     if (operationsMs === Infinity && opensMs === Infinity) return Infinity;
-    const rationed = this.#ration.isOn(nowMs);
     if (rationed && operationsMs === Infinity) return orNow(this.#ration.dueMs, nowMs);
     if (this.#adaptive || this.#isFull(nowMs)) return nowMs;
     const oldestMs = rationed ? operationsMs : Math.min(operationsMs, opensMs);
@@ -188,8 +195,9 @@ export class Batcher {
     const { requests, bytes } = this.#limits;
     const operations = this.#small.length + this.#large.length;
     const opens = this.#ration.of(this.#opens.length, operations > 0, nowMs);
-    const enough = Math.min(requests, Math.max(this.#most, this.#mostBefore));
-    if (operations + opens >= enough) return true;
+    if (operations + opens >= requests) return true;
+    const expected = this.#ration.isOn(nowMs) ? operations : operations + opens;
+    if (expected >= Math.max(this.#most, this.#mostBefore)) return true;
     return this.#small.bytes + opens * OPEN_BYTES >= bytes || this.#large.bytes >= bytes;
   }
 

@@ -71,6 +71,7 @@ export class Pending {
   readonly #shares = new Shares();
   /** Opens that clients sent, by host, oldest first. */
   readonly #opens = new Map<Holder, Set<PendingRequest>>();
+  #operations = 0;
 
   /** `alive` says whether a request's session exists, `sourceOf` which host a client is at. */
   constructor(alive: (request: Request) => boolean, sourceOf: (client: Address) => Holder) {
@@ -80,6 +81,10 @@ export class Pending {
 
   get size(): number {
     return this.#own.size + this.#relayed.size;
+  }
+  /** How many are no opens. */
+  get operations(): number {
+    return this.#operations;
   }
   get bytes(): number {
     return this.#shares.total;
@@ -144,7 +149,8 @@ export class Pending {
       holder,
       bytes,
     };
-    if (source === "client" && isOpen(request)) this.#addOpen(entry);
+    if (!isOpen(request)) this.#operations++;
+    else if (source === "client") this.#addOpen(entry);
     (typeof source === "number" ? this.#relayed : this.#own).set(key, entry);
     return placed ? null : entry;
   }
@@ -232,7 +238,8 @@ export class Pending {
     const { source } = entry;
     entry.done = true;
     this.#shares.add(entry.holder, -entry.bytes);
-    if (source === "client" && isOpen(entry.request)) this.#forgetOpen(entry);
+    if (!isOpen(entry.request)) this.#operations--;
+    else if (source === "client") this.#forgetOpen(entry);
     if (typeof source !== "number") {
       this.#own.delete(key);
       return;

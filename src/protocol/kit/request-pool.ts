@@ -24,6 +24,8 @@ const RELAY_AFTER = 1 / 4;
 /** How many may be in the queue that do not wait, beside as many as do. */
 const QUEUE_SLACK = 256;
 
+const NONE = { size: 0, operations: 0 };
+
 /**
  * Pending requests, with the queue of those that wait for a batch. A request that is in a batch
  * stays pending, because a client's retry has to be known for what it is, and view timers run for
@@ -92,7 +94,7 @@ export class RequestPool {
 
   /** When a batch should leave; Infinity if nothing waits for one. */
   dueMs(nowMs: number): number {
-    return this.#batcher.dueMs(nowMs, this.#pending.size);
+    return this.#batcher.dueMs(nowMs, this.#pending);
   }
 
   /** The next batch; empty if nothing waits. */
@@ -140,7 +142,7 @@ export class RequestPool {
 
   /** Drops executed requests from the head of the queue, because a backup takes no batches. */
   trim(nowMs: number): void {
-    this.#batcher.dueMs(nowMs, 0);
+    this.#batcher.dueMs(nowMs, NONE);
   }
 
   /** Forgets what an installed state has executed, and returns it. */

@@ -18,7 +18,7 @@ function request(session: number, number = 1, tag = 1, length = 0): Request {
 }
 
 /** More requests than any batch holds. */
-const MANY = 1000;
+const MANY = { size: 1000, operations: 1000 };
 
 function filled(changes: Partial<ConstructorParameters<typeof Batcher>[0]>, lengths: number[]) {
   const config = { ...LIMITS, adaptive: false, flushDelayMs: 1, viewTimeoutMs: 500 };
@@ -107,7 +107,7 @@ test("X11 a batch that cannot fill, because fewer clients ask than it holds, doe
     for (let session = first; session < first + count; session++) {
       const entry = pending.add(request(session, number), 100, nowMs);
       if (entry !== null) batcher.push(entry, nowMs);
-      dueMs = batcher.dueMs(nowMs, pending.size);
+      dueMs = batcher.dueMs(nowMs, pending);
     }
     return dueMs;
   };
@@ -221,6 +221,22 @@ test("X11 opens close no batch that operations would fill, and do not hasten one
   few.batcher.push(entry!, 22);
   expect(few.batcher.dueMs(22, MANY)).toBe(27);
   expect(few.batcher.dueMs(26, MANY)).toBe(27);
+});
+
+test("X11 opens are none of the requests that a batch waits for while operations are ordered", () => {
+  const few = filled({ batchMax: 100, flushDelayMs: 5 }, [0, 0]);
+  few.batcher.take(20);
+  for (const { request } of [...few.pending.values()]) few.pending.executed(request);
+  addOpens(few, 0, 40);
+  expect([few.pending.size, few.pending.operations]).toEqual([40, 0]);
+  for (const session of [11, 12, 13]) few.pending.add(request(session), 100, 21);
+  few.batcher.push(few.pending.find(request(11))!, 21);
+  few.batcher.push(few.pending.find(request(12))!, 21);
+  expect([few.pending.operations, few.batcher.dueMs(21, few.pending)]).toEqual([3, 26]);
+  few.batcher.push(few.pending.find(request(13))!, 21);
+  expect(few.batcher.dueMs(21, few.pending)).toBe(21);
+  // While nothing but opens comes, these are.
+  expect(few.batcher.dueMs(500, few.pending)).toBe(500);
 });
 
 test("X11 all opens that wait are ordered within half a view timeout, however many", () => {

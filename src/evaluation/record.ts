@@ -183,7 +183,7 @@ export function formatRecord(record: ResultRecord): string {
   // Earlier versions put none there.
   const { network: over = null }: Partial<ResultRecord> = record;
   const network = over === null ? "" : `, network ${over.name}`;
-  const median = record.operations === 0 ? "" : `, p50 ${us(l.p50)} us`;
+  const median = record.operations === 0 ? "" : `, p50 ${us(l.p50)} us, mean ${us(l.mean)} us`;
   return [
     record.operations === 0
       ? "latency: of none, because no operation that was to be measured completed"

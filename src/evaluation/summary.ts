@@ -23,6 +23,7 @@ export interface PointSummary {
   /** Operations a second. */
   readonly throughput: Spread;
   /** Microseconds. */
+  readonly mean: Spread;
   readonly p50: Spread;
   readonly p99: Spread;
   /** Most arrivals of an open loop that a run left unserved. */
@@ -40,6 +41,7 @@ export function summarise(runs: readonly Run[]): readonly PointSummary[] {
       point: first.point,
       runs: group.length,
       throughput: spread((record) => record.throughput),
+      mean: spread((record) => record.latency.mean),
       p50: spread((record) => record.latency.p50),
       p99: spread((record) => record.latency.p99),
       unserved: Math.max(...group.map(({ record }) => record.unserved)),
@@ -66,11 +68,12 @@ export function formatSummaries(summaries: readonly PointSummary[]): string {
   const common = names
     .filter((name) => !varying.includes(name))
     .map((name) => `${name} ${value(first.point, name)}`);
-  const head = [...varying, "runs", "Kops/s", "p50 us", "p99 us", "unserved"];
-  const rows = summaries.map(({ point, runs, throughput, p50, p99, unserved }) => [
+  const head = [...varying, "runs", "Kops/s", "mean us", "p50 us", "p99 us", "unserved"];
+  const rows = summaries.map(({ point, runs, throughput, mean, p50, p99, unserved }) => [
     ...varying.map((name) => value(point, name)),
     String(runs),
     formatSpread(throughput, (value) => (value / 1000).toFixed(3)),
+    formatSpread(mean, (value) => value.toFixed(1)),
     formatSpread(p50, (value) => value.toFixed(1)),
     formatSpread(p99, (value) => value.toFixed(1)),
     String(unserved),

@@ -139,22 +139,87 @@ int32_t oskr_dpdk_send(uint32_t port, uint32_t count) {
   return (int32_t)sent;
 }
 
-// Puts the reply to a request into the burst; returns how many messages left by that.
-static uint32_t answer(struct oskr_port *p, struct oskr_departing *d, const struct oskr_echo *echo,
-                       const struct oskr_message *request) {
-  const uint8_t *payload = request->ids + OSKR_IDS_SIZE;
-  uint32_t needed = OSKR_IDS_SIZE + RTE_MAX(1u, echo->keep_from + echo->keep);
-  if (request->length < needed || payload[0] != echo->request_kind) return 0;
+// Requests of which parts came, by the low bits of their numbers, which rise; and their bytes.
+#define PARTED_MAX 4096
+#define BODY_PARTS 1024
+static struct {
+  uint8_t number[8];
+  uint32_t left;
+  uint32_t begun;
+  uint8_t head[OSKR_ECHO_HEAD];
+} parted[PARTED_MAX];
+static uint8_t body[BODY_PARTS][OSKR_SLOT_SIZE];
+
+// Puts a payload for the sender of `to` into the burst; returns how many messages left by that.
+static uint32_t send_back(struct oskr_port *p, struct oskr_departing *d,
+                          const struct oskr_message *to, uint16_t type, const uint8_t *payload,
+                          uint32_t length) {
   uint8_t header[OSKR_ETHER_HEADER];
-  memcpy(header, request->frame + 6, 6);
+  memcpy(header, to->frame + 6, 6);
   memcpy(header + 6, p->region->mac, 6);
-  memcpy(header + 12, request->frame + 12, 2);
-  const uint8_t ids[OSKR_IDS_SIZE] = {request->ids[1], request->ids[0], request->ids[2]};
+  header[12] = (uint8_t)(type >> 8);
+  header[13] = (uint8_t)type;
+  const uint8_t ids[OSKR_IDS_SIZE] = {to->ids[1], to->ids[0], to->ids[2]};
+  return add(p, d, header, ids, payload, length);
+}
+
+// The same with the reply to a request, which begins so.
+static uint32_t answer(struct oskr_port *p, struct oskr_departing *d, const struct oskr_echo *echo,
+                       const struct oskr_message *from, const uint8_t *request) {
   uint8_t reply[OSKR_PAYLOAD_MAX];
+  if (request[0] != echo->request_kind) return 0;
   reply[0] = (uint8_t)echo->reply_kind;
-  memcpy(reply + 1, payload + echo->keep_from, echo->keep);
+  memcpy(reply + 1, request + echo->keep_from, echo->keep);
   memset(reply + 1 + echo->keep, 0, echo->zeros);
-  return add(p, d, header, ids, reply, 1 + echo->keep + echo->zeros);
+  return send_back(p, d, from, OSKR_ETHER_MESSAGE, reply, 1 + echo->keep + echo->zeros);
+}
+
+static uint32_t big16(const uint8_t *at) { return (uint32_t)at[0] << 8 | at[1]; }
+
+// Takes one part of a request, and answers it when that was what it lacked. The last part, and a
+// first one that comes again because its sender heard nothing, are acknowledged in any case: others
+// came before this loop ran, and nobody waits for the rest.
+static uint32_t take_part(struct oskr_port *p, struct oskr_departing *d,
+                          const struct oskr_echo *echo, const struct oskr_message *part) {
+  const uint8_t *payload = part->ids + OSKR_IDS_SIZE;
+  uint32_t headers = OSKR_IDS_SIZE + echo->part_header;
+  if (part->length < headers || payload[0] != echo->part_kind) return 0;
+  const uint8_t *data = payload + echo->part_header;
+  uint32_t length = part->length - headers;
+  uint32_t index = big16(data - 8);
+  uint32_t count = big16(data - 6);
+  uint32_t slot = big16(payload + 7) % PARTED_MAX;
+  if (memcmp(parted[slot].number, payload + 1, 8) != 0) {
+    memcpy(parted[slot].number, payload + 1, 8);
+    parted[slot].left = count;
+    parted[slot].begun = 0;
+  }
+  uint32_t again = index == 0 && parted[slot].begun;
+  rte_memcpy(body[index % BODY_PARTS], data, RTE_MIN(length, (uint32_t)OSKR_SLOT_SIZE));
+  if (index == 0 && !again) {
+    memset(parted[slot].head, 0, OSKR_ECHO_HEAD);
+    memcpy(parted[slot].head, data, RTE_MIN(length, (uint32_t)OSKR_ECHO_HEAD));
+    parted[slot].begun = 1;
+  }
+  uint32_t complete = !again && parted[slot].left > 0 && --parted[slot].left == 0;
+  uint32_t sent = 0;
+  if (echo->receipt_kind != 0 && (complete || again || index + 1 == count)) {
+    uint8_t receipt[9] = {(uint8_t)echo->receipt_kind};
+    memcpy(receipt + 1, payload + 1, 8);
+    sent = send_back(p, d, part, OSKR_ETHER_FRAGMENT, receipt, sizeof(receipt));
+  }
+  return complete ? sent + answer(p, d, echo, part, parted[slot].head) : sent;
+}
+
+// Answers a request, or takes a part of one.
+static uint32_t serve(struct oskr_port *p, struct oskr_departing *d, const struct oskr_echo *echo,
+                      const struct oskr_message *message) {
+  uint32_t type = big16(message->frame + 12);
+  if (type == OSKR_ETHER_FRAGMENT)
+    return echo->part_header == 0 ? 0 : take_part(p, d, echo, message);
+  uint32_t needed = OSKR_IDS_SIZE + RTE_MAX(1u, echo->keep_from + echo->keep);
+  if (message->length < needed) return 0;
+  return answer(p, d, echo, message, message->ids + OSKR_IDS_SIZE);
 }
 
 int32_t oskr_dpdk_echo(uint32_t port, const struct oskr_echo *echo, const volatile uint32_t *stop) {
@@ -167,6 +232,10 @@ int32_t oskr_dpdk_echo(uint32_t port, const struct oskr_echo *echo, const volati
   if (kinds.keep_from > OSKR_PAYLOAD_MAX || kinds.keep > OSKR_PAYLOAD_MAX ||
       kinds.zeros > OSKR_PAYLOAD_MAX || 1 + kinds.keep + kinds.zeros > OSKR_PAYLOAD_MAX)
     return oskr_fail(-EINVAL, "a reply of the echo does not fit a frame");
+  // The kind and the number stand before the last eight bytes.
+  if (kinds.part_header != 0 && (kinds.part_header < 17 || kinds.part_header > OSKR_PAYLOAD_MAX ||
+                                 kinds.keep_from + kinds.keep > OSKR_ECHO_HEAD))
+    return oskr_fail(-EINVAL, "parts of the echo's requests have no such header, or keep too much");
   struct oskr_arrived *arrived = &p->arrived;
   departing.count = 0;
   while (__atomic_load_n(stop, __ATOMIC_RELAXED) == 0) {
@@ -177,7 +246,7 @@ int32_t oskr_dpdk_echo(uint32_t port, const struct oskr_echo *echo, const volati
       continue;
     }
     while (oskr_arrived_next(arrived, &request, &p->region->statistics))
-      replies += answer(p, &departing, &kinds, &request);
+      replies += serve(p, &departing, &kinds, &request);
     oskr_arrived_drop(arrived);
     if (departing.count > 0) replies += push(p, &departing);
   }

@@ -25,8 +25,14 @@ static void wait_link(int32_t up) {
 
 static void echo_server(void) {
   static const uint32_t never = 0;
-  const struct oskr_echo echo = {
-      .request_kind = 7, .reply_kind = 9, .keep_from = 2, .keep = 4, .zeros = 3};
+  const struct oskr_echo echo = {.request_kind = 7,
+                                 .reply_kind = 9,
+                                 .keep_from = 2,
+                                 .keep = 4,
+                                 .zeros = 3,
+                                 .part_kind = 5,
+                                 .part_header = 18,
+                                 .receipt_kind = 6};
   memif_port("server", "echo", 1);
   open_port(0);
   oskr_dpdk_echo(0, &echo, &never);
@@ -58,9 +64,67 @@ static void asks_the_echo(uint32_t rounds) {
   CHECK(oskr_dpdk_receive(0) == 0);
 }
 
+// A part of a request, with `length` bytes of it; the first has the request's own beginning.
+static void put_request_part(struct oskr_region *region, uint16_t entry, uint8_t number,
+                             uint8_t index, uint8_t count, uint16_t length) {
+  const uint8_t request[] = {7, 0, number, 2, 3, 4, 99};
+  uint8_t *payload = region->send[entry];
+  memset(payload, 0, 18u + length);
+  payload[0] = 5;
+  payload[8] = number;
+  payload[11] = index;
+  payload[13] = count;
+  if (index == 0) memcpy(payload + 18, request, sizeof(request));
+  put_part(region, entry, 1, entry, (uint16_t)(18 + length));
+}
+
+// A receipt, and if there are to be two messages the reply behind it.
+static void check_answered(struct oskr_region *region, uint8_t number, uint32_t messages) {
+  const uint8_t receipt[] = {6, 0, 0, 0, 0, 0, 0, 0, number};
+  const uint8_t reply[] = {9, number, 2, 3, 4, 0, 0, 0};
+  const uint8_t *const expected[] = {receipt, reply};
+  const uint32_t lengths[] = {sizeof(receipt), sizeof(reply)};
+  for (uint32_t count = 0; count < messages;) {
+    int32_t came = oskr_dpdk_receive(0);
+    for (int32_t i = 0; i < came; i++, count++) {
+      CHECK(count < messages);
+      CHECK(region->lengths[i] == OSKR_HEADER_SIZE + lengths[count]);
+      CHECK(memcmp(region->receive[i] + OSKR_HEADER_SIZE, expected[count], lengths[count]) == 0);
+      CHECK(region->receive[i][13] == (count == 0 ? 0xd6 : 0xd5));
+    }
+    if (came == 0) sched_yield();
+  }
+}
+
+static void asks_in_parts(void) {
+  struct oskr_region *region = oskr_dpdk_region(0);
+  for (uint8_t number = 1; number < 200; number += 2) {
+    uint8_t other = (uint8_t)(number + 1);
+    put_request_part(region, 0, number, 0, 3, 1400);
+    put_request_part(region, 1, other, 0, 2, 1400);
+    put_request_part(region, 2, number, 1, 3, 1400);
+    put_request_part(region, 3, other, 1, 2, 30);
+    CHECK(oskr_dpdk_send(0, 4) == 4);
+    check_answered(region, other, 2);
+    // Its sender heard nothing.
+    put_request_part(region, 0, other, 0, 2, 1400);
+    CHECK(oskr_dpdk_send(0, 1) == 1);
+    check_answered(region, other, 1);
+    put_request_part(region, 0, number, 2, 3, 0);
+    put_request_part(region, 1, 0, 0, 1, 7);
+    region->send[1][0] = 4;  // not the kind of a part
+    put_request_part(region, 2, 0, 0, 1, 7);
+    region->entries[2].length = 17;  // too short to be one
+    CHECK(oskr_dpdk_send(0, 3) == 3);
+    check_answered(region, number, 2);
+  }
+  CHECK(oskr_dpdk_receive(0) == 0);
+}
+
 static void asks_a_little(void) {
   memif_port("client", "echo", 2);
   asks_the_echo(1000);
+  asks_in_parts();
   CHECK(oskr_dpdk_stop() == 0);
 }
 
@@ -138,6 +202,12 @@ static void echo_stops_when_told(void) {
   struct oskr_echo echo = {.request_kind = 1, .reply_kind = 2, .keep = OSKR_PAYLOAD_MAX};
   CHECK(oskr_dpdk_echo(0, &echo, stop) == -EINVAL);
   echo.keep = 10;
+  echo.part_header = 16;
+  CHECK(oskr_dpdk_echo(0, &echo, stop) == -EINVAL);
+  echo.part_header = 17;
+  echo.keep_from = OSKR_ECHO_HEAD - 9;
+  CHECK(oskr_dpdk_echo(0, &echo, stop) == -EINVAL);
+  echo.keep_from--;
   CHECK(oskr_dpdk_echo(0, &echo, stop) == 0);
   CHECK(*stop == 1);
   CHECK(wait_for(child) == 0);

@@ -8,6 +8,7 @@ import { ClientProcesses } from "../cluster/client-processes.ts";
 import { buildExecutables, Cluster, stopClustersOnSignal } from "../cluster/cluster.ts";
 import { followParent } from "../process/signals.ts";
 import { median } from "../evaluation/median.ts";
+import { OP_SIZE_MAX } from "../evaluation/point.ts";
 import type { ResultRecord } from "../evaluation/record.ts";
 import { print } from "../base/logger.ts";
 
@@ -23,6 +24,12 @@ const ARGS = {
     default: "2",
     valueHint: "SECONDS",
     description: "How long to measure in each run",
+  },
+  "op-size": {
+    type: "string",
+    default: "0",
+    valueHint: "BYTES",
+    description: "Bytes of an operation; more than a packet holds come in parts",
   },
   json: {
     type: "string",
@@ -41,6 +48,7 @@ interface Comparison {
   readonly name: string;
   readonly link: boolean;
   readonly clients: number;
+  readonly opSize: number;
   readonly pairs: number;
   readonly measure: (record: ResultRecord) => number;
 }
@@ -57,35 +65,41 @@ const C_LOOP = [process.execPath, resolve(import.meta.dir, "../bin/echo.ts")];
 export async function benchEcho(options: Options): Promise<number> {
   const pairs = options.integer("pairs", 1, 99);
   const seconds = options.decimal("seconds", 0.2, 600);
+  const opSize = options.integer("op-size", 0, OP_SIZE_MAX);
   const json = options.output("json");
   const built = buildExecutables();
   if (built !== 0) return built;
   followParent();
   stopClustersOnSignal();
+  const sized = opSize === 0 ? "" : `, operations of ${opSize} bytes`;
   const throughput = (record: ResultRecord): number => record.throughput;
   const p50 = (record: ResultRecord): number => record.latency.p50;
   const memif = await compare(seconds, {
-    name: "one memif, 256 clients, operations a second",
+    name: `one memif, 256 clients${sized}, operations a second`,
     link: true,
     clients: 256,
+    opSize,
     pairs,
     measure: throughput,
   });
   const latency = await compare(seconds, {
-    name: "one memif, one client, median latency in us",
+    name: `one memif, one client${sized}, median latency in us`,
     link: true,
     clients: 1,
+    opSize,
     pairs,
     measure: p50,
   });
   const fabric = await compare(seconds, {
-    name: "through the fabric, 64 clients, operations a second",
+    name: `through the fabric, 64 clients${sized}, operations a second`,
     link: false,
     clients: 64,
+    opSize,
     pairs: Math.ceil((pairs * 9) / 5),
     measure: throughput,
   });
   const result = {
+    opSize,
     ratio: memif.ratio,
     ratioLatency: latency.ratio,
     ratioFabric: fabric.ratio,
@@ -126,7 +140,7 @@ function round(value: number): string {
 
 async function measure(
   seconds: number,
-  { link, clients, measure: of }: Comparison,
+  { link, clients, opSize, measure: of }: Comparison,
   replica: readonly string[] | undefined,
 ): Promise<number> {
   const cluster = await Cluster.start({
@@ -142,7 +156,7 @@ async function measure(
   });
   try {
     const load = { clients, clientProcesses: 1, rate: 0 };
-    const time = ["--seconds", String(seconds), "--warm", "1"];
+    const time = ["--seconds", String(seconds), "--warm", "1", "--op-size", String(opSize)];
     return of(await new ClientProcesses(cluster, load, time, false).result());
   } finally {
     await cluster.stop();

@@ -4,6 +4,7 @@
 import { UsageError } from "../base/errors.ts";
 import type { Options } from "../cli/command-line.ts";
 import { DpdkTransport } from "../transport/dpdk.ts";
+import { FRAGMENT, FRAGMENT_HEADER, RECEIPT } from "../transport/fragment-format.ts";
 import { ReplicaProcess } from "./replica-process.ts";
 import { stopWord } from "./signals.ts";
 
@@ -12,7 +13,7 @@ const SESSIONS_MS = 300;
 
 /**
  * In the wire form of src/protocol/unreplicated/message.ts: kinds, and the fields that a reply
- * repeats.
+ * repeats; and of src/transport/fragment-format.ts.
  */
 const ECHO = {
   requestKind: 1,
@@ -22,6 +23,7 @@ const ECHO = {
   keep: 8 + 4 + 8,
   /** Status "done", and an empty result behind its length. */
   zeros: 1 + 4,
+  ...{ partKind: FRAGMENT, partHeader: FRAGMENT_HEADER, receiptKind: RECEIPT },
 } as const;
 
 /** Answers until it is told to stop. Throws UsageError. */

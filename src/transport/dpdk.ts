@@ -47,6 +47,11 @@ export interface EchoKinds {
   readonly keepFrom: number;
   readonly keep: number;
   readonly zeros: number;
+  /** Of a request that comes in parts; a header of 0 bytes: none does. */
+  readonly partKind: number;
+  readonly partHeader: number;
+  /** Of what acknowledges such a request; 0: nothing does. */
+  readonly receiptKind: number;
 }
 
 /** EAL of this process, started once; a port of it carries a DpdkTransport. */
@@ -87,8 +92,11 @@ export class Eal {
   }
 
   /** A struct oskr_echo, in the text buffer. */
-  echoKinds({ requestKind, replyKind, keepFrom, keep, zeros }: EchoKinds): Pointer | bigint {
-    const words = Uint32Array.of(requestKind, replyKind, keepFrom, keep, zeros);
+  echoKinds(kinds: EchoKinds): Pointer | bigint {
+    const { requestKind, replyKind, keepFrom, keep, zeros } = kinds;
+    const { partKind, partHeader, receiptKind } = kinds;
+    const ofParts = [partKind, partHeader, receiptKind] as const;
+    const words = Uint32Array.of(requestKind, replyKind, keepFrom, keep, zeros, ...ofParts);
     this.#text().set(new Uint8Array(words.buffer));
     const address = this.#library.oskr_dpdk_text();
     assert(address !== null, "the text buffer is static");

@@ -141,7 +141,7 @@ test("where somebody works on its processor all the time it parks at once, and t
 describe("where pollers share processors", () => {
   test("three on two yield until twice the usual gap is over, and never spin", () => {
     const it = new Fake(THREE);
-    it.yieldUs = 3;
+    it.yieldUs = 1.6;
     it.waits(60, 20);
     expect(it.awakeUs()).toBeWithin(30, 50);
     expect(count(it.wait(20), "spin")).toBe(0);

@@ -1,4 +1,4 @@
-// In which run each statement was signed by a correct replica: what the invariant "fresh" is judged
+// In which run each statement was signed by a replica: what the invariant "fresh" is judged
 // by. A statement that is believed in a run was signed in it.
 
 import type { Bytes, Proof, Signer } from "../actor.ts";
@@ -11,7 +11,7 @@ export class RunNotes {
   /** Runs that ended before the present replicas started, by their domains. */
   readonly ended = new Set<string>();
 
-  /** A correct replica signs the statement in the run with that mark. */
+  /** A replica, which may be Byzantine, signs the statement in the run with that mark. */
   note(signer: Signer, signed: Bytes, run: string): void {
     if (isRunless(signed)) return;
     const key = keyOf(signer, signed);

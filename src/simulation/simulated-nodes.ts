@@ -91,7 +91,7 @@ export class SimulatedNodes {
       signUs,
       verifyUs: () => signUs() / 4,
       noteSigned: (signed, run) => {
-        if (self !== null && !owner.byzantine) notes?.note(self, signed, epochs.markOf(run));
+        if (self !== null) notes?.note(self, signed, epochs.markOf(run));
       },
       judged: (proofs, run, valid) => this.#judge(owner, proofs, run, valid),
     });

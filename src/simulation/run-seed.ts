@@ -2,7 +2,7 @@
 
 import { assert } from "../base/assert.ts";
 import { latin1 } from "../wire.ts";
-import { checkConvergence, checkHistory, checkRealTime } from "./checkers.ts";
+import { checkConvergence, checkHistory, checkRealTime, livenessUs } from "./checkers.ts";
 import { scheduleFaults } from "./process-faults.ts";
 import { playBack, RECORDED_MAX, type EarlierRun } from "./earlier-run.ts";
 import { letStrangersIn } from "./stranger-hosts.ts";
@@ -89,7 +89,7 @@ function recordEarlierRun(subject: Subject, present: Plan): EarlierRun {
 
 /** Runs until every client has had its answers, then judges the whole. */
 export function settle(world: World): void {
-  const finished = () => world.clients.every((client) => client.finished);
+  const finished = () => world.stalled || world.clients.every((client) => client.finished);
   const done = world.run(Infinity, finished);
   if (world.failures.length > 0) return;
   if (done) finish(world);
@@ -118,11 +118,11 @@ function finish(world: World): void {
   const running = world.correct().every(({ replica }) => replica?.census().phase === "running");
   const pauses = running ? 0 : RECOVERY_PAUSES_MAX;
   const pauseUs = pauses * world.plan.viewTimeoutMs * 1000;
-  const endUs = world.scheduler.nowUs + world.livenessUs() + pauseUs;
-  world.run(endUs, () => checkConvergence(world) === null);
+  const endUs = world.scheduler.nowUs + livenessUs(world) + pauseUs;
+  world.run(endUs, () => world.stalled || checkConvergence(world) === null);
   if (world.failures.length > 0) return;
   const apart = checkConvergence(world);
-  if (apart !== null) world.fail(apart);
+  if (apart !== null && !world.stalled) world.late(apart);
   const keys = world.keys.cold();
   const judged = new WeakSet();
   for (const handle of world.correct()) {

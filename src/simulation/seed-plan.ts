@@ -140,7 +140,7 @@ export const TRICKS = [
 export type Trick = (typeof TRICKS)[number];
 
 /** Most bytes of a batch, if not the default's: those of two small operations, and of several. */
-const BATCH_BYTES = [128, 512] as const;
+const BATCH_BYTES = [1024, 2048] as const;
 
 /** What hosts without keys may do. */
 export const STRANGER_TRICKS = [

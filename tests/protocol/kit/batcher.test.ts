@@ -71,12 +71,14 @@ test("X11 what does not wait any more fills no batch, once it is taken out", () 
 });
 
 test("X11 P12 eight full batches may be under way, and 12 MiB of memory", () => {
-  const { batcher } = filled({ batchBytesMax: 1024 }, []);
-  const op = new Uint8Array(1024 - REQUEST_OVERHEAD);
+  const bytes = 64 * 1024;
+  const { batcher } = filled({ batchBytesMax: bytes }, []);
+  const op = new Uint8Array(bytes - REQUEST_OVERHEAD);
   const full = makeBatch([{ session: 1, tag: 1, number: 1, op }], [100]);
   expect(8 * footprintOf(full)).toBeLessThanOrEqual(batcher.underWayMax);
   expect(9 * footprintOf(full)).toBeGreaterThan(batcher.underWayMax);
   expect(filled({}, []).batcher.underWayMax).toBe(12 * 1024 * 1024);
+  expect(filled({ batchBytesMax: 1024 }, []).batcher.underWayMax).toBe(256 * 1024);
 });
 
 test("X11 a partial batch is due the flush delay after its first request", () => {

@@ -1,4 +1,4 @@
-// What is judged when a seed is over, and how long it may take.
+// What is judged when a seed is over.
 
 import { STAMP_LENGTH } from "./judge.ts";
 import { checkKv } from "./linearizability.ts";
@@ -6,19 +6,6 @@ import type { World } from "./world.ts";
 
 /** Steps of the linearizability checker for one seed. */
 const STEPS_MAX = 20_000;
-
-/** How long an operation may take from now on, in microseconds: the rule of docs/testing.md. */
-export function livenessUs(world: World): number {
-  const { viewTimeoutMs, f } = world.plan;
-  let longest = 0;
-  for (const { replica } of world.correct()) {
-    longest = Math.max(longest, replica?.census().viewTimerMs ?? 0);
-  }
-  let sum = 4 * viewTimeoutMs;
-  for (let i = 0; i <= f + 2; i++) sum += Math.min(2 ** i * longest, 16 * viewTimeoutMs);
-  // A client may have asked just before the network was quiet, and asks again that much later.
-  return (2 * sum + viewTimeoutMs) * 1000;
-}
 
 /** Why correct replicas have not converged, or null if they have. */
 export function checkConvergence(world: World): string | null {

@@ -2,7 +2,8 @@
 
 import { assert } from "../base/assert.ts";
 import { latin1 } from "../wire.ts";
-import { checkConvergence, checkHistory, checkRealTime, livenessUs } from "./checkers.ts";
+import { checkConvergence, checkHistory, checkRealTime } from "./checkers.ts";
+import { livenessUs } from "./liveness.ts";
 import { scheduleFaults } from "./process-faults.ts";
 import { playBack, RECORDED_MAX, type EarlierRun } from "./earlier-run.ts";
 import { letStrangersIn } from "./stranger-hosts.ts";
@@ -118,7 +119,7 @@ function finish(world: World): void {
   const running = world.correct().every(({ replica }) => replica?.census().phase === "running");
   const pauses = running ? 0 : RECOVERY_PAUSES_MAX;
   const pauseUs = pauses * world.plan.viewTimeoutMs * 1000;
-  const endUs = world.scheduler.nowUs + livenessUs(world) + pauseUs;
+  const endUs = world.scheduler.nowUs + livenessUs(world.plan, world.correct()) + pauseUs;
   world.run(endUs, () => world.stalled || checkConvergence(world) === null);
   if (world.failures.length > 0) return;
   const apart = checkConvergence(world);

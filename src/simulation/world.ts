@@ -16,6 +16,7 @@ import { SimulatedClient } from "./clients.ts";
 import { CodecMonitor } from "./codec-monitor.ts";
 import { Epochs } from "./epochs.ts";
 import { EARLIER_CLIENT, JudgedApp, type Issued, type Ledger } from "./judge.ts";
+import { livenessUs } from "./liveness.ts";
 import { Network, type PacketFilter } from "./network.ts";
 import type { EarlierRun, Recording } from "./earlier-run.ts";
 import type { Packet } from "./simulated-packet.ts";
@@ -29,7 +30,6 @@ import { SimulatedNodes } from "./simulated-nodes.ts";
 import { simulatedAddress } from "./simulated-transport.ts";
 import type { Subject } from "./subject.ts";
 import { watchedActor } from "./watched-actor.ts";
-import { livenessUs } from "./checkers.ts";
 import { worldConfig } from "./world-config.ts";
 
 /** What a seed's run came to. */
@@ -473,7 +473,7 @@ export class World {
   }
 
   #expect(issued: Issued): void {
-    const allowedUs = livenessUs(this);
+    const allowedUs = livenessUs(this.plan, this.correct());
     this.scheduler.after(null, allowedUs, () => {
       if (!issued.waiting) return;
       const ms = allowedUs / 1000;

@@ -5,7 +5,6 @@ import type { Address } from "../actor.ts";
 import type { WireAddress } from "../config.ts";
 import { countDrop } from "../driver.ts";
 import type { AddressTable } from "../transport/address.ts";
-import type { FlowLimits } from "../transport/fragment-format.ts";
 import { PacketTransport, type PacketTransportOptions } from "../transport/packet.ts";
 import { EMPTY, Reader, Writer, type AddressBook } from "../wire.ts";
 import type { Network } from "./network.ts";
@@ -53,16 +52,6 @@ export const GROUP_ADDRESS: WireAddress = {
   id: 0x7e,
 };
 
-/** So little that messages of some kilobytes wait for grants, and for each other. */
-function smallLimits(payloadMax: number): FlowLimits {
-  return {
-    unasked: 12 * payloadMax,
-    unaskedOfHost: 64 * payloadMax,
-    ofMessage: 24 * payloadMax,
-    granted: 96 * payloadMax,
-  };
-}
-
 export class SimulatedTransport extends PacketTransport {
   readonly payloadMax: number;
   protected readonly fragmentBurst = Infinity;
@@ -77,7 +66,7 @@ export class SimulatedTransport extends PacketTransport {
     payloadMax: number,
     options: PacketTransportOptions,
   ) {
-    super(payloadMax < PAYLOAD_MAX ? { ...options, limits: smallLimits(payloadMax) } : options);
+    super(options);
     this.#network = network;
     this.#process = process;
     this.payloadMax = payloadMax;

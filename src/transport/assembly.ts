@@ -102,7 +102,7 @@ export interface Assembly extends Linked<Assembly> {
 
 export function newHolder(share: number, pool: Pool, budget: Budget): Holder {
   return {
-    ...{ share, pool, budget, roundTrip: new RoundTrip(LATE_MIN_MS, 8), bytes: 0, granted: 0 },
+    ...{ share, pool, budget, roundTrip: new RoundTrip(LATE_MIN_MS), bytes: 0, granted: 0 },
     ...{ assemblies: new Map(), silence: new LinkedList(), waiting: new LinkedList() },
     ...{ queued: false, claims: 0, claimsMs: -Infinity, completed: new Map(), rivals: new Map() },
   };

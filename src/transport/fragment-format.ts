@@ -4,7 +4,7 @@
 // A grant:     1 | number (8) | round (1) | limit (2) | first (2) | bitmap of missing indexes
 // A receipt:   8 | number (8) of each of some messages that are complete
 //
-// All fragments of a message but the last fill a packet; numbers are drawn at random. The first
+// All fragments of a message but the last fill a packet; numbers rise with each message. The first
 // fragments of a message are sent unasked, so many bytes of all messages to one host at a time; the
 // others as the receiver grants: those below `limit`, and once more those of the bitmap, which
 // begins at the index `first` and of which the end may be left out. A fragment has the round of the
@@ -100,9 +100,6 @@ export interface FragmentOptions {
   /** The replica that this host is; null if it is none. */
   readonly self: Address | null;
   readonly limits: FlowLimits;
-  /**
-   * A number for a message: nobody guesses it, because who claims it first in the sender's name
-   * would have the message itself refused.
-   */
-  readonly newNumber: () => number;
+  /** Where numbers begin, so that a restarted sender is not taken for its former self. */
+  readonly firstNumber: number;
 }

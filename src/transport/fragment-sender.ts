@@ -29,8 +29,6 @@ const STRANGER_JOBS_MAX = 2;
 const CHECK_MS = 10;
 const FIRST_LOOK_MS = 50;
 const PROBES_MAX = 6;
-/** How often the pause doubles until a silent host is asked the next time. */
-const DEAF_TRIES_MAX = 2;
 /** What was not begun goes to no host that is silent, after so long. */
 const UNBEGUN_MS = 500;
 
@@ -51,7 +49,7 @@ export class FragmentSender {
   #checking = false;
 
   constructor(options: FragmentOptions) {
-    const { port, book, clock, limits, newNumber } = options;
+    const { port, book, clock, limits, firstNumber } = options;
     this.#port = port;
     this.#book = book;
     this.#clock = clock;
@@ -59,7 +57,7 @@ export class FragmentSender {
     this.#pace = new GroupPace(options, (flow) => this.#hasRoomFor(flow));
     this.#rotation = new Rotation(port, clock, (outbox, budget) => this.#turn(outbox, budget));
     this.#store = new OutgoingStore({
-      ...{ book, clock, newNumber },
+      ...{ book, clock, firstNumber },
       onDrop: (outgoing) => this.#onDrop(outgoing),
       onSweep: () => this.#forgetPeers(),
       drop: (reason) => port.drop(reason),
@@ -205,16 +203,14 @@ export class FragmentSender {
 
   /** Its receiver tells of a message, so it is there. */
   #hear(flow: Flow): void {
-    const { peer, firstMs, spread, heardMs, probes } = flow;
+    const { peer, firstMs, spread, heardMs } = flow;
     const { now } = this.#clock;
     const begunMs = spread?.firstMs ?? firstMs;
-    // Also of one that was probed once: too long a time does less harm than one that is too short.
-    const measured = heardMs < 0 && begunMs >= 0 && probes <= 1;
-    if (measured) peer.roundTrip.measured(now - begunMs);
+    // Also of those that were probed: too long a time does less harm than one that is too short.
+    if (heardMs < 0 && begunMs >= 0) peer.roundTrip.measured(now - begunMs);
     flow.heardMs = now;
     flow.probes = 0;
     peer.heardMs = now;
-    peer.probes = 0;
     if (flow.left) {
       flow.left = false;
       this.#watch(flow);
@@ -461,10 +457,8 @@ export class FragmentSender {
     if (peer.heardMs < sentMs && !peer.deaf) this.#setDeaf(peer, true);
     flow.probes++;
     // Of what a silent host was sent one message at a time is enough to learn that it is back.
-    const waitMs = peer.roundTrip.lateMs(Math.min(peer.probes, DEAF_TRIES_MAX));
-    if (!peer.deaf || now - peer.probedMs >= waitMs) {
+    if (!peer.deaf || now - peer.probedMs >= peer.roundTrip.lateMs(0)) {
       peer.probedMs = now;
-      peer.probes++;
       this.#resend(flow, 0, PROBE);
     }
     return now + peer.roundTrip.lateMs(flow.probes);

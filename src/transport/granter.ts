@@ -116,8 +116,6 @@ export class Granter {
     assembly.tries = 0;
     if (index === assembly.base) while (parts.has(assembly.base)) assembly.base++;
     if (index >= assembly.edge) assembly.edge = index + 1;
-    // Other members of the group were granted more.
-    if (index >= assembly.limit) this.#raise(assembly, index + 1);
     if (assembly.repairAt < assembly.repairEnd) {
       if (assembly.granted <= REPAIR_MAX / 4) this.#repair(assembly);
     } else if (assembly.edge > parts.size) this.#mend(assembly);
@@ -130,8 +128,6 @@ export class Granter {
     if (now - assembly.triedMs < assembly.holder.roundTrip.lateMs(0)) return;
     assembly.triedMs = now;
     this.#send(assembly, 0, EMPTY);
-    // There may be nothing to answer it with.
-    assembly.timedMs = -1;
   }
 
   /** A message is complete, or given up. */
@@ -167,11 +163,6 @@ export class Granter {
   #release(assembly: Assembly, fragments: number): void {
     this.#charge(assembly, -fragments);
     assembly.holder.budget.freed += fragments;
-  }
-
-  #raise(assembly: Assembly, limit: number): void {
-    assembly.limit = limit;
-    if (limit === assembly.count) this.#unlist(assembly);
   }
 
   #enlist(holder: Holder): void {
@@ -225,14 +216,15 @@ export class Granter {
       const { count, limit, parts } = assembly;
       const coming = limit - parts.size;
       if (2 * coming > this.#window) continue;
-      const wanted = Math.min(this.#window - coming, count - limit);
-      const more = Math.min(wanted, this.#room(holder));
-      if (more < Math.min(wanted, STEP)) {
+      const room = this.#room(holder);
+      const more = Math.min(this.#window - coming, count - limit, room);
+      if (more < Math.min(STEP, count - limit) && (coming > 0 || more < 1)) {
         holder.budget.blocked = true;
         return;
       }
+      assembly.limit += more;
       this.#charge(assembly, more);
-      this.#raise(assembly, limit + more);
+      if (assembly.limit === count) this.#unlist(assembly);
       this.#send(assembly, 0, EMPTY);
     }
   }

@@ -22,7 +22,7 @@ export const STRANGER_RATE = 32 * 1024 * 1024;
 export interface OutgoingStoreOptions {
   readonly book: ShareBook;
   readonly clock: Clock;
-  readonly newNumber: () => number;
+  readonly firstNumber: number;
   /** Its flows are void. */
   readonly onDrop: (outgoing: Outgoing) => void;
   /** Some were dropped that nobody asked for. */
@@ -37,10 +37,12 @@ export class OutgoingStore {
   readonly #strangers = new Map<number, Outbox>();
   #configuredBytes = 0;
   #strangerBytes = 0;
+  #number: number;
   #sweeping = false;
 
   constructor(options: OutgoingStoreOptions) {
     this.#options = options;
+    this.#number = options.firstNumber;
   }
 
   get sizes(): Sizes {
@@ -81,11 +83,10 @@ export class OutgoingStore {
   /** Takes the message over; null if there is no room. */
   add(source: number, to: readonly Address[], message: Bytes, count: number): Outgoing | null {
     const owner = this.#ownerOf(to);
+    const number = this.#number++;
     const { length } = message;
     if (!this.#makeRoom(owner, length + OVERHEAD_BYTES)) return null;
     const sentMs = this.#options.clock.now;
-    let number = this.#options.newNumber();
-    while (this.messages.has(number)) number = this.#options.newNumber();
     const outgoing: Outgoing = {
       owner,
       source,

@@ -82,8 +82,6 @@ export interface Peer {
   readonly flows: LinkedList<Flow>;
   heardMs: number;
   probedMs: number;
-  /** Probes since it was heard. */
-  probes: number;
   /** Whether it was silent for too long, and when it was heard again. */
   deaf: boolean;
   backMs: number;
@@ -111,12 +109,11 @@ export interface Outbox {
 
 export function newPeer(host: number): Peer {
   return {
-    ...{ host, roundTrip: new RoundTrip(SILENT_MIN_MS, 64), used: 0, fresh: new Queue() },
+    ...{ host, roundTrip: new RoundTrip(SILENT_MIN_MS), used: 0, fresh: new Queue() },
     ...{
       flows: new LinkedList(),
       heardMs: -Infinity,
       probedMs: -Infinity,
-      probes: 0,
       deaf: false,
       backMs: -Infinity,
     },

@@ -136,7 +136,7 @@ export abstract class PacketTransport implements Transport {
     this.#fragments = new Fragments({
       ...{ port, clock, book: this.book, replicas: replicas.length, group },
       ...{ self, limits: options.limits ?? flowLimits(replicas.length, self) },
-      newNumber: () => random(2 ** 48),
+      firstNumber: random(2 ** 48),
     });
     this.inquiries = new Inquiries(port);
     this.#challenger = new Challenger(port, this.book, clock, random);

@@ -33,14 +33,9 @@ export interface Holder {
   readonly roundTrip: RoundTrip;
   bytes: number;
   granted: number;
-  /** By number, the first of each. */
+  /** By number. */
   readonly assemblies: Map<number, Assembly>;
-  /**
-   * Others, by all that a header says: whoever forges a host's address can claim numbers of its
-   * messages, which then stand beside each other.
-   */
-  readonly rivals: Map<string, Assembly>;
-  /** All of them, that of which nothing came for longest first. */
+  /** The same, that of which nothing came for longest first. */
   readonly silence: LinkedList<Assembly>;
   /** Those of which not all is granted, the oldest first. */
   readonly waiting: LinkedList<Turn>;
@@ -49,8 +44,8 @@ export interface Holder {
   /** Messages with a single fragment that were asked for, and when. */
   claims: number;
   claimsMs: number;
-  /** The length of the newest messages that are complete, by number. */
-  readonly completed: Map<number, number>;
+  /** The newest messages that are complete. */
+  readonly completed: Set<number>;
 }
 
 /** A message's place among those that wait for grants. */
@@ -104,7 +99,7 @@ export function newHolder(share: number, pool: Pool, budget: Budget): Holder {
   return {
     ...{ share, pool, budget, roundTrip: new RoundTrip(LATE_MIN_MS), bytes: 0, granted: 0 },
     ...{ assemblies: new Map(), silence: new LinkedList(), waiting: new LinkedList() },
-    ...{ queued: false, claims: 0, claimsMs: -Infinity, completed: new Map(), rivals: new Map() },
+    ...{ queued: false, claims: 0, claimsMs: -Infinity, completed: new Set() },
   };
 }
 

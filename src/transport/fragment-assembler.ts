@@ -103,15 +103,14 @@ export class FragmentAssembler {
       return;
     }
     const holder = this.#holder(from);
-    const whole = holder.completed.get(number);
-    if (whole === length || (whole !== undefined && holder.share < 0)) {
+    if (holder.completed.has(number)) {
       // Its sender may not know yet.
       this.#receipts.add(destination, from, number, 0);
       return;
     }
     const header: Header = { from, number, destination, length, count };
-    const known = findIn(holder, header);
-    if (known === null) {
+    const known = holder.assemblies.get(number);
+    if (known !== undefined && !fits(known, header)) {
       this.#port.drop("malformed fragment");
       return;
     }
@@ -133,7 +132,7 @@ export class FragmentAssembler {
       return;
     }
     // Its own former fragments may have made the room.
-    const assembly = known?.closed === false ? known : this.#open(holder, header);
+    const assembly = holder.assemblies.get(number) ?? this.#open(holder, header);
     assembly.parts.set(index, pool.take(input));
     this.#hold(assembly, PART_BYTES + chunk);
     assembly.came += FRAGMENT_HEADER + size;
@@ -176,14 +175,12 @@ export class FragmentAssembler {
     for (const holder of this.#holders.values()) {
       if (holder.share < 0) continue;
       oldest ??= holder;
-      if (holder.silence.first !== null) continue;
+      if (holder.assemblies.size > 0) continue;
       oldest = holder;
       break;
     }
     if (oldest === null) return;
-    for (let open = oldest.silence.first; open !== null; open = oldest.silence.first) {
-      this.#abandon(open);
-    }
+    for (const assembly of oldest.assemblies.values()) this.#abandon(assembly);
     this.#holders.delete(oldest.share);
     this.#strangers--;
   }
@@ -225,8 +222,7 @@ export class FragmentAssembler {
   #open(holder: Holder, header: Header): Assembly {
     const assembly = newAssembly(holder, header, this.#granter.unasked, this.#clock.now);
     this.#hold(assembly, ASSEMBLY_BYTES);
-    if (holder.assemblies.has(header.number)) holder.rivals.set(nameOf(header), assembly);
-    else holder.assemblies.set(header.number, assembly);
+    holder.assemblies.set(header.number, assembly);
     holder.silence.push(assembly);
     return assembly;
   }
@@ -240,10 +236,8 @@ export class FragmentAssembler {
     this.#granter.closed(assembly);
     this.#hold(assembly, -assembly.bytes);
     for (const slot of assembly.parts.values()) this.#pool?.give(slot);
-    const { holder, number } = assembly;
-    if (holder.assemblies.get(number) === assembly) holder.assemblies.delete(number);
-    else holder.rivals.delete(nameOf(assembly));
-    holder.silence.remove(assembly);
+    assembly.holder.assemblies.delete(assembly.number);
+    assembly.holder.silence.remove(assembly);
     assembly.parts.clear();
   }
 
@@ -268,29 +262,11 @@ export class FragmentAssembler {
   /** Tells the sender that nothing more is wanted of this message; what still comes is dropped. */
   #remember({ completed }: Holder, { destination, from, number, length }: Header): void {
     this.#receipts.add(destination, from, number, length);
-    completed.set(number, length);
+    completed.add(number);
     if (completed.size <= COMPLETED_MAX) return;
-    const [first] = completed.keys();
+    const [first] = completed;
     if (first !== undefined) completed.delete(first);
   }
-}
-
-/**
- * The message that a fragment with this header is of, if some of it is here; null where it is none,
- * because hosts of the configuration, whom nobody else may pass for, have one message of a number.
- */
-function findIn(
-  { share, assemblies, rivals }: Holder,
-  header: Header,
-): Assembly | undefined | null {
-  const first = assemblies.get(header.number);
-  if (first !== undefined && fits(first, header)) return first;
-  if (share < 0 && first !== undefined) return null;
-  return rivals.size === 0 ? undefined : rivals.get(nameOf(header));
-}
-
-function nameOf({ from, destination, number, length }: Header): string {
-  return `${from} ${destination} ${number} ${length}`;
 }
 
 function fits(assembly: Assembly, { from, destination, length }: Header): boolean {

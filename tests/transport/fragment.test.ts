@@ -131,49 +131,6 @@ function pumped(): readonly Address[] {
   return sent.map(({ to }) => to);
 }
 
-describe("claims of a number", () => {
-  /** A message of `count` fragments from there, between whose fragments others claim its number. */
-  function sentAmongClaims(number: number, count: number): void {
-    for (let index = 0; index < count; index++) {
-      receive(0, STRANGER, part(number, 40 + index, 41 + index));
-      receive(1, STRANGER, part(number, count - 1, count));
-      receive(0, STRANGER + 1, part(number, count - 1, count));
-      receive(0, STRANGER, part(number, index, count));
-    }
-  }
-
-  test("with another length, receiver or sender do not keep a message out", () => {
-    sentAmongClaims(7, 3);
-    expect(delivered).toEqual([2 * SIZE + 1]);
-    expect([...drops]).toEqual([]);
-  });
-
-  test("by a whole message do not keep the other out, which comes once", () => {
-    for (let index = 0; index < 2; index++) receive(0, STRANGER, part(8, index, 2));
-    for (let index = 0; index < 3; index++) receive(0, STRANGER, part(8, index, 3));
-    for (let index = 0; index < 3; index++) receive(0, STRANGER, part(8, index, 3));
-    expect(delivered).toEqual([SIZE + 1, 2 * SIZE + 1]);
-  });
-
-  test("give way like other messages, in the memory of their host", () => {
-    for (
-      let count = 3;
-      count < 40_000 && held(CLAIMS).size < held(CLAIMS).max - 4 * SIZE;
-      count++
-    ) {
-      receive(0, STRANGER, part(9, count % 2, 3 + (count % 4000)));
-    }
-    const before = held(CLAIMS).size;
-    receive(0, STRANGER + IDS, part(9, 0, 3));
-    receive(0, STRANGER + IDS, part(9, 1, 3));
-    receive(0, STRANGER + IDS, part(9, 2, 3));
-    expect(delivered).toEqual([2 * SIZE + 1]);
-    expect(held(CLAIMS).size).toBeLessThanOrEqual(held(CLAIMS).max);
-    for (let ms = 0; ms < 60_000; ms += 50) clock.advance(50);
-    expect([before > 4 * 1024 * 1024, held(CLAIMS).size]).toEqual([true, 0]);
-  });
-});
-
 describe("requests", () => {
   test("are answered to those whom the message was sent to, with what they miss", () => {
     fragments.transmit(7, [1, STRANGER], new Uint8Array(10 * SIZE));

@@ -146,10 +146,21 @@ export const garbageCases: readonly Case[] = [
       ),
       fragment({ ...good, index: 2 }, data),
       fragment({ ...good, index: 2 }, new Uint8Array(0)),
+      // Well formed, but of another length than the message that it says it is part of.
+      fragment({ ...good, length: length + 1 }, data),
     ];
     counted(medium, "malformed fragment", bad.length, () => {
       inject(medium, first);
       for (const bytes of bad) inject(medium, bytes);
+    });
+  }),
+
+  calm("a fragment for another id than the first is counted", (medium) => {
+    const { parts } = three(medium, 79);
+    const [first = new Uint8Array(0), second = new Uint8Array(0)] = parts;
+    counted(medium, "malformed fragment", 1, () => {
+      inject(medium, first);
+      medium.inject({ destination: 3, source: 5, part: true, payload: second });
     });
   }),
 

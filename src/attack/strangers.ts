@@ -7,7 +7,6 @@ import { makeBatch } from "../protocol/kit/batch.ts";
 import type { CommonMessage } from "../protocol/kit/messages.ts";
 import { openRequest, OPERATION_MAX } from "../protocol/kit/request.ts";
 import { systemRandom } from "../base/system-random.ts";
-import { FRAGMENT, FRAGMENT_HEADER, GRANT } from "../transport/fragment-format.ts";
 import { EMPTY } from "../wire.ts";
 import { randomBytes, type AttackingHost, type Arms, type Stranger } from "./arms.ts";
 import { aRecover, craftedFor, inventedRequests } from "./crafted.ts";
@@ -52,7 +51,7 @@ const fragmentRequests: Stranger = {
   prepare(arms, ready) {
     const numbers = new Map<number, bigint>();
     arms.own.onPart = (from, part) => {
-      if (part.u8() === FRAGMENT) numbers.set(from, BigInt(part.u53()));
+      if (part.u8() === 0) numbers.set(from, BigInt(part.u53()));
     };
     openSessions(arms, 1, 1, ([session]) => {
       if (session === undefined) return;
@@ -60,11 +59,8 @@ const fragmentRequests: Stranger = {
         ready(() => {
           for (const [to, number] of numbers) {
             arms.own.part(1, to, (out) => {
-              out.u8(GRANT);
-              out.u53(Number(number));
               out.u8(1);
-              out.u16(0xffff);
-              out.u16(0);
+              out.u53(Number(number));
               out.bytes(new Uint8Array(91).fill(255));
             });
           }
@@ -100,7 +96,7 @@ const fragments: Stranger = {
   perSecond: 34,
   prepare(arms, ready) {
     const length = 4 * MIB;
-    const chunk = arms.own.payloadMax - FRAGMENT_HEADER;
+    const chunk = arms.own.payloadMax - 17;
     const data = new Uint8Array(chunk);
     ready((round) => {
       // The first rounds fill what there is room for, the others keep it.
@@ -108,9 +104,8 @@ const fragments: Stranger = {
       for (let k = 0; k < times; k++) {
         for (let to = 0; to < arms.n; to++) {
           arms.own.part(systemRandom(128), to, (out) => {
-            out.u8(FRAGMENT);
-            out.u53(systemRandom(2 ** 48));
             out.u8(0);
+            out.u53(systemRandom(2 ** 48));
             out.u16(0);
             out.u16(Math.ceil(length / chunk));
             out.u32(length);
@@ -284,12 +279,11 @@ const reflectedRequests = reflected((arms, host, to) =>
 );
 const reflectedFragments = reflected((_arms, host, to) => {
   const length = 4 * MIB;
-  const chunk = host.payloadMax - FRAGMENT_HEADER;
+  const chunk = host.payloadMax - 17;
   const count = Math.ceil(length / chunk);
   host.part(systemRandom(128), to, (out) => {
-    out.u8(FRAGMENT);
-    out.u53(systemRandom(2 ** 48));
     out.u8(0);
+    out.u53(systemRandom(2 ** 48));
     out.u16(count - 1);
     out.u16(count);
     out.u32(length);

@@ -77,7 +77,6 @@ export function openTransport(
     others,
     multicast: config.n > 1 ? deploy.multicast : null,
     member: place.kind === "replica",
-    self: place.kind === "replica" ? place.index : null,
     clock,
     random: systemRandom,
     dropRate: options.decimal("drop", 0, 1),

@@ -319,7 +319,6 @@ class CountedCluster {
       replicas: Array.from({ length: n }, (_, i) => simulatedAddress(i, i)),
       multicast: multicast && n > 1 ? GROUP_ADDRESS : null,
       member: self !== null,
-      self,
       clock: this.#clock(process),
       random: (bound) => random.int(bound),
     });

@@ -200,7 +200,6 @@ class LoopCluster {
       replicas,
       multicast: null,
       member: host < n,
-      self: host < n ? host : null,
       clock: this.#clock,
       random: systemRandom,
     };

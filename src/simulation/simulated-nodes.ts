@@ -56,7 +56,6 @@ export class SimulatedNodes {
         others,
         multicast: plan.multicast ? GROUP_ADDRESS : null,
         member: self !== null,
-        self,
         clock,
         random: (bound) => random.int(bound),
       });

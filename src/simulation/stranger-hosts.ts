@@ -5,7 +5,7 @@
 import type { Bytes, Client, Sealed } from "../actor.ts";
 import { AssertionError } from "../base/assert.ts";
 import type { Random } from "../base/seeded-random.ts";
-import { FRAGMENT, FRAGMENT_HEADER, GRANT, RECEIPT } from "../transport/fragment-format.ts";
+import { FRAGMENT, FRAGMENT_HEADER, REQUEST } from "../transport/fragment-format.ts";
 import { CHALLENGE, COOKIE_LENGTH, HELLO, PROOF, WELCOME } from "../transport/proof.ts";
 import { MESSAGE_MAX, Reader, u32At, Writer } from "../wire.ts";
 import { stamp } from "./judge.ts";
@@ -217,16 +217,14 @@ class Strangers {
     }
   }
 
-  /** A part of a message that is not sent, a grant or a receipt of one that may be. */
+  /** The first, a middle or the last part of a message that is not sent, or a request for parts. */
   #part(): Bytes {
     const random = this.#random;
     const number = this.#messageNumber();
     if (random.chance(0.25)) {
-      // Round, limit, first and bitmap, short or long.
-      const rest = random.bytes(random.pick([1, 6, 13, 180]));
-      return Buffer.concat([Uint8Array.of(GRANT), u53(number), rest]);
+      const bitmap = random.bytes(random.pick([1, 8, 200]));
+      return Buffer.concat([Uint8Array.of(REQUEST), u53(number), bitmap]);
     }
-    if (random.chance(0.1)) return Buffer.concat([Uint8Array.of(RECEIPT), u53(number)]);
     const chunk = this.#world.plan.payloadMax - FRAGMENT_HEADER;
     const length = random.chance(0.3) ? MESSAGE_MAX : random.between(chunk + 1, MESSAGE_MAX);
     const count = Math.ceil(length / chunk);
@@ -312,7 +310,6 @@ function fragment(number: number, index: number, count: number, length: number, 
   const out = new Writer(new Uint8Array(FRAGMENT_HEADER));
   out.u8(FRAGMENT);
   out.u53(number);
-  out.u8(0);
   out.u16(index);
   out.u16(count);
   out.u32(length);

@@ -186,11 +186,6 @@ export class AddressTable implements ShareBook {
     return this.#entry(address)?.host.share.key ?? 0;
   }
 
-  hostOf(address: Address): number {
-    const host = this.#entry(address)?.host;
-    return host === undefined ? 0 : keyOf(host.high, host.low16);
-  }
-
   /**
    * Believes that the host receives where it sends from, for a while. False if there is no room:
    * the share with most hosts gives way, but hosts in use do not give way to as many others.

@@ -1,397 +1,424 @@
-// The sender of fragments: large messages under way and, until their receivers have them, those
-// that may be asked for again. A stranger's question is small and the answer may be large, so that
-// answers to strangers have room, a rate and turns of their own, behind what goes to the configured
-// hosts.
+// The sender of fragments: large messages under way and, for a while, those that their receivers
+// may ask for again. A stranger's question is small and the answer may be large, so that answers to
+// strangers have room, a rate and turns of their own, behind what goes to the configured hosts.
 
 import type { Address, Bytes, Sizes } from "../actor.ts";
-import type { Call, Clock } from "../driver.ts";
+import { Queue } from "../base/queue.ts";
+import type { Clock } from "../driver.ts";
 import type { Reader } from "../wire.ts";
-import { DueList } from "./due-list.ts";
 import {
   FRAGMENT,
   FRAGMENT_HEADER,
-  type FlowLimits,
   type FragmentOptions,
   type FragmentPort,
   type ShareBook,
 } from "./fragment-format.ts";
-import { GroupPace } from "./group-pace.ts";
-import { OutgoingStore } from "./outgoing-store.ts";
-import { isUnsent, newFlow, newPeer } from "./outgoing.ts";
-import type { Flow, Outbox, Outgoing, Peer } from "./outgoing.ts";
-import { indexesIn, mayAsk } from "./resends.ts";
-import { Rotation } from "./rotation.ts";
 
-/** Messages under way to one host, and to one stranger; beyond, the newest is dropped. */
-const JOBS_MAX = 32_768;
+/** Fragments that one message takes its turn with, before the next one's turn. */
+const TURN = 8;
+/** The part of what is sent that configured hosts have to themselves while strangers wait. */
+const CONFIGURED_PART = 0.75;
+/** Bytes of messages to hosts of the configuration, and to all others. */
+const CONFIGURED_BYTES_MAX = 64 * 1024 * 1024;
+const STRANGER_BYTES_MAX = 32 * 1024 * 1024;
+/** Bytes of memory that a message needs besides its own. */
+const OVERHEAD_BYTES = 512;
+/** Messages kept for requests, bytes of those to a stranger, for how long, looked at how often. */
+const KEPT_MAX = 64;
+const STRANGER_KEPT_BYTES_MAX = 8 * 1024 * 1024;
+const KEPT_MS = 10_000;
+const SWEEP_MS = 1000;
+/** Messages under way to receivers, and to one stranger; beyond, the newest is dropped. */
+const JOBS_MAX = 1024;
 const STRANGER_JOBS_MAX = 2;
-/** How often receivers are looked at that do not answer, and fragments that ask them to. */
-const CHECK_MS = 10;
-const FIRST_LOOK_MS = 50;
-const PROBES_MAX = 6;
-/** What was not begun goes to no host that is silent, after so long. */
-const UNBEGUN_MS = 500;
+/**
+ * What one receiver may ask for of a message at once, and in each second after that: so many times
+ * all its fragments, and some more.
+ */
+const RESENDS = 2;
+const RESENDS_MIN = 8;
+/** Bytes a second to a stranger's host, as many of which may leave at once. */
+const STRANGER_RATE = 32 * 1024 * 1024;
+/** How soon hosts that have used up their rate are looked at again. */
+const RATE_DELAY_MS = 2;
+
+/** A message that was sent. */
+interface Outgoing {
+  readonly owner: Outbox;
+  readonly source: number;
+  readonly to: readonly Address[];
+  readonly number: number;
+  readonly message: Bytes;
+  readonly sentMs: number;
+  /** To whom something is under way, in how many jobs. */
+  readonly jobs: Map<Address, number>;
+  /** Fragments that each receiver has asked for lately. */
+  readonly resent: Map<Address, Resent>;
+  /** Whether it is only kept, for requests. */
+  idle: boolean;
+  /** Whether it was given up: its jobs are void. */
+  dropped: boolean;
+}
+
+/** Falls by what may be asked for in a second. */
+interface Resent {
+  fragments: number;
+  countedMs: number;
+}
+
+interface Job {
+  readonly outgoing: Outgoing;
+  readonly to: Address;
+  /** Fragment indexes to send, or null for all. */
+  readonly indexes: readonly number[] | null;
+  next: number;
+}
+
+/** What goes to the configured hosts, or to one stranger's host. */
+interface Outbox {
+  readonly share: number;
+  bytes: number;
+  readonly messages: Map<number, Outgoing>;
+  /** How many of them have no job. */
+  idle: number;
+  idleBytes: number;
+  readonly jobs: Queue<Job>;
+  /** Jobs of each address. */
+  readonly waiting: Map<Address, number>;
+  /** Whether it is in the rotation. */
+  queued: boolean;
+  /** Bytes that may leave, and when they were counted. */
+  tokens: number;
+  countedMs: number;
+}
+
+const CONFIGURED = -1;
 
 export class FragmentSender {
   readonly #port: FragmentPort;
   readonly #book: ShareBook;
   readonly #clock: Clock;
-  readonly #limits: FlowLimits;
-  readonly #store: OutgoingStore;
-  readonly #pace: GroupPace;
-  readonly #peers = new Map<number, Peer>();
-  readonly #rotation: Rotation;
-  readonly #due = new DueList<Flow>(FIRST_LOOK_MS, ({ done, left }) => done || left);
-  /** Bytes of a message in a fragment, known late; fragments of one that are sent unasked. */
-  #chunk = 0;
-  #unasked = 0;
-  #call: Call | null = null;
-  #checking = false;
+  readonly #replicas: number;
+  readonly #group: Address | null;
+  #number: number;
+  readonly #messages = new Map<number, Outgoing>();
+  readonly #configured: Outbox;
+  readonly #strangers = new Map<number, Outbox>();
+  #strangerBytes = 0;
+  /** Strangers' hosts with jobs, in the order of their turns. */
+  readonly #rotation = new Queue<Outbox>();
+  #sweeping = false;
+  #waking = false;
 
-  constructor(options: FragmentOptions) {
-    const { port, book, clock, limits, firstNumber } = options;
+  constructor({ port, book, clock, replicas, group, firstNumber }: FragmentOptions) {
     this.#port = port;
     this.#book = book;
     this.#clock = clock;
-    this.#limits = limits;
-    this.#pace = new GroupPace(options, (flow) => this.#hasRoomFor(flow));
-    this.#rotation = new Rotation(port, clock, (outbox, budget) => this.#turn(outbox, budget));
-    this.#store = new OutgoingStore({
-      ...{ book, clock, firstNumber },
-      onDrop: (outgoing) => this.#onDrop(outgoing),
-      onSweep: () => this.#forgetPeers(),
-      drop: (reason) => port.drop(reason),
-    });
+    this.#replicas = replicas;
+    this.#group = group;
+    this.#number = firstNumber;
+    this.#configured = this.#newOutbox(CONFIGURED);
   }
 
   get sizes(): Sizes {
-    const { unsent } = this.#store;
+    let jobs = this.#configured.jobs.length;
+    for (const outbox of this.#strangers.values()) jobs = Math.max(jobs, outbox.jobs.length);
+    const { bytes } = this.#configured;
     return [
-      ...this.#store.sizes,
-      { name: "transport.large messages under way", size: unsent, max: JOBS_MAX },
+      { name: "transport.bytes of large messages", size: bytes, max: CONFIGURED_BYTES_MAX },
+      {
+        name: "transport.bytes of large messages to strangers",
+        size: this.#strangerBytes,
+        max: STRANGER_BYTES_MAX,
+      },
+      { name: "transport.large messages under way", size: jobs, max: JOBS_MAX },
     ];
   }
 
   /** Takes the message over; `pump` sends it. */
   transmit(source: number, to: readonly Address[], message: Bytes): void {
-    if (this.#chunk === 0) {
-      this.#chunk = this.#port.payloadMax() - FRAGMENT_HEADER;
-      this.#unasked = Math.max(2, Math.floor(this.#limits.unasked / this.#chunk));
-    }
-    const count = Math.ceil(message.length / this.#chunk);
-    const outgoing = this.#store.add(source, to, message, count);
-    if (outgoing === null) {
+    const owner = this.#outboxOfAll(to);
+    const number = this.#number++;
+    if (!this.#makeRoom(owner, message.length + OVERHEAD_BYTES)) {
       this.#port.drop("too many large messages");
       return;
     }
-    for (const address of to) this.#begin(outgoing, address);
-    if (outgoing.flows.length === 0) this.#store.drop(outgoing);
+    const outgoing: Outgoing = {
+      owner,
+      source,
+      to,
+      number,
+      message,
+      sentMs: this.#clock.now,
+      jobs: new Map(),
+      resent: new Map(),
+      idle: false,
+      dropped: false,
+    };
+    this.#messages.set(number, outgoing);
+    owner.messages.set(number, outgoing);
+    this.#hold(owner, message.length + OVERHEAD_BYTES);
+    for (const address of to) this.#enqueue({ outgoing, to: address, indexes: null, next: 0 });
+    if (outgoing.jobs.size === 0) this.#drop(outgoing);
+    this.#scheduleSweep();
   }
 
   /** Sends at most `budget` packets, those to configured hosts first; returns how many. */
   pump(budget: number): number {
-    return this.#rotation.pump(budget);
+    const { jobs } = this.#configured;
+    if (jobs.length === 0 && this.#rotation.length === 0) return 0;
+    const first = this.#rotation.length === 0 ? budget : Math.ceil(budget * CONFIGURED_PART);
+    let sent = 0;
+    let held = 0;
+    while (sent < first && jobs.length > held) {
+      const to = jobs.peek()?.to ?? 0;
+      if (this.#port.mayLeave(to)) {
+        sent += this.#turn(this.#configured, first - sent);
+        held = 0;
+        continue;
+      }
+      const job = jobs.shift();
+      if (job !== undefined) jobs.push(job);
+      held++;
+    }
+    return sent + this.#pumpStrangers(budget - sent);
   }
 
-  /** The rest of a grant, behind its number. */
-  onGrant(from: Address, number: number, input: Reader): void {
-    const round = input.u8();
-    const limit = input.u16();
-    const first = input.u16();
+  /** The rest of a request, behind its number. */
+  onRequest(from: Address, number: number, input: Reader): void {
+    const outgoing = this.#messages.get(number);
     const bitmap = input.bytes(input.remaining);
-    if (!input.ok) {
-      this.#port.drop("malformed fragment");
-      return;
-    }
-    const flow = this.#flowOf(number, from);
-    if (flow === undefined || flow.done) {
+    if (outgoing === undefined || !this.#wasSent(outgoing.to, from)) {
       this.#port.drop("unknown fragments requested");
       return;
     }
-    const { outgoing, peer } = flow;
-    this.#hear(flow);
-    if (limit > flow.limit || round !== 0) flow.round = round;
-    flow.limit = Math.max(flow.limit, Math.min(limit, outgoing.count));
-    // In its turn: what is sent unasked makes room for others.
-    if (flow.limit > this.#unasked) this.#release(flow);
-    if (flow.spread !== null) this.#pace.granted(flow.spread);
-    this.#resend(flow, first, bitmap);
-    this.#enqueue(flow.spread ?? flow);
-    this.#wake(peer);
-  }
-
-  /** Numbers of messages that their receiver has. */
-  onReceipt(from: Address, input: Reader): void {
-    while (input.remaining > 0) {
-      const number = input.u53();
-      if (!input.ok) {
-        this.#port.drop("malformed fragment");
-        return;
+    if (outgoing.jobs.has(from)) {
+      this.#port.drop("fragments requested that are under way");
+      return;
+    }
+    const chunk = this.#chunk;
+    const count = Math.ceil(outgoing.message.length / chunk);
+    const indexes: number[] = [];
+    for (const [at, byte] of bitmap.entries()) {
+      for (let bit = 0; bit < 8; bit++) {
+        if ((byte & (1 << bit)) !== 0 && at * 8 + bit < count) indexes.push(at * 8 + bit);
       }
-      const flow = this.#flowOf(number, from);
-      if (flow === undefined) this.#port.drop("unknown message received");
-      if (flow === undefined || flow.done) continue;
-      this.#hear(flow);
-      this.#settle(flow);
     }
+    if (indexes.length === 0) return;
+    if (!this.#mayAsk(outgoing, from, indexes.length, RESENDS * count + RESENDS_MIN)) {
+      this.#port.drop("fragments requested too often");
+      return;
+    }
+    this.#enqueue({ outgoing, to: from, indexes, next: 0 });
   }
 
-  #peerOf(address: Address): Peer {
-    const host = this.#book.hostOf(address);
-    let peer = this.#peers.get(host);
-    if (peer === undefined) {
-      peer = newPeer(host);
-      this.#peers.set(host, peer);
+  /** Whether this receiver may ask for so many fragments; charges it for them. */
+  #mayAsk({ resent }: Outgoing, from: Address, fragments: number, max: number): boolean {
+    const { now } = this.#clock;
+    let charged = resent.get(from);
+    if (charged === undefined) {
+      charged = { fragments: 0, countedMs: now };
+      resent.set(from, charged);
     }
-    return peer;
+    const forgiven = ((now - charged.countedMs) * max) / 1000;
+    charged.fragments = Math.max(0, charged.fragments - forgiven);
+    charged.countedMs = now;
+    if (charged.fragments + fragments > max) return false;
+    charged.fragments += fragments;
+    return true;
   }
 
-  /** Forgets hosts that nothing goes to, but for those that answer not. */
-  #forgetPeers(): void {
-    for (const [host, peer] of this.#peers) {
-      if (peer.flows.first === null && peer.fresh.length === 0 && !peer.deaf)
-        this.#peers.delete(host);
-    }
+  /** Bytes of a message in a fragment. */
+  get #chunk(): number {
+    return this.#port.payloadMax() - FRAGMENT_HEADER;
   }
 
-  /** Has a message sent to a receiver, unless there is too much for it. */
-  #begin(outgoing: Outgoing, to: Address): void {
-    const outbox = this.#store.outboxOf(to);
-    const waiting = outbox.share < 0 ? 0 : (outbox.waiting.get(to) ?? 0);
-    if (waiting >= STRANGER_JOBS_MAX) {
+  #newOutbox(share: number): Outbox {
+    return {
+      share,
+      bytes: 0,
+      messages: new Map(),
+      idle: 0,
+      idleBytes: 0,
+      jobs: new Queue(),
+      waiting: new Map(),
+      queued: false,
+      tokens: STRANGER_RATE,
+      countedMs: this.#clock.now,
+    };
+  }
+
+  #outboxOf(address: Address): Outbox {
+    const share = this.#book.shareOf(address);
+    if (share < 0) return this.#configured;
+    let outbox = this.#strangers.get(share);
+    if (outbox === undefined) {
+      outbox = this.#newOutbox(share);
+      this.#strangers.set(share, outbox);
+    }
+    return outbox;
+  }
+
+  /** Whom a message is charged to: a stranger if any receiver is one. */
+  #outboxOfAll(to: readonly Address[]): Outbox {
+    for (const address of to) {
+      const outbox = this.#outboxOf(address);
+      if (outbox !== this.#configured) return outbox;
+    }
+    return this.#configured;
+  }
+
+  /**
+   * Whether there is room for so many bytes more: what is only kept gives way; of strangers' hosts
+   * the one with most, with its oldest message, even if that is under way.
+   */
+  #makeRoom(outbox: Outbox, bytes: number): boolean {
+    if (outbox === this.#configured) {
+      while (outbox.bytes + bytes > CONFIGURED_BYTES_MAX) {
+        if (!this.#dropIdle(outbox)) return false;
+      }
+      return true;
+    }
+    while (this.#strangerBytes + bytes > STRANGER_BYTES_MAX) {
+      let greatest = outbox;
+      for (const other of this.#strangers.values()) {
+        if (other.bytes > greatest.bytes) greatest = other;
+      }
+      if (this.#dropIdle(greatest)) continue;
+      const [oldest] = greatest.messages.values();
+      if (greatest === outbox || oldest === undefined) return false;
+      this.#port.drop("too many large messages");
+      this.#drop(oldest);
+    }
+    return true;
+  }
+
+  #hold(outbox: Outbox, bytes: number): void {
+    outbox.bytes += bytes;
+    if (outbox !== this.#configured) this.#strangerBytes += bytes;
+  }
+
+  /** Forgets the oldest message that nothing is under way of; false if there is none. */
+  #dropIdle(outbox: Outbox): boolean {
+    if (outbox.idle === 0) return false;
+    for (const outgoing of outbox.messages.values()) {
+      if (!outgoing.idle) continue;
+      this.#drop(outgoing);
+      return true;
+    }
+    return false;
+  }
+
+  #markIdle(outgoing: Outgoing, idle: boolean): void {
+    if (outgoing.idle === idle) return;
+    outgoing.idle = idle;
+    outgoing.owner.idle += idle ? 1 : -1;
+    outgoing.owner.idleBytes += idle ? outgoing.message.length : -outgoing.message.length;
+  }
+
+  #drop(outgoing: Outgoing): void {
+    const { owner, number, message } = outgoing;
+    this.#markIdle(outgoing, false);
+    outgoing.dropped = true;
+    this.#messages.delete(number);
+    owner.messages.delete(number);
+    this.#hold(owner, -(message.length + OVERHEAD_BYTES));
+  }
+
+  #enqueue(job: Job): void {
+    const { outgoing, to } = job;
+    const outbox = this.#outboxOf(to);
+    const stranger = outbox !== this.#configured;
+    const waiting = outbox.waiting.get(to) ?? 0;
+    if (stranger && waiting >= STRANGER_JOBS_MAX) {
       this.#port.drop("large messages to a stranger are under way");
       return;
     }
-    if (outbox.unsent >= JOBS_MAX) {
+    if (outbox.jobs.length >= JOBS_MAX) {
       this.#port.drop("too many large messages");
       return;
     }
-    const peer = this.#peerOf(to);
-    const flow = newFlow(outgoing, to, peer, outbox, null);
-    const members = this.#pace.membersOf(to);
-    if (members.length > 0) {
-      flow.members = members.map((member) =>
-        newFlow(outgoing, member, this.#peerOf(member), outbox, flow),
-      );
-      for (const member of flow.members) this.#expect(member);
-    } else this.#expect(flow);
-    this.#count(flow);
-    peer.fresh.push(flow);
-    if (peer.fresh.peek() === flow) this.#enqueue(flow);
+    this.#markIdle(outgoing, false);
+    outgoing.jobs.set(to, (outgoing.jobs.get(to) ?? 0) + 1);
+    outbox.waiting.set(to, waiting + 1);
+    outbox.jobs.push(job);
+    if (!stranger || outbox.queued) return;
+    outbox.queued = true;
+    this.#rotation.push(outbox);
   }
 
-  /** From now on a receipt is expected. */
-  #expect(flow: Flow): void {
-    const { outgoing } = flow;
-    outgoing.flows.push(flow);
-    outgoing.undone++;
-    this.#watch(flow);
+  /** A job is done, or void. */
+  #finish(outbox: Outbox, { outgoing, to }: Job): void {
+    lower(outbox.waiting, to);
+    lower(outgoing.jobs, to);
+    if (outgoing.jobs.size > 0 || outgoing.dropped) return;
+    const { owner } = outgoing;
+    this.#markIdle(outgoing, true);
+    const bytesMax = owner === this.#configured ? CONFIGURED_BYTES_MAX : STRANGER_KEPT_BYTES_MAX;
+    if (owner.idle > KEPT_MAX || owner.idleBytes > bytesMax) this.#dropIdle(owner);
   }
 
-  #watch(flow: Flow): void {
-    const { peer } = flow;
-    peer.flows.push(flow);
-    this.#due.add(flow, this.#clock.now);
-    this.#schedule();
-  }
-
-  #flowOf(number: number, from: Address): Flow | undefined {
-    const flows = this.#store.messages.get(number)?.flows ?? NO_FLOWS;
-    for (const flow of flows) if (flow.to === from) return flow;
-    return undefined;
-  }
-
-  /** Its receiver tells of a message, so it is there. */
-  #hear(flow: Flow): void {
-    const { peer, firstMs, spread, heardMs } = flow;
-    const { now } = this.#clock;
-    const begunMs = spread?.firstMs ?? firstMs;
-    // Also of those that were probed: too long a time does less harm than one that is too short.
-    if (heardMs < 0 && begunMs >= 0) peer.roundTrip.measured(now - begunMs);
-    flow.heardMs = now;
-    flow.probes = 0;
-    peer.heardMs = now;
-    if (flow.left) {
-      flow.left = false;
-      this.#watch(flow);
-      const sender = spread ?? flow;
-      sender.left = false;
-      if (isUnsent(sender)) this.#count(sender);
-    }
-    if (!peer.deaf) return;
-    // It answers one message after another, and is not asked for each meanwhile.
-    peer.backMs = now;
-    this.#setDeaf(peer, false);
-  }
-
-  /** What is under way to a host that does not answer may be forgotten as if it was not. */
-  #setDeaf(peer: Peer, deaf: boolean): void {
-    peer.deaf = deaf;
-    for (let flow = peer.flows.first; flow !== null; flow = flow.after) {
-      const sender = flow.spread ?? flow;
-      if (flow.spread !== null) this.#pace.granted(sender);
-      const reached = flow.spread === null ? !deaf : this.#pace.reaches(sender);
-      if (!reached) this.#uncount(sender);
-      else if (isUnsent(sender)) this.#count(sender);
-      if (flow.spread !== null) this.#wake(sender.peer);
-    }
-  }
-
-  #count(flow: Flow): void {
-    if (flow.counted) return;
-    const { outgoing, outbox, to } = flow;
-    flow.counted = true;
-    outgoing.unsent++;
-    outbox.unsent++;
-    if (outbox.share >= 0) outbox.waiting.set(to, (outbox.waiting.get(to) ?? 0) + 1);
-    this.#store.markIdle(outgoing, false);
-  }
-
-  #uncount(flow: Flow): void {
-    if (!flow.counted) return;
-    const { outgoing, outbox, to } = flow;
-    flow.counted = false;
-    outbox.unsent--;
-    if (outbox.share >= 0) lower(outbox.waiting, to);
-    if (--outgoing.unsent === 0) this.#store.markIdle(outgoing, true);
-  }
-
-  /** Nothing more is expected of this receiver. */
-  #leave(flow: Flow): void {
-    // What is to the group itself is among nobody's.
-    if (!flow.left && flow.members.length === 0) flow.peer.flows.remove(flow);
-    flow.left = true;
-    this.#release(flow);
-    this.#uncount(flow);
-  }
-
-  #finish(flow: Flow): void {
-    flow.done = true;
-    this.#leave(flow);
-  }
-
-  /** A receiver has all of its message, or will not get it. */
-  #settle(flow: Flow): void {
-    const { outgoing, spread, peer } = flow;
-    this.#finish(flow);
-    this.#wake(peer);
-    if (--outgoing.undone === 0) this.#store.drop(outgoing);
-    else if (spread !== null) {
-      this.#pace.granted(spread);
-      this.#enqueue(spread);
-    }
-  }
-
-  #onDrop(outgoing: Outgoing): void {
-    for (const flow of outgoing.flows) {
-      this.#finish(flow);
-      this.#wake(flow.peer);
-      const { spread } = flow;
-      if (spread === null || spread.done) continue;
-      this.#finish(spread);
-      this.#wake(spread.peer);
-    }
-  }
-
-  #release(flow: Flow): void {
-    flow.peer.used -= flow.used;
-    flow.used = 0;
-  }
-
-  /** Has the first of those go on that wait for room in their peer's window, if there is some. */
-  #wake(peer: Peer): void {
-    const { fresh } = peer;
-    const unasked = this.#unasked;
-    for (let flow = fresh.peek(); flow !== undefined; flow = fresh.peek()) {
-      if (isUnsent(flow) && flow.next < unasked) {
-        this.#enqueue(flow);
-        break;
-      }
-      fresh.shift();
-    }
-    const { group } = this.#pace;
-    if (group === null) return;
-    const spreads = this.#peerOf(group);
-    if (spreads !== peer && spreads.fresh.length > 0) this.#wake(spreads);
-  }
-
-  #hasRoomFor({ peer }: Flow): boolean {
-    if (peer.used === 0) return true;
-    return !peer.deaf && peer.used + this.#chunk <= this.#limits.unaskedOfHost;
-  }
-
-  /** Whether something may be sent. */
-  #maySend(flow: Flow): boolean {
-    const { resends, resendAt, next, limit, outgoing, done, left, peer, members } = flow;
-    if (done || left) return false;
-    if (resendAt < resends.length || next < Math.min(limit, outgoing.count)) return true;
-    if (next >= outgoing.count || next >= this.#unasked || peer.fresh.peek() !== flow) return false;
-    return members.length > 0 ? this.#pace.hasRoom(flow) : this.#hasRoomFor(flow);
-  }
-
-  #enqueue(flow: Flow): void {
-    const { outbox } = flow;
-    if (flow.queued || !this.#maySend(flow)) return;
-    flow.queued = true;
-    outbox.ready.push(flow);
-    this.#rotation.add(outbox);
-  }
-
-  /** Sends some fragments of an outbox's next flows; returns how many. */
-  #turn({ ready }: Outbox, budget: number): number {
+  /** Sends some fragments of an outbox's next job; returns how many. */
+  #turn(outbox: Outbox, budget: number): number {
+    const job = outbox.jobs.shift();
+    if (job === undefined) return 0;
+    const { outgoing, indexes } = job;
+    const chunk = this.#chunk;
+    const count = Math.ceil(outgoing.message.length / chunk);
+    const end = outgoing.dropped ? 0 : (indexes?.length ?? count);
     let sent = 0;
-    let held = 0;
-    while (sent < budget && ready.length > held) {
-      const flow = ready.peek();
-      if (flow === undefined) break;
-      if (!this.#maySend(flow)) {
-        ready.shift();
-        flow.queued = false;
-      } else if (this.#port.mayLeave(flow.to)) {
-        this.#sendNext(flow);
-        sent++;
-      } else {
-        ready.shift();
-        ready.push(flow);
-        held++;
-      }
+    while (sent < TURN && sent < budget && job.next < end) {
+      const at = job.next++;
+      this.#sendFragment(job, indexes === null ? at : (indexes[at] ?? 0), count, chunk);
+      sent++;
     }
+    if (job.next < end) outbox.jobs.push(job);
+    else this.#finish(outbox, job);
     return sent;
   }
 
-  #sendNext(flow: Flow): void {
-    const { resends, outgoing, peer } = flow;
-    if (flow.resendAt < resends.length) {
-      this.#sendFragment(flow, resends[flow.resendAt++] ?? 0);
-      return;
+  #pumpStrangers(budget: number): number {
+    let sent = 0;
+    let skipped = 0;
+    while (sent < budget && this.#rotation.length > skipped) {
+      const outbox = this.#rotation.shift();
+      if (outbox === undefined) break;
+      if (this.#mayLeave(outbox)) {
+        const some = this.#turn(outbox, budget - sent);
+        outbox.tokens -= some * this.#port.payloadMax();
+        sent += some;
+        skipped = 0;
+      } else skipped++;
+      if (outbox.jobs.length > 0) this.#rotation.push(outbox);
+      else outbox.queued = false;
     }
-    const index = flow.next++;
-    if (index >= flow.limit) this.#use(flow);
-    this.#sendFragment(flow, index);
-    if (flow.next === outgoing.count) this.#uncount(flow);
-    if (flow.next === this.#unasked || flow.next === outgoing.count) this.#wake(peer);
+    if (skipped > 0) this.#scheduleWake();
+    return sent;
   }
 
-  /** A fragment leaves unasked. */
-  #use(flow: Flow): void {
-    for (const one of flow.members.length > 0 ? flow.members : [flow]) {
-      if (one.done) continue;
-      one.used += this.#chunk;
-      one.peer.used += this.#chunk;
-    }
-  }
-
-  #sendFragment(flow: Flow, index: number): void {
-    const { outgoing, to, round } = flow;
-    const { source, number, message, count } = outgoing;
-    const chunk = this.#chunk;
+  /** Whether the outbox has not used up its rate. */
+  #mayLeave(outbox: Outbox): boolean {
     const { now } = this.#clock;
-    if (flow.firstMs < 0) flow.firstMs = now;
-    flow.sentMs = now;
+    const earned = ((now - outbox.countedMs) * STRANGER_RATE) / 1000;
+    outbox.tokens = Math.min(STRANGER_RATE, outbox.tokens + earned);
+    outbox.countedMs = now;
+    return outbox.tokens > 0;
+  }
+
+  #scheduleWake(): void {
+    if (this.#waking) return;
+    this.#waking = true;
+    this.#clock.after(RATE_DELAY_MS, () => {
+      this.#waking = false;
+      this.#port.pump();
+    });
+  }
+
+  #sendFragment({ outgoing, to }: Job, index: number, count: number, chunk: number): void {
+    const { source, number, message } = outgoing;
     const out = this.#port.beginPacket();
     out.u8(FRAGMENT);
     out.u53(number);
-    out.u8(round);
     out.u16(index);
     out.u16(count);
     out.u32(message.length);
@@ -399,86 +426,30 @@ export class FragmentSender {
     this.#port.sendPart(source, to);
   }
 
-  /** Has fragments sent once more that its receiver misses, of those that were sent. */
-  #resend(flow: Flow, first: number, bitmap: Bytes): void {
-    const sent = flow.spread?.next ?? flow.next;
-    const indexes = indexesIn(bitmap, first, sent);
-    if (indexes.length === 0) return;
-    if (flow.resendAt < flow.resends.length) {
-      this.#port.drop("fragments requested that are under way");
-      return;
-    }
-    if (!mayAsk(flow, indexes.length, this.#clock.now)) {
-      this.#port.drop("fragments requested too often");
-      return;
-    }
-    flow.resends = indexes;
-    flow.resendAt = 0;
-    this.#enqueue(flow);
+  /** Whoever was not sent a message has nothing to ask for. */
+  #wasSent(to: readonly Address[], from: Address): boolean {
+    if (to.includes(from)) return true;
+    const group = this.#group;
+    return group !== null && from > group && from <= group + this.#replicas && to.includes(group);
   }
 
-  #schedule(): void {
-    if (this.#checking) return;
-    this.#checking = true;
-    if (this.#call === null) this.#call = this.#clock.after(CHECK_MS, () => this.#check());
-    else this.#call.again(CHECK_MS);
-  }
-
-  #check(): void {
-    const { now } = this.#clock;
-    this.#checking = false;
-    for (let flow = this.#due.take(now); flow !== undefined; flow = this.#due.take(now)) {
-      const dueMs = this.#look(flow);
-      if (dueMs > now) this.#due.again(flow, dueMs);
-    }
-    if (this.#due.length > 0) this.#schedule();
-    this.#port.pump();
-  }
-
-  /** Does what is due for a message and its receiver; returns when to look again, or now. */
-  #look(flow: Flow): number {
-    const { now } = this.#clock;
-    const { peer, probes, spread, outgoing } = flow;
-    const sentMs = Math.max(flow.sentMs, spread?.sentMs ?? -1);
-    const lateMs = peer.roundTrip.lateMs(probes);
-    if (sentMs < 0) {
-      if (!peer.deaf || spread !== null || now - outgoing.sentMs < UNBEGUN_MS) return now + lateMs;
-      this.#port.drop("to a host that does not answer");
-      this.#settle(flow);
-      return now;
-    }
-    const quietMs = now - Math.max(sentMs, flow.heardMs, peer.backMs);
-    if (quietMs < lateMs) return now + Math.max(CHECK_MS, lateMs - quietMs);
-    if (flow.queued || spread?.queued === true) return now + lateMs;
-    if (probes >= PROBES_MAX) {
-      this.#giveUp(flow);
-      return now;
-    }
-    if (peer.heardMs < sentMs && !peer.deaf) this.#setDeaf(peer, true);
-    flow.probes++;
-    // Of what a silent host was sent one message at a time is enough to learn that it is back.
-    if (!peer.deaf || now - peer.probedMs >= peer.roundTrip.lateMs(0)) {
-      peer.probedMs = now;
-      this.#resend(flow, 0, PROBE);
-    }
-    return now + peer.roundTrip.lateMs(flow.probes);
-  }
-
-  /** Expects nothing more of this receiver, unless it asks. */
-  #giveUp(flow: Flow): void {
-    const { peer, spread } = flow;
-    this.#leave(flow);
-    if (spread !== null && !this.#pace.reaches(spread)) {
-      spread.left = spread.members.every(({ done, left }) => done || left);
-      this.#uncount(spread);
-    }
-    this.#wake(peer);
+  /** Forgets messages that their receivers have given up as well, and hosts with none. */
+  #scheduleSweep(): void {
+    if (this.#sweeping) return;
+    this.#sweeping = true;
+    this.#clock.after(SWEEP_MS, () => {
+      this.#sweeping = false;
+      for (const outgoing of this.#messages.values()) {
+        if (this.#clock.now - outgoing.sentMs < KEPT_MS) break;
+        if (outgoing.idle) this.#drop(outgoing);
+      }
+      for (const [share, outbox] of this.#strangers) {
+        if (outbox.messages.size === 0 && !outbox.queued) this.#strangers.delete(share);
+      }
+      if (this.#messages.size > 0) this.#scheduleSweep();
+    });
   }
 }
-
-const NO_FLOWS: readonly Flow[] = [];
-/** The bitmap of the first fragment. */
-const PROBE: Bytes = Uint8Array.of(1);
 
 /** Counts one less, and forgets what is zero. */
 function lower(counts: Map<Address, number>, address: Address): void {

@@ -1,12 +1,11 @@
 // Messages larger than a packet: cut into fragments by the sender, put together by the receiver,
-// which grants what is not sent unasked and asks for what is missing (all-or-nothing fragments
-// cannot live with loss: 1 MiB is 724 packets). After Homa (Montazeri et al., SIGCOMM '18).
+// which asks for what is missing (all-or-nothing fragments cannot live with loss: 1 MiB is 724
+// packets).
 
 import type { Address, Sizes } from "../actor.ts";
 import type { Reader } from "../wire.ts";
 import { FragmentAssembler } from "./fragment-assembler.ts";
-import { FRAGMENT, GRANT, RECEIPT } from "./fragment-format.ts";
-import type { FragmentOptions, FragmentPort } from "./fragment-format.ts";
+import { FRAGMENT, REQUEST, type FragmentOptions, type FragmentPort } from "./fragment-format.ts";
 import { FragmentSender } from "./fragment-sender.ts";
 
 export class Fragments {
@@ -30,11 +29,11 @@ export class Fragments {
     return this.#sender.pump(budget);
   }
 
-  /** A packet that is part of a message, or tells of some, behind its kind. */
+  /** A packet that is part of a message, or asks for one, behind its kind. */
   receive(kind: number, destination: number, from: Address, input: Reader): void {
-    if (kind === FRAGMENT) this.#assembler.receive(destination, from, input.u53(), input);
-    else if (kind === GRANT) this.#sender.onGrant(from, input.u53(), input);
-    else if (kind === RECEIPT) this.#sender.onReceipt(from, input);
+    const number = input.u53();
+    if (kind === FRAGMENT) this.#assembler.receive(destination, from, number, input);
+    else if (kind === REQUEST) this.#sender.onRequest(from, number, input);
     else this.#port.drop("malformed fragment");
   }
 

@@ -10,7 +10,6 @@ import { countDrop, type Clock, type Drops, type Transport } from "../driver.ts"
 import { OTHER, SECTION, SEND } from "../base/sections.ts";
 import type { Reader, Writer } from "../wire.ts";
 import { AddressTable, FORGOTTEN } from "./address.ts";
-import { flowLimits, type FlowLimits } from "./fragment-format.ts";
 import { Fragments } from "./fragment.ts";
 import { ANSWER, Inquiries, INQUIRY } from "./inquiry.ts";
 import { Challenger, CHALLENGE, HELLO, PROOF, WELCOME } from "./proof.ts";
@@ -61,10 +60,6 @@ export interface PacketTransportOptions {
    * Whether what is sent to the multicast address is for the actors here, as it is for replicas.
    */
   readonly member: boolean;
-  /** The replica here, if one is: what it sends to the group does not come back to it. */
-  readonly self?: Address | null;
-  /** How much of large messages may be on its way, if not as flowLimits says. */
-  readonly limits?: FlowLimits;
   readonly clock: Clock;
   readonly random: (bound: number) => number;
   /** The share of arriving packets to lose on purpose, 0 to 1. */
@@ -132,10 +127,8 @@ export abstract class PacketTransport implements Transport {
       flush: () => this.flushPackets(),
     };
     const { group } = this;
-    const self = options.self ?? null;
     this.#fragments = new Fragments({
       ...{ port, clock, book: this.book, replicas: replicas.length, group },
-      ...{ self, limits: options.limits ?? flowLimits(replicas.length, self) },
       firstNumber: random(2 ** 48),
     });
     this.inquiries = new Inquiries(port);

@@ -6,7 +6,7 @@ import { bytesOf, MESSAGE_MAX } from "../../src/wire.ts";
 import type { Case } from "./cases.ts";
 import { all, pass, ARRIVAL_TIMEOUT_MS, pattern, until, type Medium } from "./medium.ts";
 
-const FRAGMENT_HEADER = 18;
+const FRAGMENT_HEADER = 17;
 
 interface Header {
   readonly number: number;
@@ -19,7 +19,6 @@ function fragment({ number, index, count, length }: Header, data: Bytes): Bytes 
   return bytesOf((out) => {
     out.u8(0);
     out.u53(number);
-    out.u8(0);
     out.u16(index);
     out.u16(count);
     out.u32(length);
@@ -107,11 +106,7 @@ export const garbageCases: readonly Case[] = [
   ),
 
   calm("random bytes as a fragment are counted", (medium) => {
-    const reasons = [
-      "malformed fragment",
-      "unknown fragments requested",
-      "unknown message received",
-    ];
+    const reasons = ["malformed fragment", "unknown fragments requested"];
     const total = () => reasons.reduce((sum, name) => sum + (medium.drops().get(name) ?? 0), 0);
     const before = total();
     for (let i = 0; i < 40; i++) inject(medium, pattern(i * 7, i));
@@ -169,9 +164,6 @@ export const garbageCases: readonly Case[] = [
       bytesOf((out) => {
         out.u8(1);
         out.u53(number);
-        out.u8(1);
-        out.u16(0xffff);
-        out.u16(0);
         out.bytes(Uint8Array.of(255, 255));
       });
     counted(medium, "unknown fragments requested", 2, () => {

@@ -57,7 +57,6 @@ class WireTransport extends PacketTransport {
       replicas: Array.from({ length: REPLICAS }, (_, i) => addressOf(i)),
       multicast: null,
       member: host < REPLICAS,
-      self: host < REPLICAS ? host : null,
       clock,
       random: (bound) => (state = (state * 7919 + 13) % bound),
     });

@@ -44,7 +44,6 @@ export function openSimulated(rough: boolean): Medium {
       replicas: Array.from({ length: REPLICAS }, (_, i) => simulatedAddress(i, 0)),
       multicast: GROUP_ADDRESS,
       member: host < REPLICAS,
-      self: host < REPLICAS ? host : null,
       clock: new SimulatedClock(scheduler, process, 1, 0),
       random: (bound) => random.int(bound),
       dropRate: dice,

@@ -61,7 +61,6 @@ export async function openUdp(rough: boolean): Promise<Medium> {
       replicas,
       multicast: null,
       member: replica !== null,
-      self: replica,
       clock: own,
       random: systemRandom,
       dropRate: rough ? 0.1 : 0,

@@ -4,7 +4,7 @@
 import { UsageError } from "../base/errors.ts";
 import type { Options } from "../cli/command-line.ts";
 import { DpdkTransport } from "../transport/dpdk.ts";
-import { FRAGMENT, FRAGMENT_HEADER, RECEIPT } from "../transport/fragment-format.ts";
+import { FRAGMENT, FRAGMENT_HEADER } from "../transport/fragment-format.ts";
 import { ReplicaProcess } from "./replica-process.ts";
 import { stopWord } from "./signals.ts";
 
@@ -23,7 +23,7 @@ const ECHO = {
   keep: 8 + 4 + 8,
   /** Status "done", and an empty result behind its length. */
   zeros: 1 + 4,
-  ...{ partKind: FRAGMENT, partHeader: FRAGMENT_HEADER, receiptKind: RECEIPT },
+  ...{ partKind: FRAGMENT, partHeader: FRAGMENT_HEADER, receiptKind: 0 },
 } as const;
 
 /** Answers until it is told to stop. Throws UsageError. */

@@ -1,7 +1,7 @@
 // Scenario scripts: commands to a small cluster without chance, and the trace that they must give.
 //
 //   # What it shows, in prose.
-//   > cluster n=4 f=1 timeout=100          also batch=1 batch-bytes=131072 checkpoint=4 clients=1
+//   > cluster n=4 f=1 timeout=100          also batch=1 batch-bytes=1048576 checkpoint=4 clients=1
 //   > show prepare commit timer.view       what to print: kinds, timers, crashes, starts; or all
 //   > invoke c0 put k0 hello               get, put, append, delete; the answer is printed
 //   > run 50                               milliseconds

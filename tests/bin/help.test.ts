@@ -34,7 +34,7 @@ describe("help", () => {
     PROTOCOL
 
                  -b, --batch=<N>    Most operations in a batch or block [replicas] (Default: 1)
-           --batch-bytes=<BYTES>    Most bytes of operations in one; an operation that is larger goes alone [replicas] (Default: 131072)
+           --batch-bytes=<BYTES>    Most bytes of operations in one; an operation that is larger goes alone [replicas] (Default: 1048576)
                       --adaptive    Close a batch whenever there is room in the pipeline, not when it is full or 1 ms old [replicas] (Default: false)
              --view-timeout=<MS>    First view timeout; clients retry after a quarter of it [replicas] (Default: 500)
             --checkpoint=<SLOTS>    Slots or blocks between checkpoints [replicas] (Default: 128)
@@ -223,7 +223,7 @@ describe("help", () => {
     PROTOCOL
 
                  -b, --batch=<N>    Most operations in a batch or block [replicas] (Default: 1)
-           --batch-bytes=<BYTES>    Most bytes of operations in one; an operation that is larger goes alone [replicas] (Default: 131072)
+           --batch-bytes=<BYTES>    Most bytes of operations in one; an operation that is larger goes alone [replicas] (Default: 1048576)
                       --adaptive    Close a batch whenever there is room in the pipeline, not when it is full or 1 ms old [replicas] (Default: false)
              --view-timeout=<MS>    First view timeout; clients retry after a quarter of it [replicas] (Default: 500)
             --checkpoint=<SLOTS>    Slots or blocks between checkpoints [replicas] (Default: 128)

@@ -57,7 +57,7 @@ describe("a client takes from replicas what it was not given", () => {
     expect(lines).toEqual([
       `${who} --app kv, this client has --app null`,
       `${who} --batch 100, this client has --batch 1`,
-      `${who} --batch-bytes 4096, this client has --batch-bytes 131072`,
+      `${who} --batch-bytes 4096, this client has --batch-bytes 1048576`,
       `${who} --adaptive, this client has no --adaptive`,
       `${who} --signature each, this client has --signature batch`,
       `${who} --checkpoint 64, this client has --checkpoint 128`,

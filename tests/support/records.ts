@@ -16,7 +16,7 @@ export const SETTING: ReplicaSetting = {
   ...{ mode: "pbft", n: 4, f: 1, cluster: "0123456789abcdef", app: "null", replySize: 0 },
   batch: 1,
   ...{
-    batchBytes: 131_072,
+    batchBytes: 1_048_576,
     adaptive: false,
     signature: "batch",
     checkpoint: 128,
@@ -42,7 +42,7 @@ export function recordOf(latenciesUs: readonly number[], more: Partial<ResultRec
     network: null,
     ...{ clientProcesses: 1, loop: "closed", rate: 0, batch: 1, adaptive: false },
     ...{
-      batchBytes: 131_072,
+      batchBytes: 1_048_576,
       signature: "batch",
       crypto: "native",
       workers: 1,

@@ -55,6 +55,7 @@ const CLIENT_BATCHES = 6;
 const START_GAP_US = 100;
 /** Sessions that are opened at a time: replicas keep no more waiting of one host. */
 const OPENING_MAX = 256;
+const OPENING_PAUSE_US = 500_000;
 /** No timer of a protocol runs out in so long a view timeout; flush timers do, of a batch. */
 const VIEW_TIMEOUT_MS = 3_600_000;
 /** When nothing happens for so long, only those timers are left. */
@@ -267,6 +268,7 @@ class CountedCluster {
     this.#settle();
     // Opens apart, because they share batches with operations otherwise.
     for (let from = 0; from < clients; from += OPENING_MAX) {
+      if (from > 0) this.#pause();
       this.#begin(this.#clients.slice(from, from + OPENING_MAX), 0);
     }
     assert(this.#completed === clients, "without faults every session is opened");
@@ -282,6 +284,12 @@ class CountedCluster {
       const delayUs = Math.floor(i / this.#options.batch) * START_GAP_US;
       this.#scheduler.after(process, delayUs, () => this.#issue(client));
     }
+    this.#settle();
+  }
+
+  /** Lets some time pass, because opens have a ration while operations are executed. */
+  #pause(): void {
+    this.#scheduler.after(null, OPENING_PAUSE_US, () => {});
     this.#settle();
   }
 

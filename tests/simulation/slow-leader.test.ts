@@ -87,7 +87,8 @@ function leaders(world: World): number[] {
 
 test.each([
   ["P9", "pbft", "slow proposals", { viewTimeoutMs: 50 }],
-  ["H6", "hotstuff", "slow proposals", { viewTimeoutMs: 100 }],
+  // The fifth of a view timeout that is left has to do for the network, too.
+  ["H6", "hotstuff", "slow proposals", { viewTimeoutMs: 200 }],
   // Signatures take little time, so that only many clients wait long for one after another.
   ["H6", "hotstuff", "small batches", { viewTimeoutMs: 20, clients: 48 }],
 ] as const)("%s a leader of %s with %s is left", (_id, protocol, trick, changes) => {

@@ -16,9 +16,8 @@ const LARGE_BYTES = 64 * 1024;
 const OPEN_BYTES = REQUEST_OVERHEAD + NONCE_LENGTH;
 /** Full batches that may be under way; of smaller ones more. */
 const FULL_UNDER_WAY_MAX = 8;
-/** Memory of batches under way, however large, and however small, they are. */
+/** Memory of batches under way, whatever their size. */
 const UNDER_WAY_MAX = 12 * 1024 * 1024;
-const UNDER_WAY_MIN = 256 * 1024;
 
 /** Requests that are not executed, and how many of them are no opens. */
 interface Known {
@@ -154,8 +153,7 @@ export class Batcher {
    * is under way is what receivers must take at once, and what small requests wait behind.
    */
   get underWayMax(): number {
-    const full = FULL_UNDER_WAY_MAX * footprintOfFull(this.#limits.bytes);
-    return Math.min(UNDER_WAY_MAX, Math.max(UNDER_WAY_MIN, full));
+    return Math.min(UNDER_WAY_MAX, FULL_UNDER_WAY_MAX * footprintOfFull(this.#limits.bytes));
   }
 
   push(entry: PendingRequest, nowMs: number): void {

@@ -14,8 +14,12 @@ const A_MS = 1 / 2;
  * would be reason to suspect the leader.
  */
 const WAIT = 1 / 2;
-/** Operations that were ordered, or executed, so long ago are held up no more: view timeouts. */
+/**
+ * Operations that were ordered, or executed, so long ago are held up no more: in view timeouts, and
+ * at most, because they have ended then however long a leader may take.
+ */
 const LATELY = 1 / 5;
+const LATELY_MAX_MS = 400;
 /** How long opens wait for a batch with operations that they can leave in. */
 const HOLD_MS = 10;
 /** Opens that may be saved up. */
@@ -32,7 +36,7 @@ export class OpenRation {
 
   constructor(viewTimeoutMs: number) {
     this.#waitMs = WAIT * viewTimeoutMs;
-    this.#latelyMs = LATELY * viewTimeoutMs;
+    this.#latelyMs = Math.min(LATELY * viewTimeoutMs, LATELY_MAX_MS);
   }
 
   /** Whether operations were ordered lately. */
@@ -79,7 +83,7 @@ export class OpenLimit {
 
   constructor(host: Pick<Host<never, never>, "now" | "sourceOf">, viewTimeoutMs: number) {
     this.#host = host;
-    this.#latelyMs = LATELY * viewTimeoutMs;
+    this.#latelyMs = Math.min(LATELY * viewTimeoutMs, LATELY_MAX_MS);
     this.#budgets = new Budgets(OPENS_MAX / (DISPLACED * viewTimeoutMs), OPENS_MAX);
   }
 

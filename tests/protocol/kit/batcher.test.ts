@@ -78,7 +78,6 @@ test("X11 P12 eight full batches may be under way, and 12 MiB of memory", () => 
   expect(8 * footprintOf(full)).toBeLessThanOrEqual(batcher.underWayMax);
   expect(9 * footprintOf(full)).toBeGreaterThan(batcher.underWayMax);
   expect(filled({}, []).batcher.underWayMax).toBe(12 * 1024 * 1024);
-  expect(filled({ batchBytesMax: 1024 }, []).batcher.underWayMax).toBe(256 * 1024);
 });
 
 test("X11 a partial batch is due the flush delay after its first request", () => {

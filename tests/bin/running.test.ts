@@ -295,7 +295,7 @@ describeUnless(missing)("running", () => {
       const json = join(dir, "beyond.json");
       const server = program("replica", replicaArgs(prefix));
       await server.printed("replica 0 of 1");
-      const rate = ["--rate", "1000000", "-d", "0.2", "--warm", "3", "--json", json];
+      const rate = ["--rate", "1000000", "-d", "1", "--warm", "3", "--json", json];
       const { status, out } = await run("client", clientArgs(prefix, ...rate));
       expect(status).toBe(0);
       expect(out).toContain("; the rate was not reached: ");

@@ -6,7 +6,7 @@ import type { Clock } from "../driver.ts";
 /** How often is looked. */
 const LOOK_MS = 50;
 /** Bytes that arrays outside of the heap, which large ones are, may have grown by. */
-export const GARBAGE_MAX = 16 * 1024 * 1024;
+export const GARBAGE_MAX = 32 * 1024 * 1024;
 
 /** What the engine says of such arrays, and how it is told to collect. */
 export interface Heap {

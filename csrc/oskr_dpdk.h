@@ -19,7 +19,7 @@
 #include "joined.h"
 
 // Raised whenever something below changes; src/ffi/dpdk.ts refuses a library with another one.
-#define OSKR_DPDK_VERSION 9
+#define OSKR_DPDK_VERSION 10
 
 #define OSKR_TEXT_SIZE 16384
 // As many as DPDK is compiled for.
@@ -131,7 +131,7 @@ int32_t oskr_dpdk_send(uint32_t port, uint32_t count);
 // A request may come in parts: part_kind, the message's number (8 bytes), more up to part_header
 // bytes, of which the last eight are this part's index, the count of parts (2 bytes each, the
 // highest first) and something else; then data. Their bytes are copied once, as whoever executes a
-// request has to. With a receipt_kind a part of that and the number goes back as well.
+// request has to.
 #define OSKR_ECHO_HEAD 64
 struct oskr_echo {
   uint32_t request_kind;
@@ -140,8 +140,7 @@ struct oskr_echo {
   uint32_t keep;
   uint32_t zeros;
   uint32_t part_kind;
-  uint32_t part_header;   // 0: no parts are taken
-  uint32_t receipt_kind;  // 0: none is sent
+  uint32_t part_header;  // 0: no parts are taken
 };
 // `echo` may lie in oskr_dpdk_text().
 int32_t oskr_dpdk_echo(uint32_t port, const struct oskr_echo *echo, const volatile uint32_t *stop);

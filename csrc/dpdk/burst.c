@@ -145,40 +145,31 @@ int32_t oskr_dpdk_send(uint32_t port, uint32_t count) {
 static struct {
   uint8_t number[8];
   uint32_t left;
-  uint32_t begun;
   uint8_t head[OSKR_ECHO_HEAD];
 } parted[PARTED_MAX];
 static uint8_t body[BODY_PARTS][OSKR_SLOT_SIZE];
 
-// Puts a payload for the sender of `to` into the burst; returns how many messages left by that.
-static uint32_t send_back(struct oskr_port *p, struct oskr_departing *d,
-                          const struct oskr_message *to, uint16_t type, const uint8_t *payload,
-                          uint32_t length) {
-  uint8_t header[OSKR_ETHER_HEADER];
-  memcpy(header, to->frame + 6, 6);
-  memcpy(header + 6, p->region->mac, 6);
-  header[12] = (uint8_t)(type >> 8);
-  header[13] = (uint8_t)type;
-  const uint8_t ids[OSKR_IDS_SIZE] = {to->ids[1], to->ids[0], to->ids[2]};
-  return add(p, d, header, ids, payload, length);
-}
-
-// The same with the reply to a request, which begins so.
+// Puts the reply to a request that begins so into the burst; returns how many messages left by
+// that.
 static uint32_t answer(struct oskr_port *p, struct oskr_departing *d, const struct oskr_echo *echo,
                        const struct oskr_message *from, const uint8_t *request) {
   uint8_t reply[OSKR_PAYLOAD_MAX];
   if (request[0] != echo->request_kind) return 0;
+  uint8_t header[OSKR_ETHER_HEADER];
+  memcpy(header, from->frame + 6, 6);
+  memcpy(header + 6, p->region->mac, 6);
+  header[12] = (uint8_t)(OSKR_ETHER_MESSAGE >> 8);
+  header[13] = (uint8_t)OSKR_ETHER_MESSAGE;
+  const uint8_t ids[OSKR_IDS_SIZE] = {from->ids[1], from->ids[0], from->ids[2]};
   reply[0] = (uint8_t)echo->reply_kind;
   memcpy(reply + 1, request + echo->keep_from, echo->keep);
   memset(reply + 1 + echo->keep, 0, echo->zeros);
-  return send_back(p, d, from, OSKR_ETHER_MESSAGE, reply, 1 + echo->keep + echo->zeros);
+  return add(p, d, header, ids, reply, 1 + echo->keep + echo->zeros);
 }
 
 static uint32_t big16(const uint8_t *at) { return (uint32_t)at[0] << 8 | at[1]; }
 
-// Takes one part of a request, and answers it when that was what it lacked. The last part, and a
-// first one that comes again because its sender heard nothing, are acknowledged in any case: others
-// came before this loop ran, and nobody waits for the rest.
+// Takes one part of a request, and answers it when that was what it lacked.
 static uint32_t take_part(struct oskr_port *p, struct oskr_departing *d,
                           const struct oskr_echo *echo, const struct oskr_message *part) {
   const uint8_t *payload = part->ids + OSKR_IDS_SIZE;
@@ -192,23 +183,14 @@ static uint32_t take_part(struct oskr_port *p, struct oskr_departing *d,
   if (memcmp(parted[slot].number, payload + 1, 8) != 0) {
     memcpy(parted[slot].number, payload + 1, 8);
     parted[slot].left = count;
-    parted[slot].begun = 0;
   }
-  uint32_t again = index == 0 && parted[slot].begun;
   rte_memcpy(body[index % BODY_PARTS], data, RTE_MIN(length, (uint32_t)OSKR_SLOT_SIZE));
-  if (index == 0 && !again) {
+  if (index == 0) {
     memset(parted[slot].head, 0, OSKR_ECHO_HEAD);
     memcpy(parted[slot].head, data, RTE_MIN(length, (uint32_t)OSKR_ECHO_HEAD));
-    parted[slot].begun = 1;
   }
-  uint32_t complete = !again && parted[slot].left > 0 && --parted[slot].left == 0;
-  uint32_t sent = 0;
-  if (echo->receipt_kind != 0 && (complete || again || index + 1 == count)) {
-    uint8_t receipt[9] = {(uint8_t)echo->receipt_kind};
-    memcpy(receipt + 1, payload + 1, 8);
-    sent = send_back(p, d, part, OSKR_ETHER_FRAGMENT, receipt, sizeof(receipt));
-  }
-  return complete ? sent + answer(p, d, echo, part, parted[slot].head) : sent;
+  bool complete = parted[slot].left > 0 && --parted[slot].left == 0;
+  return complete ? answer(p, d, echo, part, parted[slot].head) : 0;
 }
 
 // Answers a request, or takes a part of one.

@@ -54,6 +54,14 @@ export function chooseNetwork(
   };
 }
 
+/** Arguments of replicas and clients: its view timeout, unless one was told. */
+export function viewTimeoutArguments(
+  network: ChosenNetwork | null,
+  told: boolean,
+): readonly string[] {
+  return network === null || told ? [] : ["--view-timeout", String(network.viewTimeoutMs)];
+}
+
 /** A line for people. */
 export function describeNetwork({ network, viewTimeoutMs }: ChosenNetwork, told: boolean): string {
   const { name, replicas, clients } = network.setting;

@@ -22,6 +22,7 @@ import {
   chooseNetwork,
   describeNetwork,
   NETWORK_ARG,
+  viewTimeoutArguments,
   type ChosenNetwork,
 } from "./chosen-network.ts";
 import { buildExecutables, Cluster, WORKERS_DEFAULT } from "./cluster.ts";
@@ -137,7 +138,7 @@ function overNetwork(options: Options, network: ChosenNetwork | null): readonly 
   if (network === null) return [];
   const told = options.given.has("view-timeout");
   log.info(describeNetwork(network, told));
-  return told ? [] : ["--view-timeout", String(network.viewTimeoutMs)];
+  return viewTimeoutArguments(network, told);
 }
 
 /** Whether a signal came; it is passed on to the clients, which tell what they measured. */

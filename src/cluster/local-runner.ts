@@ -5,7 +5,7 @@ import type { RunSettings, Measured, PointRunner } from "../evaluation/point-run
 import { clientArguments, replicaArguments } from "../evaluation/point.ts";
 import type { Point } from "../evaluation/run.ts";
 import { ClientProcesses, type Outcome } from "./client-processes.ts";
-import { chooseNetwork, type ChosenNetwork } from "./chosen-network.ts";
+import { chooseNetwork, viewTimeoutArguments, type ChosenNetwork } from "./chosen-network.ts";
 import { Cluster } from "./cluster.ts";
 import { within } from "./within.ts";
 
@@ -54,8 +54,7 @@ export function networkOf(point: Point): ChosenNetwork | null {
 
 /** That of the network, unless the plan says another. */
 function viewTimeoutOf({ extras = {} }: Point, network: ChosenNetwork | null): readonly string[] {
-  if (network === null || extras["viewTimeoutMs"] !== undefined) return [];
-  return ["--view-timeout", String(network.viewTimeoutMs)];
+  return viewTimeoutArguments(network, extras["viewTimeoutMs"] !== undefined);
 }
 
 /** Runs the clients; throws the signal's reason when it comes, RunError when they hang. */

@@ -6,7 +6,7 @@ import { UsageError } from "../base/errors.ts";
 import { findLibrary, loadFailure, requireLibrary } from "./library.ts";
 
 /** OSKR_DPDK_VERSION of the header that this file follows. */
-export const DPDK_VERSION = 9;
+export const DPDK_VERSION = 10;
 /** Bytes of the text: EAL arguments in, one a line; the last error out. Ends with a zero byte. */
 export const TEXT_SIZE = 16_384;
 

@@ -23,7 +23,7 @@ const ECHO = {
   keep: 8 + 4 + 8,
   /** Status "done", and an empty result behind its length. */
   zeros: 1 + 4,
-  ...{ partKind: FRAGMENT, partHeader: FRAGMENT_HEADER, receiptKind: 0 },
+  ...{ partKind: FRAGMENT, partHeader: FRAGMENT_HEADER },
 } as const;
 
 /** Answers until it is told to stop. Throws UsageError. */

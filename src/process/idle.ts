@@ -5,7 +5,7 @@ import type { IdleName } from "../cli/definitions.ts";
 import type { NativeLibrary } from "../ffi/native.ts";
 import type { RealClock } from "./real-clock.ts";
 import type { Crowd } from "./crowd.ts";
-import { Waiting, type WaitingWorld } from "./waiting.ts";
+import { sleep, Waiting, YIELDS, type WaitingWorld } from "./waiting.ts";
 
 /** What the process sleeps on while it parks. */
 export interface Sleeper {
@@ -21,10 +21,6 @@ export interface Idler {
   readonly idle: (empty: number) => void;
 }
 
-/** Empty turns that yield before one parks: the other process of a pair answers within them. */
-const YIELDS = 8;
-/** Longest sleep: links are looked after in between. */
-const PARK_US_MAX = 10_000;
 /** `sleep`: yields between two sleeps, and how long those are. */
 const SLEEP_AFTER_YIELDS = 16;
 const SLEEP_US = 50;
@@ -87,7 +83,6 @@ function park(past: number, native: NativeLibrary, clock: RealClock, sleeper: Sl
   } else if (past % 2 === 0) {
     sleeper.arm();
   } else {
-    const us = Math.min(PARK_US_MAX, (clock.nextMs - clock.now) * 1000);
-    if (us >= 1) sleeper.wait(us);
+    sleep(clock.nextMs - clock.now, (us) => sleeper.wait(us));
   }
 }

@@ -47,7 +47,7 @@ const SPIN_MS_MAX = 1;
 /** The same where others poll as well, by yielding. */
 const YIELD_MS_MAX = 0.1;
 /** Yields before one parks, whatever the time: the other process of a pair answers within them. */
-const YIELDS = 8;
+export const YIELDS = 8;
 /** Longest sleep: links are looked after in between. */
 const PARK_US_MAX = 10_000;
 /** Of a new gap in the usual one. */
@@ -154,9 +154,14 @@ export class Waiting {
   #sleep(turnMs: number): void {
     const { timerMs, wait, nowMs } = this.#world;
     this.#armed = false;
-    const us = Math.min(PARK_US_MAX, (timerMs() - turnMs) * 1000);
-    if (us < 1) return;
-    wait(us);
-    this.#seenMs = nowMs();
+    if (sleep(timerMs() - turnMs, wait)) this.#seenMs = nowMs();
   }
+}
+
+/** Sleeps until a timer is due, or not so long; false if it is due now. */
+export function sleep(dueInMs: number, wait: (us: number) => void): boolean {
+  const us = Math.min(PARK_US_MAX, dueInMs * 1000);
+  if (us < 1) return false;
+  wait(us);
+  return true;
 }

@@ -50,8 +50,6 @@ export interface EchoKinds {
   /** Of a request that comes in parts; a header of 0 bytes: none does. */
   readonly partKind: number;
   readonly partHeader: number;
-  /** Of what acknowledges such a request; 0: nothing does. */
-  readonly receiptKind: number;
 }
 
 /** EAL of this process, started once; a port of it carries a DpdkTransport. */
@@ -93,10 +91,9 @@ export class Eal {
 
   /** A struct oskr_echo, in the text buffer. */
   echoKinds(kinds: EchoKinds): Pointer | bigint {
-    const { requestKind, replyKind, keepFrom, keep, zeros } = kinds;
-    const { partKind, partHeader, receiptKind } = kinds;
-    const ofParts = [partKind, partHeader, receiptKind] as const;
-    const words = Uint32Array.of(requestKind, replyKind, keepFrom, keep, zeros, ...ofParts);
+    const { requestKind, replyKind, keepFrom, keep, zeros, partKind, partHeader } = kinds;
+    const ofReplies = [requestKind, replyKind, keepFrom, keep, zeros] as const;
+    const words = Uint32Array.of(...ofReplies, partKind, partHeader);
     this.#text().set(new Uint8Array(words.buffer));
     const address = this.#library.oskr_dpdk_text();
     assert(address !== null, "the text buffer is static");

@@ -20,6 +20,8 @@ const WAIT = 1 / 2;
  */
 const LATELY = 1 / 5;
 const LATELY_MAX_MS = 400;
+const latelyMsOf = (viewTimeoutMs: number): number =>
+  Math.min(LATELY * viewTimeoutMs, LATELY_MAX_MS);
 /** How long opens wait for a batch with operations that they can leave in. */
 const HOLD_MS = 10;
 /** Opens that may be saved up. */
@@ -36,7 +38,7 @@ export class OpenRation {
 
   constructor(viewTimeoutMs: number) {
     this.#waitMs = WAIT * viewTimeoutMs;
-    this.#latelyMs = Math.min(LATELY * viewTimeoutMs, LATELY_MAX_MS);
+    this.#latelyMs = latelyMsOf(viewTimeoutMs);
   }
 
   /** Whether operations were ordered lately. */
@@ -83,7 +85,7 @@ export class OpenLimit {
 
   constructor(host: Pick<Host<never, never>, "now" | "sourceOf">, viewTimeoutMs: number) {
     this.#host = host;
-    this.#latelyMs = Math.min(LATELY * viewTimeoutMs, LATELY_MAX_MS);
+    this.#latelyMs = latelyMsOf(viewTimeoutMs);
     this.#budgets = new Budgets(OPENS_MAX / (DISPLACED * viewTimeoutMs), OPENS_MAX);
   }
 

@@ -1,6 +1,7 @@
 // Which replica to ask next, and how often and how much to answer one.
 
 import type { Address, Refusal, Signer, Sizes } from "../../actor.ts";
+import { FNV_BASIS, fnv1a } from "./digest.ts";
 
 /** The other replicas in turn, so that one that does not answer costs one question only. */
 export class PeerRotation {
@@ -111,10 +112,7 @@ export class AnswerLimit {
 
 /** By the question and the pause alone, well mixed (FNV-1a, then MurmurHash3's finaliser). */
 function isDrawn(question: string, { pause, lots }: Turns): boolean {
-  let hash = 0x811c9dc5 ^ pause;
-  for (let i = 0; i < question.length; i++) {
-    hash = Math.imul(hash ^ question.charCodeAt(i), 0x01000193);
-  }
+  let hash = fnv1a(question, FNV_BASIS ^ pause);
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
   return ((hash ^ (hash >>> 16)) >>> 0) % lots === 0;

@@ -3,7 +3,7 @@
 
 import type { Bytes } from "../../actor.ts";
 import { bytesOf, EMPTY, equal, u32At, type Reader, type Writer } from "../../wire.ts";
-import { crc32Of, digestOf } from "./digest.ts";
+import { crc32Of, digestOf, FNV_BASIS, FNV_PRIME } from "./digest.ts";
 import { drawNonce } from "./nonce.ts";
 
 /** Bytes of the random nonce of an `open`: 104 bits. */
@@ -104,8 +104,6 @@ export function checksumOf({ session, tag, number, op }: Request): number {
   return hash >>> 0;
 }
 
-const FNV_BASIS = 0x811c9dc5;
-const FNV_PRIME = 0x01000193;
 const SHORT_OPERATION = 64;
 
 /** A request that travels alone, with its checksum. */

@@ -20,9 +20,17 @@ function request(session: number, number = 1, tag = 1, length = 0): Request {
 /** More requests than any batch holds. */
 const MANY = { size: 1000, operations: 1000 };
 
-function filled(changes: Partial<ConstructorParameters<typeof Batcher>[0]>, lengths: number[]) {
-  const config = { ...LIMITS, adaptive: false, flushDelayMs: 1, viewTimeoutMs: 500 };
-  const batcher = new Batcher({ ...config, ...changes });
+type Changes = Partial<ConstructorParameters<typeof Batcher>[0]>;
+
+function batcherOf(changes: Changes): Batcher {
+  return new Batcher({
+    ...{ ...LIMITS, adaptive: false, flushDelayMs: 1, viewTimeoutMs: 500 },
+    ...changes,
+  });
+}
+
+function filled(changes: Changes, lengths: number[]) {
+  const batcher = batcherOf(changes);
   const pending = new Pending(
     () => true,
     () => 1,
@@ -89,13 +97,7 @@ test("X11 a partial batch is due the flush delay after its first request", () =>
 });
 
 test("X11 a batch that cannot fill, because fewer clients ask than it holds, does not wait", () => {
-  const batcher = new Batcher({
-    ...LIMITS,
-    batchMax: 100,
-    adaptive: false,
-    flushDelayMs: 1,
-    viewTimeoutMs: 500,
-  });
+  const batcher = batcherOf({ batchMax: 100, adaptive: false });
   const pending = new Pending(
     () => true,
     () => 1,
@@ -290,13 +292,7 @@ test("X13 a request with a wrong tag does not keep the session's own from waitin
 });
 
 test("X11 requests that a replica relayed leave half of a batch to those of clients", () => {
-  const batcher = new Batcher({
-    ...LIMITS,
-    batchMax: 4,
-    adaptive: true,
-    flushDelayMs: 1,
-    viewTimeoutMs: 500,
-  });
+  const batcher = batcherOf({ batchMax: 4, adaptive: true });
   const pending = new Pending(
     () => true,
     () => 1,
@@ -342,13 +338,7 @@ test("X12 a request that is refused displaces none", () => {
 });
 
 test("X11 the client's own copy takes the place of one that was relayed, and replies go to it", () => {
-  const batcher = new Batcher({
-    ...LIMITS,
-    batchMax: 4,
-    adaptive: true,
-    flushDelayMs: 1,
-    viewTimeoutMs: 500,
-  });
+  const batcher = batcherOf({ batchMax: 4, adaptive: true });
   const pending = new Pending(
     () => true,
     () => 1,

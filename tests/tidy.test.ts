@@ -98,7 +98,7 @@ describe("the rules find what they forbid", () => {
   });
 
   test.each([
-    ["src/protocol/pbft/replica.ts", "../hotstuff/tree.ts"],
+    ["src/protocol/pbft/replica.ts", "../chained/tree.ts"],
     ["src/protocol/pbft/replica.ts", "../index.ts"],
     ["src/protocol/pbft/replica.ts", "../../transport/udp.ts"],
     ["src/protocol/pbft/replica.ts", "../../clock.ts"],
@@ -347,7 +347,7 @@ describe("the rules find what they forbid", () => {
       "src/crypto/keys.ts, src/simulation/keys.ts: one name",
     ]);
     expect(all("src/protocol/pbft/log.ts", "src/report/log.ts")).toHaveLength(1);
-    expect(all("src/protocol/pbft/log.ts", "src/protocol/hotstuff/log.ts")).toEqual([]);
+    expect(all("src/protocol/pbft/log.ts", "src/protocol/chained/log.ts")).toEqual([]);
     expect(all("src/bin/demo.ts", "src/cluster/demo.ts")).toEqual([]);
   });
 

@@ -6,9 +6,9 @@ import { DIGEST_LENGTH } from "../protocol/kit/digest.ts";
 import { RECOVERY_NONCE_LENGTH, type CommonMessage } from "../protocol/kit/messages.ts";
 import { NO_CERTIFICATE } from "../protocol/kit/quorum.ts";
 import type { Request } from "../protocol/kit/request.ts";
-import { makeBlock } from "../protocol/hotstuff/block.ts";
-import { GENESIS_QC } from "../protocol/hotstuff/certificate.ts";
-import type { Message as HotStuffMessage } from "../protocol/hotstuff/message.ts";
+import { makeBlock } from "../protocol/chained/block.ts";
+import { GENESIS_QC } from "../protocol/chained/certificate.ts";
+import type { Message as HotStuffMessage } from "../protocol/chained/message.ts";
 import type { Message as PbftMessage } from "../protocol/pbft/message.ts";
 import { forgedSeal, randomBytes } from "./arms.ts";
 

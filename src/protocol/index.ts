@@ -5,7 +5,7 @@ import type { Address, AnyProtocol, Protocol, Quorums } from "../actor.ts";
 import { assert } from "../base/assert.ts";
 import { REPLICAS_MAX } from "../config.ts";
 import type { OptionValues, ProtocolConfig } from "../protocol-config.ts";
-import { hotstuff } from "./hotstuff/index.ts";
+import { hotstuff } from "./chained/index.ts";
 import { pbft } from "./pbft/index.ts";
 import { unreplicated, unreplicatedSigned } from "./unreplicated/index.ts";
 

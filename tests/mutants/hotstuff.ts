@@ -7,15 +7,15 @@ import { Naming } from "../../src/protocol/kit/naming.ts";
 import { Recovery } from "../../src/protocol/kit/recovery.ts";
 import type { Outcome, Request } from "../../src/protocol/kit/request.ts";
 import { Service } from "../../src/protocol/kit/service.ts";
-import { keyOf, type Block } from "../../src/protocol/hotstuff/block.ts";
-import type { Qc, Tc } from "../../src/protocol/hotstuff/certificate.ts";
-import { firstTarget } from "../../src/protocol/hotstuff/client.ts";
-import { hotstuff, HotStuffReplica, type Parts } from "../../src/protocol/hotstuff/index.ts";
-import type { Tree } from "../../src/protocol/hotstuff/log.ts";
-import type { VoteMessage } from "../../src/protocol/hotstuff/message.ts";
-import { NormalCase } from "../../src/protocol/hotstuff/normal.ts";
-import { HOTSTUFF_RULES, type ChainRules } from "../../src/protocol/hotstuff/rules.ts";
-import { Pacemaker } from "../../src/protocol/hotstuff/view-change.ts";
+import { keyOf, type Block } from "../../src/protocol/chained/block.ts";
+import type { Qc, Tc } from "../../src/protocol/chained/certificate.ts";
+import { firstTarget } from "../../src/protocol/chained/client.ts";
+import { hotstuff, HotStuffReplica, type Parts } from "../../src/protocol/chained/index.ts";
+import type { Tree } from "../../src/protocol/chained/log.ts";
+import type { VoteMessage } from "../../src/protocol/chained/message.ts";
+import { NormalCase } from "../../src/protocol/chained/normal.ts";
+import { HOTSTUFF_RULES, type ChainRules } from "../../src/protocol/chained/rules.ts";
+import { Pacemaker } from "../../src/protocol/chained/view-change.ts";
 import { subjectOf } from "../../src/simulation/subject.ts";
 import { namings, withoutRuns } from "./naming.ts";
 import { StaleLeader } from "./stale-leader.ts";
@@ -43,7 +43,7 @@ const twoChain = ruled({
   committedBy: ({ view, parent }) => (parent !== null && parent.view === view - 1 ? parent : null),
 });
 
-/** tests/protocol/hotstuff/normal.test.ts has the history that convicts it: too rare for seeds. */
+/** tests/protocol/chained/normal.test.ts has the history that convicts it: too rare for seeds. */
 export const noConsecutiveViews = ruled({ committedBy: (node) => node.parent?.parent ?? null });
 
 class NoLateVotes extends NormalCase {
@@ -132,13 +132,13 @@ class Careless extends Naming {
   }
 }
 
-/** X14: votes in the view that the others are in. tests/protocol/hotstuff/start.test.ts convicts it. */
+/** X14: votes in the view that the others are in. tests/protocol/chained/start.test.ts convicts it. */
 class ForgetsNothing extends NormalCase {
   override onForgotten(): void {}
 }
 export const votesInViewC: Partial<Parts> = { NormalCase: ForgetsNothing };
 
-/** X14: takes answers to an earlier question. tests/protocol/hotstuff/start.test.ts convicts it. */
+/** X14: takes answers to an earlier question. tests/protocol/chained/start.test.ts convicts it. */
 class AnyNonce<P> extends Recovery<P> {
   protected override isOwn(): boolean {
     return true;

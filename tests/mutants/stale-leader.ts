@@ -4,11 +4,11 @@
 // locks and commits.
 
 import type { Refusal } from "../../src/actor.ts";
-import { keyOf } from "../../src/protocol/hotstuff/block.ts";
-import type { VoteMessage } from "../../src/protocol/hotstuff/message.ts";
-import { NormalCase } from "../../src/protocol/hotstuff/normal.ts";
+import { keyOf } from "../../src/protocol/chained/block.ts";
+import type { VoteMessage } from "../../src/protocol/chained/message.ts";
+import { NormalCase } from "../../src/protocol/chained/normal.ts";
 import { equal } from "../../src/wire.ts";
-import { GENESIS_QC, qcOf, type Qc, type Tc } from "../../src/protocol/hotstuff/certificate.ts";
+import { GENESIS_QC, qcOf, type Qc, type Tc } from "../../src/protocol/chained/certificate.ts";
 
 /** Views for which it keeps votes. */
 const VOTES_VIEWS = 4;

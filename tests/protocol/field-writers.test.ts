@@ -44,12 +44,12 @@ describe.each([
   ["pbft", "view", "view-change.ts"],
   ["pbft", "active", "view-change.ts"],
   ["pbft", "executed", "normal.ts"],
-  ["hotstuff", "view", "view-change.ts"],
-  ["hotstuff", "tc", "view-change.ts"],
-  ["hotstuff", "lock", "normal.ts"],
-  ["hotstuff", "votedView", "normal.ts"],
-  ["hotstuff", "highQc", "normal.ts"],
-  ["hotstuff", "root", "log.ts"],
+  ["chained", "view", "view-change.ts"],
+  ["chained", "tc", "view-change.ts"],
+  ["chained", "lock", "normal.ts"],
+  ["chained", "votedView", "normal.ts"],
+  ["chained", "highQc", "normal.ts"],
+  ["chained", "root", "log.ts"],
 ])("%s: %s", (protocol, field, file) => {
   test(`is private to ${file}, and written there alone`, () => {
     const all = files(protocol);

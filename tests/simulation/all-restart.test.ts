@@ -9,7 +9,7 @@ import { drawPlan, type Changes } from "../../src/simulation/seed-plan.ts";
 import { subjectOf, type Subject } from "../../src/simulation/subject.ts";
 import { registered } from "../../src/simulation/subjects.ts";
 import { pbft } from "../../src/protocol/pbft/index.ts";
-import { hotstuff } from "../../src/protocol/hotstuff/index.ts";
+import { hotstuff } from "../../src/protocol/chained/index.ts";
 import { bytesOf, EMPTY } from "../../src/wire.ts";
 import { withoutRuns } from "../mutants/naming.ts";
 

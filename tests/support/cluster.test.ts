@@ -4,7 +4,7 @@
 import { describe, expect, test } from "bun:test";
 import type { Protocol } from "../../src/actor.ts";
 import { encodeKvOperation } from "../../src/app/kv.ts";
-import { hotstuff } from "../../src/protocol/hotstuff/index.ts";
+import { hotstuff } from "../../src/protocol/chained/index.ts";
 import { pbft } from "../../src/protocol/pbft/index.ts";
 import { unreplicated, unreplicatedSigned } from "../../src/protocol/unreplicated/index.ts";
 import { Cluster } from "./cluster.ts";

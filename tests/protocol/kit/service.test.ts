@@ -3,7 +3,7 @@
 
 import { expect, test } from "bun:test";
 import type { Address } from "../../../src/actor.ts";
-import { HotStuffCluster } from "../hotstuff/harness.ts";
+import { HotStuffCluster } from "../chained/harness.ts";
 import { bytes, CLIENT, openOf, PbftCluster } from "../pbft/harness.ts";
 
 const ELSEWHERE = 200;

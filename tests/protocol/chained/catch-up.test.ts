@@ -1,9 +1,9 @@
 // Replicas that lack blocks: fetched by hash, or the state with them; requests of abandoned blocks.
 
 import { expect, setDefaultTimeout, test } from "bun:test";
-import type { Block } from "../../../src/protocol/hotstuff/block.ts";
-import { codec } from "../../../src/protocol/hotstuff/message.ts";
-import { qcProofs } from "../../../src/protocol/hotstuff/certificate.ts";
+import type { Block } from "../../../src/protocol/chained/block.ts";
+import { codec } from "../../../src/protocol/chained/message.ts";
+import { qcProofs } from "../../../src/protocol/chained/certificate.ts";
 import { equal } from "../../../src/wire.ts";
 import { block, CLIENT, HotStuffCluster, openRequest, put, qc, Solo, tc } from "./harness.ts";
 
@@ -233,7 +233,7 @@ test("H10 a request that is in a block already is not proposed again by the next
 
 test("H13 a QC gives up its signatures through one type only", async () => {
   const { readdirSync, readFileSync } = await import("node:fs");
-  const folder = `${import.meta.dir}/../../../src/protocol/hotstuff`;
+  const folder = `${import.meta.dir}/../../../src/protocol/chained`;
   const users = readdirSync(folder).filter((name) => {
     const text = readFileSync(`${folder}/${name}`, "utf8");
     return /\.signers|\.blocks|signers\b.*blocks\b/.test(text);

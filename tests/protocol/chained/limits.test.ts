@@ -3,10 +3,10 @@
 import { repliesIn } from "../../support/replies.ts";
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { apps } from "../../../src/app/index.ts";
-import { GENESIS_QC } from "../../../src/protocol/hotstuff/certificate.ts";
-import type { Message, Timer } from "../../../src/protocol/hotstuff/index.ts";
-import { hotstuff, HotStuffReplica } from "../../../src/protocol/hotstuff/index.ts";
-import { codec } from "../../../src/protocol/hotstuff/message.ts";
+import { GENESIS_QC } from "../../../src/protocol/chained/certificate.ts";
+import type { Message, Timer } from "../../../src/protocol/chained/index.ts";
+import { hotstuff, HotStuffReplica } from "../../../src/protocol/chained/index.ts";
+import { codec } from "../../../src/protocol/chained/message.ts";
 import { operationDigest, type Outcome } from "../../../src/protocol/kit/request.ts";
 import { drawPlan, NO_FAULTS, type Plan } from "../../../src/simulation/seed-plan.ts";
 import { runPlan, runSeed } from "../../../src/simulation/run-seed.ts";

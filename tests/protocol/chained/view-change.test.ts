@@ -1,9 +1,9 @@
 // Views: who leads, how they are entered and left, and when the timer runs.
 
 import { expect, setDefaultTimeout, test } from "bun:test";
-import { firstTarget } from "../../../src/protocol/hotstuff/client.ts";
-import { GENESIS_QC } from "../../../src/protocol/hotstuff/certificate.ts";
-import { viewAfter } from "../../../src/protocol/hotstuff/view-change.ts";
+import { firstTarget } from "../../../src/protocol/chained/client.ts";
+import { GENESIS_QC } from "../../../src/protocol/chained/certificate.ts";
+import { viewAfter } from "../../../src/protocol/chained/view-change.ts";
 import { configOf } from "../../support/cluster.ts";
 import { block, CLIENT, HotStuffCluster, openRequest, put, qc, Solo, tc } from "./harness.ts";
 

@@ -7,21 +7,21 @@ import type { ProtocolConfig } from "../../../src/protocol-config.ts";
 import { makeBatch } from "../../../src/protocol/kit/batch.ts";
 import type { Certificate } from "../../../src/protocol/kit/quorum.ts";
 import type { Request } from "../../../src/protocol/kit/request.ts";
-import { makeBlock, type Block } from "../../../src/protocol/hotstuff/block.ts";
+import { makeBlock, type Block } from "../../../src/protocol/chained/block.ts";
 import {
   GENESIS_QC,
   qcProofs,
   tcProofs,
   type Qc,
   type Tc,
-} from "../../../src/protocol/hotstuff/certificate.ts";
+} from "../../../src/protocol/chained/certificate.ts";
 import {
   hotstuff,
   HotStuffReplica,
   type Message,
   type Parts,
   type Timer,
-} from "../../../src/protocol/hotstuff/index.ts";
+} from "../../../src/protocol/chained/index.ts";
 import { EMPTY } from "../../../src/wire.ts";
 import * as support from "../../support/cluster.ts";
 import { Packets, signatureOf } from "../../support/packets.ts";

@@ -1,8 +1,8 @@
 // Replicas that start without a memory: for the first time, or after they lost it.
 
 import { expect, setDefaultTimeout, test } from "bun:test";
-import type { Parts } from "../../../src/protocol/hotstuff/index.ts";
-import { GENESIS_QC } from "../../../src/protocol/hotstuff/certificate.ts";
+import type { Parts } from "../../../src/protocol/chained/index.ts";
+import { GENESIS_QC } from "../../../src/protocol/chained/certificate.ts";
 import { noNonce, votesInViewC } from "../../mutants/hotstuff.ts";
 import { block, CLIENT, HotStuffCluster, openRequest, put, qc, Solo, tc } from "./harness.ts";
 

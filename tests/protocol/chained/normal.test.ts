@@ -1,10 +1,10 @@
 // What a replica votes for, locks and commits: one replica, fed by hand.
 
 import { expect, setDefaultTimeout, test } from "bun:test";
-import type { Block } from "../../../src/protocol/hotstuff/block.ts";
-import { GENESIS_QC, type Tc } from "../../../src/protocol/hotstuff/certificate.ts";
-import type { Parts } from "../../../src/protocol/hotstuff/index.ts";
-import { codec, type Message } from "../../../src/protocol/hotstuff/message.ts";
+import type { Block } from "../../../src/protocol/chained/block.ts";
+import { GENESIS_QC, type Tc } from "../../../src/protocol/chained/certificate.ts";
+import type { Parts } from "../../../src/protocol/chained/index.ts";
+import { codec, type Message } from "../../../src/protocol/chained/message.ts";
 import { EMPTY } from "../../../src/wire.ts";
 import { noConsecutiveViews } from "../../mutants/hotstuff.ts";
 import { block, openRequest, packets, qc, Solo, tc } from "./harness.ts";

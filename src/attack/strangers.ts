@@ -2,7 +2,8 @@
 // where it has any; those of large operations are what leaves the machine time for others.
 
 import type { Sealed } from "../actor.ts";
-import { encodeKvOperation, STATE_MAX } from "../app/kv.ts";
+import { STATE_MAX } from "../app/kv.ts";
+import { encodeKvOperation } from "../app/operation.ts";
 import { makeBatch } from "../protocol/kit/batch.ts";
 import type { CommonMessage } from "../protocol/kit/messages.ts";
 import { openRequest, OPERATION_MAX } from "../protocol/kit/request.ts";

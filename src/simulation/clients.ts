@@ -1,7 +1,7 @@
 // Clients of a world: each asks one operation after another, before GST as slowly as the plan says.
 
 import type { Bytes, Client, Sealed } from "../actor.ts";
-import { decodeKvResult } from "../app/kv.ts";
+import { decodeKvResult } from "../app/operation.ts";
 import type { Random } from "../base/seeded-random.ts";
 import { stamp, type Issued } from "./judge.ts";
 import type { Process } from "./process.ts";

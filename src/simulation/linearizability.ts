@@ -2,7 +2,12 @@
 // state) ("Testing for linearizability", 2017), on histories split by key.
 
 import type { Bytes } from "../actor.ts";
-import { decodeKvOperation, decodeKvResult, type KvOperation, type KvResult } from "../app/kv.ts";
+import {
+  decodeKvOperation,
+  decodeKvResult,
+  type KvOperation,
+  type KvResult,
+} from "../app/operation.ts";
 import type { HistoryEntry } from "../evaluation/history.ts";
 import { latin1 } from "../wire.ts";
 

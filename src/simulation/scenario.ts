@@ -12,7 +12,7 @@
 // Lines below a command are what it printed.
 
 import { BATCH_BYTES_DEFAULT } from "../protocol-config.ts";
-import { decodeKvResult, encodeKvOperation, type KvOperation } from "../app/kv.ts";
+import { decodeKvResult, encodeKvOperation, type KvOperation } from "../app/operation.ts";
 import { assert } from "../base/assert.ts";
 import { smallestCluster } from "../protocol/index.ts";
 import { stamp, type Issued } from "./judge.ts";

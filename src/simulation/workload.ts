@@ -2,7 +2,7 @@
 // repeated.
 
 import type { Bytes } from "../actor.ts";
-import { encodeKvOperation } from "../app/kv.ts";
+import { encodeKvOperation } from "../app/operation.ts";
 import type { Random } from "../base/seeded-random.ts";
 import { EARLIER_CLIENT } from "./judge.ts";
 

@@ -1,7 +1,7 @@
 // What clients ask: the workloads by the name that `-W` takes.
 
 import type { Bytes } from "../actor.ts";
-import { encodeKvOperation, type KvOperation } from "../app/kv.ts";
+import { encodeKvOperation, type KvOperation } from "../app/operation.ts";
 
 export interface Workload {
   /** The next operation; its bytes are not changed afterwards. */

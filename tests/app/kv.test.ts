@@ -4,18 +4,17 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { Bytes } from "../../src/actor.ts";
+import { KvApp, STATE_MAX } from "../../src/app/kv.ts";
 import {
   applyKvOperation,
   decodeKvOperation,
   decodeKvResult,
   encodeKvOperation,
   KEY_MAX,
-  KvApp,
-  STATE_MAX,
   VALUE_MAX,
   type KvOperation,
   type KvResult,
-} from "../../src/app/kv.ts";
+} from "../../src/app/operation.ts";
 import { apps } from "../../src/app/index.ts";
 import { EMPTY } from "../../src/wire.ts";
 

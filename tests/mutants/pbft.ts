@@ -3,7 +3,7 @@
 // convicts them.
 
 import type { Address, App, Bytes, Sizes } from "../../src/actor.ts";
-import { decodeKvOperation } from "../../src/app/kv.ts";
+import { decodeKvOperation } from "../../src/app/operation.ts";
 import { EMPTY_BATCH } from "../../src/protocol/kit/batch.ts";
 import { Checkpoints } from "../../src/protocol/kit/checkpoint.ts";
 import { QuorumClient } from "../../src/protocol/kit/client.ts";

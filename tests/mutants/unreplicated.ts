@@ -1,7 +1,7 @@
 // Bugs planted in the unreplicated protocol, for judges that need no other replica.
 
 import type { App, Bytes, Census, Codec } from "../../src/actor.ts";
-import { decodeKvOperation } from "../../src/app/kv.ts";
+import { decodeKvOperation } from "../../src/app/operation.ts";
 import type { Mutant } from "../../src/campaign/mutants.ts";
 import {
   unreplicated,

@@ -2,7 +2,8 @@
 
 import { describe, expect, test } from "bun:test";
 import type { Census, Proof, Sealed } from "../../src/actor.ts";
-import { encodeKvOperation, KvApp } from "../../src/app/kv.ts";
+import { KvApp } from "../../src/app/kv.ts";
+import { encodeKvOperation } from "../../src/app/operation.ts";
 import { CensusCheck, checkCertificates } from "../../src/simulation/census.ts";
 import {
   ADVERSARY_CLIENT,

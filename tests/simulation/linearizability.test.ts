@@ -4,7 +4,8 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
-import { encodeKvOperation, KvApp, type KvOperation } from "../../src/app/kv.ts";
+import { KvApp } from "../../src/app/kv.ts";
+import { encodeKvOperation, type KvOperation } from "../../src/app/operation.ts";
 import { Random } from "../../src/base/seeded-random.ts";
 import {
   checkKv,

@@ -3,7 +3,7 @@
 
 import { describe, expect, test } from "bun:test";
 import type { Protocol } from "../../src/actor.ts";
-import { encodeKvOperation } from "../../src/app/kv.ts";
+import { encodeKvOperation } from "../../src/app/operation.ts";
 import { hotstuff } from "../../src/protocol/chained/index.ts";
 import { pbft } from "../../src/protocol/pbft/index.ts";
 import { unreplicated, unreplicatedSigned } from "../../src/protocol/unreplicated/index.ts";

@@ -2,7 +2,7 @@
 // that are really signed.
 
 import type { App, Bytes, Proof } from "../../../src/actor.ts";
-import { encodeKvOperation } from "../../../src/app/kv.ts";
+import { encodeKvOperation } from "../../../src/app/operation.ts";
 import type { ProtocolConfig } from "../../../src/protocol-config.ts";
 import { makeBatch } from "../../../src/protocol/kit/batch.ts";
 import type { Certificate } from "../../../src/protocol/kit/quorum.ts";

@@ -1,7 +1,7 @@
 // Checkpoints, and replicas that were too far away for the log of the others.
 
 import { expect, test } from "bun:test";
-import { encodeKvOperation } from "../../../src/app/kv.ts";
+import { encodeKvOperation } from "../../../src/app/operation.ts";
 import type { StateMessage } from "../../../src/protocol/kit/messages.ts";
 import { PIECE_LENGTH } from "../../../src/protocol/kit/state-transfer.ts";
 import { bytes, PbftCluster } from "./harness.ts";

@@ -1,7 +1,8 @@
 // Networks that lose, divide and heal.
 
 import { expect, test } from "bun:test";
-import { encodeKvOperation, KvApp } from "../../../src/app/kv.ts";
+import { KvApp } from "../../../src/app/kv.ts";
+import { encodeKvOperation } from "../../../src/app/operation.ts";
 import { NullApp } from "../../../src/app/null.ts";
 import { pbft } from "../../../src/protocol/pbft/index.ts";
 import type { Message } from "../../../src/protocol/pbft/message.ts";

@@ -1,9 +1,11 @@
 // What a protocol is written against: interfaces, small enough to read on one screen.
 
+import type { Snapshot, State } from "./base/parts.ts";
 import type { ProtocolConfig, ProtocolOption, UsualOption } from "./protocol-config.ts";
 import type { SimulationHints, TimingHints } from "./protocol-hints.ts";
 import type { Address, Bytes, Proof, Reader, Signer, Writer } from "./wire.ts";
 
+export type { Part, Snapshot, State } from "./base/parts.ts";
 export type { Address, Bytes, Proof, Signer } from "./wire.ts";
 
 /**
@@ -218,13 +220,15 @@ export interface App {
   /** Deterministic; never throws: a malformed operation has an error result. */
   execute(op: Bytes): Bytes;
   /**
-   * The state in parts, canonical: equal states give equal parts whatever their history. Nobody
-   * writes to a part, and one that is as it was before is the same object, so that a checkpoint
-   * costs what changed; what has tens of records, or is a large value, is a part.
+   * The state as it is, canonical: equal states have equal parts whatever their history. The
+   * application goes on; until the next snapshot is taken, this one gives what changed as it was.
    */
-  snapshot(): readonly Bytes[];
-  /** Becomes the state of these parts, which nobody writes to. */
-  restore(parts: readonly Bytes[]): void;
+  snapshot(): Snapshot;
+  /**
+   * Becomes this state, which was checked. Parts that are not in `changed` are as the application
+   * has them; it has none beyond the count. The next snapshot tells what changed from here on.
+   */
+  restore(state: State, changed: Iterable<number>): void;
   /** Undoes the last `count` operations that were not committed; for speculative protocols. */
   rollback(count: number): void;
   /** Makes the first `count` operations that can still be undone permanent. */

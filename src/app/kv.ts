@@ -1,6 +1,6 @@
 // A small key-value store.
 
-import type { App, Bytes } from "../actor.ts";
+import type { App, Bytes, Part, Snapshot, State } from "../actor.ts";
 import { assert } from "../base/assert.ts";
 import { Buckets } from "../base/buckets.ts";
 import { bytesOf, EMPTY, latin1, manyBytesOf, Reader } from "../wire.ts";
@@ -42,7 +42,7 @@ interface Entry {
 
 export class KvApp implements App {
   readonly #state = new Map<string, Entry>();
-  readonly #parts = new Buckets<Entry, readonly Bytes[]>(partsOf);
+  readonly #parts = new Buckets<Entry>(partOf);
   /** Of keys and values, ENTRY_BYTES for each pair included. */
   #bytes = 0;
   /** Those of them that stand together. */
@@ -64,37 +64,23 @@ export class KvApp implements App {
     return bytesOf((out) => encodeState(before, out));
   }
 
-  /**
-   * Keys by their hashes, in parts of PART_BYTES on average, so that a change costs one of them;
-   * behind each part the large values that it names.
-   */
-  snapshot(): readonly Bytes[] {
+  /** Keys by their hashes, in parts of PART_BYTES on average, beside large values. */
+  snapshot(): Snapshot {
     assert(this.#undo.length === 0, "a snapshot holds committed operations only");
-    return this.#parts.made(Math.ceil(this.#inlineBytes / PART_BYTES)).flat();
+    return this.#parts.snapshot();
   }
 
-  restore(parts: readonly Bytes[]): void {
-    this.#state.clear();
-    this.#parts.clear();
-    this.#bytes = 0;
-    this.#inlineBytes = 0;
+  restore(state: State, changed: Iterable<number>): void {
     this.#undo.length = 0;
-    for (let at = 0; at < parts.length;) at = this.#restoreFrom(parts, at);
-  }
-
-  /** Reads the part at `at`, with the large values behind it; where the next one is. */
-  #restoreFrom(parts: readonly Bytes[], at: number): number {
-    const input = new Reader(parts[at] ?? EMPTY);
-    let next = at + 1;
-    for (let count = input.u32(); count > 0 && input.ok; count--) {
-      const key = latin1(input.blob(KEY_MAX));
-      const length = input.u32();
-      const value = length > INLINE_MAX ? parts[next++] : input.bytes(length);
-      if (value?.length !== length || length > VALUE_MAX) input.poison();
-      this.#set(key, value ?? null);
+    this.#parts.resize(state.count);
+    const read: { readonly key: string; readonly value: Bytes }[] = [];
+    for (const index of changed) {
+      for (const { key } of [...this.#parts.itemsOf(index)]) this.#put(key, null);
+      readPart(state.part(index), read);
     }
-    assert(input.done, "a snapshot is checked against a certificate before it is restored");
-    return next;
+    for (const { key, value } of read) this.#put(key, value);
+    assert(this.#partsFor() === state.count, "a snapshot is checked before it is restored");
+    this.#parts.restored();
   }
 
   rollback(count: number): void {
@@ -110,6 +96,16 @@ export class KvApp implements App {
   }
 
   #set(key: string, value: Bytes | null): void {
+    this.#put(key, value);
+    this.#parts.resize(this.#partsFor());
+  }
+
+  /** How many parts there are for what there is. */
+  #partsFor(): number {
+    return Math.max(1, Math.ceil(this.#inlineBytes / PART_BYTES));
+  }
+
+  #put(key: string, value: Bytes | null): void {
     const known = this.#state.get(key);
     const before = known?.value ?? null;
     if (value === before) return;
@@ -123,8 +119,8 @@ export class KvApp implements App {
       this.#state.set(key, entry);
       this.#parts.add(entry);
     } else {
+      this.#parts.touch(known);
       known.value = value;
-      this.#parts.changed(known);
     }
   }
 }
@@ -137,7 +133,8 @@ function hashOf(key: string): number {
 }
 
 /** These entries in the order of their keys, and then their large values. */
-function partsOf(entries: readonly Entry[]): readonly Bytes[] {
+function partOf(entries: readonly Entry[]): Part {
+  if (entries.length === 0) return [];
   const sorted = entries.toSorted((a, b) => (a.key < b.key ? -1 : 1));
   let size = 4;
   for (const { key, value } of sorted) size += inlineSizeOf(key, value);
@@ -151,6 +148,22 @@ function partsOf(entries: readonly Entry[]): readonly Bytes[] {
   }, size);
   const large = sorted.filter(({ value }) => value.length > INLINE_MAX);
   return [part, ...large.map(({ value }) => value)];
+}
+
+/** Reads what a part holds. */
+function readPart(part: Part, read: { readonly key: string; readonly value: Bytes }[]): void {
+  const [head = EMPTY, ...large] = part;
+  if (part.length === 0) return;
+  const input = new Reader(head);
+  let next = 0;
+  for (let count = input.u32(); count > 0 && input.ok; count--) {
+    const key = latin1(input.blob(KEY_MAX));
+    const length = input.u32();
+    const value = length > INLINE_MAX ? large[next++] : input.bytes(length);
+    if (value?.length !== length || length > VALUE_MAX) input.poison();
+    else read.push({ key, value });
+  }
+  assert(input.done && next === large.length, "a snapshot is checked before it is restored");
 }
 
 /** What a key in this state adds to a snapshot. */

@@ -1,7 +1,9 @@
-import type { App, Bytes } from "../actor.ts";
+import type { App, Bytes, Snapshot } from "../actor.ts";
 
 /** The largest result that it can be told to give, in bytes. */
 export const REPLY_SIZE_MAX = 1024 * 1024;
+
+const STATELESS: Snapshot = { count: 0, changed: new Set(), part: () => [] };
 
 /** Does nothing, and answers zeros or nothing: measures the protocol alone. */
 export class NullApp implements App {
@@ -15,8 +17,8 @@ export class NullApp implements App {
   execute(): Bytes {
     return this.#result;
   }
-  snapshot(): readonly Bytes[] {
-    return [];
+  snapshot(): Snapshot {
+    return STATELESS;
   }
   restore(): void {}
   rollback(): void {}

@@ -1,97 +1,83 @@
-// Items in buckets by their hash, with one bucket more or less at a time: linear hashing (Litwin,
-// "Linear Hashing", VLDB '80). Where an item is follows from its hash and the number of buckets,
-// whatever their history, and what a bucket's items were made into lasts until one of them changes.
+// Items in buckets by their hash (linear-hashing.ts), each of which is a part of a state.
+
+import { bucketOf, sourceOf } from "./linear-hashing.ts";
+import { Parts, type Part, type Snapshot } from "./parts.ts";
 
 interface Hashed {
   /** Of 32 bits, unsigned. */
   readonly hash: number;
 }
 
-interface Bucket<T, Made> {
-  readonly items: Set<T>;
-  /** What was made of the items as they are; null if that is out of date. */
-  made: Made | null;
-}
+export class Buckets<T extends Hashed> {
+  readonly #buckets: Set<T>[] = [new Set()];
+  readonly #parts: Parts;
 
-export class Buckets<T extends Hashed, Made> {
-  readonly #make: (items: readonly T[]) => Made;
-  readonly #buckets: Bucket<T, Made>[] = [emptyBucket()];
-  /** The smallest power of two that is not below the number of buckets, less one. */
-  #mask = 0;
+  /** `make` gets all items of a bucket, in any order. */
+  constructor(make: (items: readonly T[]) => Part) {
+    this.#parts = new Parts((index) => make([...this.itemsOf(index)]), 1);
+  }
 
-  /** `make` gets all items of a bucket, of which there is one, or more, in any order. */
-  constructor(make: (items: readonly T[]) => Made) {
-    this.#make = make;
+  /** How many buckets there are. */
+  get count(): number {
+    return this.#buckets.length;
+  }
+
+  itemsOf(index: number): ReadonlySet<T> {
+    return this.#buckets[index] ?? new Set();
   }
 
   add(item: T): void {
-    this.#put(this.#indexOf(item), item);
+    this.touch(item);
+    this.#buckets[this.#indexOf(item)]?.add(item);
   }
 
   remove(item: T): void {
-    const bucket = this.#buckets[this.#indexOf(item)];
-    if (bucket?.items.delete(item) === true) bucket.made = null;
+    this.touch(item);
+    this.#buckets[this.#indexOf(item)]?.delete(item);
   }
 
-  /** The item, which is in its bucket, is not what it was. */
-  changed(item: T): void {
-    const bucket = this.#buckets[this.#indexOf(item)];
-    if (bucket !== undefined) bucket.made = null;
+  /** The item is about to change: to be called before, because a snapshot keeps what it was. */
+  touch(item: T): void {
+    this.#parts.touch(this.#indexOf(item));
   }
 
-  clear(): void {
-    this.#buckets.length = 0;
-    this.#buckets.push(emptyBucket());
-    this.#mask = 0;
-  }
-
-  /** What is made of each bucket that is not empty, with so many of them, one at least. */
-  made(count: number): readonly Made[] {
+  /** Has so many buckets from now on, one at least. */
+  resize(count: number): void {
     while (this.#buckets.length < count) this.#split();
     while (this.#buckets.length > Math.max(1, count)) this.#merge();
-    const all: Made[] = [];
-    for (const bucket of this.#buckets) {
-      if (bucket.items.size === 0) continue;
-      bucket.made ??= this.#make([...bucket.items]);
-      all.push(bucket.made);
-    }
-    return all;
+  }
+
+  /** The items as they are, with the parts that changed since the last snapshot. */
+  snapshot(): Snapshot {
+    return this.#parts.snapshot();
+  }
+
+  /** What there is was restored from a snapshot: nothing of it changed since. */
+  restored(): void {
+    this.#parts.restored(this.#buckets.length);
   }
 
   #indexOf({ hash }: T): number {
-    const index = (hash & this.#mask) >>> 0;
-    return index < this.#buckets.length ? index : index & (this.#mask >>> 1);
-  }
-
-  #put(index: number, item: T): void {
-    const bucket = this.#buckets[index];
-    if (bucket === undefined) return;
-    bucket.items.add(item);
-    bucket.made = null;
+    return bucketOf(hash, this.#buckets.length);
   }
 
   /** Adds a bucket, with those items of another one that belong there from now on. */
   #split(): void {
     const index = this.#buckets.length;
-    this.#buckets.push(emptyBucket());
-    if (index > this.#mask) this.#mask = 2 * this.#mask + 1;
-    const source = this.#buckets[index & (this.#mask >>> 1)];
-    for (const item of source?.items ?? []) {
-      if (this.#indexOf(item) !== index) continue;
-      this.#put(index, item);
-      source?.items.delete(item);
-      if (source !== undefined) source.made = null;
-    }
+    const added = new Set<T>();
+    const source = this.#buckets[sourceOf(index)] ?? added;
+    this.#parts.touch(sourceOf(index));
+    this.#buckets.push(added);
+    this.#parts.resize(index + 1);
+    for (const item of source)
+      if (this.#indexOf(item) === index && source.delete(item)) added.add(item);
   }
 
   /** Takes the last bucket away, whose items go to the one that they came from. */
   #merge(): void {
-    const last = this.#buckets.pop();
-    if (this.#buckets.length <= (this.#mask >>> 1) + 1) this.#mask >>>= 1;
-    for (const item of last?.items ?? []) this.#put(this.#indexOf(item), item);
+    const index = this.#buckets.length - 1;
+    this.#parts.touch(sourceOf(index));
+    this.#parts.resize(index);
+    for (const item of this.#buckets.pop() ?? []) this.#buckets[sourceOf(index)]?.add(item);
   }
-}
-
-function emptyBucket<T, Made>(): Bucket<T, Made> {
-  return { items: new Set(), made: null };
 }

@@ -144,7 +144,8 @@ export class ReplicaProcess {
 
 function stateDigest(app: App): string {
   const hash = new Bun.SHA256();
-  for (const part of app.snapshot()) hash.update(part);
+  const state = app.snapshot();
+  for (let i = 0; i < state.count; i++) for (const bytes of state.part(i)) hash.update(bytes);
   return hash.digest("hex");
 }
 

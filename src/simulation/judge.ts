@@ -1,7 +1,7 @@
 // The judge: every operation carries a stamp, every replica's application is wrapped, and what is
 // executed is compared with the one canonical sequence, which grows as the first replica commits.
 
-import type { App, Bytes } from "../actor.ts";
+import type { App, Bytes, Snapshot, State } from "../actor.ts";
 import { mix32 } from "../base/seeded-random.ts";
 import { bytesOf, EMPTY, equal, Reader, u32At } from "../wire.ts";
 
@@ -144,9 +144,11 @@ export class Ledger {
   }
 
   /** A correct replica's application state after `position` operations. */
-  state(replica: string, position: number, parts: readonly Bytes[]): void {
-    let crc = 0;
-    for (const part of parts) crc = hashBytes(crc, part);
+  state(replica: string, position: number, state: State): void {
+    let crc = state.count;
+    for (let i = 0; i < state.count; i++) {
+      for (const bytes of state.part(i)) crc = hashBytes(crc, bytes);
+    }
     const known = this.#states.get(position);
     if (known === undefined) this.#states.set(position, crc);
     else if (known !== crc) this.#fail(`agreement: ${replica}'s state ${position} differs`);
@@ -216,17 +218,24 @@ export class JudgedApp implements App {
     return result;
   }
 
-  snapshot(): readonly Bytes[] {
+  /** Part 0 is the judge's own. */
+  snapshot(): Snapshot {
     const inner = this.#inner.snapshot();
     if (this.#pending.length === 0) this.#ledger?.state(this.#name, this.#position, inner);
     const head = bytesOf((out) => {
       out.u53(this.#position);
       out.u32(this.#hash >>> 0);
     });
-    return [head, ...inner];
+    return {
+      count: 1 + inner.count,
+      changed: new Set([0, ...[...inner.changed].map((index) => index + 1)]),
+      part: (index) => (index === 0 ? [head] : inner.part(index - 1)),
+    };
   }
 
-  restore([head = EMPTY, ...inner]: readonly Bytes[]): void {
+  restore(state: State, changed: Iterable<number>): void {
+    const inner = { count: state.count - 1, part: (index: number) => state.part(index + 1) };
+    const [head = EMPTY] = state.part(0);
     const input = new Reader(head);
     const position = input.u53();
     const hash = input.u32() | 0;
@@ -244,7 +253,8 @@ export class JudgedApp implements App {
       if (position < this.committed)
         this.#violation(`monotone: ${this.#name} went back to ${position}`);
     }
-    this.#inner.restore(inner);
+    const others = [...changed].filter((index) => index > 0).map((index) => index - 1);
+    this.#inner.restore(inner, others);
     this.#position = position;
     this.#hash = hash;
     this.#pending = [];

@@ -17,6 +17,7 @@ import {
 } from "../../src/app/operation.ts";
 import { apps } from "../../src/app/index.ts";
 import { EMPTY } from "../../src/wire.ts";
+import { changedBytes, partsOf, restoreAll, stateIn } from "../support/states.ts";
 
 const text = (value: string): Bytes => new TextEncoder().encode(value);
 
@@ -43,7 +44,7 @@ function state(value: string | null): KvResult {
 
 /** All parts of a snapshot together. */
 function joined(app: KvApp): Bytes {
-  return Buffer.concat(app.snapshot());
+  return Buffer.concat(stateIn(app).flat());
 }
 
 /** An application after these operations, committed. */
@@ -105,7 +106,7 @@ describe("kv operations", () => {
 
   test("what is malformed has an error result, changes nothing and throws nothing", () => {
     const app = after([{ kind: "put", key: EMPTY, value: text("kept") }]);
-    const before = app.snapshot();
+    const before = stateIn(app);
     const refused = (op: Bytes) => {
       expect(decodeKvResult(app.execute(op))).toEqual({ kind: "error", error: "malformed" });
       app.commit(1);
@@ -124,7 +125,7 @@ describe("kv operations", () => {
     refused(encodeKvOperation({ kind: "get", key: longKey }));
     const longValue = new Uint8Array(VALUE_MAX + 1);
     refused(encodeKvOperation({ kind: "put", key: EMPTY, value: longValue }));
-    expect(app.snapshot()).toEqual(before);
+    expect(stateIn(app)).toEqual(before);
   });
 
   test("any bytes at all have a result that can be read", () => {
@@ -158,10 +159,10 @@ describe("kv operations", () => {
     expect(held).toBe(Math.floor(STATE_MAX / (VALUE_MAX - 100 + 8 + 2)));
     app.commit(held + 1);
     const restored = new KvApp();
-    restored.restore(app.snapshot());
+    restoreAll(restored, stateIn(app));
     for (const full of [app, restored]) {
       // Each part has the number of its pairs besides.
-      expect(joined(full).length).toBeLessThanOrEqual(STATE_MAX + 4 * full.snapshot().length);
+      expect(joined(full).length).toBeLessThanOrEqual(STATE_MAX + 4 * stateIn(full).length);
       expect(put(full, 99)).toEqual({ kind: "error", error: "too large" });
       // Reading, replacing by as much, and deleting go on; what was deleted makes room.
       expect(ask(full, { kind: "put", key: text("0"), value })).toMatchObject({ kind: "state" });
@@ -185,7 +186,7 @@ describe("kv snapshots", () => {
     fc.assert(
       fc.property(operations, fc.infiniteStream(fc.nat(1000)), (all, dice) => {
         const app = after(all);
-        const parts = app.snapshot();
+        const parts = stateIn(app);
         // The same content, put in another order, with detours.
         const keys = ["", "a", "b", "\u0080", "a\u0000"].map(text);
         const weights = new Map(keys.map((key) => [key, dice.next().value as number]));
@@ -197,10 +198,10 @@ describe("kv snapshots", () => {
           const detour: KvOperation = { kind: "put", key, value: text("detour") };
           return [detour, value === null ? { kind: "delete", key } : { kind: "put", key, value }];
         });
-        expect(after(puts).snapshot()).toEqual(parts);
+        expect(stateIn(after(puts))).toEqual(parts);
         const restored = after([{ kind: "put", key: text("old"), value: text("gone") }]);
-        restored.restore(parts);
-        expect(restored.snapshot()).toEqual(parts);
+        restoreAll(restored, parts);
+        expect(stateIn(restored)).toEqual(parts);
       }),
     );
   });
@@ -224,9 +225,9 @@ describe("kv snapshots", () => {
     ask(app, put("k"));
     expect(() => app.snapshot()).toThrow("committed operations only");
     app.commit(1);
-    const [part = EMPTY] = app.snapshot();
+    const [[part = EMPTY] = []] = stateIn(app);
     for (const wrong of [part.slice(0, -1), new Uint8Array(4).fill(255), EMPTY]) {
-      expect(() => app.restore([wrong])).toThrow("checked against a certificate");
+      expect(() => restoreAll(app, [[wrong]])).toThrow("checked before it is restored");
     }
   });
 
@@ -240,8 +241,9 @@ describe("kv snapshots", () => {
       fc.property(entries, (entries) => {
         const app = after(entries.map(({ key, length }) => sized(key, length)));
         const restored = new KvApp();
-        restored.restore(app.snapshot().map((part) => part.slice()));
-        expect(restored.snapshot()).toEqual(app.snapshot());
+        const parts = stateIn(app).map((part) => part.map((bytes) => bytes.slice()));
+        restoreAll(restored, parts);
+        expect(stateIn(restored)).toEqual(stateIn(app));
         for (const { key, length } of entries) {
           const now = ask(restored, { kind: "get", key: text(`${key}`) });
           expect(now).toEqual({ kind: "state", value: new Uint8Array(length).fill(key) });
@@ -260,7 +262,7 @@ describe("kv snapshots", () => {
       const app = new KvApp();
       app.execute(op);
       app.commit(1);
-      return app.snapshot();
+      return stateIn(app).flat();
     });
     expect(alone?.at(-1)?.buffer === op.buffer).toBe(true);
     expect(one?.at(-1)?.buffer === batch.buffer).toBe(false);
@@ -268,12 +270,12 @@ describe("kv snapshots", () => {
   });
 
   test("without one of its large values, or with another one, is none", () => {
-    const [part, ...values] = after([sized(1, 5000), sized(2, 6000)]).snapshot();
+    const [[part, ...values] = []] = stateIn(after([sized(1, 5000), sized(2, 6000)]));
     expect(values.map(({ length }) => length).sort()).toEqual([5000, 6000]);
     const wrong = [values.slice(1), [...values, values[0]!], values.toReversed()];
     for (const others of wrong) {
-      expect(() => new KvApp().restore([part!, ...others])).toThrow(
-        "checked against a certificate",
+      expect(() => restoreAll(new KvApp(), [[part!, ...others]])).toThrow(
+        "checked before it is restored",
       );
     }
   });
@@ -282,32 +284,27 @@ describe("kv snapshots", () => {
     return { kind: "put", key: text(`${key}`), value: new Uint8Array(length).fill(key) };
   }
 
-  /** Bytes of parts that are in none of these earlier ones, by identity. */
-  function fresh(parts: readonly Bytes[], earlier: readonly Bytes[]): number {
-    const known = new Set(earlier);
-    return parts.reduce((sum, part) => sum + (known.has(part) ? 0 : part.length), 0);
-  }
-
   test("cost what changed: of many small values, or of large ones, one part", () => {
     for (const [count, length] of [
       [20_000, 300],
       [16, 1024 * 1024 - 64],
     ] as const) {
       const app = after(Array.from({ length: count }, (_, i) => sized(i, length)));
-      const first = app.snapshot();
-      expect(fresh(app.snapshot(), first)).toBe(0);
+      const first = stateIn(app);
+      expect(app.snapshot().changed.size).toBe(0);
       ask(app, { kind: "get", key: text("3") });
       app.commit(1);
-      expect(fresh(app.snapshot(), first)).toBe(0);
+      expect(app.snapshot().changed.size).toBe(0);
       app.execute(encodeKvOperation(sized(3, length - 1)));
       app.commit(1);
       const second = app.snapshot();
-      expect(fresh(second, first)).toBeGreaterThan(0);
-      expect(fresh(second, first)).toBeLessThan(Math.max(32 * 1024, length + 4096));
+      expect(changedBytes(second, first)).toBeGreaterThan(0);
+      expect(changedBytes(second, first)).toBeLessThan(Math.max(32 * 1024, length + 4096));
+      const parts = partsOf(second);
       // One more pair may make one more part, which another one is split for.
       app.execute(encodeKvOperation(sized(count, Math.min(length, 4096))));
       app.commit(1);
-      expect(fresh(app.snapshot(), second)).toBeLessThan(100 * 1024);
+      expect(changedBytes(app.snapshot(), parts)).toBeLessThan(100 * 1024);
     }
   });
 });
@@ -326,7 +323,7 @@ describe("kv speculation", () => {
         for (const operation of second) ask(app, operation);
         app.rollback(second.length);
         app.commit(first.length - committed);
-        expect(app.snapshot()).toEqual(after(first).snapshot());
+        expect(stateIn(app)).toEqual(stateIn(after(first)));
       }),
     );
   });
@@ -360,8 +357,8 @@ describe("every application", () => {
           app.commit(1);
         }
         twin.rollback(ops.length);
-        twin.restore(app.snapshot());
-        expect(twin.snapshot()).toEqual(app.snapshot());
+        restoreAll(twin, stateIn(app));
+        expect(stateIn(twin)).toEqual(stateIn(app));
       }),
     );
   });

@@ -1,6 +1,6 @@
 // Bugs planted in the unreplicated protocol, for judges that need no other replica.
 
-import type { App, Bytes, Census, Codec } from "../../src/actor.ts";
+import type { App, Bytes, Census, Codec, Snapshot, State } from "../../src/actor.ts";
 import { decodeKvOperation } from "../../src/app/operation.ts";
 import type { Mutant } from "../../src/campaign/mutants.ts";
 import {
@@ -45,11 +45,11 @@ class CachedReads implements App {
   rollback(count: number): void {
     this.#app.rollback(count);
   }
-  snapshot(): readonly Bytes[] {
+  snapshot(): Snapshot {
     return this.#app.snapshot();
   }
-  restore(parts: readonly Bytes[]): void {
-    this.#app.restore(parts);
+  restore(state: State, changed: Iterable<number>): void {
+    this.#app.restore(state, changed);
   }
 }
 

@@ -1,5 +1,6 @@
 // Each judge convicts the run that breaks its rule, and no other.
 
+import { restoreAll, stateIn } from "../support/states.ts";
 import { describe, expect, test } from "bun:test";
 import type { Census, Proof, Sealed } from "../../src/actor.ts";
 import { KvApp } from "../../src/app/kv.ts";
@@ -59,7 +60,7 @@ describe("the judge", () => {
     run(a, two);
     run(b, one);
     run(b, two);
-    expect(a.snapshot()).toEqual(b.snapshot());
+    expect(stateIn(a)).toEqual(stateIn(b));
     ledger.accept("c0", one, answer);
     expect(complaints).toEqual([]);
   });
@@ -124,14 +125,13 @@ describe("the judge", () => {
     const { complaints, replica, issue, run } = court();
     const [a, b] = [replica("a"), replica("b")];
     run(a, issue(0, 1, "x"));
-    b.restore(a.snapshot());
+    restoreAll(b, stateIn(a));
     expect([complaints, b.committed]).toEqual([[], 1]);
-    const [head, part] = a.snapshot().map((part) => part.slice());
-    part![part!.length - 1]! ^= 1;
-    b.restore([head!, part!]);
+    const [head, part] = stateIn(a).map((part) => part.map((bytes) => bytes.slice()));
+    part![0]![part![0]!.length - 1]! ^= 1;
+    restoreAll(b, [head!, part!]);
     expect(complaints[0]).toBe("agreement: b's state 1 differs");
-    const early = replica("c").snapshot();
-    b.restore(early);
+    restoreAll(b, stateIn(replica("c")));
     expect(complaints[1]).toBe("monotone: b went back to 0");
   });
 });

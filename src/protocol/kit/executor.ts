@@ -1,9 +1,9 @@
 // The replicated state machine: sessions in front of an App. The same in every protocol.
 
-import type { App, Bytes } from "../../actor.ts";
+import type { App, Bytes, Part, Snapshot, State } from "../../actor.ts";
 import { assert } from "../../base/assert.ts";
 import type { ProtocolConfig } from "../../protocol-config.ts";
-import { bytesOf, EMPTY, equal, Reader } from "../../wire.ts";
+import { EMPTY, equal, manyBytesOf, Reader } from "../../wire.ts";
 import {
   isOpen,
   FORGOTTEN_OUTCOME,
@@ -20,6 +20,8 @@ export class Executor {
   readonly #app: App;
   readonly #sessions: Sessions;
   #position = 0;
+  #sessionParts: Part[] = [];
+  #appParts: Part[] = [];
   #served: Session | undefined;
 
   constructor(app: App, config: Pick<ProtocolConfig, "sessionsMax" | "replyCacheBytesMax">) {
@@ -107,24 +109,47 @@ export class Executor {
    * parts the sessions have, these, and those of the application.
    */
   snapshot(): readonly Bytes[] {
-    const sessions = this.#sessions.snapshot();
-    const head = bytesOf((out) => {
+    const sessions = merged(this.#sessionParts, this.#sessions.snapshot());
+    const app = merged(this.#appParts, this.#app.snapshot());
+    const head = manyBytesOf((out) => {
       out.u53(this.#position);
       out.u32(sessions.length);
+      out.u32(app.length);
+      for (const { length } of [...sessions, ...app]) out.u32(length);
     });
-    return [head, ...sessions, ...this.#app.snapshot()];
+    return [head, ...sessions.flat(), ...app.flat()];
   }
 
   /** Becomes what `snapshot` gave; false, with undefined content, if that is malformed. */
-  restore([head = EMPTY, ...parts]: readonly Bytes[]): boolean {
+  restore([head = EMPTY, ...blobs]: readonly Bytes[]): boolean {
     const input = new Reader(head);
     this.#position = input.u53();
-    const count = input.u32();
-    if (!input.done || count > parts.length) return false;
-    if (!this.#sessions.restore(parts.slice(0, count))) return false;
-    this.#app.restore(parts.slice(count));
+    const sessions = input.u32();
+    const app = input.u32();
+    const parts: Part[] = [];
+    let at = 0;
+    for (let i = 0; i < sessions + app && input.ok; i++) {
+      const length = input.u32();
+      parts.push(blobs.slice(at, (at += length)));
+    }
+    if (!input.done || at !== blobs.length) return false;
+    this.#sessionParts = parts.slice(0, sessions);
+    this.#appParts = parts.slice(sessions);
+    if (!this.#sessions.restore(stateOf(this.#sessionParts))) return false;
+    this.#app.restore(stateOf(this.#appParts), this.#appParts.keys());
     return true;
   }
+}
+
+/** These parts with those that changed. */
+function merged(parts: Part[], snapshot: Snapshot): readonly Part[] {
+  parts.length = snapshot.count;
+  for (const index of snapshot.changed) parts[index] = snapshot.part(index);
+  return parts;
+}
+
+function stateOf(parts: readonly Part[]): State {
+  return { count: parts.length, part: (index) => parts[index] ?? [] };
 }
 
 /**

@@ -2,7 +2,7 @@
 // most once. Part of the replicated state, so that eviction is the same at every replica. Hosts
 // have equal shares: those with most give way (session-owners.ts).
 
-import type { Address, Bytes } from "../../actor.ts";
+import type { Address, Bytes, Part, Snapshot, State } from "../../actor.ts";
 import { assert } from "../../base/assert.ts";
 import { Buckets } from "../../base/buckets.ts";
 import { EMPTY, latin1, manyBytesOf, Reader } from "../../wire.ts";
@@ -76,7 +76,7 @@ export class Sessions {
   readonly #owners = new SessionOwners<Session>();
   readonly #byId = new Map<number, Session>();
   readonly #byNonce = new Map<string, Session>();
-  readonly #parts = new Buckets<Session, readonly Bytes[]>(partsOf);
+  readonly #parts = new Buckets<Session>(partOf);
   #bytes = 0;
 
   /**
@@ -113,50 +113,46 @@ export class Sessions {
   open(nonce: Bytes, id: number, source: number): Session {
     const session = this.#add(nonce, id, source, id);
     while (this.#byId.size > this.#max) this.#evict();
+    this.#parts.resize(this.#partsFor());
     return session;
   }
 
   /** Records the last operation of a session, executed at `position`, with its result. */
   executed(session: Session, position: number, number: number, digest: Bytes, result: Bytes): void {
+    this.#parts.touch(session);
     this.#drop(session);
     session.number = number;
     session.digest = digest;
     session.stamp = position;
     this.#keep(session, result);
-    this.#parts.changed(session);
     while (this.#bytes > this.#bytesMax) {
       const largest = this.#owners.largest();
       if (largest === undefined) return;
+      this.#parts.touch(largest);
       this.#drop(largest);
-      this.#parts.changed(largest);
     }
   }
 
-  /**
-   * Canonical, in parts, of which those are new whose sessions changed: sessions by their ids, and
-   * behind each part the large results of its sessions.
-   */
-  snapshot(): readonly Bytes[] {
-    return this.#parts.made(Math.ceil(this.size / PART_SESSIONS)).flat();
+  /** Canonical: sessions by their ids, and behind each part the large results of its sessions. */
+  snapshot(): Snapshot {
+    return this.#parts.snapshot();
   }
 
   /**
-   * Becomes what `snapshot` gave, with the addresses that were known of sessions; false, with an
-   * undefined content, if that is malformed.
+   * Becomes this state, with the addresses that were known of sessions; false, with an undefined
+   * content, if it is malformed.
    */
-  restore(parts: readonly Bytes[]): boolean {
+  restore(state: State): boolean {
+    const read: ReadSession[] = [];
+    for (let i = 0; i < state.count; i++) {
+      if (!readPart(state.part(i), read) || read.length > this.#max) return false;
+    }
     const known = new Map(this.#byNonce);
+    for (const session of known.values()) this.#parts.remove(session);
     this.#byId.clear();
     this.#byNonce.clear();
     this.#owners.clear();
-    this.#parts.clear();
     this.#bytes = 0;
-    const read: ReadSession[] = [];
-    for (let at = 0; at < parts.length;) {
-      const next = readPart(parts, at, read);
-      if (next === null || read.length > this.#max) return false;
-      at = next;
-    }
     read.sort((a, b) => a.id - b.id);
     for (const { id, nonce, source, stamp, number, digest } of read) {
       if (stamp < id || this.#byId.has(id) || this.#byNonce.has(latin1(nonce))) return false;
@@ -174,7 +170,14 @@ export class Sessions {
       const session = this.#byId.get(id);
       if (result !== null && session !== undefined) this.#keep(session, result);
     }
-    return true;
+    this.#parts.resize(state.count);
+    this.#parts.restored();
+    return this.#partsFor() === state.count;
+  }
+
+  /** How many parts there are for the sessions that there are. */
+  #partsFor(): number {
+    return Math.max(1, Math.ceil(this.size / PART_SESSIONS));
   }
 
   #add(nonce: Bytes, id: number, source: number, stamp: number): Session {
@@ -189,8 +192,8 @@ export class Sessions {
   #evict(): void {
     const session = this.#owners.takeVictim();
     assert(session !== undefined, "every session has an owner");
-    this.#drop(session);
     this.#parts.remove(session);
+    this.#drop(session);
     this.#byId.delete(session.id);
     this.#byNonce.delete(latin1(session.nonce));
   }
@@ -222,7 +225,8 @@ interface ReadSession {
 }
 
 /** These sessions in the order of their ids, and then their large results. */
-function partsOf(sessions: readonly Session[]): readonly Bytes[] {
+function partOf(sessions: readonly Session[]): Part {
+  if (sessions.length === 0) return [];
   const sorted = sessions.toSorted((a, b) => a.id - b.id);
   let size = 4 + sorted.length * SESSION_LENGTH;
   for (const { result } of sorted) if (isInline(result)) size += result.length;
@@ -248,10 +252,12 @@ function isInline(result: Bytes | null): result is Bytes {
   return result !== null && result.length <= INLINE_MAX;
 }
 
-/** Adds what the part at `at` holds, with the results behind it; where the next one is, or null. */
-function readPart(parts: readonly Bytes[], at: number, read: ReadSession[]): number | null {
-  const input = new Reader(parts[at] ?? EMPTY);
-  let next = at + 1;
+/** Adds what a part holds; false if it is malformed. */
+function readPart(part: Part, read: ReadSession[]): boolean {
+  const [head = EMPTY, ...large] = part;
+  if (part.length === 0) return true;
+  const input = new Reader(head);
+  let next = 0;
   for (let count = input.u32(); count > 0 && input.ok; count--) {
     const id = input.u53();
     const nonce = input.bytes(NONCE_LENGTH);
@@ -261,9 +267,9 @@ function readPart(parts: readonly Bytes[], at: number, read: ReadSession[]): num
     const digest = input.bytes(DIGEST_LENGTH);
     const kept = input.flag();
     const length = input.u32();
-    const result = length > INLINE_MAX ? parts[next++] : input.bytes(length);
+    const result = length > INLINE_MAX ? large[next++] : input.bytes(length);
     if (result?.length !== length || length > RESULT_MAX || (!kept && length > 0)) input.poison();
     read.push({ id, nonce, source, stamp, number, digest, result: kept ? (result ?? null) : null });
   }
-  return input.done ? next : null;
+  return input.done && next === large.length;
 }

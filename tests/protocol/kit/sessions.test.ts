@@ -4,7 +4,7 @@
 
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import type { App, Bytes } from "../../../src/actor.ts";
+import type { App, Bytes, Snapshot } from "../../../src/actor.ts";
 import { KvApp } from "../../../src/app/kv.ts";
 import { Executor } from "../../../src/protocol/kit/executor.ts";
 import {
@@ -15,17 +15,13 @@ import {
 } from "../../../src/protocol/kit/request.ts";
 import { Sessions, type Session } from "../../../src/protocol/kit/sessions.ts";
 import { EMPTY } from "../../../src/wire.ts";
+import { changedBytes, onePart, partsOf, stateOf } from "../../support/states.ts";
 
 /** The nonce of client `i`; all have different tags. */
 function nonce(i: number): Bytes {
   const bytes = new Uint8Array(NONCE_LENGTH).fill(7);
   new DataView(bytes.buffer).setUint32(0, 1000 + i);
   return bytes;
-}
-
-/** All parts of a snapshot together. */
-function joined(parts: readonly Bytes[]): Bytes {
-  return Buffer.concat(parts);
 }
 
 interface Known {
@@ -180,15 +176,17 @@ describe("X13 eviction", () => {
 });
 
 describe("X13 snapshots of sessions", () => {
+  const allOf = (sessions: Sessions) => partsOf(sessions.snapshot());
+
   /** Sessions after these steps, a snapshot after each, and the same from a snapshot half-way. */
   function both(steps: readonly { client: number; bytes: number }[], half: number) {
     let whole = new Sessions(4, 60);
     let parts = new Sessions(4, 60);
     for (const [i, { client, bytes }] of steps.entries()) {
       if (i === half) {
-        const state = parts.snapshot();
+        const state = partsOf(parts.snapshot());
         parts = new Sessions(4, 60);
-        expect(parts.restore(state)).toBe(true);
+        expect(parts.restore(stateOf(state))).toBe(true);
       }
       for (const sessions of [whole, parts]) {
         const session = sessions.opened(nonce(client));
@@ -205,7 +203,7 @@ describe("X13 snapshots of sessions", () => {
     fc.assert(
       fc.property(fc.array(step, { minLength: 1, maxLength: 40 }), fc.nat(40), (steps, half) => {
         const { whole, parts } = both(steps, half % steps.length);
-        expect(parts.snapshot()).toEqual(whole.snapshot());
+        expect(allOf(parts)).toEqual(allOf(whole));
         expect({ size: parts.size, bytes: parts.bytes }).toEqual({
           ...{ size: whole.size, bytes: whole.bytes },
         });
@@ -220,8 +218,8 @@ describe("X13 snapshots of sessions", () => {
     );
     const other = new Sessions(4, 60);
     for (let i = 5; i < 9; i++) other.open(nonce(i), i, 1);
-    expect(other.restore(whole.snapshot())).toBe(true);
-    expect(other.snapshot()).toEqual(whole.snapshot());
+    expect(other.restore(stateOf(allOf(whole)))).toBe(true);
+    expect(allOf(other)).toEqual(allOf(whole));
     expect(other.opened(nonce(8))).toBeUndefined();
   });
 
@@ -230,31 +228,26 @@ describe("X13 snapshots of sessions", () => {
       [...Array(12).keys()].map((i) => ({ client: i % 4, bytes: i })),
       0,
     );
-    const [part = EMPTY, ...others] = whole.snapshot();
-    expect(others).toEqual([]);
+    const [[part = EMPTY, ...results] = [], ...others] = allOf(whole);
+    expect([results, others]).toEqual([[], []]);
     for (let end = 0; end < part.length; end++) {
-      const whole = new Sessions(4, 60).restore([part.slice(0, end)]);
+      const whole = new Sessions(4, 60).restore(stateOf([[part.slice(0, end)]]));
       expect({ end, whole }).toEqual({ end, whole: false });
     }
-    expect(new Sessions(4, 60).restore([Uint8Array.of(...part, 0)])).toBe(false);
-    expect(new Sessions(3, 60).restore([part])).toBe(false);
-    expect(new Sessions(4, 60).restore([part])).toBe(true);
+    expect(new Sessions(4, 60).restore(stateOf([[Uint8Array.of(...part, 0)]]))).toBe(false);
+    expect(new Sessions(3, 60).restore(stateOf([[part]]))).toBe(false);
+    expect(new Sessions(4, 60).restore(stateOf([[part]]))).toBe(true);
   });
 
   test("X13 a snapshot that has one session twice is malformed", () => {
     const one = new Sessions(4, 60);
     one.open(nonce(0), 1, 1);
-    const [part = EMPTY] = one.snapshot();
+    const [[part = EMPTY] = []] = allOf(one);
     const [entry, count] = [part.slice(4), Uint8Array.of(0, 0, 0, 2)];
-    expect(new Sessions(4, 60).restore([Uint8Array.of(...count, ...entry, ...entry)])).toBe(false);
-    expect(new Sessions(4, 60).restore([part, part])).toBe(false);
+    const twice = Uint8Array.of(...count, ...entry, ...entry);
+    expect(new Sessions(4, 60).restore(stateOf([[twice]]))).toBe(false);
+    expect(new Sessions(4, 60).restore(stateOf([[part], [part]]))).toBe(false);
   });
-
-  /** Bytes of parts that are in none of these earlier ones, by identity. */
-  function fresh(parts: readonly Bytes[], earlier: readonly Bytes[]): number {
-    const known = new Set(earlier);
-    return parts.reduce((sum, part) => sum + (known.has(part) ? 0 : part.length), 0);
-  }
 
   /** One at each position, with a result of so many bytes. */
   function many(count: number, bytes: number): Sessions {
@@ -268,20 +261,20 @@ describe("X13 snapshots of sessions", () => {
 
   test("X13 a snapshot costs what changed: of 65,536 sessions the parts of those that did", () => {
     const sessions = many(65_536, 10);
-    const first = sessions.snapshot();
-    expect(joined(first).length).toBeGreaterThan(5 * 1024 * 1024);
-    expect(fresh(sessions.snapshot(), first)).toBe(0);
+    const first = allOf(sessions);
+    expect(Buffer.concat(first.flat()).length).toBeGreaterThan(5 * 1024 * 1024);
+    expect(sessions.snapshot().changed.size).toBe(0);
     const session = sessions.opened(nonce(40_000)) as Session;
     sessions.executed(session, 70_000, 2, DIGEST, EMPTY);
     const second = sessions.snapshot();
-    expect(fresh(second, first)).toBeGreaterThan(0);
-    expect(fresh(second, first)).toBeLessThan(100 * 1024);
+    expect(changedBytes(second, first)).toBeGreaterThan(0);
+    expect(changedBytes(second, first)).toBeLessThan(100 * 1024);
     // As many as a flood opens between two checkpoints, each of which evicts another.
     for (let i = 0; i < 2000; i++) sessions.open(nonce(100_000 + i), 80_000 + i, 1);
-    expect(fresh(sessions.snapshot(), second)).toBeLessThan(1024 * 1024);
+    expect(changedBytes(sessions.snapshot(), first)).toBeLessThan(1024 * 1024);
     const restored = new Sessions(65_536, 16 * 1024 * 1024);
-    expect(restored.restore(sessions.snapshot())).toBe(true);
-    expect(restored.snapshot()).toEqual(sessions.snapshot());
+    expect(restored.restore(stateOf(allOf(sessions)))).toBe(true);
+    expect(allOf(restored)).toEqual(allOf(sessions));
   });
 
   test("X13 a result that another session's displaces is gone from the next snapshot", () => {
@@ -295,25 +288,26 @@ describe("X13 snapshots of sessions", () => {
       const session = sessions.opened(nonce(199)) as Session;
       sessions.executed(session, 1_000_000, 2, DIGEST, new Uint8Array(511));
       expect(sessions.opened(nonce(0))?.result?.length).toBeUndefined();
-      return sessions.snapshot();
+      return allOf(sessions);
     };
     expect(after(true)).toEqual(after(false));
   });
 
   test("X13 large results are in snapshots as they are, not copied", () => {
     const sessions = many(10, 1024 * 1024);
-    const first = sessions.snapshot();
+    const first = allOf(sessions).flat();
     const results = [...Array(10).keys()].map((i) => sessions.opened(nonce(i))?.result);
     expect(results.filter((result) => first.includes(result as Bytes)).length).toBe(10);
     const session = sessions.opened(nonce(3)) as Session;
     sessions.executed(session, 20, 2, DIGEST, EMPTY);
-    const second = sessions.snapshot();
-    expect(fresh(second, first)).toBeLessThan(1024);
+    expect(changedBytes(sessions.snapshot(), [first])).toBeLessThan(1024);
+    const second = allOf(sessions);
     const restored = new Sessions(65_536, 16 * 1024 * 1024);
-    expect(restored.restore(second)).toBe(true);
-    expect(restored.snapshot()).toEqual(second);
-    expect(restored.restore(second.slice(0, -1))).toBe(false);
-    expect(restored.restore([...second, new Uint8Array(5000)])).toBe(false);
+    expect(restored.restore(stateOf(second))).toBe(true);
+    expect(allOf(restored)).toEqual(second);
+    const [part = []] = second;
+    expect(restored.restore(stateOf([part.slice(0, -1)]))).toBe(false);
+    expect(restored.restore(stateOf([[...part, new Uint8Array(5000)]]))).toBe(false);
   });
 });
 
@@ -324,8 +318,8 @@ class CountingApp implements App {
     this.executed.push(op.toHex());
     return Uint8Array.of(this.executed.length);
   }
-  snapshot(): readonly Bytes[] {
-    return [Uint8Array.of(this.executed.length)];
+  snapshot(): Snapshot {
+    return onePart(Uint8Array.of(this.executed.length));
   }
   restore(): void {}
   rollback(): void {}

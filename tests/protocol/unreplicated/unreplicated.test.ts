@@ -3,7 +3,7 @@
 
 import { beforeEach, describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import type { Address, App, Bytes, Codec, Proof } from "../../../src/actor.ts";
+import type { Address, App, Bytes, Codec, Proof, Snapshot } from "../../../src/actor.ts";
 import { KvApp } from "../../../src/app/kv.ts";
 import { PROTOCOL_DEFAULTS, type ProtocolConfig } from "../../../src/protocol-config.ts";
 import { domainOf } from "../../../src/crypto/domain.ts";
@@ -22,6 +22,7 @@ import { runSeed } from "../../../src/simulation/run-seed.ts";
 import { subjectOf } from "../../../src/simulation/subject.ts";
 import { BLOCK_MIN, bytesOf, EMPTY, Reader } from "../../../src/wire.ts";
 import { FakeHost } from "../../support/fake-host.ts";
+import { onePart } from "../../support/states.ts";
 
 const config: ProtocolConfig = { ...PROTOCOL_DEFAULTS, n: 1, f: 0, leader: () => 0 };
 
@@ -31,8 +32,8 @@ class CountingApp implements App {
   execute(op: Bytes): Bytes {
     return Uint8Array.of(...op, ++this.executed);
   }
-  snapshot(): readonly Bytes[] {
-    return [Uint8Array.of(this.executed)];
+  snapshot(): Snapshot {
+    return onePart(Uint8Array.of(this.executed));
   }
   restore(): void {}
   rollback(): void {}

@@ -10,9 +10,9 @@ export interface ClosedLoopOptions extends LoadOptions {
 }
 
 /**
- * Clients that start at once; each operation that completes starts one more. A first operation
- * opens a session at all replicas, and what is more than a receiver's ring holds would be lost and
- * asked again after a while.
+ * Clients that start at once; each whose first operation completes starts one more. A first
+ * operation opens a session at all replicas, and what is more than a receiver's ring holds, or than
+ * replicas take of one host while they serve others, would be asked again after a while.
  */
 const STARTING_MAX = 256;
 
@@ -49,8 +49,10 @@ export class ClosedLoop extends Load {
     const begin = (): void => {
       if (clock.now < this.endMs) issue(clock.now);
     };
+    let first = true;
     const next = (): void => {
-      if (this.#started < this.#clients.length) this.#startNext();
+      if (first) this.#startNext();
+      first = false;
       if (this.#thinkMs === 0) begin();
       else clock.after(this.#thinkMs, begin);
     };

@@ -11,6 +11,7 @@ import { beginsReplyTo, type CommonMessage } from "./messages.ts";
 import { isOpen, NO_SESSION_OUTCOME, operationDigest, sameOutcome } from "./request.ts";
 import type { Outcome, Request } from "./request.ts";
 import { ResponseTime } from "./response-time.ts";
+import { RetryBudget } from "./retry-budget.ts";
 
 type Timer = "retry";
 
@@ -34,6 +35,8 @@ const OVERDUE_MIN = 1 / 32;
 const TO_ALL_SOONEST = 1 / 4;
 const TO_ALL_FIRST = 1 / 2;
 const TO_ALL_LAST = 4;
+/** When it goes to all if that is more than its retry budget allows. */
+const TO_ALL_UNBUDGETED = 1;
 /**
  * How often in succession a weak quorum answers with what does not hold before the client's run is
  * taken to have ended. Its session may be there in the next one: strangers can open it again.
@@ -43,9 +46,10 @@ const UNPROVEN_MAX = 3;
 /**
  * Sends an `open` to all, any other request to where `first` says the leader of the view is; where
  * packets are lost there once more when its answer is overdue, because they are lost more often
- * than leaders; when it is late to all, with exponential backoff. A result counts when a weak
- * quorum of verified signers agrees on it, whatever their views: where they may lie f + 1 (Castro
- * and Liskov, OSDI '99, section 4.1), one of them correct.
+ * than leaders; when it is late to all, with exponential backoff; both within a budget, beyond
+ * which it goes to all after a whole view timeout. A result counts when a weak quorum of verified
+ * signers agrees on it, whatever their views: where they may lie f + 1 (Castro and Liskov, OSDI
+ * '99, section 4.1), one of them correct.
  */
 export class QuorumClient implements Client<CommonMessage, Timer> {
   retransmissions = 0;
@@ -54,11 +58,14 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
   readonly #first: (view: number) => Target;
   readonly #backoff: Backoff;
   readonly #responses: ResponseTime;
-  /** When the pending request was sent first, and whether it was sent since. */
+  readonly #budget = new RetryBudget();
+  readonly #viewTimeoutMs: number;
+  /** When the pending request was sent first, and when it was sent again last, if it was. */
   #sentMs = 0;
-  #repeated = false;
-  /** From when on it goes to all. */
+  #repeatedMs: number | null = null;
+  /** From when on it goes to all, and whether that was put off for want of budget. */
   #toAllMs = 0;
+  #putOff = false;
   /** The latest view that a weak quorum with one result vouches for. */
   #view = 0;
   readonly #session: ClientSession;
@@ -80,6 +87,7 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
     this.#host = host;
     this.#first = first;
     const { viewTimeoutMs } = config;
+    this.#viewTimeoutMs = viewTimeoutMs;
     const lateMs = TO_ALL_SOONEST * viewTimeoutMs;
     this.#backoff = new Backoff(lateMs, TO_ALL_LAST * viewTimeoutMs);
     this.#responses = new ResponseTime({
@@ -133,15 +141,10 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
   timeout(): void {
     const request = this.#session.pending;
     if (request === null) return;
-    this.retransmissions++;
-    this.#repeated = true;
     const leftMs = this.#toAllMs - this.#host.now;
-    if (leftMs > TIMER_SLACK_MS) {
-      this.#responses.expired();
-      this.#host.send(this.#first(this.#view), { kind: "request", request });
-      this.#host.setTimer("retry", leftMs);
-      return;
-    }
+    if (leftMs > TIMER_SLACK_MS) return this.#askLeader(request, leftMs);
+    if (this.#waitsForBudget(request)) return;
+    this.#repeat();
     if (!isOpen(request) && this.#isRunOver()) {
       coverageMark("client: a run that has ended is left");
       this.#host.enterRun(null);
@@ -150,6 +153,37 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
     this.#responses.late();
     this.#host.send("all", { kind: "request", request });
     this.#host.setTimer("retry", this.#backoff.next());
+  }
+
+  /** Asks the leader once more, if that is within budget; all after so many milliseconds. */
+  #askLeader(request: Request, leftMs: number): void {
+    if (this.#budget.spend()) {
+      this.#repeat();
+      this.#responses.expired();
+      this.#host.send(this.#first(this.#view), { kind: "request", request });
+    }
+    this.#host.setTimer("retry", leftMs);
+  }
+
+  /**
+   * Whether a request that would go to all for the first time is to wait, because so many went
+   * before that it helps nobody. An `open` is one of few, and goes on.
+   */
+  #waitsForBudget(request: Request): boolean {
+    const { now } = this.#host;
+    const leftMs = this.#sentMs + TO_ALL_UNBUDGETED * this.#viewTimeoutMs - now;
+    if (this.#putOff || isOpen(request) || leftMs <= TIMER_SLACK_MS) return false;
+    if (this.#budget.spend()) return false;
+    coverageMark("client: a retry waits for want of budget");
+    this.#putOff = true;
+    this.#toAllMs = now + leftMs;
+    this.#host.setTimer("retry", leftMs);
+    return true;
+  }
+
+  #repeat(): void {
+    this.retransmissions++;
+    this.#repeatedMs = this.#host.now;
   }
 
   /** Whether enough replicas answered the pending request again, and nothing of it held. */
@@ -176,7 +210,10 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
     if (agreeing < this.agreement) return;
     this.#view = Math.max(this.#view, view);
     this.#host.clearTimer("retry");
-    if (!this.#repeated) this.#responses.measured(this.#host.now - this.#sentMs);
+    const { now } = this.#host;
+    const repeatedMs = this.#repeatedMs === null ? null : now - this.#repeatedMs;
+    this.#responses.answered(now - this.#sentMs, repeatedMs);
+    this.#budget.onAnswer();
     // Replies are of the run that its session was opened in, as long as there is one.
     const named = run !== null && !equal(run, NO_RUN);
     if (outcome.status === "opened") this.#host.enterRun(named ? run : null);
@@ -209,15 +246,19 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
     this.#checked.fill(false);
     this.#unproven = 0;
     this.#heard = false;
-    this.#backoff.reset(this.#responses.lateMs);
+    // An `open` goes to all already, and waits for its ration where operations are ordered.
+    const { lateMs } = this.#responses;
+    const openMs = TO_ALL_FIRST * this.#viewTimeoutMs;
+    this.#backoff.reset(isOpen(request) ? Math.max(lateMs, openMs) : lateMs);
     // Each replica remembers where it heard the `open`, and replies there.
     const to = isOpen(request) ? "all" : this.#first(this.#view);
     this.#host.send(to, { kind: "request", request });
-    this.#repeated = false;
+    this.#repeatedMs = null;
+    this.#putOff = false;
     this.#sentMs = this.#host.now;
     const toAllMs = this.#backoff.next();
     this.#toAllMs = this.#sentMs + toAllMs;
-    // An `open` went to all already: nobody is asked sooner.
+    // Nobody is asked sooner for an `open`.
     this.#host.setTimer("retry", isOpen(request) ? toAllMs : this.#responses.overdueMs);
   }
 }

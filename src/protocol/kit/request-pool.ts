@@ -21,6 +21,13 @@ import { sourceOf } from "./shares.ts";
  */
 const RELAY_AFTER = 1 / 4;
 
+/**
+ * Requests, and bytes of their operations, that a replica passes on at a time, the oldest first and
+ * at least one: a service that is behind has the others wait at all replicas.
+ */
+const RELAYED_AT_ONCE_MAX = 256;
+const RELAYED_AT_ONCE_BYTES_MAX = 256 * 1024;
+
 /** How many may be in the queue that do not wait, beside as many as do. */
 const QUEUE_SLACK = 256;
 
@@ -80,11 +87,16 @@ export class RequestPool {
     this.#batcher.push(entry, nowMs);
   }
 
-  /** Empties the queue; has all that is pending wait for a batch if this replica makes them. */
+  /**
+   * Empties the queue; has all that is pending wait for a batch, whatever earlier ones hold: if
+   * this replica makes batches, in its queue.
+   */
   requeue(nowMs: number, leads: boolean): void {
     this.#batcher.clear();
-    if (!leads) return;
-    for (const entry of this.#pending.values()) this.#batcher.push(entry, nowMs);
+    for (const entry of this.#pending.values()) {
+      entry.done = false;
+      if (leads) this.#batcher.push(entry, nowMs);
+    }
   }
 
   /** Memory of the batches under way with which a leader makes no more. */
@@ -171,16 +183,19 @@ export class RequestPool {
   /**
    * Requests that came from their clients, wait since a quarter of the view timeout, are in no
    * batch, and were not passed on within a view timeout: whoever orders seems not to have heard
-   * them. From here on they were passed on.
+   * them. From here on they were passed on. Of many some, the oldest.
    */
   overdue(nowMs: number): PendingRequest[] {
     const found: PendingRequest[] = [];
+    let bytes = 0;
     for (const entry of this.#pending.values()) {
+      if (found.length === RELAYED_AT_ONCE_MAX || bytes >= RELAYED_AT_ONCE_BYTES_MAX) break;
       if (typeof entry.source === "number") break;
       if (nowMs - entry.sinceMs < RELAY_AFTER * this.#viewTimeoutMs) break;
       if (entry.done || entry.source !== "client") continue;
       if (nowMs - entry.relayedMs < this.#viewTimeoutMs) continue;
       entry.relayedMs = nowMs;
+      bytes += entry.request.op.length;
       found.push(entry);
     }
     return found;
@@ -188,9 +203,12 @@ export class RequestPool {
 
   #some(max: number, wanted: (entry: PendingRequest) => boolean): PendingRequest[] {
     const found: PendingRequest[] = [];
+    let bytes = 0;
     for (const entry of this.#pending.values()) {
-      if (found.length === max) break;
-      if (wanted(entry)) found.push(entry);
+      if (found.length === max || bytes >= RELAYED_AT_ONCE_BYTES_MAX) break;
+      if (!wanted(entry)) continue;
+      bytes += entry.request.op.length;
+      found.push(entry);
     }
     return found;
   }

@@ -62,14 +62,24 @@ export class ResponseTime {
     this.#factor *= 2;
   }
 
-  /** An answer was late; that is a loss if even slow ones are not. */
+  /** An answer was late. */
   late(): void {
-    if (this.#slowMs < this.#bounds.lateMs) this.#answers = 0;
     this.#lateFactor *= 2;
   }
 
-  /** An answer to what was sent once took so long; to what was sent again it tells nothing. */
-  measured(ms: number): void {
+  /**
+   * An answer came so long after a request was sent first, and so long after it was sent last, if
+   * it was again. One that follows a repetition sooner than answers do is to what was sent first,
+   * which was not lost but slow (the Eifel algorithm, RFC 3522, tells it so): then its time counts.
+   * One that does not is to the repetition: a packet was lost, unless answers take so long anyway
+   * that it may have been either.
+   */
+  answered(ms: number, repeatedMs: number | null): void {
+    if (repeatedMs === null || repeatedMs < this.#meanMs / 2) this.#measured(ms);
+    else if (this.#slowMs < this.#bounds.lateMs) this.#answers = 0;
+  }
+
+  #measured(ms: number): void {
     this.#answers++;
     this.#factor = 1;
     this.#lateFactor = 1;

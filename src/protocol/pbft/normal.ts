@@ -8,7 +8,7 @@ import type { Batch } from "../kit/batch.ts";
 import { ASKED_TOO_MUCH } from "../kit/peers.ts";
 import { certificateOf, hasSigners } from "../kit/quorum.ts";
 import type { Source } from "../kit/pending.ts";
-import { isOpen, type Request } from "../kit/request.ts";
+import type { Request } from "../kit/request.ts";
 import type { CommitCertificate } from "./certificate.ts";
 import type { PbftContext } from "./context.ts";
 import type { Slot } from "./log.ts";
@@ -80,7 +80,7 @@ export class NormalCase {
 
   /** A request from its client, or from a backup that heard it. */
   onRequest(client: Address, request: Request, source: Source): void {
-    const { service, pool, host, self } = this.context;
+    const { service, pool, host } = this.context;
     const { views, timer } = this.owner;
     if (!service.admits(client, request, source, views.leads)) return;
     if (source !== "client" && !views.leads) return host.drop(NOT_LEADING);
@@ -90,14 +90,8 @@ export class NormalCase {
         pool.enqueue(entry, host.now);
         this.propose();
       } else host.drop("not admitted: request that is pending");
-    } else if (source === "client" && views.active && views.primary !== self) {
-      // Again for each retry of the client: the last one may have been lost. An `open` goes to all
-      // replicas, so that the primary need not be told at once.
-      if (entry === null || !isOpen(request)) {
-        host.send(views.primary, { kind: "relay", client, request });
-      }
-      if (entry !== null && !isOpen(request)) entry.relayedMs = host.now;
     }
+    // What clients send to all the primary hears too: it is told of what waits (relayOverdue).
     timer.arm();
   }
 
@@ -217,7 +211,10 @@ export class NormalCase {
 
   /** The proposal, without its batch if there is no room for that yet. */
   #keepBatch(slot: Slot, message: PrePrepareMessage): PrePrepareMessage {
-    if (message.batch === null || this.context.log.keep(slot, message.batch)) return message;
+    if (message.batch === null) return message;
+    // The primary has these requests, and need not be told of them.
+    this.context.pool.placed(message.batch);
+    if (this.context.log.keep(slot, message.batch)) return message;
     return { ...message, batch: null };
   }
 

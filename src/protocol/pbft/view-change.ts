@@ -437,8 +437,11 @@ export class ViewChanger {
   #relayPending(): void {
     const { primary } = this;
     if (primary === this.#context.self) return;
-    for (const { client, request } of this.#context.pool.oldest(RELAY_MAX)) {
-      this.#context.host.send(primary, { kind: "relay", client, request });
+    const { pool, host } = this.#context;
+    for (const entry of pool.oldest(RELAY_MAX)) {
+      const { client, request } = entry;
+      entry.relayedMs = host.now;
+      host.send(primary, { kind: "relay", client, request });
     }
   }
 

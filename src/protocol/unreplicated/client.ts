@@ -20,9 +20,9 @@ export class UnreplicatedClient implements Client<Message, Timer> {
   readonly #signed: boolean;
   readonly #backoff: Backoff;
   readonly #responses: ResponseTime;
-  /** When the pending request was sent first, and whether it was sent since. */
+  /** When the pending request was sent first, and when it was sent again last, if it was. */
   #sentMs = 0;
-  #repeated = false;
+  #repeatedMs: number | null = null;
   readonly #session: ClientSession;
 
   constructor(config: ProtocolConfig, host: Host<Message, Timer>, signed: boolean) {
@@ -35,7 +35,7 @@ export class UnreplicatedClient implements Client<Message, Timer> {
     this.#session = new ClientSession(host, (request) => {
       this.#backoff.reset(this.#responses.lateMs);
       this.#sentMs = host.now;
-      this.#repeated = false;
+      this.#repeatedMs = null;
       this.#send(request);
     });
   }
@@ -61,7 +61,7 @@ export class UnreplicatedClient implements Client<Message, Timer> {
     const request = this.#session.pending;
     if (request === null) return;
     this.retransmissions++;
-    this.#repeated = true;
+    this.#repeatedMs = this.#host.now;
     this.#responses.late();
     this.#send(request);
   }
@@ -74,7 +74,9 @@ export class UnreplicatedClient implements Client<Message, Timer> {
       return;
     }
     this.#host.clearTimer("retry");
-    if (!this.#repeated) this.#responses.measured(this.#host.now - this.#sentMs);
+    const { now } = this.#host;
+    const repeatedMs = this.#repeatedMs === null ? null : now - this.#repeatedMs;
+    this.#responses.answered(now - this.#sentMs, repeatedMs);
     this.#session.conclude(reply.outcome);
   }
 

@@ -1,6 +1,7 @@
 // The client that f + 1 replicas must convince.
 
 import { expect, test } from "bun:test";
+import { RETRIES_SAVED_MAX } from "../../../src/protocol/kit/retry-budget.ts";
 import { QuorumClient } from "../../../src/protocol/kit/client.ts";
 import { quorumsOf } from "../../../src/protocol/kit/quorum.ts";
 import {
@@ -168,7 +169,7 @@ test("P1 where packets are lost a request whose answer is overdue goes to the le
     [250, "all"],
   ]);
   const answer = (): void => {
-    host.clockMs += 1;
+    host.clockMs += 8;
     for (const i of [0, 1]) reply(i, one);
   };
   answer();
@@ -196,7 +197,7 @@ test("P1 a service that takes long is asked again once what it takes has passed,
     [250, "all"],
     [500, "all"],
   ]);
-  answerAfter(1);
+  answerAfter(100);
   for (let i = 0; i < 20; i++) {
     invoke();
     answerAfter(200);
@@ -207,6 +208,33 @@ test("P1 a service that takes long is asked again once what it takes has passed,
   const [[delayMs = 0] = []] = retries(host, client, 1) as [number, unknown][];
   expect(delayMs).toBeGreaterThan(200);
   expect(delayMs).toBeLessThan(210);
+});
+
+test("P1 retries are a tenth of requests but for some, which replicas need to judge a leader", () => {
+  const { host, client, reply, invoke } = begin(200);
+  // Answers take longer than the latest time at which a request goes to all.
+  const repeated = (requests: number): number => {
+    const before = client.retransmissions;
+    for (let i = 0; i < requests; i++) {
+      const endMs = host.clockMs + 400;
+      for (let dueMs = 0; (dueMs = host.timers.get("retry") ?? Infinity) < endMs;) {
+        host.clockMs = dueMs;
+        host.timers.delete("retry");
+        client.timeout();
+      }
+      host.clockMs = endMs;
+      for (const replica of [0, 1]) reply(replica, one);
+      invoke();
+    }
+    return client.retransmissions - before;
+  };
+  expect(repeated(RETRIES_SAVED_MAX)).toBe(RETRIES_SAVED_MAX);
+  expect(repeated(200)).toBeLessThanOrEqual(22);
+  // Without any left it goes to all after a view timeout all the same.
+  const before = client.retransmissions;
+  const delays = retries(host, client, 8);
+  expect(client.retransmissions).toBeGreaterThan(before + 5);
+  expect(delays.at(-1)).toEqual([2000, "all"]);
 });
 
 test("P1 the next request goes to the primary of a view that a correct replica is in", () => {

@@ -122,11 +122,33 @@ test("P2 a backup relays an open that the primary did not hear, before it suspec
   expect(ALL.map((i) => cluster.state(i).view)).toEqual([0, 0, 0, 0]);
 });
 
-test("P2 an open that its client repeats is relayed at once", () => {
+test("P2 what its client repeats is relayed once in a view timeout, after it has waited", () => {
   const cluster = new PbftCluster();
-  cluster.request(openOf(7), [1]);
-  cluster.request(openOf(7), [1]);
+  cluster.drops = (_from, _to, { kind }) => kind === "relay";
+  for (let i = 0; i < 8; i++) {
+    cluster.request(openOf(7), [1]);
+    cluster.advance(1);
+  }
+  expect(cluster.sent("relay")).toHaveLength(0);
+  for (let i = 0; i < 8; i++) {
+    cluster.request(openOf(7), [1]);
+    cluster.advance(11);
+  }
   expect(cluster.sent("relay")).toHaveLength(1);
+});
+
+test("P2 what the primary has proposed it is not told of, until another view begins", () => {
+  const cluster = new PbftCluster();
+  const next = cluster.open();
+  cluster.heard.length = 0;
+  // Proposed, but never committed.
+  cluster.drops = (_from, _to, { kind }) => kind === "commit" || kind === "committed";
+  cluster.request(next(bytes("a")));
+  cluster.advance(95);
+  expect(cluster.sent("relay")).toHaveLength(0);
+  cluster.drops = () => false;
+  cluster.advance(400);
+  expect(cluster.state(0).view).toBeGreaterThan(0);
 });
 
 test("X21 who orders an open says which host it heard it from, or which replica relayed it", () => {

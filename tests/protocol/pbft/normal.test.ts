@@ -44,13 +44,16 @@ test("P2 a backup relays a request to the primary and starts its timer", () => {
   const next = cluster.open(CLIENT, [0]);
   const request = next(bytes("a"));
   cluster.request(request, [2]);
+  expect(cluster.sent("relay", 2).length).toBe(0);
+  cluster.advance(50);
   expect(cluster.sent("relay", 2).length).toBe(1);
   expect(cluster.results(request).size).toBe(4);
 
+  cluster.advance(500);
   cluster.stop(0);
   cluster.request(next(bytes("b")), [2]);
   expect(cluster.host(2).timers.has("view")).toBe(true);
-  expect(cluster.host(3).timers.get("view") ?? Infinity).toBeGreaterThan(cluster.nowMs + 90);
+  expect(cluster.host(3).timers.has("view")).toBe(false);
 });
 
 test("P3 X11 a batch of more bytes than this replica was told to make is accepted", () => {

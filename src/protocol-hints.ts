@@ -7,6 +7,10 @@ export interface SimulationHints<M> {
    * (base/coverage-mark.ts).
    */
   readonly marks?: { readonly [kind in "short" | "adversary"]?: readonly string[] };
+  /**
+   * Whether a leader may keep many views (`tenure` of the configuration): each seed draws how many.
+   */
+  readonly tenures?: boolean;
   /** Whether the message is a leader's proposal: the adversary holds it back. */
   proposes?(message: M): boolean;
   /**

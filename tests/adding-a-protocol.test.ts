@@ -98,8 +98,13 @@ describeUnless(missing ?? program("git"))("docs/adding-a-protocol.md", () => {
       [...outputs].find(([command]) => command.includes(part))?.[1] ?? "no such command";
     expect(said("conformance")).toContain(" 0 fail");
     expect(said("--seeds 200")).toContain("200 passed, 0 failed");
-    expect(said("--convict")).toContain("1 passed, 0 failed");
+    expect(said("skips-gaps --convict")).toContain("1 passed, 0 failed");
     expect(said("demo -- --mode chain")).toMatch(/^chain, 3 replicas, 8 clients, /m);
     expect(said("--profile")).toContain("replica 2, time (% of ");
+    expect(said("simple --seeds 40")).toContain("40 passed, 0 failed");
+    expect(said("simple --kind adversary")).toContain("20 passed, 0 failed");
+    expect(said("simple --kind twins")).toContain("40 passed, 0 failed");
+    expect(said("no-lock --convict")).toContain("1 passed, 0 failed");
+    expect(said("demo -- --mode simple")).toMatch(/^simple, 4 replicas, 8 clients, /m);
   }, 180_000);
 });

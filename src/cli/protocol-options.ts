@@ -83,7 +83,8 @@ export function readProtocolOptions(
       const takers = owners.filter(({ mode }) => modes.includes(mode));
       if (takers.length === 0) {
         const those = owners.map(({ mode }) => mode).join(", ");
-        throw new UsageError(`--${name}: ${those} has it, not ${modes.join(", ")}`);
+        const have = owners.length === 1 ? "has" : "have";
+        throw new UsageError(`--${name}: ${those} ${have} it, not ${modes.join(", ")}`);
       }
       const deaf = takers.find(({ option }) => !option.values.includes(value));
       if (deaf !== undefined) {

@@ -5,7 +5,7 @@ import type { Address, AnyProtocol, Protocol, Quorums } from "../actor.ts";
 import { assert } from "../base/assert.ts";
 import { REPLICAS_MAX } from "../config.ts";
 import type { OptionValues, ProtocolConfig } from "../protocol-config.ts";
-import { hotstuff } from "./chained/index.ts";
+import { hotstuff, hotstuff2, jolteon } from "./chained/index.ts";
 import { pbft } from "./pbft/index.ts";
 import { unreplicated, unreplicatedSigned } from "./unreplicated/index.ts";
 
@@ -75,4 +75,6 @@ export const protocols: ReadonlyMap<string, AnyProtocol> = new Map([
   entry("unreplicated-signed", unreplicatedSigned),
   entry("pbft", pbft),
   entry("hotstuff", hotstuff),
+  entry("hotstuff2", hotstuff2),
+  entry("jolteon", jolteon),
 ]);

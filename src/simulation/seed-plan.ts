@@ -70,6 +70,8 @@ export interface Plan {
   readonly adaptive: boolean;
   readonly flushDelayMs: number;
   readonly viewTimeoutMs: number;
+  /** Views that one leader keeps. */
+  readonly tenure: number;
   readonly checkpointInterval: number;
   readonly sessionsMax: number;
   readonly clients: number;
@@ -229,6 +231,7 @@ function drawAll(subject: Subject, kind: Kind, seed: number, changes: Changes): 
     f,
     ...drawBatches(size, random.stream("batch bytes"), without.has("few bytes")),
     viewTimeoutMs,
+    tenure: off("tenures", drawTenure(subject, kind, random.stream("tenures")), 1),
     checkpointInterval: 4,
     sessionsMax: off("sessions", size.chance(0.05) ? size.between(1, 4) : 1024, 1024),
     clients,
@@ -265,6 +268,15 @@ function drawAll(subject: Subject, kind: Kind, seed: number, changes: Changes): 
     ...drawStrangers(kind, random.stream("strangers"), without),
     censusEvery: shape.pick([1, 8, 8, 8]),
   };
+}
+
+/** Another leader in every view, or after a few, or only when one fails. */
+const TENURES = [1, 4, 2 ** 20] as const;
+
+/** Scenarios of Twins say it themselves. */
+function drawTenure({ protocol }: Subject, kind: Kind, random: Random): number {
+  const tenure = random.pick(TENURES);
+  return kind !== "twins" && protocol.simulation?.tenures === true ? tenure : 1;
 }
 
 function drawBatches(

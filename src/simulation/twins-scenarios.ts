@@ -9,10 +9,14 @@ import { smallestCluster } from "../protocol/index.ts";
 export const OPERATIONS = 14;
 /** Splits of all views together are at most 2^so many: those of five views of four replicas. */
 const SPLIT_BITS_MAX = 20;
+/** Views that a leader keeps in half of the guided scenarios, where leaders may keep many. */
+const LONG_TENURE = 4;
 
 export interface Scenario {
   /** For each view the set of each instance, and who leads. */
   readonly views: readonly { readonly sides: readonly number[]; readonly leader: number }[];
+  /** Views that a leader keeps: the first of them says who leads. */
+  readonly tenure: number;
   /** Whether some kinds of messages do not reach some instances, others in each view. */
   readonly losesKinds: boolean;
   /** How long a view's messages are delivered, in view timeouts. */
@@ -34,13 +38,16 @@ export class TwinsScenarios {
   readonly #views: number;
   /** Ways to split the n + 1 instances into at most two sets. */
   readonly #splits: number;
+  /** Whether leaders may keep many views. */
+  readonly #tenures: boolean;
   #canonical: Uint32Array | null = null;
 
-  constructor({ n, quorum }: Pick<Quorums, "n" | "quorum">) {
+  constructor({ n, quorum }: Pick<Quorums, "n" | "quorum">, tenures = false) {
     this.#n = n;
     this.#quorum = quorum;
     this.#views = Math.floor(SPLIT_BITS_MAX / n);
     this.#splits = 1 << n;
+    this.#tenures = tenures;
   }
 
   /**
@@ -59,7 +66,7 @@ export class TwinsScenarios {
       sides: this.#sidesOf(this.#splitOf(code, view)),
       leader: 0,
     }));
-    return { views, losesKinds: false, viewLength: 0.6, askedMax: 0, clients: 1 };
+    return { views, tenure: 1, losesKinds: false, viewLength: 0.6, askedMax: 0, clients: 1 };
   }
 
   get #all(): Uint32Array {
@@ -134,7 +141,9 @@ export class TwinsScenarios {
     }
     const losesKinds = random.chance(0.5);
     const viewLength = random.pick([0.3, 0.6, 1.5]);
-    return { views, losesKinds, viewLength, askedMax: OPERATIONS, clients: 2 };
+    const long = new Random(number, "twins/tenure").chance(0.5) && this.#tenures;
+    const tenure = long ? LONG_TENURE : 1;
+    return { views, tenure, losesKinds, viewLength, askedMax: OPERATIONS, clients: 2 };
   }
 }
 
@@ -157,14 +166,15 @@ function permutations(items: readonly number[]): number[][] {
   );
 }
 
-/** By n and quorum: they are enumerated once. */
+/** By n, quorum and whether leaders keep many views: they are enumerated once. */
 const known = new Map<string, TwinsScenarios>();
 
 /** The scenarios of the smallest cluster that tolerates one fault. */
 export function twinsScenarios(protocol: AnyProtocol): TwinsScenarios {
   const { n, quorum } = smallestCluster(protocol, 1);
-  const key = `${n} ${quorum}`;
-  const scenarios = known.get(key) ?? new TwinsScenarios({ n, quorum });
+  const tenures = protocol.simulation?.tenures === true;
+  const key = `${n} ${quorum} ${tenures}`;
+  const scenarios = known.get(key) ?? new TwinsScenarios({ n, quorum }, tenures);
   known.set(key, scenarios);
   return scenarios;
 }

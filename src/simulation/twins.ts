@@ -15,7 +15,8 @@ import { World, type Report } from "./world.ts";
 /** Runs a scenario; then the network heals and liveness is judged. */
 export function runTwins({ subject, seed, observer, cold }: RunOptions): Report {
   const scenario = twinsScenarios(subject.protocol).scenario(seed);
-  const plan = twinsPlan(drawPlan(subject, "twins", seed), scenario.clients);
+  const plan = twinsPlan(drawPlan(subject, "twins", seed), scenario);
+  const { tenure } = scenario;
   const leaders = scenario.views.map(({ leader }) => leader);
   const filter = new ViewFilter(scenario, seed);
   const world = new World({
@@ -23,7 +24,10 @@ export function runTwins({ subject, seed, observer, cold }: RunOptions): Report 
     plan,
     observer,
     cold,
-    leader: (view) => leaders[view] ?? view % plan.n,
+    leader: (view) => {
+      const tenureOfView = Math.floor(view / tenure);
+      return leaders[tenureOfView * tenure] ?? tenureOfView % plan.n;
+    },
     filter: (from, to, packet) => filter.passes(from, to, packet),
   });
   filter.world = world;
@@ -46,10 +50,11 @@ export function runTwins({ subject, seed, observer, cold }: RunOptions): Report 
 }
 
 /** No faults but those of the scenario. */
-function twinsPlan(drawn: Plan, clients: number): Plan {
+function twinsPlan(drawn: Plan, { clients, tenure }: Scenario): Plan {
   return {
     ...drawn,
     viewTimeoutMs: 20,
+    tenure,
     clients,
     operations: OPERATIONS,
     tail: 1,

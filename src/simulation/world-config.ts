@@ -17,12 +17,13 @@ export function worldConfig(
   plan: Plan,
   { leader, options }: ConfigOptions,
 ): ProtocolConfig {
-  const { n, f } = plan;
+  const { n, f, tenure } = plan;
   const roles = rolesOf(protocol, n);
   const config: ProtocolConfig = {
     n,
     f,
-    leader: leader ?? ((view) => view % n),
+    leader: leader ?? ((view) => Math.floor(view / tenure) % n),
+    ...(tenure === 1 ? {} : { tenure }),
     batchMax: plan.batchMax,
     batchBytesMax: plan.batchBytesMax,
     adaptive: plan.adaptive,

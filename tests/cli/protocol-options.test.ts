@@ -71,11 +71,23 @@ test("an option of all protocols is refused where it changes nothing", () => {
     const required = ["-m", "pbft", "-c", "x", "-i", "0"];
     return readProtocolOptions(parseOptions(command, [...required, ...argv]), protocols, modes);
   };
-  const signing = "unreplicated-signed, pbft, hotstuff";
+  const signing = "unreplicated-signed, pbft, hotstuff, hotstuff2, jolteon";
   const cases = [
-    [["unreplicated"], ["-b", "9"], "--batch: pbft, hotstuff have it, not unreplicated"],
-    [["unreplicated"], ["--adaptive"], "--adaptive: pbft, hotstuff have it, not unreplicated"],
-    [["unreplicated-signed"], ["--checkpoint", "9"], "--checkpoint: pbft, hotstuff have it"],
+    [
+      ["unreplicated"],
+      ["-b", "9"],
+      "--batch: pbft, hotstuff, hotstuff2, jolteon have it, not unreplicated",
+    ],
+    [
+      ["unreplicated"],
+      ["--adaptive"],
+      "--adaptive: pbft, hotstuff, hotstuff2, jolteon have it, not unreplicated",
+    ],
+    [
+      ["unreplicated-signed"],
+      ["--checkpoint", "9"],
+      "--checkpoint: pbft, hotstuff, hotstuff2, jolteon have it",
+    ],
     [["unreplicated"], ["-w", "1"], `--workers: ${signing} have it, not unreplicated`],
     [["unreplicated"], ["--crypto", "noble"], `--crypto: ${signing} have it, not unreplicated`],
     [["unreplicated"], ["--signature", "each"], `--signature: ${signing} have it`],

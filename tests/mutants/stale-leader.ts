@@ -34,6 +34,11 @@ export class StaleLeader extends NormalCase {
     return usable[this.context.host.random(usable.length)] ?? this.highQc;
   }
 
+  /** Nobody asks it for the QCs of its TC, which only some rules depend on. */
+  protected override backs(): boolean {
+    return true;
+  }
+
   override proven(certificate: Qc | Tc): boolean {
     const proven = super.proven(certificate);
     if (this.context.self === 0 && proven && "block" in certificate) this.#learn(certificate);

@@ -5,7 +5,7 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { runScript } from "../../src/simulation/scenario.ts";
-import { oldQc } from "../mutants/hotstuff.ts";
+import { oldQc } from "../mutants/chained.ts";
 import { findSubject } from "../../src/campaign/mutants.ts";
 
 // Virtual time: only a loaded machine makes them slow.

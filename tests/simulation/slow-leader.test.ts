@@ -37,6 +37,7 @@ function worldOf(given: Given): World {
     adaptive: false,
     flushDelayMs: 1,
     viewTimeoutMs,
+    tenure: 1,
     checkpointInterval: 32,
     sessionsMax: 1024,
     clients,
@@ -107,7 +108,7 @@ test.each([
 });
 
 const ROTATE = { protocol: "hotstuff", options: { leader: "rotate" } } as const;
-const SKIPPED = "hotstuff: leader is skipped";
+const SKIPPED = "chained: leader is skipped";
 
 /** The rates with the rule by which leaders are skipped, and without it. */
 function withAndWithout(measure: (options: Readonly<Record<string, string>>) => number) {

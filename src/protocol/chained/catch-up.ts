@@ -100,7 +100,7 @@ export class CatchUp implements StateSyncOwner {
     if (!this.isMissing(keyOf(block.hash))) return host.drop(NOT_MISSING);
     const refusal = this.refuseBlocks(message);
     if (refusal !== null) return host.drop(refusal);
-    coverageMark("hotstuff: a missing block is fetched");
+    coverageMark("chained: a missing block is fetched");
     normal.take(from, block, { expected: more });
     this.#armFetch();
     normal.propose();

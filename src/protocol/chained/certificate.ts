@@ -12,6 +12,7 @@ import {
   encodeCertificate,
   hasSigners,
   NO_CERTIFICATE,
+  signaturesIn,
   type Certificate,
   type Vote,
 } from "../kit/quorum.ts";
@@ -33,6 +34,8 @@ export interface Qc {
 export interface Tc {
   readonly view: number;
   readonly votes: Certificate;
+  /** The view of the highest QC of each signer when it gave up, in the order of `votes`. */
+  readonly qcViews: readonly number[];
 }
 
 /** View 0 is genesis, which is certified without votes. */
@@ -46,8 +49,15 @@ export function qcOf(votes: readonly Vote[], quorum: number): Qc {
   return { view: first.view, block: first.digest, votes: certificateOf(votes, quorum) };
 }
 
-export function tcOf(timeouts: readonly Vote[], quorum: number): Tc {
-  return { view: timeouts[0]?.view ?? 0, votes: certificateOf(timeouts, quorum) };
+/** Of TIMEOUTs that are all of this view. */
+export function tcOf(timeouts: readonly (Vote & { readonly highQc: Qc })[], quorum: number): Tc {
+  const qcViews = timeouts.slice(0, quorum).map(({ highQc }) => highQc.view);
+  return { view: timeouts[0]?.view ?? 0, votes: certificateOf(timeouts, quorum), qcViews };
+}
+
+/** The view of the highest QC that a signer of the TC had. */
+export function highestQcView({ qcViews }: Tc): number {
+  return Math.max(0, ...qcViews);
 }
 
 /** Whether enough different replicas signed; that they did sign was checked before. */
@@ -75,14 +85,19 @@ export function encodeTc(tc: Tc | null, out: Writer): void {
   if (tc === null) return;
   out.u53(tc.view);
   encodeCertificate(tc.votes, out);
+  for (const view of tc.qcViews) out.u53(view);
 }
 
 /** Poisons the reader if it is malformed. */
 export function decodeTc(input: Reader): Tc | null {
   if (!input.flag()) return null;
-  const tc = { view: input.u53(), votes: decodeCertificate(input) };
-  if (tc.view === 0) input.poison();
-  return tc;
+  const view = input.u53();
+  const votes = decodeCertificate(input);
+  const qcViews = Array.from({ length: signaturesIn(votes) }, () => input.u53());
+  // Who has the QC of a view, or of a later one, is not in that view any more.
+  if (qcViews.some((qcView) => qcView >= view)) input.poison();
+  if (view === 0) input.poison();
+  return { view, votes, qcViews };
 }
 
 /** What a vote signs. */
@@ -93,11 +108,12 @@ export function encodeVoteBody(signer: Signer, view: number, block: Bytes, out: 
   out.bytes(block);
 }
 
-/** What a TIMEOUT signs. */
-export function encodeTimeoutBody(signer: Signer, view: number, out: Writer): void {
+/** What a TIMEOUT signs: the view that it gives up, and that of its highest QC. */
+export function encodeTimeoutBody(signer: Signer, view: number, qcView: number, out: Writer): void {
   out.u8(TIMEOUT);
   out.u8(signer);
   out.u53(view);
+  out.u53(qcView);
 }
 
 /** Every signature in it, with the vote that it is of. */
@@ -110,8 +126,8 @@ export function qcProofs({ view, block, votes }: Qc): Proof[] {
 /** Every signature in it, with the TIMEOUT that it is of. */
 export function tcProofs(tc: Tc | null): Proof[] {
   if (tc === null) return [];
-  const { view, votes } = tc;
-  return certificateProofs(votes, (signer) =>
-    bytesOf((out) => encodeTimeoutBody(signer, view, out)),
+  const { view, votes, qcViews } = tc;
+  return certificateProofs(votes, (signer, i) =>
+    bytesOf((out) => encodeTimeoutBody(signer, view, qcViews[i] ?? 0, out)),
   );
 }

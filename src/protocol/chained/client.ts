@@ -8,7 +8,7 @@ import type { Message } from "./message.ts";
 const LOOK_AHEAD = 4;
 
 /** Sends a request to the leader if it is there to stay, else to all, since any may be next. */
-export function hotstuffClient(
+export function chainedClient(
   config: ProtocolConfig,
   host: Host<Message, "retry">,
 ): Client<Message, "retry"> {

@@ -3,7 +3,7 @@ import type { Tree } from "./log.ts";
 import type { Message } from "./message.ts";
 import type { ChainRules } from "./rules.ts";
 
-export type Timer = "view" | "flush" | "fetch" | "relay" | "start" | "tell" | "repeat";
+export type Timer = "view" | "listen" | "flush" | "fetch" | "relay" | "start" | "tell" | "repeat";
 
 /** What every part of a replica is given. */
 export interface ChainContext extends Context<Message, Timer> {

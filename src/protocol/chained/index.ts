@@ -1,26 +1,48 @@
 import type { Protocol } from "../../actor.ts";
+import type { TimingHints } from "../../protocol-hints.ts";
 import { byzantineQuorums } from "../kit/quorum.ts";
-import { hotstuffClient } from "./client.ts";
+import { chainedClient } from "./client.ts";
 import type { Timer } from "./context.ts";
 import { codec, type Message } from "./message.ts";
 import { options } from "./options.ts";
-import { HotStuffReplica } from "./replica.ts";
-import { simulation } from "./simulation.ts";
-import { timing } from "./timing.ts";
+import { ChainedReplica } from "./replica.ts";
+import type { ChainRules } from "./rules.ts";
+import { HOTSTUFF_RULES } from "./hotstuff-rules.ts";
+import { HOTSTUFF2_RULES } from "./hotstuff2-rules.ts";
+import { JOLTEON_RULES } from "./jolteon-rules.ts";
+import { simulationOf } from "./simulation.ts";
+import { timingOf } from "./timing.ts";
 
 export type { Timer } from "./context.ts";
 export type { Message } from "./message.ts";
-export { HotStuffReplica, type Parts } from "./replica.ts";
+export { ChainedReplica, type Parts } from "./replica.ts";
 
-/** Chained HotStuff, with a pacemaker of timeout certificates, checkpoints and recovery. */
-export const hotstuff: Protocol<Message, Timer | "retry"> = {
-  codec,
-  signed: true,
-  faults: "byzantine",
-  quorums: byzantineQuorums,
-  options,
-  simulation,
-  timing,
-  replica: (self, config, host, app) => new HotStuffReplica(self, config, host, app),
-  client: (config, host) => hotstuffClient(config, host),
-};
+/**
+ * The chained replica with these rules: a pacemaker of timeout certificates, checkpoints and
+ * recovery come with it.
+ */
+export function chained(
+  rules: ChainRules,
+  timing: TimingHints,
+): Protocol<Message, Timer | "retry"> {
+  return {
+    codec,
+    signed: true,
+    faults: "byzantine",
+    quorums: byzantineQuorums,
+    options,
+    simulation: simulationOf(rules),
+    timing,
+    replica: (self, config, host, app) => new ChainedReplica(self, config, host, app, { rules }),
+    client: (config, host) => chainedClient(config, host),
+  };
+}
+
+/** Chained HotStuff: three certified blocks in a row commit the first of them. */
+export const hotstuff = chained(HOTSTUFF_RULES, timingOf(3, "HotStuff", "PODC '19"));
+
+/** HotStuff-2: two do, and a leader that a TC lets in listens before it proposes. */
+export const hotstuff2 = chained(HOTSTUFF2_RULES, timingOf(2, "HotStuff-2", "2023"));
+
+/** Jolteon: two do, and the TC shows which QCs its signers had. */
+export const jolteon = chained(JOLTEON_RULES, timingOf(2, "Jolteon", "FC '22"));

@@ -57,7 +57,10 @@ export interface VoteMessage extends Vote {
   readonly late: boolean;
 }
 
-/** The sender gives up its view. It signs the view only; the certificates speak for themselves. */
+/**
+ * The sender gives up its view. It signs the view and that of its highest QC; the certificates
+ * speak for themselves.
+ */
 export interface TimeoutMessage extends Vote {
   readonly kind: "timeout";
   readonly highQc: Qc;
@@ -116,7 +119,7 @@ export const codec: Codec<Message> = codecOf<OwnMessage>({
         out.flag(message.late);
         return;
       case "timeout":
-        encodeTimeoutBody(message.replica, message.view, out);
+        encodeTimeoutBody(message.replica, message.view, message.highQc.view, out);
         out.seal(message.seal);
         encodePosition(message, out);
         return;
@@ -178,8 +181,11 @@ function decodeOwn(kind: number, input: Reader, start: number): OwnMessage | nul
     case TIMEOUT: {
       const replica = input.u8();
       const view = input.u53();
+      const qcView = input.u53();
       const seal = input.seal(replica, start);
-      return { kind: "timeout", replica, view, digest: EMPTY, ...decodePosition(input), seal };
+      const position = decodePosition(input);
+      if (position.highQc.view !== qcView || qcView >= view) input.poison();
+      return { kind: "timeout", replica, view, digest: EMPTY, ...position, seal };
     }
     case ENTRY:
       return { kind: "entry", ...decodePosition(input) };

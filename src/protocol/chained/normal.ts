@@ -1,17 +1,25 @@
-// Proposals, votes, locks and commits of chained, event-driven HotStuff: Yin et al., PODC '19,
-// arXiv 1803.05069, section 6 and algorithm 4, with views in the place of heights, so that a
+// Proposals, votes, locks and commits, as chained, event-driven HotStuff has them (Yin et al., PODC
+// '19, arXiv 1803.05069, section 6 and algorithm 4), with views in the place of heights, so that a
 // block's parent is the block that its justify certifies.
 
 import type { Address, Bytes, Refusal, Sizes } from "../../actor.ts";
 import { assert } from "../../base/assert.ts";
 import { coverageMark } from "../../base/coverage-mark.ts";
 import { equal } from "../../wire.ts";
-import { EMPTY_BATCH, type Batch } from "../kit/batch.ts";
+import type { Batch } from "../kit/batch.ts";
 import { Votes } from "../kit/quorum.ts";
 import type { Source } from "../kit/pending.ts";
 import type { Request } from "../kit/request.ts";
 import { keyOf, makeBlock, type Block } from "./block.ts";
-import { GENESIS_HASH, GENESIS_QC, proven, qcOf, type Qc, type Tc } from "./certificate.ts";
+import {
+  GENESIS_HASH,
+  GENESIS_QC,
+  highestQcView,
+  proven,
+  qcOf,
+  type Qc,
+  type Tc,
+} from "./certificate.ts";
 import type { ChainContext } from "./context.ts";
 import { LIVE_BYTES_MAX, LIVE_MAX, hasRequests, type TreeNode } from "./log.ts";
 import type { Position, ProposeMessage, VoteMessage } from "./message.ts";
@@ -19,9 +27,8 @@ import { OverdueRelays } from "./overdue-relays.ts";
 import { Retransmission } from "./retransmission.ts";
 import type { Lock } from "./rules.ts";
 import { viewAfter } from "./view-change.ts";
+import { Work } from "./work.ts";
 
-/** Blocks above the last commit from which on leaders add empty ones only. */
-const EMPTY_AFTER = 64;
 /** Blocks above the last commit from which on replicas stop voting; three good views commit. */
 const UNCOMMITTED_MAX = LIVE_MAX / 2;
 /**
@@ -35,6 +42,8 @@ export interface NormalOwner {
   readonly pacemaker: {
     readonly view: number;
     readonly tc: Tc | null;
+    /** Whether the leader of this view has heard what it listens for. */
+    readonly mayPropose: boolean;
     onQc(qc: Qc): void;
     onTc(tc: Tc | null): void;
     /** Whether nobody waits for this view's leader, so that votes of the view before go to all. */
@@ -42,6 +51,8 @@ export interface NormalOwner {
     onArriving(view: number): void;
     /** The leader of this view has proposed. */
     onLeader(view: number): void;
+    /** The lock forbids to vote for the block of this view. */
+    onRefused(): void;
     onCommitted(): void;
     watch(): void;
   };
@@ -72,9 +83,11 @@ export class NormalCase {
   /** The last view that it proposed in, and the last one whose proposal it took. */
   #proposedView = 0;
   #seenView = 0;
+  /** The first proposal of that view, and the TC that came with it. */
+  #seenBlock: Block | null = null;
+  #seenTc: Tc | null = null;
   #lastVote: VoteMessage | null = null;
-  /** Blocks are made until one of this height is committed, because a replica recovers. */
-  #commitTarget = 0;
+  readonly #work: Work;
   readonly retransmission: Retransmission;
   readonly relays: OverdueRelays;
 
@@ -82,6 +95,7 @@ export class NormalCase {
     this.context = context;
     this.owner = owner;
     this.votes = new Votes(context.config.n);
+    this.#work = new Work(context, this);
     this.retransmission = new Retransmission(context, this);
     this.relays = new OverdueRelays(context, owner);
   }
@@ -109,26 +123,9 @@ export class NormalCase {
     return [{ name: "normal.votes", size: this.votes.size, max: this.context.config.n }];
   }
 
-  /**
-   * Whether a request, or a block with requests, is known that should be committed and is not; or
-   * was committed by a QC that the highest QC does not show.
-   */
+  /** Whether something should be committed and is not. */
   get pending(): boolean {
-    const { pool, tree } = this.context;
-    if (pool.ownSize > 0 || tree.nonEmpty > 0) return true;
-    return tree.root.height < this.#commitTarget || this.#isCommitHidden();
-  }
-
-  /**
-   * The QC that committed the last block with requests may be on an abandoned branch: a replica
-   * that learnt the highest QC first does not commit by it any more, and depends on further blocks.
-   */
-  #isCommitHidden(): boolean {
-    const { tree, rules } = this.context;
-    const top = tree.get(keyOf(this.#highQc.block));
-    if (top === undefined) return false;
-    const shown = rules.committedBy(top)?.height ?? top.committedShown;
-    return shown < tree.root.lastNonEmptyHeight;
+    return this.#work.pending;
   }
 
   // Requests.
@@ -157,41 +154,25 @@ export class NormalCase {
     const { pacemaker, start } = this.owner;
     const { view, tc } = pacemaker;
     if (!start.running || this.#proposedView >= view || config.leader(view) !== self) return;
+    if (!pacemaker.mayPropose) return;
     const justify = this.justify();
     const parent = tree.get(keyOf(justify.block));
     if (parent === undefined || parent.height < tree.root.height) return;
     for (const node of tree.orphan(parent)) this.#requeue(node);
-    const batch = this.#nextBatch(parent);
+    const batch = this.#work.nextBatch(parent);
     if (batch === null) return;
     this.#proposedView = view;
     const block = makeBlock(view, justify, batch);
     const proposal = { kind: "propose", replica: self, block, tc } as const;
     host.send("all", proposal);
     this.retransmission.onProposed(proposal);
+    this.#see(block, tc);
     this.take(self, block, { expected: false });
   }
 
   /** The QC that a proposal is made on. */
   protected justify(): Qc {
     return this.#highQc;
-  }
-
-  /** What the next block holds; null if it is not time for it. */
-  #nextBatch(parent: TreeNode): Batch | null {
-    const { tree, pool, host, config } = this.context;
-    const { now } = host;
-    const high = parent.height - tree.root.height;
-    const large = high > 0 && tree.liveBytes >= pool.underWayMax;
-    if (large) coverageMark("hotstuff: as many bytes are under way as may be");
-    const crowded = large || high >= EMPTY_AFTER;
-    const dueMs = crowded ? Infinity : pool.dueMs(now);
-    if (dueMs <= now) return pool.take(now);
-    if (dueMs < Infinity) host.setTimer("flush", dueMs - now);
-    // Opens may wait longer, which what is in blocks does not.
-    if (dueMs - now <= config.flushDelayMs) return null;
-    // Empty blocks, until each replica with the parent knows that the last request is committed.
-    const needed = Math.max(parent.lastNonEmptyHeight, this.#commitTarget);
-    return parent.committedShown < needed ? EMPTY_BATCH : null;
   }
 
   /** Why a proposal changes nothing, or has no proof of its view. */
@@ -208,6 +189,7 @@ export class NormalCase {
     if (justify.view !== view - 1 && !byTc) {
       return "not admitted: proposal without proof of its view";
     }
+    if (!this.backs(justify, tc)) return "not admitted: proposal below the QCs of its TC";
     // One of the present view shows that its leader lives.
     if (block.view >= this.owner.pacemaker.view || this.takesProposal(block)) return null;
     if (this.owner.catchUp.isMissing(keyOf(block.hash))) return null;
@@ -241,9 +223,16 @@ export class NormalCase {
       if (this.retransmission.wants(this.#lastVote, block)) this.#sendVote();
       return host.drop("not admitted: proposal of an earlier view");
     }
+    if (this.takesProposal(block)) this.#see(block, tc);
     this.take(from, block, { expected: false });
     // Votes for it may have come first, and made the QC that this replica is to propose on.
     if (view < pacemaker.view) this.propose();
+  }
+
+  /** Remembers what a block was proposed with. */
+  #see(block: Block, tc: Tc | null): void {
+    this.#seenBlock = block;
+    this.#seenTc = tc;
   }
 
   /** Whether it is the first one of its view or a later one: a leader may send many. */
@@ -263,7 +252,7 @@ export class NormalCase {
     }
     const parent = tree.get(keyOf(justify.block));
     if (parent === undefined) {
-      coverageMark("hotstuff: a block waits for its parent");
+      coverageMark("chained: a block waits for its parent");
       tree.wait(block);
       this.owner.catchUp.fetchBlock(justify, from, { expected });
     } else this.#place(block, parent);
@@ -297,7 +286,8 @@ export class NormalCase {
     if (!this.owner.start.running || view !== this.owner.pacemaker.view) return;
     if (!this.mayVote(view) || node.height - tree.root.height > UNCOMMITTED_MAX) return;
     if (hasRequests(node) && tree.liveBytes > LIVE_BYTES_MAX) return;
-    if (!rules.safeToVote(node, this.#lock)) return;
+    const tc = this.#seenBlock === node.block ? this.#seenTc : null;
+    if (!rules.safeToVote(node, this.#lock, tc)) return this.owner.pacemaker.onRefused();
     this.#votedView = Math.max(this.#votedView, view);
     this.#lastVote = { kind: "vote", replica: self, view, digest: node.hash, late: false };
     this.#sendVote();
@@ -342,7 +332,7 @@ export class NormalCase {
     this.votes.add(message);
     const matching = this.matching(message);
     if (matching.length < quorum) return;
-    if (message.late) coverageMark("hotstuff: a QC of late votes");
+    if (message.late) coverageMark("chained: a QC of late votes");
     this.adoptQc(from, qcOf(matching, quorum));
   }
 
@@ -376,9 +366,15 @@ export class NormalCase {
     this.context.host.send("all", { ...vote, late: true });
   }
 
-  /** It may have voted in any view that a certificate of `view` lets one into, and locked there. */
+  /**
+   * It may have voted in any view that a certificate of `view` lets one into, and locked there. One
+   * that answered may have forgotten that it was in the first view of the next tenure, in which
+   * this replica then voted too, and in the second one as well.
+   */
   onForgotten(view: number): void {
-    this.#votedView = Math.max(this.#votedView, viewAfter(this.context.config, view));
+    const { config } = this.context;
+    const beyond = (config.tenure ?? 1) > 1 ? 1 : 0;
+    this.#votedView = Math.max(this.#votedView, viewAfter(config, view) + beyond);
     if (view > this.#lock.view) this.#lock = { view, hash: null };
   }
 
@@ -389,9 +385,14 @@ export class NormalCase {
     return proven(certificate, this.context.quorums.quorum);
   }
 
-  /** Whether both certificates of a position are proven. */
+  /** Whether both certificates of a position are proven, and a leader could propose on them. */
   provenPosition({ highQc, tc }: Position): boolean {
-    return this.proven(highQc) && (tc === null || this.proven(tc));
+    return this.proven(highQc) && (tc === null || this.proven(tc)) && this.backs(highQc, tc);
+  }
+
+  /** Whether the QC is as high as that of each signer of the TC: none is taken without one. */
+  protected backs(qc: Qc, tc: Tc | null): boolean {
+    return tc === null || qc.view >= highestQcView(tc);
   }
 
   /** Learns where another replica is; false if it proves nothing. */
@@ -433,7 +434,7 @@ export class NormalCase {
     const { tree, pool, host, service } = this.context;
     const path = tree.path(node);
     assert(path !== null, "a block was committed that conflicts with one that was before");
-    if (path.length > 3) coverageMark("hotstuff: commits a long branch at once");
+    if (path.length > 3) coverageMark("chained: commits a long branch at once");
     for (const next of path) {
       if (next.block !== null) service.execute(next.block.batch);
       tree.advance(next);
@@ -441,7 +442,7 @@ export class NormalCase {
     }
     for (const pruned of tree.prune()) {
       if (pruned.orphaned) continue;
-      coverageMark("hotstuff: a block is abandoned");
+      coverageMark("chained: a block is abandoned");
       this.#requeue(pruned);
     }
     pool.trim(host.now);
@@ -456,18 +457,16 @@ export class NormalCase {
   protected requeueOrphans(batch: Batch): void {
     const { pool, host } = this.context;
     if (batch.requests.length > 0) {
-      coverageMark("hotstuff: requests of an abandoned block wait again");
+      coverageMark("chained: requests of an abandoned block wait again");
     }
     pool.requeueOrphans(batch, host.now);
   }
 
   // Recovery and state transfer.
 
-  /** Makes one more block, at least, for a replica that recovers. */
+  /** Another replica recovers, and needs blocks for it. */
   onWork(): void {
-    const { tree } = this.context;
-    const top = tree.get(keyOf(this.#highQc.block)) ?? tree.root;
-    this.#commitTarget = Math.max(this.#commitTarget, top.height + 1);
+    this.#work.add();
     this.owner.pacemaker.watch();
     this.propose();
   }

@@ -6,7 +6,7 @@ const FIXED_TENURE = 2 ** 20;
 
 const leader: ProtocolOption = {
   values: ["fixed", "rotate"],
-  description: "keep a leader until it fails, or have another one in every view",
+  description: "keep a leader until it fails, or another in every view",
   configure: (value, config) => {
     const tenure = value === "fixed" ? FIXED_TENURE : 1;
     return { ...config, tenure, leader: (view) => Math.floor(view / tenure) % config.n };

@@ -23,20 +23,19 @@ import type { ChainContext, Timer } from "./context.ts";
 import { Tree } from "./log.ts";
 import type { Message, Position, VoteMessage } from "./message.ts";
 import { NormalCase } from "./normal.ts";
-import { HOTSTUFF_RULES, type ChainRules } from "./rules.ts";
+import type { ChainRules } from "./rules.ts";
 import { Start } from "./start.ts";
 import { Pacemaker } from "./view-change.ts";
 
 /** What a replica is made of; tests hand in others. */
 const PARTS = {
-  rules: HOTSTUFF_RULES as ChainRules,
   ...CONTEXT_PARTS,
   Recovery,
   NormalCase,
   Pacemaker,
   Start,
 };
-export type Parts = typeof PARTS;
+export type Parts = typeof PARTS & { readonly rules: ChainRules };
 
 /** Checkpoint intervals for which executed blocks are kept while no checkpoint becomes stable. */
 const KEPT_INTERVALS = 4;
@@ -44,11 +43,12 @@ const KEPT_INTERVALS = 4;
 const SNAPSHOTS_MAX = 8;
 
 /**
- * A replica of HotStuff: Yin et al., PODC '19, arXiv 1803.05069. Parts: proposals, votes, locks and
- * commits in normal.ts, by the rules of rules.ts; views in view-change.ts, missing blocks and state
- * transfer in catch-up.ts, the start in start.ts.
+ * A replica of HotStuff (Yin et al., PODC '19, arXiv 1803.05069) or of a protocol that differs from
+ * it in its rules. Parts: proposals, votes, locks and commits in normal.ts, by the rules of
+ * rules.ts; views in view-change.ts, missing blocks and state transfer in catch-up.ts, the start in
+ * start.ts.
  */
-export class HotStuffReplica implements Replica<Message, Timer> {
+export class ChainedReplica implements Replica<Message, Timer> {
   readonly normal: NormalCase;
   readonly pacemaker: Pacemaker;
   readonly catchUp: CatchUp;
@@ -70,7 +70,7 @@ export class HotStuffReplica implements Replica<Message, Timer> {
     config: ProtocolConfig,
     host: Host<Message, Timer>,
     app: App,
-    others: Partial<Parts> = {},
+    others: Partial<Parts> & Pick<Parts, "rules">,
   ) {
     const parts: Parts = { ...PARTS, ...others };
     const { n, checkpointInterval } = config;
@@ -138,7 +138,7 @@ export class HotStuffReplica implements Replica<Message, Timer> {
         this.pacemaker.onTimeout(from, message);
         break;
       case "entry":
-        this.normal.adoptPosition(from, message);
+        this.pacemaker.onEntry(from, message);
         break;
       case "block":
         this.catchUp.onBlock(from, message);
@@ -157,6 +157,8 @@ export class HotStuffReplica implements Replica<Message, Timer> {
     switch (timer) {
       case "view":
         return this.pacemaker.onTimer();
+      case "listen":
+        return this.pacemaker.onListened();
       case "flush":
         return this.normal.propose();
       case "fetch":
@@ -185,7 +187,7 @@ export class HotStuffReplica implements Replica<Message, Timer> {
       case "propose":
         return this.normal.refuseProposal(message);
       case "entry":
-        return this.normal.refusePosition(message);
+        return this.pacemaker.refuseEntry(message, from);
       case "stable":
         return this.sync.refuseStable(message);
       case "vote":

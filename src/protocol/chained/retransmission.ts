@@ -52,7 +52,7 @@ export class Retransmission {
   onTimer(): void {
     this.#armed = false;
     if (this.#proposal === null || !this.#lasts || !this.#owner.pending) return;
-    coverageMark("hotstuff: a proposal is sent again");
+    coverageMark("chained: a proposal is sent again");
     this.#context.host.send("others", this.#proposal);
     this.#delayMs *= 2;
     this.arm();

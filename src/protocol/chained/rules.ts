@@ -1,7 +1,9 @@
-// What makes the chain HotStuff's: Yin et al., PODC '19, arXiv 1803.05069, section 6, algorithm 4.
+// What tells the protocols of this family apart: how a chained replica votes, locks and commits,
+// and whether its leaders listen before they propose. Each has a
+// file of its own, such as jolteon-rules.ts.
 
 import type { Bytes } from "../../actor.ts";
-import { equal } from "../../wire.ts";
+import type { Tc } from "./certificate.ts";
 import type { TreeNode } from "./log.ts";
 
 /** What a replica is locked on. A replica that has recovered does not know which block it was. */
@@ -10,39 +12,30 @@ export interface Lock {
   readonly hash: Bytes | null;
 }
 
-/** The rules by which a chained replica votes, locks and commits. */
+/** The rules by which a chained replica votes, locks and commits. They have no state. */
 export interface ChainRules {
-  /** safeNode: whether a replica with this lock may vote for the block. */
-  safeToVote(node: TreeNode, lock: Lock): boolean;
+  /**
+   * Whether a replica with this lock may vote for the block, which was proposed with this TC; null:
+   * with none, or it was not proposed to this replica but fetched.
+   */
+  safeToVote(node: TreeNode, lock: Lock, tc: Tc | null): boolean;
   /** The block to lock on once `node` is certified; null if it locks on none. */
   lockedBy(node: TreeNode): TreeNode | null;
   /** The block that is committed, with its ancestors, once `node` is certified. */
   committedBy(node: TreeNode): TreeNode | null;
+  /**
+   * How long the leader that a TC of `tcView` let into `view` listens for higher QCs before it
+   * proposes, as a share of its view timer; 0: not at all.
+   */
+  listens(view: number, tcView: number): number;
 }
 
-export const HOTSTUFF_RULES: ChainRules = {
-  /** The block extends the locked one, or its justify is higher than the lock. */
-  safeToVote(node, { view, hash }) {
-    if (node.block !== null && node.block.justify.view > view) return true;
-    let at: TreeNode | null = node;
-    while (at !== null && at.view > view) at = at.parent;
-    return at !== null && hash !== null && equal(at.hash, hash);
-  },
+/** The view of the block that the justify of `node` certifies. */
+export function justifyView({ block }: TreeNode): number {
+  return block?.justify.view ?? 0;
+}
 
-  /** A two-chain. */
-  lockedBy(node) {
-    return node.parent;
-  },
-
-  /**
-   * A three-chain of consecutive views. Parent links alone are unsafe here, because locks compare
-   * views.
-   */
-  committedBy(node) {
-    const parent = node.parent;
-    const grandparent = parent?.parent ?? null;
-    if (parent === null || grandparent === null) return null;
-    const consecutive = node.view === parent.view + 1 && parent.view === grandparent.view + 1;
-    return consecutive ? grandparent : null;
-  },
-};
+/** A two-chain: the parent, if the views of the two are consecutive. */
+export function twoChain({ view, parent }: TreeNode): TreeNode | null {
+  return parent !== null && view === parent.view + 1 ? parent : null;
+}

@@ -11,7 +11,8 @@ import { ServiceLevel } from "../kit/service-level.ts";
 import { ViewTimeout } from "../kit/view-timeout.ts";
 import { tcOf, type Qc, type Tc } from "./certificate.ts";
 import type { ChainContext } from "./context.ts";
-import type { Position, TimeoutMessage } from "./message.ts";
+import { Listening } from "./listening.ts";
+import type { EntryMessage, Position, TimeoutMessage } from "./message.ts";
 import { Turns } from "./turns.ts";
 
 /** In a tenure of many views: how long a request may wait for its leader, in view timeouts. */
@@ -65,6 +66,7 @@ export class Pacemaker {
   #arriving = 0;
   /** The last view that was given up at once, because its leader is not waited for. */
   #skippedView = 0;
+  readonly #listening: Listening;
 
   constructor(context: ChainContext, owner: PacemakerOwner) {
     this.#context = context;
@@ -73,6 +75,7 @@ export class Pacemaker {
     this.#timeout = new ViewTimeout(context.config.viewTimeoutMs);
     this.#level = new ServiceLevel(context.config, TOLD_AFTER);
     this.#turns = new Turns(context.config);
+    this.#listening = new Listening(context, this);
   }
 
   get view(): number {
@@ -80,6 +83,10 @@ export class Pacemaker {
   }
   get tc(): Tc | null {
     return this.#tc;
+  }
+  /** Whether the leader of this view has heard what it listens for. */
+  get mayPropose(): boolean {
+    return !this.#listening.lasts;
   }
   get timerMs(): number {
     return this.#timeout.ms;
@@ -126,6 +133,11 @@ export class Pacemaker {
     this.#hurry();
   }
 
+  /** Whether nobody waits for this replica, which failed as a leader. */
+  skipsReplica(replica: Signer): boolean {
+    return this.#turns.skips(replica);
+  }
+
   /** Whether votes go to all because nobody waits for the leader of this view. */
   skips(view: number): boolean {
     const { config, self, quorums } = this.#context;
@@ -165,6 +177,7 @@ export class Pacemaker {
     const { normal } = this.#owner;
     if (!normal.provenPosition(message)) return "not admitted: certificate without a quorum";
     if (message.view >= this.#view || answers.allows(from, "entry", host.now)) return null;
+    if (this.#listening.awaits(message.replica)) return null;
     return normal.refusePosition(message) && "not admitted: timeout of an earlier view";
   }
 
@@ -172,6 +185,7 @@ export class Pacemaker {
   onTimeout(from: Address, message: TimeoutMessage): void {
     if (!this.#owner.normal.adoptPosition(from, message)) return;
     const { position } = this;
+    this.#hear(message.replica, message.view);
     const behind = message.view < this.#view || message.highQc.view < position.highQc.view;
     if (behind && from !== this.#context.self) this.#showTheWay(from, position);
     if (message.view < this.#view) {
@@ -180,11 +194,62 @@ export class Pacemaker {
     // One that was counted may still be the one that a replica which runs by now joins.
     this.#timeouts.add(message);
     if (this.#later() >= this.#context.quorums.weak && !this.#givenUp) {
-      coverageMark("hotstuff: joins f + 1 that time out");
+      coverageMark("chained: joins f + 1 that time out");
       this.giveUp();
     }
     const matching = this.#timeouts.matching(message.view, EMPTY);
     if (matching.length >= this.tcQuorum) this.onTc(tcOf(matching, this.tcQuorum));
+  }
+
+  /** Why a position that another replica shows changes nothing. */
+  refuseEntry(message: EntryMessage, from: Address): Refusal | null {
+    const { normal } = this.#owner;
+    if (!this.#listening.awaits(from)) return normal.refusePosition(message);
+    return normal.provenPosition(message) ? null : "not admitted: certificate without a quorum";
+  }
+
+  /** Another replica shows where it is: it is not signed, and counts for where it came from. */
+  onEntry(from: Address, message: EntryMessage): void {
+    if (this.#owner.normal.adoptPosition(from, message)) this.#hear(from, this.#view);
+  }
+
+  /** This replica, which leads, has heard from another one that was in `view`. */
+  #hear(signer: Signer, view: number): void {
+    if (this.#tc === null || view < this.#tc.view) return;
+    if (this.#listening.hear(signer)) this.#owner.normal.propose();
+  }
+
+  /** It has listened for long enough. */
+  onListened(): void {
+    this.#listening.end();
+    this.#owner.normal.propose();
+  }
+
+  /** The lock forbids to vote for the block of this view: its leader did not know of the QC. */
+  onRefused(): void {
+    if (this.#listens > 0) this.#listening.tell(this.#view, this.#view);
+  }
+
+  /** How long the leader of this view listens, or would if a TC had let it in. */
+  get #listens(): number {
+    return this.#context.rules.listens(this.#view, this.#tc?.view ?? this.#view - 1);
+  }
+
+  /** Listens, or tells the leader what it may lack; `gaveUpLast`: it gave up the view before. */
+  #listen(gaveUpLast: boolean): void {
+    const { config, self, quorums } = this.#context;
+    const tc = this.#tc;
+    this.#listening.end();
+    if (this.#listens === 0 || (tc === null && !gaveUpLast)) return;
+    if (config.leader(this.#view) !== self) {
+      return this.#listening.tell(this.#view, tc?.view ?? this.#view - 1);
+    }
+    if (tc === null) return;
+    const heard: Signer[] = [];
+    for (let signer = 0; signer < quorums.n; signer++) {
+      if ((this.#timeouts.of(signer)?.view ?? -1) >= tc.view) heard.push(signer);
+    }
+    this.#listening.begin(heard, this.#listens * this.timerMs);
   }
 
   /** Sends what let this replica into its view, once in a pause. */
@@ -193,7 +258,7 @@ export class Pacemaker {
     if (!answers.allows(to, "entry", host.now)) return;
     answers.begin(to, "entry", host.now);
     answers.charge(to, 0);
-    coverageMark("hotstuff: a replica that is behind is shown the way");
+    coverageMark("chained: a replica that is behind is shown the way");
     host.send(to, { kind: "entry", ...position });
   }
 
@@ -232,6 +297,7 @@ export class Pacemaker {
     if (this.#view !== this.#skippedView || this.#givenUp) this.#owner.normal.helpOthers();
     this.#givenUp = true;
     this.#owner.normal.onGivenUp(this.#view);
+    this.#listening.onTold(this.#view);
     this.#context.host.send("all", {
       kind: "timeout",
       replica: this.#context.self,
@@ -252,7 +318,7 @@ export class Pacemaker {
   }
 
   #enter(view: number, tc: Tc | null): void {
-    const { config, host, service } = this.#context;
+    const { config, host, service, rules } = this.#context;
     assert(view > this.#view, "views never fall");
     const leader = config.leader(view);
     if (leader !== config.leader(this.#view)) {
@@ -262,7 +328,8 @@ export class Pacemaker {
     if (tc !== null && tc.view === this.#view && this.#view !== this.#skippedView) {
       this.#turns.onFailure(config.leader(tc.view));
     }
-    if (tc !== null) this.#turnMs = this.#owner.normal.pending ? host.now : Infinity;
+    const gaveUpLast = this.#givenUp && view === this.#view + 1;
+    if (tc !== null) this.#turnMs = this.#turnAfter(rules.listens(view, tc.view));
     this.#proposed = false;
     // Late votes made this QC: the leader did not make one of the votes that it got.
     this.#suspect = this.#givenUp && tc === null;
@@ -275,10 +342,17 @@ export class Pacemaker {
     else if (this.#armed) host.clearTimer("view");
     this.#armed = pending;
     this.#owner.catchUp.onEntered();
+    this.#listen(gaveUpLast);
     this.#owner.normal.propose();
     if (this.#view !== view) return;
     if (this.#overdue() || this.#slow()) this.giveUp();
     else this.#hurry();
+  }
+
+  /** When a leader that a TC lets in could propose, after it has listened for this share. */
+  #turnAfter(listens: number): number {
+    if (!this.#owner.normal.pending) return Infinity;
+    return this.#context.host.now + listens * this.timerMs;
   }
 
   /**
@@ -291,7 +365,7 @@ export class Pacemaker {
     if (this.#proposed && this.skips(view + 1)) {
       this.#context.host.setTimer("view", Math.min(this.#turns.timelyMs, this.timerMs));
     } else if (!this.#proposed && this.#arriving !== view && this.skips(view)) {
-      coverageMark("hotstuff: leader is skipped");
+      coverageMark("chained: leader is skipped");
       this.#skippedView = view;
       this.giveUp();
     }
@@ -308,7 +382,7 @@ export class Pacemaker {
     if ((config.tenure ?? 1) === 1 || config.leader(this.#view) === self) return false;
     if (!this.#owner.start.running) return false;
     this.#level.judge(host.now, service.ordered);
-    if (this.#level.slow) coverageMark("hotstuff: slow leader is left");
+    if (this.#level.slow) coverageMark("chained: slow leader is left");
     return this.#level.slow;
   }
 

@@ -104,16 +104,24 @@ export function hasSigners({ signers }: Certificate, count: number): boolean {
   return signers.length === count && signers.every((signer, i) => signers.indexOf(signer) === i);
 }
 
-/** Every signature with what it signs: `signed` gives the statement as this signer made it. */
+/**
+ * Every signature with what it signs: `signed` gives the statement as this signer, number i of the
+ * certificate, made it.
+ */
 export function certificateProofs(
   { signers, blocks }: Certificate,
-  signed: (signer: Signer) => Bytes,
+  signed: (signer: Signer, i: number) => Bytes,
 ): Proof[] {
   return signers.map((signer, i) => ({
     signer,
-    signed: signed(signer),
+    signed: signed(signer, i),
     signature: blocks[i] ?? EMPTY,
   }));
+}
+
+/** How many signatures it has, be they of different signers or not. */
+export function signaturesIn({ signers }: Certificate): number {
+  return signers.length;
 }
 
 export function encodeCertificate({ signers, blocks }: Certificate, out: Writer): void {

@@ -5,7 +5,7 @@ import type { Block } from "../../../src/protocol/chained/block.ts";
 import { codec } from "../../../src/protocol/chained/message.ts";
 import { qcProofs } from "../../../src/protocol/chained/certificate.ts";
 import { equal } from "../../../src/wire.ts";
-import { block, CLIENT, HotStuffCluster, openRequest, put, qc, Solo, tc } from "./harness.ts";
+import { block, CLIENT, ChainedCluster, openRequest, put, qc, Solo, tc } from "./harness.ts";
 
 // Virtual time: only a loaded machine makes them slow.
 setDefaultTimeout(120_000);
@@ -15,7 +15,7 @@ function sizeOf(solo: Solo, name: string): number {
 }
 
 /** Completes `count` operations of one client, one after another. */
-function operate(cluster: HotStuffCluster, count: number): void {
+function operate(cluster: ChainedCluster, count: number): void {
   for (let i = 0; i < count; i++) {
     const box = cluster.invoke(CLIENT, put("k", `${cluster.nowMs}.${i}`));
     expect(cluster.runUntil(() => box.result !== undefined, 20_000)).toBe(true);
@@ -24,7 +24,7 @@ function operate(cluster: HotStuffCluster, count: number): void {
 }
 
 /** Whether all of these have executed the same. */
-function converged(cluster: HotStuffCluster, members: readonly number[]): boolean {
+function converged(cluster: ChainedCluster, members: readonly number[]): boolean {
   const executed = members.map((i) => cluster.replica(i).census().executed);
   const states = members.map((i) => Buffer.concat(cluster.replica(i).context.executor.snapshot()));
   return new Set(executed).size === 1 && states.every((state) => equal(state, states[0]!));
@@ -140,7 +140,7 @@ test("a replica that floods with fetches gets as much as its rate allows, a stra
 });
 
 test("H9 executed blocks, votes and snapshots are dropped behind signed checkpoints", () => {
-  const cluster = new HotStuffCluster();
+  const cluster = new ChainedCluster();
   operate(cluster, 60);
   cluster.advance(500);
   for (let i = 0; i < 4; i++) {
@@ -161,7 +161,7 @@ test("H9 executed blocks, votes and snapshots are dropped behind signed checkpoi
 });
 
 test("H9 a replica that lags far behind catches up by state transfer", () => {
-  const cluster = new HotStuffCluster();
+  const cluster = new ChainedCluster();
   operate(cluster, 2);
   cluster.drops = (from, to) => from === 3 || to === 3;
   operate(cluster, 30);
@@ -176,7 +176,7 @@ test("H9 a replica that lags far behind catches up by state transfer", () => {
 });
 
 test("H9 a replica to which the leader sends nothing follows by the checkpoints of the others", () => {
-  const cluster = new HotStuffCluster({ leader: () => 1 });
+  const cluster = new ChainedCluster({ leader: () => 1 });
   cluster.drops = (from, to, { kind }) =>
     to === 3 && (from === 1 || from === CLIENT) && kind !== "checkpoint";
   operate(cluster, 60);
@@ -208,7 +208,7 @@ test("H10 a batch on an abandoned fork is proposed again, and executed once", ()
 });
 
 test("H10 a new leader proposes what is pending, and requests reach every replica", () => {
-  const cluster = new HotStuffCluster({
+  const cluster = new ChainedCluster({
     leader: (view) => (view < 4 ? 0 : view % 4),
     viewTimeoutMs: 100,
   });
@@ -234,7 +234,9 @@ test("H10 a request that is in a block already is not proposed again by the next
 test("H13 a QC gives up its signatures through one type only", async () => {
   const { readdirSync, readFileSync } = await import("node:fs");
   const folder = `${import.meta.dir}/../../../src/protocol/chained`;
-  const users = readdirSync(folder).filter((name) => {
+  const files = readdirSync(folder, { recursive: true }).map(String);
+  const users = files.filter((name) => {
+    if (!name.endsWith(".ts")) return false;
     const text = readFileSync(`${folder}/${name}`, "utf8");
     return /\.signers|\.blocks|signers\b.*blocks\b/.test(text);
   });

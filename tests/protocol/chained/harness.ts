@@ -17,11 +17,13 @@ import {
 } from "../../../src/protocol/chained/certificate.ts";
 import {
   hotstuff,
-  HotStuffReplica,
+  ChainedReplica,
   type Message,
   type Parts,
   type Timer,
 } from "../../../src/protocol/chained/index.ts";
+import type { ChainRules } from "../../../src/protocol/chained/rules.ts";
+import { HOTSTUFF_RULES } from "../../../src/protocol/chained/hotstuff-rules.ts";
 import { EMPTY } from "../../../src/wire.ts";
 import * as support from "../../support/cluster.ts";
 import { Packets, signatureOf } from "../../support/packets.ts";
@@ -31,12 +33,14 @@ export const CLIENT = 100;
 
 export const packets = new Packets(hotstuff.codec);
 
-function hotstuffOf(
+function chainedOf(
   parts: Partial<Parts>,
-): support.Tested<Message, Timer | "retry", HotStuffReplica> {
+  rules: ChainRules,
+): support.Tested<Message, Timer | "retry", ChainedReplica> {
   return {
     ...hotstuff,
-    replica: (self, config, host, app) => new HotStuffReplica(self, config, host, app, parts),
+    replica: (self, config, host, app) =>
+      new ChainedReplica(self, config, host, app, { rules, ...parts }),
   };
 }
 
@@ -58,8 +62,10 @@ export function qc(block: Block, signers: readonly number[] = [0, 1, 2]): Qc {
   return signed({ view: block.view, block: block.hash, votes }, qcProofs);
 }
 
-export function tc(view: number, signers: readonly number[] = [0, 1, 2]): Tc {
-  return signed({ view, votes: unsigned(signers) }, tcProofs);
+/** A TC of signers whose highest QC was of this view. */
+export function tc(view: number, signers: readonly number[] = [0, 1, 2], qcView = 0): Tc {
+  const qcViews = signers.map(() => qcView);
+  return signed({ view, votes: unsigned(signers), qcViews }, tcProofs);
 }
 
 export function openRequest(number: number): Request {
@@ -81,21 +87,22 @@ interface SoloOptions {
   readonly started?: boolean;
   readonly app?: App;
   readonly parts?: Partial<Parts>;
+  readonly rules?: ChainRules;
 }
 
 /** The run that a replica is in from the start, unless a test has it start. */
 const RUN = new Uint8Array(32).fill(7);
 
 /** One replica that runs. */
-export class Solo extends support.Solo<Message, Timer | "retry", HotStuffReplica> {
+export class Solo extends support.Solo<Message, Timer | "retry", ChainedReplica> {
   readonly #self: number;
 
   constructor(
     self = 0,
     changes: Partial<ProtocolConfig> = {},
-    { started = true, app, parts = {} }: SoloOptions = {},
+    { started = true, app, parts = {}, rules = HOTSTUFF_RULES }: SoloOptions = {},
   ) {
-    super(hotstuffOf(parts), self, started ? { run: RUN, ...changes } : changes, app);
+    super(chainedOf(parts, rules), self, started ? { run: RUN, ...changes } : changes, app);
     this.#self = self;
     if (!started) return;
     if (!this.running) throw new Error("it should run");
@@ -151,8 +158,8 @@ export class Solo extends support.Solo<Message, Timer | "retry", HotStuffReplica
   }
 }
 
-export class HotStuffCluster extends support.Cluster<Message, Timer | "retry", HotStuffReplica> {
-  constructor(changes: Partial<ProtocolConfig> = {}) {
-    super(hotstuffOf({}), changes);
+export class ChainedCluster extends support.Cluster<Message, Timer | "retry", ChainedReplica> {
+  constructor(changes: Partial<ProtocolConfig> = {}, rules: ChainRules = HOTSTUFF_RULES) {
+    super(chainedOf({}, rules), changes);
   }
 }

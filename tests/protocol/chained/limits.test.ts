@@ -5,7 +5,7 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { apps } from "../../../src/app/index.ts";
 import { GENESIS_QC } from "../../../src/protocol/chained/certificate.ts";
 import type { Message, Timer } from "../../../src/protocol/chained/index.ts";
-import { hotstuff, HotStuffReplica } from "../../../src/protocol/chained/index.ts";
+import { hotstuff, ChainedReplica } from "../../../src/protocol/chained/index.ts";
 import { codec } from "../../../src/protocol/chained/message.ts";
 import { operationDigest, type Outcome } from "../../../src/protocol/kit/request.ts";
 import { drawPlan, NO_FAULTS, type Plan } from "../../../src/simulation/seed-plan.ts";
@@ -18,7 +18,7 @@ import { FakeHost } from "../../support/fake-host.ts";
 import {
   block,
   CLIENT,
-  HotStuffCluster,
+  ChainedCluster,
   openRequest,
   packets,
   put,
@@ -32,7 +32,7 @@ setDefaultTimeout(120_000);
 
 const subject = registered.get("hotstuff") ?? subjectOf("hotstuff", hotstuff);
 
-function sizes(replica: HotStuffReplica): [string, boolean][] {
+function sizes(replica: ChainedReplica): [string, boolean][] {
   return replica.census().sizes.map(({ name, size, max }) => [name, size <= max]);
 }
 
@@ -292,7 +292,7 @@ test("X12 a flood of future views, blocks, slots and clients stays within bounds
 });
 
 test("X12 memory stays flat with one replica down", () => {
-  const cluster = new HotStuffCluster({ batchMax: 8, adaptive: true });
+  const cluster = new ChainedCluster({ batchMax: 8, adaptive: true });
   cluster.stop(2);
   const censuses: number[] = [];
   for (let round = 0; round < 4; round++) {

@@ -6,7 +6,7 @@ import { GENESIS_QC, type Tc } from "../../../src/protocol/chained/certificate.t
 import type { Parts } from "../../../src/protocol/chained/index.ts";
 import { codec, type Message } from "../../../src/protocol/chained/message.ts";
 import { EMPTY } from "../../../src/wire.ts";
-import { noConsecutiveViews } from "../../mutants/hotstuff.ts";
+import { noConsecutiveViews } from "../../mutants/chained.ts";
 import { block, openRequest, packets, qc, Solo, tc } from "./harness.ts";
 
 // Virtual time: only a loaded machine makes them slow.
@@ -119,7 +119,7 @@ test("H3 a certificate of too few signers, or of one twice, counts for nothing",
     solo.propose(block(2, qc(first, signers)));
     expect(solo.voted()).toEqual([]);
     expect(solo.view).toBe(1);
-    solo.timeOut(1, 1, qc(first, signers));
+    solo.timeOut(1, 2, qc(first, signers));
     expect(solo.view).toBe(1);
     solo.receive(1, { kind: "entry", highQc: qc(first, signers), tc: null });
     expect(solo.view).toBe(1);

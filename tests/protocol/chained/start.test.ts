@@ -3,14 +3,15 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import type { Parts } from "../../../src/protocol/chained/index.ts";
 import { GENESIS_QC } from "../../../src/protocol/chained/certificate.ts";
-import { noNonce, votesInViewC } from "../../mutants/hotstuff.ts";
-import { block, CLIENT, HotStuffCluster, openRequest, put, qc, Solo, tc } from "./harness.ts";
+import { noNonce, votesInSecondView, votesInViewC } from "../../mutants/chained.ts";
+import type { Block } from "../../../src/protocol/chained/block.ts";
+import { block, CLIENT, ChainedCluster, openRequest, put, qc, Solo, tc } from "./harness.ts";
 
 // Virtual time: only a loaded machine makes them slow.
 setDefaultTimeout(120_000);
 
 test("X14 without its memory a replica signs nothing but RECOVER until it has recovered", () => {
-  const cluster = new HotStuffCluster();
+  const cluster = new ChainedCluster();
   const operate = (count: number) => {
     for (let i = 0; i < count; i++) {
       const box = cluster.invoke(CLIENT, put("k", `${cluster.nowMs}`));
@@ -95,4 +96,112 @@ test("X15 in no run yet, a replica takes nothing but what concerns its start", (
   }
   expect([...solo.host.drops]).toEqual([["not admitted: this replica is starting", 2]]);
   expect(solo.host.sent).toEqual([]);
+});
+
+const TENURE = 8;
+
+/**
+ * Seven replicas, of which 6 is Byzantine and leads; of the others four lose their memory, one after
+ * another. The first two voted in view 8, the first one of a tenure, and go on in the tenure before
+ * it, whence they answer those that lose theirs after voting in view 9.
+ */
+class ForgetfulSeven {
+  readonly #parts: Partial<Parts>;
+  readonly #solos: Solo[] = [];
+  /** By replica and view, the blocks that it voted for. */
+  readonly votes = new Map<string, Set<string>>();
+
+  constructor(parts: Partial<Parts>) {
+    this.#parts = parts;
+    for (let i = 0; i < 6; i++) this.#solos.push(this.#make(i, true));
+  }
+
+  #make(self: number, started: boolean): Solo {
+    const config = { n: 7, f: 2, tenure: TENURE, leader: () => 6 };
+    return new Solo(self, config, { started, parts: this.#parts });
+  }
+
+  #of(i: number): Solo {
+    const solo = this.#solos[i];
+    if (solo === undefined) throw new Error(`there is no replica ${i}`);
+    return solo;
+  }
+
+  /** Proposes to some; with a TC of view 1 if it is of view 8. Gives who voted for it. */
+  propose(proposed: Block, ...to: number[]): number[] {
+    const voters: number[] = [];
+    for (const i of to) {
+      const solo = this.#of(i);
+      solo.propose(proposed, proposed.view === TENURE ? tc(1, [1, 2, 3, 4, 5]) : null);
+      for (const { view, digest } of solo.host.takeKind("vote")) {
+        const key = `${i} in ${view}`;
+        this.votes.set(key, (this.votes.get(key) ?? new Set()).add(digest.join()));
+        voters.push(i);
+      }
+    }
+    return voters;
+  }
+
+  /** The replica loses its memory, and is answered by these and the Byzantine one. */
+  forget(self: number, ...by: number[]): void {
+    const solo = (this.#solos[self] = this.#make(self, false));
+    const nonce = solo.learns();
+    for (const replica of [...by, 6]) {
+      const position =
+        replica === 6
+          ? { highQc: GENESIS_QC, tc: null }
+          : this.#of(replica).replica.pacemaker.position;
+      solo.receive(replica, { kind: "answer", replica, to: self, nonce, position });
+    }
+    expect(solo.running).toBe(false);
+  }
+
+  /** It gets these blocks, and with the QC of the last one it runs. */
+  recover(self: number, ...blocks: Block[]): void {
+    const solo = this.#of(self);
+    for (const next of blocks) this.propose(next, self);
+    const highQc = quorumOf(blocks.at(-1)!);
+    solo.receive(6, { kind: "entry", highQc, tc: null });
+    solo.host.clockMs += 1000;
+    solo.timeout("start");
+    expect(solo.running).toBe(true);
+  }
+}
+
+const quorumOf = (certified: Block) => qc(certified, [0, 1, 2, 3, 6]);
+
+/** How many blocks each replica voted for in view 9. */
+function votesInNine(parts: Partial<Parts>): number[] {
+  const cluster = new ForgetfulSeven(parts);
+  const first = block(1, undefined, [openRequest(1)]);
+  const second = block(2, quorumOf(first));
+  const third = block(3, quorumOf(second));
+  const high = block(TENURE, quorumOf(first), [openRequest(2)]);
+  const [one, other] = [3, 4].map((i) => block(TENURE + 1, quorumOf(high), [openRequest(i)]));
+  cluster.propose(first, 0, 1, 2, 3, 4, 5);
+  expect(cluster.propose(high, 0)).toEqual([0]);
+  cluster.forget(0, 1, 2, 3, 4, 5);
+  expect(cluster.propose(second, 2, 3, 4, 5)).toEqual([2, 3, 4, 5]);
+  cluster.recover(0, first, second);
+  expect(cluster.propose(high, 1)).toEqual([1]);
+  cluster.forget(1, 2, 3, 4, 5);
+  expect(cluster.propose(third, 2, 3, 4, 5)).toEqual([2, 3, 4, 5]);
+  cluster.recover(1, first, second, third);
+  expect(cluster.propose(high, 2, 3)).toEqual([2, 3]);
+  for (const i of [3, 2]) {
+    cluster.propose(one!, i);
+    cluster.forget(i, 0, 1, 4, 5);
+    cluster.recover(i, first, high);
+    cluster.propose(other!, i);
+  }
+  cluster.propose(high, 0, 1, 4, 5);
+  cluster.propose(one!, 0, 1);
+  cluster.propose(other!, 4, 5);
+  return [0, 1, 2, 3, 4, 5].map((i) => cluster.votes.get(`${i} in ${TENURE + 1}`)?.size ?? 0);
+}
+
+test("J12 with tenures above 1 nobody votes twice in a view, though four lose their memory in turn", () => {
+  expect(votesInNine({})).toEqual([0, 0, 1, 1, 1, 1]);
+  // With the liar's votes both blocks of view 9 have a quorum.
+  expect(votesInNine(votesInSecondView)).toEqual([1, 1, 2, 2, 1, 1]);
 });

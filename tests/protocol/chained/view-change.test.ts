@@ -5,7 +5,7 @@ import { firstTarget } from "../../../src/protocol/chained/client.ts";
 import { GENESIS_QC } from "../../../src/protocol/chained/certificate.ts";
 import { viewAfter } from "../../../src/protocol/chained/view-change.ts";
 import { configOf } from "../../support/cluster.ts";
-import { block, CLIENT, HotStuffCluster, openRequest, put, qc, Solo, tc } from "./harness.ts";
+import { block, CLIENT, ChainedCluster, openRequest, put, qc, Solo, tc } from "./harness.ts";
 
 // Virtual time: only a loaded machine makes them slow.
 setDefaultTimeout(120_000);
@@ -185,7 +185,7 @@ test("H7 a replica that sends TIMEOUT for an old view is shown the certificates 
 });
 
 test("H11 empty blocks drive the tail to commit everywhere, and then stop", () => {
-  const cluster = new HotStuffCluster();
+  const cluster = new ChainedCluster();
   let empty = 0;
   let last = 0;
   cluster.drops = (_from, to, message) => {
@@ -258,7 +258,7 @@ test("H12 a leader that made no QC of its votes has half a view timeout to propo
 });
 
 test("H12 with one dead replica and a new leader in every view, 1,000 operations commit", () => {
-  const cluster = new HotStuffCluster({ viewTimeoutMs: 100, batchMax: 64, adaptive: true });
+  const cluster = new ChainedCluster({ viewTimeoutMs: 100, batchMax: 64, adaptive: true });
   cluster.stop(1);
   const asked = new Map<number, { box: { result: unknown }; count: number }>();
   const ask = (id: number, count: number) =>
@@ -283,7 +283,7 @@ test("H12 with one dead replica and a new leader in every view, 1,000 operations
 test("H6 H10 what a replica relays to others than the leader deposes no leader", () => {
   const tenure = 1024;
   const leader = (view: number) => Math.floor(view / tenure) % 4;
-  const cluster = new HotStuffCluster({ leader, tenure });
+  const cluster = new ChainedCluster({ leader, tenure });
   for (let i = 0; i < 5; i++) {
     const request = openRequest(20 + i);
     for (const to of [1, 2]) cluster.inject(3, to, { kind: "relay", client: CLIENT, request });
@@ -296,7 +296,7 @@ test("H6 H10 what a replica relays to others than the leader deposes no leader",
 function fixedLeader() {
   const tenure = 2 ** 20;
   const leader = (view: number) => Math.floor(view / tenure) % 4;
-  const cluster = new HotStuffCluster({ leader, tenure });
+  const cluster = new ChainedCluster({ leader, tenure });
   const open = openRequest(1);
   let number = 0;
   const ask = (to: readonly number[]) => {

@@ -3,7 +3,7 @@
 
 import { expect, test } from "bun:test";
 import type { Address } from "../../../src/actor.ts";
-import { HotStuffCluster } from "../chained/harness.ts";
+import { ChainedCluster } from "../chained/harness.ts";
 import { bytes, CLIENT, openOf, PbftCluster } from "../pbft/harness.ts";
 
 const ELSEWHERE = 200;
@@ -29,7 +29,7 @@ test("X20 a primary that writes another address for a client takes no reply away
 });
 
 test("X20 in HotStuff a leader that writes another address for a client takes no reply away", () => {
-  const cluster = new HotStuffCluster({ tenure: 2 ** 20, leader: () => 1 });
+  const cluster = new ChainedCluster({ tenure: 2 ** 20, leader: () => 1 });
   const request = openOf(7);
   for (const i of ALL) cluster.inject(CLIENT, i, { kind: "request", request });
   cluster.runUntil(() => cluster.heard.length === 4);

@@ -35,6 +35,11 @@ const OVERDUE_MIN = 1 / 32;
 const TO_ALL_SOONEST = 1 / 4;
 const TO_ALL_FIRST = 1 / 2;
 const TO_ALL_LAST = 4;
+/**
+ * Operations of more bytes go to all only when others do at the latest: n copies of them cost much,
+ * and packets of a large message that are lost are asked for by its receiver.
+ */
+const LARGE_BYTES = 1024;
 /** When it goes to all if that is more than its retry budget allows. */
 const TO_ALL_UNBUDGETED = 1;
 /**
@@ -247,9 +252,9 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
     this.#unproven = 0;
     this.#heard = false;
     // An `open` goes to all already, and waits for its ration where operations are ordered.
-    const { lateMs } = this.#responses;
-    const openMs = TO_ALL_FIRST * this.#viewTimeoutMs;
-    this.#backoff.reset(isOpen(request) ? Math.max(lateMs, openMs) : lateMs);
+    const patient = isOpen(request) || request.op.length > LARGE_BYTES;
+    const { lateMs, overdueMs } = this.#responses;
+    this.#backoff.reset(patient ? TO_ALL_FIRST * this.#viewTimeoutMs : lateMs);
     // Each replica remembers where it heard the `open`, and replies there.
     const to = isOpen(request) ? "all" : this.#first(this.#view);
     this.#host.send(to, { kind: "request", request });
@@ -259,7 +264,8 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
     const toAllMs = this.#backoff.next();
     this.#toAllMs = this.#sentMs + toAllMs;
     // Nobody is asked sooner for an `open`.
-    this.#host.setTimer("retry", isOpen(request) ? toAllMs : this.#responses.overdueMs);
+    const leaderFirst = !isOpen(request) && overdueMs < lateMs;
+    this.#host.setTimer("retry", leaderFirst ? overdueMs : toAllMs);
   }
 }
 

@@ -210,6 +210,16 @@ test("P1 a service that takes long is asked again once what it takes has passed,
   expect(delayMs).toBeLessThan(210);
 });
 
+test("P1 an operation beyond a kilobyte goes to all after half a view timeout", () => {
+  const { host, client, reply } = begin(8);
+  for (const replica of [0, 1]) reply(replica, one);
+  client.invoke(new Uint8Array(1025), () => {});
+  expect(retries(host, client, 2)).toEqual([
+    [250, "all"],
+    [500, "all"],
+  ]);
+});
+
 test("P1 retries are a tenth of requests but for some, which replicas need to judge a leader", () => {
   const { host, client, reply, invoke } = begin(200);
   // Answers take longer than the latest time at which a request goes to all.

@@ -26,6 +26,7 @@ import {
   type ChosenNetwork,
 } from "./chosen-network.ts";
 import { buildExecutables, Cluster, WORKERS_DEFAULT } from "./cluster.ts";
+import { crowdTimeoutOf } from "./crowd-timeout.ts";
 import { log, print } from "../base/logger.ts";
 
 const FAULTS_MAX = 20;
@@ -133,9 +134,26 @@ function networkOf(options: Options, { clientProcesses }: ClientLoad): ChosenNet
   });
 }
 
+/** As arguments of replicas and clients what so many on few processors need; says so. */
+function amongMany(options: Options, { clientProcesses }: ClientLoad): readonly string[] {
+  if (options.given.has("view-timeout")) return [];
+  const crowd = crowdTimeoutOf({
+    ...{ mode: options.textOf("mode"), f: options.integer("faults", 1, FAULTS_MAX) },
+    ...{ transport: transportOf(options), clientProcesses },
+  });
+  if (crowd === null) return [];
+  const { processes, processors, viewTimeoutMs } = crowd;
+  const among = `${processes} processes share ${processors} processors`;
+  log.info(`${among}: view timeout ${viewTimeoutMs} ms (--view-timeout)`);
+  return ["--view-timeout", String(viewTimeoutMs)];
+}
+
+function transportOf(options: Options): "udp" | "dpdk" {
+  return options.textOf("transport") === "udp" ? "udp" : "dpdk";
+}
+
 /** As arguments of replicas and clients what a network asks of them; says so. */
-function overNetwork(options: Options, network: ChosenNetwork | null): readonly string[] {
-  if (network === null) return [];
+function overNetwork(options: Options, network: ChosenNetwork): readonly string[] {
   const told = options.given.has("view-timeout");
   log.info(describeNetwork(network, told));
   return viewTimeoutArguments(network, told);
@@ -170,9 +188,9 @@ async function run(
   },
 ): Promise<number> {
   const modeName = options.textOf("mode");
-  const transport = options.textOf("transport") === "udp" ? "udp" : "dpdk";
+  const transport = transportOf(options);
   const single = load.clientProcesses === 1;
-  const timeout = overNetwork(options, network);
+  const timeout = network === null ? amongMany(options, load) : overNetwork(options, network);
   const cluster = await Cluster.start({
     mode: modeName,
     transport,

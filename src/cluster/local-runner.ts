@@ -7,6 +7,7 @@ import type { Point } from "../evaluation/run.ts";
 import { ClientProcesses, type Outcome } from "./client-processes.ts";
 import { chooseNetwork, viewTimeoutArguments, type ChosenNetwork } from "./chosen-network.ts";
 import { Cluster } from "./cluster.ts";
+import { crowdTimeoutOf } from "./crowd-timeout.ts";
 import { within } from "./within.ts";
 
 /** What a client may take beyond its measurement: it waits for links and first replies. */
@@ -52,9 +53,12 @@ export function networkOf(point: Point): ChosenNetwork | null {
   return network === undefined ? null : chooseNetwork(String(network), point);
 }
 
-/** That of the network, unless the plan says another. */
-function viewTimeoutOf({ extras = {} }: Point, network: ChosenNetwork | null): readonly string[] {
-  return viewTimeoutArguments(network, extras["viewTimeoutMs"] !== undefined);
+/** That of the network, or of so many processes on few processors, unless the plan says another. */
+function viewTimeoutOf(point: Point, network: ChosenNetwork | null): readonly string[] {
+  const told = point.extras?.["viewTimeoutMs"] !== undefined;
+  if (network !== null || told) return viewTimeoutArguments(network, told);
+  const crowd = crowdTimeoutOf(point);
+  return crowd === null ? [] : ["--view-timeout", String(crowd.viewTimeoutMs)];
 }
 
 /** Runs the clients; throws the signal's reason when it comes, RunError when they hang. */

@@ -181,6 +181,7 @@ test("H6 a client that asks all but the leader has it left by nobody, even where
   const filter: PacketFilter = (from, to) => from.host < 4 || to.host !== 0;
   const options = { leader: "fixed" };
   const world = worldOf({ protocol: "hotstuff", options, clients: 1, filter });
-  expect(rate(world, 4, 40)).toBeGreaterThan(1);
+  // Its leader does not hear it: each operation waits for a relay, or for its budget of retries.
+  expect(rate(world, 4, 40)).toBeGreaterThan(0.5);
   expect(leaders(world)).toEqual([0, 0, 0, 0]);
 });

@@ -24,6 +24,10 @@ export interface SimulationHints<M> {
    * never dropped: then it goes by its view's split, however late it is, until replicas are stuck.
    */
   moves?(message: M): boolean;
+  /** Whether it is a promise that others count on: a vote that counts for a commit. */
+  promises?(message: M): boolean;
+  /** Whether it is of a replica that recovers, or answers one. */
+  recovers?(message: M): boolean;
 }
 
 /** Places and prices of one operation's critical path; replicas are 0..n-1, times microseconds. */

@@ -29,6 +29,7 @@ const TOLERANT: Figures = [
   ["deep", 2_000, 10, 4],
   ["adversary", 5_000, 25, 6],
   ["invent", 1_000, 25, 2],
+  ["splits", 20_000, 100, 4],
   ["codec", 1_000, 10, 1],
   ["fuzz", 200, 5, 1],
 ];

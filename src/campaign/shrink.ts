@@ -101,6 +101,8 @@ const RATES = ["loss", "duplication", "reordering", "replay", "corruption"] as c
 const SOMETIMES = [
   ...RATES,
   "restarts",
+  "restart after a promise",
+  "lose one kind",
   "all restart",
   "earlier run",
   ...TRICKS,
@@ -146,6 +148,8 @@ export function faultNames(plan: Plan): string[] {
     ...network.partitions.map(({ name }) => name),
     ...plan.faults.map(({ name }) => name),
     ...(plan.restarts.length > 0 ? ["restarts"] : []),
+    ...(plan.afterPromises ? ["restart after a promise"] : []),
+    ...(plan.losesKinds === 0 ? [] : ["lose one kind"]),
     ...(plan.allRestart === null ? [] : ["all restart"]),
     ...(plan.earlier > 0 ? ["earlier run"] : []),
     ...plan.tricks,

@@ -86,6 +86,11 @@ export class Trial {
     });
   }
 
+  /** Whether replicas sign, so that what the network alters is found. */
+  get signed(): boolean {
+    return protocols.get(this.mode)?.signed === true;
+  }
+
   /** View timeouts until service resumes when the vote of a replica that recovered is needed. */
   get recoveredTimeouts(): number {
     return protocols.get(this.mode)?.timing?.recoveredTimeouts ?? 3;

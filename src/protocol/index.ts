@@ -8,6 +8,7 @@ import type { OptionValues, ProtocolConfig } from "../protocol-config.ts";
 import { hotstuff, hotstuff2, jolteon } from "./chained/index.ts";
 import { pbft } from "./pbft/index.ts";
 import { unreplicated, unreplicatedSigned } from "./unreplicated/index.ts";
+import { vr } from "./vr/index.ts";
 
 /** The configuration with what a protocol's options make of it, by their defaults if not given. */
 export function configured(
@@ -75,6 +76,7 @@ export const protocols: ReadonlyMap<string, AnyProtocol> = new Map([
   entry("unreplicated-signed", unreplicatedSigned),
   entry("pbft", pbft),
   entry("hotstuff", hotstuff),
+  entry("vr", vr),
   entry("hotstuff2", hotstuff2),
   entry("jolteon", jolteon),
 ]);

@@ -14,8 +14,14 @@ import type { NetworkPlan, PartitionFault } from "./seed-plan.ts";
 /** What else decides on a packet: a twins scenario's rounds. */
 export type PacketFilter = (from: Process, to: Process, packet: Packet) => boolean;
 
+/** How a packet travels: "quick" means by no fault, with the least delay. */
+export type Fate = "lost" | "late" | "quick" | "usual";
+export type PacketGuide = (from: Process, to: Process, packet: Packet) => Fate;
+
 /** Earlier packets kept for replay. */
 const KEPT_MAX = 64;
+/** How late a late packet is at most, in the longest delays after GST: a view timeout is twenty. */
+const LATE_BOUNDS = 400;
 
 export interface NetworkOptions {
   readonly scheduler: Scheduler;
@@ -37,6 +43,8 @@ export interface NetworkOptions {
 export class Network {
   /** What was done to packets, by name. */
   readonly injected: Drops = new Map();
+  /** What befalls a packet before GST beside what the plan has; null: nothing. */
+  guide: PacketGuide | null = null;
   readonly #options: NetworkOptions;
   readonly #kept: { from: Process; to: Process; packet: Packet }[] = [];
   #keptAt = 0;
@@ -90,7 +98,14 @@ export class Network {
       this.#count("partitioned");
       return;
     }
+    const fate = this.guide?.(from, to, packet) ?? "usual";
+    if (fate === "quick") return this.#arrange(from, to, packet, plan.delayMinUs);
+    if (fate === "lost") return this.#count("lost by kind");
     this.#keep(from, to, packet);
+    if (fate === "late") {
+      this.#count("promises that are late");
+      return this.#arrange(from, to, packet, random.int(LATE_BOUNDS * this.#options.boundUs));
+    }
     if (plan.replay > 0 && random.chance(plan.replay)) {
       const old = random.pick(this.#kept);
       this.#count("replayed");
@@ -119,17 +134,16 @@ export class Network {
     }
   }
 
-  #arrange(from: Process, to: Process, packet: Packet): void {
+  #arrange(from: Process, to: Process, packet: Packet, wantedUs?: number): void {
     const { scheduler } = this.#options;
-    const delayUs = this.#delayUs(from, to);
+    const delayUs = wantedUs === undefined ? this.#delayUs(from, to) : this.#untilGst(wantedUs);
     scheduler.after(to, delayUs, () => to.arrive(from, packet));
   }
 
   #delayUs(from: Process, to: Process): number {
     const { scheduler, random, plan, boundUs } = this.#options;
     const now = scheduler.nowUs;
-    const gstUs = this.#options.gstUs();
-    if (now >= gstUs) return 1 + random.int(boundUs);
+    if (now >= this.#options.gstUs()) return 1 + random.int(boundUs);
     let delayUs = plan.delayMinUs + random.int(plan.delayMaxUs - plan.delayMinUs + 1);
     if (plan.reordering > 0 && random.chance(plan.reordering)) {
       this.#count("reordered");
@@ -140,9 +154,14 @@ export class Network {
       delayUs = Math.max(delayUs, last - now);
       this.#arrivals.set(link, now + delayUs);
     }
-    // What is under way at GST arrives soon after it.
-    const latestUs = gstUs + boundUs - now;
-    return delayUs > latestUs ? gstUs - now + 1 + random.int(boundUs) : delayUs;
+    return this.#untilGst(delayUs);
+  }
+
+  /** What is under way at GST arrives soon after it. */
+  #untilGst(delayUs: number): number {
+    const { scheduler, random, boundUs } = this.#options;
+    const leftUs = this.#options.gstUs() - scheduler.nowUs;
+    return delayUs > leftUs + boundUs ? leftUs + 1 + random.int(boundUs) : delayUs;
   }
 
   #partitioned(from: Process, to: Process): boolean {

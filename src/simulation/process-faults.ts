@@ -69,11 +69,13 @@ function happen(world: World, fault: ProcessFault): void {
   scheduler.after(null, fault.forUs, () => restart(world, handle));
 }
 
-function mayCrash(world: World, handle: ReplicaHandle): boolean {
+/** Whether it may lose its memory within the budget. */
+export function mayCrash(world: World, handle: ReplicaHandle): boolean {
   return handle.replica !== null && !handle.process.byzantine && world.faulty() < world.plan.f;
 }
 
-function restart(world: World, handle: ReplicaHandle): void {
+/** Starts it with an empty memory, if it is down. */
+export function restart(world: World, handle: ReplicaHandle): void {
   if (handle.replica !== null) return;
   world.startReplica(handle);
   world.count("restarts");

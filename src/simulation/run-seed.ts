@@ -6,6 +6,7 @@ import { checkConvergence, checkHistory, checkRealTime } from "./checkers.ts";
 import { livenessUs } from "./liveness.ts";
 import { scheduleFaults } from "./process-faults.ts";
 import { playBack, RECORDED_MAX, type EarlierRun } from "./earlier-run.ts";
+import { guidePackets } from "./promises.ts";
 import { letStrangersIn } from "./stranger-hosts.ts";
 import type { Packet } from "./simulated-packet.ts";
 import { drawPlan, NO_FAULTS, type Changes, type Plan, type ProcessFault } from "./seed-plan.ts";
@@ -48,6 +49,7 @@ export function runPlan(subject: Subject, plan: Plan, observer?: Observer, cold 
     playBack(world, world.addStranger("old"), earlier.packets, "earlier run");
   }
   letStrangersIn(world);
+  guidePackets(world);
   scheduleFaults(world);
   // With strangers alone, every operation counts from the start.
   world.scheduler.after(null, plan.alone ? 0 : plan.gstUs, () => world.globalStabilisation());
@@ -66,6 +68,7 @@ function recordEarlierRun(subject: Subject, present: Plan): EarlierRun {
     ...present,
     ...{ operations: 0, tail: Math.ceil(present.earlier / present.clients), gstUs: 0, earlier: 0 },
     ...{ restarts: [], allRestart: null, byzantine: [], tricks: [], strangers: [], alone: false },
+    ...{ afterPromises: false, losesKinds: 0 },
     // One that recovers is told by the others in which run they are.
     faults: present.earlier % 2 === 0 ? [] : [restartOf(present)],
     network: { ...present.network, ...NO_FAULTS },

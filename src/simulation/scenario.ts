@@ -7,7 +7,10 @@
 //   > invoke c0 put k0 hello               get, put, append, delete; the answer is printed
 //   > run 50                               milliseconds
 //   > drop commit from=r1 to=r2            kind or *, from and to optional; until `heal`
+//   > hold commit from=r1 to=r2            the same, but kept; until `release`
 //   > cut r0 | r1 r2 r3 c0                 only those on one side hear each other; until `heal`
+//   > pass                                 nothing more is kept
+//   > release                              the same, and what is kept arrives, in order
 //   > heal   > crash r0   > start r0   > pause r1 50   > census
 //
 // Lines below a command are what it printed.
@@ -47,10 +50,17 @@ export function runScript(subject: Subject, script: string): string {
   return `${out.join("\n")}\n`;
 }
 
+/** Packets that a command is about. */
 interface DropRule {
   readonly kind: string;
   readonly from: string | null;
   readonly to: string | null;
+}
+
+function ruleOf([kind = "*", ...rest]: readonly string[]): DropRule {
+  const option = (name: string) =>
+    rest.find((word) => word.startsWith(`${name}=`))?.slice(name.length + 1) ?? null;
+  return { kind, from: option("from"), to: option("to") };
 }
 
 class Script implements Observer {
@@ -59,6 +69,8 @@ class Script implements Observer {
   #world: World | null = null;
   #shown: readonly string[] = [];
   #drops: DropRule[] = [];
+  #holds: DropRule[] = [];
+  #held: { readonly from: Process; readonly to: Process; readonly packet: Packet }[] = [];
   #sides: ReadonlyMap<string, number> | null = null;
   #lines: string[] = [];
   #number = 0;
@@ -143,7 +155,16 @@ class Script implements Observer {
         this.#invoke(first, words.slice(1));
         return;
       case "drop":
-        this.#drop(words);
+        this.#drops.push(ruleOf(words));
+        return;
+      case "hold":
+        this.#holds.push(ruleOf(words));
+        return;
+      case "pass":
+        this.#holds = [];
+        return;
+      case "release":
+        this.#release();
         return;
       case "cut":
         this.#cut(words);
@@ -210,11 +231,13 @@ class Script implements Observer {
     });
   }
 
-  #drop(words: readonly string[]): void {
-    const [kind = "*", ...rest] = words;
-    const option = (name: string) =>
-      rest.find((word) => word.startsWith(`${name}=`))?.slice(name.length + 1) ?? null;
-    this.#drops.push({ kind, from: option("from"), to: option("to") });
+  /** What is kept leaves now, and nothing more is kept. */
+  #release(): void {
+    this.#holds = [];
+    const { scheduler } = this.#running();
+    for (const { from, to, packet } of this.#held.splice(0)) {
+      scheduler.after(to, DELAY_US, () => to.arrive(from, packet));
+    }
   }
 
   #cut(words: readonly string[]): void {
@@ -230,14 +253,16 @@ class Script implements Observer {
   #passes(from: Process, to: Process, packet: Packet): boolean {
     const sides = this.#sides;
     if (sides !== null && sides.get(from.name) !== sides.get(to.name)) return false;
-    if (this.#drops.length === 0 || isProof(packet)) return true;
+    if (isProof(packet)) return true;
     const kind = this.#kindOf(packet.content);
-    return !this.#drops.some(
-      (rule) =>
-        (rule.kind === "*" || rule.kind === kind) &&
-        (rule.from === null || rule.from === from.name) &&
-        (rule.to === null || rule.to === to.name),
-    );
+    const applies = (rule: DropRule): boolean =>
+      (rule.kind === "*" || rule.kind === kind) &&
+      (rule.from === null || rule.from === from.name) &&
+      (rule.to === null || rule.to === to.name);
+    if (this.#drops.some(applies)) return false;
+    if (!this.#holds.some(applies)) return true;
+    this.#held.push({ from, to, packet });
+    return false;
   }
 
   #kindOf(content: PacketContent): string {
@@ -308,6 +333,7 @@ function calmPlan(subject: Subject): Plan {
     batchSignatures: false,
     faults: [],
     restarts: [],
+    ...{ afterPromises: false, losesKinds: 0, strangers: [] },
     allRestart: null,
     byzantine: [],
     tricks: [],

@@ -4,6 +4,7 @@
 import { Random } from "../base/seeded-random.ts";
 import { BATCH_BYTES_DEFAULT } from "../protocol-config.ts";
 import { smallestCluster } from "../protocol/index.ts";
+import { drawPromises, type PromisesPlan } from "./drawn-promises.ts";
 import { PAYLOAD_MAX } from "./simulated-packet.ts";
 import type { Kind, Subject } from "./subject.ts";
 
@@ -60,7 +61,7 @@ export interface AllRestart {
   readonly downUs: readonly number[];
 }
 
-export interface Plan {
+export interface Plan extends PromisesPlan {
   readonly seed: number;
   readonly kind: Kind;
   readonly n: number;
@@ -170,7 +171,17 @@ function swarm(random: Random, on: number, values: readonly number[]): number {
 /** Draws what the seed does. */
 export function drawPlan(subject: Subject, kind: Kind, seed: number, changes: Changes = {}): Plan {
   const plan = drawAll(subject, kind, seed, changes);
-  return plan.alone ? withoutOthers(plan) : plan;
+  if (plan.alone) return withoutOthers(plan);
+  return plan.losesKinds === 0 ? plan : losingKinds(plan);
+}
+
+/** The plan in which some kinds of messages are lost, and nothing else is wrong. */
+function losingKinds(plan: Plan): Plan {
+  return {
+    ...plan,
+    network: { ...plan.network, ...NO_FAULTS },
+    ...{ faults: [], restarts: [], afterPromises: false, strangers: [] },
+  };
 }
 
 /** The plan with strangers alone. */
@@ -186,7 +197,7 @@ function withoutOthers(plan: Plan): Plan {
     speeds: plan.speeds.map(() => 1),
     signUs: Math.floor(viewUs / 100),
     ...{ sessionsMax: 1024, faults: [], restarts: [], allRestart: null },
-    ...{ earlier: 0, byzantine: [], tricks: [] },
+    ...{ earlier: 0, byzantine: [], tricks: [], afterPromises: false, losesKinds: 0 },
   };
 }
 
@@ -195,7 +206,7 @@ function drawStrangers(
   random: Random,
   without: ReadonlySet<string>,
 ): Pick<Plan, "strangers" | "alone"> {
-  const on = kind !== "twins" && random.chance(0.5);
+  const on = kind !== "twins" && kind !== "splits" && random.chance(0.5);
   const alone = random.chance(0.25) && on && (kind === "short" || kind === "deep");
   const chosen = STRANGER_TRICKS.filter(() => random.chance(0.6) || alone);
   return { strangers: on ? chosen.filter((trick) => !without.has(trick)) : [], alone };
@@ -261,6 +272,7 @@ function drawAll(subject: Subject, kind: Kind, seed: number, changes: Changes): 
     }).filter((fault) => !without.has(fault.name)),
     restarts: without.has("restarts") ? [] : restart,
     restartDownUs: Math.floor(viewUs * shape.pick([0.1, 1, 4])),
+    ...drawPromises(subject, kind, random.stream("promises"), without),
     allRestart: without.has("all restart") ? null : allRestartOf(twoRuns, n, gstUs, viewUs),
     earlier: without.has("earlier run") ? 0 : drawEarlier(subject, random.stream("earlier run")),
     byzantine: without.has("byzantine") ? [] : byzantine,
@@ -354,7 +366,7 @@ function drawSigning(
 }
 
 function drawSize(subject: Subject, random: Random, kind: Kind): { n: number; f: number } {
-  const wanted = kind === "twins" ? 1 : random.chance(0.2) ? 2 : 1;
+  const wanted = kind === "twins" || kind === "splits" ? 1 : random.chance(0.2) ? 2 : 1;
   return smallestCluster(subject.protocol, wanted);
 }
 

@@ -6,13 +6,15 @@ import type { AnyProtocol, Protocol } from "../actor.ts";
  * A seed of kind "codec" is a thousand mutated packets, one of kind "fuzz" live nodes that get such
  * packets.
  */
-export type Kind = "short" | "deep" | "adversary" | "invent" | "twins" | "codec" | "fuzz";
+export type Kind =
+  "short" | "deep" | "adversary" | "invent" | "twins" | "splits" | "codec" | "fuzz";
 export const KINDS: readonly Kind[] = [
   "short",
   "deep",
   "adversary",
   "invent",
   "twins",
+  "splits",
   "codec",
   "fuzz",
 ];
@@ -28,8 +30,12 @@ export interface Subject {
   readonly kinds: readonly Kind[];
 }
 
-/** Kinds of seeds in which no replica lies. */
-const HONEST: readonly Kind[] = ["short", "deep", "codec", "fuzz"];
+/** Kinds of seeds by what replicas may do: where they may lie, twins take the place of splits. */
+const KINDS_OF: { readonly [faults in AnyProtocol["faults"]]: readonly Kind[] } = {
+  none: ["short", "deep", "codec", "fuzz"],
+  crash: ["short", "deep", "splits", "codec", "fuzz"],
+  byzantine: KINDS.filter((kind) => kind !== "splits"),
+};
 
 /** A subject with what follows from the faults that its protocol tolerates. */
 export function subjectOf<M extends object, T extends string>(
@@ -44,6 +50,6 @@ export function subjectOf<M extends object, T extends string>(
     protocol: hidden,
     byzantine,
     restarts: protocol.faults !== "none",
-    kinds: byzantine ? KINDS : HONEST,
+    kinds: KINDS_OF[protocol.faults],
   };
 }

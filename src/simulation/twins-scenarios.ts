@@ -126,25 +126,40 @@ export class TwinsScenarios {
    * mostly from there.
    */
   #guided(number: number): Scenario {
-    const random = new Random(number, "twins");
-    const length = random.between(8, 12);
-    const everyone = Array.from({ length: this.#n + 1 }, (_, i) => i);
-    const views: { sides: number[]; leader: number }[] = [];
-    while (views.length < length) {
-      const order = random.shuffle(everyone);
-      const majority = order.slice(0, random.between(this.#quorum, this.#n));
-      const sides = everyone.map((i) => (majority.includes(i) ? 0 : 1));
-      for (let held = random.between(1, 4); held > 0 && views.length < length; held--) {
-        const from = random.chance(0.8) ? majority : everyone;
-        views.push({ sides, leader: identityOf(random.pick(from)) });
-      }
-    }
-    const losesKinds = random.chance(0.5);
-    const viewLength = random.pick([0.3, 0.6, 1.5]);
+    const sizes = { instances: this.#n + 1, quorum: this.#quorum };
     const long = new Random(number, "twins/tenure").chance(0.5) && this.#tenures;
-    const tenure = long ? LONG_TENURE : 1;
-    return { views, tenure, losesKinds, viewLength, askedMax: OPERATIONS, clients: 2 };
+    const drawn = guided(new Random(number, "twins"), sizes, identityOf);
+    return { ...drawn, tenure: long ? LONG_TENURE : 1 };
   }
+}
+
+function guided(
+  random: Random,
+  { instances, quorum }: { readonly instances: number; readonly quorum: number },
+  leaderOf: (instance: number) => number,
+): Scenario {
+  const length = random.between(8, 12);
+  const everyone = Array.from({ length: instances }, (_, i) => i);
+  const views: { sides: number[]; leader: number }[] = [];
+  while (views.length < length) {
+    const order = random.shuffle(everyone);
+    const majority = order.slice(0, random.between(quorum, instances - 1));
+    const sides = everyone.map((i) => (majority.includes(i) ? 0 : 1));
+    for (let held = random.between(1, 4); held > 0 && views.length < length; held--) {
+      const from = random.chance(0.8) ? majority : everyone;
+      views.push({ sides, leader: leaderOf(random.pick(from)) });
+    }
+  }
+  const losesKinds = random.chance(0.5);
+  const viewLength = random.pick([0.3, 0.6, 1.5]);
+  const asked = { askedMax: OPERATIONS, clients: 2 };
+  return { views, tenure: 1, losesKinds, viewLength, ...asked };
+}
+
+/** A drawn scenario of replicas that do not lie, of which one may be faulty. */
+export function splitsScenario(protocol: AnyProtocol, number: number): Scenario {
+  const { n: instances, quorum } = smallestCluster(protocol, 1);
+  return guided(new Random(number, "splits"), { instances, quorum }, (instance) => instance);
 }
 
 /** Of which replica an instance is one: the twins come first. */

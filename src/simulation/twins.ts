@@ -7,15 +7,46 @@ import { mix32 } from "../base/seeded-random.ts";
 import { scheduleGst } from "./gst.ts";
 import { type Packet, PAYLOAD_MAX } from "./simulated-packet.ts";
 import type { Process } from "./process.ts";
+import { guidePackets } from "./promises.ts";
 import { settle, type RunOptions } from "./run-seed.ts";
 import { drawPlan, NO_FAULTS, type Plan } from "./seed-plan.ts";
-import { identityOf, OPERATIONS, twinsScenarios, type Scenario } from "./twins-scenarios.ts";
+import { identityOf, OPERATIONS, splitsScenario, twinsScenarios } from "./twins-scenarios.ts";
+import type { Scenario } from "./twins-scenarios.ts";
 import { World, type Report } from "./world.ts";
 
 /** Runs a scenario; then the network heals and liveness is judged. */
-export function runTwins({ subject, seed, observer, cold }: RunOptions): Report {
+export function runTwins(options: RunOptions): Report {
+  const { subject, seed } = options;
   const scenario = twinsScenarios(subject.protocol).scenario(seed);
   const plan = twinsPlan(drawPlan(subject, "twins", seed), scenario);
+  return runScenario(options, scenario, { ...plan, ...NO_PROMISES }, (world) => {
+    for (let instance = 0; instance <= plan.n; instance++) {
+      const identity = identityOf(instance);
+      const handle = world.addReplica(identity);
+      handle.process.byzantine = identity === 0;
+      world.startReplica(handle);
+    }
+  });
+}
+
+/** The same without a twin: replicas that crash at most are kept apart by the view. */
+export function runSplits(options: RunOptions): Report {
+  const { subject, seed, changes } = options;
+  const scenario = splitsScenario(subject.protocol, seed);
+  const plan = twinsPlan(drawPlan(subject, "splits", seed, changes), scenario);
+  return runScenario(options, scenario, plan, (world) => {
+    for (let i = 0; i < plan.n; i++) world.startReplica(world.addReplica(i));
+  });
+}
+
+const NO_PROMISES = { afterPromises: false } as const;
+
+function runScenario(
+  { subject, seed, observer, cold }: RunOptions,
+  scenario: Scenario,
+  plan: Plan,
+  start: (world: World) => void,
+): Report {
   const { tenure } = scenario;
   const leaders = scenario.views.map(({ leader }) => leader);
   const filter = new ViewFilter(scenario, seed);
@@ -31,12 +62,8 @@ export function runTwins({ subject, seed, observer, cold }: RunOptions): Report 
     filter: (from, to, packet) => filter.passes(from, to, packet),
   });
   filter.world = world;
-  for (let instance = 0; instance <= plan.n; instance++) {
-    const identity = identityOf(instance);
-    const handle = world.addReplica(identity);
-    handle.process.byzantine = identity === 0;
-    world.startReplica(handle);
-  }
+  guidePackets(world);
+  start(world);
   world.startRoles();
   for (let i = 0; i < plan.clients; i++) world.startClients(world.addClientProcess(i), 1);
   // Without operations left, or where replicas wait for whom they cannot hear, nothing more comes
@@ -53,6 +80,7 @@ export function runTwins({ subject, seed, observer, cold }: RunOptions): Report 
 function twinsPlan(drawn: Plan, { clients, tenure }: Scenario): Plan {
   return {
     ...drawn,
+    losesKinds: 0,
     viewTimeoutMs: 20,
     tenure,
     clients,

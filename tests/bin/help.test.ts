@@ -21,15 +21,15 @@ describe("help", () => {
     expect(await shown("replica")).toMatchInlineSnapshot(`
     "One replica of a protocol (replica)
 
-    USAGE replica [OPTIONS] --mode=<unreplicated|unreplicated-signed|pbft|hotstuff|hotstuff2|jolteon> --config=<PREFIX> --id=<ID>
+    USAGE replica [OPTIONS] --mode=<unreplicated|unreplicated-signed|pbft|hotstuff|vr|hotstuff2|jolteon> --config=<PREFIX> --id=<ID>
 
     WHAT RUNS
 
-      -m, --mode=<unreplicated|unreplicated-signed|pbft|hotstuff|hotstuff2|jolteon>    The protocol; case does not matter [both] (Required)
-                                                              -c, --config=<PREFIX>    Reads PREFIX.config, and PREFIX-<i>.pem if the protocol signs [both] (Required)
-                                                                      -i, --id=<ID>    Which replica of the configuration this is, from 0 [replicas] (Required)
-                                                                -a, --app=<null|kv>    What is replicated [replicas] (Default: null)
-                                                               --reply-size=<BYTES>    Bytes of a result of the app null [replicas] (Default: 0)
+      -m, --mode=<unreplicated|unreplicated-signed|pbft|hotstuff|vr|hotstuff2|jolteon>    The protocol; case does not matter [both] (Required)
+                                                                 -c, --config=<PREFIX>    Reads PREFIX.config, and PREFIX-<i>.pem if the protocol signs [both] (Required)
+                                                                         -i, --id=<ID>    Which replica of the configuration this is, from 0 [replicas] (Required)
+                                                                   -a, --app=<null|kv>    What is replicated [replicas] (Default: null)
+                                                                  --reply-size=<BYTES>    Bytes of a result of the app null [replicas] (Default: 0)
 
     PROTOCOL
 
@@ -84,14 +84,14 @@ describe("help", () => {
     expect(await shown("client")).toMatchInlineSnapshot(`
     "Clients of a protocol, and what they measured (client)
 
-    USAGE client [OPTIONS] --mode=<unreplicated|unreplicated-signed|pbft|hotstuff|hotstuff2|jolteon> --config=<PREFIX>
+    USAGE client [OPTIONS] --mode=<unreplicated|unreplicated-signed|pbft|hotstuff|vr|hotstuff2|jolteon> --config=<PREFIX>
 
     WHAT RUNS
 
-      -m, --mode=<unreplicated|unreplicated-signed|pbft|hotstuff|hotstuff2|jolteon>    The protocol; case does not matter [both] (Required)
-                                                              -c, --config=<PREFIX>    Reads PREFIX.config, and PREFIX-<i>.pem if the protocol signs [both] (Required)
-                                                                -a, --app=<null|kv>    What the replicas run [replicas] (default: what they tell)
-                                                               --reply-size=<BYTES>    Bytes of a result of the app null [replicas] (default: what they tell)
+      -m, --mode=<unreplicated|unreplicated-signed|pbft|hotstuff|vr|hotstuff2|jolteon>    The protocol; case does not matter [both] (Required)
+                                                                 -c, --config=<PREFIX>    Reads PREFIX.config, and PREFIX-<i>.pem if the protocol signs [both] (Required)
+                                                                   -a, --app=<null|kv>    What the replicas run [replicas] (default: what they tell)
+                                                                  --reply-size=<BYTES>    Bytes of a result of the app null [replicas] (default: what they tell)
 
     WHAT IS MEASURED
 
@@ -204,10 +204,10 @@ describe("help", () => {
 
     WHAT RUNS
 
-      -m, --mode=<unreplicated|unreplicated-signed|pbft|hotstuff|hotstuff2|jolteon>    The protocol; case does not matter [both] (Default: pbft)
-                                                                   -f, --faults=<F>    Faults to tolerate: the demo runs as many replicas as the mode needs for them [both] (Default: 1)
-                                                                -a, --app=<null|kv>    What is replicated [replicas] (Default: null)
-                                                               --reply-size=<BYTES>    Bytes of a result of the app null [replicas] (Default: 0)
+      -m, --mode=<unreplicated|unreplicated-signed|pbft|hotstuff|vr|hotstuff2|jolteon>    The protocol; case does not matter [both] (Default: pbft)
+                                                                      -f, --faults=<F>    Faults to tolerate: the demo runs as many replicas as the mode needs for them [both] (Default: 1)
+                                                                   -a, --app=<null|kv>    What is replicated [replicas] (Default: null)
+                                                                  --reply-size=<BYTES>    Bytes of a result of the app null [replicas] (Default: 0)
 
     WHAT IS MEASURED
 

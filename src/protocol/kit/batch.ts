@@ -21,6 +21,7 @@ const ADDRESS_LENGTH = 8;
 export interface Batch {
   /** The canonical bytes of the requests, in order, which the digest covers. */
   readonly bytes: Bytes;
+  /** Computed when it is asked for first: where nobody lies nobody asks. */
   readonly digest: Bytes;
   readonly requests: readonly Request[];
   /**
@@ -30,12 +31,24 @@ export interface Batch {
   readonly clients: Addresses;
 }
 
+function batchOf(bytes: Bytes, requests: readonly Request[], clients: Addresses): Batch {
+  let digest: Bytes | null = null;
+  return {
+    bytes,
+    get digest() {
+      return (digest ??= digestOf(bytes));
+    },
+    requests,
+    clients,
+  };
+}
+
 /** `clients[i]` sent `requests[i]`. */
 export function makeBatch(requests: readonly Request[], clients: Addresses): Batch {
   const bytes = bytesOf((out) => {
     for (const request of requests) encodeOrdered(request, out);
   });
-  return { bytes, digest: digestOf(bytes), requests: sharing(requests, bytes), clients };
+  return batchOf(bytes, sharing(requests, bytes), clients);
 }
 
 /** The requests, of which large operations are views of these bytes, where they are encoded. */
@@ -90,5 +103,5 @@ export function decodeBatch(input: Reader): Batch {
   for (let i = 0; i < count && inner.ok; i++) requests.push(decodeOrdered(inner));
   const clients = input.addresses(count);
   if (!inner.done) input.poison();
-  return { bytes, digest: digestOf(bytes), requests, clients };
+  return batchOf(bytes, requests, clients);
 }

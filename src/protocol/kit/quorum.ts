@@ -1,5 +1,5 @@
-// Quorums, votes and certificates of all Byzantine protocols. Signers are those that the Node
-// verified.
+// Quorums of all protocols; votes and certificates of the Byzantine ones. Signers are those that
+// the Node verified.
 
 import type { Bytes, Proof, Quorums, Sealed, Signer } from "../../actor.ts";
 import { assert } from "../../base/assert.ts";
@@ -15,6 +15,16 @@ export function byzantineQuorums(n: number, f: number): Quorums | null {
 /** The quorums of a configuration, whose size was checked at the start. */
 export function quorumsOf({ n, f }: { readonly n: number; readonly f: number }): Quorums {
   return byzantineQuorums(n, f) ?? assert.fail("fewer than 3f + 1 replicas");
+}
+
+/** The quorums of n replicas of which f may crash; null if n < 2f + 1. */
+export function crashQuorums(n: number, f: number): Quorums | null {
+  return n < 2 * f + 1 ? null : { n, f, quorum: Math.floor(n / 2) + 1, weak: 1 };
+}
+
+/** Those of a configuration where nobody lies: any two have a replica in common. */
+export function majorityOf({ n, f }: { readonly n: number; readonly f: number }): Quorums {
+  return crashQuorums(n, f) ?? assert.fail("fewer than 2f + 1 replicas");
 }
 
 /** A signed statement about a digest in a view. */

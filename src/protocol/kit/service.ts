@@ -31,6 +31,8 @@ export interface ServiceOwner {
   readonly view: number;
   /** The name of the run; null before there is one, when nothing is answered. */
   readonly run: Bytes | null;
+  /** Whether what is executed is answered to those alone who were heard asking for it here. */
+  readonly quiet?: boolean;
 }
 
 /** Why a repeated request is not answered. */
@@ -122,6 +124,7 @@ export class Service {
   /** Executes a batch whose turn it is, and replies to its clients. */
   execute({ requests, clients }: Batch): void {
     const before = this.executor.position;
+    const quiet = this.#owner.quiet === true;
     if (requests.some((request) => !isOpen(request))) this.#opens.onOperations();
     for (const [i, request] of requests.entries()) {
       const { position } = this.executor;
@@ -132,6 +135,7 @@ export class Service {
       if (outcome === null) continue;
       const session = this.executor.served;
       if (session !== undefined && client !== NOWHERE) heard(session, request, client);
+      if (quiet && client === NOWHERE) continue;
       let home = this.#homeOf(session);
       if (home === NOWHERE) home = client === NOWHERE ? (clients.at(i) ?? 0) : client;
       // What was executed before could be in every batch of a Byzantine leader.

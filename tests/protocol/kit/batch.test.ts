@@ -82,6 +82,17 @@ test("X21 an open is ordered with its source, which the batch's digest covers", 
   expect(other.digest).not.toEqual(batch.digest);
 });
 
+test("FW3 the digest of a batch is computed when it is asked for, once", () => {
+  const batch = makeBatch([request(1)], [100]);
+  const before = [...batch.digest];
+  batch.bytes[0] = 1 ^ (batch.bytes[0] ?? 0);
+  expect([...batch.digest]).toEqual(before);
+  const unasked = makeBatch([request(1)], [100]);
+  unasked.bytes[0] = 1 ^ (unasked.bytes[0] ?? 0);
+  expect([...unasked.digest]).not.toEqual(before);
+  expect({ ...unasked }.digest).toEqual(unasked.digest);
+});
+
 test("X12 a large operation is in a batch once, and a small one does not keep all of it", () => {
   const op = new Uint8Array(100_000).fill(9);
   const book = new CountingBook();

@@ -6,7 +6,9 @@ import { protocols, smallestCluster, toleratedFaults } from "../../../src/protoc
 import {
   byzantineQuorums,
   certificateOf,
+  crashQuorums,
   hasSigners,
+  majorityOf,
   quorumsOf,
   Votes,
   type Vote,
@@ -59,6 +61,23 @@ test.each([...protocols])("any two quorums of %s share a replica that is not fau
       expect(n - f).toBeGreaterThanOrEqual(Math.max(quorum, weak));
     }
   }
+});
+
+test("FW2 where nobody lies a majority is a quorum, and one is enough to be believed", () => {
+  for (const [n, f, quorum] of [
+    [3, 1, 2],
+    [4, 1, 3],
+    [5, 2, 3],
+    [6, 2, 4],
+    [7, 3, 4],
+  ] as const) {
+    expect(majorityOf({ n, f })).toEqual({ n, f, quorum, weak: 1 });
+    expect(2 * quorum - n).toBeGreaterThan(0);
+    // With f of them down a quorum is left.
+    expect(n - f).toBeGreaterThanOrEqual(quorum);
+    expect(crashQuorums(2 * f, f)).toBeNull();
+  }
+  expect(() => majorityOf({ n: 4, f: 2 })).toThrow("fewer than 2f + 1 replicas");
 });
 
 function vote(replica: number, view: number, text: string): Vote {

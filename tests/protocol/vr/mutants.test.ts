@@ -1,0 +1,25 @@
+// The published counterexamples, and bugs that random faults hardly ever reach: each is convicted by
+// the script of tests/scenarios/vr that is made for it, which the replica as it is passes.
+
+import { expect, setDefaultTimeout, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { runScript } from "../../../src/simulation/scenario.ts";
+import { scripted } from "../../mutants/vr.ts";
+
+// Virtual time: only a loaded machine makes them slow.
+setDefaultTimeout(60_000);
+
+for (const [script, subjects] of scripted) {
+  for (const subject of subjects) {
+    test(`V10 V17 ${script} convicts ${subject.name}`, () => {
+      const path = join(import.meta.dir, `../../scenarios/vr/${script}.txt`);
+      const text = readFileSync(path, "utf8");
+      const traced = runScript(subject, text);
+      expect(text).not.toContain("VIOLATION");
+      // One moves replicas that nobody should move, and no more.
+      if (script === "half") expect(traced).toContain("view=1");
+      else expect(traced).toContain("VIOLATION");
+    });
+  }
+}

@@ -163,6 +163,8 @@ async function rotation(trial: Trial): Promise<void> {
   const args = { viewTimeoutMs: 100, replicaArgs: rotate, clientArgs: rotate };
   const cluster = await trial.cluster("null", args);
   try {
+    // Else there is a replica too few to begin with, where another one has not begun yet.
+    await cluster.takesPart();
     await cluster.kill(3);
     const json = join(cluster.dir, "rotation.json");
     const client = cluster.client(["-t", "100", "-d", "20", "--warm", "0", "--json", json], false);

@@ -2,7 +2,6 @@
 // where it has any; those of large operations are what leaves the machine time for others.
 
 import type { Sealed } from "../actor.ts";
-import { STATE_MAX } from "../app/kv.ts";
 import { encodeKvOperation } from "../app/operation.ts";
 import { makeBatch } from "../protocol/kit/batch.ts";
 import type { CommonMessage } from "../protocol/kit/messages.ts";
@@ -15,6 +14,8 @@ import { spoofedFragments } from "./spoofed.ts";
 import { openSessions, type StrangerSession } from "./session.ts";
 
 const MIB = 1024 * 1024;
+/** What is put into a store, whose every checkpoint then has much that changed. */
+const FILLED_MIB = 16;
 const KEY = Uint8Array.of(107);
 const IDS = 32_768;
 const random = { random: systemRandom };
@@ -219,8 +220,8 @@ const largeState: Stranger = {
         session.ask(encodeKvOperation(operation), done);
       };
       const fill = (key: number): void => {
-        if (key * MIB < STATE_MAX) put(key, () => fill(key + 1));
-        else ready((round) => put(round % (STATE_MAX / MIB), () => {}));
+        if (key < FILLED_MIB) put(key, () => fill(key + 1));
+        else ready((round) => put(round % FILLED_MIB, () => {}));
       };
       fill(0);
     });

@@ -108,12 +108,27 @@ function imports({ text, code }: Source): { what: string; types: boolean; index:
     }));
 }
 
-const BASE = ["assert", "buckets", "coverage-mark", "queue", "heap", "linked-list"];
+const BASE = [
+  "assert",
+  "buckets",
+  "linear-hashing",
+  "parts",
+  "coverage-mark",
+  "queue",
+  "heap",
+  "linked-list",
+];
 /** What actors may know besides each other. */
 const COMMON = [
   ...["actor", "protocol-config", "protocol-hints", "wire"],
   ...BASE.map((name) => `base/${name}`),
 ];
+
+/** Packages that an application is made of, which have no clock, chance or I/O there. */
+const PACKAGES: ReadonlyMap<string, string> = new Map([
+  ["src/app/btree.ts", "sorted-btree"],
+  ["src/app/sqlite.ts", "bun:sqlite"],
+]);
 
 /** The import fence of src/protocol and src/app. */
 export function fence(file: Source): Violation[] {
@@ -125,6 +140,7 @@ export function fence(file: Source): Violation[] {
     const common = COMMON.find((name) => what === `${up}${name}.ts`);
     const allowed =
       common !== undefined ||
+      PACKAGES.get(file.path) === what ||
       /^\.\/[\w-]+\.ts$/.test(what) ||
       (isProtocol && /^\.\.\/kit\/[\w-]+\.ts$/.test(what));
     return allowed ? [] : [`${file.path}:${lineOf(file.text, index)}: imports ${what}`];
@@ -267,7 +283,7 @@ export function seeded(file: Source, bun: readonly string[]): Violation[] {
     ),
     ...matches(file, /\.toLocale\w+/g, "not the same everywhere"),
     ...imports(file)
-      .filter(({ what }) => /^(?:node|bun):/.test(what))
+      .filter(({ what }) => /^(?:node|bun):/.test(what) && PACKAGES.get(file.path) !== what)
       .map(({ what, index }) => `${file.path}:${lineOf(file.text, index)}: imports ${what}`),
   ];
 }

@@ -135,6 +135,7 @@ function planOf(subject: Subject, { plan, network }: Case, seed: number): Plan {
     flushDelayMs: 1,
     sessionsMax: 1024,
     clients: 2,
+    app: "kv",
     operations: 20,
     keys: 3,
     valueMax: 16,

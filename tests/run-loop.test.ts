@@ -174,7 +174,7 @@ describe("closed loop", () => {
     const clients = Array.from({ length: count }, () => new FakeClient());
     const load = new ClosedLoop({
       ...{ clients, clock, warmMs: 100, measureMs: 200, thinkMs, history: null },
-      workload: { next: () => EMPTY },
+      workload: { asker: () => ({ next: () => EMPTY }) },
     });
     return { clock, clients, load };
   }

@@ -1,11 +1,18 @@
 // A key-value store whose keys are in a B-tree as well, so that rows can be scanned in the order of
 // their keys' bytes.
 
-import BTree from "sorted-btree";
+import type BTree from "sorted-btree";
+import { EmptyBTree } from "sorted-btree";
 import type { Bytes } from "../actor.ts";
 import { latin1 } from "../wire.ts";
 import type { Row } from "./record-operation.ts";
 import { Store } from "./store.ts";
+
+/**
+ * The class by an instance of it, because a bundle has another default import of that package than
+ * what runs from its sources.
+ */
+const Tree = EmptyBTree.constructor as typeof BTree;
 
 /** Strings of a character a byte: in the order of the bytes. */
 function compareKeys(a: string, b: string): number {
@@ -13,7 +20,7 @@ function compareKeys(a: string, b: string): number {
 }
 
 export class BtreeApp extends Store {
-  readonly #keys = new BTree<string, true>(undefined, compareKeys);
+  readonly #keys = new Tree<string, true>(undefined, compareKeys);
 
   protected override read(key: Bytes): Bytes | null {
     return this.rows.get(key);

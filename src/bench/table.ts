@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { ArgsDef } from "citty";
+import { apps } from "../app/index.ts";
 import { REPLY_SIZE_MAX } from "../app/null.ts";
 import { everyStep, INTERRUPTED, UsageError } from "../base/errors.ts";
 import { replaceFile, tryReplacing } from "../base/replace-file.ts";
@@ -16,11 +17,13 @@ import {
   replaceRegion,
   tableRows,
   type OperationSizes,
+  type StoreWorkload,
 } from "../evaluation/results-table.ts";
 import { OP_SIZE_MAX } from "../evaluation/point.ts";
 import { stopSignal } from "../base/interruption.ts";
 import { followParent } from "../process/signals.ts";
 import { protocols } from "../protocol/index.ts";
+import { chooseWorkload } from "../workload/index.ts";
 import { log, print } from "../base/logger.ts";
 
 /**
@@ -61,6 +64,12 @@ const ARGS = {
     valueHint: "LIST",
     description: "Bytes of operations and of their results to measure beside 0/0; '': no others",
   },
+  workloads: {
+    type: "string",
+    default: "",
+    valueHint: "LIST",
+    description: "Stores and what is asked of them, such as btree/ycsb:E,sqlite/ycsb:A, besides",
+  },
   json: {
     type: "string",
     valueHint: "FILE",
@@ -88,6 +97,7 @@ export async function benchTable(options: Options): Promise<number> {
   const transport = options.textOf("transport") === "udp" ? "udp" : "dpdk";
   const workers = options.text("workers") === undefined ? null : options.integer("workers", 0, 256);
   const sizes = readSizes(options.textOf("sizes"));
+  const workloads = readWorkloads(options.textOf("workloads"));
   const json = options.output("json");
   const markdown = options.output("markdown");
   const readme = options.flag("readme");
@@ -103,7 +113,7 @@ export async function benchTable(options: Options): Promise<number> {
   const setting = { seconds, warmSeconds: WARM_SECONDS, profile: false, repetitions };
   try {
     const { rows, failures } = await measureTable({
-      rows: tableRows(protocols, { transport, workers }, sizes),
+      rows: tableRows(protocols, { transport, workers }, sizes, workloads),
       ...{ ...setting, runner, signal, tell: (line) => log.info(line) },
     });
     const about = { command: commandOf(options), ...setting, transport, host: describeHost() };
@@ -148,7 +158,7 @@ function describe(about: {
 
 /** The command line, as far as it decides what is measured. */
 function commandOf(options: Options): string {
-  const names = ["seconds", "repetitions", "transport", "workers", "sizes"];
+  const names = ["seconds", "repetitions", "transport", "workers", "sizes", "workloads"];
   const given = names.filter((name) => options.given.has(name));
   return [
     BENCH_TABLE.name,
@@ -170,6 +180,21 @@ function readSizes(text: string): readonly OperationSizes[] {
     }
     if (words.indexOf(word) !== i) throw new UsageError(`--sizes: ${word} was given twice`);
     return { opSize, replySize };
+  });
+}
+
+/** Stores with workloads as `--workloads` lists them; throws UsageError. */
+function readWorkloads(text: string): readonly StoreWorkload[] {
+  const words = text === "" ? [] : text.split(",");
+  return words.map((word, i) => {
+    const [app = "", given = ""] = word.split("/");
+    if (!apps.has(app)) {
+      const expected = `APP/WORKLOAD with an app of ${[...apps.keys()].join(", ")}`;
+      throw new UsageError(`--workloads ${word}: expected ${expected}`);
+    }
+    const { name } = chooseWorkload(given, [], app);
+    if (words.indexOf(word) !== i) throw new UsageError(`--workloads: ${word} was given twice`);
+    return { app, workload: name };
   });
 }
 

@@ -42,6 +42,11 @@ export class Options {
     return this.textOf(name).split(SEPARATOR);
   }
 
+  /** Of an option that may be given many times; none if it was not. */
+  all(name: string): readonly string[] {
+    return this.text(name)?.split(SEPARATOR) ?? [];
+  }
+
   /** For options that are required or have a default. */
   textOf(name: string): string {
     const value = this.text(name);
@@ -159,7 +164,7 @@ export function parseOptions({ args: own }: Command, argv: readonly string[]): O
     if (token.kind === "positional") {
       const [name] = positionals;
       const arg = name === undefined ? undefined : args[name];
-      const many = arg?.type === "positional" && arg.valueHint?.endsWith("...") === true;
+      const many = arg?.type === "positional" && takesMany(arg);
       if (!many) positionals.shift();
       if (name === undefined) {
         throw new UsageError(
@@ -172,14 +177,25 @@ export function parseOptions({ args: own }: Command, argv: readonly string[]): O
       values.set(name, before === undefined ? value : `${before}${SEPARATOR}${value}`);
     }
     if (token.kind !== "option") continue;
-    if (given.has(token.name)) throw new UsageError(`${token.rawName} was given twice`);
+    const before = values.get(token.name);
+    const again = given.has(token.name);
+    const value = token.value === undefined ? true : plainValue(token.value);
+    if (again && !takesMany(args[token.name])) {
+      throw new UsageError(`${token.rawName} was given twice`);
+    }
     given.add(token.name);
-    values.set(token.name, token.value === undefined ? true : plainValue(token.value));
+    values.set(token.name, again ? `${before}${SEPARATOR}${value}` : value);
   }
   for (const [name, arg] of Object.entries(args)) {
     complete(name, arg, values);
   }
   return new Options(values, given, args);
+}
+
+/** Whether it may be given many times. */
+function takesMany(arg: ArgsDef[string] | undefined): boolean {
+  const hint = arg !== undefined && "valueHint" in arg ? arg.valueHint : undefined;
+  return hint?.endsWith("...") === true;
 }
 
 function parse(

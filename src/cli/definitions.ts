@@ -4,7 +4,7 @@ import type { ArgsDef } from "citty";
 import { apps } from "../app/index.ts";
 import { PROTOCOL_DEFAULTS } from "../protocol-config.ts";
 import { protocols } from "../protocol/index.ts";
-import { workloads } from "../workload/index.ts";
+import { WORKLOADS } from "../workload/index.ts";
 import type { Group, Whose } from "./help.ts";
 import { protocolArgs } from "./protocol-options.ts";
 
@@ -15,6 +15,31 @@ export type IdleName = (typeof IDLE_NAMES)[number];
 export const IDLE_DEFAULT = "park" satisfies IdleName;
 
 const modes = [...protocols.keys()];
+
+/** What clients ask, which replicas have to know where it finds records in the store. */
+const WORKLOAD_ARGS = {
+  workload: {
+    type: "string",
+    alias: "W",
+    valueHint: "NAME",
+    description:
+      `What to ask: ${WORKLOADS.slice(0, 3).join(", ")}, ycsb:A to F, or a property file ` +
+      "(default: fixed for the app null, else kv)",
+  },
+  property: {
+    type: "string",
+    alias: "p",
+    valueHint: "NAME=VALUE...",
+    description: "A property of YCSB, such as recordcount; may be given many times",
+  },
+  load: {
+    type: "enum",
+    options: ["replicas", "clients", "none"],
+    default: "replicas",
+    description:
+      "Who loads records of YCSB: each replica by itself, clients by operations, or nobody",
+  },
+} as const satisfies ArgsDef;
 
 /** Options of both replica and client, in the order in which the help shows them. */
 const COMMON_ARGS = {
@@ -159,7 +184,7 @@ export const GROUPS: readonly Group[] = [
     heading: "WHAT IS MEASURED",
     names: [
       ...["clients", "client-processes", "seconds", "warm"],
-      ...["workload", "op-size", "rate", "think"],
+      ...["workload", "property", "load", "op-size", "rate", "think", "share"],
     ],
   },
   {
@@ -180,11 +205,11 @@ export const GROUPS: readonly Group[] = [
 
 /** Whose each option of replica and client is. */
 export const WHOSE: ReadonlyMap<string, Whose> = new Map([
-  ...named("both", "mode", "config", "instance", "link", "fabric"),
+  ...named("both", "mode", "config", "instance", "link", "fabric", "workload", "property", "load"),
   ...named("replicas", "id", "role", "app", "batch", "batch-bytes", "adaptive", "checkpoint"),
   ...named("replicas", "view-timeout", "reply-size", "signature", ...PROTOCOL_OPTIONS),
-  ...named("client", "clients", "seconds", "warm", "workload", "op-size", "rate", "think"),
-  ...named("client", "history", "fabric-port", "network"),
+  ...named("client", "clients", "seconds", "warm", "op-size", "rate", "think"),
+  ...named("client", "share", "history", "fabric-port", "network"),
   ...named("each its own", "crypto", "workers", "port", "eal", "drop", "mask", "idle"),
   ...named("each its own", "json", "profile"),
 ]);
@@ -228,6 +253,7 @@ const REPLICA_ARGS = {
     default: "null",
     description: "What is replicated",
   },
+  ...WORKLOAD_ARGS,
   ...roleArgs(),
   ...others,
 } as const satisfies ArgsDef;
@@ -267,7 +293,7 @@ const CLIENT_ARGS = {
     type: "string",
     default: "0",
     valueHint: "BYTES",
-    description: "Bytes of an operation (workload fixed) or of a value (workload kv)",
+    description: "Bytes of an operation (workload fixed) or of a value (kv, contended)",
   },
   app: {
     type: "enum",
@@ -275,11 +301,12 @@ const CLIENT_ARGS = {
     alias: "a",
     description: "What the replicas run",
   },
-  workload: {
-    type: "enum",
-    options: [...workloads.keys()],
-    alias: "W",
-    description: "What to ask (default: kv for the app kv, else fixed)",
+  ...WORKLOAD_ARGS,
+  share: {
+    type: "string",
+    default: "0/1",
+    valueHint: "I/N",
+    description: "Which of N client processes this is, from 0: each inserts records of its own",
   },
   rate: {
     type: "string",

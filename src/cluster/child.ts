@@ -70,9 +70,16 @@ export class Child {
     return problems === "" && (this.status ?? 0) !== 0 ? this.#texts.err.trim() : problems;
   }
 
-  /** Waits until it printed `what`; throws RunError if it ends before, or after `timeoutMs`. */
-  async printed(what: string | RegExp, timeoutMs = READY_MS): Promise<void> {
-    const until = Date.now() + timeoutMs;
+  /**
+   * Waits until it printed `what`; throws RunError if it ends before, or so long after it began to
+   * wait or `advanced` was true.
+   */
+  async printed(
+    what: string | RegExp,
+    timeoutMs = READY_MS,
+    advanced: () => boolean = () => false,
+  ): Promise<void> {
+    let until = Date.now() + timeoutMs;
     const seen = (): boolean =>
       typeof what === "string" ? this.output.includes(what) : what.test(this.output);
     while (!seen()) {
@@ -81,6 +88,7 @@ export class Child {
         const said = this.errors.trim() === "" ? `: ${this.output.trim()}` : "";
         throw new RunError(`${this.ending}${said}`);
       }
+      if (advanced()) until = Date.now() + timeoutMs;
       if (Date.now() > until) throw new RunError(`${this.name} did not print '${what}'`);
       await Promise.race([new Promise<void>((wake) => this.#waiting.push(wake)), Bun.sleep(100)]);
     }

@@ -21,6 +21,7 @@ import { readJson } from "../cli/json-file.ts";
 import { failOutputs } from "../cli/output-file.ts";
 import { keyPath, writeKeyPairs } from "../crypto/keys.ts";
 import type { ReplicaRecord } from "../evaluation/replica-record.ts";
+import { loadingTexts } from "../process/chosen-workload.ts";
 import { usableCpus } from "../process/cpus.ts";
 import { lacks } from "../process/start-lines.ts";
 import { onStopSignal } from "../base/interruption.ts";
@@ -276,7 +277,16 @@ export class Cluster {
     }
     for (let i = 0; i < this.n; i++) this.replicas.push(this.#spawnReplica(i));
     this.#others.push(...this.#roles.map((role, i) => this.#spawnRole(role, i)));
-    for (const replica of this.replicas) await replica.printed("replica ");
+    for (const replica of this.replicas) {
+      let told: string | undefined;
+      await replica.printed("replica ", undefined, () => {
+        const line = loadingTexts(replica.output).at(-1);
+        if (line === undefined || line === told) return false;
+        told = line;
+        log.info(`${replica.name} ${line}`);
+        return true;
+      });
+    }
     for (const other of this.#others) await other.printed(" runs ");
   }
 

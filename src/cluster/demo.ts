@@ -12,6 +12,7 @@ import { formatHistory } from "../evaluation/history.ts";
 import { CLIENT_PROCESSES_MAX, RATE_MAX, type ClientLoad } from "../evaluation/point.ts";
 import { formatProfile } from "../profile/profile.ts";
 import { formatRecord } from "../evaluation/record.ts";
+import { readWorkload, refuseLoad } from "../process/chosen-workload.ts";
 import { readAsked } from "../process/client-process.ts";
 import { readLimits, readReplySize } from "../process/setting.ts";
 import { onStopSignal } from "../base/interruption.ts";
@@ -73,7 +74,7 @@ const OWN_ARGS = {
 
 const NOT_PASSED_ON = new Set([
   ...Object.keys(OWN_ARGS),
-  ...["config", "id", "instance", "link", "fabric", "fabric-port", "port", "eal"],
+  ...["config", "id", "instance", "link", "fabric", "fabric-port", "port", "eal", "share"],
 ]);
 
 const passedOn = (args: ArgsDef): ArgsDef =>
@@ -105,6 +106,7 @@ export async function demo(options: Options): Promise<number> {
   readAsked(options);
   readLimits(options);
   readReplySize(options);
+  refuseLoad(options, asked.clientProcesses, readWorkload(options, options.textOf("app")));
   options.integer("faults", 1, FAULTS_MAX);
   const mode = options.textOf("mode");
   if (options.given.has("faults") && protocols.get(mode)?.faults === "none") {
@@ -251,7 +253,7 @@ function readLoad(options: Options): ClientLoad {
 function given(options: Options, args: ArgsDef): readonly string[] {
   return Object.keys(args).flatMap((name) => {
     if (!options.given.has(name)) return [];
-    const value = options.text(name);
-    return value === undefined ? [`--${name}`] : [`--${name}=${value}`];
+    const values = options.all(name);
+    return values.length === 0 ? [`--${name}`] : values.map((value) => `--${name}=${value}`);
   });
 }

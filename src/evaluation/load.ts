@@ -3,8 +3,9 @@
 
 import type { Bytes, Client, Sealed } from "../actor.ts";
 import type { Clock } from "../driver.ts";
-import type { Workload } from "../workload/index.ts";
+import type { Workload } from "../workload/asker.ts";
 import type { HistoryWriter } from "./history.ts";
+import { KindTally } from "./kinds.ts";
 import { Latencies } from "./latency.ts";
 
 export interface LoadOptions {
@@ -32,6 +33,8 @@ export type Issue = (startedMs: number) => void;
 /** Runs from its making; what it counts after the warm-up is the result. */
 export abstract class Load {
   readonly latencies = new Latencies();
+  /** Operations of a workload that has several kinds. */
+  readonly kinds = new KindTally((startedMs, nowMs) => this.counts(startedMs, nowMs));
   /** Operations that completed, from the start. */
   completed = 0;
   /** Bytes of results of the operations in `latencies`. */
@@ -141,6 +144,7 @@ export abstract class Load {
   /** Makes what issues operations of a client; `next` is called when one has completed. */
   protected issuer(index: number, client: Client<Sealed, string>, next: () => void): Issue {
     const { clock, workload, history } = this.#options;
+    const asker = workload.asker(this.kinds);
     let startedMs = 0;
     const done = (result: Bytes | null): void => {
       const { now } = clock;
@@ -152,16 +156,18 @@ export abstract class Load {
         return;
       }
       this.#complete(result, startedMs, now);
-      next();
+      const more = asker.answered?.(result, startedMs, now) ?? null;
+      if (more === null) next();
+      else ask(more, now);
     };
-    return (fromMs) => {
+    const ask = (op: Bytes, fromMs: number): void => {
       startedMs = fromMs;
-      const op = workload.next();
       history?.invoked(index, op, clock.now);
       this.#inFlight++;
       this.#lastIssuedMs = clock.now;
       client.invoke(op, done);
     };
+    return (fromMs) => ask(asker.next(), fromMs);
   }
 
   /** How much of the measured time lies between the last completion and `ms`. */

@@ -1,7 +1,14 @@
 // Several client processes as one result.
 
 import type { Profile } from "../profile/profile.ts";
-import { mergeDistributions, percentilesOf, totalOf, type Distribution } from "./distribution.ts";
+import {
+  mergeDistributions,
+  percentileOf,
+  percentilesOf,
+  totalOf,
+  type Distribution,
+} from "./distribution.ts";
+import type { KindResults } from "./kinds.ts";
 import { NO_LATENCY, type LatencySummary } from "./latency.ts";
 import type { ResultRecord } from "./record.ts";
 import { ownOfReplicas, type Told } from "./replicas-told.ts";
@@ -9,7 +16,7 @@ import { ownOfReplicas, type Told } from "./replicas-told.ts";
 /** What records must have in common to be of one run. */
 const SETTINGS: readonly (keyof ResultRecord)[] = [
   ...(["mode", "app", "workload", "transport", "n", "f", "loop", "thinkMs"] as const),
-  ...(["fabric", "network", "opSize", "warmSeconds", "host", "versions"] as const),
+  ...(["fabric", "network", "opSize", "warmSeconds", "host", "versions", "ycsb"] as const),
 ];
 /** The same, of those that enough replicas told; others may have kept to defaults. */
 const OF_REPLICAS = [
@@ -57,7 +64,7 @@ export function mergeRecords(records: readonly ResultRecord[]): ResultRecord {
     records.reduce((total, record) => total + of(record), 0);
   const operations = sum((record) => record.operations);
   const distribution = mergeDistributions(records.map((record) => record.distribution));
-  const { profile: _ofOneProcess, ...settings } = first;
+  const { profile: _ofOneProcess, kinds: _itsKinds, verified: _itsRows, ...settings } = first;
   const profiles = records.flatMap(({ profile }) => (profile === undefined ? [] : [profile]));
   return {
     ...settings,
@@ -84,6 +91,7 @@ export function mergeRecords(records: readonly ResultRecord[]): ResultRecord {
     retransmissions: sum((record) => record.retransmissions),
     dropped: sumByName(records.map((record) => record.dropped)),
     notAdmitted: sumByName(records.map((record) => record.notAdmitted)),
+    ...mergeKinds(records),
     ...(profiles.length === records.length ? { profile: mergeProfiles(profiles) } : {}),
   };
 }
@@ -104,8 +112,34 @@ function mergeTold(told: readonly Told[]): Told {
   });
 }
 
+/** Their kinds of operations, and what their checks of values found, where they have any. */
+function mergeKinds(records: readonly ResultRecord[]): Pick<ResultRecord, "kinds" | "verified"> {
+  const all = records.flatMap(({ kinds }) => (kinds === undefined ? [] : [kinds]));
+  const names = [...new Set(all.flatMap((one) => Object.keys(one)))].sort();
+  const kinds: KindResults = Object.fromEntries(
+    names.map((name) => {
+      const some = all.flatMap((one) => one[name] ?? []);
+      const distribution = mergeDistributions(some.map((one) => one.distribution));
+      const latency = mergeLatencies(some, distribution);
+      const result = {
+        operations: some.reduce((sum, { operations }) => sum + operations, 0),
+        returns: sumByName(some.map(({ returns }) => returns)),
+        latency,
+        p95: Math.min(latency.max, percentileOf(distribution, 95)),
+        distribution,
+      };
+      return [name, result];
+    }),
+  );
+  const verified = records.flatMap((one) => (one.verified === undefined ? [] : [one.verified]));
+  return {
+    ...(names.length > 0 && { kinds }),
+    ...(verified.length > 0 && { verified: sumByName(verified) }),
+  };
+}
+
 function mergeLatencies(
-  records: readonly ResultRecord[],
+  records: readonly Pick<ResultRecord, "operations" | "latency">[],
   distribution: Distribution,
 ): LatencySummary {
   const latencies = records

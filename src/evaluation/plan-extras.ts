@@ -1,7 +1,7 @@
 // Keys of a plan that points lack where they are as usual: options that are varied seldom.
 
 import type { AnyProtocol } from "../actor.ts";
-import { sizesReplies } from "../app/index.ts";
+import { isStore, sizesReplies } from "../app/index.ts";
 import { REPLY_SIZE_MAX } from "../app/null.ts";
 import { UsageError } from "../base/errors.ts";
 import { IDLE_NAMES } from "../cli/definitions.ts";
@@ -9,8 +9,13 @@ import { hasUse } from "../cli/protocol-options.ts";
 import { PROTOCOL_DEFAULTS } from "../protocol-config.ts";
 import { protocols } from "../protocol/index.ts";
 import { BATCH_BYTES_MAX, BATCH_BYTES_MIN } from "../protocol/kit/batch.ts";
-import { workloads } from "../workload/index.ts";
-import type { ResultRecord } from "./record.ts";
+import {
+  chooseWorkload,
+  usualProperties,
+  WORKLOADS,
+  type WorkloadChoice,
+} from "../workload/index.ts";
+import type { ResultRecord, YcsbSetting } from "./record.ts";
 import { choice, integer, nonEmpty, number, orNull, type Kind } from "./plan-kinds.ts";
 import type { Point } from "./run.ts";
 
@@ -36,11 +41,30 @@ const MASK: Kind<string> = {
   },
 };
 
+/** Properties of YCSB, as `--property` has each. */
+const PROPERTIES: Kind<string> = {
+  expected: "NAME=VALUE, or several with spaces between them",
+  read: (value) => {
+    const words = wordsOf(nonEmpty().read(value));
+    return words.length > 0 && words.every((word) => /^[^=]+=./.test(word))
+      ? words.join(" ")
+      : undefined;
+  },
+};
+
+function wordsOf(text: string | number | undefined): readonly string[] {
+  return String(text ?? "")
+    .split(/\s+/)
+    .filter((word) => word !== "");
+}
+
 /** By their names in plans. */
 export const EXTRAS: ReadonlyMap<string, Extra> = new Map([
   ...ofProtocols(),
   extra("thinkMs", "think", orNull(number(0, 1e6)), 0, "clients"),
-  extra("workload", "workload", orNull(choice([...workloads.keys()])), null, "clients"),
+  extra("workload", "workload", orNull(choice(WORKLOADS)), null),
+  extra("properties", "property", orNull(PROPERTIES), null),
+  extra("load", "load", orNull(choice(["replicas", "clients", "none"])), "replicas"),
   extra(
     ...(["viewTimeoutMs", "view-timeout", orNull(integer(1, 3_600_000))] as const),
     PROTOCOL_DEFAULTS.viewTimeoutMs,
@@ -116,8 +140,8 @@ export function extrasOf(record: Partial<ResultRecord>): Extras {
   if (protocol === undefined) return {};
   const given = [...EXTRAS].map(([name, { option }]) => [name, options[option] ?? null] as const);
   const { thinkMs = null, viewTimeoutMs = null, checkpoint = null, crypto = null } = record;
-  const { batchBytes = null, replySize = 0 } = record;
-  const usual = workload === (app === "kv" ? "kv" : "fixed");
+  const { batchBytes = null, replySize = 0, ycsb = null } = record;
+  const usual = workload === (isStore(app ?? "") ? "kv" : "fixed");
   return plainExtras(
     protocol,
     mode,
@@ -133,10 +157,34 @@ export function extrasOf(record: Partial<ResultRecord>): Extras {
       },
       replySize: sizesReplies(app ?? "") ? Math.round(replySize) : null,
       workload: usual ? null : (workload ?? null),
+      ...(ycsb !== null && { load: ycsb.load, properties: chosenProperties(workload, ycsb) }),
       network: network?.name ?? null,
     },
     "a record",
   );
+}
+
+/** Those that are not as the workload has them. */
+function chosenProperties(
+  workload: string | undefined,
+  { properties }: YcsbSetting,
+): string | null {
+  const usual = Object.entries(usualProperties(workload));
+  const chosen = usual.flatMap(([name, value]) =>
+    properties[name] === undefined || properties[name] === value
+      ? []
+      : [`${name}=${properties[name]}`],
+  );
+  return chosen.length === 0 ? null : chosen.join(" ");
+}
+
+/** The workload of a point; throws UsageError where its application cannot have it. */
+export function workloadOf(
+  app: string,
+  { workload, properties }: NonNullable<Point["extras"]>,
+): WorkloadChoice {
+  const name = workload === undefined ? undefined : String(workload);
+  return chooseWorkload(name, wordsOf(properties), app);
 }
 
 function isOfProtocols(option: string): boolean {
@@ -147,6 +195,8 @@ function isOfProtocols(option: string): boolean {
 export function extraArguments({ extras = {} }: Point, whose: "both" | "clients"): string[] {
   return [...EXTRAS].flatMap(([name, { option, whose: theirs }]) => {
     const value = extras[name];
-    return value === undefined || theirs !== whose ? [] : [`--${option}=${value}`];
+    if (value === undefined || theirs !== whose) return [];
+    const values = option === "property" ? wordsOf(value) : [value];
+    return values.map((one) => `--${option}=${one}`);
   });
 }

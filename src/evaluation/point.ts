@@ -44,7 +44,8 @@ export function loadArguments(load: ClientLoad, process: number): readonly strin
   const { clients, clientProcesses, rate } = load;
   const more = process < clients % clientProcesses ? 1 : 0;
   const share = Math.floor(clients / clientProcesses) + more;
-  return ["--clients", String(share), "--rate", decimal((rate * share) / clients)];
+  const which = clientProcesses === 1 ? [] : ["--share", `${process}/${clientProcesses}`];
+  return ["--clients", String(share), "--rate", decimal((rate * share) / clients), ...which];
 }
 
 /** The point in a line for people, without what is as it usually is. */

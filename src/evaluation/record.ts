@@ -6,6 +6,7 @@ import packageJson from "../../package.json" with { type: "json" };
 import type { Profile } from "../profile/profile.ts";
 import type { Distribution } from "./distribution.ts";
 import { count, decimal, formatThroughput } from "./format.ts";
+import { formatKinds, type KindResults, type Verified } from "./kinds.ts";
 import type { LatencySummary } from "./latency.ts";
 import type { NetworkSetting } from "./network-model.ts";
 import type { Unused } from "./refusals.ts";
@@ -22,6 +23,8 @@ export interface ResultRecord {
   readonly mode: string;
   readonly app: string;
   readonly workload: string;
+  /** What YCSB was told; null: the workload is none of its. */
+  readonly ycsb: YcsbSetting | null;
   readonly transport: string;
   /** The name of the run that its clients were in last, eight digits, where runs have names. */
   readonly run?: string;
@@ -88,6 +91,10 @@ export interface ResultRecord {
   readonly unserved: number;
   readonly latency: LatencySummary;
   readonly distribution: Distribution;
+  /** Each kind of operation, where the workload has several. */
+  readonly kinds?: KindResults;
+  /** Rows that were read and checked, warm-up included, by what was found. */
+  readonly verified?: Verified;
   /** Operations that had been issued and not completed when the measured time ended. */
   readonly inFlight: number;
   /** Whether none of those completed in the next seconds: nobody served any more. */
@@ -103,6 +110,14 @@ export interface ResultRecord {
   readonly profile?: Profile;
   readonly host: HostDescription;
   readonly versions: { readonly [name: string]: string };
+}
+
+/** Records of YCSB, and who put them into the store. */
+export interface YcsbSetting {
+  /** Replicas before they took part, clients before they measured, or nobody. */
+  readonly load: "replicas" | "clients" | "none";
+  /** All properties, by their names, those that nobody gave included. */
+  readonly properties: { readonly [name: string]: string | number | boolean };
 }
 
 /** What a client's process has for itself. */
@@ -163,6 +178,16 @@ export function residentBytes(pid: number | "self" = "self"): number {
   return Number(pages) * 4096;
 }
 
+/** The workload, where it is not what the application has. */
+function asked({ app, workload, opSize, ycsb = null }: Partial<ResultRecord>): string {
+  if (ycsb !== null) {
+    const { recordcount, fieldcount, fieldlength } = ycsb.properties;
+    return `${workload}, ${recordcount} records of ${fieldcount} x ${fieldlength} bytes`;
+  }
+  const other = workload === (app === "null" ? "fixed" : "kv") ? "" : `${workload}, `;
+  return `${other}${count(opSize ?? 0)} byte operations`;
+}
+
 /** The record as lines for people; the last one sums it up. */
 export function formatRecord(record: ResultRecord): string {
   const { latency: l } = record;
@@ -184,14 +209,16 @@ export function formatRecord(record: ResultRecord): string {
   const { network: over = null }: Partial<ResultRecord> = record;
   const network = over === null ? "" : `, network ${over.name}`;
   const median = record.operations === 0 ? "" : `, p50 ${us(l.p50)} us, mean ${us(l.mean)} us`;
+  const kinds = record.kinds === undefined ? [] : [formatKinds(record.kinds, record.verified)];
   return [
+    ...kinds,
     record.operations === 0
       ? "latency: of none, because no operation that was to be measured completed"
       : `latency (us)  min ${us(l.min)}  mean ${us(l.mean)}  p50 ${us(l.p50)}  ` +
         `p90 ${us(l.p90)}  p99 ${us(l.p99)}  p99.9 ${us(l.p999)}  max ${us(l.max)}`,
     `${record.mode}, ${record.n} replicas, ${record.clients} clients${processes}${offered}, ` +
-      `${record.transport}${network}, app ${record.app}, ` +
-      `${count(record.opSize)} byte operations${results}, ` +
+      `${record.transport}${network}, app ${record.app}, ${asked(record)}` +
+      `${results}, ` +
       `${batch}${signing}, idle ${record.idle}: ` +
       `${formatThroughput(record.throughput)}${median} ` +
       `over ${record.seconds.toFixed(1)} s, ${record.retransmissions} retransmissions${overload}`,

@@ -10,6 +10,8 @@ export interface ReplicaSetting {
   /** Sixteen digits of a hash of mode, n, f, all public keys and `--instance`. */
   readonly cluster: string;
   readonly app: string;
+  /** What its store held when it began: records of YCSB, or nothing. */
+  readonly loaded: string;
   /** Bytes of a result, as far as the application leaves that open. */
   readonly replySize: number;
   /** Most operations in a batch. */
@@ -39,6 +41,7 @@ export interface ReplicaSetting {
 export const REPLICA_SETTING: Shape = {
   fields: {
     ...{ mode: "string", n: "number", f: "number", cluster: "string", app: "string" },
+    loaded: "string",
     ...{
       batch: "number",
       batchBytes: "number",

@@ -22,6 +22,7 @@ function sharedFields(setting: SharedSetting): readonly Field[] {
     ...(["mode", "n", "f", "cluster", "app", "batch", "adaptive", "signature"] as const).map(
       (name) => [name, setting[name]] as const,
     ),
+    ["loaded", setting.loaded],
     ["reply-size", setting.replySize],
     ["batch-bytes", setting.batchBytes],
     ["checkpoint", setting.checkpoint],
@@ -79,6 +80,8 @@ export function settle(
   return {
     ...own,
     app: take("app"),
+    // Only records of YCSB have to be there: other workloads find whatever they put there.
+    loaded: given.has("loaded") ? own.loaded : (agreed(told, f, (s) => s.loaded) ?? own.loaded),
     replySize: number("reply-size", "replySize"),
     batch: take("batch"),
     batchBytes: number("batch-bytes", "batchBytes"),
@@ -160,6 +163,7 @@ function shown(name: string, value: Value): string {
   if (value === undefined) return `no --${name}`;
   if (typeof value === "boolean") return value ? `--${name}` : `no --${name}`;
   if (name === "n") return `${value} replicas`;
+  if (name === "loaded") return `loaded ${value}`;
   if (name === "f" || name === "version") return `${name} ${value}`;
   return name === "cluster" ? `keys and --instance ${value}` : `--${name} ${value}`;
 }

@@ -6,6 +6,7 @@ import { SECTION_NAMES } from "../profile/profiler.ts";
 import type { ResultRecord } from "./record.ts";
 import { splitRefusals, type Unused } from "./refusals.ts";
 import type { FailedRun, Point, Run } from "./run.ts";
+import { KIND_RESULT } from "./kinds.ts";
 import { extrasOf } from "./plan-extras.ts";
 import { isObject, mismatch, numbers, type Shape } from "./shape.ts";
 
@@ -168,6 +169,7 @@ const RECORD = {
     unserved: "number",
     latency: LATENCY,
     distribution: { listOf: { listOf: "number" } },
+    kinds: { optional: { mapOf: KIND_RESULT } },
     longestGapMs: "number",
     retransmissions: "number",
     dropped: { mapOf: "number" },

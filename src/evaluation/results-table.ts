@@ -28,8 +28,17 @@ export interface OperationSizes {
   readonly replySize: number;
 }
 
+/** A store and what is asked of it. */
+export interface StoreWorkload {
+  readonly app: string;
+  readonly workload: string;
+}
+
 export interface RowResult extends OperationSizes {
   readonly mode: string;
+  readonly app: string;
+  /** null: what the application has. */
+  readonly workload: string | null;
   /** Signature threads of each process; 0 without signatures. */
   readonly workers: number;
   readonly batch: string;
@@ -55,18 +64,20 @@ const SHARES = [1 / 16, 1 / 4, 1] as const;
 /**
  * The rows of every protocol: those without signatures have one, those of one replica that signs
  * one for each kind of signature, all others one for each kind of batch; then one for each of these
- * sizes, with signatures and batches that make use of load.
+ * sizes and workloads, with signatures and batches that make use of load.
  */
 export function tableRows(
   protocols: ReadonlyMap<string, AnyProtocol>,
   common: Pick<Point, "transport" | "workers">,
   sizes: readonly OperationSizes[],
+  workloads: readonly StoreWorkload[] = [],
 ): readonly TableRow[] {
   return [...Map.groupBy(emptyRows(protocols, common), ({ point }) => point.mode).values()].flatMap(
     (rows) => {
       const empty = rows.find(({ point, latency }) => latency && point.signature === "batch");
-      const sized = empty === undefined ? [] : sizes.map((size) => sizedRow(empty, size));
-      return [...rows, ...sized];
+      if (empty === undefined) return rows;
+      const sized = sizes.map((size) => sizedRow(empty, size));
+      return [...rows, ...sized, ...workloads.map((asked) => storeRow(empty, asked))];
     },
   );
 }
@@ -74,6 +85,10 @@ export function tableRows(
 function sizedRow(empty: TableRow, { opSize, replySize }: OperationSizes): TableRow {
   const extras = replySize === 0 ? {} : { extras: { replySize } };
   return { ...empty, point: { ...empty.point, opSize, ...extras }, empty };
+}
+
+function storeRow(empty: TableRow, { app, workload }: StoreWorkload): TableRow {
+  return { ...empty, point: { ...empty.point, app, extras: { workload } }, empty };
 }
 
 /** Those whose operations and results have no bytes. */
@@ -165,8 +180,10 @@ function rowResult({ row, clients, loaded, single }: Measured): readonly RowResu
   const throughput = spreadOf(loaded.map((record) => record.throughput));
   const latencies = single.map((record) => record.latency.p50);
   const latency = latencies.length === 0 ? null : spreadOf(latencies);
-  const { opSize, extras = {} } = row.point;
-  const sizes = { opSize, replySize: Number(extras["replySize"] ?? 0) };
+  const { app, opSize, extras = {} } = row.point;
+  const { replySize = 0, workload = null } = extras;
+  const asked = { app, workload: workload === null ? null : String(workload), opSize };
+  const sizes = { ...asked, replySize: Number(replySize) };
   return [{ mode, workers, batch: row.batch, signature, ...sizes, clients, throughput, latency }];
 }
 
@@ -241,7 +258,9 @@ export function formatRows(rows: readonly RowResult[]): string {
   const lines = rows.map((row) => [
     ...[row.mode, row.signature === "none" ? "-" : String(row.workers), row.batch],
     row.signature === "none" ? "-" : row.signature,
-    `${count(row.opSize)} / ${count(row.replySize)}`,
+    row.workload === null
+      ? `${count(row.opSize)} / ${count(row.replySize)}`
+      : `${row.workload} of ${row.app}`,
     formatSpread(row.throughput, 1000),
     String(row.clients),
     row.latency === null ? "-" : formatSpread(row.latency, 1),

@@ -8,7 +8,7 @@ import { ID_MAX } from "../config.ts";
 import { protocols, smallestCluster } from "../protocol/index.ts";
 import type { RunSettings } from "./point-runner.ts";
 import { CLIENT_PROCESSES_MAX, OP_SIZE_MAX, RATE_MAX } from "./point.ts";
-import { EXTRAS, plainExtras, type ExtraValue } from "./plan-extras.ts";
+import { EXTRAS, plainExtras, workloadOf, type ExtraValue } from "./plan-extras.ts";
 import { boolean, choice, integer, nonEmpty, number, orNull, type Kind } from "./plan-kinds.ts";
 import type { Point } from "./run.ts";
 
@@ -253,6 +253,7 @@ function plain({ extras: given = {}, ...point }: Draft, where: string): Point {
   if (extras["replySize"] !== undefined && !sizesReplies(point.app)) {
     throw new UsageError(`${where}: replySize: ${point.app} gives results of its own size`);
   }
+  refuseWorkload(point, extras, where);
   if (point.rate > 0 && extras["thinkMs"] !== undefined) {
     throw new UsageError(`${where}: thinkMs and rate exclude each other`);
   }
@@ -263,6 +264,26 @@ function plain({ extras: given = {}, ...point }: Draft, where: string): Point {
     ...(signed ? {} : { signature: "batch", workers: null }),
     lossRate: fault === "loss" ? lossRate : 0,
   };
+}
+
+/** Throws UsageError for a workload that the application cannot have, or clients cannot load. */
+function refuseWorkload(
+  { app, clientProcesses }: Draft,
+  extras: NonNullable<Point["extras"]>,
+  where: string,
+): void {
+  let isYcsb: boolean;
+  try {
+    isYcsb = workloadOf(app, extras).ycsb !== null;
+  } catch (error) {
+    throw error instanceof UsageError ? new UsageError(`${where}: ${error.message}`) : error;
+  }
+  if (!isYcsb && extras["load"] !== undefined) {
+    throw new UsageError(`${where}: load: goes with a workload of YCSB`);
+  }
+  if (extras["load"] === "clients" && clientProcesses > 1) {
+    throw new UsageError(`${where}: load clients: goes with one of clientProcesses`);
+  }
 }
 
 function isObject(value: unknown): value is Json {

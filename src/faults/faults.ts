@@ -1,6 +1,7 @@
 // Runs the scenarios one after another, and ends with `N passed, N failed`.
 
 import type { ArgsDef } from "citty";
+import { apps, isStore } from "../app/index.ts";
 import type { Command, Options } from "../cli/command-line.ts";
 import { namesAndTexts } from "../cli/help.ts";
 import { NETWORK_ARG } from "../cluster/chosen-network.ts";
@@ -18,6 +19,13 @@ const ARGS = {
     alias: "m",
     default: "pbft",
     description: "The protocol",
+  },
+  app: {
+    type: "enum",
+    options: [...apps.keys()].filter(isStore),
+    alias: "a",
+    default: "kv",
+    description: "The store whose histories are judged",
   },
   transport: {
     type: "enum",

@@ -24,7 +24,7 @@ export interface Scenario {
 
 /** The primary of the first view dies under load. */
 async function killPrimary(trial: Trial): Promise<void> {
-  const cluster = await trial.cluster("kv");
+  const cluster = await trial.cluster("store");
   try {
     const load = trial.load(cluster, 5);
     await served(load.child);
@@ -51,7 +51,7 @@ async function killBackup(trial: Trial): Promise<void> {
 
 /** A replica restarted empty recovers, so that another may fail. */
 async function restartEmpty(trial: Trial): Promise<void> {
-  const cluster = await trial.cluster("kv");
+  const cluster = await trial.cluster("store");
   try {
     const first = trial.load(cluster, 12);
     await served(first.child);
@@ -73,7 +73,7 @@ async function restartEmpty(trial: Trial): Promise<void> {
 
 /** All replicas lose their memory at once: a new cluster, which knows no old session. */
 async function restartAll(trial: Trial): Promise<void> {
-  const cluster = await trial.cluster("kv");
+  const cluster = await trial.cluster("store");
   try {
     const load = trial.load(cluster, 30);
     await served(load.child);
@@ -93,7 +93,7 @@ async function restartAll(trial: Trial): Promise<void> {
 
 /** A backup that stood still for ten seconds catches up. */
 async function stopAndContinue(trial: Trial): Promise<void> {
-  const cluster = await trial.cluster("kv");
+  const cluster = await trial.cluster("store");
   try {
     const load = trial.load(cluster, 14);
     await served(load.child);
@@ -139,7 +139,7 @@ async function through(trial: Trial, faults: readonly string[]): Promise<void> {
   // A new cluster each time, because what a load that gave up had sent may be executed later, which
   // the history of the next one would not show.
   for (let i = 1; ; i++) {
-    const cluster = await trial.cluster("kv", { network: faults });
+    const cluster = await trial.cluster("store", { network: faults });
     try {
       const load = trial.load(cluster, 6);
       if (i < LOADS_MAX && (await gaveUp(load))) continue;

@@ -19,18 +19,7 @@ const CLIENTS = 10;
 /** Client processes at a time. */
 const CLIENT_PORTS = 4;
 /** Options of every client process: the checked workload, slow enough for the checker. */
-const CHECKED = [
-  "-a",
-  "kv",
-  "-W",
-  "contended",
-  "-t",
-  String(CLIENTS),
-  "--think",
-  "5",
-  "--warm",
-  "0",
-];
+const CHECKED = ["-W", "contended", "-t", String(CLIENTS), "--think", "5", "--warm", "0"];
 
 /** Arguments of one cluster beside the trial's. */
 interface MoreArgs {
@@ -48,6 +37,7 @@ export class Trial {
   failed = 0;
   readonly viewTimeoutMs: number;
   readonly mode: string;
+  readonly #app: string;
   readonly #options: Options;
   readonly #network: ChosenNetwork | null;
   #clients = 0;
@@ -55,6 +45,7 @@ export class Trial {
   constructor(options: Options) {
     this.#options = options;
     this.mode = options.textOf("mode");
+    this.#app = options.textOf("app");
     const name = options.text("network");
     this.#network =
       name === undefined
@@ -69,8 +60,10 @@ export class Trial {
     return this.#options.textOf("transport") === "udp" ? "udp" : "dpdk";
   }
 
-  cluster(app: "kv" | "null", more: MoreArgs = {}): Promise<Cluster> {
+  /** Of replicas that run the store whose histories are judged, or nothing at all. */
+  cluster(what: "store" | "null", more: MoreArgs = {}): Promise<Cluster> {
     const { network } = more;
+    const app = what === "null" ? what : this.#app;
     const timeout = ["--view-timeout", String(more.viewTimeoutMs ?? this.viewTimeoutMs)];
     return Cluster.start({
       mode: this.mode,
@@ -111,7 +104,10 @@ export class Trial {
     const seconds = Math.ceil(usualSeconds * longer);
     const path = join(cluster.dir, `load-${this.#clients++}`);
     const files = ["--json", `${path}.json`, "--history", `${path}.history`];
-    const child = cluster.client([...CHECKED, "-d", String(seconds), ...files], false);
+    const child = cluster.client(
+      [...CHECKED, "-a", this.#app, "-d", String(seconds), ...files],
+      false,
+    );
     return { child, path };
   }
 

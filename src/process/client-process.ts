@@ -1,7 +1,6 @@
 // Many clients in one process, each with one operation in flight, and what they measured: a closed
 // loop, or with --rate an open one.
 
-import { assert } from "../base/assert.ts";
 import { everyStep, INTERRUPTED, UsageError } from "../base/errors.ts";
 import { systemRandom } from "../base/system-random.ts";
 import type { Options } from "../cli/command-line.ts";
@@ -11,20 +10,30 @@ import { countDrop } from "../driver.ts";
 import { ClosedLoop } from "../evaluation/closed-loop.ts";
 import { formatThroughput } from "../evaluation/format.ts";
 import { HistoryWriter } from "../evaluation/history.ts";
+import { LoadingRun } from "../evaluation/loading.ts";
 import { PATIENCE_MS, type Load, type LoadOptions } from "../evaluation/load.ts";
 import { OpenLoop } from "../evaluation/open-loop.ts";
 import { OP_SIZE_MAX, RATE_MAX } from "../evaluation/point.ts";
 import { describeHost, formatRecord, type ResultRecord, versions } from "../evaluation/record.ts";
 import { splitRefusals, type Unused } from "../evaluation/refusals.ts";
+import type { SharedSetting } from "../evaluation/replicas-told.ts";
 import { formatProfile } from "../profile/profile.ts";
-import { workloads, type Workload } from "../workload/index.ts";
-import { clientSetting, workloadName, type ClientSetting } from "./client-setting.ts";
+import type { WorkloadChoice } from "../workload/index.ts";
+import {
+  loadedByReplicas,
+  loadingText,
+  readShare,
+  readWorkload,
+  refuseLoad,
+  ycsbSetting,
+} from "./chosen-workload.ts";
+import { clientSetting, type ClientSetting } from "./client-setting.ts";
 import { ProcessDrivers } from "./drivers.ts";
-import { readFabricSetting } from "./fabric-setting.ts";
+import { readFabricSetting, type FabricTold } from "./fabric-setting.ts";
 import { ownSetting } from "./own-setting.ts";
 import { ReplicaInquiry } from "./replica-inquiry.ts";
 import { settledConfig, sharedSetting } from "./setting.ts";
-import type { Bytes } from "../actor.ts";
+import type { Bytes, Client, Sealed } from "../actor.ts";
 import { explainSilence, type Silence } from "./silence.ts";
 import { runText } from "./start-lines.ts";
 import { mergeDrops } from "./drops.ts";
@@ -41,6 +50,7 @@ const WAITING_MAX = 2 ** 18;
 /** Runs the clients that the options of ./client ask for; the exit status. Throws UsageError. */
 export function runClients(options: Options): number {
   const { count, measureMs, warmMs, opSize, kind, makeLoad } = readAsked(options);
+  const share = readShare(options);
   const historyFile = options.output("history");
   const json = options.output("json");
   const fabricPort = options.integer("fabric-port", 0, 63);
@@ -56,14 +66,9 @@ export function runClients(options: Options): number {
     log.error(`no link in ${PEER_TIMEOUT_MS / 1000} s: ${whyNoLink(served)}`);
     return 1;
   }
-  const fabric = readFabricSetting(options.text("fabric"));
-  if (fabric !== null && options.given.has("network")) {
-    throw new UsageError("--network: a fabric tells its own");
-  }
+  const fabric = joinedFabric(options);
   const inquiry = inquire(drivers);
-  const claimed = sharedSetting(options, setting, drivers.publicKeys);
-  const settled = inquiry.settle(claimed, options.given);
-  refuse(drivers, inquiry);
+  const { settled, choice } = settle(options, drivers, inquiry, share.count);
   const config = settledConfig(setting, settled);
   const nodes = Array.from({ length: count }, (_, id) => drivers.node(id, null));
   const clients = nodes.map((node) => {
@@ -72,11 +77,14 @@ export function runClients(options: Options): number {
     return client;
   });
   clock.update();
-  const workload = workloadOf(options, settled.app, opSize);
+  const patienceMs = Math.max(PEER_TIMEOUT_MS, REPLY_TIMEOUTS * settled.viewTimeoutMs);
+  const asked = ycsbSetting(options, choice)?.load;
+  const loads = asked === "clients" ? loadRecords(drivers, clients, choice, patienceMs) : 0;
+  if (loads !== 0) return loads;
+  const workload = choice.make({ opSize, random: systemRandom, share });
   const load = makeLoad({ clients, workload, clock, warmMs, measureMs, history });
   printProgress(load, clock);
   drivers.countOperations(() => load.measured);
-  const patienceMs = Math.max(PEER_TIMEOUT_MS, REPLY_TIMEOUTS * settled.viewTimeoutMs);
   const silent = (): boolean => load.completed === 0 && load.elapsedMs > patienceMs;
   const over = (): boolean => load.finished || silent() || stopped();
   drivers.run([], () => over() || inquiry.refusal !== null);
@@ -85,9 +93,9 @@ export function runClients(options: Options): number {
   const { transport, statistics } = drivers.port;
   const drops = mergeDrops(drivers.drops, transport.drops, statistics());
   const own = ownSetting(options, drivers);
-  const asked = { clients: count, ...kind, opSize, warmSeconds: warmMs / 1000 };
+  const bounds = { clients: count, ...kind, opSize, warmSeconds: warmMs / 1000 };
   const { told, settled: known } = inquiry;
-  const ran = clientSetting({ options, settled: known, told, own, load: asked, fabric });
+  const ran = clientSetting({ options, settled: known, told, own, load: bounds, choice, fabric });
   const record = recordOf(ran, drivers, load, {
     retransmissions: clients.reduce((sum, client) => sum + client.retransmissions, 0),
     ...splitRefusals(drops),
@@ -108,6 +116,13 @@ export function runClients(options: Options): number {
     },
   );
   return status;
+}
+
+/** What the fabric does that the options name, null without one; throws UsageError. */
+function joinedFabric(options: Options): FabricTold | null {
+  const fabric = readFabricSetting(options.text("fabric"));
+  if (fabric === null || !options.given.has("network")) return fabric;
+  throw new UsageError("--network: a fabric tells its own");
 }
 
 /** Asks replicas what they run, and waits for answers for a while. */
@@ -173,10 +188,63 @@ function readLoop(options: Options): {
   return { kind: { loop: "open", rate, thinkMs }, makeLoad };
 }
 
-function workloadOf(options: Options, app: string, opSize: number): Workload {
-  const makeWorkload = workloads.get(workloadName(options, app));
-  assert(makeWorkload !== undefined, "the parser knows the workloads");
-  return makeWorkload({ opSize, random: systemRandom });
+/** What replicas run and clients ask; throws UsageError where these do not go together. */
+function settle(
+  options: Options,
+  drivers: ProcessDrivers,
+  inquiry: ReplicaInquiry,
+  processes: number,
+): { readonly settled: SharedSetting; readonly choice: WorkloadChoice } {
+  const { setting, publicKeys } = drivers;
+  const app = inquiry.appOf(options.text("app"));
+  const choice = readWorkload(options, app);
+  refuseLoad(options, processes, choice);
+  const loaded = loadedByReplicas(options, choice);
+  const claimed = sharedSetting(options, setting, publicKeys, loaded);
+  const given = new Set(options.given);
+  // Others than those of YCSB ask for nothing that has to be there.
+  if (choice.ycsb !== null) given.add("loaded");
+  const settled = inquiry.settle(claimed, given);
+  refuse(drivers, inquiry);
+  return { settled, choice };
+}
+
+/** Has the clients load what the workload needs; the exit status where that failed, else 0. */
+function loadRecords(
+  drivers: ProcessDrivers,
+  clients: readonly Client<Sealed, string>[],
+  { loading }: WorkloadChoice,
+  patienceMs: number,
+): number {
+  if (loading === null) return 0;
+  const { clock, stopped } = drivers;
+  const run = new LoadingRun(clients, loading);
+  let [before, sinceMs] = [0, clock.now];
+  const tell = (): void => {
+    const now = run.done + run.there;
+    if (run.over) return;
+    if (now > before) sinceMs = clock.now;
+    before = now;
+    log.info(loadingText(now, run.count));
+    clock.after(1000, tell);
+  };
+  clock.after(1000, tell);
+  const silent = (): boolean => clock.now - sinceMs > 2 * patienceMs;
+  drivers.run([], () => run.over || silent() || stopped());
+  if (run.there > 0) log.warn(`${run.there} records were there before`);
+  const failure =
+    run.refusal !== null
+      ? `the store refused a record: ${run.refusal}`
+      : run.lost > 0
+        ? "no session: clients lost theirs while they loaded records"
+        : run.over
+          ? null
+          : "nobody served while records were loaded";
+  if (failure === null) return 0;
+  drivers.close();
+  if (stopped()) return INTERRUPTED;
+  log.error(failure);
+  return 1;
 }
 
 function recordOf(
@@ -198,12 +266,21 @@ function recordOf(
     unserved: load instanceof OpenLoop ? load.unserved : 0,
     latency: load.latencies.summary(),
     distribution: load.latencies.distribution(),
+    ...kindsOf(load),
     inFlight: load.inFlight,
     serviceGone: load.serviceGone,
     longestGapMs: load.longestGapMs,
     ...counts,
     host: describeHost(),
     versions: versions(),
+  };
+}
+
+function kindsOf({ kinds }: Load): Pick<ResultRecord, "kinds" | "verified"> {
+  const { results, verification } = kinds;
+  return {
+    ...(results !== null && { kinds: results }),
+    ...(verification !== null && { verified: verification }),
   };
 }
 
@@ -278,6 +355,11 @@ function failureOf(load: Load, clients: number): string | null {
       `nobody served at the end: nothing completed in the last ${seconds} s of measuring, nor in ` +
       `${PATIENCE_MS / 1000} s after them; ${waiting} in flight`
     );
+  }
+  const wrong = Object.entries(load.kinds.verification ?? {}).filter(([name]) => name !== "OK");
+  if (wrong.length > 0) {
+    const rows = wrong.reduce((sum, [, n]) => sum + n, 0);
+    return `data integrity: ${rows} rows that were read are not as they were written`;
   }
   // Arrivals that were never served are told in the record's last line.
   const overloaded = load instanceof OpenLoop && load.unserved > 0;

@@ -4,12 +4,25 @@ import type { Options } from "../cli/command-line.ts";
 import { readPlacedNetwork, type NetworkSetting } from "../evaluation/network-model.ts";
 import type { ResultRecord } from "../evaluation/record.ts";
 import { ownOfReplicas, type SharedSetting, type Told } from "../evaluation/replicas-told.ts";
+import type { WorkloadChoice } from "../workload/index.ts";
+import { ycsbSetting } from "./chosen-workload.ts";
 import type { FabricTold } from "./fabric-setting.ts";
 import type { OwnSetting } from "./own-setting.ts";
 
 export type ClientSetting = Pick<
   ResultRecord,
-  | ("mode" | "app" | "workload" | "n" | "f" | "options" | "batch" | "batchBytes" | "adaptive")
+  | (
+      | "mode"
+      | "app"
+      | "workload"
+      | "ycsb"
+      | "n"
+      | "f"
+      | "options"
+      | "batch"
+      | "batchBytes"
+      | "adaptive"
+    )
   | (
       | "signature"
       | "checkpoint"
@@ -35,18 +48,20 @@ export interface ClientSettingOptions {
     ClientSetting,
     "clients" | "loop" | "rate" | "thinkMs" | "opSize" | "warmSeconds"
   >;
+  readonly choice: WorkloadChoice;
   /** What the fabric told that it joined. */
   readonly fabric: FabricTold | null;
 }
 
 export function clientSetting(from: ClientSettingOptions): ClientSetting {
-  const { options, settled, told, own, load, fabric } = from;
+  const { options, settled, told, own, load, choice, fabric } = from;
   const { mode, n, f, app, batch, batchBytes, adaptive, signature } = settled;
   const { checkpoint, viewTimeoutMs } = settled;
   const { crypto, workers, idle, mask, lossRate } = own;
   const { network = toldNetwork(options, n), ...frames } = fabric ?? {};
   return {
-    ...{ mode, app, workload: workloadName(options, app), n, f, options: settled.options },
+    ...{ mode, app, workload: choice.name, ycsb: ycsbSetting(options, choice), n, f },
+    options: settled.options,
     ...{ batch, batchBytes, adaptive, signature, checkpoint, viewTimeoutMs },
     ...ownOfReplicas(told, f, own),
     ...load,
@@ -67,9 +82,4 @@ export function clientSetting(from: ClientSettingOptions): ClientSetting {
 export function toldNetwork(options: Options, n: number): NetworkSetting | null {
   const path = options.text("network");
   return path === undefined ? null : readPlacedNetwork(path, n).setting;
-}
-
-/** What clients of this application ask. */
-export function workloadName(options: Options, app: string): string {
-  return options.text("workload") ?? (app === "kv" ? "kv" : "fixed");
 }

@@ -6,6 +6,7 @@ import type { Address, Bytes } from "../actor.ts";
 import type { Clock } from "../driver.ts";
 import { parseReplicaSetting, type ReplicaSetting } from "../evaluation/replica-setting.ts";
 import {
+  agreed,
   contradiction,
   differences,
   settle,
@@ -88,6 +89,11 @@ export class ReplicaInquiry {
   /** What a single replica says against it, which may lie. */
   get doubt(): string | null {
     return this.#clients === null ? null : contradiction(this.#told, this.settled, 1);
+  }
+
+  /** The application that clients ask for: their own if they were told one. */
+  appOf(own: string | undefined): string {
+    return own ?? agreed(this.#told, this.#options.f, ({ app }) => app) ?? "null";
   }
 
   /** What clients begin with: what `given` does not have, as replicas tell it. */

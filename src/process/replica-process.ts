@@ -12,6 +12,7 @@ import { formatReplicaSetting, type ReplicaSetting } from "../evaluation/replica
 import type { Node } from "../node.ts";
 import { formatProfile } from "../profile/profile.ts";
 import { collectGarbage } from "./garbage.ts";
+import { loadedByReplicas, loadInto, NOTHING_LOADED, readWorkload } from "./chosen-workload.ts";
 import { ProcessDrivers } from "./drivers.ts";
 import { mergeDrops } from "./drops.ts";
 import { ownSetting } from "./own-setting.ts";
@@ -23,6 +24,23 @@ import { log, print, stampLog } from "../base/logger.ts";
 
 /** How often to look whether the run is over, in milliseconds. */
 const RUN_LOOK_MS = 500;
+
+/** Makes the application that the options name, and says what it then holds; throws UsageError. */
+function makerOf(options: Options): { readonly makeApp: () => App; readonly loaded: string } {
+  const name = options.textOf("app");
+  const make = apps.get(name);
+  assert(make !== undefined, "the parser knows the apps");
+  const replySize = readReplySize(options);
+  const choice = readWorkload(options, name);
+  const { loading } = choice;
+  const loaded = loadedByReplicas(options, choice);
+  const makeApp = (): App => {
+    const app = make({ replySize });
+    if (loaded !== NOTHING_LOADED && loading !== null) loadInto(app, loading);
+    return app;
+  };
+  return { makeApp, loaded };
+}
 
 export class ReplicaProcess {
   readonly drivers: ProcessDrivers;
@@ -37,10 +55,7 @@ export class ReplicaProcess {
   /** Opens everything and says so in one line; throws UsageError. */
   constructor(options: Options) {
     const id = options.integer("id", 0, 1_000_000);
-    const app = apps.get(options.textOf("app"));
-    assert(app !== undefined, "the parser knows the apps");
-    const replySize = readReplySize(options);
-    const makeApp = (): App => app({ replySize });
+    const { makeApp, loaded } = makerOf(options);
     this.drivers = new ProcessDrivers(options, ({ mode, deploy, config }) => {
       if (id < config.n) return { kind: "replica", index: id };
       throw new UsageError(
@@ -56,7 +71,7 @@ export class ReplicaProcess {
     this.#replica = this.#begin();
     this.drivers.countOperations(() => this.executed);
     this.#setting = {
-      ...sharedSetting(options, setting, this.drivers.publicKeys),
+      ...sharedSetting(options, setting, this.drivers.publicKeys, loaded),
       ...ownSetting(options, this.drivers),
     };
     const told = new TextEncoder().encode(formatReplicaSetting(this.#setting));

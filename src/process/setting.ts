@@ -66,18 +66,19 @@ export function readSetting(options: Options): Setting {
 
 /**
  * What clients and replicas must have alike, as this process's options say it; `publicKeys` are
- * those of all replicas, none where they do not sign.
+ * those of all replicas, none where they do not sign, `loaded` what a store holds at first.
  */
 export function sharedSetting(
   options: Options,
   { mode, protocol, config, options: values }: Setting,
   publicKeys: readonly Bytes[],
+  loaded: string,
 ): SharedSetting {
   const { n, f } = config;
   const instance = options.text("instance") ?? "";
   const cluster = domainOf({ mode, n, f, publicKeys, instance });
   return {
-    ...{ mode, n, f, app: options.text("app") ?? "null", options: values },
+    ...{ mode, n, f, app: options.text("app") ?? "null", loaded, options: values },
     cluster: Buffer.from(cluster).toString("hex").slice(0, CLUSTER_DIGITS),
     replySize: readReplySize(options),
     batch: config.batchMax,

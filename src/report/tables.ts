@@ -1,10 +1,12 @@
 // What the tables of a report say.
 
 import { decimal } from "../evaluation/format.ts";
+import type { KindResult } from "../evaluation/kinds.ts";
 import { sumByName } from "../evaluation/merge.ts";
 import { describePoint } from "../evaluation/point.ts";
 import type { Unused } from "../evaluation/refusals.ts";
 import type { FailedRun, Run } from "../evaluation/run.ts";
+import { spreadOf } from "../evaluation/summary.ts";
 import type { RoleCosts } from "./costs.ts";
 import { peakOf, quickestOf, type Series } from "./series.ts";
 import { variations } from "./settings.ts";
@@ -88,6 +90,45 @@ export function pointsTable(all: readonly Series[]): Table {
       }),
     })),
   };
+}
+
+/** Of each point, what each kind of its operations took; null where no workload has kinds. */
+export function kindsTable(all: readonly Series[]): Table | null {
+  const groups = all.flatMap(({ label, points }): RowGroup[] => {
+    const rows = points.flatMap(({ runs }) => kindRows(runs));
+    return rows.length === 0 ? [] : [{ title: label, rows }];
+  });
+  if (groups.length === 0) return null;
+  return {
+    id: "kinds",
+    caption: "Kinds of operations: medians of the repetitions, and from the lowest to the highest",
+    columns: [
+      ...[number("clients"), text("kind"), number("operations"), number("mean (µs)")],
+      ...[number("p50 (µs)"), number("p95 (µs)"), number("p99 (µs)"), text("ended")],
+    ],
+    groups,
+  };
+}
+
+/** One row for each kind in the runs of one point. */
+function kindRows(runs: readonly Run[]): readonly Row[] {
+  const names = [...new Set(runs.flatMap(({ record }) => Object.keys(record.kinds ?? {})))];
+  return names.map((name): Row => {
+    const some = runs.flatMap(({ record }) => record.kinds?.[name] ?? []);
+    const spread = (of: (kind: KindResult) => number) => spreadCell(spreadOf(some.map(of)));
+    const ended = Object.entries(sumByName(some.map(({ returns }) => returns)));
+    return [
+      decimal(runs[0]?.point.clients ?? 0, 0),
+      name,
+      decimal(
+        some.reduce((total, { operations }) => total + operations, 0),
+        0,
+      ),
+      ...[spread(({ latency }) => latency.mean), spread(({ latency }) => latency.p50)],
+      ...[spread(({ p95 }) => p95), spread(({ latency }) => latency.p99)],
+      ended.map(([status, n]) => `${status} ${decimal(n, 0)}`).join(", "),
+    ];
+  });
 }
 
 /** Settings that are not the same in all runs, for each series. */

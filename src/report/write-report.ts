@@ -19,6 +19,7 @@ import {
   costTable,
   differenceTable,
   failureTable,
+  kindsTable,
   pointsTable,
   summaryTable,
   unusedTable,
@@ -87,6 +88,7 @@ async function resultSections(series: readonly Series[]): Promise<readonly Secti
     await distributionFigure("latency-peak", "the highest throughput", first, peakOf),
   ].filter((figure) => figure !== null);
   const costs = costsOf(series);
+  const kinds = kindsTable(series);
   const profile = await profileFigure("profile", first, costs);
   const unused = (["dropped", "notAdmitted"] as const).flatMap(
     (kind) => unusedTable(series, kind) ?? [],
@@ -103,6 +105,7 @@ async function resultSections(series: readonly Series[]): Promise<readonly Secti
         ? [section("time", "Signatures", [], [costTable(costs)])]
         : [section("time", "Where the time goes", [profile], [costTable(costs)])]),
     section("all-points", "All points", [], [pointsTable(series)]),
+    ...(kinds === null ? [] : [section("kinds", "Kinds of operations", [], [kinds])]),
     section("conditions", "Conditions", [], [differenceTable(series), commonTable(series)]),
     ...(unused.length === 0 ? [] : [section("dropped", "Dropped, or not needed", [], unused)]),
   ];

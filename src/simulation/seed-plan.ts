@@ -76,6 +76,8 @@ export interface Plan extends PromisesPlan {
   readonly checkpointInterval: number;
   readonly sessionsMax: number;
   readonly clients: number;
+  /** The store that is replicated. */
+  readonly app: string;
   /** Operations of all clients before GST; each client does `tail` more after it. */
   readonly operations: number;
   readonly tail: number;
@@ -246,6 +248,7 @@ function drawAll(subject: Subject, kind: Kind, seed: number, changes: Changes): 
     checkpointInterval: 4,
     sessionsMax: off("sessions", size.chance(0.05) ? size.between(1, 4) : 1024, 1024),
     clients,
+    app: off("store", random.stream("store").pick(STORES), "kv"),
     operations,
     tail: changes.tail ?? 10,
     keys: size.between(1, 5),
@@ -314,6 +317,8 @@ function drawEarlier(subject: Subject, random: Random): number {
 /** View timeouts before GST that another run has, more than a start takes. */
 const ANOTHER_RUN_TIMEOUTS = 20;
 const REPLICAS_MAX = 7;
+/** Half of all seeds have the one that is fastest. */
+const STORES = ["kv", "kv", "btree", "sqlite"];
 
 /** When all replicas restart, as a share of the time before GST, and how long each is down. */
 interface TwoRuns {

@@ -2,7 +2,7 @@
 // virtual time. One seed, one thread; the same run on every machine.
 
 import type { Bytes, Client, Quorums, Replica, Sealed } from "../actor.ts";
-import { KvApp } from "../app/kv.ts";
+import { apps } from "../app/index.ts";
 import { assert } from "../base/assert.ts";
 import { listenToMarks } from "../base/coverage-mark.ts";
 import { Random } from "../base/seeded-random.ts";
@@ -283,7 +283,8 @@ export class World {
     const { process, identity } = handle;
     const node = this.#nodes.make(process, identity, identity);
     const ledger = process.byzantine ? null : this.ledger;
-    handle.app = new JudgedApp(process.name, new KvApp(), ledger, (what) => this.fail(what));
+    const app = apps.get(this.plan.app)?.() ?? assert.fail(`no application ${this.plan.app}`);
+    handle.app = new JudgedApp(process.name, app, ledger, (what) => this.fail(what));
     const { protocol } = this.subject;
     const small = process.byzantine && this.plan.tricks.includes("small batches");
     const config = small ? { ...this.config, batchMax: 1 } : this.config;

@@ -1,29 +1,106 @@
-// What clients ask: the workloads by the name that `-W` takes.
+// The workloads by the name that `-W` takes, and which applications they fit.
 
 import type { Bytes } from "../actor.ts";
+import { isOrdered, isStore } from "../app/index.ts";
 import { encodeKvOperation, type KvOperation } from "../app/operation.ts";
+import { UsageError } from "../base/errors.ts";
+import { readText } from "../base/text-file.ts";
+import type { Loading, Workload, WorkloadOptions } from "./asker.ts";
+import { loadingOf, YcsbWorkload } from "./ycsb.ts";
+import {
+  parseProperties,
+  parseProperty,
+  readProperties,
+  STANDARD,
+  type PropertyTexts,
+  type YcsbProperties,
+} from "./ycsb-properties.ts";
 
-export interface Workload {
-  /** The next operation; its bytes are not changed afterwards. */
-  next(): Bytes;
-}
-
-export interface WorkloadOptions {
-  /** Bytes of an operation or of a value. */
-  readonly opSize: number;
-  readonly random: (bound: number) => number;
-}
-
-export const workloads: ReadonlyMap<string, (options: WorkloadOptions) => Workload> = new Map([
+const SIMPLE: ReadonlyMap<string, (options: WorkloadOptions) => Workload> = new Map([
   ["fixed", fixed],
   ["kv", kv],
   ["contended", contended],
 ]);
+const YCSB = "ycsb:";
+
+/** Names of workloads that need no file. */
+export const WORKLOADS: readonly string[] = [
+  ...SIMPLE.keys(),
+  ...[...STANDARD.keys()].map((name) => `${YCSB}${name}`),
+];
+
+/** A workload that was asked for. */
+export interface WorkloadChoice {
+  /** As records have it. */
+  readonly name: string;
+  /** null: it is none of YCSB. */
+  readonly ycsb: YcsbProperties | null;
+  /** What it needs in a store; null: nothing. */
+  readonly loading: Loading | null;
+  make(options: WorkloadOptions): Workload;
+}
+
+/**
+ * What `--workload` and `--property` ask for; without a name what the application has. Throws
+ * UsageError for what there is not, and for what does not fit the application.
+ */
+export function chooseWorkload(
+  given: string | undefined,
+  properties: readonly string[],
+  app: string,
+): WorkloadChoice {
+  const name = given ?? (isStore(app) ? "kv" : "fixed");
+  const known = WORKLOADS.find((one) => one.toLowerCase() === name.toLowerCase());
+  const simple = SIMPLE.get(known ?? "");
+  if (known !== undefined && simple !== undefined) {
+    if (properties.length > 0) {
+      throw new UsageError(`--property: goes with a workload of YCSB, and ${known} is none`);
+    }
+    return { name: known, ycsb: null, loading: null, make: simple };
+  }
+  const texts = known === undefined ? fileOf(name) : STANDARD.get(known.slice(YCSB.length));
+  const all = new Map([...(texts ?? []), ...properties.map(parseProperty)]);
+  const ycsb = readProperties(all, known ?? name);
+  refuseApp(known ?? name, ycsb, app);
+  return {
+    name: known ?? name,
+    ycsb,
+    loading: loadingOf(ycsb),
+    make: (options) => new YcsbWorkload(ycsb, options),
+  };
+}
+
+/** What YCSB has in a workload unless it is told: in any if it is none of its own. */
+export function usualProperties(name = ""): YcsbProperties {
+  const texts = STANDARD.get(name.slice(YCSB.length)) ?? new Map<string, string>();
+  return readProperties(texts, name);
+}
+
+/** The property file that a name may be of; throws UsageError. */
+function fileOf(name: string): PropertyTexts {
+  if (/[./]/.test(name)) return parseProperties(readText(name), name);
+  const expected = `${WORKLOADS.join(", ")} or a property file of YCSB`;
+  throw new UsageError(`--workload ${name}: expected ${expected}`);
+}
+
+function refuseApp(name: string, { scanproportion }: YcsbProperties, app: string): void {
+  if (!isStore(app)) {
+    throw new UsageError(`--workload ${name}: the app ${app} keeps no records; --app names one`);
+  }
+  if (scanproportion === 0 || isOrdered(app)) return;
+  throw new UsageError(`--workload ${name}: scans need an order, which the app ${app} has not`);
+}
 
 /** Zero bytes, always the same: for the null app. */
 function fixed({ opSize }: WorkloadOptions): Workload {
   const op = new Uint8Array(opSize);
-  return { next: () => op };
+  return shared(() => op);
+}
+
+/** One that is the same for all clients. */
+function shared(next: () => Bytes): Workload {
+  const asker = { next };
+  return { asker: () => asker };
 }
 
 const KV_KEYS = 1000;
@@ -39,7 +116,7 @@ function kv({ opSize, random }: WorkloadOptions): Workload {
       encodeKvOperation({ kind: "put", key, value }),
     ];
   }).flat();
-  return { next: () => operations[random(operations.length)] ?? value };
+  return shared(() => operations[random(operations.length)] ?? value);
 }
 
 const CONTENDED_KEYS = 5;
@@ -69,5 +146,5 @@ function contended({ opSize, random }: WorkloadOptions): Workload {
         return { kind: "put", key, value };
     }
   };
-  return { next: () => encodeKvOperation(draw()) };
+  return shared(() => encodeKvOperation(draw()));
 }

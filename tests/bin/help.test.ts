@@ -28,8 +28,14 @@ describe("help", () => {
       -m, --mode=<unreplicated|unreplicated-signed|pbft|hotstuff|vr|hotstuff2|jolteon>    The protocol; case does not matter [both] (Required)
                                                                  -c, --config=<PREFIX>    Reads PREFIX.config, and PREFIX-<i>.pem if the protocol signs [both] (Required)
                                                                          -i, --id=<ID>    Which replica of the configuration this is, from 0 [replicas] (Required)
-                                                                   -a, --app=<null|kv>    What is replicated [replicas] (Default: null)
+                                                      -a, --app=<null|kv|btree|sqlite>    What is replicated [replicas] (Default: null)
                                                                   --reply-size=<BYTES>    Bytes of a result of the app null [replicas] (Default: 0)
+
+    WHAT IS MEASURED
+
+               -W, --workload=<NAME>    What to ask: fixed, kv, contended, ycsb:A to F, or a property file (default: fixed for the app null, else kv) [both]
+      -p, --property=<NAME=VALUE...>    A property of YCSB, such as recordcount; may be given many times [both]
+      --load=<replicas|clients|none>    Who loads records of YCSB: each replica by itself, clients by operations, or nobody [both] (Default: replicas)
 
     PROTOCOL
 
@@ -90,18 +96,21 @@ describe("help", () => {
 
       -m, --mode=<unreplicated|unreplicated-signed|pbft|hotstuff|vr|hotstuff2|jolteon>    The protocol; case does not matter [both] (Required)
                                                                  -c, --config=<PREFIX>    Reads PREFIX.config, and PREFIX-<i>.pem if the protocol signs [both] (Required)
-                                                                   -a, --app=<null|kv>    What the replicas run [replicas] (default: what they tell)
+                                                      -a, --app=<null|kv|btree|sqlite>    What the replicas run [replicas] (default: what they tell)
                                                                   --reply-size=<BYTES>    Bytes of a result of the app null [replicas] (default: what they tell)
 
     WHAT IS MEASURED
 
-                  -t, --clients=<CLIENTS>    Clients in this process, each with one operation in flight [client] (Default: 1)
-                  -d, --seconds=<SECONDS>    How long to measure [client] (Default: 10)
-                         --warm=<SECONDS>    How long to run before that [client] (Default: 1)
-      -W, --workload=<fixed|kv|contended>    What to ask (default: kv for the app kv, else fixed) [client]
-                        --op-size=<BYTES>    Bytes of an operation (workload fixed) or of a value (workload kv) [client] (Default: 0)
-                            --rate=<RATE>    Operations a second that arrive whether or not earlier ones completed; 0: closed loop [client] (Default: 0)
-                             --think=<MS>    Pause of a client between two operations of a closed loop [client] (Default: 0)
+             -t, --clients=<CLIENTS>    Clients in this process, each with one operation in flight [client] (Default: 1)
+             -d, --seconds=<SECONDS>    How long to measure [client] (Default: 10)
+                    --warm=<SECONDS>    How long to run before that [client] (Default: 1)
+               -W, --workload=<NAME>    What to ask: fixed, kv, contended, ycsb:A to F, or a property file (default: fixed for the app null, else kv) [both]
+      -p, --property=<NAME=VALUE...>    A property of YCSB, such as recordcount; may be given many times [both]
+      --load=<replicas|clients|none>    Who loads records of YCSB: each replica by itself, clients by operations, or nobody [both] (Default: replicas)
+                   --op-size=<BYTES>    Bytes of an operation (workload fixed) or of a value (kv, contended) [client] (Default: 0)
+                       --rate=<RATE>    Operations a second that arrive whether or not earlier ones completed; 0: closed loop [client] (Default: 0)
+                        --think=<MS>    Pause of a client between two operations of a closed loop [client] (Default: 0)
+                       --share=<I/N>    Which of N client processes this is, from 0: each inserts records of its own [client] (Default: 0/1)
 
     PROTOCOL
 
@@ -206,19 +215,21 @@ describe("help", () => {
 
       -m, --mode=<unreplicated|unreplicated-signed|pbft|hotstuff|vr|hotstuff2|jolteon>    The protocol; case does not matter [both] (Default: pbft)
                                                                       -f, --faults=<F>    Faults to tolerate: the demo runs as many replicas as the mode needs for them [both] (Default: 1)
-                                                                   -a, --app=<null|kv>    What is replicated [replicas] (Default: null)
+                                                      -a, --app=<null|kv|btree|sqlite>    What is replicated [replicas] (Default: null)
                                                                   --reply-size=<BYTES>    Bytes of a result of the app null [replicas] (Default: 0)
 
     WHAT IS MEASURED
 
-                  -t, --clients=<CLIENTS>    Clients in all, each with one operation in flight [client] (Default: 1)
-                   --client-processes=<N>    Processes that the clients run in; their results are merged [client] (Default: 1)
-                  -d, --seconds=<SECONDS>    How long to measure [client] (Default: 5)
-                         --warm=<SECONDS>    How long to run before that [client] (Default: 1)
-      -W, --workload=<fixed|kv|contended>    What to ask (default: kv for the app kv, else fixed) [client]
-                        --op-size=<BYTES>    Bytes of an operation (workload fixed) or of a value (workload kv) [client] (Default: 0)
-                            --rate=<RATE>    Operations a second that arrive whether or not earlier ones completed; 0: closed loop [client] (Default: 0)
-                             --think=<MS>    Pause of a client between two operations of a closed loop [client] (Default: 0)
+             -t, --clients=<CLIENTS>    Clients in all, each with one operation in flight [client] (Default: 1)
+              --client-processes=<N>    Processes that the clients run in; their results are merged [client] (Default: 1)
+             -d, --seconds=<SECONDS>    How long to measure [client] (Default: 5)
+                    --warm=<SECONDS>    How long to run before that [client] (Default: 1)
+               -W, --workload=<NAME>    What to ask: fixed, kv, contended, ycsb:A to F, or a property file (default: fixed for the app null, else kv) [both]
+      -p, --property=<NAME=VALUE...>    A property of YCSB, such as recordcount; may be given many times [both]
+      --load=<replicas|clients|none>    Who loads records of YCSB: each replica by itself, clients by operations, or nobody [both] (Default: replicas)
+                   --op-size=<BYTES>    Bytes of an operation (workload fixed) or of a value (kv, contended) [client] (Default: 0)
+                       --rate=<RATE>    Operations a second that arrive whether or not earlier ones completed; 0: closed loop [client] (Default: 0)
+                        --think=<MS>    Pause of a client between two operations of a closed loop [client] (Default: 0)
 
     PROTOCOL
 

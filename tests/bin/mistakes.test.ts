@@ -92,7 +92,7 @@ const mistakes: readonly (readonly [string, readonly string[], string])[] = [
     ...["replica", ["-m", "paxos", "-c", one, "-i", "0"]],
     "--mode paxos: expected unreplicated, unreplicated-signed, pbft, hotstuff, vr, hotstuff2, jolteon",
   ] as const,
-  ["replica", replicaArgs(one, "-a", "sql"), "--app sql: expected null, kv"],
+  ["replica", replicaArgs(one, "-a", "sql"), "--app sql: expected null, kv, btree, sqlite"],
   ["replica", replicaArgs(one, "--signature", "all"), "--signature all: expected each, batch"],
   [
     "replica",

@@ -33,7 +33,11 @@ function run({ clients = 2, thinkMs = 0, serviceMs, result = () => EMPTY }: Sett
   };
   const load = new ClosedLoop({
     ...{ clients: Array.from({ length: clients }, () => client), clock, thinkMs, history: null },
-    ...{ warmMs: WARM_MS, measureMs: MEASURE_MS, workload: { next: () => EMPTY } },
+    ...{
+      warmMs: WARM_MS,
+      measureMs: MEASURE_MS,
+      workload: { asker: () => ({ next: () => EMPTY }) },
+    },
   });
   while (!load.finished) {
     if (clock.now - startMs > 60_000) throw new Error("it does not finish");

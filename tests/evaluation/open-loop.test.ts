@@ -70,7 +70,10 @@ function run(setting: Setting, watch: (load: OpenLoop, nowMs: number) => void = 
   const clients = Array.from({ length: count }, client);
   const load = new OpenLoop({
     ...{ clients, clock, warmMs: 100, measureMs, history: null, rate, waitingMax },
-    ...{ workload: { next: () => EMPTY }, random: even ? () => one : (bound) => dice.int(bound) },
+    ...{
+      workload: { asker: () => ({ next: () => EMPTY }) },
+      random: even ? () => one : (bound) => dice.int(bound),
+    },
   });
   for (let i = 0; !load.finished; i++) {
     if (i > 20_000) throw new Error("it does not finish");
@@ -175,7 +178,7 @@ describe("open loop", () => {
         ),
       ],
       ...{ clock, warmMs: 0, measureMs: 20, history: null, rate: 1e8, waitingMax: 100 },
-      workload: { next: () => EMPTY },
+      workload: { asker: () => ({ next: () => EMPTY }) },
       random: () => (draws++, Math.round(BOUND / Math.E) - 1),
     });
     for (let ms = 0; !load.finished; ms++) {

@@ -119,6 +119,18 @@ describe("the table of all protocols", () => {
     expect(large.map(({ clients }) => clients)).toEqual([8, 32, 128, 32, 1]);
   });
 
+  test("has a row for each store and what is asked of it", () => {
+    const asked = { app: "btree", workload: "ycsb:E" };
+    const stores = tableRows(protocols, common, [], [asked]).filter(
+      ({ point }) => point.app !== "null",
+    );
+    expect(stores.map(({ point }) => point.mode)).toEqual([...protocols.keys()]);
+    for (const { point, empty } of stores) {
+      expect([point.app, point.extras]).toEqual(["btree", { workload: "ycsb:E" }]);
+      expect(empty?.point.app).toBe("null");
+    }
+  });
+
   test("finds the load at which throughput stops rising, and measures there anew", async () => {
     const runner = new FakeRunner(({ mode }) => (mode === "pbft" ? 100 : 64));
     const table = await measured(runner);

@@ -115,12 +115,18 @@ describe("a plan", () => {
     };
     const { points, ...settings } = parse(plan);
     const [point = POINT] = points;
-    const both = ["--leader=rotate", "--view-timeout=700", "--crypto=noble", "--idle=busy"];
+    const both = [
+      "--leader=rotate",
+      "--workload=contended",
+      "--view-timeout=700",
+      "--crypto=noble",
+      "--idle=busy",
+    ];
     const ofReplicas = replicaArguments(point, settings);
     const ofClients = clientArguments(point, settings);
     const told = [...both, "--mask=0x3"];
-    expect(ofReplicas.slice(-5)).toEqual(told);
-    expect(ofClients.slice(-7)).toEqual([...told, "--think=2", "--workload=contended"]);
+    expect(ofReplicas.slice(-6)).toEqual(told);
+    expect(ofClients.slice(-7)).toEqual([...told, "--think=2"]);
     const replica = ["-m", "hotstuff", "-c", "x", "-i", "0", ...ofReplicas];
     const client = ["-m", "hotstuff", "-c", "x", ...ofClients, ...loadArguments(point, 0)];
     expect(parseOptions(REPLICA, replica).text("mask")).toBe("0x3");
@@ -139,7 +145,17 @@ describe("a plan", () => {
   });
 
   test("every option of replicas and clients is a key of plans, or is the same in all runs", () => {
-    const same = ["mode", "config", "id", "instance", "link", "fabric", "fabric-port", "port"];
+    const same = [
+      "mode",
+      "config",
+      "id",
+      "instance",
+      "link",
+      "fabric",
+      "fabric-port",
+      "port",
+      "share",
+    ];
     const others = ["eal", "json", "history", "seconds", "warm", "profile", "drop", "clients"];
     const keyed = ["app", "op-size", "rate", "batch", "adaptive", "workers", "signature"];
     const extras = [...EXTRAS.values()].map(({ option }) => option);
@@ -154,7 +170,7 @@ describe("a plan", () => {
   });
 
   test("the plans in docs are plans, and have every protocol", () => {
-    for (const name of ["quick", "all", "protocols", "sizes"]) {
+    for (const name of ["quick", "all", "protocols", "sizes", "ycsb"]) {
       const path = join(ROOT, `docs/plans/${name}.json`);
       const { points } = parsePlan(readFileSync(path, "utf8"), path);
       const modes = new Set(points.map(({ mode }) => mode));

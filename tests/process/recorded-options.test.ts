@@ -9,6 +9,7 @@ import { parseOptions, type Command, type Options } from "../../src/cli/command-
 import { CLIENT, FABRIC_SWITCH, REPLICA } from "../../src/cli/definitions.ts";
 import { DEMO } from "../../src/cluster/demo.ts";
 import { readPlacedNetwork } from "../../src/evaluation/network-model.ts";
+import { loadedByReplicas, readWorkload } from "../../src/process/chosen-workload.ts";
 import { clientSetting } from "../../src/process/client-setting.ts";
 import { planCpus } from "../../src/process/cpus.ts";
 import { fabricSetting } from "../../src/process/fabric-setting.ts";
@@ -27,6 +28,7 @@ const IMMATERIAL: ReadonlyMap<string, string> = new Map([
   ["fabric", "what it does is told as it tells it"],
   ["fabric-port", "all ports of a fabric are alike"],
   ["dir", "where a fabric's sockets are"],
+  ["share", "which of several processes inserts which records; how many there are is told"],
 ]);
 /** Of a replica besides; its own record has `command` as well. */
 const OF_REPLICA: ReadonlyMap<string, string> = new Map([
@@ -52,8 +54,16 @@ const OTHER: { readonly [name: string]: string } = {
   ...{ port: "1", eal: "--vdev=x", drop: "0.5", mask: "7", clients: "7", warm: "9" },
   ...{ "op-size": "9", rate: "9", think: "9", history: "h.json", duplicate: "0.5" },
   ...{ reorder: "0.5", corrupt: "0.5", delay: "9", seed: "9", "client-ports": "9" },
+  ...{ workload: "ycsb:B", property: "recordcount=7" },
   network: join(import.meta.dir, "../../docs/networks/wan.json"),
 };
+
+/** What has to be asked for beside options of workloads, which one of YCSB has. */
+const BESIDE: ReadonlyMap<string, readonly string[]> = new Map([
+  ["workload", ["-a", "kv"]],
+  ["property", ["-a", "kv", "-W", "ycsb:A"]],
+  ["load", ["-a", "kv", "-W", "ycsb:A"]],
+]);
 
 /** The words that give an option another value than its default. */
 function otherwise(name: string, arg: ArgsDef[string] | undefined): readonly string[] {
@@ -74,7 +84,9 @@ function settings(options: Options) {
   const cpus = planCpus(options, machine);
   const idler = { name: options.text("idle") ?? "park", idle: () => {} } as const;
   const own = ownSetting(options, { setting, cpus, idler } as Parameters<typeof ownSetting>[1]);
-  return { own, settled: sharedSetting(options, setting, []) };
+  const choice = readWorkload(options, options.text("app") ?? "null");
+  const loaded = loadedByReplicas(options, choice);
+  return { own, choice, settled: sharedSetting(options, setting, [], loaded) };
 }
 
 function ofClient(options: Options): object {
@@ -86,13 +98,13 @@ function ofClient(options: Options): object {
     opSize: options.integer("op-size", 0, 100),
     warmSeconds: options.decimal("warm", 0, 100),
   };
-  const { own, settled } = settings(options);
+  const { own, choice, settled } = settings(options);
   // The profile itself is in the record.
   const { cluster } = settled;
   return {
     cluster,
     profiled: own.profiled,
-    ...clientSetting({ options, settled, own, load, told: [], fabric: null }),
+    ...clientSetting({ options, settled, own, load, choice, told: [], fabric: null }),
   };
 }
 
@@ -139,8 +151,9 @@ describe.each([...programs])("of $name", ({ command, required, tell, immaterial 
   test.each(names)("--%s changes what is recorded", (name) => {
     // An option that one protocol has is tried with that one.
     const [mode] = [...protocols].find(([, { options }]) => options?.has(name)) ?? ["pbft"];
-    const usual = tell(parseOptions(command, required(mode)));
-    const words = [...required(mode), ...otherwise(name, args[name])];
+    const before = [...required(mode), ...(BESIDE.get(name) ?? [])];
+    const usual = tell(parseOptions(command, before));
+    const words = [...before, ...otherwise(name, args[name])];
     const other = name === "mode" ? required("hotstuff") : words;
     expect(tell(parseOptions(command, other))).not.toEqual(usual);
   });

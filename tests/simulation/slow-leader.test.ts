@@ -41,6 +41,7 @@ function worldOf(given: Given): World {
     checkpointInterval: 32,
     sessionsMax: 1024,
     clients,
+    app: "kv",
     operations: Infinity,
     tail: 0,
     thinkUs,

@@ -14,6 +14,7 @@ export const POINT: Point = {
 /** What replicas tell that run so. */
 export const SETTING: ReplicaSetting = {
   ...{ mode: "pbft", n: 4, f: 1, cluster: "0123456789abcdef", app: "null", replySize: 0 },
+  loaded: "nothing",
   batch: 1,
   ...{
     batchBytes: 1_048_576,
@@ -31,7 +32,16 @@ export function recordOf(latenciesUs: readonly number[], more: Partial<ResultRec
   const latencies = new Latencies();
   for (const us of latenciesUs) latencies.record(us * 1000);
   const record: ResultRecord = {
-    ...{ mode: "pbft", app: "null", workload: "fixed", transport: "udp", n: 4, f: 1, clients: 4 },
+    ...{
+      mode: "pbft",
+      app: "null",
+      workload: "fixed",
+      ycsb: null,
+      transport: "udp",
+      n: 4,
+      f: 1,
+      clients: 4,
+    },
     ...{ command: ["client"], startedAt: "2026-11-28T12:00:00.000Z", replicas: [] },
     ...{ thinkMs: 0, checkpoint: 128, viewTimeoutMs: 500, options: {}, lossRate: 0 },
     client: {

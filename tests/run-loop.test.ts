@@ -208,12 +208,14 @@ describe("closed loop", () => {
     });
   });
 
-  test("256 clients start at once, and one more with each operation that completes", () => {
+  test("256 clients start at once, and one more with each client whose first operation completes", () => {
     const { clients } = start(600);
     const started = () => clients.filter(({ invoked }) => invoked > 0).length;
     expect(started()).toBe(256);
     clients[0]?.answer(result);
     clients[0]?.answer(result);
+    expect(started()).toBe(257);
+    clients[1]?.answer(result);
     expect(started()).toBe(258);
     for (const client of clients) client.answer(result);
     expect(started()).toBe(600);

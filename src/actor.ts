@@ -28,11 +28,12 @@ export interface Actor<M, T extends string> {
   receive(from: Address, message: M): void;
   timeout(timer: T): void;
   /**
-   * Read-only, asked with a message's bytes before they are decoded: null lets the message through,
-   * a reason drops it. For the many that come too late to matter; `refuse` and `receive` repeat its
+   * Read-only, asked with a message's bytes before they are decoded, of one of several packets with
+   * those of the first before it is put together: null lets the message of so many bytes through, a
+   * reason drops it. For the many that come too late to matter; `refuse` and `receive` repeat its
    * conditions.
    */
-  refuseBytes?(from: Address, input: Reader): Refusal | null;
+  refuseBytes?(from: Address, input: Reader, bytes: number): Refusal | null;
   /**
    * Read-only, asked before signatures are checked and again when a check is about to start: null
    * lets the message through, a reason drops it. `receive` repeats its conditions.

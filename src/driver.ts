@@ -6,6 +6,12 @@ import type { Reader, Writer } from "./wire.ts";
 /** Counts by reason; a reason appears when it first happens. */
 export type Drops = Map<string, number>;
 
+/**
+ * Why a message of so many bytes that begins as `input` does, which it may read, is not to be had
+ * from its sender; null: it may be.
+ */
+export type RefusesPart = (from: Address, input: Reader, bytes: number) => string | null;
+
 /** Moves packets between addresses. DPDK, UDP and simulated ones are equals. */
 export interface Transport {
   /**
@@ -21,14 +27,10 @@ export interface Transport {
   /** Queues and what they hold, with their maxima, for the simulator's census. */
   readonly sizes: Sizes;
   /**
-   * One per actor: a process has many ids. The reader is valid during the call only. A message that
-   * is not to be had from its sender, going by its first byte, is not put together from its parts.
+   * One per actor: a process has many ids. The reader is valid during the call only. A message is
+   * not put together from its parts if `refuses` gives a reason, which is counted.
    */
-  listen(
-    id: number,
-    deliver: (from: Address, input: Reader) => void,
-    refuses?: (from: Address, kind: number) => boolean,
-  ): void;
+  listen(id: number, deliver: (from: Address, input: Reader) => void, refuses?: RefusesPart): void;
   /**
    * From this id: the next outgoing message, in memory that the transport owns. Beginning again
    * discards it.

@@ -122,7 +122,9 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
       if (this.#actor !== null) this.#deliver(this.#actor, from, input);
       this.#sections[SECTION] = RECEIVE;
     };
-    this.#transport.listen(this.#id, deliver, (from, kind) => !this.#admits(from, kind));
+    const refuses = (from: Address, input: Reader, bytes: number): string | null =>
+      this.#actor === null ? null : this.#refusesBytes(this.#actor, from, input, bytes);
+    this.#transport.listen(this.#id, deliver, refuses);
   }
 
   /** Parts with its actor, with all that it has set: another one may be made, and started. */
@@ -311,27 +313,24 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
     }
   }
 
-  /** Whether this sender may send messages that begin with this byte. */
-  #admits(from: Address, kind: number): boolean {
-    return from < this.#n || this.#codec.openKinds?.has(kind) !== false;
+  /** Why the message of so many bytes that begins so is dropped undecoded; reads `input`. */
+  #refusesBytes(actor: Actor<M, T>, from: Address, input: Reader, bytes: number): string | null {
+    if (from >= this.#n && this.#codec.openKinds?.has(kindOf(input)) === false) {
+      return "from a stranger";
+    }
+    return actor.refuseBytes?.(from, input, bytes) ?? null;
   }
 
   #deliver(actor: Actor<M, T>, from: Address, input: Reader): void {
     const bytes = input.remaining;
     this.#sections[SECTION] = DECODE;
-    if (from >= this.#n && !this.#admits(from, kindOf(input))) {
-      countDrop(this.drops, "from a stranger");
+    const start = input.position;
+    const early = this.#refusesBytes(actor, from, input, bytes);
+    if (early !== null) {
+      countDrop(this.drops, early);
       return;
     }
-    if (actor.refuseBytes !== undefined) {
-      const start = input.position;
-      const refusal = actor.refuseBytes(from, input);
-      if (refusal !== null) {
-        countDrop(this.drops, refusal);
-        return;
-      }
-      input.reset(start, start + bytes);
-    }
+    input.reset(start, start + bytes);
     const message = this.#codec.decode(input);
     this.#sections[SECTION] = PROTOCOL;
     if (message === null) {

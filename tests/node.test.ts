@@ -476,9 +476,12 @@ describe("arrivals", () => {
     transport.arrive(3, signed("vote"));
     expect(actor.received).toEqual(["4:request", "3:vote"]);
     // The transport asks before it puts together what is larger than a packet.
-    expect([4, 3].map((from) => [0, 1].map((kind) => transport.refuses(from, kind)))).toEqual([
-      [false, true],
-      [false, false],
+    const first = (kind: number) => new Reader(Uint8Array.of(kind));
+    const refused = (from: number) =>
+      [0, 1].map((kind) => transport.refuses(from, first(kind), 2000));
+    expect([4, 3].map(refused)).toEqual([
+      [null, "from a stranger"],
+      [null, null],
     ]);
   });
 
@@ -488,9 +491,9 @@ describe("arrivals", () => {
       receive: (from, message) => actor.receive(from, message),
       timeout: () => {},
       // Reads more than there may be.
-      refuseBytes: (from, input) => {
+      refuseBytes: (from, input, bytes) => {
         began.push(input.u8(), input.bytes(200).length);
-        return from === 3 ? "not admitted: from 3" : null;
+        return from === 3 && bytes < 2000 ? "not admitted: from 3" : null;
       },
     };
     node = new Node({ id: 0, self: 1, n: 4, codec, transport, stage, clock, random: () => 0 });
@@ -505,6 +508,11 @@ describe("arrivals", () => {
     expect({ received: actor.received, drops: drops() }).toEqual({
       ...{ received: ["2:a", "2:b"], drops: { "not admitted: from 3": 2, malformed: 1 } },
     });
+    // Of what comes in parts the first one is shown, with the bytes of all.
+    const part = () => new Reader(Uint8Array.of(1, 2));
+    expect([1999, 2000].map((bytes) => transport.refuses(3, part(), bytes))).toEqual([
+      ...["not admitted: from 3", null],
+    ]);
   });
 
   test("one whose check ends at once does not overtake its sender's that wait", () => {

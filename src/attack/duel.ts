@@ -12,7 +12,10 @@ import { Progress } from "./progress.ts";
 import type { StrangerRecord } from "./stranger.ts";
 import { impostorOf, strangerRecord, summon, unleash, type DuelSettings } from "./summon.ts";
 
-/** What the honest clients have warmed up in, before they are measured. */
+/**
+ * What the honest clients have warmed up in, before they are measured, and again once the attack
+ * began, because processes compile what they did not do before.
+ */
 const SETTLE_MS = 2000;
 /** After which the cluster has to have recovered. */
 const RECOVERY_MS = 1000;
@@ -83,10 +86,11 @@ export async function fight(duel: Duel, settings: DuelSettings): Promise<Measure
       honest.includes(replica) && replica.status === 0 ? [cluster.replicaRecord(i)] : [],
     );
     const during = progress.mean(attack.beginMs, endMs);
+    const before = progress.mean(calmMs, foughtMs);
     return {
-      before: progress.mean(calmMs, foughtMs),
+      before,
       during,
-      taken: takenShare(calmUsage, attack.used),
+      taken: takenShare(calmUsage, attack.used, before === 0 ? 1 : during / before),
       after: lasts ? during : progress.mean(endMs + RECOVERY_MS, overMs),
       leaderChanges: Math.max(...records.map(({ leaderChanges }) => leaderChanges)),
       memoryMib: memory.grownMib,
@@ -114,7 +118,7 @@ async function fightByzantine(
   sides: Sides,
 ): Promise<Fought> {
   unleash(cluster);
-  await Bun.sleep(graceMs);
+  await Bun.sleep(Math.max(graceMs, SETTLE_MS));
   const beginMs = performance.now();
   const meter = new Meter(sides);
   await Bun.sleep(seconds * 1000);
@@ -134,13 +138,16 @@ async function fightStranger(
     await Bun.sleep(settings.seconds * 1000);
     return { beginMs, used: meter.usage(), amplification: null };
   }
-  const child = await summon(cluster, stranger, settings);
+  const lasts = settings.seconds + SETTLE_MS / 1000;
+  const child = await summon(cluster, stranger, { ...settings, seconds: lasts });
   try {
+    await Bun.sleep(SETTLE_MS);
     const beginMs = performance.now();
     const meter = new Meter(sides);
     if ((await child.ended()) !== 0) throw new RunError(`stranger: ${child.errors.trim()}`);
     const record = strangerRecord(cluster);
-    const used = { ...meter.usage(), attacker: record.processorSeconds };
+    const attacker = (record.processorSeconds * settings.seconds) / lasts;
+    const used = { ...meter.usage(), attacker };
     return { beginMs, used, amplification: amplificationOf(record) };
   } finally {
     await child.stop();

@@ -30,11 +30,13 @@ export interface Usage {
 /**
  * The share of the processor time of honest processes that an attacker took from them by using the
  * same processors: what they had less while it had more. Nobody else's machine would give it that.
+ * What a replica that turns Byzantine used before was for serving: of it counts what it would use
+ * for what is `served` now, a share of what was.
  */
-export function takenShare(before: Usage, during: Usage): number {
+export function takenShare(before: Usage, during: Usage, served: number): number {
   const rate = (used: number, { seconds }: Usage): number => used / Math.max(seconds, 1e-3);
   const had = rate(before.honest, before);
   const less = had - rate(during.honest, during);
-  const more = rate(during.attacker, during) - rate(before.attacker, before);
+  const more = rate(during.attacker, during) - rate(before.attacker, before) * Math.min(1, served);
   return had === 0 ? 0 : Math.max(0, Math.min(less, more)) / had;
 }

@@ -93,7 +93,7 @@ function recordEarlierRun(subject: Subject, present: Plan): EarlierRun {
 
 /** Runs until every client has had its answers, then judges the whole. */
 export function settle(world: World): void {
-  const finished = () => world.stalled || world.clients.every((client) => client.finished);
+  const finished = () => world.clients.every((client) => client.finished);
   const done = world.run(Infinity, finished);
   if (world.failures.length > 0) return;
   if (done) finish(world);
@@ -123,10 +123,10 @@ function finish(world: World): void {
   const pauses = running ? 0 : RECOVERY_PAUSES_MAX;
   const pauseUs = pauses * world.plan.viewTimeoutMs * 1000;
   const endUs = world.scheduler.nowUs + livenessUs(world.plan, world.correct()) + pauseUs;
-  world.run(endUs, () => world.stalled || checkConvergence(world) === null);
+  world.run(endUs, () => checkConvergence(world) === null);
   if (world.failures.length > 0) return;
   const apart = checkConvergence(world);
-  if (apart !== null && !world.stalled) world.late(apart);
+  if (apart !== null) world.fail(apart);
   const keys = world.keys.cold();
   const judged = new WeakSet();
   for (const handle of world.correct()) {

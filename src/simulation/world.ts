@@ -89,8 +89,6 @@ export class World {
   readonly injected: Drops = new Map();
   readonly marks: Drops = new Map();
   readonly failures: string[] = [];
-  /** Whether the seed ends although clients wait; see `late`. */
-  stalled = false;
   operationsLeft: number;
   /** When the network becomes quiet. */
   gstUs: number;
@@ -181,17 +179,6 @@ export class World {
   /** Records a violation; the run ends after the current event. */
   fail(what: string): void {
     this.failures.push(`${what} (at ${(this.scheduler.nowUs / 1000).toFixed(3)} ms)`);
-  }
-
-  /**
-   * Something is not done in time. After all replicas were restarted that is counted only, and the
-   * seed ends: a client whose session is of the former run waits for a leader that is there
-   * (docs/testing.md, "All restart").
-   */
-  late(what: string): void {
-    if (this.plan.allRestart === null) return this.fail(what);
-    this.count("all restart: late");
-    this.stalled = true;
   }
 
   count(what: string): void {
@@ -478,7 +465,7 @@ export class World {
     this.scheduler.after(null, allowedUs, () => {
       if (!issued.waiting) return;
       const ms = allowedUs / 1000;
-      this.late(`liveness: an operation of c${issued.client} did not complete within ${ms} ms`);
+      this.fail(`liveness: an operation of c${issued.client} did not complete within ${ms} ms`);
     });
   }
 

@@ -148,10 +148,11 @@ export class FragmentAssembler {
       return;
     }
     if (known?.parts.has(index) === true) return;
-    if (index === 0 && this.#refuses(destination, from, input)) {
+    const refusal = index === 0 ? this.#refusalOf(header, input) : null;
+    if (refusal !== null) {
       if (known !== undefined) this.#close(known);
       remember(holder, number);
-      this.#port.drop("from a stranger");
+      this.#port.drop(refusal);
       return;
     }
     const pool = (this.#pool ??= new PartPool(chunk));
@@ -172,13 +173,13 @@ export class FragmentAssembler {
     if (assembly.parts.size === count) this.#complete(assembly);
   }
 
-  /** Whether the message that begins here is not to be had from its sender. */
-  #refuses(destination: number, from: Address, input: Reader): boolean {
+  /** Why the message that begins here is not to be had from its sender. */
+  #refusalOf({ destination, from, length }: Header, input: Reader): string | null {
     const start = input.position;
     const end = start + input.remaining;
-    const kind = input.u8();
+    const refusal = this.#port.refuses(destination, from, input, length);
     input.reset(start, end);
-    return this.#port.refuses(destination, from, kind);
+    return refusal;
   }
 
   #holder(from: Address): Holder {

@@ -32,8 +32,8 @@ export interface FragmentPort {
   beginPacket(): Writer;
   /** Sends what was begun as a part of a message. */
   sendPart(source: number, to: Address): void;
-  /** Whether a message that begins with this byte is not to be had from its sender. */
-  refuses(destination: number, from: Address, kind: number): boolean;
+  /** As RefusesPart, of what is for that id. */
+  refuses(destination: number, from: Address, input: Reader, bytes: number): string | null;
   /** A message is complete. */
   deliver(destination: number, from: Address, input: Reader): void;
   drop(reason: string): void;

@@ -6,7 +6,8 @@
 import type { Address, Sizes } from "../actor.ts";
 import { assert } from "../base/assert.ts";
 import { ID_MAX, SMALL_ID_MAX, type WireAddress } from "../config.ts";
-import { countDrop, type Clock, type Drops, type Transport } from "../driver.ts";
+import { countDrop, type Clock, type Drops, type RefusesPart } from "../driver.ts";
+import type { Transport } from "../driver.ts";
 import { OTHER, SECTION, SEND } from "../base/sections.ts";
 import type { Reader, Writer } from "../wire.ts";
 import { AddressTable, FORGOTTEN } from "./address.ts";
@@ -16,7 +17,6 @@ import { Challenger, CHALLENGE, HELLO, PROOF, WELCOME } from "./proof.ts";
 import { Prover } from "./prover.ts";
 
 type Deliver = (from: Address, input: Reader) => void;
-type Refuses = (from: Address, kind: number) => boolean;
 
 /** Bytes of the two ids and their extension. */
 export const IDS_LENGTH = 3;
@@ -93,7 +93,7 @@ export abstract class PacketTransport implements Transport {
   readonly #listeners: (Deliver | undefined)[] = [];
   /** All listeners, for packets to the group. */
   readonly #members: Deliver[] = [];
-  readonly #refuses: (Refuses | undefined)[] = [];
+  readonly #refuses: (RefusesPart | undefined)[] = [];
   /** The group's id if its messages are for the actors here, else -1. */
   readonly #groupId: number;
   readonly #fragments: Fragments;
@@ -117,8 +117,8 @@ export abstract class PacketTransport implements Transport {
       payloadMax: () => this.payloadMax,
       beginPacket: () => this.beginPacket(),
       sendPart: (source: number, to: Address) => this.sendPacket(source, to, true),
-      refuses: (id: number, from: Address, kind: number) =>
-        this.#refuses[id]?.(from, kind) === true,
+      refuses: (id: number, from: Address, input: Reader, bytes: number) =>
+        this.#refuses[id]?.(from, input, bytes) ?? null,
       deliver: (id: number, from: Address, input: Reader) => this.#deliver(id, from, input),
       drop: (reason: string) => countDrop(this.drops, reason),
       pump: () => void this.pumpFragments(),
@@ -232,7 +232,7 @@ export abstract class PacketTransport implements Transport {
     } else this.#fragments.receive(kind, destination, from, input);
   }
 
-  listen(id: number, deliver: Deliver, refuses?: Refuses): void {
+  listen(id: number, deliver: Deliver, refuses?: RefusesPart): void {
     assert(id >= 0 && id <= ID_MAX && id !== this.#groupId, `id ${id} is out of range`);
     assert(this.#listeners[id] === undefined, `id ${id} is in use`);
     this.#listeners[id] = deliver;

@@ -15,14 +15,16 @@ test.each([
   ["for whom others wait takes no more than it used", { seconds: 4, honest: 2, attacker: 2 }, 0.25],
   ["that makes others work takes nothing", { seconds: 4, honest: 9, attacker: 2 }, 0],
   ["of another length is compared by rates", { seconds: 2, honest: 3, attacker: 1 }, 0.25],
-])("an attacker %s", (_, during, share) => expect(takenShare(CALM, during)).toBeCloseTo(share));
+])("an attacker %s", (_, during, share) => expect(takenShare(CALM, during, 1)).toBeCloseTo(share));
 
-test("a replica that turns Byzantine takes what it uses beyond what it used", () => {
+test("a replica that turns Byzantine takes what it uses beyond what serving takes it", () => {
   const calm = { seconds: 4, honest: 6, attacker: 2 };
-  expect(takenShare(calm, { seconds: 4, honest: 4, attacker: 3 })).toBeCloseTo(1 / 6);
+  const during = { seconds: 4, honest: 4, attacker: 3 };
+  const shares = [1, 0.75, 0, 2].map((served) => takenShare(calm, during, served));
+  expect(shares).toEqual([1 / 6, 1 / 4, 1 / 3, 1 / 6]);
 });
 
-test("nobody had anything", () => expect(takenShare({ ...CALM, honest: 0 }, CALM)).toBe(0));
+test("nobody had anything", () => expect(takenShare({ ...CALM, honest: 0 }, CALM, 1)).toBe(0));
 
 test("time is read behind a name with spaces and parentheses", () => {
   const stat = "12 (a) b (c) S 1 2 3 0 -1 4194560 1 2 3 4 250 150 7 8 20 0 9 0 5 6 7";

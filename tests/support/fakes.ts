@@ -4,7 +4,7 @@
 import { expect } from "bun:test";
 import { NO_PROOFS, type Actor, type Address, type Codec, type Refusal } from "../../src/actor.ts";
 import type { Proof, Sealed } from "../../src/actor.ts";
-import type { Call, Clock, Drops, Stage, Transport } from "../../src/driver.ts";
+import type { Call, Clock, Drops, RefusesPart, Stage, Transport } from "../../src/driver.ts";
 import { BLOCK_MIN, MESSAGE_MAX, Reader, Writer } from "../../src/wire.ts";
 
 export interface Message extends Sealed {
@@ -55,17 +55,13 @@ export class FakeTransport implements Transport {
   readonly left: { readonly to: Address | readonly Address[]; readonly text: string }[] = [];
   readonly packets: Uint8Array[] = [];
   listener: ((from: Address, input: Reader) => void) | null = null;
-  refuses: (from: Address, kind: number) => boolean = () => false;
+  refuses: RefusesPart = () => null;
   readonly #writer = new Writer(new Uint8Array(1000));
 
   constructor(group: Address | null = null) {
     this.group = group;
   }
-  listen(
-    _id: number,
-    deliver: (from: Address, input: Reader) => void,
-    refuses: (from: Address, kind: number) => boolean,
-  ): void {
+  listen(_id: number, deliver: (from: Address, input: Reader) => void, refuses: RefusesPart): void {
     this.listener = deliver;
     this.refuses = refuses;
   }

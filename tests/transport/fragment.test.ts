@@ -33,7 +33,8 @@ function build(group: Address | null, firstNumber = 500): Fragments {
     payloadMax: () => PAYLOAD,
     beginPacket: () => writer.reset(0, PAYLOAD),
     sendPart: (source: number, to: Address) => sent.push({ to, source, bytes: writer.copy() }),
-    refuses: (_id: number, from: Address, kind: number) => from >= STRANGER && kind === REFUSED,
+    refuses: (_id: number, from: Address, input: Reader, bytes: number) =>
+      from >= STRANGER && input.u8() === REFUSED && bytes > SIZE ? "refused" : null,
     deliver: (_id: number, _from: Address, input: Reader) => delivered.push(input.remaining),
     drop: (reason: string) => drops.set(reason, (drops.get(reason) ?? 0) + 1),
     mayLeave: () => true,
@@ -345,7 +346,7 @@ describe("memory of incomplete messages", () => {
     partBytes[HEADER] = 0;
     for (const i of [1, 2]) receive(0, 1, part(3, i, 3));
     expect([held(CLAIMS).size, delivered, Object.fromEntries(drops)]).toEqual([
-      ...[0, [2 * SIZE + 1], { "from a stranger": 2 }],
+      ...[0, [2 * SIZE + 1], { refused: 2 }],
     ]);
   });
 

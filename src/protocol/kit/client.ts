@@ -12,6 +12,7 @@ import { isOpen, NO_SESSION_OUTCOME, operationDigest, sameOutcome } from "./requ
 import type { Outcome, Request } from "./request.ts";
 import { ResponseTime } from "./response-time.ts";
 import { RetryBudget } from "./retry-budget.ts";
+import { RunProbe } from "./run-probe.ts";
 
 type Timer = "retry";
 
@@ -42,11 +43,8 @@ const TO_ALL_LAST = 4;
 const LARGE_BYTES = 1024;
 /** When it goes to all if that is more than its retry budget allows. */
 const TO_ALL_UNBUDGETED = 1;
-/**
- * How often in succession a weak quorum answers with what does not hold before the client's run is
- * taken to have ended. Its session may be there in the next one: strangers can open it again.
- */
-const UNPROVEN_MAX = 3;
+/** How often a request goes to all unanswered before its client asks which run it is in. */
+const UNANSWERED_MAX = 2;
 
 /**
  * Sends an `open` to all, any other request to where `first` says the leader of the view is; where
@@ -77,10 +75,11 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
   /** The digest of the pending operation, and what each replica answered. */
   #digest: Bytes | null = null;
   readonly #answers: (Answer | undefined)[];
-  /** Replicas whose answers came to be checked since it went to all, and whether one held. */
-  readonly #checked: boolean[];
-  #heard = false;
-  #unproven = 0;
+  /** The run of the session; null if it has none. */
+  #run: Bytes | null = null;
+  /** How often the request went to all, and what is asked when it did too often. */
+  #toAllCount = 0;
+  readonly #probe: RunProbe;
 
   constructor(
     config: ProtocolConfig,
@@ -100,7 +99,7 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
       ...{ lateMs, latestMs: TO_ALL_FIRST * viewTimeoutMs },
     });
     this.#answers = new Array<Answer | undefined>(config.n).fill(undefined);
-    this.#checked = new Array<boolean>(config.n).fill(false);
+    this.#probe = new RunProbe(host, config.n, weak);
     this.#session = new ClientSession(host, (request) => this.#begin(request));
   }
 
@@ -115,6 +114,7 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
 
   receive(_from: Address, message: CommonMessage): void {
     if (!isAnswer(message)) return this.#host.drop(NO_ANSWER);
+    if (this.#probe.awaits(message)) return this.#onProbed(message);
     const refusal = this.#refusalOf(message);
     if (refusal === null) this.#onAnswer(message);
     else this.#host.drop(refusal);
@@ -123,15 +123,18 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
   /** Most replies are late, because more replicas answer than have to agree. */
   refuseBytes(_from: Address, input: Reader): Refusal | null {
     const request = this.#session.pending;
-    return request !== null && beginsReplyTo(request, input) ? null : NOT_AWAITED;
+    const start = input.position;
+    const end = start + input.remaining;
+    if (request !== null && beginsReplyTo(request, input)) return null;
+    const { request: asked } = this.#probe;
+    if (asked === null) return NOT_AWAITED;
+    return beginsReplyTo(asked, input.reset(start, end)) ? null : NOT_AWAITED;
   }
 
   /** What it does not refuse is checked next, and comes to `receive` if it holds. */
   refuse(_from: Address, message: CommonMessage): Refusal | null {
     if (!isAnswer(message)) return NO_ANSWER;
-    const refusal = this.#refusalOf(message);
-    if (refusal === null) this.#checked[message.replica] = true;
-    return refusal;
+    return this.#probe.awaits(message) ? null : this.#refusalOf(message);
   }
 
   /** Why what a replica says of the pending request does not count; null: it does. */
@@ -150,13 +153,12 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
     if (leftMs > TIMER_SLACK_MS) return this.#askLeader(request, leftMs);
     if (this.#waitsForBudget(request)) return;
     this.#repeat();
-    if (!isOpen(request) && this.#isRunOver()) {
-      coverageMark("client: a run that has ended is left");
-      this.#host.enterRun(null);
-      return this.#session.conclude(NO_SESSION_OUTCOME);
-    }
     this.#responses.late();
     this.#host.send("all", { kind: "request", request });
+    if (++this.#toAllCount > UNANSWERED_MAX && !isOpen(request)) {
+      coverageMark("client: a client asks which run it is in");
+      this.#host.send("all", { kind: "request", request: this.#probe.ask() });
+    }
     this.#host.setTimer("retry", this.#backoff.next());
   }
 
@@ -191,17 +193,23 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
     this.#repeatedMs = this.#host.now;
   }
 
-  /** Whether enough replicas answered the pending request again, and nothing of it held. */
-  #isRunOver(): boolean {
-    let came = 0;
-    for (const checked of this.#checked) if (checked) came++;
-    this.#checked.fill(false);
-    this.#unproven = came >= this.#weak && !this.#heard ? this.#unproven + 1 : 0;
-    return this.#unproven >= UNPROVEN_MAX;
+  /** A replica named the run that it is in: if it is another, the session's has ended (R12). */
+  #onProbed(message: AnswerToClient): void {
+    const run = this.#probe.answered(message);
+    if (run === null || this.#run === null || equal(run, this.#run)) return;
+    coverageMark("client: a run that has ended is left");
+    this.#host.clearTimer("retry");
+    this.#probe.end();
+    this.#enterRun(null);
+    this.#session.conclude(NO_SESSION_OUTCOME);
+  }
+
+  #enterRun(run: Bytes | null): void {
+    this.#run = run;
+    this.#host.enterRun(run);
   }
 
   #onAnswer(message: AnswerToClient): void {
-    this.#heard = true;
     const outcome = outcomeOf(message);
     const run = runOf(message);
     this.#answers[message.replica] = { view: message.view, outcome, run };
@@ -215,14 +223,15 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
     if (agreeing < this.agreement) return;
     this.#view = Math.max(this.#view, view);
     this.#host.clearTimer("retry");
+    this.#probe.end();
     const { now } = this.#host;
     const repeatedMs = this.#repeatedMs === null ? null : now - this.#repeatedMs;
     this.#responses.answered(now - this.#sentMs, repeatedMs);
     this.#budget.onAnswer();
     // Replies are of the run that its session was opened in, as long as there is one.
     const named = run !== null && !equal(run, NO_RUN);
-    if (outcome.status === "opened") this.#host.enterRun(named ? run : null);
-    if (outcome.status === "no session") this.#host.enterRun(null);
+    if (outcome.status === "opened") this.#enterRun(named ? run : null);
+    if (outcome.status === "no session") this.#enterRun(null);
     this.#session.conclude(outcome);
   }
 
@@ -248,9 +257,7 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
   #begin(request: Request): void {
     this.#digest = operationDigest(request.op);
     this.#answers.fill(undefined);
-    this.#checked.fill(false);
-    this.#unproven = 0;
-    this.#heard = false;
+    this.#toAllCount = 0;
     // An `open` goes to all already, and waits for its ration where operations are ordered.
     const patient = isOpen(request) || request.op.length > LARGE_BYTES;
     const { lateMs, overdueMs } = this.#responses;

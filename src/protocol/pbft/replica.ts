@@ -173,8 +173,8 @@ export class PbftReplica implements Replica<Message, Timer> {
   }
 
   /** A large proposal that is not needed costs no copy of its batch, and no hash. */
-  refuseBytes(_from: Address, input: Reader): Refusal | null {
-    if (input.remaining < LARGE_MESSAGE) return null;
+  refuseBytes(_from: Address, input: Reader, bytes: number): Refusal | null {
+    if (bytes < LARGE_MESSAGE) return null;
     const proposed = proposedIn(input);
     return proposed === null ? null : this.normal.refuseProposed(proposed);
   }

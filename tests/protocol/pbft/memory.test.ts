@@ -76,7 +76,8 @@ test("X12 a large proposal that is not needed is refused before it is decoded, a
   cluster.open();
   const replica = cluster.replica(2);
   const refused = (message: PrePrepareMessage) => {
-    const early = replica.refuseBytes(message.replica, new Reader(codecBytes(message)));
+    const bytes = codecBytes(message);
+    const early = replica.refuseBytes(message.replica, new Reader(bytes), bytes.length);
     // What is said of its bytes is said of the message.
     expect(replica.refuse(message.replica, message)).toBe(early);
     return early;
@@ -94,7 +95,7 @@ test("X12 a large proposal that is not needed is refused before it is decoded, a
   // A vote is not looked at before it is decoded.
   const { replica: signer, view, slot, digest } = proposal(3, 5);
   const vote = codecBytes({ kind: "prepare", replica: signer, view, slot, digest });
-  expect(replica.refuseBytes(3, new Reader(vote))).toBeNull();
+  expect(replica.refuseBytes(3, new Reader(vote), vote.length)).toBeNull();
 });
 
 const NO_BOOK = { intern: () => 0, write() {} };

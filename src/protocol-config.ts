@@ -32,6 +32,8 @@ export interface ProtocolConfig {
   readonly keepsSlowLeaders?: boolean;
   /** Slots or blocks between checkpoints. */
   readonly checkpointInterval: number;
+  /** Bytes of a state that are hashed in one turn, about; tests choose their own. */
+  readonly sliceBytes?: number;
   /**
    * Most sessions, and most bytes of cached replies, before the least recently executed is evicted.
    */

@@ -4,7 +4,7 @@
 import type { Sealed } from "../actor.ts";
 import { encodeKvOperation } from "../app/operation.ts";
 import { makeBatch } from "../protocol/kit/batch.ts";
-import type { CommonMessage } from "../protocol/kit/messages.ts";
+import type { CommonMessage, PieceId } from "../protocol/kit/messages.ts";
 import { openRequest, OPERATION_MAX } from "../protocol/kit/request.ts";
 import { systemRandom } from "../base/system-random.ts";
 import { EMPTY } from "../wire.ts";
@@ -21,6 +21,11 @@ const IDS = 32_768;
 const random = { random: systemRandom };
 
 const common = (message: CommonMessage): Sealed => message;
+
+/** The piece that a state, or one of its trees, is told by. */
+const pieceOf = (tree: number): PieceId => ({ tree, level: 0, index: 0, blob: 0, chunk: 0 });
+const fetchState = (slot: number, tree: number): Sealed =>
+  common({ kind: "fetchState", slot, pieces: [pieceOf(tree)] });
 const requestOf = (session: number): Sealed =>
   common({
     kind: "request",
@@ -86,7 +91,7 @@ const fetches: Stranger = {
             arms.toAll(arms.own, 1, crafted.fetch(batch, 4 * round + k));
           }
           const slot = 128 * (1 + (round % 64));
-          arms.toAll(arms.own, 1, common({ kind: "fetchState", slot, piece: round % 2 }));
+          arms.toAll(arms.own, 1, fetchState(slot, round % 2));
         });
       });
     });
@@ -233,8 +238,8 @@ const stateJunk: Stranger = {
   perSecond: 100,
   prepare: (arms, ready) =>
     ready((round) => {
-      const message = { kind: "state", slot: round % 4, piece: round % 3, bytes: EMPTY } as const;
-      arms.toAll(arms.own, 1, common(message));
+      const pieces = [{ id: pieceOf(round % 3), bytes: EMPTY }];
+      arms.toAll(arms.own, 1, common({ kind: "state", slot: round % 4, pieces }));
     }),
 };
 
@@ -294,7 +299,7 @@ const reflectedFragments = reflected((_arms, host, to) => {
 });
 const reflectedStates = reflected((arms, host, to) => {
   const slot = 128 * systemRandom(64);
-  arms.to(host, systemRandom(IDS), to, common({ kind: "fetchState", slot, piece: 0 }));
+  arms.to(host, systemRandom(IDS), to, fetchState(slot, 0));
 });
 const reflectedStatus = reflected((arms, host, to) =>
   arms.to(host, systemRandom(IDS), to, craftedFor(arms.mode).behind()),

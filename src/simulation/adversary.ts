@@ -133,7 +133,8 @@ export class Adversary {
       }
       if (this.#other !== null) return this.#other;
     }
-    if (lies || this.#plays("mutate", 0.1)) {
+    // Pieces of a state are few, and whoever takes them has nothing else to go by.
+    if (lies || this.#plays("mutate", "pieces" in message ? 0.5 : 0.1)) {
       return this.#mutated(from, message) ?? bytes;
     }
     return bytes;

@@ -178,6 +178,24 @@ export function describe(op: Bytes): string {
   return `c${Math.floor(key / 2 ** 32)}#${key % 2 ** 32}`;
 }
 
+const JOURNAL_PARTS = 20;
+const OWN_PARTS = 1 + JOURNAL_PARTS;
+const NO_JOURNAL: readonly number[] = new Array<number>(JOURNAL_PARTS).fill(0);
+
+function journalPart(hash = 0): Bytes {
+  return bytesOf((out) => out.u32(hash >>> 0));
+}
+
+/** Whether the journal is that after the first operations. */
+function equalJournals(journal: readonly number[], ledger: Ledger, position: number): boolean {
+  const hashes = [...NO_JOURNAL];
+  for (const [i, { op }] of ledger.canonical.slice(0, position).entries()) {
+    const at = i % JOURNAL_PARTS;
+    hashes[at] = hashBytes(hashes[at] ?? 0, op);
+  }
+  return hashes.every((hash, at) => hash === journal[at]);
+}
+
 /** An App whose results begin with the position that they were executed at. */
 export class JudgedApp implements App {
   readonly #name: string;
@@ -187,8 +205,17 @@ export class JudgedApp implements App {
   readonly #fail: (what: string) => void;
   #position = 0;
   #hash = 0;
+  /** Hashes of the operations whose positions have each remainder: parts, as large states have. */
+  #journal: readonly number[] = NO_JOURNAL;
+  /** Those of them that changed since the last snapshot. */
+  readonly #written = new Set<number>(NO_JOURNAL.keys());
   /** Executed and not committed. */
-  #pending: { readonly op: Bytes; readonly result: Bytes; readonly hash: number }[] = [];
+  #pending: {
+    readonly op: Bytes;
+    readonly result: Bytes;
+    readonly hash: number;
+    readonly journal: readonly number[];
+  }[] = [];
 
   constructor(name: string, inner: App, ledger: Ledger | null, fail: (what: string) => void) {
     this.#name = name;
@@ -213,12 +240,15 @@ export class JudgedApp implements App {
       out.u53(position);
       out.bytes(inner);
     });
-    this.#pending.push({ op, result, hash: this.#hash });
+    this.#pending.push({ op, result, hash: this.#hash, journal: this.#journal });
     this.#hash = hashBytes(hashBytes(this.#hash, op), result);
+    const at = position % JOURNAL_PARTS;
+    this.#journal = this.#journal.with(at, hashBytes(this.#journal[at] ?? 0, op));
+    this.#written.add(at);
     return result;
   }
 
-  /** Part 0 is the judge's own. */
+  /** The first parts are the judge's own. */
   snapshot(): Snapshot {
     const inner = this.#inner.snapshot();
     if (this.#pending.length === 0) this.#ledger?.state(this.#name, this.#position, inner);
@@ -226,15 +256,25 @@ export class JudgedApp implements App {
       out.u53(this.#position);
       out.u32(this.#hash >>> 0);
     });
+    const journal = this.#journal;
+    const changed = [0, ...[...this.#written].map((at) => at + 1)];
+    for (const index of inner.changed) changed.push(index + OWN_PARTS);
+    this.#written.clear();
     return {
-      count: 1 + inner.count,
-      changed: new Set([0, ...[...inner.changed].map((index) => index + 1)]),
-      part: (index) => (index === 0 ? [head] : inner.part(index - 1)),
+      count: OWN_PARTS + inner.count,
+      changed: new Set(changed),
+      part: (index) => {
+        if (index >= OWN_PARTS) return inner.part(index - OWN_PARTS);
+        return [index === 0 ? head : journalPart(journal[index - 1])];
+      },
     };
   }
 
   restore(state: State, changed: Iterable<number>): void {
-    const inner = { count: state.count - 1, part: (index: number) => state.part(index + 1) };
+    const inner: State = {
+      count: state.count - OWN_PARTS,
+      part: (index) => state.part(index + OWN_PARTS),
+    };
     const [head = EMPTY] = state.part(0);
     const input = new Reader(head);
     const position = input.u53();
@@ -243,9 +283,10 @@ export class JudgedApp implements App {
       this.#violation(`agreement: ${this.#name} restored a malformed snapshot`);
       return;
     }
+    const journal = NO_JOURNAL.map((_, at) => new Reader(state.part(at + 1)[0] ?? EMPTY).u32() | 0);
     const ledger = this.#ledger;
     if (ledger !== null) {
-      const known = position <= ledger.canonical.length;
+      const known = position <= ledger.canonical.length && equalJournals(journal, ledger, position);
       if (!known || ledger.hashAt(position) !== hash) {
         this.#violation(`agreement: ${this.#name} restored a state ${position} that never was`);
       }
@@ -253,10 +294,15 @@ export class JudgedApp implements App {
       if (position < this.committed)
         this.#violation(`monotone: ${this.#name} went back to ${position}`);
     }
-    const others = [...changed].filter((index) => index > 0).map((index) => index - 1);
-    this.#inner.restore(inner, others);
+    const others = [...changed].filter((index) => index >= OWN_PARTS);
+    this.#inner.restore(
+      inner,
+      others.map((index) => index - OWN_PARTS),
+    );
     this.#position = position;
     this.#hash = hash;
+    this.#journal = journal;
+    this.#written.clear();
     this.#pending = [];
   }
 
@@ -269,6 +315,10 @@ export class JudgedApp implements App {
     this.#inner.rollback(count);
     this.#position -= count;
     this.#hash = undone[0]?.hash ?? this.#hash;
+    this.#journal = undone[0]?.journal ?? this.#journal;
+    for (let i = 0; i < undone.length; i++) {
+      this.#written.add((this.#position + i) % JOURNAL_PARTS);
+    }
   }
 
   commit(count: number): void {

@@ -5,6 +5,9 @@ import type { OptionValues, ProtocolConfig } from "../protocol-config.ts";
 import type { Plan } from "./seed-plan.ts";
 import type { Subject } from "./subject.ts";
 
+/** Of a state that is hashed in a turn: so few that most checkpoints take several. */
+const SLICE_BYTES = 4096;
+
 interface ConfigOptions {
   readonly leader?: ((view: number) => number) | undefined;
   /** Values of the protocol's own options. */
@@ -30,6 +33,7 @@ export function worldConfig(
     flushDelayMs: plan.flushDelayMs,
     viewTimeoutMs: plan.viewTimeoutMs,
     checkpointInterval: plan.checkpointInterval,
+    sliceBytes: SLICE_BYTES,
     sessionsMax: plan.sessionsMax,
     replyCacheBytesMax: 64 * 1024 * 1024,
     ...(roles.size === 0 ? {} : { roles }),

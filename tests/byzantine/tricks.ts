@@ -72,8 +72,9 @@ const inventsLargeRequests: Trick = {
 const fetches: Trick = {
   tick(sly, count) {
     const slot = 128 * (1 + (count % 64));
-    for (let piece = 0; piece < 2; piece++) {
-      sly.host.send("others", common({ kind: "fetchState", slot, piece }));
+    for (let tree = 0; tree < 2; tree++) {
+      const pieces = [{ tree, level: 0, index: 0, blob: 0, chunk: 0 }];
+      sly.host.send("others", common({ kind: "fetchState", slot, pieces }));
     }
   },
 };
@@ -82,8 +83,9 @@ const fetches: Trick = {
 const junk: Trick = {
   tick(sly, count) {
     if (count % 10 !== 0) return;
-    const message = { kind: "state", slot: count % 4, piece: count % 3, bytes: EMPTY } as const;
-    sly.host.send("others", common(message));
+    const id = { tree: count % 3, level: 0, index: 0, blob: 0, chunk: 0 };
+    const pieces = [{ id, bytes: EMPTY }];
+    sly.host.send("others", common({ kind: "state", slot: count % 4, pieces }));
   },
 };
 

@@ -6,16 +6,14 @@ import type { App, Bytes, Signer } from "../../src/actor.ts";
 import type { Mutant } from "../../src/campaign/mutants.ts";
 import type { Batch } from "../../src/protocol/kit/batch.ts";
 import { isOpen, operationDigest } from "../../src/protocol/kit/request.ts";
-import { Sessions } from "../../src/protocol/kit/sessions.ts";
 import { vr, VrReplica, type Message, type Parts } from "../../src/protocol/vr/index.ts";
 import { LogFetch, type Wanted } from "../../src/protocol/vr/log-fetch.ts";
 import type { PrepareMessage, StartViewMessage } from "../../src/protocol/vr/message.ts";
 import { NormalCase } from "../../src/protocol/vr/normal.ts";
 import { Start, type Answered } from "../../src/protocol/vr/start.ts";
-import { States } from "../../src/protocol/vr/states.ts";
 import { ViewChanger, type Change } from "../../src/protocol/vr/view-change.ts";
 import { subjectOf, type Subject } from "../../src/simulation/subject.ts";
-import { bytesOf, EMPTY, Reader } from "../../src/wire.ts";
+import { SessionsLeftOut } from "./states.ts";
 
 /** One replica fewer has to have a slot. */
 class CommitsWithF extends NormalCase {
@@ -174,28 +172,6 @@ class JoinsEarly extends VrReplica {
   }
 }
 
-/** Its states have no sessions. */
-class ForgetsSessions extends States {
-  protected override kept([head = EMPTY, ...parts]: readonly Bytes[]): readonly Bytes[] {
-    const input = new Reader(head);
-    const position = input.u53();
-    const [sessions, app] = [input.u32(), input.u32()];
-    const lengths = Array.from({ length: sessions + app }, () => input.u32());
-    const { sessionsMax, replyCacheBytesMax } = this.context.config;
-    const none = new Sessions(sessionsMax, replyCacheBytesMax).snapshot();
-    const empty = Array.from({ length: none.count }, (_, i) => none.part(i));
-    const bare = bytesOf((out) => {
-      out.u53(position);
-      out.u32(empty.length);
-      out.u32(app);
-      for (const { length } of empty) out.u32(length);
-      for (const length of lengths.slice(sessions)) out.u32(length);
-    });
-    const first = lengths.slice(0, sessions).reduce((sum, length) => sum + length, 0);
-    return [bare, ...empty.flat(), ...parts.slice(first)];
-  }
-}
-
 /** Replies to what it has appended. */
 function repliesEarly(app: App): Partial<Parts> {
   class RepliesEarly extends NormalCase {
@@ -309,7 +285,11 @@ export const mutants: readonly Mutant[] = [
   mutant("vouches-beyond-holes", withParts({ NormalCase: VouchesBeyondHoles }), "short", FORGOTTEN),
   mutant("votes-at-once", withParts({ Start: BeginsAtOnce }), "deep", FORGOTTEN),
   mutant("joins-early", withParts({}, JoinsEarly), "deep", FORGOTTEN),
-  mutant("forgets-sessions", withParts({ States: ForgetsSessions }), "deep", ["exactly once"]),
+  mutant("forgets-sessions", withParts({ Executor: SessionsLeftOut }), "deep", [
+    "exactly once",
+    "agreement",
+    "throw",
+  ]),
   mutant("replies-early", withParts(repliesEarly), "short", ["client agreement"]),
   mutant("wishes-once", withParts({ ViewChanger: WishesOnce }), "short", ["liveness"]),
   mutant("begins-quietly", withParts({ ViewChanger: BeginsQuietly }), "short", ["liveness"]),

@@ -127,12 +127,18 @@ describe("the judge", () => {
     run(a, issue(0, 1, "x"));
     restoreAll(b, stateIn(a));
     expect([complaints, b.committed]).toEqual([[], 1]);
-    const [head, part] = stateIn(a).map((part) => part.map((bytes) => bytes.slice()));
-    part![0]![part![0]!.length - 1]! ^= 1;
-    restoreAll(b, [head!, part!]);
+    const parts = stateIn(a).map((part) => part.map((bytes) => bytes.slice()));
+    const [inner = new Uint8Array(1)] = parts.at(-1) ?? [];
+    inner[inner.length - 1]! ^= 1;
+    restoreAll(b, parts);
     expect(complaints[0]).toBe("agreement: b's state 1 differs");
     restoreAll(b, stateIn(replica("c")));
     expect(complaints[1]).toBe("monotone: b went back to 0");
+    // Parts of two states are none that ever was.
+    run(a, issue(1, 1, "y"));
+    const [first = [], second = [], ...others] = stateIn(a);
+    restoreAll(replica("d"), [first, second, [new Uint8Array(4)], ...others.slice(1)]);
+    expect(complaints[2]).toStartWith("agreement: d restored a state 2 that never was");
   });
 });
 

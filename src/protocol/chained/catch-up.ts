@@ -3,10 +3,11 @@
 
 import type { Address, Bytes, Refusal, Sizes } from "../../actor.ts";
 import { coverageMark } from "../../base/coverage-mark.ts";
-import { bytesOf, EMPTY, Reader } from "../../wire.ts";
+import { bytesOf, Reader } from "../../wire.ts";
 import { DIGEST_LENGTH } from "../kit/digest.ts";
 import { PeerRotation } from "../kit/peers.ts";
 import type { StateSync, StateSyncOwner } from "../kit/state-sync.ts";
+import type { StateVersion } from "../kit/state-tree.ts";
 import { keyOf, type Block } from "./block.ts";
 import type { Qc } from "./certificate.ts";
 import type { ChainContext } from "./context.ts";
@@ -35,7 +36,7 @@ export interface CatchUpOwner {
     | "behind"
     | "fetchState"
     | "retry"
-    | "take"
+    | "onExecuted"
   >;
 }
 
@@ -150,19 +151,15 @@ export class CatchUp implements StateSyncOwner {
 
   // Checkpoints and state transfer.
 
-  /** Takes a checkpoint if it is time for one after this block. */
+  /** What a checkpoint names covers the block's view and hash too. */
   onExecuted({ view, hash, height }: TreeNode): void {
-    if (height % this.#context.config.checkpointInterval !== 0) return;
-    this.#owner.sync.take(height, this.#state(view, hash));
-  }
-
-  /** The digest covers the block's view and hash too. */
-  #state(view: number, hash: Bytes): readonly Bytes[] {
-    const head = bytesOf((out) => {
-      out.u53(view);
-      out.bytes(hash);
-    });
-    return [head, ...this.#context.executor.snapshot()];
+    this.#owner.sync.onExecuted(height, (own) =>
+      bytesOf((out) => {
+        out.u53(view);
+        out.bytes(hash);
+        out.bytes(own);
+      }),
+    );
   }
 
   /** Sends own CHECKPOINTs that are not stable yet again. */
@@ -193,11 +190,12 @@ export class CatchUp implements StateSyncOwner {
     this.#armFetch();
   }
 
-  install([head = EMPTY, ...state]: readonly Bytes[], height: number): boolean {
-    const input = new Reader(head);
+  install(state: StateVersion, height: number): boolean {
+    const input = new Reader(state.head);
     const view = input.u53();
     const hash = input.bytes(DIGEST_LENGTH);
-    if (!input.done || !this.#context.executor.restore(state)) return false;
+    if (!input.ok) return false;
+    if (!this.#context.versions.restore(input.bytes(input.remaining), state)) return false;
     this.#owner.normal.onInstalled(hash, view, height);
     return true;
   }

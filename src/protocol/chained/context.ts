@@ -3,7 +3,8 @@ import type { Tree } from "./log.ts";
 import type { Message } from "./message.ts";
 import type { ChainRules } from "./rules.ts";
 
-export type Timer = "view" | "listen" | "flush" | "fetch" | "relay" | "start" | "tell" | "repeat";
+export type Timer =
+  "view" | "listen" | "flush" | "fetch" | "relay" | "start" | "tell" | "repeat" | "checkpoint";
 
 /** What every part of a replica is given. */
 export interface ChainContext extends Context<Message, Timer> {

@@ -16,6 +16,7 @@ import { Checkpoints } from "../kit/checkpoint.ts";
 import { CONTEXT_PARTS, contextOf } from "../kit/context.ts";
 import { isNaming } from "../kit/naming-messages.ts";
 import { Recovery } from "../kit/recovery.ts";
+import type { Own } from "../kit/state-assembly.ts";
 import { StateSync } from "../kit/state-sync.ts";
 import { CatchUp } from "./catch-up.ts";
 import { GENESIS_HASH, qcProofs, tcProofs } from "./certificate.ts";
@@ -89,8 +90,10 @@ export class ChainedReplica implements Replica<Message, Timer> {
     this.start = new parts.Start(context, this, { recovery, Naming: parts.Naming });
     const checkpoints = new Checkpoints(quorums, checkpointInterval, SNAPSHOTS_MAX);
     const { catchUp: owner } = this;
-    const { answers } = context;
-    this.sync = new StateSync({ self, n, host, answers, checkpoints, owner });
+    const { answers, versions } = context;
+    const assembly = (own: Own) => new parts.StateAssembly(own);
+    const common = { self, n, host, answers, versions, checkpoints, checkpointInterval };
+    this.sync = new StateSync({ ...common, owner, assembly });
     this.start.starter.start();
   }
 
@@ -123,7 +126,7 @@ export class ChainedReplica implements Replica<Message, Timer> {
       case "checkpoint":
         return this.sync.onCheckpoint(message);
       case "stable":
-        return this.sync.onStable(message);
+        return this.sync.onStable(from, message);
       case "fetchState":
         return this.sync.onFetchState(from, message);
       case "recover":
@@ -169,6 +172,8 @@ export class ChainedReplica implements Replica<Message, Timer> {
         return this.catchUp.onTellTimer();
       case "repeat":
         return this.normal.retransmission.onTimer();
+      case "checkpoint":
+        return this.sync.onTimer();
       case "start":
         this.start.starter.onTimer();
         this.pacemaker.watch();

@@ -1,18 +1,24 @@
 // Checkpoints: signed digests of the state at equal distances. A quorum's make one stable, and what
 // came before it can be forgotten. Castro and Liskov, OSDI '99, section 4.3.
 
-import type { Bytes, Signer, Sizes } from "../../actor.ts";
+import type { Signer, Sizes } from "../../actor.ts";
 import { assert } from "../../base/assert.ts";
 import { equal } from "../../wire.ts";
 import type { CheckpointMessage, StableCheckpoint } from "./messages.ts";
 import { DIGEST_LENGTH } from "./digest.ts";
 import { certificateOf, hasSigners, NO_CERTIFICATE, type Quorums } from "./quorum.ts";
-import { Snapshot } from "./state-transfer.ts";
+import type { StateVersion } from "./state-tree.ts";
 
 /** Votes kept of each signer, those of the highest slots. */
 const VOTES_MAX = 3;
-/** Own snapshots kept below the stable checkpoint, for replicas that are fetching one. */
-const OLD_SNAPSHOTS = 1;
+/** Own states kept below the stable checkpoint, for replicas that are fetching one. */
+const OLD_STATES = 1;
+/**
+ * One that is asked for is kept on while that goes on, for so many stable checkpoints; if nobody
+ * asked between so many of them it is not.
+ */
+const HELD_MAX = 8;
+const UNASKED_MAX = 2;
 
 export const GENESIS: StableCheckpoint = {
   slot: 0,
@@ -27,19 +33,19 @@ export class Checkpoints {
   stable = GENESIS;
   readonly #quorums: Quorums;
   readonly #interval: number;
-  readonly #snapshotsMax: number;
+  readonly #statesMax: number;
   /** By signer, in ascending order of slots. */
   readonly #votes: CheckpointMessage[][];
   /** Own states by slot, ascending: the stable one, some after it and one before. */
-  readonly #snapshots = new Map<number, Snapshot>();
-  /** Of the parts of states, which are hashed once. */
-  readonly #digests = new WeakMap<Bytes, Bytes>();
+  readonly #states = new Map<number, StateVersion>();
+  /** The one that a replica fetches, and how many became stable since it, and since it asked. */
+  #held = { slot: 0, age: 0, unasked: 0 };
 
-  /** Keeps at most `snapshotsMax` own states, at least three. */
-  constructor(quorums: Quorums, interval: number, snapshotsMax: number) {
+  /** Keeps at most `statesMax` own states, at least three, and one that is fetched. */
+  constructor(quorums: Quorums, interval: number, statesMax: number) {
     this.#quorums = quorums;
     this.#interval = interval;
-    this.#snapshotsMax = snapshotsMax;
+    this.#statesMax = statesMax;
     this.#votes = Array.from({ length: quorums.n }, () => []);
   }
 
@@ -47,22 +53,20 @@ export class Checkpoints {
     let most = 0;
     for (const votes of this.#votes) most = Math.max(most, votes.length);
     return [
-      { name: "checkpoints.snapshots", size: this.#snapshots.size, max: this.#snapshotsMax },
+      { name: "checkpoints.states", size: this.#states.size, max: this.#statesMax + 1 },
       { name: "checkpoints.votes", size: most, max: VOTES_MAX },
     ];
   }
 
-  /** Keeps this replica's state after `slot` and returns its digest. */
-  take(slot: number, state: readonly Bytes[]): Bytes {
-    const snapshot = Snapshot.of(state, this.#digests);
-    this.#snapshots.set(slot, snapshot);
+  /** Keeps this replica's state after `slot`. */
+  take(slot: number, version: StateVersion): void {
+    this.#states.set(slot, version);
     this.#trim();
     const { stable } = this;
     assert(
-      stable.slot !== slot || equal(stable.digest, snapshot.digest),
+      stable.slot !== slot || equal(stable.digest, version.digest),
       "this replica's state is not the one that a quorum signed",
     );
-    return snapshot.digest;
   }
 
   /**
@@ -70,16 +74,20 @@ export class Checkpoints {
    * the stable one, because votes for later ones are kept.
    */
   #trim(): void {
-    if (this.#snapshots.size <= this.#snapshotsMax) return;
-    const slots = [...this.#snapshots.keys()].sort((a, b) => a - b);
+    if (this.#states.size <= this.#statesMax + 1) return;
+    const slots = [...this.#states.keys()].sort((a, b) => a - b);
     for (const slot of slots) {
-      if (this.#snapshots.size <= this.#snapshotsMax) return;
-      if (slot !== this.reached.slot) this.#snapshots.delete(slot);
+      if (this.#states.size <= this.#statesMax) return;
+      if (slot !== this.reached.slot) this.#states.delete(slot);
     }
   }
 
-  snapshot(slot: number): Snapshot | undefined {
-    return this.#snapshots.get(slot);
+  /** The own state after a slot, if it is kept, for a replica that fetches it. */
+  asked(slot: number): StateVersion | undefined {
+    const held = this.#held;
+    if (slot === held.slot) held.unasked = 0;
+    else if (!this.#states.has(held.slot)) this.#held = { slot, age: 0, unasked: 0 };
+    return this.#states.get(slot);
   }
 
   /** Whether the vote could matter. */
@@ -122,7 +130,7 @@ export class Checkpoints {
   /** Takes in a checkpoint that is proven; true if it is later than any known before. */
   adopt(checkpoint: StableCheckpoint): boolean {
     if (checkpoint.slot <= this.stable.slot) return false;
-    const own = this.#snapshots.get(checkpoint.slot);
+    const own = this.#states.get(checkpoint.slot);
     assert(
       own === undefined || equal(own.digest, checkpoint.digest),
       "this replica's state is not the one that a quorum signed",
@@ -138,9 +146,11 @@ export class Checkpoints {
     for (const [signer, votes] of this.#votes.entries()) {
       this.#votes[signer] = votes.filter((vote) => vote.slot > slot);
     }
-    const old = [...this.#snapshots.keys()].filter((at) => at < slot).sort((a, b) => a - b);
-    for (const at of old.slice(0, Math.max(0, old.length - OLD_SNAPSHOTS))) {
-      this.#snapshots.delete(at);
+    const held = this.#held;
+    const holds = ++held.age <= HELD_MAX && ++held.unasked <= UNASKED_MAX;
+    const old = [...this.#states.keys()].filter((at) => at < slot).sort((a, b) => a - b);
+    for (const at of old.slice(0, Math.max(0, old.length - OLD_STATES))) {
+      if (!holds || at !== held.slot) this.#states.delete(at);
     }
   }
 

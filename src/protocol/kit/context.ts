@@ -9,6 +9,8 @@ import { quorumsOf, type Quorums } from "./quorum.ts";
 import { RequestPool } from "./request-pool.ts";
 import type { AnswerToClient } from "./answer.ts";
 import { Service, type ServiceOwner } from "./service.ts";
+import { StateAssembly } from "./state-assembly.ts";
+import { StateVersions } from "./state-versions.ts";
 
 export interface Context<M, T extends string> {
   readonly self: Signer;
@@ -16,6 +18,7 @@ export interface Context<M, T extends string> {
   readonly host: Host<M, T>;
   readonly quorums: Quorums;
   readonly executor: Executor;
+  readonly versions: StateVersions;
   readonly pool: RequestPool;
   readonly service: Service;
   /** What other replicas' questions cost them. */
@@ -23,7 +26,7 @@ export interface Context<M, T extends string> {
 }
 
 /** What of it tests may replace. */
-export const CONTEXT_PARTS = { quorumsOf, Service, Naming };
+export const CONTEXT_PARTS = { quorumsOf, Service, Naming, Executor, StateVersions, StateAssembly };
 
 /** Makes what all parts of a replica share; answers name `owner.view` and `owner.run`. */
 export function contextOf<M, T extends string>(
@@ -35,11 +38,13 @@ export function contextOf<M, T extends string>(
   owner: ServiceOwner,
 ): Context<M, T> {
   const quorums = parts.quorumsOf(config);
-  const executor = new Executor(app, config);
+  const executor = new parts.Executor(app, config);
+  const versions = new parts.StateVersions(executor, config.sliceBytes);
+  versions.prime();
   const pool = new RequestPool(config, executor, (address) => host.sourceOf(address));
   const { n, viewTimeoutMs } = config;
   const service = new parts.Service({ self, n, host, executor, pool, owner, viewTimeoutMs });
   const pauseMs = ANSWER_PAUSE * config.viewTimeoutMs;
   const answers = new AnswerRate({ n: config.n, pauseMs });
-  return { self, config, host, quorums, executor, pool, service, answers };
+  return { self, config, host, quorums, executor, versions, pool, service, answers };
 }

@@ -1,9 +1,9 @@
 // The replicated state machine: sessions in front of an App. The same in every protocol.
 
-import type { App, Bytes, Part, Snapshot, State } from "../../actor.ts";
+import type { App, Bytes, Snapshot, State } from "../../actor.ts";
 import { assert } from "../../base/assert.ts";
 import type { ProtocolConfig } from "../../protocol-config.ts";
-import { EMPTY, equal, manyBytesOf, Reader } from "../../wire.ts";
+import { bytesOf, equal, Reader } from "../../wire.ts";
 import {
   isOpen,
   FORGOTTEN_OUTCOME,
@@ -15,13 +15,12 @@ import {
   type Request,
 } from "./request.ts";
 import { Sessions, type Session } from "./sessions.ts";
+import type { StateMachine } from "./state-versions.ts";
 
-export class Executor {
+export class Executor implements StateMachine {
   readonly #app: App;
   readonly #sessions: Sessions;
   #position = 0;
-  #sessionParts: Part[] = [];
-  #appParts: Part[] = [];
   #served: Session | undefined;
 
   constructor(app: App, config: Pick<ProtocolConfig, "sessionsMax" | "replyCacheBytesMax">) {
@@ -104,53 +103,26 @@ export class Executor {
     return this.#sessions.get(request.session, request.tag) !== undefined;
   }
 
-  /**
-   * Canonical, in parts, of which those are new that hold what changed: the position and how many
-   * parts the sessions have, these, and those of the application.
-   */
-  snapshot(): readonly Bytes[] {
-    const sessions = merged(this.#sessionParts, this.#sessions.snapshot());
-    const app = merged(this.#appParts, this.#app.snapshot());
-    const head = manyBytesOf((out) => {
-      out.u53(this.#position);
-      out.u32(sessions.length);
-      out.u32(app.length);
-      for (const { length } of [...sessions, ...app]) out.u32(length);
-    });
-    return [head, ...sessions.flat(), ...app.flat()];
+  /** The position, and the states of the sessions and of the application. */
+  snapshot(): { readonly head: Bytes; readonly states: readonly Snapshot[] } {
+    const head = bytesOf((out) => out.u53(this.#position));
+    return { head, states: [this.#sessions.snapshot(), this.#app.snapshot()] };
   }
 
-  /** Becomes what `snapshot` gave; false, with undefined content, if that is malformed. */
-  restore([head = EMPTY, ...blobs]: readonly Bytes[]): boolean {
+  restore(
+    head: Bytes,
+    [sessions = NO_STATE, app = NO_STATE]: readonly State[],
+    [, changed = []]: readonly (readonly number[])[],
+  ): boolean {
     const input = new Reader(head);
     this.#position = input.u53();
-    const sessions = input.u32();
-    const app = input.u32();
-    const parts: Part[] = [];
-    let at = 0;
-    for (let i = 0; i < sessions + app && input.ok; i++) {
-      const length = input.u32();
-      parts.push(blobs.slice(at, (at += length)));
-    }
-    if (!input.done || at !== blobs.length) return false;
-    this.#sessionParts = parts.slice(0, sessions);
-    this.#appParts = parts.slice(sessions);
-    if (!this.#sessions.restore(stateOf(this.#sessionParts))) return false;
-    this.#app.restore(stateOf(this.#appParts), this.#appParts.keys());
+    if (!input.done || !this.#sessions.restore(sessions)) return false;
+    this.#app.restore(app, changed);
     return true;
   }
 }
 
-/** These parts with those that changed. */
-function merged(parts: Part[], snapshot: Snapshot): readonly Part[] {
-  parts.length = snapshot.count;
-  for (const index of snapshot.changed) parts[index] = snapshot.part(index);
-  return parts;
-}
-
-function stateOf(parts: readonly Part[]): State {
-  return { count: parts.length, part: (index) => parts[index] ?? [] };
-}
+const NO_STATE: State = { count: 0, part: () => [] };
 
 /**
  * The last outcome, if it is that of this very operation. If it is that of another one, somebody

@@ -42,8 +42,10 @@ const RECOVER = 8;
 const OPENED = RUNLESS_KINDS_START + 6;
 const GONE = RUNLESS_KINDS_START + 7;
 
-/** The longest piece of a snapshot, or of its manifest, that is accepted. */
+/** The longest piece of a state that is accepted. */
 const STATE_BYTES_MAX = 3 * 1024 * 1024;
+/** Pieces of a state that are asked for, or sent, at once. */
+export const PIECES_MAX = 16;
 /** Bytes of the nonce of a recovery. */
 export const RECOVERY_NONCE_LENGTH = 16;
 
@@ -123,18 +125,31 @@ export interface StableMessage extends Sealed {
   readonly checkpoint: StableCheckpoint;
 }
 
-/** Asks for a piece of the snapshot of this slot; piece 0 is the manifest. */
+/**
+ * A piece of a state: its root (tree 0); of another tree, from 1, the digests of the children of a
+ * node above parts (a level above 0), what a part is told by (level 0), or a chunk of one of the
+ * byte strings (blob, from 1) that it has.
+ */
+export interface PieceId {
+  readonly tree: number;
+  readonly level: number;
+  readonly index: number;
+  readonly blob: number;
+  readonly chunk: number;
+}
+
+/** Asks for pieces of the state after this slot. */
 export interface FetchStateMessage extends Sealed {
   readonly kind: "fetchState";
   readonly slot: number;
-  readonly piece: number;
+  readonly pieces: readonly PieceId[];
 }
 
+/** As many as there is room for of the pieces that were asked for, in their order. */
 export interface StateMessage extends Sealed {
   readonly kind: "state";
   readonly slot: number;
-  readonly piece: number;
-  readonly bytes: Bytes;
+  readonly pieces: readonly { readonly id: PieceId; readonly bytes: Bytes }[];
 }
 
 /** A replica without its memory asks where the others of its run are. */
@@ -216,13 +231,17 @@ export function encodeCommon(message: CommonMessage, out: Writer, signed = true)
     case "fetchState":
       out.u8(FETCH_STATE);
       out.u53(message.slot);
-      out.u32(message.piece);
+      out.u8(message.pieces.length);
+      for (const id of message.pieces) encodePieceId(id, out);
       return;
     case "state":
       out.u8(STATE);
       out.u53(message.slot);
-      out.u32(message.piece);
-      out.blob(message.bytes);
+      out.u8(message.pieces.length);
+      for (const { id, bytes } of message.pieces) {
+        encodePieceId(id, out);
+        out.blob(bytes);
+      }
       return;
     case "recover":
       out.u8(RECOVER);
@@ -265,11 +284,20 @@ export function decodeCommon(
     case STABLE:
       return { kind: "stable", checkpoint: decodeStable(input) };
     case FETCH_STATE:
-      return { kind: "fetchState", slot: input.u53(), piece: input.u32() };
-    case STATE: {
-      const slot = input.u53();
-      return { kind: "state", slot, piece: input.u32(), bytes: input.blob(STATE_BYTES_MAX) };
-    }
+      return {
+        kind: "fetchState",
+        slot: input.u53(),
+        pieces: decodePieces(input, () => decodePieceId(input)),
+      };
+    case STATE:
+      return {
+        kind: "state",
+        slot: input.u53(),
+        pieces: decodePieces(input, () => ({
+          id: decodePieceId(input),
+          bytes: input.blob(STATE_BYTES_MAX),
+        })),
+      };
     case RECOVER: {
       const replica = input.u8();
       const nonce = input.bytes(RECOVERY_NONCE_LENGTH);
@@ -353,6 +381,30 @@ function decodeGone(input: Reader, start: number, signed: boolean): GoneMessage 
   const digest = input.bytes(DIGEST_LENGTH);
   const seal = signed ? input.seal(replica, start) : undefined;
   return { kind: "gone", replica, view, run, session, tag, number, digest, seal };
+}
+
+function encodePieceId({ tree, level, index, blob, chunk }: PieceId, out: Writer): void {
+  out.u8(tree);
+  out.u8(level);
+  out.u32(index);
+  out.u32(blob);
+  out.u16(chunk);
+}
+
+function decodePieceId(input: Reader): PieceId {
+  const tree = input.u8();
+  const level = input.u8();
+  const index = input.u32();
+  return { tree, level, index, blob: input.u32(), chunk: input.u16() };
+}
+
+/** One at least; poisons the reader if there are too many. */
+function decodePieces<T>(input: Reader, decode: () => T): readonly T[] {
+  const count = input.u8();
+  if (count === 0 || count > PIECES_MAX) input.poison();
+  const pieces: T[] = [];
+  while (pieces.length < count && input.ok) pieces.push(decode());
+  return pieces;
 }
 
 function signedCheckpoint(replica: Signer, slot: number, digest: Bytes, out: Writer): void {

@@ -118,10 +118,7 @@ function isDrawn(question: string, { pause, lots }: Turns): boolean {
   return ((hash ^ (hash >>> 16)) >>> 0) % lots === 0;
 }
 
-/**
- * Bytes of answers that one replica gets at once, a third of the largest state that it may fetch
- * from three others and as much again; and a second, over time.
- */
+/** Bytes of answers that one replica gets at once, and a second, over time. */
 const ANSWER_BYTES_BURST = 48 * 1024 * 1024;
 const ANSWER_BYTES_A_SECOND = 16 * 1024 * 1024;
 /** What is charged for a message beside its large parts: certificates, and the time it takes. */

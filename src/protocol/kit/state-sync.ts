@@ -6,10 +6,15 @@ import { assert } from "../../base/assert.ts";
 import { coverageMark } from "../../base/coverage-mark.ts";
 import type { Checkpoints } from "./checkpoint.ts";
 import { ASKED_TOO_MUCH, type AnswerRate } from "./peers.ts";
+import { keyOf, pieceOf, type StateAssembly, type Own } from "./state-assembly.ts";
+import { StateHashing } from "./state-hashing.ts";
+import { CHUNK_LENGTH, type StateVersion } from "./state-tree.ts";
+import type { Hashed, StateVersions } from "./state-versions.ts";
 import {
   stableProofs,
   type CheckpointMessage,
   type FetchStateMessage,
+  type PieceId,
   type StableCheckpoint,
   type StableMessage,
   type StateMessage,
@@ -32,7 +37,7 @@ export interface StateSyncOwner {
   /** A state is being fetched from now on. */
   onStateFetch(): void;
   /** Becomes the state after `slot`; false if it is malformed. */
-  install(state: readonly Bytes[], slot: number): boolean;
+  install(state: StateVersion, slot: number): boolean;
   /** The stable checkpoint has moved: what came before it can be forgotten. */
   onStable(slot: number): void;
 }
@@ -40,29 +45,41 @@ export interface StateSyncOwner {
 export interface StateSyncOptions {
   readonly self: Signer;
   readonly n: number;
-  readonly host: Pick<Host<Sent, never>, "send" | "drop" | "now">;
+  readonly host: SyncHost;
   readonly answers: AnswerRate;
+  readonly versions: StateVersions;
   readonly checkpoints: Checkpoints;
+  readonly checkpointInterval: number;
   readonly owner: StateSyncOwner;
+  readonly assembly: (own: Own) => StateAssembly;
 }
+
+type SyncHost = Pick<Host<Sent, "checkpoint">, "send" | "drop" | "now" | "setTimer">;
 
 export class StateSync {
   readonly checkpoints: Checkpoints;
   readonly #self: Signer;
-  readonly #host: Pick<Host<Sent, never>, "send" | "drop" | "now">;
+  readonly #host: SyncHost;
   readonly #answers: AnswerRate;
+  readonly #versions: StateVersions;
+  readonly #hashing: StateHashing;
   readonly #owner: StateSyncOwner;
   readonly #transfer: StateTransfer;
 
-  constructor({ self, n, host, answers, checkpoints, owner }: StateSyncOptions) {
+  constructor(options: StateSyncOptions) {
+    const { self, n, host, versions, assembly } = options;
     this.#self = self;
     this.#host = host;
-    this.#answers = answers;
-    this.checkpoints = checkpoints;
-    this.#owner = owner;
-    this.#transfer = new StateTransfer(self, n, (peer, slot, piece) => {
-      this.#host.send(peer, { kind: "fetchState", slot, piece });
-    });
+    this.#answers = options.answers;
+    this.#versions = versions;
+    const { checkpointInterval } = options;
+    const onHashed = (hashed: Hashed) => this.#onHashed(hashed);
+    this.#hashing = new StateHashing({ versions, checkpointInterval, host, onHashed });
+    this.checkpoints = options.checkpoints;
+    this.#owner = options.owner;
+    const ask = (peer: Address, slot: number, pieces: FetchStateMessage["pieces"]) =>
+      host.send(peer, { kind: "fetchState", slot, pieces });
+    this.#transfer = new StateTransfer({ self, n, own: versions, assembly, ask });
   }
 
   /** Whether a state is being fetched. */
@@ -74,7 +91,7 @@ export class StateSync {
     return this.checkpoints.stable.slot > this.#owner.executed;
   }
   get sizes(): Sizes {
-    return this.checkpoints.sizes;
+    return [...this.checkpoints.sizes, ...this.#transfer.sizes];
   }
   /** That of the latest stable checkpoint; none at genesis. */
   get certificates(): readonly HeldCertificate[] {
@@ -82,10 +99,21 @@ export class StateSync {
     return stable.slot === 0 ? [] : [{ certificate: stable, proofs: () => stableProofs(stable) }];
   }
 
-  /** Takes a checkpoint: `state` is what the slot, the last one executed, left. */
-  take(slot: number, state: readonly Bytes[]): void {
-    const digest = this.checkpoints.take(slot, state);
+  /** A slot was executed, which may be one that a checkpoint is taken after. */
+  onExecuted(slot: number, head?: (own: Bytes) => Bytes): void {
+    this.#hashing.onExecuted(slot, head);
+  }
+
+  /** The timer "checkpoint" is due. */
+  onTimer(): void {
+    this.#hashing.onTimer();
+  }
+
+  /** Tells the others of a checkpoint. */
+  #onHashed({ slot, version }: Hashed): void {
+    this.checkpoints.take(slot, version);
     if (this.#owner.mayAttest) {
+      const { digest } = version;
       this.#host.send("all", { kind: "checkpoint", replica: this.#self, slot, digest });
     }
     this.#settle();
@@ -116,11 +144,12 @@ export class StateSync {
   }
 
   /** What this replica asked for is not kept any more by one that has this checkpoint. */
-  onStable(message: StableMessage): void {
+  onStable(from: Address, message: StableMessage): void {
     const refusal = this.refuseStable(message);
     if (refusal !== null) return this.#host.drop(refusal);
     this.adopt(message.checkpoint);
-    if (this.behind && !this.#owner.progresses) this.fetchState();
+    const gone = this.fetching && this.#transfer.unavailable(from);
+    if (this.behind && (gone || !this.#owner.progresses)) this.fetchState();
   }
 
   /** Fetches the state of the latest stable checkpoint, which is beyond what was executed. */
@@ -138,21 +167,23 @@ export class StateSync {
     const { target } = this.#transfer;
     if (target === null) return;
     if (target.slot <= this.#owner.executed) this.#transfer.stop();
+    else if (this.#transfer.stale && this.checkpoints.stable.slot > target.slot) this.fetchState();
     else this.#transfer.retry();
   }
 
-  onFetchState(from: Address, { slot, piece }: FetchStateMessage): void {
-    const bytes = this.checkpoints.snapshot(slot)?.piece(piece) ?? null;
-    if (bytes === null) {
+  onFetchState(from: Address, { slot, pieces }: FetchStateMessage): void {
+    const version = this.checkpoints.asked(slot);
+    if (version === undefined) {
       this.offer(from, slot);
       return;
     }
-    const { now } = this.#host;
-    const question = `state ${slot} ${piece}`;
-    if (!this.#answers.allows(from, question, now)) return this.#host.drop(ASKED_TOO_MUCH);
-    this.#answers.begin(from, question, now);
-    this.#answers.charge(from, bytes.length);
-    this.#host.send(from, { kind: "state", slot, piece, bytes });
+    answerPieces(this.#host, this.#answers, {
+      from,
+      slot,
+      pieces,
+      version,
+      versions: this.#versions,
+    });
   }
 
   /**
@@ -178,14 +209,14 @@ export class StateSync {
     return true;
   }
 
-  /** Takes a piece of a state: says whether it was of any use, and whether it was the last one. */
+  /** Takes pieces of a state: says whether they were of any use, and whether they were the last. */
   onState(from: Address, message: StateMessage): "useless" | "useful" | "installed" {
     const { target } = this.#transfer;
-    const state = this.#transfer.receive(from, message);
-    if (state === false) {
+    if (!this.#transfer.receive(from, message)) {
       this.#host.drop("not admitted: piece of a state that was not asked for");
       return "useless";
     }
+    const state = this.#transfer.take();
     if (state === null || target === null || target.slot <= this.#owner.executed) return "useful";
     coverageMark("state sync: a state is installed");
     this.checkpoints.take(target.slot, state);
@@ -209,7 +240,43 @@ export class StateSync {
   /** Advances if this replica's own state has come to the latest stable checkpoint, or says not. */
   #settle(): void {
     const { stable, reached } = this.checkpoints;
+    const { pending } = this.#hashing;
     if (this.behind) this.#owner.onBehind();
+    else if (pending !== null && pending <= stable.slot) return;
     else if (stable.slot > reached.slot) this.advance();
   }
+}
+
+/** Sends pieces of a state to a replica that asked for them, as many as there is room for. */
+export function answerPieces(
+  host: Pick<Host<StateMessage, never>, "send" | "drop" | "now">,
+  answers: AnswerRate,
+  {
+    from,
+    slot,
+    pieces,
+    version,
+    versions,
+  }: {
+    readonly from: Address;
+    readonly slot: number;
+    readonly pieces: FetchStateMessage["pieces"];
+    readonly version: StateVersion;
+    readonly versions: StateVersions;
+  },
+): void {
+  const [first] = pieces;
+  const question = `state ${slot} ${first === undefined ? "" : keyOf(first)}`;
+  if (!answers.allows(from, question, host.now)) return host.drop(ASKED_TOO_MUCH);
+  answers.begin(from, question, host.now);
+  const found: { readonly id: PieceId; readonly bytes: Bytes }[] = [];
+  let length = 0;
+  for (const id of pieces) {
+    const bytes = pieceOf(version, id, versions.digests);
+    if (bytes === null || (length > 0 && length + bytes.length > CHUNK_LENGTH)) break;
+    length += bytes.length;
+    found.push({ id, bytes });
+  }
+  answers.charge(from, length);
+  if (found.length > 0) host.send(from, { kind: "state", slot, pieces: found });
 }

@@ -1,242 +1,199 @@
-// A snapshot goes from replica to replica in pieces, each of which is checked against a manifest,
-// which is checked against the certificate of a checkpoint: a piece that a Byzantine replica made
-// up is found at once.
+// A state goes from replica to replica by what differs: who lags walks the tree from the root that
+// a checkpoint names (state-assembly.ts), and asks several others at once. A checkpoint that it
+// turns to meanwhile is not begun from nothing, and who sends what is not in the tree is left.
 
-import type { Address, Bytes, Signer } from "../../actor.ts";
-import { assert } from "../../base/assert.ts";
-import { EMPTY, equal, manyBytesOf, Reader } from "../../wire.ts";
-import type { StableCheckpoint, StateMessage } from "./messages.ts";
-import { DIGEST_LENGTH, digestOf } from "./digest.ts";
-import { PeerRotation } from "./peers.ts";
+import type { Address, Bytes, Signer, Sizes } from "../../actor.ts";
+import { coverageMark } from "../../base/coverage-mark.ts";
+import { keyOf, StateAssembly, type Own, type Wanted } from "./state-assembly.ts";
+import { PIECES_MAX, type PieceId, type StateMessage } from "./messages.ts";
 
-/** Bytes of a piece, at most: some tens of packets. */
-export const PIECE_LENGTH = 32 * 1024;
-/** Pieces asked for and not here yet. */
-const ASKED_MAX = 8;
-/** The number of the manifest; the pieces of the state have those from 1. */
-const MANIFEST = 0;
+/** Questions that are not answered yet, and those of them to one replica where there are four. */
+const ASKED_MAX = 16;
 
-/** A part of a state, or of a part PIECE_LENGTH bytes or its end. */
-interface Chunk {
-  /** The part's index. */
-  readonly part: number;
-  /** Where it begins there. */
-  readonly at: number;
-  readonly length: number;
-}
-
-/** The digests of a part's chunks, one behind the other. */
-export function chunkDigests(part: Bytes): Bytes {
-  if (part.length <= PIECE_LENGTH) return digestOf(part);
-  const digests = new Uint8Array(DIGEST_LENGTH * Math.ceil(part.length / PIECE_LENGTH));
-  for (let i = 0; i * PIECE_LENGTH < part.length; i++) {
-    const chunk = part.subarray(i * PIECE_LENGTH, (i + 1) * PIECE_LENGTH);
-    digests.set(digestOf(chunk), i * DIGEST_LENGTH);
-  }
-  return digests;
-}
-
-/** The chunks of parts of these lengths in pieces, each as many in a row as there is room for. */
-function piecesOf(lengths: readonly number[]): readonly (readonly Chunk[])[] {
-  const pieces: Chunk[][] = [];
-  let room = 0;
-  for (const [part, length] of lengths.entries()) {
-    for (let at = 0; at === 0 || at < length; at += PIECE_LENGTH) {
-      const chunk = { part, at, length: Math.min(PIECE_LENGTH, length - at) };
-      const last = pieces.at(-1);
-      if (last !== undefined && chunk.length <= room) last.push(chunk);
-      else pieces.push([chunk]);
-      room = (last !== undefined && chunk.length <= room ? room : PIECE_LENGTH) - chunk.length;
-    }
-  }
-  return pieces;
-}
-
-/**
- * A state in parts, their manifest, and the manifest's digest: what a CHECKPOINT signs. What
- * several states have in common is there once, and hashed once.
- */
-export class Snapshot {
+/** What is fetched: the state after a slot that has this digest. */
+export interface Target {
+  readonly slot: number;
   readonly digest: Bytes;
-  readonly #parts: readonly Bytes[];
-  readonly #manifest: Bytes;
-  #pieces: readonly (readonly Chunk[])[] | null = null;
-
-  private constructor(parts: readonly Bytes[], manifest: Bytes) {
-    this.#parts = parts;
-    this.#manifest = manifest;
-    this.digest = digestOf(manifest);
-  }
-
-  /** `digests` knows those of parts that were in a state before, and learns the others. */
-  static of(parts: readonly Bytes[], digests: WeakMap<Bytes, Bytes>): Snapshot {
-    const manifest = manyBytesOf(
-      (out) => {
-        out.u32(parts.length);
-        for (const part of parts) {
-          let known = digests.get(part);
-          if (known === undefined) digests.set(part, (known = chunkDigests(part)));
-          out.u32(part.length);
-          out.bytes(known);
-        }
-      },
-      4 + parts.length * (4 + DIGEST_LENGTH),
-    );
-    return new Snapshot(parts, manifest);
-  }
-
-  /** The manifest (0) or a piece of the state (from 1); null if there is none of that number. */
-  piece(number: number): Bytes | null {
-    if (number === MANIFEST) return this.#manifest;
-    this.#pieces ??= piecesOf(this.#parts.map(({ length }) => length));
-    const chunks = this.#pieces[number - 1];
-    if (chunks === undefined) return null;
-    return manyBytesOf((out) => {
-      for (const { part, at, length } of chunks) {
-        out.bytes(this.#parts[part]?.subarray(at, at + length) ?? EMPTY);
-      }
-    }, PIECE_LENGTH);
-  }
 }
 
-/** What is known of the state that is being fetched, once its manifest is here. */
-interface Assembly {
-  readonly parts: readonly Bytes[];
-  /** Of each part's chunks. */
-  readonly digests: readonly Bytes[];
-  readonly pieces: readonly (readonly Chunk[])[];
-  /** Pieces that are here, by index from 0. */
-  readonly have: boolean[];
-  missing: number;
+interface Question {
+  readonly peer: Address;
+  readonly waiting: Map<string, Wanted>;
 }
 
-/** What a manifest that a quorum signed tells. */
-function assemblyOf(manifest: Bytes): Assembly {
-  const input = new Reader(manifest);
-  const parts: Bytes[] = [];
-  const digests: Bytes[] = [];
-  for (let count = input.u32(); count > 0 && input.ok; count--) {
-    const length = input.u32();
-    parts.push(new Uint8Array(length));
-    digests.push(input.bytes(DIGEST_LENGTH * Math.max(1, Math.ceil(length / PIECE_LENGTH))));
-  }
-  assert(input.done, "a quorum signed a manifest that is malformed");
-  const pieces = piecesOf(parts.map(({ length }) => length));
-  const have = pieces.map(() => false);
-  return { parts, digests, pieces, have, missing: pieces.length };
+export interface StateTransferOptions {
+  readonly self: Signer;
+  readonly n: number;
+  /** This replica's own state. */
+  readonly own: Own;
+  readonly ask: (peer: Address, slot: number, pieces: readonly PieceId[]) => void;
+  /** Tests hand in another one. */
+  readonly assembly?: (own: Own) => StateAssembly;
 }
 
-/** Copies a piece into the parts that it is of; false if it is not that which was signed. */
-function fill({ parts, digests }: Assembly, chunks: readonly Chunk[], bytes: Bytes): boolean {
-  let from = 0;
-  for (const { part, at, length } of chunks) {
-    const signed = digests[part]?.subarray((at / PIECE_LENGTH) * DIGEST_LENGTH);
-    const chunk = bytes.subarray(from, from + length);
-    if (signed === undefined || chunk.length !== length) return false;
-    if (!equal(digestOf(chunk), signed.subarray(0, DIGEST_LENGTH))) return false;
-    parts[part]?.set(chunk, at);
-    from += length;
-  }
-  return from === bytes.length;
-}
-
-/** Fetches one state at a time, from all other replicas in turn. */
+/** Fetches one state at a time, from all other replicas. */
 export class StateTransfer {
-  readonly #n: number;
-  readonly #ask: (peer: Address, slot: number, piece: number) => void;
-  #target: StableCheckpoint | null = null;
-  #assembly: Assembly | null = null;
-  /** By piece asked for, the peer that was asked. */
-  readonly #asked = new Map<number, Address>();
-  readonly #peers: PeerRotation;
+  readonly #options: StateTransferOptions;
+  readonly #peers: readonly Address[];
+  readonly #peerMax: number;
+  #target: Target | null = null;
+  #assembly: StateAssembly | null = null;
+  readonly #questions = new Set<Question>();
+  readonly #askedBy = new Map<string, Question>();
+  /** Those that sent what was wrong; not for good, because addresses can be forged. */
+  readonly #left = new Set<Address>();
+  /** Those that do not keep the state that is being fetched. */
+  readonly #gone = new Set<Address>();
+  #turn = 0;
 
-  constructor(self: Signer, n: number, ask: (peer: Address, slot: number, piece: number) => void) {
-    this.#n = n;
-    this.#ask = ask;
-    this.#peers = new PeerRotation(self, n);
+  constructor(options: StateTransferOptions) {
+    this.#options = options;
+    const { self, n } = options;
+    this.#peers = Array.from({ length: n - 1 }, (_, i) => (self + 1 + i) % n);
+    this.#peerMax = Math.ceil(ASKED_MAX / Math.max(1, n - 1));
   }
 
-  /** The checkpoint whose state is being fetched. */
-  get target(): StableCheckpoint | null {
+  get target(): Target | null {
     return this.#target;
   }
+  /** Whether a replica that was asked does not keep the state any more. */
+  get stale(): boolean {
+    return this.#gone.size > 0;
+  }
 
-  /** Begins to fetch the state of a proven checkpoint; leaves off any other. */
-  start(target: StableCheckpoint): void {
-    this.#target = target;
-    this.#assembly = null;
-    this.#asked.clear();
+  get sizes(): Sizes {
+    return [{ name: "transfer.questions", size: this.#questions.size, max: ASKED_MAX }];
+  }
+
+  /** Begins to fetch a state, or turns to another one and keeps what came. */
+  start(target: Target): void {
+    const { own, assembly } = this.#options;
+    if (this.#target !== null) coverageMark("state transfer: a later checkpoint is followed");
+    this.#target = { slot: target.slot, digest: target.digest };
+    this.#assembly ??= assembly?.(own) ?? new StateAssembly(own);
+    this.#forget();
+    this.#gone.clear();
+    this.#assembly.aim(target.digest);
     this.#askMore();
   }
 
   stop(): void {
     this.#target = null;
     this.#assembly = null;
-    this.#asked.clear();
+    this.#forget();
+    this.#gone.clear();
+    this.#left.clear();
   }
 
-  /** Asks again, other replicas, for what did not come since the last time. */
+  /** Asks again, other replicas, for what did not come. */
   retry(): void {
-    for (const piece of this.#asked.keys()) this.#askFor(piece);
+    for (const question of [...this.#questions]) this.#takeBack(question);
+    this.#gone.clear();
     this.#askMore();
+  }
+
+  /** A replica that was asked does not keep the state; whether no other one does either. */
+  unavailable(peer: Address): boolean {
+    const asked = [...this.#questions].filter((question) => question.peer === peer);
+    if (asked.length === 0) return false;
+    this.#gone.add(peer);
+    for (const question of asked) this.#takeBack(question);
+    this.#askMore();
+    return this.#peers.every((other) => this.#gone.has(other) || this.#left.has(other));
   }
 
   /**
-   * Takes a piece: the whole state, checked, with the last one; null if more are missing; false if
-   * it was not asked for or is wrong, which changes nothing.
+   * Takes pieces: whether they were of use. Those that were not asked for, or are wrong, change
+   * nothing but whom to ask.
    */
-  receive(from: Address, message: StateMessage): readonly Bytes[] | null | false {
-    const target = this.#target;
-    if (target === null || message.slot !== target.slot) return false;
-    const peer = this.#asked.get(message.piece);
-    if (peer === undefined) return false;
-    const right =
-      message.piece === MANIFEST ? this.#open(target, message.bytes) : this.#fill(message);
-    if (!right) {
-      if (from === peer) this.#askFor(message.piece);
-      return false;
-    }
-    this.#asked.delete(message.piece);
+  receive(from: Address, { slot, pieces }: StateMessage): boolean {
     const assembly = this.#assembly;
-    if (assembly !== null && assembly.missing === 0) {
-      this.stop();
-      return assembly.parts;
+    if (assembly === null || slot !== this.#target?.slot) return false;
+    let useful = false;
+    const answered = new Set<Question>();
+    for (const { id, bytes } of pieces) {
+      const key = keyOf(id);
+      const question = this.#askedBy.get(key);
+      if (question === undefined) continue;
+      if (!assembly.take(id, bytes)) {
+        if (from === question.peer) this.#leave(from);
+        break;
+      }
+      useful = true;
+      question.waiting.delete(key);
+      this.#askedBy.delete(key);
+      if (from === question.peer) answered.add(question);
     }
+    // An answer has as much as there was room for.
+    for (const question of answered) this.#takeBack(question);
     this.#askMore();
-    return null;
+    return useful;
   }
 
-  #open(target: StableCheckpoint, manifest: Bytes): boolean {
-    if (!equal(digestOf(manifest), target.digest)) return false;
-    this.#assembly = assemblyOf(manifest);
-    return true;
+  /** The whole state, checked, if it is here: the fetching ends. */
+  take(): ReturnType<StateAssembly["finish"]> | null {
+    if (this.#assembly?.complete !== true) return null;
+    const version = this.#assembly.finish();
+    this.stop();
+    return version;
   }
 
-  #fill({ piece, bytes }: StateMessage): boolean {
-    const assembly = this.#assembly;
-    const chunks = assembly?.pieces[piece - 1];
-    if (assembly === null || chunks === undefined || !fill(assembly, chunks, bytes)) return false;
-    assembly.have[piece - 1] = true;
-    assembly.missing--;
-    return true;
+  #leave(peer: Address): void {
+    coverageMark("state transfer: a replica that sends wrong parts is left");
+    this.#left.add(peer);
+    if (this.#left.size === this.#peers.length) this.#left.clear();
+    for (const question of [...this.#questions]) {
+      if (question.peer === peer) this.#takeBack(question);
+    }
+  }
+
+  /** What it waits for is to be asked for again. */
+  #takeBack(question: Question): void {
+    this.#questions.delete(question);
+    for (const [key, wanted] of question.waiting) {
+      this.#askedBy.delete(key);
+      this.#assembly?.again(wanted);
+    }
+  }
+
+  #forget(): void {
+    this.#questions.clear();
+    this.#askedBy.clear();
   }
 
   #askMore(): void {
-    if (this.#target === null) return;
-    if (this.#assembly === null) {
-      if (!this.#asked.has(MANIFEST)) this.#askFor(MANIFEST);
-      return;
-    }
-    for (const [index, have] of this.#assembly.have.entries()) {
-      if (this.#asked.size >= ASKED_MAX) return;
-      if (!have && !this.#asked.has(index + 1)) this.#askFor(index + 1);
+    while (this.#target !== null && this.#questions.size < ASKED_MAX) {
+      const peer = this.#nextPeer();
+      const first = peer === null ? undefined : this.#assembly?.next();
+      if (peer === null || first === undefined) return;
+      const waiting = new Map([[keyOf(first.id), first]]);
+      while (waiting.size < PIECES_MAX) {
+        const wanted = this.#assembly?.next();
+        if (wanted === undefined) break;
+        waiting.set(keyOf(wanted.id), wanted);
+      }
+      const question = { peer, waiting };
+      this.#questions.add(question);
+      for (const key of waiting.keys()) this.#askedBy.set(key, question);
+      this.#options.ask(
+        peer,
+        this.#target.slot,
+        [...waiting.values()].map(({ id }) => id),
+      );
     }
   }
 
-  #askFor(piece: number): void {
-    if (this.#target === null || this.#n === 1) return;
-    const peer = this.#peers.next();
-    this.#asked.set(piece, peer);
-    this.#ask(peer, this.#target.slot, piece);
+  /** The next one in turn that has not been asked enough; null if there is none. */
+  #nextPeer(): Address | null {
+    for (let i = 0; i < this.#peers.length; i++) {
+      const peer = this.#peers[(this.#turn + i) % this.#peers.length] ?? 0;
+      if (this.#left.has(peer) || this.#gone.has(peer)) continue;
+      let asked = 0;
+      for (const question of this.#questions) if (question.peer === peer) asked++;
+      if (asked >= this.#peerMax) continue;
+      this.#turn = (this.#turn + i + 1) % this.#peers.length;
+      return peer;
+    }
+    return null;
   }
 }

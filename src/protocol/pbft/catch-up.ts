@@ -1,12 +1,13 @@
 // How a replica catches up: one that makes no progress broadcasts STATUS, and others resend what it
 // lacks (Castro and Liskov, TOCS '02); where they keep that no more, it fetches a state.
 
-import type { Address, Bytes, Phase } from "../../actor.ts";
+import type { Address, Phase } from "../../actor.ts";
 import { Backoff } from "../kit/backoff.ts";
 import { DIGEST_LENGTH } from "../kit/digest.ts";
 import type { StateMessage } from "../kit/messages.ts";
 import { AnswerLimit, ANSWER_PAUSE } from "../kit/peers.ts";
 import type { StateSync, StateSyncOwner } from "../kit/state-sync.ts";
+import type { StateVersion } from "../kit/state-tree.ts";
 import type { PbftContext } from "./context.ts";
 import type { CommittedMessage, Message, StatusMessage } from "./message.ts";
 import type { NewViewMessage, ViewChangeMessage } from "./message.ts";
@@ -233,9 +234,9 @@ export class CatchUp implements StateSyncOwner {
     if (outcome === "installed") this.#owner.normal.execute();
   }
 
-  install(state: readonly Bytes[], slot: number): boolean {
-    const { executor, service } = this.#context;
-    if (!executor.restore(state)) return false;
+  install(state: StateVersion, slot: number): boolean {
+    const { versions, service } = this.#context;
+    if (!versions.restore(state.head, state)) return false;
     this.#owner.normal.onInstalled(slot);
     service.answerExecuted();
     this.#owner.start.advance();

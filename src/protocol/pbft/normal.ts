@@ -43,7 +43,7 @@ export interface NormalOwner {
     readonly recoveryTargetSlot: number;
   };
   readonly timer: { arm(): void; onExecuted(): void };
-  readonly sync: { take(slot: number, state: readonly Bytes[]): void };
+  readonly sync: { onExecuted(slot: number): void };
 }
 
 /**
@@ -360,7 +360,7 @@ export class NormalCase {
 
   /** Executes in the order of slots what is committed. */
   execute(): void {
-    const { log, service, executor, config } = this.context;
+    const { log, service } = this.context;
     const before = this.#executed;
     for (;;) {
       const slot = log.get(this.#executed + 1);
@@ -373,9 +373,7 @@ export class NormalCase {
       this.#executed++;
       log.onExecuted(this.#executed);
       service.execute(batch);
-      if (this.#executed % config.checkpointInterval === 0) {
-        this.owner.sync.take(this.#executed, executor.snapshot());
-      }
+      this.owner.sync.onExecuted(this.#executed);
     }
     if (this.#executed === before) return;
     this.owner.timer.onExecuted();

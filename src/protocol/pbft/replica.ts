@@ -18,6 +18,7 @@ import { CONTEXT_PARTS, contextOf } from "../kit/context.ts";
 import { Votes } from "../kit/quorum.ts";
 import { isNaming } from "../kit/naming-messages.ts";
 import { Recovery } from "../kit/recovery.ts";
+import type { Own } from "../kit/state-assembly.ts";
 import { StateSync } from "../kit/state-sync.ts";
 import { CatchUp } from "./catch-up.ts";
 import { commitProofs, preparedProofs } from "./certificate.ts";
@@ -97,8 +98,10 @@ export class PbftReplica implements Replica<Message, Timer> {
     this.start = new parts.Start(context, this, { recovery, Naming: parts.Naming });
     const checkpoints = new parts.Checkpoints(quorums, checkpointInterval, SNAPSHOTS_MAX);
     const { catchUp: owner } = this;
-    const { answers } = context;
-    this.sync = new StateSync({ self, n, host, answers, checkpoints, owner });
+    const { answers, versions } = context;
+    const assembly = (own: Own) => new parts.StateAssembly(own);
+    const shared = { self, n, host, answers, versions, checkpoints, checkpointInterval };
+    this.sync = new StateSync({ ...shared, owner, assembly });
     host.setTimer("tick", 0);
     this.start.starter.start();
   }
@@ -135,7 +138,7 @@ export class PbftReplica implements Replica<Message, Timer> {
       case "checkpoint":
         return this.sync.onCheckpoint(message);
       case "stable":
-        return this.sync.onStable(message);
+        return this.sync.onStable(from, message);
       case "fetchState":
         return this.sync.onFetchState(from, message);
       case "state":
@@ -169,6 +172,8 @@ export class PbftReplica implements Replica<Message, Timer> {
         return this.catchUp.onTick();
       case "start":
         return this.start.starter.onTimer();
+      case "checkpoint":
+        return this.sync.onTimer();
     }
   }
 

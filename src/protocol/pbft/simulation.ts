@@ -14,6 +14,7 @@ export const simulation: SimulationHints<Message> = {
       "pbft: as many bytes are under way as may be",
       "batcher: a batch is full of bytes",
       "state sync: a state is fetched",
+      "state transfer: a later checkpoint is followed",
       "state sync: a state is installed",
       "start: a replica recovers",
     ],

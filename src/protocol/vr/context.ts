@@ -6,9 +6,9 @@ import type { Message } from "./message.ts";
 /**
  * view: a leader fails; flush: a batch is due; told: backups are to be told what is committed;
  * tick: progress is looked at; moves, fetch and start: what moves replicas to a view, asks for a
- * log, or asks where the others are, is sent again.
+ * log, or asks where the others are, is sent again; checkpoint: a state is hashed further.
  */
-export type Timer = "view" | "flush" | "told" | "tick" | "moves" | "fetch" | "start";
+export type Timer = "view" | "flush" | "told" | "tick" | "moves" | "fetch" | "start" | "checkpoint";
 
 /** What every part of a replica is given. */
 export interface VrContext extends Context<Message, Timer> {

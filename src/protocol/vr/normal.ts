@@ -39,7 +39,7 @@ export interface NormalOwner {
     readonly recoveryTarget: number;
   };
   readonly timer: { arm(): void; onExecuted(): void };
-  readonly states: { take(slot: number, state: readonly Uint8Array[]): void };
+  readonly states: { onExecuted(slot: number): void };
 }
 
 /** Orders batches while the view lasts. It alone writes `executed`. */
@@ -348,16 +348,14 @@ export class NormalCase {
   // Execution.
 
   #execute(to: number): void {
-    const { log, service, executor, config } = this.context;
+    const { log, service, config } = this.context;
     while (this.#executed < to) {
       const batch = log.at(this.#executed + 1);
       assert(batch !== undefined, "what is committed is in the log");
       this.#executed++;
       log.onExecuted(this.#executed);
       service.execute(batch);
-      if (this.#executed % config.checkpointInterval === 0) {
-        this.owner.states.take(this.#executed, executor.snapshot());
-      }
+      this.owner.states.onExecuted(this.#executed);
     }
     this.owner.views.onExecuted();
     this.owner.timer.onExecuted();

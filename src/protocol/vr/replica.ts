@@ -170,6 +170,8 @@ export class VrReplica implements Replica<Message, Timer> {
         return this.catchUp.onFetchTimer();
       case "start":
         return this.start.onTimer();
+      case "checkpoint":
+        return this.states.onTimer();
     }
   }
 

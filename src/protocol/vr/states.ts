@@ -6,9 +6,11 @@ import { coverageMark } from "../../base/coverage-mark.ts";
 import { equal } from "../../wire.ts";
 import { DIGEST_LENGTH } from "../kit/digest.ts";
 import type { CheckpointMessage, FetchStateMessage, StateMessage } from "../kit/messages.ts";
-import { ASKED_TOO_MUCH } from "../kit/peers.ts";
-import { NO_CERTIFICATE } from "../kit/quorum.ts";
-import { Snapshot, StateTransfer } from "../kit/state-transfer.ts";
+import { StateHashing } from "../kit/state-hashing.ts";
+import { answerPieces } from "../kit/state-sync.ts";
+import { StateTransfer } from "../kit/state-transfer.ts";
+import type { StateVersion } from "../kit/state-tree.ts";
+import type { Hashed } from "../kit/state-versions.ts";
 import type { VrContext } from "./context.ts";
 import { FETCH_PAUSE } from "./log-fetch.ts";
 import type { StatusMessage } from "./message.ts";
@@ -25,7 +27,7 @@ interface Kept {
   readonly slot: number;
   readonly digest: Bytes;
   /** Null at genesis, which nobody fetches. */
-  readonly snapshot: Snapshot | null;
+  readonly version: StateVersion | null;
 }
 
 /** What checkpoints ask of the replica whose state it is. */
@@ -39,9 +41,8 @@ export class States {
   protected readonly context: VrContext;
   readonly #owner: StatesOwner;
   readonly #transfer: StateTransfer;
-  #kept: readonly Kept[] = [{ slot: 0, digest: NO_DIGEST, snapshot: null }];
-  /** Of the parts of states, which are hashed once. */
-  readonly #digests = new WeakMap<Bytes, Bytes>();
+  readonly #hashing: StateHashing;
+  #kept: readonly Kept[] = [{ slot: 0, digest: NO_DIGEST, version: null }];
   /** Whether a piece came since it was last asked for. */
   #progresses = false;
   /** Another replica has another state after the same slot. */
@@ -50,14 +51,19 @@ export class States {
   constructor(context: VrContext, owner: StatesOwner) {
     this.context = context;
     this.#owner = owner;
-    const { self, config, host } = context;
-    this.#transfer = new StateTransfer(self, config.n, (peer, slot, piece) => {
-      host.send(peer, { kind: "fetchState", slot, piece });
+    const { self, config, host, versions } = context;
+    this.#transfer = new StateTransfer({
+      ...{ self, n: config.n, own: versions },
+      ask: (peer, slot, pieces) => host.send(peer, { kind: "fetchState", slot, pieces }),
     });
+    const { checkpointInterval } = config;
+    const onHashed = (hashed: Hashed) => this.#onHashed(hashed);
+    this.#hashing = new StateHashing({ versions, checkpointInterval, host, onHashed });
   }
 
   get sizes(): Sizes {
-    return [{ name: "states.snapshots", size: this.#kept.length, max: STATES_MAX }];
+    const kept = { name: "states.kept", size: this.#kept.length, max: STATES_MAX };
+    return [kept, ...this.#transfer.sizes];
   }
   /** Whether a state is being fetched. */
   get fetching(): boolean {
@@ -68,16 +74,19 @@ export class States {
     return this.#kept.at(-1) ?? { slot: 0, digest: NO_DIGEST };
   }
 
-  /** Takes a checkpoint: `state` is what the slot, the last one executed, left. */
-  take(slot: number, state: readonly Bytes[]): void {
-    const snapshot = Snapshot.of(this.kept(state), this.#digests);
-    const later = [...this.#kept, { slot, digest: snapshot.digest, snapshot }];
-    this.#kept = later.slice(-STATES_MAX);
-    this.context.log.forget(this.#kept[0]?.slot ?? 0);
+  /** A slot was executed, which may be one that a checkpoint is taken after. */
+  onExecuted(slot: number): void {
+    this.#hashing.onExecuted(slot);
   }
 
-  protected kept(state: readonly Bytes[]): readonly Bytes[] {
-    return state;
+  /** The timer "checkpoint" is due. */
+  onTimer(): void {
+    this.#hashing.onTimer();
+  }
+
+  #onHashed({ slot, version }: Hashed): void {
+    this.#kept = [...this.#kept, { slot, digest: version.digest, version }].slice(-STATES_MAX);
+    this.context.log.forget(this.#kept[0]?.slot ?? 0);
   }
 
   /** Shows a replica that lacks slots which are dropped here where it can go on. */
@@ -98,7 +107,7 @@ export class States {
     }
     coverageMark("vr: a state is fetched");
     host.setTimer("fetch", FETCH_PAUSE * config.viewTimeoutMs);
-    this.#transfer.start({ slot, digest, certificate: NO_CERTIFICATE });
+    this.#transfer.start({ slot, digest });
   }
 
   /** Compares a checkpoint of another replica with the own one of the same slot. */
@@ -122,33 +131,28 @@ export class States {
     this.#progresses = false;
   }
 
-  onFetchState(from: Address, { slot, piece }: FetchStateMessage): void {
-    const { host, answers } = this.context;
-    const kept = this.#kept.find((state) => state.slot === slot);
-    const bytes = kept?.snapshot?.piece(piece) ?? null;
-    if (bytes === null) return this.offer(from);
-    const { now } = host;
-    const question = `state ${slot} ${piece}`;
-    if (!answers.allows(from, question, now)) return host.drop(ASKED_TOO_MUCH);
-    answers.begin(from, question, now);
-    answers.charge(from, bytes.length);
-    host.send(from, { kind: "state", slot, piece, bytes });
+  onFetchState(from: Address, { slot, pieces }: FetchStateMessage): void {
+    const { host, answers, versions } = this.context;
+    const version = this.#kept.find((state) => state.slot === slot)?.version ?? null;
+    if (version === null) return this.offer(from);
+    answerPieces(host, answers, { from, slot, pieces, version, versions });
   }
 
   onState(from: Address, message: StateMessage): void {
-    const { host, executor, log } = this.context;
+    const { host, versions, log } = this.context;
     const { target } = this.#transfer;
-    const state = this.#transfer.receive(from, message);
-    if (state === false || target === null) {
+    if (!this.#transfer.receive(from, message) || target === null) {
       return host.drop("not admitted: piece of a state that was not asked for");
     }
     this.#progresses = true;
-    if (state === null || target.slot <= this.#owner.normal.executed) return;
+    const version = this.#transfer.take();
+    if (version === null || target.slot <= this.#owner.normal.executed) return;
     const { slot, digest } = target;
-    const snapshot = Snapshot.of(state, this.#digests);
-    if (!executor.restore(state)) return host.drop("not admitted: state that is malformed");
+    if (!versions.restore(version.head, version)) {
+      return host.drop("not admitted: state that is malformed");
+    }
     coverageMark("vr: a state is installed");
-    this.#kept = [{ slot, digest, snapshot }];
+    this.#kept = [{ slot, digest, version }];
     log.onExecuted(slot);
     log.forget(slot);
     this.#owner.onInstalled(slot);

@@ -25,6 +25,7 @@ import {
 import type { ChainRules } from "../../../src/protocol/chained/rules.ts";
 import { HOTSTUFF_RULES } from "../../../src/protocol/chained/hotstuff-rules.ts";
 import { EMPTY } from "../../../src/wire.ts";
+import { PeekedExecutor } from "../../support/states.ts";
 import * as support from "../../support/cluster.ts";
 import { Packets, signatureOf } from "../../support/packets.ts";
 
@@ -160,6 +161,6 @@ export class Solo extends support.Solo<Message, Timer | "retry", ChainedReplica>
 
 export class ChainedCluster extends support.Cluster<Message, Timer | "retry", ChainedReplica> {
   constructor(changes: Partial<ProtocolConfig> = {}, rules: ChainRules = HOTSTUFF_RULES) {
-    super(chainedOf({}, rules), changes);
+    super(chainedOf({ Executor: PeekedExecutor }, rules), changes);
   }
 }

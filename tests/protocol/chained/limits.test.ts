@@ -88,6 +88,7 @@ test("X5 Byzantine replicas that invent nothing for others' sessions change no r
 test("X6 malformed, mutated and early messages neither throw nor stop a replica", () => {
   const first = block(1, undefined, [openRequest(1)]);
   const position = { highQc: qc(first), tc: tc(6) };
+  const piece = { tree: 1, level: 0, index: 1, blob: 0, chunk: 0 };
   const samples: Message[] = [
     { kind: "propose", replica: 1, block: first, tc: null },
     { kind: "propose", replica: 1, block: block(5, qc(first)), tc: tc(4) },
@@ -99,8 +100,8 @@ test("X6 malformed, mutated and early messages neither throw nor stop a replica"
     { kind: "request", request: openRequest(2) },
     { kind: "relay", client: CLIENT, request: openRequest(3) },
     { kind: "checkpoint", replica: 1, slot: 4, digest: first.hash },
-    { kind: "fetchState", slot: 4, piece: 0 },
-    { kind: "state", slot: 4, piece: 1, bytes: first.hash },
+    { kind: "fetchState", slot: 4, pieces: [piece] },
+    { kind: "state", slot: 4, pieces: [{ id: piece, bytes: first.hash }] },
     { kind: "recover", replica: 1, nonce: new Uint8Array(16) },
   ];
   const dice = new FakeHost<Message, Timer>(42);

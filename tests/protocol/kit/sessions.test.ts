@@ -15,7 +15,7 @@ import {
 } from "../../../src/protocol/kit/request.ts";
 import { Sessions, type Session } from "../../../src/protocol/kit/sessions.ts";
 import { EMPTY } from "../../../src/wire.ts";
-import { changedBytes, onePart, partsOf, stateOf } from "../../support/states.ts";
+import { becomes, changedBytes, onePart, partsOf, stateOf, wholeOf } from "../../support/states.ts";
 
 /** The nonce of client `i`; all have different tags. */
 function nonce(i: number): Bytes {
@@ -444,7 +444,7 @@ describe("X13 executor", () => {
     const first = request(0, session, 1);
     expect(executor.execute(first)?.status).toBe("done");
     const restored = new Executor(app, none);
-    expect(restored.restore(executor.snapshot())).toBe(true);
+    expect(becomes(restored, wholeOf(executor))).toBe(true);
     for (const again of [executor, restored]) {
       expect(again.lookup(first)).toEqual({ status: "forgotten" });
       expect(again.execute(first)).toEqual({ status: "forgotten" });
@@ -459,9 +459,9 @@ describe("X13 executor", () => {
     const outcome = executor.execute(request(0, session, 1));
     const app = new CountingApp();
     const restored = new Executor(app, config);
-    expect(restored.restore(executor.snapshot())).toBe(true);
-    // But for the application's, which is the last.
-    expect(restored.snapshot().slice(0, -1)).toEqual(executor.snapshot().slice(0, -1));
+    expect(becomes(restored, wholeOf(executor))).toBe(true);
+    const [mine, theirs] = [restored, executor].map(wholeOf);
+    expect([mine?.head, mine?.states[0]]).toEqual([theirs?.head, theirs?.states[0]]);
     expect(restored.execute(request(0, session, 1))).toEqual(outcome);
     expect(opened(restored.execute(open(0)))).toBe(session);
     expect({ executed: app.executed, position: restored.position }).toEqual({
@@ -475,15 +475,15 @@ describe("X13 executor", () => {
       const session = opened(executor.execute(open(i)));
       executor.execute(request(i, session, 1));
     }
-    const [head = EMPTY, ...parts] = executor.snapshot();
-    const refused = (...parts: readonly Bytes[]) => {
-      expect(new Executor(new KvApp(), config).restore(parts)).toBe(false);
-    };
-    refused();
-    refused(head);
-    for (let end = 0; end < head.length; end++) refused(head.slice(0, end), ...parts);
-    for (let end = 0; end < parts[0]!.length; end++) refused(head, parts[0]!.slice(0, end));
-    refused(Uint8Array.of(...head, 0), ...parts);
-    expect(new Executor(new KvApp(), config).restore([head, ...parts])).toBe(true);
+    const { head, states } = wholeOf(executor);
+    const [[[part = EMPTY] = []] = [], app = []] = states;
+    const restored = (head: Bytes, part: Bytes) =>
+      becomes(new Executor(new KvApp(), config), { head, states: [[[part]], app] });
+    for (let end = 0; end < head.length; end++)
+      expect(restored(head.slice(0, end), part)).toBe(false);
+    for (let end = 0; end < part.length; end++)
+      expect(restored(head, part.slice(0, end))).toBe(false);
+    expect(restored(Uint8Array.of(...head, 0), part)).toBe(false);
+    expect(restored(head, part)).toBe(true);
   });
 });

@@ -12,6 +12,7 @@ import { bytesOf } from "../../../src/wire.ts";
 import { repliesIn } from "../../support/replies.ts";
 import * as support from "../../support/cluster.ts";
 import { Packets } from "../../support/packets.ts";
+import { PeekedExecutor } from "../../support/states.ts";
 
 /** The address of the first client; replicas have theirs below. */
 export const CLIENT = 100;
@@ -33,7 +34,7 @@ interface Options {
 
 export class PbftCluster extends support.Cluster<Message, Timer | "retry", PbftReplica> {
   constructor(changes: Partial<ProtocolConfig> = {}, { parts = {}, ...options }: Options = {}) {
-    super(pbftOf(parts), changes, options);
+    super(pbftOf({ Executor: PeekedExecutor, ...parts }), changes, options);
   }
 
   /** What a replica's parts know. */
@@ -49,7 +50,7 @@ export class PbftCluster extends support.Cluster<Message, Timer | "retry", PbftR
       log,
       low: log.low,
       position: executor.position,
-      digest: Buffer.from(digestOf(Buffer.concat(executor.snapshot()))).toString("hex"),
+      digest: digestOf((executor as PeekedExecutor).peek()).toHex(),
     };
   }
 

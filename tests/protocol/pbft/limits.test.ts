@@ -27,6 +27,7 @@ const nonce = new Uint8Array(16).fill(4);
 function examples(number: number): Message[] {
   const vote = { replica: 2, view: number, slot: number, digest };
   const stable = { slot: number, digest, certificate };
+  const piece = { tree: 255, level: 255, index: 0xffff_ffff, blob: 0xffff_ffff, chunk: 0xffff };
   const prepared = [
     { slot: number, view: 0, digest, primary: 1, block: new Uint8Array(69), prepares: certificate },
   ];
@@ -57,8 +58,8 @@ function examples(number: number): Message[] {
     },
     { kind: "checkpoint", replica: 2, slot: number, digest },
     { kind: "stable", checkpoint: stable },
-    { kind: "fetchState", slot: number, piece: 0xffff_ffff },
-    { kind: "state", slot: number, piece: 0xffff_ffff, bytes: digest },
+    { kind: "fetchState", slot: number, pieces: [piece] },
+    { kind: "state", slot: number, pieces: [{ id: piece, bytes: digest }] },
     { kind: "recover", replica: 2, nonce },
     { kind: "prePrepare", ...vote, batch: BATCH },
     { kind: "prePrepare", ...vote, batch: null },

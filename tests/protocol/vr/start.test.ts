@@ -140,7 +140,7 @@ test("V19 the census bounds all that a replica holds, and says whom it waits for
   expect(bounds.get("fetch.log")).toBe(4 * interval + 32);
   expect(bounds.get("normal.early")).toBe(4 * interval);
   expect(bounds.get("view-change.changes")).toBe(3);
-  expect(bounds.get("states.snapshots")).toBe(2);
+  expect(bounds.get("states.kept")).toBe(2);
   for (const { size, max } of sizes) expect(size).toBeLessThanOrEqual(max);
   cluster.stop(0);
   cluster.stop(1);

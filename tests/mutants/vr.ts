@@ -245,8 +245,9 @@ function mutant(
   protocol: typeof vr,
   kind: Mutant["kind"],
   convictedBy: readonly string[],
+  within = 1000,
 ): Mutant {
-  return { subject: subjectOf(`vr-${name}`, protocol), kind, convictedBy, within: 1000 };
+  return { subject: subjectOf(`vr-${name}`, protocol), kind, convictedBy, within };
 }
 
 /** Those that scripts convict, by the name of the script. */
@@ -264,6 +265,7 @@ export const scripted: ReadonlyMap<string, readonly Subject[]> = new Map(
     nonce: [["same-nonce", withParts({ Start: SameNonce })]],
     answers: [["answers-always", withParts({ Start: AnswersAlways })]],
     source: [["any-source", withParts({ Start: AnySource })]],
+    once: [["enters-again", withParts({ ViewChanger: EntersAgain })]],
     half: [["one-wish", withParts({ ViewChanger: OneWish })]],
   } satisfies Record<string, [string, typeof vr][]>).map(([script, list]) => [
     script,
@@ -276,13 +278,29 @@ const SPLIT = ["agreement", "throw", "client agreement"];
 /** A forgotten `open` is an executed request that is lost. */
 const FORGOTTEN = [...SPLIT, "exactly once"];
 
+/** What is not done in time, or never by one replica. */
+const STUCK = ["liveness", "convergence"];
+/** Seeds within which those are found that need an order of events which few seeds have. */
+const SELDOM = 5000;
+
 export const mutants: readonly Mutant[] = [
   mutant("commits-with-f", withParts({ NormalCase: CommitsWithF }), "short", FORGOTTEN),
   mutant("appends-early", withParts({ NormalCase: AppendsEarly }), "short", FORGOTTEN),
-  mutant("enters-again", withParts({ ViewChanger: EntersAgain }), "short", FORGOTTEN),
-  mutant("early-last-normal", withParts({ ViewChanger: EarlyLastNormal }), "splits", FORGOTTEN),
+  mutant(
+    "early-last-normal",
+    withParts({ ViewChanger: EarlyLastNormal }),
+    "splits",
+    FORGOTTEN,
+    SELDOM,
+  ),
   mutant("executes-old-log", withParts({ ViewChanger: ExecutesOldLog }), "splits", FORGOTTEN),
-  mutant("vouches-beyond-holes", withParts({ NormalCase: VouchesBeyondHoles }), "short", FORGOTTEN),
+  mutant(
+    "vouches-beyond-holes",
+    withParts({ NormalCase: VouchesBeyondHoles }),
+    "short",
+    FORGOTTEN,
+    SELDOM,
+  ),
   mutant("votes-at-once", withParts({ Start: BeginsAtOnce }), "deep", FORGOTTEN),
   mutant("joins-early", withParts({}, JoinsEarly), "deep", FORGOTTEN),
   mutant("forgets-sessions", withParts({ Executor: SessionsLeftOut }), "deep", [
@@ -291,8 +309,8 @@ export const mutants: readonly Mutant[] = [
     "throw",
   ]),
   mutant("replies-early", withParts(repliesEarly), "short", ["client agreement"]),
-  mutant("wishes-once", withParts({ ViewChanger: WishesOnce }), "short", ["liveness"]),
-  mutant("begins-quietly", withParts({ ViewChanger: BeginsQuietly }), "short", ["liveness"]),
-  mutant("takes-no-checkpoint", withParts({}, TakesNoCheckpoint), "deep", ["convergence"]),
+  mutant("wishes-once", withParts({ ViewChanger: WishesOnce }), "short", STUCK),
+  mutant("begins-quietly", withParts({ ViewChanger: BeginsQuietly }), "short", STUCK),
+  mutant("takes-no-checkpoint", withParts({}, TakesNoCheckpoint), "deep", STUCK),
   mutant("unbounded-early", withParts({ NormalCase: KeepsAllEarly }), "short", ["bounded"]),
 ];

@@ -70,6 +70,12 @@ const seeds: readonly {
     seed: 10_468,
     found: "the simulator waited for a replica to begin that had crashed for good before it did",
   },
+  {
+    protocol: "vr",
+    kind: "short",
+    seed: 231,
+    found: "own parts that a state was to be made of were others when it was complete",
+  },
 ];
 
 for (const { protocol, kind, seed, changes, found } of seeds) {

@@ -72,6 +72,8 @@ export interface Own {
 
 export class StateAssembly {
   readonly #own: Own;
+  /** The own trees as they were when it turned to its version: others may be there by its end. */
+  #trees: readonly StateTree[] = [];
   #root: { readonly head: Bytes; readonly roots: readonly TreeRoot[] } | null = null;
   /** What is missing, by its key, and of that what was not asked for, the last one first. */
   readonly #open = new Map<string, Wanted>();
@@ -94,6 +96,7 @@ export class StateAssembly {
 
   /** Turns to the version of this digest: what came for another one is kept where it fits. */
   aim(digest: Bytes): void {
+    this.#trees = this.#own.trees;
     this.#root = null;
     this.#open.clear();
     this.#unasked.length = 0;
@@ -166,7 +169,7 @@ export class StateAssembly {
 
   /** Looks for what is missing of a node and all below it. */
   #explore(tree: number, level: number, index: number, digest: Bytes): void {
-    const own = this.#own.trees[tree - 1]?.node(level, index);
+    const own = this.#trees[tree - 1]?.node(level, index);
     if (own !== undefined && equal(own.digest, digest)) return;
     const id = { tree, level, index, blob: 0, chunk: 0 };
     const key = keyOf(id);
@@ -213,7 +216,7 @@ export class StateAssembly {
   }
 
   #ownBytes({ tree, index }: PieceId, i: number, { length, digests }: Told): Bytes | null {
-    const bytes = this.#own.trees[tree - 1]?.part(index)[i];
+    const bytes = this.#trees[tree - 1]?.part(index)[i];
     const known = bytes === undefined ? undefined : this.#own.digests.get(bytes);
     if (bytes?.length !== length || known === undefined) return null;
     return equal(known, digests) ? bytes : null;
@@ -250,7 +253,7 @@ export class StateAssembly {
   }
 
   #made(tree: number, level: number, index: number, digest: Bytes): TreeNode {
-    const own = this.#own.trees[tree - 1]?.node(level, index);
+    const own = this.#trees[tree - 1]?.node(level, index);
     if (own !== undefined && equal(own.digest, digest)) return own;
     const key = keyOf({ tree, level, index, blob: 0, chunk: 0 });
     if (level === 0) return this.#parts.get(key) ?? assert.fail("a state has all its parts");

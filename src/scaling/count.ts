@@ -4,7 +4,7 @@
 // What is counted is the difference of two runs from one seed, one of them longer: start, opening
 // of sessions and the end, in which the pipeline runs dry, are in both and cancel out.
 
-import type { Address, Bytes, Client, Host, Sealed, Target } from "../actor.ts";
+import type { Address, Bytes, Client, Host, Replica, Sealed, Target } from "../actor.ts";
 import { NullApp } from "../app/null.ts";
 import { assert } from "../base/assert.ts";
 import { Random } from "../base/seeded-random.ts";
@@ -211,6 +211,11 @@ class CountingTransport extends SimulatedTransport {
   }
 }
 
+function isRunning(replica: Replica<Sealed, string>): boolean {
+  const { phase = "running" } = replica.census();
+  return phase === "running";
+}
+
 class CountedCluster {
   readonly config: ProtocolConfig;
   /** Messages by kind, once for each receiver. */
@@ -264,7 +269,10 @@ class CountedCluster {
    */
   run(operations: number): void {
     const clients = this.#clients.length;
-    // Replicas that start hear nobody else.
+    // Replicas that start hear nobody else, and some ask more than once.
+    while (!this.#haveAllBegun()) {
+      assert(this.#scheduler.step(Infinity), "without faults every replica begins");
+    }
     this.#settle();
     // Opens apart, because they share batches with operations otherwise.
     for (let from = 0; from < clients; from += OPENING_MAX) {
@@ -291,6 +299,12 @@ class CountedCluster {
   #pause(): void {
     this.#scheduler.after(null, OPENING_PAUSE_US, () => {});
     this.#settle();
+  }
+
+  #haveAllBegun(): boolean {
+    return this.#parties.every(({ process }) =>
+      process.hosted.every(({ replica }) => replica === null || isRunning(replica)),
+    );
   }
 
   #settle(): void {

@@ -146,8 +146,12 @@ test("the bundle is copied once, and what the playbook is told follows from the 
   expect(told.oskr_replica_options.join(" ")).toContain("--batch 10 --signature batch --workers 2");
   expect(told.oskr_replica_options).toContain("--profile");
   expect(told.oskr_client_options.map((options: string[]) => options.join(" "))).toEqual([
-    expect.stringMatching(/--seconds 1.5 --warm 0.2 .*--profile --clients 3 --rate 0$/),
-    expect.stringMatching(/--seconds 1.5 --warm 0.2 .*--profile --clients 2 --rate 0$/),
+    expect.stringMatching(
+      /--seconds 1.5 --warm 0.2 .*--profile --clients 3 --rate 0 --share 0\/2$/,
+    ),
+    expect.stringMatching(
+      /--seconds 1.5 --warm 0.2 .*--profile --clients 2 --rate 0 --share 1\/2$/,
+    ),
   ]);
 });
 

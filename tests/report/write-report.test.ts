@@ -147,7 +147,7 @@ describe("labels and charts", () => {
     const groups = groupsOf(seriesOf(madeUpRuns(plan.points, { repetitions: 1 })));
     const byTransport = groups.find(({ suffix }) => suffix === "-transport");
     expect(byTransport?.lines.map(({ label }) => label)).toEqual(
-      ["unreplicated", "unreplicated-signed", "pbft", "hotstuff"].flatMap((mode) => [
+      ["unreplicated", "unreplicated-signed", "vr", "pbft", "hotstuff"].flatMap((mode) => [
         `${mode}, closed loop`,
         `${mode}, udp, closed loop`,
       ]),

@@ -44,6 +44,8 @@ export class StateTransfer {
   readonly #left = new Set<Address>();
   /** Those that do not keep the state that is being fetched. */
   readonly #gone = new Set<Address>();
+  /** Those that did not answer: each level of a tree would wait for them once more. */
+  readonly #silent = new Set<Address>();
   #turn = 0;
 
   constructor(options: StateTransferOptions) {
@@ -83,11 +85,15 @@ export class StateTransfer {
     this.#forget();
     this.#gone.clear();
     this.#left.clear();
+    this.#silent.clear();
   }
 
   /** Asks again, other replicas, for what did not come. */
   retry(): void {
-    for (const question of [...this.#questions]) this.#takeBack(question);
+    for (const question of [...this.#questions]) {
+      this.#silent.add(question.peer);
+      this.#takeBack(question);
+    }
     this.#gone.clear();
     this.#askMore();
   }
@@ -125,7 +131,10 @@ export class StateTransfer {
       if (from === question.peer) answered.add(question);
     }
     // An answer has as much as there was room for.
-    for (const question of answered) this.#takeBack(question);
+    for (const question of answered) {
+      this.#silent.delete(from);
+      this.#takeBack(question);
+    }
     this.#askMore();
     return useful;
   }
@@ -185,9 +194,12 @@ export class StateTransfer {
 
   /** The next one in turn that has not been asked enough; null if there is none. */
   #nextPeer(): Address | null {
+    const useful = this.#peers.filter((peer) => !this.#left.has(peer) && !this.#gone.has(peer));
+    // Where none that is of use answers, all are asked again.
+    if (useful.every((peer) => this.#silent.has(peer))) this.#silent.clear();
     for (let i = 0; i < this.#peers.length; i++) {
       const peer = this.#peers[(this.#turn + i) % this.#peers.length] ?? 0;
-      if (this.#left.has(peer) || this.#gone.has(peer)) continue;
+      if (!useful.includes(peer) || this.#silent.has(peer)) continue;
       let asked = 0;
       for (const question of this.#questions) if (question.peer === peer) asked++;
       if (asked >= this.#peerMax) continue;

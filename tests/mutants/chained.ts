@@ -2,10 +2,8 @@
 // owes it must find: those that all of them share, and those of each one's rules.
 
 import type { App, Bytes, Refusal } from "../../src/actor.ts";
-import { QuorumClient } from "../../src/protocol/kit/client.ts";
 import { quorumsOf } from "../../src/protocol/kit/quorum.ts";
 import { Naming } from "../../src/protocol/kit/naming.ts";
-import { Recovery } from "../../src/protocol/kit/recovery.ts";
 import type { Outcome, Request } from "../../src/protocol/kit/request.ts";
 import { Service } from "../../src/protocol/kit/service.ts";
 import { keyOf, type Block } from "../../src/protocol/chained/block.ts";
@@ -27,6 +25,7 @@ import { HOTSTUFF2_RULES } from "../../src/protocol/chained/hotstuff2-rules.ts";
 import { JOLTEON_RULES } from "../../src/protocol/chained/jolteon-rules.ts";
 import { Pacemaker, viewAfter } from "../../src/protocol/chained/view-change.ts";
 import { subjectOf, type Subject } from "../../src/simulation/subject.ts";
+import { AnyNonce, CredulousClient } from "./credulous.ts";
 import { namings, withoutRuns } from "./naming.ts";
 import { StaleLeader } from "./stale-leader.ts";
 import type { Mutant } from "../../src/campaign/mutants.ts";
@@ -202,18 +201,7 @@ class ForgetsOneView extends NormalCase {
 export const votesInSecondView: Partial<Parts> = { NormalCase: ForgetsOneView };
 
 /** X14: takes answers to an earlier question. tests/protocol/chained/start.test.ts convicts it. */
-class AnyNonce<P> extends Recovery<P> {
-  protected override isOwn(): boolean {
-    return true;
-  }
-}
 export const noNonce: Partial<Parts> = { Recovery: AnyNonce };
-
-class CredulousClient extends QuorumClient {
-  protected override get agreement(): number {
-    return 1;
-  }
-}
 
 type Planted = Partial<Parts> | ((app: App) => Partial<Parts>);
 

@@ -6,7 +6,6 @@ import type { Address, App, Bytes, Sizes } from "../../src/actor.ts";
 import { decodeKvOperation } from "../../src/app/operation.ts";
 import { EMPTY_BATCH } from "../../src/protocol/kit/batch.ts";
 import { Checkpoints } from "../../src/protocol/kit/checkpoint.ts";
-import { QuorumClient } from "../../src/protocol/kit/client.ts";
 import type { Executor } from "../../src/protocol/kit/executor.ts";
 import { quorumsOf, Votes, type Vote } from "../../src/protocol/kit/quorum.ts";
 import type { Source } from "../../src/protocol/kit/pending.ts";
@@ -31,6 +30,7 @@ import { ViewTimer } from "../../src/protocol/pbft/view-timer.ts";
 import { STAMP_LENGTH } from "../../src/simulation/judge.ts";
 import { subjectOf } from "../../src/simulation/subject.ts";
 import { equal } from "../../src/wire.ts";
+import { AnyNonce, CredulousClient } from "./credulous.ts";
 import { namings, withoutRuns } from "./naming.ts";
 import type { Mutant } from "../../src/campaign/mutants.ts";
 
@@ -312,18 +312,7 @@ class ResumesAtStable extends Start {
   }
 }
 
-class AnyNonce<P> extends Recovery<P> {
-  protected override isOwn(): boolean {
-    return true;
-  }
-}
 export const noNonce: Partial<Parts> = { Recovery: AnyNonce };
-
-class CredulousClient extends QuorumClient {
-  protected override get agreement(): number {
-    return 1;
-  }
-}
 
 function mutant(
   name: string,

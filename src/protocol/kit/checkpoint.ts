@@ -5,7 +5,7 @@ import type { Signer, Sizes } from "../../actor.ts";
 import { assert } from "../../base/assert.ts";
 import { equal } from "../../wire.ts";
 import type { CheckpointMessage, StableCheckpoint } from "./messages.ts";
-import { DIGEST_LENGTH } from "./digest.ts";
+import { NO_DIGEST } from "./digest.ts";
 import { certificateOf, hasSigners, NO_CERTIFICATE, type Quorums } from "./quorum.ts";
 import type { StateVersion } from "./state-tree.ts";
 
@@ -22,7 +22,7 @@ const UNASKED_MAX = 2;
 
 export const GENESIS: StableCheckpoint = {
   slot: 0,
-  digest: new Uint8Array(DIGEST_LENGTH),
+  digest: NO_DIGEST,
   certificate: NO_CERTIFICATE,
 };
 

@@ -2,6 +2,8 @@ import type { Bytes } from "../../actor.ts";
 
 /** Bytes of a digest. */
 export const DIGEST_LENGTH = 32;
+/** The digest of nothing that there is. */
+export const NO_DIGEST: Bytes = new Uint8Array(DIGEST_LENGTH);
 
 /** CRC-32, begun with a number of 32 bits, unsigned. */
 export function crc32Of(bytes: Bytes, seed: number): number {

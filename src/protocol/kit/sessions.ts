@@ -6,11 +6,9 @@ import type { Address, Bytes, Part, Snapshot, State } from "../../actor.ts";
 import { assert } from "../../base/assert.ts";
 import { Buckets } from "../../base/buckets.ts";
 import { EMPTY, latin1, manyBytesOf, Reader } from "../../wire.ts";
-import { DIGEST_LENGTH } from "./digest.ts";
+import { DIGEST_LENGTH, NO_DIGEST } from "./digest.ts";
 import { NONCE_LENGTH, RESULT_MAX, tagOf } from "./request.ts";
 import { SessionOwners, type Owner } from "./session-owners.ts";
-
-const NO_DIGEST: Bytes = new Uint8Array(DIGEST_LENGTH);
 
 /** No address. */
 export const NOWHERE: Address = -1;

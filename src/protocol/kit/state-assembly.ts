@@ -82,7 +82,7 @@ export class StateAssembly {
   readonly #digests = new Map<string, { readonly digest: Bytes; readonly children: Bytes }>();
   readonly #parts = new Map<string, TreeNode>();
   readonly #inPieces = new Map<string, PartInPieces>();
-  /** By the digest of the digests of its chunks. */
+  /** By nameOf. */
   readonly #pieced = new Map<string, Pieced>();
 
   constructor(own: Own) {
@@ -224,7 +224,7 @@ export class StateAssembly {
 
   /** Bytes whose chunks are all here; null, and those that are not are wanted. */
   #wholeBytes(id: PieceId, i: number, { length, digests }: Told): Bytes | null {
-    const name = `${length} ${latin1(digestOf(digests))}`;
+    const name = nameOf({ length, digests });
     let pieced = this.#pieced.get(name);
     if (pieced === undefined) {
       const missing = new Set(Array.from({ length: chunksIn(length) }, (_, chunk) => chunk));
@@ -243,7 +243,7 @@ export class StateAssembly {
     const pieces = this.#inPieces.get(keyOf(place));
     const told = pieces?.told[id.blob - 1];
     if (pieces === undefined || told === undefined) return;
-    const pieced = this.#pieced.get(`${told.length} ${latin1(digestOf(told.digests))}`);
+    const pieced = this.#pieced.get(nameOf(told));
     if (pieced === undefined) return;
     pieced.bytes.set(bytes, id.chunk * CHUNK_LENGTH);
     pieced.missing.delete(id.chunk);
@@ -264,6 +264,11 @@ export class StateAssembly {
     );
     return { digest, part: null, children };
   }
+}
+
+/** What tells bytes from others: their length, and the digest of the digests of their chunks. */
+function nameOf({ length, digests }: Pick<Told, "length" | "digests">): string {
+  return `${length} ${latin1(digestOf(digests))}`;
 }
 
 function digestAt(digests: Bytes, i: number): Bytes {

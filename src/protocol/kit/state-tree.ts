@@ -3,7 +3,7 @@
 
 import type { Bytes, Part, Snapshot, State } from "../../actor.ts";
 import { bytesOf, EMPTY, manyBytesOf, Reader, Writer } from "../../wire.ts";
-import { DIGEST_LENGTH, digestOf } from "./digest.ts";
+import { DIGEST_LENGTH, digestOf, NO_DIGEST } from "./digest.ts";
 
 /** Children of a node. */
 const FANOUT_BITS = 4;
@@ -23,7 +23,6 @@ export interface TreeNode {
 
 const NO_CHILDREN: readonly TreeNode[] = [];
 const NO_PART: Part = [];
-const NOTHING: Bytes = new Uint8Array(DIGEST_LENGTH);
 
 /** The digests of the chunks of bytes that stand by themselves, one behind the other. */
 export type ChunkDigests = Pick<WeakMap<Bytes, Bytes>, "get" | "set">;
@@ -144,7 +143,7 @@ export class StateTree implements State {
   }
 
   get digest(): Bytes {
-    return this.root?.digest ?? NOTHING;
+    return this.root?.digest ?? NO_DIGEST;
   }
 
   part(index: number): Part {

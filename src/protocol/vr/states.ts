@@ -4,7 +4,7 @@
 import type { Address, Bytes, Sizes } from "../../actor.ts";
 import { coverageMark } from "../../base/coverage-mark.ts";
 import { equal } from "../../wire.ts";
-import { DIGEST_LENGTH } from "../kit/digest.ts";
+import { NO_DIGEST } from "../kit/digest.ts";
 import type { CheckpointMessage, FetchStateMessage, StateMessage } from "../kit/messages.ts";
 import { StateHashing } from "../kit/state-hashing.ts";
 import { answerPieces } from "../kit/state-sync.ts";
@@ -17,8 +17,6 @@ import type { StatusMessage } from "./message.ts";
 
 /** Own states that are kept: others may be fetching the older one. */
 const STATES_MAX = 2;
-
-const NO_DIGEST: Bytes = new Uint8Array(DIGEST_LENGTH);
 
 const DIFFERS =
   "not admitted: checkpoint that differs, so that the application is not deterministic";

@@ -12,7 +12,8 @@ import {
 } from "../../../src/protocol/kit/repeats.ts";
 import { Sessions } from "../../../src/protocol/kit/sessions.ts";
 import { FakeHost } from "../../support/fake-host.ts";
-import { bytes, CLIENT, PbftCluster } from "../pbft/harness.ts";
+import { CLIENT, PbftCluster } from "../pbft/harness.ts";
+import { bytes } from "../../support/requests.ts";
 
 const MEBIBYTE = 1024 * 1024;
 const ELSEWHERE = 200;

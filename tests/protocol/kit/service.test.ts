@@ -4,7 +4,8 @@
 import { expect, test } from "bun:test";
 import type { Address } from "../../../src/actor.ts";
 import { ChainedCluster } from "../chained/harness.ts";
-import { bytes, CLIENT, openOf, PbftCluster } from "../pbft/harness.ts";
+import { CLIENT, PbftCluster } from "../pbft/harness.ts";
+import { bytes, openOf } from "../../support/requests.ts";
 
 const ELSEWHERE = 200;
 const ALL = [0, 1, 2, 3];

@@ -5,7 +5,8 @@ import { encodeKvOperation } from "../../../src/app/operation.ts";
 import type { StateMessage } from "../../../src/protocol/kit/messages.ts";
 import { keyOf } from "../../../src/protocol/kit/state-assembly.ts";
 import { CHUNK_LENGTH } from "../../../src/protocol/kit/state-tree.ts";
-import { bytes, PbftCluster } from "./harness.ts";
+import { PbftCluster } from "./harness.ts";
+import { bytes } from "../../support/requests.ts";
 
 function run(cluster: PbftCluster, count: number): void {
   const next = cluster.open(100 + Math.floor(cluster.nowMs));

@@ -8,7 +8,6 @@ import { digestOf } from "../../../src/protocol/kit/digest.ts";
 import type { Request } from "../../../src/protocol/kit/request.ts";
 import type { Timer } from "../../../src/protocol/pbft/context.ts";
 import { pbft, PbftReplica, type Message, type Parts } from "../../../src/protocol/pbft/index.ts";
-import { bytesOf } from "../../../src/wire.ts";
 import { repliesIn } from "../../support/replies.ts";
 import * as support from "../../support/cluster.ts";
 import { Packets } from "../../support/packets.ts";
@@ -86,17 +85,4 @@ export class PbftCluster extends support.Cluster<Message, Timer | "retry", PbftR
     }
     return found;
   }
-}
-
-export function bytes(text: string): Bytes {
-  return new Uint8Array(Buffer.from(text));
-}
-
-/** An `open` that is like no other. */
-export function openOf(number: number): Request {
-  const op = bytesOf((out) => {
-    out.u32(number);
-    out.bytes(new Uint8Array(9));
-  });
-  return { session: 0, tag: number, number: 0, op };
 }

@@ -15,7 +15,8 @@ import {
 } from "../../../src/protocol/pbft/message.ts";
 import { BLOCK_DEPTH_MAX, BLOCK_MAX, equal, MESSAGE_MAX, Writer } from "../../../src/wire.ts";
 import { configOf } from "../../support/cluster.ts";
-import { bytes, CLIENT, PbftCluster, openOf, packets } from "./harness.ts";
+import { CLIENT, PbftCluster, packets } from "./harness.ts";
+import { bytes, openOf } from "../../support/requests.ts";
 
 const LARGEST = Number.MAX_SAFE_INTEGER;
 const BATCH = makeBatch([openOf(3), { session: 5, tag: 1, number: 2, op: bytes("x") }], [100, 7]);

@@ -4,7 +4,8 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { makeBatch, type Batch } from "../../../src/protocol/kit/batch.ts";
 import { codec, type Message, type PrePrepareMessage } from "../../../src/protocol/pbft/message.ts";
 import { Reader, Writer } from "../../../src/wire.ts";
-import { bytes, CLIENT, PbftCluster } from "./harness.ts";
+import { CLIENT, PbftCluster } from "./harness.ts";
+import { bytes } from "../../support/requests.ts";
 
 // Virtual time: only a loaded machine makes them slow.
 setDefaultTimeout(120_000);

@@ -5,7 +5,8 @@ import { expect, test } from "bun:test";
 import { makeBatch } from "../../../src/protocol/kit/batch.ts";
 import type { Parts } from "../../../src/protocol/pbft/index.ts";
 import { noNonce, recordsAtLoopback, votesInViewC } from "../../mutants/pbft.ts";
-import { CLIENT, openOf, PbftCluster } from "./harness.ts";
+import { CLIENT, PbftCluster } from "./harness.ts";
+import { openOf } from "../../support/requests.ts";
 
 /** The digests that backup 1 votes for when the primary proposes two in one slot. */
 function votesForTwo(parts: Partial<Parts>): number {

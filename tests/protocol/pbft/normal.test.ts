@@ -4,7 +4,8 @@
 import { expect, test } from "bun:test";
 import { EMPTY_BATCH, makeBatch } from "../../../src/protocol/kit/batch.ts";
 import type { PrepareMessage, PrePrepareMessage } from "../../../src/protocol/pbft/message.ts";
-import { bytes, CLIENT, PbftCluster, openOf } from "./harness.ts";
+import { CLIENT, PbftCluster } from "./harness.ts";
+import { bytes, openOf } from "../../support/requests.ts";
 
 function batchOf(number: number) {
   return makeBatch([openOf(number)], [CLIENT]);

@@ -10,7 +10,8 @@ import { drawPlan, NO_FAULTS, type Plan } from "../../../src/simulation/seed-pla
 import { Random } from "../../../src/base/seeded-random.ts";
 import { runPlan, runSeed } from "../../../src/simulation/run-seed.ts";
 import { subjectOf } from "../../../src/simulation/subject.ts";
-import { bytes, PbftCluster } from "./harness.ts";
+import { PbftCluster } from "./harness.ts";
+import { bytes } from "../../support/requests.ts";
 
 const subject = subjectOf("pbft", pbft);
 

@@ -4,7 +4,8 @@ import { expect, test } from "bun:test";
 import { GENESIS } from "../../../src/protocol/kit/checkpoint.ts";
 import { Recovery } from "../../../src/protocol/kit/recovery.ts";
 import type { Parts } from "../../../src/protocol/pbft/index.ts";
-import { bytes, PbftCluster, openOf } from "./harness.ts";
+import { PbftCluster } from "./harness.ts";
+import { bytes, openOf } from "../../support/requests.ts";
 
 function recovering(cluster: PbftCluster, i: number): boolean {
   return cluster.replica(i).census().phase !== "running";

@@ -10,7 +10,8 @@ import { newViewLog } from "../../../src/protocol/pbft/view-change.ts";
 import type { Certificate } from "../../../src/protocol/kit/quorum.ts";
 import { equal } from "../../../src/wire.ts";
 import { holds } from "../../support/packets.ts";
-import { bytes, CLIENT, openOf, packets, PbftCluster } from "./harness.ts";
+import { CLIENT, packets, PbftCluster } from "./harness.ts";
+import { bytes, openOf } from "../../support/requests.ts";
 
 const A = makeBatch([openOf(1)], [CLIENT]);
 const B = makeBatch([openOf(2)], [CLIENT]);

@@ -1,15 +1,15 @@
 // What tests of Viewstamped Replication say: its cluster, what its replicas' parts know, and requests
 // of clients that the test plays.
 
-import type { App, Bytes, Signer } from "../../../src/actor.ts";
+import type { App, Signer } from "../../../src/actor.ts";
 import type { ProtocolConfig } from "../../../src/protocol-config.ts";
 import type { ReplyMessage } from "../../../src/protocol/kit/messages.ts";
 import { makeBatch, type Batch } from "../../../src/protocol/kit/batch.ts";
 import type { Request } from "../../../src/protocol/kit/request.ts";
 import type { Timer } from "../../../src/protocol/vr/context.ts";
 import { vr, VrReplica, type Message, type Parts } from "../../../src/protocol/vr/index.ts";
-import { bytesOf } from "../../../src/wire.ts";
 import { repliesIn } from "../../support/replies.ts";
+import { bytes, openOf } from "../../support/requests.ts";
 import * as support from "../../support/cluster.ts";
 
 /** The address of the first client; replicas have theirs below. */
@@ -84,19 +84,6 @@ export class VrCluster extends support.Cluster<Message, Timer | "retry", VrRepli
       .filter(({ session, number }) => session === request.session && number === request.number)
       .map(({ replica }) => replica);
   }
-}
-
-export function bytes(text: string): Bytes {
-  return new Uint8Array(Buffer.from(text));
-}
-
-/** An `open` that is like no other. */
-export function openOf(number: number): Request {
-  const op = bytesOf((out) => {
-    out.u32(number);
-    out.bytes(new Uint8Array(9));
-  });
-  return { session: 0, tag: number, number: 0, op };
 }
 
 export function batchOf(number: number): Batch {

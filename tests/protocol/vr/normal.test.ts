@@ -2,7 +2,8 @@
 
 import { expect, test } from "bun:test";
 import { codec, type Message } from "../../../src/protocol/vr/message.ts";
-import { batchOf, CLIENT, openOf, VrCluster } from "./harness.ts";
+import { batchOf, CLIENT, VrCluster } from "./harness.ts";
+import { openOf } from "../../support/requests.ts";
 
 test("V1 V2 three replicas begin in view 0 and serve with one of them down, two do not", () => {
   const cluster = new VrCluster();

@@ -2,7 +2,8 @@
 
 import { expect, test } from "bun:test";
 import { simulation } from "../../../src/protocol/vr/simulation.ts";
-import { openOf, VrCluster } from "./harness.ts";
+import { VrCluster } from "./harness.ts";
+import { openOf } from "../../support/requests.ts";
 
 test("V16 all begin once all are starting at one time, fewer after 4 T, one alone never", () => {
   const cluster = new VrCluster({}, { begin: false });

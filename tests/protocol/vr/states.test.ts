@@ -1,7 +1,8 @@
 // Checkpoints that each replica takes for itself, and replicas that catch up by them.
 
 import { expect, test } from "bun:test";
-import { openOf, VrCluster } from "./harness.ts";
+import { VrCluster } from "./harness.ts";
+import { openOf } from "../../support/requests.ts";
 
 function fill(cluster: VrCluster, from: number, to: number): void {
   for (let i = from; i <= to; i++) cluster.request(openOf(i), [cluster.state(0).view % 3]);

@@ -1,7 +1,8 @@
 // The view change: wishes, promises, what a view begins with, and logs that are replaced at once.
 
 import { expect, test } from "bun:test";
-import { batchOf, openOf, VrCluster } from "./harness.ts";
+import { batchOf, VrCluster } from "./harness.ts";
+import { openOf } from "../../support/requests.ts";
 
 /** A cluster whose leader is down, with a request that the others have heard. */
 function leaderless(n = 3): VrCluster {

@@ -65,6 +65,8 @@ export interface Client<M, T extends string> extends Actor<M, T> {
    */
   invoke(op: Bytes, done: (result: Bytes | null) => void): void;
   readonly retransmissions: number;
+  /** The session that it has, or 0, which is no other client's; for the simulator. */
+  readonly session?: number;
 }
 
 /**
@@ -81,8 +83,12 @@ export interface Census {
   readonly view: number;
   /** Highest slot or block height known to be committed. */
   readonly committed: number;
-  /** Operations of clients executed, whether here or inside a snapshot that was installed. */
+  /**
+   * Operations of clients executed for good, whether here or inside a snapshot that was installed.
+   */
   readonly executed: number;
+  /** Of a protocol that speculates: operations executed that may be undone. It may fall. */
+  readonly speculated?: number;
   /** How far its start is: only a replica that runs takes part. */
   readonly phase: Phase;
   /** Whether it runs because it recovered; if not, it began with all the others. */

@@ -24,6 +24,11 @@ export interface SimulationHints<M> {
    * never dropped: then it goes by its view's split, however late it is, until replicas are stuck.
    */
   moves?(message: M): boolean;
+  /**
+   * Whether a client may accept what no replica has committed yet (FW7): then it is judged when it
+   * is committed, which it has to be before a seed ends.
+   */
+  readonly speculates?: boolean;
   /** Whether it is a promise that others count on: a vote that counts for a commit. */
   promises?(message: M): boolean;
   /** Whether it is of a replica that recovers, or answers one. */

@@ -1,4 +1,4 @@
-/** First in, first out, in amortised constant time. */
+/** First in, first out, in amortised constant time; the newest can be taken back. */
 export class Queue<T> {
   #items: (T | undefined)[] = [];
   #head = 0;
@@ -20,6 +20,14 @@ export class Queue<T> {
   clear(): void {
     this.#items = [];
     this.#head = 0;
+  }
+
+  /** Takes the newest item. */
+  pop(): T | undefined {
+    if (this.#head === this.#items.length) return undefined;
+    const item = this.#items.pop();
+    if (this.#head === this.#items.length) this.clear();
+    return item;
   }
 
   /** Takes the oldest item. */

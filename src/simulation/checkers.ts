@@ -7,8 +7,13 @@ import type { World } from "./world.ts";
 /** Steps of the linearizability checker for one seed. */
 const STEPS_MAX = 20_000;
 
-/** Why correct replicas have not converged, or null if they have. */
+/**
+ * Why correct replicas have not converged, or have not committed all that clients accepted; null if
+ * they have.
+ */
 export function checkConvergence(world: World): string | null {
+  const { outstanding } = world.ledger;
+  if (outstanding !== null) return `convergence: ${outstanding}`;
   const length = world.ledger.canonical.length;
   for (const { app, process, replica } of world.correct()) {
     if (replica === null || app === null) continue;

@@ -3,7 +3,7 @@
 
 import type { Bytes } from "../actor.ts";
 import { latin1 } from "../wire.ts";
-import { EPOCH_POSITIONS, Ledger } from "./judge.ts";
+import { EPOCH_POSITIONS, Ledger, type JudgeRules } from "./judge.ts";
 
 export class Epochs {
   /** One for each epoch. */
@@ -14,9 +14,9 @@ export class Epochs {
   readonly #epochs = new Map<string, number>();
 
   /** `prefix` tells the epochs of one world from those of another with the same keys. */
-  constructor(prefix: string, invent: boolean, fail: (what: string) => void) {
+  constructor(prefix: string, rules: JudgeRules, fail: (what: string) => void) {
     this.#prefix = prefix;
-    this.#make = (first) => new Ledger(invent, fail, first, this.ledgers[0]?.issued);
+    this.#make = (first) => new Ledger(rules, fail, first, this.ledgers[0]?.issued);
     this.begin();
   }
 

@@ -2,6 +2,7 @@
 // executed is compared with the one canonical sequence, which grows as the first replica commits.
 
 import type { App, Bytes, Snapshot, State } from "../actor.ts";
+import { coverageMark } from "../base/coverage-mark.ts";
 import { mix32 } from "../base/seeded-random.ts";
 import { bytesOf, EMPTY, equal, Reader, u32At } from "../wire.ts";
 
@@ -71,6 +72,24 @@ interface Entry {
   readonly hash: number;
 }
 
+/** What a client accepted at a position that no correct replica had committed. */
+interface Promised {
+  readonly client: string;
+  readonly op: Bytes;
+  readonly result: Bytes;
+}
+
+/** What differs from one seed to another in what is judged. */
+export interface JudgeRules {
+  /** Operations that no client sent are no violation. */
+  readonly invents: boolean;
+  /**
+   * What a client accepts may be committed by nobody yet: then it is promised, and to be committed
+   * before the seed ends.
+   */
+  readonly speculates: boolean;
+}
+
 export class Ledger {
   /** What was executed, in order; the first correct replica to commit a position fills it. */
   readonly canonical: Entry[] = [];
@@ -80,20 +99,23 @@ export class Ledger {
   /** CRC of the application's snapshot by position. */
   readonly #states = new Map<number, number>();
   readonly #fail: (what: string) => void;
-  readonly #invent: boolean;
+  readonly #rules: JudgeRules;
   readonly #first: number;
+  /** By position. */
+  readonly #promised = new Map<number, Promised>();
+  /** Clients by the sessions that they believe to be theirs. */
+  readonly #sessions = new Map<number, string>();
 
   /**
-   * With `invent`, operations that no client sent are no violation. `first` is where the epoch's
-   * positions begin, and `issued` what clients send in all of them.
+   * `first` is where the epoch's positions begin, and `issued` what clients send in all epochs.
    */
   constructor(
-    invent: boolean,
+    rules: JudgeRules,
     fail: (what: string) => void,
     first = 0,
     issued = new Map<number, Issued>(),
   ) {
-    this.#invent = invent;
+    this.#rules = rules;
     this.#fail = fail;
     this.#first = first;
     this.issued = issued;
@@ -127,15 +149,16 @@ export class Ledger {
     }
     const hash = hashBytes(hashBytes(this.hashAt(position), op), result);
     this.canonical.push({ op, result, hash });
+    this.#settlePromise(position, op, result);
     const key = stampOf(op);
     const before = this.#positions.get(key);
     // An operation that was copied into a request with another number is another request.
-    if (key >= 0 && before !== undefined && !this.#invent) {
+    if (key >= 0 && before !== undefined && !this.#rules.invents) {
       const times = `as operations ${before} and ${position}`;
       this.#fail(`exactly once: ${replica} executed ${describe(op)} ${times}`);
     }
     this.#positions.set(key, position);
-    if (this.#invent) return;
+    if (this.#rules.invents) return;
     const issued = this.issued.get(key);
     const ours = key < ADVERSARY_CLIENT * 2 ** 32 || issued !== undefined;
     if (ours && (issued === undefined || !equal(issued.op, op))) {
@@ -143,12 +166,34 @@ export class Ledger {
     }
   }
 
-  /** A correct replica's application state after `position` operations. */
-  state(replica: string, position: number, state: State): void {
-    let crc = state.count;
-    for (let i = 0; i < state.count; i++) {
-      for (const bytes of state.part(i)) crc = hashBytes(crc, bytes);
+  /** What was promised at the position has to be what is there. */
+  #settlePromise(position: number, op: Bytes, result: Bytes): void {
+    const promised = this.#promised.get(position);
+    if (promised === undefined) return;
+    this.#promised.delete(position);
+    if (equal(promised.op, op) && equal(promised.result, result)) return;
+    const [was, is] = [describe(promised.op), describe(op)];
+    const what = was === is ? `another result of ${was}` : was;
+    this.#fail(
+      `client agreement: ${promised.client} accepted ${what} at ${position}, where ${is} is`,
+    );
+  }
+
+  /** Whether a client accepted what was executed there, and nobody has committed it. */
+  isPromised(position: number): boolean {
+    return this.#promised.has(position);
+  }
+
+  /** Says what was promised and nobody has committed; null if there is nothing. */
+  get outstanding(): string | null {
+    for (const [position, { client, op }] of this.#promised) {
+      return `${client} accepted ${describe(op)} at ${position}, which nobody committed`;
     }
+    return null;
+  }
+
+  /** The CRC of an application's state after `position` operations of a correct replica. */
+  state(replica: string, position: number, crc: number): void {
     const known = this.#states.get(position);
     if (known === undefined) this.#states.set(position, crc);
     else if (known !== crc) this.#fail(`agreement: ${replica}'s state ${position} differs`);
@@ -160,7 +205,9 @@ export class Ledger {
     const position = input.u53();
     const result = input.bytes(input.remaining);
     const entry = this.canonical[position];
-    if (!input.ok || entry === undefined) {
+    if (input.ok && entry === undefined && this.#rules.speculates) {
+      this.#promise(position, { client, op: issued.op, result: answer });
+    } else if (!input.ok || entry === undefined) {
       this.#fail(`client agreement: ${client} accepted a result that no correct replica gave`);
     } else if (!equal(entry.op, issued.op) || !equal(entry.result, answer)) {
       const what = `${describe(issued.op)} at ${position}, where ${describe(entry.op)} is`;
@@ -169,6 +216,32 @@ export class Ledger {
     issued.position = this.#first + position;
     issued.result = result;
   }
+
+  #promise(position: number, promised: Promised): void {
+    const before = this.#promised.get(position);
+    this.#promised.set(position, before ?? promised);
+    if (before === undefined) return;
+    if (equal(before.op, promised.op) && equal(before.result, promised.result)) return;
+    const both = [before, promised].map(({ client, op }) => `${client} ${describe(op)}`);
+    this.#fail(`client agreement: at ${position} ${both.join(" and ")} were accepted`);
+  }
+
+  /** A client of ours believes the session to be its own. */
+  openedBy(client: string, session: number): void {
+    const owner = this.#sessions.get(session) ?? client;
+    this.#sessions.set(session, owner);
+    if (owner === client) return;
+    this.#fail(`client agreement: ${client} and ${owner} both opened session ${session}`);
+  }
+}
+
+/** Tells states apart that have equal positions. */
+function crcOf(state: State): number {
+  let crc = state.count;
+  for (let i = 0; i < state.count; i++) {
+    for (const bytes of state.part(i)) crc = hashBytes(crc, bytes);
+  }
+  return crc;
 }
 
 /** Names an operation in a message. */
@@ -196,6 +269,12 @@ function equalJournals(journal: readonly number[], ledger: Ledger, position: num
   return hashes.every((hash, at) => hash === journal[at]);
 }
 
+/**
+ * No violation: a replica that lags may adopt an old view without the operation, on its way to one
+ * that has it.
+ */
+const PROMISED_UNDONE = "judge: a replica rolls back what a client accepted";
+
 /** An App whose results begin with the position that they were executed at. */
 export class JudgedApp implements App {
   readonly #name: string;
@@ -216,6 +295,8 @@ export class JudgedApp implements App {
     readonly hash: number;
     readonly journal: readonly number[];
   }[] = [];
+  /** Of snapshots after positions that are not committed, lowest first. */
+  #unsettled: { readonly position: number; readonly crc: number }[] = [];
 
   constructor(name: string, inner: App, ledger: Ledger | null, fail: (what: string) => void) {
     this.#name = name;
@@ -251,7 +332,10 @@ export class JudgedApp implements App {
   /** The first parts are the judge's own. */
   snapshot(): Snapshot {
     const inner = this.#inner.snapshot();
-    if (this.#pending.length === 0) this.#ledger?.state(this.#name, this.#position, inner);
+    if (this.#ledger !== null) {
+      this.#unsettled.push({ position: this.#position, crc: crcOf(inner) });
+      this.#settleStates(this.#ledger);
+    }
     const head = bytesOf((out) => {
       out.u53(this.#position);
       out.u32(this.#hash >>> 0);
@@ -290,7 +374,7 @@ export class JudgedApp implements App {
       if (!known || ledger.hashAt(position) !== hash) {
         this.#violation(`agreement: ${this.#name} restored a state ${position} that never was`);
       }
-      ledger.state(this.#name, position, inner);
+      ledger.state(this.#name, position, crcOf(inner));
       if (position < this.committed)
         this.#violation(`monotone: ${this.#name} went back to ${position}`);
     }
@@ -304,6 +388,7 @@ export class JudgedApp implements App {
     this.#journal = journal;
     this.#written.clear();
     this.#pending = [];
+    this.#unsettled = [];
   }
 
   rollback(count: number): void {
@@ -318,7 +403,9 @@ export class JudgedApp implements App {
     this.#journal = undone[0]?.journal ?? this.#journal;
     for (let i = 0; i < undone.length; i++) {
       this.#written.add((this.#position + i) % JOURNAL_PARTS);
+      if (this.#ledger?.isPromised(this.#position + i) === true) coverageMark(PROMISED_UNDONE);
     }
+    this.#unsettled = this.#unsettled.filter(({ position }) => position <= this.#position);
   }
 
   commit(count: number): void {
@@ -330,6 +417,15 @@ export class JudgedApp implements App {
     this.#inner.commit(count);
     for (const [i, { op, result }] of this.#pending.splice(0, count).entries()) {
       this.#ledger?.settle(this.#name, first + i, op, result);
+    }
+    if (this.#ledger !== null) this.#settleStates(this.#ledger);
+  }
+
+  /** Compares the states after positions that are committed with those of others. */
+  #settleStates(ledger: Ledger): void {
+    while ((this.#unsettled[0]?.position ?? Infinity) <= this.committed) {
+      const state = this.#unsettled.shift();
+      if (state !== undefined) ledger.state(this.#name, state.position, state.crc);
     }
   }
 

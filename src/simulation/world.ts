@@ -128,7 +128,9 @@ export class World {
     this.operationsLeft = plan.operations;
     this.gstUs = plan.gstUs;
     const prefix = isEarlier ? "earlier" : "epoch";
-    this.epochs = new Epochs(prefix, plan.kind === "invent", (what) => this.fail(what));
+    const speculates = subject.protocol.simulation?.speculates === true;
+    const rules = { invents: plan.kind === "invent", speculates };
+    this.epochs = new Epochs(prefix, rules, (what) => this.fail(what));
     const { n, f, clients } = plan;
     const quorums = subject.protocol.quorums(n, f);
     assert(quorums !== null, `a plan with ${n} replicas, too few for ${f} faults`);
@@ -173,7 +175,10 @@ export class World {
   /** A client accepts an answer. */
   accept({ process, actor, id }: SimulatedClient, issued: Issued, answer: Bytes): void {
     const node = process.hosted.find(({ client }) => client === actor)?.node;
-    this.epochs.ledgerOf(node?.run ?? null).accept(`c${id}`, issued, answer);
+    const ledger = this.epochs.ledgerOf(node?.run ?? null);
+    ledger.accept(`c${id}`, issued, answer);
+    const { session = 0 } = actor;
+    if (session > 0) ledger.openedBy(`c${id}`, session);
   }
 
   /** Records a violation; the run ends after the current event. */

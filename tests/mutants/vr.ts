@@ -309,6 +309,13 @@ export const mutants: readonly Mutant[] = [
     "throw",
   ]),
   mutant("replies-early", withParts(repliesEarly), "short", ["client agreement"]),
+  // Where clients may accept what nobody has committed, it is to be committed all the same.
+  mutant(
+    "breaks-promises",
+    { ...withParts(repliesEarly), simulation: { ...vr.simulation, speculates: true } },
+    "short",
+    ["client agreement", "convergence"],
+  ),
   mutant("wishes-once", withParts({ ViewChanger: WishesOnce }), "short", STUCK),
   mutant("begins-quietly", withParts({ ViewChanger: BeginsQuietly }), "short", STUCK),
   mutant("takes-no-checkpoint", withParts({}, TakesNoCheckpoint), "deep", STUCK),

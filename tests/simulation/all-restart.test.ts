@@ -57,7 +57,9 @@ test.each([
 
 test("each run has a history of its own, and a client is judged by that of its run", () => {
   const complaints: string[] = [];
-  const epochs = new Epochs("epoch", false, (what) => complaints.push(what));
+  const epochs = new Epochs("epoch", { invents: false, speculates: false }, (what) =>
+    complaints.push(what),
+  );
   const op = stamp(0, 1, EMPTY);
   const issue = (): Issued => ({
     ...{ client: 0, op, sentUs: 0, doneUs: 1, result: null, position: -1, waiting: true },

@@ -25,10 +25,10 @@ const put = (text: string) =>
   });
 
 /** A ledger with two replicas, and what it complained of. */
-function court(invent = false) {
+function court({ invents = false, speculates = false } = {}) {
   const complaints: string[] = [];
   const fail = (what: string) => complaints.push(what);
-  const ledger = new Ledger(invent, fail);
+  const ledger = new Ledger({ invents, speculates }, fail);
   const replica = (name: string) => new JudgedApp(name, new KvApp(), ledger, fail);
   const issue = (client: number, number: number, text: string): Issued => {
     const issued: Issued = {
@@ -87,7 +87,7 @@ describe("the judge", () => {
       [true, 0, 0],
       [false, ADVERSARY_CLIENT, 0],
     ] as const) {
-      const { complaints, replica } = court(invent);
+      const { complaints, replica } = court({ invents: invent });
       const app = replica("a");
       app.execute(stamp(client, 7, put("z")));
       app.commit(1);
@@ -106,6 +106,77 @@ describe("the judge", () => {
     expect(complaints[1]).toBe(
       "client agreement: c0 accepted a result that no correct replica gave",
     );
+  });
+
+  test("FW7 what a client accepts before it is committed is promised, and has to be committed so", () => {
+    const { complaints, ledger, replica, issue } = court({ speculates: true });
+    const [a, b] = [replica("a"), replica("b")];
+    const [one, two] = [issue(0, 1, "x"), issue(1, 1, "y")];
+    const answer = a.execute(one.op);
+    ledger.accept("c0", one, answer);
+    expect([one.position, ledger.isPromised(0), complaints]).toEqual([0, true, []]);
+    expect(ledger.outstanding).toBe("c0 accepted c0#1 at 0, which nobody committed");
+    // A replica that undoes it is no violation, one that commits another operation there is.
+    a.rollback(1);
+    expect(complaints).toEqual([]);
+    a.execute(one.op);
+    a.commit(1);
+    expect([ledger.outstanding, complaints]).toEqual([null, []]);
+    ledger.accept("c1", two, a.execute(two.op));
+    b.execute(one.op);
+    b.execute(issue(2, 1, "z").op);
+    b.commit(2);
+    expect(complaints).toEqual(["client agreement: c1 accepted c1#1 at 1, where c2#1 is"]);
+    expect(ledger.outstanding).toBe(null);
+  });
+
+  test("FW7 F3 two promises for one position are equal", () => {
+    const { complaints, ledger, replica, issue } = court({ speculates: true });
+    const [one, two] = [issue(0, 1, "x"), issue(1, 1, "y")];
+    ledger.accept("c0", one, replica("a").execute(one.op));
+    ledger.accept("c0", one, replica("b").execute(one.op));
+    expect(complaints).toEqual([]);
+    ledger.accept("c1", two, replica("c").execute(two.op));
+    expect(complaints).toEqual(["client agreement: at 0 c0 c0#1 and c1 c1#1 were accepted"]);
+  });
+
+  test("FW7 an equal operation with another result is no kept promise", () => {
+    const { complaints, ledger, replica, issue } = court({ speculates: true });
+    const [a, one] = [replica("a"), issue(0, 1, "x")];
+    const answer = a.execute(one.op).slice();
+    answer[8] = (answer[8] ?? 0) ^ 1;
+    ledger.accept("c0", one, answer);
+    a.commit(1);
+    expect(complaints).toEqual([
+      "client agreement: c0 accepted another result of c0#1 at 0, where c0#1 is",
+    ]);
+  });
+
+  test("FW7 a session is one client's, as each believes", () => {
+    const { complaints, ledger } = court();
+    ledger.openedBy("c0", 1);
+    ledger.openedBy("c1", 2);
+    ledger.openedBy("c0", 1);
+    expect(complaints).toEqual([]);
+    ledger.openedBy("c1", 1);
+    expect(complaints).toEqual(["client agreement: c1 and c0 both opened session 1"]);
+  });
+
+  test("F2 F3 a state with what is not committed is compared when it is, and not when it is undone", () => {
+    const { complaints, ledger, replica, issue, run } = court();
+    const [a, b] = [replica("a"), replica("b")];
+    const [one, two] = [issue(0, 1, "x"), issue(1, 1, "y")];
+    a.execute(one.op);
+    a.snapshot();
+    ledger.state("c", 1, 12_345);
+    expect(complaints).toEqual([]);
+    a.commit(1);
+    expect(complaints).toEqual(["agreement: a's state 1 differs"]);
+    b.execute(two.op);
+    b.snapshot();
+    b.rollback(1);
+    run(b, one);
+    expect(complaints.length).toBe(1);
   });
 
   test("follows what is rolled back, and convicts a rollback of what was committed", () => {

@@ -23,6 +23,11 @@ export class ClientSession {
     this.#begin = begin;
   }
 
+  /** Its id; 0 while there is none. */
+  get id(): number {
+    return this.#session;
+  }
+
   /** As Client.invoke; throws RangeError for an operation that no replica would take. */
   invoke(op: Bytes, done: (result: Bytes | null) => void): void {
     if (op.length > OPERATION_MAX) {

@@ -108,6 +108,10 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
     return this.#weak;
   }
 
+  get session(): number {
+    return this.#session.id;
+  }
+
   invoke(op: Bytes, done: (result: Bytes | null) => void): void {
     this.#session.invoke(op, done);
   }

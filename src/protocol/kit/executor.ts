@@ -2,6 +2,7 @@
 
 import type { App, Bytes, Snapshot, State } from "../../actor.ts";
 import { assert } from "../../base/assert.ts";
+import { Queue } from "../../base/queue.ts";
 import type { ProtocolConfig } from "../../protocol-config.ts";
 import { bytesOf, equal, Reader } from "../../wire.ts";
 import {
@@ -14,12 +15,29 @@ import {
   type Outcome,
   type Request,
 } from "./request.ts";
-import { Sessions, type Session } from "./sessions.ts";
+import { Sessions, type Session, type SessionBefore } from "./sessions.ts";
 import type { StateMachine } from "./state-versions.ts";
 
+/** Requests that may be executed before they are committed; a protocol has others wait. */
+export const SPECULATED_MAX = 65_536;
+
+/** A request that was executed and may be taken back. */
+interface Speculated {
+  /** The position before it. */
+  readonly position: number;
+  /** Operations that the application executed for it: one or none. */
+  readonly operations: number;
+  readonly sessions: readonly SessionBefore[];
+}
+
+/**
+ * Executes requests for good, or speculatively: then all that they changed is journalled, and can
+ * be undone exactly, the latest first, until it is committed.
+ */
 export class Executor implements StateMachine {
   readonly #app: App;
   readonly #sessions: Sessions;
+  readonly #journal = new Queue<Speculated>();
   #position = 0;
   #served: Session | undefined;
 
@@ -28,9 +46,17 @@ export class Executor implements StateMachine {
     this.#sessions = new Sessions(config.sessionsMax, config.replyCacheBytesMax);
   }
 
-  /** Requests executed since genesis, sessions opened included. */
+  /** Requests executed since genesis, sessions opened included; it falls when some are undone. */
   get position(): number {
     return this.#position;
+  }
+  /** Those of them that are never undone. */
+  get committed(): number {
+    return this.#journal.peek()?.position ?? this.#position;
+  }
+  /** Requests that can be rolled back, those included that changed nothing. */
+  get speculated(): number {
+    return this.#journal.length;
   }
   get sessions(): number {
     return this.#sessions.size;
@@ -44,9 +70,61 @@ export class Executor implements StateMachine {
   /**
    * Executes a request whose turn it is, once: a repeated one gets the cached outcome, another
    * operation under the same number that the number was used; null is for one older than that,
-   * because most such clients have moved on, and one that has not asks again.
+   * because most such clients have moved on, and one that has not asks again. Nothing may be
+   * speculated: it is committed at once.
    */
   execute(request: Request): Outcome | null {
+    assert(this.#journal.length === 0, "what is speculated is committed or undone first");
+    const before = this.#position;
+    const outcome = this.#run(request);
+    if (outcome?.status === "done" && this.#position > before) this.#app.commit(1);
+    return outcome;
+  }
+
+  /** As `execute`, but so that it can be undone; at most SPECULATED_MAX at a time. */
+  speculate(request: Request): Outcome | null {
+    assert(this.#journal.length < SPECULATED_MAX, "more is not speculated");
+    const position = this.#position;
+    const sessions: SessionBefore[] = [];
+    this.#sessions.journal = sessions;
+    const outcome = this.#run(request);
+    this.#sessions.journal = null;
+    const executed = outcome?.status === "done" && this.#position > position;
+    this.#journal.push({ position, operations: executed ? 1 : 0, sessions });
+    return outcome;
+  }
+
+  /** Undoes the last `count` speculated requests, those included that changed nothing. */
+  rollback(count: number): void {
+    assert(count <= this.#journal.length, "rollback of committed requests");
+    const changes: (readonly SessionBefore[])[] = [];
+    let operations = 0;
+    for (let i = 0; i < count; i++) {
+      const undone = this.#journal.pop();
+      if (undone === undefined) break;
+      this.#position = undone.position;
+      operations += undone.operations;
+      changes.push(undone.sessions);
+    }
+    this.#served = undefined;
+    if (operations > 0) this.#app.rollback(operations);
+    this.undoSessions(changes.toReversed().flat());
+  }
+
+  /** The first `count` speculated requests are never undone. */
+  commit(count: number): void {
+    assert(count <= this.#journal.length, "commit of requests that were not executed");
+    let operations = 0;
+    for (let i = 0; i < count; i++) operations += this.#journal.shift()?.operations ?? 0;
+    if (operations > 0) this.#app.commit(operations);
+  }
+
+  /** What sessions were before, oldest first, they are again. */
+  protected undoSessions(changes: readonly SessionBefore[]): void {
+    if (changes.length > 0) this.#sessions.undo(changes);
+  }
+
+  #run(request: Request): Outcome | null {
     if (isOpen(request)) {
       const { op, source = 0 } = request;
       const known = this.#sessions.opened(op);
@@ -63,7 +141,6 @@ export class Executor implements StateMachine {
     const { number, op } = request;
     const result = this.#app.execute(op);
     assert(result.length <= RESULT_MAX, "an application gives results of 2 MiB at most");
-    this.#app.commit(1);
     this.#sessions.executed(session, position, number, operationDigest(op), result);
     return { status: "done", result };
   }
@@ -71,7 +148,7 @@ export class Executor implements StateMachine {
   /**
    * What is known of a request before its turn: the outcome if it was executed, or never will be
    * because its number was used, or because its session is gone for good; undefined if it, or its
-   * session, is still to come.
+   * session, is still to come. What is speculated counts as executed.
    */
   lookup(request: Request): Outcome | undefined {
     if (isOpen(request)) {
@@ -103,18 +180,23 @@ export class Executor implements StateMachine {
     return this.#sessions.get(request.session, request.tag) !== undefined;
   }
 
-  /** The position, and the states of the sessions and of the application. */
+  /**
+   * The position, and the states of the sessions and of the application, as they are: with what is
+   * speculated.
+   */
   snapshot(): { readonly head: Bytes; readonly states: readonly Snapshot[] } {
     const head = bytesOf((out) => out.u53(this.#position));
     return { head, states: [this.#sessions.snapshot(), this.#app.snapshot()] };
   }
 
+  /** As a StateMachine; nothing is speculated afterwards. */
   restore(
     head: Bytes,
     [sessions = NO_STATE, app = NO_STATE]: readonly State[],
     [, changed = []]: readonly (readonly number[])[],
   ): boolean {
     const input = new Reader(head);
+    this.#journal.clear();
     this.#position = input.u53();
     if (!input.done || !this.#sessions.restore(sessions)) return false;
     this.#app.restore(app, changed);

@@ -18,7 +18,7 @@ export class Session {
   readonly id: number;
   readonly tag: number;
   readonly nonce: Bytes;
-  readonly owner: Owner<Session>;
+  owner: Owner<Session>;
   /** That of its place in a snapshot. */
   readonly hash: number;
   /** The log position of its last execution, which may be that of its `open`. */
@@ -51,6 +51,15 @@ export class Session {
   }
 }
 
+/** A session as it was before it changed. */
+export interface SessionBefore extends Readonly<
+  Pick<Session, "stamp" | "number" | "result" | "digest">
+> {
+  readonly session: Session;
+  /** Whether it was open. */
+  readonly open: boolean;
+}
+
 /** Bytes of a session in a snapshot, beside its result. */
 const SESSION_LENGTH = 8 + NONCE_LENGTH + 4 + 8 + 8 + DIGEST_LENGTH + 1 + 4;
 /** Sessions in a part of a snapshot, on average. */
@@ -76,6 +85,8 @@ export class Sessions {
   readonly #byNonce = new Map<string, Session>();
   readonly #parts = new Buckets<Session>(partOf);
   #bytes = 0;
+  /** Where is noted what `undo` needs, oldest first; null: nowhere. */
+  journal: SessionBefore[] | null = null;
 
   /**
    * Keeps at most `max` sessions with at most `bytesMax` bytes of results. A session that is one
@@ -118,6 +129,7 @@ export class Sessions {
   /** Records the last operation of a session, executed at `position`, with its result. */
   executed(session: Session, position: number, number: number, digest: Bytes, result: Bytes): void {
     this.#parts.touch(session);
+    this.#note(session, true);
     this.#drop(session);
     session.number = number;
     session.digest = digest;
@@ -127,7 +139,31 @@ export class Sessions {
       const largest = this.#owners.largest();
       if (largest === undefined) return;
       this.#parts.touch(largest);
+      this.#note(largest, true);
       this.#drop(largest);
+    }
+  }
+
+  /** Becomes what it was before these changes, the last ones, as they were noted in the journal. */
+  undo(changes: readonly SessionBefore[]): void {
+    for (const { session, open, stamp, number, result, digest } of changes.toReversed()) {
+      if (this.#byId.get(session.id) !== session) this.#enter(session);
+      else if (open) this.#parts.touch(session);
+      else this.#leave(session);
+      session.stamp = stamp;
+      session.number = number;
+      session.result = result;
+      session.digest = digest;
+    }
+    this.#parts.resize(this.#partsFor());
+    this.#owners.clear();
+    this.#bytes = 0;
+    // Owners know the order in which they were executed by that in which they are kept.
+    const all = [...this.#byId.values()].sort((a, b) => a.stamp - b.stamp);
+    for (const session of all) {
+      session.owner = this.#owners.of(session.owner.source);
+      this.#owners.add(session);
+      if (session.result !== null) this.#keep(session, session.result);
     }
   }
 
@@ -180,20 +216,36 @@ export class Sessions {
 
   #add(nonce: Bytes, id: number, source: number, stamp: number): Session {
     const session = new Session(nonce, id, this.#owners.of(source), stamp);
+    this.#note(session, false);
     this.#owners.add(session);
-    this.#parts.add(session);
-    this.#byId.set(id, session);
-    this.#byNonce.set(latin1(nonce), session);
+    this.#enter(session);
     return session;
   }
 
   #evict(): void {
     const session = this.#owners.takeVictim();
     assert(session !== undefined, "every session has an owner");
-    this.#parts.remove(session);
+    this.#note(session, true);
+    this.#leave(session);
     this.#drop(session);
+  }
+
+  #enter(session: Session): void {
+    this.#parts.add(session);
+    this.#byId.set(session.id, session);
+    this.#byNonce.set(latin1(session.nonce), session);
+  }
+
+  #leave(session: Session): void {
+    this.#parts.remove(session);
     this.#byId.delete(session.id);
     this.#byNonce.delete(latin1(session.nonce));
+  }
+
+  #note(session: Session, open: boolean): void {
+    if (this.journal === null) return;
+    const { stamp, number, result, digest } = session;
+    this.journal.push({ session, open, stamp, number, result, digest });
   }
 
   #keep(session: Session, result: Bytes): void {

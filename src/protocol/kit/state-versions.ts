@@ -1,7 +1,7 @@
 // The versions of a replica's state that checkpoints name. One is frozen at its slot, and hashed in
 // slices while execution goes on, because a turn of the polling thread must stay short.
 
-import type { Bytes, Snapshot, State } from "../../actor.ts";
+import type { Bytes, Part, Snapshot, State } from "../../actor.ts";
 import { assert } from "../../base/assert.ts";
 import { differences, StateTree, StateVersion, updated, type TreeNode } from "./state-tree.ts";
 
@@ -41,6 +41,8 @@ export class StateVersions {
   /** Of the last version, or of that which was restored. */
   #trees: readonly StateTree[] = [];
   #job: Job | null = null;
+  /** What changed from the last version to one that was dropped before it was hashed. */
+  #owed: readonly ReadonlySet<number>[] = [];
 
   constructor(machine: StateMachine, sliceBytes = SLICE_BYTES) {
     this.#machine = machine;
@@ -67,9 +69,18 @@ export class StateVersions {
   /** Freezes the state after `slot`; `head` adds what a protocol has. No other is pending. */
   begin(slot: number, head: (own: Bytes) => Bytes = (own) => own): void {
     assert(this.#job === null, "one version is hashed at a time");
-    const { head: own, states } = this.#machine.snapshot();
+    const { head: own, states: present } = this.#machine.snapshot();
+    const states = present.map((state, i) => alsoChanged(state, this.#owed[i]));
+    this.#owed = [];
     const parts = states.reduce((sum, { changed }) => sum + changed.size, 0);
     this.#job = { slot, states, work: this.hashing(head(own), states), parts, done: 0 };
+  }
+
+  /** The version that is being hashed is of a state that was rolled back: there is none of it. */
+  drop(): void {
+    if (this.#job === null) return;
+    this.#owed = this.#job.states.map(({ changed }) => changed);
+    this.#job = null;
   }
 
   /** Hashes what there is at the start, all of it, because nobody waits yet. */
@@ -97,12 +108,13 @@ export class StateVersions {
 
   /** Becomes another version of the state, whose parts were checked; false if it is malformed. */
   restore(head: Bytes, { trees }: Pick<StateVersion, "trees">): boolean {
-    const unhashed = [...(this.#job?.states ?? [])];
-    this.#job = null;
+    this.drop();
+    const unhashed = this.#owed;
+    this.#owed = [];
     const now = this.#machine.snapshot().states;
     const changed = trees.map((tree, i) => {
       const parts = new Set(differences(tree, this.#trees[i] ?? StateTree.EMPTY));
-      for (const index of unhashed[i]?.changed ?? []) if (index < tree.count) parts.add(index);
+      for (const index of unhashed[i] ?? []) if (index < tree.count) parts.add(index);
       for (const index of now[i]?.changed ?? []) if (index < tree.count) parts.add(index);
       return [...parts];
     });
@@ -127,4 +139,19 @@ export class StateVersions {
   protected leafOf(_before: StateTree, _index: number, leaf: TreeNode): TreeNode {
     return leaf;
   }
+}
+
+/**
+ * The snapshot, which tells of these parts too: they are as an earlier one had them, and are made
+ * now, because the state keeps only those as they are that changed since then.
+ */
+function alsoChanged(snapshot: Snapshot, owed: ReadonlySet<number> = new Set()): Snapshot {
+  const { count } = snapshot;
+  const made = new Map<number, Part>();
+  for (const index of owed) {
+    if (index < count && !snapshot.changed.has(index)) made.set(index, snapshot.part(index));
+  }
+  if (made.size === 0) return snapshot;
+  const changed = new Set([...snapshot.changed, ...made.keys()]);
+  return { count, changed, part: (index) => made.get(index) ?? snapshot.part(index) };
 }

@@ -40,6 +40,10 @@ export class UnreplicatedClient implements Client<Message, Timer> {
     });
   }
 
+  get session(): number {
+    return this.#session.id;
+  }
+
   invoke(op: Bytes, done: (result: Bytes | null) => void): void {
     this.#session.invoke(op, done);
   }

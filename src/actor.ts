@@ -167,9 +167,16 @@ export interface Sealed {
  * know (`ProtocolConfig.roles`), signs nothing and has no part in quorums.
  */
 export interface RoleActor<M, T extends string> extends Actor<M, T> {
-  census(): Pick<Census, "sizes">;
+  census(): RoleCensus;
   /** As for a replica. */
   assertInvariants?(): void;
+}
+
+/** As of a replica. */
+export interface RoleCensus {
+  readonly sizes: Sizes;
+  /** Whether it does its work, if others have to tell it to begin: a sequencer is open. */
+  readonly serves?: boolean;
 }
 
 /** Makes process `index` of a role. */

@@ -1,13 +1,26 @@
 // A process of a role that a protocol has beside replicas and clients, such as a sequencer.
 
+import type { RoleActor, Sealed } from "../actor.ts";
 import { assert } from "../base/assert.ts";
 import { UsageError } from "../base/errors.ts";
 import type { Options } from "../cli/command-line.ts";
+import type { Clock } from "../driver.ts";
 import { describeHost, residentBytes, versions } from "../evaluation/record.ts";
 import { formatUnused, splitRefusals } from "../evaluation/refusals.ts";
 import { ProcessDrivers } from "./drivers.ts";
 import { mergeDrops } from "./drops.ts";
 import { log, print, stampLog } from "../base/logger.ts";
+
+/** How often to look whether it does its work, in milliseconds. */
+const LOOK_MS = 10;
+
+/** Says when a process that others have to open begins its work. */
+function watchService(clock: Clock, name: string, actor: RoleActor<Sealed, string>): void {
+  const { serves } = actor.census();
+  if (serves === undefined) return;
+  if (serves) log.info(`${name} is open`);
+  else clock.after(LOOK_MS, () => watchService(clock, name, actor));
+}
 
 /** Serves until it is told to stop, then prints and writes what it did. Throws UsageError. */
 export function runRole(options: Options, role: string): number {
@@ -26,10 +39,12 @@ export function runRole(options: Options, role: string): number {
   const address = deploy.roles.get(role)?.[index];
   assert(make !== undefined && address !== undefined, "the setting has the role");
   const node = drivers.node(address.id, null);
-  node.start(make(index, config, node));
+  const actor = make(index, config, node);
+  node.start(actor);
   const count = config.roles?.get(role)?.length ?? 0;
   stampLog();
   log.info(`${role} ${index} of ${count} runs ${mode} on ${port.name}`);
+  watchService(drivers.clock, `${role} ${index}`, actor);
   drivers.run([node], drivers.stopped);
 
   const unused = splitRefusals(mergeDrops(node.drops, port.transport.drops, port.statistics()));

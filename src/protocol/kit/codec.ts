@@ -30,10 +30,16 @@ type Kind = { readonly kind: string };
 /** Clients send nothing else. */
 const OPEN_KINDS: ReadonlySet<number> = new Set([REQUEST]);
 
-/** Where nobody signs, messages have no seals. */
+interface CodecOptions {
+  /** Where nobody signs, messages have no seals. */
+  readonly signed: boolean;
+  /** Kinds that clients send besides, and processes of other roles. */
+  readonly open?: readonly number[];
+}
+
 export function codecOf<M extends Sealed & Kind>(
   own: OwnCodec<M>,
-  { signed }: { readonly signed: boolean } = { signed: true },
+  { signed, open = [] }: CodecOptions = { signed: true },
 ): Codec<M | CommonMessage> {
   const others = (message: M | CommonMessage): readonly Proof[] => {
     if (!isCommon(message)) return own.proofs(message);
@@ -41,7 +47,7 @@ export function codecOf<M extends Sealed & Kind>(
     return message.kind === "stable" ? stableProofs(message.checkpoint) : NO_PROOFS;
   };
   return {
-    openKinds: OPEN_KINDS,
+    openKinds: open.length === 0 ? OPEN_KINDS : new Set([...OPEN_KINDS, ...open]),
 
     encode(message, out) {
       if (isCommon(message)) encodeCommon(message, out, signed);

@@ -14,7 +14,7 @@ export const PENDING_MAX = 65_536;
 /** Bytes of all that wait, each with its overhead; what is over falls to the greatest holder. */
 export const PENDING_BYTES_MAX = 32 * 1024 * 1024;
 /** Memory that a request takes beside its operation, about. */
-const ENTRY_BYTES = 256;
+export const ENTRY_BYTES = 256;
 
 /**
  * Opens of one host that wait: anybody can send any number, and opens have a ration

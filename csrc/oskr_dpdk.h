@@ -19,7 +19,7 @@
 #include "joined.h"
 
 // Raised whenever something below changes; src/ffi/dpdk.ts refuses a library with another one.
-#define OSKR_DPDK_VERSION 10
+#define OSKR_DPDK_VERSION 11
 
 #define OSKR_TEXT_SIZE 16384
 // As many as DPDK is compiled for.

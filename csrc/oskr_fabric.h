@@ -48,6 +48,12 @@ struct oskr_fabric {
   struct oskr_fabric_port ports[OSKR_PORTS_MAX];
   double bandwidth_gbps;  // of the link of each port, in each direction; 0: without bound
   struct oskr_fabric_path paths[OSKR_PORTS_MAX][OSKR_PORTS_MAX];  // from, to
+  // Of the sequencer that the fabric is (dpdk/sequencer.h), what it stamps goes to all replicas;
+  // zeros: it is none.
+  uint8_t sequencer[6];
+  uint16_t unused_too;
+  double incarnation;  // an integer below 2^48, another one each time
+  double sequenced;    // frames that it stamped or answered; counted by the fabric
 };
 
 // The one fabric of this process.

@@ -221,6 +221,11 @@ export interface Protocol<M, T extends string> {
   client(config: ProtocolConfig, host: Host<M, T>): Client<M, T>;
   /** Processes beside replicas and clients, by the names of their roles. */
   readonly roles?: ReadonlyMap<string, RoleFactory<M, T>>;
+  /**
+   * What its sequencers, of the role of that name, may do wrong: stop, and start empty. A cluster
+   * may have several, of which one works. Processes of other roles are not to fail.
+   */
+  readonly sequenced?: "crash";
   /** For the simulator and campaigns. */
   readonly simulation?: SimulationHints<M>;
   /** For the scaling model and trials of real faults. */

@@ -8,7 +8,9 @@
 
 #include "../oskr_fabric.h"
 #include "delay.h"
+#include "dice.h"
 #include "port.h"
+#include "sequencer.h"
 
 #define BROADCAST 0xffffffffffffull
 #define POOL_COUNT 49151
@@ -71,13 +73,14 @@ static struct cell table[TABLE_SIZE];
 static struct rte_mempool *pool;
 static uint32_t open_count;
 static uint64_t group;
-static uint64_t dice;
+static struct oskr_sequencer sequencer;
 static double link_asked_ns;
 static struct oskr_doorbell *own_doorbell;
 
 _Static_assert(offsetof(struct oskr_fabric, ports) == 64, "src/ffi/dpdk.ts has the same layout");
 _Static_assert(sizeof(struct oskr_fabric_port) == 96, "the same");
 _Static_assert(offsetof(struct oskr_fabric, paths) == 72 + OSKR_PORTS_MAX * 96, "the same");
+_Static_assert(sizeof(struct oskr_fabric) == 96 + 32 * 96 + 32 * 32 * 24, "the same");
 _Static_assert(OSKR_PORTS_MAX *LEARNED_MAX * 2 <= TABLE_SIZE, "the table is at most half full");
 
 struct oskr_fabric *oskr_fabric(void) {
@@ -103,19 +106,6 @@ static inline uint64_t address_of(const uint8_t *bytes) {
 
 // The bit that marks a group address is in the first byte on the wire, the lowest here.
 static inline int is_group(uint64_t address) { return (address & 1) != 0; }
-
-// splitmix64.
-static uint64_t next_random(void) {
-  uint64_t z = (dice += 0x9e3779b97f4a7c15ull);
-  z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-  z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-  return z ^ z >> 31;
-}
-
-static double next_fraction(void) { return (double)(next_random() >> 11) * 0x1p-53; }
-
-// Draws only if the fault is switched on, so that the others' dice stay as they were.
-static int happens(double rate) { return rate > 0 && next_fraction() < rate; }
 
 // Nanoseconds that a link takes for a frame; 0 without a bound.
 static double link_ns(const struct rte_mbuf *frame) {
@@ -284,15 +274,28 @@ static void leave(uint32_t ingress, uint32_t port, struct rte_mbuf *frame, doubl
   }
 }
 
-// To every other port, or to every other replica; one reference each.
-static void flood(uint32_t ingress, struct rte_mbuf *frame, int replicas_only, double now_ns,
-                  double sent_ns) {
+// To every port but one, or to every replica but one; one reference each.
+static void flood(uint32_t ingress, uint32_t but, struct rte_mbuf *frame, int replicas_only,
+                  double now_ns, double sent_ns) {
   for (uint32_t p = 0; p < open_count; p++) {
-    if (p == ingress || (replicas_only && !members[p].is_replica)) continue;
+    if (p == but || (replicas_only && !members[p].is_replica)) continue;
     rte_mbuf_refcnt_update(frame, 1);
     leave(ingress, p, frame, now_ns, sent_ns);
   }
   rte_pktmbuf_free(frame);
+}
+
+// What is for the fabric's own sequencer. Owns the frame from here on.
+static void sequence(uint32_t ingress, struct rte_mbuf *frame, double now_ns, double sent_ns) {
+  enum oskr_sequenced goes = OSKR_SEQUENCED_NOWHERE;
+  // Nobody else holds it, so that it may be written to.
+  if (frame->nb_segs == 1 && rte_mbuf_refcnt_read(frame) == 1)
+    goes = oskr_sequence(&sequencer, rte_pktmbuf_mtod(frame, uint8_t *), frame->data_len,
+                         members[ingress].is_replica);
+  fabric.sequenced += goes != OSKR_SEQUENCED_NOWHERE;
+  if (goes == OSKR_SEQUENCED_NOWHERE) return rte_pktmbuf_free(frame);
+  if (goes == OSKR_SEQUENCED_BACK) return leave(ingress, ingress, frame, now_ns, sent_ns);
+  flood(ingress, OSKR_PORTS_MAX, frame, 1, now_ns, sent_ns);
 }
 
 static void forward(uint32_t ingress, struct rte_mbuf *frame, double now_ns) {
@@ -314,7 +317,11 @@ static void forward(uint32_t ingress, struct rte_mbuf *frame, double now_ns) {
     return;
   }
   if (destination == BROADCAST || (destination == group && group != 0)) {
-    flood(ingress, frame, destination != BROADCAST, now_ns, sent_ns);
+    flood(ingress, ingress, frame, destination != BROADCAST, now_ns, sent_ns);
+    return;
+  }
+  if (destination == address_of(sequencer.mac) && destination != 0) {
+    sequence(ingress, frame, now_ns, sent_ns);
     return;
   }
   uint32_t port = is_group(destination) ? OSKR_PORTS_MAX : route(m, destination);
@@ -469,6 +476,9 @@ int32_t oskr_fabric_open(void) {
   if (result < 0) return result;
   group = address_of(fabric.group);
   dice = (uint64_t)fabric.seed;
+  sequencer = (struct oskr_sequencer){.incarnation = (uint64_t)fabric.incarnation};
+  memcpy(sequencer.mac, fabric.sequencer, sizeof(sequencer.mac));
+  fabric.sequenced = 0;
   link_asked_ns = 0;
   rebuild_table();
   return 0;

@@ -15,14 +15,15 @@ dpdk=$(pkg-config --cflags libdpdk | sed 's/-I/-isystem /g')
 libraries="-Wl,--no-as-needed -lrte_net_memif -lrte_net_ring -lrte_net_null -lrte_mempool_ring
   -Wl,--as-needed -lrte_ethdev -lrte_mempool -lrte_mbuf -lrte_ring -lrte_eal -lrte_bus_vdev"
 sources="oskr_dpdk.c dpdk/burst.c dpdk/burst_guard.c dpdk/frame.c dpdk/link.c dpdk/fabric.c"
-sources="$sources dpdk/delay.c tests/dpdk_test.c tests/dpdk_fabric_peers.c"
+sources="$sources dpdk/delay.c dpdk/sequencer.c tests/dpdk_test.c tests/dpdk_fabric_peers.c"
 
 # DPDK keeps memory for its own lifetime, which is the process's: the cases look for leaks of
 # packets in the pools instead.
 export ASAN_OPTIONS=detect_leaks=0:abort_on_error=0
 passed=0
 failed=0
-for name in dpdk_port_test dpdk_memif_test dpdk_fabric_test dpdk_network_test; do
+tests="dpdk_port_test dpdk_memif_test dpdk_fabric_test dpdk_network_test dpdk_sequencer_test"
+for name in $tests; do
   # shellcheck disable=SC2086
   "$cc" $flags $dpdk $sources "tests/$name.c" -o "$work/$name" $libraries
   status=0

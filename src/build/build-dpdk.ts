@@ -27,6 +27,7 @@ const SOURCES = [
   "dpdk/burst_guard.c",
   "dpdk/frame.c",
   "dpdk/fabric.c",
+  "dpdk/sequencer.c",
   "dpdk/delay.c",
 ];
 const HEADERS = [

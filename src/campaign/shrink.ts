@@ -11,6 +11,7 @@ import {
   type Changes,
   type Plan,
 } from "../simulation/seed-plan.ts";
+import { SEQUENCERS_REPEAT } from "../simulation/drawn-sequencers.ts";
 import type { Kind } from "../simulation/subject.ts";
 import type { Report } from "../simulation/world.ts";
 
@@ -103,13 +104,14 @@ const SOMETIMES = [
   "restarts",
   "restart after a promise",
   "lose one kind",
+  SEQUENCERS_REPEAT,
   "all restart",
   "earlier run",
   ...TRICKS,
   ...STRANGER_TRICKS,
   "byzantine",
 ];
-const NUMBERED = /^(?:partition|pause|crash)-[0-3]$|^client-death-0$/;
+const NUMBERED = /^(?:partition|(?:sequencer-)?(?:pause|crash))-[0-3]$|^client-death-0$/;
 
 /**
  * Names of faults to leave out, of seeds from `seed` on, separated by commas. Throws UsageError for
@@ -150,6 +152,7 @@ export function faultNames(plan: Plan): string[] {
     ...(plan.restarts.length > 0 ? ["restarts"] : []),
     ...(plan.afterPromises ? ["restart after a promise"] : []),
     ...(plan.losesKinds === 0 ? [] : ["lose one kind"]),
+    ...(plan.sequencersRepeat ? [SEQUENCERS_REPEAT] : []),
     ...(plan.allRestart === null ? [] : ["all restart"]),
     ...(plan.earlier > 0 ? ["earlier run"] : []),
     ...plan.tricks,

@@ -394,6 +394,11 @@ const FABRIC_ARGS = {
     valueHint: "US",
     description: "Time that a frame spends in the fabric, in microseconds",
   },
+  sequencer: {
+    type: "boolean",
+    default: false,
+    description: "Be the configuration's first sequencer: stamp what is sent to it, in place",
+  },
   network: {
     type: "string",
     valueHint: "FILE",
@@ -424,7 +429,7 @@ export const FABRIC_SWITCH = {
   description: "A switch of shared-memory ports for replicas and clients on one machine",
   args: FABRIC_ARGS,
   groups: [
-    { heading: "NETWORK", names: ["config", "dir", "client-ports", "network"] },
+    { heading: "NETWORK", names: ["config", "dir", "client-ports", "network", "sequencer"] },
     {
       heading: "FAULTS",
       names: ["drop", "duplicate", "reorder", "corrupt", "delay", "seed"],

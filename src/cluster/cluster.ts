@@ -26,8 +26,10 @@ import { usableCpus } from "../process/cpus.ts";
 import { lacks } from "../process/start-lines.ts";
 import { onStopSignal } from "../base/interruption.ts";
 import { protocols, smallestCluster } from "../protocol/index.ts";
+import { SEQUENCER } from "../protocol/kit/sequencer.ts";
 import { Child } from "./child.ts";
 import { freePorts } from "./free-ports.ts";
+import { planRoles, type RolePlan, type RoleProcess } from "./role-plan.ts";
 
 /** Where the executables lie. */
 const ROOT = resolve(import.meta.dir, "../..");
@@ -52,6 +54,9 @@ export interface ClusterOptions {
   readonly clientPorts: number;
   /** Joins an only replica and an only client process by one memif instead of a fabric. */
   readonly link: boolean;
+  /** How many sequencers there are, and what the first one is, as of planRoles. */
+  readonly sequencers?: number;
+  readonly sequencer?: "fabric" | "process";
   /** What to run instead of ./replica and ./client, with its arguments. */
   readonly commands?: { readonly [name in "replica" | "client"]?: readonly string[] };
   readonly impostor?: Impostor;
@@ -118,17 +123,17 @@ export class Cluster {
   readonly dir: string;
   readonly n: number;
   readonly replicas: Child[] = [];
-  /** A process for each role that the protocol has beside replica and client. */
+  /** Processes of roles beside replica and client, as the plan has them. */
   readonly #others: Child[] = [];
   #fabric: Child | null = null;
   readonly #clients: Child[] = [];
-  /** Replicas that `kill` ended. */
+  /** Replicas and sequencers that were killed. */
   readonly #killed = new Set<Child>();
   readonly #options: ClusterOptions;
   readonly #prefix: string;
   /** Over UDP: arguments of the switch between the processes; null: there is none. */
   readonly #switch: readonly string[] | null;
-  readonly #roles: readonly string[];
+  readonly #roles: RolePlan;
   readonly #instance: string;
 
   private constructor(
@@ -136,7 +141,7 @@ export class Cluster {
     dir: string,
     n: number,
     prefix: string,
-    roles: readonly string[],
+    roles: RolePlan,
   ) {
     this.#options = options;
     this.#switch = switchArguments(options, dir);
@@ -159,11 +164,11 @@ export class Cluster {
     const { n, f } = smallestCluster(protocol, options.f);
     const dir = privateDirectory();
     const prefix = join(dir, "cluster");
-    const roles = [...(protocol.roles?.keys() ?? [])];
+    const roles = planRoles(protocol, options);
     const cluster = new Cluster(options, dir, n, prefix, roles);
     running.add(cluster);
     try {
-      await writeConfig(prefix, options, { n, f, roles });
+      await writeConfig(prefix, options, { n, f, roles: roles.all });
       if (protocol.signed) writeKeyPairs(prefix, n);
       if (cluster.#switch !== null) await writeBehind(prefix, n, protocol.signed);
       await cluster.#startAll();
@@ -183,9 +188,9 @@ export class Cluster {
 
   /** How processes ended that nobody ended on purpose; a line each. */
   endings(): readonly string[] {
-    const replicas = this.replicas.filter((replica) => !this.#killed.has(replica));
-    const all = [...replicas, ...this.#others, ...(this.#fabric === null ? [] : [this.#fabric])];
-    return all.flatMap((child) => child.ending ?? []);
+    const fabric = this.#fabric === null ? [] : [this.#fabric];
+    const all = [...this.replicas, ...this.#others, ...fabric];
+    return all.flatMap((child) => (this.#killed.has(child) ? [] : (child.ending ?? [])));
   }
 
   /** Waits until all replicas take part: protocols may begin by asking each other. */
@@ -247,7 +252,7 @@ export class Cluster {
   get #linked(): boolean {
     const { transport, link, clientPorts, network = null } = this.#options;
     if (network !== null) return false;
-    const alone = this.n === 1 && clientPorts === 1 && this.#roles.length === 0;
+    const alone = this.n === 1 && clientPorts === 1 && this.#roles.all.length === 0;
     return link && transport === "dpdk" && alone;
   }
 
@@ -260,8 +265,9 @@ export class Cluster {
     }
     if (this.#options.transport === "dpdk" && !this.#linked) {
       // Processes of other roles come behind the clients.
-      const count = this.#options.clientPorts + this.#roles.length;
+      const count = this.#options.clientPorts + this.#roles.spawned.length;
       const ports = ["--client-ports", String(count)];
+      const sequencer = this.#roles.inFabric ? ["--sequencer"] : [];
       const command = [
         join(ROOT, "fabric"),
         "-c",
@@ -269,6 +275,7 @@ export class Cluster {
         "--dir",
         this.dir,
         ...ports,
+        ...sequencer,
         ...networkArguments(this.#options),
         ...this.#options.fabricArgs,
       ];
@@ -276,7 +283,7 @@ export class Cluster {
       await this.#fabric.printed("fabric of");
     }
     for (let i = 0; i < this.n; i++) this.replicas.push(this.#spawnReplica(i));
-    this.#others.push(...this.#roles.map((role, i) => this.#spawnRole(role, i)));
+    this.#others.push(...this.#roles.spawned.map((one, i) => this.#spawnRole(one, i)));
     for (const replica of this.replicas) {
       let told: string | undefined;
       await replica.printed("replica ", undefined, () => {
@@ -290,14 +297,44 @@ export class Cluster {
     for (const other of this.#others) await other.printed(" runs ");
   }
 
-  /** The only process of a role. */
-  #spawnRole(role: string, number: number): Child {
+  /** The sequencer of this index, as a process of its own. */
+  sequencer(index: number): Child | undefined {
+    return this.#others[this.#placeOf(index)];
+  }
+
+  /** Ends a sequencer as a power cut would. */
+  async killSequencer(index: number): Promise<void> {
+    const child = this.sequencer(index);
+    if (child === undefined) return;
+    this.#killed.add(child);
+    child.signal("SIGKILL");
+    await child.ended();
+  }
+
+  /** Starts a sequencer again, closed, and returns once it runs. */
+  async restartSequencer(index: number): Promise<void> {
+    const place = this.#placeOf(index);
+    const one = this.#roles.spawned[place];
+    if (one === undefined) return;
+    const child = this.#spawnRole(one, place);
+    this.#others[place] = child;
+    await child.printed(" runs ");
+  }
+
+  #placeOf(sequencer: number): number {
+    return this.#roles.spawned.findIndex(
+      ({ role, index }) => role === SEQUENCER && index === sequencer,
+    );
+  }
+
+  /** A process of a role, the `number`-th of all of them. */
+  #spawnRole({ role, index }: RoleProcess, number: number): Child {
     const { clientPorts, transport, replicaArgs } = this.#options;
     const port = transport === "udp" ? [] : ["--fabric-port", String(clientPorts + number)];
     const own = [...this.#workers(replicaArgs), ...replicaArgs];
-    const id = ["--role", role, "-i", "0", ...port];
+    const id = ["--role", role, "-i", String(index), ...port];
     const command = [...this.#command("replica"), ...id, ...this.#joinArgs(), ...own];
-    return new Child(role, command, this.dir, false);
+    return new Child(`${role} ${index}`, command, this.dir, false);
   }
 
   #spawnReplica(index: number): Child {
@@ -375,7 +412,11 @@ function privateDirectory(): string {
 async function writeConfig(
   prefix: string,
   options: ClusterOptions,
-  { n, f, roles }: { readonly n: number; readonly f: number; readonly roles: readonly string[] },
+  {
+    n,
+    f,
+    roles,
+  }: { readonly n: number; readonly f: number; readonly roles: readonly RoleProcess[] },
 ): Promise<void> {
   const count = n + roles.length;
   const hex = (i: number): string => i.toString(16).padStart(2, "0");
@@ -389,7 +430,7 @@ async function writeConfig(
   const lines = [
     `f ${f}`,
     ...addresses.slice(0, n).map((address) => `replica ${address}`),
-    ...roles.map((role, i) => `role ${role} ${addresses[n + i]}`),
+    ...roles.map(({ role }, i) => `role ${role} ${addresses[n + i]}`),
   ];
   if (options.transport === "dpdk" && n > 1) lines.push("multicast 01:00:5e:00:00:01%255");
   writeFileSync(`${prefix}.config`, `${lines.join("\n")}\n`);

@@ -142,6 +142,8 @@ export interface FabricSetting {
   readonly seed: number;
   readonly clientPorts: number;
   readonly mask: string | null;
+  /** It was the first sequencer as well. */
+  readonly sequencer?: boolean;
 }
 
 /** Of a network that was put between processes, where there was one. */

@@ -6,6 +6,7 @@ import { readNames } from "../cli/command-line.ts";
 import { readJson } from "../cli/json-file.ts";
 import { median } from "../evaluation/median.ts";
 import { residentBytes, type ResultRecord } from "../evaluation/record.ts";
+import { OPEN } from "../process/role-process.ts";
 import { RECOVERED } from "../process/start-lines.ts";
 import { protocols } from "../protocol/index.ts";
 import { measure, served, type Load, type Trial } from "./trial.ts";
@@ -16,7 +17,7 @@ export interface Scenario {
   /** What happens, for the help text. */
   readonly what: string;
   /** What a protocol must have for it. */
-  readonly needs: "nothing" | "tolerated faults" | "rotating leaders";
+  readonly needs: "nothing" | "tolerated faults" | "rotating leaders" | "sequencers";
   /** It runs only if it is named, because it takes minutes. */
   readonly long?: true;
   readonly run: (trial: Trial) => Promise<void>;
@@ -66,6 +67,36 @@ async function restartEmpty(trial: Trial): Promise<void> {
     await cluster.kill(1);
     const [record] = await trial.judge(second, first);
     trial.gap(record, trial.recoveredTimeouts);
+  } finally {
+    await cluster.stop();
+  }
+}
+
+/** View timeouts in which another sequencer is open: wishes, a view, PROBE and OPEN, one retry. */
+const SEQUENCER_TIMEOUTS = 6;
+
+/**
+ * Of two sequencers that which is open is killed, then started again, closed; the other one stands
+ * still, so that the first is opened once more.
+ */
+async function sequencers(trial: Trial): Promise<void> {
+  const cluster = await trial.cluster("store", { sequencers: 2 });
+  try {
+    await cluster.sequencer(0)?.printed(OPEN);
+    const load = trial.load(cluster, 20);
+    await served(load.child);
+    await cluster.killSequencer(0);
+    await cluster.sequencer(1)?.printed(OPEN);
+    await Bun.sleep(2 * trial.viewTimeoutMs);
+    await cluster.restartSequencer(0);
+    await Bun.sleep(2 * trial.viewTimeoutMs);
+    cluster.sequencer(1)?.signal("SIGSTOP");
+    await cluster.sequencer(0)?.printed(OPEN);
+    trial.check("a sequencer that starts anew is opened", true, "printed 'is open'");
+    await Bun.sleep(2 * trial.viewTimeoutMs);
+    cluster.sequencer(1)?.signal("SIGCONT");
+    const [record] = await trial.judge(load);
+    trial.gap(record, SEQUENCER_TIMEOUTS);
   } finally {
     await cluster.stop();
   }
@@ -236,6 +267,12 @@ export const SCENARIOS: readonly Scenario[] = [
     run: restartEmpty,
   },
   {
+    name: "sequencer",
+    what: "the open one of two sequencers is killed, starts again, and the other one stands still",
+    needs: "sequencers",
+    run: sequencers,
+  },
+  {
     name: "restart-all",
     what: "all replicas lose their memory: clients are told of their lost sessions",
     needs: "nothing",
@@ -285,6 +322,8 @@ export function fits({ needs }: Pick<Scenario, "needs">, mode: string): boolean 
       return true;
     case "tolerated faults":
       return protocol?.faults !== "none";
+    case "sequencers":
+      return protocol?.sequenced !== undefined;
     case "rotating leaders":
       return protocol?.options?.get("leader")?.values.includes("rotate") === true;
   }

@@ -27,6 +27,8 @@ interface MoreArgs {
   readonly viewTimeoutMs?: number;
   readonly replicaArgs?: readonly string[];
   readonly clientArgs?: readonly string[];
+  /** Sequencers as processes of their own, if there are to be so many. */
+  readonly sequencers?: number;
   /** Of the network between the processes: the fabric's, or the UDP switch's. */
   readonly network?: readonly string[];
 }
@@ -62,7 +64,7 @@ export class Trial {
 
   /** Of replicas that run the store whose histories are judged, or nothing at all. */
   cluster(what: "store" | "null", more: MoreArgs = {}): Promise<Cluster> {
-    const { network } = more;
+    const { network, sequencers } = more;
     const app = what === "null" ? what : this.#app;
     const timeout = ["--view-timeout", String(more.viewTimeoutMs ?? this.viewTimeoutMs)];
     return Cluster.start({
@@ -72,6 +74,7 @@ export class Trial {
       f: 1,
       link: false,
       clientPorts: CLIENT_PORTS,
+      ...(sequencers === undefined ? {} : { sequencers, sequencer: "process" }),
       replicaArgs: ["-a", app, ...timeout, ...(more.replicaArgs ?? [])],
       clientArgs: [...timeout, ...(more.clientArgs ?? [])],
       fabricArgs: more.network ?? [],

@@ -6,7 +6,7 @@ import { UsageError } from "../base/errors.ts";
 import { findLibrary, loadFailure, requireLibrary } from "./library.ts";
 
 /** OSKR_DPDK_VERSION of the header that this file follows. */
-export const DPDK_VERSION = 10;
+export const DPDK_VERSION = 11;
 /** Bytes of the text: EAL arguments in, one a line; the last error out. Ends with a zero byte. */
 export const TEXT_SIZE = 16_384;
 
@@ -84,7 +84,10 @@ export const FABRIC = {
   bandwidthGbps: 64 + 32 * 96,
   /** PORTS_MAX rows, by where frames come from, of PORTS_MAX paths, FABRIC_PATH.size bytes each. */
   paths: 72 + 32 * 96,
-  size: 72 + 32 * 96 + 32 * 32 * 24,
+  sequencer: 72 + 32 * 96 + 32 * 32 * 24,
+  incarnation: 80 + 32 * 96 + 32 * 32 * 24,
+  sequenced: 88 + 32 * 96 + 32 * 32 * 24,
+  size: 96 + 32 * 96 + 32 * 32 * 24,
 } as const;
 /** Byte offsets in what lies between two ports; f64 each. */
 export const FABRIC_PATH = { delayUs: 0, jitterUs: 8, loss: 16, size: 24 } as const;

@@ -3,8 +3,10 @@
 import { toArrayBuffer } from "bun:ffi";
 import { assert } from "../base/assert.ts";
 import { UsageError } from "../base/errors.ts";
+import { systemRandom } from "../base/system-random.ts";
 import type { Options } from "../cli/command-line.ts";
-import { readDeployConfig } from "../config.ts";
+import type { OutputFile } from "../cli/output-file.ts";
+import { readDeployConfig, type DeployConfig } from "../config.ts";
 import {
   FABRIC,
   FABRIC_COUNTS,
@@ -15,6 +17,7 @@ import {
   type DpdkLibrary,
 } from "../ffi/dpdk.ts";
 import { loadNative, type NativeLibrary } from "../ffi/native.ts";
+import { INCARNATION_BITS, SEQUENCER } from "../protocol/kit/sequencer.ts";
 import { Eal } from "../transport/dpdk.ts";
 import { pathBetween, readPlacedNetwork, type PlacedNetwork } from "../evaluation/network-model.ts";
 import type { FabricSetting } from "../evaluation/record.ts";
@@ -38,6 +41,7 @@ export function runFabric(options: Options): number {
       `${replicas} replicas and ${clientPorts} clients: at most ${PORTS_MAX} ports`,
     );
   }
+  const sequencer = options.flag("sequencer") ? sequencerOf(deploy) : null;
   const path = options.text("network");
   const network = path === undefined ? null : readPlacedNetwork(path, replicas);
   const dir = options.textOf("dir");
@@ -65,6 +69,10 @@ export function runFabric(options: Options): number {
     deploy.multicast?.host ?? null,
     count,
   );
+  if (sequencer !== null) {
+    new Uint8Array(shared.buffer).set(sequencer, FABRIC.sequencer);
+    shared.setFloat64(FABRIC.incarnation, systemRandom(2 ** INCARNATION_BITS), true);
+  }
   if (network !== null) layOut(shared, network, count);
   eal.checked(library.oskr_fabric_open());
   const doorbells = openDoorbells(native, dir, replicas, clientPorts);
@@ -76,10 +84,34 @@ export function runFabric(options: Options): number {
   pinPolling(cpus, native);
   // Before anybody is told that the fabric runs, who may end it at once.
   const stop = stopWord(native);
-  log.info(`fabric of ${replicas} replicas and ${clientPorts} clients in ${dir}`);
+  const also = sequencer === null ? "" : ", the first sequencer as well";
+  log.info(`fabric of ${replicas} replicas and ${clientPorts} clients in ${dir}${also}`);
 
   eal.checked(library.oskr_fabric_run(stop, 0));
 
+  tellCounts(shared, count, replicas, json);
+  if (sequencer !== null) {
+    print(`sequencer: ${shared.getFloat64(FABRIC.sequenced, true)} frames`);
+  }
+  eal.checked(library.oskr_fabric_close());
+  eal.stop();
+  return 0;
+}
+
+/** The host address of the first sequencer; throws UsageError if there is none. */
+function sequencerOf({ path, roles }: DeployConfig): Uint8Array {
+  const [first] = roles.get(SEQUENCER) ?? [];
+  if (first !== undefined) return first.host;
+  throw new UsageError(`--sequencer: ${path} has no line 'role ${SEQUENCER} ADDRESS'`);
+}
+
+/** Prints and writes what each port counted. */
+function tellCounts(
+  shared: DataView,
+  count: number,
+  replicas: number,
+  json: OutputFile | undefined,
+): void {
   const counts = readCounts(shared, count, replicas);
   for (const { port, frames } of counts) {
     const text = Object.entries(frames).flatMap(([name, value]) =>
@@ -88,9 +120,6 @@ export function runFabric(options: Options): number {
     print(`${port}: ${text.join(", ") || "nothing"}`);
   }
   json?.writeJson(counts);
-  eal.checked(library.oskr_fabric_close());
-  eal.stop();
-  return 0;
 }
 
 /** The fabric's own doorbell and those of its ports. Throws UsageError. */

@@ -15,6 +15,7 @@ const SHAPE: Shape = {
     ...{ drop: "number", duplicate: "number", reorder: "number", corrupt: "number" },
     ...{ delayUs: "number", seed: "number", clientPorts: "number", mask: "string or null" },
     network: { optional: NETWORK_SETTING },
+    sequencer: { optional: "boolean" },
   },
 };
 
@@ -39,6 +40,7 @@ export function fabricSetting(
     seed: options.integer("seed", 0, 2 ** 31),
     clientPorts,
     mask: options.text("mask") ?? null,
+    ...(options.flag("sequencer") ? { sequencer: true } : {}),
   };
 }
 

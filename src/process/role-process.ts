@@ -11,6 +11,8 @@ import { ProcessDrivers } from "./drivers.ts";
 import { mergeDrops } from "./drops.ts";
 import { log, print, stampLog } from "../base/logger.ts";
 
+/** What a process prints that others have to open, once it is. */
+export const OPEN = "is open";
 /** How often to look whether it does its work, in milliseconds. */
 const LOOK_MS = 10;
 
@@ -18,7 +20,7 @@ const LOOK_MS = 10;
 function watchService(clock: Clock, name: string, actor: RoleActor<Sealed, string>): void {
   const { serves } = actor.census();
   if (serves === undefined) return;
-  if (serves) log.info(`${name} is open`);
+  if (serves) log.info(`${name} ${OPEN}`);
   else clock.after(LOOK_MS, () => watchService(clock, name, actor));
 }
 

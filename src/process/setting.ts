@@ -10,6 +10,7 @@ import { domainOf } from "../crypto/domain.ts";
 import type { SharedSetting } from "../evaluation/replicas-told.ts";
 import { readDeployConfig, type DeployConfig, type WireAddress } from "../config.ts";
 import { PROTOCOL_DEFAULTS, type ProtocolConfig } from "../protocol-config.ts";
+import { SEQUENCER, SEQUENCERS_MAX } from "../protocol/kit/sequencer.ts";
 import { configured, protocols, rolesOf, smallestCluster } from "../protocol/index.ts";
 import { BATCH_BYTES_MAX, BATCH_BYTES_MIN, BATCH_REQUESTS_MAX } from "../protocol/kit/batch.ts";
 
@@ -168,6 +169,11 @@ function otherAddresses(
 ): readonly WireAddress[] {
   return [...(roles?.keys() ?? [])].flatMap((role) => {
     const addresses = deploy.roles.get(role);
+    if (role === SEQUENCER && (addresses?.length ?? 0) > SEQUENCERS_MAX) {
+      throw new UsageError(
+        `${deploy.path}: ${addresses?.length} sequencers; at most ${SEQUENCERS_MAX}`,
+      );
+    }
     if (addresses !== undefined) return addresses;
     throw new UsageError(`${deploy.path}: ${mode} needs a line 'role ${role} ADDRESS'`);
   });

@@ -36,6 +36,8 @@ export interface NetworkOptions {
   /** Whether a corrupted packet may pass for a whole one, or is caught by its check sequence. */
   readonly passes: (corrupted: Bytes) => boolean;
   readonly filter: PacketFilter | null;
+  /** Whether all that the process sends before GST is sent twice. */
+  readonly repeats?: (from: Process) => boolean;
   /** Has what Byzantine processes send. */
   readonly tamper: ((from: Process, packet: Packet) => void) | null;
 }
@@ -130,6 +132,10 @@ export class Network {
     this.#arrange(from, to, packet);
     if (plan.duplication > 0 && random.chance(plan.duplication)) {
       this.#count("duplicated");
+      this.#arrange(from, to, packet);
+    }
+    if (this.#options.repeats?.(from) === true) {
+      this.#count("sequencers' packets repeated");
       this.#arrange(from, to, packet);
     }
   }

@@ -3,7 +3,8 @@
 // lose their memory at once, which ends the run.
 
 import { playBack, Recording } from "./earlier-run.ts";
-import type { AllRestart, ProcessFault } from "./seed-plan.ts";
+import type { ProcessFault } from "./drawn-faults.ts";
+import type { AllRestart } from "./seed-plan.ts";
 import type { ReplicaHandle } from "./replica-handle.ts";
 import type { World } from "./world.ts";
 
@@ -52,6 +53,9 @@ function happen(world: World, fault: ProcessFault): void {
     world.startClients(process, count);
     return;
   }
+  if (fault.kind === "sequencer pause" || fault.kind === "sequencer crash") {
+    return onSequencer(world, fault);
+  }
   const handle = world.replicas[fault.process];
   if (handle === undefined) return;
   if (fault.kind === "pause") {
@@ -67,6 +71,23 @@ function happen(world: World, fault: ProcessFault): void {
     return;
   }
   scheduler.after(null, fault.forUs, () => restart(world, handle));
+}
+
+/** Of several at least one is up; an only one comes back. */
+function onSequencer(world: World, { kind, process, forUs }: ProcessFault): void {
+  const { scheduler, roles, plan } = world;
+  const handle = roles[process];
+  if (handle === undefined || handle.actor === null) return;
+  if (kind === "sequencer pause") {
+    world.pause(handle.process, Math.min(forUs, Math.max(0, plan.gstUs - scheduler.nowUs)));
+    world.count("sequencer pauses");
+    return;
+  }
+  const down = roles.filter(({ actor }) => actor === null).length;
+  if (down >= Math.max(1, roles.length - 1)) return;
+  world.crash(handle.process);
+  world.count("sequencer crashes");
+  if (forUs !== Infinity) scheduler.after(null, forUs, () => world.startRole(handle));
 }
 
 /** Whether it may lose its memory within the budget. */

@@ -4,12 +4,13 @@ import { assert } from "../base/assert.ts";
 import { latin1 } from "../wire.ts";
 import { checkConvergence, checkHistory, checkRealTime } from "./checkers.ts";
 import { livenessUs } from "./liveness.ts";
+import type { ProcessFault } from "./drawn-faults.ts";
 import { scheduleFaults } from "./process-faults.ts";
 import { playBack, RECORDED_MAX, type EarlierRun } from "./earlier-run.ts";
 import { guidePackets } from "./promises.ts";
 import { letStrangersIn } from "./stranger-hosts.ts";
 import type { Packet } from "./simulated-packet.ts";
-import { drawPlan, NO_FAULTS, type Changes, type Plan, type ProcessFault } from "./seed-plan.ts";
+import { drawPlan, NO_FAULTS, type Changes, type Plan } from "./seed-plan.ts";
 import type { Subject, Kind } from "./subject.ts";
 import { World, type Observer, type Report } from "./world.ts";
 
@@ -122,7 +123,8 @@ function finish(world: World): void {
   const running = world.correct().every(({ replica }) => replica?.census().phase === "running");
   const pauses = running ? 0 : RECOVERY_PAUSES_MAX;
   const pauseUs = pauses * world.plan.viewTimeoutMs * 1000;
-  const endUs = world.scheduler.nowUs + livenessUs(world.plan, world.correct()) + pauseUs;
+  const endUs =
+    world.scheduler.nowUs + livenessUs(world.plan, world.correct(), world.roles) + pauseUs;
   world.run(endUs, () => checkConvergence(world) === null);
   if (world.failures.length > 0) return;
   const apart = checkConvergence(world);

@@ -2,7 +2,7 @@
 //
 //   # What it shows, in prose.
 //   > cluster n=4 f=1 timeout=100          also batch=1 batch-bytes=1048576 checkpoint=4 clients=1
-//                                          tenure=1
+//                                          tenure=1 sequencers=1
 //   > show prepare commit timer.view       what to print: kinds, timers, crashes, starts; or all
 //   > invoke c0 put k0 hello               get, put, append, delete; the answer is printed
 //   > run 50                               milliseconds
@@ -26,6 +26,7 @@ import type { Process } from "./process.ts";
 import { drawPlan, NO_FAULTS, type Plan } from "./seed-plan.ts";
 import type { Subject } from "./subject.ts";
 import { messageText } from "./trace.ts";
+import type { RoleHandle } from "./role-processes.ts";
 import type { ReplicaHandle } from "./replica-handle.ts";
 import { World, type Observer } from "./world.ts";
 
@@ -127,6 +128,7 @@ class Script implements Observer {
       tenure: number("tenure", 1),
       checkpointInterval: number("checkpoint", 4),
       clients: number("clients", 1),
+      sequencers: number("sequencers", 1),
     };
     const world = new World({
       subject: this.#subject,
@@ -174,13 +176,13 @@ class Script implements Observer {
         this.#sides = null;
         return;
       case "crash":
-        world.crash(this.#handle(first).process);
+        world.crash(this.#process(first));
         return;
       case "start":
-        world.startReplica(this.#handle(first));
+        this.#start(first);
         return;
       case "pause":
-        world.pause(this.#handle(first).process, Number(second) * 1000);
+        world.pause(this.#process(first), Number(second) * 1000);
         return;
       case "census":
         this.#census();
@@ -195,6 +197,21 @@ class Script implements Observer {
     let over = false;
     world.scheduler.after(null, forUs, () => (over = true));
     world.run(Infinity, () => over);
+  }
+
+  /** A replica, or a process of another role: `s0` is the first sequencer. */
+  #process(name: string): Process {
+    return this.#role(name)?.process ?? this.#handle(name).process;
+  }
+
+  #start(name: string): void {
+    const role = this.#role(name);
+    if (role === undefined) this.#running().startReplica(this.#handle(name));
+    else this.#running().startRole(role);
+  }
+
+  #role(name: string): RoleHandle | undefined {
+    return this.#running().roles.find(({ process }) => process.name === name);
   }
 
   #handle(name: string): ReplicaHandle {
@@ -333,7 +350,7 @@ function calmPlan(subject: Subject): Plan {
     batchSignatures: false,
     faults: [],
     restarts: [],
-    ...{ afterPromises: false, losesKinds: 0, strangers: [] },
+    ...{ afterPromises: false, losesKinds: 0, strangers: [], sequencersRepeat: false },
     allRestart: null,
     byzantine: [],
     tricks: [],

@@ -5,6 +5,8 @@ import { Random } from "../base/seeded-random.ts";
 import { BATCH_BYTES_DEFAULT } from "../protocol-config.ts";
 import { smallestCluster } from "../protocol/index.ts";
 import { drawPromises, type PromisesPlan } from "./drawn-promises.ts";
+import { drawFaults, type ProcessFault } from "./drawn-faults.ts";
+import { drawSequencers, type SequencersPlan } from "./drawn-sequencers.ts";
 import { PAYLOAD_MAX } from "./simulated-packet.ts";
 import type { Kind, Subject } from "./subject.ts";
 
@@ -43,17 +45,6 @@ export const NO_FAULTS = {
   partitions: [],
 } as const satisfies Partial<NetworkPlan>;
 
-/** A process that stands still, or loses everything. */
-export interface ProcessFault {
-  readonly name: string;
-  readonly kind: "pause" | "crash" | "client death";
-  /** A replica, or a client for "client death". */
-  readonly process: number;
-  readonly atUs: number;
-  /** How long; Infinity: it never comes back. */
-  readonly forUs: number;
-}
-
 /** All replicas stop at once; each starts with an empty memory that much later. */
 export interface AllRestart {
   readonly atUs: number;
@@ -61,7 +52,7 @@ export interface AllRestart {
   readonly downUs: readonly number[];
 }
 
-export interface Plan extends PromisesPlan {
+export interface Plan extends PromisesPlan, SequencersPlan {
   readonly seed: number;
   readonly kind: Kind;
   readonly n: number;
@@ -182,7 +173,7 @@ function losingKinds(plan: Plan): Plan {
   return {
     ...plan,
     network: { ...plan.network, ...NO_FAULTS },
-    ...{ faults: [], restarts: [], afterPromises: false, strangers: [] },
+    ...{ faults: [], restarts: [], afterPromises: false, strangers: [], sequencersRepeat: false },
   };
 }
 
@@ -200,6 +191,7 @@ function withoutOthers(plan: Plan): Plan {
     signUs: Math.floor(viewUs / 100),
     ...{ sessionsMax: 1024, faults: [], restarts: [], allRestart: null },
     ...{ earlier: 0, byzantine: [], tricks: [], afterPromises: false, losesKinds: 0 },
+    sequencersRepeat: false,
   };
 }
 
@@ -235,7 +227,9 @@ function drawAll(subject: Subject, kind: Kind, seed: number, changes: Changes): 
   const tricks = random.stream("tricks");
   const chosenTricks = TRICKS.filter(() => tricks.chance(0.4));
   const shape = random.stream("shape");
-  const hosts = n + clients;
+  const ofSequencers = drawSequencers(subject, kind, random.stream("sequencers"), without);
+  const { sequencers } = ofSequencers;
+  const hosts = n + clients + sequencers;
   const restart = drawRestarts(subject, random.stream("restarts"), replicas, byzantine, f);
   return {
     seed,
@@ -265,13 +259,11 @@ function drawAll(subject: Subject, kind: Kind, seed: number, changes: Changes): 
     network: drawNetwork(random.stream("network"), without, { hosts, viewUs, gstUs }),
     speeds: drawSpeeds(random.stream("clocks"), hosts, without.has("clocks")),
     ...drawSigning(random.stream("stage"), viewUs, without.has("slow signatures")),
+    ...ofSequencers,
     faults: drawFaults(subject, random.stream("faults"), {
       replicas: replicas.filter((i) => !byzantine.includes(i)),
-      clients,
-      gstUs,
-      viewUs,
-      crashes: f - byzantine.length,
-      many: deep ? 4 : 2,
+      ...{ clients, sequencers, gstUs, viewUs },
+      ...{ crashes: f - byzantine.length, many: deep ? 4 : 2 },
     }).filter((fault) => !without.has(fault.name)),
     restarts: without.has("restarts") ? [] : restart,
     restartDownUs: Math.floor(viewUs * shape.pick([0.1, 1, 4])),
@@ -439,51 +431,4 @@ function drawRestarts(
   const order = random.shuffle(replicas).filter((i) => !byzantine.includes(i));
   const wanted = random.chance(0.3);
   return wanted && subject.restarts && f > byzantine.length ? order : [];
-}
-
-interface FaultBounds {
-  readonly replicas: readonly number[];
-  readonly clients: number;
-  readonly gstUs: number;
-  readonly viewUs: number;
-  /** Most replicas that may be down at a time. */
-  readonly crashes: number;
-  readonly many: number;
-}
-
-function drawFaults(subject: Subject, random: Random, bounds: FaultBounds): ProcessFault[] {
-  const { replicas, clients, gstUs, viewUs, crashes, many } = bounds;
-  const faults: ProcessFault[] = [];
-  const at = (dice: Random) => dice.int(Math.max(1, gstUs));
-  const pauses = random.stream("pauses");
-  if (pauses.chance(0.4)) {
-    const count = pauses.between(1, many);
-    for (let i = 0; i < count; i++) {
-      const forUs = Math.floor(viewUs * pauses.pick([0.3, 2, 6]));
-      const process = pauses.pick(replicas);
-      faults.push({ name: `pause-${i}`, kind: "pause", process, atUs: at(pauses), forUs });
-    }
-  }
-  const crash = random.stream("crashes");
-  if (crash.chance(0.4) && crashes > 0) {
-    const count = crash.between(1, many);
-    for (let i = 0; i < count; i++) {
-      const downUs = Math.floor(viewUs * crash.pick([0.3, 2, 6]));
-      const forUs = crash.chance(0.5) || !subject.restarts ? Infinity : downUs;
-      const process = crash.pick(replicas);
-      faults.push({ name: `crash-${i}`, kind: "crash", process, atUs: at(crash), forUs });
-    }
-  }
-  const death = random.stream("client deaths");
-  if (death.chance(0.1)) {
-    const process = death.int(clients);
-    faults.push({
-      name: "client-death-0",
-      kind: "client death",
-      process,
-      atUs: at(death),
-      forUs: 0,
-    });
-  }
-  return faults;
 }

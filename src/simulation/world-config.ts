@@ -21,7 +21,7 @@ export function worldConfig(
   { leader, options }: ConfigOptions,
 ): ProtocolConfig {
   const { n, f, tenure } = plan;
-  const roles = rolesOf(protocol, n);
+  const roles = rolesOf(protocol, n, () => Math.max(1, plan.sequencers));
   const config: ProtocolConfig = {
     n,
     f,

@@ -22,6 +22,7 @@ import type { EarlierRun, Recording } from "./earlier-run.ts";
 import type { Packet } from "./simulated-packet.ts";
 import { Process } from "./process.ts";
 import type { ReplicaHandle } from "./replica-handle.ts";
+import { roleName, startRole, type RoleHandle } from "./role-processes.ts";
 import { RunNotes } from "./run-notes.ts";
 import { Scheduler } from "./scheduler.ts";
 import type { Plan } from "./seed-plan.ts";
@@ -100,7 +101,9 @@ export class World {
   readonly #adversary: Adversary | null;
   readonly #hosts: Process[][] = [];
   readonly #nodes: SimulatedNodes;
-  readonly #roleProcesses: Process[] = [];
+  /** Processes that are neither replicas nor clients, strangers' included. */
+  readonly #others: Process[] = [];
+  readonly roles: RoleHandle[] = [];
   readonly keys: SimulatedKeys;
   /** Kept where there is more than one run. */
   readonly notes: RunNotes | null;
@@ -150,6 +153,7 @@ export class World {
       replicas: () => this.replicas.map(({ process }) => process),
       passes: corruptionFilter(subject),
       filter: filter ?? null,
+      repeats: (from) => plan.sequencersRepeat && this.roles.some((one) => one.process === from),
     });
     this.#nodes = new SimulatedNodes({
       plan,
@@ -242,32 +246,33 @@ export class World {
 
   /** A process that has no keys, and no actor. */
   addStranger(name: string): Process {
-    const at = this.plan.n + this.plan.clients + this.#roleProcesses.length;
-    const process = this.#addProcess(at, name);
-    this.#roleProcesses.push(process);
+    const process = this.#addOther(name);
     process.byzantine = true;
     return process;
   }
 
-  /** Starts a process for each role that is neither replica nor client. */
+  #addOther(name: string): Process {
+    const { n, clients } = this.plan;
+    const process = this.#addProcess(n + clients + this.#others.length, name);
+    this.#others.push(process);
+    return process;
+  }
+
+  /** Starts the processes of roles that are neither replica nor client. */
   startRoles(): void {
-    for (const [role, make] of this.subject.protocol.roles ?? []) {
-      const at = this.#roleProcesses.length;
-      const process = this.#addProcess(this.plan.n + this.plan.clients + at, role);
-      this.#roleProcesses.push(process);
-      const node = this.#nodes.make(process, 0, null);
-      const actor = make(0, this.config, node);
-      process.hosted.push({ node, replica: null, client: null });
-      node.start(watchedActor(actor, this.#noting(process)));
-      const census = new CensusCheck(process.name, (what) => this.fail(what));
-      process.onEvent = () => {
-        if (this.scheduler.count % this.plan.censusEvery !== 0) return;
-        census.bounded(actor.census().sizes);
-        census.bounded(node.sizes);
-        if (process.transport !== null) census.bounded(process.transport.sizes);
-      };
-      this.note(process, "starts");
+    for (const [role, addresses] of this.config.roles ?? []) {
+      for (const index of addresses.keys()) {
+        const process = this.#addOther(roleName(role, index));
+        const handle = { process, role, index, actor: null };
+        this.roles.push(handle);
+        this.startRole(handle);
+      }
     }
+  }
+
+  /** Starts a process of a role with an empty memory. */
+  startRole(handle: RoleHandle): void {
+    startRole(this, handle, this.#nodes.make(handle.process, 0, null));
   }
 
   /** Starts a replica with an empty memory. */
@@ -320,6 +325,7 @@ export class World {
       handle.app = null;
       handle.census = null;
     }
+    for (const handle of this.roles) if (handle.process === process) handle.actor = null;
     for (const client of this.clients) {
       if (client.process === process && client.current !== null) client.current.waiting = false;
     }
@@ -466,7 +472,7 @@ export class World {
   }
 
   #expect(issued: Issued): void {
-    const allowedUs = livenessUs(this.plan, this.correct());
+    const allowedUs = livenessUs(this.plan, this.correct(), this.roles);
     this.scheduler.after(null, allowedUs, () => {
       if (!issued.waiting) return;
       const ms = allowedUs / 1000;
@@ -476,7 +482,7 @@ export class World {
 
   #addProcess(host: number, name: string): Process {
     const { replicas, clientProcesses } = this;
-    const index = replicas.length + clientProcesses.length + this.#roleProcesses.length;
+    const index = replicas.length + clientProcesses.length + this.#others.length;
     const process = new Process(this.scheduler, index, host, name);
     const there = this.#hosts[host];
     if (there === undefined) this.#hosts[host] = [process];

@@ -96,6 +96,11 @@ export abstract class PacketTransport implements Transport {
   readonly #refuses: (RefusesPart | undefined)[] = [];
   /** The group's id if its messages are for the actors here, else -1. */
   readonly #groupId: number;
+  /**
+   * The same, with ids of processes that are neither replicas nor clients: a sequencer in the
+   * network passes on what it gets to all replicas, as it is addressed.
+   */
+  readonly #memberIds: ReadonlySet<number>;
   readonly #fragments: Fragments;
   readonly #challenger: Challenger;
   /** Null in a replica, which is configured everywhere. */
@@ -110,6 +115,7 @@ export abstract class PacketTransport implements Transport {
     this.book = new AddressTable(pinnedAddresses(replicas, others, multicast));
     this.group = multicast === null ? null : replicas.length + others.length;
     this.#groupId = multicast !== null && member ? multicast.id : -1;
+    this.#memberIds = new Set(member ? [this.#groupId, ...others.map(({ id }) => id)] : []);
     this.#dropBelow = (options.dropRate ?? 0) * 2 ** 32;
     this.#random = random;
     this.#sections = options.sections ?? new Int32Array(1);
@@ -279,7 +285,7 @@ export abstract class PacketTransport implements Transport {
     const listener = this.#listeners[destination];
     if (listener !== undefined) {
       listener(from, input);
-    } else if (destination === this.#groupId) {
+    } else if (this.#memberIds.has(destination)) {
       const start = input.position;
       const end = start + input.remaining;
       for (const member of this.#members) member(from, input.reset(start, end));

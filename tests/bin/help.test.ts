@@ -176,6 +176,7 @@ describe("help", () => {
                 --dir=<DIR>    Where the sockets replica-<i>.sock and client-<i>.sock are made (Required)
          --client-ports=<N>    Ports for client processes (Default: 1)
            --network=<FILE>    Latency, jitter, loss and bandwidth between the sites of a network (docs/evaluating.md)
+                --sequencer    Be the configuration's first sequencer: stamp what is sent to it, in place (Default: false)
 
     FAULTS
 

@@ -67,7 +67,7 @@ describe("a protocol with a sequencer", () => {
       subject: subjectOf("full", { ...ticketed, roles: full }),
       ...{ kind: "short", seed: 1 },
     });
-    expect(failures[0]).toStartWith("bounded: sequencer's tickets holds 2, at most 1");
+    expect(failures[0]).toStartWith("bounded: s0's tickets holds 2, at most 1");
   });
 });
 

@@ -27,7 +27,7 @@ export const SEQUENCER = "sequencer";
 export const SEQUENCERS_MAX = 8;
 
 /** Bits of an incarnation. */
-const INCARNATION_BITS = 48;
+export const INCARNATION_BITS = 48;
 /** How often a closed sequencer says that it is there, in view timeouts. */
 const HELLO_PERIOD = 1 / 4;
 /**
@@ -113,26 +113,24 @@ export class Sequencer implements RoleActor<SequencingMessage, Timer> {
     for (const [i, request] of batch.requests.entries()) {
       // A replica says whose request it passes on, a client sends its own.
       const client = replica ? (batch.clients.at(i) ?? from) : from;
-      this.#take(request, client, reference);
+      const told = replica ? (request.source ?? 0) : 0;
+      const source = told === 0 ? this.#host.sourceOf(client) : told;
+      this.#take(isOpen(request) ? { ...request, source } : request, client, reference);
     }
     this.#flushOrWait();
   }
 
   #take(request: Request, client: Address, reference: boolean): void {
     const { now } = this.#host;
-    const placed =
-      isOpen(request) && (request.source ?? 0) === 0
-        ? { ...request, source: this.#host.sourceOf(client) }
-        : request;
     // The batch of a reference has nothing else: the mark is the message's.
-    if (reference) return this.#stamp(makeBatch([placed], [client]), true);
+    if (reference) return this.#stamp(makeBatch([request], [client]), true);
     // What a batch counts it as (batchBytesOf) is what the message has of it.
-    const bytes = ENTRY_BYTES + stampedBytes(placed) - REQUEST_OVERHEAD;
+    const bytes = ENTRY_BYTES + stampedBytes(request) - REQUEST_OVERHEAD;
     if (this.#batcher.length >= PENDING_MAX || this.#queuedBytes + bytes > PENDING_BYTES_MAX) {
       return this.#host.drop("not admitted: the sequencer's queue is full");
     }
     this.#queuedBytes += bytes;
-    this.#batcher.push(entryOf(placed, client, bytes, now), now);
+    this.#batcher.push(entryOf(request, client, bytes, now), now);
   }
 
   /**

@@ -1,6 +1,6 @@
 // The messages of an ordered network: what a sequencer stamps, and how replicas open one (Li et
 // al., "Just Say NO to Paxos Overhead", OSDI '16, section 3.3). Their kinds and their fixed parts
-// are the same in every protocol, because a fabric may be the sequencer (csrc/sequencer.h).
+// are the same in every protocol, because a fabric may be the sequencer (csrc/dpdk/sequencer.h).
 
 import type { Sealed } from "../../actor.ts";
 import type { Reader, Writer } from "../../wire.ts";
@@ -30,7 +30,7 @@ export const SEQUENCED_MAX = 1400;
 const HEADER_LENGTH = 1 + 8 + 8 + 8 + 2 + 1;
 /** Bytes of a batch beside its requests. */
 const BATCH_LENGTH = 4 + 4;
-/** Bytes of a request beside its operation, with its client's address; and the source of an `open`. */
+/** Bytes of a request beside its operation, its client's address included; those of a source. */
 const REQUEST_LENGTH = 8 + 4 + 8 + 4 + 8;
 const SOURCE_LENGTH = 4;
 /** Bytes for requests in a message that is stamped. */

@@ -7,6 +7,7 @@ import {
   decodeSequencing,
   encodeSequencing,
   fitsStamp,
+  isSequencing,
   SEQUENCED_MAX,
   SEQUENCING_KINDS,
   unsequenced,
@@ -50,6 +51,7 @@ test.each(messages)("FW10 $kind is read as it was written", (message) => {
   const bytes = wireOf(message);
   const decoded = read(bytes);
   expect(decoded?.kind).toBe(message.kind);
+  expect([isSequencing(message), isSequencing({ kind: "request" })]).toEqual([true, false]);
   expect(SEQUENCING_KINDS).toContain(bytes[0] ?? 0);
   if (decoded === null || decoded.kind !== "sequenced" || message.kind !== "sequenced") {
     expect(decoded).toEqual(message);

@@ -20,6 +20,11 @@ export interface SimulationHints<M> {
    */
   viewOf?(message: M): number | "any" | null;
   /**
+   * For Twins, where views as `viewOf` has them may come again: what tells apart the times at which
+   * one does. Without it a view has one time, from its first message on.
+   */
+  timeOf?(message: M): string | null;
+  /**
    * For Twins: whether the message moves replicas to the next view and yet tells too much to be
    * never dropped: then it goes by its view's split, however late it is, until replicas are stuck.
    */

@@ -7,6 +7,7 @@ import { REPLICAS_MAX } from "../config.ts";
 import type { OptionValues, ProtocolConfig } from "../protocol-config.ts";
 import { hotstuff, hotstuff2, jolteon } from "./chained/index.ts";
 import { pbft } from "./pbft/index.ts";
+import { tendermint } from "./tendermint/index.ts";
 import { unreplicated, unreplicatedSigned } from "./unreplicated/index.ts";
 import { vr } from "./vr/index.ts";
 
@@ -79,4 +80,5 @@ export const protocols: ReadonlyMap<string, AnyProtocol> = new Map([
   entry("vr", vr),
   entry("hotstuff2", hotstuff2),
   entry("jolteon", jolteon),
+  entry("tendermint", tendermint),
 ]);

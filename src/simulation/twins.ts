@@ -156,8 +156,8 @@ class ViewFilter {
   onFinished: (() => void) | null = null;
   readonly #scenario: Scenario;
   readonly #seed: number;
-  /** When the first message of each view was sent. */
-  readonly #begun: number[] = [];
+  /** When the first message of each view, and of each of its times, was sent. */
+  readonly #begun = new Map<number | string, number>();
 
   constructor(scenario: Scenario, seed: number) {
     this.#scenario = scenario;
@@ -178,12 +178,14 @@ class ViewFilter {
       this.onFinished?.();
       return true;
     }
+    const time = this.#timeOf(world, packet) ?? view;
     if (split.sides[from.index] !== split.sides[to.index]) {
-      const stuckUs = world.scheduler.nowUs - (this.#begun[view] ?? Infinity);
+      const stuckUs = world.scheduler.nowUs - (this.#begun.get(time) ?? Infinity);
       const stuck = stuckUs > STUCK_TIMEOUTS * world.plan.viewTimeoutMs * 1000;
       return stuck && this.#moves(world, packet);
     }
-    const begun = (this.#begun[view] ??= world.scheduler.nowUs);
+    const begun = this.#begun.get(time) ?? world.scheduler.nowUs;
+    this.#begun.set(time, begun);
     if (this.#moves(world, packet)) return true;
     if (world.scheduler.nowUs - begun > viewLength * world.plan.viewTimeoutMs * 1000) return false;
     if (!losesKinds) return true;
@@ -200,6 +202,14 @@ class ViewFilter {
     if (packet.part || protocol.simulation?.moves === undefined) return false;
     const message = packet.content.read(protocol);
     return message !== null && protocol.simulation.moves(message);
+  }
+
+  /** Which of its view's times the packet belongs to, if there are several. */
+  #timeOf(world: World, packet: Packet): string | null {
+    const { protocol } = world.subject;
+    if (packet.part || protocol.simulation?.timeOf === undefined) return null;
+    const message = packet.content.read(protocol);
+    return message === null ? null : protocol.simulation.timeOf(message);
   }
 
   /** The view whose split applies to the packet; null if none does. */

@@ -43,7 +43,7 @@ test(
     for (const { name, what } of SCENARIOS) {
       expect(help.out).toMatch(new RegExp(`^  ${name} +${RegExp.escape(what)}(?: \\(|$)`, "m"));
     }
-    expect(help.out).toMatch(/^ {2}rotation .* \(hotstuff, hotstuff2, jolteon\)$/m);
+    expect(help.out).toMatch(/^ {2}rotation .* \(hotstuff, hotstuff2, jolteon, tendermint\)$/m);
     expect(help.out).toMatch(/^ {2}loss +one packet of ten is lost$/m);
     expect(FAULTS.notes).toStartWith("SCENARIOS\n");
   },

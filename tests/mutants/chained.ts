@@ -8,7 +8,7 @@ import type { Outcome, Request } from "../../src/protocol/kit/request.ts";
 import { Service } from "../../src/protocol/kit/service.ts";
 import { keyOf, type Block } from "../../src/protocol/chained/block.ts";
 import { highestQcView, type Qc, type Tc } from "../../src/protocol/chained/certificate.ts";
-import { firstTarget } from "../../src/protocol/chained/client.ts";
+import { firstTarget } from "../../src/protocol/kit/first-target.ts";
 import {
   ChainedReplica,
   hotstuff,

@@ -50,6 +50,12 @@ describe.each([
   ["chained", "votedView", "normal.ts"],
   ["chained", "highQc", "normal.ts"],
   ["chained", "root", "log.ts"],
+  ["tendermint", "round", "view-change.ts"],
+  ["tendermint", "step", "normal.ts"],
+  ["tendermint", "locked", "normal.ts"],
+  ["tendermint", "valid", "normal.ts"],
+  ["tendermint", "turn", "proposers.ts"],
+  ["tendermint", "height", "log.ts"],
 ])("%s: %s", (protocol, field, file) => {
   test(`is private to ${file}, and written there alone`, () => {
     const all = files(protocol);

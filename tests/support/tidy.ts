@@ -450,7 +450,7 @@ export function requirements({ text }: Source): readonly string[] {
 /** Ids that look like those of `known`, by their letters, and are none of them. */
 export function unknownIds({ path, text }: Source, known: readonly string[]): Violation[] {
   const families = new Set(known.map((id) => id.replace(/\d+/, "")));
-  return [...text.matchAll(/(?<![\w#&])([A-Z]{1,2})\d{1,2}(?![\w.])/g)].flatMap(
+  return [...text.matchAll(/(?<![\w#&])([A-Z]{1,2})[1-9]\d?(?![\w.])/g)].flatMap(
     ({ 0: id, 1: family = "", index }) =>
       families.has(family) && !known.includes(id)
         ? [`${path}:${lineOf(text, index)}: ${id} is no requirement`]

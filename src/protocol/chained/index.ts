@@ -1,7 +1,7 @@
 import type { Protocol } from "../../actor.ts";
 import type { TimingHints } from "../../protocol-hints.ts";
+import { leaderClient } from "../kit/first-target.ts";
 import { byzantineQuorums } from "../kit/quorum.ts";
-import { chainedClient } from "./client.ts";
 import type { Timer } from "./context.ts";
 import { codec, type Message } from "./message.ts";
 import { options } from "./options.ts";
@@ -34,7 +34,7 @@ export function chained(
     simulation: simulationOf(rules),
     timing,
     replica: (self, config, host, app) => new ChainedReplica(self, config, host, app, { rules }),
-    client: (config, host) => chainedClient(config, host),
+    client: (config, host) => leaderClient(config, host),
   };
 }
 

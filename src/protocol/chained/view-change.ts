@@ -193,7 +193,7 @@ export class Pacemaker {
     }
     // One that was counted may still be the one that a replica which runs by now joins.
     this.#timeouts.add(message);
-    if (this.#later() >= this.#context.quorums.weak && !this.#givenUp) {
+    if (this.#timeouts.countFrom(this.#view) >= this.#context.quorums.weak && !this.#givenUp) {
       coverageMark("chained: joins f + 1 that time out");
       this.giveUp();
     }
@@ -305,16 +305,6 @@ export class Pacemaker {
       digest: EMPTY,
       ...this.position,
     });
-  }
-
-  /** Signers whose latest TIMEOUT is for this view or a later one. */
-  #later(): number {
-    let count = 0;
-    for (let signer = 0; signer < this.#context.quorums.n; signer++) {
-      const timeout = this.#timeouts.of(signer);
-      if (timeout !== undefined && timeout.view >= this.#view) count++;
-    }
-    return count;
   }
 
   #enter(view: number, tc: Tc | null): void {

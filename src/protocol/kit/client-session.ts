@@ -10,7 +10,6 @@ export class ClientSession {
   pending: Request | null = null;
   readonly #host: { random(bound: number): number };
   readonly #begin: (request: Request) => void;
-  readonly #numberFrom: (least: number) => number;
   /** The session's id and its nonce's tag, or 0 while there is none. */
   #session = 0;
   #tag = 0;
@@ -18,18 +17,10 @@ export class ClientSession {
   #op: Bytes | null = null;
   #done: ((result: Bytes | null) => void) | null = null;
 
-  /**
-   * Calls `begin` with each new request, which is then `pending`. Numbers rise, by one unless
-   * `numberFrom` chooses a higher one.
-   */
-  constructor(
-    host: { random(bound: number): number },
-    begin: (request: Request) => void,
-    numberFrom = (least: number): number => least,
-  ) {
+  /** Calls `begin` with each new request, which is then `pending`. */
+  constructor(host: { random(bound: number): number }, begin: (request: Request) => void) {
     this.#host = host;
     this.#begin = begin;
-    this.#numberFrom = numberFrom;
   }
 
   /** Its id; 0 while there is none. */
@@ -86,8 +77,7 @@ export class ClientSession {
   }
 
   #next(op: Bytes): void {
-    this.#number = this.#numberFrom(this.#number + 1);
-    this.#start({ session: this.#session, tag: this.#tag, number: this.#number, op });
+    this.#start({ session: this.#session, tag: this.#tag, number: ++this.#number, op });
   }
 
   #start(request: Request): void {

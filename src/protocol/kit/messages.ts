@@ -18,13 +18,13 @@ import {
   type Certificate,
 } from "./quorum.ts";
 import {
+  decodeOutcome,
   decodeLoneRequest,
-  decodeTold,
+  encodeOutcome,
   encodeLoneRequest,
-  encodeTold,
   isOpen,
+  type Outcome,
   type Request,
-  type Told,
 } from "./request.ts";
 
 /** The first kind byte that a protocol may use for messages of its own. */
@@ -72,7 +72,7 @@ export interface ReplyMessage extends Sealed {
   readonly number: number;
   /** Of the operation. */
   readonly digest: Bytes;
-  readonly outcome: Told;
+  readonly outcome: Outcome;
 }
 
 /**
@@ -211,7 +211,7 @@ export function encodeCommon(message: CommonMessage, out: Writer, signed = true)
       out.u32(message.tag);
       out.u53(message.number);
       out.bytes(message.digest);
-      encodeTold(message.outcome, out);
+      encodeOutcome(message.outcome, out);
       if (signed) out.seal(message.seal);
       return;
     case "opened":
@@ -330,7 +330,7 @@ function decodeReply(input: Reader, start: number, signed: boolean): ReplyMessag
   const tag = input.u32();
   const number = input.u53();
   const digest = input.bytes(DIGEST_LENGTH);
-  const outcome = decodeTold(input);
+  const outcome = decodeOutcome(input);
   const seal = signed ? input.seal(replica, start) : undefined;
   return { kind: "reply", replica, view, session, tag, number, digest, outcome, seal };
 }

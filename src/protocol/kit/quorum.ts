@@ -27,24 +27,31 @@ export function majorityOf({ n, f }: { readonly n: number; readonly f: number })
   return crashQuorums(n, f) ?? assert.fail("fewer than 2f + 1 replicas");
 }
 
-/** A signed statement about a digest in a view. */
-export interface Vote extends Sealed {
+/** A signed statement about a digest. */
+interface Statement extends Sealed {
   readonly replica: Signer;
-  readonly view: number;
   readonly digest: Bytes;
 }
 
+/** A signed statement about a digest in a view. */
+export interface Vote extends Statement {
+  readonly view: number;
+}
+
 /**
- * The votes of one kind on one slot. Of each signer it keeps the one of the highest view, which is
- * the only one that still matters if the signer is correct: so its size is bounded, and a Byzantine
- * signer displaces its own vote only.
+ * The votes of one kind on one slot, of which a subclass says in which view, or round, each is. Of
+ * each signer it keeps the one of the highest view, which is the only one that still matters if the
+ * signer is correct: so its size is bounded, and a Byzantine signer displaces its own vote only.
  */
-export class Votes<V extends Vote> {
+export abstract class LatestVotes<V extends Statement> {
   readonly #bySigner: (V | undefined)[];
 
   constructor(n: number) {
     this.#bySigner = new Array<V | undefined>(n).fill(undefined);
   }
+
+  /** The view, or round, that a vote is of. */
+  protected abstract viewOf(vote: V): number;
 
   of(signer: Signer): V | undefined {
     return this.#bySigner[signer];
@@ -53,13 +60,14 @@ export class Votes<V extends Vote> {
   /** Whether a vote of this signer and view would change anything. */
   isNew(signer: Signer, view: number): boolean {
     const vote = this.#bySigner[signer];
-    return vote === undefined || vote.view < view;
+    return vote === undefined || this.viewOf(vote) < view;
   }
 
   /** False if the signer has voted in that view, or a later one, already. */
   add(vote: V): boolean {
-    if (vote.replica >= this.#bySigner.length || !this.isNew(vote.replica, vote.view)) return false;
-    this.#bySigner[vote.replica] = vote;
+    const { replica } = vote;
+    if (replica >= this.#bySigner.length || !this.isNew(replica, this.viewOf(vote))) return false;
+    this.#bySigner[replica] = vote;
     return true;
   }
 
@@ -70,16 +78,32 @@ export class Votes<V extends Vote> {
   matching(view: number, digest: Bytes, except = -1): V[] {
     const found: V[] = [];
     for (const vote of this.#bySigner) {
-      if (vote === undefined || vote.view !== view || vote.replica === except) continue;
+      if (vote === undefined || this.viewOf(vote) !== view || vote.replica === except) continue;
       if (equal(vote.digest, digest)) found.push(vote);
     }
     return found;
+  }
+
+  /** How many signers' votes are of this view or a later one, whatever they are for. */
+  countFrom(view: number): number {
+    let count = 0;
+    for (const vote of this.#bySigner) {
+      if (vote !== undefined && this.viewOf(vote) >= view) count++;
+    }
+    return count;
   }
 
   get size(): number {
     let size = 0;
     for (const vote of this.#bySigner) if (vote !== undefined) size++;
     return size;
+  }
+}
+
+/** Votes that name their view. */
+export class Votes<V extends Vote> extends LatestVotes<V> {
+  protected viewOf({ view }: V): number {
+    return view;
   }
 }
 

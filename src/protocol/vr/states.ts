@@ -125,7 +125,7 @@ export class States {
     const { target } = this.#transfer;
     if (target === null) return;
     if (target.slot <= this.#owner.normal.executed) this.#transfer.stop();
-    else this.#transfer.retry();
+    else if (!this.#progresses) this.#transfer.retry();
     this.#progresses = false;
   }
 

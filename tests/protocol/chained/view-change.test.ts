@@ -1,7 +1,7 @@
 // Views: who leads, how they are entered and left, and when the timer runs.
 
 import { expect, setDefaultTimeout, test } from "bun:test";
-import { firstTarget } from "../../../src/protocol/chained/client.ts";
+import { firstTarget } from "../../../src/protocol/kit/first-target.ts";
 import { GENESIS_QC } from "../../../src/protocol/chained/certificate.ts";
 import { viewAfter } from "../../../src/protocol/chained/view-change.ts";
 import { configOf } from "../../support/cluster.ts";

@@ -1,17 +1,19 @@
+// Where clients of protocols send a request first whose leaders may stay or change all the time.
+
 import type { Client, Host, Target } from "../../actor.ts";
 import type { ProtocolConfig } from "../../protocol-config.ts";
-import { QuorumClient } from "../kit/client.ts";
-import { quorumsOf } from "../kit/quorum.ts";
-import type { Message } from "./message.ts";
+import { QuorumClient } from "./client.ts";
+import type { CommonMessage } from "./messages.ts";
+import { quorumsOf } from "./quorum.ts";
 
 /** Views after its own whose leaders a client compares. */
 const LOOK_AHEAD = 4;
 
 /** Sends a request to the leader if it is there to stay, else to all, since any may be next. */
-export function chainedClient(
+export function leaderClient(
   config: ProtocolConfig,
-  host: Host<Message, "retry">,
-): Client<Message, "retry"> {
+  host: Host<CommonMessage, "retry">,
+): Client<CommonMessage, "retry"> {
   return new QuorumClient(config, host, quorumsOf(config), (view) => firstTarget(config, view));
 }
 

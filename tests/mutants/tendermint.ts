@@ -1,0 +1,316 @@
+// Bugs planted in Tendermint, each of which a campaign of the kind that owes it must find. Those
+// that are exported as parts need an order of events that dice hardly ever have:
+// tests/protocol/tendermint convicts them.
+
+import type { App, Bytes } from "../../src/actor.ts";
+import { NO_CERTIFICATE, quorumsOf } from "../../src/protocol/kit/quorum.ts";
+import { firstTarget } from "../../src/protocol/kit/first-target.ts";
+import { Naming } from "../../src/protocol/kit/naming.ts";
+import type { Request, Outcome } from "../../src/protocol/kit/request.ts";
+import { Service } from "../../src/protocol/kit/service.ts";
+import type { Polc } from "../../src/protocol/tendermint/certificate.ts";
+import {
+  tendermint,
+  TendermintReplica,
+  type Message,
+  type Parts,
+} from "../../src/protocol/tendermint/index.ts";
+import type { ProposalMessage, VoteMessage } from "../../src/protocol/tendermint/message.ts";
+import type { Lock } from "../../src/protocol/tendermint/lock.ts";
+import { NormalCase } from "../../src/protocol/tendermint/normal.ts";
+import { Proposers } from "../../src/protocol/tendermint/proposers.ts";
+import { Proposing } from "../../src/protocol/tendermint/proposing.ts";
+import { Start } from "../../src/protocol/tendermint/start.ts";
+import type { Value } from "../../src/protocol/tendermint/value.ts";
+import { Rounds } from "../../src/protocol/tendermint/view-change.ts";
+import { RoundVotes } from "../../src/protocol/tendermint/votes.ts";
+import { subjectOf } from "../../src/simulation/subject.ts";
+import { equal, Reader } from "../../src/wire.ts";
+import { AnyNonce, CredulousClient } from "./credulous.ts";
+import { namings, withoutRuns } from "./naming.ts";
+import type { Mutant } from "../../src/campaign/mutants.ts";
+
+/**
+ * No bug but a Byzantine proposer, for Twins: the identity that has the twins proposes new values
+ * and old ones as it likes, whatever a quorum prevoted. Proposers that follow the rules never
+ * conflict with a lock, so that without this one nobody would miss the rules for locks.
+ */
+class StaleProposer extends Proposing {
+  protected override polcOf(valid: Polc | null): Polc | null {
+    return this.#lies ? null : super.polcOf(valid);
+  }
+  get #lies(): boolean {
+    return this.context.self === 0;
+  }
+}
+
+/** The same, with POLCs of nobody's for what it proposes. */
+class BoastfulProposer extends StaleProposer {
+  protected override evidence(value: Value, polc: Polc | null): Polc | null {
+    const { round } = this.owner.rounds;
+    if (this.context.self !== 0 || round === 0) return polc;
+    const { height } = this.context.log;
+    return { height, round: round - 1, digest: value.digest, prevotes: NO_CERTIFICATE };
+  }
+}
+
+class NoLock extends NormalCase {
+  protected override mayPrevote(): boolean {
+    return true;
+  }
+}
+export const noLock: Partial<Parts> = { NormalCase: NoLock };
+
+/** PRECOMMITs, and remembers nothing of it. */
+class Unlocked extends NormalCase {
+  protected override lockOn(before: Lock | null): Lock | null {
+    return before;
+  }
+}
+
+/** A new value is prevoted whatever is locked. */
+class AnyLock extends NormalCase {
+  protected override mayPrevote(locked: Lock | null, proposal: ProposalMessage): boolean {
+    return proposal.polc === null || super.mayPrevote(locked, proposal);
+  }
+}
+export const anyLock: Partial<Parts> = { NormalCase: AnyLock };
+
+/** A valid round is believed without the PREVOTEs of it. */
+class NoPolc extends NormalCase {
+  protected override proven(): boolean {
+    return true;
+  }
+}
+export const noPolc: Partial<Parts> = { NormalCase: NoPolc };
+
+class NilUnlocks extends NormalCase {
+  protected override onNil(): Lock | null {
+    return null;
+  }
+}
+export const nilUnlocks: Partial<Parts> = { NormalCase: NilUnlocks };
+
+/** The locked round stays that of the first lock on a value. */
+class LockRoundKept extends NormalCase {
+  protected override lockOn(before: Lock | null, next: Lock): Lock | null {
+    return before !== null && equal(before.digest, next.digest) ? before : next;
+  }
+}
+export const lockRoundKept: Partial<Parts> = { NormalCase: LockRoundKept };
+
+class VotesOfAnyRound extends RoundVotes {
+  readonly #n: number;
+  constructor(n: number) {
+    super(n);
+    this.#n = n;
+  }
+  protected all(): VoteMessage[] {
+    const all = Array.from({ length: this.#n }, (_, signer) => this.of(signer));
+    return all.filter((vote) => vote !== undefined);
+  }
+  override matching(_round: number, digest: Bytes): VoteMessage[] {
+    return this.all().filter((vote) => equal(vote.digest, digest));
+  }
+}
+
+/** PRECOMMITs of several rounds count together. */
+export const precommitsAddUp: Partial<Parts> = { RoundVotes: VotesOfAnyRound };
+
+class VotesForAnything extends VotesOfAnyRound {
+  override matching(round: number): VoteMessage[] {
+    return this.all().filter((vote) => vote.round === round);
+  }
+}
+
+/** Counts votes, not voters. */
+class AllVotes extends RoundVotes {
+  readonly #all: VoteMessage[] = [];
+  override isNew(): boolean {
+    return true;
+  }
+  override add(vote: VoteMessage): boolean {
+    this.#all.push(vote);
+    return super.add(vote);
+  }
+  override matching(round: number, digest: Bytes): VoteMessage[] {
+    return this.#all.filter((vote) => vote.round === round && equal(vote.digest, digest));
+  }
+}
+
+class LocksOnFewer extends NormalCase {
+  protected override get lockQuorum(): number {
+    return super.lockQuorum - 1;
+  }
+}
+class DecidesOnFewer extends NormalCase {
+  protected override get decisionQuorum(): number {
+    return super.decisionQuorum - 1;
+  }
+}
+
+class NoPrevoteTimeout extends Rounds {
+  override onPrevoteTimer(): void {}
+}
+
+/** T9: f + 1 that are ahead take nobody with them. */
+class JoinsNobody extends Rounds {
+  protected override join(): void {}
+}
+
+/** T6, T7: only votes of the present round start timers. */
+class RoundOnly extends Rounds {
+  protected override prevoted(): number {
+    const { prevotes } = this.owner.normal.votes;
+    return prevotes.countFrom(this.round) - prevotes.countFrom(this.round + 1);
+  }
+  protected override precommitted(): number {
+    const { precommits } = this.owner.normal.votes;
+    return precommits.countFrom(this.round) - precommits.countFrom(this.round + 1);
+  }
+}
+export const roundOnly: Partial<Parts> = { Rounds: RoundOnly };
+
+/** T7: a PREVOTE of a later round is no sign that its sender left this one. */
+class PrecommitsOnly extends Rounds {
+  protected override precommitted(): number {
+    return this.owner.normal.votes.precommits.countFrom(this.round);
+  }
+}
+export const precommitsOnly: Partial<Parts> = { Rounds: PrecommitsOnly };
+
+/** POLCs are in no proposal, and nobody is shown one. */
+class HiddenPolc extends NormalCase {
+  override get valid(): Polc | null {
+    return null;
+  }
+  protected override show(): void {}
+}
+
+function executesTwice(app: App): Partial<Parts> {
+  class ExecutesTwice extends Service {
+    protected override executeOne(request: Request): Outcome | null {
+      if (request.session !== 0 && this.executor.lookup(request) !== undefined) {
+        app.execute(request.op);
+        app.commit(1);
+      }
+      return super.executeOne(request);
+    }
+  }
+  return { Service: ExecutesTwice };
+}
+
+/** A state that is fetched leaves the turn as it was. */
+class TurnForgotten extends Proposers {
+  override install(head: Bytes): Bytes | null {
+    const input = new Reader(head);
+    input.u53();
+    return input.ok ? input.bytes(input.remaining) : null;
+  }
+}
+
+/** X14: takes part at once, as if nobody ever lost a memory. */
+class Careless extends Naming {
+  protected override learn(name: Bytes): void {
+    this.beginIn(name);
+  }
+}
+
+/** X14: takes part in the highest height that an answer has. */
+class InC extends Start {
+  protected override resumeAfter(height: number): number {
+    return height;
+  }
+}
+export const takesPartInC: Partial<Parts> = { Start: InC };
+
+/** X14: and in the one after it. */
+class InNext extends Start {
+  protected override resumeAfter(height: number): number {
+    return height + 1;
+  }
+}
+export const takesPartInNext: Partial<Parts> = { Start: InNext };
+
+/** X14: takes answers to an earlier question. */
+export const noNonce: Partial<Parts> = { Recovery: AnyNonce };
+
+type Planted = Partial<Parts> | ((app: App) => Partial<Parts>);
+type Changed = Partial<typeof tendermint>;
+
+function subjectWith(name: string, planted: Planted, changed: Changed = {}) {
+  const parts = typeof planted === "function" ? planted : () => planted;
+  return subjectOf(`tendermint-${name}`, {
+    ...tendermint,
+    replica: (self, config, host, app) =>
+      new TendermintReplica(self, config, host, app, parts(app)),
+    ...changed,
+  });
+}
+
+function plant(
+  name: string,
+  planted: Planted,
+  kind: Mutant["kind"],
+  convictedBy: readonly string[],
+  others: Partial<Mutant> & { readonly changed?: Changed } = {},
+): Mutant {
+  const { changed, ...rest } = others;
+  const subject = subjectWith(name, planted, changed);
+  return { subject, kind, convictedBy, within: 1000, ...rest };
+}
+
+const BROKEN = ["agreement", "throw"] as const;
+const STALE = { Proposing: StaleProposer };
+
+/** The signatures of a POLC in a proposal are not checked. */
+const credulous: Changed = {
+  codec: {
+    ...tendermint.codec,
+    proofs: (message: Message) => {
+      const proofs = tendermint.codec.proofs(message);
+      return message.kind === "proposal" ? proofs.slice(0, 1) : proofs;
+    },
+  },
+};
+
+/** The rules as they are, under a proposer that ignores what was prevoted. */
+export const subjects = [
+  subjectWith("stale-proposer", STALE),
+  subjectWith("boastful-proposer", { Proposing: BoastfulProposer }),
+];
+
+export const mutants: readonly Mutant[] = [
+  ...namings.map(([name, naming, by]) => plant(name, { Naming: naming }, "short", by)),
+  {
+    subject: subjectOf("tendermint-runless-signatures", withoutRuns(tendermint)),
+    ...{ kind: "short", convictedBy: ["fresh"], within: 1000 },
+  },
+  plant("no-lock", { ...noLock, ...STALE }, "twins", BROKEN),
+  plant("unlocked", { NormalCase: Unlocked, ...STALE }, "twins", BROKEN),
+  plant("any-lock", { ...anyLock, ...STALE }, "twins", BROKEN),
+  plant("no-polc", { ...noPolc, Proposing: BoastfulProposer }, "twins", [
+    ...BROKEN,
+    "certificates",
+  ]),
+  plant("polc-unchecked", {}, "adversary", ["certificates"], { changed: credulous }),
+  plant("precommits-add-up", precommitsAddUp, "short", ["certificates"]),
+  plant("votes-for-anything", { RoundVotes: VotesForAnything }, "adversary", ["certificates"]),
+  plant("duplicate-signers", { RoundVotes: AllVotes }, "adversary", ["certificates"]),
+  plant("locks-on-fewer", { NormalCase: LocksOnFewer }, "short", ["certificates"]),
+  plant("decides-on-fewer", { NormalCase: DecidesOnFewer }, "short", ["certificates"]),
+  plant("no-prevote-timeout", { Rounds: NoPrevoteTimeout }, "short", ["liveness"]),
+  plant("joins-nobody", { Rounds: JoinsNobody }, "short", ["liveness"]),
+  plant("hidden-polc", { NormalCase: HiddenPolc }, "adversary", ["liveness"]),
+  plant("executes-twice", executesTwice, "short", ["exactly once"]),
+  plant("turn-forgotten", { Proposers: TurnForgotten }, "deep", ["liveness"]),
+  plant("votes-at-once", { Naming: Careless }, "deep", [...BROKEN, "exactly once", "liveness"]),
+  {
+    subject: subjectOf("tendermint-one-reply", {
+      ...tendermint,
+      client: (config, host) =>
+        new CredulousClient(config, host, quorumsOf(config), (view) => firstTarget(config, view)),
+    }),
+    ...{ kind: "adversary", convictedBy: ["client agreement"], within: 1000 },
+  },
+];

@@ -30,6 +30,7 @@ const NOT_RUN: ReadonlyMap<string, string> = new Map([
   ["README.md: npm install && npm run demo", "asks the registry; .ci/run does it"],
   ["CONTRIBUTING.md: npm install", "asks the registry; .ci/run does it"],
   ["CONTRIBUTING.md: npm run fmt", "would change files under work"],
+  ["docs/adding-an-app.md: npm pack", "tests/build/stranger.test.ts does it"],
   ["docs/building.md: npm run build", "tests/build.test.ts does it"],
   ["docs/building.md: meson setup target/dpdk DIR", "takes minutes, and the sources of DPDK"],
   ["docs/building.md: mkdir -p parts lists/partial", "asks the registry of Debian"],

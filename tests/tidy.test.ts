@@ -59,6 +59,7 @@ function check(all: readonly Source[], rule: (file: Source) => Violation[]): voi
 
 const sources = files("src/**/*.ts", "build.ts");
 const modules = sources.filter(({ path }) => !path.endsWith(".d.ts"));
+const examples = files("examples/**/*.ts");
 const actors = files("src/protocol/**/*.ts", "src/app/**/*.ts");
 const simulation = files(
   "src/simulation/**/*.ts",
@@ -426,15 +427,16 @@ describe("the sources", () => {
   test("a file name says one thing", () => expect(namesakes(modules)).toEqual([]));
 
   test("nothing is exported that nobody uses, and no member that nobody reads", () => {
-    const all = files("src/**/*.ts", "tests/**/*.ts", "build.ts");
+    const all = files("src/**/*.ts", "tests/**/*.ts", "examples/**/*.ts", "build.ts");
     const read = readNames(all);
     check(modules, (file) => [...unused(file, all), ...unreadMembers(file, read)]);
   });
 
-  test("no default exports, any, enum or non-null assertions", () => check(modules, language));
+  test("no default exports, any, enum or non-null assertions", () =>
+    check([...modules, ...examples], language));
 
   test(`lines of at most ${LINE_MAX} characters, files of at most ${FILE_LINES_MAX} lines, nothing undone`, () =>
-    check([...sources, ...files("csrc/**/*.{c,h,sh}")], lines));
+    check([...sources, ...examples, ...files("csrc/**/*.{c,h,sh}")], lines));
 
   test("nothing undone in tests and documents", () => {
     const others = files("tests/**/*.ts", "*.md", "docs/**/*.md", ".ci/run", "deploy/*.sh");

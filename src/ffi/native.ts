@@ -1,5 +1,7 @@
 // The symbols of oskr_native and the layout of the memory it shares, as in csrc/oskr_native.h.
 
+/// <reference path="./embedded.d.ts" />
+
 import { dlopen, FFIType } from "bun:ffi";
 import { UsageError } from "../base/errors.ts";
 import { findLibrary, loadFailure, requireLibrary } from "./library.ts";

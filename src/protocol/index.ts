@@ -3,6 +3,7 @@
 
 import type { Address, AnyProtocol, Protocol, Quorums } from "../actor.ts";
 import { assert } from "../base/assert.ts";
+import { addNamed } from "../base/named.ts";
 import { REPLICAS_MAX } from "../config.ts";
 import type { OptionValues, ProtocolConfig } from "../protocol-config.ts";
 import { hotstuff, hotstuff2, jolteon } from "./chained/index.ts";
@@ -72,7 +73,7 @@ function entry<M extends object, T extends string>(
   return [name, protocol as unknown as AnyProtocol];
 }
 
-export const protocols: ReadonlyMap<string, AnyProtocol> = new Map([
+const registry = new Map<string, AnyProtocol>([
   entry("unreplicated", unreplicated),
   entry("unreplicated-signed", unreplicatedSigned),
   entry("pbft", pbft),
@@ -82,3 +83,14 @@ export const protocols: ReadonlyMap<string, AnyProtocol> = new Map([
   entry("jolteon", jolteon),
   entry("tendermint", tendermint),
 ]);
+
+export const protocols: ReadonlyMap<string, AnyProtocol> = registry;
+
+/** Has `-m` know another protocol. Throws RangeError for a name that is taken or is none. */
+export function addProtocol<M extends object, T extends string>(
+  name: string,
+  protocol: Protocol<M, T>,
+): void {
+  const [, hidden] = entry(name, protocol);
+  addNamed(registry, name, hidden);
+}

@@ -7,11 +7,13 @@ import { stamp, type Issued } from "./judge.ts";
 import type { Process } from "./process.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { Plan } from "./seed-plan.ts";
+import type { Subject } from "./subject.ts";
 import { drawOperation } from "./workload.ts";
 
 /** What clients need of the world that they are in. */
 export interface ClientWorld {
   readonly plan: Plan;
+  readonly subject: Pick<Subject, "app">;
   readonly random: Random;
   readonly scheduler: Scheduler;
   readonly gstUs: number;
@@ -70,9 +72,7 @@ export class SimulatedClient {
       return;
     }
     const number = ++this.#number;
-    const { keys, valueMax } = plan;
-    const options = { client: this.id, number, keys, valueMax, seen: this.#seen };
-    const op = stamp(this.id, number, drawOperation(this.#random, options));
+    const op = stamp(this.id, number, this.#draw(number));
     const issued: Issued = {
       client: this.id,
       op,
@@ -85,6 +85,14 @@ export class SimulatedClient {
     this.current = issued;
     world.issue(issued, number);
     this.actor.invoke(op, (answer) => this.#done(issued, answer));
+  }
+
+  #draw(number: number): Bytes {
+    const { plan, subject } = this.#world;
+    if (subject.app !== null) return subject.app.operation(this.#random);
+    const { keys, valueMax } = plan;
+    const options = { client: this.id, number, keys, valueMax, seen: this.#seen };
+    return drawOperation(this.#random, options);
   }
 
   /** Whether there is an operation left to ask: of those that all share first, then of its own. */
@@ -112,7 +120,8 @@ export class SimulatedClient {
     } else {
       issued.doneUs = world.scheduler.nowUs;
       world.accept(this, issued, answer);
-      const seen = issued.result === null ? null : decodeKvResult(issued.result);
+      const answered = world.subject.app === null ? issued.result : null;
+      const seen = answered === null ? null : decodeKvResult(answered);
       this.#seen = seen?.kind === "state" ? seen.value : null;
       world.completed++;
     }

@@ -137,5 +137,5 @@ function finish(world: World): void {
     handle.app?.snapshot();
   }
   checkRealTime(world);
-  if (world.plan.kind !== "invent") checkHistory(world);
+  if (world.plan.kind !== "invent" && world.subject.app === null) checkHistory(world);
 }

@@ -1,6 +1,7 @@
 // What a world knows of the protocol under test.
 
-import type { AnyProtocol, Protocol } from "../actor.ts";
+import type { AnyProtocol, App, Bytes, Protocol } from "../actor.ts";
+import type { Random } from "../base/seeded-random.ts";
 
 /**
  * A seed of kind "codec" is a thousand mutated packets, one of kind "fuzz" live nodes that get such
@@ -19,9 +20,18 @@ export const KINDS: readonly Kind[] = [
   "fuzz",
 ];
 
+/** An application that replicas have in place of a store, whatever a seed draws. */
+export interface SubjectApp {
+  make(): App;
+  /** What a client asks, by the dice given alone. */
+  operation(random: Random): Bytes;
+}
+
 export interface Subject {
   readonly name: string;
   readonly protocol: AnyProtocol;
+  /** null: the store that a seed draws. */
+  readonly app: SubjectApp | null;
   /** Whether replicas may be Byzantine. */
   readonly byzantine: boolean;
   /** Whether a replica that lost its memory may come back. */
@@ -37,17 +47,20 @@ const KINDS_OF: { readonly [faults in AnyProtocol["faults"]]: readonly Kind[] } 
   byzantine: KINDS.filter((kind) => kind !== "splits"),
 };
 
-/** A subject with what follows from the faults that its protocol tolerates. */
+/**
+ * A subject with what follows from the faults that its protocol tolerates. What clients see is
+ * compared with a model of a store, unless replicas have another application.
+ */
 export function subjectOf<M extends object, T extends string>(
   name: string,
   protocol: Protocol<M, T>,
+  app: SubjectApp | null = null,
 ): Subject {
   const byzantine = protocol.faults === "byzantine";
   // Sound because a protocol's messages only ever meet its own codec and actors.
   const hidden = protocol as unknown as AnyProtocol;
   return {
-    name,
-    protocol: hidden,
+    ...{ name, protocol: hidden, app },
     byzantine,
     restarts: protocol.faults !== "none",
     kinds: KINDS_OF[protocol.faults],

@@ -280,7 +280,8 @@ export class World {
     const { process, identity } = handle;
     const node = this.#nodes.make(process, identity, identity);
     const ledger = process.byzantine ? null : this.ledger;
-    const app = apps.get(this.plan.app)?.() ?? assert.fail(`no application ${this.plan.app}`);
+    const app = this.subject.app?.make() ?? apps.get(this.plan.app)?.();
+    assert(app !== undefined, "a plan's application is one of the registry");
     handle.app = new JudgedApp(process.name, app, ledger, (what) => this.fail(what));
     const { protocol } = this.subject;
     const small = process.byzantine && this.plan.tricks.includes("small batches");

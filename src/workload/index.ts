@@ -4,6 +4,7 @@ import type { Bytes } from "../actor.ts";
 import { isOrdered, isStore } from "../app/index.ts";
 import { encodeKvOperation, type KvOperation } from "../app/operation.ts";
 import { UsageError } from "../base/errors.ts";
+import { addNamed } from "../base/named.ts";
 import { readText } from "../base/text-file.ts";
 import type { Loading, Workload, WorkloadOptions } from "./asker.ts";
 import { loadingOf, YcsbWorkload } from "./ycsb.ts";
@@ -16,18 +17,30 @@ import {
   type YcsbProperties,
 } from "./ycsb-properties.ts";
 
-const SIMPLE: ReadonlyMap<string, (options: WorkloadOptions) => Workload> = new Map([
+type MakeWorkload = (options: WorkloadOptions) => Workload;
+
+const SIMPLE = new Map<string, MakeWorkload>([
   ["fixed", fixed],
   ["kv", kv],
   ["contended", contended],
 ]);
 const YCSB = "ycsb:";
+/** Applications that have a workload of their own, which has their name. */
+const OWN = new Set<string>();
+const names = [...SIMPLE.keys(), ...[...STANDARD.keys()].map((name) => `${YCSB}${name}`)];
 
 /** Names of workloads that need no file. */
-export const WORKLOADS: readonly string[] = [
-  ...SIMPLE.keys(),
-  ...[...STANDARD.keys()].map((name) => `${YCSB}${name}`),
-];
+export const WORKLOADS: readonly string[] = names;
+
+/**
+ * Has `-W` know the workload of an application, by its name, which is what its clients ask unless
+ * they are told otherwise. Throws RangeError for a name that is taken or is none.
+ */
+export function addWorkload(app: string, make: MakeWorkload): void {
+  addNamed(SIMPLE, app, make);
+  OWN.add(app);
+  names.push(app);
+}
 
 /** A workload that was asked for. */
 export interface WorkloadChoice {
@@ -49,9 +62,12 @@ export function chooseWorkload(
   properties: readonly string[],
   app: string,
 ): WorkloadChoice {
-  const name = given ?? (isStore(app) ? "kv" : "fixed");
+  const name = given ?? (OWN.has(app) ? app : isStore(app) ? "kv" : "fixed");
   const known = WORKLOADS.find((one) => one.toLowerCase() === name.toLowerCase());
   const simple = SIMPLE.get(known ?? "");
+  if (known !== undefined && OWN.has(known) && known !== app) {
+    throw new UsageError(`--workload ${known}: is the app ${known}'s, not ${app}'s`);
+  }
   if (known !== undefined && simple !== undefined) {
     if (properties.length > 0) {
       throw new UsageError(`--property: goes with a workload of YCSB, and ${known} is none`);

@@ -212,6 +212,7 @@ export const ROOMS: readonly string[] = [
   "src/faults/",
   "src/attack/",
   "src/bench/",
+  "src/public/",
   "src/bin/",
   "src/build/",
   "build.ts",

@@ -1,0 +1,5 @@
+import { addApp, client } from "oskr";
+import { counter } from "../counter.ts";
+
+addApp("counter", counter);
+await client();

@@ -55,8 +55,17 @@ export function codeOf(error: unknown): string | null {
   return code in constants.errno ? code : null;
 }
 
+/** Whether memory ran out: for buffers, or for SQLite, all of whose tables are in memory. */
+function ranOut(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = "code" in error ? error.code : null;
+  if (code === "SQLITE_NOMEM" || code === "SQLITE_FULL") return true;
+  return error instanceof RangeError && error.message === "Out of memory";
+}
+
 /** What the kernel refused and of which file; null if something else was thrown. */
 export function refusalOf(error: unknown): string | null {
+  if (ranOut(error)) return "memory ran out: the state is larger than what this machine has for it";
   const code = codeOf(error);
   if (code === null) return null;
   const path = error instanceof Error && "path" in error ? `${String(error.path)}: ` : "";

@@ -61,6 +61,7 @@ function contentOf(of: YcsbProperties): readonly (string | number | boolean)[] {
     ...[of.insertstart, of.insertcount, of.insertorder, of.zeropadding],
     ...[of.fieldcount, of.fieldlength, of.minfieldlength, of.fieldlengthdistribution],
     ...[of.fieldnameprefix, of.dataintegrity],
+    ...(of.fieldlengthhistogram === "" ? [] : [of.fieldlengthhistogram]),
   ];
 }
 

@@ -49,6 +49,31 @@ export function exponential(percentile: number, range: number, random: Uniform):
   return { next: () => Math.floor(-Math.log(1 - random()) / gamma) };
 }
 
+/**
+ * By a histogram of buckets of one width, of each of which its largest value is drawn. As the
+ * original does it: the last bucket has the value of the one before, and gets one draw fewer of the
+ * sum of all counts than its count, where the first that has any gets one more.
+ */
+export function histogram({ width, counts }: Histogram, random: Uniform): Generator {
+  const all = counts.reduce((sum, count) => sum + count, 0);
+  const last = counts.length - 1;
+  return {
+    next: () => {
+      let left = Math.floor(random() * all);
+      for (let i = 0; i < last; i++) {
+        left -= counts[i] ?? 0;
+        if (left <= 0) return (i + 1) * width;
+      }
+      return last * width;
+    },
+  };
+}
+
+export interface Histogram {
+  readonly width: number;
+  readonly counts: readonly number[];
+}
+
 /** The skew of YCSB's zipfian distributions. */
 export const ZIPFIAN_CONSTANT = 0.99;
 

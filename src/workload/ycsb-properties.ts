@@ -5,6 +5,8 @@ import { parse } from "dot-properties";
 import { UsageError } from "../base/errors.ts";
 import { FIELDS_MAX, SCAN_MAX } from "../app/record-operation.ts";
 import { VALUE_MAX } from "../app/operation.ts";
+import { readText } from "../base/text-file.ts";
+import { histogramOfLine, lineOfHistogram, longestOf, parseHistogram } from "./length-histogram.ts";
 
 /** Values by their names, as texts. */
 export type PropertyTexts = ReadonlyMap<string, string>;
@@ -18,7 +20,9 @@ export interface YcsbProperties {
   readonly fieldcount: number;
   readonly fieldlength: number;
   readonly minfieldlength: number;
-  readonly fieldlengthdistribution: "constant" | "uniform" | "zipfian";
+  readonly fieldlengthdistribution: "constant" | "uniform" | "zipfian" | "histogram";
+  /** The content of the file that was named (`lineOfHistogram`); none: "". */
+  readonly fieldlengthhistogram: string;
   readonly fieldnameprefix: string;
   readonly readallfields: boolean;
   readonly writeallfields: boolean;
@@ -61,7 +65,12 @@ const PROPERTIES: ReadonlyMap<keyof YcsbProperties, readonly [Kind, Value]> = ne
   property("fieldcount", whole(1, FIELDS_MAX), 10),
   property("fieldlength", whole(1, VALUE_MAX), 100),
   property("minfieldlength", whole(1, VALUE_MAX), 1),
-  property("fieldlengthdistribution", choice("constant", "uniform", "zipfian"), "constant"),
+  property(
+    "fieldlengthdistribution",
+    choice("constant", "uniform", "zipfian", "histogram"),
+    "constant",
+  ),
+  property("fieldlengthhistogram", histogramFile(), ""),
   property("fieldnameprefix", text(), "field"),
   property("readallfields", flag(), true),
   property("writeallfields", flag(), false),
@@ -189,15 +198,19 @@ function contradiction(of: YcsbProperties): string | null {
   if (of.minscanlength > of.maxscanlength) {
     return `minscanlength ${of.minscanlength}: more than maxscanlength ${of.maxscanlength}`;
   }
+  const byHistogram = of.fieldlengthdistribution === "histogram";
+  if (byHistogram !== (of.fieldlengthhistogram !== "")) {
+    return "fieldlengthhistogram: goes with fieldlengthdistribution histogram, which needs it";
+  }
   if (of.fieldlengthdistribution !== "constant" && minfieldlength > fieldlength) {
     return `minfieldlength ${minfieldlength}: more than fieldlength ${fieldlength}`;
   }
   if (of.dataintegrity && of.fieldlengthdistribution !== "constant") {
     return "dataintegrity: needs fieldlengthdistribution constant";
   }
-  const bytes = fieldcount * (fieldlength + 4) + 2;
-  if (bytes > VALUE_MAX) {
-    const asked = `fieldcount ${fieldcount} of fieldlength ${fieldlength}`;
+  const longest = byHistogram ? longestOf(histogramOfLine(of.fieldlengthhistogram)) : fieldlength;
+  if (fieldcount * (longest + 4) + 2 > VALUE_MAX) {
+    const asked = `fieldcount ${fieldcount} of fieldlength ${longest}`;
     return `${asked}: a record has ${VALUE_MAX} bytes at most`;
   }
   return null;
@@ -245,6 +258,15 @@ function flag(): Kind {
 
 function choice(...choices: readonly string[]): Kind {
   return { expected: choices.join(", "), read: (given) => choices.find((one) => one === given) };
+}
+
+/** Its path is given, and its content is the value. */
+function histogramFile(): Kind {
+  return {
+    expected: "the path of a histogram",
+    read: (path) =>
+      path === "" ? undefined : lineOfHistogram(parseHistogram(readText(path), path)),
+  };
 }
 
 function text(): Kind {

@@ -4,7 +4,8 @@ import { encodeRecord, type Field } from "../app/record-operation.ts";
 import { Random } from "../base/seeded-random.ts";
 import type { Bytes } from "../wire.ts";
 import { bigintOf, fnvHash64 } from "./fnv.ts";
-import { uniform, Zipfian, type Generator, type Uniform } from "./generators.ts";
+import { histogram, uniform, Zipfian, type Generator, type Uniform } from "./generators.ts";
+import { histogramOfLine } from "./length-histogram.ts";
 import type { YcsbProperties } from "./ycsb-properties.ts";
 
 const TWO_32 = 0x1_0000_0000;
@@ -96,6 +97,7 @@ export class RecordMaker {
 
 function lengthsOf(properties: YcsbProperties, random: Random): Generator {
   const { fieldlength, minfieldlength, fieldlengthdistribution } = properties;
+  const { fieldlengthhistogram } = properties;
   switch (fieldlengthdistribution) {
     case "constant":
       return { next: () => fieldlength };
@@ -103,6 +105,8 @@ function lengthsOf(properties: YcsbProperties, random: Random): Generator {
       return uniform(minfieldlength, fieldlength, uniformOf(random));
     case "zipfian":
       return new Zipfian(minfieldlength, fieldlength - minfieldlength + 1, uniformOf(random));
+    case "histogram":
+      return histogram(histogramOfLine(fieldlengthhistogram), uniformOf(random));
   }
 }
 

@@ -1,5 +1,6 @@
 // Shows that what the kernel refuses is told by its name, with what to do.
 
+import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { constants } from "node:os";
@@ -31,6 +32,26 @@ test("what was thrown by something else is none", () => {
   expect(refusalOf(thrown)).toBe("/none/x: no such file or directory (ENOENT)");
   expect(refusalOf(new TypeError("no"))).toBeNull();
   expect(refusalOf(Object.assign(new Error("no"), { code: "ERR_INVALID_ARG_TYPE" }))).toBeNull();
+});
+
+test("memory that ran out is told so, of buffers and of SQLite", () => {
+  const database = new Database(":memory:");
+  database.run("CREATE TABLE rows (value BLOB)");
+  database.run("PRAGMA max_page_count = 4");
+  const failures = [
+    () => database.run("INSERT INTO rows VALUES (zeroblob(100000))"),
+    () => new Uint8Array(2 ** 46),
+  ];
+  for (const fails of failures) {
+    let thrown: unknown = null;
+    try {
+      fails();
+    } catch (error) {
+      thrown = error;
+    }
+    expect(refusalOf(thrown)).toStartWith("memory ran out: ");
+  }
+  expect(refusalOf(new RangeError("no"))).toBeNull();
 });
 
 test("no message has the bare number of an error", () => {

@@ -5,15 +5,18 @@
 import type { App, Bytes, Signer } from "../../src/actor.ts";
 import type { Mutant } from "../../src/campaign/mutants.ts";
 import type { Batch } from "../../src/protocol/kit/batch.ts";
+import type { Answered as AnsweredOf } from "../../src/protocol/kit/crash-start.ts";
+import { LogFetch, type Wanted } from "../../src/protocol/kit/log-fetch.ts";
 import { isOpen, operationDigest } from "../../src/protocol/kit/request.ts";
 import { vr, VrReplica, type Message, type Parts } from "../../src/protocol/vr/index.ts";
-import { LogFetch, type Wanted } from "../../src/protocol/vr/log-fetch.ts";
-import type { PrepareMessage, StartViewMessage } from "../../src/protocol/vr/message.ts";
+import type { Position, PrepareMessage, StartViewMessage } from "../../src/protocol/vr/message.ts";
 import { NormalCase } from "../../src/protocol/vr/normal.ts";
-import { Start, type Answered } from "../../src/protocol/vr/start.ts";
+import { Start } from "../../src/protocol/vr/start.ts";
 import { ViewChanger, type Change } from "../../src/protocol/vr/view-change.ts";
 import { subjectOf, type Subject } from "../../src/simulation/subject.ts";
 import { SessionsLeftOut } from "./states.ts";
+
+type Answered = AnsweredOf<Position>;
 
 /** One replica fewer has to have a slot. */
 class CommitsWithF extends NormalCase {

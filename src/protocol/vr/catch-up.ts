@@ -5,9 +5,13 @@ import type { Address, Signer } from "../../actor.ts";
 import { Backoff } from "../kit/backoff.ts";
 import type { StateMessage } from "../kit/messages.ts";
 import type { Batch } from "../kit/batch.ts";
+import {
+  FETCH_PAUSE,
+  LOG_BATCHES_MAX,
+  type GetLogMessage,
+  type LogMessage,
+} from "../kit/log-fetch.ts";
 import type { VrContext } from "./context.ts";
-import { FETCH_PAUSE } from "./log-fetch.ts";
-import { LOG_BATCHES_MAX, type GetLogMessage, type LogMessage } from "./message.ts";
 import type { StatusMessage } from "./message.ts";
 import type { Status } from "./view-change.ts";
 
@@ -42,13 +46,17 @@ export interface CatchUpOwner {
   };
   readonly start: { readonly running: boolean; onFetched(): void };
   readonly timer: { oldestMs(): number };
-  readonly incoming: { readonly active: boolean; retry(): void; onLog(message: LogMessage): void };
+  readonly incoming: {
+    readonly active: boolean;
+    retry(): void;
+    onLog(from: Signer, message: LogMessage): void;
+  };
   readonly states: {
     readonly fetching: boolean;
     readonly last: { readonly slot: number; readonly digest: Uint8Array };
     retry(): void;
     offer(to: Address): void;
-    onStatus(message: StatusMessage): void;
+    compare(slot: number, digest: Uint8Array): void;
     onState(from: Address, message: StateMessage): void;
   };
 }
@@ -108,7 +116,7 @@ export class CatchUp {
   onStatus(from: Signer, status: StatusMessage): void {
     const { views, normal, states } = this.#owner;
     const { log, host, answers } = this.context;
-    states.onStatus(status);
+    states.compare(status.slot, status.digest);
     if (views.leadsOn(from, status.view) || !views.normal) return;
     const { view, op, executed } = status;
     if (!status.normal) {
@@ -157,10 +165,10 @@ export class CatchUp {
     host.send(from, { kind: "log", lastNormal, from: first, committed: normal.executed, batches });
   }
 
-  onLog(message: LogMessage): void {
+  onLog(from: Signer, message: LogMessage): void {
     const { incoming, normal, start } = this.#owner;
     start.onFetched();
-    if (incoming.active) incoming.onLog(message);
+    if (incoming.active) incoming.onLog(from, message);
     else normal.onLog(message);
   }
 

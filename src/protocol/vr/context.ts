@@ -1,6 +1,6 @@
 import type { Context } from "../kit/context.ts";
 import type { Incarnations } from "../kit/incarnation.ts";
-import type { Log } from "./log.ts";
+import type { Log } from "../kit/slot-log.ts";
 import type { Message } from "./message.ts";
 
 /**

@@ -4,11 +4,11 @@ import type { Address, Signer, Sizes } from "../../actor.ts";
 import { assert } from "../../base/assert.ts";
 import { coverageMark } from "../../base/coverage-mark.ts";
 import { EMPTY_BATCH, footprintOf, type Batch } from "../kit/batch.ts";
+import { FETCH_PAUSE, type LogMessage } from "../kit/log-fetch.ts";
 import type { Source } from "../kit/pending.ts";
 import type { Request } from "../kit/request.ts";
 import type { VrContext } from "./context.ts";
-import { FETCH_PAUSE } from "./log-fetch.ts";
-import type { CommitMessage, LogMessage, PrepareMessage, PrepareOkMessage } from "./message.ts";
+import type { CommitMessage, PrepareMessage, PrepareOkMessage } from "./message.ts";
 
 /** Batches under way; with `--adaptive` fewer, so that they grow while they wait. */
 export const IN_FLIGHT_MAX = 32;

@@ -5,15 +5,15 @@ import { FOOTPRINT_MAX } from "../kit/batch.ts";
 import { NO_RUN } from "../kit/answer.ts";
 import { CONTEXT_PARTS, contextOf } from "../kit/context.ts";
 import { Incarnations } from "../kit/incarnation.ts";
+import { LogFetch } from "../kit/log-fetch.ts";
+import { States } from "../kit/own-checkpoints.ts";
 import { majorityOf } from "../kit/quorum.ts";
+import { Log, LOG_INTERVALS } from "../kit/slot-log.ts";
 import { CatchUp } from "./catch-up.ts";
 import type { Timer, VrContext } from "./context.ts";
-import { Log, LOG_INTERVALS } from "./log.ts";
-import { LogFetch } from "./log-fetch.ts";
 import type { Message } from "./message.ts";
 import { IN_FLIGHT_MAX, NormalCase } from "./normal.ts";
 import { Start } from "./start.ts";
-import { States } from "./states.ts";
 import { ViewChanger } from "./view-change.ts";
 import { ViewTimer } from "./view-timer.ts";
 
@@ -37,8 +37,8 @@ const NOT_RUNNING = "not admitted: this replica has no memory yet";
 /**
  * A replica of Viewstamped Replication: Liskov and Cowling, "Viewstamped Replication Revisited",
  * 2012, with the recovery of Michael et al., DISC '17. Parts: the normal case in normal.ts, view
- * changes in view-change.ts and view-timer.ts, logs and states that others have in log-fetch.ts,
- * states.ts and catch-up.ts, the start and the recovery in start.ts.
+ * changes in view-change.ts and view-timer.ts, how it catches up in catch-up.ts, the start and the
+ * recovery in start.ts; with the log, its fetch and the checkpoints of the kit.
  */
 export class VrReplica implements Replica<Message, Timer> {
   readonly context: VrContext;
@@ -109,7 +109,7 @@ export class VrReplica implements Replica<Message, Timer> {
       case "answer":
         return this.start.onAnswer(from, message);
       case "log":
-        return this.catchUp.onLog(message);
+        return this.catchUp.onLog(from, message);
       case "checkpoint":
         if (this.start.phase !== "starting") this.states.onCheckpoint(message);
         return;

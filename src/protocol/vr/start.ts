@@ -1,46 +1,12 @@
-// How a replica starts: at genesis with others that start, or by recovering what an earlier life of
-// it may have promised (docs/guarantees.md, V16 to V18). Nothing is signed and nobody lies, so that
-// runs have no names.
+// How a replica starts, and what it does for others that do (docs/guarantees.md, V16 to V18).
 
-import type { Bytes, Census, Refusal, Signer, Sizes } from "../../actor.ts";
+import type { Signer } from "../../actor.ts";
 import { coverageMark } from "../../base/coverage-mark.ts";
-import { equal } from "../../wire.ts";
-import type { Batch } from "../kit/batch.ts";
-import { RECOVERY_NONCE_LENGTH } from "../kit/messages.ts";
-import { drawNonce } from "../kit/nonce.ts";
+import { CrashStart } from "../kit/crash-start.ts";
+import type { Wanted } from "../kit/log-fetch.ts";
 import type { VrContext } from "./context.ts";
-import type { Wanted } from "./log-fetch.ts";
-import {
-  NO_NONCE,
-  type AnswerMessage,
-  type AskMessage,
-  type Position,
-  type RenewedMessage,
-  type RenewMessage,
-  type StartingMessage,
-} from "./message.ts";
+import type { Position } from "./message.ts";
 import type { Status } from "./view-change.ts";
-
-/** Pauses between questions, in view timeouts. */
-const ASK_PAUSE = 1 / 8;
-/** View timeouts after which fewer than all replicas may begin. */
-const BEGIN_TIMEOUTS = 4;
-/** View timeouts in which the log of the leader that answered has to come, piece after piece. */
-const FETCH_TIMEOUTS = 1;
-/** View timeouts in which one replica that recovers is work for the others once. */
-const WORK_TIMEOUTS = 10;
-
-const NOT_ASKED: Refusal = "not admitted: answer to another question";
-
-/** Another replica that starts as well: the question after which it was heard of, and the last. */
-interface Starter {
-  readonly life: Bytes;
-  readonly first: number;
-  last: number;
-}
-
-/** An answer of another replica. */
-export type Answered = AnswerMessage & { readonly replica: Signer };
 
 /** What a start asks of its replica. */
 export interface StartOwner {
@@ -55,55 +21,15 @@ export interface StartOwner {
   readonly normal: { readonly executed: number; propose(): void };
   readonly timer: { arm(): void };
   readonly catchUp: { wake(): void };
-  readonly incoming: {
-    readonly active: boolean;
-    readonly sizes: Sizes;
-    begin(wanted: Wanted): void;
-    stop(): void;
-  };
+  readonly incoming: { readonly active: boolean; begin(wanted: Wanted): void; stop(): void };
   readonly states: { readonly fetching: boolean };
 }
 
-type Phase = "starting" | "recovering" | "running";
-
-/** It alone says what this replica may do, and writes its number. */
-export class Start {
-  protected readonly context: VrContext;
-  protected readonly owner: StartOwner;
-  readonly #life: Bytes;
-  #phase: Phase = "starting";
-  #genesis = false;
-  #nonce: Bytes;
-  #asked = 0;
-  #sinceMs = 0;
-  /** When the log that recovery waits for was asked for, or a part of it came. */
-  #fetchedMs = 0;
-  readonly #starters = new Map<Signer, Starter>();
-  /** What running replicas answered the present question. */
-  readonly #answers = new Map<Signer, Answered>();
-  /** By replica, when it was work last. */
-  readonly #workMs: number[];
+export class Start extends CrashStart<Position, VrContext, StartOwner> {
   #workSinceMs = Infinity;
   #workAbove = 0;
   #recoveryTarget = 0;
-  /** The number to be taken for the own one, and who knows of it. */
-  #renewal: { readonly nonce: Bytes; readonly number: number; known: Set<Signer> } | null = null;
 
-  constructor(context: VrContext, owner: StartOwner) {
-    this.context = context;
-    this.owner = owner;
-    this.#life = this.draw();
-    this.#nonce = this.draw();
-    this.#workMs = new Array<number>(context.config.n).fill(-Infinity);
-  }
-
-  get phase(): Phase {
-    return this.#phase;
-  }
-  /** Whether it takes part: it is neither starting nor recovering. */
-  get running(): boolean {
-    return this.#phase === "running";
-  }
   /** The last slot that is to be filled for a replica that recovers. */
   get recoveryTarget(): number {
     return this.#recoveryTarget;
@@ -112,120 +38,20 @@ export class Start {
   get workSinceMs(): number {
     return this.owner.normal.executed > this.#workAbove ? Infinity : this.#workSinceMs;
   }
-  /** For the census. */
-  get progress(): Pick<Census, "phase" | "recovered" | "waitsFor"> {
-    const phase = this.#phase;
-    if (phase === "running") return { phase, ...(!this.#genesis && { recovered: true }) };
-    const others = [...Array(this.context.config.n).keys()].filter((i) => i !== this.context.self);
-    const heard = (i: Signer): boolean =>
-      this.#answers.has(i) || (phase === "starting" && this.#starters.has(i));
-    return { phase, waitsFor: others.filter((i) => !heard(i)) };
-  }
-  get sizes(): Sizes {
-    const { n } = this.context.config;
-    return [
-      { name: "start.answers", size: this.#answers.size, max: n },
-      { name: "start.starters", size: this.#starters.size, max: n },
-    ];
+
+  protected override active(): boolean {
+    return this.owner.normal.executed > 0;
   }
 
-  /** What no other life has drawn. */
-  protected draw(): Bytes {
-    return drawNonce(RECOVERY_NONCE_LENGTH, (bound) => this.context.host.random(bound));
-  }
-
-  start(): void {
-    this.#sinceMs = this.context.host.now;
-    this.context.host.setTimer("start", 0);
-  }
-
-  /** Asks again, or for another number. */
-  onTimer(): void {
-    const { host, config } = this.context;
-    switch (this.#phase) {
-      case "starting":
-        this.#ask();
-        this.#considerStart();
-        break;
-      case "recovering":
-        this.#watchFetch();
-        this.#ask();
-        break;
-      case "running":
-        if (!this.context.incarnations.exceeded) return;
-        this.#askRenewal();
-    }
-    host.setTimer("start", ASK_PAUSE * config.viewTimeoutMs);
-  }
-
-  #ask(): void {
-    const { host, incarnations } = this.context;
-    this.#asked++;
-    host.send("others", {
-      kind: "ask",
-      nonce: this.#nonce,
-      asked: this.#asked,
-      number: incarnations.own,
-      vector: [...incarnations.vector],
-    });
-  }
-
-  // What others ask.
-
-  onAsk(from: Signer, message: AskMessage): void {
-    const { host, incarnations, config } = this.context;
-    const { nonce, asked, number, vector } = message;
-    if (vector.length !== config.n) return host.drop("not admitted: vector of another size");
-    if (this.#phase === "starting" && number === 0) {
-      host.send(from, { kind: "starting", nonce, asked, life: this.#life });
-      return;
-    }
-    if (!this.running) return host.drop("not admitted: question while this one recovers");
-    incarnations.merge(vector);
-    incarnations.learn(from, number);
-    if (incarnations.exceeded) this.onExceeded();
-    const position = this.positionFor(number);
-    if (number === 0 || position !== null) {
-      host.send(from, { ...this.#answer(nonce, number), position });
-    }
-    if (number > 0) this.#work(from);
-  }
-
-  #answer(nonce: Bytes, number: number): AnswerMessage {
-    const { incarnations } = this.context;
-    return {
-      kind: "answer",
-      ...{ nonce, number },
-      life: this.#life,
-      genesis: this.#genesis,
-      active: this.owner.normal.executed > 0,
-      vector: [...incarnations.vector.with(this.context.self, incarnations.own)],
-      position: null,
-    };
-  }
-
-  /** What a life without a number is told of where this replica is: nothing yet. */
-  protected positionFor(number: number): Position | null {
-    return number === 0 ? null : this.position();
-  }
-
-  /** Where this replica is, for one that recovers; null while it changes views. */
-  protected position(): Position | null {
+  protected override position(): Position | null {
     const { views, normal } = this.owner;
     if (views.status !== "normal") return null;
     return { view: views.view, op: this.context.log.op, committed: normal.executed };
   }
 
-  /**
-   * A replica recovers, which needs a normal view that another leads: some slot has to be executed,
-   * or the view changes. Once in a while, because it asks without end.
-   */
-  #work(from: Signer): void {
-    const { host, config, log } = this.context;
+  protected override work(from: Signer): void {
+    const { host, log } = this.context;
     const { views, normal, timer, catchUp } = this.owner;
-    const pauseMs = WORK_TIMEOUTS * config.viewTimeoutMs;
-    if (host.now - (this.#workMs[from] ?? 0) < pauseMs) return;
-    this.#workMs[from] = host.now;
     if (views.status !== "normal") return;
     if (views.primary === from) {
       coverageMark("vr: the leader asks to recover");
@@ -241,202 +67,23 @@ export class Start {
     catchUp.wake();
   }
 
-  // Starting.
-
-  onStarting(from: Signer, { nonce, asked, life }: StartingMessage): void {
-    const asks = this.#phase === "starting" && equal(nonce, this.#nonce);
-    if (!asks || asked > this.#asked) return this.context.host.drop(NOT_ASKED);
-    const known = this.#starters.get(from);
-    if (known === undefined || !equal(known.life, life)) {
-      this.#starters.set(from, { life, first: this.#asked, last: asked });
-    } else known.last = Math.max(known.last, asked);
-    this.#considerStart();
-  }
-
-  #considerStart(): void {
-    if (this.#phase !== "starting") return;
-    if (this.#mayBegin()) return this.begin();
-    const { n, f } = this.context.quorums;
-    const known = [...this.#answers.values()].some(({ active }) => active) || this.#isLate();
-    if (!known || this.#answers.size < n - f) return;
-    const answers = [...this.#answers.values()];
-    this.#recover(answers);
-  }
-
-  #isLate(): boolean {
-    const { host, config } = this.context;
-    return host.now - this.#sinceMs >= BEGIN_TIMEOUTS * config.viewTimeoutMs;
-  }
-
-  /**
-   * With one that was starting when this life was and then began; or when so many start at one time
-   * that a cluster which runs would lack more memories than it tolerates.
-   */
-  #mayBegin(): boolean {
-    for (const [replica, { life }] of this.#starters) {
-      const answer = this.#answers.get(replica);
-      if (answer?.genesis === true && equal(answer.life, life)) return true;
-    }
-    for (const [replica, { active }] of this.#answers) {
-      if (active && !this.#starters.has(replica)) return false;
-    }
-    const { n, f } = this.context.quorums;
-    const needed = (this.#isLate() ? n - f : n) - 1;
-    const latest = [...this.#starters.values()].sort((a, b) => b.last - a.last).slice(0, needed);
-    if (latest.length < needed) return false;
-    // All of them were starting between the last of the first answers and the first of the last.
-    const first = latest.reduce((most, starter) => Math.max(most, starter.first), 0);
-    return latest.every(({ last }) => last > first);
-  }
-
-  protected begin(): void {
-    this.#genesis = true;
-    this.#run();
+  protected override begin(): void {
+    super.begin();
     this.owner.views.enterAs(0, 0);
   }
 
-  #run(): void {
-    this.#phase = "running";
-    this.#answers.clear();
-    this.#starters.clear();
-    this.owner.catchUp.wake();
-  }
-
-  // Recovering.
-
-  /** Takes a number above those of all earlier lives, and asks again: others will know it. */
-  #recover(answers: readonly Answered[]): void {
-    const { incarnations, self } = this.context;
-    this.#phase = "recovering";
-    for (const { vector } of answers) incarnations.merge(vector);
-    incarnations.become(incarnations.numberOf(self) + 1);
-    this.#starters.clear();
-    this.askAnew();
-  }
-
-  /** The number has to be known to others before anything that they say counts. */
-  protected askAnew(): void {
-    this.#answers.clear();
-    this.#nonce = this.draw();
-    this.owner.incoming.stop();
-    this.#ask();
-  }
-
-  onAnswer(from: Signer, message: AnswerMessage): void {
-    const { host, incarnations, config } = this.context;
-    const { nonce, number, vector } = message;
-    if (vector.length !== config.n) return host.drop("not admitted: vector of another size");
-    if (this.running && equal(nonce, NO_NONCE)) {
-      incarnations.merge(vector);
-      if (incarnations.exceeded) this.onExceeded();
-      return;
-    }
-    const asks = !this.running && equal(nonce, this.#nonce) && number === incarnations.own;
-    if (!asks) return host.drop(NOT_ASKED);
-    this.#answers.set(from, { ...message, replica: from });
-    if (this.#phase === "starting") this.#considerStart();
-    else if (!this.owner.incoming.active) this.considerRecovery();
-  }
-
-  /** Goes on with the log of the leader of the highest view, once it is here. */
-  protected considerRecovery(): void {
-    const { quorums, incarnations, host } = this.context;
-    const kept = this.consistent([...this.#answers.values()]);
-    if (kept.length < quorums.n - quorums.f) return;
-    const view = kept.reduce((most, { position }) => Math.max(most, position?.view ?? 0), 0);
-    const source = this.source(kept, view);
-    if (source?.position === undefined || source.position === null) return;
-    for (const { vector } of kept) incarnations.merge(vector);
-    const { op, committed } = source.position;
-    this.#fetchedMs = host.now;
+  protected override recoverFrom(leader: Signer, { view, op, committed }: Position): void {
+    const { log, host } = this.context;
     this.owner.incoming.begin({
-      lastNormal: source.position.view,
       above: this.owner.normal.executed,
       target: op,
-      sources: () => [source.replica],
-      done: (above, batches) => this.#recovered(view, committed, above, batches),
+      sources: () => [{ replica: leader, lastNormal: view }],
+      done: (above, batches) => {
+        coverageMark("vr: a replica recovers");
+        log.replace(above, batches, host.now);
+        this.run();
+        this.owner.views.enterAs(view, committed);
+      },
     });
-  }
-
-  protected consistent(answers: readonly Answered[]): Answered[] {
-    return this.context.incarnations.consistent(answers);
-  }
-
-  /** Only the leader is sure to have all that an earlier life of this replica vouched for. */
-  protected source(kept: readonly Answered[], view: number): Answered | undefined {
-    const leader = this.context.config.leader(view);
-    return kept.find(({ replica, position }) => replica === leader && position?.view === view);
-  }
-
-  #recovered(view: number, committed: number, above: number, batches: readonly Batch[]): void {
-    coverageMark("vr: a replica recovers");
-    const { log, host } = this.context;
-    log.replace(above, batches, host.now);
-    this.#run();
-    this.owner.views.enterAs(view, committed);
-  }
-
-  /** Asks anew if the leader that answered does not deliver, or has left its view. */
-  #watchFetch(): void {
-    const { incoming, states } = this.owner;
-    if (!incoming.active && !states.fetching) return;
-    const { host, config } = this.context;
-    const waitedMs = host.now - this.#fetchedMs;
-    if (waitedMs >= FETCH_TIMEOUTS * config.viewTimeoutMs) {
-      this.#fetchedMs = host.now;
-      this.askAnew();
-    }
-  }
-
-  /** Something of the log, or of a state, came that it waits for. */
-  onFetched(): void {
-    this.#fetchedMs = this.context.host.now;
-  }
-
-  // A number that an earlier life wrote somewhere and never finished with (V17a).
-
-  /** Another replica counts nothing of what this one says, because it knows of a later number. */
-  tellNumber(to: Signer): void {
-    const { host, self } = this.context;
-    if (to !== self) host.send(to, this.#answer(NO_NONCE, 0));
-  }
-
-  onExceeded(): void {
-    const { incarnations, self, host } = this.context;
-    const number = incarnations.numberOf(self);
-    if (!this.running || this.#renewal?.number === number) return;
-    this.#renewal = { nonce: this.draw(), number, known: new Set() };
-    host.setTimer("start", 0);
-  }
-
-  #askRenewal(): void {
-    const { incarnations, host } = this.context;
-    if (this.#renewal === null) return;
-    const { nonce, number } = this.#renewal;
-    host.send("others", { kind: "renew", nonce, number, vector: [...incarnations.vector] });
-  }
-
-  onRenew(from: Signer, { nonce, number, vector }: RenewMessage): void {
-    const { incarnations, host, config } = this.context;
-    if (!this.running || vector.length !== config.n) {
-      return host.drop("not admitted: renewal while this one recovers");
-    }
-    incarnations.merge(vector);
-    incarnations.learn(from, number);
-    host.send(from, { kind: "renewed", nonce, number, vector: [...incarnations.vector] });
-  }
-
-  onRenewed(from: Signer, { nonce, number, vector }: RenewedMessage): void {
-    const { incarnations, host, quorums } = this.context;
-    const renewal = this.#renewal;
-    if (!this.running || renewal === null || !equal(nonce, renewal.nonce)) {
-      return host.drop(NOT_ASKED);
-    }
-    incarnations.merge(vector);
-    renewal.known.add(from);
-    if (renewal.known.size < quorums.quorum - 1 || number !== renewal.number) return;
-    coverageMark("vr: a number is renewed");
-    incarnations.become(number);
-    this.#renewal = null;
   }
 }

@@ -7,8 +7,9 @@ import { assert } from "../../base/assert.ts";
 import { coverageMark } from "../../base/coverage-mark.ts";
 import type { Batch } from "../kit/batch.ts";
 import type { Dated } from "../kit/incarnation.ts";
+import type { LogHolder, Wanted } from "../kit/log-fetch.ts";
+import { Wishes } from "../kit/wishes.ts";
 import type { VrContext } from "./context.ts";
-import type { Wanted } from "./log-fetch.ts";
 import type { DoViewChangeMessage, StartViewMessage, WishMessage } from "./message.ts";
 
 /** Pauses between messages that move replicas to a view, in view timeouts. */
@@ -47,9 +48,7 @@ export class ViewChanger {
   #enteredMs = 0;
   /** What the view that this replica leads began with. */
   #began = { lastNormal: 0, op: 0 };
-  /** By replica, the view that it wants, and when that was heard; this one's own as well. */
-  readonly #wanted: number[];
-  readonly #heardMs: number[];
+  readonly #wishes: Wishes;
   /** By replica, what it sent to the leader of the view that both are on the way to. */
   readonly #changes: (Change | undefined)[];
 
@@ -57,8 +56,7 @@ export class ViewChanger {
     const { n } = context.config;
     this.context = context;
     this.owner = owner;
-    this.#wanted = new Array<number>(n).fill(0);
-    this.#heardMs = new Array<number>(n).fill(-Infinity);
+    this.#wishes = new Wishes(context.self, n);
     this.#changes = new Array<Change | undefined>(n).fill(undefined);
   }
 
@@ -87,10 +85,7 @@ export class ViewChanger {
   get sizes(): Sizes {
     const { n } = this.context.config;
     const held = this.#changes.filter((change) => change !== undefined);
-    return [
-      { name: "view-change.changes", size: held.length, max: n },
-      { name: "view-change.wishes", size: this.#wanted.length, max: n },
-    ];
+    return [{ name: "view-change.changes", size: held.length, max: n }, ...this.#wishes.sizes];
   }
 
   #moveTo(view: number, status: Status): void {
@@ -114,17 +109,16 @@ export class ViewChanger {
   /** The primary fails: this replica would go on. It stays as it is until others want that too. */
   suspect(): void {
     const { host, self } = this.context;
-    this.#wanted[self] = this.#view + 1;
+    this.#wishes.note(self, this.#view + 1, host.now);
     this.owner.catchUp.wake();
     this.#sendWish();
     this.#armMoves();
-    this.#heardMs[self] = host.now;
     this.#considerWishes();
   }
 
   #sendWish(): void {
-    const { host, self } = this.context;
-    const wanted = Math.max(this.#view, this.#wanted[self] ?? 0);
+    const { host } = this.context;
+    const wanted = Math.max(this.#view, this.#wishes.own);
     host.send("others", { kind: "wish", wanted, view: this.#view });
   }
 
@@ -135,12 +129,12 @@ export class ViewChanger {
 
   /** Something was executed: the primary does what it should. */
   onExecuted(): void {
-    this.#wanted[this.context.self] = 0;
+    this.#wishes.withdraw();
   }
 
   /** Sends again what moves replicas on, for as long as it should. */
   onMoves(): void {
-    const wishes = (this.#wanted[this.context.self] ?? 0) > this.#view;
+    const wishes = this.#wishes.own > this.#view;
     const changes = this.#status === "viewChange";
     if (!wishes && !changes) return;
     this.repeat(changes);
@@ -155,22 +149,15 @@ export class ViewChanger {
 
   onWish(from: Signer, { wanted, view }: WishMessage): void {
     if (this.leadsOn(from, view)) return;
-    this.#wanted[from] = wanted;
-    this.#heardMs[from] = this.context.host.now;
+    this.#wishes.note(from, wanted, this.context.host.now);
     this.#considerWishes();
     if (view === this.#view && wanted === view && this.leads) this.showView(from);
   }
 
   /** Moves to the highest view that enough replicas, this one among them, want at least. */
   #considerWishes(): void {
-    const { self, config, host } = this.context;
-    const wanted = this.#wanted.map((view, replica) => {
-      const counts =
-        replica === self || host.now - (this.#heardMs[replica] ?? 0) < config.viewTimeoutMs;
-      return counts ? view : 0;
-    });
-    wanted.sort((a, b) => b - a);
-    const target = wanted[this.wishesNeeded - 1] ?? 0;
+    const { config, host } = this.context;
+    const target = this.#wishes.target(this.wishesNeeded, host.now, config.viewTimeoutMs);
     if (target <= this.#view) return;
     coverageMark("vr: moved by wishes");
     this.#leaveFor(target);
@@ -213,12 +200,12 @@ export class ViewChanger {
 
   /** The promise: from here on this replica takes part in no view before this one. */
   #leaveFor(view: number): void {
-    const { pool, host, self } = this.context;
+    const { pool, host } = this.context;
     const { incoming, normal, timer, catchUp } = this.owner;
     this.#moveTo(view, "viewChange");
     incoming.stop();
     this.#changes.fill(undefined);
-    this.#wanted[self] = 0;
+    this.#wishes.withdraw();
     timer.onViewLeft();
     normal.reset();
     pool.requeue(host.now, false);
@@ -279,7 +266,6 @@ export class ViewChanger {
     const above = this.#lastNormal === lastNormal ? Math.min(log.op, op) : normal.executed;
     if (op > above) coverageMark("vr: a new leader fetches a log");
     incoming.begin({
-      lastNormal,
       above: Math.max(above, normal.executed),
       target: op,
       sources: () => this.#holders(chosen),
@@ -305,10 +291,12 @@ export class ViewChanger {
   }
 
   /** Who has that log as far as it is needed. */
-  #holders({ lastNormal, op }: Change): Signer[] {
-    const holders: Signer[] = [];
+  #holders({ lastNormal, op }: Change): LogHolder[] {
+    const holders: LogHolder[] = [];
     for (const change of this.#changes) {
-      if (change?.lastNormal === lastNormal && change.op >= op) holders.push(change.replica);
+      if (change?.lastNormal === lastNormal && change.op >= op) {
+        holders.push({ replica: change.replica, lastNormal });
+      }
     }
     return holders;
   }
@@ -348,10 +336,9 @@ export class ViewChanger {
     const above = this.#lastNormal === lastNormal ? Math.min(log.op, op) : executed;
     const others = [...Array(config.n).keys()].filter((i) => i !== self && i !== from);
     incoming.begin({
-      lastNormal: view,
       above: Math.max(above, executed),
       target: op,
-      sources: () => [from, ...others],
+      sources: () => [from, ...others].map((replica) => ({ replica, lastNormal: view })),
       done: (kept, batches) => {
         this.#replace(kept, batches);
         this.enterAs(view, committed);

@@ -1,19 +1,21 @@
-// Checkpoints, which every replica takes for itself: what was executed is committed, and any one
-// replica can be believed. Liskov and Cowling, "Viewstamped Replication Revisited", 2012, 5.1.
+// Checkpoints, which every replica takes for itself where nobody lies: what is committed is equal
+// everywhere, and any one replica can be believed. Liskov and Cowling, MIT-CSAIL-TR-2012-021, 5.1.
 
-import type { Address, Bytes, Sizes } from "../../actor.ts";
+import type { Address, Bytes, Host, Signer, Sizes } from "../../actor.ts";
 import { coverageMark } from "../../base/coverage-mark.ts";
+import type { ProtocolConfig } from "../../protocol-config.ts";
 import { equal } from "../../wire.ts";
-import { NO_DIGEST } from "../kit/digest.ts";
-import type { CheckpointMessage, FetchStateMessage, StateMessage } from "../kit/messages.ts";
-import { StateHashing } from "../kit/state-hashing.ts";
-import { answerPieces } from "../kit/state-sync.ts";
-import { StateTransfer } from "../kit/state-transfer.ts";
-import type { StateVersion } from "../kit/state-tree.ts";
-import type { Hashed } from "../kit/state-versions.ts";
-import type { VrContext } from "./context.ts";
+import { NO_DIGEST } from "./digest.ts";
+import type { CheckpointMessage, FetchStateMessage, StateMessage } from "./messages.ts";
+import { StateHashing } from "./state-hashing.ts";
+import { answerPieces } from "./state-sync.ts";
+import { StateTransfer } from "./state-transfer.ts";
+import type { StateVersion } from "./state-tree.ts";
+import type { Hashed } from "./state-versions.ts";
 import { FETCH_PAUSE } from "./log-fetch.ts";
-import type { StatusMessage } from "./message.ts";
+import type { AnswerRate } from "./peers.ts";
+import type { Log } from "./slot-log.ts";
+import type { StateVersions } from "./state-versions.ts";
 
 /** Own states that are kept: others may be fetching the older one. */
 const STATES_MAX = 2;
@@ -28,15 +30,27 @@ interface Kept {
   readonly version: StateVersion | null;
 }
 
+type Sent = CheckpointMessage | FetchStateMessage | StateMessage;
+
+interface StatesContext {
+  readonly self: Signer;
+  readonly config: ProtocolConfig;
+  readonly host: Pick<Host<Sent, "checkpoint" | "fetch">, "send" | "setTimer" | "drop" | "now">;
+  readonly log: Log;
+  readonly answers: AnswerRate;
+  readonly versions: StateVersions;
+}
+
 /** What checkpoints ask of the replica whose state it is. */
 export interface StatesOwner {
+  /** `executed` slots are committed and executed. */
   readonly normal: { readonly executed: number };
   /** The executor has become the state after `slot`. */
   onInstalled(slot: number): void;
 }
 
 export class States {
-  protected readonly context: VrContext;
+  protected readonly context: StatesContext;
   readonly #owner: StatesOwner;
   readonly #transfer: StateTransfer;
   readonly #hashing: StateHashing;
@@ -46,7 +60,8 @@ export class States {
   /** Another replica has another state after the same slot. */
   diverged = false;
 
-  constructor(context: VrContext, owner: StatesOwner) {
+  /** With `speculates`, slots are executed before they are committed (`onCommitted`). */
+  constructor(context: StatesContext, owner: StatesOwner, speculates = false) {
     this.context = context;
     this.#owner = owner;
     const { self, config, host, versions } = context;
@@ -56,12 +71,18 @@ export class States {
     });
     const { checkpointInterval } = config;
     const onHashed = (hashed: Hashed) => this.#onHashed(hashed);
-    this.#hashing = new StateHashing({ versions, checkpointInterval, host, onHashed });
+    const options = { versions, checkpointInterval, host, onHashed };
+    this.#hashing = new StateHashing({ ...options, speculates });
   }
 
   get sizes(): Sizes {
-    const kept = { name: "states.kept", size: this.#kept.length, max: STATES_MAX };
-    return [kept, ...this.#transfer.sizes];
+    const { checkpointInterval } = this.context.config;
+    const heldMax = Math.ceil(this.context.log.size / checkpointInterval);
+    return [
+      { name: "states.kept", size: this.#kept.length, max: STATES_MAX },
+      { name: "states.held", size: this.#hashing.held, max: heldMax },
+      ...this.#transfer.sizes,
+    ];
   }
   /** Whether a state is being fetched. */
   get fetching(): boolean {
@@ -72,9 +93,22 @@ export class States {
     return this.#kept.at(-1) ?? { slot: 0, digest: NO_DIGEST };
   }
 
-  /** A slot was executed, which may be one that a checkpoint is taken after. */
+  /**
+   * A slot was executed, committed or not, which may be one that a checkpoint is taken after: of
+   * the state as it is then, because it cannot be had once others are executed.
+   */
   onExecuted(slot: number): void {
     this.#hashing.onExecuted(slot);
+  }
+
+  /** Slots up to this one, which were executed, are committed. */
+  onCommitted(slot: number): void {
+    this.#hashing.onCommitted(slot);
+  }
+
+  /** What was executed above this slot was undone. */
+  onRolledBack(slot: number): void {
+    this.#hashing.onRolledBack(slot);
   }
 
   /** The timer "checkpoint" is due. */
@@ -98,22 +132,18 @@ export class States {
 
   onCheckpoint({ slot, digest }: Pick<CheckpointMessage, "slot" | "digest">): void {
     const { host, config } = this.context;
-    if (slot <= this.#owner.normal.executed) return this.#compare(slot, digest);
+    if (slot <= this.#owner.normal.executed) return this.compare(slot, digest);
     const target = this.#transfer.target?.slot ?? 0;
     if (slot <= target || (target > 0 && this.#progresses)) {
       return host.drop("not admitted: checkpoint while another is fetched");
     }
-    coverageMark("vr: a state is fetched");
+    coverageMark("own checkpoints: a state is fetched");
     host.setTimer("fetch", FETCH_PAUSE * config.viewTimeoutMs);
     this.#transfer.start({ slot, digest });
   }
 
   /** Compares a checkpoint of another replica with the own one of the same slot. */
-  onStatus({ slot, digest }: StatusMessage): void {
-    this.#compare(slot, digest);
-  }
-
-  #compare(slot: number, digest: Bytes): void {
+  compare(slot: number, digest: Bytes): void {
     const own = this.#kept.find((kept) => kept.slot === slot);
     if (own === undefined || equal(own.digest, digest)) return;
     this.diverged = true;
@@ -149,8 +179,9 @@ export class States {
     if (!versions.restore(version.head, version)) {
       return host.drop("not admitted: state that is malformed");
     }
-    coverageMark("vr: a state is installed");
+    coverageMark("own checkpoints: a state is installed");
     this.#kept = [{ slot, digest, version }];
+    this.#hashing.onRestored(slot);
     log.onExecuted(slot);
     log.forget(slot);
     this.#owner.onInstalled(slot);

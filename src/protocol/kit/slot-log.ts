@@ -1,7 +1,7 @@
 // The batches of slots floor + 1 to op, in a ring.
 
 import { assert } from "../../base/assert.ts";
-import { footprintOf, type Batch } from "../kit/batch.ts";
+import { EMPTY_BATCH, footprintOf, type Batch } from "./batch.ts";
 
 /** Checkpoint intervals that a log may have above its floor, beside what is under way. */
 export const LOG_INTERVALS = 4;
@@ -53,6 +53,14 @@ export class Log {
     this.#batches[at] = batch;
     this.#sinceMs[at] = nowMs;
     this.#unexecutedBytes += footprintOf(batch);
+  }
+
+  /** The slot has no requests from here on; it was not executed. */
+  empty(slot: number): void {
+    const batch = this.at(slot);
+    assert(slot > this.#executed && batch !== undefined, "what was executed stays");
+    this.#unexecutedBytes += footprintOf(EMPTY_BATCH) - footprintOf(batch);
+    this.#batches[slot % this.size] = EMPTY_BATCH;
   }
 
   /** What was executed, up to this slot, does not count as unexecuted any more. */

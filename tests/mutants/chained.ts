@@ -115,7 +115,7 @@ class VotedViewNotKept extends StaleLeader {
   protected override mayVote(): boolean {
     return true;
   }
-  protected override takesProposal({ view }: Block): boolean {
+  protected override takesProposal({ view }: Pick<Block, "view">): boolean {
     return view >= this.seenView;
   }
 }

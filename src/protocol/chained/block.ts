@@ -15,15 +15,29 @@ export interface Block {
 }
 
 export function makeBlock(view: number, justify: Qc, batch: Batch): Block {
-  const hash = digestOf(
+  const { view: justifyView, block: parent } = justify;
+  const hash = hashOf({ view, justifyView, parent, digest: batch.digest });
+  return { view, justify, batch, hash };
+}
+
+/** What a block's hash covers. */
+export interface BlockHead {
+  readonly view: number;
+  readonly justifyView: number;
+  readonly parent: Bytes;
+  /** Of its batch. */
+  readonly digest: Bytes;
+}
+
+export function hashOf({ view, justifyView, parent, digest }: BlockHead): Bytes {
+  return digestOf(
     bytesOf((out) => {
       out.u53(view);
-      out.u53(justify.view);
-      out.bytes(justify.block);
-      out.bytes(batch.digest);
+      out.u53(justifyView);
+      out.bytes(parent);
+      out.bytes(digest);
     }),
   );
-  return { view, justify, batch, hash };
 }
 
 export function encodeBlock(block: Block, out: Writer): void {

@@ -16,7 +16,7 @@ import { DIGEST_LENGTH } from "../kit/digest.ts";
 import { NO_CERTIFICATE, decodeCertificate, encodeCertificate, type Vote } from "../kit/quorum.ts";
 import { equal } from "../../wire.ts";
 import { decodeAnswer, encodeAnswer, type AnswerMessage } from "../kit/recovery.ts";
-import { decodeBlock, encodeBlock, makeBlock, type Block } from "./block.ts";
+import { decodeBlock, encodeBlock, hashOf, makeBlock, type Block } from "./block.ts";
 import {
   decodeQc,
   decodeTc,
@@ -202,11 +202,12 @@ function decodeOwn(kind: number, input: Reader, start: number): OwnMessage | nul
   }
 }
 
-/** The signed part names what the hash covers; votes, batch and TC follow it. */
+/** The signed part names the view of the TC and what the hash covers; votes, batch and TC follow. */
 function encodePropose({ replica, block, tc, seal }: ProposeMessage, out: Writer): void {
   const { view, justify, batch } = block;
   out.u8(PROPOSE);
   out.u8(replica);
+  out.u53(tc?.view ?? 0);
   out.u53(view);
   out.u53(justify.view);
   out.bytes(justify.block);
@@ -217,12 +218,36 @@ function encodePropose({ replica, block, tc, seal }: ProposeMessage, out: Writer
   encodeTc(tc, out);
 }
 
-function decodePropose(input: Reader, start: number): ProposeMessage {
+/** What a proposal says before its batch. */
+export interface Proposed {
+  readonly replica: Signer;
+  readonly view: number;
+  readonly justifyView: number;
+  /** The view of its TC; 0: it has none. */
+  readonly tcView: number;
+  readonly hash: Bytes;
+}
+
+/** That of a message that is not decoded; null if it is no proposal. */
+export function proposedIn(input: Reader): Proposed | null {
+  if (input.u8() !== PROPOSE) return null;
+  const { replica, tcView, ...head } = decodeHead(input);
+  const { view, justifyView } = head;
+  return input.ok ? { replica, tcView, view, justifyView, hash: hashOf(head) } : null;
+}
+
+/** The part that is signed, but for its kind. */
+function decodeHead(input: Reader) {
   const replica = input.u8();
+  const tcView = input.u53();
   const view = input.u53();
   const justifyView = input.u53();
   const parent = input.bytes(DIGEST_LENGTH);
-  const digest = input.bytes(DIGEST_LENGTH);
+  return { replica, tcView, view, justifyView, parent, digest: input.bytes(DIGEST_LENGTH) };
+}
+
+function decodePropose(input: Reader, start: number): ProposeMessage {
+  const { replica, tcView, view, justifyView, parent, digest } = decodeHead(input);
   const seal = input.seal(replica, start);
   const votes = justifyView > 0 ? decodeCertificate(input) : NO_CERTIFICATE;
   const batch = decodeBatch(input);
@@ -230,6 +255,7 @@ function decodePropose(input: Reader, start: number): ProposeMessage {
   const genesis = justifyView === 0;
   if (genesis && !equal(parent, GENESIS_HASH)) input.poison();
   if (view <= justifyView || !equal(batch.digest, digest)) input.poison();
+  if (tcView !== (tc?.view ?? 0)) input.poison();
   const justify = genesis ? GENESIS_QC : { view: justifyView, block: parent, votes };
   return { kind: "propose", replica, block: makeBlock(view, justify, batch), tc, seal };
 }

@@ -22,7 +22,8 @@ import {
 } from "./certificate.ts";
 import type { ChainContext } from "./context.ts";
 import { LIVE_BYTES_MAX, LIVE_MAX, hasRequests, type TreeNode } from "./log.ts";
-import type { Position, ProposeMessage, VoteMessage } from "./message.ts";
+import type { Position, Proposed, ProposeMessage, VoteMessage } from "./message.ts";
+import { ProposalAdmission } from "./proposal-admission.ts";
 import { OverdueRelays } from "./overdue-relays.ts";
 import { Retransmission } from "./retransmission.ts";
 import type { Lock } from "./rules.ts";
@@ -83,11 +84,9 @@ export class NormalCase {
   /** The last view that it proposed in, and the last one whose proposal it took. */
   #proposedView = 0;
   #seenView = 0;
-  /** The first proposal of that view, and the TC that came with it. */
-  #seenBlock: Block | null = null;
-  #seenTc: Tc | null = null;
   #lastVote: VoteMessage | null = null;
   readonly #work: Work;
+  readonly #admission: ProposalAdmission;
   readonly retransmission: Retransmission;
   readonly relays: OverdueRelays;
 
@@ -98,6 +97,7 @@ export class NormalCase {
     this.#work = new Work(context, this);
     this.retransmission = new Retransmission(context, this);
     this.relays = new OverdueRelays(context, owner);
+    this.#admission = new ProposalAdmission(context, this);
   }
 
   get view(): number {
@@ -121,6 +121,10 @@ export class NormalCase {
   }
   get sizes(): Sizes {
     return [{ name: "normal.votes", size: this.votes.size, max: this.context.config.n }];
+  }
+
+  isMissing(key: string): boolean {
+    return this.owner.catchUp.isMissing(key);
   }
 
   /** Whether something should be committed and is not. */
@@ -166,7 +170,7 @@ export class NormalCase {
     const proposal = { kind: "propose", replica: self, block, tc } as const;
     host.send("all", proposal);
     this.retransmission.onProposed(proposal);
-    this.#see(block, tc);
+    this.#admission.see(block, tc);
     this.take(self, block, { expected: false });
   }
 
@@ -177,35 +181,26 @@ export class NormalCase {
 
   /** Why a proposal changes nothing, or has no proof of its view. */
   refuseProposal({ replica, block, tc }: ProposeMessage): Refusal | null {
-    const { config } = this.context;
-    const { view, justify } = block;
-    if (replica !== config.leader(view)) {
-      return "not admitted: proposal of a replica that does not lead its view";
-    }
+    const { view, justify, hash } = block;
+    const { view: justifyView } = justify;
+    const tcView = tc?.view ?? 0;
+    const refusal = this.refuseProposed({ replica, view, justifyView, tcView, hash });
+    if (refusal !== null) return refusal;
     if (!this.proven(justify) || (tc !== null && !this.proven(tc))) {
       return "not admitted: proposal with a certificate without a quorum";
     }
-    const byTc = tc !== null && viewAfter(config, tc.view) === view;
-    if (justify.view !== view - 1 && !byTc) {
-      return "not admitted: proposal without proof of its view";
-    }
-    if (!this.backs(justify, tc)) return "not admitted: proposal below the QCs of its TC";
-    // One of the present view shows that its leader lives.
-    if (block.view >= this.owner.pacemaker.view || this.takesProposal(block)) return null;
-    if (this.owner.catchUp.isMissing(keyOf(block.hash))) return null;
-    if (this.#isNews({ highQc: block.justify, tc })) return null;
-    return "not admitted: proposal of an earlier view";
+    return this.backs(justify, tc) ? null : "not admitted: proposal below the QCs of its TC";
+  }
+
+  /** Why it does, whatever is in its block, if its certificates are what it says of them. */
+  refuseProposed(proposed: Proposed): Refusal | null {
+    return this.#admission.refuse(proposed, this.takesProposal(proposed));
   }
 
   /** Why a message that shows no more than where another replica is changes nothing. */
   refusePosition(position: Position): Refusal | null {
-    if (!this.#isNews(position)) return "not admitted: position that is passed";
+    if (!this.#admission.isNews(position)) return "not admitted: position that is passed";
     return this.provenPosition(position) ? null : "not admitted: certificate without a quorum";
-  }
-
-  #isNews({ highQc, tc }: Position): boolean {
-    if (highQc.view > this.#highQc.view) return true;
-    return tc !== null && viewAfter(this.context.config, tc.view) > this.owner.pacemaker.view;
   }
 
   onPropose(from: Address, message: ProposeMessage): void {
@@ -223,20 +218,14 @@ export class NormalCase {
       if (this.retransmission.wants(this.#lastVote, block)) this.#sendVote();
       return host.drop("not admitted: proposal of an earlier view");
     }
-    if (this.takesProposal(block)) this.#see(block, tc);
+    if (this.takesProposal(block)) this.#admission.see(block, tc);
     this.take(from, block, { expected: false });
     // Votes for it may have come first, and made the QC that this replica is to propose on.
     if (view < pacemaker.view) this.propose();
   }
 
-  /** Remembers what a block was proposed with. */
-  #see(block: Block, tc: Tc | null): void {
-    this.#seenBlock = block;
-    this.#seenTc = tc;
-  }
-
   /** Whether it is the first one of its view or a later one: a leader may send many. */
-  protected takesProposal({ view }: Block): boolean {
+  protected takesProposal({ view }: Pick<Block, "view">): boolean {
     return view > this.#seenView;
   }
 
@@ -286,7 +275,7 @@ export class NormalCase {
     if (!this.owner.start.running || view !== this.owner.pacemaker.view) return;
     if (!this.mayVote(view) || node.height - tree.root.height > UNCOMMITTED_MAX) return;
     if (hasRequests(node) && tree.liveBytes > LIVE_BYTES_MAX) return;
-    const tc = this.#seenBlock === node.block ? this.#seenTc : null;
+    const tc = this.#admission.tcOf(node.block);
     if (!rules.safeToVote(node, this.#lock, tc)) return this.owner.pacemaker.onRefused();
     this.#votedView = Math.max(this.#votedView, view);
     this.#lastVote = { kind: "vote", replica: self, view, digest: node.hash, late: false };

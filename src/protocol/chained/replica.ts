@@ -10,11 +10,12 @@ import type {
   Signer,
 } from "../../actor.ts";
 import { assert } from "../../base/assert.ts";
-import { equal } from "../../wire.ts";
+import { equal, type Reader } from "../../wire.ts";
 import type { ProtocolConfig } from "../../protocol-config.ts";
 import { Checkpoints } from "../kit/checkpoint.ts";
 import { CONTEXT_PARTS, contextOf } from "../kit/context.ts";
 import { isNaming } from "../kit/naming-messages.ts";
+import { LARGE_MESSAGE } from "../kit/messages.ts";
 import { Recovery } from "../kit/recovery.ts";
 import type { Own } from "../kit/state-assembly.ts";
 import { StateSync } from "../kit/state-sync.ts";
@@ -22,7 +23,7 @@ import { CatchUp } from "./catch-up.ts";
 import { GENESIS_HASH, qcProofs, tcProofs } from "./certificate.ts";
 import type { ChainContext, Timer } from "./context.ts";
 import { Tree } from "./log.ts";
-import type { Message, Position, VoteMessage } from "./message.ts";
+import { proposedIn, type Message, type Position, type VoteMessage } from "./message.ts";
 import { NormalCase } from "./normal.ts";
 import type { ChainRules } from "./rules.ts";
 import { Start } from "./start.ts";
@@ -178,6 +179,13 @@ export class ChainedReplica implements Replica<Message, Timer> {
         this.start.starter.onTimer();
         this.pacemaker.watch();
     }
+  }
+
+  /** A large proposal that is not needed costs no copy of its batch, and no hash of that. */
+  refuseBytes(_from: Address, input: Reader, bytes: number): Refusal | null {
+    if (bytes < LARGE_MESSAGE) return null;
+    const proposed = proposedIn(input);
+    return proposed === null ? null : this.normal.refuseProposed(proposed);
   }
 
   refuse(from: Address, message: Message): Refusal | null {

@@ -69,7 +69,7 @@ export class Retransmission {
   }
 
   /** Whether the vote for a proposal that came again is to be sent again. */
-  wants(vote: VoteMessage | null, { view, hash }: Block): boolean {
+  wants(vote: VoteMessage | null, { view, hash }: Pick<Block, "view" | "hash">): boolean {
     const { host, config } = this.#context;
     if (vote === null || vote.view !== view || view !== this.#owner.view) return false;
     if (!equal(vote.digest, hash)) return false;

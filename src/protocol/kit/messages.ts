@@ -48,6 +48,8 @@ const STATE_BYTES_MAX = 3 * 1024 * 1024;
 export const PIECES_MAX = 16;
 /** Bytes of the nonce of a recovery. */
 export const RECOVERY_NONCE_LENGTH = 16;
+/** Bytes of a message from which on it is looked at before it is decoded. */
+export const LARGE_MESSAGE = 65_536;
 
 /** From a client, unsigned. Its address is where it came from. */
 export interface RequestMessage extends Sealed {

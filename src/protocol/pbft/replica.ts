@@ -17,6 +17,7 @@ import { Checkpoints } from "../kit/checkpoint.ts";
 import { CONTEXT_PARTS, contextOf } from "../kit/context.ts";
 import { Votes } from "../kit/quorum.ts";
 import { isNaming } from "../kit/naming-messages.ts";
+import { LARGE_MESSAGE } from "../kit/messages.ts";
 import { Recovery } from "../kit/recovery.ts";
 import type { Own } from "../kit/state-assembly.ts";
 import { StateSync } from "../kit/state-sync.ts";
@@ -52,8 +53,6 @@ export type Parts = typeof PARTS;
  * checkpoints in the window.
  */
 const SNAPSHOTS_MAX = 4;
-/** Bytes of a message from which on it is looked at before it is decoded. */
-const LARGE_MESSAGE = 65_536;
 
 /**
  * A replica of PBFT: Castro and Liskov, "Practical Byzantine Fault Tolerance", OSDI '99, and "...

@@ -14,6 +14,11 @@ export interface ProtocolConfig {
    * fails is followed by the first view of the next tenure.
    */
   readonly tenure?: number;
+  /**
+   * Whether the blocks before a view tell who leads it, for protocols that have that: `leader` is
+   * who does where they do not tell. The tenure is 1 then.
+   */
+  readonly reputation?: boolean;
   /** Addresses of the processes of the protocol's roles beside replica and client. */
   readonly roles?: ReadonlyMap<string, readonly Address[]>;
   /** Most operations in a batch or block. */

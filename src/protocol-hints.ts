@@ -11,6 +11,11 @@ export interface SimulationHints<M> {
    * Whether a leader may keep many views (`tenure` of the configuration): each seed draws how many.
    */
   readonly tenures?: boolean;
+  /**
+   * Whether blocks may tell who leads the view after them (`reputation` of the configuration): each
+   * seed draws whether they do.
+   */
+  readonly reputation?: boolean;
   /** Whether the message is a leader's proposal: the adversary holds it back. */
   proposes?(message: M): boolean;
   /**

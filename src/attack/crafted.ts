@@ -49,12 +49,12 @@ const PBFT: Crafted = {
 
 const HOTSTUFF: Crafted = {
   batch: (batch) =>
-    hotstuff({ kind: "block", block: makeBlock(1, GENESIS_QC, batch), more: false }),
+    hotstuff({ kind: "block", block: makeBlock(1, 1, GENESIS_QC, batch), more: false }),
   fetch: () => hotstuff({ kind: "fetch", block: randomBytes(DIGEST_LENGTH), view: 0, height: 0 }),
   behind: () => hotstuff({ kind: "entry", highQc: GENESIS_QC, tc: null }),
   positions: () => [hotstuff({ kind: "entry", highQc: GENESIS_QC, tc: null })],
   forgedProposal(replica, round) {
-    const block = makeBlock(2 ** 40 + round, GENESIS_QC, makeBatch([], []));
+    const block = makeBlock(2 ** 40 + round, replica, GENESIS_QC, makeBatch([], []));
     return hotstuff({ kind: "propose", replica, block, tc: null, seal: forgedSeal(replica) });
   },
 };

@@ -4,6 +4,7 @@
 import { Random } from "../base/seeded-random.ts";
 import { BATCH_BYTES_DEFAULT } from "../protocol-config.ts";
 import { smallestCluster } from "../protocol/index.ts";
+import { drawLeaders, type LeadersPlan } from "./drawn-leaders.ts";
 import { drawPromises, type PromisesPlan } from "./drawn-promises.ts";
 import { drawFaults, type ProcessFault } from "./drawn-faults.ts";
 import { drawSequencers, type SequencersPlan } from "./drawn-sequencers.ts";
@@ -52,7 +53,7 @@ export interface AllRestart {
   readonly downUs: readonly number[];
 }
 
-export interface Plan extends PromisesPlan, SequencersPlan {
+export interface Plan extends PromisesPlan, LeadersPlan, SequencersPlan {
   readonly seed: number;
   readonly kind: Kind;
   readonly n: number;
@@ -62,8 +63,6 @@ export interface Plan extends PromisesPlan, SequencersPlan {
   readonly adaptive: boolean;
   readonly flushDelayMs: number;
   readonly viewTimeoutMs: number;
-  /** Views that one leader keeps. */
-  readonly tenure: number;
   readonly checkpointInterval: number;
   readonly sessionsMax: number;
   readonly clients: number;
@@ -238,7 +237,7 @@ function drawAll(subject: Subject, kind: Kind, seed: number, changes: Changes): 
     f,
     ...drawBatches(size, random.stream("batch bytes"), without.has("few bytes")),
     viewTimeoutMs,
-    tenure: off("tenures", drawTenure(subject, kind, random.stream("tenures")), 1),
+    ...drawLeaders(subject, kind, random, without),
     checkpointInterval: 4,
     sessionsMax: off("sessions", size.chance(0.05) ? size.between(1, 4) : 1024, 1024),
     clients,
@@ -275,15 +274,6 @@ function drawAll(subject: Subject, kind: Kind, seed: number, changes: Changes): 
     ...drawStrangers(kind, random.stream("strangers"), without),
     censusEvery: shape.pick([1, 8, 8, 8]),
   };
-}
-
-/** Another leader in every view, or after a few, or only when one fails. */
-const TENURES = [1, 4, 2 ** 20] as const;
-
-/** Scenarios of Twins say it themselves. */
-function drawTenure({ protocol }: Subject, kind: Kind, random: Random): number {
-  const tenure = random.pick(TENURES);
-  return kind !== "twins" && protocol.simulation?.tenures === true ? tenure : 1;
 }
 
 function drawBatches(

@@ -2,6 +2,7 @@
 // views, one of each class of symmetric ones; then longer ones that are drawn.
 
 import type { AnyProtocol, Quorums } from "../actor.ts";
+import type { SimulationHints } from "../protocol-hints.ts";
 import { Random } from "../base/seeded-random.ts";
 import { smallestCluster } from "../protocol/index.ts";
 
@@ -17,6 +18,8 @@ export interface Scenario {
   readonly views: readonly { readonly sides: readonly number[]; readonly leader: number }[];
   /** Views that a leader keeps: the first of them says who leads. */
   readonly tenure: number;
+  /** Whether the blocks before a view tell who leads it, and `leader` only where they do not. */
+  readonly reputation: boolean;
   /** Whether some kinds of messages do not reach some instances, others in each view. */
   readonly losesKinds: boolean;
   /** How long a view's messages are delivered, in view timeouts. */
@@ -30,6 +33,9 @@ export interface Scenario {
   readonly clients: number;
 }
 
+/** What guided scenarios may have leaders do. */
+type LeaderHints = Pick<SimulationHints<never>, "tenures" | "reputation">;
+
 /** The scenarios of clusters of n replicas, of which one identity, 0, has two instances. */
 export class TwinsScenarios {
   readonly #n: number;
@@ -38,16 +44,15 @@ export class TwinsScenarios {
   readonly #views: number;
   /** Ways to split the n + 1 instances into at most two sets. */
   readonly #splits: number;
-  /** Whether leaders may keep many views. */
-  readonly #tenures: boolean;
+  readonly #hints: LeaderHints;
   #canonical: Uint32Array | null = null;
 
-  constructor({ n, quorum }: Pick<Quorums, "n" | "quorum">, tenures = false) {
+  constructor({ n, quorum }: Pick<Quorums, "n" | "quorum">, hints: LeaderHints = {}) {
     this.#n = n;
     this.#quorum = quorum;
     this.#views = Math.floor(SPLIT_BITS_MAX / n);
     this.#splits = 1 << n;
-    this.#tenures = tenures;
+    this.#hints = hints;
   }
 
   /**
@@ -66,7 +71,8 @@ export class TwinsScenarios {
       sides: this.#sidesOf(this.#splitOf(code, view)),
       leader: 0,
     }));
-    return { views, tenure: 1, losesKinds: false, viewLength: 0.6, askedMax: 0, clients: 1 };
+    const rest = { losesKinds: false, viewLength: 0.6, askedMax: 0, clients: 1 };
+    return { views, tenure: 1, reputation: false, ...rest };
   }
 
   get #all(): Uint32Array {
@@ -127,9 +133,11 @@ export class TwinsScenarios {
    */
   #guided(number: number): Scenario {
     const sizes = { instances: this.#n + 1, quorum: this.#quorum };
-    const long = new Random(number, "twins/tenure").chance(0.5) && this.#tenures;
+    const { tenures = false, reputation = false } = this.#hints;
+    const long = new Random(number, "twins/tenure").chance(0.5) && tenures;
+    const told = new Random(number, "twins/reputation").chance(0.5) && reputation && !long;
     const drawn = guided(new Random(number, "twins"), sizes, identityOf);
-    return { ...drawn, tenure: long ? LONG_TENURE : 1 };
+    return { ...drawn, tenure: long ? LONG_TENURE : 1, reputation: told };
   }
 }
 
@@ -153,7 +161,7 @@ function guided(
   const losesKinds = random.chance(0.5);
   const viewLength = random.pick([0.3, 0.6, 1.5]);
   const asked = { askedMax: OPERATIONS, clients: 2 };
-  return { views, tenure: 1, losesKinds, viewLength, ...asked };
+  return { views, tenure: 1, reputation: false, losesKinds, viewLength, ...asked };
 }
 
 /** A drawn scenario of replicas that do not lie, of which one may be faulty. */
@@ -181,15 +189,15 @@ function permutations(items: readonly number[]): number[][] {
   );
 }
 
-/** By n, quorum and whether leaders keep many views: they are enumerated once. */
+/** By n, quorum and hints: they are enumerated once. */
 const known = new Map<string, TwinsScenarios>();
 
 /** The scenarios of the smallest cluster that tolerates one fault. */
 export function twinsScenarios(protocol: AnyProtocol): TwinsScenarios {
   const { n, quorum } = smallestCluster(protocol, 1);
-  const tenures = protocol.simulation?.tenures === true;
-  const key = `${n} ${quorum} ${tenures}`;
-  const scenarios = known.get(key) ?? new TwinsScenarios({ n, quorum }, tenures);
+  const { tenures = false, reputation = false } = protocol.simulation ?? {};
+  const key = `${n} ${quorum} ${tenures} ${reputation}`;
+  const scenarios = known.get(key) ?? new TwinsScenarios({ n, quorum }, { tenures, reputation });
   known.set(key, scenarios);
   return scenarios;
 }

@@ -77,12 +77,13 @@ function runScenario(
 }
 
 /** No faults but those of the scenario. */
-function twinsPlan(drawn: Plan, { clients, tenure }: Scenario): Plan {
+function twinsPlan(drawn: Plan, { clients, tenure, reputation }: Scenario): Plan {
   return {
     ...drawn,
     losesKinds: 0,
     viewTimeoutMs: 20,
     tenure,
+    reputation,
     clients,
     operations: OPERATIONS,
     tail: 1,

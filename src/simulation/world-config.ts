@@ -20,13 +20,14 @@ export function worldConfig(
   plan: Plan,
   { leader, options }: ConfigOptions,
 ): ProtocolConfig {
-  const { n, f, tenure } = plan;
+  const { n, f, tenure, reputation } = plan;
   const roles = rolesOf(protocol, n, () => Math.max(1, plan.sequencers));
   const config: ProtocolConfig = {
     n,
     f,
     leader: leader ?? ((view) => Math.floor(view / tenure) % n),
     ...(tenure === 1 ? {} : { tenure }),
+    ...(reputation ? { reputation } : {}),
     batchMax: plan.batchMax,
     batchBytesMax: plan.batchBytesMax,
     adaptive: plan.adaptive,

@@ -39,13 +39,13 @@ describe("help", () => {
 
     PROTOCOL
 
-                 -b, --batch=<N>    Most operations in a batch or block [replicas] (Default: 1)
-           --batch-bytes=<BYTES>    Most bytes of operations in one; an operation that is larger goes alone [replicas] (Default: 1048576)
-                      --adaptive    Close a batch whenever there is room in the pipeline, not when it is full or 1 ms old [replicas] (Default: false)
-             --view-timeout=<MS>    First view timeout; clients retry after a quarter of it [replicas] (Default: 500)
-            --checkpoint=<SLOTS>    Slots or blocks between checkpoints [replicas] (Default: 128)
-      --slow-leader=<leave|keep>    pbft, hotstuff, hotstuff2, jolteon, tendermint: leave or keep a leader that serves less than others did (default: leave) [replicas]
-         --leader=<fixed|rotate>    hotstuff, hotstuff2, jolteon, tendermint: keep a leader until it fails, or another in every view (default: fixed) [replicas]
+                         -b, --batch=<N>    Most operations in a batch or block [replicas] (Default: 1)
+                   --batch-bytes=<BYTES>    Most bytes of operations in one; an operation that is larger goes alone [replicas] (Default: 1048576)
+                              --adaptive    Close a batch whenever there is room in the pipeline, not when it is full or 1 ms old [replicas] (Default: false)
+                     --view-timeout=<MS>    First view timeout; clients retry after a quarter of it [replicas] (Default: 500)
+                    --checkpoint=<SLOTS>    Slots or blocks between checkpoints [replicas] (Default: 128)
+              --slow-leader=<leave|keep>    pbft, hotstuff, hotstuff2, jolteon, tendermint: leave or keep a leader that serves less than others did (default: leave) [replicas]
+      --leader=<fixed|rotate|reputation>    hotstuff, hotstuff2, jolteon, tendermint: keep a leader until it fails, or another in every view (default: fixed) [replicas]
 
     CRYPTO
 
@@ -114,13 +114,13 @@ describe("help", () => {
 
     PROTOCOL
 
-                 -b, --batch=<N>    Most operations in a batch or block [replicas] (default: what they tell)
-           --batch-bytes=<BYTES>    Most bytes of operations in one; an operation that is larger goes alone [replicas] (default: what they tell)
-                      --adaptive    Close a batch whenever there is room in the pipeline, not when it is full or 1 ms old [replicas] (default: what they tell)
-             --view-timeout=<MS>    First view timeout; clients retry after a quarter of it [replicas] (default: what they tell)
-            --checkpoint=<SLOTS>    Slots or blocks between checkpoints [replicas] (default: what they tell)
-      --slow-leader=<leave|keep>    pbft, hotstuff, hotstuff2, jolteon, tendermint: leave or keep a leader that serves less than others did [replicas] (default: what they tell)
-         --leader=<fixed|rotate>    hotstuff, hotstuff2, jolteon, tendermint: keep a leader until it fails, or another in every view [replicas] (default: what they tell)
+                         -b, --batch=<N>    Most operations in a batch or block [replicas] (default: what they tell)
+                   --batch-bytes=<BYTES>    Most bytes of operations in one; an operation that is larger goes alone [replicas] (default: what they tell)
+                              --adaptive    Close a batch whenever there is room in the pipeline, not when it is full or 1 ms old [replicas] (default: what they tell)
+                     --view-timeout=<MS>    First view timeout; clients retry after a quarter of it [replicas] (default: what they tell)
+                    --checkpoint=<SLOTS>    Slots or blocks between checkpoints [replicas] (default: what they tell)
+              --slow-leader=<leave|keep>    pbft, hotstuff, hotstuff2, jolteon, tendermint: leave or keep a leader that serves less than others did [replicas] (default: what they tell)
+      --leader=<fixed|rotate|reputation>    hotstuff, hotstuff2, jolteon, tendermint: keep a leader until it fails, or another in every view [replicas] (default: what they tell)
 
     CRYPTO
 
@@ -234,13 +234,13 @@ describe("help", () => {
 
     PROTOCOL
 
-                 -b, --batch=<N>    Most operations in a batch or block [replicas] (Default: 1)
-           --batch-bytes=<BYTES>    Most bytes of operations in one; an operation that is larger goes alone [replicas] (Default: 1048576)
-                      --adaptive    Close a batch whenever there is room in the pipeline, not when it is full or 1 ms old [replicas] (Default: false)
-             --view-timeout=<MS>    First view timeout; clients retry after a quarter of it [replicas] (Default: 500)
-            --checkpoint=<SLOTS>    Slots or blocks between checkpoints [replicas] (Default: 128)
-      --slow-leader=<leave|keep>    pbft, hotstuff, hotstuff2, jolteon, tendermint: leave or keep a leader that serves less than others did (default: leave) [replicas]
-         --leader=<fixed|rotate>    hotstuff, hotstuff2, jolteon, tendermint: keep a leader until it fails, or another in every view (default: fixed) [replicas]
+                         -b, --batch=<N>    Most operations in a batch or block [replicas] (Default: 1)
+                   --batch-bytes=<BYTES>    Most bytes of operations in one; an operation that is larger goes alone [replicas] (Default: 1048576)
+                              --adaptive    Close a batch whenever there is room in the pipeline, not when it is full or 1 ms old [replicas] (Default: false)
+                     --view-timeout=<MS>    First view timeout; clients retry after a quarter of it [replicas] (Default: 500)
+                    --checkpoint=<SLOTS>    Slots or blocks between checkpoints [replicas] (Default: 128)
+              --slow-leader=<leave|keep>    pbft, hotstuff, hotstuff2, jolteon, tendermint: leave or keep a leader that serves less than others did (default: leave) [replicas]
+      --leader=<fixed|rotate|reputation>    hotstuff, hotstuff2, jolteon, tendermint: keep a leader until it fails, or another in every view (default: fixed) [replicas]
 
     CRYPTO
 

@@ -136,7 +136,7 @@ function earlyIn(mode: string): Trick {
     });
   }
   return early((sly, view, count) => {
-    const block = makeBlock(view + count, { ...GENESIS_QC }, largeBatch(sly));
+    const block = makeBlock(view + count, sly.self, { ...GENESIS_QC }, largeBatch(sly));
     return { kind: "propose", replica: sly.self, block, tc: null } as AnyMessage;
   });
 }

@@ -38,6 +38,7 @@ function worldOf(given: Given): World {
     flushDelayMs: 1,
     viewTimeoutMs,
     tenure: 1,
+    reputation: false,
     checkpointInterval: 32,
     sessionsMax: 1024,
     clients,

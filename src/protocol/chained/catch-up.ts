@@ -1,7 +1,7 @@
 // How a replica catches up: it fetches certified blocks that it lacks or, where the others have
 // dropped them, the state of a checkpoint (one every K blocks).
 
-import type { Address, Bytes, Refusal, Sizes } from "../../actor.ts";
+import type { Address, Refusal, Sizes } from "../../actor.ts";
 import { coverageMark } from "../../base/coverage-mark.ts";
 import { bytesOf, Reader } from "../../wire.ts";
 import { DIGEST_LENGTH } from "../kit/digest.ts";
@@ -11,7 +11,8 @@ import type { StateVersion } from "../kit/state-tree.ts";
 import { keyOf, type Block } from "./block.ts";
 import type { Qc } from "./certificate.ts";
 import type { ChainContext } from "./context.ts";
-import type { TreeNode } from "./log.ts";
+import { decodeLineage, encodeLineage } from "./lineage.ts";
+import type { Installed, TreeNode } from "./log.ts";
 import type { BlockMessage, FetchMessage, Position } from "./message.ts";
 import { Synchroniser } from "./synchroniser.ts";
 
@@ -23,7 +24,7 @@ export interface CatchUpOwner {
     take(from: Address, block: Block, options: { readonly expected: boolean }): void;
     propose(): void;
     proven(certificate: Qc): boolean;
-    onInstalled(hash: Bytes, view: number, height: number): void;
+    onInstalled(block: Installed): void;
   };
   readonly pacemaker: { readonly position: Position };
   readonly start: { readonly running: boolean };
@@ -151,12 +152,13 @@ export class CatchUp implements StateSyncOwner {
 
   // Checkpoints and state transfer.
 
-  /** What a checkpoint names covers the block's view and hash too. */
-  onExecuted({ view, hash, height }: TreeNode): void {
+  /** A checkpoint covers the block's view and hash too, and what names the next leader. */
+  onExecuted({ view, hash, height, lineage }: TreeNode): void {
     this.#owner.sync.onExecuted(height, (own) =>
       bytesOf((out) => {
         out.u53(view);
         out.bytes(hash);
+        encodeLineage(lineage, out);
         out.bytes(own);
       }),
     );
@@ -194,9 +196,10 @@ export class CatchUp implements StateSyncOwner {
     const input = new Reader(state.head);
     const view = input.u53();
     const hash = input.bytes(DIGEST_LENGTH);
+    const lineage = decodeLineage(input);
     if (!input.ok) return false;
     if (!this.#context.versions.restore(input.bytes(input.remaining), state)) return false;
-    this.#owner.normal.onInstalled(hash, view, height);
+    this.#owner.normal.onInstalled({ hash, view, height, lineage });
     return true;
   }
 

@@ -13,6 +13,7 @@ import {
   hasSigners,
   NO_CERTIFICATE,
   signaturesIn,
+  signersIn,
   type Certificate,
   type Vote,
 } from "../kit/quorum.ts";
@@ -58,6 +59,11 @@ export function tcOf(timeouts: readonly (Vote & { readonly highQc: Qc })[], quor
 /** The view of the highest QC that a signer of the TC had. */
 export function highestQcView({ qcViews }: Tc): number {
   return Math.max(0, ...qcViews);
+}
+
+/** Who signed the QC, ascending. */
+export function signersOf({ votes }: Qc): readonly Signer[] {
+  return signersIn(votes);
 }
 
 /** Whether enough different replicas signed; that they did sign was checked before. */

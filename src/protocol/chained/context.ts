@@ -1,4 +1,5 @@
 import type { Context } from "../kit/context.ts";
+import type { Leaders } from "./leaders.ts";
 import type { Tree } from "./log.ts";
 import type { Message } from "./message.ts";
 import type { ChainRules } from "./rules.ts";
@@ -10,4 +11,5 @@ export type Timer =
 export interface ChainContext extends Context<Message, Timer> {
   readonly tree: Tree;
   readonly rules: ChainRules;
+  readonly leaders: Leaders;
 }

@@ -6,6 +6,8 @@ import type { TreeNode } from "./log.ts";
 import { justifyView, twoChain, type ChainRules } from "./rules.ts";
 
 export const HOTSTUFF_RULES: ChainRules = {
+  chain: 3,
+
   /** safeNode: the block extends the locked one, or its justify is higher than the lock. */
   safeToVote(node, { view, hash }) {
     if (justifyView(node) > view) return true;

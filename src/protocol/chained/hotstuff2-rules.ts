@@ -6,6 +6,8 @@ import { justifyView, twoChain, type ChainRules } from "./rules.ts";
 export const LISTENING = 1 / 8;
 
 export const HOTSTUFF2_RULES: ChainRules = {
+  chain: 2,
+
   /** The justify is as high as the lock, the highest certified block that is here. */
   safeToVote: (node, { view }) => justifyView(node) >= view,
 

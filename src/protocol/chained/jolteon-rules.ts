@@ -6,6 +6,8 @@ import { justifyView, twoChain, type ChainRules } from "./rules.ts";
 import { LISTENING } from "./hotstuff2-rules.ts";
 
 export const JOLTEON_RULES: ChainRules = {
+  chain: 2,
+
   /**
    * The justify is of the view before; or the view before was given up by a quorum, none of which
    * had a higher QC; or, as in HotStuff-2, the justify is as high as the lock. A TC of an earlier

@@ -77,13 +77,13 @@ export class Listening {
 
   /** Sends the leader of `view` the highest QC, unless it was told of it since `since`. */
   tell(view: number, since: number): void {
-    const { config, self, host } = this.#context;
+    const { leaders, self, host } = this.#context;
     const { position } = this.#owner;
     const { highQc } = position;
-    const leader = config.leader(view);
+    const leader = leaders.of(view, highQc);
     const known = this.#told.view >= since && this.#told.qcView >= highQc.view;
     this.#told = { view, qcView: highQc.view };
-    if (known || leader === self) return;
+    if (known || leader === null || leader === self) return;
     coverageMark("chained: a leader is told of a QC");
     host.send(leader, { kind: "entry", ...position });
   }

@@ -5,6 +5,7 @@ import type { Bytes, Sizes } from "../../actor.ts";
 import { assert } from "../../base/assert.ts";
 import { FOOTPRINT_MAX, footprintOf } from "../kit/batch.ts";
 import { keyOf, type Block } from "./block.ts";
+import { GENESIS_LINEAGE, lineageOf, type Lineage } from "./lineage.ts";
 
 /** A block all of whose ancestors are known, down to one that was executed. */
 export interface TreeNode {
@@ -19,6 +20,7 @@ export interface TreeNode {
   readonly height: number;
   /** null below what is kept. */
   parent: TreeNode | null;
+  readonly lineage: Lineage;
   /** Every replica that has this block knows that blocks up to this height are committed. */
   readonly committedShown: number;
   /** The height of the last block with requests, from this one downwards. */
@@ -28,6 +30,9 @@ export interface TreeNode {
   /** The last sweep that found it below the root. */
   sweep: number;
 }
+
+/** The block that a snapshot stands for. */
+export type Installed = Pick<TreeNode, "hash" | "view" | "height" | "lineage">;
 
 /** What the log needs of the rules (rules.ts). */
 interface CommitRule {
@@ -61,6 +66,7 @@ export class Tree {
   readonly #waiting = new Map<string, Block>();
   readonly #executedMax: number;
   readonly #rules: CommitRule;
+  readonly #trailMax: number;
   #root: TreeNode;
   /** Live blocks with requests that were not orphaned. */
   #nonEmpty = 0;
@@ -68,11 +74,12 @@ export class Tree {
   #waitingBytes = 0;
   #sweep = 0;
 
-  /** Keeps at most `executedMax` executed blocks. */
-  constructor(genesis: Bytes, executedMax: number, rules: CommitRule) {
+  /** Keeps at most `executedMax` executed blocks, and of each who made the last `trailMax`. */
+  constructor(genesis: Bytes, executedMax: number, rules: CommitRule, trailMax: number) {
     this.#executedMax = executedMax;
     this.#rules = rules;
-    this.#root = rootNode(genesis, 0, 0);
+    this.#trailMax = trailMax;
+    this.#root = rootNode(genesis, 0, 0, GENESIS_LINEAGE);
     this.#executed.set(this.#root.key, this.#root);
   }
 
@@ -123,6 +130,7 @@ export class Tree {
       view: block.view,
       height,
       parent,
+      lineage: lineageOf(block, parent.lineage, this.#trailMax),
       committedShown: this.#rules.committedBy(parent)?.height ?? parent.committedShown,
       lastNonEmptyHeight: nonEmpty ? height : parent.lastNonEmptyHeight,
       orphaned: false,
@@ -254,9 +262,9 @@ export class Tree {
    * Begins anew at a block that a snapshot stands for; gives back the live blocks that were
    * forgotten.
    */
-  restart(hash: Bytes, view: number, height: number): TreeNode[] {
+  restart({ hash, view, height, lineage }: Installed): TreeNode[] {
     const known = this.#live.get(keyOf(hash));
-    const root = rootNode(hash, view, height);
+    const root = rootNode(hash, view, height, lineage);
     const forgotten = [...this.#live.values()];
     const kept = known === undefined ? [] : forgotten.filter((node) => this.extends(node, known));
     this.#live.clear();
@@ -284,7 +292,7 @@ export function hasRequests(node: TreeNode): boolean {
   return node.block !== null && node.block.batch.requests.length > 0;
 }
 
-function rootNode(hash: Bytes, view: number, height: number): TreeNode {
+function rootNode(hash: Bytes, view: number, height: number, lineage: Lineage): TreeNode {
   return {
     block: null,
     hash,
@@ -292,6 +300,7 @@ function rootNode(hash: Bytes, view: number, height: number): TreeNode {
     view,
     height,
     parent: null,
+    lineage,
     committedShown: height,
     lastNonEmptyHeight: height,
     orphaned: false,

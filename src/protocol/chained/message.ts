@@ -16,7 +16,15 @@ import { DIGEST_LENGTH } from "../kit/digest.ts";
 import { NO_CERTIFICATE, decodeCertificate, encodeCertificate, type Vote } from "../kit/quorum.ts";
 import { equal } from "../../wire.ts";
 import { decodeAnswer, encodeAnswer, type AnswerMessage } from "../kit/recovery.ts";
-import { decodeBlock, encodeBlock, hashOf, makeBlock, type Block } from "./block.ts";
+import {
+  decodeBlock,
+  decodeHead,
+  encodeBlock,
+  encodeHead,
+  hashOf,
+  makeBlock,
+  type Block,
+} from "./block.ts";
 import {
   decodeQc,
   decodeTc,
@@ -27,6 +35,7 @@ import {
   GENESIS_HASH,
   GENESIS_QC,
   qcProofs,
+  signersOf,
   tcProofs,
   TIMEOUT,
   VOTE,
@@ -202,16 +211,14 @@ function decodeOwn(kind: number, input: Reader, start: number): OwnMessage | nul
   }
 }
 
-/** The signed part names the view of the TC and what the hash covers; votes, batch and TC follow. */
-function encodePropose({ replica, block, tc, seal }: ProposeMessage, out: Writer): void {
-  const { view, justify, batch } = block;
+/** The signed part is the view of the TC and what the hash covers; votes, batch and TC follow. */
+function encodePropose({ block, tc, seal }: ProposeMessage, out: Writer): void {
+  const { view, author, justify, batch } = block;
   out.u8(PROPOSE);
-  out.u8(replica);
   out.u53(tc?.view ?? 0);
-  out.u53(view);
-  out.u53(justify.view);
-  out.bytes(justify.block);
-  out.bytes(batch.digest);
+  const { view: justifyView, block: parent } = justify;
+  const voters = signersOf(justify);
+  encodeHead({ view, author, justifyView, parent, voters, digest: batch.digest }, out);
   out.seal(seal);
   if (justify.view > 0) encodeCertificate(justify.votes, out);
   encodeBatch(batch, out);
@@ -223,6 +230,7 @@ export interface Proposed {
   readonly replica: Signer;
   readonly view: number;
   readonly justifyView: number;
+  readonly parent: Bytes;
   /** The view of its TC; 0: it has none. */
   readonly tcView: number;
   readonly hash: Bytes;
@@ -231,24 +239,22 @@ export interface Proposed {
 /** That of a message that is not decoded; null if it is no proposal. */
 export function proposedIn(input: Reader): Proposed | null {
   if (input.u8() !== PROPOSE) return null;
-  const { replica, tcView, ...head } = decodeHead(input);
-  const { view, justifyView } = head;
-  return input.ok ? { replica, tcView, view, justifyView, hash: hashOf(head) } : null;
+  const tcView = input.u53();
+  const head = decodeHead(input);
+  const { author: replica, view, justifyView, parent } = head;
+  return input.ok ? { replica, view, justifyView, parent, tcView, hash: hashOf(head) } : null;
 }
 
-/** The part that is signed, but for its kind. */
-function decodeHead(input: Reader) {
-  const replica = input.u8();
-  const tcView = input.u53();
-  const view = input.u53();
-  const justifyView = input.u53();
-  const parent = input.bytes(DIGEST_LENGTH);
-  return { replica, tcView, view, justifyView, parent, digest: input.bytes(DIGEST_LENGTH) };
+export function proposedOf({ replica, block, tc }: ProposeMessage): Proposed {
+  const { view, justify, hash } = block;
+  const tcView = tc?.view ?? 0;
+  return { replica, view, justifyView: justify.view, parent: justify.block, tcView, hash };
 }
 
 function decodePropose(input: Reader, start: number): ProposeMessage {
-  const { replica, tcView, view, justifyView, parent, digest } = decodeHead(input);
-  const seal = input.seal(replica, start);
+  const tcView = input.u53();
+  const { view, author, justifyView, parent, voters, digest } = decodeHead(input);
+  const seal = input.seal(author, start);
   const votes = justifyView > 0 ? decodeCertificate(input) : NO_CERTIFICATE;
   const batch = decodeBatch(input);
   const tc = decodeTc(input);
@@ -257,7 +263,12 @@ function decodePropose(input: Reader, start: number): ProposeMessage {
   if (view <= justifyView || !equal(batch.digest, digest)) input.poison();
   if (tcView !== (tc?.view ?? 0)) input.poison();
   const justify = genesis ? GENESIS_QC : { view: justifyView, block: parent, votes };
-  return { kind: "propose", replica, block: makeBlock(view, justify, batch), tc, seal };
+  const signers = signersOf(justify);
+  if (signers.length !== voters.length || signers.some((signer, i) => signer !== voters[i])) {
+    input.poison();
+  }
+  const block = makeBlock(view, author, justify, batch);
+  return { kind: "propose", replica: author, block, tc, seal };
 }
 
 function encodePosition({ highQc, tc }: Position, out: Writer): void {

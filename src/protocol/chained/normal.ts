@@ -2,7 +2,7 @@
 // '19, arXiv 1803.05069, section 6 and algorithm 4), with views in the place of heights, so that a
 // block's parent is the block that its justify certifies.
 
-import type { Address, Bytes, Refusal, Sizes } from "../../actor.ts";
+import type { Address, Refusal, Sizes } from "../../actor.ts";
 import { assert } from "../../base/assert.ts";
 import { coverageMark } from "../../base/coverage-mark.ts";
 import { equal } from "../../wire.ts";
@@ -21,9 +21,17 @@ import {
   type Tc,
 } from "./certificate.ts";
 import type { ChainContext } from "./context.ts";
-import { LIVE_BYTES_MAX, LIVE_MAX, hasRequests, type TreeNode } from "./log.ts";
-import type { Position, Proposed, ProposeMessage, VoteMessage } from "./message.ts";
+import { HeldProposals } from "./held-proposals.ts";
+import { LIVE_BYTES_MAX, LIVE_MAX, hasRequests, type Installed, type TreeNode } from "./log.ts";
+import {
+  proposedOf,
+  type Position,
+  type Proposed,
+  type ProposeMessage,
+  type VoteMessage,
+} from "./message.ts";
 import { ProposalAdmission } from "./proposal-admission.ts";
+import type { NormalOwner } from "./normal-owner.ts";
 import { OverdueRelays } from "./overdue-relays.ts";
 import { Retransmission } from "./retransmission.ts";
 import type { Lock } from "./rules.ts";
@@ -37,40 +45,6 @@ const UNCOMMITTED_MAX = LIVE_MAX / 2;
  * replica passes them on to all others, again and again until the view is left.
  */
 const RELAY_MAX = 32;
-
-/** What the normal case asks of its replica. */
-export interface NormalOwner {
-  readonly pacemaker: {
-    readonly view: number;
-    readonly tc: Tc | null;
-    /** Whether the leader of this view has heard what it listens for. */
-    readonly mayPropose: boolean;
-    onQc(qc: Qc): void;
-    onTc(tc: Tc | null): void;
-    /** Whether nobody waits for this view's leader, so that votes of the view before go to all. */
-    skips(view: number): boolean;
-    onArriving(view: number): void;
-    /** The leader of this view has proposed. */
-    onLeader(view: number): void;
-    /** The lock forbids to vote for the block of this view. */
-    onRefused(): void;
-    onCommitted(): void;
-    watch(): void;
-  };
-  readonly start: {
-    /** Whether it votes and proposes: it is neither starting nor recovering. */
-    readonly running: boolean;
-  };
-  readonly catchUp: {
-    /** Has a certified block fetched; one that is `expected` only if it is not here in a while. */
-    fetchBlock(qc: Qc, from: Address, options: { readonly expected: boolean }): void;
-    /** Whether the block of this key is being fetched, and that it is here now. */
-    isMissing(key: string): boolean;
-    onArrived(key: string): void;
-    onExecuted(node: TreeNode): void;
-    repeatVotes(): void;
-  };
-}
 
 /** It alone writes the lock, the voted view and the highest QC. */
 export class NormalCase {
@@ -87,6 +61,7 @@ export class NormalCase {
   #lastVote: VoteMessage | null = null;
   readonly #work: Work;
   readonly #admission: ProposalAdmission;
+  readonly #held: HeldProposals;
   readonly retransmission: Retransmission;
   readonly relays: OverdueRelays;
 
@@ -98,6 +73,7 @@ export class NormalCase {
     this.retransmission = new Retransmission(context, this);
     this.relays = new OverdueRelays(context, owner);
     this.#admission = new ProposalAdmission(context, this);
+    this.#held = new HeldProposals(context.config.n, context.tree);
   }
 
   get view(): number {
@@ -120,7 +96,8 @@ export class NormalCase {
     return this.#seenView;
   }
   get sizes(): Sizes {
-    return [{ name: "normal.votes", size: this.votes.size, max: this.context.config.n }];
+    const { n } = this.context.config;
+    return [{ name: "normal.votes", size: this.votes.size, max: n }, ...this.#held.sizes];
   }
 
   isMissing(key: string): boolean {
@@ -135,8 +112,8 @@ export class NormalCase {
   // Requests.
 
   onRequest(client: Address, request: Request, source: Source): void {
-    const { service, pool, host, config, self } = this.context;
-    const leads = config.leader(this.owner.pacemaker.view) === self;
+    const { service, pool, host, leaders, self } = this.context;
+    const leads = leaders.of(this.owner.pacemaker.view, this.#highQc) === self;
     if (!service.admits(client, request, source, leads)) return;
     const entry = pool.add(request, client, host.now, source);
     if (entry === null) return host.drop("not admitted: request that is pending");
@@ -154,19 +131,20 @@ export class NormalCase {
    * reason to.
    */
   propose(): void {
-    const { tree, self, config, host } = this.context;
+    const { tree, self, leaders, host } = this.context;
     const { pacemaker, start } = this.owner;
     const { view, tc } = pacemaker;
-    if (!start.running || this.#proposedView >= view || config.leader(view) !== self) return;
+    if (!start.running || this.#proposedView >= view || !leaders.mayLead(self, view)) return;
     if (!pacemaker.mayPropose) return;
     const justify = this.justify();
+    if (leaders.of(view, justify) !== self) return;
     const parent = tree.get(keyOf(justify.block));
     if (parent === undefined || parent.height < tree.root.height) return;
     for (const node of tree.orphan(parent)) this.#requeue(node);
     const batch = this.#work.nextBatch(parent);
     if (batch === null) return;
     this.#proposedView = view;
-    const block = makeBlock(view, justify, batch);
+    const block = makeBlock(view, self, justify, batch);
     const proposal = { kind: "propose", replica: self, block, tc } as const;
     host.send("all", proposal);
     this.retransmission.onProposed(proposal);
@@ -180,12 +158,11 @@ export class NormalCase {
   }
 
   /** Why a proposal changes nothing, or has no proof of its view. */
-  refuseProposal({ replica, block, tc }: ProposeMessage): Refusal | null {
-    const { view, justify, hash } = block;
-    const { view: justifyView } = justify;
-    const tcView = tc?.view ?? 0;
-    const refusal = this.refuseProposed({ replica, view, justifyView, tcView, hash });
+  refuseProposal(message: ProposeMessage): Refusal | null {
+    const refusal = this.refuseProposed(proposedOf(message));
     if (refusal !== null) return refusal;
+    const { tc, block } = message;
+    const { justify } = block;
     if (!this.proven(justify) || (tc !== null && !this.proven(tc))) {
       return "not admitted: proposal with a certificate without a quorum";
     }
@@ -206,13 +183,18 @@ export class NormalCase {
   onPropose(from: Address, message: ProposeMessage): void {
     const { block, tc } = message;
     const { view, justify } = block;
-    const { host } = this.context;
+    const { host, leaders } = this.context;
     const { pacemaker, catchUp } = this.owner;
     const refusal = this.refuseProposal(message);
     if (refusal !== null) return host.drop(refusal);
     pacemaker.onArriving(view);
     this.adoptQc(from, justify);
     pacemaker.onTc(tc);
+    if (leaders.of(view, justify) === null) {
+      coverageMark("chained: a proposal waits for the block that names its leader");
+      this.#held.keep(from, message, pacemaker.view);
+      return catchUp.fetchBlock(justify, from, { expected: false });
+    }
     pacemaker.onLeader(view);
     if (!this.takesProposal(block) && !catchUp.isMissing(keyOf(block.hash))) {
       if (this.retransmission.wants(this.#lastVote, block)) this.#sendVote();
@@ -245,6 +227,12 @@ export class NormalCase {
       tree.wait(block);
       this.owner.catchUp.fetchBlock(justify, from, { expected });
     } else this.#place(block, parent);
+    this.#takeHeld();
+  }
+
+  /** Takes proposals that waited for the blocks that name their leaders. */
+  #takeHeld(): void {
+    for (const { from, message } of this.#held.take()) this.onPropose(from, message);
   }
 
   /** Adds a block and those that waited for it; votes for them. */
@@ -284,12 +272,12 @@ export class NormalCase {
 
   /** Sends the last vote to whoever is to make a QC of it. */
   #sendVote(): void {
-    const { config, self, host } = this.context;
+    const { leaders, self, host } = this.context;
     const vote = this.#lastVote;
     if (vote === null) return;
     this.retransmission.onVoted();
-    if (this.owner.pacemaker.skips(vote.view + 1)) return this.sendLate(vote);
-    const leader = config.leader(vote.view + 1);
+    const leader = leaders.of(vote.view + 1, { view: vote.view, block: vote.digest });
+    if (leader === null || this.owner.pacemaker.skips(vote.view + 1)) return this.sendLate(vote);
     // A message to all comes back to its sender, one to a single replica does not.
     host.send(leader === self ? "all" : leader, vote);
   }
@@ -305,11 +293,12 @@ export class NormalCase {
   }
 
   /** Why a vote changes nothing. */
-  refuseVote({ replica, view, late }: VoteMessage): Refusal | null {
-    const { config, self } = this.context;
+  refuseVote({ replica, view, digest, late }: VoteMessage): Refusal | null {
+    const { leaders, self } = this.context;
     if (view <= this.#highQc.view) return "not admitted: vote of a view that has its certificate";
     if (!this.votes.isNew(replica, view)) return "not admitted: vote that was counted";
-    if (late || config.leader(view + 1) === self) return null;
+    // A block that is not here may name this replica.
+    if (late || leaders.admits(self, view + 1, { view, block: digest })) return null;
     return "not admitted: vote for another leader";
   }
 
@@ -466,14 +455,16 @@ export class NormalCase {
     return this.#highQc.view > view && tree.get(keyOf(this.#highQc.block)) !== undefined;
   }
 
-  /** The executor has become the state after the block of this hash. */
-  onInstalled(hash: Bytes, view: number, height: number): void {
+  /** The executor has become the state after this block. */
+  onInstalled(block: Installed): void {
     const { tree, service, self } = this.context;
-    for (const node of tree.restart(hash, view, height)) if (hasRequests(node)) this.#requeue(node);
+    const { hash, view } = block;
+    for (const node of tree.restart(block)) if (hasRequests(node)) this.#requeue(node);
     service.answerExecuted();
     if (view > this.#lock.view) this.#lock = { view, hash };
     const { root } = tree;
-    for (const block of tree.children(root.key)) this.#place(block, root);
+    for (const child of tree.children(root.key)) this.#place(child, root);
+    this.#takeHeld();
     if (tree.get(keyOf(this.#highQc.block)) === undefined) {
       this.owner.catchUp.fetchBlock(this.#highQc, self, { expected: false });
     }

@@ -1,6 +1,16 @@
 import type { ProtocolOption } from "../../protocol-config.ts";
-import { leader } from "../kit/leader-option.ts";
+import { leader as usual } from "../kit/leader-option.ts";
 import { slowLeader } from "../kit/service-level.ts";
+
+const leader: ProtocolOption = {
+  values: ["fixed", "rotate", "reputation"],
+  // One text for all protocols makes one line of -h; README tells of the third.
+  description: usual.description,
+  configure(value, config) {
+    if (value !== "reputation") return usual.configure(value, config);
+    return { ...usual.configure("rotate", config), reputation: true };
+  },
+};
 
 export const options: ReadonlyMap<string, ProtocolOption> = new Map([
   ["leader", leader],

@@ -25,8 +25,8 @@ export class OverdueRelays {
   }
 
   onTimer(): void {
-    const { pool, host, config, self } = this.#context;
-    const leader = config.leader(this.#owner.pacemaker.view);
+    const { pool, host, leaders, self } = this.#context;
+    const leader = leaders.scheduled(this.#owner.pacemaker.view);
     this.#armed = false;
     if (leader !== self) {
       for (const { client, request } of pool.overdue(host.now)) {

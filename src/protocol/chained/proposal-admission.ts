@@ -47,10 +47,10 @@ export class ProposalAdmission {
    * `first`: whether it would be the first of its view.
    */
   refuse(proposed: Proposed, first: boolean): Refusal | null {
-    const { config } = this.#context;
+    const { config, leaders } = this.#context;
     const owner = this.#owner;
-    const { replica, view, justifyView, tcView, hash } = proposed;
-    if (replica !== config.leader(view)) {
+    const { replica, view, justifyView, parent, tcView, hash } = proposed;
+    if (!leaders.admits(replica, view, { view: justifyView, block: parent })) {
       return "not admitted: proposal of a replica that does not lead its view";
     }
     const entered = tcView === 0 ? 0 : viewAfter(config, tcView);
@@ -59,7 +59,7 @@ export class ProposalAdmission {
     }
     if (justifyView > owner.highQc.view || entered > owner.view) return null;
     if (first || owner.isMissing(keyOf(hash))) return null;
-    // The first one of the present view shows that its leader lives, one that repeats asks for votes.
+    // The first one of the present view shows that its leader lives, a repeated one asks for votes.
     if (view === owner.view && this.#block?.view !== view) return null;
     if (owner.retransmission.wants(owner.lastVote, proposed)) return null;
     return "not admitted: proposal of an earlier view";

@@ -22,6 +22,8 @@ import { StateSync } from "../kit/state-sync.ts";
 import { CatchUp } from "./catch-up.ts";
 import { GENESIS_HASH, qcProofs, tcProofs } from "./certificate.ts";
 import type { ChainContext, Timer } from "./context.ts";
+import { Leaders } from "./leaders.ts";
+import { trailMax } from "./lineage.ts";
 import { Tree } from "./log.ts";
 import { proposedIn, type Message, type Position, type VoteMessage } from "./message.ts";
 import { NormalCase } from "./normal.ts";
@@ -33,6 +35,7 @@ import { Pacemaker } from "./view-change.ts";
 const PARTS = {
   ...CONTEXT_PARTS,
   Recovery,
+  Leaders,
   NormalCase,
   Pacemaker,
   Start,
@@ -77,9 +80,11 @@ export class ChainedReplica implements Replica<Message, Timer> {
     const parts: Parts = { ...PARTS, ...others };
     const { n, checkpointInterval } = config;
     const { rules } = parts;
-    const tree = new Tree(GENESIS_HASH, KEPT_INTERVALS * checkpointInterval, rules);
+    const kept = KEPT_INTERVALS * checkpointInterval;
+    const tree = new Tree(GENESIS_HASH, kept, rules, trailMax(config.f));
+    const leaders = new parts.Leaders(config, rules.chain, tree);
     const shared = contextOf<Message, Timer>(self, config, host, app, parts, this);
-    const context = { ...shared, tree, rules };
+    const context = { ...shared, tree, rules, leaders };
     const { quorums } = context;
     this.context = context;
     const random = (bound: number) => host.random(bound);

@@ -14,6 +14,8 @@ export interface Lock {
 
 /** The rules by which a chained replica votes, locks and commits. They have no state. */
 export interface ChainRules {
+  /** How many certified blocks of consecutive views commit the first of them. */
+  readonly chain: number;
   /**
    * Whether a replica with this lock may vote for the block, which was proposed with this TC; null:
    * with none, or it was not proposed to this replica but fetched.

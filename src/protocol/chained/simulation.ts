@@ -26,6 +26,7 @@ export function simulationOf({ listens }: ChainRules): SimulationHints<Message> 
   const marks = listens(1000, 1) > 0 ? [...SHORT, ...LISTENING] : SHORT;
   return {
     tenures: true,
+    reputation: true,
     viewOf,
     proposes: ({ kind }) => kind === "propose",
     moves: ({ kind }) => kind === "timeout",

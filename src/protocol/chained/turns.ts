@@ -28,7 +28,10 @@ interface Standing {
 
 const NEW: Standing = { owed: 0, failures: 0, late: 0, timely: 0 };
 
-type Config = Pick<ProtocolConfig, "n" | "f" | "viewTimeoutMs" | "tenure" | "keepsSlowLeaders">;
+type Config = Pick<
+  ProtocolConfig,
+  "n" | "f" | "viewTimeoutMs" | "tenure" | "reputation" | "keepsSlowLeaders"
+>;
 
 /**
  * What one replica knows of turns, which is a matter of liveness alone: what it skips it has given
@@ -44,9 +47,11 @@ export class Turns {
   #skipped: readonly Signer[] = [];
   #usualMs: number;
 
-  constructor({ n, f, viewTimeoutMs, tenure = 1, keepsSlowLeaders = false }: Config) {
+  constructor({ n, f, viewTimeoutMs, tenure = 1, ...others }: Config) {
     this.#f = f;
-    this.#enabled = tenure === 1 && !keepsSlowLeaders;
+    // By reputation who failed leads no more, and nobody else is skipped.
+    const { reputation = false, keepsSlowLeaders = false } = others;
+    this.#enabled = tenure === 1 && !reputation && !keepsSlowLeaders;
     this.#viewTimeoutMs = viewTimeoutMs;
     this.#usualMs = viewTimeoutMs * TIMELY_SHARE;
     this.#standings = Array.from({ length: n }, () => ({ ...NEW }));

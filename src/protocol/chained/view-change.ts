@@ -118,14 +118,14 @@ export class Pacemaker {
 
   /** The leader of a view proposes: it lives, and gets the time that leaders get. */
   onLeader(view: number): void {
-    const { config } = this.#context;
+    const { leaders } = this.#context;
     if (view === this.#skippedView && view < this.#view) {
       this.#skippedView = 0;
-      this.#turns.onSkipped(config.leader(view));
+      this.#turns.onSkipped(leaders.scheduled(view));
     }
     if (view !== this.#view || this.#proposed) return;
     this.#proposed = true;
-    this.#endTurn(config.leader(view));
+    this.#endTurn(leaders.scheduled(view));
     if (this.#suspect) {
       this.#suspect = false;
       if (this.#armed && !this.#givenUp) this.#context.host.setTimer("view", this.timerMs);
@@ -140,8 +140,8 @@ export class Pacemaker {
 
   /** Whether votes go to all because nobody waits for the leader of this view. */
   skips(view: number): boolean {
-    const { config, self, quorums } = this.#context;
-    const leader = config.leader(view);
+    const { leaders, self, quorums } = this.#context;
+    const leader = leaders.scheduled(view);
     if (leader === self || !this.#turns.skips(leader)) return false;
     // Where nothing commits, every leader gets the time that leaders get.
     return this.#timeout.doublings <= quorums.f;
@@ -237,11 +237,11 @@ export class Pacemaker {
 
   /** Listens, or tells the leader what it may lack; `gaveUpLast`: it gave up the view before. */
   #listen(gaveUpLast: boolean): void {
-    const { config, self, quorums } = this.#context;
+    const { leaders, self, quorums } = this.#context;
     const tc = this.#tc;
     this.#listening.end();
     if (this.#listens === 0 || (tc === null && !gaveUpLast)) return;
-    if (config.leader(this.#view) !== self) {
+    if (leaders.of(this.#view, this.#owner.normal.highQc) !== self) {
       return this.#listening.tell(this.#view, tc?.view ?? this.#view - 1);
     }
     if (tc === null) return;
@@ -308,15 +308,15 @@ export class Pacemaker {
   }
 
   #enter(view: number, tc: Tc | null): void {
-    const { config, host, service, rules } = this.#context;
+    const { config, host, service, rules, leaders } = this.#context;
     assert(view > this.#view, "views never fall");
-    const leader = config.leader(view);
-    if (leader !== config.leader(this.#view)) {
+    const leader = leaders.scheduled(view);
+    if (leader !== leaders.scheduled(this.#view)) {
       this.#tenureMs = host.now;
       this.#level.begin(leader, host.now, service.ordered);
     }
     if (tc !== null && tc.view === this.#view && this.#view !== this.#skippedView) {
-      this.#turns.onFailure(config.leader(tc.view));
+      this.#turns.onFailure(leaders.scheduled(tc.view));
     }
     const gaveUpLast = this.#givenUp && view === this.#view + 1;
     if (tc !== null) this.#turnMs = this.#turnAfter(rules.listens(view, tc.view));
@@ -368,8 +368,8 @@ export class Pacemaker {
 
   /** Whether the leader of a long tenure serves less than others did. */
   #slow(): boolean {
-    const { config, self, host, service } = this.#context;
-    if ((config.tenure ?? 1) === 1 || config.leader(this.#view) === self) return false;
+    const { config, self, host, service, leaders } = this.#context;
+    if ((config.tenure ?? 1) === 1 || leaders.scheduled(this.#view) === self) return false;
     if (!this.#owner.start.running) return false;
     this.#level.judge(host.now, service.ordered);
     if (this.#level.slow) coverageMark("chained: slow leader is left");

@@ -158,6 +158,11 @@ export function signaturesIn({ signers }: Certificate): number {
   return signers.length;
 }
 
+/** Who signed, ascending. */
+export function signersIn({ signers }: Certificate): readonly Signer[] {
+  return [...signers].sort((one, other) => one - other);
+}
+
 export function encodeCertificate({ signers, blocks }: Certificate, out: Writer): void {
   out.u8(signers.length);
   for (const [i, signer] of signers.entries()) {

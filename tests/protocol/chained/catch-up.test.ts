@@ -6,7 +6,7 @@ import { codec } from "../../../src/protocol/chained/message.ts";
 import { qcProofs } from "../../../src/protocol/chained/certificate.ts";
 import { equal } from "../../../src/wire.ts";
 import type { PeekedExecutor } from "../../support/states.ts";
-import { block, CLIENT, ChainedCluster, openRequest, put, qc, Solo, tc } from "./harness.ts";
+import { block, CLIENT, ChainedCluster, ledBy, openRequest, put, qc, Solo, tc } from "./harness.ts";
 
 // Virtual time: only a loaded machine makes them slow.
 setDefaultTimeout(120_000);
@@ -112,6 +112,7 @@ test("H8 a replica that has a block answers with it and its ancestors, sixteen a
 });
 
 test("a replica that floods with fetches gets as much as its rate allows, a stranger nothing", () => {
+  const block = ledBy(1);
   // Its own proposals would leave a gap, behind which few blocks wait.
   const solo = new Solo(0, { leader: () => 1, checkpointInterval: 64 });
   const blocks: Block[] = [];
@@ -253,7 +254,7 @@ test("X12 without votes for checkpoints snapshots stay few", () => {
   let last = block(1, undefined, [openRequest(1)]);
   solo.propose(last);
   for (let view = 2; view < 80; view++) {
-    last = block(view, qc(last));
+    last = block(view, qc(last), [], view % 3);
     solo.propose(last);
   }
   expect(solo.committed).toBeGreaterThan(70);

@@ -74,10 +74,20 @@ export function openRequest(number: number): Request {
   return { session: 0, tag: new DataView(op.buffer).getUint32(0), number: 0, op };
 }
 
-/** A block with `requests` on what `justify` certifies. */
-export function block(view: number, justify: Qc = GENESIS_QC, requests: Request[] = []): Block {
+/** A block with `requests` on what `justify` certifies, of the leader of its view. */
+export function block(
+  view: number,
+  justify: Qc = GENESIS_QC,
+  requests: Request[] = [],
+  author = view % 4,
+): Block {
   const clients = requests.map(() => CLIENT);
-  return makeBlock(view, justify, makeBatch(requests, clients));
+  return makeBlock(view, author, justify, makeBatch(requests, clients));
+}
+
+/** Makes blocks of one leader of all views. */
+export function ledBy(author: number): typeof block {
+  return (view, justify, requests) => block(view, justify, requests, author);
 }
 
 export function put(key: string, value: string): Bytes {
@@ -129,7 +139,7 @@ export class Solo extends support.Solo<Message, Timer | "retry", ChainedReplica>
 
   /** The proposal of the view's leader. */
   propose(proposed: Block, timeout: Tc | null = null): void {
-    const replica = this.config.leader(proposed.view);
+    const { author: replica } = proposed;
     this.receive(replica, { kind: "propose", replica, block: proposed, tc: timeout });
   }
 
@@ -160,7 +170,11 @@ export class Solo extends support.Solo<Message, Timer | "retry", ChainedReplica>
 }
 
 export class ChainedCluster extends support.Cluster<Message, Timer | "retry", ChainedReplica> {
-  constructor(changes: Partial<ProtocolConfig> = {}, rules: ChainRules = HOTSTUFF_RULES) {
-    super(chainedOf({ Executor: PeekedExecutor }, rules), changes);
+  constructor(
+    changes: Partial<ProtocolConfig> = {},
+    rules: ChainRules = HOTSTUFF_RULES,
+    parts: Partial<Parts> = {},
+  ) {
+    super(chainedOf({ Executor: PeekedExecutor, ...parts }, rules), changes);
   }
 }

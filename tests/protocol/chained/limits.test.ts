@@ -19,6 +19,7 @@ import {
   block,
   CLIENT,
   ChainedCluster,
+  ledBy,
   openRequest,
   packets,
   put,
@@ -216,6 +217,7 @@ test("X12 blocks that nobody commits, and those that wait, are bounded in bytes"
 });
 
 test("X10 every app runs", () => {
+  const block = ledBy(1);
   for (const make of apps.values()) {
     const solo = new Solo(0, { leader: () => 1 }, { app: make() });
     const open = openRequest(1);
@@ -264,7 +266,7 @@ test("X11 a leader adds no requests to more uncommitted bytes than eight full ba
     let justify = GENESIS_QC;
     for (const view of [2, 4, 6, 8]) {
       const request = { session: view, tag: 1, number: 1, op: new Uint8Array(length) };
-      const next = block(view, justify, [request]);
+      const next = block(view, justify, [request], leader(view));
       solo.propose(next, tc(view - 1));
       justify = qc(next);
     }
@@ -311,6 +313,7 @@ test("X12 memory stays flat with one replica down", () => {
 });
 
 test("X13 an operation executes once however often it is proposed", () => {
+  const block = ledBy(1);
   const solo = new Solo(0, { leader: () => 1 });
   const open = openRequest(1);
   const op = { session: 1, tag: open.tag, number: 1, op: put("a", "1") };

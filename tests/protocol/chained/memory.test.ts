@@ -10,7 +10,8 @@ import { CLIENT, packets, qc, Solo, tc } from "./harness.ts";
 
 function large(view: number, justify: Qc = GENESIS_QC, fill = view): Block {
   const op = new Uint8Array(1024 * 1024).fill(fill);
-  return makeBlock(view, justify, makeBatch([{ session: 9000, tag: 1, number: 1, op }], [CLIENT]));
+  const batch = makeBatch([{ session: 9000, tag: 1, number: 1, op }], [CLIENT]);
+  return makeBlock(view, view % 4, justify, batch);
 }
 
 function refusedBytes(solo: Solo, message: Message, from: number): string | null {
@@ -20,8 +21,10 @@ function refusedBytes(solo: Solo, message: Message, from: number): string | null
 
 /** Why a proposal is refused by its first bytes: the same is said of the message. */
 function refused(solo: Solo, block: Block, entered: Tc | null = null, by?: number): string | null {
-  const replica = by ?? solo.config.leader(block.view);
-  const message = { kind: "propose", replica, block, tc: entered } as const;
+  const replica = by ?? block.author;
+  const { view, justify, batch } = block;
+  const authored = makeBlock(view, replica, justify, batch);
+  const message = { kind: "propose", replica, block: authored, tc: entered } as const;
   const early = refusedBytes(solo, message, replica);
   expect(solo.replica.refuse(replica, message)).toBe(early as never);
   return early;
@@ -67,7 +70,7 @@ test("X12 a block that is missing is let through in a proposal of an earlier vie
 
 test("X12 what is small, or no proposal, is not looked at before it is decoded", () => {
   const solo = new Solo();
-  const stray = makeBlock(6, GENESIS_QC, makeBatch([], []));
+  const stray = makeBlock(6, 2, GENESIS_QC, makeBatch([], []));
   const small = { kind: "propose", replica: 2, block: stray, tc: null } as const;
   expect(refusedBytes(solo, small, 2)).toBeNull();
   expect(refusedBytes(solo, { kind: "block", block: large(6), more: false }, 2)).toBeNull();

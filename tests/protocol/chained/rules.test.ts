@@ -24,7 +24,7 @@ import {
 import { signatureOf } from "../../support/packets.ts";
 import { source } from "../../support/tidy.ts";
 import { equal } from "../../../src/wire.ts";
-import { block, ChainedCluster, CLIENT, openRequest, put, qc, Solo, tc } from "./harness.ts";
+import { block, ChainedCluster, CLIENT, ledBy, openRequest, put, qc, Solo, tc } from "./harness.ts";
 
 // Virtual time: only a loaded machine makes them slow.
 setDefaultTimeout(120_000);
@@ -50,6 +50,7 @@ function learns(solo: Solo, highQc: Qc): void {
 
 describe.each(TWO_CHAINS)("%s", (_name, rules) => {
   test("J2 of two certified blocks of consecutive views the first commits, its prefix too", () => {
+    const block = ledBy(1);
     const solo = correct(rules);
     const first = block(1, undefined, [openRequest(1)]);
     const second = block(3, qc(first));
@@ -64,6 +65,7 @@ describe.each(TWO_CHAINS)("%s", (_name, rules) => {
   });
 
   test("J7 the lock is the highest certified block that is here", () => {
+    const block = ledBy(1);
     const solo = correct(rules);
     const first = block(1, undefined, [openRequest(1)]);
     solo.propose(first);
@@ -77,6 +79,7 @@ describe.each(TWO_CHAINS)("%s", (_name, rules) => {
 });
 
 test("J12 with a lock on no block it votes for what is justified as high", () => {
+  const block = ledBy(1);
   const votes = (rules: ChainRules) => {
     const solo = correct(rules);
     solo.replica.normal.onForgotten(10);
@@ -94,6 +97,7 @@ test("J12 with a lock on no block it votes for what is justified as high", () =>
 
 /** Two blocks on genesis; then each gets a child, though the views between are not consecutive. */
 function fork(rules: ChainRules): { votes: number[]; commits: number[] } {
+  const block = ledBy(1);
   const first = block(1, undefined, [openRequest(1)]);
   const other = block(2, undefined, [openRequest(2)]);
   const onFirst = block(3, qc(first));
@@ -126,6 +130,7 @@ test("J2 without consecutive views two blocks that conflict are committed (Fast-
  * Then the TC of view 1, which shows nothing above genesis, lets into the next tenure.
  */
 function staleTc(rules: ChainRules): { votes: number[]; commits: number[] } {
+  const block = ledBy(1);
   const first = block(1, undefined, [openRequest(1)]);
   const second = block(2, qc(first));
   const forked = block(TENURE, GENESIS_QC, [openRequest(2)]);
@@ -162,6 +167,7 @@ test("J6 J7 a TC from before a commit does not speak for what was voted for afte
 
 /** A replica gives view 2 up before its block comes, the justify of which it did not know. */
 function lateVote(parts: Partial<Parts>): { votes: number[]; committed: number } {
+  const block = ledBy(1);
   const first = block(1, undefined, [openRequest(1)]);
   const second = block(2, qc(first));
   const solo = correct(JOLTEON_RULES, 1, parts);
@@ -201,6 +207,7 @@ test("J4 of one signer's TIMEOUTs for a view the first counts, though later ones
 });
 
 test("J3 a TIMEOUT and its TC say of which view the highest QC was, and both are signed", () => {
+  const block = ledBy(1);
   const first = block(1);
   const solo = correct(JOLTEON_RULES);
   const { packets } = solo;
@@ -240,6 +247,7 @@ test("J3 a TIMEOUT and its TC say of which view the highest QC was, and both are
 
 describe.each(FAMILY)("%s", (_name, rules) => {
   test("J5 a TC counts only together with a QC as high as its signers had", () => {
+    const block = ledBy(1);
     const [first, second] = [block(1), block(2, qc(block(1)))];
     for (const take of [
       (solo: Solo, highQc: Qc) =>

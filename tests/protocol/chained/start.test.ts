@@ -5,7 +5,7 @@ import type { Parts } from "../../../src/protocol/chained/index.ts";
 import { GENESIS_QC } from "../../../src/protocol/chained/certificate.ts";
 import { noNonce, votesInSecondView, votesInViewC } from "../../mutants/chained.ts";
 import type { Block } from "../../../src/protocol/chained/block.ts";
-import { block, CLIENT, ChainedCluster, openRequest, put, qc, Solo, tc } from "./harness.ts";
+import { block, CLIENT, ChainedCluster, ledBy, openRequest, put, qc, Solo, tc } from "./harness.ts";
 
 // Virtual time: only a loaded machine makes them slow.
 setDefaultTimeout(120_000);
@@ -46,6 +46,7 @@ test("X14 without its memory a replica signs nothing but RECOVER until it has re
 
 /** A replica without memory that knows the chain up to view 12, and is answered from view 10. */
 function recovering(parts: Partial<Parts>, rightNonce: boolean): Solo {
+  const block = ledBy(1);
   const solo = new Solo(3, { leader: () => 1 }, { started: false, parts });
   const own = solo.learns();
   const nonce = rightNonce ? own : new Uint8Array(16);
@@ -74,6 +75,7 @@ test("X14 a replica has recovered with n - f answers to its own nonce, and a QC 
 });
 
 test("X14 a recovered replica votes neither in view C nor in the view that a certificate of it lets into", () => {
+  const block = ledBy(1);
   const solo = new Solo(3, { leader: () => 1 });
   solo.replica.normal.onForgotten(10);
   solo.propose(block(10, GENESIS_QC), tc(9));
@@ -172,6 +174,7 @@ const quorumOf = (certified: Block) => qc(certified, [0, 1, 2, 3, 6]);
 
 /** How many blocks each replica voted for in view 9. */
 function votesInNine(parts: Partial<Parts>): number[] {
+  const block = ledBy(6);
   const cluster = new ForgetfulSeven(parts);
   const first = block(1, undefined, [openRequest(1)]);
   const second = block(2, quorumOf(first));

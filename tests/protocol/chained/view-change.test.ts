@@ -156,7 +156,7 @@ test("H6 a leader that keeps a request waiting for four view timeouts is left, t
   let justify = GENESIS_QC;
   for (let view = 1; solo.host.takeKind("timeout").length === 0; view++) {
     expect(solo.host.clockMs).toBeLessThan(500);
-    const next = block(view, justify);
+    const next = block(view, justify, [], leader(view));
     solo.propose(next);
     justify = qc(next);
     solo.host.clockMs += 50;

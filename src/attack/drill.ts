@@ -10,7 +10,7 @@ import type { HistoryEntry } from "../evaluation/history.ts";
 import { protocols } from "../protocol/index.ts";
 import { RECOVERED } from "../process/start-lines.ts";
 import type { Sealed } from "../actor.ts";
-import { checkRecorded } from "../simulation/linearizability.ts";
+import { checkRecorded } from "../simulation/store-model.ts";
 import { aCheckpoint, aRecover, aStable, craftedFor } from "./crafted.ts";
 import { impostorOf, summon, unleash, type DuelSettings } from "./summon.ts";
 

@@ -2,6 +2,7 @@
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { isOrdered } from "../app/index.ts";
 import type { Options } from "../cli/command-line.ts";
 import { readJson } from "../cli/json-file.ts";
 import { chooseNetwork, type ChosenNetwork } from "../cluster/chosen-network.ts";
@@ -12,14 +13,14 @@ import type { HistoryEntry } from "../evaluation/history.ts";
 import type { ResultRecord } from "../evaluation/record.ts";
 import { PROTOCOL_DEFAULTS } from "../protocol-config.ts";
 import { protocols } from "../protocol/index.ts";
-import { checkRecorded } from "../simulation/linearizability.ts";
+import { checkRecorded } from "../simulation/store-model.ts";
 import { print } from "../base/logger.ts";
 
 const CLIENTS = 10;
 /** Client processes at a time. */
 const CLIENT_PORTS = 4;
 /** Options of every client process: the checked workload, slow enough for the checker. */
-const CHECKED = ["-W", "contended", "-t", String(CLIENTS), "--think", "5", "--warm", "0"];
+const CHECKED = ["-t", String(CLIENTS), "--think", "5", "--warm", "0"];
 
 /** Arguments of one cluster beside the trial's. */
 interface MoreArgs {
@@ -87,6 +88,11 @@ export class Trial {
     return protocols.get(this.mode)?.signed === true;
   }
 
+  /** The store, and what is asked of it: scans too, where it has an order. */
+  get #asked(): readonly string[] {
+    return ["-a", this.#app, "-W", isOrdered(this.#app) ? "scanned" : "contended"];
+  }
+
   /** View timeouts until service resumes when the vote of a replica that recovered is needed. */
   get recoveredTimeouts(): number {
     return protocols.get(this.mode)?.timing?.recoveredTimeouts ?? 3;
@@ -108,7 +114,7 @@ export class Trial {
     const path = join(cluster.dir, `load-${this.#clients++}`);
     const files = ["--json", `${path}.json`, "--history", `${path}.history`];
     const child = cluster.client(
-      [...CHECKED, "-a", this.#app, "-d", String(seconds), ...files],
+      [...CHECKED, ...this.#asked, "-d", String(seconds), ...files],
       false,
     );
     return { child, path };

@@ -4,9 +4,10 @@ import type { ArgsDef } from "citty";
 import { print } from "../base/logger.ts";
 import type { Command, Options } from "../cli/command-line.ts";
 import { count } from "../evaluation/format.ts";
-import { describeRecord, shown, type History } from "./key-history.ts";
+import { describeRecord, type History } from "./key-history.ts";
 import { judgeHistory, type Judgement, type Violation } from "./judge-history.ts";
 import { readHistory } from "./read-history.ts";
+import { shown } from "./shown.ts";
 import { STEPS_MAX } from "../simulation/linearizability.ts";
 
 const ARGS = {
@@ -52,7 +53,8 @@ export function checkHistory(options: Options): number {
 }
 
 function linesOf(path: string, history: History, judgement: Judgement): readonly string[] {
-  const { records, silent, format, unit } = history;
+  const { silent, format, unit, store = [] } = history;
+  const records = store.length > 0 ? store : history.records;
   const { verdict, keys, undecided, violation } = judgement;
   const clients = new Set(records.map(({ client }) => client)).size;
   const rest = silent === 0 ? "" : `, and ${count(silent)} that constrain nothing`;

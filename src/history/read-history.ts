@@ -16,7 +16,8 @@ export function readHistory(path: string): History {
     throw new UsageError(`${path}: cannot be read: ${reasonOf(error).split("\n")[0]}`);
   }
   const history = parseHistory(text, path);
-  if (history.records.length + history.silent > 0) return history;
+  const { records, store = [], silent } = history;
+  if (records.length + store.length + silent > 0) return history;
   throw new UsageError(`${path}: has no operations`);
 }
 

@@ -1,9 +1,16 @@
 // Histories that `client --history` wrote.
 
+import { isRecordOperation } from "../app/record-operation.ts";
 import { UsageError } from "../base/errors.ts";
 import type { HistoryEntry } from "../evaluation/history.ts";
-import { kvKeyRecord, recorded, type KeyRecord } from "../simulation/linearizability.ts";
-import type { History, HistoryRecord } from "./key-history.ts";
+import {
+  kvKeyRecord,
+  recorded,
+  type KeyRecord,
+  type Operation,
+} from "../simulation/linearizability.ts";
+import { storeRecord, type StoreRecord } from "../simulation/store-model.ts";
+import type { History } from "./key-history.ts";
 
 const HEX = /^(?:[0-9a-f]{2})*$/;
 
@@ -14,27 +21,36 @@ export function isRecorded(value: unknown): boolean {
 
 /** Reads the entries of a file at `path`; throws UsageError for one that is none, or not of kv. */
 export function readRecorded(entries: readonly unknown[], path: string): History {
-  const records: HistoryRecord[] = [];
-  let startMs = Infinity;
-  for (const [i, value] of entries.entries()) {
-    const where = `${path}: operation ${i}`;
-    const entry = readEntry(value, where);
-    startMs = Math.min(startMs, entry.invokedMs);
-    const record = keyRecordOf(entry, where);
-    if (record !== null) records.push({ ...record, client: String(entry.client) });
+  const where = (i: number): string => `${path}: operation ${i}`;
+  const read = entries.map((value, i) => readEntry(value, where(i)));
+  // From the first operation on: the clock that was read counts from when the machine began.
+  const startMs = Math.min(...read.map(({ invokedMs }) => invokedMs));
+  const own = { format: "oskr", unit: "ms", initial: null } as const;
+  if (read.some(({ op }) => isRecordOperation(Buffer.from(op, "hex")))) {
+    const store = read.flatMap((entry, i) => timed(entry, storeRecordOf(entry, where(i)), startMs));
+    return { ...own, silent: read.length - store.length, records: [], store };
   }
-  return {
-    format: "oskr",
-    unit: "ms",
-    initial: null,
-    silent: entries.length - records.length,
-    // From the first operation on: the clock that was read counts from when the machine began.
-    records: records.map((record) => ({
-      ...record,
-      invoked: record.invoked - startMs,
-      returned: record.returned - startMs,
-    })),
-  };
+  const records = read.flatMap((entry, i) => timed(entry, keyRecordOf(entry, where(i)), startMs));
+  return { ...own, silent: read.length - records.length, records };
+}
+
+/** With who asked, from the start on; nothing of one that constrains nothing. */
+function timed<T extends Operation<unknown, unknown>>(
+  { client }: HistoryEntry,
+  record: T | null,
+  startMs: number,
+): readonly (T & { readonly client: string })[] {
+  if (record === null) return [];
+  const invoked = record.invoked - startMs;
+  return [{ ...record, client: String(client), invoked, returned: record.returned - startMs }];
+}
+
+function storeRecordOf(entry: HistoryEntry, where: string): StoreRecord | null {
+  try {
+    return storeRecord(recorded(entry));
+  } catch {
+    throw new UsageError(`${where}: none of a store, whose histories alone are checked`);
+  }
 }
 
 function readEntry(value: unknown, where: string): HistoryEntry {

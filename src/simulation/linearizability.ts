@@ -313,12 +313,7 @@ export function kvKeyRecord(record: KvRecord): KeyRecord | "no result" | null {
   };
 }
 
-/** The same for a history that `client --history` wrote. */
-export function checkRecorded(entries: readonly HistoryEntry[]): Verdict {
-  return checkKv(entries.map(recorded));
-}
-
-/** An entry of such a history. */
+/** An entry of a history that `client --history` wrote. */
 export function recorded({ op, result, invokedMs, returnedMs }: HistoryEntry): KvRecord {
   return {
     op: Buffer.from(op, "hex"),

@@ -3,6 +3,7 @@
 import type { Bytes } from "../actor.ts";
 import { isOrdered, isStore } from "../app/index.ts";
 import { encodeKvOperation, type KvOperation } from "../app/operation.ts";
+import { encodeRecord, encodeRecordOperation } from "../app/record-operation.ts";
 import { UsageError } from "../base/errors.ts";
 import { addNamed } from "../base/named.ts";
 import { readText } from "../base/text-file.ts";
@@ -23,6 +24,7 @@ const SIMPLE = new Map<string, MakeWorkload>([
   ["fixed", fixed],
   ["kv", kv],
   ["contended", contended],
+  ["scanned", scanned],
 ]);
 const YCSB = "ycsb:";
 /** Applications that have a workload of their own, which has their name. */
@@ -68,6 +70,7 @@ export function chooseWorkload(
   if (known !== undefined && OWN.has(known) && known !== app) {
     throw new UsageError(`--workload ${known}: is the app ${known}'s, not ${app}'s`);
   }
+  if (known === "scanned" && !isOrdered(app)) throw noOrder(known, app);
   if (known !== undefined && simple !== undefined) {
     if (properties.length > 0) {
       throw new UsageError(`--property: goes with a workload of YCSB, and ${known} is none`);
@@ -103,8 +106,11 @@ function refuseApp(name: string, { scanproportion }: YcsbProperties, app: string
   if (!isStore(app)) {
     throw new UsageError(`--workload ${name}: the app ${app} keeps no records; --app names one`);
   }
-  if (scanproportion === 0 || isOrdered(app)) return;
-  throw new UsageError(`--workload ${name}: scans need an order, which the app ${app} has not`);
+  if (scanproportion > 0 && !isOrdered(app)) throw noOrder(name, app);
+}
+
+function noOrder(name: string, app: string): UsageError {
+  return new UsageError(`--workload ${name}: scans need an order, which the app ${app} has not`);
 }
 
 /** Zero bytes, always the same: for the null app. */
@@ -163,4 +169,35 @@ function contended({ opSize, random }: WorkloadOptions): Workload {
     }
   };
   return shared(() => encodeKvOperation(draw()));
+}
+
+/** Records of two fields, under five keys, are read, inserted, updated, deleted and scanned. */
+function scanned({ opSize, random }: WorkloadOptions): Workload {
+  const encoder = new TextEncoder();
+  const run = random(2 ** 32).toString(36);
+  let count = 0;
+  const value = () => encoder.encode(`${run}.${count++};`.padEnd(opSize, "."));
+  const draw = (): Bytes => {
+    const key = encoder.encode(`key${random(CONTENDED_KEYS)}`);
+    switch (random(8)) {
+      case 0:
+        return encodeRecordOperation({ kind: "read", key, field: null });
+      case 1:
+        return encodeKvOperation({ kind: "delete", key });
+      case 2:
+      case 3:
+        return encodeRecordOperation({ kind: "scan", key, count: 3, field: null });
+      case 4:
+      case 5: {
+        const fields = [{ index: random(2), value: value() }];
+        return encodeRecordOperation({ kind: "update", key, fields });
+      }
+      default:
+        return encodeRecordOperation({
+          ...{ kind: "insert", key },
+          record: encodeRecord([value(), value()]),
+        });
+    }
+  };
+  return shared(draw);
 }

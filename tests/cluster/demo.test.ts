@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { problemsIn } from "../../src/base/logger.ts";
 import type { HistoryEntry } from "../../src/evaluation/history.ts";
-import { checkRecorded } from "../../src/simulation/linearizability.ts";
+import { checkRecorded } from "../../src/simulation/store-model.ts";
 import { describeUnless, libraries } from "../support/optional.ts";
 import { marked, Program, ROOT, run, SERVED, until } from "../support/programs.ts";
 

@@ -3,7 +3,7 @@
 // tests/protocol/tendermint convicts them.
 
 import type { App, Bytes } from "../../src/actor.ts";
-import { NO_CERTIFICATE, quorumsOf } from "../../src/protocol/kit/quorum.ts";
+import { quorumsOf } from "../../src/protocol/kit/quorum.ts";
 import { firstTarget } from "../../src/protocol/kit/first-target.ts";
 import { Naming } from "../../src/protocol/kit/naming.ts";
 import type { Request, Outcome } from "../../src/protocol/kit/request.ts";
@@ -19,9 +19,7 @@ import type { ProposalMessage, VoteMessage } from "../../src/protocol/tendermint
 import type { Lock } from "../../src/protocol/tendermint/lock.ts";
 import { NormalCase } from "../../src/protocol/tendermint/normal.ts";
 import { Proposers } from "../../src/protocol/tendermint/proposers.ts";
-import { Proposing } from "../../src/protocol/tendermint/proposing.ts";
 import { Start } from "../../src/protocol/tendermint/start.ts";
-import type { Value } from "../../src/protocol/tendermint/value.ts";
 import { Rounds } from "../../src/protocol/tendermint/view-change.ts";
 import { RoundVotes } from "../../src/protocol/tendermint/votes.ts";
 import { subjectOf } from "../../src/simulation/subject.ts";
@@ -29,30 +27,6 @@ import { equal, Reader } from "../../src/wire.ts";
 import { AnyNonce, CredulousClient } from "./credulous.ts";
 import { namings, withoutRuns } from "./naming.ts";
 import type { Mutant } from "../../src/campaign/mutants.ts";
-
-/**
- * No bug but a Byzantine proposer, for Twins: the identity that has the twins proposes new values
- * and old ones as it likes, whatever a quorum prevoted. Proposers that follow the rules never
- * conflict with a lock, so that without this one nobody would miss the rules for locks.
- */
-class StaleProposer extends Proposing {
-  protected override polcOf(valid: Polc | null): Polc | null {
-    return this.#lies ? null : super.polcOf(valid);
-  }
-  get #lies(): boolean {
-    return this.context.self === 0;
-  }
-}
-
-/** The same, with POLCs of nobody's for what it proposes. */
-class BoastfulProposer extends StaleProposer {
-  protected override evidence(value: Value, polc: Polc | null): Polc | null {
-    const { round } = this.owner.rounds;
-    if (this.context.self !== 0 || round === 0) return polc;
-    const { height } = this.context.log;
-    return { height, round: round - 1, digest: value.digest, prevotes: NO_CERTIFICATE };
-  }
-}
 
 class NoLock extends NormalCase {
   protected override mayPrevote(): boolean {
@@ -67,6 +41,7 @@ class Unlocked extends NormalCase {
     return before;
   }
 }
+export const unlocked: Partial<Parts> = { NormalCase: Unlocked };
 
 /** A new value is prevoted whatever is locked. */
 class AnyLock extends NormalCase {
@@ -260,9 +235,6 @@ function plant(
   return { subject, kind, convictedBy, within: 1000, ...rest };
 }
 
-const BROKEN = ["agreement", "throw"] as const;
-const STALE = { Proposing: StaleProposer };
-
 /** The signatures of a POLC in a proposal are not checked. */
 const credulous: Changed = {
   codec: {
@@ -274,25 +246,12 @@ const credulous: Changed = {
   },
 };
 
-/** The rules as they are, under a proposer that ignores what was prevoted. */
-export const subjects = [
-  subjectWith("stale-proposer", STALE),
-  subjectWith("boastful-proposer", { Proposing: BoastfulProposer }),
-];
-
 export const mutants: readonly Mutant[] = [
   ...namings.map(([name, naming, by]) => plant(name, { Naming: naming }, "short", by)),
   {
     subject: subjectOf("tendermint-runless-signatures", withoutRuns(tendermint)),
     ...{ kind: "short", convictedBy: ["fresh"], within: 1000 },
   },
-  plant("no-lock", { ...noLock, ...STALE }, "twins", BROKEN),
-  plant("unlocked", { NormalCase: Unlocked, ...STALE }, "twins", BROKEN),
-  plant("any-lock", { ...anyLock, ...STALE }, "twins", BROKEN),
-  plant("no-polc", { ...noPolc, Proposing: BoastfulProposer }, "twins", [
-    ...BROKEN,
-    "certificates",
-  ]),
   plant("polc-unchecked", {}, "adversary", ["certificates"], { changed: credulous }),
   plant("precommits-add-up", precommitsAddUp, "short", ["certificates"]),
   plant("votes-for-anything", { RoundVotes: VotesForAnything }, "adversary", ["certificates"]),
@@ -304,7 +263,9 @@ export const mutants: readonly Mutant[] = [
   plant("hidden-polc", { NormalCase: HiddenPolc }, "adversary", ["liveness"]),
   plant("executes-twice", executesTwice, "short", ["exactly once"]),
   plant("turn-forgotten", { Proposers: TurnForgotten }, "deep", ["liveness"]),
-  plant("votes-at-once", { Naming: Careless }, "deep", [...BROKEN, "exactly once", "liveness"]),
+  plant("votes-at-once", { Naming: Careless }, "deep", [
+    ...["agreement", "throw", "exactly once", "liveness"],
+  ]),
   {
     subject: subjectOf("tendermint-one-reply", {
       ...tendermint,

@@ -4,7 +4,7 @@
 import type { Address, Bytes, Phase, Refusal, Signer } from "../../actor.ts";
 import { assert } from "../../base/assert.ts";
 import { coverageMark } from "../../base/coverage-mark.ts";
-import { latin1 } from "../../wire.ts";
+import { equal, latin1 } from "../../wire.ts";
 import { Backoff } from "../kit/backoff.ts";
 import { GENESIS } from "../kit/checkpoint.ts";
 import type { StateMessage } from "../kit/messages.ts";
@@ -140,7 +140,7 @@ export class CatchUp implements StateSyncOwner {
 
   /** Asks all others for a value of the present height, once between two ticks. */
   fetchValue(digest: Bytes): void {
-    if (this.#fetched === digest) return;
+    if (this.#fetched !== null && equal(this.#fetched, digest)) return;
     this.#fetched = digest;
     const { host, log } = this.#context;
     host.send("others", { kind: "fetchBatch", height: log.height, digest });
@@ -150,7 +150,7 @@ export class CatchUp implements StateSyncOwner {
     const { log, host, answers } = this.#context;
     const present = height === log.height ? this.#owner.normal.valueOf(digest) : undefined;
     const value = present ?? log.get(height)?.value;
-    if (value === undefined || latin1(value.digest) !== latin1(digest)) {
+    if (value === undefined || !equal(value.digest, digest)) {
       return host.drop("not admitted: fetch of a batch that is not here");
     }
     const question = `batch ${height} ${latin1(digest)}`;
@@ -183,6 +183,7 @@ export class CatchUp implements StateSyncOwner {
     // Who sent all that was asked for may have more.
     if (log.height >= this.#askedUpTo) this.#sendStatus(from);
   }
+
 
   /** Whether a replica that votes at a height which was decided may be sent the decision. */
   mayHelp(replica: Signer, height: number): boolean {
@@ -276,6 +277,11 @@ export class CatchUp implements StateSyncOwner {
   onState(from: Address, message: StateMessage): void {
     const outcome = this.#owner.sync.onState(from, message);
     if (outcome !== "useless") this.#receivedSinceTick = true;
+    if (outcome !== "installed") return;
+    // Heights were decided since.
+    this.#helpedSinceTick = true;
+    this.wake();
+    this.#sendStatus(from);
   }
 
   install(state: StateVersion, slot: number): boolean {

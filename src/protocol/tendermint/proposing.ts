@@ -74,31 +74,16 @@ export class Proposing {
     const { start, rounds, normal } = this.owner;
     if (!start.running || !this.#leads || normal.step !== "propose") return;
     if (normal.proposal !== null || normal.decided) return;
-    const valid = this.polcOf(normal.valid);
+    const { valid } = normal;
     const value = this.#nextValue(valid);
     if (value === null) return;
     const { self: replica, host, log } = this.context;
     const { height } = log;
     const { digest } = value;
     const position = { replica, height, round: rounds.round, digest };
-    const message = {
-      kind: "proposal",
-      ...position,
-      polc: this.evidence(value, valid),
-      value,
-    } as const;
+    const message = { kind: "proposal", ...position, polc: valid, value } as const;
     host.send("all", message);
     normal.accept(message);
-  }
-
-  /** The POLC of what is to be proposed again; null: a new value is. */
-  protected polcOf(valid: Polc | null): Polc | null {
-    return valid;
-  }
-
-  /** What comes with the value. */
-  protected evidence(_value: Value, polc: Polc | null): Polc | null {
-    return polc;
   }
 
   /** The valid value, or else a new one; null if it is not here, or not time for one. */

@@ -10,6 +10,8 @@ import { makeBlock } from "../protocol/chained/block.ts";
 import { GENESIS_QC } from "../protocol/chained/certificate.ts";
 import type { Message as HotStuffMessage } from "../protocol/chained/message.ts";
 import type { Message as PbftMessage } from "../protocol/pbft/message.ts";
+import type { Message as TendermintMessage } from "../protocol/tendermint/message.ts";
+import { makeValue } from "../protocol/tendermint/value.ts";
 import { forgedSeal, randomBytes } from "./arms.ts";
 
 /** What one protocol's strangers send. */
@@ -28,6 +30,7 @@ export interface Crafted {
 
 const pbft = (message: PbftMessage): Sealed => message;
 const hotstuff = (message: HotStuffMessage): Sealed => message;
+const tendermint = (message: TendermintMessage): Sealed => message;
 
 const PBFT: Crafted = {
   batch: (batch) => pbft({ kind: "batch", slot: 1, batch }),
@@ -59,9 +62,28 @@ const HOTSTUFF: Crafted = {
   },
 };
 
+const TENDERMINT: Crafted = {
+  batch: (batch) => tendermint({ kind: "batch", height: 1, value: makeValue(1, 0, batch) }),
+  fetch: ({ digest }, round) =>
+    tendermint({ kind: "fetchBatch", height: 1 + (round % 256), digest }),
+  behind: () => tendermint({ kind: "status", height: 1, round: 0, step: "propose", stable: 0 }),
+  positions() {
+    const digest = randomBytes(DIGEST_LENGTH);
+    const polc = { height: 1, round: 0, digest, prevotes: NO_CERTIFICATE };
+    return [tendermint({ kind: "polc", polc })];
+  },
+  forgedProposal(replica, round) {
+    const height = 1 + (round % 4096);
+    const value = makeValue(height, 0, makeBatch([], []));
+    const named = { replica, height, round: 0, digest: value.digest, polc: null, value };
+    return tendermint({ kind: "proposal", ...named, seal: forgedSeal(replica) });
+  },
+};
+
 const CRAFTED = new Map([
   ["pbft", PBFT],
   ["hotstuff", HOTSTUFF],
+  ["tendermint", TENDERMINT],
 ]);
 
 /** The modes that are attacked. */

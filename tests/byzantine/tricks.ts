@@ -6,6 +6,8 @@ import type { CommonMessage } from "../../src/protocol/kit/messages.ts";
 import { OPERATION_MAX, type Request } from "../../src/protocol/kit/request.ts";
 import type { Message as HotStuffMessage } from "../../src/protocol/chained/message.ts";
 import type { Message as PbftMessage } from "../../src/protocol/pbft/message.ts";
+import type { Message as TendermintMessage } from "../../src/protocol/tendermint/message.ts";
+import { makeValue } from "../../src/protocol/tendermint/value.ts";
 import { makeBlock } from "../../src/protocol/chained/block.ts";
 import { GENESIS_QC } from "../../src/protocol/chained/certificate.ts";
 import { pbft, PbftReplica } from "../../src/protocol/pbft/index.ts";
@@ -32,13 +34,16 @@ function misled(batch: Batch, { self }: Sly): Batch {
 /** Its own address stands where clients' addresses do. */
 const ownAddress: Trick = {
   send(sly, to, message) {
-    const proposal = message as PbftMessage | HotStuffMessage;
+    const proposal = message as PbftMessage | HotStuffMessage | TendermintMessage;
     const lie = (other: typeof proposal): void => sly.host.send(to, other);
     if (proposal.kind === "prePrepare" && proposal.batch !== null) {
       lie({ ...proposal, batch: misled(proposal.batch, sly) });
     } else if (proposal.kind === "propose") {
       const { block } = proposal;
       lie({ ...proposal, block: { ...block, batch: misled(block.batch, sly) } });
+    } else if (proposal.kind === "proposal") {
+      const { value } = proposal;
+      lie({ ...proposal, value: { ...value, batch: misled(value.batch, sly) } });
     } else sly.host.send(to, message);
   },
 };
@@ -135,6 +140,15 @@ function earlyIn(mode: string): Trick {
       return { kind: "prePrepare", replica, view, slot, digest: batch.digest, batch } as AnyMessage;
     });
   }
+  if (mode === "tendermint") {
+    return early((sly, view, count) => {
+      const { self: replica } = sly;
+      const height = view + count;
+      const value = makeValue(height, 0, largeBatch(sly));
+      const named = { replica, height, round: 0, digest: value.digest, polc: null, value };
+      return { kind: "proposal", ...named } as AnyMessage;
+    });
+  }
   return early((sly, view, count) => {
     const block = makeBlock(view + count, sly.self, { ...GENESIS_QC }, largeBatch(sly));
     return { kind: "propose", replica: sly.self, block, tc: null } as AnyMessage;
@@ -149,7 +163,8 @@ function slowLeader(): Trick {
   const held: { readonly dueMs: number; readonly to: Target; readonly message: AnyMessage }[] = [];
   return {
     send({ host, config }, to, message) {
-      if (message.kind !== "propose") return host.send(to, message);
+      const proposes = message.kind === "propose" || message.kind === "proposal";
+      if (!proposes) return host.send(to, message);
       held.push({ dueMs: host.now + SLOW * config.viewTimeoutMs, to, message });
     },
     tick({ host }) {

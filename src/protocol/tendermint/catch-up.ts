@@ -184,7 +184,6 @@ export class CatchUp implements StateSyncOwner {
     if (log.height >= this.#askedUpTo) this.#sendStatus(from);
   }
 
-
   /** Whether a replica that votes at a height which was decided may be sent the decision. */
   mayHelp(replica: Signer, height: number): boolean {
     const { log, host, self, answers, config } = this.#context;

@@ -1,16 +1,18 @@
 // Proposals, votes, locks and decisions of one replica, rule by rule; and what planted bugs do.
 
 import { expect, setDefaultTimeout, test } from "bun:test";
-import type { Parts } from "../../../src/protocol/tendermint/index.ts";
+import { tendermint, type Parts } from "../../../src/protocol/tendermint/index.ts";
 import {
   anyLock,
   lockRoundKept,
   noLock,
   noPolc,
+  polcUnchecked,
   nilUnlocks,
   precommitsAddUp,
 } from "../../mutants/tendermint.ts";
 import { NIL } from "../../../src/protocol/tendermint/value.ts";
+import { holds } from "../../support/packets.ts";
 import { openOf } from "../../support/requests.ts";
 import { CLIENT, decisionOf, polcOf, rotating, Solo, TendermintCluster, value } from "./harness.ts";
 
@@ -157,11 +159,15 @@ test("T4 without the POLC of a quorum for that value it is dropped", () => {
     "not admitted: proposal with a POLC without a quorum",
   );
   expect(refusal(noPolc)).toBeNull();
-  // That of another value is no signature of this one's votes.
+  // Whoever checks its signatures finds that another value's are none for this one.
   const { prevotes } = polcOf(1, 0, A);
   const solo = lockedOnA();
   const polc = { height: 1, round: 0, digest: B.digest, prevotes };
   expect(() => solo.propose(1, 1, B, { polc })).toThrow("forged");
+  const at = { replica: 1, height: 1, round: 1, digest: B.digest };
+  const borrowed = solo.packets.carried({ kind: "proposal", ...at, polc, value: B });
+  expect(tendermint.codec.proofs(borrowed).every(holds)).toBe(false);
+  expect(polcUnchecked.proofs(borrowed).every(holds)).toBe(true);
 });
 
 test("T5 q PREVOTEs lock, and the locked round rises when the value stays the same", () => {

@@ -4,7 +4,7 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { tendermint } from "../../../src/protocol/tendermint/index.ts";
 import type { Parts } from "../../../src/protocol/tendermint/index.ts";
 import { NIL } from "../../../src/protocol/tendermint/value.ts";
-import { precommitsOnly, roundOnly } from "../../mutants/tendermint.ts";
+import { joinsNobody, precommitsOnly, roundOnly } from "../../mutants/tendermint.ts";
 import { openOf } from "../../support/requests.ts";
 import { CLIENT, polcOf, rotating, Solo, TendermintCluster, value } from "./harness.ts";
 
@@ -32,6 +32,25 @@ test("T9 votes of f + 1 signers in later rounds take a replica to the highest th
   expect(solo.votes()).toEqual([]);
   solo.prevote([1], 1, 6);
   expect(solo.round).toBe(6);
+});
+
+/**
+ * How long it takes three replicas to decide, of which one is five rounds behind the two others and
+ * all are needed, in view timeouts.
+ */
+function laggard(parts: Partial<Parts>): number {
+  const cluster = new TendermintCluster({}, { parts });
+  cluster.stop(3);
+  for (const i of [0, 1]) cluster.replica(i).rounds.enter(5);
+  for (const i of [0, 1, 2]) cluster.inject(CLIENT, i, { kind: "request", request: openOf(1) });
+  const before = cluster.nowMs;
+  expect(cluster.runUntil(() => cluster.height(2) > 1, 100_000)).toBe(true);
+  return (cluster.nowMs - before) / 100;
+}
+
+test("T9 a replica that is five rounds behind, and needed, does not wait for all of them", () => {
+  const joined = laggard({});
+  expect(laggard(joinsNobody)).toBeGreaterThan(joined + 10);
 });
 
 test("T10 a round's time doubles up to sixteen view timeouts, and only a reason for it starts timeoutPropose", () => {

@@ -17,7 +17,12 @@ export interface Scenario {
   /** What happens, for the help text. */
   readonly what: string;
   /** What a protocol must have for it. */
-  readonly needs: "nothing" | "tolerated faults" | "rotating leaders" | "sequencers";
+  readonly needs:
+    | "nothing"
+    | "tolerated faults"
+    | "rotating leaders"
+    | "leaders by reputation"
+    | "sequencers";
   /** It runs only if it is named, because it takes minutes. */
   readonly long?: true;
   readonly run: (trial: Trial) => Promise<void>;
@@ -209,6 +214,29 @@ async function rotation(trial: Trial): Promise<void> {
   }
 }
 
+/** J24: where leaders go by reputation one that crashed costs little once that is known. */
+async function reputation(trial: Trial): Promise<void> {
+  const throughput = async (leader: string, crashes: boolean): Promise<number> => {
+    const args = ["--leader", leader, "-b", "100"];
+    const options = { viewTimeoutMs: 500, replicaArgs: args, clientArgs: args };
+    const cluster = await trial.cluster("null", options);
+    try {
+      await cluster.takesPart();
+      const crash = async () => {
+        await Bun.sleep(1000);
+        if (crashes) await cluster.kill(cluster.n - 1);
+      };
+      await Promise.all([measure(cluster, 64, 3), crash()]);
+      return (await measure(cluster, 64, 4)).throughput;
+    } finally {
+      await cluster.stop();
+    }
+  };
+  const rotating = await throughput("rotate", false);
+  const without = await throughput("reputation", true);
+  trial.keeps("J24 throughput by reputation without a replica", without, rotating, 0.6);
+}
+
 const SAMPLE_MS = 250;
 /** How much a heap that is collected now and then may differ from one look to the next. */
 const FLAT_MAX = 1.1;
@@ -298,6 +326,12 @@ export const SCENARIOS: readonly Scenario[] = [
     run: rotation,
   },
   {
+    name: "reputation",
+    what: "a replica is killed while leaders go by reputation: 0.6 of all of them in rotation",
+    needs: "leaders by reputation",
+    run: reputation,
+  },
+  {
     name: "memory",
     what: "over a million operations with a replica down, memory stays flat (a minute)",
     needs: "tolerated faults",
@@ -326,6 +360,8 @@ export function fits({ needs }: Pick<Scenario, "needs">, mode: string): boolean 
       return protocol?.sequenced !== undefined;
     case "rotating leaders":
       return protocol?.options?.get("leader")?.values.includes("rotate") === true;
+    case "leaders by reputation":
+      return protocol?.options?.get("leader")?.values.includes("reputation") === true;
   }
 }
 

@@ -39,6 +39,11 @@ export interface SimulationHints<M> {
    * is committed, which it has to be before a seed ends.
    */
   readonly speculates?: boolean;
+  /**
+   * For Twins: the view of the highest certificate that a message shows, 0 for none. Some reach one
+   * replica alone, so that it knows what the others do not.
+   */
+  certifies?(message: M): number;
   /** Whether it is a promise that others count on: a vote that counts for a commit. */
   promises?(message: M): boolean;
   /** Whether it is of a replica that recovers, or answers one. */

@@ -2,7 +2,6 @@
 // views, one of each class of symmetric ones; then longer ones that are drawn.
 
 import type { AnyProtocol, Quorums } from "../actor.ts";
-import type { SimulationHints } from "../protocol-hints.ts";
 import { Random } from "../base/seeded-random.ts";
 import { smallestCluster } from "../protocol/index.ts";
 
@@ -22,6 +21,8 @@ export interface Scenario {
   readonly reputation: boolean;
   /** Whether some kinds of messages do not reach some instances, others in each view. */
   readonly losesKinds: boolean;
+  /** Whether the certificates of some views reach one instance alone. */
+  readonly hides: boolean;
   /** How long a view's messages are delivered, in view timeouts. */
   readonly viewLength: number;
   /**
@@ -34,7 +35,11 @@ export interface Scenario {
 }
 
 /** What guided scenarios may have leaders do. */
-type LeaderHints = Pick<SimulationHints<never>, "tenures" | "reputation">;
+interface LeaderHints {
+  readonly tenures?: boolean | undefined;
+  readonly reputation?: boolean | undefined;
+  readonly hides?: boolean;
+}
 
 /** The scenarios of clusters of n replicas, of which one identity, 0, has two instances. */
 export class TwinsScenarios {
@@ -71,7 +76,7 @@ export class TwinsScenarios {
       sides: this.#sidesOf(this.#splitOf(code, view)),
       leader: 0,
     }));
-    const rest = { losesKinds: false, viewLength: 0.6, askedMax: 0, clients: 1 };
+    const rest = { losesKinds: false, hides: false, viewLength: 0.6, askedMax: 0, clients: 1 };
     return { views, tenure: 1, reputation: false, ...rest };
   }
 
@@ -133,11 +138,12 @@ export class TwinsScenarios {
    */
   #guided(number: number): Scenario {
     const sizes = { instances: this.#n + 1, quorum: this.#quorum };
-    const { tenures = false, reputation = false } = this.#hints;
+    const { tenures = false, reputation = false, hides = false } = this.#hints;
     const long = new Random(number, "twins/tenure").chance(0.5) && tenures;
     const told = new Random(number, "twins/reputation").chance(0.5) && reputation && !long;
+    const hidden = new Random(number, "twins/hidden").chance(0.25) && hides;
     const drawn = guided(new Random(number, "twins"), sizes, identityOf);
-    return { ...drawn, tenure: long ? LONG_TENURE : 1, reputation: told };
+    return { ...drawn, tenure: long ? LONG_TENURE : 1, reputation: told, hides: hidden };
   }
 }
 
@@ -161,7 +167,7 @@ function guided(
   const losesKinds = random.chance(0.5);
   const viewLength = random.pick([0.3, 0.6, 1.5]);
   const asked = { askedMax: OPERATIONS, clients: 2 };
-  return { views, tenure: 1, reputation: false, losesKinds, viewLength, ...asked };
+  return { views, tenure: 1, reputation: false, losesKinds, hides: false, viewLength, ...asked };
 }
 
 /** A drawn scenario of replicas that do not lie, of which one may be faulty. */
@@ -195,9 +201,11 @@ const known = new Map<string, TwinsScenarios>();
 /** The scenarios of the smallest cluster that tolerates one fault. */
 export function twinsScenarios(protocol: AnyProtocol): TwinsScenarios {
   const { n, quorum } = smallestCluster(protocol, 1);
-  const { tenures = false, reputation = false } = protocol.simulation ?? {};
-  const key = `${n} ${quorum} ${tenures} ${reputation}`;
-  const scenarios = known.get(key) ?? new TwinsScenarios({ n, quorum }, { tenures, reputation });
+  const { tenures = false, reputation = false, certifies } = protocol.simulation ?? {};
+  const hides = certifies !== undefined;
+  const key = `${n} ${quorum} ${tenures} ${reputation} ${hides}`;
+  const scenarios =
+    known.get(key) ?? new TwinsScenarios({ n, quorum }, { tenures, reputation, hides });
   known.set(key, scenarios);
   return scenarios;
 }

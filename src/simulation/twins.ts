@@ -151,6 +151,9 @@ class Stall {
 /** After so many view timeouts in a view, what moves replicas on passes between the sides. */
 const STUCK_TIMEOUTS = 4;
 
+/** Tells who knows a view's certificate from what else is drawn of a view. */
+const HOLDER = 0x686f6c64;
+
 class ViewFilter {
   world: World | null = null;
   /** Called when a message of a view after the scenario's last one is sent. */
@@ -187,12 +190,26 @@ class ViewFilter {
     }
     const begun = this.#begun.get(time) ?? world.scheduler.nowUs;
     this.#begun.set(time, begun);
+    const longUs = STUCK_TIMEOUTS * world.plan.viewTimeoutMs * 1000;
+    if (world.scheduler.nowUs - begun <= longUs && this.#hides(world, to, packet)) return false;
     if (this.#moves(world, packet)) return true;
     if (world.scheduler.nowUs - begun > viewLength * world.plan.viewTimeoutMs * 1000) return false;
     if (!losesKinds) return true;
     // Some replicas get some kinds of messages, so that one may know what the others do not.
     const lost = mix32(mix32(mix32(this.#seed, view), packet.content.bytes[0] ?? 0), to.index);
     return (lost & 3) !== 0;
+  }
+
+  /** Whether the packet shows a certificate that another instance alone is to know. */
+  #hides(world: World, to: Process, packet: Packet): boolean {
+    const { protocol } = world.subject;
+    if (!this.#scenario.hides || packet.part) return false;
+    const message = packet.content.read(protocol);
+    const view = message === null ? 0 : (protocol.simulation?.certifies?.(message) ?? 0);
+    if (view === 0) return false;
+    const drawn = mix32(mix32(this.#seed, view), HOLDER);
+    const holder = (drawn >>> 1) % (world.plan.n + 1);
+    return (drawn & 1) === 0 && holder !== to.index;
   }
 
   /**

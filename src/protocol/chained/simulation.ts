@@ -30,6 +30,7 @@ export function simulationOf({ listens }: ChainRules): SimulationHints<Message> 
     viewOf,
     proposes: ({ kind }) => kind === "propose",
     moves: ({ kind }) => kind === "timeout",
+    certifies,
     marks: { short: marks },
   };
 }
@@ -44,5 +45,17 @@ function viewOf(message: Message): number | null {
       return message.view;
     default:
       return null;
+  }
+}
+
+function certifies(message: Message): number {
+  switch (message.kind) {
+    case "propose":
+      return message.block.justify.view;
+    case "timeout":
+    case "entry":
+      return message.highQc.view;
+    default:
+      return 0;
   }
 }

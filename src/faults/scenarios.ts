@@ -18,11 +18,7 @@ export interface Scenario {
   readonly what: string;
   /** What a protocol must have for it. */
   readonly needs:
-    | "nothing"
-    | "tolerated faults"
-    | "rotating leaders"
-    | "leaders by reputation"
-    | "sequencers";
+    "nothing" | "tolerated faults" | "rotating leaders" | "leaders by reputation" | "sequencers";
   /** It runs only if it is named, because it takes minutes. */
   readonly long?: true;
   readonly run: (trial: Trial) => Promise<void>;

@@ -6,7 +6,7 @@ import { assert } from "../base/assert.ts";
 import { addNamed } from "../base/named.ts";
 import { REPLICAS_MAX } from "../config.ts";
 import type { OptionValues, ProtocolConfig } from "../protocol-config.ts";
-import { hotstuff, hotstuff2, jolteon } from "./chained/index.ts";
+import { hotstuff, hotstuff2, jolteon, streamlet } from "./chained/index.ts";
 import { pbft } from "./pbft/index.ts";
 import { tendermint } from "./tendermint/index.ts";
 import { unreplicated, unreplicatedSigned } from "./unreplicated/index.ts";
@@ -82,6 +82,7 @@ const registry = new Map<string, AnyProtocol>([
   entry("hotstuff2", hotstuff2),
   entry("jolteon", jolteon),
   entry("tendermint", tendermint),
+  entry("streamlet", streamlet),
 ]);
 
 export const protocols: ReadonlyMap<string, AnyProtocol> = registry;

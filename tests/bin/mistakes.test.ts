@@ -90,7 +90,7 @@ const mistakes: readonly (readonly [string, readonly string[], string])[] = [
   ["client", clientArgs(one, "--mode", "unreplicated"), "--mode was given twice"],
   [
     ...["replica", ["-m", "paxos", "-c", one, "-i", "0"]],
-    "--mode paxos: expected unreplicated, unreplicated-signed, pbft, hotstuff, vr, hotstuff2, jolteon, tendermint",
+    "--mode paxos: expected unreplicated, unreplicated-signed, pbft, hotstuff, vr, hotstuff2, jolteon, tendermint, streamlet",
   ] as const,
   ["replica", replicaArgs(one, "-a", "sql"), "--app sql: expected null, kv, btree, sqlite"],
   ["replica", replicaArgs(one, "--signature", "all"), "--signature all: expected each, batch"],
@@ -114,19 +114,19 @@ const mistakes: readonly (readonly [string, readonly string[], string])[] = [
   ] as const,
   [
     ...["replica", replicaArgs(one, "--batch-bytes", "4096")],
-    "--batch-bytes: pbft, hotstuff, vr, hotstuff2, jolteon, tendermint have it, not unreplicated",
+    "--batch-bytes: pbft, hotstuff, vr, hotstuff2, jolteon, tendermint, streamlet have it, not unreplicated",
   ] as const,
   [
     ...["replica", replicaArgs(one, "-b", "100")],
-    "--batch: pbft, hotstuff, vr, hotstuff2, jolteon, tendermint have it, not unreplicated",
+    "--batch: pbft, hotstuff, vr, hotstuff2, jolteon, tendermint, streamlet have it, not unreplicated",
   ] as const,
   [
     ...["client", clientArgs(one, "--signature", "each")],
-    "--signature: unreplicated-signed, pbft, hotstuff, hotstuff2, jolteon, tendermint have it, not unreplicated",
+    "--signature: unreplicated-signed, pbft, hotstuff, hotstuff2, jolteon, tendermint, streamlet have it, not unreplicated",
   ] as const,
   [
     ...["client", clientArgs(one, "--leader", "rotate")],
-    "--leader: hotstuff, hotstuff2, jolteon, tendermint have it, not unreplicated",
+    "--leader: hotstuff, hotstuff2, jolteon, tendermint, streamlet have it, not unreplicated",
   ] as const,
   ["client", clientArgs(one, "-t", "0"), `--clients 0: ${whole(1, 32_768)}`],
   ["client", clientArgs(one, "-t", "32769"), `--clients 32769: ${whole(1, 32_768)}`],
@@ -156,7 +156,7 @@ const mistakes: readonly (readonly [string, readonly string[], string])[] = [
   ] as const,
   [
     ...["replica", ["-m", "pbft", "-c", quad, "-i", "0", "--leader", "rotate"]],
-    "--leader: hotstuff, hotstuff2, jolteon, tendermint have it, not pbft",
+    "--leader: hotstuff, hotstuff2, jolteon, tendermint, streamlet have it, not pbft",
   ] as const,
   ["replica", ["-m", "unreplicated", "-c", one, "-i", "x"], `--id x: ${whole(0, 1_000_000)}`],
   [
@@ -266,7 +266,7 @@ const mistakes: readonly (readonly [string, readonly string[], string])[] = [
   ["demo", ["--faults", "21"], `--faults 21: ${whole(1, 20)}`],
   [
     ...["demo", ["--mode", "paxos"]],
-    "--mode paxos: expected unreplicated, unreplicated-signed, pbft, hotstuff, vr, hotstuff2, jolteon, tendermint",
+    "--mode paxos: expected unreplicated, unreplicated-signed, pbft, hotstuff, vr, hotstuff2, jolteon, tendermint, streamlet",
   ] as const,
   [
     ...["demo", ["--client-processes", "3", "--clients", "2"]],

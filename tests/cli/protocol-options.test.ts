@@ -71,22 +71,22 @@ test("an option of all protocols is refused where it changes nothing", () => {
     const required = ["-m", "pbft", "-c", "x", "-i", "0"];
     return readProtocolOptions(parseOptions(command, [...required, ...argv]), protocols, modes);
   };
-  const signing = "unreplicated-signed, pbft, hotstuff, hotstuff2, jolteon, tendermint";
+  const signing = "unreplicated-signed, pbft, hotstuff, hotstuff2, jolteon, tendermint, streamlet";
   const cases = [
     [
       ["unreplicated"],
       ["-b", "9"],
-      "--batch: pbft, hotstuff, vr, hotstuff2, jolteon, tendermint have it, not unreplicated",
+      "--batch: pbft, hotstuff, vr, hotstuff2, jolteon, tendermint, streamlet have it, not unreplicated",
     ],
     [
       ["unreplicated"],
       ["--adaptive"],
-      "--adaptive: pbft, hotstuff, vr, hotstuff2, jolteon, tendermint have it, not unreplicated",
+      "--adaptive: pbft, hotstuff, vr, hotstuff2, jolteon, tendermint, streamlet have it, not unreplicated",
     ],
     [
       ["unreplicated-signed"],
       ["--checkpoint", "9"],
-      "--checkpoint: pbft, hotstuff, vr, hotstuff2, jolteon, tendermint have it",
+      "--checkpoint: pbft, hotstuff, vr, hotstuff2, jolteon, tendermint, streamlet have it",
     ],
     [["unreplicated"], ["-w", "1"], `--workers: ${signing} have it, not unreplicated`],
     [["unreplicated"], ["--crypto", "noble"], `--crypto: ${signing} have it, not unreplicated`],

@@ -16,7 +16,7 @@ test("a mode has what it can have, and the long ones if they are named", () => {
     all.filter((name) => !["memory", "sequencer"].includes(name)),
   );
   expect(named(undefined, "pbft")).toEqual(
-    all.filter((name) => !["memory", "sequencer", "rotation"].includes(name)),
+    all.filter((name) => !["memory", "sequencer", "rotation", "reputation"].includes(name)),
   );
   expect(named(undefined, "unreplicated")).toEqual(["restart-all", "loss"]);
   expect(named("memory,loss", "pbft")).toEqual(["memory", "loss"]);
@@ -28,6 +28,8 @@ test("what there is not, what is named twice and what the mode cannot have are r
   );
   expect(() => named("loss,loss", "pbft")).toThrow("--only: loss was given twice");
   expect(() => named("rotation", "pbft")).toThrow("--only rotation: pbft has no rotating leaders");
+  expect(() => named("reputation", "pbft")).toThrow("pbft has no leaders by reputation");
+  expect(() => named("reputation", "pbft")).toThrow("pbft has no leaders by reputation");
   expect(() => named("kill-primary", "unreplicated")).toThrow(
     "--only kill-primary: unreplicated has no tolerated faults; " + "it can have restart-all, loss",
   );
@@ -43,7 +45,9 @@ test(
     for (const { name, what } of SCENARIOS) {
       expect(help.out).toMatch(new RegExp(`^  ${name} +${RegExp.escape(what)}(?: \\(|$)`, "m"));
     }
-    expect(help.out).toMatch(/^ {2}rotation .* \(hotstuff, hotstuff2, jolteon, tendermint\)$/m);
+    expect(help.out).toMatch(
+      /^ {2}rotation .* \(hotstuff, hotstuff2, jolteon, tendermint, streamlet\)$/m,
+    );
     expect(help.out).toMatch(/^ {2}loss +one packet of ten is lost$/m);
     expect(FAULTS.notes).toStartWith("SCENARIOS\n");
   },

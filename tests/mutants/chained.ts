@@ -7,22 +7,30 @@ import { Naming } from "../../src/protocol/kit/naming.ts";
 import type { Outcome, Request } from "../../src/protocol/kit/request.ts";
 import { Service } from "../../src/protocol/kit/service.ts";
 import { keyOf, type Block } from "../../src/protocol/chained/block.ts";
-import { highestQcView, type Qc, type Tc } from "../../src/protocol/chained/certificate.ts";
+import {
+  GENESIS_QC,
+  highestQcView,
+  type Qc,
+  type Tc,
+} from "../../src/protocol/chained/certificate.ts";
 import { firstTarget } from "../../src/protocol/kit/first-target.ts";
 import {
   ChainedReplica,
   hotstuff,
   hotstuff2,
   jolteon,
+  streamlet,
   type Parts,
 } from "../../src/protocol/chained/index.ts";
 import type { Tree, TreeNode } from "../../src/protocol/chained/log.ts";
-import type { VoteMessage } from "../../src/protocol/chained/message.ts";
+import type { Position, VoteMessage } from "../../src/protocol/chained/message.ts";
 import { NormalCase } from "../../src/protocol/chained/normal.ts";
 import { justifyView, twoChain, type ChainRules } from "../../src/protocol/chained/rules.ts";
 import { HOTSTUFF_RULES } from "../../src/protocol/chained/hotstuff-rules.ts";
 import { HOTSTUFF2_RULES } from "../../src/protocol/chained/hotstuff2-rules.ts";
 import { JOLTEON_RULES } from "../../src/protocol/chained/jolteon-rules.ts";
+import { STREAMLET_RULES } from "../../src/protocol/chained/streamlet-rules.ts";
+import { Start } from "../../src/protocol/chained/start.ts";
 import { Pacemaker, viewAfter } from "../../src/protocol/chained/view-change.ts";
 import { subjectOf, type Subject } from "../../src/simulation/subject.ts";
 import { AnyNonce, CredulousClient } from "./credulous.ts";
@@ -50,6 +58,7 @@ interface Member {
 
 const HOTSTUFF: Member = { name: "hotstuff", protocol: hotstuff, rules: HOTSTUFF_RULES };
 const HOTSTUFF2: Member = { name: "hotstuff2", protocol: hotstuff2, rules: HOTSTUFF2_RULES };
+const STREAMLET: Member = { name: "streamlet", protocol: streamlet, rules: STREAMLET_RULES };
 const JOLTEON: Member = { name: "jolteon", protocol: jolteon, rules: JOLTEON_RULES };
 
 /** Other rules, under a leader without which they would be missed by nobody. */
@@ -68,6 +77,8 @@ export const noConsecutiveViews = ruled(HOTSTUFF, { committedBy: loose.grandpare
 export const fastHotStuff = [HOTSTUFF2, JOLTEON].map(({ name, rules }) => {
   return { name, rules: { ...rules, committedBy: loose.parent } };
 });
+/** J14: of two blocks in a row the first. */
+export const twoInARow: ChainRules = { ...STREAMLET_RULES, committedBy: twoChain };
 export const lockOnParent: ChainRules = { ...HOTSTUFF2_RULES, lockedBy: HOTSTUFF_RULES.lockedBy };
 
 /** Any QC does after a TC. */
@@ -84,7 +95,8 @@ export const anyTcThatLetsIn: ChainRules = {
   },
 };
 
-class NoLateVotes extends NormalCase {
+/** J11: where two-chains commit it costs blocks, not liveness; rules.test.ts counts them. */
+export class NoLateVotes extends NormalCase {
   protected override sendLate(): void {}
 }
 
@@ -152,9 +164,34 @@ class WeakTc extends NormalCase {
   }
 }
 
+/** J5: takes a TC whatever its signers knew; the rules of some have to hold without it. */
+export class Unbacked extends NormalCase {
+  protected override backs(): boolean {
+    return true;
+  }
+}
+
 /** J4: votes in views that it has given up; tests/protocol/chained/rules.test.ts convicts it. */
 export class StaleTimeouts extends NormalCase {
   override onGivenUp(): void {}
+}
+
+/** J4: its TIMEOUT says what it knew when it entered the view; rules.test.ts convicts it. */
+export class ReportsEntry extends Pacemaker {
+  #entered: Qc = GENESIS_QC;
+  override get position(): Position {
+    return { ...super.position, highQc: this.#entered };
+  }
+  override onQc(qc: Qc): void {
+    const { view } = this;
+    super.onQc(qc);
+    if (this.view > view) this.#entered = super.position.highQc;
+  }
+  override onTc(tc: Tc | null): void {
+    const { view } = this;
+    super.onTc(tc);
+    if (this.view > view) this.#entered = super.position.highQc;
+  }
 }
 
 /** J9: a leader that a TC lets in waits until it has heard from all. */
@@ -192,6 +229,13 @@ class ForgetsNothing extends NormalCase {
 }
 export const votesInViewC: Partial<Parts> = { NormalCase: ForgetsNothing };
 
+/** J12: its lock is what it can remember; rules.test.ts convicts it. */
+export class LockNotRaised extends NormalCase {
+  override onForgotten(view: number): void {
+    this.onGivenUp(viewAfter(this.context.config, view));
+  }
+}
+
 /** J12: votes in the second view of a tenure as if no other replica had ever lost its memory. */
 class ForgetsOneView extends NormalCase {
   override onForgotten(view: number): void {
@@ -199,6 +243,14 @@ class ForgetsOneView extends NormalCase {
   }
 }
 export const votesInSecondView: Partial<Parts> = { NormalCase: ForgetsOneView };
+
+/** J12: goes on with the QCs of the answers, without one above C. */
+class NoQcAboveC extends Start {
+  override caughtUp(): boolean {
+    return true;
+  }
+}
+export const goesOnWithAnswers: Partial<Parts> = { Start: NoQcAboveC };
 
 /** X14: takes answers to an earlier question. tests/protocol/chained/start.test.ts convicts it. */
 export const noNonce: Partial<Parts> = { Recovery: AnyNonce };
@@ -283,18 +335,20 @@ function ruleless(
  * What Twins seldom or never find by dice, and, for comparison, the right rules under a leader that
  * proposes on old QCs.
  */
-export const subjects: readonly Subject[] = [HOTSTUFF, HOTSTUFF2, JOLTEON].flatMap((member) => {
-  return [
-    subjectWith(member, "stale-leader", ruled(member, {})),
-    subjectWith(member, "fast", ruled(member, { committedBy: loose.parent })),
-    subjectWith(member, "lock-on-parent", ruled(member, { lockedBy: HOTSTUFF_RULES.lockedBy })),
-  ];
-});
+export const subjects: readonly Subject[] = [HOTSTUFF, HOTSTUFF2, JOLTEON, STREAMLET].flatMap(
+  (member) => {
+    return [
+      subjectWith(member, "stale-leader", ruled(member, {})),
+      subjectWith(member, "fast", ruled(member, { committedBy: loose.parent })),
+    ];
+  },
+);
 
+const LOCK_ON_PARENT: Partial<ChainRules> = { lockedBy: HOTSTUFF_RULES.lockedBy };
 const NO_LOCK: Partial<ChainRules> = { safeToVote: () => true };
 
 export const mutants: readonly Mutant[] = [
-  ...[HOTSTUFF, HOTSTUFF2, JOLTEON].flatMap(shared),
+  ...[HOTSTUFF, HOTSTUFF2, JOLTEON, STREAMLET].flatMap(shared),
   ruleless(HOTSTUFF, "no-lock", NO_LOCK),
   ruleless(HOTSTUFF, "two-chain", { committedBy: twoChain }, [...BROKEN, "liveness"]),
   {
@@ -302,9 +356,12 @@ export const mutants: readonly Mutant[] = [
     ...{ kind: "short", convictedBy: ["liveness"], within: 1000 },
   },
   ruleless(HOTSTUFF2, "no-lock", NO_LOCK),
+  // Some certificates have to reach one replica alone.
+  ruleless(HOTSTUFF2, "lock-on-parent", LOCK_ON_PARENT, [...BROKEN, "exactly once"]),
   {
     subject: subjectWith(HOTSTUFF2, "waits-for-all", { Pacemaker: WaitsForAll }),
     ...{ kind: "short", convictedBy: ["liveness"], within: 1000 },
   },
   ruleless(JOLTEON, "any-qc-after-tc", ANY_QC_AFTER_TC),
+  ruleless(STREAMLET, "any-parent", NO_LOCK),
 ];

@@ -29,6 +29,7 @@ const MODELS: { readonly [mode: string]: Model } = {
   hotstuff2: { capacity: 9_000, idleUs: 1800, n: 4, signed: true, signatures: 1.4 },
   jolteon: { capacity: 9_100, idleUs: 1700, n: 4, signed: true, signatures: 1.4 },
   tendermint: { capacity: 7_500, idleUs: 800, n: 4, signed: true, signatures: 3.1 },
+  streamlet: { capacity: 8_900, idleUs: 1700, n: 4, signed: true, signatures: 1.4 },
 };
 
 /** Those that a chart has unless a test says others: as many as it has lines for. */

@@ -10,6 +10,7 @@ import type { ChainRules } from "./rules.ts";
 import { HOTSTUFF_RULES } from "./hotstuff-rules.ts";
 import { HOTSTUFF2_RULES } from "./hotstuff2-rules.ts";
 import { JOLTEON_RULES } from "./jolteon-rules.ts";
+import { STREAMLET_RULES } from "./streamlet-rules.ts";
 import { simulationOf } from "./simulation.ts";
 import { timingOf } from "./timing.ts";
 
@@ -39,10 +40,16 @@ export function chained(
 }
 
 /** Chained HotStuff: three certified blocks in a row commit the first of them. */
-export const hotstuff = chained(HOTSTUFF_RULES, timingOf(3, "HotStuff", "PODC '19"));
+export const hotstuff = chained(HOTSTUFF_RULES, timingOf({ chain: 3 }, "HotStuff", "PODC '19"));
 
 /** HotStuff-2: two do, and a leader that a TC lets in listens before it proposes. */
-export const hotstuff2 = chained(HOTSTUFF2_RULES, timingOf(2, "HotStuff-2", "2023"));
+export const hotstuff2 = chained(HOTSTUFF2_RULES, timingOf({ chain: 2 }, "HotStuff-2", "2023"));
 
 /** Jolteon: two do, and the TC shows which QCs its signers had. */
-export const jolteon = chained(JOLTEON_RULES, timingOf(2, "Jolteon", "FC '22"));
+export const jolteon = chained(JOLTEON_RULES, timingOf({ chain: 2 }, "Jolteon", "FC '22"));
+
+/** Streamlet: votes go to all, and three of them commit the middle one. */
+export const streamlet = chained(
+  STREAMLET_RULES,
+  timingOf({ chain: 2, votesToAll: true }, "Streamlet", "AFT '20"),
+);

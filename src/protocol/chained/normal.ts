@@ -52,7 +52,7 @@ export class NormalCase {
   protected readonly owner: NormalOwner;
   protected readonly votes: Votes<VoteMessage>;
   #highQc: Qc = GENESIS_QC;
-  #lock: Lock = { view: 0, hash: GENESIS_HASH };
+  #lock: Lock = { view: 0, hash: GENESIS_HASH, height: 0 };
   /** The last view that it voted in or gave up. */
   #votedView = 0;
   /** The last view that it proposed in, and the last one whose proposal it took. */
@@ -102,6 +102,11 @@ export class NormalCase {
 
   isMissing(key: string): boolean {
     return this.owner.catchUp.isMissing(key);
+  }
+
+  /** Whether everybody makes QCs of votes, not the next leader alone. */
+  get #votesToAll(): boolean {
+    return this.context.rules.votesToAll === true;
   }
 
   /** Whether something should be committed and is not. */
@@ -276,6 +281,7 @@ export class NormalCase {
     const vote = this.#lastVote;
     if (vote === null) return;
     this.retransmission.onVoted();
+    if (this.#votesToAll) return host.send("all", vote);
     const leader = leaders.of(vote.view + 1, { view: vote.view, block: vote.digest });
     if (leader === null || this.owner.pacemaker.skips(vote.view + 1)) return this.sendLate(vote);
     // A message to all comes back to its sender, one to a single replica does not.
@@ -298,7 +304,8 @@ export class NormalCase {
     if (view <= this.#highQc.view) return "not admitted: vote of a view that has its certificate";
     if (!this.votes.isNew(replica, view)) return "not admitted: vote that was counted";
     // A block that is not here may name this replica.
-    if (late || leaders.admits(self, view + 1, { view, block: digest })) return null;
+    if (late || this.#votesToAll || leaders.admits(self, view + 1, { view, block: digest }))
+      return null;
     return "not admitted: vote for another leader";
   }
 
@@ -353,7 +360,7 @@ export class NormalCase {
     const { config } = this.context;
     const beyond = (config.tenure ?? 1) > 1 ? 1 : 0;
     this.#votedView = Math.max(this.#votedView, viewAfter(config, view) + beyond);
-    if (view > this.#lock.view) this.#lock = { view, hash: null };
+    if (view > this.#lock.view) this.#lock = { view, hash: null, height: null };
   }
 
   // Certificates.
@@ -400,7 +407,7 @@ export class NormalCase {
     const { rules, tree } = this.context;
     const locked = rules.lockedBy(node);
     if (locked !== null && locked.view > this.#lock.view) {
-      this.#lock = { view: locked.view, hash: locked.hash };
+      this.#lock = { view: locked.view, hash: locked.hash, height: locked.height };
     }
     const committed = rules.committedBy(node);
     if (committed !== null && committed.height > tree.root.height) this.#commit(committed);
@@ -458,10 +465,10 @@ export class NormalCase {
   /** The executor has become the state after this block. */
   onInstalled(block: Installed): void {
     const { tree, service, self } = this.context;
-    const { hash, view } = block;
+    const { hash, view, height } = block;
     for (const node of tree.restart(block)) if (hasRequests(node)) this.#requeue(node);
     service.answerExecuted();
-    if (view > this.#lock.view) this.#lock = { view, hash };
+    if (view > this.#lock.view) this.#lock = { view, hash, height };
     const { root } = tree;
     for (const child of tree.children(root.key)) this.#place(child, root);
     this.#takeHeld();

@@ -10,6 +10,7 @@ import type { TreeNode } from "./log.ts";
 export interface Lock {
   readonly view: number;
   readonly hash: Bytes | null;
+  readonly height: number | null;
 }
 
 /** The rules by which a chained replica votes, locks and commits. They have no state. */
@@ -30,6 +31,8 @@ export interface ChainRules {
    * proposes, as a share of its view timer; 0: not at all.
    */
   listens(view: number, tcView: number): number;
+  /** Whether votes go to all, so that each makes the QC itself; else to the next leader. */
+  readonly votesToAll?: boolean;
 }
 
 /** The view of the block that the justify of `node` certifies. */

@@ -5,6 +5,7 @@ import type { ChainRules } from "./rules.ts";
 const SHORT = [
   "chained: a block waits for its parent",
   "chained: a missing block is fetched",
+  "chained: a proposal waits for the block that names its leader",
   "chained: a QC of late votes",
   "chained: commits a long branch at once",
   "chained: a block is abandoned",

@@ -1,13 +1,23 @@
 import type { Path, Timing, TimingHints } from "../../protocol-hints.ts";
 import { gatheredUs, repliesUs } from "../kit/timing.ts";
 
-/** The hints of rules by which `chain` certified blocks of consecutive views commit the first. */
-export function timingOf(chain: number, name: string, year: string): TimingHints {
+/** What tells rule sets apart here. */
+interface Chains {
+  /** How many certified blocks of consecutive views it takes to commit one, itself included. */
+  readonly chain: number;
+  readonly votesToAll?: boolean;
+}
+
+/** The hints of such rules. */
+export function timingOf(chains: Chains, name: string, year: string): TimingHints {
+  const { votesToAll = false } = chains;
   return {
-    unloaded: (path) => unloaded(path, chain),
+    unloaded: (path) => unloaded(path, chains),
     paper: {
-      // The leader alone sends to all, and all to it.
-      messages: { label: `${name}, ${year}: 2(n-1), O(n)`, of: (n) => 2 * (n - 1) },
+      // The leader alone sends to all, and all to it unless their votes go to all.
+      messages: votesToAll
+        ? { label: `${name}, ${year}: (n+1)(n-1), O(n²)`, of: (n) => (n + 1) * (n - 1) }
+        : { label: `${name}, ${year}: 2(n-1), O(n)`, of: (n) => 2 * (n - 1) },
       // A proposal has its own signature and that of its certificate.
       signatures: {
         label: `${name}, threshold signatures: 3(n-1), O(n)`,
@@ -25,9 +35,10 @@ export function timingOf(chain: number, name: string, year: string): TimingHints
 /**
  * Chained HotStuff (Yin et al., PODC '19, section 6) and its kin: a block is committed by the QC of
  * the last block of its chain, which that one's leader makes and the proposal after that brings to
- * the others. Each view has a block, and begins with the QC of the last.
+ * the others; where votes go to all, each makes it. Each view has a block, and begins with the QC
+ * of the last.
  */
-function unloaded(path: Path, chain: number): Timing {
+function unloaded(path: Path, { chain, votesToAll = false }: Chains): Timing {
   const { n, quorum, signUs, checkUs, workers } = path;
   const replicas = Array.from({ length: n }, (_, i) => i);
   // A proposal is signed and has a QC of signatures, which are checked one after another.
@@ -40,12 +51,17 @@ function unloaded(path: Path, chain: number): Timing {
   };
   const startUs = path.clientUs(path.leader(0));
   let decidedUs = startUs;
+  let votes: readonly number[] = [];
+  /** When a replica that gets the votes has their QC. */
+  const gathered = (at: number): number => {
+    const arrivals = votes.map((us, i) => us + path.hopUs(i, at)).filter((_, i) => i !== at);
+    return gatheredUs(arrivals, quorum, checkUs, workers, votes[at]);
+  };
   for (let view = 0; view < chain; view++) {
-    const next = path.leader(view + 1);
-    const votes = received(view, decidedUs).map((us) => us + signUs);
-    const arrivals = votes.map((us, i) => us + path.hopUs(i, next)).filter((_, i) => i !== next);
-    decidedUs = gatheredUs(arrivals, quorum, checkUs, workers, votes[next]);
+    votes = received(view, decidedUs).map((us) => us + signUs);
+    decidedUs = gathered(path.leader(view + 1));
   }
-  const latencyUs = repliesUs(path, received(chain, decidedUs));
+  const executed = votesToAll ? replicas.map(gathered) : received(chain, decidedUs);
+  const latencyUs = repliesUs(path, executed);
   return { latencyUs, batchUs: (decidedUs - startUs) / chain };
 }

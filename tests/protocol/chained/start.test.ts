@@ -3,8 +3,14 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import type { Parts } from "../../../src/protocol/chained/index.ts";
 import { GENESIS_QC } from "../../../src/protocol/chained/certificate.ts";
-import { noNonce, votesInSecondView, votesInViewC } from "../../mutants/chained.ts";
-import type { Block } from "../../../src/protocol/chained/block.ts";
+import { JOLTEON_RULES } from "../../../src/protocol/chained/jolteon-rules.ts";
+import {
+  goesOnWithAnswers,
+  noNonce,
+  votesInSecondView,
+  votesInViewC,
+} from "../../mutants/chained.ts";
+import { ForgetfulSeven, quorumOf } from "./forgetful-seven.ts";
 import { block, CLIENT, ChainedCluster, ledBy, openRequest, put, qc, Solo, tc } from "./harness.ts";
 
 // Virtual time: only a loaded machine makes them slow.
@@ -103,103 +109,38 @@ test("X15 in no run yet, a replica takes nothing but what concerns its start", (
 const TENURE = 8;
 
 /**
- * Seven replicas, of which 6 is Byzantine and leads; of the others four lose their memory, one after
- * another. The first two voted in view 8, the first one of a tenure, and go on in the tenure before
- * it, whence they answer those that lose theirs after voting in view 9.
+ * How many blocks each replica voted for in view 9, while four lose their memory. The first two
+ * voted in view 8, the first one of a tenure, and go on in the tenure before it, whence they answer
+ * those that lose theirs after voting in view 9.
  */
-class ForgetfulSeven {
-  readonly #parts: Partial<Parts>;
-  readonly #solos: Solo[] = [];
-  /** By replica and view, the blocks that it voted for. */
-  readonly votes = new Map<string, Set<string>>();
-
-  constructor(parts: Partial<Parts>) {
-    this.#parts = parts;
-    for (let i = 0; i < 6; i++) this.#solos.push(this.#make(i, true));
-  }
-
-  #make(self: number, started: boolean): Solo {
-    const config = { n: 7, f: 2, tenure: TENURE, leader: () => 6 };
-    return new Solo(self, config, { started, parts: this.#parts });
-  }
-
-  #of(i: number): Solo {
-    const solo = this.#solos[i];
-    if (solo === undefined) throw new Error(`there is no replica ${i}`);
-    return solo;
-  }
-
-  /** Proposes to some; with a TC of view 1 if it is of view 8. Gives who voted for it. */
-  propose(proposed: Block, ...to: number[]): number[] {
-    const voters: number[] = [];
-    for (const i of to) {
-      const solo = this.#of(i);
-      solo.propose(proposed, proposed.view === TENURE ? tc(1, [1, 2, 3, 4, 5]) : null);
-      for (const { view, digest } of solo.host.takeKind("vote")) {
-        const key = `${i} in ${view}`;
-        this.votes.set(key, (this.votes.get(key) ?? new Set()).add(digest.join()));
-        voters.push(i);
-      }
-    }
-    return voters;
-  }
-
-  /** The replica loses its memory, and is answered by these and the Byzantine one. */
-  forget(self: number, ...by: number[]): void {
-    const solo = (this.#solos[self] = this.#make(self, false));
-    const nonce = solo.learns();
-    for (const replica of [...by, 6]) {
-      const position =
-        replica === 6
-          ? { highQc: GENESIS_QC, tc: null }
-          : this.#of(replica).replica.pacemaker.position;
-      solo.receive(replica, { kind: "answer", replica, to: self, nonce, position });
-    }
-    expect(solo.running).toBe(false);
-  }
-
-  /** It gets these blocks, and with the QC of the last one it runs. */
-  recover(self: number, ...blocks: Block[]): void {
-    const solo = this.#of(self);
-    for (const next of blocks) this.propose(next, self);
-    const highQc = quorumOf(blocks.at(-1)!);
-    solo.receive(6, { kind: "entry", highQc, tc: null });
-    solo.host.clockMs += 1000;
-    solo.timeout("start");
-    expect(solo.running).toBe(true);
-  }
-}
-
-const quorumOf = (certified: Block) => qc(certified, [0, 1, 2, 3, 6]);
-
-/** How many blocks each replica voted for in view 9. */
 function votesInNine(parts: Partial<Parts>): number[] {
   const block = ledBy(6);
-  const cluster = new ForgetfulSeven(parts);
+  const cluster = new ForgetfulSeven(parts, TENURE);
+  const entered = tc(1, [1, 2, 3, 4, 5]);
   const first = block(1, undefined, [openRequest(1)]);
   const second = block(2, quorumOf(first));
   const third = block(3, quorumOf(second));
   const high = block(TENURE, quorumOf(first), [openRequest(2)]);
   const [one, other] = [3, 4].map((i) => block(TENURE + 1, quorumOf(high), [openRequest(i)]));
-  cluster.propose(first, 0, 1, 2, 3, 4, 5);
-  expect(cluster.propose(high, 0)).toEqual([0]);
+  cluster.propose(first, [0, 1, 2, 3, 4, 5]);
+  expect(cluster.propose(high, [0], entered)).toEqual([0]);
   cluster.forget(0, 1, 2, 3, 4, 5);
-  expect(cluster.propose(second, 2, 3, 4, 5)).toEqual([2, 3, 4, 5]);
-  cluster.recover(0, first, second);
-  expect(cluster.propose(high, 1)).toEqual([1]);
+  expect(cluster.propose(second, [2, 3, 4, 5])).toEqual([2, 3, 4, 5]);
+  cluster.recover(0, [first, second]);
+  expect(cluster.propose(high, [1], entered)).toEqual([1]);
   cluster.forget(1, 2, 3, 4, 5);
-  expect(cluster.propose(third, 2, 3, 4, 5)).toEqual([2, 3, 4, 5]);
-  cluster.recover(1, first, second, third);
-  expect(cluster.propose(high, 2, 3)).toEqual([2, 3]);
+  expect(cluster.propose(third, [2, 3, 4, 5])).toEqual([2, 3, 4, 5]);
+  cluster.recover(1, [first, second, third]);
+  expect(cluster.propose(high, [2, 3], entered)).toEqual([2, 3]);
   for (const i of [3, 2]) {
-    cluster.propose(one!, i);
+    cluster.propose(one!, [i]);
     cluster.forget(i, 0, 1, 4, 5);
-    cluster.recover(i, first, high);
-    cluster.propose(other!, i);
+    cluster.recover(i, [first, high], entered);
+    cluster.propose(other!, [i]);
   }
-  cluster.propose(high, 0, 1, 4, 5);
-  cluster.propose(one!, 0, 1);
-  cluster.propose(other!, 4, 5);
+  cluster.propose(high, [0, 1, 4, 5], entered);
+  cluster.propose(one!, [0, 1]);
+  cluster.propose(other!, [4, 5]);
   return [0, 1, 2, 3, 4, 5].map((i) => cluster.votes.get(`${i} in ${TENURE + 1}`)?.size ?? 0);
 }
 
@@ -207,4 +148,41 @@ test("J12 with tenures above 1 nobody votes twice in a view, though four lose th
   expect(votesInNine({})).toEqual([0, 0, 1, 1, 1, 1]);
   // With the liar's votes both blocks of view 9 have a quorum.
   expect(votesInNine(votesInSecondView)).toEqual([1, 1, 2, 2, 1, 1]);
+});
+
+/**
+ * Replicas 0 and 1 lose their memory one after the other, each after it alone voted in view 6; those
+ * that answer are in view 5. Gives who votes in view 7 for a block that conflicts with that of view
+ * 5, which the votes of 0 to 3 in view 6 and a liar's commit.
+ */
+function votesInSeven(parts: Partial<Parts>): number[] {
+  const block = ledBy(6);
+  const cluster = new ForgetfulSeven(parts, 1, JOLTEON_RULES);
+  const all = [0, 1, 2, 3, 4, 5];
+  const fourth = block(4, GENESIS_QC, [openRequest(1)]);
+  const fifth = block(5, quorumOf(fourth), [openRequest(2)]);
+  const sixth = block(6, quorumOf(fifth));
+  cluster.propose(fourth, all, tc(3, [1, 2, 3, 4, 5]));
+  expect(cluster.propose(fifth, all)).toEqual(all);
+  for (const i of [0, 1]) {
+    expect(cluster.propose(sixth, [i])).toEqual([i]);
+    cluster.forget(i, 2, 3, 4, 5);
+    cluster.propose(fourth, [i], tc(3, [1, 2, 3, 4, 5]));
+    cluster.learn(i, quorumOf(fourth));
+  }
+  expect(cluster.propose(sixth, [2, 3])).toEqual([2, 3]);
+  // Views 5 and 6 are given up by those who do not know of the QC of view 5, or do not any more.
+  for (const view of [5, 6]) {
+    const signers = [0, 1, 4, 5].filter((i) => cluster.givesUp(i) === 4);
+    if (signers.length < 4) return [];
+    for (const i of signers) cluster.learn(i, quorumOf(fourth), tc(view, [...signers, 6], 4));
+  }
+  const seventh = block(7, quorumOf(fourth), [openRequest(3)]);
+  return cluster.propose(seventh, [0, 1, 4, 5], tc(6, [0, 1, 4, 5, 6], 4));
+}
+
+test("J12 X14 who recovers waits for a QC above C: its TIMEOUT would speak for what it forgot", () => {
+  expect(votesInSeven({})).toEqual([]);
+  // With the liar's vote that block has a quorum, as what it conflicts with has.
+  expect(votesInSeven(goesOnWithAnswers)).toEqual([0, 1, 4, 5]);
 });

@@ -5,6 +5,7 @@ import { expect, test } from "bun:test";
 import { GENESIS_QC } from "../../../src/protocol/chained/certificate.ts";
 import { HOTSTUFF_RULES } from "../../../src/protocol/chained/hotstuff-rules.ts";
 import { HOTSTUFF2_RULES } from "../../../src/protocol/chained/hotstuff2-rules.ts";
+import { hotstuff, hotstuff2, jolteon, streamlet } from "../../../src/protocol/chained/index.ts";
 import { JOLTEON_RULES } from "../../../src/protocol/chained/jolteon-rules.ts";
 import type { ChainRules } from "../../../src/protocol/chained/rules.ts";
 import { STREAMLET_RULES } from "../../../src/protocol/chained/streamlet-rules.ts";
@@ -78,6 +79,22 @@ test("J15 votes go to all under the rules of Streamlet alone, where followers co
   );
   const next = [[2, 3], 0];
   expect(followers).toEqual([next, next, next, [["all", "all"], 1]]);
+});
+
+test("G5 where votes go to all the prediction has no trip of the next proposal in it", () => {
+  const latency = ({ timing }: typeof hotstuff) => {
+    const path = {
+      ...{ n: 4, quorum: 3, weak: 2, signUs: 10, checkUs: 5, workers: 1 },
+      leader: () => 0,
+      hopUs: () => 1000,
+      clientUs: () => 1000,
+    };
+    return timing?.unloaded(path).latencyUs ?? NaN;
+  };
+  const trips = [hotstuff, hotstuff2, jolteon, streamlet].map((protocol) => {
+    return Math.floor(latency(protocol) / 1000);
+  });
+  expect(trips).toEqual([9, 7, 7, 6]);
 });
 
 /** Two blocks on genesis; the second gets a child in the view after it, then the first does too. */

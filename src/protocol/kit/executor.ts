@@ -75,10 +75,7 @@ export class Executor implements StateMachine {
    */
   execute(request: Request): Outcome | null {
     assert(this.#journal.length === 0, "what is speculated is committed or undone first");
-    const before = this.#position;
-    const outcome = this.#run(request);
-    if (outcome?.status === "done" && this.#position > before) this.#app.commit(1);
-    return outcome;
+    return this.#run(request, true);
   }
 
   /** As `execute`, but so that it can be undone; at most SPECULATED_MAX at a time. */
@@ -87,7 +84,7 @@ export class Executor implements StateMachine {
     const position = this.#position;
     const sessions: SessionBefore[] = [];
     this.#sessions.journal = sessions;
-    const outcome = this.#run(request);
+    const outcome = this.#run(request, false);
     this.#sessions.journal = null;
     const executed = outcome?.status === "done" && this.#position > position;
     this.#journal.push({ position, operations: executed ? 1 : 0, sessions });
@@ -124,7 +121,7 @@ export class Executor implements StateMachine {
     if (changes.length > 0) this.#sessions.undo(changes);
   }
 
-  #run(request: Request): Outcome | null {
+  #run(request: Request, forGood: boolean): Outcome | null {
     if (isOpen(request)) {
       const { op, source = 0 } = request;
       const known = this.#sessions.opened(op);
@@ -141,6 +138,7 @@ export class Executor implements StateMachine {
     const { number, op } = request;
     const result = this.#app.execute(op);
     assert(result.length <= RESULT_MAX, "an application gives results of 2 MiB at most");
+    if (forGood) this.#app.commit(1);
     this.#sessions.executed(session, position, number, operationDigest(op), result);
     return { status: "done", result };
   }

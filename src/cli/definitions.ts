@@ -197,7 +197,17 @@ export const GROUPS: readonly Group[] = [
   { heading: "CRYPTO", names: ["signature", "crypto", "workers", "instance"] },
   {
     heading: "NETWORK",
-    names: ["transport", "network", "link", "fabric", "fabric-port", "port", "eal", "drop"],
+    names: [
+      "transport",
+      "network",
+      "sequencer",
+      "link",
+      "fabric",
+      "fabric-port",
+      "port",
+      "eal",
+      "drop",
+    ],
   },
   { heading: "PROCESSORS", names: ["mask", "idle"] },
   { heading: "OUTPUT", names: ["json", "history", "profile"] },

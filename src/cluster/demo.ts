@@ -26,7 +26,7 @@ import {
   viewTimeoutArguments,
   type ChosenNetwork,
 } from "./chosen-network.ts";
-import { buildExecutables, Cluster, WORKERS_DEFAULT } from "./cluster.ts";
+import { buildExecutables, Cluster, WORKERS_DEFAULT, type ClusterOptions } from "./cluster.ts";
 import { crowdTimeoutOf } from "./crowd-timeout.ts";
 import { log, print } from "../base/logger.ts";
 
@@ -61,6 +61,13 @@ const OWN_ARGS = {
     description: "Processes that the clients run in; their results are merged",
   },
   rate,
+  sequencer: {
+    type: "enum",
+    options: ["fabric", "process"],
+    description:
+      "What stamps messages, where the mode has a sequencer: DPDK's switch, or a process " +
+      "(default: the switch, if there is one)",
+  },
   network: NETWORK_ARG,
   seconds: { ...seconds, default: "5" },
   json: {
@@ -96,6 +103,7 @@ export const DEMO = {
     ["faults", "both"],
     ["client-processes", "client"],
     ["network", "both"],
+    ["sequencer", "both"],
   ]),
 };
 
@@ -113,6 +121,7 @@ export async function demo(options: Options): Promise<number> {
     throw new UsageError(`--faults: ${mode} tolerates none`);
   }
   readProtocolOptions(options, protocols, [mode]);
+  const sequencer = readSequencer(options);
   const network = networkOf(options, asked);
   const out = options.output("json");
   const historyFile = options.output("history");
@@ -121,7 +130,21 @@ export async function demo(options: Options): Promise<number> {
   const built = buildExecutables();
   if (built !== 0) return built;
   followParent();
-  return run(options, load, { out, historyFile, network, interruption });
+  return run(options, load, { out, historyFile, network, sequencer, interruption });
+}
+
+/** What --sequencer asks for; throws UsageError where there can be none. */
+function readSequencer(options: Options): Pick<ClusterOptions, "sequencer"> {
+  const asked = options.text("sequencer");
+  if (asked === undefined) return {};
+  const mode = options.textOf("mode");
+  if (protocols.get(mode)?.sequenced === undefined) {
+    throw new UsageError(`--sequencer: ${mode} has none`);
+  }
+  if (asked === "fabric" && transportOf(options) === "udp") {
+    throw new UsageError("--sequencer fabric: goes with --transport dpdk");
+  }
+  return { sequencer: asked === "fabric" ? "fabric" : "process" };
 }
 
 /** What --network names; throws UsageError. */
@@ -181,11 +204,13 @@ async function run(
     out,
     historyFile,
     network,
+    sequencer,
     interruption,
   }: {
     readonly out: OutputFile | undefined;
     readonly historyFile: OutputFile | undefined;
     readonly network: ChosenNetwork | null;
+    readonly sequencer: Pick<ClusterOptions, "sequencer">;
     readonly interruption: Interruption;
   },
 ): Promise<number> {
@@ -198,6 +223,7 @@ async function run(
     transport,
     network: network?.path ?? null,
     f: options.integer("faults", 1, FAULTS_MAX),
+    ...sequencer,
     link: true,
     clientPorts: load.clientProcesses,
     replicaArgs: [...given(options, REPLICA_ARGS), ...given(options, LOUDNESS_ARGS), ...timeout],

@@ -263,6 +263,7 @@ const mistakes: readonly (readonly [string, readonly string[], string])[] = [
   ["demo", ["-d", "-5"], "--seconds -5: expected a number from 0.1 to 1000000"],
   ["demo", ["-b", "0"], `--batch 0: ${whole(1, 65_536)}`],
   ["demo", ["-m", "unreplicated", "-f", "1"], "--faults: unreplicated tolerates none"],
+  ["demo", ["-m", "pbft", "--sequencer", "process"], "--sequencer: pbft has none"],
   ["demo", ["--faults", "21"], `--faults 21: ${whole(1, 20)}`],
   [
     ...["demo", ["--mode", "paxos"]],

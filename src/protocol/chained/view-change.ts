@@ -13,7 +13,7 @@ import { tcOf, type Qc, type Tc } from "./certificate.ts";
 import type { ChainContext } from "./context.ts";
 import { Listening } from "./listening.ts";
 import type { EntryMessage, Position, TimeoutMessage } from "./message.ts";
-import { Turns } from "./turns.ts";
+import { Turns } from "../kit/turns.ts";
 
 /** In a tenure of many views: how long a request may wait for its leader, in view timeouts. */
 const LEADER_TIMEOUTS = 4;

@@ -22,6 +22,7 @@ export interface NormalOwner {
     readonly round: number;
     onVote(message: VoteMessage): void;
     onVotes(): void;
+    onProposal(proposer: Signer): void;
     enter(round: number): void;
     enterHeight(): void;
   };
@@ -222,6 +223,7 @@ export class NormalCase {
     this.#proposal = message;
     this.#keep(value);
     this.context.pool.placed(value.batch);
+    this.owner.rounds.onProposal(message.replica);
     if (polc !== null) this.#learn(polc);
     this.#vote(message);
     this.#onValue(value);

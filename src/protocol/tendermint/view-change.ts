@@ -1,8 +1,9 @@
 // Rounds: how they end when no value is decided. Buchman, Kwon and Milosevic, "The latest gossip on
 // BFT consensus", arXiv 1807.04938, algorithm 1, lines 34, 47, 55 and 57 to 67.
 
-import type { Bytes } from "../../actor.ts";
+import type { Bytes, Signer } from "../../actor.ts";
 import { coverageMark } from "../../base/coverage-mark.ts";
+import { Turns } from "../kit/turns.ts";
 import { VIEW_TIMEOUTS_MAX } from "../kit/view-timeout.ts";
 import type { TendermintContext } from "./context.ts";
 import type { Step, VoteMessage } from "./message.ts";
@@ -42,10 +43,17 @@ export class Rounds {
   #entered = 1;
   /** Which timers of this round have been started. */
   readonly #started = { propose: false, prevote: false, precommit: false };
+  readonly #turns: Turns;
+  /** Since when the proposer of this round could have proposed; Infinity: it has no reason to. */
+  #turnMs = Infinity;
+  /** Since when the proposer of this round could have proposed; Infinity: it has no reason. */
+  #skipped = false;
+  #proposed = false;
 
   constructor(context: TendermintContext, owner: RoundsOwner) {
     this.context = context;
     this.owner = owner;
+    this.#turns = new Turns(context.config);
   }
 
   get round(): number {
@@ -78,8 +86,34 @@ export class Rounds {
     if (!start.running || !this.pending) return;
     catchUp.wake();
     if (normal.step !== "propose" || this.#started.propose) return;
+    this.#turnMs = host.now;
+    if (this.#skips()) {
+      coverageMark("tendermint: a proposer is skipped");
+      this.#skipped = true;
+      normal.prevote(NIL);
+      return;
+    }
     this.#started.propose = true;
     host.setTimer("propose", PROPOSE * this.lengthMs);
+  }
+
+  /**
+   * Whether nobody waits for the first proposer of a height, where each has another one, because it
+   * failed before: later rounds have all of their time.
+   */
+  #skips(): boolean {
+    const { proposers, self } = this.context;
+    const proposer = proposers.of(0);
+    return this.#round === 0 && proposer !== self && this.#turns.skips(proposer);
+  }
+
+  /** The proposer of this round has proposed: it lives, if not in time. */
+  onProposal(proposer: Signer): void {
+    const { host, self } = this.context;
+    if (this.#proposed || this.#round > 0 || proposer === self) return;
+    this.#proposed = true;
+    if (this.#skipped) this.#turns.onSkipped(proposer);
+    else this.#turns.onTurn(proposer, Math.max(0, host.now - this.#turnMs));
   }
 
   /** A vote was counted: f + 1 that are ahead take this replica with them. */
@@ -100,11 +134,15 @@ export class Rounds {
     const { normal, start } = this.owner;
     if (!start.running) return;
     const { quorum } = quorums;
+    const { precommits } = normal.votes;
     if (normal.step === "prevote" && !this.#started.prevote) {
       if (normal.hasPolc || this.prevoted() >= quorum) {
         this.#started.prevote = true;
         host.setTimer("prevote", PREVOTE * this.lengthMs);
       }
+    }
+    if (this.#skipped && precommits.matching(this.#round, NIL).length >= quorum) {
+      return this.enter(this.#round + 1);
     }
     if (!this.#started.precommit && this.precommitted() >= quorum) {
       this.#started.precommit = true;
@@ -149,6 +187,8 @@ export class Rounds {
 
   /** StartRound. */
   enter(round: number): void {
+    const waited = this.#round === 0 && this.#turnMs < Infinity && !this.#skipped;
+    if (waited && !this.#proposed) this.#turns.onFailure(this.context.proposers.of(0));
     this.#begin(round);
     this.owner.normal.onRound();
     this.#goOn();
@@ -165,6 +205,9 @@ export class Rounds {
     const { host } = this.context;
     this.#round = round;
     this.#entered++;
+    this.#turnMs = Infinity;
+    this.#skipped = false;
+    this.#proposed = false;
     for (const timer of ["propose", "prevote", "precommit"] as const) {
       if (this.#started[timer]) host.clearTimer(timer);
       this.#started[timer] = false;

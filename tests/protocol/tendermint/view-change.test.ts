@@ -213,6 +213,29 @@ test("T13 who proposes while leaving a request out gets nil in round 0 until the
   expect(other.votes(A)).toEqual([["prevote", 0, "value 0"]]);
 });
 
+test("T13 where each height has another proposer, one that failed is not waited for", () => {
+  const cluster = new TendermintCluster(rotating);
+  cluster.operate(2);
+  cluster.stop(0);
+  const lasted = (count: number) => {
+    const before = cluster.nowMs;
+    cluster.operate(count);
+    return cluster.nowMs - before;
+  };
+  // The first time it costs a round.
+  expect(lasted(4)).toBeGreaterThan(50);
+  expect(lasted(40)).toBeLessThan(50);
+  // It comes back, and is waited for again when it has proposed often enough.
+  cluster.start(0);
+  const back = () => cluster.replica(0).census().phase === "running";
+  expect(cluster.runUntil(back, 5000)).toBe(true);
+  cluster.operate(80);
+  const entered = cluster.replica(1).rounds.entered;
+  const height = cluster.height(1);
+  cluster.operate(12);
+  expect(cluster.replica(1).rounds.entered - entered).toBe(cluster.height(1) - height);
+});
+
 test("T18 with its proposer dead a cluster loses one round, and then goes on with the next one", () => {
   const cluster = new TendermintCluster();
   cluster.operate(2);

@@ -1,7 +1,7 @@
 // Whose turns are skipped where each view has another leader, and for how long.
 
 import { expect, test } from "bun:test";
-import { Turns } from "../../../src/protocol/chained/turns.ts";
+import { Turns } from "../../../src/protocol/kit/turns.ts";
 
 const CONFIG = { n: 7, f: 2, viewTimeoutMs: 500 };
 const REPLICAS = [0, 1, 2, 3, 4, 5, 6];

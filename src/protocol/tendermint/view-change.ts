@@ -46,7 +46,7 @@ export class Rounds {
   readonly #turns: Turns;
   /** Since when the proposer of this round could have proposed; Infinity: it has no reason to. */
   #turnMs = Infinity;
-  /** Since when the proposer of this round could have proposed; Infinity: it has no reason. */
+  /** Whether it did not wait for the proposer of this round, and whether that proposed. */
   #skipped = false;
   #proposed = false;
 

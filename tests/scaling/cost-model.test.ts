@@ -172,6 +172,8 @@ describe("latency without load", () => {
     expect(timing("unreplicated", single)).toEqual({ latencyUs: 2000, batchUs: 0 });
     // Request, pre-prepare, prepare, commit, reply; three of them between 32 batches.
     expect(timing("pbft")).toEqual({ latencyUs: 5000, batchUs: 3000 / 32 });
+    // Request, proposal, prevote, precommit, reply; one height after another.
+    expect(timing("tendermint")).toEqual({ latencyUs: 5000, batchUs: 3000 });
     // Request, three views of proposal and votes, the proposal that brings the last QC, reply.
     expect(timing("hotstuff")).toEqual({ latencyUs: 9000, batchUs: 2000 });
     expect(timing("hotstuff", { fixedLeader: false })?.latencyUs).toBeCloseTo(9000, 6);

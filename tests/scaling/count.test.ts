@@ -77,6 +77,23 @@ describe("unreplicated", () => {
   });
 });
 
+describe("tendermint", () => {
+  test("sends a proposal, and prevotes and precommits to all, and nothing beside", () => {
+    const counts = count("tendermint");
+    expect(ordering(counts)).toEqual({ proposal: 3, prevote: 12, precommit: 12 });
+    expect(rounded(counts.total.signed * BATCH)).toBe(1 + 4 + 4 + 4 * BATCH);
+    const perBatch = (perOp: number) => rounded(perOp * BATCH);
+    // Two of three prevotes and two of three precommits of others complete the quorums.
+    for (const [{ verified }, proposals] of [
+      [counts.leader, 0],
+      [counts.follower, 1],
+    ] as const) {
+      expect(perBatch(verified)).toBeGreaterThanOrEqual(proposals + 2 + 2);
+      expect(perBatch(verified)).toBeLessThanOrEqual(proposals + 3 + 3);
+    }
+  });
+});
+
 describe("pbft", () => {
   test("sends pre-prepare, prepare and commit as in OSDI '99, figure 1", () => {
     const counts = count("pbft");

@@ -10,6 +10,7 @@ export class ClientSession {
   pending: Request | null = null;
   readonly #host: { random(bound: number): number };
   readonly #begin: (request: Request) => void;
+  readonly #numberFrom: (least: number) => number;
   /** The session's id and its nonce's tag, or 0 while there is none. */
   #session = 0;
   #tag = 0;
@@ -17,10 +18,18 @@ export class ClientSession {
   #op: Bytes | null = null;
   #done: ((result: Bytes | null) => void) | null = null;
 
-  /** Calls `begin` with each new request, which is then `pending`. */
-  constructor(host: { random(bound: number): number }, begin: (request: Request) => void) {
+  /**
+   * Calls `begin` with each new request, which is then `pending`. Numbers rise, by one unless
+   * `numberFrom` chooses a higher one.
+   */
+  constructor(
+    host: { random(bound: number): number },
+    begin: (request: Request) => void,
+    numberFrom = (least: number): number => least,
+  ) {
     this.#host = host;
     this.#begin = begin;
+    this.#numberFrom = numberFrom;
   }
 
   /** Its id; 0 while there is none. */
@@ -77,7 +86,8 @@ export class ClientSession {
   }
 
   #next(op: Bytes): void {
-    this.#start({ session: this.#session, tag: this.#tag, number: ++this.#number, op });
+    this.#number = this.#numberFrom(this.#number + 1);
+    this.#start({ session: this.#session, tag: this.#tag, number: this.#number, op });
   }
 
   #start(request: Request): void {

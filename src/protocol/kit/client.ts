@@ -6,10 +6,21 @@ import type { ProtocolConfig } from "../../protocol-config.ts";
 import { equal, type Reader } from "../../wire.ts";
 import { Backoff, TIMER_SLACK_MS } from "./backoff.ts";
 import { ClientSession } from "./client-session.ts";
+import { digestOf } from "./digest.ts";
 import { NO_RUN, type AnswerToClient } from "./answer.ts";
 import { beginsReplyTo, type CommonMessage } from "./messages.ts";
-import { isOpen, NO_SESSION_OUTCOME, operationDigest, sameOutcome } from "./request.ts";
-import type { Outcome, Request } from "./request.ts";
+import {
+  isLong,
+  isOpen,
+  NO_SESSION_OUTCOME,
+  operationDigest,
+  replierOf,
+  sameOutcome,
+  type Outcome,
+  type Request,
+  type Told,
+} from "./request.ts";
+import { Repliers } from "./repliers.ts";
 import { ResponseTime } from "./response-time.ts";
 import { RetryBudget } from "./retry-budget.ts";
 import { RunProbe } from "./run-probe.ts";
@@ -19,7 +30,9 @@ type Timer = "retry";
 /** What a replica says. */
 interface Answer {
   readonly view: number;
-  readonly outcome: Outcome;
+  readonly outcome: Told;
+  /** Of a long result, or its digest alone; null: neither. */
+  readonly digest: Bytes | null;
   /** The run that it names; null if it is signed in that of the session. */
   readonly run: Bytes | null;
 }
@@ -52,7 +65,7 @@ const UNANSWERED_MAX = 2;
  * than leaders; when it is late to all, with exponential backoff; both within a budget, beyond
  * which it goes to all after a whole view timeout. A result counts when a weak quorum of verified
  * signers agrees on it, whatever their views: where they may lie f + 1 (Castro and Liskov, OSDI
- * '99, section 4.1), one of them correct.
+ * '99, section 4.1), one of them correct. Of a long result all but one may give the digest.
  */
 export class QuorumClient implements Client<CommonMessage, Timer> {
   retransmissions = 0;
@@ -72,6 +85,7 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
   /** The latest view that a weak quorum with one result vouches for. */
   #view = 0;
   readonly #session: ClientSession;
+  readonly #repliers: Repliers;
   /** The digest of the pending operation, and what each replica answered. */
   #digest: Bytes | null = null;
   readonly #answers: (Answer | undefined)[];
@@ -100,7 +114,12 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
     });
     this.#answers = new Array<Answer | undefined>(config.n).fill(undefined);
     this.#probe = new RunProbe(host, config.n, weak);
-    this.#session = new ClientSession(host, (request) => this.#begin(request));
+    this.#repliers = new Repliers(config.n);
+    this.#session = new ClientSession(
+      host,
+      (request) => this.#begin(request),
+      (least) => this.#repliers.numberFrom(least),
+    );
   }
 
   /** How many replicas must agree. */
@@ -214,17 +233,16 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
   }
 
   #onAnswer(message: AnswerToClient): void {
-    const outcome = outcomeOf(message);
+    const told = toldBy(message);
     const run = runOf(message);
-    this.#answers[message.replica] = { view: message.view, outcome, run };
-    let agreeing = 0;
-    let view = Infinity;
-    for (const other of this.#answers) {
-      if (other === undefined || !says(other, outcome, run)) continue;
-      agreeing++;
-      view = Math.min(view, other.view);
-    }
-    if (agreeing < this.agreement) return;
+    const answer = { view: message.view, outcome: told, digest: digestIn(told), run };
+    this.#answers[message.replica] = answer;
+    const agreeing = this.#answers.filter((other) => other !== undefined && agree(other, answer));
+    if (agreeing.length < this.agreement) return;
+    const outcome = agreeing.map((other) => other?.outcome).find(isWhole);
+    if (outcome === undefined) return;
+    if (isLong(outcome)) this.#onLongResult(agreeing);
+    const view = Math.min(...agreeing.map((other) => other?.view ?? 0));
     this.#view = Math.max(this.#view, view);
     this.#host.clearTimer("retry");
     this.#probe.end();
@@ -239,6 +257,14 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
     this.#session.conclude(outcome);
   }
 
+  /** Notes whether whoever had to give the result, when the others gave its digest, did so. */
+  #onLongResult(agreeing: readonly (Answer | undefined)[]): void {
+    const { number = 0 } = this.#session.pending ?? {};
+    const replier = this.#answers[replierOf(number, this.#answers.length)];
+    const given = replier?.outcome.status === "done" && agreeing.includes(replier);
+    this.#repliers.gave(number, given);
+  }
+
   /** Whether it answers the request on its way. */
   #isAwaited(message: AnswerToClient): boolean {
     const opened = message.kind === "opened";
@@ -250,12 +276,16 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
 
   /**
    * Whether this replica has not answered so yet. A later answer can be another: one that was lost
-   * in time.
+   * in time, or the result where it gave the digest before.
    */
   #isNews(message: AnswerToClient): boolean {
     if (message.replica >= this.#answers.length) return false;
     const before = this.#answers[message.replica];
-    return before === undefined || !says(before, outcomeOf(message), runOf(message));
+    if (before === undefined) return true;
+    const told = toldBy(message);
+    if (before.outcome.status === "digest" && told.status === "done") return true;
+    const digest = told.status === "digest" ? told.digest : null;
+    return !agree(before, { view: 0, outcome: told, digest, run: runOf(message) });
   }
 
   #begin(request: Request): void {
@@ -285,11 +315,11 @@ function isAnswer(message: CommonMessage): message is AnswerToClient {
 }
 
 /** Whether a correct replica says it with the name of its run, in OPENED or GONE. */
-function namesRun({ status }: Outcome): boolean {
+function namesRun({ status }: Told): boolean {
   return status === "opened" || status === "no session";
 }
 
-function outcomeOf(message: AnswerToClient): Outcome {
+function toldBy(message: AnswerToClient): Told {
   switch (message.kind) {
     case "reply":
       return message.outcome;
@@ -305,7 +335,21 @@ function runOf(message: AnswerToClient): Bytes | null {
   return message.kind === "reply" ? null : message.run;
 }
 
-function says(answer: Answer, outcome: Outcome, run: Bytes | null): boolean {
-  if (!sameOutcome(answer.outcome, outcome)) return false;
-  return answer.run === null ? run === null : run !== null && equal(answer.run, run);
+function digestIn(told: Told): Bytes | null {
+  if (told.status === "digest") return told.digest;
+  return isLong(told) ? digestOf(told.result) : null;
+}
+
+function isWhole(told: Told | undefined): told is Outcome {
+  return told !== undefined && told.status !== "digest";
+}
+
+/** Whether both say the same, one perhaps by a digest. */
+function agree(a: Answer, b: Answer): boolean {
+  const same =
+    isWhole(a.outcome) && isWhole(b.outcome)
+      ? sameOutcome(a.outcome, b.outcome)
+      : a.digest !== null && b.digest !== null && equal(a.digest, b.digest);
+  if (!same) return false;
+  return a.run === null ? b.run === null : b.run !== null && equal(a.run, b.run);
 }

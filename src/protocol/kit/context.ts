@@ -43,7 +43,8 @@ export function contextOf<M, T extends string>(
   versions.prime();
   const pool = new RequestPool(config, executor, (address) => host.sourceOf(address));
   const { n, viewTimeoutMs } = config;
-  const service = new parts.Service({ self, n, host, executor, pool, owner, viewTimeoutMs });
+  const { weak } = quorums;
+  const service = new parts.Service({ self, n, weak, host, executor, pool, owner, viewTimeoutMs });
   const pauseMs = ANSWER_PAUSE * config.viewTimeoutMs;
   const answers = new AnswerRate({ n: config.n, pauseMs });
   return { self, config, host, quorums, executor, versions, pool, service, answers };

@@ -18,13 +18,13 @@ import {
   type Certificate,
 } from "./quorum.ts";
 import {
-  decodeOutcome,
   decodeLoneRequest,
-  encodeOutcome,
+  decodeTold,
   encodeLoneRequest,
+  encodeTold,
   isOpen,
-  type Outcome,
   type Request,
+  type Told,
 } from "./request.ts";
 
 /** The first kind byte that a protocol may use for messages of its own. */
@@ -74,7 +74,7 @@ export interface ReplyMessage extends Sealed {
   readonly number: number;
   /** Of the operation. */
   readonly digest: Bytes;
-  readonly outcome: Outcome;
+  readonly outcome: Told;
 }
 
 /**
@@ -213,7 +213,7 @@ export function encodeCommon(message: CommonMessage, out: Writer, signed = true)
       out.u32(message.tag);
       out.u53(message.number);
       out.bytes(message.digest);
-      encodeOutcome(message.outcome, out);
+      encodeTold(message.outcome, out);
       if (signed) out.seal(message.seal);
       return;
     case "opened":
@@ -332,7 +332,7 @@ function decodeReply(input: Reader, start: number, signed: boolean): ReplyMessag
   const tag = input.u32();
   const number = input.u53();
   const digest = input.bytes(DIGEST_LENGTH);
-  const outcome = decodeOutcome(input);
+  const outcome = decodeTold(input);
   const seal = signed ? input.seal(replica, start) : undefined;
   return { kind: "reply", replica, view, session, tag, number, digest, outcome, seal };
 }

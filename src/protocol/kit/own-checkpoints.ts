@@ -155,7 +155,7 @@ export class States {
     const { target } = this.#transfer;
     if (target === null) return;
     if (target.slot <= this.#owner.normal.executed) this.#transfer.stop();
-    else if (!this.#progresses) this.#transfer.retry();
+    else this.#transfer.retry();
     this.#progresses = false;
   }
 

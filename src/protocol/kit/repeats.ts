@@ -35,11 +35,16 @@ export class RepeatLimit {
 
   /**
    * Whether a request that is repeated is answered at this address now; then that is charged. Who
-   * asks from elsewhere than where the session was opened takes no turn of its client's.
+   * asks from elsewhere than where the session was opened takes no turn of its client's. A result
+   * of which the digest alone was given is owed once, because its execution has paid for it.
    */
   allows(session: Session | undefined, to: Address, outcome: Outcome): boolean {
     const { now } = this.#host;
     const atHome = session !== undefined && to === session.home;
+    if (atHome && session.owed) {
+      session.owed = false;
+      return true;
+    }
     if (session !== undefined) {
       const lastMs = atHome ? session.answeredMs : session.answeredAwayMs;
       if (now - lastMs < this.#pauseMs) return false;

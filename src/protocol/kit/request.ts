@@ -1,9 +1,9 @@
 // What clients ask and replicas answer, alike in every protocol. A session is opened by a request
 // of its own (session 0, number 0, the operation a nonce) and has one operation in flight.
 
-import type { Bytes } from "../../actor.ts";
+import type { Bytes, Signer } from "../../actor.ts";
 import { bytesOf, EMPTY, equal, u32At, type Reader, type Writer } from "../../wire.ts";
-import { crc32Of, digestOf, FNV_BASIS, FNV_PRIME } from "./digest.ts";
+import { crc32Of, DIGEST_LENGTH, digestOf, FNV_BASIS, FNV_PRIME } from "./digest.ts";
 import { drawNonce } from "./nonce.ts";
 
 /** Bytes of the random nonce of an `open`: 104 bits. */
@@ -143,6 +143,25 @@ export type Outcome =
   | { readonly status: "number used" }
   | { readonly status: "no session" };
 
+/**
+ * What a replica says of an outcome: in place of a long result its digest, where another replica
+ * gives the result itself (Castro and Liskov, TOCS '02, section 5.1, "digest replies").
+ */
+export type Told = Outcome | { readonly status: "digest"; readonly digest: Bytes };
+
+/** The longest result that every replica gives itself: a shorter one costs less than its digest. */
+export const GIVEN_BY_ALL_MAX = 512;
+
+/** Whether one replica gives the result, and the others its digest. */
+export function isLong(outcome: Told): outcome is Extract<Outcome, { readonly status: "done" }> {
+  return outcome.status === "done" && outcome.result.length > GIVEN_BY_ALL_MAX;
+}
+
+/** The replica that gives a long result of the operation with this number, where there are n. */
+export function replierOf(number: number, n: number): Signer {
+  return number % n;
+}
+
 export function sameOutcome(a: Outcome, b: Outcome): boolean {
   switch (a.status) {
     case "done":
@@ -161,6 +180,20 @@ const OPENED = 1;
 const NO_SESSION = 2;
 const FORGOTTEN = 3;
 const NUMBER_USED = 4;
+const DIGEST = 5;
+
+export function encodeTold(told: Told, out: Writer): void {
+  if (told.status !== "digest") return encodeOutcome(told, out);
+  out.u8(DIGEST);
+  out.bytes(told.digest);
+}
+
+/** Poisons the reader if it is malformed. */
+export function decodeTold(input: Reader): Told {
+  const start = input.position;
+  if (input.u8() === DIGEST) return { status: "digest", digest: input.bytes(DIGEST_LENGTH) };
+  return decodeOutcome(input.reset(start, input.position + input.remaining));
+}
 
 export function encodeOutcome(outcome: Outcome, out: Writer): void {
   switch (outcome.status) {

@@ -2,12 +2,14 @@
 
 import type { Address, Bytes, Host, Signer, Sizes } from "../../actor.ts";
 import { assert } from "../../base/assert.ts";
+import { coverageMark } from "../../base/coverage-mark.ts";
 import { answerTo, type AnswerToClient } from "./answer.ts";
 import type { Batch } from "./batch.ts";
+import { digestOf } from "./digest.ts";
 import type { Executor } from "./executor.ts";
 import type { RequestPool } from "./request-pool.ts";
 import type { Source } from "./pending.ts";
-import { isOpen, type Outcome, type Request } from "./request.ts";
+import { isLong, isOpen, replierOf, type Outcome, type Request, type Told } from "./request.ts";
 import type { Ordered } from "./service-level.ts";
 import { OpenLimit } from "./open-ration.ts";
 import { RepeatLimit } from "./repeats.ts";
@@ -19,6 +21,8 @@ export interface ServiceOptions {
   readonly self: Signer;
   /** Replicas have the addresses 0..n-1. */
   readonly n: number;
+  /** How many replicas a client needs that say the same. */
+  readonly weak: number;
   readonly host: ServiceHost;
   readonly executor: Executor;
   readonly pool: RequestPool;
@@ -50,10 +54,14 @@ const NO_CLIENT = "not admitted: request in a replica's name";
  * a client that moves is served, and who asks in its name takes no reply away from it. A question
  * that is repeated is answered where it came from, and not too often. What a batch or a relay names
  * serves for sessions whose `open` this replica did not hear.
+ *
+ * Of replicas that have to agree only one gives a long result when it is executed, the others its
+ * digest; whoever asks again gets the result from each.
  */
 export class Service {
   readonly #self: Signer;
   readonly #n: number;
+  readonly #weak: number;
   readonly #host: ServiceHost;
   readonly #owner: ServiceOwner;
   protected readonly executor: Executor;
@@ -62,9 +70,10 @@ export class Service {
   readonly #repeats: RepeatLimit;
   readonly #opens: OpenLimit;
 
-  constructor({ self, n, host, executor, pool, owner, viewTimeoutMs }: ServiceOptions) {
+  constructor({ self, n, weak, host, executor, pool, owner, viewTimeoutMs }: ServiceOptions) {
     this.#self = self;
     this.#n = n;
+    this.#weak = weak;
     this.#host = host;
     this.executor = executor;
     this.#pool = pool;
@@ -167,21 +176,31 @@ export class Service {
 
   /** Replies to `home`, and to where the session's client was heard since. */
   #replyAll(session: Session | undefined, home: Address, request: Request, outcome: Outcome): void {
-    this.#reply(home, request, outcome);
+    const told = this.#share(request, outcome);
+    if (session !== undefined) session.owed = told.status === "digest";
+    this.#reply(home, request, told);
     const away = session?.away ?? NOWHERE;
-    if (away !== home && this.#isKnown(away)) this.#reply(away, request, outcome);
+    if (away !== home && this.#isKnown(away)) this.#reply(away, request, told);
+  }
+
+  /** What this replica says, as one of several, of what was executed just now. */
+  #share({ number }: Request, outcome: Outcome): Told {
+    if (this.#weak === 1 || !isLong(outcome)) return outcome;
+    if (replierOf(number, this.#n) === this.#self) return outcome;
+    coverageMark("service: the digest of a long result is given");
+    return { status: "digest", digest: digestOf(outcome.result) };
   }
 
   protected executeOne(request: Request): Outcome | null {
     return this.executor.execute(request);
   }
 
-  #reply(client: Address, request: Request, outcome: Outcome): void {
+  #reply(client: Address, request: Request, told: Told): void {
     // Replicas ask for nothing: their address was forged, to have them flooded.
     if (client !== NOWHERE && client < this.#n) return this.#host.drop(NO_CLIENT);
     const { view, run } = this.#owner;
     assert(run !== null, "only replicas that are in a run answer");
-    this.#host.send(client, answerTo(request, outcome, this.#self, view, run));
+    this.#host.send(client, answerTo(request, told, this.#self, view, run));
   }
 }
 

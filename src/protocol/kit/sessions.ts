@@ -40,6 +40,8 @@ export class Session {
   /** When a repeated request was answered last, at home and elsewhere. */
   answeredMs = -Infinity;
   answeredAwayMs = -Infinity;
+  /** Whether this replica gave the digest of the last result, and did not give the result since. */
+  owed = false;
 
   constructor(nonce: Bytes, id: number, owner: Owner<Session>, stamp: number) {
     this.id = id;

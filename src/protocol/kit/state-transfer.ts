@@ -7,8 +7,13 @@ import { coverageMark } from "../../base/coverage-mark.ts";
 import { keyOf, StateAssembly, type Own, type Wanted } from "./state-assembly.ts";
 import { PIECES_MAX, type PieceId, type StateMessage } from "./messages.ts";
 
-/** Questions that are not answered yet, and those of them to one replica where there are four. */
+/** Questions that are not answered yet, of all replicas together. */
 const ASKED_MAX = 16;
+/**
+ * Answers to later questions of the same replica after which one, or its answer, is lost rather
+ * than late: TCP's duplicate acknowledgements, RFC 5681, of which there may be only few here.
+ */
+const OVERTAKEN_MAX = 2;
 
 /** What is fetched: the state after a slot that has this digest. */
 export interface Target {
@@ -19,6 +24,10 @@ export interface Target {
 interface Question {
   readonly peer: Address;
   readonly waiting: Map<string, Wanted>;
+  /** Answers of the same replica to what it was asked later. */
+  overtaken: number;
+  /** Whether it was asked before what did not come was asked for again the last time. */
+  old: boolean;
 }
 
 export interface StateTransferOptions {
@@ -46,6 +55,8 @@ export class StateTransfer {
   readonly #gone = new Set<Address>();
   /** Those that did not answer: each level of a tree would wait for them once more. */
   readonly #silent = new Set<Address>();
+  /** Whether a piece was of use since what did not come was asked for again. */
+  #gained = false;
   #turn = 0;
 
   constructor(options: StateTransferOptions) {
@@ -72,6 +83,7 @@ export class StateTransfer {
     const { own, assembly } = this.#options;
     if (this.#target !== null) coverageMark("state transfer: a later checkpoint is followed");
     this.#target = { slot: target.slot, digest: target.digest };
+    this.#gained = false;
     this.#assembly ??= assembly?.(own) ?? new StateAssembly(own);
     this.#forget();
     this.#gone.clear();
@@ -88,12 +100,20 @@ export class StateTransfer {
     this.#silent.clear();
   }
 
-  /** Asks again, other replicas, for what did not come. */
+  /**
+   * Asks again, other replicas, for what did not come: what was not there the last time has its
+   * time left while anything comes.
+   */
   retry(): void {
     for (const question of [...this.#questions]) {
-      this.#silent.add(question.peer);
-      this.#takeBack(question);
+      if (question.old || !this.#gained) {
+        this.#silent.add(question.peer);
+        this.#takeBack(question);
+      } else {
+        question.old = true;
+      }
     }
+    this.#gained = false;
     this.#gone.clear();
     this.#askMore();
   }
@@ -133,8 +153,10 @@ export class StateTransfer {
     // An answer has as much as there was room for.
     for (const question of answered) {
       this.#silent.delete(from);
+      this.#takeBackOvertaken(question);
       this.#takeBack(question);
     }
+    if (useful) this.#gained = true;
     this.#askMore();
     return useful;
   }
@@ -165,6 +187,16 @@ export class StateTransfer {
     }
   }
 
+  /** Has what a replica was asked before an answered question asked for again, if it is lost. */
+  #takeBackOvertaken(answered: Question): void {
+    for (const question of [...this.#questions]) {
+      if (question === answered) return;
+      if (question.peer !== answered.peer || ++question.overtaken < OVERTAKEN_MAX) continue;
+      coverageMark("state transfer: a question that later ones overtook is asked again");
+      this.#takeBack(question);
+    }
+  }
+
   #forget(): void {
     this.#questions.clear();
     this.#askedBy.clear();
@@ -181,7 +213,7 @@ export class StateTransfer {
         if (wanted === undefined) break;
         waiting.set(keyOf(wanted.id), wanted);
       }
-      const question = { peer, waiting };
+      const question = { peer, waiting, overtaken: 0, old: false };
       this.#questions.add(question);
       for (const key of waiting.keys()) this.#askedBy.set(key, question);
       this.#options.ask(

@@ -104,14 +104,14 @@ export class CatchUp implements StateSyncOwner {
     const helped = this.#helpedSinceTick;
     this.#helpedSinceTick = false;
     if (!this.#executedLately) {
-      if (!this.#receivedSinceTick) sync.retry();
+      sync.retry();
       normal.retry();
       views.fetchViewChanges();
     }
     if ((!this.#executedLately || helped) && start.phase !== "starting") this.#sendStatus();
-    this.#receivedSinceTick = false;
     this.#idle = !helped && !this.#waits();
-    if (this.#executedLately) this.#backoff.reset();
+    if (this.#executedLately || this.#receivedSinceTick) this.#backoff.reset();
+    this.#receivedSinceTick = false;
     const idleMs = IDLE_INTERVAL * config.viewTimeoutMs;
     host.setTimer("tick", this.#idle ? idleMs : this.#backoff.next());
   }

@@ -17,6 +17,7 @@ export const simulation: SimulationHints<Message> = {
       "state transfer: a later checkpoint is followed",
       "state sync: a state is installed",
       "start: a replica recovers",
+      "service: the digest of a long result is given",
     ],
     adversary: [
       "pbft: primary equivocates",

@@ -9,7 +9,13 @@ import {
   type CommonMessage,
   type ReplyMessage,
 } from "../../../src/protocol/kit/messages.ts";
-import { operationDigest, type Outcome, type Request } from "../../../src/protocol/kit/request.ts";
+import {
+  operationDigest,
+  replierOf,
+  type Outcome,
+  type Request,
+  type Told,
+} from "../../../src/protocol/kit/request.ts";
 import { bytesOf, Reader } from "../../../src/wire.ts";
 import { configOf } from "../../support/cluster.ts";
 import { FakeHost } from "../../support/fake-host.ts";
@@ -30,7 +36,7 @@ function begin(openMs = 0) {
     if (message?.kind !== "request") throw new Error("a client sends requests");
     return message.request;
   };
-  const reply = (replica: number, outcome: Outcome, changes: Partial<ReplyMessage> = {}) => {
+  const reply = (replica: number, outcome: Told, changes: Partial<ReplyMessage> = {}) => {
     const { session, tag, number, op } = last();
     const digest = operationDigest(op);
     const named = { session, tag, number, digest, outcome };
@@ -318,4 +324,71 @@ test("X13 a forgotten result ends the operation as unknown, and the session goes
   expect(results).toEqual([null]);
   invoke();
   expect(last()).toMatchObject({ session: 5, number: 2 });
+});
+
+/** A long result, and what the others say of it. */
+const long: Outcome = { status: "done", result: new Uint8Array(2000).fill(3) };
+const digestOfLong: Told = { status: "digest", digest: operationDigest(long.result) };
+
+test("X4 of a long result one replica gives all and the others its digest", () => {
+  for (const order of [
+    [long, digestOfLong],
+    [digestOfLong, long],
+    [long, long],
+  ]) {
+    const { reply, results } = begin();
+    for (const [replica, told] of order.entries()) {
+      expect(results).toEqual([]);
+      reply(replica, told);
+    }
+    expect(results).toEqual([long.result]);
+  }
+});
+
+test("X4 digests alone are no result, and one that does not fit them does not count", () => {
+  const { host, client, reply, results, last } = begin();
+  for (const replica of [0, 1, 2]) reply(replica, digestOfLong);
+  reply(3, { status: "done", result: new Uint8Array(2000).fill(4) });
+  expect(results).toEqual([]);
+  // Whoever gave a digest is believed the result too, and asked for it.
+  host.clockMs += 500;
+  client.timeout();
+  expect(host.sent.at(-1)?.message).toEqual({ kind: "request", request: last() });
+  reply(1, long);
+  expect(results).toEqual([long.result]);
+});
+
+test("X4 no digest makes a result of a replica that lies about it count", () => {
+  const { reply, results } = begin();
+  const wrong: Told = { status: "digest", digest: operationDigest(Uint8Array.of(1)) };
+  reply(0, one);
+  // A short result is given by each.
+  reply(1, wrong);
+  reply(2, digestOfLong);
+  expect(results).toEqual([]);
+  reply(3, one);
+  expect(results).toEqual([Uint8Array.of(1)]);
+});
+
+test("a replica that gives no long results is asked for ever fewer of them", () => {
+  const { client, host, reply, results, last } = begin();
+  const SILENT = 2;
+  const turns: number[] = [];
+  for (let operation = 0; operation < 400; operation++) {
+    const { number } = last();
+    const replier = replierOf(number, CONFIG.n);
+    if (replier === SILENT) turns.push(operation);
+    for (const replica of [0, 1, 2, 3]) {
+      if (replica !== SILENT) reply(replica, replica === replier ? long : digestOfLong);
+    }
+    if (replier === SILENT) {
+      host.clockMs += 500;
+      client.timeout();
+      reply(0, long);
+    }
+    expect(results.length).toBe(operation + 1);
+    client.invoke(OP, (result) => results.push(result));
+  }
+  expect(turns.length).toBeGreaterThan(3);
+  expect(turns.length).toBeLessThan(8);
 });

@@ -66,6 +66,14 @@ test("X22 a host gets large answers one at a time, at a rate, and costs no other
   expect(limit.allows(undefined, ELSEWHERE, large)).toBe(true);
 });
 
+test("X22 a result of which the digest alone was given is owed once, at home, whatever came before", () => {
+  const { session, limit } = limitOf();
+  while (limit.allows(undefined, CLIENT, large));
+  session.owed = true;
+  expect(limit.allows(session, ELSEWHERE, large)).toBe(true);
+  expect([0, 1].map(() => limit.allows(session, CLIENT, large))).toEqual([true, false]);
+});
+
 test("X22 the hosts that are remembered are bounded", () => {
   const { limit } = limitOf();
   for (let i = 0; i < 10_000; i++) limit.allows(undefined, 1000 + i, small);

@@ -2,7 +2,16 @@
 // orders, relays or asks in its name says.
 
 import { expect, test } from "bun:test";
-import type { Address } from "../../../src/actor.ts";
+import type { Address, Bytes } from "../../../src/actor.ts";
+import { encodeKvOperation } from "../../../src/app/operation.ts";
+import type { ReplyMessage } from "../../../src/protocol/kit/messages.ts";
+import {
+  GIVEN_BY_ALL_MAX,
+  operationDigest,
+  replierOf,
+  type Outcome,
+  type Request,
+} from "../../../src/protocol/kit/request.ts";
 import { ChainedCluster } from "../chained/harness.ts";
 import { CLIENT, PbftCluster } from "../pbft/harness.ts";
 import { bytes, openOf } from "../../support/requests.ts";
@@ -193,4 +202,34 @@ test("a request in a replica's name brings that replica nothing, however often i
   // The client itself is answered still.
   cluster.request(request, [0]);
   expect(replied(cluster).get(0)).toEqual([CLIENT]);
+});
+
+test("X4 of a long result one replica gives all, in its turn, and whoever asks again gets all", () => {
+  const cluster = new PbftCluster();
+  const next = cluster.open();
+  const key = bytes("k");
+  const told = (request: Request, to: number[]): ReplyMessage[] => {
+    cluster.heard.length = 0;
+    cluster.request(request, to);
+    const { replies } = cluster;
+    expect(replies).toHaveLength(ALL.length);
+    cluster.advance(100);
+    return replies;
+  };
+  const value = new Uint8Array(GIVEN_BY_ALL_MAX).fill(7);
+  told(next(encodeKvOperation({ kind: "put", key, value })), [0]);
+  for (let i = 0; i < ALL.length; i++) {
+    const request = next(encodeKvOperation({ kind: "get", key }));
+    const replies = told(request, [0]);
+    const [whole, ...more] = replies.filter(({ outcome }) => outcome.status === "done");
+    expect(more).toEqual([]);
+    expect(whole?.replica).toBe(replierOf(request.number, ALL.length));
+    const again = told(request, ALL);
+    for (const { outcome } of again) expect(outcome).toEqual(whole?.outcome as Outcome);
+    const digest = whole?.outcome.status === "done" ? operationDigest(whole.outcome.result) : null;
+    for (const { replica, outcome } of replies) {
+      if (replica !== whole?.replica)
+        expect(outcome).toEqual({ status: "digest", digest: digest as Bytes });
+    }
+  }
 });

@@ -351,11 +351,32 @@ describe("P11 state transfer", () => {
     const silent = (peer: Address, message: StateMessage) => (peer === 2 ? null : message);
     let got = fetch.run(served, from, silent);
     expect(got).toBeNull();
+    // While anything comes a question has a whole time between two retries.
+    fetch.transfer.retry();
+    expect(fetch.sent).toEqual([]);
     // Once it has been silent it is asked for nothing else, at whatever level of the tree.
     fetch.transfer.retry();
     expect(fetch.sent.some(({ peer }) => peer === 2)).toBe(false);
     got = fetch.run(served, from, silent);
     fetch.versions.restore(version.head, got as StateVersion);
     expect(fetch.machine.parts).toEqual(source.parts);
+  });
+
+  test("P11 a lost question is asked again as soon as answers overtake it, without a timer", () => {
+    const { source, fetch, from } = lagging();
+    for (let i = 0; i < 3000; i++) source.set(i, bytes(1000, 203));
+    const version = versionOf(from);
+    fetch.transfer.start({ slot: SLOT, digest: version.digest });
+    let answers = 0;
+    let lost = 0;
+    const some = (_: Address, message: StateMessage) => {
+      // Not the last ones, which nothing overtakes.
+      if (++answers % 9 !== 0 || answers > 200) return message;
+      lost++;
+      return null;
+    };
+    const got = fetch.run(new Map([[SLOT, version]]), from, some);
+    expect(lost).toBeGreaterThan(15);
+    expect(got?.digest).toEqual(version.digest);
   });
 });

@@ -25,8 +25,8 @@ const STRANGER_BYTES_MAX = 32 * 1024 * 1024;
 const OVERHEAD_BYTES = 512;
 /** Messages kept for requests, bytes of those to a stranger, for how long, looked at how often. */
 const KEPT_MAX = 64;
-const STRANGER_KEPT_BYTES_MAX = 8 * 1024 * 1024;
-const KEPT_MS = 10_000;
+const STRANGER_KEPT_BYTES_MAX = 4 * 1024 * 1024;
+const KEPT_MS = 2000;
 const SWEEP_MS = 1000;
 /** Messages under way to receivers, and to one stranger; beyond, the newest is dropped. */
 const JOBS_MAX = 1024;

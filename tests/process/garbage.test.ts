@@ -3,13 +3,13 @@
 
 import { expect, test } from "bun:test";
 import type { Call } from "../../src/driver.ts";
-import { collectGarbage, GARBAGE_MAX } from "../../src/process/garbage.ts";
+import { collectGarbage, GARBAGE_MAX, LARGE_ARRAYS } from "../../src/process/garbage.ts";
 
 /** A heap with so much in use, and what one look after another makes of it. */
 function looking() {
   let next = (): void => {};
   const call: Call = { cancel() {}, again() {} };
-  const heap = { used: 0, garbage: 0, collected: 0 };
+  const heap = { used: 0, garbage: 0, small: 0, collected: 0 };
   collectGarbage(
     {
       after: (_delayMs, fire) => {
@@ -18,9 +18,10 @@ function looking() {
       },
     },
     {
-      external: () => heap.used + heap.garbage,
+      usage: () => ({ external: heap.used + heap.garbage, heapTotal: heap.small }),
       collect: () => {
         heap.garbage = 0;
+        heap.small = 0;
         heap.collected++;
       },
     },
@@ -50,6 +51,25 @@ test("what is in use is no reason to collect again, and what was freed is counte
   heap.used = 0;
   look();
   heap.used = GARBAGE_MAX + 1;
+  look();
+  expect(heap.collected).toBe(2);
+});
+
+test("garbage beside large arrays is collected as well, and left to the engine where there are few", () => {
+  const { heap, look } = looking();
+  heap.used = LARGE_ARRAYS / 2;
+  look();
+  heap.small = 2 * GARBAGE_MAX;
+  look();
+  expect(heap.collected).toBe(0);
+  // Once for the arrays, and again for what comes beside them.
+  heap.used = 2 * LARGE_ARRAYS;
+  look();
+  expect(heap.collected).toBe(1);
+  heap.small = GARBAGE_MAX;
+  look();
+  expect(heap.collected).toBe(1);
+  heap.small = GARBAGE_MAX + 1;
   look();
   expect(heap.collected).toBe(2);
 });

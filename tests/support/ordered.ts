@@ -157,8 +157,12 @@ class OrderedClient implements Client<Message, Timer> {
 
   receive(_from: Address, message: Message): void {
     switch (message.kind) {
-      case "reply":
-        return this.#conclude(message.session, message.number, message.tag, message.outcome);
+      case "reply": {
+        const { session, number, tag, outcome } = message;
+        // Others have the result.
+        if (outcome.status === "digest") return this.#host.drop("not admitted: not a reply");
+        return this.#conclude(session, number, tag, outcome);
+      }
       case "opened": {
         const outcome = { status: "opened" as const, session: message.session };
         return this.#conclude(0, 0, message.tag, outcome);

@@ -10,6 +10,7 @@ import { digestOf } from "./digest.ts";
 import { NO_RUN, type AnswerToClient } from "./answer.ts";
 import { beginsReplyTo, type CommonMessage } from "./messages.ts";
 import {
+  FORGOTTEN_OUTCOME,
   isLong,
   isOpen,
   NO_SESSION_OUTCOME,
@@ -175,6 +176,7 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
     const leftMs = this.#toAllMs - this.#host.now;
     if (leftMs > TIMER_SLACK_MS) return this.#askLeader(request, leftMs);
     if (this.#waitsForBudget(request)) return;
+    if (this.#toAllCount > UNANSWERED_MAX && this.#isLost()) return this.#onLost();
     this.#repeat();
     this.#responses.late();
     this.#host.send("all", { kind: "request", request });
@@ -227,6 +229,27 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
     this.#session.conclude(NO_SESSION_OUTCOME);
   }
 
+  /** Whether enough replicas say that there is a result, and none of them has it. */
+  #isLost(): boolean {
+    return this.#answers.some(
+      (answer) =>
+        answer?.outcome.status === "digest" && this.#like(answer).length >= this.agreement,
+    );
+  }
+
+  #onLost(): void {
+    coverageMark("client: a result that no replica has any more is given up");
+    this.#probe.end();
+    this.#session.conclude(FORGOTTEN_OUTCOME);
+  }
+
+  /** The answers that say the same. */
+  #like(answer: Answer): readonly Answer[] {
+    return this.#answers.flatMap((other) =>
+      other !== undefined && agree(other, answer) ? [other] : [],
+    );
+  }
+
   #enterRun(run: Bytes | null): void {
     this.#run = run;
     this.#host.enterRun(run);
@@ -237,12 +260,12 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
     const run = runOf(message);
     const answer = { view: message.view, outcome: told, digest: digestIn(told), run };
     this.#answers[message.replica] = answer;
-    const agreeing = this.#answers.filter((other) => other !== undefined && agree(other, answer));
+    const agreeing = this.#like(answer);
     if (agreeing.length < this.agreement) return;
-    const outcome = agreeing.map((other) => other?.outcome).find(isWhole);
+    const outcome = agreeing.map((other) => other.outcome).find(isWhole);
     if (outcome === undefined) return;
     if (isLong(outcome)) this.#onLongResult(agreeing);
-    const view = Math.min(...agreeing.map((other) => other?.view ?? 0));
+    const view = Math.min(...agreeing.map((other) => other.view));
     this.#view = Math.max(this.#view, view);
     this.#host.clearTimer("retry");
     this.#probe.end();
@@ -258,10 +281,11 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
   }
 
   /** Notes whether whoever had to give the result, when the others gave its digest, did so. */
-  #onLongResult(agreeing: readonly (Answer | undefined)[]): void {
+  #onLongResult(agreeing: readonly Answer[]): void {
     const { number = 0 } = this.#session.pending ?? {};
     const replier = this.#answers[replierOf(number, this.#answers.length)];
-    const given = replier?.outcome.status === "done" && agreeing.includes(replier);
+    const given =
+      replier !== undefined && replier.outcome.status === "done" && agreeing.includes(replier);
     this.#repliers.gave(number, given);
   }
 
@@ -340,8 +364,8 @@ function digestIn(told: Told): Bytes | null {
   return isLong(told) ? digestOf(told.result) : null;
 }
 
-function isWhole(told: Told | undefined): told is Outcome {
-  return told !== undefined && told.status !== "digest";
+function isWhole(told: Told): told is Outcome {
+  return told.status !== "digest";
 }
 
 /** Whether both say the same, one perhaps by a digest. */

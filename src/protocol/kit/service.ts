@@ -160,8 +160,12 @@ export class Service {
     request: Request,
     outcome: Outcome,
   ): void {
-    if (this.#repeats.allows(session, client, outcome)) this.#reply(client, request, outcome);
-    else this.#host.drop(ANSWERED_JUST_NOW);
+    if (!this.#repeats.allows(session, client, outcome)) return this.#host.drop(ANSWERED_JUST_NOW);
+    // Others may have the result: its client is told what to look for rather than that it is gone.
+    const lacks =
+      outcome.status === "forgotten" && session !== undefined && session.length !== null;
+    const told: Told = lacks ? { status: "digest", digest: session.resultDigest } : outcome;
+    this.#reply(client, request, told);
   }
 
   /** Where the session's `open` was heard, if anything is known to be there. */
@@ -176,7 +180,7 @@ export class Service {
 
   /** Replies to `home`, and to where the session's client was heard since. */
   #replyAll(session: Session | undefined, home: Address, request: Request, outcome: Outcome): void {
-    const told = this.#share(request, outcome);
+    const told = this.#share(session, request, outcome);
     if (session !== undefined) session.owed = told.status === "digest";
     this.#reply(home, request, told);
     const away = session?.away ?? NOWHERE;
@@ -184,11 +188,12 @@ export class Service {
   }
 
   /** What this replica says, as one of several, of what was executed just now. */
-  #share({ number }: Request, outcome: Outcome): Told {
+  #share(session: Session | undefined, { number }: Request, outcome: Outcome): Told {
     if (this.#weak === 1 || !isLong(outcome)) return outcome;
     if (replierOf(number, this.#n) === this.#self) return outcome;
     coverageMark("service: the digest of a long result is given");
-    return { status: "digest", digest: digestOf(outcome.result) };
+    const known = session?.result === outcome.result;
+    return { status: "digest", digest: known ? session.resultDigest : digestOf(outcome.result) };
   }
 
   protected executeOne(request: Request): Outcome | null {

@@ -5,9 +5,9 @@
 import type { Address, Bytes, Part, Snapshot, State } from "../../actor.ts";
 import { assert } from "../../base/assert.ts";
 import { Buckets } from "../../base/buckets.ts";
-import { EMPTY, latin1, manyBytesOf, Reader } from "../../wire.ts";
+import { EMPTY, equal, latin1, manyBytesOf, Reader } from "../../wire.ts";
 import { DIGEST_LENGTH, NO_DIGEST } from "./digest.ts";
-import { NONCE_LENGTH, RESULT_MAX, tagOf } from "./request.ts";
+import { NONCE_LENGTH, operationDigest, RESULT_MAX, tagOf } from "./request.ts";
 import { SessionOwners, type Owner } from "./session-owners.ts";
 
 /** No address. */
@@ -24,11 +24,17 @@ export class Session {
   /** The log position of its last execution, which may be that of its `open`. */
   stamp: number;
   /**
-   * The number of the last operation executed, 0 before the first, and its result; null if that was
-   * dropped to make room.
+   * The number of the last operation executed, 0 before the first, and the bytes of its result that
+   * count; null if that was dropped to make room.
    */
   number = 0;
+  length: number | null = 0;
+  /**
+   * The result, if it is here: not if it was dropped, or is long and this replica has the state
+   * from others, because checkpoints have the digest of a long one alone.
+   */
   result: Bytes | null = EMPTY;
+  #resultDigest: Bytes | null = null;
   /** Of that operation: binds the cached result to it, so that no other operation gets it. */
   digest = NO_DIGEST;
   /**
@@ -51,15 +57,34 @@ export class Session {
     this.hash = hashOf(id);
     this.stamp = stamp;
   }
+
+  /** Of the result that counts, whether or not it is here; it is made once. */
+  get resultDigest(): Bytes {
+    const digest = this.#resultDigest ?? operationDigest(this.result ?? EMPTY);
+    this.#resultDigest = digest;
+    return digest;
+  }
+
+  /**
+   * From now on the result of its last operation has so many bytes, null if it was dropped; one
+   * that is not here has this digest.
+   */
+  holds(length: number | null, result: Bytes | null, digest: Bytes | null): void {
+    this.length = length;
+    this.result = result;
+    this.#resultDigest = digest;
+  }
 }
 
 /** A session as it was before it changed. */
 export interface SessionBefore extends Readonly<
-  Pick<Session, "stamp" | "number" | "result" | "digest">
+  Pick<Session, "stamp" | "number" | "length" | "result" | "digest">
 > {
   readonly session: Session;
   /** Whether it was open. */
   readonly open: boolean;
+  /** Of a result that was not here. */
+  readonly resultDigest: Bytes | null;
 }
 
 /** Bytes of a session in a snapshot, beside its result. */
@@ -68,8 +93,12 @@ const SESSION_LENGTH = 8 + NONCE_LENGTH + 4 + 8 + 8 + DIGEST_LENGTH + 1 + 4;
 const PART_SESSIONS = 64;
 /** Log positions whose sessions are in one part: those that are opened together change together. */
 const PART_POSITIONS = 256;
-/** The largest result that stands beside its session; a larger one is a part of its own. */
-const INLINE_MAX = 4096;
+/**
+ * The largest result that checkpoints have. Of a larger one they have the digest, because as many
+ * as are kept would be hashed, and kept once more by each checkpoint; a replica that has the state
+ * from others can tell a client the digest alone.
+ */
+export const INLINE_MAX = 4096;
 
 function hashOf(id: number): number {
   const hash = Math.imul(Math.floor(id / PART_POSITIONS), 0x9e3779b1);
@@ -148,13 +177,14 @@ export class Sessions {
 
   /** Becomes what it was before these changes, the last ones, as they were noted in the journal. */
   undo(changes: readonly SessionBefore[]): void {
-    for (const { session, open, stamp, number, result, digest } of changes.toReversed()) {
+    for (const change of changes.toReversed()) {
+      const { session, open, stamp, number, digest } = change;
       if (this.#byId.get(session.id) !== session) this.#enter(session);
       else if (open) this.#parts.touch(session);
       else this.#leave(session);
       session.stamp = stamp;
       session.number = number;
-      session.result = result;
+      session.holds(change.length, change.result, change.resultDigest);
       session.digest = digest;
     }
     this.#parts.resize(this.#partsFor());
@@ -165,11 +195,11 @@ export class Sessions {
     for (const session of all) {
       session.owner = this.#owners.of(session.owner.source);
       this.#owners.add(session);
-      if (session.result !== null) this.#keep(session, session.result);
+      this.#count(session);
     }
   }
 
-  /** Canonical: sessions by their ids, and behind each part the large results of its sessions. */
+  /** Canonical: sessions by their ids, with their results, or the digests of large ones. */
   snapshot(): Snapshot {
     return this.#parts.snapshot();
   }
@@ -195,16 +225,20 @@ export class Sessions {
       const session = this.#add(nonce, id, source, stamp);
       session.number = number;
       session.digest = digest;
-      session.result = null;
+      session.holds(null, null, null);
       const before = known.get(latin1(nonce));
       session.home = before?.home ?? NOWHERE;
       session.away = before?.away ?? NOWHERE;
     }
     // Owners know the order in which they were executed by that in which they are kept.
     read.sort((a, b) => a.stamp - b.stamp);
-    for (const { id, result } of read) {
+    for (const { id, nonce, number, length, result, resultDigest } of read) {
       const session = this.#byId.get(id);
-      if (result !== null && session !== undefined) this.#keep(session, result);
+      if (session === undefined) continue;
+      const own = resultDigest === null ? undefined : known.get(latin1(nonce));
+      const knows = own?.number === number && equal(own.resultDigest, resultDigest ?? EMPTY);
+      session.holds(length, knows ? own.result : result, resultDigest);
+      this.#count(session);
     }
     this.#parts.resize(state.count);
     this.#parts.restored();
@@ -246,22 +280,29 @@ export class Sessions {
 
   #note(session: Session, open: boolean): void {
     if (this.journal === null) return;
-    const { stamp, number, result, digest } = session;
-    this.journal.push({ session, open, stamp, number, result, digest });
+    const { stamp, number, length, result, digest } = session;
+    const resultDigest = result === null ? session.resultDigest : null;
+    this.journal.push({ session, open, stamp, number, length, result, digest, resultDigest });
   }
 
   #keep(session: Session, result: Bytes): void {
-    session.result = result;
-    this.#bytes += result.length;
-    if (result.length > this.#share) this.#owners.keep(session, result.length);
+    session.holds(result.length, result, null);
+    this.#count(session);
+  }
+
+  #count(session: Session): void {
+    const { length } = session;
+    if (length === null) return;
+    this.#bytes += length;
+    if (length > this.#share) this.#owners.keep(session, length);
   }
 
   #drop(session: Session): void {
-    const { result } = session;
-    if (result === null) return;
-    session.result = null;
-    this.#bytes -= result.length;
-    if (result.length > this.#share) this.#owners.drop(session, result.length);
+    const { length } = session;
+    if (length === null) return;
+    session.holds(null, null, null);
+    this.#bytes -= length;
+    if (length > this.#share) this.#owners.drop(session, length);
   }
 }
 
@@ -273,43 +314,46 @@ interface ReadSession {
   readonly stamp: number;
   readonly number: number;
   readonly digest: Bytes;
+  readonly length: number | null;
+  /** Null if it was dropped, or is large: then there is its digest. */
   readonly result: Bytes | null;
+  readonly resultDigest: Bytes | null;
 }
 
-/** These sessions in the order of their ids, and then their large results. */
+/** These sessions in the order of their ids. */
 function partOf(sessions: readonly Session[]): Part {
   if (sessions.length === 0) return [];
   const sorted = sessions.toSorted((a, b) => a.id - b.id);
   let size = 4 + sorted.length * SESSION_LENGTH;
-  for (const { result } of sorted) if (isInline(result)) size += result.length;
+  for (const { length } of sorted) size += isInline(length) ? (length ?? 0) : DIGEST_LENGTH;
   const part = manyBytesOf((out) => {
     out.u32(sorted.length);
     for (const session of sorted) {
+      const { length } = session;
       out.u53(session.id);
       out.bytes(session.nonce);
       out.u32(session.owner.source);
       out.u53(session.stamp);
       out.u53(session.number);
       out.bytes(session.digest);
-      out.flag(session.result !== null);
-      out.u32(session.result?.length ?? 0);
-      if (isInline(session.result)) out.bytes(session.result);
+      out.flag(length !== null);
+      out.u32(length ?? 0);
+      if (!isInline(length)) out.bytes(session.resultDigest);
+      else if (session.result !== null) out.bytes(session.result);
     }
   }, size);
-  const large = sorted.flatMap(({ result }) => (result === null || isInline(result) ? [] : result));
-  return [part, ...large];
+  return [part];
 }
 
-function isInline(result: Bytes | null): result is Bytes {
-  return result !== null && result.length <= INLINE_MAX;
+/** Whether a snapshot has the result, or that it was dropped, rather than its digest. */
+function isInline(length: number | null): boolean {
+  return (length ?? 0) <= INLINE_MAX;
 }
 
 /** Adds what a part holds; false if it is malformed. */
 function readPart(part: Part, read: ReadSession[]): boolean {
-  const [head = EMPTY, ...large] = part;
   if (part.length === 0) return true;
-  const input = new Reader(head);
-  let next = 0;
+  const input = new Reader(part[0] ?? EMPTY);
   for (let count = input.u32(); count > 0 && input.ok; count--) {
     const id = input.u53();
     const nonce = input.bytes(NONCE_LENGTH);
@@ -319,9 +363,13 @@ function readPart(part: Part, read: ReadSession[]): boolean {
     const digest = input.bytes(DIGEST_LENGTH);
     const kept = input.flag();
     const length = input.u32();
-    const result = length > INLINE_MAX ? large[next++] : input.bytes(length);
-    if (result?.length !== length || length > RESULT_MAX || (!kept && length > 0)) input.poison();
-    read.push({ id, nonce, source, stamp, number, digest, result: kept ? (result ?? null) : null });
+    if (length > RESULT_MAX || (!kept && length > 0)) input.poison();
+    const result = isInline(length) ? input.bytes(length) : null;
+    const resultDigest = result === null ? input.bytes(DIGEST_LENGTH) : null;
+    read.push({
+      ...{ id, nonce, source, stamp, number, digest, resultDigest },
+      ...(kept ? { length, result } : { length: null, result: null }),
+    });
   }
-  return input.done && next === large.length;
+  return input.done && part.length === 1;
 }

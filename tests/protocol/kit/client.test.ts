@@ -358,6 +358,21 @@ test("X4 digests alone are no result, and one that does not fit them does not co
   expect(results).toEqual([long.result]);
 });
 
+test("X13 a result that no replica has any more is given up once all were asked three times", () => {
+  const { host, client, reply, results } = begin();
+  for (const replica of [0, 1, 2]) reply(replica, digestOfLong);
+  let asked = 0;
+  for (let i = 0; i < 8 && results.length === 0; i++) {
+    const before = host.sent.length;
+    host.clockMs += 2000;
+    client.timeout();
+    if (host.sent.length > before) asked++;
+    for (const replica of [0, 1, 2]) reply(replica, digestOfLong);
+  }
+  expect(results).toEqual([null]);
+  expect(asked).toBe(3);
+});
+
 test("X4 no digest makes a result of a replica that lies about it count", () => {
   const { reply, results } = begin();
   const wrong: Told = { status: "digest", digest: operationDigest(Uint8Array.of(1)) };

@@ -51,7 +51,7 @@ const OWN_ARGS = {
     alias: "f",
     default: "1",
     valueHint: "F",
-    description: "Faults to tolerate, with as many replicas as the mode needs for them",
+    description: "Faults to tolerate, with as many replicas as the mode needs",
   },
   clients: { ...clients, description: "Clients in all, each with one operation in flight" },
   "client-processes": {

@@ -7,6 +7,7 @@ import { addNamed } from "../base/named.ts";
 import { REPLICAS_MAX } from "../config.ts";
 import type { OptionValues, ProtocolConfig } from "../protocol-config.ts";
 import { hotstuff, hotstuff2, jolteon, streamlet } from "./chained/index.ts";
+import { nopaxos } from "./nopaxos/index.ts";
 import { pbft } from "./pbft/index.ts";
 import { tendermint } from "./tendermint/index.ts";
 import { unreplicated, unreplicatedSigned } from "./unreplicated/index.ts";
@@ -79,6 +80,7 @@ const registry = new Map<string, AnyProtocol>([
   entry("pbft", pbft),
   entry("hotstuff", hotstuff),
   entry("vr", vr),
+  entry("nopaxos", nopaxos),
   entry("hotstuff2", hotstuff2),
   entry("jolteon", jolteon),
   entry("tendermint", tendermint),

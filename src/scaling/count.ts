@@ -4,7 +4,7 @@
 // What is counted is the difference of two runs from one seed, one of them longer: start, opening
 // of sessions and the end, in which the pipeline runs dry, are in both and cancel out.
 
-import type { Address, Bytes, Client, Host, Replica, Sealed, Target } from "../actor.ts";
+import type { Address, Bytes, Client, Host, Replica, RoleActor, Sealed, Target } from "../actor.ts";
 import { NullApp } from "../app/null.ts";
 import { assert } from "../base/assert.ts";
 import { Random } from "../base/seeded-random.ts";
@@ -12,7 +12,7 @@ import type { SignatureKind } from "../crypto/stage.ts";
 import { countDrop } from "../driver.ts";
 import { Node } from "../node.ts";
 import { type OptionValues, PROTOCOL_DEFAULTS, type ProtocolConfig } from "../protocol-config.ts";
-import { configured, smallestCluster } from "../protocol/index.ts";
+import { configured, rolesOf, smallestCluster } from "../protocol/index.ts";
 import { BATCH_BYTES_MAX } from "../protocol/kit/batch.ts";
 import { Network, type NetworkOptions } from "../simulation/network.ts";
 import { isProof, type Packet, PAYLOAD_MAX } from "../simulation/simulated-packet.ts";
@@ -99,6 +99,7 @@ export function countOperations(options: CountOptions): Counts {
   const followers = fixed && n > 1 ? replicas.filter((_, i) => i !== first) : replicas;
   const mean = tallyOf((key) => sumOf(followers, key) / followers.length);
   const client = share((cluster) => cluster.client);
+  const roles = share((cluster) => cluster.roles);
   return {
     mode: subject.name,
     n,
@@ -113,7 +114,7 @@ export function countOperations(options: CountOptions): Counts {
     leader: fixed ? (replicas[first] ?? mean) : mean,
     follower: mean,
     client,
-    total: tallyOf((key) => sumOf(replicas, key) + client[key]),
+    total: tallyOf((key) => sumOf([...replicas, client, roles], key)),
     kinds: kindsOf(long.kinds, short.kinds, operations),
   };
 }
@@ -225,8 +226,9 @@ class CountedCluster {
   readonly #random = new Random(SEED, "count");
   readonly #keys: SimulatedKeys;
   readonly #network: CountingNetwork;
-  /** The replicas, then the process of all clients. */
+  /** The replicas, then the process of all clients, then those of other roles. */
   readonly #parties: Party[];
+  readonly #roles: RoleActor<Sealed, string>[] = [];
   readonly #clients: readonly Client<Sealed, string>[];
   #left = 0;
   #completed = 0;
@@ -235,8 +237,11 @@ class CountedCluster {
     const { subject, batch } = options;
     const { n, f } = smallestCluster(subject.protocol, options.f);
     this.#options = options;
+    const roles = rolesOf(subject.protocol, n);
+    const others = [...roles].flatMap(([role, addresses]) => addresses.map(() => role));
     const config: ProtocolConfig = {
       ...PROTOCOL_DEFAULTS,
+      ...(roles.size === 0 ? {} : { roles }),
       n,
       f,
       leader: (view) => view % n,
@@ -246,11 +251,13 @@ class CountedCluster {
     };
     this.config = configured(subject.protocol, config, options.protocolOptions);
     this.#keys = new SimulatedKeys(this.#random.stream("keys").u32(), n);
-    this.#parties = Array.from({ length: n + 1 }, (_, i) => {
-      return new Party(new Process(this.#scheduler, i, i, i < n ? `r${i}` : "clients"));
+    this.#parties = Array.from({ length: n + 1 + others.length }, (_, i) => {
+      const name = i < n ? `r${i}` : (others[i - n - 1] ?? "clients");
+      return new Party(new Process(this.#scheduler, i, i, name));
     });
     this.#network = new CountingNetwork(this.#networkOptions(n), this.#parties, n);
     for (const [i, party] of this.#parties.entries()) this.#open(party, i < n ? i : null);
+    for (const [k, role] of others.entries()) this.#addRole(role, k);
     for (let i = 0; i < n; i++) this.#addReplica(i);
     this.#clients = Array.from({ length: clients }, (_, id) => this.#addClient(id));
   }
@@ -261,6 +268,12 @@ class CountedCluster {
 
   get client(): Tally {
     return this.#party(this.config.n).counted;
+  }
+
+  /** What processes of other roles did, together. */
+  get roles(): Tally {
+    const tallies = this.#parties.slice(this.config.n + 1).map(({ counted }) => counted);
+    return tallyOf((key) => sumOf(tallies, key));
   }
 
   /**
@@ -302,6 +315,7 @@ class CountedCluster {
   }
 
   #haveAllBegun(): boolean {
+    if (this.#roles.some((role) => role.census().serves === false)) return false;
     return this.#parties.every(({ process }) =>
       process.hosted.every(({ replica }) => replica === null || isRunning(replica)),
     );
@@ -341,6 +355,10 @@ class CountedCluster {
       replicas: Array.from({ length: n }, (_, i) => simulatedAddress(i, i)),
       multicast: multicast && n > 1 ? GROUP_ADDRESS : null,
       member: self !== null,
+      // One of them sends nothing to itself, and would greet itself for ever.
+      others: this.#parties
+        .slice(n + 1)
+        .flatMap((_, k) => (process.host > n ? [] : simulatedAddress(n + 1 + k, 0))),
       clock: this.#clock(process),
       random: (bound) => random.int(bound),
     });
@@ -385,6 +403,17 @@ class CountedCluster {
     const replica = this.#options.subject.protocol.replica(index, this.config, host, new NullApp());
     party.process.hosted.push({ node, replica, client: null });
     node.start(replica);
+  }
+
+  #addRole(role: string, k: number): void {
+    const make = this.#options.subject.protocol.roles?.get(role);
+    assert(make !== undefined, "a role has its processes");
+    const party = this.#party(this.config.n + 1 + k);
+    const node = this.#node(party, 0, null);
+    const actor = make(0, this.config, this.#counting(party, node, this.config.n));
+    party.process.hosted.push({ node, replica: null, client: null });
+    this.#roles.push(actor);
+    node.start(actor);
   }
 
   #addClient(id: number): Client<Sealed, string> {

@@ -65,7 +65,7 @@ export interface Counts {
   readonly follower: Tally;
   /** All clients together, in one process. */
   readonly client: Tally;
-  /** All replicas and clients together. */
+  /** All processes together, those of other roles than replica and client included. */
   readonly total: Tally;
   /** Messages an operation by kind, once for each receiver, of all replicas and clients. */
   readonly kinds: { readonly [kind: string]: number };

@@ -1,7 +1,7 @@
 // What a message costs a polling thread besides packets and signatures: a whole cluster in this
 // process, of the real Node, codec and actors, over memory, with a stage that believes everything.
 
-import type { Address, Bytes, Client, Proof, Sealed, AnyProtocol } from "../actor.ts";
+import type { Address, Bytes, Client, Proof, RoleActor, Sealed, AnyProtocol } from "../actor.ts";
 import { NullApp } from "../app/null.ts";
 import { assert } from "../base/assert.ts";
 import { Queue } from "../base/queue.ts";
@@ -12,7 +12,7 @@ import type { Stage } from "../driver.ts";
 import { Node } from "../node.ts";
 import { RealClock } from "../process/real-clock.ts";
 import { type OptionValues, PROTOCOL_DEFAULTS, type ProtocolConfig } from "../protocol-config.ts";
-import { configured, smallestCluster } from "../protocol/index.ts";
+import { configured, rolesOf, smallestCluster } from "../protocol/index.ts";
 import { PacketTransport, type PacketTransportOptions } from "../transport/packet.ts";
 import { EMPTY, Reader, Writer } from "../wire.ts";
 
@@ -157,6 +157,7 @@ class LoopCluster {
   readonly #stages: CredulousStage[] = [];
   readonly #replicas: Node<Sealed, string>[] = [];
   readonly #clients: Client<Sealed, string>[] = [];
+  readonly #roles: RoleActor<Sealed, string>[] = [];
   #issued = false;
 
   constructor(options: HandlingOptions) {
@@ -164,9 +165,19 @@ class LoopCluster {
     const { n, f } = smallestCluster(protocol, options.f);
     this.#options = options;
     const leader = (view: number): number => view % n;
-    const config: ProtocolConfig = { ...PROTOCOL_DEFAULTS, n, f, leader, batchMax: batch };
+    const roles = rolesOf(protocol, n);
+    const own = { n, f, leader, batchMax: batch, ...(roles.size === 0 ? {} : { roles }) };
+    const config: ProtocolConfig = { ...PROTOCOL_DEFAULTS, ...own };
     this.#config = configured(protocol, config, options.protocolOptions);
-    for (let host = 0; host <= n; host++) this.#open(host, n);
+    const others = [...roles].flatMap(([role, addresses]) => addresses.map(() => role));
+    for (let host = 0; host <= n + others.length; host++) this.#open(host, n, others.length);
+    for (const [k, role] of others.entries()) {
+      const node = this.#node(n + 1 + k, n + 1 + k, null);
+      const actor = protocol.roles?.get(role)?.(0, this.#config, node);
+      assert(actor !== undefined, "a role has its processes");
+      node.start(actor);
+      this.#roles.push(actor);
+    }
     for (let i = 0; i < n; i++) {
       const node = this.#node(i, i, i);
       node.start(protocol.replica(i, this.#config, node, new NullApp()));
@@ -188,18 +199,23 @@ class LoopCluster {
       for (const stage of this.#stages) done += stage.poll();
       for (const node of this.#replicas) done += node.poll();
       done += this.#clock.poll();
-      if (done > 0 || this.#issued) continue;
+      if (done > 0 || this.#issued || !this.#serves()) continue;
       this.#issued = true;
       for (const client of this.#clients) this.#issue(client);
     }
   }
 
-  #open(host: number, n: number): void {
+  #serves(): boolean {
+    return this.#roles.every((role) => role.census().serves !== false);
+  }
+
+  #open(host: number, n: number, others: number): void {
     const replicas = Array.from({ length: n }, (_, i) => addressOf(i));
     const options: PacketTransportOptions = {
       replicas,
       multicast: null,
       member: host < n,
+      others: Array.from({ length: others }, (_, k) => addressOf(n + 1 + k)),
       clock: this.#clock,
       random: systemRandom,
     };

@@ -21,15 +21,16 @@ describe("help", () => {
     expect(await shown("replica")).toMatchInlineSnapshot(`
     "One replica of a protocol (replica)
 
-    USAGE replica [OPTIONS] --mode=<unreplicated|unreplicated-signed|pbft|hotstuff|vr|hotstuff2|jolteon|tendermint|streamlet> --config=<PREFIX> --id=<ID>
+    USAGE replica [OPTIONS] --mode=<unreplicated|unreplicated-signed|pbft|hotstuff|vr|nopaxos|hotstuff2|jolteon|tendermint|streamlet> --config=<PREFIX> --id=<ID>
 
     WHAT RUNS
 
-      -m, --mode=<unreplicated|unreplicated-signed|pbft|hotstuff|vr|hotstuff2|jolteon|tendermint|streamlet>    The protocol; case does not matter [both] (Required)
-                                                                                      -c, --config=<PREFIX>    Reads PREFIX.config, and PREFIX-<i>.pem if the protocol signs [both] (Required)
-                                                                                              -i, --id=<ID>    Which replica of the configuration this is, from 0 [replicas] (Required)
-                                                                           -a, --app=<null|kv|btree|sqlite>    What is replicated [replicas] (Default: null)
-                                                                                       --reply-size=<BYTES>    Bytes of a result of the app null [replicas] (Default: 0)
+      -m, --mode=<unreplicated|unreplicated-signed|pbft|hotstuff|vr|nopaxos|hotstuff2|jolteon|tendermint|streamlet>    The protocol; case does not matter [both] (Required)
+                                                                                              -c, --config=<PREFIX>    Reads PREFIX.config, and PREFIX-<i>.pem if the protocol signs [both] (Required)
+                                                                                                      -i, --id=<ID>    Which replica of the configuration this is, from 0 [replicas] (Required)
+                                                                                                 --role=<sequencer>    Run process ID of this role instead of a replica [replicas]
+                                                                                   -a, --app=<null|kv|btree|sqlite>    What is replicated [replicas] (Default: null)
+                                                                                               --reply-size=<BYTES>    Bytes of a result of the app null [replicas] (Default: 0)
 
     WHAT IS MEASURED
 
@@ -56,11 +57,12 @@ describe("help", () => {
 
     NETWORK
 
-        --link=<DIR>    One replica and one client joined by one memif in DIR [both]
-      --fabric=<DIR>    Join the fabric whose memif sockets are in DIR [both]
-          --port=<N>    DPDK port to use, of a NIC or of --eal's [both, each its own] (Default: 0)
-      --eal=<"ARGS">    More EAL arguments, for example --vdev=net_af_packet0,iface=eth0 [both, each its own]
-       --drop=<RATE>    Share of arriving packets to lose on purpose, 0 to 1 [both, each its own] (Default: 0)
+           --link=<DIR>    One replica and one client joined by one memif in DIR [both]
+         --fabric=<DIR>    Join the fabric whose memif sockets are in DIR [both]
+      --fabric-port=<N>    Which of the fabric's ports for clients [client] (Default: 0)
+             --port=<N>    DPDK port to use, of a NIC or of --eal's [both, each its own] (Default: 0)
+         --eal=<"ARGS">    More EAL arguments, for example --vdev=net_af_packet0,iface=eth0 [both, each its own]
+          --drop=<RATE>    Share of arriving packets to lose on purpose, 0 to 1 [both, each its own] (Default: 0)
 
     PROCESSORS
 
@@ -90,14 +92,14 @@ describe("help", () => {
     expect(await shown("client")).toMatchInlineSnapshot(`
     "Clients of a protocol, and what they measured (client)
 
-    USAGE client [OPTIONS] --mode=<unreplicated|unreplicated-signed|pbft|hotstuff|vr|hotstuff2|jolteon|tendermint|streamlet> --config=<PREFIX>
+    USAGE client [OPTIONS] --mode=<unreplicated|unreplicated-signed|pbft|hotstuff|vr|nopaxos|hotstuff2|jolteon|tendermint|streamlet> --config=<PREFIX>
 
     WHAT RUNS
 
-      -m, --mode=<unreplicated|unreplicated-signed|pbft|hotstuff|vr|hotstuff2|jolteon|tendermint|streamlet>    The protocol; case does not matter [both] (Required)
-                                                                                      -c, --config=<PREFIX>    Reads PREFIX.config, and PREFIX-<i>.pem if the protocol signs [both] (Required)
-                                                                           -a, --app=<null|kv|btree|sqlite>    What the replicas run [replicas] (default: what they tell)
-                                                                                       --reply-size=<BYTES>    Bytes of a result of the app null [replicas] (default: what they tell)
+      -m, --mode=<unreplicated|unreplicated-signed|pbft|hotstuff|vr|nopaxos|hotstuff2|jolteon|tendermint|streamlet>    The protocol; case does not matter [both] (Required)
+                                                                                              -c, --config=<PREFIX>    Reads PREFIX.config, and PREFIX-<i>.pem if the protocol signs [both] (Required)
+                                                                                   -a, --app=<null|kv|btree|sqlite>    What the replicas run [replicas] (default: what they tell)
+                                                                                               --reply-size=<BYTES>    Bytes of a result of the app null [replicas] (default: what they tell)
 
     WHAT IS MEASURED
 
@@ -214,10 +216,11 @@ describe("help", () => {
 
     WHAT RUNS
 
-      -m, --mode=<unreplicated|unreplicated-signed|pbft|hotstuff|vr|hotstuff2|jolteon|tendermint|streamlet>    The protocol; case does not matter [both] (Default: pbft)
-                                                                                           -f, --faults=<F>    Faults to tolerate, with as many replicas as the mode needs for them [both] (Default: 1)
-                                                                           -a, --app=<null|kv|btree|sqlite>    What is replicated [replicas] (Default: null)
-                                                                                       --reply-size=<BYTES>    Bytes of a result of the app null [replicas] (Default: 0)
+      -m, --mode=<unreplicated|unreplicated-signed|pbft|hotstuff|vr|nopaxos|hotstuff2|jolteon|tendermint|streamlet>    The protocol; case does not matter [both] (Default: pbft)
+                                                                                                 --role=<sequencer>    Run process ID of this role instead of a replica [replicas]
+                                                                                                   -f, --faults=<F>    Faults to tolerate, with as many replicas as the mode needs [both] (Default: 1)
+                                                                                   -a, --app=<null|kv|btree|sqlite>    What is replicated [replicas] (Default: null)
+                                                                                               --reply-size=<BYTES>    Bytes of a result of the app null [replicas] (Default: 0)
 
     WHAT IS MEASURED
 

@@ -76,17 +76,17 @@ test("an option of all protocols is refused where it changes nothing", () => {
     [
       ["unreplicated"],
       ["-b", "9"],
-      "--batch: pbft, hotstuff, vr, hotstuff2, jolteon, tendermint, streamlet have it, not unreplicated",
+      "--batch: pbft, hotstuff, vr, nopaxos, hotstuff2, jolteon, tendermint, streamlet have it, not unreplicated",
     ],
     [
       ["unreplicated"],
       ["--adaptive"],
-      "--adaptive: pbft, hotstuff, vr, hotstuff2, jolteon, tendermint, streamlet have it, not unreplicated",
+      "--adaptive: pbft, hotstuff, vr, nopaxos, hotstuff2, jolteon, tendermint, streamlet have it, not unreplicated",
     ],
     [
       ["unreplicated-signed"],
       ["--checkpoint", "9"],
-      "--checkpoint: pbft, hotstuff, vr, hotstuff2, jolteon, tendermint, streamlet have it",
+      "--checkpoint: pbft, hotstuff, vr, nopaxos, hotstuff2, jolteon, tendermint, streamlet have it",
     ],
     [["unreplicated"], ["-w", "1"], `--workers: ${signing} have it, not unreplicated`],
     [["unreplicated"], ["--crypto", "noble"], `--crypto: ${signing} have it, not unreplicated`],

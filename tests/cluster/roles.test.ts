@@ -129,10 +129,12 @@ describeUnless(libraries())("processes of a role", () => {
   });
 
   test("are none of protocols without roles, in one line", async () => {
-    const ended = await program("replica", ["-m", "pbft", "--role", "sequencer"]).ended();
+    const path = new ConfigDirectory().config("roleless", "f 0", "replica 127.0.0.1:1%0");
+    const args = ["-m", "unreplicated", "-c", path, "-i", "0", "--role", "sequencer"];
+    const ended = await program("replica", args).ended();
     expect(ended).toEqual({
       ...{ status: 2, out: "" },
-      err: "replica: Unknown option '--role'; -h shows the options\n",
+      err: "replica: --role sequencer: unreplicated has no such process\n",
     });
   });
 });

@@ -149,6 +149,7 @@ describe("a plan", () => {
       "mode",
       "config",
       "id",
+      "role",
       "instance",
       "link",
       "fabric",

@@ -22,6 +22,7 @@ import { ConfigDirectory } from "../support/configurations.ts";
 const IMMATERIAL: ReadonlyMap<string, string> = new Map([
   ["config", "n, f and the hash of the cluster are told; the addresses are in `command`"],
   ["id", "replicas are told by their index"],
+  ["role", "processes of other roles are none of those whose figures are told"],
   ["seconds", "told as measured"],
   ["json", "where the record goes"],
   ["link", "`fabric` is null, `transport` memif"],

@@ -45,10 +45,16 @@ test("more clients are counted than replicas open sessions for at once", () => {
   expect(kinds["request"]).toBe(1);
 });
 
-for (const [mode, { faults }] of protocols) {
+for (const [mode, { faults, sequenced }] of protocols) {
   test(`${mode} is counted the same each time`, () => {
     const counts = count(mode, { signature: "batch" });
     expect(count(mode, { signature: "batch" })).toEqual(counts);
+    if (sequenced !== undefined) {
+      // Each operation is sent to the sequencer, and its batch from there to all.
+      expect(rounded(counts.kinds["sequenced"] ?? 0)).toBe(rounded(1 + counts.n / BATCH));
+      expect(counts.kinds["slotReply"]).toBe(counts.n);
+      return;
+    }
     expect(counts.kinds["request"]).toBe(1);
     // Where nobody lies one replica's word is enough.
     expect(counts.kinds["reply"]).toBe(faults === "crash" ? 1 : counts.n);

@@ -4,7 +4,7 @@
 // it does.
 
 import type { Address, App, Bytes, Client, Host } from "../../src/actor.ts";
-import type { Protocol, Replica, Signer, Target } from "../../src/actor.ts";
+import type { Protocol, Replica, RoleActor, Signer, Target } from "../../src/actor.ts";
 import { KvApp } from "../../src/app/kv.ts";
 import { PROTOCOL_DEFAULTS, type ProtocolConfig } from "../../src/protocol-config.ts";
 import { FakeHost } from "./fake-host.ts";
@@ -70,6 +70,8 @@ export class Cluster<M extends Kinded, T extends string, R extends Replica<M, T>
   readonly #protocol: Tested<M, T, R>;
   readonly #app: () => App;
   readonly #clients = new Map<Address, Client<M, T>>();
+  /** Processes of other roles, by the addresses that the configuration gives them. */
+  readonly #roles = new Map<Address, RoleActor<M, T>>();
   readonly #down = new Set<Address>();
   readonly #flying: Flying[] = [];
   #incarnation = 0;
@@ -88,6 +90,7 @@ export class Cluster<M extends Kinded, T extends string, R extends Replica<M, T>
     this.packets = new Packets(protocol.codec);
     this.config = configOf(changes);
     this.#app = app;
+    for (const address of [...(this.config.roles?.values() ?? [])].flat()) this.startRole(address);
     for (let i = 0; i < this.config.n; i++) this.start(i);
     if (begin) this.advance(1);
   }
@@ -97,6 +100,17 @@ export class Cluster<M extends Kinded, T extends string, R extends Replica<M, T>
     const host = this.#newHost(i);
     this.replicas[i] = this.#protocol.replica(i, this.config, host, this.#app());
     this.#down.delete(i);
+  }
+
+  /** Starts a process of another role, at its address, without a memory. */
+  startRole(address: Address): void {
+    for (const [role, addresses] of this.config.roles ?? []) {
+      const index = addresses.indexOf(address);
+      const make = this.#protocol.roles?.get(role);
+      if (index < 0 || make === undefined) continue;
+      this.#roles.set(address, make(index, this.config, this.#newHost(address)));
+      this.#down.delete(address);
+    }
   }
 
   /** From now on nothing reaches it, and nothing leaves it. */
@@ -182,7 +196,7 @@ export class Cluster<M extends Kinded, T extends string, R extends Replica<M, T>
     this.#setTime(Math.max(this.nowMs, due.atMs));
     this.host(due.id).timers.delete(due.timer);
     if (due.id >= this.config.n) {
-      this.#clients.get(due.id)?.timeout(due.timer);
+      (this.#clients.get(due.id) ?? this.#roles.get(due.id))?.timeout(due.timer);
       return true;
     }
     const replica = this.replica(due.id);
@@ -239,7 +253,7 @@ export class Cluster<M extends Kinded, T extends string, R extends Replica<M, T>
     if (message === null) throw new Error(`${from} sent what cannot be decoded`);
     if (this.#down.has(to) || (!own && this.drops(from, to, message))) return;
     const replica = this.replicas[to];
-    const actor = replica ?? this.#clients.get(to);
+    const actor = replica ?? this.#clients.get(to) ?? this.#roles.get(to);
     if (actor === undefined) {
       this.heard.push({ from, to, message });
       return;

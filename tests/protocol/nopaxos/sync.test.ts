@@ -1,0 +1,77 @@
+// Synchronisation: what is committed, and that all have the same.
+
+import { expect, test } from "bun:test";
+import { NoPaxosCluster } from "./harness.ts";
+
+test("N14 slots are committed once q have them, after half an interval or T/16", () => {
+  const cluster = new NoPaxosCluster({ checkpointInterval: 8 });
+  cluster.stamp(1, [0, 1, 2]);
+  expect(cluster.state(0).executed).toBe(1);
+  cluster.stamp(2, [0, 1, 2]);
+  expect(cluster.state(0).executed).toBe(1);
+  cluster.advance(7);
+  expect([0, 1, 2].map((i) => cluster.state(i).executed)).toEqual([2, 2, 2]);
+  for (let number = 3; number <= 5; number++) cluster.stamp(number, [0, 1, 2]);
+  expect(cluster.state(0).executed).toBe(2);
+  cluster.stamp(6, [0, 1, 2]);
+  expect([0, 1, 2].map((i) => cluster.state(i).executed)).toEqual([6, 6, 6]);
+});
+
+test("N14 nothing is committed without another replica", () => {
+  const cluster = new NoPaxosCluster();
+  cluster.drops = (_from, to, { kind }) => kind === "syncOk" && to === 0;
+  for (let number = 1; number <= 3; number++) cluster.stamp(number, [0, 1, 2]);
+  cluster.advance(50);
+  expect([0, 1, 2].map((i) => cluster.state(i).executed)).toEqual([0, 0, 0]);
+});
+
+test("N14 a follower that was not told of all empty slots says how far it has confirmed", () => {
+  const cluster = new NoPaxosCluster();
+  cluster.drops = (from) => from === 0;
+  cluster.stamp(1, [1]);
+  cluster.stamp(2, [1]);
+  cluster.tell(0, 1, { kind: "sync", view: 0, from: 1, slot: 2, empty: [] });
+  cluster.settle();
+  expect(cluster.sent("syncOk", 1)).toEqual([{ kind: "syncOk", view: 0, confirmed: 0 }]);
+  // What is committed is executed only as far as it is confirmed.
+  cluster.tell(0, 1, { kind: "synced", view: 0, slot: 2 });
+  cluster.settle();
+  expect(cluster.state(1).executed).toBe(0);
+  cluster.tell(0, 1, { kind: "sync", view: 0, from: 0, slot: 2, empty: [1] });
+  cluster.settle();
+  expect(cluster.state(1)).toMatchObject({ executed: 2, confirmed: 2 });
+  expect(cluster.empty(1)).toEqual([1]);
+});
+
+test("N14 beyond W above the sync point nothing is appended", () => {
+  const cluster = new NoPaxosCluster();
+  cluster.drops = (_from, to, { kind }) => kind === "syncOk" && to === 0;
+  for (let number = 1; number <= 70; number++) cluster.stamp(number, [0, 1, 2]);
+  expect(cluster.state(0)).toMatchObject({ op: 64, executed: 0 });
+  cluster.drops = () => false;
+  cluster.advance(50);
+  expect(cluster.state(0)).toMatchObject({ op: 70, executed: 70 });
+});
+
+test("N14 V13 checkpoints are of committed slots, and what is below the older one goes", () => {
+  const cluster = new NoPaxosCluster();
+  cluster.drops = (_from, to, { kind }) => kind === "syncOk" && to === 0;
+  for (let number = 1; number <= 9; number++) cluster.stamp(number, [0, 1, 2]);
+  expect(cluster.replica(0).states.last.slot).toBe(0);
+  cluster.drops = () => false;
+  cluster.advance(20);
+  for (const i of [0, 1, 2]) {
+    expect(cluster.state(i)).toMatchObject({ executed: 9, floor: 4 });
+    expect(cluster.replica(i).states.last.slot).toBe(8);
+  }
+});
+
+test("V14 N14 a replica that missed what is dropped fetches a state, and goes on", () => {
+  const cluster = new NoPaxosCluster();
+  cluster.drops = (from, to) => from === 2 || to === 2;
+  for (let number = 1; number <= 14; number++) cluster.stamp(number, [0, 1]);
+  cluster.advance(20);
+  cluster.drops = () => false;
+  cluster.advance(400);
+  expect(cluster.state(2)).toMatchObject({ view: cluster.state(0).view, executed: 14 });
+});

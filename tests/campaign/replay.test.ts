@@ -76,6 +76,12 @@ const seeds: readonly {
     seed: 231,
     found: "own parts that a state was to be made of were others when it was complete",
   },
+  {
+    protocol: "hotstuff2",
+    kind: "deep",
+    seed: 26,
+    found: "a state shorter than its last version got none of the parts that both versions have",
+  },
 ];
 
 for (const { protocol, kind, seed, changes, found } of seeds) {

@@ -116,6 +116,8 @@ export class StateVersions {
       const parts = new Set(differences(tree, this.#trees[i] ?? StateTree.EMPTY));
       for (const index of unhashed[i] ?? []) if (index < tree.count) parts.add(index);
       for (const index of now[i]?.changed ?? []) if (index < tree.count) parts.add(index);
+      // Where the state has become shorter since, what the versions share is not there any more.
+      for (let index = now[i]?.count ?? 0; index < tree.count; index++) parts.add(index);
       return [...parts];
     });
     this.#trees = trees;

@@ -129,6 +129,21 @@ describe("versions of a state", () => {
     expect(new Set(states.map((parts) => anew(parts).digest.toHex())).size).toBe(states.length);
   });
 
+  test("P11 a state that is shorter than its last version gets back what the next shares with that", () => {
+    const machine = new Machine();
+    for (let i = 0; i < 3; i++) machine.set(i, bytes(10, i));
+    const versions = fresh(machine);
+    versionOf(versions);
+    const next = new Machine();
+    for (let i = 0; i < 3; i++) next.set(i, bytes(10, i === 1 ? 7 : i));
+    const version = versionOf(fresh(next));
+    for (const shorter of [2, 0]) {
+      machine.resize(shorter);
+      expect(versions.restore(EMPTY, version)).toBe(true);
+      expect(machine.parts).toEqual(next.parts);
+    }
+  });
+
   test("P6 a version costs what changed, and no slice is longer than it may be", () => {
     const machine = new Machine();
     for (let i = 0; i < 5000; i++) machine.set(i, bytes(1000, i));

@@ -25,6 +25,8 @@ export interface Model<S, I, O> {
   step(state: S, input: I, output: O | null): S | undefined;
   /** Equal for equal states only. */
   key(state: S): string;
+  /** Whether it changes no state that it can be answered so in. */
+  reads?(input: I, output: O): boolean;
 }
 
 export type Verdict = "linearizable" | "not linearizable" | "unknown";
@@ -42,6 +44,17 @@ interface Entry {
   after: Entry | null;
 }
 
+/** Of the operations that may come next first those are tried that only read, then the others. */
+type Pass = "free" | "any";
+
+/** An operation that was taken, and what the state was before. */
+interface Step<S> {
+  readonly entry: Entry;
+  readonly state: S;
+  /** It only reads: if it may come next, nothing is lost when it does. */
+  readonly free: boolean;
+}
+
 /**
  * Whether the operations could have happened one after another, each between its invocation and
  * return.
@@ -53,24 +66,28 @@ export function checkOperations<S, I, O>(
 ): Verdict {
   const search = new Search(operations);
   const seen = new Set<string>();
-  const path: { entry: Entry; state: S }[] = [];
+  const path: Step<S>[] = [];
   let state = model.initial;
   let entry = search.head.after;
+  let pass: Pass = "free";
   for (let steps = 0; search.unanswered > 0; steps++) {
     if (steps > stepsMax) return "unknown";
     if (entry !== null && entry.isCall) {
       const operation = operations[entry.operation];
       if (operation === undefined) return "unknown";
       const next = model.step(state, operation.input, operation.output);
-      if (next !== undefined) {
+      const { input, output } = operation;
+      const free = output !== null && model.reads?.(input, output) === true;
+      if (next !== undefined && free === (pass === "free")) {
         search.mark(entry.operation);
         const key = `${search.key()}|${model.key(next)}`;
         if (!seen.has(key)) {
           seen.add(key);
-          path.push({ entry, state });
+          path.push({ entry, state, free });
           state = next;
           search.lift(entry);
           entry = search.head.after;
+          pass = "free";
           continue;
         }
         search.unmark(entry.operation);
@@ -78,8 +95,19 @@ export function checkOperations<S, I, O>(
       entry = entry.after;
       continue;
     }
-    // A return whose operation could not be placed before it: the last choice was wrong.
-    const last = path.pop();
+    if (pass === "free") {
+      pass = "any";
+      entry = search.head.after;
+      continue;
+    }
+    // A return whose operation could not be placed before it: the last choice was wrong, and what
+    // followed from it.
+    let last = path.pop();
+    while (last?.free === true) {
+      search.unmark(last.entry.operation);
+      search.unlift(last.entry);
+      last = path.pop();
+    }
     if (last === undefined) return "not linearizable";
     state = last.state;
     search.unmark(last.entry.operation);
@@ -225,6 +253,7 @@ function keyModel(initial: string | null): Model<string | null, KeyOperation, Ke
       }
     },
     key: (state) => (state === null ? "-" : `=${state}`),
+    reads: ({ kind }, output) => kind === "get" || output === "failed" || output === "unequal",
   };
 }
 

@@ -56,6 +56,10 @@ const MODEL: Model<Rows, StoreOperation, Bytes> = {
     return after === undefined ? state : withRow(state, latin1(input.key), after);
   },
   key: ({ text }) => text,
+  reads: (input, output) => {
+    if (readsOnly(input) || isRefusal(input, output)) return true;
+    return isOnRecords(input) && decodeRecordResult(output)?.kind !== "done";
+  },
 };
 
 function isRefusal(operation: StoreOperation, output: Bytes): boolean {

@@ -1,0 +1,98 @@
+// Bugs planted in NOPaxos, each of which a campaign of the kind that owes it must find.
+
+import type { Mutant } from "../../src/campaign/mutants.ts";
+import { EMPTY_BATCH } from "../../src/protocol/kit/batch.ts";
+import { NoPaxosClient } from "../../src/protocol/nopaxos/client.ts";
+import { Gaps } from "../../src/protocol/nopaxos/gap.ts";
+import { nopaxos, NoPaxosReplica, type Parts } from "../../src/protocol/nopaxos/index.ts";
+import { Multicast } from "../../src/protocol/nopaxos/multicast.ts";
+import { Sequencers } from "../../src/protocol/nopaxos/sequencers.ts";
+import { SpeculativeService } from "../../src/protocol/nopaxos/speculative-service.ts";
+import { Syncs } from "../../src/protocol/nopaxos/sync.ts";
+import { subjectOf } from "../../src/simulation/subject.ts";
+
+/** Replies of different views and slots add up. */
+class MixesSlots extends NoPaxosClient {
+  protected override matches(): boolean {
+    return true;
+  }
+}
+
+class SyncAlone extends Syncs {
+  protected override get needed(): number {
+    return super.needed - 1;
+  }
+}
+
+/** A follower gives up what was dropped, as a leader does. */
+class GivesUp extends Gaps {
+  #tries = 0;
+  override onTimer(): void {
+    const { log } = this.context;
+    if (!this.owner.views.leads && this.lacks && ++this.#tries % 3 === 0) {
+      this.owner.normal.append(EMPTY_BATCH);
+      return this.owner.normal.drain();
+    }
+    super.onTimer();
+    if (log.op < 0) this.#tries = 0;
+  }
+}
+
+/** What may be undone is told as final. */
+class TellsEarly extends SpeculativeService {
+  protected override isSettled(): boolean {
+    return true;
+  }
+}
+
+/** Another life of the sequencer is as good. */
+class AnyLife extends Sequencers {
+  protected override differs(): boolean {
+    return false;
+  }
+  override get heard(): boolean {
+    return true;
+  }
+}
+
+class KeepsAll extends Multicast {
+  protected override mayKeep(): boolean {
+    return true;
+  }
+}
+
+interface Changed {
+  readonly parts?: Partial<Parts>;
+  readonly Client?: typeof NoPaxosClient;
+}
+
+function changed({ parts = {}, Client = NoPaxosClient }: Changed): typeof nopaxos {
+  return {
+    ...nopaxos,
+    replica: (self, config, host, app) => new NoPaxosReplica(self, config, host, app, parts),
+    client: (config, host) => new Client(config, host),
+  };
+}
+
+function mutant(
+  name: string,
+  change: Changed,
+  kind: Mutant["kind"],
+  convictedBy: readonly string[],
+  within = 1000,
+): Mutant {
+  return { subject: subjectOf(`nopaxos-${name}`, changed(change)), kind, convictedBy, within };
+}
+
+/** Some are seen first by a replica itself, or when nobody commits what a client accepted. */
+const SPLIT = ["agreement", "throw", "client agreement", "exactly once", "convergence"];
+const STUCK = ["liveness", "convergence"];
+
+export const mutants: readonly Mutant[] = [
+  mutant("sync-alone", { parts: { Syncs: SyncAlone } }, "short", SPLIT),
+  mutant("gives-up", { parts: { Gaps: GivesUp } }, "short", SPLIT),
+  mutant("tells-early", { parts: { Service: TellsEarly } }, "short", SPLIT),
+  mutant("any-life", { parts: { Sequencers: AnyLife } }, "short", STUCK),
+  mutant("keeps-all", { parts: { Multicast: KeepsAll } }, "short", ["bounded"]),
+  mutant("mixes-slots", { Client: MixesSlots }, "short", SPLIT),
+];

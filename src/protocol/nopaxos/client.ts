@@ -17,6 +17,8 @@ import {
   type Outcome,
   type Request,
 } from "../kit/request.ts";
+import { ResponseTime } from "../kit/response-time.ts";
+import { RetryBudget } from "../kit/retry-budget.ts";
 import { sequencersOf } from "../kit/sequencer.ts";
 import { unsequenced } from "../kit/sequencing-messages.ts";
 import { beginsSlotReplyTo, type Message, type SlotReplyMessage } from "./message.ts";
@@ -26,6 +28,10 @@ type Timer = "retry";
 /** After how many view timeouts a request goes everywhere, first and last. */
 const RETRY_FIRST = 1 / 4;
 const RETRY_LAST = 4;
+/** The first one is at most so late, where answers take as long. */
+const RETRY_LATEST = 1 / 2;
+/** When it does first if that is more than the retry budget allows: what waits is only late. */
+const RETRY_UNBUDGETED = 1;
 /** Replies of one replica to one request that are kept: one that is retried has more slots. */
 const REPLIES_MAX = 4;
 
@@ -39,6 +45,14 @@ export class NoPaxosClient implements Client<Message, Timer> {
   readonly #quorum: number;
   readonly #sequencers: readonly Address[];
   readonly #backoff: Backoff;
+  readonly #budget = new RetryBudget();
+  readonly #viewTimeoutMs: number;
+  /** Whether the first retry of the pending request was put off for want of budget, or is over. */
+  #putOff = false;
+  readonly #responses: ResponseTime;
+  /** When the pending request was sent first, and when it was sent again last, if it was. */
+  #sentMs = 0;
+  #repeatedMs: number | null = null;
   readonly #session: ClientSession;
   /** The sequencer that is believed open. */
   #index = 0;
@@ -52,6 +66,11 @@ export class NoPaxosClient implements Client<Message, Timer> {
     this.#host = host;
     this.#quorum = majorityOf(config).quorum;
     this.#sequencers = sequencersOf(config);
+    this.#viewTimeoutMs = viewTimeoutMs;
+    const lateMs = RETRY_FIRST * viewTimeoutMs;
+    this.#responses = new ResponseTime({
+      ...{ leastMs: lateMs, lateMs, latestMs: RETRY_LATEST * viewTimeoutMs },
+    });
     this.#backoff = new Backoff(RETRY_FIRST * viewTimeoutMs, RETRY_LAST * viewTimeoutMs);
     this.#session = new ClientSession(host, (request) => this.#begin(request));
     this.#replies = Array.from({ length: config.n }, () => []);
@@ -70,14 +89,27 @@ export class NoPaxosClient implements Client<Message, Timer> {
     for (const replies of this.#replies) replies.length = 0;
     const to = this.#sequencers[this.#index];
     if (to !== undefined) this.#host.send(to, unsequenced(request));
-    this.#backoff.reset();
+    this.#putOff = false;
+    this.#repeatedMs = null;
+    this.#sentMs = this.#host.now;
+    this.#backoff.reset(this.#responses.lateMs);
     this.#host.setTimer("retry", this.#backoff.next());
   }
 
   timeout(): void {
     const request = this.#session.pending;
     if (request === null) return;
+    // Each retry is a slot more, so that those of what is only late would make all of it later.
+    if (!this.#putOff && !isOpen(request) && !this.#budget.spend()) {
+      coverageMark("client: a retry waits for want of budget");
+      this.#putOff = true;
+      const leftMs = (RETRY_UNBUDGETED - RETRY_FIRST) * this.#viewTimeoutMs;
+      return this.#host.setTimer("retry", leftMs);
+    }
+    this.#putOff = true;
     this.retransmissions++;
+    this.#repeatedMs = this.#host.now;
+    this.#responses.late();
     const message = unsequenced(request);
     for (const sequencer of this.#sequencers) this.#host.send(sequencer, message);
     this.#host.send("all", { kind: "request", request });
@@ -172,6 +204,10 @@ export class NoPaxosClient implements Client<Message, Timer> {
 
   #conclude(outcome: Outcome): void {
     this.#host.clearTimer("retry");
+    this.#budget.onAnswer();
+    const { now } = this.#host;
+    const repeatedMs = this.#repeatedMs === null ? null : now - this.#repeatedMs;
+    this.#responses.answered(now - this.#sentMs, repeatedMs);
     this.#session.conclude(outcome);
   }
 }

@@ -82,6 +82,12 @@ const seeds: readonly {
     seed: 26,
     found: "a state shorter than its last version got none of the parts that both versions have",
   },
+  {
+    protocol: "nopaxos",
+    kind: "deep",
+    seed: 20_016,
+    found: "a state that nobody had any more was fetched for ever, and no earlier one taken",
+  },
 ];
 
 for (const { protocol, kind, seed, changes, found } of seeds) {

@@ -20,6 +20,9 @@ import type { StateVersions } from "./state-versions.ts";
 /** Own states that are kept: others may be fetching the older one. */
 const STATES_MAX = 2;
 
+/** Retries without a piece after which a state is not fetched any more. */
+const STALLED_MAX = 8;
+
 const DIFFERS =
   "not admitted: checkpoint that differs, so that the application is not deterministic";
 
@@ -57,6 +60,8 @@ export class States {
   #kept: readonly Kept[] = [{ slot: 0, digest: NO_DIGEST, version: null }];
   /** Whether a piece came since it was last asked for. */
   #progresses = false;
+  /** Retries since a piece came last. */
+  #stalled = 0;
   /** Another replica has another state after the same slot. */
   diverged = false;
 
@@ -154,6 +159,13 @@ export class States {
   retry(): void {
     const { target } = this.#transfer;
     if (target === null) return;
+    if (this.#progresses) this.#stalled = 0;
+    else if (++this.#stalled === STALLED_MAX) {
+      // Who had it may have lost its memory, and others may have an earlier one.
+      coverageMark("own checkpoints: a state that nobody has is given up");
+      this.#stalled = 0;
+      return this.#transfer.stop();
+    }
     if (target.slot <= this.#owner.normal.executed) this.#transfer.stop();
     else this.#transfer.retry();
     this.#progresses = false;

@@ -157,8 +157,8 @@ function refuseRoles({ path, roles }: DeployConfig): void {
   const known = new Set([...protocols.values()].flatMap((one) => [...(one.roles?.keys() ?? [])]));
   const unknown = [...roles.keys()].find((role) => !known.has(role));
   if (unknown === undefined) return;
-  const there = known.size === 0 ? "no protocol has any" : `there are ${[...known].join(", ")}`;
-  throw new UsageError(`${path}: role ${unknown}: no such role; ${there}`);
+  const there = [...known].join(", ");
+  throw new UsageError(`${path}: role ${unknown}: no such role; there are ${there}`);
 }
 
 /** Addresses of the processes of the protocol's roles; throws UsageError where one has none. */

@@ -28,7 +28,7 @@ const broken = configs.config("broken", "f 1", macLine("00"), "replica somewhere
 const sharded = configs.config("sharded", "f 0", macLine("00"), "group", macLine("01"));
 const oneMac = configs.config("one-mac", "f 0", macLine("00"), macLine("00").replace("%0", "%1"));
 const nobody = configs.config("nobody", "f 0", "replica 0.0.0.0:5000%0");
-const roled = configs.config("roled", "f 0", macLine("00"), "role sequencer 12:34:56:bb:bb:bb%0");
+const roled = configs.config("roled", "f 0", macLine("00"), "role oracle 12:34:56:bb:bb:bb%0");
 const udp = configs.config("udp", "f 0", "replica 127.0.0.1:1%0");
 const keyed = configs.config("keyed", "f 1", ...["00", "01", "02", "03"].map(macLine));
 const twins = configs.config("twins", "f 1", ...["00", "01", "02", "03"].map(macLine));
@@ -90,7 +90,7 @@ const mistakes: readonly (readonly [string, readonly string[], string])[] = [
   ["client", clientArgs(one, "--mode", "unreplicated"), "--mode was given twice"],
   [
     ...["replica", ["-m", "paxos", "-c", one, "-i", "0"]],
-    "--mode paxos: expected unreplicated, unreplicated-signed, pbft, hotstuff, vr, hotstuff2, jolteon, tendermint, streamlet",
+    "--mode paxos: expected unreplicated, unreplicated-signed, pbft, hotstuff, vr, nopaxos, hotstuff2, jolteon, tendermint, streamlet",
   ] as const,
   ["replica", replicaArgs(one, "-a", "sql"), "--app sql: expected null, kv, btree, sqlite"],
   ["replica", replicaArgs(one, "--signature", "all"), "--signature all: expected each, batch"],
@@ -114,11 +114,11 @@ const mistakes: readonly (readonly [string, readonly string[], string])[] = [
   ] as const,
   [
     ...["replica", replicaArgs(one, "--batch-bytes", "4096")],
-    "--batch-bytes: pbft, hotstuff, vr, hotstuff2, jolteon, tendermint, streamlet have it, not unreplicated",
+    "--batch-bytes: pbft, hotstuff, vr, nopaxos, hotstuff2, jolteon, tendermint, streamlet have it, not unreplicated",
   ] as const,
   [
     ...["replica", replicaArgs(one, "-b", "100")],
-    "--batch: pbft, hotstuff, vr, hotstuff2, jolteon, tendermint, streamlet have it, not unreplicated",
+    "--batch: pbft, hotstuff, vr, nopaxos, hotstuff2, jolteon, tendermint, streamlet have it, not unreplicated",
   ] as const,
   [
     ...["client", clientArgs(one, "--signature", "each")],
@@ -191,7 +191,7 @@ const mistakes: readonly (readonly [string, readonly string[], string])[] = [
   ["client", clientArgs(udp, "--fabric-port", "0"), "--fabric-port: goes with --fabric"],
   [
     ...["client", clientArgs(roled)],
-    `${roled}.config: role sequencer: no such role; no protocol has any`,
+    `${roled}.config: role oracle: no such role; there are sequencer`,
   ] as const,
   ["udp-switch", ["-c", udp, "--behind", udp, "--kinds", "1"], "--kinds: goes with --record"],
   [
@@ -267,7 +267,7 @@ const mistakes: readonly (readonly [string, readonly string[], string])[] = [
   ["demo", ["--faults", "21"], `--faults 21: ${whole(1, 20)}`],
   [
     ...["demo", ["--mode", "paxos"]],
-    "--mode paxos: expected unreplicated, unreplicated-signed, pbft, hotstuff, vr, hotstuff2, jolteon, tendermint, streamlet",
+    "--mode paxos: expected unreplicated, unreplicated-signed, pbft, hotstuff, vr, nopaxos, hotstuff2, jolteon, tendermint, streamlet",
   ] as const,
   [
     ...["demo", ["--client-processes", "3", "--clients", "2"]],

@@ -236,7 +236,7 @@ describe("refused", () => {
     [{ ...pbft, title: "  " }, 'title: "  ": expected a text'],
     [{ ...pbft, thinkMs: -1 }, "thinkMs: -1: expected a number from 0 to 1000000, or null"],
     [{ ...pbft, thinkMs: 1, rate: 5 }, "thinkMs and rate exclude each other"],
-    [{ ...pbft, leader: "none" }, 'leader: "none": expected fixed, rotate, or null'],
+    [{ ...pbft, leader: "none" }, 'leader: "none": expected fixed, rotate, reputation, or null'],
     [{ ...pbft, checkpoint: 0 }, "checkpoint: 0: expected a whole number from 1 to 1024"],
     [{ ...pbft, mask: "cores" }, 'mask: "cores": expected hexadecimal digits, or null'],
     [{ ...pbft, idle: "wait" }, 'idle: "wait": expected busy, yield, auto, park, sleep, or null'],

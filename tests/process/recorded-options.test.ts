@@ -164,7 +164,7 @@ test("the demo has no option that none of its programs has, but those that recor
   const own = Object.keys(DEMO.args).filter(
     (name) => !(name in CLIENT.args || name in REPLICA.args),
   );
-  expect(own).toEqual(["transport", "faults", "client-processes"]);
+  expect(own).toEqual(["transport", "faults", "client-processes", "sequencer"]);
 });
 
 test("options that cannot matter are options", () => {

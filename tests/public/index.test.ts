@@ -1,40 +1,28 @@
 // What is added to the registries is known by its name, to the workload's application alone, and a
 // name is given once.
 
-import { describe, expect, test } from "bun:test";
-import { apps } from "../../src/app/index.ts";
-import { KvApp } from "../../src/app/kv.ts";
-import { protocols } from "../../src/protocol/index.ts";
-import { addApp, addProtocol, EMPTY, type OwnApp } from "../../src/public/index.ts";
-import { chooseWorkload, WORKLOADS } from "../../src/workload/index.ts";
+import { expect, test } from "bun:test";
+import { join } from "node:path";
 
-const own: OwnApp = {
-  make: () => new KvApp(),
-  workload: () => ({ asker: () => ({ next: () => EMPTY }) }),
-};
+const PROGRAM = join(import.meta.dir, "registrations.ts");
+const { stdout, stderr } = Bun.spawnSync([process.execPath, PROGRAM]);
+const saw = JSON.parse(stdout.toString() || JSON.stringify({ error: stderr.toString() }));
 
-describe("an application of one's own", () => {
-  test("is known with its workload, which others do not ask", () => {
-    addApp("own-app", own);
-    expect(apps.get("own-app")?.()).toBeInstanceOf(KvApp);
-    expect(WORKLOADS).toContain("own-app");
-    expect(chooseWorkload(undefined, [], "own-app").name).toBe("own-app");
-    expect(chooseWorkload("fixed", [], "own-app").name).toBe("fixed");
-    expect(() => chooseWorkload("own-app", [], "kv")).toThrow(
-      "--workload own-app: is the app own-app's, not kv's",
-    );
-    expect(() => chooseWorkload("ycsb:A", [], "own-app")).toThrow("keeps no records");
-  });
-
-  test("has a name that is none's yet", () => {
-    expect(() => addApp("kv", own)).toThrow("kv: there is one of that name");
-    expect(() => addApp("Own App", own)).toThrow("lower-case letters, digits and hyphens");
-  });
+test("an application of one's own is known with its workload, which others do not ask", () => {
+  expect(saw).toMatchObject({ app: true, usual: "own-app", told: "fixed" });
+  expect(saw.workloads).toContain("own-app");
 });
 
-test("a protocol of one's own is known by its name, once", () => {
-  const pbft = protocols.get("pbft") ?? expect.unreachable("pbft is registered");
-  addProtocol("own-protocol", pbft);
-  expect(protocols.get("own-protocol")).toBe(pbft);
-  expect(() => addProtocol("own-protocol", pbft)).toThrow("there is one of that name");
+test("a protocol of one's own is known by its name", () => {
+  expect(saw.protocol).toBe(true);
+});
+
+test("what does not fit, and names that are taken or none, are refused", () => {
+  expect(saw.refused).toEqual([
+    "--workload own-app: is the app own-app's, not kv's",
+    expect.stringContaining("keeps no records"),
+    "kv: there is one of that name",
+    "Own App: a name has lower-case letters, digits and hyphens",
+    "own-protocol: there is one of that name",
+  ]);
 });

@@ -24,7 +24,7 @@ export class ProposalAdmission {
   readonly #owner: AdmissionOwner;
   /** The first proposal of the highest view, and the TC that came with it. */
   #block: Block | null = null;
-  #tc: Tc | null = null;
+  #provenBy: Tc | null = null;
 
   constructor(context: ChainContext, owner: AdmissionOwner) {
     this.#context = context;
@@ -34,12 +34,12 @@ export class ProposalAdmission {
   /** A block is the first that was proposed in its view. */
   see(block: Block, tc: Tc | null): void {
     this.#block = block;
-    this.#tc = tc;
+    this.#provenBy = tc;
   }
 
   /** The TC that a block was proposed with; null: none, or it was fetched. */
   tcOf(block: Block | null): Tc | null {
-    return this.#block === block ? this.#tc : null;
+    return this.#block === block ? this.#provenBy : null;
   }
 
   /**

@@ -1,4 +1,6 @@
-// Bugs planted in NOPaxos, each of which a campaign of the kind that owes it must find.
+// Bugs planted in NOPaxos, each of which a campaign of the kind that owes it must find. Those that
+// need an order of events which random faults hardly ever have are exported on their own:
+// tests/protocol/nopaxos/mutants.test.ts convicts them by scenario scripts.
 
 import type { Mutant } from "../../src/campaign/mutants.ts";
 import { EMPTY_BATCH } from "../../src/protocol/kit/batch.ts";
@@ -9,11 +11,18 @@ import { Multicast } from "../../src/protocol/nopaxos/multicast.ts";
 import { Sequencers } from "../../src/protocol/nopaxos/sequencers.ts";
 import { SpeculativeService } from "../../src/protocol/nopaxos/speculative-service.ts";
 import { Syncs } from "../../src/protocol/nopaxos/sync.ts";
-import { subjectOf } from "../../src/simulation/subject.ts";
+import { subjectOf, type Subject } from "../../src/simulation/subject.ts";
 
 /** Replies of different views and slots add up. */
 class MixesSlots extends NoPaxosClient {
   protected override matches(): boolean {
+    return true;
+  }
+}
+
+/** What a replica said in a life that is over counts. */
+class CountsAllLives extends NoPaxosClient {
+  protected override isOfPresentLife(): boolean {
     return true;
   }
 }
@@ -83,6 +92,16 @@ function mutant(
 ): Mutant {
   return { subject: subjectOf(`nopaxos-${name}`, changed(change)), kind, convictedBy, within };
 }
+
+/** Those that scripts convict, by the name of the script. */
+export const scripted: ReadonlyMap<string, readonly Subject[]> = new Map(
+  Object.entries({
+    "stale-reply": [["counts-all-lives", { Client: CountsAllLives }]],
+  } satisfies Record<string, [string, Changed][]>).map(([script, list]) => [
+    script,
+    list.map(([name, change]) => subjectOf(`nopaxos-${name}`, changed(change))),
+  ]),
+);
 
 /** Some are seen first by a replica itself, or when nobody commits what a client accepted. */
 const SPLIT = ["agreement", "throw", "client agreement", "exactly once", "convergence"];

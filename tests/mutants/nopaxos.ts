@@ -33,6 +33,23 @@ class SyncAlone extends Syncs {
   }
 }
 
+/** Whatever its leader says that is committed, is so in its own log. */
+class CommitsUnconfirmed extends Syncs {
+  protected override committable(told: number): number {
+    return Math.min(told, this.context.log.op);
+  }
+}
+
+/** Tells of empty slots above its own sync point only, and has them told so. */
+class TellsFromSync extends Syncs {
+  protected override from(): number {
+    return this.owner.normal.executed;
+  }
+  protected override mayConfirm(): boolean {
+    return true;
+  }
+}
+
 /** A follower gives up what was dropped, as a leader does. */
 class GivesUp extends Gaps {
   #tries = 0;
@@ -96,6 +113,10 @@ function mutant(
 /** Those that scripts convict, by the name of the script. */
 export const scripted: ReadonlyMap<string, readonly Subject[]> = new Map(
   Object.entries({
+    "missed-gap": [
+      ["commits-unconfirmed", { parts: { Syncs: CommitsUnconfirmed } }],
+      ["tells-from-sync", { parts: { Syncs: TellsFromSync } }],
+    ],
     "stale-reply": [["counts-all-lives", { Client: CountsAllLives }]],
   } satisfies Record<string, [string, Changed][]>).map(([script, list]) => [
     script,

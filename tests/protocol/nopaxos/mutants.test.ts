@@ -12,7 +12,7 @@ setDefaultTimeout(60_000);
 
 for (const [script, subjects] of scripted) {
   for (const subject of subjects) {
-    test(`N9 ${script} convicts ${subject.name}`, () => {
+    test(`N9 N14 ${script} convicts ${subject.name}`, () => {
       const path = join(import.meta.dir, `../../scenarios/nopaxos/${script}.txt`);
       const text = readFileSync(path, "utf8");
       expect(text).not.toContain("VIOLATION");

@@ -2,11 +2,15 @@
 // need an order of events which random faults hardly ever have are exported on their own:
 // tests/protocol/nopaxos/mutants.test.ts convicts them by scenario scripts.
 
+import type { Signer } from "../../src/actor.ts";
 import type { Mutant } from "../../src/campaign/mutants.ts";
 import { EMPTY_BATCH } from "../../src/protocol/kit/batch.ts";
+import { sequencer, SEQUENCER } from "../../src/protocol/kit/sequencer.ts";
+import type { SequencingMessage } from "../../src/protocol/kit/sequencing-messages.ts";
 import { NoPaxosClient } from "../../src/protocol/nopaxos/client.ts";
 import { Gaps } from "../../src/protocol/nopaxos/gap.ts";
 import { nopaxos, NoPaxosReplica, type Parts } from "../../src/protocol/nopaxos/index.ts";
+import type { GapMessage } from "../../src/protocol/nopaxos/message.ts";
 import { Multicast } from "../../src/protocol/nopaxos/multicast.ts";
 import { Sequencers } from "../../src/protocol/nopaxos/sequencers.ts";
 import { SpeculativeService } from "../../src/protocol/nopaxos/speculative-service.ts";
@@ -64,6 +68,16 @@ class GivesUp extends Gaps {
   }
 }
 
+/** Below its sync point a gap is nothing to agree to, and who has confirmed it has not agreed. */
+class AgreesInOrder extends Gaps {
+  override onGap(sender: Signer, message: GapMessage): void {
+    if (message.to > this.owner.normal.executed) super.onGap(sender, message);
+  }
+  override onConfirmed(): void {
+    // Only GAP-OK counts.
+  }
+}
+
 /** What may be undone is told as final. */
 class TellsEarly extends SpeculativeService {
   protected override isSettled(): boolean {
@@ -87,14 +101,55 @@ class KeepsAll extends Multicast {
   }
 }
 
+/** A sequencer that opens for any of its lives, and stamps as the one that was asked. */
+const reopens: typeof sequencer = (index, config, host) => {
+  let own = 0;
+  let adopted: number | null = null;
+  const said = (message: SequencingMessage): SequencingMessage => {
+    if (adopted === null) return message;
+    const incarnation = adopted;
+    if (message.kind === "sequenced") {
+      return { ...message, stamp: { ...message.stamp, incarnation } };
+    }
+    return "incarnation" in message ? { ...message, incarnation } : message;
+  };
+  const actor = sequencer(index, config, {
+    get now() {
+      return host.now;
+    },
+    random: (bound) => (own = host.random(bound)),
+    send: (to, message) => host.send(to, said(message)),
+    setTimer: (timer, delayMs) => host.setTimer(timer, delayMs),
+    clearTimer: (timer) => host.clearTimer(timer),
+    sourceOf: (address) => host.sourceOf(address),
+    drop: (reason) => host.drop(reason),
+    enterRun: (name) => host.enterRun(name),
+  });
+  return {
+    receive: (from, message) => {
+      if (message.kind !== "openSession") return actor.receive(from, message);
+      adopted = message.incarnation;
+      actor.receive(from, { ...message, incarnation: own });
+    },
+    timeout: (timer) => actor.timeout(timer),
+    census: () => actor.census(),
+  };
+};
+
 interface Changed {
   readonly parts?: Partial<Parts>;
   readonly Client?: typeof NoPaxosClient;
+  readonly sequencer?: typeof sequencer;
 }
 
-function changed({ parts = {}, Client = NoPaxosClient }: Changed): typeof nopaxos {
+function changed({
+  parts = {},
+  Client = NoPaxosClient,
+  sequencer: role = sequencer,
+}: Changed): typeof nopaxos {
   return {
     ...nopaxos,
+    roles: new Map([[SEQUENCER, role]]),
     replica: (self, config, host, app) => new NoPaxosReplica(self, config, host, app, parts),
     client: (config, host) => new Client(config, host),
   };
@@ -117,6 +172,8 @@ export const scripted: ReadonlyMap<string, readonly Subject[]> = new Map(
       ["commits-unconfirmed", { parts: { Syncs: CommitsUnconfirmed } }],
       ["tells-from-sync", { parts: { Syncs: TellsFromSync } }],
     ],
+    "gap-after-sync": [["agrees-in-order", { parts: { Gaps: AgreesInOrder } }]],
+    reopened: [["reopens", { sequencer: reopens }]],
     "stale-reply": [["counts-all-lives", { Client: CountsAllLives }]],
   } satisfies Record<string, [string, Changed][]>).map(([script, list]) => [
     script,

@@ -10,13 +10,26 @@ import { scripted } from "../../mutants/nopaxos.ts";
 // Virtual time: only a loaded machine makes them slow.
 setDefaultTimeout(60_000);
 
+/** Rows of docs/guarantees.md, by script. */
+const ROWS: ReadonlyMap<string, string> = new Map([
+  ["gap-after-sync", "N12"],
+  ["missed-gap", "N14"],
+  ["reopened", "N4"],
+  ["stale-reply", "N9"],
+]);
+/** Where nothing wrong is done, but something not at all: a line of the census that shows it. */
+const STANDS_STILL: ReadonlyMap<string, string> = new Map([
+  ["gap-after-sync", "r0  view=0 committed=5 "],
+]);
+
 for (const [script, subjects] of scripted) {
   for (const subject of subjects) {
-    test(`N9 N14 ${script} convicts ${subject.name}`, () => {
+    test(`${ROWS.get(script)} ${script} convicts ${subject.name}`, () => {
       const path = join(import.meta.dir, `../../scenarios/nopaxos/${script}.txt`);
       const text = readFileSync(path, "utf8");
-      expect(text).not.toContain("VIOLATION");
-      expect(runScript(subject, text)).toContain("VIOLATION");
+      const shown = STANDS_STILL.get(script) ?? "VIOLATION";
+      expect(text).not.toContain(shown);
+      expect(runScript(subject, text)).toContain(shown);
     });
   }
 }

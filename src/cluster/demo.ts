@@ -81,7 +81,7 @@ const OWN_ARGS = {
 
 const NOT_PASSED_ON = new Set([
   ...Object.keys(OWN_ARGS),
-  ...["config", "id", "instance", "link", "fabric", "fabric-port", "port", "eal", "share"],
+  ...["config", "id", "role", "instance", "link", "fabric", "fabric-port", "port", "eal", "share"],
 ]);
 
 const passedOn = (args: ArgsDef): ArgsDef =>

@@ -46,7 +46,7 @@ describe("help", () => {
                      --view-timeout=<MS>    First view timeout; clients retry after a quarter of it [replicas] (Default: 500)
                     --checkpoint=<SLOTS>    Slots or blocks between checkpoints [replicas] (Default: 128)
               --slow-leader=<leave|keep>    pbft, hotstuff, hotstuff2, jolteon, tendermint, streamlet: leave or keep a leader that serves less than others did (default: leave) [replicas]
-      --leader=<fixed|rotate|reputation>    hotstuff, hotstuff2, jolteon, tendermint, streamlet: keep a leader until it fails, or another in every view (default: fixed) [replicas]
+      --leader=<fixed|rotate|reputation>    hotstuff, hotstuff2, jolteon, tendermint, streamlet: keep a leader until it fails, another each view, or a recent signer (default: fixed) [replicas]
 
     CRYPTO
 
@@ -122,7 +122,7 @@ describe("help", () => {
                      --view-timeout=<MS>    First view timeout; clients retry after a quarter of it [replicas] (default: what they tell)
                     --checkpoint=<SLOTS>    Slots or blocks between checkpoints [replicas] (default: what they tell)
               --slow-leader=<leave|keep>    pbft, hotstuff, hotstuff2, jolteon, tendermint, streamlet: leave or keep a leader that serves less than others did [replicas] (default: what they tell)
-      --leader=<fixed|rotate|reputation>    hotstuff, hotstuff2, jolteon, tendermint, streamlet: keep a leader until it fails, or another in every view [replicas] (default: what they tell)
+      --leader=<fixed|rotate|reputation>    hotstuff, hotstuff2, jolteon, tendermint, streamlet: keep a leader until it fails, another each view, or a recent signer [replicas] (default: what they tell)
 
     CRYPTO
 
@@ -217,7 +217,6 @@ describe("help", () => {
     WHAT RUNS
 
       -m, --mode=<unreplicated|unreplicated-signed|pbft|hotstuff|vr|nopaxos|hotstuff2|jolteon|tendermint|streamlet>    The protocol; case does not matter [both] (Default: pbft)
-                                                                                                 --role=<sequencer>    Run process ID of this role instead of a replica [replicas]
                                                                                                    -f, --faults=<F>    Faults to tolerate, with as many replicas as the mode needs [both] (Default: 1)
                                                                                    -a, --app=<null|kv|btree|sqlite>    What is replicated [replicas] (Default: null)
                                                                                                --reply-size=<BYTES>    Bytes of a result of the app null [replicas] (Default: 0)
@@ -243,7 +242,7 @@ describe("help", () => {
                      --view-timeout=<MS>    First view timeout; clients retry after a quarter of it [replicas] (Default: 500)
                     --checkpoint=<SLOTS>    Slots or blocks between checkpoints [replicas] (Default: 128)
               --slow-leader=<leave|keep>    pbft, hotstuff, hotstuff2, jolteon, tendermint, streamlet: leave or keep a leader that serves less than others did (default: leave) [replicas]
-      --leader=<fixed|rotate|reputation>    hotstuff, hotstuff2, jolteon, tendermint, streamlet: keep a leader until it fails, or another in every view (default: fixed) [replicas]
+      --leader=<fixed|rotate|reputation>    hotstuff, hotstuff2, jolteon, tendermint, streamlet: keep a leader until it fails, another each view, or a recent signer (default: fixed) [replicas]
 
     CRYPTO
 

@@ -4,7 +4,7 @@ import { slowLeader } from "../kit/service-level.ts";
 
 const leader: ProtocolOption = {
   values: ["fixed", "rotate", "reputation"],
-  // One text for all protocols makes one line of -h; README tells of the third.
+  // One text for all protocols makes one line of -h, which names the third for those that have it.
   description: usual.description,
   configure(value, config) {
     if (value !== "reputation") return usual.configure(value, config);

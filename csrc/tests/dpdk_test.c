@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define CASE_SECONDS 30
+#define CASE_SECONDS 120
 
 char directory[64];
 

@@ -24,6 +24,7 @@ const MODELS: { readonly [mode: string]: Model } = {
   unreplicated: { capacity: 620_000, idleUs: 11, n: 1, signed: false, signatures: 0 },
   "unreplicated-signed": { capacity: 41_000, idleUs: 96, n: 1, signed: true, signatures: 1 },
   vr: { capacity: 41_000, idleUs: 60, n: 3, signed: false, signatures: 0 },
+  nopaxos: { capacity: 33_000, idleUs: 50, n: 3, signed: false, signatures: 0 },
   pbft: { capacity: 12_400, idleUs: 720, n: 4, signed: true, signatures: 2.1 },
   hotstuff: { capacity: 8_900, idleUs: 2200, n: 4, signed: true, signatures: 1.4 },
   hotstuff2: { capacity: 9_000, idleUs: 1800, n: 4, signed: true, signatures: 1.4 },

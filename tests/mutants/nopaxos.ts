@@ -2,19 +2,33 @@
 // need an order of events which random faults hardly ever have are exported on their own:
 // tests/protocol/nopaxos/mutants.test.ts convicts them by scenario scripts.
 
-import type { Signer } from "../../src/actor.ts";
+import type { Address, Signer } from "../../src/actor.ts";
 import type { Mutant } from "../../src/campaign/mutants.ts";
 import { EMPTY_BATCH } from "../../src/protocol/kit/batch.ts";
+import { Executor } from "../../src/protocol/kit/executor.ts";
 import { sequencer, SEQUENCER } from "../../src/protocol/kit/sequencer.ts";
-import type { SequencingMessage } from "../../src/protocol/kit/sequencing-messages.ts";
+import type {
+  OpenSessionMessage,
+  SequencingMessage,
+} from "../../src/protocol/kit/sequencing-messages.ts";
 import { NoPaxosClient } from "../../src/protocol/nopaxos/client.ts";
 import { Gaps } from "../../src/protocol/nopaxos/gap.ts";
 import { nopaxos, NoPaxosReplica, type Parts } from "../../src/protocol/nopaxos/index.ts";
-import type { GapMessage } from "../../src/protocol/nopaxos/message.ts";
+import type { Change, Merged } from "../../src/protocol/nopaxos/merged-log.ts";
+import type {
+  GapMessage,
+  GapOkMessage,
+  Message,
+  SlotReplyMessage,
+  StartViewMessage,
+} from "../../src/protocol/nopaxos/message.ts";
 import { Multicast } from "../../src/protocol/nopaxos/multicast.ts";
 import { Sequencers } from "../../src/protocol/nopaxos/sequencers.ts";
 import { SpeculativeService } from "../../src/protocol/nopaxos/speculative-service.ts";
+import { numberOf } from "../../src/protocol/nopaxos/stream.ts";
 import { Syncs } from "../../src/protocol/nopaxos/sync.ts";
+import { ViewChanger } from "../../src/protocol/nopaxos/view-change.ts";
+import type { ProtocolConfig } from "../../src/protocol-config.ts";
 import { subjectOf, type Subject } from "../../src/simulation/subject.ts";
 
 /** Replies of different views and slots add up. */
@@ -24,10 +38,62 @@ class MixesSlots extends NoPaxosClient {
   }
 }
 
+/** A quorum without the leader will do, with what the leader made of the request anywhere. */
+class NeedsNoLeader extends NoPaxosClient {
+  #number = -1;
+  readonly #said: { readonly from: Address; readonly message: SlotReplyMessage }[] = [];
+  override receive(from: Address, message: Message): void {
+    if (message.kind !== "slotReply" || this.refuse(from, message) !== null) {
+      return super.receive(from, message);
+    }
+    if (message.number !== this.#number) this.#said.length = 0;
+    this.#number = message.number;
+    this.#said.push({ from, message });
+    const made = this.#said.find((one) => one.message.leader !== null)?.message.leader;
+    if (made === undefined || made === null) return;
+    const leader = { ...made, vector: [] };
+    for (const one of [...this.#said]) super.receive(one.from, { ...one.message, leader });
+  }
+  protected override decides(): boolean {
+    return true;
+  }
+}
+
 /** What a replica said in a life that is over counts. */
 class CountsAllLives extends NoPaxosClient {
   protected override isOfPresentLife(): boolean {
     return true;
+  }
+}
+
+/** The leader goes on with one agreement fewer. */
+class GapAlone extends Gaps {
+  protected override get needed(): number {
+    return super.needed - 1;
+  }
+}
+
+/** What the leader has told to be empty it still takes, until others have agreed. */
+class TakesInGap extends Gaps {
+  #told: GapMessage | null = null;
+  readonly #agreed = new Set<Signer>();
+  protected override decide({ from, to }: { from: number; to: number }): void {
+    const { host } = this.context;
+    if (this.#told?.from !== from || this.#told.view !== this.owner.views.view) {
+      this.#agreed.clear();
+    }
+    this.#told = { kind: "gap", view: this.owner.views.view, from, to };
+    host.send("others", this.#told);
+    this.watch();
+  }
+  override onGapOk(sender: Signer, message: GapOkMessage): void {
+    const told = this.#told;
+    if (told === null || !this.owner.views.leads) return;
+    if (message.view !== told.view || message.from !== told.from || message.to !== told.to) return;
+    this.#agreed.add(sender);
+    if (this.#agreed.size < this.needed) return;
+    this.#told = null;
+    if (this.context.log.op + 1 === message.from) super.decide(told);
   }
 }
 
@@ -78,6 +144,45 @@ class AgreesInOrder extends Gaps {
   }
 }
 
+/** A batch wins over nothing. */
+class PrefersBatches extends ViewChanger {
+  protected override merged(kept: readonly Change[]): Merged {
+    const merged = super.merged(kept);
+    const empty = merged.empty.filter((slot) =>
+      kept.every((change) => change.op < slot || change.empty.includes(slot)),
+    );
+    const holders = (slot: number) =>
+      kept.filter((change) => change.op >= slot && !change.empty.includes(slot));
+    return { ...merged, empty, holders };
+  }
+}
+
+class IgnoresLastNormal extends ViewChanger {
+  protected override merged(kept: readonly Change[]): Merged {
+    const highest = Math.max(...kept.map(({ lastNormal }) => lastNormal));
+    const stream = kept.find(({ lastNormal }) => lastNormal === highest)?.stream ?? null;
+    const same = kept.map((change) => ({ ...change, lastNormal: highest, stream }));
+    return super.merged(same);
+  }
+}
+
+/** Its own log is right up to whatever sync point others have. */
+class TrustsOwnLog extends ViewChanger {
+  protected override known(...[slot, merged, empty]: Parameters<ViewChanger["known"]>) {
+    return super.known(slot, { ...merged, sync: 0 }, empty);
+  }
+}
+
+/** The numbers of another session go on from those of the last. */
+class KeepsNumber extends ViewChanger {
+  override onStartView(from: Signer, message: StartViewMessage): void {
+    const { stream, op } = message;
+    const own = this.stream ?? stream;
+    const first = own.session === stream.session ? stream.first : numberOf(own, op + 1);
+    super.onStartView(from, { ...message, stream: { ...stream, first } });
+  }
+}
+
 /** What may be undone is told as final. */
 class TellsEarly extends SpeculativeService {
   protected override isSettled(): boolean {
@@ -101,6 +206,24 @@ class KeepsAll extends Multicast {
   }
 }
 
+type SequencerHost = Parameters<typeof sequencer>[2];
+
+function hostWith(host: SequencerHost, changes: Partial<SequencerHost>): SequencerHost {
+  return {
+    get now() {
+      return host.now;
+    },
+    random: (bound) => host.random(bound),
+    send: (to, message) => host.send(to, message),
+    setTimer: (timer, delayMs) => host.setTimer(timer, delayMs),
+    clearTimer: (timer) => host.clearTimer(timer),
+    sourceOf: (address) => host.sourceOf(address),
+    drop: (reason) => host.drop(reason),
+    enterRun: (name) => host.enterRun(name),
+    ...changes,
+  };
+}
+
 /** A sequencer that opens for any of its lives, and stamps as the one that was asked. */
 const reopens: typeof sequencer = (index, config, host) => {
   let own = 0;
@@ -113,18 +236,14 @@ const reopens: typeof sequencer = (index, config, host) => {
     }
     return "incarnation" in message ? { ...message, incarnation } : message;
   };
-  const actor = sequencer(index, config, {
-    get now() {
-      return host.now;
-    },
-    random: (bound) => (own = host.random(bound)),
-    send: (to, message) => host.send(to, said(message)),
-    setTimer: (timer, delayMs) => host.setTimer(timer, delayMs),
-    clearTimer: (timer) => host.clearTimer(timer),
-    sourceOf: (address) => host.sourceOf(address),
-    drop: (reason) => host.drop(reason),
-    enterRun: (name) => host.enterRun(name),
-  });
+  const actor = sequencer(
+    index,
+    config,
+    hostWith(host, {
+      random: (bound) => (own = host.random(bound)),
+      send: (to, message) => host.send(to, said(message)),
+    }),
+  );
   return {
     receive: (from, message) => {
       if (message.kind !== "openSession") return actor.receive(from, message);
@@ -135,6 +254,31 @@ const reopens: typeof sequencer = (index, config, host) => {
     census: () => actor.census(),
   };
 };
+
+/** As the public one: its session is the same in all its lives, and it counts from one in each. */
+function restartsOpen(): typeof sequencer {
+  const latest = new WeakMap<ProtocolConfig, Map<number, OpenSessionMessage>>();
+  return (index, config, host) => {
+    const known = latest.get(config) ?? new Map<number, OpenSessionMessage>();
+    latest.set(config, known);
+    const actor = sequencer(index, config, hostWith(host, { random: () => 0 }));
+    const before = known.get(index);
+    if (before !== undefined) actor.receive(0, before);
+    return {
+      receive: (from, message) => {
+        if (message.kind === "openSession") known.set(index, message);
+        actor.receive(from, message);
+      },
+      timeout: (timer) => actor.timeout(timer),
+      census: () => actor.census(),
+    };
+  };
+}
+
+/** What sessions did in what is undone stays done. */
+class KeepsSessions extends Executor {
+  protected override undoSessions(): void {}
+}
 
 interface Changed {
   readonly parts?: Partial<Parts>;
@@ -173,6 +317,11 @@ export const scripted: ReadonlyMap<string, readonly Subject[]> = new Map(
       ["tells-from-sync", { parts: { Syncs: TellsFromSync } }],
     ],
     "gap-after-sync": [["agrees-in-order", { parts: { Gaps: AgreesInOrder } }]],
+    leaderless: [["needs-no-leader", { Client: NeedsNoLeader }]],
+    "gap-alone": [["gap-alone", { parts: { Gaps: GapAlone } }]],
+    "empty-wins": [["prefers-batches", { parts: { ViewChanger: PrefersBatches } }]],
+    "sync-point": [["trusts-own-log", { parts: { ViewChanger: TrustsOwnLog } }]],
+    "last-normal": [["ignores-last-normal", { parts: { ViewChanger: IgnoresLastNormal } }]],
     reopened: [["reopens", { sequencer: reopens }]],
     "stale-reply": [["counts-all-lives", { Client: CountsAllLives }]],
   } satisfies Record<string, [string, Changed][]>).map(([script, list]) => [
@@ -191,5 +340,9 @@ export const mutants: readonly Mutant[] = [
   mutant("tells-early", { parts: { Service: TellsEarly } }, "short", SPLIT),
   mutant("any-life", { parts: { Sequencers: AnyLife } }, "short", STUCK),
   mutant("keeps-all", { parts: { Multicast: KeepsAll } }, "short", ["bounded"]),
+  mutant("takes-in-gap", { parts: { Gaps: TakesInGap } }, "short", SPLIT),
+  mutant("keeps-number", { parts: { ViewChanger: KeepsNumber } }, "short", SPLIT),
+  mutant("keeps-sessions", { parts: { Executor: KeepsSessions } }, "short", SPLIT),
+  mutant("restarts-open", { sequencer: restartsOpen() }, "short", SPLIT),
   mutant("mixes-slots", { Client: MixesSlots }, "short", SPLIT),
 ];

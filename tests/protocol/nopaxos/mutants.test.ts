@@ -14,6 +14,11 @@ setDefaultTimeout(60_000);
 const ROWS: ReadonlyMap<string, string> = new Map([
   ["gap-after-sync", "N12"],
   ["missed-gap", "N14"],
+  ["leaderless", "N9 N13"],
+  ["gap-alone", "N11"],
+  ["empty-wins", "N16"],
+  ["sync-point", "N16 N18"],
+  ["last-normal", "N16"],
   ["reopened", "N4"],
   ["stale-reply", "N9"],
 ]);

@@ -4,8 +4,10 @@
 
 import type { Address, Signer } from "../../src/actor.ts";
 import type { Mutant } from "../../src/campaign/mutants.ts";
-import { EMPTY_BATCH } from "../../src/protocol/kit/batch.ts";
+import { EMPTY_BATCH, type Batch } from "../../src/protocol/kit/batch.ts";
+import type { Answered as AnsweredOf } from "../../src/protocol/kit/crash-start.ts";
 import { Executor } from "../../src/protocol/kit/executor.ts";
+import { LogFetch, type Wanted } from "../../src/protocol/kit/log-fetch.ts";
 import { sequencer, SEQUENCER } from "../../src/protocol/kit/sequencer.ts";
 import type {
   OpenSessionMessage,
@@ -19,6 +21,7 @@ import type {
   GapMessage,
   GapOkMessage,
   Message,
+  Position,
   SlotReplyMessage,
   StartViewMessage,
 } from "../../src/protocol/nopaxos/message.ts";
@@ -26,10 +29,14 @@ import { Multicast } from "../../src/protocol/nopaxos/multicast.ts";
 import { Sequencers } from "../../src/protocol/nopaxos/sequencers.ts";
 import { SpeculativeService } from "../../src/protocol/nopaxos/speculative-service.ts";
 import { numberOf } from "../../src/protocol/nopaxos/stream.ts";
+import { Start } from "../../src/protocol/nopaxos/start.ts";
 import { Syncs } from "../../src/protocol/nopaxos/sync.ts";
 import { ViewChanger } from "../../src/protocol/nopaxos/view-change.ts";
+import { ViewTimer } from "../../src/protocol/nopaxos/view-timer.ts";
 import type { ProtocolConfig } from "../../src/protocol-config.ts";
 import { subjectOf, type Subject } from "../../src/simulation/subject.ts";
+
+type Answered = AnsweredOf<Position>;
 
 /** Replies of different views and slots add up. */
 class MixesSlots extends NoPaxosClient {
@@ -173,6 +180,18 @@ class TrustsOwnLog extends ViewChanger {
   }
 }
 
+class EntersAgain extends ViewChanger {
+  protected override mayEnter(view: number): boolean {
+    return view >= this.view;
+  }
+}
+
+class AnyChange extends ViewChanger {
+  protected override consistent(all: readonly Change[]): Change[] {
+    return [...all];
+  }
+}
+
 /** The numbers of another session go on from those of the last. */
 class KeepsNumber extends ViewChanger {
   override onStartView(from: Signer, message: StartViewMessage): void {
@@ -180,6 +199,46 @@ class KeepsNumber extends ViewChanger {
     const own = this.stream ?? stream;
     const first = own.session === stream.session ? stream.first : numberOf(own, op + 1);
     super.onStartView(from, { ...message, stream: { ...stream, first } });
+  }
+}
+
+/** What a view did not begin with stays in the log. */
+class KeepsTail extends LogFetch {
+  override begin(wanted: Wanted): void {
+    const { log } = this.context;
+    const tail: Batch[] = [];
+    for (let slot = wanted.target + 1; slot <= log.op; slot++) {
+      const batch = log.at(slot);
+      if (batch !== undefined) tail.push(batch);
+    }
+    const done = (above: number, batches: readonly Batch[]) =>
+      wanted.done(above, [...batches, ...tail]);
+    super.begin({ ...wanted, done });
+  }
+}
+
+/** Its own timer never runs out while it leads. */
+class LeaderWaits extends ViewTimer {
+  protected override runs(): boolean {
+    return !(this.owner.views as unknown as ViewChanger).leads;
+  }
+}
+
+/** Goes on with the first answers. */
+class OnePhase extends Start {
+  protected override positionFor() {
+    return this.position();
+  }
+  protected override askAnew(): void {
+    this.considerRecovery();
+  }
+}
+
+/** Goes on with what any of those knows who answered. */
+class AnySource extends Start {
+  protected override source(kept: readonly Answered[], view: number): Answered | undefined {
+    const there = kept.filter(({ position }) => position?.view === view);
+    return there.reduce((a, b) => ((b.position?.op ?? 0) < (a.position?.op ?? 0) ? b : a));
   }
 }
 
@@ -322,6 +381,14 @@ export const scripted: ReadonlyMap<string, readonly Subject[]> = new Map(
     "empty-wins": [["prefers-batches", { parts: { ViewChanger: PrefersBatches } }]],
     "sync-point": [["trusts-own-log", { parts: { ViewChanger: TrustsOwnLog } }]],
     "last-normal": [["ignores-last-normal", { parts: { ViewChanger: IgnoresLastNormal } }]],
+    once: [["enters-again", { parts: { ViewChanger: EntersAgain } }]],
+    tail: [["keeps-tail", { parts: { LogFetch: KeepsTail } }]],
+    "sequencer-lost": [["leader-waits", { parts: { ViewTimer: LeaderWaits } }]],
+    "late-change": [
+      ["any-change", { parts: { ViewChanger: AnyChange } }],
+      ["one-phase", { parts: { Start: OnePhase } }],
+    ],
+    source: [["any-source", { parts: { Start: AnySource } }]],
     reopened: [["reopens", { sequencer: reopens }]],
     "stale-reply": [["counts-all-lives", { Client: CountsAllLives }]],
   } satisfies Record<string, [string, Changed][]>).map(([script, list]) => [

@@ -19,12 +19,18 @@ const ROWS: ReadonlyMap<string, string> = new Map([
   ["empty-wins", "N16"],
   ["sync-point", "N16 N18"],
   ["last-normal", "N16"],
+  ["once", "N18"],
+  ["tail", "N18"],
+  ["sequencer-lost", "N20"],
+  ["late-change", "N16 N22"],
+  ["source", "N22"],
   ["reopened", "N4"],
   ["stale-reply", "N9"],
 ]);
 /** Where nothing wrong is done, but something not at all: a line of the census that shows it. */
 const STANDS_STILL: ReadonlyMap<string, string> = new Map([
   ["gap-after-sync", "r0  view=0 committed=5 "],
+  ["sequencer-lost", "r0  view=0 committed=2 "],
 ]);
 
 for (const [script, subjects] of scripted) {

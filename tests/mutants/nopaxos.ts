@@ -45,6 +45,13 @@ class MixesSlots extends NoPaxosClient {
   }
 }
 
+/** Replies of different views add up if they are of one slot. */
+class MixesViews extends NoPaxosClient {
+  protected override matches(a: SlotReplyMessage, b: SlotReplyMessage): boolean {
+    return a.slot === b.slot;
+  }
+}
+
 /** A quorum without the leader will do, with what the leader made of the request anywhere. */
 class NeedsNoLeader extends NoPaxosClient {
   #number = -1;
@@ -376,6 +383,7 @@ export const scripted: ReadonlyMap<string, readonly Subject[]> = new Map(
       ["tells-from-sync", { parts: { Syncs: TellsFromSync } }],
     ],
     "gap-after-sync": [["agrees-in-order", { parts: { Gaps: AgreesInOrder } }]],
+    "mixed-views": [["mixes-views", { Client: MixesViews }]],
     leaderless: [["needs-no-leader", { Client: NeedsNoLeader }]],
     "gap-alone": [["gap-alone", { parts: { Gaps: GapAlone } }]],
     "empty-wins": [["prefers-batches", { parts: { ViewChanger: PrefersBatches } }]],

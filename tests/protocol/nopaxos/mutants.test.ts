@@ -14,6 +14,7 @@ setDefaultTimeout(60_000);
 const ROWS: ReadonlyMap<string, string> = new Map([
   ["gap-after-sync", "N12"],
   ["missed-gap", "N14"],
+  ["mixed-views", "N9"],
   ["leaderless", "N9 N13"],
   ["gap-alone", "N11"],
   ["empty-wins", "N16"],

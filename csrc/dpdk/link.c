@@ -13,9 +13,11 @@
 #define LINK_NS 10e6
 // A memif client that was refused or lost its server stays down for good unless it is started
 // again: at once if there was no server, else after a time that leaves room for the handshake with
-// a process that waits for a processor.
+// a process that waits for a processor, twice as much each time, because on a loaded machine a
+// handshake that is begun anew too soon never ends.
 #define REFUSED_NS 20e6
 #define HANDSHAKE_NS 250e6
+#define HANDSHAKE_MAX_NS 4e9
 
 struct errand {
   int (*run)(uint16_t port);
@@ -71,11 +73,15 @@ int32_t oskr_dpdk_link(uint32_t port) {
   double now_ns = oskr_now_ns();
   p->link_asked_ns = now_ns;
   p->region->link_up = p->started && link_is_up(p->number);
-  double patience_ns = p->started ? HANDSHAKE_NS : REFUSED_NS;
+  if (p->region->link_up) p->handshake_ns = HANDSHAKE_NS;
+  double patience_ns = p->started ? RTE_MAX(p->handshake_ns, HANDSHAKE_NS) : REFUSED_NS;
   if (p->region->link_up || p->memif != OSKR_MEMIF_CLIENT || now_ns - p->tried_ns < patience_ns)
     return (int32_t)p->region->link_up;
   p->tried_ns = now_ns;
-  if (p->started) in_interrupt_thread(rte_eth_dev_stop, p->number);
+  if (p->started) {
+    p->handshake_ns = RTE_MIN(2 * patience_ns, HANDSHAKE_MAX_NS);
+    in_interrupt_thread(rte_eth_dev_stop, p->number);
+  }
   p->started = in_interrupt_thread(rte_eth_dev_start, p->number) == 0;
   return 0;
 }

@@ -20,6 +20,7 @@ struct oskr_port {
   struct oskr_arrived arrived;
   struct oskr_doorbell *doorbell;  // of whoever is at the other end; null if it has none
   double tried_ns;                 // to start
+  double handshake_ns;             // how long the handshake that is under way may take
   double link_asked_ns;
   uint32_t frame_max;  // 0: frames of any length leave
   enum oskr_memif memif;

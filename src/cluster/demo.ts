@@ -9,7 +9,12 @@ import type { OutputFile } from "../cli/output-file.ts";
 import { readProtocolOptions } from "../cli/protocol-options.ts";
 import { ID_MAX } from "../config.ts";
 import { formatHistory } from "../evaluation/history.ts";
-import { CLIENT_PROCESSES_MAX, RATE_MAX, type ClientLoad } from "../evaluation/point.ts";
+import {
+  CLIENT_PROCESSES_MAX,
+  OP_SIZE_MAX,
+  RATE_MAX,
+  type ClientLoad,
+} from "../evaluation/point.ts";
 import { formatProfile } from "../profile/profile.ts";
 import { formatRecord } from "../evaluation/record.ts";
 import { readWorkload, refuseLoad } from "../process/chosen-workload.ts";
@@ -28,6 +33,7 @@ import {
 } from "./chosen-network.ts";
 import { buildExecutables, Cluster, WORKERS_DEFAULT, type ClusterOptions } from "./cluster.ts";
 import { crowdTimeoutOf } from "./crowd-timeout.ts";
+import { sequencerFor } from "./role-plan.ts";
 import { log, print } from "../base/logger.ts";
 
 const FAULTS_MAX = 20;
@@ -66,7 +72,7 @@ const OWN_ARGS = {
     options: ["fabric", "process"],
     description:
       "What stamps messages, where the mode has a sequencer: DPDK's switch, or a process " +
-      "(default: the switch, if there is one)",
+      "(default: the switch, if there is one and operations fit a packet)",
   },
   network: NETWORK_ARG,
   seconds: { ...seconds, default: "5" },
@@ -136,13 +142,17 @@ export async function demo(options: Options): Promise<number> {
 /** What --sequencer asks for; throws UsageError where there can be none. */
 function readSequencer(options: Options): Pick<ClusterOptions, "sequencer"> {
   const asked = options.text("sequencer");
-  if (asked === undefined) return {};
+  const fitting = sequencerFor(options.integer("op-size", 0, OP_SIZE_MAX));
+  if (asked === undefined) return { sequencer: fitting };
   const mode = options.textOf("mode");
   if (protocols.get(mode)?.sequenced === undefined) {
     throw new UsageError(`--sequencer: ${mode} has none`);
   }
   if (asked === "fabric" && transportOf(options) === "udp") {
     throw new UsageError("--sequencer fabric: goes with --transport dpdk");
+  }
+  if (asked === "fabric" && fitting === "process") {
+    throw new UsageError("--sequencer fabric: stamps single packets; --op-size goes beyond one");
   }
   return { sequencer: asked === "fabric" ? "fabric" : "process" };
 }

@@ -8,6 +8,7 @@ import { ClientProcesses, type Outcome } from "./client-processes.ts";
 import { chooseNetwork, viewTimeoutArguments, type ChosenNetwork } from "./chosen-network.ts";
 import { Cluster } from "./cluster.ts";
 import { crowdTimeoutOf } from "./crowd-timeout.ts";
+import { sequencerFor } from "./role-plan.ts";
 import { within } from "./within.ts";
 
 /** What a client may take beyond its measurement: it waits for links and first replies. */
@@ -22,6 +23,7 @@ export class LocalRunner implements PointRunner {
       network: network?.path ?? null,
       transport: point.transport,
       f: point.f,
+      sequencer: sequencerFor(point.opSize),
       link: true,
       replicaArgs: [...replicaArguments(point, settings), ...viewTimeoutOf(point, network)],
       clientArgs: [...clientArguments(point, settings), ...viewTimeoutOf(point, network)],

@@ -254,7 +254,7 @@ describe("help", () => {
 
             --transport=<dpdk|udp>    Shared-memory ports of DPDK, or sockets of the loopback interface [both] (Default: dpdk)
                --network=<NETWORK>    Put it between the processes: a name of docs/networks/, or a file like those [both]
-      --sequencer=<fabric|process>    What stamps messages, where the mode has a sequencer: DPDK's switch, or a process (default: the switch, if there is one) [both]
+      --sequencer=<fabric|process>    What stamps messages, where the mode has a sequencer: DPDK's switch, or a process (default: the switch, if there is one and operations fit a packet) [both]
                      --drop=<RATE>    Share of arriving packets to lose on purpose, 0 to 1 [both, each its own] (Default: 0)
 
     PROCESSORS

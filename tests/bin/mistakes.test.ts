@@ -264,6 +264,10 @@ const mistakes: readonly (readonly [string, readonly string[], string])[] = [
   ["demo", ["-b", "0"], `--batch 0: ${whole(1, 65_536)}`],
   ["demo", ["-m", "unreplicated", "-f", "1"], "--faults: unreplicated tolerates none"],
   ["demo", ["-m", "pbft", "--sequencer", "process"], "--sequencer: pbft has none"],
+  [
+    ...["demo", ["-m", "nopaxos", "--sequencer", "fabric", "--op-size", "4096"]],
+    "--sequencer fabric: stamps single packets; --op-size goes beyond one",
+  ] as const,
   ["demo", ["--faults", "21"], `--faults 21: ${whole(1, 20)}`],
   [
     ...["demo", ["--mode", "paxos"]],

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { join } from "node:path";
 import { ClientProcesses } from "../../src/cluster/client-processes.ts";
 import { Cluster, type ClusterOptions } from "../../src/cluster/cluster.ts";
-import { planRoles } from "../../src/cluster/role-plan.ts";
+import { planRoles, sequencerFor } from "../../src/cluster/role-plan.ts";
 import { OPEN } from "../../src/process/role-process.ts";
 import { protocols } from "../../src/protocol/index.ts";
 import { ordered, registerOrdered } from "../support/ordered.ts";
@@ -17,6 +17,11 @@ const LIMIT_MS = 120_000;
 const bin = (name: string): readonly string[] => [
   ...[process.execPath, join(ROOT, "tests/support/ticketed-program.ts"), name],
 ];
+
+test("FW11 operations beyond a packet are stamped by a process, because the fabric drops their parts", () => {
+  expect([0, 1024, 1200].map(sequencerFor)).toEqual(["fabric", "fabric", "fabric"]);
+  expect([1400, 4096].map(sequencerFor)).toEqual(["process", "process"]);
+});
 
 test("FW8 a cluster has as many sequencers as are asked for, the first of which may be the fabric", () => {
   const plan = (choice: Parameters<typeof planRoles>[1]) => {

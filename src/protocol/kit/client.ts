@@ -264,7 +264,8 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
     if (agreeing.length < this.agreement) return;
     const outcome = agreeing.map((other) => other.outcome).find(isWhole);
     if (outcome === undefined) return;
-    if (isLong(outcome)) this.#onLongResult(agreeing);
+    // Where one suffices it gives the result itself.
+    if (this.agreement > 1 && isLong(outcome)) this.#onLongResult(agreeing);
     const view = Math.min(...agreeing.map((other) => other.view));
     this.#view = Math.max(this.#view, view);
     this.#host.clearTimer("retry");

@@ -17,7 +17,10 @@ export interface Request {
   readonly session: number;
   /** The first 32 bits of that nonce: a cluster that was restarted empty uses positions again. */
   readonly tag: number;
-  /** Rises by one with each operation of the session, from 1; 0 for an `open`. */
+  /**
+   * Rises with each operation of the session, from 1, by one or a little more (repliers.ts); 0 for
+   * an `open`.
+   */
   readonly number: number;
   readonly op: Bytes;
   /**

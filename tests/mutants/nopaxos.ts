@@ -141,7 +141,7 @@ class GivesUp extends Gaps {
     const { log } = this.context;
     if (!this.owner.views.leads && this.lacks && ++this.#tries % 3 === 0) {
       this.owner.normal.append(EMPTY_BATCH);
-      return this.owner.normal.drain();
+      return this.owner.normal.advance();
     }
     super.onTimer();
     if (log.op < 0) this.#tries = 0;

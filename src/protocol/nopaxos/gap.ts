@@ -2,6 +2,7 @@
 // section 5.3; docs/guarantees.md, N10 to N13).
 
 import type { Address, Signer, Sizes } from "../../actor.ts";
+import { assert } from "../../base/assert.ts";
 import { coverageMark } from "../../base/coverage-mark.ts";
 import { EMPTY_BATCH, type Batch } from "../kit/batch.ts";
 import type { NoPaxosContext } from "./context.ts";
@@ -34,10 +35,11 @@ export interface GapsOwner {
   readonly normal: {
     readonly executed: number;
     readonly appends: boolean;
-    readonly hasRoom: boolean;
     append(batch: Batch): void;
+    fill(to: number): void;
     empty(slot: number): void;
-    drain(): void;
+    isEmpty(slot: number): boolean;
+    advance(): void;
   };
   readonly multicast: {
     readonly waits: boolean;
@@ -45,7 +47,6 @@ export interface GapsOwner {
     at(number: number): Batch | undefined;
     take(number: number): Batch | undefined;
     keep(stamp: { session: number; incarnation: number; number: number }, batch: Batch): void;
-    forget(number: number): void;
   };
   readonly states: { offer(to: Address): void };
 }
@@ -188,7 +189,7 @@ export class Gaps {
       coverageMark("nopaxos: a slot is found at another replica");
       multicast.take(numberOf(stream, slot));
       normal.append(batch);
-      return normal.drain();
+      return normal.advance();
     }
     const { session, incarnation } = stream;
     if (batch === EMPTY_BATCH) return;
@@ -218,10 +219,11 @@ export class Gaps {
     const { normal } = this.owner;
     coverageMark("nopaxos: slots are declared empty");
     this.#asked = null;
-    while (log.op < to && normal.hasRoom) normal.append(EMPTY_BATCH);
+    normal.fill(to);
     this.#decided = { from, to: log.op, agreed: new Set() };
     this.#announce();
     this.#consider();
+    normal.advance();
   }
 
   #announce(): void {
@@ -233,32 +235,32 @@ export class Gaps {
   }
 
   onGap(sender: Signer, { view, from, to }: GapMessage): void {
-    const { log } = this.context;
     const { views } = this.owner;
     if (!this.#isIn(view) || sender !== views.primary) return;
     this.#announced = { from, to };
-    if (from > log.op + 1) return this.watch();
-    this.#take();
+    this.owner.normal.advance();
   }
 
   /** Has the slots be empty which the leader says are, once those before them are here. */
   #take(): void {
     const announced = this.#announced;
     const { log, host } = this.context;
-    const { normal, views, multicast } = this.owner;
+    const { normal, views } = this.owner;
     if (announced === null || announced.from > log.op + 1) return;
     const { from, to } = announced;
-    this.#announced = null;
     for (let slot = from; slot <= Math.min(to, log.op); slot++) normal.empty(slot);
-    while (log.op < to && normal.hasRoom) normal.append(EMPTY_BATCH);
-    if (views.stream !== null) multicast.forget(numberOf(views.stream, log.op));
-    if (log.op >= to) host.send(views.primary, { kind: "gapOk", view: views.view, from, to });
-    normal.drain();
+    normal.fill(to);
+    if (log.op < to) return;
+    this.#announced = null;
+    for (let slot = from; slot <= to; slot++) {
+      assert(normal.isEmpty(slot), "what is agreed to be empty is so here");
+    }
+    host.send(views.primary, { kind: "gapOk", view: views.view, from, to });
   }
 
-  /** Something was appended. */
+  /** Something was appended, committed or announced. */
   onAppended(): void {
-    if (this.#announced !== null) this.#take();
+    this.#take();
   }
 
   onGapOk(sender: Signer, { view, from, to }: GapOkMessage): void {
@@ -279,7 +281,7 @@ export class Gaps {
     if (this.#decided === null || this.#decided.agreed.size < this.needed) return;
     this.#decided = null;
     this.#watched = 0;
-    this.owner.normal.drain();
+    this.owner.normal.advance();
   }
 
   /** So many others must have agreed. */

@@ -39,7 +39,7 @@ export interface NormalOwner {
     forget(number: number): void;
   };
   readonly gaps: { readonly deciding: boolean; watch(): void; onAppended(): void; reset(): void };
-  readonly syncs: { onAppended(): void; enter(op: number): void };
+  readonly syncs: { onAppended(): void; enter(op: number): void; reset(): void };
   readonly sequencers: { readonly address: Address | undefined };
   readonly timer: { arm(): void; onExecuted(): void };
   readonly states: {
@@ -57,6 +57,9 @@ export class NormalCase {
   #executed = 0;
   /** The last slot that was executed, committed or not. */
   #speculated = 0;
+  /** Whether `advance` runs, and whether it has to go round once more. */
+  #advancing = false;
+  #again = false;
 
   constructor(context: NoPaxosContext, owner: NormalOwner, service: SpeculativeService) {
     this.context = context;
@@ -128,32 +131,54 @@ export class NormalCase {
       return gaps.watch();
     }
     this.append(batch);
-    this.drain();
+    this.advance();
+  }
+
+  /**
+   * What follows from a longer log or a later sync point: to be called last. It runs once at a
+   * time, because agreeing to one thing must not append in the middle of agreeing to another.
+   */
+  advance(): void {
+    this.#again = true;
+    if (this.#advancing) return;
+    const { gaps, syncs, timer } = this.owner;
+    this.#advancing = true;
+    while (this.#again) {
+      this.#again = false;
+      gaps.onAppended();
+      syncs.onAppended();
+      this.#appendNext();
+    }
+    this.#advancing = false;
+    gaps.watch();
+    timer.arm();
   }
 
   /** Appends what waited for its turn. */
-  drain(): void {
-    const { views, multicast, gaps } = this.owner;
-    const { log } = this.context;
+  #appendNext(): void {
+    const { views, multicast } = this.owner;
     const { stream } = views;
-    if (stream === null) return;
-    while (multicast.waits && this.appends) {
-      const batch = multicast.take(numberOf(stream, log.op + 1));
-      if (batch === undefined) break;
-      this.append(batch);
-    }
-    gaps.watch();
+    if (stream === null || !multicast.waits || !this.appends) return;
+    const batch = multicast.take(numberOf(stream, this.context.log.op + 1));
+    if (batch !== undefined) this.append(batch);
   }
 
-  /** The next slot holds this; nothing, if it is EMPTY_BATCH. */
+  /** The next slot holds this; nothing, if it is EMPTY_BATCH. `advance` is to follow. */
   append(batch: Batch): void {
     const { log, pool, host } = this.context;
-    const { gaps, syncs } = this.owner;
     log.append(batch, host.now);
     pool.placed(batch);
     this.#reply(log.op, batch);
-    gaps.onAppended();
-    syncs.onAppended();
+    this.#again = true;
+  }
+
+  /** Slots up to this one that are not here yet are empty, as far as there is room. */
+  fill(to: number): void {
+    const { log } = this.context;
+    const { views, multicast } = this.owner;
+    if (log.op >= to) return;
+    while (log.op < to && this.hasRoom) this.append(EMPTY_BATCH);
+    if (views.stream !== null) multicast.forget(numberOf(views.stream, log.op));
   }
 
   /** The slot is empty, whatever it held: nothing of it was executed here. */
@@ -162,6 +187,11 @@ export class NormalCase {
     if (slot <= this.#executed || slot > log.op || log.at(slot) === EMPTY_BATCH) return;
     coverageMark("nopaxos: an empty slot takes the place of a batch");
     log.empty(slot);
+  }
+
+  /** Whether the slot is empty here, or committed, so that nothing changes it. */
+  isEmpty(slot: number): boolean {
+    return slot <= this.#executed || this.context.log.at(slot) === EMPTY_BATCH;
   }
 
   // Replies.
@@ -222,6 +252,12 @@ export class NormalCase {
   /** Slots up to this one are committed, all of which the log has. */
   commit(to: number): void {
     if (to <= this.#executed) return;
+    this.#execute(to);
+    this.advance();
+  }
+
+  #execute(to: number): void {
+    if (to <= this.#executed) return;
     const { log, service } = this.context;
     const { views, states, timer } = this.owner;
     while (this.#executed < to) {
@@ -243,7 +279,6 @@ export class NormalCase {
     views.onExecuted();
     timer.onExecuted();
     if (views.leads) this.#speculate();
-    this.drain();
   }
 
   /** The executor has become the state after `slot`. */
@@ -258,12 +293,13 @@ export class NormalCase {
     timer.onExecuted();
     if (views.stream !== null) multicast.forget(numberOf(views.stream, log.op));
     if (views.leads) this.#speculate();
-    this.drain();
+    this.advance();
   }
 
   /** A view is left: what was executed and is not committed is undone. */
   reset(): void {
     this.owner.gaps.reset();
+    this.owner.syncs.reset();
     const { executor } = this.context;
     if (executor.speculated > 0) {
       coverageMark("nopaxos: a leader rolls back");
@@ -279,7 +315,7 @@ export class NormalCase {
     const { views, syncs } = this.owner;
     pool.requeue(host.now, false);
     syncs.enter(log.op);
-    this.commit(Math.min(sync, log.op));
+    this.#execute(Math.min(sync, log.op));
     if (views.leads) this.#speculate();
     else {
       for (let slot = this.#executed + 1; slot <= log.op; slot++) {
@@ -292,7 +328,6 @@ export class NormalCase {
         this.#pass(entry.client, entry.request);
       }
     }
-    syncs.onAppended();
-    this.drain();
+    this.advance();
   }
 }

@@ -2,10 +2,10 @@
 // al., OSDI '16, section 5.4; docs/guarantees.md, N14).
 
 import type { Signer, Sizes } from "../../actor.ts";
-import { EMPTY_BATCH, type Batch } from "../kit/batch.ts";
+import { assert } from "../../base/assert.ts";
+import { EMPTY_BATCH } from "../kit/batch.ts";
 import type { NoPaxosContext } from "./context.ts";
 import type { SyncedMessage, SyncMessage, SyncOkMessage } from "./message.ts";
-import { numberOf, type Stream } from "./stream.ts";
 
 /** Slots after which logs are compared, at most, and the part of a checkpoint interval. */
 const SLOTS_MAX = 64;
@@ -20,17 +20,15 @@ export interface SyncsOwner {
     readonly normal: boolean;
     readonly primary: Signer;
     readonly leads: boolean;
-    readonly stream: Stream | null;
   };
   readonly normal: {
     readonly executed: number;
-    readonly hasRoom: boolean;
-    append(batch: Batch): void;
+    fill(to: number): void;
     empty(slot: number): void;
+    isEmpty(slot: number): boolean;
     commit(to: number): void;
-    drain(): void;
+    advance(): void;
   };
-  readonly multicast: { forget(number: number): void };
   readonly gaps: { hear(slot: number): void; onConfirmed(from: Signer, slot: number): void };
   readonly start: { onLeaderSeen(): void };
 }
@@ -71,10 +69,15 @@ export class Syncs {
 
   /** The view begins with a log up to `op`, the same at all. */
   enter(op: number): void {
+    this.reset();
     this.#confirmed = op;
     this.#most.fill(0);
     this.#last.fill(op);
     this.#asked = 0;
+  }
+
+  /** A view is left: what its leader said is not of the next one's log. */
+  reset(): void {
     this.#pending = null;
     this.#told = 0;
   }
@@ -82,12 +85,12 @@ export class Syncs {
   /** A state was installed: what is in it is committed. */
   onInstalled(slot: number): void {
     this.#confirmed = Math.max(this.#confirmed, slot);
-    this.#apply();
+    this.owner.normal.advance();
   }
 
   // The leader.
 
-  /** Something was appended, or a view began. */
+  /** Something was appended, committed or asked about, or a view began. */
   onAppended(): void {
     const { views, normal } = this.owner;
     if (!views.leads) return this.#apply();
@@ -183,14 +186,14 @@ export class Syncs {
   // The others.
 
   onSync(sender: Signer, message: SyncMessage): void {
-    const { views, gaps, start } = this.owner;
+    const { views, normal, gaps, start } = this.owner;
     if (!this.#follows(sender, message.view)) return;
     start.onLeaderSeen();
     const { from, slot } = message;
     if (this.mayConfirm(from) && slot > this.#confirmed) {
       if (slot >= (this.#pending?.slot ?? 0)) this.#pending = message;
       gaps.hear(slot);
-      return this.#apply();
+      return normal.advance();
     }
     this.context.host.send(views.primary, {
       ...{ kind: "syncOk", view: views.view, confirmed: this.#confirmed },
@@ -205,28 +208,32 @@ export class Syncs {
   /** Has the log be the leader's up to the slot that was asked about, as far as it is here. */
   #apply(): void {
     const pending = this.#pending;
-    if (pending === null) return;
-    const { log, host } = this.context;
-    const { views, normal, multicast } = this.owner;
-    const { slot, empty } = pending;
+    const { host } = this.context;
+    const { views, normal } = this.owner;
+    if (pending === null || !views.normal || !this.#reaches(pending)) return;
     this.#pending = null;
+    const { slot, empty } = pending;
+    assert(
+      empty.every((one) => normal.isEmpty(one)),
+      "what is confirmed to be empty is so here",
+    );
+    // A state may have been installed that is beyond it.
+    this.#confirmed = Math.max(this.#confirmed, slot);
+    const confirmed = this.#confirmed;
+    host.send(views.primary, { kind: "syncOk", view: views.view, confirmed });
+    this.#learn();
+  }
+
+  /** Has slots be empty which the leader says are; whether the log reaches what it asked about. */
+  #reaches({ slot, empty }: SyncMessage): boolean {
+    const { log } = this.context;
+    const { normal } = this.owner;
     for (const one of empty) normal.empty(one);
     const ahead = new Set(empty.filter((one) => one > log.op));
-    let appended = false;
-    while (log.op < slot && normal.hasRoom && ahead.has(log.op + 1)) {
-      normal.append(EMPTY_BATCH);
-      appended = true;
-    }
-    if (appended && views.stream !== null) multicast.forget(numberOf(views.stream, log.op));
-    if (log.op < slot) this.#pending = pending;
-    else {
-      // A state may have been installed that is beyond it.
-      this.#confirmed = Math.max(this.#confirmed, slot);
-      const confirmed = this.#confirmed;
-      host.send(views.primary, { kind: "syncOk", view: views.view, confirmed });
-      this.#learn();
-    }
-    if (appended) normal.drain();
+    let to = log.op;
+    while (ahead.has(to + 1)) to++;
+    normal.fill(to);
+    return log.op >= slot;
   }
 
   onSynced(sender: Signer, { view, slot }: SyncedMessage): void {

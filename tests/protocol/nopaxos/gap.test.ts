@@ -1,7 +1,8 @@
 // What was dropped: found at another replica, or declared empty by the leader.
 
 import { expect, test } from "bun:test";
-import { batchOf, NoPaxosCluster } from "./harness.ts";
+import { openOf } from "../../support/requests.ts";
+import { batchOf, CLIENT, NoPaxosCluster } from "./harness.ts";
 
 test("N10 a follower asks the leader for what was dropped, and takes what that has", () => {
   const cluster = new NoPaxosCluster();
@@ -37,7 +38,7 @@ test("N11 a leader that lacks a slot takes it from whoever has it", () => {
 
 test("N11 N13 what nobody has is empty, and stays so when it comes", () => {
   const cluster = new NoPaxosCluster();
-  cluster.drops = (_from, to, { kind }) => kind === "gapOk" && to === 0;
+  cluster.drops = (_from, to, { kind }) => to === 0 && (kind === "gapOk" || kind === "syncOk");
   cluster.stamp(3, [0, 1, 2]);
   cluster.advance(3);
   expect(cluster.sent("gap", 0)[0]).toEqual({ kind: "gap", view: 0, from: 1, to: 2 });
@@ -90,4 +91,57 @@ test("N12 a follower that has confirmed a slot has agreed to it", () => {
   cluster.advance(30);
   expect(cluster.state(0)).toMatchObject({ view: 0, op: 2, executed: 2 });
   expect(cluster.empty(1)).toEqual([1]);
+});
+
+test("N12 N14 all slots that a GAP-OK names are empty, whatever SYNC waits beside its GAP", () => {
+  const cluster = new NoPaxosCluster({ checkpointInterval: 64 });
+  cluster.drops = (from) => from === 0;
+  cluster.stamp(4, [1]);
+  cluster.tell(0, 1, { kind: "sync", view: 0, from: 0, slot: 3, empty: [2, 3] });
+  cluster.tell(0, 1, { kind: "gap", view: 0, from: 2, to: 4 });
+  expect(cluster.sent("gapOk", 1)).toEqual([]);
+  cluster.stamp(1, [1]);
+  expect(cluster.sent("gapOk", 1)).toEqual([{ kind: "gapOk", view: 0, from: 2, to: 4 }]);
+  expect(cluster.sent("syncOk", 1)).toEqual([{ kind: "syncOk", view: 0, confirmed: 3 }]);
+  expect(cluster.empty(1)).toEqual([2, 3, 4]);
+});
+
+test("N11 N12 what a client was told beyond empty slots is so in the next view", () => {
+  const cluster = new NoPaxosCluster({ checkpointInterval: 4 });
+  // Replica 2 is cut off from the others; FIND, SLOT, and SYNC from slot 4 on are lost.
+  cluster.drops = (from, to, message) => {
+    if (from >= 3 || to >= 3) return false;
+    if (from === 2 || to === 2 || message.kind === "find" || message.kind === "slot") return true;
+    return message.kind === "sync" && message.slot > 3;
+  };
+  cluster.stamp(1, [0, 2]);
+  cluster.stamp(5, [0, 1]);
+  cluster.stamp(4, [1, 2]);
+  // GAP(2, 4) waits for slot 1 at replica 1.
+  cluster.advance(7.5);
+  expect(cluster.sent("gap", 0)[0]).toEqual({ kind: "gap", view: 0, from: 2, to: 4 });
+  cluster.stamp(1, [1]);
+  expect(cluster.empty(1)).toEqual([2, 3, 4]);
+  const told = cluster.repliesTo(openOf(5));
+  expect(told.map(({ view, slot }) => ({ view, slot }))).toEqual([
+    { view: 0, slot: 5 },
+    { view: 0, slot: 5 },
+  ]);
+  const outcome = told.find(({ leader }) => leader !== null)?.leader?.outcome;
+  // The leader stops; the others go on without it.
+  cluster.stop(0);
+  cluster.drops = () => false;
+  for (const i of [1, 2]) cluster.inject(CLIENT, i, { kind: "request", request: openOf(9) });
+  cluster.advance(400);
+  expect(cluster.state(1).view).toBeGreaterThan(0);
+  expect(cluster.replica(1).context.executor.lookup(openOf(5))).toEqual(outcome);
+});
+
+test("N11 N14 a SYNC tells of all slots that are declared empty together, or of none", () => {
+  const cluster = new NoPaxosCluster({ checkpointInterval: 4 });
+  cluster.stamp(1, [0, 1, 2]);
+  cluster.stamp(7, [0]);
+  cluster.advance(3);
+  expect(cluster.sent("gap", 0)[0]).toEqual({ kind: "gap", view: 0, from: 2, to: 6 });
+  for (const { slot } of cluster.sent("sync", 0)) expect([1, 6, 7]).toContain(slot);
 });

@@ -75,3 +75,36 @@ test("V14 N14 a replica that missed what is dropped fetches a state, and goes on
   cluster.advance(400);
   expect(cluster.state(2)).toMatchObject({ view: cluster.state(0).view, executed: 14 });
 });
+
+test("N14 all slots that a SYNC names as empty are so when it is confirmed", () => {
+  const cluster = new NoPaxosCluster({ checkpointInterval: 64 });
+  cluster.drops = (from) => from === 0;
+  cluster.stamp(3, [1]);
+  cluster.stamp(4, [1]);
+  cluster.tell(0, 1, { kind: "gap", view: 0, from: 2, to: 2 });
+  cluster.tell(0, 1, { kind: "sync", view: 0, from: 0, slot: 4, empty: [1, 2, 4] });
+  expect(cluster.sent("syncOk", 1)).toEqual([{ kind: "syncOk", view: 0, confirmed: 4 }]);
+  expect(cluster.empty(1)).toEqual([1, 2, 4]);
+});
+
+test("N14 N15 the SYNC of a view that was left is not confirmed in the next one", () => {
+  const cluster = new NoPaxosCluster();
+  // Replica 1 hears no replica for now.
+  const cutOff = (from: number, to: number) => from < 3 && to < 3 && (from === 1 || to === 1);
+  cluster.drops = cutOff;
+  for (let number = 1; number <= 12; number++) cluster.stamp(number, [0, 2]);
+  cluster.advance(20);
+  expect(cluster.state(0)).toMatchObject({ executed: 12, floor: 8 });
+  // Sent when the leader's floor was 0; then what replica 1 lacks goes, and it fetches a state.
+  cluster.tell(0, 1, { kind: "sync", view: 0, from: 0, slot: 14, empty: [13, 14] });
+  const { slot, digest } = cluster.replica(0).states.last;
+  cluster.tell(0, 1, { kind: "checkpoint", replica: 0, slot, digest });
+  cluster.tell(2, 1, { kind: "wish", wanted: 2, view: 2 });
+  expect(cluster.state(1)).toMatchObject({ view: 2, status: "viewChange", op: 0 });
+  const before = cluster.sent("syncOk", 1).length;
+  cluster.drops = (from, to, { kind }) =>
+    cutOff(from, to) && kind !== "state" && kind !== "fetchState";
+  cluster.advance(30);
+  expect(cluster.state(1)).toMatchObject({ status: "viewChange", op: 12 });
+  expect(cluster.sent("syncOk", 1).slice(before)).toEqual([]);
+});

@@ -163,3 +163,15 @@ test("N20 the sequencer is probed at half of the timer, and at another's wish", 
   cluster.settle();
   expect(cluster.sent("probe", 2).length).toBe(others + 1);
 });
+
+test("N20 the timer runs for a slot that is not committed, though its client has its result", () => {
+  const cluster = new NoPaxosCluster({ checkpointInterval: 64 });
+  cluster.stamp(1, [0, 1, 2]);
+  cluster.advance(20);
+  expect(cluster.state(1).executed).toBe(1);
+  cluster.stamp(2, [0, 1, 2]);
+  cluster.stop(0);
+  cluster.advance(400);
+  expect(cluster.state(1).view).toBeGreaterThan(0);
+  expect([1, 2].map((i) => cluster.state(i).executed)).toEqual([2, 2]);
+});

@@ -46,8 +46,12 @@ export class Syncs {
   /** The last slot that the leader has asked about, and whether it will ask again. */
   #asked = 0;
   #armed = false;
-  /** What is to be confirmed once all of it is here, and what the leader said is committed. */
-  #pending: SyncMessage | null = null;
+  /**
+   * What is to be confirmed once all of it is here: the nearest and the farthest, because the
+   * farthest may be beyond the window until the nearest is committed.
+   */
+  #pending: readonly SyncMessage[] = [];
+  /** What the leader said is committed. */
   #told = 0;
 
   constructor(context: NoPaxosContext, owner: SyncsOwner) {
@@ -63,8 +67,8 @@ export class Syncs {
     return this.#confirmed;
   }
   get sizes(): Sizes {
-    const size = this.#pending?.empty.length ?? 0;
-    return [{ name: "syncs.empty", size, max: 2 * this.context.log.size }];
+    const size = this.#pending.reduce((sum, { empty }) => sum + empty.length, 0);
+    return [{ name: "syncs.empty", size, max: 4 * this.context.log.size }];
   }
 
   /** The view begins with a log up to `op`, the same at all. */
@@ -78,7 +82,7 @@ export class Syncs {
 
   /** A view is left: what its leader said is not of the next one's log. */
   reset(): void {
-    this.#pending = null;
+    this.#pending = [];
     this.#told = 0;
   }
 
@@ -191,7 +195,7 @@ export class Syncs {
     start.onLeaderSeen();
     const { from, slot } = message;
     if (this.mayConfirm(from) && slot > this.#confirmed) {
-      if (slot >= (this.#pending?.slot ?? 0)) this.#pending = message;
+      this.#keep(message);
       gaps.hear(slot);
       return normal.advance();
     }
@@ -205,27 +209,36 @@ export class Syncs {
     return this.#confirmed >= from;
   }
 
-  /** Has the log be the leader's up to the slot that was asked about, as far as it is here. */
+  #keep(message: SyncMessage): void {
+    const others = this.#pending.filter(({ slot }) => slot !== message.slot);
+    const sorted = [...others, message].sort((a, b) => a.slot - b.slot);
+    this.#pending = sorted.filter((_, i) => i === 0 || i === sorted.length - 1);
+  }
+
+  /** Has the log be the leader's up to the slots that were asked about, as far as it is here. */
   #apply(): void {
-    const pending = this.#pending;
-    const { host } = this.context;
+    const { log, host } = this.context;
     const { views, normal } = this.owner;
-    if (pending === null || !views.normal || !this.#reaches(pending)) return;
-    this.#pending = null;
-    const { slot, empty } = pending;
-    assert(
-      empty.every((one) => normal.isEmpty(one)),
-      "what is confirmed to be empty is so here",
-    );
-    // A state may have been installed that is beyond it.
-    this.#confirmed = Math.max(this.#confirmed, slot);
+    if (this.#pending.length === 0 || !views.normal) return;
+    for (const message of this.#pending) this.#takeEmpty(message);
+    const reached = this.#pending.filter(({ slot }) => slot <= log.op);
+    if (reached.length === 0) return;
+    this.#pending = this.#pending.filter(({ slot }) => slot > log.op);
+    for (const { slot, empty } of reached) {
+      assert(
+        empty.every((one) => normal.isEmpty(one)),
+        "what is confirmed to be empty is so here",
+      );
+      // A state may have been installed that is beyond it.
+      this.#confirmed = Math.max(this.#confirmed, slot);
+    }
     const confirmed = this.#confirmed;
     host.send(views.primary, { kind: "syncOk", view: views.view, confirmed });
     this.#learn();
   }
 
-  /** Has slots be empty which the leader says are; whether the log reaches what it asked about. */
-  #reaches({ slot, empty }: SyncMessage): boolean {
+  /** Has slots be empty which the leader says are, if those before them are here. */
+  #takeEmpty({ empty }: SyncMessage): void {
     const { log } = this.context;
     const { normal } = this.owner;
     for (const one of empty) normal.empty(one);
@@ -233,7 +246,6 @@ export class Syncs {
     let to = log.op;
     while (ahead.has(to + 1)) to++;
     normal.fill(to);
-    return log.op >= slot;
   }
 
   onSynced(sender: Signer, { view, slot }: SyncedMessage): void {

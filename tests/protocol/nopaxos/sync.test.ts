@@ -108,3 +108,45 @@ test("N14 N15 the SYNC of a view that was left is not confirmed in the next one"
   expect(cluster.state(1)).toMatchObject({ status: "viewChange", op: 12 });
   expect(cluster.sent("syncOk", 1).slice(before)).toEqual([]);
 });
+
+test("N14 a SYNC beyond the window does not hide one that the log reaches", () => {
+  const cluster = new NoPaxosCluster();
+  cluster.drops = (from, to) => from < 3 && to < 3;
+  for (let number = 1; number <= 64; number++) cluster.stamp(number, [1]);
+  // The leader has executed 2, so that it has room up to 66.
+  for (const slot of [66, 2]) {
+    cluster.tell(0, 1, { kind: "sync", view: 0, from: 0, slot, empty: [] });
+  }
+  expect(cluster.sent("syncOk", 1)).toEqual([{ kind: "syncOk", view: 0, confirmed: 2 }]);
+  cluster.tell(0, 1, { kind: "synced", view: 0, slot: 2 });
+  expect(cluster.state(1)).toMatchObject({ confirmed: 2, executed: 2 });
+  for (const number of [65, 66]) cluster.stamp(number, [1]);
+  expect(cluster.sent("syncOk", 1).map(({ confirmed }) => confirmed)).toEqual([2, 66]);
+});
+
+test("N14 the nearest SYNC is confirmed when its slots come, whatever came after it", () => {
+  const cluster = new NoPaxosCluster();
+  cluster.drops = (from, to) => from < 3 && to < 3;
+  for (const slot of [2, 40, 66]) {
+    cluster.tell(0, 1, { kind: "sync", view: 0, from: 0, slot, empty: [1] });
+  }
+  expect(cluster.state(1)).toMatchObject({ op: 1, confirmed: 0 });
+  cluster.stamp(2, [1]);
+  expect(cluster.sent("syncOk", 1)).toEqual([{ kind: "syncOk", view: 0, confirmed: 2 }]);
+  expect(cluster.empty(1)).toEqual([1]);
+});
+
+test("N14 F2 two replicas go on, one of which has a full window and knows of no sync point", () => {
+  const cluster = new NoPaxosCluster();
+  // Replica 2 gets stamps, and no SYNC.
+  cluster.drops = (_from, to, { kind }) => to === 2 && (kind === "sync" || kind === "synced");
+  for (const number of [1, 2]) cluster.stamp(number, [0, 1, 2]);
+  expect(cluster.state(0).executed).toBe(1);
+  cluster.stop(1);
+  for (let number = 3; number <= 65; number++) cluster.stamp(number, [0, 2]);
+  expect([0, 2].map((i) => cluster.state(i).op)).toEqual([65, 64]);
+  cluster.drops = () => false;
+  cluster.advance(90);
+  expect([0, 2].map((i) => cluster.state(i).view)).toEqual([0, 0]);
+  expect([0, 2].map((i) => cluster.state(i).executed)).toEqual([65, 65]);
+});

@@ -161,9 +161,8 @@ export class Service {
     outcome: Outcome,
   ): void {
     if (!this.#repeats.allows(session, client, outcome)) return this.#host.drop(ANSWERED_JUST_NOW);
-    // Others may have the result: its client is told what to look for rather than that it is gone.
-    const lacks =
-      outcome.status === "forgotten" && session !== undefined && session.length !== null;
+    // Its client is told what to look for rather than that it is gone.
+    const lacks = session !== undefined && lacksAlone(outcome, session);
     const told: Told = lacks ? { status: "digest", digest: session.resultDigest } : outcome;
     this.#reply(client, request, told);
   }
@@ -207,6 +206,11 @@ export class Service {
     assert(run !== null, "only replicas that are in a run answer");
     this.#host.send(client, answerTo(request, told, this.#self, view, run));
   }
+}
+
+/** Whether the result is not here because this replica has its state from others, who have it. */
+export function lacksAlone(outcome: Outcome, session: Session): boolean {
+  return outcome.status === "forgotten" && session.length !== null;
 }
 
 /** The session's client asked from this address. */

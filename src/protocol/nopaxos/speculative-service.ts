@@ -2,11 +2,12 @@
 // is final for nobody.
 
 import type { Address } from "../../actor.ts";
+import { coverageMark } from "../../base/coverage-mark.ts";
 import type { Batch } from "../kit/batch.ts";
 import type { Source } from "../kit/pending.ts";
 import { isOpen, type Outcome, type Request } from "../kit/request.ts";
 import type { RequestPool } from "../kit/request-pool.ts";
-import { Service, type ServiceOptions } from "../kit/service.ts";
+import { lacksAlone, Service, type ServiceOptions } from "../kit/service.ts";
 import { NOWHERE } from "../kit/sessions.ts";
 
 export class SpeculativeService extends Service {
@@ -17,9 +18,19 @@ export class SpeculativeService extends Service {
     this.#pool = options.pool;
   }
 
-  /** Executes a batch that is not committed; the outcome of each request. */
+  /**
+   * Executes a batch that is not committed; the outcome of each request, null if there is none to
+   * tell: it is older than the last of its session, or others have its result, which the client
+   * gets from them when it asks again.
+   */
   speculate({ requests }: Batch): (Outcome | null)[] {
-    return requests.map((request) => this.executor.speculate(request));
+    return requests.map((request) => {
+      const outcome = this.executor.speculate(request);
+      const { served } = this.executor;
+      if (outcome === null || served === undefined || !lacksAlone(outcome, served)) return outcome;
+      coverageMark("nopaxos: a leader lacks a result that others have");
+      return null;
+    });
   }
 
   /** A batch that was executed is committed: answers those who asked this replica itself. */

@@ -1,6 +1,8 @@
 // The normal case: what is stamped, who appends, executes and replies, and what a client counts.
 
 import { expect, test } from "bun:test";
+import { KvApp } from "../../../src/app/kv.ts";
+import { makeBatch } from "../../../src/protocol/kit/batch.ts";
 import { codec, type Message } from "../../../src/protocol/nopaxos/message.ts";
 import { openOf } from "../../support/requests.ts";
 import { batchOf, CLIENT, NoPaxosCluster, SEQUENCER } from "./harness.ts";
@@ -112,4 +114,45 @@ test("N21 a client tries again everywhere; what is stamped twice is executed onc
   cluster.advance(100);
   expect(cluster.state(0).position).toBe(position + 1);
   expect(cluster.client(CLIENT + 2).retransmissions).toBe(0);
+});
+
+/** Results that checkpoints have the digest of alone. */
+class Large extends KvApp {
+  override execute(): Uint8Array {
+    return new Uint8Array(5000).fill(7);
+  }
+  override rollback(): void {}
+  override commit(): void {}
+}
+
+test("N8 X13 a leader that has a large result from nobody says nothing of it; others give it", () => {
+  const cluster = new NoPaxosCluster({}, { app: () => new Large() });
+  const open = openOf(1);
+  const request = { session: 1, tag: open.tag, number: 1, op: new Uint8Array([1]) };
+  // Replica 1, which leads view 1, misses everything, and fetches a state.
+  cluster.drops = (from, to) => from < 3 && to < 3 && (from === 1 || to === 1);
+  cluster.stamp(1, [0, 2], makeBatch([open], [CLIENT]));
+  cluster.stamp(2, [0, 2], makeBatch([request], [CLIENT]));
+  for (let number = 3; number <= 14; number++) cluster.stamp(number, [0, 2]);
+  cluster.advance(20);
+  cluster.drops = () => false;
+  cluster.advance(60);
+  for (const to of [0, 1, 2]) {
+    if (cluster.state(to).view === 1) continue;
+    cluster.tell((to + 1) % 3, to, { kind: "wish", wanted: 1, view: 1 });
+  }
+  cluster.advance(20);
+  for (const i of [0, 1, 2]) {
+    expect(cluster.state(i)).toMatchObject({ view: 1, status: "normal", executed: 14 });
+  }
+  const { stream, op } = cluster.state(1);
+  const number = (stream?.first ?? 0) + op + 1 - (stream?.base ?? 0);
+  cluster.stamp(number, [0, 1, 2], makeBatch([request], [CLIENT]), 1);
+  cluster.advance(5);
+  const told = cluster.repliesTo(request).filter(({ slot }) => slot === op + 1);
+  expect(told.map(({ leader }) => leader)).toEqual([null, null]);
+  for (const i of [0, 1, 2]) cluster.inject(CLIENT, i, { kind: "request", request });
+  cluster.advance(5);
+  const final = cluster.heard.flatMap(({ message }) => (message.kind === "reply" ? message : []));
+  expect(final.map(({ outcome }) => outcome.status).sort()).toEqual(["digest", "done", "done"]);
 });

@@ -124,10 +124,19 @@ export class RequestPool {
 
   /** Takes out of the queue what another leader's batch holds. */
   placed(batch: Batch): void {
+    this.#place(batch, true);
+  }
+
+  /** Undoes `placed` for a batch that came to nothing, but queues none of its requests. */
+  unplaced(batch: Batch): void {
+    this.#place(batch, false);
+  }
+
+  #place(batch: Batch, done: boolean): void {
     if (this.#pending.size === 0) return;
     for (const request of batch.requests) {
       const entry = this.#pending.find(request);
-      if (entry !== undefined && sameRequest(entry.request, request)) entry.done = true;
+      if (entry !== undefined && sameRequest(entry.request, request)) entry.done = done;
     }
   }
 

@@ -183,10 +183,12 @@ export class NormalCase {
 
   /** The slot is empty, whatever it held: nothing of it was executed here. */
   empty(slot: number): void {
-    const { log } = this.context;
-    if (slot <= this.#executed || slot > log.op || log.at(slot) === EMPTY_BATCH) return;
+    const { log, pool } = this.context;
+    const batch = log.at(slot);
+    if (slot <= this.#executed || batch === undefined || batch === EMPTY_BATCH) return;
     coverageMark("nopaxos: an empty slot takes the place of a batch");
     log.empty(slot);
+    pool.unplaced(batch);
   }
 
   /** Whether the slot is empty here, or committed, so that nothing changes it. */

@@ -145,3 +145,17 @@ test("N11 N14 a SYNC tells of all slots that are declared empty together, or of 
   expect(cluster.sent("gap", 0)[0]).toEqual({ kind: "gap", view: 0, from: 2, to: 6 });
   for (const { slot } of cluster.sent("sync", 0)) expect([1, 6, 7]).toContain(slot);
 });
+
+test("N12 N20 a request whose slot is empty from now on is passed on again", () => {
+  const cluster = new NoPaxosCluster({ checkpointInterval: 64 });
+  cluster.drops = (from, to) => (from === 0 && to < 3) || (from < 3 && to === 0);
+  cluster.inject(CLIENT, 1, { kind: "request", request: openOf(2) });
+  cluster.stamp(1, [0, 1]);
+  cluster.stamp(2, [1]);
+  cluster.advance(60);
+  expect(cluster.sent("relay", 1)).toEqual([]);
+  cluster.tell(0, 1, { kind: "gap", view: 0, from: 2, to: 2 });
+  cluster.advance(35);
+  const relayed = cluster.sent("relay", 1).map(({ request }) => request);
+  expect(relayed).toEqual([openOf(2)]);
+});

@@ -38,9 +38,11 @@ import { log, print } from "../base/logger.ts";
 
 const FAULTS_MAX = 20;
 
-/** How much replicas and clients say is how much the demo says. */
-const { verbose, quiet } = ALL_ARGS;
-const LOUDNESS_ARGS = { verbose, quiet };
+/**
+ * How much more replicas and clients say is how much more the demo says. `--quiet` is its alone,
+ * because it waits for lines that they would not say.
+ */
+const LOUDNESS_ARGS = { verbose: ALL_ARGS.verbose };
 
 /** What the demo decides itself; all else is passed on to replicas and client. */
 const { mode, clients, rate, seconds, workers, history } = CLIENT.args;

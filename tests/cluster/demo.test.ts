@@ -58,7 +58,11 @@ describeUnless(missing)("demo", () => {
       [...ALONE, "--transport", "udp", "--network", "docs/networks/lan.json"],
       { transport: "udp", network: { name: "lan", clients: ["Dallas 1"] }, n: 1 },
     ],
-    ["udp", [...ALONE, "--transport", "udp", "-a", "kv"], { transport: "udp", app: "kv", n: 1 }],
+    [
+      "udp, quietly",
+      [...ALONE, "--transport", "udp", "-a", "kv", "--quiet"],
+      { transport: "udp", app: "kv", n: 1 },
+    ],
     [
       "signed",
       ["--mode", "Unreplicated-Signed", "--signature", "each", "-w", "1"],
@@ -74,7 +78,7 @@ describeUnless(missing)("demo", () => {
     async (name, args, expected) => {
       const json = join(base, `${name}.json`);
       const time = ["--seconds", "2", "--warm", "0.1", "--json", json];
-      const { npm, nothingLeft } = demo(name.replaceAll(" ", "-"), [...args, ...time]);
+      const { npm, nothingLeft } = demo(name.replaceAll(/\W+/g, "-"), [...args, ...time]);
       const { status, out, err } = await npm.ended();
       expect({ status, err: problemsIn(err) }).toEqual({ status: 0, err: [] });
       const [latency = "", summary = ""] = out.trimEnd().split("\n").slice(-2);

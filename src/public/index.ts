@@ -21,11 +21,14 @@ export type {
   Client,
   Codec,
   Host,
+  Phase,
   Proof,
   Protocol,
   Quorums,
   Refusal,
   Replica,
+  RoleActor,
+  RoleFactory,
   Sealed,
   Signer,
   Target,
@@ -38,7 +41,7 @@ export { QuorumClient } from "../protocol/kit/client.ts";
 export { codecOf } from "../protocol/kit/codec.ts";
 export { Executor } from "../protocol/kit/executor.ts";
 export { PROTOCOL_KINDS, type CommonMessage } from "../protocol/kit/messages.ts";
-export { majorityOf, quorumsOf } from "../protocol/kit/quorum.ts";
+export { byzantineQuorums, crashQuorums, majorityOf, quorumsOf } from "../protocol/kit/quorum.ts";
 export {
   decodeRequest,
   encodeRequest,
@@ -46,6 +49,7 @@ export {
   NO_SESSION_OUTCOME,
   type Outcome,
   type Request,
+  type Told,
 } from "../protocol/kit/request.ts";
 
 /** An application with what clients ask of it. */

@@ -232,8 +232,7 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
   /** Whether enough replicas say that there is a result, and none of them has it. */
   #isLost(): boolean {
     return this.#answers.some(
-      (answer) =>
-        answer?.outcome.status === "digest" && this.#like(answer).length >= this.agreement,
+      (answer) => answer?.outcome.status === "digest" && this.#count(answer) >= this.agreement,
     );
   }
 
@@ -243,11 +242,11 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
     this.#session.conclude(FORGOTTEN_OUTCOME);
   }
 
-  /** The answers that say the same. */
-  #like(answer: Answer): readonly Answer[] {
-    return this.#answers.flatMap((other) =>
-      other !== undefined && agree(other, answer) ? [other] : [],
-    );
+  /** How many replicas say the same. */
+  #count(answer: Answer): number {
+    let count = 0;
+    for (const other of this.#answers) if (other !== undefined && agree(other, answer)) count++;
+    return count;
   }
 
   #enterRun(run: Bytes | null): void {
@@ -260,13 +259,18 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
     const run = runOf(message);
     const answer = { view: message.view, outcome: told, digest: digestIn(told), run };
     this.#answers[message.replica] = answer;
-    const agreeing = this.#like(answer);
-    if (agreeing.length < this.agreement) return;
-    const outcome = agreeing.map((other) => other.outcome).find(isWhole);
-    if (outcome === undefined) return;
+    let agreeing = 0;
+    let view = Infinity;
+    let outcome: Outcome | null = null;
+    for (const other of this.#answers) {
+      if (other === undefined || !agree(other, answer)) continue;
+      agreeing++;
+      view = Math.min(view, other.view);
+      if (isWhole(other.outcome)) outcome ??= other.outcome;
+    }
+    if (agreeing < this.agreement || outcome === null) return;
     // Where one suffices it gives the result itself.
-    if (this.agreement > 1 && isLong(outcome)) this.#onLongResult(agreeing);
-    const view = Math.min(...agreeing.map((other) => other.view));
+    if (this.agreement > 1 && isLong(outcome)) this.#onLongResult(answer);
     this.#view = Math.max(this.#view, view);
     this.#host.clearTimer("retry");
     this.#probe.end();
@@ -282,11 +286,10 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
   }
 
   /** Notes whether whoever had to give the result, when the others gave its digest, did so. */
-  #onLongResult(agreeing: readonly Answer[]): void {
+  #onLongResult(answer: Answer): void {
     const { number = 0 } = this.#session.pending ?? {};
     const replier = this.#answers[replierOf(number, this.#answers.length)];
-    const given =
-      replier !== undefined && replier.outcome.status === "done" && agreeing.includes(replier);
+    const given = replier?.outcome.status === "done" && agree(replier, answer);
     this.#repliers.gave(number, given);
   }
 

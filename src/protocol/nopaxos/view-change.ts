@@ -142,10 +142,12 @@ export class ViewChanger {
 
   /**
    * The leader or the sequencer fails: this replica would go on. It stays as it is until others
-   * want that too.
+   * want that too. A wish is repeated by its timer alone, because replicas ask the sequencer at each
+   * other's wishes, and suspect it at its answer.
    */
   suspect(): void {
     const { host, self } = this.context;
+    if (this.#wishes.own > this.#view) return;
     this.#wishes.note(self, this.#view + 1, host.now);
     this.owner.catchUp.wake();
     this.#sendWish();

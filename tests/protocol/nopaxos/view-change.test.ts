@@ -73,6 +73,22 @@ test("N17 a sequencer that begins another life is left for a session of the next
   expect([0, 1, 2].map((i) => cluster.state(i).op)).toEqual([2, 2, 2]);
 });
 
+// Two replicas that asked a sequencer at each other's wish, and wished at its answer, sent messages
+// as fast as the network carried them (nopaxos short 911).
+test("N17 a replica that wishes for another view says so once, and then by its timer", () => {
+  const cluster = new NoPaxosCluster({}, { sequencers: 2 });
+  cluster.drops = (from) => from === 0;
+  for (let i = 0; i < 3; i++) {
+    cluster.inject(SEQUENCER, 0, { kind: "alive", incarnation: 1, session: null, number: 0 });
+    cluster.settle();
+  }
+  const wishes = () => cluster.sent("wish", 0).length;
+  const once = wishes();
+  expect(once).toBe(1);
+  cluster.advance(30);
+  expect(wishes()).toBeGreaterThan(once);
+});
+
 test("N17 an idle sequencer is not taken for dead", () => {
   const cluster = new NoPaxosCluster();
   cluster.sequence(openOf(1));

@@ -142,8 +142,8 @@ export class ViewChanger {
 
   /**
    * The leader or the sequencer fails: this replica would go on. It stays as it is until others
-   * want that too. A wish is repeated by its timer alone, because replicas ask the sequencer at each
-   * other's wishes, and suspect it at its answer.
+   * want that too. A wish is repeated by its timer alone, because replicas ask the sequencer at
+   * each other's wishes, and suspect it at its answer.
    */
   suspect(): void {
     const { host, self } = this.context;

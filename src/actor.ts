@@ -98,6 +98,8 @@ export interface Census {
   readonly endedBy?: Bytes;
   /** Replicas without whose answers its start does not go on. */
   readonly waitsFor?: readonly Signer[];
+  /** Bytes of states that others sent, where states are fetched. */
+  readonly fetchedBytes?: number;
   /** What the view timer would be set to now, in milliseconds; 0 without one. */
   readonly viewTimerMs: number;
   readonly sizes: Sizes;
@@ -238,6 +240,8 @@ export type AnyProtocol = Protocol<Sealed, string>;
 export interface App {
   /** Deterministic; never throws: a malformed operation has an error result. */
   execute(op: Bytes): Bytes;
+  /** So many operations like this one are to come, before any other: a hint, which changes nothing. */
+  expect?(op: Bytes, count: number): void;
   /**
    * The state as it is, canonical: equal states have equal parts whatever their history. The
    * application goes on; until the next snapshot is taken, this one gives what changed as it was.

@@ -6,7 +6,7 @@
 
 import type { Bytes, Part, Snapshot, State } from "../actor.ts";
 import { assert } from "../base/assert.ts";
-import { bucketOf, sourceOf } from "../base/linear-hashing.ts";
+import { bucketOf, shareOf, sourceOf } from "../base/linear-hashing.ts";
 import { Parts } from "../base/parts.ts";
 import { bufferOf, copyOf, u32At } from "../wire.ts";
 import { KEY_MAX, VALUE_MAX } from "./operation.ts";
@@ -22,6 +22,9 @@ const ROW_BYTES = 8;
 const HEAD_BYTES = 4;
 /** Bytes that a bucket is made larger by than what it has to hold. */
 const SLACK = 1 / 8;
+
+/** Of the bytes of a bucket of expected rows: room for all but few buckets. */
+const EXPECTED_DEVIATIONS = 2.5;
 
 /** Rows in the order of their keys: length and bytes of each key and of its value. */
 interface Bucket {
@@ -44,6 +47,24 @@ export class RowParts {
   /** Of keys and values, with ROW_BYTES for each pair. */
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /**
+   * So many rows of these lengths are to come, about: where there are none yet, buckets are made
+   * with room for them, because rows that come one by one have each bucket copied again and again.
+   */
+  expect(count: number, key: number, value: number): void {
+    const row = ROW_BYTES + key + inlineLength(value);
+    const rows = count * row;
+    // Rather too few, which are split, than too many, which are merged.
+    const buckets = Math.floor(rows / PART_BYTES);
+    if (this.#bytes > 0 || buckets < 2) return;
+    this.#parts.resize(buckets);
+    this.#buckets = Array.from({ length: buckets }, (_, index) => {
+      const mean = rows * shareOf(index, buckets);
+      const deviation = Math.sqrt(mean * row);
+      return emptyBucket(HEAD_BYTES + Math.ceil(mean + EXPECTED_DEVIATIONS * deviation));
+    });
   }
 
   /** A copy, or a large value itself, to which nobody writes; null: the key is absent. */
@@ -323,11 +344,20 @@ function merged(one: Bucket, other: Bucket): Bucket {
   return all;
 }
 
+/** Its bytes, with next to no room behind them, because many buckets stay as they are for long. */
+function freeze(bucket: Bucket): Bytes {
+  const { buffer, used } = bucket;
+  if (buffer.length > used * (1 + SLACK / 2)) {
+    bucket.buffer = Buffer.allocUnsafeSlow(used);
+    buffer.copy(bucket.buffer, 0, 0, used);
+  }
+  return new Uint8Array(bucket.buffer.buffer, bucket.buffer.byteOffset, used);
+}
+
 /** What a snapshot has of a bucket, to whose bytes nobody writes from here on. */
 function partOf(bucket: Bucket): Part {
-  const { buffer, used } = bucket;
-  if (used === HEAD_BYTES) return [];
-  bucket.part ??= new Uint8Array(buffer.buffer, buffer.byteOffset, used);
+  if (bucket.used === HEAD_BYTES) return [];
+  bucket.part ??= freeze(bucket);
   if (bucket.large === null) return [bucket.part];
   const large: Bytes[] = [];
   for (const { from } of placesOf(bucket)) {

@@ -64,6 +64,15 @@ export abstract class Store implements App {
     return isRecordOperation(op) ? this.#executeRecord(op) : this.#executeKv(op);
   }
 
+  expect(op: Bytes, count: number): void {
+    const operation = isRecordOperation(op) ? decodeRecordOperation(op) : null;
+    if (operation?.kind !== "insert") return;
+    const { key, record } = operation;
+    // No more than are taken.
+    const most = Math.floor(this.#stateMax / sizeOf(key, record));
+    this.rows.expect(Math.min(count, most), key.length, record.length);
+  }
+
   snapshot(): Snapshot {
     return this.rows.snapshot();
   }

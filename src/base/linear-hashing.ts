@@ -9,6 +9,12 @@ export function bucketOf(hash: number, count: number): number {
   return index < count ? index : index - 2 ** (bits - 1);
 }
 
+/** The share of all hashes whose bucket this is. */
+export function shareOf(index: number, count: number): number {
+  const level = 2 ** (31 - Math.clz32(count));
+  return index < count - level || index >= level ? 1 / (2 * level) : 1 / level;
+}
+
 /** The bucket that is split to make this one, from 1 on, and that it goes back to. */
 export function sourceOf(index: number): number {
   return index - 2 ** (31 - Math.clz32(index));

@@ -5,6 +5,7 @@ import { BENCH_CRYPTO, benchCrypto } from "../bench/crypto.ts";
 import { BENCH_ECHO, benchEcho } from "../bench/echo.ts";
 import { BENCH_REPORT, benchReport } from "../bench/report.ts";
 import { BENCH_SCALE, benchScale } from "../bench/scale.ts";
+import { BENCH_STORES, benchStores } from "../bench/stores.ts";
 import { BENCH_SWEEP, benchSweep } from "../bench/sweep.ts";
 import { BENCH_TABLE, benchTable } from "../bench/table.ts";
 import { parseCommand, runMain, type Command, type Options } from "../cli/command-line.ts";
@@ -20,6 +21,7 @@ const BENCHES = new Map<string, Bench>([
   ["echo", { command: BENCH_ECHO, run: benchEcho }],
   ["report", { command: BENCH_REPORT, run: benchReport }],
   ["scale", { command: BENCH_SCALE, run: benchScale }],
+  ["stores", { command: BENCH_STORES, run: benchStores }],
   ["sweep", { command: BENCH_SWEEP, run: benchSweep }],
   ["table", { command: BENCH_TABLE, run: benchTable }],
 ]);

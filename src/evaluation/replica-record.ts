@@ -25,6 +25,8 @@ export interface ReplicaRecord {
   /** SHA-256 of the application's snapshot, hexadecimal. */
   readonly stateDigest: string;
   readonly residentBytes: number;
+  /** Of states that others sent and that were of use. */
+  readonly fetchedBytes: number;
   /**
    * Messages signed, root signatures made, and signatures checked in full or found in the cache.
    */

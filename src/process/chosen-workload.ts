@@ -70,6 +70,7 @@ const TELL_MS = 1000;
 
 /** Puts the records into an application, as if clients had. */
 export function loadInto(app: App, { count, operation }: Loading): void {
+  if (count > 0) app.expect?.(operation(0), count);
   let toldMs = performance.now();
   for (let i = 0; i < count; i++) {
     app.execute(operation(i));

@@ -8,6 +8,8 @@ import type { Clock } from "../driver.ts";
 const LOOK_MS = 50;
 /** Bytes that arrays outside of the heap, which large ones are, may have grown by. */
 export const GARBAGE_MAX = 24 * 1024 * 1024;
+/** Or this share of what they have in use, because to collect takes longer the more that is. */
+export const GARBAGE_SHARE = 1 / 4;
 /** Bytes of them beyond which the heap itself may grow by no more than that either. */
 export const LARGE_ARRAYS = 32 * 1024 * 1024;
 
@@ -24,11 +26,13 @@ const ENGINE: Heap = {
 
 /** Has garbage collected once there is too much of it, from now on. */
 export function collectGarbage(clock: Pick<Clock, "after">, heap: Heap = ENGINE): void {
-  let least = { external: Infinity, heapTotal: Infinity };
+  // What a start has left behind, such as the loading of records, is garbage too.
+  let least = { external: 0, heapTotal: 0 };
   const look = (): void => {
     const { external, heapTotal } = heap.usage();
-    const many = external - least.external > GARBAGE_MAX;
-    if (many || (external > LARGE_ARRAYS && heapTotal - least.heapTotal > GARBAGE_MAX)) {
+    const most = Math.max(GARBAGE_MAX, GARBAGE_SHARE * least.external);
+    const many = external - least.external > most;
+    if (many || (external > LARGE_ARRAYS && heapTotal - least.heapTotal > most)) {
       heap.collect();
       least = heap.usage();
     } else {

@@ -133,7 +133,7 @@ export class ReplicaProcess {
   /** Closes everything; what there is to tell. */
   close(): ReplicaRecord {
     const { setting, stage } = this.drivers;
-    const { executed, view, run } = this.#replica.census();
+    const { executed, view, run, fetchedBytes = 0 } = this.#replica.census();
     const result: ReplicaRecord = {
       command: ["replica", ...process.argv.slice(2)],
       startedAt: this.#startedAt,
@@ -146,6 +146,7 @@ export class ReplicaProcess {
       stateDigest: stateDigest(this.#app),
       setting: this.#setting,
       residentBytes: residentBytes(),
+      fetchedBytes,
       signatures: { ...stage.counts },
       ...splitRefusals(this.#drops()),
       ...this.drivers.profile(),

@@ -44,10 +44,13 @@ export function expectedValue(key: string, field: number, properties: YcsbProper
 /** Printable characters, four at a time. */
 function randomText(length: number, random: Random): Bytes {
   const value = new Uint8Array(length);
-  let word = 0;
-  for (let i = 0; i < length; i++) {
-    if (i % 4 === 0) word = random.u32();
-    value[i] = 32 + ((word >>> (8 * (i % 4))) & 63);
+  for (let i = 0; i < length; i += 4) {
+    const word = random.u32();
+    // What is beyond the end is not written.
+    value[i] = 32 + (word & 63);
+    value[i + 1] = 32 + ((word >>> 8) & 63);
+    value[i + 2] = 32 + ((word >>> 16) & 63);
+    value[i + 3] = 32 + ((word >>> 24) & 63);
   }
   return value;
 }

@@ -598,6 +598,33 @@ describe.each(STORES)("%s", (name, make) => {
       return { kind: "put", key: text(`${key}`), value: new Uint8Array(length).fill(key) };
     }
 
+    test("are the same where rows were expected: as many, more, fewer, or others", () => {
+      const inserts = Array.from({ length: 500 }, (_, i) =>
+        encodeRecordOperation({
+          ...{ kind: "insert", key: text(`key ${i}`) },
+          record: encodeRecord([new Uint8Array(100).fill(i)]),
+        }),
+      );
+      const filled = (count: number, like = inserts[0] ?? EMPTY) => {
+        const app = make();
+        app.expect(like, count);
+        for (const op of inserts) app.execute(op);
+        app.commit(inserts.length);
+        return app;
+      };
+      const parts = stateIn(filled(0));
+      expect(parts.length).toBeGreaterThan(10);
+      for (const count of [1, 100, 499, 500, 501, 5000]) {
+        expect(stateIn(filled(count))).toEqual(parts);
+      }
+      for (const like of [EMPTY, encodeKvOperation({ kind: "get", key: EMPTY })]) {
+        expect(stateIn(filled(500, like))).toEqual(parts);
+      }
+      const full = filled(500);
+      full.expect(inserts[0] ?? EMPTY, 100_000);
+      expect(stateIn(full)).toEqual(parts);
+    });
+
     test("cost what changed: of many small values, or of large ones, one part", () => {
       for (const [count, length] of [
         [20_000, 300],

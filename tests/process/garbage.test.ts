@@ -3,13 +3,18 @@
 
 import { expect, test } from "bun:test";
 import type { Call } from "../../src/driver.ts";
-import { collectGarbage, GARBAGE_MAX, LARGE_ARRAYS } from "../../src/process/garbage.ts";
+import {
+  collectGarbage,
+  GARBAGE_MAX,
+  GARBAGE_SHARE,
+  LARGE_ARRAYS,
+} from "../../src/process/garbage.ts";
 
 /** A heap with so much in use, and what one look after another makes of it. */
-function looking() {
+function looking(start: { readonly used?: number; readonly garbage?: number } = {}) {
   let next = (): void => {};
   const call: Call = { cancel() {}, again() {} };
-  const heap = { used: 0, garbage: 0, small: 0, collected: 0 };
+  const heap = { used: 0, garbage: 0, small: 0, collected: 0, ...start };
   collectGarbage(
     {
       after: (_delayMs, fire) => {
@@ -53,6 +58,28 @@ test("what is in use is no reason to collect again, and what was freed is counte
   heap.used = GARBAGE_MAX + 1;
   look();
   expect(heap.collected).toBe(2);
+});
+
+test("what a start has left behind is collected at once, where it is much", () => {
+  for (const garbage of [GARBAGE_MAX, GARBAGE_MAX + 1]) {
+    const { heap } = looking({ used: 0, garbage });
+    expect(heap.collected).toBe(garbage > GARBAGE_MAX ? 1 : 0);
+  }
+});
+
+test("of a large state a share may be garbage, of arrays and of the heap beside them", () => {
+  for (const what of ["garbage", "small"] as const) {
+    const { heap, look } = looking();
+    heap.used = (10 * GARBAGE_MAX) / GARBAGE_SHARE;
+    look();
+    expect(heap.collected).toBe(1);
+    heap[what] = 10 * GARBAGE_MAX;
+    look();
+    expect(heap.collected).toBe(1);
+    heap[what]++;
+    look();
+    expect(heap.collected).toBe(2);
+  }
 });
 
 test("garbage beside large arrays is collected as well, and left to the engine where there are few", () => {

@@ -165,6 +165,7 @@ function madeUpRun(point: Point, repetition: number, profile: boolean): Run {
       leaderChanges: 0,
       setting: settingOf(point, model),
       stateDigest: "00".repeat(32),
+      fetchedBytes: 0,
       residentBytes: 9e7,
       signatures: own.signatures,
       dropped: busy > 0.9 && model.n > 1 ? { "outbox full": random.int(4000) } : {},

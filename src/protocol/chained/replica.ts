@@ -232,6 +232,7 @@ export class ChainedReplica implements Replica<Message, Timer> {
       committed: tree.root.height,
       executed: executor.position,
       ...this.start.starter.progress,
+      fetchedBytes: this.sync.fetchedBytes,
       viewTimerMs: this.pacemaker.timerMs,
       sizes: [
         { name: "service.sessions", size: executor.sessions, max: config.sessionsMax },

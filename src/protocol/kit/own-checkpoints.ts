@@ -93,6 +93,10 @@ export class States {
   get fetching(): boolean {
     return this.#transfer.target !== null;
   }
+  /** Bytes of states that others sent and that were of use. */
+  get fetchedBytes(): number {
+    return this.#transfer.fetchedBytes;
+  }
   /** The last one taken or installed. */
   get last(): { readonly slot: number; readonly digest: Bytes } {
     return this.#kept.at(-1) ?? { slot: 0, digest: NO_DIGEST };

@@ -86,6 +86,10 @@ export class StateSync {
   get fetching(): boolean {
     return this.#transfer.target !== null;
   }
+  /** Bytes of states that others sent and that were of use. */
+  get fetchedBytes(): number {
+    return this.#transfer.fetchedBytes;
+  }
   /** Whether a checkpoint is stable that this replica has not reached. */
   get behind(): boolean {
     return this.checkpoints.stable.slot > this.#owner.executed;

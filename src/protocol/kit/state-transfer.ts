@@ -58,6 +58,7 @@ export class StateTransfer {
   /** Whether a piece was of use since what did not come was asked for again. */
   #gained = false;
   #turn = 0;
+  #fetchedBytes = 0;
 
   constructor(options: StateTransferOptions) {
     this.#options = options;
@@ -68,6 +69,10 @@ export class StateTransfer {
 
   get target(): Target | null {
     return this.#target;
+  }
+  /** Bytes of all pieces that were of use. */
+  get fetchedBytes(): number {
+    return this.#fetchedBytes;
   }
   /** Whether a replica that was asked does not keep the state any more. */
   get stale(): boolean {
@@ -146,6 +151,7 @@ export class StateTransfer {
         break;
       }
       useful = true;
+      this.#fetchedBytes += bytes.length;
       question.waiting.delete(key);
       this.#askedBy.delete(key);
       if (from === question.peer) answered.add(question);

@@ -259,6 +259,7 @@ export class NoPaxosReplica implements Replica<Message, Timer> {
       executed: committed,
       speculated: position - committed,
       ...this.start.progress,
+      fetchedBytes: this.states.fetchedBytes,
       viewTimerMs: this.timer.lengthMs,
       sizes: [
         { name: "service.sessions", size: executor.sessions, max: sessionsMax },

@@ -233,6 +233,7 @@ export class PbftReplica implements Replica<Message, Timer> {
       committed: this.normal.executed,
       executed: executor.position,
       ...this.start.starter.progress,
+      fetchedBytes: this.sync.fetchedBytes,
       viewTimerMs: this.timer.lengthMs,
       sizes: [
         { name: "service.sessions", size: executor.sessions, max: sessionsMax },

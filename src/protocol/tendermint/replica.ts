@@ -222,6 +222,7 @@ export class TendermintReplica implements Replica<Message, Timer> {
       committed: log.height - 1,
       executed: executor.position,
       ...this.start.starter.progress,
+      fetchedBytes: this.sync.fetchedBytes,
       viewTimerMs: this.rounds.lengthMs,
       sizes: [
         { name: "service.sessions", size: executor.sessions, max: sessionsMax },

@@ -189,6 +189,7 @@ export class VrReplica implements Replica<Message, Timer> {
       committed: this.normal.executed,
       executed: executor.position,
       ...this.start.progress,
+      fetchedBytes: this.states.fetchedBytes,
       viewTimerMs: this.timer.lengthMs,
       sizes: [
         { name: "service.sessions", size: executor.sessions, max: sessionsMax },

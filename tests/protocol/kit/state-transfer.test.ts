@@ -280,6 +280,7 @@ describe("P11 state transfer", () => {
     fetch.transfer.start({ slot: SLOT, digest: version.digest });
     const got = fetch.run(new Map([[SLOT, version]]), from);
     expect(fetch.bytes).toBeLessThan(30 * 1010 + 60 * 512);
+    expect(fetch.transfer.fetchedBytes).toBe(fetch.bytes);
     expect([...fetch.answerers].sort()).toEqual([0, 1, 2]);
     fetch.versions.restore(version.head, got as StateVersion);
     expect(fetch.machine.restored).toBe(31);

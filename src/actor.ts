@@ -240,7 +240,7 @@ export type AnyProtocol = Protocol<Sealed, string>;
 export interface App {
   /** Deterministic; never throws: a malformed operation has an error result. */
   execute(op: Bytes): Bytes;
-  /** So many operations like this one are to come, before any other: a hint, which changes nothing. */
+  /** So many operations like this one are to come first: a hint, which changes no result. */
   expect?(op: Bytes, count: number): void;
   /**
    * The state as it is, canonical: equal states have equal parts whatever their history. The

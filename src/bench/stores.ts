@@ -226,7 +226,7 @@ const COMPARISONS: readonly Comparison[] = [
   },
   {
     name: "checkpoints",
-    what: `YCSB A of records of 100 bytes in kv, over the same with a checkpoint in ${RARELY} slots`,
+    what: `YCSB A of records of 100 bytes in kv, over a checkpoint in ${RARELY} slots`,
     run: checkpoints,
   },
   {

@@ -46,14 +46,37 @@ const TWINS_WEIGHT = 3;
 /** Parts that are run however little time there is. */
 const PARTS_MIN = 4;
 
-/** The rows of a subject; exhaustive Twins take every `stride`-th scenario. */
-export function rowsOf({ name: protocol, protocol: its, kinds }: Subject, stride: number): Row[] {
+/**
+ * The rows of all of them. Short seeds enough for marks are owed by the first that declares a mark,
+ * because those that share it share the code that reaches it.
+ */
+export function rowsOfAll(
+  subjects: Iterable<Subject>,
+  stride: number,
+): { readonly subject: Subject; readonly row: Row }[] {
+  const asked = new Set<string>();
+  return [...subjects].flatMap((subject) => {
+    const marks = subject.protocol.simulation?.marks?.short ?? [];
+    const owes = marks.some((name) => !asked.has(name));
+    for (const name of marks) asked.add(name);
+    return rowsOf(subject, stride, owes).map((row) => ({ subject, row }));
+  });
+}
+
+/**
+ * The rows of a subject, which owes short seeds enough for its marks or not; exhaustive Twins take
+ * every `stride`-th scenario.
+ */
+export function rowsOf(
+  { name: protocol, protocol: its, kinds }: Subject,
+  stride: number,
+  owesMarks: boolean,
+): Row[] {
   const figures = (its.faults === "none" ? FAULTLESS : TOLERANT).filter(([kind]) =>
     kinds.includes(kind),
   );
   const rows = figures.map(([kind, count, part, weight]): Row => {
-    // A campaign of fewer short seeds is not asked for its marks.
-    const min = kind === "short" ? MARKS_SEEDS_MIN : PARTS_MIN * part;
+    const min = kind === "short" && owesMarks ? MARKS_SEEDS_MIN : PARTS_MIN * part;
     return { protocol, kind, first: 0, count, stride: 1, part, min, weight };
   });
   if (!kinds.includes("twins")) return rows;

@@ -4,7 +4,7 @@ import { registered } from "../simulation/subjects.ts";
 import { Budget } from "./budget.ts";
 import { missedMarks, summary, type Range } from "./campaign.ts";
 import { loadAll, type Mutant } from "./mutants.ts";
-import { rowsOf, type Row } from "./rows.ts";
+import { rowsOfAll, type Row } from "./rows.ts";
 import { runJobs, Workers } from "./workers.ts";
 import { print } from "../base/logger.ts";
 
@@ -22,9 +22,7 @@ export async function runProfile(minutes: number | null, jobs: number): Promise<
   let passed = 0;
   let failed = 0;
   const missing: string[] = [];
-  const rows = [...registered.values()].flatMap((subject) =>
-    rowsOf(subject, minutes === null ? 1 : BUDGET_STRIDE).map((row) => ({ subject, row })),
-  );
+  const rows = rowsOfAll(registered.values(), minutes === null ? 1 : BUDGET_STRIDE);
   const weight = rows.reduce((sum, { row }) => sum + row.weight, 0);
   const now = () => performance.now();
   const budget = minutes === null ? null : new Budget(minutes, weight, now);

@@ -2,7 +2,8 @@
 
 import { expect, test } from "bun:test";
 import { Budget } from "../../src/campaign/budget.ts";
-import { rowsOf, type Row } from "../../src/campaign/rows.ts";
+import { MARKS_SEEDS_MIN } from "../../src/campaign/campaign.ts";
+import { rowsOf, rowsOfAll, type Row } from "../../src/campaign/rows.ts";
 import { partsOf } from "../../src/campaign/run-rows.ts";
 import { registered } from "../../src/simulation/subjects.ts";
 import { simulate } from "../support/simulate-command.ts";
@@ -48,12 +49,27 @@ test("a row's parts are all of its seeds, each once and in order", () => {
 
 test("every protocol has the kinds that it can have, each with a least and a full number of seeds", () => {
   for (const subject of registered.values()) {
-    const rows = rowsOf(subject, 1);
+    const rows = rowsOf(subject, 1, true);
     expect(new Set(rows.map(({ kind }) => kind))).toEqual(new Set(subject.kinds));
     for (const { kind, min, count, part, weight } of rows) {
       expect([kind, min > 0 && min <= count && part > 0 && weight > 0]).toEqual([kind, true]);
     }
   }
+});
+
+test("every mark is asked of a protocol, and of those that share all of theirs only the first", () => {
+  const short = rowsOfAll(registered.values(), 1).filter(({ row }) => row.kind === "short");
+  const owing = short
+    .filter(({ row }) => row.min === MARKS_SEEDS_MIN)
+    .map(({ subject }) => subject);
+  const marksOf = ({ protocol }: (typeof owing)[number]) => protocol.simulation?.marks?.short ?? [];
+  const all = [...registered.values()].flatMap(marksOf);
+  expect(new Set(owing.flatMap(marksOf))).toEqual(new Set(all));
+  const names = owing.map(({ name }) => name);
+  expect(names).toEqual(
+    expect.arrayContaining(["pbft", "hotstuff", "vr", "nopaxos", "tendermint"]),
+  );
+  expect(names).not.toContain("jolteon");
 });
 
 test("--minutes without a campaign that it bounds is refused", async () => {

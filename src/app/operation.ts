@@ -3,7 +3,8 @@
 // linearizability.
 
 import type { Bytes } from "../actor.ts";
-import { bytesOf, EMPTY, equal, Reader, type Writer } from "../wire.ts";
+import { bytesOf, EMPTY, equal, type Writer } from "../wire.ts";
+import { Cursor } from "./cursor.ts";
 
 export const KEY_MAX = 1024;
 export const VALUE_MAX = 1024 * 1024;
@@ -40,12 +41,12 @@ export function encodeKvOperation(operation: KvOperation): Bytes {
 
 /** null when malformed; nobody writes to the operation, of which a large value is a view. */
 export function decodeKvOperation(op: Bytes): KvOperation | null {
-  const input = new Reader(op);
+  const input = new Cursor(op);
   const operation = readOperation(input);
   return input.done ? operation : null;
 }
 
-function readOperation(input: Reader): KvOperation | null {
+function readOperation(input: Cursor): KvOperation | null {
   const kind = KINDS[input.u8()];
   const key = input.blob(KEY_MAX);
   switch (kind) {
@@ -69,7 +70,7 @@ export function encodeState(value: Bytes | null, out: Writer): void {
   if (value !== null) out.blob(value);
 }
 
-function decodeState(input: Reader): Bytes | null {
+function decodeState(input: Cursor): Bytes | null {
   switch (input.u8()) {
     case 0:
       return null;
@@ -88,7 +89,7 @@ export const TOO_LARGE = Uint8Array.of(3);
 export function decodeKvResult(result: Bytes): KvResult | null {
   if (equal(result, MALFORMED)) return { kind: "error", error: "malformed" };
   if (equal(result, TOO_LARGE)) return { kind: "error", error: "too large" };
-  const input = new Reader(result);
+  const input = new Cursor(result);
   const value = decodeState(input);
   return input.done ? { kind: "state", value } : null;
 }

@@ -2,7 +2,8 @@
 // fields, which are told by their numbers.
 
 import type { Bytes } from "../actor.ts";
-import { bytesOf, Reader, type Writer } from "../wire.ts";
+import { bytesOf, type Writer } from "../wire.ts";
+import { Cursor } from "./cursor.ts";
 import { KEY_MAX, VALUE_MAX } from "./operation.ts";
 
 /** Most fields of a record. */
@@ -87,7 +88,7 @@ export function encodeRecordOperation(operation: RecordOperation): Bytes {
 
 /** null when malformed; nobody writes to the operation, of which a large record is a view. */
 export function decodeRecordOperation(op: Bytes): RecordOperation | null {
-  const input = new Reader(op);
+  const input = new Cursor(op);
   const kind = KINDS[input.u8() - KINDS_START];
   const key = input.blob(KEY_MAX);
   const operation = kind === undefined ? null : readOperation(kind, key, input);
@@ -97,7 +98,7 @@ export function decodeRecordOperation(op: Bytes): RecordOperation | null {
 function readOperation(
   kind: RecordOperation["kind"],
   key: Bytes,
-  input: Reader,
+  input: Cursor,
 ): RecordOperation | null {
   switch (kind) {
     case "read":
@@ -126,7 +127,7 @@ function encodeWanted(field: Wanted, out: Writer): void {
   out.u16(field ?? 0);
 }
 
-function decodeWanted(input: Reader): Wanted {
+function decodeWanted(input: Cursor): Wanted {
   const one = input.flag();
   const index = input.u16();
   if (!one && index !== 0) input.poison();
@@ -143,7 +144,7 @@ export function encodeRecord(fields: readonly Bytes[]): Bytes {
 
 /** The fields of a record; null if it is none. */
 export function decodeRecord(record: Bytes): readonly Bytes[] | null {
-  const input = new Reader(record);
+  const input = new Cursor(record);
   const count = input.u16();
   if (count > FIELDS_MAX) return null;
   const fields: Bytes[] = [];
@@ -152,7 +153,7 @@ export function decodeRecord(record: Bytes): readonly Bytes[] | null {
 }
 
 function isRecord(record: Bytes): boolean {
-  const input = new Reader(record);
+  const input = new Cursor(record);
   const count = input.u16();
   for (let i = 0; i < count && input.ok; i++) input.skip(input.u32());
   return input.done && count <= FIELDS_MAX;
@@ -167,14 +168,32 @@ export function selectField(record: Bytes, field: Wanted): Bytes | null {
 
 /** The record with these fields replaced; null if it is none, or has no such field. */
 export function replaceFields(record: Bytes, fields: readonly Field[]): Bytes | null {
-  const all = decodeRecord(record);
-  if (all === null) return null;
-  const changed = [...all];
-  for (const { index, value } of fields) {
-    if (index >= changed.length) return null;
-    changed[index] = value;
+  const places = placesOf(record);
+  if (places === null) return null;
+  const last = places.length - 1;
+  if (fields.some(({ index }) => index >= last)) return null;
+  const lengthOf = (index: number): number => (places[index + 1] ?? 0) - (places[index] ?? 0) - 4;
+  if (fields.some(({ index, value }) => value.length !== lengthOf(index))) {
+    const all = [...(decodeRecord(record) ?? [])];
+    for (const { index, value } of fields) all[index] = value;
+    return encodeRecord(all);
   }
-  return encodeRecord(changed);
+  const changed = new Uint8Array(record.length);
+  changed.set(record);
+  for (const { index, value } of fields) changed.set(value, (places[index] ?? 0) + 4);
+  return changed;
+}
+
+/** Where each field begins, with its length, and the end; null if it is no record. */
+function placesOf(record: Bytes): readonly number[] | null {
+  const input = new Cursor(record);
+  const places: number[] = [];
+  for (let count = input.u16(); count > 0 && input.ok; count--) {
+    places.push(input.position);
+    input.skip(input.u32());
+  }
+  places.push(input.position);
+  return input.done && places.length <= FIELDS_MAX + 1 ? places : null;
 }
 
 const ERRORS: readonly RecordError[] = ["malformed", "too large", "no order", "no record"];
@@ -197,10 +216,7 @@ export function encodeRecordResult(result: RecordResult): Bytes {
     case "error":
       return Uint8Array.of(ERRORS_START + ERRORS.indexOf(result.error));
     case "record":
-      return bytesOf((out) => {
-        out.u8(RECORD);
-        out.bytes(result.record);
-      });
+      return recordResult(result.record);
     case "rows":
       return bytesOf((out) => {
         out.u8(ROWS);
@@ -213,13 +229,20 @@ export function encodeRecordResult(result: RecordResult): Bytes {
   }
 }
 
+function recordResult(record: Bytes): Bytes {
+  const result = new Uint8Array(1 + record.length);
+  result[0] = RECORD;
+  result.set(record, 1);
+  return result;
+}
+
 const DONE_RESULT = Uint8Array.of(DONE);
 const NOT_FOUND_RESULT = Uint8Array.of(NOT_FOUND);
 const EXISTS_RESULT = Uint8Array.of(EXISTS);
 
 /** null when malformed. */
 export function decodeRecordResult(result: Bytes): RecordResult | null {
-  const input = new Reader(result);
+  const input = new Cursor(result);
   const first = input.u8();
   const error = ERRORS[first - ERRORS_START];
   if (error !== undefined) return input.done ? { kind: "error", error } : null;

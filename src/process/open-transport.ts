@@ -77,6 +77,7 @@ export function openTransport(
     others,
     multicast: config.n > 1 ? deploy.multicast : null,
     member: place.kind === "replica",
+    configured: place.kind !== "client",
     clock,
     random: systemRandom,
     dropRate: options.decimal("drop", 0, 1),

@@ -355,10 +355,8 @@ class CountedCluster {
       replicas: Array.from({ length: n }, (_, i) => simulatedAddress(i, i)),
       multicast: multicast && n > 1 ? GROUP_ADDRESS : null,
       member: self !== null,
-      // One of them sends nothing to itself, and would greet itself for ever.
-      others: this.#parties
-        .slice(n + 1)
-        .flatMap((_, k) => (process.host > n ? [] : simulatedAddress(n + 1 + k, 0))),
+      configured: self !== null || process.host > n,
+      others: this.#parties.slice(n + 1).map((_, k) => simulatedAddress(n + 1 + k, 0)),
       clock: this.#clock(process),
       random: (bound) => random.int(bound),
     });

@@ -215,6 +215,7 @@ class LoopCluster {
       replicas,
       multicast: null,
       member: host < n,
+      configured: host !== n,
       others: Array.from({ length: others }, (_, k) => addressOf(n + 1 + k)),
       clock: this.#clock,
       random: systemRandom,

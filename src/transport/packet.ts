@@ -60,6 +60,11 @@ export interface PacketTransportOptions {
    * Whether what is sent to the multicast address is for the actors here, as it is for replicas.
    */
   readonly member: boolean;
+  /**
+   * Whether it is one of `replicas` or `others`, whose addresses everybody knows, so that it has
+   * none to prove (default: as `member`).
+   */
+  readonly configured?: boolean;
   readonly clock: Clock;
   readonly random: (bound: number) => number;
   /** The share of arriving packets to lose on purpose, 0 to 1. */
@@ -112,6 +117,7 @@ export abstract class PacketTransport implements Transport {
 
   constructor(options: PacketTransportOptions) {
     const { replicas, others = [], multicast, member, clock, random } = options;
+    const { configured = member } = options;
     this.book = new AddressTable(pinnedAddresses(replicas, others, multicast));
     this.group = multicast === null ? null : replicas.length + others.length;
     this.#groupId = multicast !== null && member ? multicast.id : -1;
@@ -140,7 +146,7 @@ export abstract class PacketTransport implements Transport {
     this.inquiries = new Inquiries(port);
     this.#challenger = new Challenger(port, this.book, clock, random);
     const peers = replicas.length + others.length;
-    this.#prover = member
+    this.#prover = configured
       ? null
       : new Prover({ port, clock, peers, replicas: replicas.length, group, pump: port.pump });
   }

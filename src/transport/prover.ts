@@ -129,7 +129,9 @@ export class Prover {
   /** Whether parts of a large message may leave for this address. */
   mayLeave(to: Address): boolean {
     if (this.#unwelcome === 0) return true;
-    if (to === this.#group) return this.#peers.every((peer) => this.#isReady(peer));
+    if (to === this.#group) {
+      return this.#peers.every((peer) => peer.address >= this.#replicas || this.#isReady(peer));
+    }
     const peer = this.#peers[to];
     return peer === undefined || this.#isReady(peer);
   }

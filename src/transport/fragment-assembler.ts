@@ -3,13 +3,25 @@
 
 import type { Address, Bytes, Sizes } from "../actor.ts";
 import { assert } from "../base/assert.ts";
-import { LinkedList, type Linked } from "../base/linked-list.ts";
-import type { Clock } from "../driver.ts";
+import type { Call, Clock } from "../driver.ts";
 import { EMPTY, MESSAGE_MAX, Reader } from "../wire.ts";
+import {
+  dueMs,
+  fits,
+  newAssembly,
+  newHolder,
+  remember,
+  silentMs,
+  type Assembly,
+  type Header,
+  type Holder,
+  type Pool,
+} from "./assembly.ts";
 import {
   FRAGMENT_HEADER,
   REQUEST,
   REQUEST_HEADER,
+  TURN,
   type FragmentOptions,
   type FragmentPort,
   type ShareBook,
@@ -26,61 +38,16 @@ const PART_BYTES = 64;
 const STALE_MS = 100;
 /** The longest time that a message may take. */
 const LIFETIME_MS = 30_000;
-/** A request follows when nothing came for this long; the delay doubles each time. */
-const REQUEST_DELAY_MS = 20;
+/** How often all incomplete messages are looked at. */
+const CHECK_MS = 20;
+/** How soon those of configured hosts are looked at again, and how many of each host. */
+const REPAIR_MS = 0.25;
+const REPAIRED_MAX = 64;
 const REQUESTS_MAX = 8;
 /** Messages of one host with a single fragment that are asked for at a time. */
 const CLAIMS_ASKED_MAX = 64;
 /** Hosts that are not of the configuration and are remembered. */
 const STRANGERS_MAX = 4096;
-/** Numbers of messages of one host that are known to be complete. */
-const COMPLETED_MAX = 256;
-
-/** Memory that some hosts share. */
-interface Pool {
-  readonly max: number;
-  bytes: number;
-}
-
-/** A host that sends fragments. */
-interface Holder {
-  readonly share: number;
-  readonly pool: Pool;
-  bytes: number;
-  /** By number. */
-  readonly assemblies: Map<number, Assembly>;
-  /** The same, that of which nothing came for longest first. */
-  readonly silence: LinkedList<Assembly>;
-  /** The newest COMPLETED_MAX. */
-  readonly completed: Set<number>;
-}
-
-interface Assembly extends Linked<Assembly> {
-  readonly holder: Holder;
-  readonly from: Address;
-  readonly number: number;
-  readonly destination: number;
-  readonly length: number;
-  readonly count: number;
-  /** Slots of what came, by index: memory grows with that, not with what was announced. */
-  readonly parts: Map<number, number>;
-  /** Bytes of memory. */
-  bytes: number;
-  /** Bytes of fragments that came, and of requests that left. */
-  came: number;
-  asked: number;
-  readonly openedMs: number;
-  heardMs: number;
-  requests: number;
-}
-
-interface Header {
-  readonly from: Address;
-  readonly number: number;
-  readonly destination: number;
-  readonly length: number;
-  readonly count: number;
-}
 
 export class FragmentAssembler {
   readonly #port: FragmentPort;
@@ -90,6 +57,11 @@ export class FragmentAssembler {
   #strangers = 0;
   readonly #strangerPool: Pool = { max: STRANGER_BYTES_MAX, bytes: 0 };
   #checking = false;
+  /** Of the configuration. */
+  readonly #configured: Holder[] = [];
+  /** When their messages are looked at next. */
+  #repair: Call | null = null;
+  #repairMs = Infinity;
   /** Null before the first fragment, since a transport knows its payload late. */
   #pool: PartPool | null = null;
   /** Where messages are put together: as large as the largest so far, a power of two. */
@@ -170,7 +142,29 @@ export class FragmentAssembler {
     assembly.requests = 0;
     holder.silence.remove(assembly);
     holder.silence.push(assembly);
+    if (holder.share < 0) this.#advance(assembly, index);
     if (assembly.parts.size === count) this.#complete(assembly);
+  }
+
+  /** A fragment of a configured host came: those before it have left, and may be missing. */
+  #advance(assembly: Assembly, index: number): void {
+    const { holder, parts, askedMs, firstAskedMs, askedBelow } = assembly;
+    const { now } = this.#clock;
+    if (index < askedBelow && firstAskedMs !== Infinity) {
+      holder.trip.measured(now - firstAskedMs, now - askedMs);
+      assembly.firstAskedMs = Infinity;
+    }
+    while (parts.has(assembly.missing)) assembly.missing++;
+    if (assembly.missing >= assembly.left) assembly.gapMs = Infinity;
+    this.#noteLeft(assembly, index);
+    this.#watch(assembly);
+  }
+
+  /** So many fragments of the message have left: which of them did not come is lost, or late. */
+  #noteLeft(assembly: Assembly, count: number): void {
+    assembly.left = Math.max(assembly.left, count);
+    if (assembly.missing >= assembly.left || assembly.gapMs !== Infinity) return;
+    assembly.gapMs = this.#clock.now;
   }
 
   /** Why the message that begins here is not to be had from its sender. */
@@ -187,14 +181,8 @@ export class FragmentAssembler {
     let holder = this.#holders.get(share);
     if (holder !== undefined) return holder;
     const pool = share < 0 ? { max: CONFIGURED_BYTES_MAX, bytes: 0 } : this.#strangerPool;
-    holder = {
-      share,
-      pool,
-      bytes: 0,
-      assemblies: new Map(),
-      silence: new LinkedList(),
-      completed: new Set(),
-    };
+    holder = newHolder(share, pool);
+    if (share < 0) this.#configured.push(holder);
     if (share >= 0) {
       if (this.#strangers >= STRANGERS_MAX) this.#forgetOldest();
       this.#strangers++;
@@ -254,27 +242,10 @@ export class FragmentAssembler {
   }
 
   #open(holder: Holder, header: Header): Assembly {
-    const { from, number, destination, length, count } = header;
-    const { now } = this.#clock;
-    const assembly: Assembly = {
-      from,
-      number,
-      destination,
-      length,
-      count,
-      holder,
-      parts: new Map(),
-      bytes: 0,
-      came: 0,
-      asked: 0,
-      openedMs: now,
-      heardMs: now,
-      requests: 0,
-      before: null,
-      after: null,
-    };
+    const assembly = newAssembly(holder, header, this.#clock.now);
     this.#hold(assembly, ASSEMBLY_BYTES);
-    holder.assemblies.set(number, assembly);
+    if (holder.share < 0) this.#noteTurns(holder);
+    holder.assemblies.set(header.number, assembly);
     holder.silence.push(assembly);
     this.#scheduleCheck();
     return assembly;
@@ -310,10 +281,20 @@ export class FragmentAssembler {
     this.#port.deliver(assembly.destination, assembly.from, this.#reader.reset(0, length));
   }
 
+  /** A message begins once those before it have had a turn. */
+  #noteTurns({ assemblies }: Holder): void {
+    let looked = 0;
+    for (const earlier of assemblies.values()) {
+      if (looked++ >= REPAIRED_MAX) return;
+      this.#noteLeft(earlier, Math.min(TURN, earlier.count));
+      this.#watch(earlier);
+    }
+  }
+
   #scheduleCheck(): void {
     if (this.#checking) return;
     this.#checking = true;
-    this.#clock.after(REQUEST_DELAY_MS, () => {
+    this.#clock.after(CHECK_MS, () => {
       this.#checking = false;
       let open = 0;
       for (const holder of this.#holders.values()) open += this.#check(holder);
@@ -332,27 +313,64 @@ export class FragmentAssembler {
     let claims = 0;
     for (const assembly of holder.assemblies.values()) {
       if (now - assembly.openedMs > LIFETIME_MS) this.#abandon(assembly);
-      else if (now - assembly.heardMs < REQUEST_DELAY_MS * 2 ** assembly.requests) continue;
+      else if (now < dueMs(assembly)) continue;
       else if (assembly.requests >= REQUESTS_MAX) this.#abandon(assembly);
-      else if (assembly.parts.size > 1 || claims++ < CLAIMS_ASKED_MAX) {
-        assembly.requests++;
-        this.#request(assembly);
-      }
+      else if (assembly.parts.size > 1 || claims++ < CLAIMS_ASKED_MAX) this.#request(assembly);
     }
     return holder.assemblies.size;
   }
 
+  /** Has a message looked at when it is due, where that is known better than for any host. */
+  #watch(assembly: Assembly): void {
+    if (!assembly.holder.trip.known) return;
+    const atMs = dueMs(assembly);
+    if (atMs < this.#repairMs) this.#scheduleRepair(atMs);
+  }
+
+  #scheduleRepair(atMs: number): void {
+    this.#repair?.cancel();
+    this.#repairMs = atMs;
+    const delayMs = Math.max(REPAIR_MS, atMs - this.#clock.now);
+    this.#repair = this.#clock.after(delayMs, () => this.#repairAll());
+  }
+
+  /** As #check, of the oldest messages of configured hosts, when they are due. */
+  #repairAll(): void {
+    this.#repair = null;
+    this.#repairMs = Infinity;
+    const { now } = this.#clock;
+    let nextMs = Infinity;
+    for (const { trip, assemblies } of this.#configured) {
+      if (!trip.known) continue;
+      let looked = 0;
+      for (const assembly of assemblies.values()) {
+        if (looked++ >= REPAIRED_MAX) break;
+        if (assembly.requests >= REQUESTS_MAX) continue;
+        if (dueMs(assembly) <= now) this.#request(assembly);
+        nextMs = Math.min(nextMs, dueMs(assembly));
+      }
+    }
+    if (nextMs < Infinity) this.#scheduleRepair(nextMs);
+  }
+
   /**
-   * Asks for the missing fragments; of a stranger's for no more of the first ones than fit as many
-   * bytes as came, because whoever forges a source would have them sent to it.
+   * Asks for the missing fragments, for those that are known to have left as long as others come;
+   * of a stranger's for no more of the first ones than fit as many bytes as came, because whoever
+   * forges a source would have them sent to it.
    */
   #request(assembly: Assembly): void {
-    const { holder, came, asked, count, parts } = assembly;
-    let bytes = Math.ceil(count / 8);
+    const { holder, came, asked, count, parts, left } = assembly;
+    const { now } = this.#clock;
+    const end = now < silentMs(assembly) ? left : count;
+    assembly.requests++;
+    let bytes = Math.ceil(end / 8);
     if (holder.share >= 0) bytes = Math.min(bytes, came - asked - REQUEST_HEADER);
     if (bytes < 1) return;
+    assembly.askedMs = now;
+    assembly.firstAskedMs = Math.min(assembly.firstAskedMs, now);
+    assembly.askedBelow = end;
     const bitmap = new Uint8Array(bytes);
-    for (let index = 0; index < Math.min(count, 8 * bytes); index++) {
+    for (let index = 0; index < Math.min(end, 8 * bytes); index++) {
       const at = index >> 3;
       if (!parts.has(index)) bitmap[at] = (bitmap[at] ?? 0) | (1 << (index & 7));
     }
@@ -363,17 +381,4 @@ export class FragmentAssembler {
     out.bytes(bitmap);
     this.#port.sendPart(assembly.destination, assembly.from);
   }
-}
-
-/** What comes of this message from now on is dropped. */
-function remember({ completed }: Holder, number: number): void {
-  completed.add(number);
-  if (completed.size <= COMPLETED_MAX) return;
-  const [first] = completed;
-  if (first !== undefined) completed.delete(first);
-}
-
-function fits(assembly: Assembly, { from, destination, length }: Header): boolean {
-  const { from: sender, destination: receiver, length: whole } = assembly;
-  return sender === from && receiver === destination && whole === length;
 }

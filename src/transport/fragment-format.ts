@@ -11,6 +11,8 @@ import type { AddressBook, Reader, Writer } from "../wire.ts";
 /** The first byte of a part. */
 export const FRAGMENT = 0;
 export const REQUEST = 1;
+/** Fragments that one message takes its turn with, before the next one's turn. */
+export const TURN = 8;
 export const FRAGMENT_HEADER = 1 + 8 + 2 + 2 + 4;
 /** Bytes of a request before its bitmap. */
 export const REQUEST_HEADER = 1 + 8;

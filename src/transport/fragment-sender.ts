@@ -9,13 +9,12 @@ import type { Reader } from "../wire.ts";
 import {
   FRAGMENT,
   FRAGMENT_HEADER,
+  TURN,
   type FragmentOptions,
   type FragmentPort,
   type ShareBook,
 } from "./fragment-format.ts";
 
-/** Fragments that one message takes its turn with, before the next one's turn. */
-const TURN = 8;
 /** The part of what is sent that configured hosts have to themselves while strangers wait. */
 const CONFIGURED_PART = 0.75;
 /** Bytes of messages to hosts of the configuration, and to all others. */
@@ -52,6 +51,8 @@ interface Outgoing {
   readonly sentMs: number;
   /** To whom something is under way, in how many jobs. */
   readonly jobs: Map<Address, number>;
+  /** Of these, those that send all of it. */
+  readonly whole: Map<Address, Job>;
   /** Fragments that each receiver has asked for lately. */
   readonly resent: Map<Address, Resent>;
   /** Whether it is only kept, for requests. */
@@ -151,6 +152,7 @@ export class FragmentSender {
       message,
       sentMs: this.#clock.now,
       jobs: new Map(),
+      whole: new Map(),
       resent: new Map(),
       idle: false,
       dropped: false,
@@ -158,7 +160,10 @@ export class FragmentSender {
     this.#messages.set(number, outgoing);
     owner.messages.set(number, outgoing);
     this.#hold(owner, message.length + OVERHEAD_BYTES);
-    for (const address of to) this.#enqueue({ outgoing, to: address, indexes: null, next: 0 });
+    for (const address of to) {
+      const job = { outgoing, to: address, indexes: null, next: 0 };
+      if (this.#enqueue(job)) outgoing.whole.set(address, job);
+    }
     if (outgoing.jobs.size === 0) this.#drop(outgoing);
     this.#scheduleSweep();
   }
@@ -192,19 +197,21 @@ export class FragmentSender {
       this.#port.drop("unknown fragments requested");
       return;
     }
-    if (outgoing.jobs.has(from)) {
+    const { jobs, whole, message } = outgoing;
+    const count = Math.ceil(message.length / this.#chunk);
+    const asked: number[] = [];
+    for (const [at, byte] of bitmap.entries()) {
+      for (let bit = 0; bit < 8; bit++) {
+        if ((byte & (1 << bit)) !== 0 && at * 8 + bit < count) asked.push(at * 8 + bit);
+      }
+    }
+    if (asked.length === 0) return;
+    const first = whole.get(from) ?? (this.#group === null ? undefined : whole.get(this.#group));
+    const indexes = first === undefined ? asked : asked.filter((index) => index < first.next);
+    if (indexes.length === 0 || (jobs.get(from) ?? 0) > (whole.has(from) ? 1 : 0)) {
       this.#port.drop("fragments requested that are under way");
       return;
     }
-    const chunk = this.#chunk;
-    const count = Math.ceil(outgoing.message.length / chunk);
-    const indexes: number[] = [];
-    for (const [at, byte] of bitmap.entries()) {
-      for (let bit = 0; bit < 8; bit++) {
-        if ((byte & (1 << bit)) !== 0 && at * 8 + bit < count) indexes.push(at * 8 + bit);
-      }
-    }
-    if (indexes.length === 0) return;
     if (!this.#mayAsk(outgoing, from, indexes.length, RESENDS * count + RESENDS_MIN)) {
       this.#port.drop("fragments requested too often");
       return;
@@ -325,32 +332,37 @@ export class FragmentSender {
     this.#hold(owner, -(message.length + OVERHEAD_BYTES));
   }
 
-  #enqueue(job: Job): void {
+  /** Whether it may be sent. */
+  #enqueue(job: Job): boolean {
     const { outgoing, to } = job;
     const outbox = this.#outboxOf(to);
     const stranger = outbox !== this.#configured;
     const waiting = outbox.waiting.get(to) ?? 0;
     if (stranger && waiting >= STRANGER_JOBS_MAX) {
       this.#port.drop("large messages to a stranger are under way");
-      return;
+      return false;
     }
     if (outbox.jobs.length >= JOBS_MAX) {
       this.#port.drop("too many large messages");
-      return;
+      return false;
     }
     this.#markIdle(outgoing, false);
     outgoing.jobs.set(to, (outgoing.jobs.get(to) ?? 0) + 1);
     outbox.waiting.set(to, waiting + 1);
     outbox.jobs.push(job);
-    if (!stranger || outbox.queued) return;
-    outbox.queued = true;
-    this.#rotation.push(outbox);
+    if (stranger && !outbox.queued) {
+      outbox.queued = true;
+      this.#rotation.push(outbox);
+    }
+    return true;
   }
 
   /** A job is done, or void. */
-  #finish(outbox: Outbox, { outgoing, to }: Job): void {
+  #finish(outbox: Outbox, job: Job): void {
+    const { outgoing, to, indexes } = job;
     lower(outbox.waiting, to);
     lower(outgoing.jobs, to);
+    if (indexes === null) outgoing.whole.delete(to);
     if (outgoing.jobs.size > 0 || outgoing.dropped) return;
     const { owner } = outgoing;
     this.#markIdle(outgoing, true);

@@ -166,6 +166,28 @@ describe("requests", () => {
     }
   });
 
+  test.each([
+    ["to a replica", 1, 1],
+    ["to the group", GROUP, GROUP + 2],
+  ])("of a message %s that is under way bring what has left, once at a time", (_to, to, from) => {
+    fragments.transmit(0, [to], new Uint8Array(100 * SIZE));
+    fragments.pump(10);
+    receive(0, from, request(500, 0b1000_0001, 0b1111_1111));
+    receive(0, from, request(500, 0b1));
+    expect([...drops]).toEqual([["fragments requested that are under way", 1]]);
+    const indexes = (): number[] =>
+      sent.map(({ bytes }) => new DataView(bytes.buffer).getUint16(9)).toSorted((a, b) => a - b);
+    pumped();
+    expect(indexes().filter((index) => index < 10)).toEqual([0, 7, 8, 9]);
+    expect(sent).toHaveLength(94);
+    drops.clear();
+    receive(0, from, request(500, 0b1));
+    receive(0, from, request(500, 0b1));
+    expect([...drops]).toEqual([["fragments requested that are under way", 1]]);
+    pumped();
+    expect(indexes()).toEqual([0]);
+  });
+
   test("of what was sent ten seconds ago find it gone, and its memory free", () => {
     fragments.transmit(0, [1], new Uint8Array(3 * SIZE));
     fragments.transmit(0, [STRANGER], new Uint8Array(3 * SIZE));
@@ -358,6 +380,25 @@ describe("memory of incomplete messages", () => {
 });
 
 describe("requests that leave", () => {
+  test("name what is known to have left, and the rest after a silence", () => {
+    const missing = (): number[] =>
+      sent
+        .splice(0)
+        .flatMap(({ bytes }) =>
+          Array.from({ length: 8 * (bytes.length - 9) }, (_, i) => i).filter(
+            (i) => ((bytes[9 + (i >> 3)] ?? 0) & (1 << (i & 7))) !== 0,
+          ),
+        );
+    receive(3, 1, part(9, 1, 20));
+    receive(3, 1, part(9, 3, 20));
+    clock.advance(19);
+    receive(3, 1, part(9, 4, 20));
+    clock.advance(1);
+    expect(missing()).toEqual([0, 2]);
+    for (let i = 0; i < 60; i++) clock.advance(1);
+    expect(missing()).toEqual([0, 2, ...Array.from({ length: 15 }, (_, i) => i + 5)]);
+  });
+
   test("are eight, ever more slowly, then the message is given up", () => {
     receive(3, 1, part(9, 0, 2));
     const times: number[] = [];

@@ -8,8 +8,6 @@ export class KvApp extends Store {
     return this.rows.get(key);
   }
 
-  protected override write(): void {}
-
   protected override scan(): null {
     return null;
   }

@@ -104,18 +104,18 @@ export class RowParts {
 
   /**
    * Becomes this state, as an application does. Tells of each row that goes, which is null then,
-   * and after that of each one that comes.
+   * and after that of each one that comes, if anybody wants to know: that copies all of them.
    */
   restore(
     state: State,
     changed: Iterable<number>,
-    tell: (key: Bytes, value: Bytes | null) => void,
+    tell: ((key: Bytes, value: Bytes | null) => void) | null,
   ): void {
     const indexes = [...changed].filter((index) => index < state.count);
     const beyond = this.#buckets.slice(state.count);
     for (const bucket of [...beyond, ...indexes.flatMap((index) => this.#buckets[index] ?? [])]) {
       this.#count(bucket, -1);
-      for (const { key } of rowsIn(bucket)) tell(key, null);
+      if (tell !== null) for (const { key } of rowsIn(bucket)) tell(key, null);
     }
     this.#buckets.length = Math.min(this.#buckets.length, state.count);
     while (this.#buckets.length < state.count) this.#buckets.push(emptyBucket());
@@ -126,7 +126,7 @@ export class RowParts {
       for (const { from } of placesOf(bucket)) {
         assert(this.#indexOf(hashAt(bucket, from)) === index, UNCHECKED);
       }
-      for (const { key, value } of rowsIn(bucket)) tell(key, value);
+      if (tell !== null) for (const { key, value } of rowsIn(bucket)) tell(key, value);
     }
     assert(this.#buckets.length === this.#target, UNCHECKED);
     this.#parts.restored(state.count);

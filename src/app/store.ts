@@ -55,8 +55,11 @@ export abstract class Store implements App {
 
   /** null: the key is absent; nobody writes to the value. */
   protected abstract read(key: Bytes): Bytes | null;
-  /** The row is to be this; null: absent. `rows` have it already. */
-  protected abstract write(key: Bytes, value: Bytes | null): void;
+  /**
+   * The row is to be this; null: absent. `rows` have it already; a store that has nothing beside
+   * them has no need of it.
+   */
+  protected write?(key: Bytes, value: Bytes | null): void;
   /** Rows from a key on in the order of their keys; null: there is no order. */
   protected abstract scan(from: Bytes, count: number): Iterable<Row> | null;
 
@@ -80,7 +83,7 @@ export abstract class Store implements App {
   restore(state: State, changed: Iterable<number>): void {
     this.#journal.length = 0;
     this.#committed = 0;
-    this.rows.restore(state, changed, (key, value) => this.write(key, value));
+    this.rows.restore(state, changed, this.write?.bind(this) ?? null);
   }
 
   rollback(count: number): void {
@@ -189,7 +192,7 @@ export abstract class Store implements App {
 
   #set(key: Bytes, value: Bytes | null): void {
     this.rows.set(key, value);
-    this.write(key, value);
+    this.write?.(key, value);
   }
 }
 

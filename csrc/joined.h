@@ -13,7 +13,17 @@
 // Packets of a burst that are looked at for one that goes to the same host, the newest ones.
 #define OSKR_JOIN_AMONG 8
 
+// The MTU that every network has: what a packet holds behind the Ethernet header.
+#define OSKR_MTU 1500
+
 _Static_assert(OSKR_JOINED_MAX <= UINT8_MAX, "one byte counts them");
+
+// Bytes of memory for one packet of a network with that MTU, its Ethernet header too. Those of
+// OSKR_MTU lie as close as they ever did, because longer ones cost page table entries and cache.
+static inline uint32_t oskr_slot_size(uint32_t mtu) {
+  uint32_t needed = (14 + mtu + 1023) / 1024 * 1024;
+  return needed > 2048 ? needed : 2048;
+}
 
 // Bytes behind the last of so many messages.
 static inline uint32_t oskr_trailer_length(uint32_t messages) { return 2 * messages + 1; }

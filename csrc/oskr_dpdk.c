@@ -207,16 +207,47 @@ int32_t oskr_dpdk_stop(void) {
   return 0;
 }
 
+int32_t oskr_refuse_mtu(uint32_t port, uint32_t mtu) {
+  if (mtu >= OSKR_MTU && mtu <= OSKR_MTU_MAX) return 0;
+  return oskr_fail(-EINVAL, "port %u: an MTU of %u is not from %u to %u", port, mtu, OSKR_MTU,
+                   OSKR_MTU_MAX);
+}
+
+struct rte_mempool *oskr_pool(const char *name, uint32_t count, uint32_t cache, uint32_t mtu,
+                              int socket) {
+  uint16_t room = (uint16_t)(RTE_PKTMBUF_HEADROOM + oskr_slot_size(mtu));
+  struct rte_mempool *pool = rte_pktmbuf_pool_create(name, count, cache, 0, room, socket);
+  if (pool == NULL)
+    oskr_fail(-rte_errno, "%s: no memory for %u packets; give EAL more with -m", name, count);
+  return pool;
+}
+
+// Has the driver take longer frames than any network has, which is asked for on purpose only,
+// because some drivers change the interface for all. Those that know nothing of it take any.
+static int32_t set_mtu(uint16_t port, uint32_t mtu) {
+  int result = rte_eth_dev_set_mtu(port, (uint16_t)mtu);
+  if (result == 0 || result == -ENOTSUP) return 0;
+  return oskr_fail(result, "port %u: cannot have an MTU of %u: %s", port, mtu,
+                   rte_strerror(-result));
+}
+
 int32_t oskr_port_set_up(uint16_t port, struct rte_mempool *pool, uint64_t offloads_wanted,
-                         uint16_t descriptors[2]) {
+                         uint16_t descriptors[2], uint32_t mtu) {
   struct rte_eth_dev_info info;
   struct rte_eth_conf configuration = {0};
 
   int result = rte_eth_dev_info_get(port, &info);
   if (result < 0) return oskr_fail(result, "port %u: no such port", port);
   configuration.txmode.offloads = offloads_wanted & info.tx_offload_capa;
+  // A memif's frames are as long as its buffers, of which EAL was told.
+  int asks = mtu > OSKR_MTU && oskr_memif_role(port) == OSKR_MEMIF_NONE;
+  if (asks && mtu > info.max_mtu)
+    return oskr_fail(-EINVAL, "port %u: cannot have an MTU of %u: %u at most", port, mtu,
+                     info.max_mtu);
+  if (asks) configuration.rxmode.mtu = mtu;
   if ((result = rte_eth_dev_configure(port, 1, 1, &configuration)) < 0)
     return oskr_fail(result, "port %u: cannot be configured: %s", port, rte_strerror(-result));
+  if (asks && (result = set_mtu(port, mtu)) < 0) return result;
   result = rte_eth_dev_adjust_nb_rx_tx_desc(port, &descriptors[0], &descriptors[1]);
   if (result < 0)
     return oskr_fail(result, "port %u: no ring sizes: %s", port, rte_strerror(-result));
@@ -229,7 +260,7 @@ int32_t oskr_port_set_up(uint16_t port, struct rte_mempool *pool, uint64_t offlo
   return 0;
 }
 
-static int32_t open_port(struct oskr_port *p, uint32_t flags) {
+static int32_t open_port(struct oskr_port *p, uint32_t flags, uint32_t mtu) {
   uint16_t descriptors[2] = {DESCRIPTORS, DESCRIPTORS};
   char name[32];
   struct rte_ether_addr mac;
@@ -237,14 +268,11 @@ static int32_t open_port(struct oskr_port *p, uint32_t flags) {
   // Enough for both rings, a burst in hand each way and what the cache keeps back.
   uint32_t count = 2 * DESCRIPTORS + 2 * OSKR_BURST + 2 * POOL_CACHE;
   snprintf(name, sizeof(name), "oskr-%u", p->number);
-  int socket = rte_eth_dev_socket_id(p->number);
-  p->pool = rte_pktmbuf_pool_create(name, count, POOL_CACHE, 0, RTE_MBUF_DEFAULT_BUF_SIZE, socket);
-  if (p->pool == NULL)
-    return oskr_fail(-rte_errno, "port %u: no memory for %u packets; give EAL more with -m",
-                     p->number, count);
+  p->pool = oskr_pool(name, count, POOL_CACHE, mtu, rte_eth_dev_socket_id(p->number));
+  if (p->pool == NULL) return -rte_errno;
   // Safe to ask for: every packet sent comes from this one pool and has one owner.
   int32_t result =
-      oskr_port_set_up(p->number, p->pool, RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE, descriptors);
+      oskr_port_set_up(p->number, p->pool, RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE, descriptors, mtu);
   if (result < 0) return result;
   p->memif = oskr_memif_role(p->number);
   p->tried_ns = oskr_now_ns();
@@ -272,22 +300,37 @@ static void free_port(struct oskr_port *p) {
   free(p);
 }
 
-int32_t oskr_dpdk_open(uint32_t port, uint32_t flags) {
+// Gives a port its region, and the slots in it.
+static int make_region(struct oskr_port *p, uint32_t mtu) {
+  p->slot_size = oskr_slot_size(mtu);
+  size_t size = RTE_ALIGN_CEIL(oskr_region_size(p->slot_size), 4096);
+  p->region = aligned_alloc(4096, size);
+  if (p->region == NULL) return 0;
+  memset(p->region, 0, size);
+  p->region->slot_size = p->slot_size;
+  p->send_slots = oskr_send_slot(p->region, 0);
+  p->receive_slots = oskr_receive_slot(p->region, 0);
+  p->frame_max = oskr_frame_max(mtu);
+  p->payload_max = oskr_payload_max(mtu);
+  p->arrived.frame_max = p->frame_max;
+  return 1;
+}
+
+int32_t oskr_dpdk_open(uint32_t port, uint32_t flags, uint32_t mtu) {
   if (port >= OSKR_PORTS_MAX || !rte_eth_dev_is_valid_port((uint16_t)port))
     return oskr_fail(-ENODEV, "port %u: no such port; there are %u", port,
                      rte_eth_dev_count_avail());
   if (ports[port] != NULL) return oskr_fail(-EBUSY, "port %u: is open", port);
+  if (oskr_refuse_mtu(port, mtu) < 0) return -EINVAL;
   struct oskr_port *p = calloc(1, sizeof(*p));
   if (p == NULL) return oskr_fail(-ENOMEM, "port %u: no memory", port);
   p->number = (uint16_t)port;
-  p->region = aligned_alloc(4096, RTE_ALIGN_CEIL(sizeof(*p->region), 4096));
-  if (p->region == NULL) {
+  if (!make_region(p, mtu)) {
     free(p);
     return oskr_fail(-ENOMEM, "port %u: no memory", port);
   }
-  memset(p->region, 0, sizeof(*p->region));
   int32_t result = oskr_log_begin();
-  if (result == 0) result = oskr_log_end(open_port(p, flags));
+  if (result == 0) result = oskr_log_end(open_port(p, flags, mtu));
   if (result < 0) {
     free_port(p);
     return result;
@@ -334,7 +377,7 @@ int32_t oskr_dpdk_numa_node(uint32_t port) {
 int32_t oskr_dpdk_mtu(uint32_t port, uint32_t mtu) {
   struct oskr_port *p = oskr_port(port);
   if (p == NULL) return oskr_fail(-ENODEV, "port %u: is not open", port);
-  p->frame_max = OSKR_ETHER_HEADER + mtu;
+  p->leaving_max = OSKR_ETHER_HEADER + mtu;
   return 0;
 }
 

@@ -19,14 +19,13 @@
 #include "joined.h"
 
 // Raised whenever something below changes; src/ffi/dpdk.ts refuses a library with another one.
-#define OSKR_DPDK_VERSION 11
+#define OSKR_DPDK_VERSION 12
 
 #define OSKR_TEXT_SIZE 16384
 // As many as DPDK is compiled for.
 #define OSKR_PORTS_MAX 32
 
 #define OSKR_BURST 64
-#define OSKR_SLOT_SIZE 2048
 #define OSKR_ENTRIES_MAX 256
 
 #define OSKR_ETHER_MESSAGE 0x88d5
@@ -34,8 +33,16 @@
 #define OSKR_ETHER_JOINED 0x88d7
 #define OSKR_HEADER_SIZE 17
 #define OSKR_FRAME_MIN 60
-#define OSKR_FRAME_MAX 1514
-#define OSKR_PAYLOAD_MAX (OSKR_FRAME_MAX - OSKR_HEADER_SIZE - 1)
+// Of networks with jumbo frames.
+#define OSKR_MTU_MAX 9000
+
+// The longest frame of a network with that MTU, and the longest payload in it.
+static inline uint32_t oskr_frame_max(uint32_t mtu) {
+  return OSKR_HEADER_SIZE - OSKR_IDS_SIZE + mtu;
+}
+static inline uint32_t oskr_payload_max(uint32_t mtu) {
+  return oskr_frame_max(mtu) - OSKR_HEADER_SIZE - 1;
+}
 
 // One message to send, or part of one: where to, and which slot holds its payload. Several may
 // share a slot.
@@ -67,16 +74,28 @@ struct oskr_statistics {
 // What a port shares with its caller. The send slots hold payloads, the receive slots whole frames
 // of one message.
 struct oskr_region {
-  uint8_t send[OSKR_BURST][OSKR_SLOT_SIZE];
-  uint8_t receive[OSKR_BURST][OSKR_SLOT_SIZE];
-  uint32_t lengths[OSKR_BURST];  // of received frames, without padding: 17 to 1513
+  uint32_t lengths[OSKR_BURST];  // of received frames, without padding: 17 at least
   struct oskr_entry entries[OSKR_ENTRIES_MAX];
   double time_ns;    // of the last receive, by CLOCK_MONOTONIC
   uint32_t link_up;  // refreshed by receive while nothing comes
   uint8_t mac[6];
   uint16_t unused;
   struct oskr_statistics statistics;
+  uint32_t slot_size;  // as oskr_slot_size says of the MTU; written by oskr_dpdk_open
+  uint8_t unused_too[3724];
+  uint8_t slots[];  // OSKR_BURST to send from, then as many for what came
 };
+
+// Bytes of the region, and the slots in it.
+static inline size_t oskr_region_size(uint32_t slot_size) {
+  return sizeof(struct oskr_region) + 2 * (size_t)OSKR_BURST * slot_size;
+}
+static inline uint8_t *oskr_send_slot(struct oskr_region *region, uint32_t i) {
+  return region->slots + i * region->slot_size;
+}
+static inline uint8_t *oskr_receive_slot(struct oskr_region *region, uint32_t i) {
+  return region->slots + (OSKR_BURST + i) * region->slot_size;
+}
 
 uint32_t oskr_dpdk_version(void);
 // The release of DPDK that is linked in, such as "DPDK 22.11.5".
@@ -95,8 +114,10 @@ int32_t oskr_dpdk_stop(void);
 // Flags of oskr_dpdk_open: what the port receives besides frames to its own address.
 #define OSKR_OPEN_PROMISCUOUS 1
 #define OSKR_OPEN_ALL_MULTICAST 2
-// Configures and starts a port with one queue each way. A memif client need not have a server yet.
-int32_t oskr_dpdk_open(uint32_t port, uint32_t flags);
+// Configures and starts a port with one queue each way, for frames of `mtu`, OSKR_MTU to
+// OSKR_MTU_MAX; -EINVAL or what the driver says if it cannot. A memif client need not have a server
+// yet.
+int32_t oskr_dpdk_open(uint32_t port, uint32_t flags, uint32_t mtu);
 int32_t oskr_dpdk_close(uint32_t port);
 // Null if the port is not open.
 struct oskr_region *oskr_dpdk_region(uint32_t port);

@@ -44,7 +44,7 @@ struct oskr_fabric {
   double seed;      // an integer; the same dice for the same frames in the same order
   uint32_t port_count;
   uint8_t group[6];  // goes to the replicas; zeros if there is none
-  uint16_t unused;
+  uint16_t mtu;      // of its network, as of oskr_dpdk_open
   struct oskr_fabric_port ports[OSKR_PORTS_MAX];
   double bandwidth_gbps;  // of the link of each port, in each direction; 0: without bound
   struct oskr_fabric_path paths[OSKR_PORTS_MAX][OSKR_PORTS_MAX];  // from, to

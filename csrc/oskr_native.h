@@ -13,7 +13,7 @@
 #include "joined.h"
 
 #define OSKR_API __attribute__((visibility("default")))
-#define OSKR_NATIVE_VERSION 8
+#define OSKR_NATIVE_VERSION 9
 
 OSKR_API uint32_t oskr_native_version(void);
 // The negative errno of the last call on this thread that returned NULL.
@@ -153,9 +153,9 @@ OSKR_API void oskr_doorbell_wait(struct oskr_doorbell *doorbell, uint32_t us);
 // ---- UDP bursts (udp.c) -------------------------------------------------------------------------
 
 #define OSKR_BURST 64u
-#define OSKR_SLOT 2048u
-// What fits an Ethernet frame of 1,500 bytes behind the headers of IPv4 and UDP.
-#define OSKR_DATAGRAM_MAX 1472u
+// The longest datagram is what fits packets of an MTU behind the headers of IPv4 and UDP.
+#define OSKR_UDP_HEADERS 28u
+#define OSKR_UDP_MTU_MAX 65535u
 // The first byte of a datagram. A message, or a part of one, has three id bytes next, then its
 // payload. Messages for one address that are sent together leave as one datagram: the byte, then
 // the messages as joined.h says. Whoever receives gets them one by one, as if each had come alone.
@@ -165,26 +165,36 @@ OSKR_API void oskr_doorbell_wait(struct oskr_doorbell *doorbell, uint32_t us);
 
 // Addresses and ports are in the processor's byte order: 127.0.0.1 is 0x7f000001.
 struct oskr_udp_region {
-  uint32_t rx_offset[OSKR_BURST];  // into `rx`, of a message, or a part of one: its ids come first
+  uint32_t
+      rx_offset[OSKR_BURST];  // into `slots`, of a message, or a part of one: its ids come first
   uint32_t rx_length[OSKR_BURST];  // of ids and payload: 3 at least
   uint32_t rx_part[OSKR_BURST];    // 1: a part, 0: a message
   uint32_t rx_ip[OSKR_BURST];
   uint32_t rx_port[OSKR_BURST];
-  uint32_t tx_offset[OSKR_BURST];  // into `tx`; several packets may share their bytes
+  uint32_t tx_offset[OSKR_BURST];  // from oskr_udp_tx on; several packets may share their bytes
   uint32_t tx_length[OSKR_BURST];
   uint32_t tx_ip[OSKR_BURST];
   uint32_t tx_port[OSKR_BURST];
   int32_t tx_status[OSKR_BURST];  // 0: left; -EAGAIN: the socket is full; else why it cannot leave
   uint32_t rx_malformed;          // datagrams that the last receive dropped
   uint32_t rx_dropped;  // datagrams that the kernel dropped before it: the socket was full
-  uint8_t unused[1528];
-  uint8_t rx[OSKR_BURST * OSKR_SLOT];
-  uint8_t tx[OSKR_BURST * OSKR_SLOT];
+  uint32_t slot_size;   // as oskr_slot_size says of the MTU; written by oskr_udp_open
+  uint8_t unused[1524];
+  uint8_t slots[];  // OSKR_BURST for what came, then as many for what is to be sent
 };
 
+// Bytes of the region, and where what is to be sent lies in it.
+static inline size_t oskr_udp_region_size(uint32_t slot_size) {
+  return sizeof(struct oskr_udp_region) + 2 * (size_t)OSKR_BURST * slot_size;
+}
+static inline uint8_t *oskr_udp_tx(struct oskr_udp_region *region) {
+  return region->slots + OSKR_BURST * region->slot_size;
+}
+
 struct oskr_udp;
-// Binds a non-blocking socket; port 0 chooses a free one.
-OSKR_API struct oskr_udp *oskr_udp_open(uint32_t ip, uint32_t port);
+// Binds a non-blocking socket; port 0 chooses a free one. Messages share datagrams up to the
+// longest one of `mtu`, OSKR_MTU to OSKR_UDP_MTU_MAX.
+OSKR_API struct oskr_udp *oskr_udp_open(uint32_t ip, uint32_t port, uint32_t mtu);
 OSKR_API void oskr_udp_close(struct oskr_udp *udp);
 OSKR_API struct oskr_udp_region *oskr_udp_map(struct oskr_udp *udp);
 // From here on datagrams of any bytes, up to a slot, are handed over and sent as they are, kind

@@ -11,8 +11,9 @@
 #include "oskr_native.h"
 #include "region.h"
 
-_Static_assert(offsetof(struct oskr_udp_region, rx) == 4096, "layout of native.ts");
-_Static_assert(offsetof(struct oskr_udp_region, tx) == 4096 + 131072, "layout of native.ts");
+_Static_assert(offsetof(struct oskr_udp_region, slot_size) == 2568, "layout of native.ts");
+_Static_assert(offsetof(struct oskr_udp_region, slots) == 4096, "layout of native.ts");
+_Static_assert(sizeof(struct oskr_udp_region) == 4096, "layout of native.ts");
 
 // What is asked for; the kernel gives what net.core.rmem_max and wmem_max allow.
 #define SOCKET_BUFFER_BYTES (8 * 1024 * 1024)
@@ -39,6 +40,9 @@ union control {
 
 struct oskr_udp {
   struct oskr_udp_region *region;
+  uint8_t *tx_slots;  // in the region
+  uint32_t slot_size;
+  uint32_t datagram_max;
   int socket;
   int32_t port;
   bool whole;  // datagrams are handed over and sent as they are
@@ -59,7 +63,7 @@ struct oskr_udp {
 
 static void prepare(struct oskr_udp *udp) {
   for (uint32_t i = 0; i < OSKR_BURST; i++) {
-    udp->rx_slot[i] = (struct iovec){udp->region->rx + i * OSKR_SLOT, OSKR_SLOT};
+    udp->rx_slot[i] = (struct iovec){udp->region->slots + i * udp->slot_size, udp->slot_size};
     udp->rx[i].msg_hdr.msg_iov = &udp->rx_slot[i];
     udp->rx[i].msg_hdr.msg_iovlen = 1;
     udp->rx[i].msg_hdr.msg_name = &udp->rx_from[i];
@@ -92,24 +96,28 @@ static int bind_socket(struct oskr_udp *udp, uint32_t ip, uint32_t port) {
   return 0;
 }
 
-struct oskr_udp *oskr_udp_open(uint32_t ip, uint32_t port) {
-  if (port > UINT16_MAX) return oskr_fail(EINVAL);
+struct oskr_udp *oskr_udp_open(uint32_t ip, uint32_t port, uint32_t mtu) {
+  if (port > UINT16_MAX || mtu < OSKR_MTU || mtu > OSKR_UDP_MTU_MAX) return oskr_fail(EINVAL);
   struct oskr_udp *udp = oskr_region_map(sizeof *udp);
   if (udp == NULL) return NULL;
   udp->socket = -1;
-  udp->region = oskr_region_map(sizeof *udp->region);
+  udp->slot_size = oskr_slot_size(mtu);
+  udp->datagram_max = mtu - OSKR_UDP_HEADERS;
+  udp->region = oskr_region_map(oskr_udp_region_size(udp->slot_size));
   int error = udp->region == NULL ? -oskr_error() : bind_socket(udp, ip, port);
   if (error != 0) {
     oskr_udp_close(udp);
     return oskr_fail(error);
   }
+  udp->region->slot_size = udp->slot_size;
+  udp->tx_slots = oskr_udp_tx(udp->region);
   prepare(udp);
   return udp;
 }
 
 void oskr_udp_close(struct oskr_udp *udp) {
   if (udp->socket >= 0) close(udp->socket);
-  oskr_region_unmap(udp->region, sizeof *udp->region);
+  oskr_region_unmap(udp->region, oskr_udp_region_size(udp->slot_size));
   oskr_region_unmap(udp, sizeof *udp);
 }
 
@@ -151,14 +159,14 @@ static int32_t read_burst(struct oskr_udp *udp) {
 
 // Looks at the next datagram, whose messages are in rx_joined then; false if it is malformed.
 static bool open_datagram(struct oskr_udp *udp) {
-  uint8_t *bytes = udp->region->rx + udp->rx_next * OSKR_SLOT;
+  uint8_t *bytes = udp->region->slots + udp->rx_next * udp->slot_size;
   uint32_t length = udp->rx[udp->rx_next].msg_len;
   if (udp->whole) {
-    if (length == 0 || length > OSKR_SLOT) return false;
+    if (length == 0 || length > udp->slot_size) return false;
     oskr_joined_one(&udp->rx_joined, bytes, (uint16_t)length);
     return true;
   }
-  if (length < KIND + IDS || length > OSKR_SLOT) return false;
+  if (length < KIND + IDS || length > udp->slot_size) return false;
   switch (bytes[0]) {
     case OSKR_PACKET_MESSAGE:
     case OSKR_PACKET_PART:
@@ -177,8 +185,8 @@ static void hand_over(struct oskr_udp *udp, uint32_t i) {
   const struct sockaddr_in *from = &udp->rx_from[udp->rx_next];
   uint8_t *message;
   region->rx_length[i] = oskr_joined_next(&udp->rx_joined, &message);
-  region->rx_offset[i] = (uint32_t)(message - region->rx);
-  region->rx_part[i] = region->rx[udp->rx_next * OSKR_SLOT] == OSKR_PACKET_PART;
+  region->rx_offset[i] = (uint32_t)(message - region->slots);
+  region->rx_part[i] = region->slots[udp->rx_next * udp->slot_size] == OSKR_PACKET_PART;
   region->rx_ip[i] = ntohl(from->sin_addr.s_addr);
   region->rx_port[i] = ntohs(from->sin_port);
   if (udp->rx_joined.left == 0) udp->rx_next++;
@@ -212,7 +220,7 @@ static struct datagram *joinable(struct oskr_udp *udp, const struct sockaddr_in 
     if (udp->tx_to[k].sin_addr.s_addr != to->sin_addr.s_addr) continue;
     if (udp->tx_to[k].sin_port != to->sin_port || !datagram->joinable) continue;
     uint32_t whole = KIND + datagram->length + length;
-    return oskr_trailer_fits(&datagram->trailer, whole, OSKR_DATAGRAM_MAX) ? datagram : NULL;
+    return oskr_trailer_fits(&datagram->trailer, whole, udp->datagram_max) ? datagram : NULL;
   }
   return NULL;
 }
@@ -223,9 +231,10 @@ static int32_t place(struct oskr_udp *udp, uint32_t i) {
   uint32_t offset = region->tx_offset[i];
   uint32_t length = region->tx_length[i];
   uint32_t port = region->tx_port[i];
-  if (offset > sizeof region->tx || length > sizeof region->tx - offset) return -EINVAL;
+  uint32_t end = OSKR_BURST * udp->slot_size;
+  if (offset > end || length > end - offset) return -EINVAL;
   if (port == 0 || port > UINT16_MAX) return -EINVAL;
-  uint8_t *bytes = udp->region->tx + offset;
+  uint8_t *bytes = udp->tx_slots + offset;
   bool message = !udp->whole && length >= KIND + IDS && bytes[0] == OSKR_PACKET_MESSAGE;
   struct sockaddr_in to = {.sin_family = AF_INET,
                            .sin_port = htons((uint16_t)port),

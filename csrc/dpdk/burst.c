@@ -13,14 +13,15 @@
 #define FULL_RING_TIMEOUT_NS 20e6
 
 _Static_assert(sizeof(struct oskr_entry) == 16, "src/ffi/dpdk.ts has the same layout");
-_Static_assert(offsetof(struct oskr_region, receive) == 131072, "the same");
-_Static_assert(offsetof(struct oskr_region, lengths) == 262144, "the same");
-_Static_assert(offsetof(struct oskr_region, entries) == 262400, "the same");
-_Static_assert(offsetof(struct oskr_region, time_ns) == 266496, "the same");
-_Static_assert(offsetof(struct oskr_region, link_up) == 266504, "the same");
-_Static_assert(offsetof(struct oskr_region, mac) == 266508, "the same");
-_Static_assert(offsetof(struct oskr_region, statistics) == 266520, "the same");
-_Static_assert(sizeof(struct oskr_region) == 266608, "the same");
+_Static_assert(offsetof(struct oskr_region, lengths) == 0, "the same");
+_Static_assert(offsetof(struct oskr_region, entries) == 256, "the same");
+_Static_assert(offsetof(struct oskr_region, time_ns) == 4352, "the same");
+_Static_assert(offsetof(struct oskr_region, link_up) == 4360, "the same");
+_Static_assert(offsetof(struct oskr_region, mac) == 4364, "the same");
+_Static_assert(offsetof(struct oskr_region, statistics) == 4376, "the same");
+_Static_assert(offsetof(struct oskr_region, slot_size) == 4464, "the same");
+_Static_assert(offsetof(struct oskr_region, slots) == 8192, "the same");
+_Static_assert(sizeof(struct oskr_region) == 8192, "slots begin with a page");
 
 int32_t oskr_dpdk_receive(uint32_t port) {
   struct oskr_port *p = oskr_port(port);
@@ -39,7 +40,7 @@ int32_t oskr_dpdk_receive(uint32_t port) {
   }
   uint32_t accepted = 0;
   while (accepted < OSKR_BURST && oskr_arrived_next(arrived, &message, &region->statistics)) {
-    uint8_t *slot = region->receive[accepted];
+    uint8_t *slot = p->receive_slots + accepted * p->slot_size;
     memcpy(slot, message.frame, OSKR_ETHER_HEADER);
     rte_memcpy(slot + OSKR_ETHER_HEADER, message.ids, message.length);
     region->lengths[accepted++] = OSKR_ETHER_HEADER + message.length;
@@ -64,7 +65,7 @@ static uint32_t push_patiently(struct oskr_port *p, struct rte_mbuf **packets, u
 static void drop_long(struct oskr_port *p, struct oskr_departing *d) {
   uint32_t kept = 0;
   for (uint32_t i = 0; i < d->count; i++) {
-    if (d->packets[i]->pkt_len > p->frame_max) {
+    if (d->packets[i]->pkt_len > p->leaving_max) {
       p->region->statistics.too_long += d->frames[i].trailer.messages;
       rte_pktmbuf_free(d->packets[i]);
     } else if (kept++ < i) {
@@ -80,7 +81,7 @@ static void drop_long(struct oskr_port *p, struct oskr_departing *d) {
 static uint32_t push(struct oskr_port *p, struct oskr_departing *d) {
   uint32_t sent = 0;
   oskr_departing_finish(d);
-  if (unlikely(p->frame_max > 0)) drop_long(p, d);
+  if (unlikely(p->leaving_max > 0)) drop_long(p, d);
   if (likely(p->started)) sent = oskr_send_burst(p->number, d->packets, (uint16_t)d->count);
   p->stalled = p->stalled && sent == 0;
   // Asked again first if it was down, and afterwards: a peer that went away shows here first.
@@ -121,10 +122,11 @@ int32_t oskr_dpdk_send(uint32_t port, uint32_t count) {
   const struct oskr_region *region = p->region;
   const struct oskr_entry *entries = region->entries;
   for (uint32_t i = 0; i < count; i++)
-    if (entries[i].slot >= OSKR_BURST || entries[i].length > OSKR_PAYLOAD_MAX)
+    if (entries[i].slot >= OSKR_BURST || entries[i].length > p->payload_max)
       return oskr_fail(-EINVAL, "entry %u: slot %u or length %u is out of range", i,
                        entries[i].slot, entries[i].length);
   struct oskr_departing departing;
+  departing.frame_max = p->frame_max;
   departing.count = 0;
   uint32_t sent = 0;
   for (uint32_t i = 0; i < count; i++) {
@@ -133,27 +135,30 @@ int32_t oskr_dpdk_send(uint32_t port, uint32_t count) {
     memcpy(header, entry->destination, 6);
     memcpy(header + 6, region->mac, 6);
     memcpy(header + 12, entry->ether_type, 2);
-    sent += add(p, &departing, header, entry->ids, region->send[entry->slot], entry->length);
+    sent += add(p, &departing, header, entry->ids, p->send_slots + entry->slot * p->slot_size,
+                entry->length);
   }
   if (departing.count > 0) sent += push(p, &departing);
   return (int32_t)sent;
 }
 
+// The longest reply, which fits a frame of any network.
+#define REPLY_MAX 1496
 // Requests of which parts came, by the low bits of their numbers, which rise; and their bytes.
 #define PARTED_MAX 4096
-#define BODY_PARTS 1024
+#define BODY_BYTES (1024 * 2048)
 static struct {
   uint8_t number[8];
   uint32_t left;
   uint8_t head[OSKR_ECHO_HEAD];
 } parted[PARTED_MAX];
-static uint8_t body[BODY_PARTS][OSKR_SLOT_SIZE];
+static uint8_t body[BODY_BYTES];
 
 // Puts the reply to a request that begins so into the burst; returns how many messages left by
 // that.
 static uint32_t answer(struct oskr_port *p, struct oskr_departing *d, const struct oskr_echo *echo,
                        const struct oskr_message *from, const uint8_t *request) {
-  uint8_t reply[OSKR_PAYLOAD_MAX];
+  uint8_t reply[REPLY_MAX];
   if (request[0] != echo->request_kind) return 0;
   uint8_t header[OSKR_ETHER_HEADER];
   memcpy(header, from->frame + 6, 6);
@@ -184,7 +189,7 @@ static uint32_t take_part(struct oskr_port *p, struct oskr_departing *d,
     memcpy(parted[slot].number, payload + 1, 8);
     parted[slot].left = count;
   }
-  rte_memcpy(body[index % BODY_PARTS], data, RTE_MIN(length, (uint32_t)OSKR_SLOT_SIZE));
+  rte_memcpy(body + index % (BODY_BYTES / p->slot_size) * p->slot_size, data, length);
   if (index == 0) {
     memset(parted[slot].head, 0, OSKR_ECHO_HEAD);
     memcpy(parted[slot].head, data, RTE_MIN(length, (uint32_t)OSKR_ECHO_HEAD));
@@ -211,14 +216,15 @@ int32_t oskr_dpdk_echo(uint32_t port, const struct oskr_echo *echo, const volati
   struct oskr_message request;
   uint64_t replies = 0;
   if (p == NULL) return oskr_fail(-ENODEV, "port %u: is not open", port);
-  if (kinds.keep_from > OSKR_PAYLOAD_MAX || kinds.keep > OSKR_PAYLOAD_MAX ||
-      kinds.zeros > OSKR_PAYLOAD_MAX || 1 + kinds.keep + kinds.zeros > OSKR_PAYLOAD_MAX)
+  if (kinds.keep_from > p->payload_max || kinds.keep > REPLY_MAX || kinds.zeros > REPLY_MAX ||
+      1 + kinds.keep + kinds.zeros > REPLY_MAX)
     return oskr_fail(-EINVAL, "a reply of the echo does not fit a frame");
   // The kind and the number stand before the last eight bytes.
-  if (kinds.part_header != 0 && (kinds.part_header < 17 || kinds.part_header > OSKR_PAYLOAD_MAX ||
+  if (kinds.part_header != 0 && (kinds.part_header < 17 || kinds.part_header > p->payload_max ||
                                  kinds.keep_from + kinds.keep > OSKR_ECHO_HEAD))
     return oskr_fail(-EINVAL, "parts of the echo's requests have no such header, or keep too much");
   struct oskr_arrived *arrived = &p->arrived;
+  departing.frame_max = p->frame_max;
   departing.count = 0;
   while (__atomic_load_n(stop, __ATOMIC_RELAXED) == 0) {
     if (p->started) arrived->count = oskr_receive_burst(p->number, arrived->packets, OSKR_BURST);

@@ -14,6 +14,7 @@
 
 #define BROADCAST 0xffffffffffffull
 #define POOL_COUNT 49151
+#define JUMBO_COUNT 12287  // of longer frames, in as much memory
 #define POOL_CACHE 256
 #define DESCRIPTORS 4096
 // Frames that wait for one port: the replies of four replicas to some thousand clients at once.
@@ -440,21 +441,21 @@ static int32_t check(void) {
                path->jitter_us <= DELAY_MAX_US && path->loss >= 0 && path->loss <= 1;
     if (!fits) return oskr_fail(-EINVAL, "the fabric's path from %u to %u is impossible", from, to);
   }
+  if (oskr_refuse_mtu(0, fabric.mtu) < 0) return -EINVAL;
   if (open_count > 0) return oskr_fail(-EBUSY, "the fabric is open");
   return 0;
 }
 
 static int32_t open_ports(void) {
   int32_t result = 0;
-  pool = rte_pktmbuf_pool_create("oskr-fabric", POOL_COUNT, POOL_CACHE, 0,
-                                 RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
-  if (pool == NULL)
-    return oskr_fail(-rte_errno, "no memory for %u packets; give EAL more with -m", POOL_COUNT);
+  pool = oskr_pool("oskr-fabric", fabric.mtu > OSKR_MTU ? JUMBO_COUNT : POOL_COUNT, POOL_CACHE,
+                   fabric.mtu, SOCKET_ID_ANY);
+  if (pool == NULL) return -rte_errno;
   memset(members, 0, sizeof(members));
   for (; open_count < fabric.port_count; open_count++) {
     uint16_t descriptors[2] = {DESCRIPTORS, DESCRIPTORS};
     uint16_t p = (uint16_t)open_count;
-    result = oskr_port_set_up(p, pool, 0, descriptors);
+    result = oskr_port_set_up(p, pool, 0, descriptors, fabric.mtu);
     if (result == 0 && (result = rte_eth_dev_start(p)) < 0)
       oskr_fail(result, "port %u: cannot be started: %s", p, rte_strerror(-result));
     if (result < 0) {

@@ -24,7 +24,7 @@ static int32_t joinable(const struct oskr_departing *d, const uint8_t header[14]
     if (memcmp(frame, header, 6) != 0 || type_of(frame) == OSKR_ETHER_FRAGMENT) continue;
     // One more byte counts the padding.
     uint32_t whole = d->frames[i].used + length;
-    return oskr_trailer_fits(&d->frames[i].trailer, whole, OSKR_FRAME_MAX - 1) ? (int32_t)i : -1;
+    return oskr_trailer_fits(&d->frames[i].trailer, whole, d->frame_max - 1) ? (int32_t)i : -1;
   }
   return -1;
 }
@@ -82,10 +82,11 @@ uint32_t oskr_departing_messages(const struct oskr_departing *d, uint32_t first)
 }
 
 // The length of a frame without its padding, or 0 after counting why it is dropped.
-static uint32_t accept_frame(const struct rte_mbuf *m, struct oskr_statistics *statistics) {
+static uint32_t accept_frame(const struct rte_mbuf *m, uint32_t frame_max,
+                             struct oskr_statistics *statistics) {
   const uint8_t *frame = rte_pktmbuf_mtod(m, const uint8_t *);
   uint32_t length = m->data_len;
-  if (length < OSKR_ETHER_HEADER || m->nb_segs != 1 || length > OSKR_FRAME_MAX) {
+  if (length < OSKR_ETHER_HEADER || m->nb_segs != 1 || length > frame_max) {
     statistics->malformed++;
     return 0;
   }
@@ -106,7 +107,7 @@ static uint32_t accept_frame(const struct rte_mbuf *m, struct oskr_statistics *s
 static void open_frame(struct oskr_arrived *a, const struct rte_mbuf *m,
                        struct oskr_statistics *statistics) {
   uint8_t *frame = rte_pktmbuf_mtod(m, uint8_t *);
-  uint32_t length = accept_frame(m, statistics);
+  uint32_t length = accept_frame(m, a->frame_max, statistics);
   if (length == 0) return;
   uint8_t *first = frame + OSKR_ETHER_HEADER;
   length -= OSKR_ETHER_HEADER;

@@ -11,6 +11,7 @@
 
 // A burst of frames under way to the driver. Messages for one host share frames.
 struct oskr_departing {
+  uint32_t frame_max;  // bytes of the longest frame
   struct rte_mbuf *packets[OSKR_BURST];
   uint32_t count;
   struct {
@@ -21,6 +22,7 @@ struct oskr_departing {
 
 // The frames of a burst from the driver, some of whose messages were handed over.
 struct oskr_arrived {
+  uint32_t frame_max;  // bytes of the longest frame that is taken
   struct rte_mbuf *packets[OSKR_BURST];
   uint32_t count;
   uint32_t next;              // packet

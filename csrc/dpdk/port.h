@@ -22,7 +22,12 @@ struct oskr_port {
   double tried_ns;                 // to start
   double handshake_ns;             // how long the handshake that is under way may take
   double link_asked_ns;
-  uint32_t frame_max;  // 0: frames of any length leave
+  uint8_t *send_slots;  // in the region
+  uint8_t *receive_slots;
+  uint32_t slot_size;
+  uint32_t frame_max;    // of its network
+  uint32_t payload_max;  // the same
+  uint32_t leaving_max;  // 0: frames of any length leave
   enum oskr_memif memif;
   uint16_t number;
   // Bursts on a port that is not started are a mistake to DPDK.
@@ -39,9 +44,15 @@ int32_t oskr_fail(int32_t error, const char *format, ...) __attribute__((format(
 // `result`, which is passed on, is an error.
 int32_t oskr_log_begin(void);
 int32_t oskr_log_end(int32_t result);
-// Configures a port with one queue each way; `descriptors` (receive, send) are adjusted.
+// Configures a port with one queue each way for frames of that MTU; `descriptors` (receive, send)
+// are adjusted.
 int32_t oskr_port_set_up(uint16_t port, struct rte_mempool *pool, uint64_t offloads_wanted,
-                         uint16_t descriptors[2]);
+                         uint16_t descriptors[2], uint32_t mtu);
+// -EINVAL for an MTU that no port may be opened with.
+int32_t oskr_refuse_mtu(uint32_t port, uint32_t mtu);
+// A pool of buffers for frames of that MTU; NULL without memory, of which the text tells.
+struct rte_mempool *oskr_pool(const char *name, uint32_t count, uint32_t cache, uint32_t mtu,
+                              int socket);
 // Stops and closes a port.
 void oskr_port_shut(uint16_t port);
 enum oskr_memif oskr_memif_role(uint16_t port);

@@ -20,6 +20,7 @@ void describe(char *text, size_t size, uint32_t index, const char *role, uint32_
 void configure(uint32_t ports) {
   struct oskr_fabric *fabric = oskr_fabric();
   fabric->port_count = ports;
+  fabric->mtu = OSKR_MTU;
   fabric->seed = 42;
   mac_of(fabric->group, GROUP);
   fabric->group[0] |= 1;
@@ -29,6 +30,19 @@ void configure(uint32_t ports) {
 void run_for(double seconds) {
   static const uint32_t never = 0;
   CHECK(oskr_fabric_run(&never, seconds) == 0);
+}
+
+void connect_peers(void) {
+  for (uint32_t p = 0; p < FABRIC_PORTS; p++)
+    while (oskr_dpdk_link(FABRIC_PORTS + p) != 1) usleep(1000);
+  // Both ends have seen it, and the clients have given their servers room to send.
+  for (uint32_t p = 0; p < FABRIC_PORTS; p++) {
+    struct rte_eth_link link = {0};
+    while (link.link_status != RTE_ETH_LINK_UP)
+      CHECK(rte_eth_link_get_nowait((uint16_t)p, &link) == 0);
+    CHECK(oskr_dpdk_receive(FABRIC_PORTS + p) == 0);
+  }
+  run_for(0.02);
 }
 
 // Starts fabric and peers in this process, and connects them.
@@ -44,23 +58,13 @@ void start_all(void) {
   CHECK(start_eal(2 * FABRIC_PORTS, names) == 2 * FABRIC_PORTS);
   configure(FABRIC_PORTS);
   CHECK(oskr_fabric_open() == 0);
-  for (uint32_t p = 0; p < FABRIC_PORTS; p++) {
-    peers[p] = open_port(FABRIC_PORTS + p);
-    while (oskr_dpdk_link(FABRIC_PORTS + p) != 1) usleep(1000);
-  }
-  // Both ends have seen it, and the clients have given their servers room to send.
-  for (uint32_t p = 0; p < FABRIC_PORTS; p++) {
-    struct rte_eth_link link = {0};
-    while (link.link_status != RTE_ETH_LINK_UP)
-      CHECK(rte_eth_link_get_nowait((uint16_t)p, &link) == 0);
-    CHECK(oskr_dpdk_receive(FABRIC_PORTS + p) == 0);
-  }
-  run_for(0.02);
+  for (uint32_t p = 0; p < FABRIC_PORTS; p++) peers[p] = open_port(FABRIC_PORTS + p);
+  connect_peers();
 }
 
 // Peer `from` (0..3) sends one message whose payload is `number` to the MAC address ending in `to`.
 void send_number(uint32_t from, uint8_t to, uint32_t number) {
-  memcpy(peers[from]->send[0], &number, sizeof(number));
+  memcpy(oskr_send_slot(peers[from], 0), &number, sizeof(number));
   put_entry(peers[from], 0, to, 0, sizeof(number));
   if (to == GROUP) peers[from]->entries[0].destination[0] |= 1;
   if (to == BROADCAST) memset(peers[from]->entries[0].destination, 0xff, 6);
@@ -70,7 +74,7 @@ void send_number(uint32_t from, uint8_t to, uint32_t number) {
 uint32_t number_at(uint32_t peer, uint32_t index) {
   uint32_t number;
   CHECK(peers[peer]->lengths[index] == OSKR_HEADER_SIZE + sizeof(number));
-  memcpy(&number, peers[peer]->receive[index] + OSKR_HEADER_SIZE, sizeof(number));
+  memcpy(&number, oskr_receive_slot(peers[peer], index) + OSKR_HEADER_SIZE, sizeof(number));
   return number;
 }
 

@@ -20,6 +20,8 @@ void describe(char *text, size_t size, uint32_t index, const char *role, uint32_
 void configure(uint32_t ports);
 // Has the fabric forward for so long.
 void run_for(double seconds);
+// Waits until all peers, whose ports are open, are connected to the fabric, which is open as well.
+void connect_peers(void);
 // Starts fabric and peers in this process, and connects them.
 void start_all(void);
 // Peer `from` (0..3) sends one message whose payload is `number` to the MAC address ending in `to`.

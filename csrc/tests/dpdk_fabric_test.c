@@ -100,7 +100,7 @@ static void drops_malformed_sources(void) {
 static uint32_t exchange(uint32_t count, uint32_t *arrived, uint32_t max) {
   uint32_t total = 0;
   for (uint32_t i = 0; i < count; i++) {
-    memcpy(peers[2]->send[i % OSKR_BURST], &i, sizeof(i));
+    memcpy(oskr_send_slot(peers[2], i % OSKR_BURST), &i, sizeof(i));
     put_part(peers[2], i % OSKR_BURST, 1, (uint16_t)(i % OSKR_BURST), sizeof(i));
     if (i % OSKR_BURST != OSKR_BURST - 1 && i != count - 1) continue;
     CHECK(oskr_dpdk_send(FABRIC_PORTS + 2, i % OSKR_BURST + 1) == (int32_t)(i % OSKR_BURST + 1));
@@ -161,7 +161,7 @@ static void alters_one_bit(void) {
     run_for(0.001);
     if (oskr_dpdk_receive(FABRIC_PORTS) == 0) continue;  // the bit made it malformed, or another's
     uint32_t number;
-    memcpy(&number, peers[0]->receive[0] + OSKR_HEADER_SIZE, sizeof(number));
+    memcpy(&number, oskr_receive_slot(peers[0], 0) + OSKR_HEADER_SIZE, sizeof(number));
     altered += number != 0;
     CHECK((number & (number - 1)) == 0);
   }
@@ -251,6 +251,9 @@ static void checks_its_settings(void) {
   fabric->port_count = OSKR_PORTS_MAX + 1;
   CHECK(oskr_fabric_open() == -EINVAL);
   fabric->port_count = 2;
+  CHECK(oskr_fabric_open() == -EINVAL);
+  CHECK(strstr(oskr_dpdk_text(), "an MTU of 0 is not") != NULL);
+  fabric->mtu = OSKR_MTU;
   CHECK(oskr_fabric_open() < 0);
   CHECK(strstr(oskr_dpdk_text(), "port 1") != NULL);
   fabric->port_count = 1;
@@ -302,7 +305,7 @@ static void second_replica(void) { replica_process(2); }
 // Asks both replicas for ever, and counts the replies of each; frames may be lost.
 static void client_process(void) {
   struct oskr_region *region = peer_port(3);
-  region->send[0][0] = 1;
+  oskr_send_slot(region, 0)[0] = 1;
   while (*stop == 0) {
     put_entry(region, 0, 1, 0, 5);
     put_entry(region, 1, 2, 0, 5);
@@ -310,7 +313,7 @@ static void client_process(void) {
     for (double until = oskr_now_ns() + 1e6; oskr_now_ns() < until; sched_yield()) {
       int32_t count = oskr_dpdk_receive(0);
       for (int32_t i = 0; i < count; i++)
-        __atomic_fetch_add(&served[region->receive[i][11] - 1], 1, __ATOMIC_RELAXED);
+        __atomic_fetch_add(&served[oskr_receive_slot(region, i)[11] - 1], 1, __ATOMIC_RELAXED);
     }
   }
 }

@@ -46,19 +46,19 @@ static void asks_the_echo(uint32_t rounds) {
   for (uint32_t round = 0; round < rounds; round++) {
     const uint8_t request[] = {7, 0, (uint8_t)round, (uint8_t)(round >> 8), 1, 2, 99};
     const uint8_t reply[] = {9, (uint8_t)round, (uint8_t)(round >> 8), 1, 2, 0, 0, 0};
-    memcpy(region->send[3], request, sizeof(request));
-    memcpy(region->send[4], request, sizeof(request));
-    region->send[4][0] = 8;  // not the kind that is answered
+    memcpy(oskr_send_slot(region, 3), request, sizeof(request));
+    memcpy(oskr_send_slot(region, 4), request, sizeof(request));
+    oskr_send_slot(region, 4)[0] = 8;  // not the kind that is answered
     put_entry(region, 0, 1, 3, sizeof(request));
     put_entry(region, 1, 1, 4, sizeof(request));
     put_entry(region, 2, 1, 3, 5);  // too short to be answered
     CHECK(oskr_dpdk_send(0, 3) == 3);
     while (oskr_dpdk_receive(0) == 0) sched_yield();
     CHECK(region->lengths[0] == OSKR_HEADER_SIZE + sizeof(reply));
-    CHECK(memcmp(region->receive[0] + OSKR_HEADER_SIZE, reply, sizeof(reply)) == 0);
-    CHECK(region->receive[0][14] == 0x81 && region->receive[0][15] == 1);
-    CHECK(region->receive[0][16] == 3);
-    CHECK(memcmp(region->receive[0], mac, 6) == 0);
+    CHECK(memcmp(oskr_receive_slot(region, 0) + OSKR_HEADER_SIZE, reply, sizeof(reply)) == 0);
+    CHECK(oskr_receive_slot(region, 0)[14] == 0x81 && oskr_receive_slot(region, 0)[15] == 1);
+    CHECK(oskr_receive_slot(region, 0)[16] == 3);
+    CHECK(memcmp(oskr_receive_slot(region, 0), mac, 6) == 0);
   }
   CHECK(oskr_dpdk_receive(0) == 0);
 }
@@ -67,7 +67,7 @@ static void asks_the_echo(uint32_t rounds) {
 static void put_request_part(struct oskr_region *region, uint16_t entry, uint8_t number,
                              uint8_t index, uint8_t count, uint16_t length) {
   const uint8_t request[] = {7, 0, number, 2, 3, 4, 99};
-  uint8_t *payload = region->send[entry];
+  uint8_t *payload = oskr_send_slot(region, entry);
   memset(payload, 0, 18u + length);
   payload[0] = 5;
   payload[8] = number;
@@ -84,8 +84,8 @@ static void check_answered(struct oskr_region *region, uint8_t number) {
   while ((came = oskr_dpdk_receive(0)) == 0) sched_yield();
   CHECK(came == 1);
   CHECK(region->lengths[0] == OSKR_HEADER_SIZE + sizeof(reply));
-  CHECK(memcmp(region->receive[0] + OSKR_HEADER_SIZE, reply, sizeof(reply)) == 0);
-  CHECK(region->receive[0][13] == 0xd5);
+  CHECK(memcmp(oskr_receive_slot(region, 0) + OSKR_HEADER_SIZE, reply, sizeof(reply)) == 0);
+  CHECK(oskr_receive_slot(region, 0)[13] == 0xd5);
 }
 
 static void asks_in_parts(void) {
@@ -103,7 +103,7 @@ static void asks_in_parts(void) {
     CHECK(oskr_dpdk_send(0, 1) == 1);
     put_request_part(region, 0, number, 2, 3, 0);
     put_request_part(region, 1, 0, 0, 1, 7);
-    region->send[1][0] = 4;  // not the kind of a part
+    oskr_send_slot(region, 1)[0] = 4;  // not the kind of a part
     put_request_part(region, 2, 0, 0, 1, 7);
     region->entries[2].length = 17;  // too short to be one
     CHECK(oskr_dpdk_send(0, 3) == 3);
@@ -197,7 +197,7 @@ static void echo_stops_when_told(void) {
     __atomic_store_n(stop, 1, __ATOMIC_RELAXED);
     _exit(0);
   }
-  struct oskr_echo echo = {.request_kind = 1, .reply_kind = 2, .keep = OSKR_PAYLOAD_MAX};
+  struct oskr_echo echo = {.request_kind = 1, .reply_kind = 2, .keep = 1496};
   CHECK(oskr_dpdk_echo(0, &echo, stop) == -EINVAL);
   echo.keep = 10;
   echo.part_header = 16;

@@ -24,7 +24,7 @@ static uint32_t drain_peer(uint32_t peer, uint32_t *numbers, uint32_t max) {
 // Sends `count` numbers from peer 2 to peer 0, each in a frame of its own.
 static void send_many(uint32_t count) {
   for (uint32_t i = 0; i < count; i++) {
-    memcpy(peers[2]->send[i % OSKR_BURST], &i, sizeof(i));
+    memcpy(oskr_send_slot(peers[2], i % OSKR_BURST), &i, sizeof(i));
     put_part(peers[2], i % OSKR_BURST, 1, (uint16_t)(i % OSKR_BURST), sizeof(i));
     if (i % OSKR_BURST != OSKR_BURST - 1 && i != count - 1) continue;
     int32_t burst = (int32_t)(i % OSKR_BURST + 1);

@@ -9,6 +9,10 @@
 
 #include "dpdk_test.h"
 
+#define SLOT_SIZE 2048
+#define FRAME_MAX 1514
+#define PAYLOAD_MAX 1496
+
 static void start_ring(void) { CHECK(start_eal(1, (const char *const[]){"net_ring0"}) == 1); }
 
 // What EAL prints must not reach the user: both outputs are pipes while it fails.
@@ -54,8 +58,8 @@ static void counts_a_device_that_failed(void) {
 static void refuses_what_is_not_open(void) {
   start_ring();
   CHECK(oskr_dpdk_start() == -EALREADY);
-  CHECK(oskr_dpdk_open(1, 0) == -ENODEV);
-  CHECK(oskr_dpdk_open(OSKR_PORTS_MAX, 0) == -ENODEV);
+  CHECK(oskr_dpdk_open(1, 0, OSKR_MTU) == -ENODEV);
+  CHECK(oskr_dpdk_open(OSKR_PORTS_MAX, 0, OSKR_MTU) == -ENODEV);
   CHECK(oskr_dpdk_region(0) == NULL);
   CHECK(oskr_dpdk_receive(0) == -ENODEV);
   CHECK(oskr_dpdk_send(0, 1) == -ENODEV);
@@ -67,7 +71,7 @@ static void refuses_what_is_not_open(void) {
   CHECK(oskr_fabric_run(&(const uint32_t){0}, 1) == -ENODEV);
   open_port(0);
   CHECK(oskr_dpdk_numa_node(0) >= 0);
-  CHECK(oskr_dpdk_open(0, 0) == -EBUSY);
+  CHECK(oskr_dpdk_open(0, 0, OSKR_MTU) == -EBUSY);
   CHECK(oskr_dpdk_close(0) == 0);
   CHECK(oskr_dpdk_stop() == 0);
 }
@@ -93,33 +97,13 @@ static void leaves_nothing_behind(void) {
   if (left != NULL) closedir(left);
 }
 
-// Slot i holds bytes of its own and is sent whole, so that a mix-up shows.
-static void fill_slots(struct oskr_region *region) {
-  for (uint32_t slot = 0; slot < OSKR_BURST; slot++)
-    for (uint32_t i = 0; i < OSKR_SLOT_SIZE; i++)
-      region->send[slot][i] = (uint8_t)(slot * 31 + i * 7);
-}
-
-static void expect_frame(const struct oskr_region *region, uint32_t at, uint8_t destination,
-                         uint32_t slot, uint32_t length) {
-  const uint8_t *frame = region->receive[at];
-  uint8_t mac[6];
-  mac_of(mac, destination);
-  CHECK(region->lengths[at] == OSKR_HEADER_SIZE + length);
-  CHECK(memcmp(frame, mac, 6) == 0);
-  CHECK(memcmp(frame + 6, region->mac, 6) == 0);
-  CHECK(frame[12] == 0x88 && frame[13] == 0xd5);
-  CHECK(frame[14] == destination && frame[15] == 0x81 && frame[16] == 3);
-  CHECK(memcmp(frame + OSKR_HEADER_SIZE, region->send[slot], length) == 0);
-}
-
 static void carries_every_length(void) {
   start_ring();
   struct oskr_region *region = open_port(0);
   fill_slots(region);
   double started = oskr_now_ns();
-  for (uint32_t base = 0; base <= OSKR_PAYLOAD_MAX; base += OSKR_BURST) {
-    uint32_t count = RTE_MIN((uint32_t)OSKR_BURST, OSKR_PAYLOAD_MAX + 1 - base);
+  for (uint32_t base = 0; base <= PAYLOAD_MAX; base += OSKR_BURST) {
+    uint32_t count = RTE_MIN((uint32_t)OSKR_BURST, PAYLOAD_MAX + 1 - base);
     for (uint32_t i = 0; i < count; i++)
       put_entry(region, i, (uint8_t)i, (uint16_t)i, (uint16_t)(base + i));
     CHECK(oskr_dpdk_send(0, count) == (int32_t)count);
@@ -129,8 +113,8 @@ static void carries_every_length(void) {
   }
   CHECK(oskr_dpdk_receive(0) == 0);
   CHECK(oskr_dpdk_statistics(0) == 0);
-  CHECK(region->statistics.received == OSKR_PAYLOAD_MAX + 1);
-  CHECK(region->statistics.sent == OSKR_PAYLOAD_MAX + 1);
+  CHECK(region->statistics.received == PAYLOAD_MAX + 1);
+  CHECK(region->statistics.sent == PAYLOAD_MAX + 1);
   CHECK(region->statistics.unsent + region->statistics.malformed == 0);
 }
 
@@ -156,7 +140,7 @@ static void joins_messages_for_one_host(void) {
   for (uint32_t round = 0; round < 200; round++) {
     uint32_t count = 1 + (uint32_t)lrand48() % OSKR_ENTRIES_MAX;
     uint32_t hosts = 1 + round % 12;
-    uint32_t longest = round % 3 == 0 ? 60 : round % 3 == 1 ? 700 : OSKR_PAYLOAD_MAX;
+    uint32_t longest = round % 3 == 0 ? 60 : round % 3 == 1 ? 700 : PAYLOAD_MAX;
     uint32_t expected[12] = {0};
     uint32_t arrived = 0;
     for (uint32_t i = 0; i < count; i++) {
@@ -168,7 +152,7 @@ static void joins_messages_for_one_host(void) {
     for (int32_t n; (n = oskr_dpdk_receive(0)) > 0; arrived += (uint32_t)n) {
       CHECK(n <= OSKR_BURST);
       for (uint32_t k = 0; k < (uint32_t)n; k++) {
-        uint32_t host = region->receive[k][5];
+        uint32_t host = oskr_receive_slot(region, k)[5];
         uint32_t *next = &expected[host];
         CHECK(host < hosts);
         while (region->entries[*next].destination[5] != host) ++*next;
@@ -195,7 +179,7 @@ static void survives_altered_joined_frames(void) {
   srand48(11);
   uint32_t whole = 0;
   for (uint32_t round = 0; round < 20000; round++) {
-    uint8_t frame[OSKR_FRAME_MAX];
+    uint8_t frame[FRAME_MAX];
     uint32_t count = 1 + (uint32_t)lrand48() % 6;
     uint32_t at = 14;
     uint8_t lengths[12];
@@ -222,7 +206,7 @@ static void survives_altered_joined_frames(void) {
     if (plain) CHECK(got == (int32_t)count);
     whole += got == (int32_t)count;
     for (int32_t i = 0; i < got; i++)
-      CHECK(region->lengths[i] >= OSKR_HEADER_SIZE && region->lengths[i] < OSKR_FRAME_MAX);
+      CHECK(region->lengths[i] >= OSKR_HEADER_SIZE && region->lengths[i] < FRAME_MAX);
   }
   CHECK(whole > 5000 && region->statistics.malformed > 5000);
   CHECK(rte_mempool_in_use_count(oskr_port(0)->pool) == 0);
@@ -230,7 +214,7 @@ static void survives_altered_joined_frames(void) {
 
 // A frame of several messages whose part behind the header is `bytes`; no padding is needed.
 static void send_joined(const uint8_t *bytes, uint32_t length) {
-  uint8_t frame[OSKR_FRAME_MAX] = {0};
+  uint8_t frame[FRAME_MAX] = {0};
   frame[12] = OSKR_ETHER_JOINED >> 8;
   frame[13] = OSKR_ETHER_JOINED & 0xff;
   memcpy(frame + OSKR_ETHER_HEADER, bytes, length);
@@ -266,7 +250,7 @@ static void drops_joined_frames_that_are_divided_wrongly(void) {
     CHECK(region->statistics.malformed == i + 1);
     for (uint32_t k = 0; k < 2; k++) {
       CHECK(region->lengths[k] == OSKR_ETHER_HEADER + 4);
-      CHECK(memcmp(region->receive[k] + OSKR_ETHER_HEADER, good, 4) == 0);
+      CHECK(memcmp(oskr_receive_slot(region, k) + OSKR_ETHER_HEADER, good, 4) == 0);
     }
   }
   // More messages than there may be, each well formed.
@@ -302,7 +286,7 @@ static void keeps_more_than_a_burst_for_the_next_receive(void) {
   for (int32_t count; (count = oskr_dpdk_receive(0)) > 0;) {
     CHECK(count <= OSKR_BURST);
     for (uint32_t i = 0; i < (uint32_t)count; i++, came++) {
-      const uint8_t *ids = region->receive[i] + OSKR_ETHER_HEADER;
+      const uint8_t *ids = oskr_receive_slot(region, i) + OSKR_ETHER_HEADER;
       CHECK(region->lengths[i] == OSKR_HEADER_SIZE);
       CHECK(ids[0] == (uint8_t)(came >> 8) && ids[1] == (uint8_t)came);
     }
@@ -317,7 +301,7 @@ static void refuses_entries_out_of_range(void) {
   put_entry(region, 0, 1, 0, 10);
   put_entry(region, 1, 1, OSKR_BURST, 10);
   CHECK(oskr_dpdk_send(0, 2) == -EINVAL);
-  put_entry(region, 1, 1, 0, OSKR_PAYLOAD_MAX + 1);
+  put_entry(region, 1, 1, 0, PAYLOAD_MAX + 1);
   CHECK(oskr_dpdk_send(0, 2) == -EINVAL);
   CHECK(oskr_dpdk_send(0, OSKR_ENTRIES_MAX + 1) == -EINVAL);
   CHECK(oskr_dpdk_receive(0) == 0);
@@ -440,14 +424,14 @@ static void drops_chains(void) {
 static void survives_random_frames(void) {
   start_ring();
   struct oskr_region *region = open_port(0);
-  static uint8_t bytes[OSKR_BURST * OSKR_SLOT_SIZE];
+  static uint8_t bytes[OSKR_BURST * SLOT_SIZE];
   srand48(7);
   double accepted = 0;
   for (uint32_t round = 0; round < 1000; round++) {
     uint32_t lengths[OSKR_BURST];
     uint32_t total = 0;
     for (uint32_t i = 0; i < OSKR_BURST; i++) {
-      lengths[i] = 1 + (uint32_t)lrand48() % (i % 2 == 0 ? 80 : OSKR_SLOT_SIZE);
+      lengths[i] = 1 + (uint32_t)lrand48() % (i % 2 == 0 ? 80 : SLOT_SIZE);
       for (uint32_t k = 0; k < lengths[i]; k++) bytes[total + k] = (uint8_t)lrand48();
       // Half of them get past the check of the type.
       if (lengths[i] > 14 && lrand48() % 2 == 0) {
@@ -460,7 +444,7 @@ static void survives_random_frames(void) {
     int32_t count = oskr_dpdk_receive(0);
     CHECK(count >= 0 && count <= OSKR_BURST);
     for (int32_t i = 0; i < count; i++)
-      CHECK(region->lengths[i] >= OSKR_HEADER_SIZE && region->lengths[i] < OSKR_FRAME_MAX);
+      CHECK(region->lengths[i] >= OSKR_HEADER_SIZE && region->lengths[i] < FRAME_MAX);
     accepted += count;
   }
   const struct oskr_statistics *s = &region->statistics;

@@ -31,7 +31,7 @@ int32_t start_eal(uint32_t count, const char *const devices[]) {
 }
 
 struct oskr_region *open_port(uint32_t port) {
-  CHECK(oskr_dpdk_open(port, OSKR_OPEN_PROMISCUOUS) == 0);
+  CHECK(oskr_dpdk_open(port, OSKR_OPEN_PROMISCUOUS, OSKR_MTU) == 0);
   struct oskr_region *region = oskr_dpdk_region(port);
   CHECK(region != NULL);
   return region;
@@ -81,6 +81,25 @@ void put_part(struct oskr_region *region, uint32_t index, uint8_t destination, u
               uint16_t length) {
   put_entry(region, index, destination, slot, length);
   region->entries[index].ether_type[1] = OSKR_ETHER_FRAGMENT & 0xff;
+}
+
+void fill_slots(struct oskr_region *region) {
+  for (uint32_t slot = 0; slot < OSKR_BURST; slot++)
+    for (uint32_t i = 0; i < region->slot_size; i++)
+      oskr_send_slot(region, slot)[i] = (uint8_t)(slot * 31 + i * 7);
+}
+
+void expect_frame(struct oskr_region *region, uint32_t at, uint8_t destination, uint32_t slot,
+                  uint32_t length) {
+  const uint8_t *frame = oskr_receive_slot(region, at);
+  uint8_t mac[6];
+  mac_of(mac, destination);
+  CHECK(region->lengths[at] == OSKR_HEADER_SIZE + length);
+  CHECK(memcmp(frame, mac, 6) == 0);
+  CHECK(memcmp(frame + 6, region->mac, 6) == 0);
+  CHECK(frame[12] == 0x88 && frame[13] == 0xd5);
+  CHECK(frame[14] == destination && frame[15] == 0x81 && frame[16] == 3);
+  CHECK(memcmp(frame + OSKR_HEADER_SIZE, oskr_send_slot(region, slot), length) == 0);
 }
 
 uint32_t send_raw(uint16_t port, const uint8_t *bytes, const uint32_t lengths[], uint32_t count) {

@@ -41,6 +41,11 @@ void put_entry(struct oskr_region *region, uint32_t index, uint8_t destination, 
 // The same for a part of a message, which shares no frame with others.
 void put_part(struct oskr_region *region, uint32_t index, uint8_t destination, uint16_t slot,
               uint16_t length);
+// Fills every send slot with bytes of its own, so that a mix-up shows.
+void fill_slots(struct oskr_region *region);
+// Frame `at` of the last receive is the message that put_entry made of those.
+void expect_frame(struct oskr_region *region, uint32_t at, uint8_t destination, uint32_t slot,
+                  uint32_t length);
 // Sends frames as they are, past the library; returns how many left.
 uint32_t send_raw(uint16_t port, const uint8_t *bytes, const uint32_t lengths[], uint32_t count);
 // A page of zeros that this process shares with those it forks.

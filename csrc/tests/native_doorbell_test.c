@@ -122,7 +122,7 @@ static void a_file_full_of_junk_is_a_doorbell(void) {
 }
 
 static void a_datagram_and_a_ring_end_the_wait_for_a_socket(void) {
-  struct oskr_udp *udp = oskr_udp_open(LOOPBACK, 0);
+  struct oskr_udp *udp = oskr_udp_open(LOOPBACK, 0, OSKR_MTU);
   struct oskr_doorbell *doorbell = oskr_doorbell_open(-1);
   CHECK(oskr_doorbell_listen(doorbell) == 0);
   struct oskr_udp_region *region = oskr_udp_map(udp);

@@ -1,73 +1,18 @@
 // UDP bursts on loopback: messages that share a datagram, and what comes from strangers.
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
 
-#include "../oskr_native.h"
 #include "../region.h"
-#include "native_test.h"
+#include "native_udp_peers.h"
 
-#define LOOPBACK 0x7f000001u
-#define KIND 1u
-
-// The ids of message i, with its payload behind them.
-static const uint8_t *bytes_of(struct oskr_udp *to, uint32_t i) {
-  struct oskr_udp_region *region = oskr_udp_map(to);
-  return region->rx + region->rx_offset[i];
-}
-
-static uint32_t port_of(const struct oskr_udp *udp) { return (uint32_t)oskr_udp_port(udp); }
-
-// Packet i, of `length` bytes with its kind; all but that are i + 1.
-static void queue(struct oskr_udp *from, uint32_t i, uint8_t kind, uint32_t length, uint32_t port) {
-  struct oskr_udp_region *region = oskr_udp_map(from);
-  region->tx_offset[i] = i * OSKR_SLOT;
-  region->tx_length[i] = length;
-  region->tx_ip[i] = LOOPBACK;
-  region->tx_port[i] = port;
-  memset(region->tx + i * OSKR_SLOT, (int)(i + 1), OSKR_SLOT);
-  region->tx[i * OSKR_SLOT] = kind;
-}
-
-static void queue_message(struct oskr_udp *from, uint32_t i, uint32_t length, uint32_t port) {
-  queue(from, i, OSKR_PACKET_MESSAGE, length, port);
-}
-
-static void queue_part(struct oskr_udp *from, uint32_t i, uint32_t length, uint32_t port) {
-  queue(from, i, OSKR_PACKET_PART, length, port);
-}
-
-// A socket that sends and receives datagrams as they are.
-struct stranger {
-  int socket;
-  uint32_t port;
-};
-
-static struct stranger open_stranger(void) {
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(LOOPBACK)};
-  socklen_t length = sizeof address;
-  int udp = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
-  CHECK(bind(udp, (struct sockaddr *)&address, length) == 0);
-  CHECK(getsockname(udp, (struct sockaddr *)&address, &length) == 0);
-  return (struct stranger){udp, ntohs(address.sin_port)};
-}
-
-static void send_as_it_is(struct stranger from, const uint8_t *bytes, size_t length,
-                          struct oskr_udp *to) {
-  struct sockaddr_in address = {.sin_family = AF_INET,
-                                .sin_addr.s_addr = htonl(LOOPBACK),
-                                .sin_port = htons((uint16_t)port_of(to))};
-  ssize_t sent = sendto(from.socket, bytes, length, 0, (struct sockaddr *)&address, sizeof address);
-  CHECK(sent == (ssize_t)length);
-}
+// Of sockets with OSKR_MTU.
+#define SLOT 2048u
+#define DATAGRAM_MAX 1472u
 
 // Loopback delivers before the send returns, so that no wait is needed.
 static void a_burst_arrives_as_it_left(void) {
-  struct oskr_udp *a = oskr_udp_open(LOOPBACK, 0);
-  struct oskr_udp *b = oskr_udp_open(LOOPBACK, 0);
+  struct oskr_udp *a = oskr_udp_open(LOOPBACK, 0, OSKR_MTU);
+  struct oskr_udp *b = oskr_udp_open(LOOPBACK, 0, OSKR_MTU);
   CHECK(a != NULL && b != NULL && port_of(a) > 0 && port_of(a) != port_of(b));
   CHECK(oskr_udp_receive(b) == 0);
   for (uint32_t i = 0; i < OSKR_BURST; i++) queue_part(a, i, 4 + i * 30, port_of(b));
@@ -87,13 +32,13 @@ static void a_burst_arrives_as_it_left(void) {
 }
 
 static void packets_may_share_their_bytes(void) {
-  struct oskr_udp *a = oskr_udp_open(LOOPBACK, 0);
-  struct oskr_udp *b = oskr_udp_open(LOOPBACK, 0);
+  struct oskr_udp *a = oskr_udp_open(LOOPBACK, 0, OSKR_MTU);
+  struct oskr_udp *b = oskr_udp_open(LOOPBACK, 0, OSKR_MTU);
   for (uint32_t i = 0; i < 3; i++) {
     queue_part(a, i, 100, port_of(b));
-    oskr_udp_map(a)->tx_offset[i] = 5 * OSKR_SLOT;
+    oskr_udp_map(a)->tx_offset[i] = 5 * SLOT;
   }
-  uint8_t *shared = oskr_udp_map(a)->tx + 5 * OSKR_SLOT;
+  uint8_t *shared = oskr_udp_tx(oskr_udp_map(a)) + 5 * SLOT;
   memset(shared, 77, 100);
   shared[0] = OSKR_PACKET_PART;
   CHECK(oskr_udp_send(a, 3) == 3);
@@ -105,12 +50,12 @@ static void packets_may_share_their_bytes(void) {
 
 // Messages 0, 2, 4... go to one socket, the others to another: each gets one datagram.
 static void messages_for_one_address_share_a_datagram(void) {
-  struct oskr_udp *a = oskr_udp_open(LOOPBACK, 0);
+  struct oskr_udp *a = oskr_udp_open(LOOPBACK, 0, OSKR_MTU);
   struct stranger to[] = {open_stranger(), open_stranger()};
   for (uint32_t i = 0; i < 20; i++) queue_message(a, i, 4 + i, to[i % 2].port);
   CHECK(oskr_udp_send(a, 20) == 20);
   for (uint32_t k = 0; k < 2; k++) {
-    uint8_t datagram[OSKR_SLOT];
+    uint8_t datagram[SLOT];
     ssize_t whole = recv(to[k].socket, datagram, sizeof datagram, 0);
     CHECK(whole > 0);
     const uint8_t *at = datagram;
@@ -131,8 +76,8 @@ static void messages_for_one_address_share_a_datagram(void) {
 
 // Those behind a part share the datagram of those before it, which leaves first.
 static void messages_of_a_datagram_come_one_by_one(void) {
-  struct oskr_udp *a = oskr_udp_open(LOOPBACK, 0);
-  struct oskr_udp *b = oskr_udp_open(LOOPBACK, 0);
+  struct oskr_udp *a = oskr_udp_open(LOOPBACK, 0, OSKR_MTU);
+  struct oskr_udp *b = oskr_udp_open(LOOPBACK, 0, OSKR_MTU);
   struct oskr_udp_region *region = oskr_udp_map(b);
   for (uint32_t i = 0; i < 20; i++) queue_message(a, i, 4 + i, port_of(b));
   queue_part(a, 10, 500, port_of(b));
@@ -150,18 +95,9 @@ static void messages_of_a_datagram_come_one_by_one(void) {
   oskr_udp_close(b);
 }
 
-// The lengths of the datagrams that wait for a stranger.
-static uint32_t lengths_at(struct stranger to, ssize_t lengths[], uint32_t count_max) {
-  static uint8_t datagram[OSKR_SLOT];
-  uint32_t count = 0;
-  while (count < count_max && (lengths[count] = recv(to.socket, datagram, OSKR_SLOT, 0)) >= 0)
-    count++;
-  return count;
-}
-
 // At most 32 messages and 1,472 bytes; parts, and messages too short for their ids, stay alone.
 static void datagrams_of_messages_have_bounds(void) {
-  struct oskr_udp *a = oskr_udp_open(LOOPBACK, 0);
+  struct oskr_udp *a = oskr_udp_open(LOOPBACK, 0, OSKR_MTU);
   struct stranger b = open_stranger();
   ssize_t lengths[8];
   for (uint32_t i = 0; i < OSKR_BURST; i++) queue_message(a, i, 4, b.port);
@@ -173,7 +109,7 @@ static void datagrams_of_messages_have_bounds(void) {
     queue_message(a, 1, 734 + more, b.port);
     CHECK(oskr_udp_send(a, 2) == 2);
     CHECK(lengths_at(b, lengths, 8) == 1 + more);
-    CHECK(lengths[0] == (more ? 734 : OSKR_DATAGRAM_MAX));
+    CHECK(lengths[0] == (more ? 734 : DATAGRAM_MAX));
   }
   queue_message(a, 0, 3, b.port);
   queue_part(a, 1, 50, b.port);
@@ -209,7 +145,7 @@ static void malformed_datagrams_are_dropped_and_counted(void) {
   };
   const uint8_t good[] = {OSKR_PACKET_JOINED, 1, 2, 3, 0, 3, 1};
   struct stranger a = open_stranger();
-  struct oskr_udp *b = oskr_udp_open(LOOPBACK, 0);
+  struct oskr_udp *b = oskr_udp_open(LOOPBACK, 0, OSKR_MTU);
   struct oskr_udp_region *region = oskr_udp_map(b);
   uint32_t count = sizeof malformed / sizeof malformed[0];
   for (uint32_t i = 0; i < count; i++) {
@@ -245,16 +181,16 @@ static void malformed_datagrams_are_dropped_and_counted(void) {
 }
 
 static void a_datagram_that_was_cut_is_malformed(void) {
-  struct oskr_udp *a = oskr_udp_open(LOOPBACK, 0);
-  struct oskr_udp *b = oskr_udp_open(LOOPBACK, 0);
+  struct oskr_udp *a = oskr_udp_open(LOOPBACK, 0, OSKR_MTU);
+  struct oskr_udp *b = oskr_udp_open(LOOPBACK, 0, OSKR_MTU);
   struct oskr_udp_region *region = oskr_udp_map(b);
-  for (uint32_t length = OSKR_SLOT; length < OSKR_SLOT + 2; length++) {
+  for (uint32_t length = SLOT; length < SLOT + 2; length++) {
     queue_part(a, 0, length, port_of(b));
     CHECK(oskr_udp_send(a, 1) == 1);
-    uint32_t whole = length == OSKR_SLOT;
+    uint32_t whole = length == SLOT;
     CHECK(oskr_udp_receive(b) == (int32_t)whole && region->rx_malformed == 1 - whole);
   }
-  CHECK(region->rx_length[0] == OSKR_SLOT - KIND);
+  CHECK(region->rx_length[0] == SLOT - KIND);
   oskr_udp_close(a);
   oskr_udp_close(b);
 }
@@ -263,7 +199,7 @@ static void a_datagram_that_was_cut_is_malformed(void) {
 static void what_the_kernel_drops_is_counted(void) {
   const uint8_t datagram[1000] = {OSKR_PACKET_MESSAGE, 1, 2, 3};
   struct stranger a = open_stranger();
-  struct oskr_udp *b = oskr_udp_open(LOOPBACK, 0);
+  struct oskr_udp *b = oskr_udp_open(LOOPBACK, 0, OSKR_MTU);
   struct oskr_udp_region *region = oskr_udp_map(b);
   int bytes = 32768;
   CHECK(setsockopt(oskr_udp_socket(b), SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes) == 0);
@@ -294,7 +230,7 @@ static void what_the_kernel_drops_is_counted(void) {
 // Datagrams of 32 messages, each of three bytes that number it, from two sockets in turn.
 static void what_is_more_than_a_burst_comes_with_the_next_receive(void) {
   struct stranger from[] = {open_stranger(), open_stranger()};
-  struct oskr_udp *b = oskr_udp_open(LOOPBACK, 0);
+  struct oskr_udp *b = oskr_udp_open(LOOPBACK, 0, OSKR_MTU);
   struct oskr_udp_region *region = oskr_udp_map(b);
   const uint32_t datagrams = 70;
   const uint32_t sent = datagrams * OSKR_JOINED_MAX;
@@ -331,7 +267,7 @@ static void what_is_more_than_a_burst_comes_with_the_next_receive(void) {
 }
 
 // A datagram of up to eight messages, half of them altered where they are divided; or any bytes.
-static uint32_t invent(uint64_t *state, uint8_t datagram[2 * OSKR_SLOT]) {
+static uint32_t invent(uint64_t *state, uint8_t datagram[2 * SLOT]) {
   if (next_random(state) % 4 == 0) {
     uint32_t length = (uint32_t)(next_random(state) % 200);
     for (uint32_t i = 0; i < length; i++) datagram[i] = (uint8_t)next_random(state);
@@ -364,7 +300,7 @@ static void dividing_stays_within_the_packet(void) {
   uint64_t state = 12;
   uint32_t divided = 0;
   for (uint32_t round = 0; round < 50000; round++) {
-    uint8_t datagram[2 * OSKR_SLOT];
+    uint8_t datagram[2 * SLOT];
     uint32_t length = invent(&state, datagram);
     uint8_t *exact = malloc(length);
     CHECK(exact != NULL);
@@ -389,13 +325,13 @@ static void dividing_stays_within_the_packet(void) {
 // Whatever comes is dropped whole, or gives messages that lie in its slot one behind the other.
 static void survives_random_datagrams(void) {
   struct stranger a = open_stranger();
-  struct oskr_udp *b = oskr_udp_open(LOOPBACK, 0);
+  struct oskr_udp *b = oskr_udp_open(LOOPBACK, 0, OSKR_MTU);
   struct oskr_udp_region *region = oskr_udp_map(b);
   uint64_t state = 11;
   uint32_t whole = 0;
   uint32_t dropped = 0;
   for (uint32_t round = 0; round < 20000; round++) {
-    uint8_t datagram[2 * OSKR_SLOT];
+    uint8_t datagram[2 * SLOT];
     uint32_t length = invent(&state, datagram);
     send_as_it_is(a, datagram, length, b);
     int32_t count = oskr_udp_receive(b);
@@ -408,7 +344,7 @@ static void survives_random_datagrams(void) {
       end += region->rx_length[i];
     }
     CHECK(end <= length || count == 0);
-    CHECK(count == 0 || memcmp(region->rx, datagram, length) == 0);
+    CHECK(count == 0 || memcmp(region->slots, datagram, length) == 0);
     whole += count > 0;
     dropped += count == 0;
     if (checks_failed > 0) break;
@@ -421,8 +357,8 @@ static void survives_random_datagrams(void) {
 // A switch forwards what it does not understand, byte for byte, one datagram each.
 static void whole_datagrams_pass_as_they_are(void) {
   struct stranger a = open_stranger();
-  struct oskr_udp *b = oskr_udp_open(LOOPBACK, 0);
-  struct oskr_udp *c = oskr_udp_open(LOOPBACK, 0);
+  struct oskr_udp *b = oskr_udp_open(LOOPBACK, 0, OSKR_MTU);
+  struct oskr_udp *c = oskr_udp_open(LOOPBACK, 0, OSKR_MTU);
   oskr_udp_whole(b);
   oskr_udp_whole(c);
   const uint8_t joined[] = {OSKR_PACKET_JOINED, 1, 2, 3, 4, 5};
@@ -445,11 +381,11 @@ static void whole_datagrams_pass_as_they_are(void) {
 }
 
 static void bad_packets_are_reported_and_the_others_leave(void) {
-  struct oskr_udp *a = oskr_udp_open(LOOPBACK, 0);
-  struct oskr_udp *b = oskr_udp_open(LOOPBACK, 0);
+  struct oskr_udp *a = oskr_udp_open(LOOPBACK, 0, OSKR_MTU);
+  struct oskr_udp *b = oskr_udp_open(LOOPBACK, 0, OSKR_MTU);
   struct oskr_udp_region *region = oskr_udp_map(a);
   for (uint32_t i = 0; i < 8; i++) queue_part(a, i, 10, port_of(b));
-  region->tx_offset[1] = sizeof region->tx;  // nothing left there
+  region->tx_offset[1] = OSKR_BURST * SLOT;  // nothing left there
   region->tx_offset[2] = UINT32_MAX;
   region->tx_length[3] = UINT32_MAX;
   region->tx_port[4] = 65536;
@@ -474,11 +410,13 @@ static void bad_packets_are_reported_and_the_others_leave(void) {
 }
 
 static void ports_in_use_and_out_of_range_are_refused(void) {
-  struct oskr_udp *a = oskr_udp_open(LOOPBACK, 0);
-  CHECK(oskr_udp_open(LOOPBACK, port_of(a)) == NULL);
+  struct oskr_udp *a = oskr_udp_open(LOOPBACK, 0, OSKR_MTU);
+  CHECK(oskr_udp_open(LOOPBACK, port_of(a), OSKR_MTU) == NULL);
   CHECK(oskr_error() == -EADDRINUSE);
-  CHECK(oskr_udp_open(LOOPBACK, 65536) == NULL && oskr_error() == -EINVAL);
-  CHECK(oskr_udp_open(0x01020304, 0) == NULL && oskr_error() == -EADDRNOTAVAIL);
+  CHECK(oskr_udp_open(LOOPBACK, 65536, OSKR_MTU) == NULL && oskr_error() == -EINVAL);
+  CHECK(oskr_udp_open(LOOPBACK, 0, OSKR_MTU - 1) == NULL && oskr_error() == -EINVAL);
+  CHECK(oskr_udp_open(LOOPBACK, 0, OSKR_UDP_MTU_MAX + 1) == NULL && oskr_error() == -EINVAL);
+  CHECK(oskr_udp_open(0x01020304, 0, OSKR_MTU) == NULL && oskr_error() == -EADDRNOTAVAIL);
   oskr_udp_close(a);
 }
 

@@ -22,7 +22,8 @@ sources="$sources dpdk/delay.c dpdk/sequencer.c tests/dpdk_test.c tests/dpdk_fab
 export ASAN_OPTIONS=detect_leaks=0:abort_on_error=0
 passed=0
 failed=0
-tests="dpdk_port_test dpdk_memif_test dpdk_fabric_test dpdk_network_test dpdk_sequencer_test"
+tests="dpdk_port_test dpdk_mtu_test dpdk_memif_test dpdk_fabric_test dpdk_network_test"
+tests="$tests dpdk_sequencer_test"
 for name in $tests; do
   # shellcheck disable=SC2086
   "$cc" $flags $dpdk $sources "tests/$name.c" -o "$work/$name" $libraries

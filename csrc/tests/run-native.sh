@@ -35,6 +35,7 @@ run() {
 run native_merkle_test address,undefined
 run native_signer_test address,undefined
 run native_udp_test address,undefined
+run native_udp_mtu_test address,undefined
 run native_process_test address,undefined
 run native_profile_test address,undefined
 run native_doorbell_test address,undefined

@@ -4,13 +4,16 @@
 import { resolve } from "node:path";
 import type { ArgsDef } from "citty";
 import type { Command, Options } from "../cli/command-line.ts";
+import { MTU_ARG } from "../cli/definitions.ts";
 import { ClientProcesses } from "../cluster/client-processes.ts";
 import { buildExecutables, Cluster, stopClustersOnSignal } from "../cluster/cluster.ts";
+import { readMtu } from "../process/setting.ts";
 import { followParent } from "../process/signals.ts";
 import { median } from "../evaluation/median.ts";
 import { OP_SIZE_MAX } from "../evaluation/point.ts";
 import type { ResultRecord } from "../evaluation/record.ts";
 import { print } from "../base/logger.ts";
+import { MTU_DEFAULT } from "../transport/mtu.ts";
 
 const ARGS = {
   pairs: {
@@ -31,6 +34,7 @@ const ARGS = {
     valueHint: "BYTES",
     description: "Bytes of an operation; more than a packet holds come in parts",
   },
+  mtu: MTU_ARG,
   json: {
     type: "string",
     valueHint: "FILE",
@@ -49,6 +53,7 @@ interface Comparison {
   readonly link: boolean;
   readonly clients: number;
   readonly opSize: number;
+  readonly mtu: number;
   readonly pairs: number;
   readonly measure: (record: ResultRecord) => number;
 }
@@ -66,19 +71,22 @@ export async function benchEcho(options: Options): Promise<number> {
   const pairs = options.integer("pairs", 1, 99);
   const seconds = options.decimal("seconds", 0.2, 600);
   const opSize = options.integer("op-size", 0, OP_SIZE_MAX);
+  const mtu = readMtu(options, { transport: "dpdk" });
   const json = options.output("json");
   const built = buildExecutables();
   if (built !== 0) return built;
   followParent();
   stopClustersOnSignal();
-  const sized = opSize === 0 ? "" : `, operations of ${opSize} bytes`;
+  const long = mtu === MTU_DEFAULT ? "" : `, MTU ${mtu}`;
+  const sized = (opSize === 0 ? "" : `, operations of ${opSize} bytes`) + long;
+  const sizes = { opSize, mtu };
   const throughput = (record: ResultRecord): number => record.throughput;
   const p50 = (record: ResultRecord): number => record.latency.p50;
   const memif = await compare(seconds, {
     name: `one memif, 256 clients${sized}, operations a second`,
     link: true,
     clients: 256,
-    opSize,
+    ...sizes,
     pairs,
     measure: throughput,
   });
@@ -86,7 +94,7 @@ export async function benchEcho(options: Options): Promise<number> {
     name: `one memif, one client${sized}, median latency in us`,
     link: true,
     clients: 1,
-    opSize,
+    ...sizes,
     pairs,
     measure: p50,
   });
@@ -94,12 +102,12 @@ export async function benchEcho(options: Options): Promise<number> {
     name: `through the fabric, 64 clients${sized}, operations a second`,
     link: false,
     clients: 64,
-    opSize,
+    ...sizes,
     pairs: Math.ceil((pairs * 9) / 5),
     measure: throughput,
   });
   const result = {
-    opSize,
+    ...sizes,
     ratio: memif.ratio,
     ratioLatency: latency.ratio,
     ratioFabric: fabric.ratio,
@@ -140,7 +148,7 @@ function round(value: number): string {
 
 async function measure(
   seconds: number,
-  { link, clients, opSize, measure: of }: Comparison,
+  { link, clients, opSize, mtu, measure: of }: Comparison,
   replica: readonly string[] | undefined,
 ): Promise<number> {
   const cluster = await Cluster.start({
@@ -149,8 +157,8 @@ async function measure(
     f: 1,
     link,
     clientPorts: 1,
-    replicaArgs: [],
-    clientArgs: [],
+    replicaArgs: [`--mtu=${mtu}`],
+    clientArgs: [`--mtu=${mtu}`],
     fabricArgs: [],
     ...(replica === undefined ? {} : { commands: { replica } }),
   });

@@ -4,6 +4,7 @@ import type { ArgsDef } from "citty";
 import { apps } from "../app/index.ts";
 import { PROTOCOL_DEFAULTS } from "../protocol-config.ts";
 import { protocols } from "../protocol/index.ts";
+import { FRAME_MTU_MAX, MTU_DEFAULT, UDP_MTU_MAX } from "../transport/mtu.ts";
 import { WORKLOADS } from "../workload/index.ts";
 import type { Group, Whose } from "./help.ts";
 import { protocolArgs } from "./protocol-options.ts";
@@ -40,6 +41,14 @@ const WORKLOAD_ARGS = {
       "Who loads records of YCSB: each replica by itself, clients by operations, or nobody",
   },
 } as const satisfies ArgsDef;
+
+/** Of everybody in a run. */
+export const MTU_ARG = {
+  type: "string",
+  default: String(MTU_DEFAULT),
+  valueHint: "BYTES",
+  description: `Bytes of a packet, the same for all: to ${FRAME_MTU_MAX}, ${UDP_MTU_MAX} over UDP`,
+} as const;
 
 /** Options of both replica and client, in the order in which the help shows them. */
 const COMMON_ARGS = {
@@ -141,6 +150,7 @@ const COMMON_ARGS = {
     valueHint: '"ARGS"',
     description: "More EAL arguments, for example --vdev=net_af_packet0,iface=eth0",
   },
+  mtu: MTU_ARG,
   drop: {
     type: "string",
     default: "0",
@@ -206,6 +216,7 @@ export const GROUPS: readonly Group[] = [
       "fabric-port",
       "port",
       "eal",
+      "mtu",
       "drop",
     ],
   },
@@ -215,7 +226,8 @@ export const GROUPS: readonly Group[] = [
 
 /** Whose each option of replica and client is. */
 export const WHOSE: ReadonlyMap<string, Whose> = new Map([
-  ...named("both", "mode", "config", "instance", "link", "fabric", "workload", "property", "load"),
+  ...named("both", "mode", "config", "instance", "link", "fabric", "mtu"),
+  ...named("both", "workload", "property", "load"),
   ...named("replicas", "id", "role", "app", "batch", "batch-bytes", "adaptive", "checkpoint"),
   ...named("replicas", "view-timeout", "reply-size", "signature", ...PROTOCOL_OPTIONS),
   ...named("client", "clients", "seconds", "warm", "op-size", "rate", "think"),
@@ -374,6 +386,7 @@ const FABRIC_ARGS = {
     valueHint: "N",
     description: "Ports for client processes",
   },
+  mtu: MTU_ARG,
   drop: {
     type: "string",
     default: "0",
@@ -439,7 +452,7 @@ export const FABRIC_SWITCH = {
   description: "A switch of shared-memory ports for replicas and clients on one machine",
   args: FABRIC_ARGS,
   groups: [
-    { heading: "NETWORK", names: ["config", "dir", "client-ports", "network", "sequencer"] },
+    { heading: "NETWORK", names: ["config", "dir", "client-ports", "mtu", "network", "sequencer"] },
     {
       heading: "FAULTS",
       names: ["drop", "duplicate", "reorder", "corrupt", "delay", "seed"],

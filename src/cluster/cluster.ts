@@ -47,7 +47,7 @@ export interface ClusterOptions {
    * for them.
    */
   readonly f: number;
-  /** More arguments for replicas, clients and the fabric. */
+  /** More arguments for replicas, clients and the fabric, which has the replicas' --mtu. */
   readonly replicaArgs: readonly string[];
   readonly clientArgs: readonly string[];
   readonly fabricArgs: readonly string[];
@@ -277,6 +277,7 @@ export class Cluster {
         ...ports,
         ...sequencer,
         ...networkArguments(this.#options),
+        ...mtuArguments(this.#options),
         ...this.#options.fabricArgs,
       ];
       this.#fabric = new Child("fabric", command, this.dir, false);
@@ -385,6 +386,11 @@ function switchArguments(options: ClusterOptions, dir: string): readonly string[
   const network = transport === "udp" ? networkArguments(options) : [];
   if (switchArgs === undefined && network.length === 0) return null;
   return [...network, ...(switchArgs?.(dir) ?? [])];
+}
+
+/** What replicas are told of packets, which a fabric has to know as well. */
+function mtuArguments({ replicaArgs }: ClusterOptions): readonly string[] {
+  return replicaArgs.filter((word) => word.startsWith("--mtu="));
 }
 
 function networkArguments({ network = null }: ClusterOptions): readonly string[] {

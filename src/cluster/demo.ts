@@ -19,7 +19,7 @@ import { formatProfile } from "../profile/profile.ts";
 import { formatRecord } from "../evaluation/record.ts";
 import { readWorkload, refuseLoad } from "../process/chosen-workload.ts";
 import { readAsked } from "../process/client-process.ts";
-import { readLimits, readReplySize } from "../process/setting.ts";
+import { readLimits, readMtu, readReplySize } from "../process/setting.ts";
 import { onStopSignal } from "../base/interruption.ts";
 import { followParent } from "../process/signals.ts";
 import { protocols } from "../protocol/index.ts";
@@ -121,6 +121,7 @@ export async function demo(options: Options): Promise<number> {
   // What clients and replicas would refuse, before anything is built.
   readAsked(options);
   readLimits(options);
+  readMtu(options, { transport: transportOf(options) });
   readReplySize(options);
   refuseLoad(options, asked.clientProcesses, readWorkload(options, options.textOf("app")));
   options.integer("faults", 1, FAULTS_MAX);

@@ -16,7 +16,7 @@ import { ownOfReplicas, type Told } from "./replicas-told.ts";
 /** What records must have in common to be of one run. */
 const SETTINGS: readonly (keyof ResultRecord)[] = [
   ...(["mode", "app", "workload", "transport", "n", "f", "loop", "thinkMs"] as const),
-  ...(["fabric", "network", "opSize", "warmSeconds", "host", "versions", "ycsb"] as const),
+  ...(["fabric", "network", "mtu", "opSize", "warmSeconds", "host", "versions", "ycsb"] as const),
 ];
 /** The same, of those that enough replicas told; others may have kept to defaults. */
 const OF_REPLICAS = [

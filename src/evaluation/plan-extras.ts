@@ -9,6 +9,7 @@ import { hasUse } from "../cli/protocol-options.ts";
 import { PROTOCOL_DEFAULTS } from "../protocol-config.ts";
 import { protocols } from "../protocol/index.ts";
 import { BATCH_BYTES_MAX, BATCH_BYTES_MIN } from "../protocol/kit/batch.ts";
+import { MTU_DEFAULT, UDP_MTU_MAX } from "../transport/mtu.ts";
 import {
   chooseWorkload,
   usualProperties,
@@ -79,6 +80,7 @@ export const EXTRAS: ReadonlyMap<string, Extra> = new Map([
     ...(["checkpoint", "checkpoint", orNull(integer(1, 1024))] as const),
     PROTOCOL_DEFAULTS.checkpointInterval,
   ),
+  extra("mtu", "mtu", orNull(integer(MTU_DEFAULT, UDP_MTU_MAX)), MTU_DEFAULT),
   extra("crypto", "crypto", orNull(choice(["native", "noble"])), "native"),
   extra("idle", "idle", orNull(choice([...IDLE_NAMES])), null),
   extra("mask", "mask", orNull(MASK), null),
@@ -140,7 +142,7 @@ export function extrasOf(record: Partial<ResultRecord>): Extras {
   if (protocol === undefined) return {};
   const given = [...EXTRAS].map(([name, { option }]) => [name, options[option] ?? null] as const);
   const { thinkMs = null, viewTimeoutMs = null, checkpoint = null, crypto = null } = record;
-  const { batchBytes = null, replySize = 0, ycsb = null } = record;
+  const { batchBytes = null, mtu = null, replySize = 0, ycsb = null } = record;
   const usual = workload === (isStore(app ?? "") ? "kv" : "fixed");
   return plainExtras(
     protocol,
@@ -151,6 +153,7 @@ export function extrasOf(record: Partial<ResultRecord>): Extras {
         thinkMs,
         viewTimeoutMs,
         batchBytes,
+        mtu,
         checkpoint,
         crypto,
         mask: record.client?.mask ?? null,

@@ -5,6 +5,7 @@ import { cpus, release } from "node:os";
 import packageJson from "../../package.json" with { type: "json" };
 import type { Profile } from "../profile/profile.ts";
 import type { Distribution } from "./distribution.ts";
+import { MTU_DEFAULT } from "../transport/mtu.ts";
 import { count, decimal, formatThroughput } from "./format.ts";
 import { formatKinds, type KindResults, type Verified } from "./kinds.ts";
 import type { LatencySummary } from "./latency.ts";
@@ -48,6 +49,8 @@ export interface ResultRecord {
   readonly batch: number;
   /** Most bytes of operations in one. */
   readonly batchBytes: number;
+  /** Bytes of a packet behind the Ethernet header, of every process. */
+  readonly mtu: number;
   readonly adaptive: boolean;
   readonly signature: "each" | "batch" | "none";
   /** Slots or blocks between checkpoints. */
@@ -144,6 +147,8 @@ export interface FabricSetting {
   readonly mask: string | null;
   /** It was the first sequencer as well. */
   readonly sequencer?: boolean;
+  /** Of its ports; earlier versions had 1,500 and did not say so. */
+  readonly mtu?: number;
 }
 
 /** Of a network that was put between processes, where there was one. */
@@ -208,8 +213,9 @@ export function formatRecord(record: ResultRecord): string {
       ? ""
       : `; the rate was not reached: ${decimal(record.unserved, 0)} arrivals were never served`;
   // Earlier versions put none there.
-  const { network: over = null }: Partial<ResultRecord> = record;
+  const { network: over = null, mtu = MTU_DEFAULT }: Partial<ResultRecord> = record;
   const network = over === null ? "" : `, network ${over.name}`;
+  const long = mtu === MTU_DEFAULT ? "" : `, MTU ${decimal(mtu, 0)}`;
   const median = record.operations === 0 ? "" : `, p50 ${us(l.p50)} us, mean ${us(l.mean)} us`;
   const kinds = record.kinds === undefined ? [] : [formatKinds(record.kinds, record.verified)];
   return [
@@ -219,7 +225,7 @@ export function formatRecord(record: ResultRecord): string {
       : `latency (us)  min ${us(l.min)}  mean ${us(l.mean)}  p50 ${us(l.p50)}  ` +
         `p90 ${us(l.p90)}  p99 ${us(l.p99)}  p99.9 ${us(l.p999)}  max ${us(l.max)}`,
     `${record.mode}, ${record.n} replicas, ${record.clients} clients${processes}${offered}, ` +
-      `${record.transport}${network}, app ${record.app}, ${asked(record)}` +
+      `${record.transport}${long}${network}, app ${record.app}, ${asked(record)}` +
       `${results}, ` +
       `${batch}${signing}, idle ${record.idle}: ` +
       `${formatThroughput(record.throughput)}${median} ` +

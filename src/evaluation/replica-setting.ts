@@ -23,6 +23,8 @@ export interface ReplicaSetting {
   /** Slots or blocks between checkpoints. */
   readonly checkpoint: number;
   readonly viewTimeoutMs: number;
+  /** Bytes of a packet behind the Ethernet header, at most. */
+  readonly mtu: number;
   /** The protocol's own options, such as `leader`, by name. */
   readonly options: { readonly [name: string]: string };
   readonly crypto: "native" | "noble" | "none";
@@ -50,7 +52,7 @@ export const REPLICA_SETTING: Shape = {
       signature: "string",
       checkpoint: "number",
     },
-    ...{ viewTimeoutMs: "number", options: { mapOf: "string" }, crypto: "string" },
+    ...{ viewTimeoutMs: "number", mtu: "number", options: { mapOf: "string" }, crypto: "string" },
     ...{ workers: "number", idle: "string", mask: "string or null", lossRate: "number" },
     ...{ profiled: "boolean", versions: { mapOf: "string" } },
   },

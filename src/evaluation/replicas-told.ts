@@ -27,6 +27,7 @@ function sharedFields(setting: SharedSetting): readonly Field[] {
     ["batch-bytes", setting.batchBytes],
     ["checkpoint", setting.checkpoint],
     ["view-timeout", setting.viewTimeoutMs],
+    ["mtu", setting.mtu],
     ...Object.entries(setting.options),
   ];
 }

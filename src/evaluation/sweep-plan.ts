@@ -6,6 +6,7 @@ import { parseStrictJson } from "../base/strict-json.ts";
 import { hasUse } from "../cli/protocol-options.ts";
 import { ID_MAX } from "../config.ts";
 import { protocols, smallestCluster } from "../protocol/index.ts";
+import { FRAME_MTU_MAX, MTU_DEFAULT } from "../transport/mtu.ts";
 import type { RunSettings } from "./point-runner.ts";
 import { CLIENT_PROCESSES_MAX, OP_SIZE_MAX, RATE_MAX } from "./point.ts";
 import { EXTRAS, plainExtras, workloadOf, type ExtraValue } from "./plan-extras.ts";
@@ -252,6 +253,10 @@ function plain({ extras: given = {}, ...point }: Draft, where: string): Point {
   const extras = protocol === undefined ? {} : plainExtras(protocol, mode, given, where);
   if (extras["replySize"] !== undefined && !sizesReplies(point.app)) {
     throw new UsageError(`${where}: replySize: ${point.app} gives results of its own size`);
+  }
+  const { mtu = MTU_DEFAULT } = extras;
+  if (point.transport === "dpdk" && Number(mtu) > FRAME_MTU_MAX) {
+    throw new UsageError(`${where}: mtu ${mtu}: at most ${FRAME_MTU_MAX} over dpdk`);
   }
   refuseWorkload(point, extras, where);
   if (point.rate > 0 && extras["thinkMs"] !== undefined) {

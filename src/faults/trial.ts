@@ -11,6 +11,7 @@ import type { Child } from "../cluster/child.ts";
 import { Cluster } from "../cluster/cluster.ts";
 import type { HistoryEntry } from "../evaluation/history.ts";
 import type { ResultRecord } from "../evaluation/record.ts";
+import { readMtu } from "../process/setting.ts";
 import { PROTOCOL_DEFAULTS } from "../protocol-config.ts";
 import { protocols } from "../protocol/index.ts";
 import { checkRecorded } from "../simulation/store-model.ts";
@@ -43,12 +44,15 @@ export class Trial {
   readonly #app: string;
   readonly #options: Options;
   readonly #network: ChosenNetwork | null;
+  /** What all processes are told of packets. */
+  readonly #mtu: string;
   #clients = 0;
 
   constructor(options: Options) {
     this.#options = options;
     this.mode = options.textOf("mode");
     this.#app = options.textOf("app");
+    this.#mtu = `--mtu=${readMtu(options, { transport: this.transport })}`;
     const name = options.text("network");
     this.#network =
       name === undefined
@@ -76,8 +80,8 @@ export class Trial {
       link: false,
       clientPorts: CLIENT_PORTS,
       ...(sequencers === undefined ? {} : { sequencers, sequencer: "process" }),
-      replicaArgs: ["-a", app, ...timeout, ...(more.replicaArgs ?? [])],
-      clientArgs: [...timeout, ...(more.clientArgs ?? [])],
+      replicaArgs: ["-a", app, this.#mtu, ...timeout, ...(more.replicaArgs ?? [])],
+      clientArgs: [this.#mtu, ...timeout, ...(more.clientArgs ?? [])],
       fabricArgs: more.network ?? [],
       ...(this.transport === "udp" && network !== undefined ? { switchArgs: () => network } : {}),
     });

@@ -6,42 +6,42 @@ import { UsageError } from "../base/errors.ts";
 import { findLibrary, loadFailure, requireLibrary } from "./library.ts";
 
 /** OSKR_DPDK_VERSION of the header that this file follows. */
-export const DPDK_VERSION = 11;
+export const DPDK_VERSION = 12;
 /** Bytes of the text: EAL arguments in, one a line; the last error out. Ends with a zero byte. */
 export const TEXT_SIZE = 16_384;
 
 /** Most packets that one receive brings, and slots to send from. */
 export const BURST = 64;
-export const SLOT_SIZE = 2048;
 /** Most packets that one send takes. */
 export const ENTRIES_MAX = 256;
 
 export const ETHER_MESSAGE = 0x88d5;
 export const ETHER_FRAGMENT = 0x88d6;
+/** Bytes that an MTU does not count: two MAC addresses, the Ethernet type. */
+export const ETHER_HEADER = 14;
 /** Bytes before a frame's payload: two MAC addresses, the Ethernet type, three id bytes. */
 export const HEADER_SIZE = 17;
-/** Largest payload of a frame of 1,514 bytes, whose last byte counts padding. */
-export const PAYLOAD_MAX = 1496;
+/** Of an MTU, the bytes beside a frame's payload: three id bytes, and one that counts padding. */
+export const MTU_BESIDE_PAYLOAD = 4;
 
 /** Byte offsets in a port's region. */
 export const REGION = {
-  /** BURST slots with payloads to send. */
-  send: 0,
-  /** BURST slots with whole frames received. */
-  receive: 131_072,
-  /** u32 each: how long they are, without padding. */
-  lengths: 262_144,
+  /** u32 each: how long received frames are, without padding. */
+  lengths: 0,
   /** ENTRIES_MAX packets to send, ENTRY.size bytes each. */
-  entries: 262_400,
+  entries: 256,
   /** f64: CLOCK_MONOTONIC at the last receive, in nanoseconds. */
-  timeNs: 266_496,
+  timeNs: 4352,
   /** u32: 1 while the link is up; receive asks again once a second. */
-  linkUp: 266_504,
+  linkUp: 4360,
   /** The port's MAC address, six bytes. */
-  mac: 266_508,
+  mac: 4364,
   /** f64 each, in the order of STATISTICS. */
-  statistics: 266_520,
-  size: 266_608,
+  statistics: 4376,
+  slotSize: 4464,
+  /** BURST slots with payloads to send, then as many with whole frames received. */
+  slots: 8192,
+  burst: BURST,
 } as const;
 
 /** Byte offsets in an entry. `slot` and `length` (of the payload) are little-endian u16. */
@@ -78,6 +78,8 @@ export const FABRIC = {
   seed: 40,
   portCount: 48,
   group: 52,
+  /** u16. */
+  mtu: 58,
   /** PORTS_MAX ports, FABRIC_PORT.size bytes each. */
   ports: 64,
   /** f64: of each port's link, in Gbit/s. */
@@ -121,7 +123,7 @@ const symbols = {
   oskr_dpdk_text: { args: [], returns: ptr },
   oskr_dpdk_start: { args: [], returns: i32 },
   oskr_dpdk_stop: { args: [], returns: i32 },
-  oskr_dpdk_open: { args: [u32, u32], returns: i32 },
+  oskr_dpdk_open: { args: [u32, u32, u32], returns: i32 },
   oskr_dpdk_close: { args: [u32], returns: i32 },
   oskr_dpdk_region: { args: [u32], returns: ptr },
   oskr_dpdk_set_mac: { args: [u32], returns: i32 },

@@ -7,7 +7,7 @@ import { UsageError } from "../base/errors.ts";
 import { findLibrary, loadFailure, requireLibrary } from "./library.ts";
 
 /** OSKR_NATIVE_VERSION of the header that this file follows. */
-const VERSION = 8;
+const VERSION = 9;
 const FILE = "liboskr_native.so";
 
 /** struct oskr_hasher: byte offsets. */
@@ -29,9 +29,11 @@ export const JOB_SIGN = 1;
 export const JOB_VERIFY = 2;
 export const KEYS_MAX = 512;
 export const ANY_CPU = 0xffff_ffff;
+/** Most datagrams that one receive reads, and slots to send from. */
+export const BURST = 64;
 /**
- * struct oskr_udp_region: byte offsets; arrays of BURST 32-bit words, two words, then BURST slots
- * each way.
+ * struct oskr_udp_region: byte offsets; arrays of BURST 32-bit words, three words, then BURST slots
+ * for what came and as many to send from.
  */
 export const UDP = {
   receivedOffset: 0,
@@ -46,12 +48,10 @@ export const UDP = {
   sendStatus: 2304,
   malformed: 2560,
   dropped: 2564,
-  receive: 4096,
-  send: 135_168,
-  size: 266_240,
+  slotSize: 2568,
+  slots: 4096,
+  burst: BURST,
 } as const;
-export const BURST = 64;
-export const SLOT_SIZE = 2048;
 
 /** struct oskr_profile: byte offsets; `counts` has 32-bit words. */
 export const PROFILE = { section: 0, periods: 4, counts: 64, size: 128 } as const;
@@ -92,7 +92,7 @@ const SYMBOLS = {
   oskr_doorbell_listen: { args: [ptr], returns: i32 },
   oskr_doorbell_wait_udp: { args: [ptr, ptr, u32], returns: none },
 
-  oskr_udp_open: { args: [u32, u32], returns: ptr },
+  oskr_udp_open: { args: [u32, u32, u32], returns: ptr },
   oskr_udp_close: { args: [ptr], returns: none },
   oskr_udp_map: { args: [ptr], returns: ptr },
   oskr_udp_whole: { args: [ptr], returns: none },

@@ -31,6 +31,7 @@ export type ClientSetting = Pick<
       | "workers"
       | "idle"
       | "lossRate"
+      | "mtu"
       | "client"
     )
   | ("clients" | "clientProcesses" | "loop" | "rate" | "thinkMs" | "opSize" | "warmSeconds")
@@ -56,13 +57,13 @@ export interface ClientSettingOptions {
 export function clientSetting(from: ClientSettingOptions): ClientSetting {
   const { options, settled, told, own, load, choice, fabric } = from;
   const { mode, n, f, app, batch, batchBytes, adaptive, signature } = settled;
-  const { checkpoint, viewTimeoutMs } = settled;
+  const { checkpoint, viewTimeoutMs, mtu } = settled;
   const { crypto, workers, idle, mask, lossRate } = own;
   const { network = toldNetwork(options, n), ...frames } = fabric ?? {};
   return {
     ...{ mode, app, workload: choice.name, ycsb: ycsbSetting(options, choice), n, f },
     options: settled.options,
-    ...{ batch, batchBytes, adaptive, signature, checkpoint, viewTimeoutMs },
+    ...{ batch, batchBytes, adaptive, signature, checkpoint, viewTimeoutMs, mtu },
     ...ownOfReplicas(told, f, own),
     ...load,
     clientProcesses: 1,

@@ -44,6 +44,8 @@ export function runFabric(options: Options): number {
   const sequencer = options.flag("sequencer") ? sequencerOf(deploy) : null;
   const path = options.text("network");
   const network = path === undefined ? null : readPlacedNetwork(path, replicas);
+  const setting = fabricSetting(options, clientPorts, network);
+  const { mtu } = setting;
   const dir = options.textOf("dir");
   const json = options.output("json");
   const native = loadNative();
@@ -58,9 +60,9 @@ export function runFabric(options: Options): number {
       : { kind: "client", index: port - replicas, server: true },
   );
   clearSockets(native, dir, ends);
-  for (const [port, end] of ends.entries()) args.push(memifArgument(port, dir, end, null));
+  for (const [port, end] of ends.entries())
+    args.push(memifArgument(port, dir, end, { mac: null, mtu }));
   const eal = new Eal(library, args, count);
-  const setting = fabricSetting(options, clientPorts, network);
   tellFabricSetting(dir, setting);
   const shared = configure(
     library,
@@ -139,7 +141,7 @@ function openDoorbells(
 /** Writes the fabric's configuration into its memory, and returns that. */
 function configure(
   library: DpdkLibrary,
-  setting: FabricSetting,
+  setting: FabricSetting & { readonly mtu: number },
   replicas: readonly { readonly host: Uint8Array }[],
   group: Uint8Array | null,
   portCount: number,
@@ -155,6 +157,7 @@ function configure(
   view.setFloat64(FABRIC.delayUs, setting.delayUs, true);
   view.setFloat64(FABRIC.seed, setting.seed, true);
   view.setUint32(FABRIC.portCount, portCount, true);
+  view.setUint16(FABRIC.mtu, setting.mtu, true);
   if (group !== null) bytes.set(group, FABRIC.group);
   for (const [i, { host }] of replicas.entries()) {
     bytes.set(host, FABRIC.ports + i * FABRIC_PORT.size + FABRIC_PORT.mac);

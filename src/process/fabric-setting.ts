@@ -7,6 +7,7 @@ import { reasonOf, UsageError } from "../base/errors.ts";
 import { replaceFile } from "../base/replace-file.ts";
 import type { Options } from "../cli/command-line.ts";
 import type { NetworkSetting, PlacedNetwork } from "../evaluation/network-model.ts";
+import { FRAME_MTU_MAX, MTU_DEFAULT } from "../transport/mtu.ts";
 import { NETWORK_SETTING, type FabricSetting } from "../evaluation/record.ts";
 import { mismatch, type Shape } from "../evaluation/shape.ts";
 
@@ -16,6 +17,7 @@ const SHAPE: Shape = {
     ...{ delayUs: "number", seed: "number", clientPorts: "number", mask: "string or null" },
     network: { optional: NETWORK_SETTING },
     sequencer: { optional: "boolean" },
+    mtu: { optional: "number" },
   },
 };
 
@@ -29,7 +31,7 @@ export function fabricSetting(
   options: Options,
   clientPorts: number,
   network: PlacedNetwork | null,
-): FabricTold {
+): FabricTold & { readonly mtu: number } {
   return {
     ...(network === null ? {} : { network: network.setting }),
     drop: options.decimal("drop", 0, 1),
@@ -39,6 +41,7 @@ export function fabricSetting(
     delayUs: options.decimal("delay", 0, 1e7),
     seed: options.integer("seed", 0, 2 ** 31),
     clientPorts,
+    mtu: options.integer("mtu", MTU_DEFAULT, FRAME_MTU_MAX),
     mask: options.text("mask") ?? null,
     ...(options.flag("sequencer") ? { sequencer: true } : {}),
   };

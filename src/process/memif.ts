@@ -4,6 +4,7 @@ import { existsSync, lstatSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describeErrno } from "../base/errno.ts";
 import { UsageError } from "../base/errors.ts";
+import { ETHER_HEADER } from "../ffi/dpdk.ts";
 import type { NativeLibrary } from "../ffi/native.ts";
 
 /** Longest path of a socket, in bytes (sun_path holds one more for its end). */
@@ -66,12 +67,20 @@ export function socketServes(native: NativeLibrary, path: string): number {
   return native.oskr_socket_serves(Buffer.from(`${path}\0`));
 }
 
-/** The EAL argument for a memif port number `port` with this end in `dir`; throws UsageError. */
+/** Bytes of a buffer, unless told otherwise: enough for frames that every network carries. */
+const BUFFER_BYTES = 2048;
+/** Of what buffers of longer frames are a multiple. */
+const BUFFER_UNIT = 1024;
+
+/**
+ * The EAL argument for a memif port number `port` with this end in `dir`, for frames of `mtu`;
+ * throws UsageError.
+ */
 export function memifArgument(
   port: number,
   dir: string,
   end: MemifEnd,
-  mac: string | null,
+  { mac, mtu }: { readonly mac: string | null; readonly mtu: number },
 ): string {
   const role = end.server ? "server" : "client";
   const words = [
@@ -81,6 +90,9 @@ export function memifArgument(
     "socket-abstract=no",
     "rsize=11",
   ];
+  // A frame that needs several buffers would arrive as a chain of them.
+  const bytes = Math.ceil((ETHER_HEADER + mtu) / BUFFER_UNIT) * BUFFER_UNIT;
+  if (bytes > BUFFER_BYTES) words.push(`bsize=${bytes}`);
   if (mac !== null) words.push(`mac=${mac}`);
   return `--vdev=${words.join(",")}`;
 }

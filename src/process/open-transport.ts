@@ -1,7 +1,6 @@
 // The transport of a process: what the addresses of its configuration, --link, --fabric and --eal
 // ask for.
 
-import { existsSync, readFileSync } from "node:fs";
 import { UsageError } from "../base/errors.ts";
 import { systemRandom } from "../base/system-random.ts";
 import type { Options } from "../cli/command-line.ts";
@@ -12,9 +11,12 @@ import { loadDpdk, LOSSES, OPEN_ALL_MULTICAST, OPEN_PROMISCUOUS } from "../ffi/d
 import type { NativeLibrary } from "../ffi/native.ts";
 import { DpdkTransport, Eal } from "../transport/dpdk.ts";
 import type { PacketTransport, PacketTransportOptions } from "../transport/packet.ts";
+import { MTU_DEFAULT } from "../transport/mtu.ts";
 import { UdpTransport } from "../transport/udp.ts";
 import type { CpuPlan } from "./cpus.ts";
 import { memifPollers, udpPollers } from "./crowd.ts";
+import { readFabricSetting } from "./fabric-setting.ts";
+import { interfaceNamed, smallestInterface, type NetworkInterface } from "./interfaces.ts";
 import { Doorbell, doorbellFile, FABRIC_DOORBELL } from "./doorbell.ts";
 import type { Sleeper } from "./idle.ts";
 import {
@@ -67,7 +69,7 @@ export function openTransport(
   place: Place,
   shared: Shared,
 ): TransportSetting {
-  const { deploy, config, others } = setting;
+  const { deploy, config, others, mtu } = setting;
   if (options.given.has("fabric-port") && options.text("fabric") === undefined) {
     throw new UsageError("--fabric-port: goes with --fabric");
   }
@@ -81,6 +83,7 @@ export function openTransport(
     clock,
     random: systemRandom,
     dropRate: options.decimal("drop", 0, 1),
+    mtu,
     sections,
   };
   if (deploy.transport === "udp") {
@@ -89,6 +92,8 @@ export function openTransport(
     );
     if (unfit !== undefined) throw new UsageError(`--${unfit} needs replicas with MAC addresses`);
     const local = ownAddress(deploy, place)?.host ?? null;
+    const hosts = [...base.replicas, ...others].map(({ host }) => host);
+    refuseMtu(mtu, smallestInterface(hosts));
     const transport = new UdpTransport({ ...base, library: native, local });
     doorbell.listen();
     const sleeper = {
@@ -114,7 +119,7 @@ export function openTransport(
 
 function openDpdk(
   options: Options,
-  { deploy }: Setting,
+  { deploy, mtu }: Setting,
   place: Place,
   base: PacketTransportOptions,
   { cpus, native, doorbell }: Shared,
@@ -130,10 +135,13 @@ function openDpdk(
   const inMemory = extra.includes("--no-huge") ? [] : ["--in-memory"];
   args.push(...(nic ? inMemory : WITHOUT_NIC));
   if (memif !== null) {
+    refuseFabric(native, memif, mtu);
     if (memif.end.server) clearSockets(native, memif.dir, [memif.end]);
     const address = own === undefined ? randomMac() : formatHost(own);
-    args.push(memifArgument(0, memif.dir, memif.end, address));
+    args.push(memifArgument(0, memif.dir, memif.end, { mac: address, mtu }));
   }
+  const kernel = kernelInterface(extra);
+  refuseMtu(mtu, kernel);
   args.push(...extra);
   const eal = new Eal(loadDpdk(), args, port + 1);
   const flags = base.multicast === null ? OPEN_PROMISCUOUS : OPEN_PROMISCUOUS | OPEN_ALL_MULTICAST;
@@ -162,7 +170,7 @@ function openDpdk(
   const idle = sleeper !== null ? IDLE_DEFAULT : nic ? "busy" : "sleep";
   const linkUp = (): boolean => transport.linkUp;
   const { numaNode } = transport;
-  const smallMtu = smallMtuOf(extra);
+  const smallMtu = kernel !== null && kernel.mtu < MTU_DEFAULT ? kernel.mtu : null;
   if (smallMtu !== null) transport.limit(smallMtu);
   const served =
     memif === null ? null : () => socketServes(native, memifPath(memif.dir, memif.end)) > 0;
@@ -173,19 +181,36 @@ function openDpdk(
   };
 }
 
-/** What frames need that are as long as ours may be: 1,514 bytes less the Ethernet header. */
-const FRAME_MTU = 1500;
-
-/** Of an interface of the kernel's, whose driver takes what is too long and loses it. */
-function smallMtuOf(eal: readonly string[]): number | null {
+/** The kernel's interface of a port, whose driver takes what is too long for it and loses it. */
+function kernelInterface(eal: readonly string[]): NetworkInterface | null {
   const [, name] = /\biface=([^,\s]+)/.exec(eal.join(" ")) ?? [];
-  const path = `/sys/class/net/${name}/mtu`;
-  if (name === undefined || !existsSync(path)) return null;
-  const mtu = Number(readFileSync(path, "utf8"));
-  return mtu < FRAME_MTU ? mtu : null;
+  return name === undefined ? null : interfaceNamed(name);
 }
 
-function memifPort(options: Options, place: Place): { dir: string; end: MemifEnd } | null {
+/**
+ * Throws UsageError where packets of `mtu` do not fit the interface by which they would go; one
+ * that is too small for what every network carries is warned of, because most packets are short.
+ */
+function refuseMtu(mtu: number, by: NetworkInterface | null): void {
+  if (mtu === MTU_DEFAULT || by === null || by.mtu >= mtu) return;
+  throw new UsageError(
+    `--mtu ${mtu}: ${by.name} has an MTU of ${by.mtu}; ip link set dev ${by.name} mtu ${mtu}`,
+  );
+}
+
+/** Throws UsageError where a fabric runs whose frames are of another length. */
+function refuseFabric(native: NativeLibrary, { dir, end }: Memif, mtu: number): void {
+  if (end.kind === "link" || socketServes(native, memifPath(dir, end)) <= 0) return;
+  const theirs = readFabricSetting(dir)?.mtu ?? MTU_DEFAULT;
+  if (theirs !== mtu) throw new UsageError(`--mtu ${mtu}: the fabric in ${dir} has ${theirs}`);
+}
+
+interface Memif {
+  readonly dir: string;
+  readonly end: MemifEnd;
+}
+
+function memifPort(options: Options, place: Place): Memif | null {
   const link = options.text("link");
   if (link !== undefined && options.text("fabric") !== undefined) {
     throw new UsageError("--link and --fabric exclude each other");

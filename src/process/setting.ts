@@ -12,6 +12,7 @@ import { readDeployConfig, type DeployConfig, type WireAddress } from "../config
 import { PROTOCOL_DEFAULTS, type ProtocolConfig } from "../protocol-config.ts";
 import { SEQUENCER, SEQUENCERS_MAX } from "../protocol/kit/sequencer.ts";
 import { configured, protocols, rolesOf, smallestCluster } from "../protocol/index.ts";
+import { FRAME_MTU_MAX, MTU_DEFAULT, UDP_MTU_MAX } from "../transport/mtu.ts";
 import { BATCH_BYTES_MAX, BATCH_BYTES_MIN, BATCH_REQUESTS_MAX } from "../protocol/kit/batch.ts";
 
 /** Digits of a cluster's domain that are told. */
@@ -23,6 +24,8 @@ export interface Setting {
   readonly protocol: AnyProtocol;
   readonly deploy: DeployConfig;
   readonly config: ProtocolConfig;
+  /** Bytes of a packet behind the Ethernet header, at most. */
+  readonly mtu: number;
   /** Values of the protocol's own options, as given or by default. */
   readonly options: { readonly [name: string]: string };
   /** Addresses of the processes of the protocol's roles beside replica and client. */
@@ -62,7 +65,13 @@ export function readSetting(options: Options): Setting {
   const all = [...(protocol.options ?? [])].map(([name, option]) => {
     return [name, values.get(name) ?? option.values[0]] as const;
   });
-  return { mode, protocol, deploy, config, options: Object.fromEntries(all), others };
+  const mtu = readMtu(options, deploy);
+  return { mode, protocol, deploy, config, mtu, options: Object.fromEntries(all), others };
+}
+
+/** What --mtu asks for; throws UsageError where no port of the kind can have it. */
+export function readMtu(options: Options, { transport }: Pick<DeployConfig, "transport">): number {
+  return options.integer("mtu", MTU_DEFAULT, transport === "udp" ? UDP_MTU_MAX : FRAME_MTU_MAX);
 }
 
 /**
@@ -71,7 +80,7 @@ export function readSetting(options: Options): Setting {
  */
 export function sharedSetting(
   options: Options,
-  { mode, protocol, config, options: values }: Setting,
+  { mode, protocol, config, mtu, options: values }: Setting,
   publicKeys: readonly Bytes[],
   loaded: string,
 ): SharedSetting {
@@ -87,6 +96,7 @@ export function sharedSetting(
     adaptive: config.adaptive,
     signature: !protocol.signed ? "none" : signatureKind(options),
     checkpoint: config.checkpointInterval,
+    mtu,
     viewTimeoutMs: config.viewTimeoutMs,
   };
 }

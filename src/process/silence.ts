@@ -6,10 +6,10 @@ import type { Counts } from "../evaluation/refusals.ts";
 /** What a reason for which messages or packets were dropped may mean; others say it themselves. */
 const MEANINGS: { readonly [reason: string]: string } = {
   forged: "other keys there, or another --instance, --mode, f or number of replicas?",
-  malformed: "another --mode or version there, or somebody else's packets?",
+  malformed: "another --mode, --mtu or version there, or somebody else's packets?",
   "malformed ids": "another version there, or somebody else's packets?",
-  "malformed packet": "another version there, or somebody else's packets?",
-  "malformed fragment": "another version there, or somebody else's packets?",
+  "malformed packet": "another --mtu or version there, or somebody else's packets?",
+  "malformed fragment": "another --mtu or version there, or somebody else's packets?",
   "of another run": "was a part of the cluster started again?",
   "unknown id": "another id in the configuration there?",
   "for another host": "another MAC address in the configuration, or a switch that floods?",

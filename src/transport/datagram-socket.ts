@@ -1,10 +1,11 @@
 // A UDP socket of whole datagrams, for a switch: what is in them is not looked at.
 
-import { toArrayBuffer, type Pointer } from "bun:ffi";
+import type { Pointer } from "bun:ffi";
 import type { Bytes } from "../actor.ts";
-import { assert } from "../base/assert.ts";
 import { UsageError } from "../base/errors.ts";
-import { BURST, SLOT_SIZE, UDP, type NativeLibrary } from "../ffi/native.ts";
+import { BURST, UDP, type NativeLibrary } from "../ffi/native.ts";
+import { mapRegion } from "../ffi/region.ts";
+import { UDP_MTU_MAX } from "./mtu.ts";
 
 /** IPv4 address and port, as numbers. */
 export interface Endpoint {
@@ -18,20 +19,21 @@ export class DatagramSocket {
   readonly #socket: Pointer | bigint;
   readonly #bytes: Bytes;
   readonly #view: DataView;
+  readonly #slotSize: number;
   #queued = 0;
 
   /** Port 0 is any that is free. Throws UsageError. */
   constructor(library: NativeLibrary, { ip, port }: Endpoint) {
-    const socket = library.oskr_udp_open(ip, port);
+    const socket = library.oskr_udp_open(ip, port, UDP_MTU_MAX);
     if (socket === null) throw new UsageError(`UDP port ${port} cannot be bound`);
     library.oskr_udp_whole(socket);
     this.#library = library;
     this.#socket = socket;
     this.endpoint = { ip, port: library.oskr_udp_port(socket) };
-    const region = library.oskr_udp_map(socket);
-    assert(region !== null, "an open socket has a region");
-    this.#bytes = new Uint8Array(toArrayBuffer(region, 0, UDP.size));
-    this.#view = new DataView(this.#bytes.buffer, this.#bytes.byteOffset, UDP.size);
+    const { bytes, view, slotSize } = mapRegion(library.oskr_udp_map(socket), UDP);
+    this.#bytes = bytes;
+    this.#view = view;
+    this.#slotSize = slotSize;
   }
 
   /** Hands over what came, valid during the call only; returns how many. */
@@ -39,7 +41,7 @@ export class DatagramSocket {
     const count = Math.max(0, this.#library.oskr_udp_receive(this.#socket));
     const view = this.#view;
     for (let i = 0; i < count; i++) {
-      const at = UDP.receive + view.getUint32(UDP.receivedOffset + 4 * i, true);
+      const at = UDP.slots + view.getUint32(UDP.receivedOffset + 4 * i, true);
       const length = view.getUint32(UDP.receivedLength + 4 * i, true);
       const ip = view.getUint32(UDP.receivedIp + 4 * i, true);
       const port = view.getUint32(UDP.receivedPort + 4 * i, true);
@@ -52,10 +54,11 @@ export class DatagramSocket {
   send(bytes: Bytes, to: Endpoint): Bytes {
     if (this.#queued === BURST) this.flush();
     const i = this.#queued++;
-    const at = UDP.send + i * SLOT_SIZE;
+    const offset = i * this.#slotSize;
+    const at = UDP.slots + BURST * this.#slotSize + offset;
     this.#bytes.set(bytes, at);
     const view = this.#view;
-    view.setUint32(UDP.sendOffset + 4 * i, at - UDP.send, true);
+    view.setUint32(UDP.sendOffset + 4 * i, offset, true);
     view.setUint32(UDP.sendLength + 4 * i, bytes.length, true);
     view.setUint32(UDP.sendIp + 4 * i, to.ip, true);
     view.setUint32(UDP.sendPort + 4 * i, to.port, true);

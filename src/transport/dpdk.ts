@@ -14,16 +14,17 @@ import {
   ETHER_FRAGMENT,
   ETHER_MESSAGE,
   HEADER_SIZE,
-  PAYLOAD_MAX,
+  MTU_BESIDE_PAYLOAD,
   REGION,
-  SLOT_SIZE,
   STATISTICS,
   TEXT_SIZE,
   type DpdkLibrary,
 } from "../ffi/dpdk.ts";
+import { mapRegion } from "../ffi/region.ts";
 import { UsageError } from "../base/errors.ts";
 import { portsMissing, startFailure } from "./eal-failure.ts";
 import { Reader, Writer } from "../wire.ts";
+import { MTU_DEFAULT } from "./mtu.ts";
 import {
   PacketTransport,
   readDestination,
@@ -147,12 +148,15 @@ const DROPPED = (["foreign", "malformed"] as const).map(
 );
 
 export class DpdkTransport extends PacketTransport {
-  override readonly payloadMax = PAYLOAD_MAX;
+  override readonly payloadMax: number;
   protected override readonly fragmentBurst = 32;
   readonly #library: DpdkLibrary;
   readonly #eal: Eal;
   readonly #port: number;
   readonly #view: DataView;
+  readonly #slotSize: number;
+  /** Where the slots begin with what came; those to send from are before. */
+  readonly #received: number;
   #droppedSum = 0;
   readonly #reader: Reader;
   readonly #writer: Writer;
@@ -166,15 +170,16 @@ export class DpdkTransport extends PacketTransport {
   /** Opens the port; throws UsageError. */
   constructor(options: DpdkTransportOptions) {
     super(options);
-    const { eal, port } = options;
+    const { eal, port, mtu = MTU_DEFAULT } = options;
+    this.payloadMax = mtu - MTU_BESIDE_PAYLOAD;
     this.#eal = eal;
     this.#library = eal.library;
     this.#port = port;
-    eal.checked(this.#library.oskr_dpdk_open(port, options.flags));
-    const region = this.#library.oskr_dpdk_region(port);
-    assert(region !== null, "an open port has a region");
-    const bytes = new Uint8Array(toArrayBuffer(region, 0, REGION.size));
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    eal.checked(this.#library.oskr_dpdk_open(port, options.flags, mtu));
+    const { bytes, view, slotSize } = mapRegion(this.#library.oskr_dpdk_region(port), REGION);
+    this.#view = view;
+    this.#slotSize = slotSize;
+    this.#received = REGION.slots + BURST * slotSize;
     this.#reader = new Reader(bytes, this.book);
     this.#writer = new Writer(bytes, this.book);
     if (options.mac !== null) {
@@ -252,8 +257,8 @@ export class DpdkTransport extends PacketTransport {
   protected override beginPacket(): Writer {
     if (this.#slot === BURST - 1) this.#flush();
     this.#slot++;
-    const at = REGION.send + this.#slot * SLOT_SIZE;
-    return this.#writer.reset(at, at + PAYLOAD_MAX);
+    const at = REGION.slots + this.#slot * this.#slotSize;
+    return this.#writer.reset(at, at + this.payloadMax);
   }
 
   protected override sendPacket(source: number, to: Address, part: boolean): void {
@@ -281,7 +286,7 @@ export class DpdkTransport extends PacketTransport {
 
   #receive(index: number): void {
     const view = this.#view;
-    const at = REGION.receive + index * SLOT_SIZE;
+    const at = this.#received + index * this.#slotSize;
     const length = view.getUint32(REGION.lengths + 4 * index, true);
     const high = view.getUint32(at + DESTINATION_MAC);
     const own = high === this.#macHigh && view.getUint16(at + DESTINATION_MAC + 4) === this.#macLow;

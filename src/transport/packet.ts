@@ -67,6 +67,8 @@ export interface PacketTransportOptions {
   readonly configured?: boolean;
   readonly clock: Clock;
   readonly random: (bound: number) => number;
+  /** Bytes that a packet holds behind the Ethernet header, all of the network's included. */
+  readonly mtu?: number;
   /** The share of arriving packets to lose on purpose, 0 to 1. */
   readonly dropRate?: number;
   /** As of Node: is told when packets leave. */

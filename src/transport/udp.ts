@@ -2,15 +2,16 @@
 // message, 1 a part of one), three id bytes, payload; or several messages, which C joins and
 // divides, so that here each is alone.
 
-import { toArrayBuffer, type Pointer } from "bun:ffi";
+import type { Pointer } from "bun:ffi";
 import type { Address, Bytes } from "../actor.ts";
-import { assert } from "../base/assert.ts";
 import { errnoName } from "../base/errno.ts";
 import { countDrop } from "../driver.ts";
-import { BURST, SLOT_SIZE, UDP, type NativeLibrary } from "../ffi/native.ts";
+import { BURST, UDP, type NativeLibrary } from "../ffi/native.ts";
+import { mapRegion } from "../ffi/region.ts";
 import { describeErrno } from "../base/errno.ts";
 import { UsageError } from "../base/errors.ts";
 import { Reader, Writer } from "../wire.ts";
+import { MTU_DEFAULT } from "./mtu.ts";
 import {
   IDS_LENGTH,
   PacketTransport,
@@ -21,8 +22,8 @@ import {
 } from "./packet.ts";
 
 const HEADER = 1 + IDS_LENGTH;
-/** What fits an Ethernet frame of 1,500 bytes behind the headers of IPv4 and UDP. */
-const DATAGRAM_MAX = 1472;
+/** Bytes of the headers of IPv4 and UDP, which an MTU counts as well. */
+const UDP_HEADERS = 28;
 const MESSAGE = 0;
 const PART = 1;
 const EAGAIN = -11;
@@ -34,11 +35,14 @@ export interface UdpTransportOptions extends PacketTransportOptions {
 }
 
 export class UdpTransport extends PacketTransport {
-  override readonly payloadMax = DATAGRAM_MAX - HEADER;
+  override readonly payloadMax: number;
   protected override readonly fragmentBurst = 32;
   readonly #library: NativeLibrary;
   readonly #socket: Pointer | bigint;
   readonly #view: DataView;
+  readonly #slotSize: number;
+  /** Where the slots begin that packets are sent from. */
+  readonly #slots: number;
   readonly #reader: Reader;
   readonly #writer: Writer;
   /** Six bytes for an address on its way from the table to the region. */
@@ -51,21 +55,22 @@ export class UdpTransport extends PacketTransport {
   /** Binds a socket; throws UsageError. */
   constructor(options: UdpTransportOptions) {
     super(options);
-    const { library, local } = options;
+    const { library, local, mtu = MTU_DEFAULT } = options;
+    this.payloadMax = mtu - UDP_HEADERS - HEADER;
     this.#library = library;
     const view = local === null ? null : new DataView(local.buffer, local.byteOffset, 6);
     const ip = view?.getUint32(0) ?? 0;
     const port = view?.getUint16(4) ?? 0;
-    const socket = library.oskr_udp_open(ip, port);
+    const socket = library.oskr_udp_open(ip, port, mtu);
     if (socket === null) {
       const where = `${[24, 16, 8, 0].map((bits) => (ip >>> bits) & 255).join(".")}:${port}`;
       throw new UsageError(`UDP ${where} cannot be bound: ${describeErrno(library.oskr_error())}`);
     }
     this.#socket = socket;
-    const region = library.oskr_udp_map(socket);
-    assert(region !== null, "an open socket has a region");
-    const bytes = new Uint8Array(toArrayBuffer(region, 0, UDP.size));
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const { bytes, view: words, slotSize } = mapRegion(library.oskr_udp_map(socket), UDP);
+    this.#view = words;
+    this.#slotSize = slotSize;
+    this.#slots = UDP.slots + BURST * slotSize;
     this.#reader = new Reader(bytes, this.book);
     this.#writer = new Writer(bytes, this.book);
   }
@@ -105,7 +110,7 @@ export class UdpTransport extends PacketTransport {
   protected override beginPacket(): Writer {
     if (this.#slot === BURST - 1) this.#flush();
     this.#slot++;
-    const at = UDP.send + this.#slot * SLOT_SIZE + HEADER;
+    const at = this.#slots + this.#slot * this.#slotSize + HEADER;
     return this.#writer.reset(at, at + this.payloadMax);
   }
 
@@ -116,17 +121,17 @@ export class UdpTransport extends PacketTransport {
 
   /** The ids differ with the destination, so the payload is copied to a slot of its own. */
   protected override repeatPacket(source: number, to: Address, part: boolean): void {
-    const from = UDP.send + this.#slot * SLOT_SIZE + HEADER;
+    const from = this.#slots + this.#slot * this.#slotSize + HEADER;
     if (this.#slot === BURST - 1) this.#flush();
     this.#slot++;
-    const at = UDP.send + this.#slot * SLOT_SIZE + HEADER;
+    const at = this.#slots + this.#slot * this.#slotSize + HEADER;
     new Uint8Array(this.#view.buffer).copyWithin(at, from, from + this.#length);
     this.#queue(source, to, part);
   }
 
   #queue(source: number, to: Address, part: boolean): void {
     const id = this.book.writeHost(to, this.#host, 0);
-    const at = UDP.send + this.#slot * SLOT_SIZE;
+    const at = this.#slots + this.#slot * this.#slotSize;
     if (id < 0) {
       this.countUnsent(id);
       return;
@@ -138,7 +143,7 @@ export class UdpTransport extends PacketTransport {
     const view = this.#view;
     view.setUint8(at, part ? PART : MESSAGE);
     const word = 4 * this.#packets++;
-    view.setUint32(UDP.sendOffset + word, at - UDP.send, true);
+    view.setUint32(UDP.sendOffset + word, at - this.#slots, true);
     view.setUint32(UDP.sendLength + word, this.#length + HEADER, true);
     view.setUint32(UDP.sendIp + word, this.#host.getUint32(0), true);
     view.setUint32(UDP.sendPort + word, this.#host.getUint16(4), true);
@@ -147,7 +152,7 @@ export class UdpTransport extends PacketTransport {
   #receive(index: number): void {
     const view = this.#view;
     const word = 4 * index;
-    const at = UDP.receive + view.getUint32(UDP.receivedOffset + word, true);
+    const at = UDP.slots + view.getUint32(UDP.receivedOffset + word, true);
     const destination = readDestination(view, at);
     if (destination < 0) {
       countDrop(this.drops, "malformed ids");

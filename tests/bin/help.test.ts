@@ -62,6 +62,7 @@ describe("help", () => {
       --fabric-port=<N>    Which of the fabric's ports for clients [client] (Default: 0)
              --port=<N>    DPDK port to use, of a NIC or of --eal's [both, each its own] (Default: 0)
          --eal=<"ARGS">    More EAL arguments, for example --vdev=net_af_packet0,iface=eth0 [both, each its own]
+          --mtu=<BYTES>    Bytes of a packet, the same for all: to 9000, 65535 over UDP [both] (Default: 1500)
           --drop=<RATE>    Share of arriving packets to lose on purpose, 0 to 1 [both, each its own] (Default: 0)
 
     PROCESSORS
@@ -139,6 +140,7 @@ describe("help", () => {
       --fabric-port=<N>    Which of the fabric's ports for clients [client] (Default: 0)
              --port=<N>    DPDK port to use, of a NIC or of --eal's [both, each its own] (Default: 0)
          --eal=<"ARGS">    More EAL arguments, for example --vdev=net_af_packet0,iface=eth0 [both, each its own]
+          --mtu=<BYTES>    Bytes of a packet, the same for all: to 9000, 65535 over UDP [both] (Default: 1500)
           --drop=<RATE>    Share of arriving packets to lose on purpose, 0 to 1 [both, each its own] (Default: 0)
 
     PROCESSORS
@@ -177,6 +179,7 @@ describe("help", () => {
       -c, --config=<PREFIX>    Reads PREFIX.config: a port for each replica, with its MAC address (Required)
                 --dir=<DIR>    Where the sockets replica-<i>.sock and client-<i>.sock are made (Required)
          --client-ports=<N>    Ports for client processes (Default: 1)
+              --mtu=<BYTES>    Bytes of a packet, the same for all: to 9000, 65535 over UDP (Default: 1500)
            --network=<FILE>    Latency, jitter, loss and bandwidth between the sites of a network (docs/evaluating.md)
                 --sequencer    Be the configuration's first sequencer: stamp what is sent to it, in place (Default: false)
 
@@ -255,6 +258,7 @@ describe("help", () => {
             --transport=<dpdk|udp>    Shared-memory ports of DPDK, or sockets of the loopback interface [both] (Default: dpdk)
                --network=<NETWORK>    Put it between the processes: a name of docs/networks/, or a file like those [both]
       --sequencer=<fabric|process>    What stamps messages, where the mode has a sequencer: DPDK's switch, or a process (default: the switch, if there is one and operations fit a packet) [both]
+                     --mtu=<BYTES>    Bytes of a packet, the same for all: to 9000, 65535 over UDP [both] (Default: 1500)
                      --drop=<RATE>    Share of arriving packets to lose on purpose, 0 to 1 [both, each its own] (Default: 0)
 
     PROCESSORS

@@ -145,6 +145,12 @@ const mistakes: readonly (readonly [string, readonly string[], string])[] = [
   ["client", clientArgs(one, "--op-size", "1.5"), `--op-size 1.5: ${whole(0, 1_048_576)}`],
   ["replica", replicaArgs(udp, "--drop", "2"), "--drop 2: expected a number from 0 to 1"],
   ["fabric", fabric(one, "--drop", "0,1"), "--drop 0,1: expected a number from 0 to 1"],
+  ["replica", replicaArgs(one, "--mtu", "9001"), `--mtu 9001: ${whole(1500, 9000)}`],
+  ["client", clientArgs(udp, "--mtu", "65536"), `--mtu 65536: ${whole(1500, 65_535)}`],
+  ["fabric", fabric(one, "--mtu", "1499"), `--mtu 1499: ${whole(1500, 9000)}`],
+  ["demo", ["--mtu", "9001"], `--mtu 9001: ${whole(1500, 9000)}`],
+  ["faults", ["--mtu", "x"], `--mtu x: ${whole(1500, 9000)}`],
+  ["bench", ["echo", "--mtu", "9001"], `--mtu 9001: ${whole(1500, 9000)}`],
   ["fabric", fabric(one, "--client-ports", "0"), `--client-ports 0: ${whole(1, 32)}`],
   [
     ...["replica", ["-m", "unreplicated", "-c", one, "-i", "1"]],

@@ -202,6 +202,8 @@ describe("refused", () => {
     [{ ...pbft, rate: -1 }, "rate: -1: expected a number from 0 to"],
     [{ ...pbft, replySize: -1 }, "replySize: -1: expected a whole number from 0 to 1048576"],
     [{ ...pbft, app: "kv", replySize: 4 }, "replySize: kv gives results of its own size"],
+    [{ ...pbft, mtu: 1400 }, "mtu: 1400: expected a whole number from 1500 to 65535, or null"],
+    [{ ...pbft, mtu: 9001 }, "mtu 9001: at most 9000 over dpdk"],
     [{ ...pbft, batchBytes: 100 }, "batchBytes: 100: expected a whole number from 1024 to 1048576"],
     [{ ...pbft, batch: 0 }, "batch: 0: expected a whole number from 1 to 65536"],
     [{ ...pbft, batch: null }, "batch: null: expected a whole number"],

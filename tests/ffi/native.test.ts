@@ -2,7 +2,6 @@
 // signature blocks and jobs are in tests/crypto/.
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { toArrayBuffer } from "bun:ffi";
 import {
   cpSync,
   existsSync,
@@ -15,9 +14,12 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as native from "../../src/ffi/native.ts";
+import { mapRegion } from "../../src/ffi/region.ts";
 import { describeUnless, libraries } from "../support/optional.ts";
 
-const { BURST, SLOT_SIZE, UDP } = native;
+const { BURST, UDP } = native;
+const SLOT_SIZE = 2048;
+const SEND = UDP.slots + BURST * SLOT_SIZE;
 const root = join(import.meta.dir, "../..");
 const LOOPBACK = 0x7f00_0001;
 
@@ -41,14 +43,15 @@ describeUnless(missing)("oskr_native", () => {
   });
 
   function openSocket(ip = LOOPBACK, port = 0) {
-    const udp = library.oskr_udp_open(ip, port)!;
-    const buffer = toArrayBuffer(library.oskr_udp_map(udp)!, 0, UDP.size);
-    return { udp, bytes: new Uint8Array(buffer), words: new Int32Array(buffer) };
+    const udp = library.oskr_udp_open(ip, port, 1500)!;
+    const { bytes, slotSize } = mapRegion(library.oskr_udp_map(udp), UDP);
+    expect(slotSize).toBe(SLOT_SIZE);
+    return { udp, bytes, words: new Int32Array(bytes.buffer) };
   }
   type Socket = ReturnType<typeof openSocket>;
 
   function queue(from: Socket, i: number, text: string, port: number): void {
-    from.bytes.set(new TextEncoder().encode(text), UDP.send + i * SLOT_SIZE);
+    from.bytes.set(new TextEncoder().encode(text), SEND + i * SLOT_SIZE);
     from.words[UDP.sendOffset / 4 + i] = i * SLOT_SIZE;
     from.words[UDP.sendLength / 4 + i] = text.length;
     from.words[UDP.sendIp / 4 + i] = LOOPBACK;
@@ -66,7 +69,7 @@ describeUnless(missing)("oskr_native", () => {
     expect(Atomics.load(a.words, UDP.sendStatus / 4 + 8)).toBe(0);
     expect(library.oskr_udp_receive(b.udp)).toBe(BURST - 1);
     const received = [0, 7, 62].map((i) => {
-      const at = UDP.receive + Atomics.load(b.words, UDP.receivedOffset / 4 + i);
+      const at = UDP.slots + Atomics.load(b.words, UDP.receivedOffset / 4 + i);
       const length = Atomics.load(b.words, UDP.receivedLength / 4 + i);
       return new TextDecoder().decode(b.bytes.slice(at, at + length));
     });
@@ -82,13 +85,13 @@ describeUnless(missing)("oskr_native", () => {
 
   test("a port in use is refused with its errno", () => {
     const a = openSocket();
-    expect(library.oskr_udp_open(LOOPBACK, library.oskr_udp_port(a.udp))).toBeNull();
+    expect(library.oskr_udp_open(LOOPBACK, library.oskr_udp_port(a.udp), 1500)).toBeNull();
     expect(library.oskr_error()).toBe(-98);
     library.oskr_udp_close(a.udp);
   });
 
   test("addresses above 127.255.255.255 pass as unsigned", () => {
-    expect(library.oskr_udp_open(0xc000_0201, 0)).toBeNull();
+    expect(library.oskr_udp_open(0xc000_0201, 0, 1500)).toBeNull();
     expect(library.oskr_error()).toBe(-99);
   });
 

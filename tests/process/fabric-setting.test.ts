@@ -28,7 +28,7 @@ test("a fabric tells its setting, the latest one that ran in a directory", () =>
   tellFabricSetting(dir, settingOf());
   expect(readFabricSetting(dir)).toEqual({
     ...{ drop: 0, duplicate: 0, reorder: 0, corrupt: 0, delayUs: 0, seed: 1, clientPorts: 3 },
-    mask: null,
+    ...{ mask: null, mtu: 1500 },
   });
   const rough = settingOf("--drop", "0.1", "--delay", "50", "--mask", "2");
   tellFabricSetting(dir, rough);

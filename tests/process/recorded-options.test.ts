@@ -51,6 +51,7 @@ const OTHER: { readonly [name: string]: string } = {
     "reply-size": "9",
     "view-timeout": "7",
     checkpoint: "9",
+    mtu: "9000",
   },
   ...{ port: "1", eal: "--vdev=x", drop: "0.5", mask: "7", clients: "7", warm: "9" },
   ...{ "op-size": "9", rate: "9", think: "9", history: "h.json", duplicate: "0.5" },

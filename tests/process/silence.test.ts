@@ -6,9 +6,10 @@ import { explainDrops, explainSilence, mtuWarnings } from "../../src/process/sil
 
 describe("what was dropped", () => {
   test("is told with what may be behind it, the most frequent first", () => {
-    expect(explainDrops({ malformed: 3, forged: 400 }, null)).toEqual([
+    expect(explainDrops({ malformed: 3, forged: 400, "malformed packet": 2 }, null)).toEqual([
       "400 forged: other keys there, or another --instance, --mode, f or number of replicas?",
-      "3 malformed: another --mode or version there, or somebody else's packets?",
+      "3 malformed: another --mode, --mtu or version there, or somebody else's packets?",
+      "2 malformed packet: another --mtu or version there, or somebody else's packets?",
     ]);
     expect(explainDrops({ "a reason of its own": 1 }, null)).toEqual(["1 a reason of its own"]);
   });

@@ -13,12 +13,15 @@ import {
   HEADER_SIZE,
   loadDpdk,
   OPEN_PROMISCUOUS,
-  PAYLOAD_MAX,
+  MTU_BESIDE_PAYLOAD,
   REGION,
-  SLOT_SIZE,
   STATISTICS,
   TEXT_SIZE,
 } from "../../src/ffi/dpdk.ts";
+import { mapRegion } from "../../src/ffi/region.ts";
+
+const MTU = 1500;
+const PAYLOAD_MAX = MTU - MTU_BESIDE_PAYLOAD;
 
 const library = loadDpdk();
 const textAddress = library.oskr_dpdk_text() as Pointer;
@@ -38,19 +41,21 @@ function said(): string {
 class Port {
   readonly region: Uint8Array;
   readonly view: DataView;
+  readonly slotSize: number;
   readonly index: number;
 
   constructor(index: number) {
     this.index = index;
-    if (library.oskr_dpdk_open(index, OPEN_PROMISCUOUS) !== 0) throw new Error(said());
-    const address = library.oskr_dpdk_region(index) as Pointer;
-    this.region = new Uint8Array(toArrayBuffer(address, 0, REGION.size));
-    this.view = new DataView(this.region.buffer);
+    if (library.oskr_dpdk_open(index, OPEN_PROMISCUOUS, MTU) !== 0) throw new Error(said());
+    const { bytes, view, slotSize } = mapRegion(library.oskr_dpdk_region(index), REGION);
+    this.region = bytes;
+    this.view = view;
+    this.slotSize = slotSize;
   }
 
   /** Fills one slot with `payload` and one entry that sends it. */
   put(index: number, destination: Uint8Array, type: number, payload: Uint8Array): void {
-    this.region.set(payload, REGION.send + index * SLOT_SIZE);
+    this.region.set(payload, REGION.slots + index * this.slotSize);
     const at = REGION.entries + index * ENTRY.size;
     this.region.set(destination, at + ENTRY.destination);
     this.view.setUint16(at + ENTRY.etherType, type);
@@ -63,7 +68,7 @@ class Port {
   receive(): readonly string[] {
     const count = library.oskr_dpdk_receive(this.index);
     return Array.from({ length: count }, (_, i) => {
-      const at = REGION.receive + i * SLOT_SIZE;
+      const at = REGION.slots + (BURST + i) * this.slotSize;
       const length = this.view.getUint32(REGION.lengths + 4 * i, true);
       return this.region.subarray(at, at + length).toHex();
     });
@@ -126,6 +131,7 @@ function fabric(dir: string) {
   const memory = new Uint8Array(toArrayBuffer(library.oskr_fabric() as Pointer, 0, FABRIC.size));
   const view = new DataView(memory.buffer);
   view.setUint32(FABRIC.portCount, 2, true);
+  view.setUint16(FABRIC.mtu, MTU, true);
   memory.set(mac(2), FABRIC.ports + FABRIC_PORT.mac);
   memory.set(Uint8Array.of(1, 0, 0x5e, 0, 0, 1), FABRIC.group);
   if (library.oskr_fabric_open() !== 0) throw new Error(said());

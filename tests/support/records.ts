@@ -18,6 +18,7 @@ export const SETTING: ReplicaSetting = {
   batch: 1,
   ...{
     batchBytes: 1_048_576,
+    mtu: 1500,
     adaptive: false,
     signature: "batch",
     checkpoint: 128,
@@ -53,6 +54,7 @@ export function recordOf(latenciesUs: readonly number[], more: Partial<ResultRec
     ...{ clientProcesses: 1, loop: "closed", rate: 0, batch: 1, adaptive: false },
     ...{
       batchBytes: 1_048_576,
+      mtu: 1500,
       signature: "batch",
       crypto: "native",
       workers: 1,

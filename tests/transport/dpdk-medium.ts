@@ -1,17 +1,25 @@
 // Memif ports through a fabric that is a process of its own, as is whoever echoes. EAL starts once
 // a process, so one medium serves all cases: each listens on ids of its own.
 
-import { toArrayBuffer } from "bun:ffi";
 import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { assert } from "../../src/base/assert.ts";
 import { memifArgument, WITHOUT_NIC, type MemifEnd } from "../../src/process/memif.ts";
 import { RealClock } from "../../src/process/real-clock.ts";
 import { formatAddress, type WireAddress } from "../../src/config.ts";
-import { ENTRY, HEADER_SIZE, loadDpdk, OPEN_PROMISCUOUS, REGION } from "../../src/ffi/dpdk.ts";
+import {
+  BURST,
+  ENTRY,
+  HEADER_SIZE,
+  loadDpdk,
+  OPEN_PROMISCUOUS,
+  REGION,
+} from "../../src/ffi/dpdk.ts";
 import { loadNative } from "../../src/ffi/native.ts";
+import { mapRegion } from "../../src/ffi/region.ts";
 import { systemRandom } from "../../src/base/system-random.ts";
 import { DpdkTransport, Eal } from "../../src/transport/dpdk.ts";
+import { MTU_DEFAULT } from "../../src/transport/mtu.ts";
 import { writeIds } from "../../src/transport/packet.ts";
 import {
   all,
@@ -39,7 +47,7 @@ const replicas = Array.from({ length: REPLICAS }, (_, i) => macOf(i));
 function startEal(dir: string, ends: readonly (readonly [MemifEnd, WireAddress])[]): Eal {
   const ports = ends.map(([end, { host, id }], port) => {
     const [mac = ""] = formatAddress({ kind: "mac", host, id }).split("%");
-    return memifArgument(port, dir, end, mac);
+    return memifArgument(port, dir, end, { mac, mtu: MTU_DEFAULT });
   });
   const args = ["--file-prefix", `oskr-${process.pid}`, "-l", "0", ...WITHOUT_NIC, ...ports];
   return new Eal(loadDpdk(), args, ends.length);
@@ -109,13 +117,11 @@ function childEnvironment(): NodeJS.ProcessEnv {
 /** Sends frames with any Ethernet type and any ids from a port of its own. */
 function stranger(eal: Eal, port: number) {
   const { library } = eal;
-  eal.checked(library.oskr_dpdk_open(port, OPEN_PROMISCUOUS));
-  const region = library.oskr_dpdk_region(port);
-  assert(region !== null, "an open port has a region");
-  const bytes = new Uint8Array(toArrayBuffer(region, 0, REGION.size));
-  const view = new DataView(bytes.buffer);
+  eal.checked(library.oskr_dpdk_open(port, OPEN_PROMISCUOUS, MTU_DEFAULT));
+  const { bytes, view, slotSize } = mapRegion(library.oskr_dpdk_region(port), REGION);
+  const received = REGION.slots + BURST * slotSize;
   const send = (etherType: number, ids: readonly number[], payload: Uint8Array): void => {
-    bytes.set(payload, REGION.send);
+    bytes.set(payload, REGION.slots);
     bytes.set(macOf(0).host, REGION.entries + ENTRY.destination);
     view.setUint16(REGION.entries + ENTRY.etherType, etherType);
     bytes.set(ids, REGION.entries + ENTRY.ids);
@@ -127,7 +133,7 @@ function stranger(eal: Eal, port: number) {
   const receive = (): Uint8Array | null => {
     if (library.oskr_dpdk_receive(port) < 1) return null;
     const length = view.getUint32(REGION.lengths, true);
-    return bytes.slice(REGION.receive + HEADER_SIZE, REGION.receive + length);
+    return bytes.slice(received + HEADER_SIZE, received + length);
   };
   return { send, receive, linkUp: () => library.oskr_dpdk_link(port) === 1 };
 }

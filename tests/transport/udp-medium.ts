@@ -1,12 +1,13 @@
 // Sockets of the loopback interface. Nobody reorders or repeats datagrams there; loss is the
 // transport's own.
 
-import { toArrayBuffer } from "bun:ffi";
 import { assert } from "../../src/base/assert.ts";
 import { freePorts } from "../../src/cluster/free-ports.ts";
 import type { WireAddress } from "../../src/config.ts";
-import { loadNative, UDP } from "../../src/ffi/native.ts";
+import { BURST, loadNative, UDP } from "../../src/ffi/native.ts";
+import { mapRegion } from "../../src/ffi/region.ts";
 import { systemRandom } from "../../src/base/system-random.ts";
+import { UDP_MTU_MAX } from "../../src/transport/mtu.ts";
 import { IDS_LENGTH, writeIds } from "../../src/transport/packet.ts";
 import { UdpTransport } from "../../src/transport/udp.ts";
 import {
@@ -24,13 +25,11 @@ const LOOPBACK = 0x7f00_0001;
 /** Sends whole datagrams to a port of this host. */
 export function stranger(to: number) {
   const native = loadNative();
-  const socket = native.oskr_udp_open(LOOPBACK, 0);
-  const region = socket === null ? null : native.oskr_udp_map(socket);
-  assert(socket !== null && region !== null, "a socket has a region");
-  const bytes = new Uint8Array(toArrayBuffer(region, 0, UDP.size));
-  const view = new DataView(bytes.buffer);
+  const socket = native.oskr_udp_open(LOOPBACK, 0, UDP_MTU_MAX);
+  assert(socket !== null, "a socket can be bound");
+  const { bytes, view, slotSize } = mapRegion(native.oskr_udp_map(socket), UDP);
   const send = (datagram: Uint8Array): void => {
-    bytes.set(datagram, UDP.send);
+    bytes.set(datagram, UDP.slots + BURST * slotSize);
     view.setUint32(UDP.sendOffset, 0, true);
     view.setUint32(UDP.sendLength, datagram.length, true);
     view.setUint32(UDP.sendIp, LOOPBACK, true);
@@ -40,7 +39,7 @@ export function stranger(to: number) {
   /** The payload of the next part that came; null if none did. */
   const receive = (): Uint8Array | null => {
     if (native.oskr_udp_receive(socket) < 1) return null;
-    const at = UDP.receive + view.getUint32(UDP.receivedOffset, true) + IDS_LENGTH;
+    const at = UDP.slots + view.getUint32(UDP.receivedOffset, true) + IDS_LENGTH;
     const length = view.getUint32(UDP.receivedLength, true) - IDS_LENGTH;
     return bytes.slice(at, at + length);
   };

@@ -2,6 +2,7 @@
 
 import { expect } from "bun:test";
 import { parseAddress } from "../../src/config.ts";
+import { freePorts } from "../../src/cluster/free-ports.ts";
 import { loadNative } from "../../src/ffi/native.ts";
 import { UdpTransport } from "../../src/transport/udp.ts";
 import { libraries, testUnless } from "../support/optional.ts";
@@ -34,6 +35,66 @@ testUnless(libraries())("what the kernel drops while nobody polls is counted exa
   sender.close();
   transport.close();
 });
+
+/** Two replicas on this host, which have packets of these MTUs; and what comes to the second. */
+async function pair(mtus: readonly [number, number]) {
+  const ports = await freePorts(2);
+  const replicas = ports.map((port) => parseAddress(`127.0.0.1:${port}%0`)!);
+  const [sender, receiver] = mtus.map(
+    (mtu, i) =>
+      new UdpTransport({
+        ...{ replicas, multicast: null, member: true, library: loadNative(), mtu },
+        ...{ local: replicas[i]?.host ?? null, clock: new HurriedClock(), random: () => 0 },
+      }),
+  );
+  const came: number[] = [];
+  receiver?.listen(0, (_, input) => came.push(input.remaining));
+  const send = (length: number): void => {
+    sender?.begin(0).bytes(pattern(length, 1));
+    sender?.transmit(1);
+    for (let i = 0; i < 3; i++) for (const one of [sender, receiver]) one?.poll();
+  };
+  const close = (): void => {
+    for (const one of [sender, receiver]) one?.close();
+  };
+  return { drops: receiver?.drops, came, send, close };
+}
+
+testUnless(libraries())("a packet holds what its MTU leaves beside headers and ids", () => {
+  const library = loadNative();
+  for (const [mtu, payload] of [
+    [1500, 1468],
+    [9000, 8968],
+    [65_535, 65_503],
+  ] as const) {
+    const transport = new UdpTransport({
+      ...{ replicas: [parseAddress("127.0.0.1:1%0")!], multicast: null, member: true, library },
+      ...{ local: Uint8Array.of(127, 0, 0, 1, 0, 0), clock: new HurriedClock(), random: () => 0 },
+      mtu,
+    });
+    expect(transport.payloadMax).toBe(payload);
+    const out = transport.begin(0);
+    out.bytes(pattern(payload, 1));
+    expect(out.large).toBe(false);
+    out.u8(1);
+    expect(out.large).toBe(true);
+    transport.close();
+  }
+});
+
+for (const [what, mtus, length, reason, count] of [
+  ["packets", [9000, 1500], 5000, "malformed packet", 1],
+  ["parts", [9000, 1500], 20_000, "malformed packet", 3],
+  ["parts", [1500, 9000], 20_000, "malformed fragment", 14],
+] as const) {
+  testUnless(libraries())(`${what} of ${mtus[0]} are counted by who has ${mtus[1]}`, async () => {
+    const { drops, came, send, close } = await pair(mtus);
+    send(length);
+    expect(came).toEqual([]);
+    expect([...(drops ?? [])]).toEqual([[reason, count]]);
+    close();
+  });
+}
 
 testUnless(libraries())("what the kernel does not send is counted by its reason", () => {
   const library = loadNative();

@@ -241,9 +241,12 @@ int32_t oskr_port_set_up(uint16_t port, struct rte_mempool *pool, uint64_t offlo
   configuration.txmode.offloads = offloads_wanted & info.tx_offload_capa;
   // A memif's frames are as long as its buffers, of which EAL was told.
   int asks = mtu > OSKR_MTU && oskr_memif_role(port) == OSKR_MEMIF_NONE;
-  if (asks && mtu > info.max_mtu)
-    return oskr_fail(-EINVAL, "port %u: cannot have an MTU of %u: %u at most", port, mtu,
-                     info.max_mtu);
+  // Drivers that tell no MTU, such as af_packet, tell their longest frame, which counts as well.
+  uint32_t most = info.max_mtu;
+  if (most == UINT16_MAX && info.max_rx_pktlen < UINT16_MAX)
+    most = info.max_rx_pktlen - RTE_ETHER_HDR_LEN - RTE_ETHER_CRC_LEN;
+  if (asks && mtu > most)
+    return oskr_fail(-EINVAL, "port %u: cannot have an MTU of %u: %u at most", port, mtu, most);
   if (asks) configuration.rxmode.mtu = mtu;
   if ((result = rte_eth_dev_configure(port, 1, 1, &configuration)) < 0)
     return oskr_fail(result, "port %u: cannot be configured: %s", port, rte_strerror(-result));

@@ -5,16 +5,14 @@
 #include <math.h>
 #include <stddef.h>
 
-// At 80 ms from end to end, 400,000 frames a second; two thirds of the pool that they are of.
-#define WAITING_MAX 32768
-
 struct waiting {
   struct oskr_delayed what;
   uint64_t order;
 };
 
-static struct waiting heap[WAITING_MAX];
+static struct waiting heap[OSKR_DELAYED_MAX];
 static uint32_t count;
+static uint32_t count_max = OSKR_DELAYED_MAX;
 static uint64_t arrivals;
 
 static int before(const struct waiting *a, const struct waiting *b) {
@@ -22,9 +20,13 @@ static int before(const struct waiting *a, const struct waiting *b) {
   return a->order < b->order;
 }
 
+void oskr_delay_limit(uint32_t frames) {
+  count_max = frames < OSKR_DELAYED_MAX ? frames : OSKR_DELAYED_MAX;
+}
+
 int32_t oskr_delay_push(struct oskr_delayed what) {
   struct waiting added = {what, arrivals++};
-  if (count == WAITING_MAX) return -ENOBUFS;
+  if (count >= count_max) return -ENOBUFS;
   uint32_t at = count++;
   while (at > 0 && before(&added, &heap[(at - 1) / 2])) {
     heap[at] = heap[(at - 1) / 2];

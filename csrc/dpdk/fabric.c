@@ -14,7 +14,8 @@
 
 #define BROADCAST 0xffffffffffffull
 #define POOL_COUNT 49151
-#define JUMBO_COUNT 12287  // of longer frames, in as much memory
+// How much fewer longer frames are in as much memory.
+#define JUMBO_PART 4
 #define POOL_CACHE 256
 #define DESCRIPTORS 4096
 // Frames that wait for one port: the replies of four replicas to some thousand clients at once.
@@ -72,6 +73,7 @@ static struct oskr_fabric fabric;
 static struct member members[OSKR_PORTS_MAX];
 static struct cell table[TABLE_SIZE];
 static struct rte_mempool *pool;
+static uint32_t queue_max = QUEUE_MAX;
 static uint32_t open_count;
 static uint64_t group;
 static struct oskr_sequencer sequencer;
@@ -184,7 +186,7 @@ static void enqueue(uint32_t port, struct rte_mbuf *frame) {
     rte_pktmbuf_free(frame);
     return;
   }
-  if (queued(q) == QUEUE_MAX) {
+  if (queued(q) >= queue_max) {
     fabric.ports[port].counts.full++;
     rte_pktmbuf_free(frame);
     return;
@@ -448,8 +450,12 @@ static int32_t check(void) {
 
 static int32_t open_ports(void) {
   int32_t result = 0;
-  pool = oskr_pool("oskr-fabric", fabric.mtu > OSKR_MTU ? JUMBO_COUNT : POOL_COUNT, POOL_CACHE,
-                   fabric.mtu, SOCKET_ID_ANY);
+  // As much fewer may wait, because no port takes anything in while the pool is empty.
+  uint32_t part = oskr_slot_size(fabric.mtu) > oskr_slot_size(OSKR_MTU) ? JUMBO_PART : 1;
+  queue_max = QUEUE_MAX / part;
+  oskr_delay_limit(OSKR_DELAYED_MAX / part);
+  pool =
+      oskr_pool("oskr-fabric", (POOL_COUNT + 1) / part - 1, POOL_CACHE, fabric.mtu, SOCKET_ID_ANY);
   if (pool == NULL) return -rte_errno;
   memset(members, 0, sizeof(members));
   for (; open_count < fabric.port_count; open_count++) {

@@ -369,7 +369,8 @@ function failureOf(load: Load, clients: number): string | null {
 function whyNoLink(served: boolean): string {
   return served
     ? "somebody serves the port, but another process has this end of it " +
-        "(with --fabric, --fabric-port chooses another), or they have just started"
+        "(with --fabric, --fabric-port chooses another), or has another --mtu, " +
+        "or they have just started"
     : "nobody is at the other end of the port";
 }
 

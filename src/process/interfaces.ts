@@ -1,6 +1,6 @@
 // The interfaces of this machine by which addresses are reached, and how long their packets may be.
 
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 
 /** One of the kernel's. */
@@ -18,22 +18,35 @@ type Addresses = readonly {
 
 /** The interface of that name; null if there is none. */
 export function interfaceNamed(name: string): NetworkInterface | null {
-  const path = `/sys/class/net/${name}/mtu`;
-  return existsSync(path) ? { name, mtu: Number(readFileSync(path, "utf8")) } : null;
+  try {
+    return { name, mtu: Number(readFileSync(`/sys/class/net/${name}/mtu`, "utf8")) };
+  } catch {
+    // It may go away at any time, and is none then.
+    return null;
+  }
 }
+
+const LOOPBACK = "lo";
 
 /**
  * Of the interfaces whose networks have one of these hosts (IPv4 address first), the one with the
  * smallest MTU; null if none has: they are reached through routers, whose networks nobody knows.
+ * What is sent to an address of this machine goes by the loopback interface, whosever it is.
  */
 export function smallestInterface(
   hosts: readonly Uint8Array[],
   all: { readonly [name: string]: Addresses | undefined } = networkInterfaces(),
   named: (name: string) => NetworkInterface | null = interfaceNamed,
 ): NetworkInterface | null {
-  const reaching = Object.entries(all).flatMap(([name, addresses = []]) =>
-    addresses.some((one) => hosts.some((host) => reaches(one, host))) ? (named(name) ?? []) : [],
+  const own = new Set(
+    Object.values(all).flatMap((some = []) => some.map(({ address }) => address)),
   );
+  const others = hosts.filter((host) => !own.has(host.subarray(0, 4).join(".")));
+  const names = Object.entries(all)
+    .filter(([, some = []]) => some.some((one) => others.some((host) => reaches(one, host))))
+    .map(([name]) => name);
+  if (others.length < hosts.length) names.push(LOOPBACK);
+  const reaching = names.flatMap((name) => named(name) ?? []);
   const [smallest] = reaching.toSorted((a, b) => a.mtu - b.mtu);
   return smallest ?? null;
 }

@@ -92,7 +92,9 @@ export function memifArgument(
   ];
   // A frame that needs several buffers would arrive as a chain of them.
   const bytes = Math.ceil((ETHER_HEADER + mtu) / BUFFER_UNIT) * BUFFER_UNIT;
-  if (bytes > BUFFER_BYTES) words.push(`bsize=${bytes}`);
+  // The id has a server turn away a client with other buffers, because a handshake compares no
+  // sizes, and later versions of the driver copy by their own.
+  if (bytes > BUFFER_BYTES) words.push(`bsize=${bytes}`, `id=${bytes / BUFFER_UNIT}`);
   if (mac !== null) words.push(`mac=${mac}`);
   return `--vdev=${words.join(",")}`;
 }

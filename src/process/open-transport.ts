@@ -93,7 +93,7 @@ export function openTransport(
     if (unfit !== undefined) throw new UsageError(`--${unfit} needs replicas with MAC addresses`);
     const local = ownAddress(deploy, place)?.host ?? null;
     const hosts = [...base.replicas, ...others].map(({ host }) => host);
-    refuseMtu(mtu, smallestInterface(hosts));
+    if (mtu !== MTU_DEFAULT) refuseMtu(mtu, smallestInterface(hosts));
     const transport = new UdpTransport({ ...base, library: native, local });
     doorbell.listen();
     const sleeper = {
@@ -141,6 +141,9 @@ function openDpdk(
     args.push(memifArgument(0, memif.dir, memif.end, { mac: address, mtu }));
   }
   const kernel = kernelInterface(extra);
+  if (mtu > MTU_DEFAULT && extra.some((word) => word.includes("net_af_packet"))) {
+    throw new UsageError(`--mtu ${mtu}: net_af_packet has frames of ${MTU_DEFAULT} at most`);
+  }
   refuseMtu(mtu, kernel);
   args.push(...extra);
   const eal = new Eal(loadDpdk(), args, port + 1);
@@ -188,8 +191,8 @@ function kernelInterface(eal: readonly string[]): NetworkInterface | null {
 }
 
 /**
- * Throws UsageError where packets of `mtu` do not fit the interface by which they would go; one
- * that is too small for what every network carries is warned of, because most packets are short.
+ * Throws UsageError where packets of `mtu` do not fit the interface by which they would go. Of one
+ * that is too small for what every network carries `smallMtu` warns, because most packets are short.
  */
 function refuseMtu(mtu: number, by: NetworkInterface | null): void {
   if (mtu === MTU_DEFAULT || by === null || by.mtu >= mtu) return;

@@ -24,6 +24,12 @@ import {
 const HEADER = 1 + IDS_LENGTH;
 /** Bytes of the headers of IPv4 and UDP, which an MTU counts as well. */
 const UDP_HEADERS = 28;
+/**
+ * Fragments that leave in one poll: as many bytes of longer packets, because it is bytes that the
+ * kernel bounds its buffers by, but some.
+ */
+const BURST_PACKETS = 32;
+const BURST_PACKETS_MIN = 4;
 const MESSAGE = 0;
 const PART = 1;
 const EAGAIN = -11;
@@ -36,7 +42,7 @@ export interface UdpTransportOptions extends PacketTransportOptions {
 
 export class UdpTransport extends PacketTransport {
   override readonly payloadMax: number;
-  protected override readonly fragmentBurst = 32;
+  protected override readonly fragmentBurst: number;
   readonly #library: NativeLibrary;
   readonly #socket: Pointer | bigint;
   readonly #view: DataView;
@@ -57,6 +63,8 @@ export class UdpTransport extends PacketTransport {
     super(options);
     const { library, local, mtu = MTU_DEFAULT } = options;
     this.payloadMax = mtu - UDP_HEADERS - HEADER;
+    const packets = Math.floor((BURST_PACKETS * MTU_DEFAULT) / mtu);
+    this.fragmentBurst = Math.max(BURST_PACKETS_MIN, packets);
     this.#library = library;
     const view = local === null ? null : new DataView(local.buffer, local.byteOffset, 6);
     const ip = view?.getUint32(0) ?? 0;

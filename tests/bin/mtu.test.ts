@@ -47,7 +47,7 @@ describeUnless(libraries())("MTU", () => {
   ];
   for (const [index, { name, mtu, fabric, udp }] of cases.entries()) {
     test.concurrent(
-      `operations of 5,000 bytes are no longer than packets over ${name} with --mtu ${mtu}`,
+      `operations of 5,000 bytes go over ${name} with --mtu ${mtu}, which the record tells`,
       async () => {
         const { dir, where } = place(`run-${index}`);
         const prefix = udp ? await udpConfig(`udp-${index}`) : one;

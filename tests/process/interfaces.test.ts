@@ -14,6 +14,7 @@ const named = (name: string) => ({ name, mtu: MTUS[name] ?? 0 });
 
 test.each([
   ["the loopback interface", [[127, 0, 0, 9]], "lo"],
+  ["this machine's own address in a network", [[10, 1, 2, 3]], "lo"],
   ["the end of a network", [[10, 1, 15, 255]], "eth0"],
   ["behind its end", [[10, 1, 16, 0]], null],
   ["a second network of an interface", [[10, 200, 0, 3]], "eth1"],

@@ -215,9 +215,7 @@ describeUnless(missing)("the libraries", () => {
       put(process.execPath, "/bun");
       for (const file of LIBRARIES)
         put(join(root, "target/dpdk", file), `/oskr/target/dpdk/${file}`);
-      for (const file of ["ffi/dpdk.ts", "ffi/library.ts", "base/errors.ts", "base/errno.ts"]) {
-        put(join(root, "src", file), `/oskr/src/${file}`);
-      }
+      cpSync(join(root, "src"), join(jail, "oskr/src"), { recursive: true });
       const child = "tests/support/dpdk-child.ts";
       put(join(root, child), `/oskr/${child}`);
       for (const folder of ["proc", "sys", "tmp", "dev"]) mkdirSync(join(jail, folder));

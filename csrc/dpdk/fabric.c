@@ -98,15 +98,6 @@ int32_t oskr_fabric_port_doorbell(uint32_t port, struct oskr_doorbell *doorbell)
   return 0;
 }
 
-// The six bytes as a number; 0 for no address.
-static inline uint64_t address_of(const uint8_t *bytes) {
-  uint32_t high;
-  uint16_t low;
-  memcpy(&high, bytes, 4);
-  memcpy(&low, bytes + 4, 2);
-  return (uint64_t)low << 32 | high;
-}
-
 // The bit that marks a group address is in the first byte on the wire, the lowest here.
 static inline int is_group(uint64_t address) { return (address & 1) != 0; }
 
@@ -304,13 +295,13 @@ static void sequence(uint32_t ingress, struct rte_mbuf *frame, double now_ns, do
 static void forward(uint32_t ingress, struct rte_mbuf *frame, double now_ns) {
   const uint8_t *bytes = rte_pktmbuf_mtod(frame, const uint8_t *);
   struct member *m = &members[ingress];
-  if (unlikely(frame->data_len < RTE_ETHER_HDR_LEN || is_group(address_of(bytes + 6)))) {
+  if (unlikely(frame->data_len < RTE_ETHER_HDR_LEN || is_group(oskr_address_of(bytes + 6)))) {
     fabric.ports[ingress].counts.malformed++;
     rte_pktmbuf_free(frame);
     return;
   }
-  uint64_t source = address_of(bytes + 6);
-  uint64_t destination = address_of(bytes);
+  uint64_t source = oskr_address_of(bytes + 6);
+  uint64_t destination = oskr_address_of(bytes);
   if (unlikely(source != m->last_source && source != 0)) learn(ingress, source);
   // The network copies what is for several: the sender's link carries it once.
   double sent_ns = carry(&m->sent_ns, now_ns, frame);
@@ -323,7 +314,7 @@ static void forward(uint32_t ingress, struct rte_mbuf *frame, double now_ns) {
     flood(ingress, ingress, frame, destination != BROADCAST, now_ns, sent_ns);
     return;
   }
-  if (destination == address_of(sequencer.mac) && destination != 0) {
+  if (destination == oskr_address_of(sequencer.mac) && destination != 0) {
     sequence(ingress, frame, now_ns, sent_ns);
     return;
   }
@@ -468,7 +459,7 @@ static int32_t open_ports(void) {
       oskr_fabric_close();
       return result;
     }
-    members[p].addresses[0] = address_of(fabric.ports[p].mac);
+    members[p].addresses[0] = oskr_address_of(fabric.ports[p].mac);
     members[p].is_replica = members[p].addresses[0] != 0;
     fabric.ports[p].counts = (struct oskr_fabric_counts){0};
   }
@@ -481,7 +472,7 @@ int32_t oskr_fabric_open(void) {
   if (result < 0) return result;
   result = oskr_log_end(open_ports());
   if (result < 0) return result;
-  group = address_of(fabric.group);
+  group = oskr_address_of(fabric.group);
   dice = (uint64_t)fabric.seed;
   sequencer = (struct oskr_sequencer){.incarnation = (uint64_t)fabric.incarnation};
   memcpy(sequencer.mac, fabric.sequencer, sizeof(sequencer.mac));

@@ -3,11 +3,21 @@
 #define OSKR_FRAME_H
 
 #include <rte_mbuf.h>
+#include <string.h>
 
 #include "../oskr_dpdk.h"
 
 // Two MAC addresses and the Ethernet type.
 #define OSKR_ETHER_HEADER (OSKR_HEADER_SIZE - OSKR_IDS_SIZE)
+
+// The six bytes of a MAC address as a number; 0 for no address.
+static inline uint64_t oskr_address_of(const uint8_t *bytes) {
+  uint32_t high;
+  uint16_t low;
+  memcpy(&high, bytes, 4);
+  memcpy(&low, bytes + 4, 2);
+  return (uint64_t)low << 32 | high;
+}
 
 // A burst of frames under way to the driver. Messages for one host share frames.
 struct oskr_departing {

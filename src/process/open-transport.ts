@@ -192,7 +192,7 @@ function kernelInterface(eal: readonly string[]): NetworkInterface | null {
 
 /**
  * Throws UsageError where packets of `mtu` do not fit the interface by which they would go. Of one
- * that is too small for what every network carries `smallMtu` warns, because most packets are short.
+ * that is too small for what every network carries `smallMtu` warns, because most are short.
  */
 function refuseMtu(mtu: number, by: NetworkInterface | null): void {
   if (mtu === MTU_DEFAULT || by === null || by.mtu >= mtu) return;

@@ -45,8 +45,8 @@ export class SimulatedNodes {
   /** A node in the process; the first of a process brings it up. */
   make(process: Process, id: number, self: number | null): Node<Sealed, string> {
     const { plan, scheduler, network, others, monitor } = this.#options;
-    // Behind the hosts of replicas and clients.
-    const isRole = self === null && process.host >= plan.n + plan.clients;
+    // Strangers' hosts are behind those of other roles.
+    const role = process.host - plan.n - plan.clients;
     const born = `${process.index}.${process.incarnation}`;
     const random = this.#options.random.stream(`process ${born}`);
     const speed = plan.speeds[process.host] ?? 1;
@@ -58,7 +58,7 @@ export class SimulatedNodes {
         others,
         multicast: plan.multicast ? GROUP_ADDRESS : null,
         member: self !== null,
-        configured: self !== null || isRole,
+        configured: self !== null || (role >= 0 && role < others.length),
         clock,
         random: (bound) => random.int(bound),
       });

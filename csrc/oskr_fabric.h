@@ -63,7 +63,8 @@ int32_t oskr_fabric_open(void);
 // those of the processes at its ports. `port` below port_count.
 void oskr_fabric_doorbell(struct oskr_doorbell *doorbell);
 int32_t oskr_fabric_port_doorbell(uint32_t port, struct oskr_doorbell *doorbell);
-// Forwards until *stop, or for `seconds` if that is above 0. What waits stays for the next run.
+// Forwards until *stop, or for `seconds` if that is above 0, but a turn at least. What waits stays
+// for the next run.
 int32_t oskr_fabric_run(const volatile uint32_t *stop, double seconds);
 int32_t oskr_fabric_close(void);
 

@@ -406,9 +406,11 @@ int32_t oskr_fabric_run(const volatile uint32_t *stop, double seconds) {
   for (;;) {
     double now_ns = oskr_now_ns();
     if (__atomic_load_n(stop, __ATOMIC_RELAXED) != 0) return 0;
-    if (seconds > 0 && now_ns - start_ns >= seconds * OSKR_SECOND_NS) return 0;
     ask_links(now_ns);
-    if (turn(now_ns) > 0) {
+    int moved = turn(now_ns) > 0;
+    // Behind a turn, because whoever waits for a processor all that time would have had none.
+    if (seconds > 0 && now_ns - start_ns >= seconds * OSKR_SECOND_NS) return 0;
+    if (moved) {
       empty = 0;
     } else {
       rest(empty++, now_ns);

@@ -83,6 +83,8 @@ OSKR_API int32_t oskr_tree_blocks(struct oskr_tree *tree, uint32_t count);
 
 #define OSKR_JOBS 1024u
 #define OSKR_KEYS_MAX 512u
+// Slots of public keys: those of replicas, then those of clients, which come and go.
+#define OSKR_PUBLIC_KEYS_MAX (OSKR_KEYS_MAX + 4096u)
 #define OSKR_THREADS_MAX 256u
 #define OSKR_SIGN 1u
 #define OSKR_VERIFY 2u
@@ -127,6 +129,7 @@ OSKR_API int32_t oskr_signer_thread(struct oskr_signer *signer, uint32_t cpu);
 OSKR_API void oskr_signer_close(struct oskr_signer *signer);
 OSKR_API struct oskr_rings *oskr_signer_rings(struct oskr_signer *signer);
 // Registers the 32-byte secret, or the 33-byte compressed public key, in `key`. -EINVAL: not a key.
+// No check by the key that the slot had before may be under way.
 OSKR_API int32_t oskr_signer_secret(struct oskr_signer *signer, uint32_t slot);
 OSKR_API int32_t oskr_signer_public(struct oskr_signer *signer, uint32_t slot);
 // Queues a job that was filled in. -EAGAIN: all are queued already, which is the caller's error.

@@ -10,8 +10,10 @@ import { countDrop, type Clock, type Drops, type Stage } from "./driver.ts";
 
 /** Checks with the stage at a time. */
 const CHECKS_MAX = 8;
-/** Messages of one replica, or of all others together, that wait for a check, and their bytes. */
+/** Messages of one replica that wait for a check, and bytes of its, or of all others together. */
 const LANE_MESSAGES_MAX = 256;
+/** Messages of all others: as many clients may ask at once, each of whom signs its request. */
+const STRANGERS_MAX = 4096;
 const LANE_BYTES_MAX = 8 * 1024 * 1024;
 /** Checks in a row that hold, after which a sender's signatures are not doubted any more. */
 const DOUBTED_CHECKS = 64;
@@ -112,7 +114,7 @@ export class CheckLanes<M> {
       { name: "node.checking", size: this.#checking, max: CHECKS_MAX },
       { name: "node.lane", size: messages, max: LANE_MESSAGES_MAX },
       { name: "node.lane.bytes", size: bytes, max: LANE_BYTES_MAX },
-      { name: "node.strangers", size: strangers, max: LANE_MESSAGES_MAX },
+      { name: "node.strangers", size: strangers, max: STRANGERS_MAX },
       { name: "node.strangers.bytes", size: strangerBytes, max: LANE_BYTES_MAX },
       // Each has a message that waits, but for those whose last one is with the stage.
       { name: "node.senders", size: this.#senders.size, max: this.#sendersMax },
@@ -120,7 +122,7 @@ export class CheckLanes<M> {
   }
 
   get #sendersMax(): number {
-    return this.#replicas.length + LANE_MESSAGES_MAX + 1;
+    return this.#replicas.length + STRANGERS_MAX + 1;
   }
 
   /** Passes a message on once its signatures hold, behind what else waits of its sender. */
@@ -295,6 +297,7 @@ function laneOf(name: Lane["name"], sinceMs: number): Lane {
   return { name, messages: 0, bytes: 0, doubts: 0, credit: CREDIT_MAX, sinceMs };
 }
 
-function isFull({ messages, bytes }: Lane, more: number): boolean {
-  return messages >= LANE_MESSAGES_MAX || bytes + more > LANE_BYTES_MAX;
+function isFull({ name, messages, bytes }: Lane, more: number): boolean {
+  const most = name === "replica" ? LANE_MESSAGES_MAX : STRANGERS_MAX;
+  return messages >= most || bytes + more > LANE_BYTES_MAX;
 }

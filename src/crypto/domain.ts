@@ -52,6 +52,20 @@ export function runDomainOf(domain: Bytes, name: Bytes): Bytes {
 }
 
 /**
+ * The domain in which clients sign requests to the cluster with that domain. It stands before a
+ * root, not before each leaf, so that whoever reads a batch can hash what is in it without knowing
+ * for which cluster it is.
+ */
+export function clientDomainOf(domain: Bytes): Bytes {
+  return hash(
+    bytesOf((out) => {
+      out.blob(new TextEncoder().encode("oskr client"));
+      out.bytes(domain);
+    }),
+  );
+}
+
+/**
  * The domain of a message that begins so, in a run with that domain or in none: its kind decides
  * alone, so that no message holds in two.
  */

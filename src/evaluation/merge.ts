@@ -15,6 +15,7 @@ import { ownOfReplicas, type Told } from "./replicas-told.ts";
 
 /** What records must have in common to be of one run. */
 const SETTINGS: readonly (keyof ResultRecord)[] = [
+  "requestAuth",
   ...(["mode", "app", "workload", "transport", "n", "f", "loop", "thinkMs"] as const),
   ...(["fabric", "network", "opSize", "warmSeconds", "host", "versions", "ycsb"] as const),
 ];

@@ -28,6 +28,8 @@ export const JOB = { kind: 0, key: 4, status: 8, digest: 16, signature: 48, size
 export const JOB_SIGN = 1;
 export const JOB_VERIFY = 2;
 export const KEYS_MAX = 512;
+/** Slots of clients' keys, behind those. */
+export const CLIENT_KEYS_MAX = 4096;
 export const ANY_CPU = 0xffff_ffff;
 /**
  * struct oskr_udp_region: byte offsets; arrays of BURST 32-bit words, two words, then BURST slots

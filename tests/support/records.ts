@@ -20,6 +20,7 @@ export const SETTING: ReplicaSetting = {
     batchBytes: 1_048_576,
     adaptive: false,
     signature: "batch",
+    requestAuth: "none",
     checkpoint: 128,
     viewTimeoutMs: 500,
   },

@@ -154,6 +154,9 @@ export const codec: Codec<Message> = codecOf<OwnMessage>({
 
   decode: decodeOwn,
 
+  batches: (message) =>
+    message.kind === "propose" || message.kind === "block" ? [message.block.batch] : [],
+
   proofs(message) {
     switch (message.kind) {
       case "propose":

@@ -2,7 +2,7 @@
 
 import type { Address, Sizes } from "../../actor.ts";
 import type { ProtocolConfig } from "../../protocol-config.ts";
-import { makeBatch, type Batch } from "./batch.ts";
+import { makeBatch, requestsOf, type Batch } from "./batch.ts";
 import { Batcher } from "./batcher.ts";
 import type { Executor } from "./executor.ts";
 import {
@@ -142,7 +142,7 @@ export class RequestPool {
 
   /** Queues the requests of an abandoned batch anew, but for those that were executed elsewhere. */
   requeueOrphans(batch: Batch, nowMs: number): void {
-    for (const [i, request] of batch.requests.entries()) {
+    for (const [i, request] of requestsOf(batch).entries()) {
       if (this.#executor.lookup(request) !== undefined) continue;
       const known = this.#pending.find(request);
       if (known !== undefined && sameRequest(known.request, request)) {

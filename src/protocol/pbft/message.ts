@@ -251,6 +251,8 @@ export const codec: Codec<Message> = codecOf<OwnMessage>({
 
   decode: decodeOwn,
 
+  batches: (message) => ("batch" in message && message.batch !== null ? [message.batch] : []),
+
   proofs(message) {
     switch (message.kind) {
       case "viewChange":

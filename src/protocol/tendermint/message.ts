@@ -196,6 +196,8 @@ export const codec: Codec<Message> = codecOf<OwnMessage>({
     }
   },
 
+  batches: (message) => ("value" in message ? [message.value.batch] : []),
+
   proofs(message) {
     switch (message.kind) {
       case "proposal":

@@ -114,9 +114,14 @@ type OwnMessage =
 export type Message = CommonMessage | OwnMessage;
 
 export const codec: Codec<Message> = codecOf<OwnMessage>(
-  { encode, decode, proofs: () => NO_PROOFS },
+  { encode, decode, proofs: () => NO_PROOFS, batches: batchesIn },
   { signed: false },
 );
+
+function batchesIn(message: OwnMessage): readonly Batch[] {
+  if (message.kind === "prepare") return [message.batch];
+  return message.kind === "log" ? message.batches : [];
+}
 
 function encode(message: OwnMessage, out: Writer): void {
   switch (message.kind) {

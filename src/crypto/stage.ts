@@ -7,7 +7,7 @@ import type { Bytes, Proof, Signer } from "../actor.ts";
 import { assert } from "../base/assert.ts";
 import { NO_DOMAIN } from "../base/hash-tree.ts";
 import type { Stage } from "../driver.ts";
-import { clientDomainOf, runDomainOf, signedIn } from "./domain.ts";
+import { clientDigest, clientDomainOf, runDomainOf, signedIn } from "./domain.ts";
 import { Queue } from "../base/queue.ts";
 import { equal, MESSAGE_MAX } from "../wire.ts";
 import {
@@ -62,9 +62,6 @@ export interface BlockStageOptions {
   readonly requests?: { readonly key: Bytes | null };
 }
 
-/** The first byte of what a client's key signs: no kind of a message. */
-const CLIENT_ROOT = 0xff;
-
 /** Messages that will share one root signature, and the callback of each. */
 interface Batch {
   readonly tree: Tree;
@@ -92,8 +89,6 @@ export class BlockStage implements Stage {
   readonly #clientRoots = new ClientRoots();
   /** Null where requests are not signed. */
   readonly #clientDomain: Bytes | null;
-  /** What was climbed to, as a client's key signs it. */
-  readonly #clientRoot = new Uint8Array(1 + HASH_SIZE).fill(CLIENT_ROOT);
   /** Checks that were queued because they are doubted, where others are made at once. */
   #doubted = 0;
   /** Batches that wait for the signature under way; all but the last are full. */
@@ -166,19 +161,15 @@ export class BlockStage implements Stage {
     if (this.#clientDomain === null) return null;
     const isRoot = signature.length === SIGNATURE_SIZE;
     const climbed = isRoot ? signed : this.#hasher.climb(signed, signature, NO_DOMAIN);
-    return climbed?.length === HASH_SIZE ? this.#clientDigest(climbed, this.#clientDomain) : null;
-  }
-
-  #clientDigest(root: Bytes, domain: Bytes): Bytes {
-    this.#clientRoot.set(root, 1);
-    return this.#hasher.single(this.#clientRoot, domain);
+    if (climbed?.length !== HASH_SIZE) return null;
+    return clientDigest(this.#hasher, climbed, this.#clientDomain);
   }
 
   /** What is signed for what a tree, or a message alone, comes to. */
   #toSign(digest: Bytes): Bytes {
     if (this.#self !== null) return digest;
     assert(this.#clientDomain !== null, "clients sign requests alone");
-    return this.#clientDigest(digest, this.#clientDomain).slice();
+    return clientDigest(this.#hasher, digest, this.#clientDomain).slice();
   }
 
   /** Checks come first: what they let through is signed together with what waits. */

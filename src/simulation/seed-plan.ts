@@ -2,7 +2,7 @@
 // Every fault has a name; a run without some of them is otherwise the same run.
 
 import { Random } from "../base/seeded-random.ts";
-import { BATCH_BYTES_DEFAULT } from "../protocol-config.ts";
+import { BATCH_BYTES_DEFAULT, type RequestAuth } from "../protocol-config.ts";
 import { smallestCluster } from "../protocol/index.ts";
 import { drawLeaders, type LeadersPlan } from "./drawn-leaders.ts";
 import { drawPromises, type PromisesPlan } from "./drawn-promises.ts";
@@ -86,6 +86,8 @@ export interface Plan extends PromisesPlan, LeadersPlan, SequencersPlan {
   /** The longest time a signature takes before GST. */
   readonly signUs: number;
   readonly batchSignatures: boolean;
+  /** Whether clients sign requests. */
+  readonly requestAuth: RequestAuth;
   readonly faults: readonly ProcessFault[];
   /** Replicas that lose their memory one after another, for as long as it goes on before GST. */
   readonly restarts: readonly number[];
@@ -258,6 +260,7 @@ function drawAll(subject: Subject, kind: Kind, seed: number, changes: Changes): 
     network: drawNetwork(random.stream("network"), without, { hosts, viewUs, gstUs }),
     speeds: drawSpeeds(random.stream("clocks"), hosts, without.has("clocks")),
     ...drawSigning(random.stream("stage"), viewUs, without.has("slow signatures")),
+    requestAuth: drawRequestAuth(subject, kind, random.stream("request auth"), without),
     ...ofSequencers,
     faults: drawFaults(subject, random.stream("faults"), {
       replicas: replicas.filter((i) => !byzantine.includes(i)),
@@ -350,6 +353,22 @@ function drawSigning(
     signUs: slow ? 2 * viewUs : Math.floor(viewUs / 50),
     batchSignatures: random.chance(0.5),
   };
+}
+
+/** More often where replicas invent requests, which is what signing is for. */
+function drawRequestAuth(
+  { protocol }: Subject,
+  kind: Kind,
+  random: Random,
+  without: ReadonlySet<string>,
+): RequestAuth {
+  const wanted = random.chance(kind === "invent" ? 0.5 : 0.25) && !without.has("signed requests");
+  return wanted && protocol.signsRequests !== false ? "sign" : "none";
+}
+
+/** Whether replicas may execute what no client sent, so that nobody judges what they do. */
+export function mayInvent({ kind, requestAuth }: Pick<Plan, "kind" | "requestAuth">): boolean {
+  return kind === "invent" && requestAuth === "none";
 }
 
 function drawSize(subject: Subject, random: Random, kind: Kind): { n: number; f: number } {

@@ -73,6 +73,7 @@ export class SimulatedNodes {
       stage,
       clock,
       random: (bound) => dice.int(bound),
+      requestsSigned: plan.requestAuth === "sign",
     });
   }
 
@@ -80,6 +81,8 @@ export class SimulatedNodes {
     const { plan, scheduler, keys, notes, epochs, gstUs } = this.#options;
     const quickUs = Math.ceil((plan.viewTimeoutMs * 1000) / 100);
     const signUs = (): number => (scheduler.nowUs < gstUs() ? plan.signUs : quickUs);
+    // A process that starts anew has a fresh one.
+    const key = self === null ? keys.clientKey(owner.index * 256 + owner.incarnation) : null;
     return new SimulatedStage({
       scheduler,
       owner,
@@ -87,6 +90,8 @@ export class SimulatedNodes {
       keys,
       kind: plan.batchSignatures ? "batch" : "each",
       self,
+      ...(plan.requestAuth === "sign" ? { requests: { key } } : {}),
+      credulous: owner.byzantine && self !== null && plan.kind === "invent",
       signUs,
       verifyUs: () => signUs() / 4,
       noteSigned: (signed, run) => {

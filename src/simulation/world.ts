@@ -26,7 +26,7 @@ import type { ReplicaHandle } from "./replica-handle.ts";
 import { roleName, startRole, type RoleHandle } from "./role-processes.ts";
 import { RunNotes } from "./run-notes.ts";
 import { Scheduler } from "./scheduler.ts";
-import type { Plan } from "./seed-plan.ts";
+import { mayInvent, type Plan } from "./seed-plan.ts";
 import { SimulatedKeys } from "./simulated-keys.ts";
 import { SimulatedNodes } from "./simulated-nodes.ts";
 import { simulatedAddress } from "./simulated-transport.ts";
@@ -133,7 +133,7 @@ export class World {
     this.gstUs = plan.gstUs;
     const prefix = isEarlier ? "earlier" : "epoch";
     const speculates = subject.protocol.simulation?.speculates === true;
-    const rules = { invents: plan.kind === "invent", speculates };
+    const rules = { invents: mayInvent(plan), speculates };
     this.epochs = new Epochs(prefix, rules, (what) => this.fail(what));
     const { n, f, clients } = plan;
     const quorums = subject.protocol.quorums(n, f);

@@ -18,6 +18,8 @@ export const nopaxos: Protocol<Message, Timer | "retry" | "hello" | "flush"> = {
   faults: "crash",
   quorums: crashQuorums,
   sequenced: "crash",
+  // What a sequencer stamps has to fit a packet, and a signature block takes a quarter of one.
+  signsRequests: false,
   roles: new Map([[SEQUENCER, sequencer]]),
   simulation,
   timing,

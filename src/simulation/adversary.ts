@@ -3,8 +3,10 @@
 // every protocol.
 
 import type { Bytes, Sealed } from "../actor.ts";
-import { AssertionError } from "../base/assert.ts";
+import { assert, AssertionError } from "../base/assert.ts";
 import type { Random } from "../base/seeded-random.ts";
+import { signedOf, type SealedTree } from "../protocol/kit/request-auth.ts";
+import { isOpen, nonceOf, tagOf, type Request } from "../protocol/kit/request.ts";
 import { bytesOf, Reader, Writer } from "../wire.ts";
 import { ADVERSARY_CLIENT, stamp } from "./judge.ts";
 import { disown, mutate, Pool } from "./mutate.ts";
@@ -17,6 +19,8 @@ import type { Plan, Trick } from "./seed-plan.ts";
 import type { SimulatedKeys } from "./simulated-keys.ts";
 import type { Subject } from "./subject.ts";
 
+/** The number of the process whose client's key it has. */
+const SQUATTER = 0xffff_ffff;
 const FLOOD_MAX = 150;
 const FLOODS_MAX = 4;
 /** How often a trick is played on a packet that could have it. */
@@ -31,7 +35,7 @@ export interface AdversaryWorld {
   readonly subject: Pick<Subject, "protocol">;
   readonly random: Random;
   readonly scheduler: Scheduler;
-  readonly keys: Pick<SimulatedKeys, "block">;
+  readonly keys: Pick<SimulatedKeys, "block" | "clientKey" | "requestBlock">;
   readonly network: Pick<Network, "deliver">;
   readonly replicas: readonly { readonly process: Process }[];
   /** Whether every correct replica has begun. */
@@ -68,7 +72,74 @@ export class Adversary {
   learn(packet: Packet): void {
     if (packet.part) return;
     const message = packet.content.read(this.#world.subject.protocol);
-    if (message !== null) this.#pool.learn(this.#random, message);
+    if (message === null) return;
+    this.#pool.learn(this.#random, message);
+    if (!this.#world.started) return;
+    const proposal = this.#world.subject.protocol.simulation?.proposes?.(message) === true;
+    if (proposal && this.#plays("spoil signatures", OFTEN)) this.#spoil(packet, message);
+    const request = requestIn(message);
+    if (request?.key !== undefined && this.#plays("squat", OFTEN)) this.#squat(packet, request);
+  }
+
+  /**
+   * What its replica gets in the place of a packet: where clients sign and it invents, a request
+   * that is none, which the replica, who believes all of them, proposes and relays as it should.
+   */
+  alter(packet: Packet): Packet {
+    const { plan, subject, started } = this.#world;
+    if (plan.kind !== "invent" || plan.requestAuth === "none" || packet.part) return packet;
+    const message = packet.content.read(subject.protocol);
+    if (!started || message === null || requestIn(message) === null) return packet;
+    if (!this.#random.chance(OFTEN)) return packet;
+    const changed = mutate(this.#random, this.#pool, message, true);
+    const bytes = changed === null ? null : this.#encode(this.#own, changed, false);
+    if (bytes === null) return packet;
+    this.#world.count("trick: alters a signed request");
+    return { ...packet, content: new PacketContent(bytes), intact: false };
+  }
+
+  /** One of its replicas. */
+  get #own(): Process {
+    const { plan, replicas } = this.#world;
+    const own = replicas[plan.byzantine[0] ?? 0]?.process;
+    assert(own !== undefined, "an adversary has a replica");
+    return own;
+  }
+
+  /** Copies of another's proposal with a client's signature that does not hold, in its name. */
+  #spoil(packet: Packet, message: Sealed): void {
+    const bytes = this.#encode(this.#own, spoiled(message) as Sealed, false);
+    if (bytes !== null) this.#toOthers(packet, bytes);
+  }
+
+  /** A request of another client's session, or its `open`, signed by its own client's key. */
+  #squat(packet: Packet, request: Request): void {
+    const { plan, keys } = this.#world;
+    const key = keys.clientKey(SQUATTER);
+    const { session, tag } = request;
+    // An operation of the other client, if anything may be invented.
+    const op = plan.kind === "invent" ? altered(request.op) : this.#operation();
+    const ahead = request.number + this.#random.int(2) * 1000;
+    const stolen = isOpen(request)
+      ? { ...request, key, tag: tagOf(nonceOf({ op: request.op, key })) }
+      : { session, tag, number: ahead, op, key };
+    const seal = keys.requestBlock(key, signedOf(stolen));
+    const sent = { kind: "request", request: { ...stolen, seal } };
+    const bytes = this.#encode(this.#own, sent as Sealed, false);
+    if (bytes !== null) this.#toOthers(packet, bytes);
+  }
+
+  /** Sends the bytes to all other replicas from where the packet came. */
+  #toOthers(packet: Packet, bytes: Bytes): void {
+    const { network, plan } = this.#world;
+    for (let host = 0; host < plan.n; host++) {
+      if (host === packet.fromHost || plan.byzantine.includes(host)) continue;
+      network.deliver(this.#own, {
+        ...packet,
+        content: new PacketContent(bytes),
+        ...{ toHost: host, toId: host, group: false, intact: false },
+      });
+    }
   }
 
   /** Sends the packet of one of its replicas, or something else, or nothing. */
@@ -234,4 +305,29 @@ export class Adversary {
     const block = this.#world.keys.block(from.host, bytes.subarray(0, at), run);
     return Buffer.concat([bytes.subarray(0, at), block, bytes.subarray(at)]);
   }
+}
+
+/** The request in a REQUEST or a RELAY. */
+function requestIn(message: Sealed): Request | null {
+  return "request" in message ? (message.request as Request) : null;
+}
+
+/** The same stamp and another operation. */
+function altered(op: Bytes): Bytes {
+  const other = op.slice();
+  other[op.length - 1] = (other[op.length - 1] ?? 0) ^ 1;
+  return other;
+}
+
+/** A copy with another root signature in the seals of its batches. */
+function spoiled(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(spoiled);
+  if (typeof value !== "object" || value === null) return value;
+  if (Object.getPrototypeOf(value) !== Object.prototype) return value;
+  if ("trees" in value && Array.isArray(value.trees)) {
+    const trees = value.trees as SealedTree[];
+    return { ...value, trees: trees.map((tree) => ({ ...tree, signature: altered(tree.signature) })) };
+  }
+  const entries = Object.entries(value);
+  return Object.fromEntries(entries.map(([name, field]) => [name, spoiled(field)]));
 }

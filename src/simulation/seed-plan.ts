@@ -116,9 +116,12 @@ export interface Changes {
   readonly tail?: number | undefined;
 }
 
+/** Those of the adversary's tricks that need clients which sign. */
+const SIGNED_TRICKS: readonly string[] = ["spoil signatures", "squat"];
+
 /**
- * The adversary's tricks, in the order in which plans list them. The last two keep to the protocol:
- * a leader that proposes just in time, and one that puts a request into each batch.
+ * The adversary's tricks, in the order in which plans list them. Two keep to the protocol: a leader
+ * that proposes just in time, and one that puts a request into each batch.
  */
 export const TRICKS = [
   "silence",
@@ -133,6 +136,8 @@ export const TRICKS = [
   "late",
   "slow proposals",
   "small batches",
+  "spoil signatures",
+  "squat",
 ] as const;
 export type Trick = (typeof TRICKS)[number];
 
@@ -231,6 +236,7 @@ function drawAll(subject: Subject, kind: Kind, seed: number, changes: Changes): 
   const ofSequencers = drawSequencers(subject, kind, random.stream("sequencers"), without);
   const { sequencers } = ofSequencers;
   const hosts = n + clients + sequencers;
+  const requestAuth = drawRequestAuth(subject, kind, random.stream("request auth"), without);
   const restart = drawRestarts(subject, random.stream("restarts"), replicas, byzantine, f);
   return {
     seed,
@@ -260,7 +266,7 @@ function drawAll(subject: Subject, kind: Kind, seed: number, changes: Changes): 
     network: drawNetwork(random.stream("network"), without, { hosts, viewUs, gstUs }),
     speeds: drawSpeeds(random.stream("clocks"), hosts, without.has("clocks")),
     ...drawSigning(random.stream("stage"), viewUs, without.has("slow signatures")),
-    requestAuth: drawRequestAuth(subject, kind, random.stream("request auth"), without),
+    requestAuth,
     ...ofSequencers,
     faults: drawFaults(subject, random.stream("faults"), {
       replicas: replicas.filter((i) => !byzantine.includes(i)),
@@ -273,7 +279,9 @@ function drawAll(subject: Subject, kind: Kind, seed: number, changes: Changes): 
     allRestart: without.has("all restart") ? null : allRestartOf(twoRuns, n, gstUs, viewUs),
     earlier: without.has("earlier run") ? 0 : drawEarlier(subject, random.stream("earlier run")),
     byzantine: without.has("byzantine") ? [] : byzantine,
-    tricks: chosenTricks.filter((trick) => !without.has(trick)),
+    tricks: chosenTricks.filter(
+      (trick) => !without.has(trick) && (requestAuth === "sign" || !SIGNED_TRICKS.includes(trick)),
+    ),
     ...drawStrangers(kind, random.stream("strangers"), without),
     censusEvery: shape.pick([1, 8, 8, 8]),
   };

@@ -492,8 +492,10 @@ export class World {
     process.onArrival = (to, from, packet) => {
       if (to.byzantine) this.#adversary?.learn(packet);
       this.recording?.add(packet);
-      this.#monitor.arrives(from, packet);
+      const altered = to.byzantine ? this.#adversary?.alter(packet) : undefined;
+      this.#monitor.arrives(from, altered ?? packet);
       this.observer?.arrived(this.scheduler.nowUs, from, to, packet);
+      return altered ?? packet;
     };
     return process;
   }

@@ -187,9 +187,14 @@ export class Executor implements StateMachine {
     return session !== undefined && !sameKey(session.key, request.key);
   }
 
+  /** Whosever it is. */
+  protected sessionNamed(id: number, tag: number): Session | undefined {
+    return this.#sessions.get(id, tag);
+  }
+
   /** The session that the request names, unless it is bound to another key: then there is none. */
   protected named(request: Request): Session | undefined {
-    const session = this.#sessions.get(request.session, request.tag);
+    const session = this.sessionNamed(request.session, request.tag);
     return session !== undefined && sameKey(session.key, request.key) ? session : undefined;
   }
 

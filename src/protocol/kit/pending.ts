@@ -97,7 +97,7 @@ export class Pending {
 
   /** What waits of the request's session, which may be an earlier or a later request. */
   find(request: Request): PendingRequest | undefined {
-    return this.#find(waitingName(request));
+    return this.#find(this.nameOf(request));
   }
 
   /** Those that are not executed, oldest first, and then those that were relayed. */
@@ -124,7 +124,7 @@ export class Pending {
     nowMs: number,
     source: Source = "client",
   ): PendingRequest | null {
-    const key = waitingName(request);
+    const key = this.nameOf(request);
     const known = this.#find(key);
     if (known !== undefined && !this.#displaces(request, known, source)) {
       if (source === "client") heardAgain(known, request, client);
@@ -198,13 +198,18 @@ export class Pending {
    */
   executed(request: Request): Address {
     if (this.size === 0) return NOWHERE;
-    const key = waitingName(request);
+    const key = this.nameOf(request);
     const entry = this.#find(key);
     if (entry === undefined || entry.request.tag !== request.tag) return NOWHERE;
     if (entry.request.number > request.number) return NOWHERE;
     this.#remove(key, entry);
     const heard = entry.source === "client" && entry.request.number === request.number;
     return heard && sameOperation(entry.request, request) ? entry.client : NOWHERE;
+  }
+
+  /** What can wait once. */
+  protected nameOf(request: Request): number | string {
+    return waitingName(request);
   }
 
   #find(key: number | string): PendingRequest | undefined {
@@ -231,7 +236,7 @@ export class Pending {
 
   /** Forgets what the queue has still. */
   #displace(entry: PendingRequest): void {
-    this.#remove(waitingName(entry.request), entry);
+    this.#remove(this.nameOf(entry.request), entry);
     entry.request = FORGOTTEN;
   }
 

@@ -44,10 +44,15 @@ export class RequestPool {
   readonly #batcher: Batcher;
   readonly #viewTimeoutMs: number;
 
-  /** `sourceOf` says which host an address is at. */
-  constructor(config: ProtocolConfig, executor: Executor, sourceOf: (address: Address) => number) {
+  /** `sourceOf` says which host an address is at; tests hand in another Pending. */
+  constructor(
+    config: ProtocolConfig,
+    executor: Executor,
+    sourceOf: (address: Address) => number,
+    PendingOf = Pending,
+  ) {
     this.#executor = executor;
-    this.#pending = new Pending((request) => executor.alive(request), sourceOf);
+    this.#pending = new PendingOf((request) => executor.alive(request), sourceOf);
     this.#batcher = new Batcher(config);
     this.#viewTimeoutMs = config.viewTimeoutMs;
   }

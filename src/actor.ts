@@ -226,8 +226,6 @@ export interface Protocol<M, T extends string> {
   refuseConfig?(config: ProtocolConfig): string | null;
   replica(self: Signer, config: ProtocolConfig, host: Host<M, T>, app: App): Replica<M, T>;
   client(config: ProtocolConfig, host: Host<M, T>): Client<M, T>;
-  /** False: nobody can sign requests here; without it clients may (ProtocolConfig.requestAuth). */
-  readonly signsRequests?: false;
   /** Processes beside replicas and clients, by the names of their roles. */
   readonly roles?: ReadonlyMap<string, RoleFactory<M, T>>;
   /**

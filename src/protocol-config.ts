@@ -71,7 +71,10 @@ export interface ProtocolOption {
 export type OptionValues = ReadonlyMap<string, string>;
 
 /** Options of the command line that protocols have unless they say otherwise. */
-export type UsualOption = "batch" | "batch-bytes" | "adaptive" | "checkpoint";
+export type UsualOption = "batch" | "batch-bytes" | "adaptive" | "checkpoint" | RequestOption;
+
+/** Of clients that sign. */
+type RequestOption = "request-auth" | "client-key";
 
 /** What `--batch-bytes` is unless told: the most, since smaller ones were not faster. */
 export const BATCH_BYTES_DEFAULT = 1024 * 1024;

@@ -200,7 +200,10 @@ export const GROUPS: readonly Group[] = [
       ...PROTOCOL_OPTIONS,
     ],
   },
-  { heading: "CRYPTO", names: ["signature", "request-auth", "client-key", "crypto", "workers", "instance"] },
+  {
+    heading: "CRYPTO",
+    names: ["signature", "request-auth", "client-key", "crypto", "workers", "instance"],
+  },
   {
     heading: "NETWORK",
     names: [
@@ -221,7 +224,18 @@ export const GROUPS: readonly Group[] = [
 
 /** Whose each option of replica and client is. */
 export const WHOSE: ReadonlyMap<string, Whose> = new Map([
-  ...named("both", "mode", "config", "instance", "request-auth", "link", "fabric", "workload", "property", "load"),
+  ...named(
+    "both",
+    "mode",
+    "config",
+    "instance",
+    "request-auth",
+    "link",
+    "fabric",
+    "workload",
+    "property",
+    "load",
+  ),
   ...named("replicas", "id", "role", "app", "batch", "batch-bytes", "adaptive", "checkpoint"),
   ...named("replicas", "view-timeout", "reply-size", "signature", ...PROTOCOL_OPTIONS),
   ...named("client", "clients", "seconds", "warm", "op-size", "rate", "think"),

@@ -24,7 +24,12 @@ import { BLOCK_MAX, BLOCK_MIN, bufferOf, MESSAGE_MAX } from "../wire.ts";
 import { HASH_SIZE, LEAVES_MAX, SIGNATURE_SIZE, type BlockHasher, type Tree } from "./merkle.ts";
 import { ClientKeys } from "./client-keys.ts";
 import type { StageKeys } from "./keys.ts";
-import { BlockStage, type BlockStageOptions, type RootSigner, type SignatureKind } from "./stage.ts";
+import {
+  BlockStage,
+  type BlockStageOptions,
+  type RootSigner,
+  type SignatureKind,
+} from "./stage.ts";
 
 /** The hasher of csrc/merkle.c. */
 export class NativeHasher implements BlockHasher {
@@ -227,7 +232,12 @@ export class NativeSigner implements RootSigner {
     this.#submit(JOB_SIGN, 0, digest, null, { kind: "sign", call: done });
   }
 
-  verify(by: Signer | Bytes, digest: Bytes, signature: Bytes, done: (valid: boolean) => void): void {
+  verify(
+    by: Signer | Bytes,
+    digest: Bytes,
+    signature: Bytes,
+    done: (valid: boolean) => void,
+  ): void {
     this.#submit(JOB_VERIFY, by, digest, signature, { kind: "verify", call: done });
   }
 
@@ -272,7 +282,13 @@ export class NativeSigner implements RootSigner {
     if (result < 0) throw new UsageError("the secret key is none of secp256k1");
   }
 
-  #submit(kind: number, key: number | Bytes, digest: Bytes, signature: Bytes | null, done: Done): void {
+  #submit(
+    kind: number,
+    key: number | Bytes,
+    digest: Bytes,
+    signature: Bytes | null,
+    done: Done,
+  ): void {
     const job = this.#free.pop();
     if (job === undefined) {
       const copies = { digest: digest.slice(), signature: signature?.slice() ?? null };

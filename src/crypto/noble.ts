@@ -7,7 +7,12 @@ import { assert } from "../base/assert.ts";
 import { Queue } from "../base/queue.ts";
 import { ReferenceHasher } from "./merkle.ts";
 import type { StageKeys } from "./keys.ts";
-import { BlockStage, type BlockStageOptions, type RootSigner, type SignatureKind } from "./stage.ts";
+import {
+  BlockStage,
+  type BlockStageOptions,
+  type RootSigner,
+  type SignatureKind,
+} from "./stage.ts";
 
 /** RFC 6979 nonces; low-S made and required. */
 const OPTIONS = { prehash: false, lowS: true } as const;
@@ -33,7 +38,12 @@ export class NobleSigner implements RootSigner {
     this.#jobs.push(() => done(secp256k1.sign(copy, secretKey, OPTIONS)));
   }
 
-  verify(by: Signer | Bytes, digest: Bytes, signature: Bytes, done: (valid: boolean) => void): void {
+  verify(
+    by: Signer | Bytes,
+    digest: Bytes,
+    signature: Bytes,
+    done: (valid: boolean) => void,
+  ): void {
     const publicKey = typeof by === "number" ? this.#publicKeys[by] : by.slice();
     assert(publicKey !== undefined, "no such signer");
     const message = digest.slice();

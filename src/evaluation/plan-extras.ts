@@ -6,7 +6,7 @@ import { REPLY_SIZE_MAX } from "../app/null.ts";
 import { UsageError } from "../base/errors.ts";
 import { IDLE_NAMES } from "../cli/definitions.ts";
 import { hasUse } from "../cli/protocol-options.ts";
-import { PROTOCOL_DEFAULTS } from "../protocol-config.ts";
+import { PROTOCOL_DEFAULTS, REQUEST_AUTHS } from "../protocol-config.ts";
 import { protocols } from "../protocol/index.ts";
 import { BATCH_BYTES_MAX, BATCH_BYTES_MIN } from "../protocol/kit/batch.ts";
 import {
@@ -64,6 +64,7 @@ export const EXTRAS: ReadonlyMap<string, Extra> = new Map([
   extra("thinkMs", "think", orNull(number(0, 1e6)), 0, "clients"),
   extra("workload", "workload", orNull(choice(WORKLOADS)), null),
   extra("properties", "property", orNull(PROPERTIES), null),
+  extra("requestAuth", "request-auth", orNull(choice(REQUEST_AUTHS)), "none"),
   extra("load", "load", orNull(choice(["replicas", "clients", "none"])), "replicas"),
   extra(
     ...(["viewTimeoutMs", "view-timeout", orNull(integer(1, 3_600_000))] as const),
@@ -140,6 +141,7 @@ export function extrasOf(record: Partial<ResultRecord>): Extras {
   if (protocol === undefined) return {};
   const given = [...EXTRAS].map(([name, { option }]) => [name, options[option] ?? null] as const);
   const { thinkMs = null, viewTimeoutMs = null, checkpoint = null, crypto = null } = record;
+  const { requestAuth = null } = record;
   const { batchBytes = null, replySize = 0, ycsb = null } = record;
   const usual = workload === (isStore(app ?? "") ? "kv" : "fixed");
   return plainExtras(
@@ -153,6 +155,7 @@ export function extrasOf(record: Partial<ResultRecord>): Extras {
         batchBytes,
         checkpoint,
         crypto,
+        requestAuth,
         mask: record.client?.mask ?? null,
       },
       replySize: sizesReplies(app ?? "") ? Math.round(replySize) : null,

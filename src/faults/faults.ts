@@ -4,6 +4,7 @@ import type { ArgsDef } from "citty";
 import { apps, isStore } from "../app/index.ts";
 import type { Command, Options } from "../cli/command-line.ts";
 import { namesAndTexts } from "../cli/help.ts";
+import { CLIENT } from "../cli/definitions.ts";
 import { NETWORK_ARG } from "../cluster/chosen-network.ts";
 import { buildExecutables, stopClustersOnSignal } from "../cluster/cluster.ts";
 import { followParent } from "../process/signals.ts";
@@ -34,6 +35,7 @@ const ARGS = {
     description: "Shared-memory ports of DPDK, or sockets of the loopback interface",
   },
   network: NETWORK_ARG,
+  "request-auth": CLIENT.args["request-auth"],
   "view-timeout": {
     type: "string",
     default: "500",

@@ -67,7 +67,11 @@ export class Trial {
   cluster(what: "store" | "null", more: MoreArgs = {}): Promise<Cluster> {
     const { network, sequencers } = more;
     const app = what === "null" ? what : this.#app;
+    const auth = this.#options.given.has("request-auth")
+      ? ["--request-auth", this.#options.textOf("request-auth")]
+      : [];
     const timeout = ["--view-timeout", String(more.viewTimeoutMs ?? this.viewTimeoutMs)];
+    const shared = [...timeout, ...auth];
     return Cluster.start({
       mode: this.mode,
       transport: this.transport,
@@ -76,8 +80,8 @@ export class Trial {
       link: false,
       clientPorts: CLIENT_PORTS,
       ...(sequencers === undefined ? {} : { sequencers, sequencer: "process" }),
-      replicaArgs: ["-a", app, ...timeout, ...(more.replicaArgs ?? [])],
-      clientArgs: [...timeout, ...(more.clientArgs ?? [])],
+      replicaArgs: ["-a", app, ...shared, ...(more.replicaArgs ?? [])],
+      clientArgs: [...shared, ...(more.clientArgs ?? [])],
       fabricArgs: more.network ?? [],
       ...(this.transport === "udp" && network !== undefined ? { switchArgs: () => network } : {}),
     });

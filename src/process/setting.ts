@@ -58,9 +58,6 @@ export function readSetting(options: Options): Setting {
   };
   const values = readProtocolOptions(options, protocols, [mode]);
   const config = configured(protocol, base, values);
-  if (protocol.signsRequests === false && config.requestAuth === "sign") {
-    throw new UsageError(`--request-auth sign: clients of ${mode} cannot sign`);
-  }
   const refusal = protocol.refuseConfig?.(config) ?? null;
   if (refusal !== null) throw new UsageError(`${deploy.path}: ${refusal}`);
   const all = [...(protocol.options ?? [])].map(([name, option]) => {

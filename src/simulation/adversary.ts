@@ -326,7 +326,10 @@ function spoiled(value: unknown): unknown {
   if (Object.getPrototypeOf(value) !== Object.prototype) return value;
   if ("trees" in value && Array.isArray(value.trees)) {
     const trees = value.trees as SealedTree[];
-    return { ...value, trees: trees.map((tree) => ({ ...tree, signature: altered(tree.signature) })) };
+    return {
+      ...value,
+      trees: trees.map((tree) => ({ ...tree, signature: altered(tree.signature) })),
+    };
   }
   const entries = Object.entries(value);
   return Object.fromEntries(entries.map(([name, field]) => [name, spoiled(field)]));

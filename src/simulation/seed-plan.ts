@@ -371,7 +371,7 @@ function drawRequestAuth(
   without: ReadonlySet<string>,
 ): RequestAuth {
   const wanted = random.chance(kind === "invent" ? 0.5 : 0.25) && !without.has("signed requests");
-  return wanted && protocol.signsRequests !== false ? "sign" : "none";
+  return wanted && protocol.without?.includes("request-auth") !== true ? "sign" : "none";
 }
 
 /** Whether replicas may execute what no client sent, so that nobody judges what they do. */

@@ -67,7 +67,9 @@ export class SimulatedStage extends BlockStage {
   }
 
   #doubtful(proofs: readonly Proof[]): readonly Proof[] {
-    return this.#options.credulous === true ? proofs.filter(({ key }) => key === undefined) : proofs;
+    return this.#options.credulous === true
+      ? proofs.filter(({ key }) => key === undefined)
+      : proofs;
   }
 
   override knows(proofs: readonly Proof[], run: Bytes | null): boolean {
@@ -94,7 +96,12 @@ class SlowSigner implements RootSigner {
     scheduler.after(owner, 1 + random.int(Math.ceil(signUs())), () => done(signature));
   }
 
-  verify(by: Signer | Bytes, digest: Bytes, signature: Bytes, done: (valid: boolean) => void): void {
+  verify(
+    by: Signer | Bytes,
+    digest: Bytes,
+    signature: Bytes,
+    done: (valid: boolean) => void,
+  ): void {
     const { scheduler, owner, random, keys, verifyUs } = this.#options;
     const valid = keys.verify(by, digest, signature);
     scheduler.after(owner, 1 + random.int(Math.ceil(verifyUs())), () => done(valid));

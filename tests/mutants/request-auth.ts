@@ -54,11 +54,7 @@ class KeylessPending extends Pending {
   }
 }
 class KeylessPool extends RequestPool {
-  constructor(
-    config: ProtocolConfig,
-    executor: Executor,
-    sourceOf: (address: Address) => number,
-  ) {
+  constructor(config: ProtocolConfig, executor: Executor, sourceOf: (address: Address) => number) {
     super(config, executor, sourceOf, KeylessPending);
   }
 }
@@ -124,10 +120,8 @@ export const mutants: readonly Mutant[] = [
     INVENTED,
   ),
   mutant(subjectOf("pbft-any-key", withParts({ Executor: AnyKey })), "invent", INVENTED),
-  mutant(
-    subjectOf("pbft-keyless-pending", withParts({ RequestPool: KeylessPool })),
-    "adversary",
-    ["liveness"],
-  ),
+  mutant(subjectOf("pbft-keyless-pending", withParts({ RequestPool: KeylessPool })), "adversary", [
+    "liveness",
+  ]),
   mutant(subjectOf("pbft-first-copy", firstCopy), "adversary", ["liveness"]),
 ];

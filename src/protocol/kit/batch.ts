@@ -1,6 +1,6 @@
 // Requests that are ordered together, with one digest for all of them.
 
-import type { Bytes, Proof } from "../../actor.ts";
+import { NO_PROOFS, type Bytes, type Proof } from "../../actor.ts";
 import {
   bytesOf,
   CLIENT_KEY_LENGTH,
@@ -146,8 +146,8 @@ function decodeRequests(count: number, bytes: Bytes, input: Reader): Request[] {
 
 /** What has to hold for a batch: nothing where clients do not sign. */
 export function batchProofs({ bytes, requests, seals }: Batch, signs: boolean): readonly Proof[] {
-  if (requests.length === 0) return [];
-  if (!isKeyed(bytes)) return signs ? UNSIGNED : [];
+  if (requests.length === 0) return NO_PROOFS;
+  if (!isKeyed(bytes)) return signs ? UNSIGNED : NO_PROOFS;
   return signs && seals !== null ? sealProofs(requests, seals) : UNSIGNED;
 }
 
@@ -198,6 +198,9 @@ export function encodeBatch(batch: Batch, out: Writer): void {
   out.flag(batch.seals !== null);
   if (batch.seals !== null) encodeSeals(batch.seals, out);
 }
+
+/** Of a message that has none. */
+export const NO_BATCHES: readonly Batch[] = [];
 
 /** Poisons the reader if the batch is malformed, or larger than a correct leader makes any. */
 export function decodeBatch(input: Reader): Batch {

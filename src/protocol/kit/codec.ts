@@ -11,7 +11,7 @@ import {
   stableProofs,
   type CommonMessage,
 } from "./messages.ts";
-import { batchProofs, type Batch } from "./batch.ts";
+import { batchProofs, NO_BATCHES, type Batch } from "./batch.ts";
 import { requestProofs, SIGNED_REQUEST } from "./request-auth.ts";
 import { isNaming, namingProofs } from "./naming-messages.ts";
 
@@ -52,7 +52,9 @@ export function codecOf<M extends Sealed & Kind>(
   };
   const ofRequests = (message: M | CommonMessage, signs: boolean): readonly Proof[] => {
     if (!isCommon(message)) {
-      return (own.batches?.(message) ?? []).flatMap((batch) => batchProofs(batch, signs));
+      const batches = own.batches?.(message) ?? NO_BATCHES;
+      if (batches.length === 0) return NO_PROOFS;
+      return batches.flatMap((batch) => batchProofs(batch, signs));
     }
     const asks = message.kind === "request" || message.kind === "relay";
     return asks ? requestProofs(message.request, signs) : NO_PROOFS;

@@ -8,7 +8,7 @@
 
 import { A_CLIENT, BLOCK_MIN, bytesOf, EMPTY, equal, latin1, u32At } from "../../wire.ts";
 import { BLOCK_DEPTH_MAX, CLIENT_KEY_LENGTH, type Proof, type Reader } from "../../wire.ts";
-import type { Bytes } from "../../actor.ts";
+import { NO_PROOFS, type Bytes } from "../../actor.ts";
 import { HASH_SIZE, hashInner, hashLeaf, hashRoot, NO_DOMAIN } from "../../base/hash-tree.ts";
 import type { Writer } from "../../wire.ts";
 import { DIGEST_LENGTH } from "./digest.ts";
@@ -82,7 +82,7 @@ export function decodeSignedRequest(input: Reader): Request {
 /** What has to hold for a request: nothing where clients do not sign. */
 export function requestProofs(request: Request, signs: boolean): readonly Proof[] {
   const { key, seal } = request;
-  if (key === undefined && !signs) return [];
+  if (key === undefined && !signs) return NO_PROOFS;
   if (key === undefined || seal === undefined || !signs) return UNSIGNED;
   return [{ signer: A_CLIENT, key, signed: signedOf(request), signature: seal }];
 }
@@ -246,10 +246,7 @@ function levelsOf(requests: readonly Request[], { trees, places }: BatchSeals): 
 }
 
 /** One proof for each tree, which holds if all its requests were signed. */
-export function sealProofs(
-  requests: readonly Request[],
-  seals: BatchSeals,
-): readonly Proof[] {
+export function sealProofs(requests: readonly Request[], seals: BatchSeals): readonly Proof[] {
   const levels = levelsOf(requests, seals);
   const keys: (Bytes | undefined)[] = [];
   for (const [i, { key }] of requests.entries()) keys[seals.places[i]?.tree ?? 0] ??= key;
@@ -261,10 +258,7 @@ export function sealProofs(
 }
 
 /** The requests, each with its own block. */
-export function unsealed(
-  requests: readonly Request[],
-  seals: BatchSeals,
-): readonly Request[] {
+export function unsealed(requests: readonly Request[], seals: BatchSeals): readonly Request[] {
   const levels = levelsOf(requests, seals);
   return requests.map((request, i) => {
     const { tree = 0, index = 0 } = seals.places[i] ?? {};

@@ -80,7 +80,13 @@ export function openRequest(host: Asking): Request {
  * The nonce of an `open`. Of a client with a key it is a hash of that and of what it drew: if it
  * came ready-made another key could open it first, and its owner would have no session for ever.
  */
-export function nonceOf({ op, key }: { readonly op: Bytes; readonly key?: Bytes | undefined }): Bytes {
+export function nonceOf({
+  op,
+  key,
+}: {
+  readonly op: Bytes;
+  readonly key?: Bytes | undefined;
+}): Bytes {
   if (key === undefined) return op;
   const named = new Uint8Array(key.length + op.length);
   named.set(key);

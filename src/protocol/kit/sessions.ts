@@ -262,13 +262,7 @@ export class Sessions {
     return Math.max(1, Math.ceil(this.size / PART_SESSIONS));
   }
 
-  #add(
-    nonce: Bytes,
-    key: Bytes | undefined,
-    id: number,
-    source: number,
-    stamp: number,
-  ): Session {
+  #add(nonce: Bytes, key: Bytes | undefined, id: number, source: number, stamp: number): Session {
     const session = new Session(nonce, key, id, this.#owners.of(source), stamp);
     this.#note(session, false);
     this.#owners.add(session);

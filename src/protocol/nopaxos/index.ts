@@ -19,7 +19,7 @@ export const nopaxos: Protocol<Message, Timer | "retry" | "hello" | "flush"> = {
   quorums: crashQuorums,
   sequenced: "crash",
   // What a sequencer stamps has to fit a packet, and a signature block takes a quarter of one.
-  signsRequests: false,
+  without: ["request-auth", "client-key"],
   roles: new Map([[SEQUENCER, sequencer]]),
   simulation,
   timing,

@@ -3,7 +3,7 @@
 
 import { NO_PROOFS, type Bytes, type Codec, type Sealed } from "../../actor.ts";
 import type { Reader, Writer } from "../../wire.ts";
-import { decodeBatch, encodeBatch, type Batch } from "../kit/batch.ts";
+import { decodeBatch, encodeBatch, NO_BATCHES, type Batch } from "../kit/batch.ts";
 import { codecOf } from "../kit/codec.ts";
 import {
   decodeNumber,
@@ -120,7 +120,7 @@ export const codec: Codec<Message> = codecOf<OwnMessage>(
 
 function batchesIn(message: OwnMessage): readonly Batch[] {
   if (message.kind === "prepare") return [message.batch];
-  return message.kind === "log" ? message.batches : [];
+  return message.kind === "log" ? message.batches : NO_BATCHES;
 }
 
 function encode(message: OwnMessage, out: Writer): void {

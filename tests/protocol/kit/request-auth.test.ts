@@ -32,7 +32,10 @@ import { checkingStage, DOMAIN, hold, SigningProcess } from "../../support/signe
 
 type Bytes = Uint8Array<ArrayBufferLike>;
 
-const book: AddressBook = { intern: (_, low) => low, write: (at, view, to) => view.setUint32(to + 4, at) };
+const book: AddressBook = {
+  intern: (_, low) => low,
+  write: (at, view, to) => view.setUint32(to + 4, at),
+};
 
 function encoded(batch: Batch): Bytes {
   const out = new Writer(new Uint8Array(65_536), book).reset(0, 65_536);

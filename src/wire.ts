@@ -12,7 +12,7 @@ export type Bytes = Uint8Array;
 export type Address = number;
 /** A replica's index, 0..n-1, and so the owner of a public key of the configuration. */
 export type Signer = number;
-/** The `signer` of what no replica signed: a client did, whose key is in its proof. */
+/** The `signer` of what a client signed, whose key is in the proof. */
 export const A_CLIENT: Signer = -1;
 /** Bytes of a client's key: compressed, of secp256k1. */
 export const CLIENT_KEY_LENGTH = 33;
@@ -25,10 +25,7 @@ export interface Proof {
   readonly signer: Signer;
   readonly signed: Bytes;
   readonly signature: Bytes;
-  /**
-   * Of a client, whose requests are signed in trees of their own. The signature is a block for one
-   * request; or the root's alone, 64 bytes, and `signed` what a block of it would climb to.
-   */
+  /** Of a client. The signature is a block, or a root's alone: `signed` is what blocks climb to. */
   readonly key?: Bytes;
 }
 

@@ -68,28 +68,27 @@ export class Adversary {
     this.#shunned = new Set(hosts.filter(() => this.#random.chance(0.3)));
   }
 
-  /** What arrives at one of its replicas, it knows. */
-  learn(packet: Packet): void {
-    if (packet.part) return;
+  /** What arrives at one of its replicas, it knows; what that replica gets. */
+  learn(packet: Packet): Packet {
+    if (packet.part) return packet;
     const message = packet.content.read(this.#world.subject.protocol);
-    if (message === null) return;
+    if (message === null) return packet;
     this.#pool.learn(this.#random, message);
-    if (!this.#world.started) return;
+    if (!this.#world.started) return packet;
     const proposal = this.#world.subject.protocol.simulation?.proposes?.(message) === true;
     if (proposal && this.#plays("spoil signatures", OFTEN)) this.#spoil(packet, message);
     const request = requestIn(message);
     if (request?.key !== undefined && this.#plays("squat", OFTEN)) this.#squat(packet, request);
+    return request === null ? packet : this.#alter(packet, message);
   }
 
   /**
    * What its replica gets in the place of a packet: where clients sign and it invents, a request
    * that is none, which the replica, who believes all of them, proposes and relays as it should.
    */
-  alter(packet: Packet): Packet {
-    const { plan, subject, started } = this.#world;
-    if (plan.kind !== "invent" || plan.requestAuth === "none" || packet.part) return packet;
-    const message = packet.content.read(subject.protocol);
-    if (!started || message === null || requestIn(message) === null) return packet;
+  #alter(packet: Packet, message: Sealed): Packet {
+    const { plan } = this.#world;
+    if (plan.kind !== "invent" || plan.requestAuth === "none") return packet;
     if (!this.#random.chance(OFTEN)) return packet;
     const changed = mutate(this.#random, this.#pool, message, true);
     const bytes = changed === null ? null : this.#encode(this.#own, changed, false);

@@ -230,8 +230,6 @@ function drawAll(subject: Subject, kind: Kind, seed: number, changes: Changes): 
   const gstUs = Math.floor(timeouts * viewUs * 0.9);
   const replicas = Array.from({ length: n }, (_, i) => i);
   const byzantine = drawByzantine(subject, kind, random.stream("byzantine"), replicas, f);
-  const tricks = random.stream("tricks");
-  const chosenTricks = TRICKS.filter(() => tricks.chance(0.4));
   const shape = random.stream("shape");
   const ofSequencers = drawSequencers(subject, kind, random.stream("sequencers"), without);
   const { sequencers } = ofSequencers;
@@ -267,6 +265,7 @@ function drawAll(subject: Subject, kind: Kind, seed: number, changes: Changes): 
     speeds: drawSpeeds(random.stream("clocks"), hosts, without.has("clocks")),
     ...drawSigning(random.stream("stage"), viewUs, without.has("slow signatures")),
     requestAuth,
+    tricks: drawTricks(random.stream("tricks"), requestAuth, without),
     ...ofSequencers,
     faults: drawFaults(subject, random.stream("faults"), {
       replicas: replicas.filter((i) => !byzantine.includes(i)),
@@ -279,12 +278,21 @@ function drawAll(subject: Subject, kind: Kind, seed: number, changes: Changes): 
     allRestart: without.has("all restart") ? null : allRestartOf(twoRuns, n, gstUs, viewUs),
     earlier: without.has("earlier run") ? 0 : drawEarlier(subject, random.stream("earlier run")),
     byzantine: without.has("byzantine") ? [] : byzantine,
-    tricks: chosenTricks.filter(
-      (trick) => !without.has(trick) && (requestAuth === "sign" || !SIGNED_TRICKS.includes(trick)),
-    ),
     ...drawStrangers(kind, random.stream("strangers"), without),
     censusEvery: shape.pick([1, 8, 8, 8]),
   };
+}
+
+function drawTricks(
+  random: Random,
+  requestAuth: RequestAuth,
+  without: ReadonlySet<string>,
+): readonly Trick[] {
+  const chosen = TRICKS.filter(() => random.chance(0.4));
+  const signed = requestAuth === "sign";
+  return chosen.filter(
+    (trick) => !without.has(trick) && (signed || !SIGNED_TRICKS.includes(trick)),
+  );
 }
 
 function drawBatches(

@@ -131,10 +131,9 @@ export class World {
     this.notes = earlier?.notes ?? (several ? new RunNotes() : null);
     this.operationsLeft = plan.operations;
     this.gstUs = plan.gstUs;
-    const prefix = isEarlier ? "earlier" : "epoch";
     const speculates = subject.protocol.simulation?.speculates === true;
     const rules = { invents: mayInvent(plan), speculates };
-    this.epochs = new Epochs(prefix, rules, (what) => this.fail(what));
+    this.epochs = new Epochs(isEarlier ? "earlier" : "epoch", rules, (what) => this.fail(what));
     const { n, f, clients } = plan;
     const quorums = subject.protocol.quorums(n, f);
     assert(quorums !== null, `a plan with ${n} replicas, too few for ${f} faults`);
@@ -490,12 +489,11 @@ export class World {
     if (there === undefined) this.#hosts[host] = [process];
     else there.push(process);
     process.onArrival = (to, from, packet) => {
-      if (to.byzantine) this.#adversary?.learn(packet);
+      const taken = (to.byzantine ? this.#adversary?.learn(packet) : null) ?? packet;
       this.recording?.add(packet);
-      const altered = to.byzantine ? this.#adversary?.alter(packet) : undefined;
-      this.#monitor.arrives(from, altered ?? packet);
+      this.#monitor.arrives(from, taken);
       this.observer?.arrived(this.scheduler.nowUs, from, to, packet);
-      return altered ?? packet;
+      return taken;
     };
     return process;
   }

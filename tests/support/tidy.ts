@@ -113,6 +113,7 @@ const BASE = [
   "buckets",
   "linear-hashing",
   "parts",
+  "hash-tree",
   "coverage-mark",
   "queue",
   "heap",

@@ -171,7 +171,7 @@ export function encodeSeals({ trees, places }: BatchSeals, out: Writer): void {
   }
 }
 
-/** Those of so many requests. Poisons the reader if they are malformed, or not in their one form. */
+/** Those of these requests. Poisons the reader if they are malformed, or have another form. */
 export function decodeSeals(input: Reader, requests: readonly Request[]): BatchSeals {
   const places: { tree: number; index: number }[] = [];
   const leaves: number[][] = [];

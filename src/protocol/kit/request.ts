@@ -30,7 +30,7 @@ export interface Request {
    * relayed it, as whoever orders says.
    */
   readonly source?: number;
-  /** Where clients sign: the key of its client's process, 33 bytes, which its session is bound to. */
+  /** Where clients sign: the key of its client's process, 33 bytes, to which sessions are bound. */
   readonly key?: Bytes;
   /** The signature block by that key, which names nothing: two with others are the same request. */
   readonly seal?: Bytes;

@@ -6,11 +6,21 @@
 //   seals  = for each request: number of its tree (1) | leaf index (2)
 //            for each tree, in the order of first use: depth (1) | root signature (64) | siblings
 
-import { A_CLIENT, BLOCK_MIN, bytesOf, EMPTY, equal, latin1, u32At } from "../../wire.ts";
-import { BLOCK_DEPTH_MAX, CLIENT_KEY_LENGTH, type Proof, type Reader } from "../../wire.ts";
-import { NO_PROOFS, type Bytes } from "../../actor.ts";
+import { NO_PROOFS, type Bytes, type Proof } from "../../actor.ts";
 import { HASH_SIZE, hashInner, hashLeaf, hashRoot, NO_DOMAIN } from "../../base/hash-tree.ts";
-import type { Writer } from "../../wire.ts";
+import {
+  A_CLIENT,
+  BLOCK_DEPTH_MAX,
+  BLOCK_MIN,
+  bytesOf,
+  CLIENT_KEY_LENGTH,
+  EMPTY,
+  equal,
+  latin1,
+  u32At,
+  type Reader,
+  type Writer,
+} from "../../wire.ts";
 import { DIGEST_LENGTH } from "./digest.ts";
 import { checkedKeyed, OPERATION_MAX, operationDigest, type Request } from "./request.ts";
 
@@ -245,15 +255,29 @@ function levelsOf(requests: readonly Request[], { trees, places }: BatchSeals): 
   return trees.map((tree, i) => climb(leaves[i] ?? new Map<number, Bytes>(), tree));
 }
 
-/** One proof for each tree, which holds if all its requests were signed. */
+/**
+ * One proof for each tree, which holds if all its requests were signed. What was signed is hashed
+ * when it is asked for: the proposer's own seal is checked before.
+ */
 export function sealProofs(requests: readonly Request[], seals: BatchSeals): readonly Proof[] {
+  const keys: Bytes[] = [];
+  for (const [i, { key = EMPTY }] of requests.entries()) keys[seals.places[i]?.tree ?? 0] ??= key;
+  let digests: readonly Bytes[] | null = null;
+  const digestOf = (tree: number): Bytes => (digests ??= rootsOf(requests, seals))[tree] ?? EMPTY;
+  return seals.trees.map(({ signature }, tree) => ({
+    ...{ signer: A_CLIENT, key: keys[tree] ?? EMPTY, signature },
+    get signed() {
+      return digestOf(tree);
+    },
+  }));
+}
+
+/** What the root signature of each tree signs. */
+function rootsOf(requests: readonly Request[], seals: BatchSeals): readonly Bytes[] {
   const levels = levelsOf(requests, seals);
-  const keys: (Bytes | undefined)[] = [];
-  for (const [i, { key }] of requests.entries()) keys[seals.places[i]?.tree ?? 0] ??= key;
-  return seals.trees.map(({ depth, signature }, i) => {
-    const root = levels[i]?.[depth]?.get(0) ?? EMPTY;
-    const signed = hashRoot(depth, root, new Uint8Array(HASH_SIZE));
-    return { signer: A_CLIENT, key: keys[i] ?? EMPTY, signed, signature };
+  return seals.trees.map(({ depth }, tree) => {
+    const root = levels[tree]?.[depth]?.get(0) ?? EMPTY;
+    return hashRoot(depth, root, new Uint8Array(HASH_SIZE));
   });
 }
 

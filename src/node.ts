@@ -368,6 +368,7 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
     return new CheckLanes({
       n: this.#n,
       stage: this.#stage,
+      requestsSigned: this.#requestsSigned,
       run: () => this.#run,
       clock: this.#clock,
       drops: this.drops,

@@ -224,7 +224,7 @@ describe("A3 whoever votes has checked all requests of what it votes for", () =>
   ];
   const seal: Proof = { signer: 0, signed: Uint8Array.of(1), signature: new Uint8Array(69) };
 
-  test.each(messages)("in %s, %j", (mode, message) => {
+  test.each(messages)("in %s", (mode, message) => {
     const { codec, signed } = protocols.get(mode)!;
     const sealed = signed ? { ...message, seal } : message;
     const proofs = codec.proofs(sealed as Sealed, true);

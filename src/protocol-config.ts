@@ -33,6 +33,8 @@ export interface ProtocolConfig {
   readonly flushDelayMs: number;
   /** The first view timeout; clients retry after a quarter of it. */
   readonly viewTimeoutMs: number;
+  /** Whether clients send bodies (BODY_MIN) to all replicas, and proposals name them by digest. */
+  readonly broadcastsBodies?: boolean;
   /** Whether a leader is kept, however slow it is, until a view timer runs out for it. */
   readonly keepsSlowLeaders?: boolean;
   /** Slots or blocks between checkpoints. */

@@ -2,7 +2,7 @@
 //
 //   # What it shows, in prose.
 //   > cluster n=4 f=1 timeout=100          also batch=1 batch-bytes=1048576 checkpoint=4 clients=1
-//                                          tenure=1 reputation=0 sequencers=1
+//                                          tenure=1 reputation=0 broadcast=0 sequencers=1
 //   > show prepare commit timer.view       what to print: kinds, timers, crashes, starts; or all
 //   > invoke c0 put k0 hello               get, put, append, delete; the answer is printed
 //   > run 50                               milliseconds
@@ -127,6 +127,7 @@ class Script implements Observer {
       batchBytesMax: number("batch-bytes", BATCH_BYTES_DEFAULT),
       tenure: number("tenure", 1),
       reputation: number("reputation", 0) === 1,
+      broadcastsBodies: number("broadcast", 0) === 1,
       checkpointInterval: number("checkpoint", 4),
       clients: number("clients", 1),
       sequencers: number("sequencers", 1),

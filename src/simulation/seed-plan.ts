@@ -7,6 +7,7 @@ import { smallestCluster } from "../protocol/index.ts";
 import { drawLeaders, type LeadersPlan } from "./drawn-leaders.ts";
 import { drawPromises, type PromisesPlan } from "./drawn-promises.ts";
 import { drawFaults, type ProcessFault } from "./drawn-faults.ts";
+import { drawRequests, type RequestsPlan } from "./drawn-requests.ts";
 import { drawSequencers, type SequencersPlan } from "./drawn-sequencers.ts";
 import { PAYLOAD_MAX } from "./simulated-packet.ts";
 import type { Kind, Subject } from "./subject.ts";
@@ -53,7 +54,7 @@ export interface AllRestart {
   readonly downUs: readonly number[];
 }
 
-export interface Plan extends PromisesPlan, LeadersPlan, SequencersPlan {
+export interface Plan extends PromisesPlan, LeadersPlan, SequencersPlan, RequestsPlan {
   readonly seed: number;
   readonly kind: Kind;
   readonly n: number;
@@ -72,8 +73,6 @@ export interface Plan extends PromisesPlan, LeadersPlan, SequencersPlan {
   readonly operations: number;
   readonly tail: number;
   readonly keys: number;
-  /** Bytes of a value, at most. */
-  readonly valueMax: number;
   readonly thinkUs: number;
   /** All clients are one process. */
   readonly oneHost: boolean;
@@ -245,7 +244,7 @@ function drawAll(subject: Subject, kind: Kind, seed: number, changes: Changes): 
     operations,
     tail: changes.tail ?? 10,
     keys: size.between(1, 5),
-    valueMax: off("large values", shape.chance(0.1) ? 4000 : 16, 16),
+    ...drawRequests(subject, random.stream("requests"), shape.chance(0.1), without),
     thinkUs: Math.floor((gstUs * clients) / Math.max(1, operations)),
     oneHost: shape.chance(0.2),
     multicast: shape.chance(0.2),

@@ -89,7 +89,8 @@ function twinsPlan(drawn: Plan, { clients, tenure, reputation }: Scenario): Plan
     tail: 1,
     keys: 2,
     thinkUs: 2500,
-    valueMax: 16,
+    // Bodies in one packet, because the network that Twins keeps does not look into parts.
+    valueMax: drawn.broadcastsBodies ? 1300 : 16,
     oneHost: false,
     multicast: false,
     payloadMax: PAYLOAD_MAX,

@@ -27,6 +27,7 @@ export function worldConfig(
     f,
     leader: leader ?? ((view) => Math.floor(view / tenure) % n),
     ...(tenure === 1 ? {} : { tenure }),
+    ...(plan.broadcastsBodies ? { broadcastsBodies: true } : {}),
     ...(reputation ? { reputation } : {}),
     batchMax: plan.batchMax,
     batchBytesMax: plan.batchBytesMax,

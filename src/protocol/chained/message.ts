@@ -9,7 +9,8 @@ import {
   type Signer,
 } from "../../actor.ts";
 import { EMPTY, type Reader, type Writer } from "../../wire.ts";
-import { decodeBatch, encodeBatch } from "../kit/batch.ts";
+import { decodeProposed, encodeBatch } from "../kit/batch.ts";
+import type { ProposalForm } from "../kit/bodies.ts";
 import { codecOf } from "../kit/codec.ts";
 import { PROTOCOL_KINDS, type CommonMessage } from "../kit/messages.ts";
 import { DIGEST_LENGTH } from "../kit/digest.ts";
@@ -115,6 +116,15 @@ type OwnMessage =
   | BlockMessage
   | AnswerMessage<Position>;
 export type Message = CommonMessage | OwnMessage;
+
+export const PROPOSALS: ProposalForm<Message> = {
+  batchIn: (message) => (message.kind === "propose" ? message.block.batch : null),
+  withBatch(message, batch) {
+    return message.kind === "propose"
+      ? { ...message, block: { ...message.block, batch } }
+      : message;
+  },
+};
 
 export const codec: Codec<Message> = codecOf<OwnMessage>({
   encode(message, out) {
@@ -256,7 +266,7 @@ function decodePropose(input: Reader, start: number): ProposeMessage {
   const { view, author, justifyView, parent, voters, digest } = decodeHead(input);
   const seal = input.seal(author, start);
   const votes = justifyView > 0 ? decodeCertificate(input) : NO_CERTIFICATE;
-  const batch = decodeBatch(input);
+  const batch = decodeProposed(input);
   const tc = decodeTc(input);
   const genesis = justifyView === 0;
   if (genesis && !equal(parent, GENESIS_HASH)) input.poison();

@@ -151,7 +151,7 @@ export class NormalCase {
     this.#proposedView = view;
     const block = makeBlock(view, self, justify, batch);
     const proposal = { kind: "propose", replica: self, block, tc } as const;
-    host.send("all", proposal);
+    host.send("all", this.context.bodies.outgoing(proposal));
     this.retransmission.onProposed(proposal);
     this.#admission.see(block, tc);
     this.take(self, block, { expected: false });

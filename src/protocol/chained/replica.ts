@@ -25,7 +25,7 @@ import type { ChainContext, Timer } from "./context.ts";
 import { Leaders } from "./leaders.ts";
 import { trailMax } from "./lineage.ts";
 import { Tree } from "./log.ts";
-import { proposedIn, type Message, type Position, type VoteMessage } from "./message.ts";
+import { PROPOSALS, proposedIn, type Message, type Position, type VoteMessage } from "./message.ts";
 import { NormalCase } from "./normal.ts";
 import type { ChainRules } from "./rules.ts";
 import { Start } from "./start.ts";
@@ -83,7 +83,7 @@ export class ChainedReplica implements Replica<Message, Timer> {
     const kept = KEPT_INTERVALS * checkpointInterval;
     const tree = new Tree(GENESIS_HASH, kept, rules, trailMax(config.f));
     const leaders = new parts.Leaders(config, rules.chain, tree);
-    const shared = contextOf<Message, Timer>(self, config, host, app, parts, this);
+    const shared = contextOf<Message, Timer>(self, config, host, app, parts, this, PROPOSALS);
     const context = { ...shared, tree, rules, leaders };
     const { quorums } = context;
     this.context = context;
@@ -110,13 +110,15 @@ export class ChainedReplica implements Replica<Message, Timer> {
     return this.start.starter.run;
   }
 
-  receive(from: Address, message: Message): void {
-    if (isNaming(message)) {
-      this.start.starter.onNaming(message);
+  receive(from: Address, arrived: Message): void {
+    if (isNaming(arrived)) {
+      this.start.starter.onNaming(arrived);
       return this.pacemaker.watch();
     }
     const outside = this.start.starter.refuse();
     if (outside !== null) return this.context.host.drop(outside);
+    const message = this.context.bodies.admit(from, arrived);
+    if (message === null) return;
     switch (message.kind) {
       case "request":
         return this.normal.onRequest(from, message.request, "client");
@@ -178,6 +180,8 @@ export class ChainedReplica implements Replica<Message, Timer> {
         return this.catchUp.onTellTimer();
       case "repeat":
         return this.normal.retransmission.onTimer();
+      case "bodies":
+        return this.context.bodies.onTimer();
       case "checkpoint":
         return this.sync.onTimer();
       case "start":
@@ -238,6 +242,7 @@ export class ChainedReplica implements Replica<Message, Timer> {
         { name: "service.sessions", size: executor.sessions, max: config.sessionsMax },
         ...tree.sizes,
         ...pool.sizes,
+        ...this.context.bodies.sizes,
         ...service.sizes,
         ...this.context.answers.sizes,
         ...this.normal.sizes,

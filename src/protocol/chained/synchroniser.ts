@@ -93,8 +93,8 @@ export class Synchroniser {
       const block = this.#tree.get(key)?.block ?? this.#tree.waiting(key);
       if (block === undefined) return false;
       if (count === 1) answers.begin(to, question, now);
-      bytes += block.batch.bytes.length;
-      answers.charge(to, block.batch.bytes.length);
+      bytes += block.batch.size;
+      answers.charge(to, block.batch.size);
       const room = bytes <= ANSWER_BYTES && answers.hasRoom(to, now);
       const last = count === ANSWER_BLOCKS || !room;
       const more = !last && block.justify.view > view;

@@ -3,7 +3,7 @@
 import type { Bytes, Signer } from "../../actor.ts";
 import { DIGEST_LENGTH } from "./digest.ts";
 import type { GoneMessage, OpenedMessage, ReplyMessage } from "./messages.ts";
-import { operationDigest, type Request, type Told } from "./request.ts";
+import { digestIn, type Request, type Told } from "./request.ts";
 
 export type AnswerToClient = ReplyMessage | OpenedMessage | GoneMessage;
 
@@ -12,13 +12,14 @@ export const NO_RUN: Bytes = new Uint8Array(DIGEST_LENGTH);
 
 /** The message for the outcome of a request, of a replica in that view and run. */
 export function answerTo(
-  { session, tag, number, op }: Request,
+  request: Request,
   outcome: Told,
   replica: Signer,
   view: number,
   run: Bytes,
 ): AnswerToClient {
-  const digest = operationDigest(op);
+  const { session, tag, number } = request;
+  const digest = digestIn(request);
   switch (outcome.status) {
     case "opened":
       return { kind: "opened", replica, view, run, tag, digest, session: outcome.session };

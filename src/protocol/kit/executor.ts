@@ -6,11 +6,11 @@ import { Queue } from "../../base/queue.ts";
 import type { ProtocolConfig } from "../../protocol-config.ts";
 import { bytesOf, equal, Reader } from "../../wire.ts";
 import {
+  digestIn,
   isOpen,
   FORGOTTEN_OUTCOME,
   NO_SESSION_OUTCOME,
   NUMBER_USED_OUTCOME,
-  operationDigest,
   RESULT_MAX,
   type Outcome,
   type Request,
@@ -139,7 +139,7 @@ export class Executor implements StateMachine {
     const result = this.#app.execute(op);
     assert(result.length <= RESULT_MAX, "an application gives results of 2 MiB at most");
     if (forGood) this.#app.commit(1);
-    this.#sessions.executed(session, position, number, operationDigest(op), result);
+    this.#sessions.executed(session, position, number, digestIn(request), result);
     return { status: "done", result };
   }
 
@@ -210,6 +210,6 @@ const NO_STATE: State = { count: 0, part: () => [] };
  */
 function cached(session: Session, request: Request): Outcome {
   if (request.number !== session.number) return NUMBER_USED_OUTCOME;
-  if (!equal(session.digest, operationDigest(request.op))) return NUMBER_USED_OUTCOME;
+  if (!equal(session.digest, digestIn(request))) return NUMBER_USED_OUTCOME;
   return session.result === null ? FORGOTTEN_OUTCOME : { status: "done", result: session.result };
 }

@@ -9,6 +9,15 @@ import {
   type Reader,
   type Writer,
 } from "../../wire.ts";
+import {
+  BODIES,
+  decodeBodies,
+  decodeFetchBodies,
+  encodeBodyMessage,
+  FETCH_BODIES,
+  type BodiesMessage,
+  type FetchBodiesMessage,
+} from "./body-messages.ts";
 import { DIGEST_LENGTH } from "./digest.ts";
 import { decodeNaming, encodeNaming, isNaming, type NamingMessage } from "./naming-messages.ts";
 import {
@@ -38,6 +47,7 @@ const STABLE = 5;
 const FETCH_STATE = 6;
 const STATE = 7;
 const RECOVER = 8;
+// 9 and 10 are those of body-messages.ts.
 // Behind those of naming-messages.ts.
 const OPENED = RUNLESS_KINDS_START + 6;
 const GONE = RUNLESS_KINDS_START + 7;
@@ -172,7 +182,9 @@ export type CommonMessage =
   | StableMessage
   | FetchStateMessage
   | StateMessage
-  | RecoverMessage;
+  | RecoverMessage
+  | FetchBodiesMessage
+  | BodiesMessage;
 
 /** Whether the message is one that protocols share, by its kind. */
 export function isCommon(message: { readonly kind: string }): message is CommonMessage {
@@ -187,6 +199,8 @@ export function isCommon(message: { readonly kind: string }): message is CommonM
     case "fetchState":
     case "state":
     case "recover":
+    case "fetchBodies":
+    case "bodies":
       return true;
     default:
       return isNaming(message);
@@ -251,6 +265,10 @@ export function encodeCommon(message: CommonMessage, out: Writer, signed = true)
       out.bytes(message.nonce);
       if (signed) out.seal(message.seal);
       return;
+    case "fetchBodies":
+    case "bodies":
+      encodeBodyMessage(message, out);
+      return;
     default:
       encodeNaming(message, out);
   }
@@ -306,6 +324,10 @@ export function decodeCommon(
       const seal = signed ? input.seal(replica, start) : undefined;
       return { kind: "recover", replica, nonce, seal };
     }
+    case FETCH_BODIES:
+      return decodeFetchBodies(input);
+    case BODIES:
+      return decodeBodies(input);
     default:
       return decodeNaming(kind, input, start);
   }

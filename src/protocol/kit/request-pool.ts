@@ -2,7 +2,7 @@
 
 import type { Address, Sizes } from "../../actor.ts";
 import type { ProtocolConfig } from "../../protocol-config.ts";
-import { makeBatch, type Batch } from "./batch.ts";
+import { gatherBatch, makeBatch, type Batch } from "./batch.ts";
 import { Batcher } from "./batcher.ts";
 import type { Executor } from "./executor.ts";
 import {
@@ -43,6 +43,7 @@ export class RequestPool {
   readonly #pending: Pending;
   readonly #batcher: Batcher;
   readonly #viewTimeoutMs: number;
+  readonly #broadcasts: boolean;
 
   /** `sourceOf` says which host an address is at. */
   constructor(config: ProtocolConfig, executor: Executor, sourceOf: (address: Address) => number) {
@@ -50,6 +51,7 @@ export class RequestPool {
     this.#pending = new Pending((request) => executor.alive(request), sourceOf);
     this.#batcher = new Batcher(config);
     this.#viewTimeoutMs = config.viewTimeoutMs;
+    this.#broadcasts = config.broadcastsBodies === true;
   }
 
   get size(): number {
@@ -78,6 +80,12 @@ export class RequestPool {
    */
   add(request: Request, client: Address, nowMs: number, source: Source): PendingRequest | null {
     return this.#pending.add(request, client, nowMs, source);
+  }
+
+  /** The request of this name that waits, which may have another operation. */
+  find(request: Request): Request | undefined {
+    const known = this.#pending.find(request)?.request;
+    return known !== undefined && sameRequest(known, request) ? known : undefined;
   }
 
   /** Has a pending request wait for a batch. */
@@ -119,7 +127,7 @@ export class RequestPool {
       requests.push(bare ? { ...request, source: sourceOf(holder) } : request);
       clients.push(client);
     }
-    return makeBatch(requests, clients);
+    return this.#broadcasts ? gatherBatch(requests, clients) : makeBatch(requests, clients);
   }
 
   /** Takes out of the queue what another leader's batch holds. */

@@ -12,6 +12,13 @@ export const NONCE_LENGTH = 13;
 export const OPERATION_MAX = 2 * 1024 * 1024;
 export const RESULT_MAX = 2 * 1024 * 1024;
 
+/**
+ * Operations of so many bytes are bodies: a batch's digest covers their digests, so that they may
+ * travel apart from it, and with `--requests broadcast` clients send them to all replicas. What is
+ * shorter fits a packet with room to spare, and its digest would save little.
+ */
+export const BODY_MIN = 1024;
+
 export interface Request {
   /** The log position of the `open` that made the session, or 0: this is an `open`. */
   readonly session: number;
@@ -28,6 +35,8 @@ export interface Request {
    * relayed it, as whoever orders says.
    */
   readonly source?: number;
+  /** Of a body, once it was asked for (digestIn): of this operation, if that is still its own. */
+  digested?: { readonly op: Bytes; readonly digest: Bytes };
 }
 
 export function isOpen(request: Request): boolean {
@@ -72,7 +81,7 @@ function checked(session: number, tag: number, number: number, op: Bytes, input:
   return { session, tag, number, op };
 }
 
-/** The form in which a request is ordered, which a batch's digest covers. */
+/** The form in which a request is ordered. */
 export function encodeOrdered(request: Request, out: Writer): void {
   encodeRequest(request, out);
   if (isOpen(request)) out.u32(request.source ?? 0);
@@ -88,6 +97,40 @@ export function decodeOrdered(input: Reader): Request {
   const number = input.u53();
   const request = checked(session, tag, number, input.sharedBlob(OPERATION_MAX), input);
   return isOpen(request) ? { ...request, source: input.u32() } : request;
+}
+
+/** That with its digest in the place of a body, which a batch's digest covers. */
+export function encodeNamed(request: Request, out: Writer): void {
+  const { session, tag, number, op } = request;
+  if (!isBody(op)) return encodeOrdered(request, out);
+  out.u53(session);
+  out.u32(tag);
+  out.u53(number);
+  out.u32(op.length);
+  out.bytes(digestIn(request));
+}
+
+/** A body that is named and not there. */
+export interface NamedBody {
+  readonly digest: Bytes;
+  readonly length: number;
+}
+
+/**
+ * A request as encodeNamed writes it, without the operation if `body` names that. Poisons the
+ * reader if it is malformed.
+ */
+export function decodeNamed(input: Reader): { request: Request; body: NamedBody | null } {
+  const start = input.position;
+  const end = start + input.remaining;
+  const session = input.u53();
+  const tag = input.u32();
+  const number = input.u53();
+  const length = input.u32();
+  if (length < BODY_MIN) return { request: decodeOrdered(input.reset(start, end)), body: null };
+  if (session === 0 || number === 0 || length > OPERATION_MAX) input.poison();
+  const digest = input.bytes(DIGEST_LENGTH);
+  return { request: { session, tag, number, op: EMPTY }, body: { digest, length } };
 }
 
 /**
@@ -132,6 +175,20 @@ const EMPTY_DIGEST = digestOf(EMPTY);
 /** The digest of an operation, for replies that name the rest of the request in full. */
 export function operationDigest(op: Bytes): Bytes {
   return op.length === 0 ? EMPTY_DIGEST : digestOf(op);
+}
+
+export function isBody(op: Bytes): boolean {
+  return op.length >= BODY_MIN;
+}
+
+/** The digest of a request's operation; of a body it is kept, because several ask for it. */
+export function digestIn(request: Request): Bytes {
+  const { op, digested } = request;
+  if (!isBody(op)) return operationDigest(op);
+  if (digested?.op === op) return digested.digest;
+  const digest = digestOf(op);
+  request.digested = { op, digest };
+  return digest;
 }
 
 /**

@@ -158,8 +158,8 @@ export class CatchUp {
     let bytes = 0;
     for (let slot = first; slot <= log.op && batches.length < LOG_BATCHES_MAX; slot++) {
       const batch = log.at(slot);
-      if (batch === undefined || (bytes > 0 && bytes + batch.bytes.length > LOG_BYTES)) break;
-      bytes += batch.bytes.length;
+      if (batch === undefined || (bytes > 0 && bytes + batch.size > LOG_BYTES)) break;
+      bytes += batch.size;
       batches.push(batch);
     }
     if (batches.length === 0) return;

@@ -157,7 +157,7 @@ export class Gaps {
       // The leader lacks it as well, and asks all others.
       if (batch === null && views.leads) return this.hear(to);
       if (!answers.hasRoom(sender, host.now)) break;
-      answers.charge(sender, batch?.bytes.length ?? 0);
+      answers.charge(sender, batch?.size ?? 0);
       host.send(sender, { kind: "slot", view, slot, batch });
     }
   }

@@ -3,6 +3,7 @@ import { assert } from "../../base/assert.ts";
 import type { ProtocolConfig } from "../../protocol-config.ts";
 import { NO_RUN } from "../kit/answer.ts";
 import { FOOTPRINT_MAX } from "../kit/batch.ts";
+import { NO_PROPOSALS } from "../kit/bodies.ts";
 import { CONTEXT_PARTS, contextOf } from "../kit/context.ts";
 import { SPECULATED_MAX } from "../kit/executor.ts";
 import { Incarnations } from "../kit/incarnation.ts";
@@ -90,7 +91,7 @@ export class NoPaxosReplica implements Replica<Message, Timer> {
     const windowSize = Math.max(WINDOW_INTERVALS * checkpointInterval, WINDOW_MIN);
     const log = new Log(LOG_INTERVALS * checkpointInterval + windowSize);
     const incarnations = new parts.Incarnations(self, config.n);
-    const shared = contextOf<Message, Timer>(self, config, host, app, parts, this);
+    const shared = contextOf<Message, Timer>(self, config, host, app, parts, this, NO_PROPOSALS);
     const { service } = shared;
     assert(service instanceof SpeculativeService, "what may be undone is final for nobody");
     const sequencers = sequencersOf(config);

@@ -185,7 +185,7 @@ export class CatchUp implements StateSyncOwner {
       const certificate = slot.committed;
       const batch = certificate === null ? undefined : slot.batch(certificate.digest);
       if (certificate !== null && batch !== undefined) {
-        send({ kind: "committed", certificate, batch }, batch.bytes.length);
+        send({ kind: "committed", certificate, batch }, batch.size);
         continue;
       }
       if (!active || !views.active || view !== views.view) continue;
@@ -193,7 +193,7 @@ export class CatchUp implements StateSyncOwner {
       if (proposal?.replica === self && proposal.seal !== undefined) {
         const known = slot.batch(proposal.digest) ?? null;
         const whole = { ...proposal, batch: proposal.batch ?? known };
-        send(whole, whole.batch?.bytes.length ?? 0);
+        send(whole, whole.batch?.size ?? 0);
       }
       for (const vote of [slot.prepares.of(self), slot.commits.of(self)]) {
         if (vote?.view === view) send(vote, 0);

@@ -3,7 +3,8 @@
 
 import { NO_PROOFS, type Bytes, type Codec, type Sealed, type Signer } from "../../actor.ts";
 import { bytesOf, equal, MESSAGE_MAX, BLOCK_MAX, Reader, type Writer } from "../../wire.ts";
-import { decodeBatch, encodeBatch, type Batch } from "../kit/batch.ts";
+import { decodeBatch, decodeProposed, encodeBatch, type Batch } from "../kit/batch.ts";
+import type { ProposalForm } from "../kit/bodies.ts";
 import { codecOf } from "../kit/codec.ts";
 import {
   decodeStable,
@@ -194,6 +195,11 @@ export function makeViewChange(
   return { kind: "viewChange", replica, view, stable, prepared, body, digest: digestOf(body) };
 }
 
+export const PROPOSALS: ProposalForm<Message> = {
+  batchIn: (message) => (message.kind === "prePrepare" ? message.batch : null),
+  withBatch: (message, batch) => (message.kind === "prePrepare" ? { ...message, batch } : message),
+};
+
 export const codec: Codec<Message> = codecOf<OwnMessage>({
   encode(message, out) {
     switch (message.kind) {
@@ -271,7 +277,7 @@ function decodeOwn(kind: number, input: Reader, start: number): OwnMessage | nul
   switch (kind) {
     case PRE_PREPARE: {
       const { replica, view, slot, digest, seal } = decodeVote("prePrepare", input, start);
-      const batch = input.flag() ? decodeBatch(input) : null;
+      const batch = input.flag() ? decodeProposed(input) : null;
       return { kind: "prePrepare", replica, view, slot, digest, seal, batch };
     }
     case PREPARE:

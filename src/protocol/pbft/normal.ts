@@ -141,13 +141,13 @@ export class NormalCase {
 
   /** Assigns the slot; the promise to propose nothing else there in this view is made here. */
   #assign(number: number, digest: Bytes, batch: Batch | null): void {
-    const { log, self: replica, host } = this.context;
+    const { log, self: replica, host, bodies } = this.context;
     const slot = log.at(number);
     if (slot === undefined) return;
     const { view } = this.owner.views;
     assert(slot.proposal(view) === null, "a primary proposes once in a slot and view");
     const message = { kind: "prePrepare", replica, view, slot: number, digest, batch } as const;
-    host.send("all", message);
+    host.send("all", bodies.outgoing(message));
     this.accept(slot, message);
   }
 
@@ -419,7 +419,7 @@ export class NormalCase {
     const question = `batch ${slot} ${latin1(digest)}`;
     if (!answers.allows(from, question, host.now)) return host.drop(ASKED_TOO_MUCH);
     answers.begin(from, question, host.now);
-    answers.charge(from, batch.bytes.length);
+    answers.charge(from, batch.size);
     host.send(from, { kind: "batch", slot, batch });
   }
 

@@ -25,7 +25,7 @@ import { CatchUp } from "./catch-up.ts";
 import { commitProofs, preparedProofs } from "./certificate.ts";
 import type { PbftContext, Timer } from "./context.ts";
 import { BATCHES_MAX, Log, Slot, UNORDERED_BYTES_MAX } from "./log.ts";
-import { proposedIn, type Message, type Position } from "./message.ts";
+import { PROPOSALS, proposedIn, type Message, type Position } from "./message.ts";
 import { NormalCase } from "./normal.ts";
 import { Start } from "./start.ts";
 import { ViewChanger } from "./view-change.ts";
@@ -84,7 +84,10 @@ export class PbftReplica implements Replica<Message, Timer> {
       2 * checkpointInterval,
       (number) => new Slot(number, new parts.Votes(n), new parts.Votes(n)),
     );
-    const context = { ...contextOf<Message, Timer>(self, config, host, app, parts, this), log };
+    const context = {
+      ...contextOf<Message, Timer>(self, config, host, app, parts, this, PROPOSALS),
+      log,
+    };
     const { quorums } = context;
     this.context = context;
     this.normal = new parts.NormalCase(context, this);
@@ -112,10 +115,12 @@ export class PbftReplica implements Replica<Message, Timer> {
     return this.start.starter.run;
   }
 
-  receive(from: Address, message: Message): void {
-    if (isNaming(message)) return this.start.starter.onNaming(message);
+  receive(from: Address, arrived: Message): void {
+    if (isNaming(arrived)) return this.start.starter.onNaming(arrived);
     const outside = this.start.starter.refuse();
     if (outside !== null) return this.context.host.drop(outside);
+    const message = this.context.bodies.admit(from, arrived);
+    if (message === null) return;
     switch (message.kind) {
       case "request":
         return this.normal.onRequest(from, message.request, "client");
@@ -171,6 +176,8 @@ export class PbftReplica implements Replica<Message, Timer> {
         return this.catchUp.onTick();
       case "start":
         return this.start.starter.onTimer();
+      case "bodies":
+        return this.context.bodies.onTimer();
       case "checkpoint":
         return this.sync.onTimer();
     }
@@ -242,6 +249,7 @@ export class PbftReplica implements Replica<Message, Timer> {
         { name: "log.unordered bytes", size: log.unorderedBytes, max: UNORDERED_MAX },
         { name: "log.votes", size: votes, max: n },
         ...pool.sizes,
+        ...this.context.bodies.sizes,
         ...service.sizes,
         ...this.context.answers.sizes,
         ...this.sync.sizes,

@@ -156,7 +156,7 @@ export class CatchUp implements StateSyncOwner {
     const question = `batch ${height} ${latin1(digest)}`;
     if (!answers.allows(from, question, host.now)) return host.drop(ASKED_TOO_MUCH);
     answers.begin(from, question, host.now);
-    answers.charge(from, value.batch.bytes.length);
+    answers.charge(from, value.batch.size);
     host.send(from, { kind: "batch", height, value });
   }
 
@@ -209,7 +209,7 @@ export class CatchUp implements StateSyncOwner {
     const decided = log.get(height);
     if (decided === undefined) return false;
     const { decision, value } = decided;
-    answers.charge(to, value.batch.bytes.length);
+    answers.charge(to, value.batch.size);
     host.send(to, { kind: "committed", decision, value });
     return true;
   }
@@ -243,7 +243,7 @@ export class CatchUp implements StateSyncOwner {
       host.send(to, message);
     };
     if (proposal?.round === round && proposal.seal !== undefined) {
-      send(proposal, proposal.value.batch.bytes.length);
+      send(proposal, proposal.value.batch.size);
     }
     if (valid !== null) send({ kind: "polc", polc: valid }, 0);
     for (const vote of [votes.prevotes.of(self), votes.precommits.of(self)]) {

@@ -3,7 +3,8 @@
 
 import { NO_PROOFS, type Bytes, type Codec, type Sealed, type Signer } from "../../actor.ts";
 import { equal, type Reader, type Writer } from "../../wire.ts";
-import { decodeBatch, encodeBatch } from "../kit/batch.ts";
+import { decodeProposed, encodeBatch } from "../kit/batch.ts";
+import type { ProposalForm } from "../kit/bodies.ts";
 import { codecOf } from "../kit/codec.ts";
 import { DIGEST_LENGTH } from "../kit/digest.ts";
 import {
@@ -117,6 +118,15 @@ type OwnMessage =
   | BatchMessage
   | AnswerMessage<Position>;
 export type Message = CommonMessage | OwnMessage;
+
+/** What proposes a value. */
+export const PROPOSALS: ProposalForm<Message> = {
+  batchIn: (message) => (message.kind === "proposal" ? message.value.batch : null),
+  withBatch(message, batch) {
+    if (message.kind !== "proposal") return message;
+    return { ...message, value: { ...message.value, batch } };
+  },
+};
 
 export const codec: Codec<Message> = codecOf<OwnMessage>({
   encode(message, out) {
@@ -245,7 +255,7 @@ function decodeProposal(input: Reader, start: number): ProposalMessage {
   const origin = input.u53();
   const validRound = input.flag() ? input.u53() : null;
   const seal = input.seal(replica, start);
-  const value = makeValue(height, origin, decodeBatch(input));
+  const value = makeValue(height, origin, decodeProposed(input));
   if (!equal(value.digest, digest)) input.poison();
   const polc =
     validRound === null

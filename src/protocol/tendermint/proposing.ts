@@ -77,12 +77,12 @@ export class Proposing {
     const { valid } = normal;
     const value = this.#nextValue(valid);
     if (value === null) return;
-    const { self: replica, host, log } = this.context;
+    const { self: replica, host, log, bodies } = this.context;
     const { height } = log;
     const { digest } = value;
     const position = { replica, height, round: rounds.round, digest };
     const message = { kind: "proposal", ...position, polc: valid, value } as const;
-    host.send("all", message);
+    host.send("all", valid === null ? bodies.outgoing(message) : message);
     normal.accept(message);
   }
 

@@ -22,7 +22,7 @@ import { CatchUp } from "./catch-up.ts";
 import { decisionProofs, polcProofs } from "./certificate.ts";
 import type { TendermintContext, Timer } from "./context.ts";
 import { Log } from "./log.ts";
-import { proposedIn, type Message, type Position } from "./message.ts";
+import { PROPOSALS, proposedIn, type Message, type Position } from "./message.ts";
 import type { Lock } from "./lock.ts";
 import { NormalCase } from "./normal.ts";
 import { Proposers } from "./proposers.ts";
@@ -78,7 +78,7 @@ export class TendermintReplica implements Replica<Message, Timer> {
   ) {
     const parts: Parts = { ...PARTS, ...others };
     const { n, checkpointInterval } = config;
-    const shared = contextOf<Message, Timer>(self, config, host, app, parts, this);
+    const shared = contextOf<Message, Timer>(self, config, host, app, parts, this, PROPOSALS);
     const log = new Log(KEPT_INTERVALS * checkpointInterval);
     const context = { ...shared, log, proposers: new parts.Proposers(shared) };
     const { quorums } = context;
@@ -109,16 +109,18 @@ export class TendermintReplica implements Replica<Message, Timer> {
     return this.start.starter.run;
   }
 
-  receive(from: Address, message: Message): void {
-    if (isNaming(message)) return this.start.starter.onNaming(message);
+  receive(from: Address, arrived: Message): void {
+    if (isNaming(arrived)) return this.start.starter.onNaming(arrived);
     const outside = this.start.starter.refuse();
     if (outside !== null) return this.context.host.drop(outside);
+    const message = this.context.bodies.admit(from, arrived);
+    if (message === null) return;
     this.#take(from, message);
     this.start.advance();
     this.rounds.watch();
   }
 
-  #take(from: Address, message: Exclude<Message, { kind: "start" }>): void {
+  #take(from: Address, message: Message): void {
     switch (message.kind) {
       case "request":
         return this.proposing.onRequest(from, message.request, "client");
@@ -171,6 +173,8 @@ export class TendermintReplica implements Replica<Message, Timer> {
         return this.catchUp.onTick();
       case "start":
         return this.start.starter.onTimer();
+      case "bodies":
+        return this.context.bodies.onTimer();
       case "checkpoint":
         return this.sync.onTimer();
     }
@@ -228,6 +232,7 @@ export class TendermintReplica implements Replica<Message, Timer> {
         { name: "service.sessions", size: executor.sessions, max: sessionsMax },
         ...log.sizes,
         ...pool.sizes,
+        ...this.context.bodies.sizes,
         ...service.sizes,
         ...this.context.answers.sizes,
         ...this.normal.sizes,

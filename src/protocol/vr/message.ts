@@ -3,7 +3,8 @@
 
 import { NO_PROOFS, type Bytes, type Codec, type Sealed } from "../../actor.ts";
 import type { Reader, Writer } from "../../wire.ts";
-import { decodeBatch, encodeBatch, type Batch } from "../kit/batch.ts";
+import { decodeBatch, decodeProposed, encodeBatch, type Batch } from "../kit/batch.ts";
+import type { ProposalForm } from "../kit/bodies.ts";
 import { codecOf } from "../kit/codec.ts";
 import {
   decodeNumber,
@@ -113,6 +114,11 @@ type OwnMessage =
   | StartMessage<Position>;
 export type Message = CommonMessage | OwnMessage;
 
+export const PROPOSALS: ProposalForm<Message> = {
+  batchIn: (message) => (message.kind === "prepare" ? message.batch : null),
+  withBatch: (message, batch) => (message.kind === "prepare" ? { ...message, batch } : message),
+};
+
 export const codec: Codec<Message> = codecOf<OwnMessage>(
   { encode, decode, proofs: () => NO_PROOFS },
   { signed: false },
@@ -211,7 +217,7 @@ function decode(kind: number, input: Reader): OwnMessage | null {
       const view = decodeNumber(input);
       const slot = decodeNumber(input);
       const committed = decodeNumber(input);
-      return { kind: "prepare", view, slot, committed, batch: decodeBatch(input) };
+      return { kind: "prepare", view, slot, committed, batch: decodeProposed(input) };
     }
     case PREPARE_OK:
       return { kind: "prepareOk", view: decodeNumber(input), slot: decodeNumber(input) };

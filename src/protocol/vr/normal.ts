@@ -139,10 +139,10 @@ export class NormalCase {
   }
 
   #prepare(batch: Batch): void {
-    const { log, host } = this.context;
+    const { log, host, bodies } = this.context;
     log.append(batch, host.now);
     this.#told = this.#executed;
-    host.send("others", this.prepareOf(log.op, batch));
+    host.send("others", bodies.outgoing(this.prepareOf(log.op, batch)));
     this.commit();
   }
 
@@ -201,7 +201,7 @@ export class NormalCase {
     for (let slot = op + 1; slot <= last; slot++) {
       const batch = log.at(slot);
       if (batch === undefined || !answers.hasRoom(to, host.now)) break;
-      answers.charge(to, batch.bytes.length);
+      answers.charge(to, batch.size);
       host.send(to, this.prepareOf(slot, batch));
     }
     if (last <= op) host.send(to, this.#commitOf());

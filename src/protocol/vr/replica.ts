@@ -11,7 +11,7 @@ import { majorityOf } from "../kit/quorum.ts";
 import { Log, LOG_INTERVALS } from "../kit/slot-log.ts";
 import { CatchUp } from "./catch-up.ts";
 import type { Timer, VrContext } from "./context.ts";
-import type { Message } from "./message.ts";
+import { PROPOSALS, type Message } from "./message.ts";
 import { IN_FLIGHT_MAX, NormalCase } from "./normal.ts";
 import { Start } from "./start.ts";
 import { ViewChanger } from "./view-change.ts";
@@ -64,7 +64,7 @@ export class VrReplica implements Replica<Message, Timer> {
     const parts: Parts = { ...PARTS, ...others };
     const log = new Log(LOG_INTERVALS * config.checkpointInterval + IN_FLIGHT_MAX);
     const incarnations = new parts.Incarnations(self, config.n);
-    const shared = contextOf<Message, Timer>(self, config, host, app, parts, this);
+    const shared = contextOf<Message, Timer>(self, config, host, app, parts, this, PROPOSALS);
     const context = { ...shared, log, incarnations };
     this.context = context;
     this.normal = new parts.NormalCase(context, this);
@@ -86,7 +86,9 @@ export class VrReplica implements Replica<Message, Timer> {
     return !this.views.leads;
   }
 
-  receive(from: Address, message: Message): void {
+  receive(from: Address, arrived: Message): void {
+    const message = this.context.bodies.admit(from, arrived);
+    if (message === null) return;
     if (message.kind === "request") {
       if (!this.start.running) return this.context.host.drop(NOT_RUNNING);
       return this.normal.onRequest(from, message.request, "client");
@@ -170,6 +172,8 @@ export class VrReplica implements Replica<Message, Timer> {
         return this.catchUp.onFetchTimer();
       case "start":
         return this.start.onTimer();
+      case "bodies":
+        return this.context.bodies.onTimer();
       case "checkpoint":
         return this.states.onTimer();
     }
@@ -196,6 +200,7 @@ export class VrReplica implements Replica<Message, Timer> {
         { name: "log.slots", size: log.op - log.floor, max: log.size },
         { name: "log.unexecuted bytes", size: log.unexecutedBytes, max: log.size * FOOTPRINT_MAX },
         ...pool.sizes,
+        ...this.context.bodies.sizes,
         ...service.sizes,
         ...answers.sizes,
         ...this.normal.sizes,

@@ -4,10 +4,17 @@ import { expect, test } from "bun:test";
 import {
   BATCH_BYTES_MAX,
   decodeBatch,
+  decodeProposed,
   encodeBatch,
+  footprintOf,
+  gatherBatch,
   makeBatch,
+  namedOf,
+  wholeOf,
+  type Batch,
 } from "../../../src/protocol/kit/batch.ts";
-import { OPERATION_MAX } from "../../../src/protocol/kit/request.ts";
+import { digestOf } from "../../../src/protocol/kit/digest.ts";
+import { BODY_MIN, digestIn, OPERATION_MAX } from "../../../src/protocol/kit/request.ts";
 import { Reader, Writer, type AddressBook } from "../../../src/wire.ts";
 
 /** Counts what is interned; a handle is what the last four bytes say. */
@@ -111,4 +118,80 @@ test("X12 a large operation is in a batch once, and a small one does not keep al
     [1, 2, 3],
   );
   expect(both.requests.some((one) => one.op.buffer === both.bytes.buffer)).toBe(false);
+});
+
+/** A small operation, two bodies, and an open. */
+function mixed() {
+  const open = { session: 0, tag: 0, number: 0, op: new Uint8Array(13), source: 7 };
+  const bodies = [BODY_MIN, 20_000].map((length, i) => ({
+    ...request(2 + i),
+    op: new Uint8Array(length).fill(i),
+  }));
+  return { requests: [request(1), ...bodies, open], clients: [100, 200, 300, 400] };
+}
+
+function reread(batch: Batch, decode: typeof decodeBatch): { batch: Batch; ok: boolean } {
+  const book = new CountingBook();
+  const input = new Reader(encoded(batch, book), book);
+  const read = decode(input);
+  return { batch: read, ok: input.done };
+}
+
+test("X23 a batch has one digest in both forms, and is whole again with its bodies", () => {
+  const { requests, clients } = mixed();
+  const whole = makeBatch(requests, clients);
+  const gathered = gatherBatch(requests, clients);
+  expect([gathered.size, gathered.bytes.length]).toEqual([whole.size, whole.size]);
+  const named = namedOf(whole);
+  expect(named.named).toEqual({ lacks: [], whole });
+  expect(named.size).toBeLessThan(300);
+  const { batch: read, ok } = reread(named, decodeProposed);
+  expect(ok).toBe(true);
+  expect(read.named?.lacks.map(({ index, length }) => [index, length])).toEqual([
+    [1, BODY_MIN],
+    [2, 20_000],
+  ]);
+  const again = wholeOf(
+    read,
+    [1, 2].map((i) => requests[i]?.op ?? new Uint8Array(0)),
+  );
+  expect(again.named).toBeNull();
+  expect(again.bytes).toEqual(whole.bytes);
+  expect(footprintOf(again)).toBe(footprintOf(whole));
+  for (const one of [gathered, named, read, again, reread(whole, decodeProposed).batch]) {
+    expect(one.digest).toEqual(whole.digest);
+  }
+});
+
+test("X23 a batch without bodies has one form, whose digest is that of its bytes", () => {
+  const small = makeBatch([request(1), request(2)], [100, 200]);
+  expect(namedOf(small)).toBe(small);
+  expect(small.digest).toEqual(digestOf(small.bytes));
+});
+
+test("X23 only proposals may be without bodies, and not all that they say of them is believed", () => {
+  const { requests, clients } = mixed();
+  const named = namedOf(makeBatch(requests, clients));
+  expect(reread(named, decodeBatch).ok).toBe(false);
+  // One that names no body has no named form.
+  const small = makeBatch([request(1)], [100]);
+  const wrong = { ...small, named: { lacks: [], whole: small } };
+  expect(reread(wrong, decodeProposed).ok).toBe(false);
+  // Bodies of more than a batch may have, each of which is small enough.
+  const many = Array.from({ length: 3 }, (_, i) => ({
+    ...request(i + 1),
+    op: new Uint8Array(BATCH_BYTES_MAX / 2 - 100),
+  }));
+  const sized = (count: number) =>
+    namedOf(gatherBatch(many.slice(0, count), [1, 2, 3].slice(0, count)));
+  expect([2, 3].map((count) => reread(sized(count), decodeProposed).ok)).toEqual([true, false]);
+});
+
+test("X23 the digest that a request keeps is that of its own operation, not of another one's", () => {
+  const op = new Uint8Array(BODY_MIN).fill(1);
+  const one = { ...request(1), op };
+  expect(digestIn(one)).toEqual(digestOf(op));
+  expect(digestIn(one)).toBe(digestIn(one));
+  const other = new Uint8Array(BODY_MIN).fill(2);
+  expect(digestIn({ ...one, op: other })).toEqual(digestOf(other));
 });

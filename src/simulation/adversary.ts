@@ -10,7 +10,7 @@ import { ADVERSARY_CLIENT, stamp } from "./judge.ts";
 import { disown, mutate, Pool } from "./mutate.ts";
 import type { Network } from "./network.ts";
 import { PacketContent, wireBook } from "./packet-content.ts";
-import { type Packet, PAYLOAD_MAX } from "./simulated-packet.ts";
+import { carriedMax, JUMBO_PAYLOAD_MAX, type Packet } from "./simulated-packet.ts";
 import type { Process } from "./process.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { Plan, Trick } from "./seed-plan.ts";
@@ -45,7 +45,7 @@ export class Adversary {
   readonly #random: Random;
   readonly #pool = new Pool();
   readonly #tricks: ReadonlySet<string>;
-  readonly #writer = new Writer(new Uint8Array(PAYLOAD_MAX), wireBook);
+  readonly #writer = new Writer(new Uint8Array(JUMBO_PAYLOAD_MAX), wireBook);
   /** Hosts that get the other story, and those that get nothing. */
   readonly #half: ReadonlySet<number>;
   readonly #shunned: ReadonlySet<number>;
@@ -216,7 +216,8 @@ export class Adversary {
    * wire form.
    */
   #encode(from: Process, message: Sealed, sign: boolean): Bytes | null {
-    const out = this.#writer.reset(0, PAYLOAD_MAX);
+    const max = carriedMax(this.#world.plan);
+    const out = this.#writer.reset(0, max);
     const { seal, ...unsigned } = message;
     try {
       this.#world.subject.protocol.codec.encode(sign ? unsigned : message, out);
@@ -226,7 +227,7 @@ export class Adversary {
       if (error instanceof AssertionError || error instanceof TypeError) return null;
       throw error;
     }
-    if (out.overflowed || out.length > PAYLOAD_MAX) return null;
+    if (out.overflowed || out.length > max) return null;
     const bytes = out.copy();
     const at = out.sealAt;
     if (at < 0) return bytes;

@@ -8,7 +8,7 @@ import { drawLeaders, type LeadersPlan } from "./drawn-leaders.ts";
 import { drawPromises, type PromisesPlan } from "./drawn-promises.ts";
 import { drawFaults, type ProcessFault } from "./drawn-faults.ts";
 import { drawSequencers, type SequencersPlan } from "./drawn-sequencers.ts";
-import { PAYLOAD_MAX } from "./simulated-packet.ts";
+import { JUMBO_PAYLOAD_MAX, PAYLOAD_MAX } from "./simulated-packet.ts";
 import type { Kind, Subject } from "./subject.ts";
 
 export interface PartitionFault {
@@ -249,11 +249,7 @@ function drawAll(subject: Subject, kind: Kind, seed: number, changes: Changes): 
     thinkUs: Math.floor((gstUs * clients) / Math.max(1, operations)),
     oneHost: shape.chance(0.2),
     multicast: shape.chance(0.2),
-    payloadMax: off(
-      "small packets",
-      shape.chance(0.1) ? shape.between(200, 600) : PAYLOAD_MAX,
-      PAYLOAD_MAX,
-    ),
+    payloadMax: drawPayload(shape, random.stream("jumbo packets"), without),
     gstUs,
     network: drawNetwork(random.stream("network"), without, { hosts, viewUs, gstUs }),
     speeds: drawSpeeds(random.stream("clocks"), hosts, without.has("clocks")),
@@ -274,6 +270,14 @@ function drawAll(subject: Subject, kind: Kind, seed: number, changes: Changes): 
     ...drawStrangers(kind, random.stream("strangers"), without),
     censusEvery: shape.pick([1, 8, 8, 8]),
   };
+}
+
+/** Packets of most networks; of few that cut up nearly everything, and of few that cut up little. */
+function drawPayload(shape: Random, jumbo: Random, without: ReadonlySet<string>): number {
+  const small = shape.chance(0.1) ? shape.between(200, 600) : PAYLOAD_MAX;
+  const long = jumbo.chance(0.1) && !without.has("jumbo packets");
+  if (small < PAYLOAD_MAX && !without.has("small packets")) return small;
+  return long ? JUMBO_PAYLOAD_MAX : PAYLOAD_MAX;
 }
 
 function drawBatches(

@@ -5,6 +5,13 @@ import type { PacketContent } from "./packet-content.ts";
 
 /** The largest payload: a frame of 1,514 bytes without its Ethernet header and the ids. */
 export const PAYLOAD_MAX = 1497;
+/** The same where all hosts have jumbo frames, of 9,014 bytes. */
+export const JUMBO_PAYLOAD_MAX = 8997;
+
+/** The largest payload that the network of a plan carries, whatever its hosts send themselves. */
+export function carriedMax({ payloadMax }: { readonly payloadMax: number }): number {
+  return Math.max(PAYLOAD_MAX, payloadMax);
+}
 
 export interface Packet {
   readonly content: PacketContent;

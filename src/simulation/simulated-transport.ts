@@ -9,7 +9,7 @@ import { PacketTransport, type PacketTransportOptions } from "../transport/packe
 import { EMPTY, Reader, Writer, type AddressBook } from "../wire.ts";
 import type { Network } from "./network.ts";
 import { PacketContent, MAC_PREFIX } from "./packet-content.ts";
-import { PAYLOAD_MAX, type Packet } from "./simulated-packet.ts";
+import { carriedMax, JUMBO_PAYLOAD_MAX, type Packet } from "./simulated-packet.ts";
 import type { Process } from "./process.ts";
 
 /**
@@ -32,8 +32,8 @@ class CurrentBook implements AddressBook {
 }
 
 const book = new CurrentBook();
-const inFrame = new Uint8Array(PAYLOAD_MAX);
-const outFrame = new Uint8Array(PAYLOAD_MAX);
+const inFrame = new Uint8Array(JUMBO_PAYLOAD_MAX);
+const outFrame = new Uint8Array(JUMBO_PAYLOAD_MAX);
 const reader = new Reader(inFrame, book);
 const writer = new Writer(outFrame, book);
 const hostBytes = new DataView(new ArrayBuffer(8));
@@ -90,7 +90,7 @@ export class SimulatedTransport extends PacketTransport {
   arrive(packet: Packet): void {
     book.current = this.book;
     const { bytes } = packet.content;
-    if (bytes.length > PAYLOAD_MAX) {
+    if (bytes.length > carriedMax(this)) {
       // A Byzantine replica's message that grew as it was altered: no network carries such a frame.
       countDrop(this.drops, "larger than a frame");
       return;

@@ -15,7 +15,7 @@ import { MAC_PREFIX, PacketContent, wireBook } from "./packet-content.ts";
 import type { Process } from "./process.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { Plan, StrangerTrick } from "./seed-plan.ts";
-import { PAYLOAD_MAX, type Packet } from "./simulated-packet.ts";
+import { carriedMax, JUMBO_PAYLOAD_MAX, type Packet } from "./simulated-packet.ts";
 import type { Subject } from "./subject.ts";
 import { drawOperation } from "./workload.ts";
 
@@ -67,7 +67,7 @@ class Strangers {
   readonly #random: Random;
   readonly #tricks: ReadonlySet<StrangerTrick>;
   readonly #pool = new Pool();
-  readonly #writer = new Writer(new Uint8Array(PAYLOAD_MAX), wireBook);
+  readonly #writer = new Writer(new Uint8Array(JUMBO_PAYLOAD_MAX), wireBook);
   /** One that receives and proves itself, if it asks operations, and one that does not. */
   readonly #proven: Process;
   readonly #mute: Process;
@@ -295,7 +295,7 @@ class Strangers {
 
   /** The bytes of a message as it is; null if it has no wire form. */
   #encode(message: Sealed): Bytes | null {
-    const out = this.#writer.reset(0, PAYLOAD_MAX);
+    const out = this.#writer.reset(0, carriedMax(this.#world.plan));
     try {
       this.#world.subject.protocol.codec.encode(message, out);
     } catch (error) {

@@ -1,9 +1,7 @@
-// How long a host takes to send what it is asked for: a smoothed mean and deviation, as TCP's
-// retransmission timer has them (RFC 6298).
+// How long a host takes to send what it is asked for, and so when that is late.
 
-const MEAN_SHARE = 1 / 8;
-const DEVIATION_SHARE = 1 / 4;
-const DEVIATIONS = 4;
+import { SmoothedTime } from "../base/smoothed-time.ts";
+
 /** What a round trip takes, in milliseconds, before one was measured. */
 const INITIAL_MS = 20;
 /** Nothing is late sooner, nor later the first time. */
@@ -11,16 +9,14 @@ const LEAST_MS = 2;
 const FIRST_MAX_MS = 500;
 
 export class RoundTrip {
-  #meanMs = INITIAL_MS;
-  #deviationMs = 0;
-  #known = false;
+  readonly #time = new SmoothedTime(INITIAL_MS);
 
   /** Whether one was measured. */
   get known(): boolean {
-    return this.#known;
+    return this.#time.known;
   }
   get meanMs(): number {
-    return this.#meanMs;
+    return this.#time.meanMs;
   }
 
   /**
@@ -28,15 +24,7 @@ export class RoundTrip {
    * that is sooner than answers come, it is the answer to what was asked first (RFC 3522).
    */
   measured(firstMs: number, lastMs: number): void {
-    const ms = lastMs < this.#meanMs / 2 ? firstMs : lastMs;
-    if (!this.#known) {
-      this.#known = true;
-      this.#meanMs = ms;
-      this.#deviationMs = ms / 2;
-      return;
-    }
-    this.#deviationMs += DEVIATION_SHARE * (Math.abs(ms - this.#meanMs) - this.#deviationMs);
-    this.#meanMs += MEAN_SHARE * (ms - this.#meanMs);
+    this.#time.measured(lastMs < this.meanMs / 2 ? firstMs : lastMs);
   }
 
   /**
@@ -46,9 +34,8 @@ export class RoundTrip {
    */
   lateMs(tries: number): number {
     const slowMs = INITIAL_MS * 2 ** tries;
-    if (!this.#known) return slowMs;
-    const ms = this.#meanMs + DEVIATIONS * this.#deviationMs;
-    const firstMs = Math.min(FIRST_MAX_MS, Math.max(LEAST_MS, ms));
+    if (!this.known) return slowMs;
+    const firstMs = Math.min(FIRST_MAX_MS, Math.max(LEAST_MS, this.#time.slowMs));
     if (firstMs >= INITIAL_MS) return firstMs * 2 ** tries;
     return Math.min(firstMs * 4 ** tries, slowMs);
   }

@@ -117,6 +117,7 @@ const BASE = [
   "queue",
   "heap",
   "linked-list",
+  "smoothed-time",
 ];
 /** What actors may know besides each other. */
 const COMMON = [

@@ -1,9 +1,7 @@
-// How long an answer takes, as TCP estimates it (Jacobson and Karels, RFC 6298): what takes much
-// longer was lost on its way, where packets are lost.
+// How long an answer takes: what takes much longer was lost on its way, where packets are lost.
 
-const SHARE = 1 / 8;
-const DEVIATION_SHARE = 1 / 4;
-const DEVIATIONS = 4;
+import { SmoothedTime } from "../../base/smoothed-time.ts";
+
 /** After so many answers to what was sent once, packets are not lost any more. */
 const FORGIVEN = 1024;
 
@@ -18,9 +16,7 @@ export interface ResponseTimeBounds {
 
 export class ResponseTime {
   readonly #bounds: ResponseTimeBounds;
-  #meanMs = 0;
-  /** Mean deviation; Infinity as long as nothing was measured. */
-  #deviationMs = Infinity;
+  readonly #time = new SmoothedTime();
   /** Answers since one was lost. */
   #answers = FORGIVEN;
   /** Doubles with each that is overdue, until the time of one is known again. */
@@ -38,8 +34,7 @@ export class ResponseTime {
    */
   get lateMs(): number {
     const { lateMs, latestMs } = this.#bounds;
-    const slowMs = this.#deviationMs === Infinity ? 0 : this.#slowMs;
-    return Math.min(latestMs, this.#lateFactor * Math.max(lateMs, slowMs));
+    return Math.min(latestMs, this.#lateFactor * Math.max(lateMs, this.#time.slowMs));
   }
 
   /**
@@ -48,13 +43,8 @@ export class ResponseTime {
    */
   get overdueMs(): number {
     if (this.#answers >= FORGIVEN) return this.lateMs;
-    const ms = Math.max(this.#bounds.leastMs, this.#factor * this.#slowMs);
+    const ms = Math.max(this.#bounds.leastMs, this.#factor * this.#time.slowMs);
     return Math.min(this.lateMs, ms);
-  }
-
-  /** Answers take longer seldom. */
-  get #slowMs(): number {
-    return this.#meanMs + DEVIATIONS * this.#deviationMs;
   }
 
   /** An answer was overdue. */
@@ -75,21 +65,14 @@ export class ResponseTime {
    * that it may have been either.
    */
   answered(ms: number, repeatedMs: number | null): void {
-    if (repeatedMs === null || repeatedMs < this.#meanMs / 2) this.#measured(ms);
-    else if (this.#slowMs < this.#bounds.lateMs) this.#answers = 0;
+    if (repeatedMs === null || repeatedMs < this.#time.meanMs / 2) this.#measured(ms);
+    else if (this.#time.known && this.#time.slowMs < this.#bounds.lateMs) this.#answers = 0;
   }
 
   #measured(ms: number): void {
     this.#answers++;
     this.#factor = 1;
     this.#lateFactor = 1;
-    if (this.#deviationMs === Infinity) {
-      this.#meanMs = ms;
-      this.#deviationMs = ms / 2;
-      return;
-    }
-    const off = Math.abs(ms - this.#meanMs);
-    this.#deviationMs += DEVIATION_SHARE * (off - this.#deviationMs);
-    this.#meanMs += SHARE * (ms - this.#meanMs);
+    this.#time.measured(ms);
   }
 }

@@ -17,6 +17,7 @@ import {
 } from "../evaluation/point.ts";
 import { formatProfile } from "../profile/profile.ts";
 import { formatRecord } from "../evaluation/record.ts";
+import { sequencerFor } from "../evaluation/sequencer-choice.ts";
 import { readWorkload, refuseLoad } from "../process/chosen-workload.ts";
 import { readAsked } from "../process/client-process.ts";
 import { readLimits, readMtu, readReplySize } from "../process/setting.ts";
@@ -33,7 +34,6 @@ import {
 } from "./chosen-network.ts";
 import { buildExecutables, Cluster, WORKERS_DEFAULT, type ClusterOptions } from "./cluster.ts";
 import { crowdTimeoutOf } from "./crowd-timeout.ts";
-import { sequencerFor } from "./role-plan.ts";
 import { log, print } from "../base/logger.ts";
 
 const FAULTS_MAX = 20;

@@ -4,11 +4,11 @@ import { RunError } from "../base/errors.ts";
 import type { RunSettings, Measured, PointRunner } from "../evaluation/point-runner.ts";
 import { clientArguments, replicaArguments } from "../evaluation/point.ts";
 import type { Point } from "../evaluation/run.ts";
+import { sequencerFor, type SequencerKind } from "../evaluation/sequencer-choice.ts";
 import { ClientProcesses, type Outcome } from "./client-processes.ts";
 import { chooseNetwork, viewTimeoutArguments, type ChosenNetwork } from "./chosen-network.ts";
 import { Cluster } from "./cluster.ts";
 import { crowdTimeoutOf } from "./crowd-timeout.ts";
-import { sequencerFor } from "./role-plan.ts";
 import { within } from "./within.ts";
 
 /** What a client may take beyond its measurement: it waits for links and first replies. */
@@ -23,7 +23,7 @@ export class LocalRunner implements PointRunner {
       network: network?.path ?? null,
       transport: point.transport,
       f: point.f,
-      sequencer: sequencerFor(point.opSize),
+      sequencer: sequencerOf(point),
       link: true,
       replicaArgs: [...replicaArguments(point, settings), ...viewTimeoutOf(point, network)],
       clientArgs: [...clientArguments(point, settings), ...viewTimeoutOf(point, network)],
@@ -47,6 +47,10 @@ export class LocalRunner implements PointRunner {
   }
 
   async close(): Promise<void> {}
+}
+
+function sequencerOf({ extras = {}, opSize }: Point): SequencerKind {
+  return extras["sequencer"] === "process" ? "process" : sequencerFor(opSize);
 }
 
 /** What lies between the processes of a point; null: nothing. Throws UsageError. */

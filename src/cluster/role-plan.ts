@@ -1,8 +1,8 @@
 // Which processes of roles a cluster has, beside its replicas and clients.
 
 import type { AnyProtocol } from "../actor.ts";
+import type { SequencerKind } from "../evaluation/sequencer-choice.ts";
 import { SEQUENCER } from "../protocol/kit/sequencer.ts";
-import { STAMPED_BYTES_MAX } from "../protocol/kit/sequencing-messages.ts";
 
 /** One of them: the `index`-th of its role. */
 export interface RoleProcess {
@@ -19,20 +19,12 @@ export interface RolePlan {
   readonly inFabric: boolean;
 }
 
-/** Bytes that a request has beside the value of its operation, at most: its name, a key. */
-const BESIDE_VALUE = 128;
-
 interface RoleChoice {
   readonly transport: "dpdk" | "udp";
   /** How many sequencers there are; 1 if it is not given. */
   readonly sequencers?: number;
   /** What the first one is: the fabric, where there is one, unless it is given. */
-  readonly sequencer?: "fabric" | "process";
-}
-
-/** The first sequencer for operations of so many bytes: the fabric stamps single packets only. */
-export function sequencerFor(opSize: number): "fabric" | "process" {
-  return opSize > STAMPED_BYTES_MAX - BESIDE_VALUE ? "process" : "fabric";
+  readonly sequencer?: SequencerKind;
 }
 
 /** One process of each role, and as many sequencers as are asked for. */

@@ -12,6 +12,7 @@ import type { KindResults } from "./kinds.ts";
 import { NO_LATENCY, type LatencySummary } from "./latency.ts";
 import type { ResultRecord } from "./record.ts";
 import { ownOfReplicas, type Told } from "./replicas-told.ts";
+import { mergeRoles } from "./role-setting.ts";
 
 /** What records must have in common to be of one run. */
 const SETTINGS: readonly (keyof ResultRecord)[] = [
@@ -60,6 +61,7 @@ export function mergeRecords(records: readonly ResultRecord[]): ResultRecord {
   const { batch, batchBytes, adaptive, signature, checkpoint } = informed[0] ?? first;
   const { viewTimeoutMs, options } = informed[0] ?? first;
   const replicas = mergeTold(records.map((record) => record.replicas));
+  const roles = records.flatMap((record) => (record.roles === undefined ? [] : [record.roles]));
   const sum = (of: (record: ResultRecord) => number): number =>
     records.reduce((total, record) => total + of(record), 0);
   const operations = sum((record) => record.operations);
@@ -71,6 +73,7 @@ export function mergeRecords(records: readonly ResultRecord[]): ResultRecord {
     startedAt: records.map((record) => record.startedAt).toSorted()[0] ?? first.startedAt,
     ...(records.some((record) => record.interrupted === true) && { interrupted: true }),
     ...{ batch, batchBytes, adaptive, signature, checkpoint, viewTimeoutMs, options, replicas },
+    ...(roles.length > 0 && { roles: mergeRoles(roles) }),
     ...ownOfReplicas(replicas, first.f, first.client),
     clients: sum((record) => record.clients),
     clientProcesses: sum((record) => record.clientProcesses),

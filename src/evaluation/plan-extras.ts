@@ -9,6 +9,7 @@ import { hasUse } from "../cli/protocol-options.ts";
 import { PROTOCOL_DEFAULTS } from "../protocol-config.ts";
 import { protocols } from "../protocol/index.ts";
 import { BATCH_BYTES_MAX, BATCH_BYTES_MIN } from "../protocol/kit/batch.ts";
+import { SEQUENCER } from "../protocol/kit/sequencer.ts";
 import { MTU_DEFAULT, UDP_MTU_MAX } from "../transport/mtu.ts";
 import {
   chooseWorkload,
@@ -19,6 +20,7 @@ import {
 import type { ResultRecord, YcsbSetting } from "./record.ts";
 import { choice, integer, nonEmpty, number, orNull, type Kind } from "./plan-kinds.ts";
 import type { Point } from "./run.ts";
+import { unusualSequencer } from "./sequencer-choice.ts";
 
 /** Null: the default of the programs. */
 export type ExtraValue = string | number | null;
@@ -85,6 +87,10 @@ export const EXTRAS: ReadonlyMap<string, Extra> = new Map([
   extra("idle", "idle", orNull(choice([...IDLE_NAMES])), null),
   extra("mask", "mask", orNull(MASK), null),
   extra("network", "network", orNull(nonEmpty()), null, "the cluster"),
+  extra(
+    ...(["sequencer", "sequencer", orNull(choice(["fabric", "process"]))] as const),
+    ...([null, "the cluster"] as const),
+  ),
 ]);
 
 function extra(
@@ -125,6 +131,7 @@ export function plainExtras(
   for (const [name, { option, usual }] of EXTRAS) {
     const value = given[name] ?? null;
     if (value === null || value === usual || !hasUse(protocol, option)) continue;
+    if (option === SEQUENCER && protocol.sequenced === undefined) continue;
     const own = protocol.options?.get(option);
     if (own === undefined && isOfProtocols(option)) continue;
     if (own !== undefined && !own.values.some((one) => one === value)) {
@@ -137,12 +144,13 @@ export function plainExtras(
 
 /** What a plan would have asked for besides that a run was of which this is the record. */
 export function extrasOf(record: Partial<ResultRecord>): Extras {
-  const { mode = "", app, workload, options = {}, network } = record;
+  const { mode = "", app, workload, options = {}, network, transport = "", opSize = 0 } = record;
   const protocol = protocols.get(mode);
   if (protocol === undefined) return {};
   const given = [...EXTRAS].map(([name, { option }]) => [name, options[option] ?? null] as const);
   const { thinkMs = null, viewTimeoutMs = null, checkpoint = null, crypto = null } = record;
   const { batchBytes = null, mtu = null, replySize = 0, ycsb = null } = record;
+  const first = record.roles?.[SEQUENCER]?.[0]?.kind ?? null;
   const usual = workload === (isStore(app ?? "") ? "kv" : "fixed");
   return plainExtras(
     protocol,
@@ -162,6 +170,7 @@ export function extrasOf(record: Partial<ResultRecord>): Extras {
       workload: usual ? null : (workload ?? null),
       ...(ycsb !== null && { load: ycsb.load, properties: chosenProperties(workload, ycsb) }),
       network: network?.name ?? null,
+      sequencer: unusualSequencer(protocol, { transport, opSize }, first),
     },
     "a record",
   );

@@ -13,6 +13,7 @@ import type { NetworkSetting } from "./network-model.ts";
 import type { Unused } from "./refusals.ts";
 import type { ReplicaSetting } from "./replica-setting.ts";
 import type { Told } from "./replicas-told.ts";
+import { formatRoles, type RolesTold } from "./role-setting.ts";
 import type { Shape } from "./shape.ts";
 
 /** One measured run. Names are relied on by scripts. */
@@ -33,6 +34,8 @@ export interface ResultRecord {
   readonly f: number;
   /** What each replica told that it runs, by its index; null: it told nothing. */
   readonly replicas: Told;
+  /** The same of processes of roles, such as `sequencer`, where the protocol has any. */
+  readonly roles?: RolesTold;
   readonly clients: number;
   /** Client processes that these clients ran in. */
   readonly clientProcesses: number;
@@ -226,7 +229,7 @@ export function formatRecord(record: ResultRecord): string {
         `p90 ${us(l.p90)}  p99 ${us(l.p99)}  p99.9 ${us(l.p999)}  max ${us(l.max)}`,
     `${record.mode}, ${record.n} replicas, ${record.clients} clients${processes}${offered}, ` +
       `${record.transport}${long}${network}, app ${record.app}, ${asked(record)}` +
-      `${results}, ` +
+      `${results}${formatRoles(record.roles ?? {})}, ` +
       `${batch}${signing}, idle ${record.idle}: ` +
       `${formatThroughput(record.throughput)}${median} ` +
       `over ${record.seconds.toFixed(1)} s, ${record.retransmissions} retransmissions${overload}`,

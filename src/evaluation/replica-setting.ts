@@ -40,29 +40,36 @@ export interface ReplicaSetting {
   readonly versions: { readonly [name: string]: string };
 }
 
-export const REPLICA_SETTING: Shape = {
-  fields: {
-    ...{ mode: "string", n: "number", f: "number", cluster: "string", app: "string" },
-    loaded: "string",
-    ...{
-      batch: "number",
-      batchBytes: "number",
-      replySize: "number",
-      adaptive: "boolean",
-      signature: "string",
-      checkpoint: "number",
-    },
-    ...{ viewTimeoutMs: "number", mtu: "number", options: { mapOf: "string" }, crypto: "string" },
-    ...{ workers: "number", idle: "string", mask: "string or null", lossRate: "number" },
-    ...{ profiled: "boolean", versions: { mapOf: "string" } },
+export const REPLICA_FIELDS = {
+  ...{ mode: "string", n: "number", f: "number", cluster: "string", app: "string" },
+  loaded: "string",
+  ...{
+    batch: "number",
+    batchBytes: "number",
+    replySize: "number",
+    adaptive: "boolean",
+    signature: "string",
+    checkpoint: "number",
   },
-};
+  ...{ viewTimeoutMs: "number", mtu: "number", options: { mapOf: "string" }, crypto: "string" },
+  ...{ workers: "number", idle: "string", mask: "string or null", lossRate: "number" },
+  ...{ profiled: "boolean", versions: { mapOf: "string" } },
+} as const satisfies { readonly [name in keyof ReplicaSetting]: Shape };
+const REPLICA_SETTING: Shape = { fields: REPLICA_FIELDS };
 
 /** What is told is printed at a terminal, so it has no control characters, escaped ones neither. */
 const PRINTABLE = /^[ -[\]-~]*$/;
 
 /** What a replica told, in the text that `formatReplicaSetting` makes; or what is wrong with it. */
 export function parseReplicaSetting(text: string): ReplicaSetting | { readonly wrong: string } {
+  return parseTold<ReplicaSetting>(text, REPLICA_SETTING);
+}
+
+/** JSON of this shape that another process told; or what is wrong with it. */
+export function parseTold<T extends object>(
+  text: string,
+  shape: Shape,
+): T | { readonly wrong: string } {
   if (!PRINTABLE.test(text)) return { wrong: "unprintable" };
   let value: unknown;
   try {
@@ -70,8 +77,8 @@ export function parseReplicaSetting(text: string): ReplicaSetting | { readonly w
   } catch (error) {
     return { wrong: reasonOf(error) };
   }
-  const wrong = mismatch(value, REPLICA_SETTING, "");
-  return wrong === null ? (value as ReplicaSetting) : { wrong };
+  const wrong = mismatch(value, shape, "");
+  return wrong === null ? (value as T) : { wrong };
 }
 
 export function formatReplicaSetting(setting: ReplicaSetting): string {

@@ -12,6 +12,7 @@ import { CLIENT_PROCESSES_MAX, OP_SIZE_MAX, RATE_MAX } from "./point.ts";
 import { EXTRAS, plainExtras, workloadOf, type ExtraValue } from "./plan-extras.ts";
 import { boolean, choice, integer, nonEmpty, number, orNull, type Kind } from "./plan-kinds.ts";
 import type { Point } from "./run.ts";
+import { unusualSequencer } from "./sequencer-choice.ts";
 
 export interface SweepPlan extends RunSettings {
   readonly title: string;
@@ -250,7 +251,9 @@ function plain({ extras: given = {}, ...point }: Draft, where: string): Point {
   if (single && fault === "silent") {
     throw new UsageError(`${where}: fault silent: ${mode} has one replica only`);
   }
-  const extras = protocol === undefined ? {} : plainExtras(protocol, mode, given, where);
+  const sequencer = sequencerOf(point, given["sequencer"] ?? null, where);
+  const asked = { ...given, sequencer };
+  const extras = protocol === undefined ? {} : plainExtras(protocol, mode, asked, where);
   if (extras["replySize"] !== undefined && !sizesReplies(point.app)) {
     throw new UsageError(`${where}: replySize: ${point.app} gives results of its own size`);
   }
@@ -269,6 +272,16 @@ function plain({ extras: given = {}, ...point }: Draft, where: string): Point {
     ...(signed ? {} : { signature: "batch", workers: null }),
     lossRate: fault === "loss" ? lossRate : 0,
   };
+}
+
+/** What else than usual is to stamp; throws UsageError where it cannot. */
+function sequencerOf(point: Draft, asked: ExtraValue, where: string): ExtraValue {
+  const protocol = protocols.get(point.mode) ?? {};
+  try {
+    return unusualSequencer(protocol, point, asked === null ? null : String(asked));
+  } catch (error) {
+    throw error instanceof UsageError ? new UsageError(`${where}: ${error.message}`) : error;
+  }
 }
 
 /** Throws UsageError for a workload that the application cannot have, or clients cannot load. */

@@ -32,6 +32,7 @@ import { ProcessDrivers } from "./drivers.ts";
 import { readFabricSetting, type FabricTold } from "./fabric-setting.ts";
 import { ownSetting } from "./own-setting.ts";
 import { ReplicaInquiry } from "./replica-inquiry.ts";
+import { askedOf, toldOfRoles } from "./roles-told.ts";
 import { settledConfig, sharedSetting } from "./setting.ts";
 import type { Bytes, Client, Sealed } from "../actor.ts";
 import { explainSilence, type Silence } from "./silence.ts";
@@ -67,7 +68,7 @@ export function runClients(options: Options): number {
     return 1;
   }
   const fabric = joinedFabric(options);
-  const inquiry = inquire(drivers);
+  const inquiry = inquire(drivers, fabric);
   const { settled, choice } = settle(options, drivers, inquiry, share.count);
   const config = settledConfig(setting, settled);
   const nodes = Array.from({ length: count }, (_, id) => drivers.node(id, null));
@@ -97,6 +98,7 @@ export function runClients(options: Options): number {
   const { told, settled: known } = inquiry;
   const ran = clientSetting({ options, settled: known, told, own, load: bounds, choice, fabric });
   const record = recordOf(ran, drivers, load, {
+    ...toldOfRoles(setting.config.roles, fabric, inquiry.toldByOthers),
     retransmissions: clients.reduce((sum, client) => sum + client.retransmissions, 0),
     ...splitRefusals(drops),
     ...(stopped() && !load.finished && { interrupted: true }),
@@ -126,13 +128,22 @@ function joinedFabric(options: Options): FabricTold | null {
 }
 
 /** Asks replicas what they run, and waits for answers for a while. */
-function inquire(drivers: ProcessDrivers): ReplicaInquiry {
+function inquire(drivers: ProcessDrivers, fabric: FabricTold | null): ReplicaInquiry {
   const { setting, port, clock, stopped } = drivers;
-  const { n, f } = setting.config;
+  const { n, f, roles } = setting.config;
   const { inquiries, drops } = port.transport;
+  const others = askedOf(roles, fabric);
   clock.update();
   const drop = (reason: string): void => countDrop(drops, reason);
-  const inquiry = new ReplicaInquiry({ inquiries, clock, n, f, random: systemRandom, drop });
+  const inquiry = new ReplicaInquiry({
+    inquiries,
+    clock,
+    n,
+    f,
+    others,
+    random: systemRandom,
+    drop,
+  });
   drivers.run([], () => !inquiry.waits || stopped());
   return inquiry;
 }
@@ -251,7 +262,7 @@ function recordOf(
   setting: ClientSetting,
   { port }: ProcessDrivers,
   load: Load,
-  counts: Pick<ResultRecord, "retransmissions" | "profile" | "run" | keyof Unused>,
+  counts: Pick<ResultRecord, "retransmissions" | "profile" | "run" | "roles" | keyof Unused>,
 ): ResultRecord {
   return {
     command: ["client", ...process.argv.slice(2)],

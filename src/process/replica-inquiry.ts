@@ -1,10 +1,11 @@
-// Asks replicas what they run, until all have told, and keeps a client's process from measuring
-// anything else.
+// Asks replicas what they run, and processes of other roles, until all have told, and keeps a
+// client's process from measuring anything else.
 
 import { assert } from "../base/assert.ts";
 import type { Address, Bytes } from "../actor.ts";
 import type { Clock } from "../driver.ts";
 import { parseReplicaSetting, type ReplicaSetting } from "../evaluation/replica-setting.ts";
+import { parseRoleSetting, type RoleSetting } from "../evaluation/role-setting.ts";
 import {
   agreed,
   contradiction,
@@ -27,6 +28,8 @@ export interface ReplicaInquiryOptions {
   readonly clock: Clock;
   readonly n: number;
   readonly f: number;
+  /** Of processes of other roles that can be asked, which nobody waits for (default: none). */
+  readonly others?: readonly Address[];
   /** A uniform integer in [0, bound). */
   readonly random: (bound: number) => number;
   /** Told why an answer is none. */
@@ -41,8 +44,9 @@ interface Names {
 export class ReplicaInquiry {
   readonly #options: ReplicaInquiryOptions;
   readonly #told: (ReplicaSetting | null)[];
-  /** For each replica: only who sees what was sent to it can answer for it. */
-  readonly #nonces: readonly Bytes[];
+  readonly #roles = new Map<Address, RoleSetting>();
+  /** For each process: only who sees what was sent to it can answer for it. */
+  readonly #nonces: ReadonlyMap<Address, Bytes>;
   readonly #startMs: number;
   #count = 0;
   /** What clients were told by their command line, and what they began with; null before. */
@@ -58,12 +62,12 @@ export class ReplicaInquiry {
 
   /** Begins to ask, as soon as the clock fires. */
   constructor(options: ReplicaInquiryOptions) {
-    const { inquiries, clock, n, random } = options;
+    const { inquiries, clock, n, others = [], random } = options;
     this.#options = options;
     this.#told = new Array<null>(n).fill(null);
-    this.#nonces = this.#told.map(() =>
-      Uint8Array.from({ length: NONCE_LENGTH }, () => random(256)),
-    );
+    const nonce = (): Bytes => Uint8Array.from({ length: NONCE_LENGTH }, () => random(256));
+    const asked = [...this.#told.keys(), ...others];
+    this.#nonces = new Map(asked.map((address) => [address, nonce()]));
     this.#startMs = clock.now;
     inquiries.listen((from, nonce, text) => this.#onAnswer(from, nonce, text));
     clock.after(0, () => this.#ask());
@@ -72,6 +76,10 @@ export class ReplicaInquiry {
   /** By the index of a replica; it grows. */
   get told(): Told {
     return this.#told;
+  }
+  /** What those of the others told that did, by their addresses; it grows. */
+  get toldByOthers(): ReadonlyMap<Address, RoleSetting> {
+    return this.#roles;
   }
   /** Why clients that settled measure something else than they think; null: they do not. */
   get refusal(): string | null {
@@ -126,27 +134,35 @@ export class ReplicaInquiry {
   }
 
   #ask(): void {
-    const { inquiries, clock, n } = this.#options;
-    if (this.#count === n) return;
-    for (const [replica, setting] of this.#told.entries()) {
-      const nonce = this.#nonces[replica];
-      if (setting === null && nonce !== undefined) inquiries.ask(replica, nonce);
+    const { inquiries, clock } = this.#options;
+    if (this.#count + this.#roles.size === this.#nonces.size) return;
+    for (const [address, nonce] of this.#nonces) {
+      if (!this.#hasTold(address)) inquiries.ask(address, nonce);
     }
     clock.after(this.#delayMs, () => this.#ask());
     this.#delayMs = Math.min(2 * this.#delayMs, RETRY_MAX_MS);
   }
 
+  #hasTold(address: Address): boolean {
+    return (this.#told[address] ?? null) !== null || this.#roles.has(address);
+  }
+
   #onAnswer(from: Address, nonce: Bytes, text: Bytes): void {
     const { n, f, clock, drop } = this.#options;
-    const expected = this.#nonces[from];
+    const expected = this.#nonces.get(from);
     if (expected === undefined || !Bun.deepEquals(nonce, expected)) {
       drop("answer to no inquiry");
       return;
     }
-    if (this.#told[from] !== null) return;
-    const setting = parseReplicaSetting(new TextDecoder().decode(text));
+    if (this.#hasTold(from)) return;
+    const told = new TextDecoder().decode(text);
+    const setting = from < n ? parseReplicaSetting(told) : parseRoleSetting(told);
     if ("wrong" in setting) {
       drop("malformed answer to an inquiry");
+      return;
+    }
+    if ("role" in setting) {
+      this.#roles.set(from, setting);
       return;
     }
     this.#told[from] = setting;

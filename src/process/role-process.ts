@@ -6,9 +6,13 @@ import { UsageError } from "../base/errors.ts";
 import type { Options } from "../cli/command-line.ts";
 import type { Clock } from "../driver.ts";
 import { describeHost, residentBytes, versions } from "../evaluation/record.ts";
+import { formatRoleSetting, roleSetting } from "../evaluation/role-setting.ts";
 import { formatUnused, splitRefusals } from "../evaluation/refusals.ts";
+import { NOTHING_LOADED } from "./chosen-workload.ts";
 import { ProcessDrivers } from "./drivers.ts";
 import { mergeDrops } from "./drops.ts";
+import { ownSetting } from "./own-setting.ts";
+import { sharedSetting } from "./setting.ts";
 import { log, print, stampLog } from "../base/logger.ts";
 
 /** What a process prints that others have to open, once it is. */
@@ -29,6 +33,7 @@ export function runRole(options: Options, role: string): number {
   const index = options.integer("id", 0, 1_000_000);
   const fabricPort = options.integer("fabric-port", 0, 63);
   const json = options.output("json");
+  const startedAt = new Date().toISOString();
   const drivers = new ProcessDrivers(options, ({ mode, deploy, config }) => {
     const count = config.roles?.get(role)?.length;
     if (count === undefined) throw new UsageError(`--role ${role}: ${mode} has no such process`);
@@ -43,6 +48,11 @@ export function runRole(options: Options, role: string): number {
   const node = drivers.node(address.id, null);
   const actor = make(index, config, node);
   node.start(actor);
+  const told = roleSetting(role, index, {
+    ...sharedSetting(options, setting, drivers.publicKeys, NOTHING_LOADED),
+    ...ownSetting(options, drivers),
+  });
+  port.transport.inquiries.answerWith(new TextEncoder().encode(formatRoleSetting(told)));
   const count = config.roles?.get(role)?.length ?? 0;
   stampLog();
   log.info(`${role} ${index} of ${count} runs ${mode} on ${port.name}`);
@@ -51,7 +61,8 @@ export function runRole(options: Options, role: string): number {
 
   const unused = splitRefusals(mergeDrops(node.drops, port.transport.drops, port.statistics()));
   const record = {
-    ...{ mode, role, index, residentBytes: residentBytes() },
+    ...{ command: ["replica", ...process.argv.slice(2)], startedAt },
+    ...{ mode, role, index, setting: told, residentBytes: residentBytes() },
     ...{ signatures: { ...stage.counts }, ...unused, ...drivers.profile() },
     ...{ host: describeHost(), versions: versions() },
   };

@@ -5,7 +5,8 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { join } from "node:path";
 import { ClientProcesses } from "../../src/cluster/client-processes.ts";
 import { Cluster, type ClusterOptions } from "../../src/cluster/cluster.ts";
-import { planRoles, sequencerFor } from "../../src/cluster/role-plan.ts";
+import { planRoles } from "../../src/cluster/role-plan.ts";
+import { sequencerFor } from "../../src/evaluation/sequencer-choice.ts";
 import { OPEN } from "../../src/process/role-process.ts";
 import { protocols } from "../../src/protocol/index.ts";
 import { ordered, registerOrdered } from "../support/ordered.ts";
@@ -14,6 +15,10 @@ import { describeUnless, libraries } from "../support/optional.ts";
 import { program, Program, ROOT } from "../support/programs.ts";
 
 const LIMIT_MS = 120_000;
+const BATCHES = {
+  ...({ transport: "dpdk", sequencer: "process" } as const),
+  replicaArgs: ["-b", "8"],
+};
 const bin = (name: string): readonly string[] => [
   ...[process.execPath, join(ROOT, "tests/support/ticketed-program.ts"), name],
 ];
@@ -62,7 +67,7 @@ describeUnless(libraries())("sequencers", () => {
     ["UDP", { transport: "udp" }],
     ["memif, a process", { transport: "dpdk", sequencer: "process" }],
     ["memif, the fabric itself", { transport: "dpdk" }],
-    ["memif, batches", { transport: "dpdk", sequencer: "process", replicaArgs: ["-b", "8"] }],
+    ["memif, batches", BATCHES],
   ] satisfies readonly (readonly [string, Partial<ClusterOptions>])[])(
     "FW11 stamp over %s",
     async (_, options) => {
@@ -74,6 +79,14 @@ describeUnless(libraries())("sequencers", () => {
         expect(record.fabric?.sequencer ?? false).toBe(
           options.transport === "dpdk" && !("sequencer" in options),
         );
+        const batch = options === BATCHES ? 8 : 1;
+        expect(record.roles).toEqual({
+          sequencer: [
+            record.fabric?.sequencer === true
+              ? { kind: "fabric" }
+              : expect.objectContaining({ kind: "process", role: "sequencer", index: 0, batch }),
+          ],
+        });
         expect(cluster.endings()).toEqual([]);
       } finally {
         await cluster.stop();

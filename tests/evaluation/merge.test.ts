@@ -8,7 +8,7 @@ import { Latencies } from "../../src/evaluation/latency.ts";
 import { mergeRecords } from "../../src/evaluation/merge.ts";
 import type { Profile } from "../../src/profile/profile.ts";
 import type { ResultRecord } from "../../src/evaluation/record.ts";
-import { recordOf, SETTING } from "../support/records.ts";
+import { recordOf, SEQUENCER_SETTING, SETTING } from "../support/records.ts";
 
 const ns = fc.oneof(fc.integer({ min: 1, max: 1e5 }), fc.integer({ min: 1, max: 1e10 }));
 const sample = fc.array(ns, { minLength: 1, maxLength: 150 });
@@ -148,6 +148,18 @@ describe("merging records", () => {
     expect(merged.latency).toMatchObject({ min: 10, max: 20 });
     expect(merged.latency.mean).toBeCloseTo(15, 1);
     expect(mergeRecords([recordOf([]), recordOf([])]).latency.p50).toBe(0);
+  });
+
+  test("FW8 what a sequencer told any of them is told of all", () => {
+    const stamps = (...sequencer: NonNullable<ResultRecord["roles"]>[string]) =>
+      recordOf([1], { roles: { sequencer } });
+    const all = [stamps({ kind: "fabric" }, null), stamps({ kind: "fabric" }, SEQUENCER_SETTING)];
+    for (const records of [all, all.toReversed()]) {
+      expect(mergeRecords(records).roles).toEqual({
+        sequencer: [{ kind: "fabric" }, SEQUENCER_SETTING],
+      });
+    }
+    expect(mergeRecords([recordOf([1]), recordOf([1])])).not.toHaveProperty("roles");
   });
 
   test("what a replica told any of them is told of all", () => {

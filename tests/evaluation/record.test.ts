@@ -3,9 +3,9 @@
 
 import { expect, test } from "bun:test";
 import { formatThroughput } from "../../src/evaluation/format.ts";
-import { formatRecord } from "../../src/evaluation/record.ts";
+import { formatRecord, type ResultRecord } from "../../src/evaluation/record.ts";
 import { parseRecord } from "../../src/evaluation/result-lines.ts";
-import { recordOf } from "../support/records.ts";
+import { recordOf, SEQUENCER_SETTING } from "../support/records.ts";
 
 test("a record is of the point that a plan would have asked for, with what is varied seldom", () => {
   const own = { leader: "rotate", "slow-leader": "leave" };
@@ -38,6 +38,26 @@ test("the network that lay between is told in the last line, and makes points of
   // One that was written before there were any.
   const { network: _none, ...early } = recordOf([5]);
   expect(parseRecord(JSON.stringify(early), "r.json")?.point).not.toHaveProperty("extras");
+});
+
+test("FW8 what stamped is told in the last line, where the protocol has sequencers", () => {
+  const told = (...sequencer: NonNullable<ResultRecord["roles"]>[string]) =>
+    formatRecord(recordOf([5], { roles: { sequencer } }));
+  expect(told({ kind: "fabric" })).toContain(", sequencer: fabric, batch 1, ");
+  const batches = { ...SEQUENCER_SETTING, batch: 100 };
+  expect(told(batches, null)).toContain(", sequencer: process (batch 100), silent, batch 1, ");
+  expect(told({ ...batches, adaptive: true })).toContain("process (batch 100 adaptive), ");
+  expect(formatRecord(recordOf([5]))).not.toContain("sequencer");
+});
+
+test("FW8 a process that stamps where the fabric would makes points of their own", () => {
+  const extras = (transport: string, ...sequencer: NonNullable<ResultRecord["roles"]>[string]) => {
+    const record = recordOf([5], { mode: "nopaxos", transport, roles: { sequencer } });
+    return parseRecord(JSON.stringify(record), "r.json")?.point.extras;
+  };
+  expect(extras("memif", SEQUENCER_SETTING)).toEqual({ sequencer: "process" });
+  expect(extras("memif", { kind: "fabric" })).toBeUndefined();
+  expect(extras("udp", SEQUENCER_SETTING)).toBeUndefined();
 });
 
 test("results are told where there are any, and are no setting of what decides them itself", () => {

@@ -134,6 +134,29 @@ describe("a plan", () => {
     expect(describePoint(point)).toContain("leader rotate, thinkMs 2, workload contended");
   });
 
+  test("FW8 what stamps is a point's where it is not what it would be anyway", () => {
+    const sequencers = (plan: object) =>
+      parse({ mode: "nopaxos", ...plan }).points.map(({ extras }) => extras?.["sequencer"]);
+    const both = { sequencer: ["fabric", "process"] };
+    expect(sequencers(both)).toEqual([undefined, "process"]);
+    expect(sequencers({ sequencer: "process", transport: "udp" })).toEqual([undefined]);
+    expect(sequencers({ sequencer: "process", opSize: [0, 4096] })).toEqual(["process", undefined]);
+    expect(sequencers({ mode: "pbft", sequencer: "process" })).toEqual([undefined]);
+    const settings = parse({ mode: "nopaxos", sequencer: "process" });
+    const [point = POINT] = settings.points;
+    expect(describePoint(point)).toContain("sequencer process");
+    const words = [...replicaArguments(point, settings), ...clientArguments(point, settings)];
+    expect(words.filter((word) => word.includes("sequencer"))).toEqual([]);
+    const fabric = { mode: "nopaxos", sequencer: "fabric" };
+    expect(() => parse({ ...fabric, transport: "udp" })).toThrow(
+      "sequencer fabric: goes with transport dpdk",
+    );
+    expect(() => parse({ ...fabric, opSize: 4096 })).toThrow(
+      "sequencer fabric: stamps single packets; opSize goes beyond one",
+    );
+    expect(() => parse({ mode: "nopaxos", sequencer: "switch" })).toThrow("sequencer");
+  });
+
   test("a network is between all processes, and no option of replicas and clients", () => {
     const { points, ...settings } = parse({ mode: "pbft", network: [null, "wan"] });
     expect(points.map(({ extras }) => extras)).toEqual([undefined, { network: "wan" }]);

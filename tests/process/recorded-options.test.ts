@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { parseOptions, type Command, type Options } from "../../src/cli/command-line.ts";
 import { CLIENT, FABRIC_SWITCH, REPLICA } from "../../src/cli/definitions.ts";
 import { DEMO } from "../../src/cluster/demo.ts";
+import { roleSetting } from "../../src/evaluation/role-setting.ts";
 import { readPlacedNetwork } from "../../src/evaluation/network-model.ts";
 import { loadedByReplicas, readWorkload } from "../../src/process/chosen-workload.ts";
 import { clientSetting } from "../../src/process/client-setting.ts";
@@ -22,7 +23,7 @@ import { ConfigDirectory } from "../support/configurations.ts";
 const IMMATERIAL: ReadonlyMap<string, string> = new Map([
   ["config", "n, f and the hash of the cluster are told; the addresses are in `command`"],
   ["id", "replicas are told by their index"],
-  ["role", "processes of other roles are none of those whose figures are told"],
+  ["role", "told by the name under which the settings of its processes are"],
   ["seconds", "told as measured"],
   ["json", "where the record goes"],
   ["link", "`fabric` is null, `transport` memif"],
@@ -36,10 +37,26 @@ const OF_REPLICA: ReadonlyMap<string, string> = new Map([
   ["port", "of its own host: in `command` of its record"],
   ["eal", "of its own host: in `command` of its record"],
 ]);
+/** Of a sequencer: what it neither executes, signs nor keeps. */
+const OF_SEQUENCER: ReadonlyMap<string, string> = new Map([
+  ...OF_REPLICA,
+  ...["app", "reply-size", "workload", "property", "load"].map(
+    (name) => [name, "it executes nothing"] as const,
+  ),
+  ...["signature", "crypto", "workers"].map((name) => [name, "it signs nothing"] as const),
+  ...[...protocols.values()]
+    .flatMap(({ options }) => [...(options?.keys() ?? [])])
+    .map((name) => [name, "an option of protocols without sequencers"] as const),
+  ["checkpoint", "it has no state that others fetch"],
+  ["instance", "it has no key: all that it tells is what it stamps"],
+]);
 
 const configs = new ConfigDirectory();
 const lines = [1, 2, 3, 4].map((i) => `replica 127.0.0.1:${i}%0`);
 const prefix = configs.config("four", "f 1", ...lines);
+const sequenced = configs.config(
+  ...(["sequenced", "f 1", ...lines.slice(0, 3), "role sequencer 127.0.0.1:9%0"] as const),
+);
 
 /** Values that differ from the defaults, of options that are no choice. */
 const OTHER: { readonly [name: string]: string } = {
@@ -115,6 +132,11 @@ function ofReplica(options: Options): object {
   return { ...settled, ...own };
 }
 
+function ofSequencer(options: Options): object {
+  const { own, settled } = settings(options);
+  return roleSetting("sequencer", 0, { ...settled, ...own });
+}
+
 interface Program {
   readonly name: string;
   readonly command: Command;
@@ -134,6 +156,11 @@ const programs: readonly Program[] = [
     ...{ name: "replica", command: REPLICA, tell: ofReplica },
     required: (mode) => ["-m", mode, "-c", prefix, "-i", "0"],
     immaterial: new Map([...IMMATERIAL, ...OF_REPLICA]),
+  },
+  {
+    ...{ name: "sequencer", command: REPLICA, tell: ofSequencer },
+    required: () => ["-m", "nopaxos", "-c", sequenced, "-i", "0", "--role", "sequencer"],
+    immaterial: new Map([...IMMATERIAL, ...OF_SEQUENCER, ["mode", "one alone has sequencers"]]),
   },
   {
     ...{ name: "fabric", command: FABRIC_SWITCH, immaterial: IMMATERIAL },

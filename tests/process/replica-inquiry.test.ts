@@ -4,10 +4,11 @@
 import { beforeEach, expect, test } from "bun:test";
 import type { Address, Bytes } from "../../src/actor.ts";
 import { formatReplicaSetting, type ReplicaSetting } from "../../src/evaluation/replica-setting.ts";
+import { formatRoleSetting } from "../../src/evaluation/role-setting.ts";
 import { ReplicaInquiry } from "../../src/process/replica-inquiry.ts";
 import type { OnAnswer } from "../../src/transport/inquiry.ts";
 import { FakeClock } from "../support/fakes.ts";
-import { SETTING } from "../support/records.ts";
+import { SEQUENCER_SETTING, SETTING } from "../support/records.ts";
 
 let clock: FakeClock;
 let asked: { readonly to: Address; readonly nonce: Bytes }[];
@@ -17,11 +18,15 @@ let inquiry: ReplicaInquiry;
 const nonces = new Map<Address, Bytes>();
 
 beforeEach(() => {
+  inquiry = begin();
+});
+
+function begin(others?: readonly Address[]): ReplicaInquiry {
   clock = new FakeClock();
   asked = [];
   drops = [];
   let state = 0;
-  inquiry = new ReplicaInquiry({
+  const begun = new ReplicaInquiry({
     inquiries: {
       ask: (to, nonce) => {
         asked.push({ to, nonce });
@@ -36,9 +41,11 @@ beforeEach(() => {
       random: (bound) => state++ % bound,
       drop: (reason) => drops.push(reason),
     },
+    ...(others !== undefined && { others }),
   });
   clock.poll();
-});
+  return begun;
+}
 
 function tell(replica: Address, more: Partial<ReplicaSetting> = {}): void {
   const text = formatReplicaSetting({ ...SETTING, ...more });
@@ -106,6 +113,25 @@ test("an answer of nobody, in another's name, or malformed, is none", () => {
   answer(0, nonce, text);
   tell(0, { app: "kv" });
   expect(inquiry.told[0]).toEqual(SETTING);
+});
+
+test("FW8 sequencers are asked as well, until they tell; nobody waits for them", () => {
+  inquiry = begin([4, 5]);
+  expect(asksOf()).toEqual([0, 1, 2, 3, 4, 5]);
+  for (const replica of [0, 1, 2, 3]) tell(replica);
+  expect(inquiry.waits).toBe(false);
+  clock.advance(20);
+  expect(asksOf()).toEqual([4, 5]);
+  const text = new TextEncoder().encode(formatRoleSetting(SEQUENCER_SETTING));
+  answer(5, nonces.get(5)!, new TextEncoder().encode(formatReplicaSetting(SETTING)));
+  expect(drops).toEqual(["malformed answer to an inquiry"]);
+  answer(5, nonces.get(5)!, text);
+  expect([...inquiry.toldByOthers]).toEqual([[5, SEQUENCER_SETTING]]);
+  clock.advance(40);
+  expect(asksOf()).toEqual([4]);
+  answer(4, nonces.get(4)!, text);
+  clock.advance(500);
+  expect([asksOf(), clock.waiting]).toEqual([[], 0]);
 });
 
 test("what contradicts the clients is told at once and late, as are differences", () => {

@@ -3,6 +3,7 @@
 import { Latencies } from "../../src/evaluation/latency.ts";
 import type { ResultRecord } from "../../src/evaluation/record.ts";
 import type { ReplicaSetting } from "../../src/evaluation/replica-setting.ts";
+import { roleSetting } from "../../src/evaluation/role-setting.ts";
 import type { Point, Run } from "../../src/evaluation/run.ts";
 
 export const POINT: Point = {
@@ -27,6 +28,9 @@ export const SETTING: ReplicaSetting = {
   ...{ options: { "slow-leader": "leave" }, crypto: "native", workers: 1, idle: "park" },
   ...{ mask: null, lossRate: 0, profiled: false, versions: { oskr: "2", bun: "1" } },
 };
+
+/** What a sequencer tells beside such replicas. */
+export const SEQUENCER_SETTING = roleSetting("sequencer", 0, SETTING);
 
 /** Of one client process that saw these latencies in a second. */
 export function recordOf(latenciesUs: readonly number[], more: Partial<ResultRecord> = {}) {

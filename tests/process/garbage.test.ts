@@ -14,7 +14,12 @@ import {
 function looking(start: { readonly used?: number; readonly garbage?: number } = {}) {
   let next = (): void => {};
   const call: Call = { cancel() {}, again() {} };
-  const heap = { used: 0, garbage: 0, small: 0, collected: 0, ...start };
+  const heap = { used: 0, garbage: 0, small: 0, collected: 0, shrunk: 0, ...start };
+  const collect = (): void => {
+    heap.garbage = 0;
+    heap.small = 0;
+    heap.collected++;
+  };
   collectGarbage(
     {
       after: (_delayMs, fire) => {
@@ -24,10 +29,10 @@ function looking(start: { readonly used?: number; readonly garbage?: number } = 
     },
     {
       usage: () => ({ external: heap.used + heap.garbage, heapTotal: heap.small }),
-      collect: () => {
-        heap.garbage = 0;
-        heap.small = 0;
-        heap.collected++;
+      collect,
+      shrink: () => {
+        collect();
+        heap.shrunk++;
       },
     },
   );
@@ -60,10 +65,14 @@ test("what is in use is no reason to collect again, and what was freed is counte
   expect(heap.collected).toBe(2);
 });
 
-test("what a start has left behind is collected at once, where it is much", () => {
+test("what a start has left behind is given back at once, where it is much, and what comes later is not", () => {
   for (const garbage of [GARBAGE_MAX, GARBAGE_MAX + 1]) {
-    const { heap } = looking({ used: 0, garbage });
-    expect(heap.collected).toBe(garbage > GARBAGE_MAX ? 1 : 0);
+    const { heap, look } = looking({ used: 0, garbage });
+    const shrunk = garbage > GARBAGE_MAX ? 1 : 0;
+    expect(heap).toMatchObject({ collected: shrunk, shrunk });
+    heap.garbage = 2 * GARBAGE_MAX + 1;
+    look();
+    expect(heap).toMatchObject({ collected: shrunk + 1, shrunk });
   }
 });
 
@@ -84,13 +93,13 @@ test("of a large state a share may be garbage, of arrays and of the heap beside 
 
 test("garbage beside large arrays is collected as well, and left to the engine where there are few", () => {
   const { heap, look } = looking();
-  heap.used = LARGE_ARRAYS / 2;
+  heap.used = GARBAGE_MAX;
   look();
   heap.small = 2 * GARBAGE_MAX;
   look();
   expect(heap.collected).toBe(0);
   // Once for the arrays, and again for what comes beside them.
-  heap.used = 2 * LARGE_ARRAYS;
+  heap.used = LARGE_ARRAYS + 1;
   look();
   expect(heap.collected).toBe(1);
   heap.small = GARBAGE_MAX;

@@ -1,8 +1,9 @@
 #!/bin/sh
-# As root: a lab in network namespaces. Five "hosts", each with an sshd, a home directory and two
+# As root: a lab in network namespaces. Six "hosts", each with an sshd, a home directory and two
 # interfaces of its own, one for ssh and one for a DPDK af_packet port: Ansible checks them, copies
-# the bundle, runs a plan with four PBFT replicas and a client, and meets a host that dies. Installs
-# nothing, leaves nothing behind, and ends with the line `N passed, N failed`.
+# the bundle, runs a plan with four PBFT replicas and a client, and with three of NOPaxos and a
+# sequencer, and meets a host that dies. Installs nothing, leaves nothing behind, and ends with the
+# line `N passed, N failed`.
 #
 #   deploy/lab.sh [OUTPUT]      keeps what the steps printed and collected in the directory OUTPUT
 case ${1:-} in
@@ -28,7 +29,7 @@ bun=$root/node_modules/.bin/bun
 "$bun" "$root/build.ts" --bundle || fail "there is no bundle"
 
 output=${1:-$work/output}
-# Beside the bundle, since five copies of it may be too much for a /tmp in memory.
+# Beside the bundle, since six copies of it may be too much for a /tmp in memory.
 homes=$(mktemp -d "$root/target/lab-XXXXXX")
 rubbish=$homes
 mkdir -p "$output" "$work/home"
@@ -114,6 +115,9 @@ ip -n "$bridge" address add "$network.1/24" dev control
     echo "$name ansible_host=$network.$number oskr_address=$mac%0"
     number=$((number + 1))
   done
+  echo '[sequencers]'
+  host sequencer0 "$number" 12:34:56:ff:ff:ff
+  echo "sequencer0 ansible_host=$network.$number oskr_address=12:34:56:ff:ff:ff%0"
   echo '[clients]'
   host client0 20 12:34:56:ee:ee:ee
   echo "client0 ansible_host=$network.20"
@@ -141,11 +145,12 @@ check 'indeed' logged '^client0 .* changed=0 '
 check 'hosts are checked again' playbook check
 check 'executables start there' sh -c "! grep -q 'run copy.yml' '$log'"
 
-# A plan of two points, measured on the lab by the command that users give.
+# A plan of three points, measured on the lab by the command that users give.
 cat >"$work/plan.json" <<END
 {
   "seconds": 1, "warmSeconds": 0.5, "repetitions": 1,
-  "mode": "pbft", "clients": 4, "workers": 1, "fault": ["none", "silent"]
+  "mode": "pbft", "clients": 4, "workers": 1,
+  "groups": [{ "fault": ["none", "silent"] }, { "mode": "nopaxos" }]
 }
 END
 sweep() { # NAME
@@ -160,7 +165,8 @@ count() {
 }
 check 'a plan is measured on the lab' sweep sweep
 for fault in none silent; do
-  grep "\"fault\": *\"$fault\"" "$output/plan/runs.jsonl" >"$work/$fault.json"
+  grep '"mode": *"pbft"' "$output/plan/runs.jsonl" |
+    grep "\"fault\": *\"$fault\"" >"$work/$fault.json"
   operations=$(count operations "$work/$fault.json")
   check "fault $fault, operations: $operations" [ "$operations" -gt 0 ]
 done
@@ -168,8 +174,12 @@ for run in none:4 silent:3; do
   digests=$(grep -o '"stateDigest"' "$work/${run%:*}.json" | wc -l)
   check "fault ${run%:*}, results of ${run#*:} replicas" [ "$digests" -eq "${run#*:}" ]
 done
+grep '"mode": *"nopaxos"' "$output/plan/runs.jsonl" >"$work/ordered.json"
+operations=$(count operations "$work/ordered.json")
+check "through a sequencer, operations: $operations" [ "$operations" -gt 0 ]
+check 'it told what it is' grep -q '"sequencer": *\[{"kind":"process"' "$work/ordered.json"
 check 'a second time' sweep again
-check 'nothing new is run' logged '2 points, 2 runs, 0 of them to be done'
+check 'nothing new is run' logged '3 points, 3 runs, 0 of them to be done'
 
 # in_order PATTERN PATTERN: the log tells of the first before the second, while clients run.
 in_order() {
@@ -219,7 +229,7 @@ running() { # NAME: the number of oskr's processes on that host
     readlink "/proc/$pid/exe"
   done | grep -Ec '/oskr/(replica|client)$'
 }
-for name in replica0 replica1 replica2 client0; do
+for name in replica0 replica1 replica2 sequencer0 client0; do
   check "nothing runs on $name any more" [ "$(running "$name")" -eq 0 ]
 done
 

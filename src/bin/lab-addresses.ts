@@ -1,10 +1,15 @@
 // What the playbooks of deploy/ansible ask on the control machine: reads the addresses of a lab's
-// replicas as JSON from standard input, and prints what is wrong with them, as JSON.
+// replicas and sequencers as JSON from standard input, and prints what is wrong with them, as JSON.
 
 import { UsageError } from "../base/errors.ts";
 import { print } from "../base/logger.ts";
 import { runCommand } from "../cli/command-line.ts";
-import { judgeAddresses, type LabAddresses, type Reached } from "../cluster/lab-addresses.ts";
+import {
+  judgeAddresses,
+  type LabAddresses,
+  type LabHost,
+  type Reached,
+} from "../cluster/lab-addresses.ts";
 
 const LAB_ADDRESSES = {
   name: "lab-addresses",
@@ -18,18 +23,24 @@ await runCommand("lab-addresses", LAB_ADDRESSES, async () => {
   return 0;
 });
 
-/** `{ replicas: [[name, address], ...], multicast, reached: [...] }`; throws UsageError. */
+/**
+ * `{ mode, replicas: [[name, address], ...], sequencers: [...], multicast, reached: [...] }`;
+ * throws UsageError.
+ */
 function readLab(lab: unknown): LabAddresses {
   const fields = (lab ?? {}) as { readonly [name: string]: unknown };
-  const { replicas = [], multicast = "", reached: all = [] } = fields;
-  if (!Array.isArray(replicas) || !Array.isArray(all)) {
-    throw new UsageError("expected lists of replicas, and of how hosts are reached");
+  const { replicas = [], sequencers = [], multicast = "", mode = "" } = fields;
+  const { reached: all = [] } = fields;
+  if (!Array.isArray(replicas) || !Array.isArray(sequencers) || !Array.isArray(all)) {
+    throw new UsageError("expected lists of replicas, sequencers, and how hosts are reached");
   }
   const reached = all.map(([connection, host, name]: readonly unknown[]): Reached => [
     ...([String(connection), String(host), String(name)] as const),
   ]);
-  const hosts = replicas.map(([name, address]: readonly unknown[]) => ({
-    ...{ name: String(name), address: String(address ?? "") },
-  }));
-  return { replicas: hosts, multicast: String(multicast), reached };
+  const hostsOf = (hosts: readonly (readonly unknown[])[]): readonly LabHost[] =>
+    hosts.map(([name, address]) => ({ name: String(name), address: String(address ?? "") }));
+  return {
+    ...{ replicas: hostsOf(replicas), sequencers: hostsOf(sequencers) },
+    ...{ mode: String(mode), multicast: String(multicast), reached },
+  };
 }

@@ -19,9 +19,12 @@ export interface Inventory extends LabAddresses {
   readonly clients: readonly LabHost[];
 }
 
+type Addressed = readonly [name: string, address: string];
+
 /** What inventory.yml writes. */
 interface Listing {
-  readonly replicas: readonly (readonly [name: string, address: string])[];
+  readonly replicas: readonly Addressed[];
+  readonly sequencers: readonly Addressed[];
   readonly clients: readonly string[];
   readonly multicast: string;
   readonly reached: readonly Reached[];
@@ -29,7 +32,7 @@ interface Listing {
 
 /**
  * Reads an inventory by Ansible itself, whose warnings are passed on. Throws UsageError, also where
- * replicas could not work with their addresses.
+ * replicas or sequencers could not work with their addresses.
  */
 export function readInventory(path: string): Inventory {
   // The PATH of now, as for the programs that are started: `which` alone has the one of the start.
@@ -44,7 +47,8 @@ export function readInventory(path: string): Inventory {
     if (hosts.length === 0) throw new UsageError(`--inventory ${path}: no hosts in [${group}]`);
   }
   const { problems } = judgeAddresses(inventory);
-  const bad = inventory.replicas.find(({ name }) => problems[name] !== undefined);
+  const { replicas, sequencers } = inventory;
+  const bad = [...replicas, ...sequencers].find(({ name }) => problems[name] !== undefined);
   if (bad === undefined) return inventory;
   throw new UsageError(`--inventory ${path}: ${bad.name}: ${problems[bad.name]}`);
 }
@@ -63,10 +67,15 @@ function listInventory(path: string): Inventory {
       throw new UsageError(`--inventory ${path}: ${ran.error?.message ?? why}`);
     }
     for (const warning of warnings) log.warn(`Ansible: ${warning}`);
-    const { replicas, clients, multicast, reached } = readJson<Listing>(out);
+    const { replicas, sequencers, clients, multicast, reached } = readJson<Listing>(out);
+    const hostsOf = (hosts: readonly Addressed[]): readonly LabHost[] =>
+      hosts.map(([name, address]) => ({ name, address: String(address) }));
     return {
       path: resolve(path),
-      replicas: replicas.map(([name, address]) => ({ name, address: String(address) })),
+      // Points of a plan say which modes are to run.
+      mode: "",
+      replicas: hostsOf(replicas),
+      sequencers: hostsOf(sequencers),
       clients: clients.map((name) => ({ name, address: "" })),
       multicast,
       reached,

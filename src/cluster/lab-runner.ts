@@ -11,6 +11,7 @@ import type { ResultRecord } from "../evaluation/record.ts";
 import type { ReplicaRecord } from "../evaluation/replica-record.ts";
 import type { Point } from "../evaluation/run.ts";
 import { protocols, smallestCluster } from "../protocol/index.ts";
+import { SEQUENCER } from "../protocol/kit/sequencer.ts";
 import { failuresIn, readInventory, runPlaybook, type Inventory } from "./ansible.ts";
 import { judgeAddresses, type LabHost } from "./lab-addresses.ts";
 import { log } from "../base/logger.ts";
@@ -25,6 +26,8 @@ interface Cast {
   readonly n: number;
   readonly f: number;
   readonly replicas: readonly LabHost[];
+  /** None where the mode has none. */
+  readonly sequencers: readonly LabHost[];
   /** Those of the replicas that are killed before the clients start. */
   readonly silent: readonly LabHost[];
   readonly clients: readonly LabHost[];
@@ -72,6 +75,7 @@ export class LabRunner implements PointRunner {
     const failures = failuresIn(log);
     const lost = [
       ...replicas.flatMap(({ name }) => lossOf(dir, name, "replica", failures)),
+      ...cast.sequencers.flatMap(({ name }) => lossOf(dir, name, "sequencer", failures)),
       ...cast.clients.flatMap(({ name }) => lossOf(dir, name, "client", failures)),
     ];
     if (lost.length > 0 || status !== 0) {
@@ -110,16 +114,17 @@ export function readLab(path: string, points: readonly Point[]): Inventory {
 
 /** Throws UsageError where the lab has not what the point needs. */
 function castOf(point: Point, inventory: Inventory): Cast {
-  const { path, replicas, clients } = inventory;
+  const { path, replicas, sequencers, clients } = inventory;
   const protocol = protocols.get(point.mode);
   if (protocol === undefined) throw new UsageError(`no protocol '${point.mode}'`);
   if (point.extras?.["network"] !== undefined) {
     throw new UsageError(`${path}: network: hosts have their own; it is for one machine`);
   }
-  if (protocol.roles !== undefined) {
-    const roles = [...protocol.roles.keys()].join(", ");
+  const sequenced = protocol.sequenced !== undefined;
+  const other = [...(protocol.roles?.keys() ?? [])].find((role) => role !== SEQUENCER);
+  if (other !== undefined) {
     throw new UsageError(
-      `${path}: ${point.mode} needs processes that an inventory has not: ${roles}`,
+      `${path}: ${point.mode} needs processes that an inventory has not: ${other}`,
     );
   }
   const { n, f } = smallestCluster(protocol, point.f);
@@ -128,6 +133,7 @@ function castOf(point: Point, inventory: Inventory): Cast {
     throw new UsageError(`${path}: ${what} need ${count} hosts, there are ${hosts.length}`);
   };
   need("replicas", n, replicas);
+  need("sequencers", sequenced ? 1 : 0, sequencers);
   need("client processes", point.clientProcesses, clients);
   const members = replicas.slice(0, n);
   const { transport } = judgeAddresses(inventory);
@@ -141,6 +147,7 @@ function castOf(point: Point, inventory: Inventory): Cast {
     n,
     f,
     replicas: members,
+    sequencers: sequenced ? sequencers : [],
     silent: point.fault === "silent" ? members.slice(-1) : [],
     clients: clients.slice(0, point.clientProcesses),
   };
@@ -150,7 +157,7 @@ function castOf(point: Point, inventory: Inventory): Cast {
 function variablesOf(point: Point, settings: RunSettings, cast: Cast, dir: string) {
   const options = clientArguments(point, settings);
   return {
-    oskr_hosts: [...cast.replicas, ...cast.clients].map(({ name }) => name),
+    oskr_hosts: [...cast.replicas, ...cast.sequencers, ...cast.clients].map(({ name }) => name),
     oskr_silent: cast.silent.map(({ name }) => name),
     oskr_n: cast.n,
     oskr_f: cast.f,
@@ -163,7 +170,7 @@ function variablesOf(point: Point, settings: RunSettings, cast: Cast, dir: strin
   };
 }
 
-type Program = "replica" | "client";
+type Program = "replica" | "sequencer" | "client";
 
 function read<T>(dir: string, host: string, program: Program): T {
   return readJson(join(dir, host, `${program}.json`));

@@ -2,7 +2,7 @@
 // no replica can work.
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { UsageError } from "../../src/base/errors.ts";
@@ -49,7 +49,7 @@ describeUnless(program("ansible-playbook"))("an inventory", () => {
         "[replicas:children]\nrack1\nrack2\nrack3\n[clients]\nc0",
         "[replicas:vars]\noskr_address=\"{{ net | default('10.0.0') }}.{{ host }}:5000%0\"",
       );
-      const { replicas, clients, multicast, reached } = readInventory(path);
+      const { replicas, sequencers, clients, multicast, reached } = readInventory(path);
       expect(reached[1]).toEqual(["ssh", "", "r1"]);
       expect(reached).toHaveLength(5);
       expect(replicas).toEqual([
@@ -58,8 +58,8 @@ describeUnless(program("ansible-playbook"))("an inventory", () => {
         { name: "r2", address: "10.0.1.3:5000%0" },
         { name: "r3", address: "10.0.2.4:5000%0" },
       ]);
-      expect({ clients, multicast }).toEqual({
-        ...{ clients: [{ name: "c0", address: "" }], multicast: "" },
+      expect({ clients, multicast, sequencers }).toEqual({
+        ...{ clients: [{ name: "c0", address: "" }], multicast: "", sequencers: [] },
       });
     },
     LIMIT_MS,
@@ -73,6 +73,28 @@ describeUnless(program("ansible-playbook"))("an inventory", () => {
         ["aa", "bb", "cc", "dd"].map((byte) => `12:34:56:${byte}:${byte}:${byte}%0`),
       );
       expect(multicast).toBe("01:00:5e:00:00:01%255");
+    },
+    LIMIT_MS,
+  );
+
+  test(
+    "FW8 may have sequencers, by groups as well, and says which of them has a wrong address",
+    () => {
+      const lab = (name: string, s1: string) =>
+        inventory(
+          ...[name, "[replicas]\nr0 oskr_address=10.0.0.1:5000%0\n[clients]\nc0"],
+          `[front]\ns0 oskr_address=10.0.0.2:5000%0\ns1 oskr_address=${s1}`,
+          "[sequencers:children]\nfront",
+        );
+      const { sequencers, reached } = readInventory(lab("ordered", "10.0.0.3:5000%0"));
+      expect(sequencers).toEqual([
+        { name: "s0", address: "10.0.0.2:5000%0" },
+        { name: "s1", address: "10.0.0.3:5000%0" },
+      ]);
+      expect(reached.map(([, , name]) => name)).toEqual(["r0", "s0", "s1", "c0"]);
+      expect(() => readInventory(lab("twice", "10.0.0.1:5000%1"))).toThrow(
+        "r0: oskr_address 10.0.0.1:5000%0: the same address and port as of s1",
+      );
     },
     LIMIT_MS,
   );
@@ -111,13 +133,17 @@ describeUnless(program("ansible-playbook"))("an inventory", () => {
 });
 
 describeUnless(program("ansible-playbook"))("playbooks", () => {
+  const LOCAL = "[all:vars]\nansible_connection=local\noskr_directory=";
   async function playbook(name: string, ...args: readonly string[]) {
     const path = inventory(
       "wrong",
       "[replicas]\nr0 oskr_address=10.0.0.1:5000%0\nr1 oskr_address=10.0.0.1:5000%1",
       "r2\nr3 oskr_address=10.0.0.4:5000%0\n[clients]\nc0",
-      `[all:vars]\nansible_connection=local\noskr_directory=${join(dir, "there")}`,
+      `${LOCAL}${join(dir, "there")}`,
     );
+    return played(path, name, ...args);
+  }
+  function played(path: string, name: string, ...args: readonly string[]) {
     const command = ["ansible-playbook", "-i", path, `${name}.yml`, ...args];
     const env = { LC_ALL: "C.UTF-8", ANSIBLE_NOCOLOR: "1" };
     return new Program(command, { cwd: PLAYBOOKS, env }).ended();
@@ -146,6 +172,35 @@ describeUnless(program("ansible-playbook"))("playbooks", () => {
       expect(out).toContain(`r1: ${R1}`);
       expect(out).toContain("r2: no oskr_address");
       expect(out).not.toMatch(/TASK .*(bundle|Stop|Start)/);
+    },
+    LIMIT_MS,
+  );
+
+  test(
+    "FW8 run.yml wants sequencers where the mode has any, and leaves them alone where it has none",
+    async () => {
+      const lab = (name: string, ...lines: readonly string[]) =>
+        inventory(
+          ...[name, "[replicas]\nr0 oskr_address=127.0.0.1:5000%0", ...lines],
+          `[clients]\nc0\n${LOCAL}${join(dir, name)}\noskr_results=${join(dir, name, "results")}`,
+        );
+      const mode = ["-e", "oskr_mode=nopaxos"];
+      const without = await played(lab("without"), "run", ...mode);
+      expect(without.status).not.toBe(0);
+      expect(without.out).toContain("r0: nopaxos needs hosts in [sequencers]");
+      expect(without.out).not.toMatch(/TASK .*(Stop|Start)/);
+      // Nothing was copied, so that whatever is started fails; who is started is what is looked at.
+      const ordered = lab("with", "[sequencers]\ns0 oskr_address=127.0.0.1:5001%0");
+      const started = async (...args: readonly string[]) => {
+        const { status, out } = await played(ordered, "run", ...args);
+        expect(status).not.toBe(0);
+        const [, , task = ""] = /TASK [^\n]*(Start the)([^]*?)\nTASK /.exec(out) ?? [];
+        return [...task.matchAll(/^changed: \[(\w+)\]/gm)].map(([, who]) => who);
+      };
+      expect((await started(...mode)).sort()).toEqual(["r0", "s0"]);
+      expect(await started()).toEqual(["r0"]);
+      const config = readFileSync(join(dir, "with", "lab.config"), "utf8");
+      expect(config).toContain("\nreplica 127.0.0.1:5000%0\nrole sequencer 127.0.0.1:5001%0\n");
     },
     LIMIT_MS,
   );

@@ -71,11 +71,17 @@ function program(name: string, text: string): void {
 }
 
 /** What inventory.yml writes from here on. */
-function inventory(replicas: number, clients: number, address = "12:34:56:aa:aa:0I%0"): void {
+function inventory(
+  replicas: number,
+  clients: number,
+  address = "12:34:56:aa:aa:0I%0",
+  sequencers = 0,
+): void {
   const names = (what: string, count: number) =>
     Array.from({ length: count }, (_, i) => `${what}${i}`);
   const listing = {
     replicas: names("r", replicas).map((name, i) => [name, address.replace("I", `${i}`)]),
+    sequencers: names("s", sequencers).map((name, i) => [name, `12:34:56:aa:aa:1${i}%0`]),
     clients: names("c", clients),
     ...{ multicast: "", reached: [] },
   };
@@ -165,6 +171,25 @@ test("a silent replica starts with the others and owes no result", async () => {
   expect(told).toMatchObject({ oskr_hosts: ["r0", "r1", "r2", "r3", "c0"], oskr_silent: ["r3"] });
 });
 
+test("FW8 sequencers run where the mode has any, with what replicas have, and owe a result", async () => {
+  inventory(4, 1, undefined, 2);
+  const point: Point = { ...POINT, mode: "nopaxos", clientProcesses: 1 };
+  const stamped = [0, 1].map((i) => put(`s${i}/sequencer.json`, JSON.stringify({ index: i })));
+  runScript([0, 1, 2], [0], [...stamped, `cp "$variables" "$LAB_TEST/variables.json"`].join("\n"));
+  const runner = await open();
+  await runner.run(point, SETTINGS, NEVER);
+  const told = () => JSON.parse(readFileSync(join(dir, "variables.json"), "utf8"));
+  expect(told()).toMatchObject({ oskr_hosts: ["r0", "r1", "r2", "s0", "s1", "c0"], oskr_n: 3 });
+  expect(told().oskr_replica_options.join(" ")).toContain("--batch 10");
+  runScript([0, 1, 2], [0], `${stamped[0]}\n${put("s1/sequencer.log", "no such port")}`);
+  await expect(runner.run(point, SETTINGS, NEVER)).rejects.toThrow(
+    "s1: no result; it last said 'no such port' (logs: ",
+  );
+  runScript([0, 1, 2, 3], [0], `cp "$variables" "$LAB_TEST/variables.json"`);
+  await runner.run({ ...POINT, clientProcesses: 1 }, SETTINGS, NEVER);
+  expect(told().oskr_hosts).toEqual(["r0", "r1", "r2", "r3", "c0"]);
+});
+
 test("an unreplicated mode has the first host and no faults", async () => {
   runScript([0], [0], `cp "$variables" "$LAB_TEST/variables.json"`);
   const runner = await open();
@@ -213,6 +238,7 @@ describe("a run that fails", () => {
 
 describe("what a lab cannot do is said before anything is started", () => {
   test.each([
+    ["no sequencer", { mode: "nopaxos" }, "sequencers need 1 hosts, there are 0"],
     ["too few replicas", { f: 2 }, "replicas need 7 hosts, there are 4"],
     ["too few clients", { clientProcesses: 3 }, "client processes need 3 hosts, there are 2"],
     ["addresses of another transport", { transport: "udp" }, "r0: oskr_address '12:34:56:aa:aa:00"],

@@ -2,7 +2,7 @@
 # The processes of a run on this host: what Ansible has no module for. In the run's directory:
 #
 #   process.sh start NAME PROGRAM ARGS...  runs PROGRAM, its output to NAME.log, its id to NAME.pid
-#   process.sh ready NAME SECONDS          waits until a replica says that it takes part
+#   process.sh ready NAME SECONDS          waits until a replica or sequencer says that it takes part
 #   process.sh watch NAME SECONDS          fails as soon as it has ended
 #   process.sh silence NAME                kills it, as the run wants it
 #   process.sh stop                        ends all that was started, and kills what does not end
@@ -42,7 +42,7 @@ start() { # NAME PROGRAM ARGS...
 
 # Messages begin with the time. Some protocols begin by asking each other, and say later that they began, or recovered.
 takes_part() { # NAME
-  line=$(grep -E '^([0-9T:.-]+Z )?replica [0-9]+ of ' "$1.log" 2>/dev/null) || return 1
+  line=$(grep -E '^([0-9T:.-]+Z )?[a-z]+ [0-9]+ of [0-9]+ runs ' "$1.log" 2>/dev/null) || return 1
   case $line in *', starting' | *', recovering')
     grep -Eq '^([0-9T:.-]+Z )?replica [0-9]+ (began|recovered)( in run [0-9a-f]{8})?$' "$1.log" ;;
   esac

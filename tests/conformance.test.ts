@@ -9,7 +9,8 @@ import { runPlan } from "../src/simulation/run-seed.ts";
 import type { Subject } from "../src/simulation/subject.ts";
 import { registered } from "../src/simulation/subjects.ts";
 import type { Report } from "../src/simulation/world.ts";
-import { cannot, testUnless, type Lack } from "./support/optional.ts";
+import type { Lack } from "./support/lack.ts";
+import { cannot, testUnless } from "./support/optional.ts";
 import { PAYLOAD_MAX } from "../src/simulation/simulated-packet.ts";
 
 interface Case {

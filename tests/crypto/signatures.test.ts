@@ -9,7 +9,8 @@ import type { Bytes } from "../../src/actor.ts";
 import { NativeSigner } from "../../src/crypto/native.ts";
 import { NobleSigner } from "../../src/crypto/noble.ts";
 import type { RootSigner } from "../../src/crypto/stage.ts";
-import { describeUnless, type Lack } from "../support/optional.ts";
+import type { Lack } from "../support/lack.ts";
+import { describeUnless } from "../support/optional.ts";
 import {
   checkDigest,
   message,

@@ -12,7 +12,8 @@ import { openNobleStage } from "../../src/crypto/noble.ts";
 import { ROOTS_MAX, Roots } from "../../src/crypto/roots.ts";
 import { BlockStage, type RootSigner, type SignatureKind } from "../../src/crypto/stage.ts";
 import { BLOCK_MIN } from "../../src/wire.ts";
-import { describeUnless, type Lack } from "../support/optional.ts";
+import type { Lack } from "../support/lack.ts";
+import { describeUnless } from "../support/optional.ts";
 import {
   check,
   domain,

@@ -5,20 +5,22 @@ import { describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { LACKS_FILE } from "./lack.ts";
 import { Program, ROOT } from "./programs.ts";
 
 const LIMIT_MS = 60_000;
+const RUN = "tests/support/run.ts";
 const OPTIONAL = join(ROOT, "tests/support/optional.ts");
 
-/** `bun test` with an environment; standard output and error together are what is read. */
-async function tested(
-  args: readonly string[],
+/** With an environment; standard output and error together are what is read. */
+async function ran(
+  words: readonly string[],
   cwd: string,
   env: { readonly [name: string]: string },
 ) {
-  const { status, out, err } = await new Program([process.execPath, "test", ...args], {
+  const { status, out, err } = await new Program([process.execPath, ...words], {
     cwd,
-    env: { CI: "", ...env },
+    env: { CI: "", [LACKS_FILE]: "", ...env },
   }).ended();
   return { status, said: `${out}${err}` };
 }
@@ -29,7 +31,7 @@ describe("in a run without openssl", () => {
   test(
     "its tests are skipped, and the line at the end says what to install",
     async () => {
-      const { status, said } = await tested(keys, ROOT, { PATH: "/nowhere" });
+      const { status, said } = await ran(["test", ...keys], ROOT, { PATH: "/nowhere" });
       expect(status).toBe(0);
       expect(said).toContain("openssl (skipped: needs openssl: apt-get install openssl)");
       expect(said).toContain("\nskipped tests: needs openssl (as root: apt-get install openssl)\n");
@@ -40,7 +42,7 @@ describe("in a run without openssl", () => {
   test(
     "CI fails",
     async () => {
-      const { status, said } = await tested(keys, ROOT, { PATH: "/nowhere", CI: "true" });
+      const { status, said } = await ran(["test", ...keys], ROOT, { PATH: "/nowhere", CI: "true" });
       expect(status).toBe(1);
       expect(said).toContain("needs openssl: apt-get install openssl; CI skips nothing");
     },
@@ -62,21 +64,25 @@ describe("reasons", () => {
     ${names.map((name) => `testUnless(${lacks[name]})("${name}", () => expect(1).toBe(2));`).join("\n")}
     describeUnless(${lacks.no})("group", () => test("inner", () => expect(1).toBe(2)));
   `;
-  const run = async (env: { readonly [name: string]: string }) => {
+  const run = async (command: string, env: { readonly [name: string]: string }) => {
     const cwd = mkdtempSync(join(tmpdir(), "oskr-optional-"));
     try {
       writeFileSync(join(cwd, "a.test.ts"), text(["git", "no"]));
       writeFileSync(join(cwd, "b.test.ts"), text(["libraries", "git"]));
-      return await tested(["--preload", OPTIONAL], cwd, env);
+      return await ran(
+        [command === RUN ? join(ROOT, RUN) : command, "--preload", OPTIONAL],
+        cwd,
+        env,
+      );
     } finally {
       rmSync(cwd, { recursive: true, force: true });
     }
   };
 
-  test(
-    "of all files are told once each, those that can be mended first",
-    async () => {
-      const { status, said } = await run({});
+  test.each(["test", RUN])(
+    "of all files are told once each, those that can be mended first (bun %s)",
+    async (command) => {
+      const { status, said } = await run(command, {});
       expect({ status, told: said.match(/^skipped tests: .*$/gm) }).toEqual({
         status: 0,
         told: [
@@ -92,7 +98,7 @@ describe("reasons", () => {
   test(
     "that no package mends are skipped in CI as well",
     async () => {
-      const { status, said } = await run({ CI: "true" });
+      const { status, said } = await run("test", { CI: "true" });
       expect(status).toBe(1);
       expect(said).toMatch(/^ 4 pass\n 3 skip\n 3 fail$/m);
       expect(said).toContain("\nskipped tests: no machine has it (no package mends that)\n");

@@ -5,16 +5,9 @@
 import { afterAll, describe, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { collect, LACKS_FILE, summary, type Lack } from "./lack.ts";
 
 const root = join(import.meta.dir, "../..");
-
-/** Why a test is skipped. */
-export interface Lack {
-  /** "needs git", or why no machine can run it. */
-  readonly reason: string;
-  /** The Debian packages that mend it; none where no package does. */
-  readonly packages: readonly string[];
-}
 
 type Body = () => void | Promise<unknown>;
 
@@ -121,22 +114,9 @@ function told({ reason, packages }: Lack): string {
   return packages.length === 0 ? reason : `${reason}: apt-get install ${packages.join(" ")}`;
 }
 
-/** One line about everything that was skipped, what can be mended first; null if nothing was. */
-function summary(): string | null {
-  if (lacks.length === 0) return null;
-  const packages = [...new Set(lacks.flatMap((lack) => lack.packages))].sort();
-  const reasons = (mendable: boolean) => [
-    ...new Set(lacks.filter((one) => one.packages.length > 0 === mendable).map((l) => l.reason)),
-  ];
-  const install = `${reasons(true).join(", ")} (as root: apt-get install ${packages.join(" ")})`;
-  const parts = [
-    ...(packages.length === 0 ? [] : [install]),
-    ...reasons(false).map((reason) => `${reason} (no package mends that)`),
-  ];
-  return `skipped tests: ${parts.join("; ")}`;
-}
-
 afterAll(() => {
-  const line = summary();
+  const { [LACKS_FILE]: path = "" } = process.env;
+  if (path !== "") return collect(path, lacks);
+  const line = summary(lacks);
   if (line !== null) console.error(`\n${line}`);
 });

@@ -1,7 +1,8 @@
 // Shows that UDP and the simulated network carry what transports must carry: cases.ts has what that
 // is.
 
-import { cannot, describeUnless, libraries, testUnless, type Lack } from "../support/optional.ts";
+import type { Lack } from "../support/lack.ts";
+import { cannot, describeUnless, libraries, testUnless } from "../support/optional.ts";
 import { cases, type Need } from "./cases.ts";
 import type { Medium } from "./medium.ts";
 import { openSimulated } from "./simulated-medium.ts";

@@ -6,7 +6,7 @@ import { Budgets, SOURCES_MAX } from "./budgets.ts";
 import { OPENS_MAX } from "./pending.ts";
 
 /** Opens for each operation that is ordered. */
-const PART = 1 / 64;
+const PART = 1 / 32;
 /** Opens in a millisecond, besides. */
 const A_MS = 1 / 2;
 /**

@@ -46,7 +46,7 @@ test("X11 a ration lasts as long as operations come, and what is not used of it 
   expect([ration.isOn(1000), ration.isOn(1099), ration.isOn(1100)]).toEqual([true, true, false]);
   // What was saved, as if for ever, is sixteen.
   expect(ration.of(300, true, 1000)).toBe(16);
-  ration.onBatch(64, 16, 300, 1000);
+  ration.onBatch(32, 16, 300, 1000);
   expect(ration.of(1, true, 1000)).toBe(1);
   expect(ration.of(300, true, 1010)).toBe(1 + 12);
   expect(ration.of(300, true, 1100)).toBe(1 + 120);

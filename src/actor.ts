@@ -1,7 +1,7 @@
 // What a protocol is written against: interfaces, small enough to read on one screen.
 
 import type { Snapshot, State } from "./base/parts.ts";
-import type { ProtocolConfig, ProtocolOption, UsualOption } from "./protocol-config.ts";
+import type { ProtocolConfig, ProtocolOption, Usual, UsualOption } from "./protocol-config.ts";
 import type { SimulationHints, TimingHints } from "./protocol-hints.ts";
 import type { Address, Bytes, Proof, Reader, Signer, Writer } from "./wire.ts";
 
@@ -212,6 +212,8 @@ export interface Protocol<M, T extends string> {
   quorums(n: number, f: number): Quorums | null;
   /** Options of the command line that are its own, by name. */
   readonly options?: ReadonlyMap<string, ProtocolOption>;
+  /** Defaults of its own: what is a slot differs. */
+  readonly usual?: Usual;
   /** Those of the usual options that would change nothing here, so that nobody may give them. */
   readonly without?: readonly UsualOption[];
   /**

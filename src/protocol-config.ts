@@ -70,7 +70,10 @@ export type UsualOption = "batch" | "batch-bytes" | "adaptive" | "checkpoint";
 /** What `--batch-bytes` is unless told: the most, since smaller ones were not faster. */
 export const BATCH_BYTES_DEFAULT = 1024 * 1024;
 
-/** Defaults of every protocol; a protocol's `-m` name changes none of them. */
+/** Most slots or blocks between checkpoints, if no more are usual in the protocol. */
+const CHECKPOINT_MAX = 1024;
+
+/** Defaults of every protocol that has no other ones as its `usual`. */
 export const PROTOCOL_DEFAULTS = {
   batchMax: 1,
   batchBytesMax: BATCH_BYTES_DEFAULT,
@@ -81,3 +84,16 @@ export const PROTOCOL_DEFAULTS = {
   sessionsMax: 65_536,
   replyCacheBytesMax: 16 * 1024 * 1024,
 } as const;
+
+/** What a protocol has instead of PROTOCOL_DEFAULTS where nobody says otherwise. */
+export type Usual = Partial<Pick<ProtocolConfig, "checkpointInterval">>;
+
+/** What nobody has to say of a protocol. */
+export function defaultsOf({ usual = {} }: { readonly usual?: Usual }) {
+  return { ...PROTOCOL_DEFAULTS, ...usual };
+}
+
+/** The most that `--checkpoint` may be. */
+export function checkpointMaxOf(protocol: { readonly usual?: Usual }): number {
+  return Math.max(CHECKPOINT_MAX, defaultsOf(protocol).checkpointInterval);
+}

@@ -127,7 +127,7 @@ const COMMON_ARGS = {
     type: "string",
     default: String(PROTOCOL_DEFAULTS.checkpointInterval),
     valueHint: "SLOTS",
-    description: "Slots or blocks between checkpoints",
+    description: `Slots or blocks between checkpoints${usualCheckpoints()}`,
   },
   link: {
     type: "string",
@@ -248,6 +248,14 @@ const FABRIC_PORT = {
   valueHint: "N",
   description: "Which of the fabric's ports for clients",
 } as const;
+
+/** Of protocols that have other defaults than most. */
+function usualCheckpoints(): string {
+  const others = [...protocols].flatMap(([name, { usual }]) =>
+    usual?.checkpointInterval === undefined ? [] : [`${name}: ${usual.checkpointInterval}`],
+  );
+  return others.length === 0 ? "" : ` (${others.join(", ")})`;
+}
 
 /** Of ./replica where protocols have processes of other roles, which it runs as well. */
 function roleArgs(): ArgsDef {

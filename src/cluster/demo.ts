@@ -120,7 +120,7 @@ export async function demo(options: Options): Promise<number> {
   const asked = readLoad(options);
   // What clients and replicas would refuse, before anything is built.
   readAsked(options);
-  readLimits(options);
+  readLimits(options, protocols.get(options.textOf("mode")) ?? {});
   readMtu(options, { transport: transportOf(options) });
   readReplySize(options);
   refuseLoad(options, asked.clientProcesses, readWorkload(options, options.textOf("app")));

@@ -6,7 +6,7 @@ import { REPLY_SIZE_MAX } from "../app/null.ts";
 import { UsageError } from "../base/errors.ts";
 import { IDLE_NAMES } from "../cli/definitions.ts";
 import { hasUse } from "../cli/protocol-options.ts";
-import { PROTOCOL_DEFAULTS } from "../protocol-config.ts";
+import { defaultsOf, PROTOCOL_DEFAULTS } from "../protocol-config.ts";
 import { protocols } from "../protocol/index.ts";
 import { BATCH_BYTES_MAX, BATCH_BYTES_MIN } from "../protocol/kit/batch.ts";
 import { SEQUENCER } from "../protocol/kit/sequencer.ts";
@@ -130,7 +130,8 @@ export function plainExtras(
   const plain: { [name: string]: string | number } = {};
   for (const [name, { option, usual }] of EXTRAS) {
     const value = given[name] ?? null;
-    if (value === null || value === usual || !hasUse(protocol, option)) continue;
+    const plainly = name === "checkpoint" ? defaultsOf(protocol).checkpointInterval : usual;
+    if (value === null || value === plainly || !hasUse(protocol, option)) continue;
     if (option === SEQUENCER && protocol.sequenced === undefined) continue;
     const own = protocol.options?.get(option);
     if (own === undefined && isOfProtocols(option)) continue;

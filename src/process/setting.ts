@@ -9,7 +9,12 @@ import { readProtocolOptions } from "../cli/protocol-options.ts";
 import { domainOf } from "../crypto/domain.ts";
 import type { SharedSetting } from "../evaluation/replicas-told.ts";
 import { readDeployConfig, type DeployConfig, type WireAddress } from "../config.ts";
-import { PROTOCOL_DEFAULTS, type ProtocolConfig } from "../protocol-config.ts";
+import {
+  checkpointMaxOf,
+  defaultsOf,
+  type ProtocolConfig,
+  type Usual,
+} from "../protocol-config.ts";
 import { SEQUENCER, SEQUENCERS_MAX } from "../protocol/kit/sequencer.ts";
 import { configured, protocols, rolesOf, smallestCluster } from "../protocol/index.ts";
 import { FRAME_MTU_MAX, MTU_DEFAULT, UDP_MTU_MAX } from "../transport/mtu.ts";
@@ -51,12 +56,12 @@ export function readSetting(options: Options): Setting {
   const others = otherAddresses(mode, protocol, deploy);
   const roles = rolesOf(protocol, n, (role) => deploy.roles.get(role)?.length ?? 0);
   const base: ProtocolConfig = {
-    ...PROTOCOL_DEFAULTS,
+    ...defaultsOf(protocol),
     n,
     f,
     leader: (view) => view % n,
     ...(roles.size === 0 ? {} : { roles }),
-    ...readLimits(options),
+    ...readLimits(options, protocol),
   };
   const values = readProtocolOptions(options, protocols, [mode]);
   const config = configured(protocol, base, values);
@@ -128,9 +133,10 @@ export function settledConfig(
   return configured(protocol, { ...base, checkpointInterval: checkpoint }, values);
 }
 
-/** What the options say of batches, timeouts and checkpoints. Throws UsageError. */
+/** What the options say of batches, timeouts and checkpoints, of a protocol. Throws UsageError. */
 export function readLimits(
   options: Options,
+  protocol: { readonly usual?: Usual },
 ): Pick<
   ProtocolConfig,
   "batchMax" | "batchBytesMax" | "adaptive" | "viewTimeoutMs" | "checkpointInterval"
@@ -140,7 +146,9 @@ export function readLimits(
     batchBytesMax: options.integer("batch-bytes", BATCH_BYTES_MIN, BATCH_BYTES_MAX),
     adaptive: options.flag("adaptive"),
     viewTimeoutMs: options.integer("view-timeout", 1, 3_600_000),
-    checkpointInterval: options.integer("checkpoint", 1, 1024),
+    checkpointInterval: options.given.has("checkpoint")
+      ? options.integer("checkpoint", 1, checkpointMaxOf(protocol))
+      : defaultsOf(protocol).checkpointInterval,
   };
 }
 

@@ -11,7 +11,7 @@ import { Random } from "../base/seeded-random.ts";
 import type { SignatureKind } from "../crypto/stage.ts";
 import { countDrop } from "../driver.ts";
 import { Node } from "../node.ts";
-import { type OptionValues, PROTOCOL_DEFAULTS, type ProtocolConfig } from "../protocol-config.ts";
+import { defaultsOf, type OptionValues, type ProtocolConfig } from "../protocol-config.ts";
 import { configured, rolesOf, smallestCluster } from "../protocol/index.ts";
 import { BATCH_BYTES_MAX } from "../protocol/kit/batch.ts";
 import { Network, type NetworkOptions } from "../simulation/network.ts";
@@ -240,7 +240,7 @@ class CountedCluster {
     const roles = rolesOf(subject.protocol, n);
     const others = [...roles].flatMap(([role, addresses]) => addresses.map(() => role));
     const config: ProtocolConfig = {
-      ...PROTOCOL_DEFAULTS,
+      ...defaultsOf(subject.protocol),
       ...(roles.size === 0 ? {} : { roles }),
       n,
       f,

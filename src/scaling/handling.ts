@@ -11,7 +11,7 @@ import { SIGNATURE_SIZE, singleBlock } from "../crypto/merkle.ts";
 import type { Stage } from "../driver.ts";
 import { Node } from "../node.ts";
 import { RealClock } from "../process/real-clock.ts";
-import { type OptionValues, PROTOCOL_DEFAULTS, type ProtocolConfig } from "../protocol-config.ts";
+import { defaultsOf, type OptionValues, type ProtocolConfig } from "../protocol-config.ts";
 import { configured, rolesOf, smallestCluster } from "../protocol/index.ts";
 import { PacketTransport, type PacketTransportOptions } from "../transport/packet.ts";
 import { EMPTY, Reader, Writer } from "../wire.ts";
@@ -167,7 +167,7 @@ class LoopCluster {
     const leader = (view: number): number => view % n;
     const roles = rolesOf(protocol, n);
     const own = { n, f, leader, batchMax: batch, ...(roles.size === 0 ? {} : { roles }) };
-    const config: ProtocolConfig = { ...PROTOCOL_DEFAULTS, ...own };
+    const config: ProtocolConfig = { ...defaultsOf(protocol), ...own };
     this.#config = configured(protocol, config, options.protocolOptions);
     const others = [...roles].flatMap(([role, addresses]) => addresses.map(() => role));
     for (let host = 0; host <= n + others.length; host++) this.#open(host, n, others.length);

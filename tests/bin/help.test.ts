@@ -44,7 +44,7 @@ describe("help", () => {
                    --batch-bytes=<BYTES>    Most bytes of operations in one; an operation that is larger goes alone [replicas] (Default: 1048576)
                               --adaptive    Close a batch whenever there is room in the pipeline, not when it is full or 1 ms old [replicas] (Default: false)
                      --view-timeout=<MS>    First view timeout; clients retry after a quarter of it [replicas] (Default: 500)
-                    --checkpoint=<SLOTS>    Slots or blocks between checkpoints [replicas] (Default: 128)
+                    --checkpoint=<SLOTS>    Slots or blocks between checkpoints (nopaxos: 2048) [replicas] (Default: 128)
               --slow-leader=<leave|keep>    pbft, hotstuff, hotstuff2, jolteon, tendermint, streamlet: leave or keep a leader that serves less than others did (default: leave) [replicas]
       --leader=<fixed|rotate|reputation>    hotstuff, hotstuff2, jolteon, tendermint, streamlet: keep a leader until it fails, another each view, or a recent signer (default: fixed) [replicas]
 
@@ -121,7 +121,7 @@ describe("help", () => {
                    --batch-bytes=<BYTES>    Most bytes of operations in one; an operation that is larger goes alone [replicas] (default: what they tell)
                               --adaptive    Close a batch whenever there is room in the pipeline, not when it is full or 1 ms old [replicas] (default: what they tell)
                      --view-timeout=<MS>    First view timeout; clients retry after a quarter of it [replicas] (default: what they tell)
-                    --checkpoint=<SLOTS>    Slots or blocks between checkpoints [replicas] (default: what they tell)
+                    --checkpoint=<SLOTS>    Slots or blocks between checkpoints (nopaxos: 2048) [replicas] (default: what they tell)
               --slow-leader=<leave|keep>    pbft, hotstuff, hotstuff2, jolteon, tendermint, streamlet: leave or keep a leader that serves less than others did [replicas] (default: what they tell)
       --leader=<fixed|rotate|reputation>    hotstuff, hotstuff2, jolteon, tendermint, streamlet: keep a leader until it fails, another each view, or a recent signer [replicas] (default: what they tell)
 
@@ -243,7 +243,7 @@ describe("help", () => {
                    --batch-bytes=<BYTES>    Most bytes of operations in one; an operation that is larger goes alone [replicas] (Default: 1048576)
                               --adaptive    Close a batch whenever there is room in the pipeline, not when it is full or 1 ms old [replicas] (Default: false)
                      --view-timeout=<MS>    First view timeout; clients retry after a quarter of it [replicas] (Default: 500)
-                    --checkpoint=<SLOTS>    Slots or blocks between checkpoints [replicas] (Default: 128)
+                    --checkpoint=<SLOTS>    Slots or blocks between checkpoints (nopaxos: 2048) [replicas] (Default: 128)
               --slow-leader=<leave|keep>    pbft, hotstuff, hotstuff2, jolteon, tendermint, streamlet: leave or keep a leader that serves less than others did (default: leave) [replicas]
       --leader=<fixed|rotate|reputation>    hotstuff, hotstuff2, jolteon, tendermint, streamlet: keep a leader until it fails, another each view, or a recent signer (default: fixed) [replicas]
 

@@ -134,6 +134,13 @@ describe("a plan", () => {
     expect(describePoint(point)).toContain("leader rotate, thinkMs 2, workload contended");
   });
 
+  test("N14 a protocol's own usual checkpoint interval makes no point of its own", () => {
+    const intervals = (mode: string) =>
+      parse({ mode, checkpoint: [null, 128, 1024] }).points.map((point) => point.extras);
+    expect(intervals("vr")).toEqual([undefined, { checkpoint: 1024 }]);
+    expect(intervals("nopaxos")).toEqual([undefined, { checkpoint: 128 }, { checkpoint: 1024 }]);
+  });
+
   test("FW8 what stamps is a point's where it is not what it would be anyway", () => {
     const sequencers = (plan: object) =>
       parse({ mode: "nopaxos", ...plan }).points.map(({ extras }) => extras?.["sequencer"]);

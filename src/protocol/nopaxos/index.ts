@@ -11,12 +11,19 @@ import { timing } from "./timing.ts";
 export type { Message } from "./message.ts";
 export { NoPaxosReplica, type Parts } from "./replica.ts";
 
+/**
+ * Slots between checkpoints: one is a single request where the fabric stamps, so that of as many as
+ * a batch has elsewhere the window would be full with a few hundred clients.
+ */
+const CHECKPOINT_USUAL = 2048;
+
 /** NOPaxos: replicas that crash, over a network in which a sequencer orders what clients send. */
 export const nopaxos: Protocol<Message, Timer | "retry" | "hello" | "flush"> = {
   codec,
   signed: false,
   faults: "crash",
   quorums: crashQuorums,
+  usual: { checkpointInterval: CHECKPOINT_USUAL },
   sequenced: "crash",
   roles: new Map([[SEQUENCER, sequencer]]),
   simulation,

@@ -1,6 +1,8 @@
 // Synchronisation: what is committed, and that all have the same.
 
 import { expect, test } from "bun:test";
+import { defaultsOf } from "../../../src/protocol-config.ts";
+import { nopaxos } from "../../../src/protocol/nopaxos/index.ts";
 import { NoPaxosCluster } from "./harness.ts";
 
 test("N14 slots are committed once q have them, after half an interval or T/16", () => {
@@ -51,6 +53,18 @@ test("N14 beyond W above the sync point nothing is appended", () => {
   cluster.drops = () => false;
   cluster.advance(50);
   expect(cluster.state(0)).toMatchObject({ op: 70, executed: 70 });
+});
+
+test("N14 the requests of a thousand clients at once, one a slot, find room by default", () => {
+  const { checkpointInterval } = defaultsOf(nopaxos);
+  const cluster = new NoPaxosCluster({ checkpointInterval });
+  cluster.drops = (_from, to, { kind }) => kind === "syncOk" && to === 0;
+  for (let number = 1; number <= 2400; number++) cluster.stamp(number, [0, 1, 2]);
+  for (const i of [0, 1, 2]) expect(cluster.state(i)).toMatchObject({ op: 2400, executed: 0 });
+  expect(cluster.sent("find", 0)).toEqual([]);
+  cluster.drops = () => false;
+  cluster.advance(50);
+  expect(cluster.state(0)).toMatchObject({ view: 0, executed: 2400 });
 });
 
 test("N14 V13 checkpoints are of committed slots, and what is below the older one goes", () => {

@@ -30,6 +30,9 @@ import type { Reader } from "./wire.ts";
 
 /** Of a message beyond MESSAGE_MAX. */
 const TOO_LARGE = "larger than 4 MiB, and not sent";
+const OUTBOX_FULL = "outbox full";
+/** Why a message that an actor sends never leaves. */
+export const UNSENT: ReadonlySet<string> = new Set([TOO_LARGE, OUTBOX_FULL]);
 /** Bytes of messages that loop back in the next turn. */
 const LOOPBACK_BYTES_MAX = 64 * 1024 * 1024;
 
@@ -200,7 +203,7 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
       return;
     }
     if (!this.#outbox.hasRoom(to, out.length)) {
-      countDrop(this.drops, "outbox full");
+      countDrop(this.drops, OUTBOX_FULL);
       return;
     }
     const loop = loopsBack ? { message, life: this.#lives } : null;

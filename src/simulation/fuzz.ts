@@ -7,7 +7,8 @@ import { wireBook } from "./packet-content.ts";
 import { PAYLOAD_MAX } from "./simulated-packet.ts";
 import { runPlan, type RunOptions } from "./run-seed.ts";
 import { drawPlan } from "./seed-plan.ts";
-import type { Observer, Report } from "./world.ts";
+import type { Observer } from "./observer.ts";
+import type { Report } from "./world.ts";
 
 export const PACKETS_A_SEED = 1000;
 const CORPUS_MAX = 256;

@@ -34,14 +34,29 @@ export function stamp(client: number, number: number, op: Bytes): Bytes {
 
 /** Whether the bytes hold a stamped operation anywhere. */
 export function holdsStamp(bytes: Bytes): boolean {
-  if (bytes.length < STAMP_LENGTH) return false;
+  return nextStamp(bytes, 0) >= 0;
+}
+
+/** The stamps of all operations that the bytes hold, in their order. */
+export function stampsIn(bytes: Bytes): number[] {
+  const found: number[] = [];
+  for (let at = nextStamp(bytes, 0); at >= 0; at = nextStamp(bytes, at + STAMP_MAGIC.length)) {
+    const stamp = stampOf(bytes.subarray(at));
+    if (stamp >= 0) found.push(stamp);
+  }
+  return found;
+}
+
+/** Where the next magic begins; -1 if there is none. */
+function nextStamp(bytes: Bytes, from: number): number {
+  if (bytes.length < STAMP_LENGTH) return -1;
   const [first = 0] = STAMP_MAGIC;
-  for (let at = bytes.indexOf(first); at >= 0; at = bytes.indexOf(first, at + 1)) {
+  for (let at = bytes.indexOf(first, from); at >= 0; at = bytes.indexOf(first, at + 1)) {
     let same = 1;
     while (same < STAMP_MAGIC.length && bytes[at + same] === STAMP_MAGIC[same]) same++;
-    if (same === STAMP_MAGIC.length) return true;
+    if (same === STAMP_MAGIC.length) return at;
   }
-  return false;
+  return -1;
 }
 
 /** client * 2^32 + number, or -1 if the operation has no stamp. */

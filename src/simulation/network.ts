@@ -7,6 +7,7 @@ import type { Random } from "../base/seeded-random.ts";
 import { countDrop, type Drops } from "../driver.ts";
 import { PacketContent } from "./packet-content.ts";
 import type { Packet } from "./simulated-packet.ts";
+import type { Travel, Watch } from "./observer.ts";
 import type { Process } from "./process.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { NetworkPlan, PartitionFault } from "./seed-plan.ts";
@@ -40,6 +41,7 @@ export interface NetworkOptions {
   readonly repeats?: (from: Process) => boolean;
   /** Has what Byzantine processes send. */
   readonly tamper: ((from: Process, packet: Packet) => void) | null;
+  readonly watch?: Watch | null;
 }
 
 export class Network {
@@ -47,6 +49,7 @@ export class Network {
   readonly injected: Drops = new Map();
   /** What befalls a packet before GST beside what the plan has; null: nothing. */
   guide: PacketGuide | null = null;
+  readonly watch: Watch | null;
   readonly #options: NetworkOptions;
   readonly #kept: { from: Process; to: Process; packet: Packet }[] = [];
   #keptAt = 0;
@@ -58,6 +61,7 @@ export class Network {
 
   constructor(options: NetworkOptions) {
     this.#options = options;
+    this.watch = options.watch ?? null;
   }
 
   /** Has someone told of every packet that a process sends. */
@@ -89,61 +93,79 @@ export class Network {
   #route(from: Process, to: Process, packet: Packet): void {
     const { scheduler, random, plan, filter } = this.#options;
     if (filter !== null && !filter(from, to, packet)) {
-      this.#count("filtered");
-      return;
+      return this.#lose(from, to, packet, "filtered");
     }
     if (scheduler.nowUs >= this.#options.gstUs()) {
       this.#arrange(from, to, packet);
       return;
     }
     if (this.#partitioned(from, to)) {
-      this.#count("partitioned");
-      return;
+      return this.#lose(from, to, packet, "partitioned");
     }
     const fate = this.guide?.(from, to, packet) ?? "usual";
-    if (fate === "quick") return this.#arrange(from, to, packet, plan.delayMinUs);
-    if (fate === "lost") return this.#count("lost by kind");
+    if (fate === "quick") return this.#arrange(from, to, packet, "sent", plan.delayMinUs);
+    if (fate === "lost") return this.#lose(from, to, packet, "lost by kind");
     this.#keep(from, to, packet);
     if (fate === "late") {
       this.#count("promises that are late");
-      return this.#arrange(from, to, packet, random.int(LATE_BOUNDS * this.#options.boundUs));
+      const delayUs = random.int(LATE_BOUNDS * this.#options.boundUs);
+      return this.#arrange(from, to, packet, "late", delayUs);
     }
     if (plan.replay > 0 && random.chance(plan.replay)) {
       const old = random.pick(this.#kept);
       this.#count("replayed");
-      this.#arrange(old.from, old.to, old.packet);
+      this.#arrange(old.from, old.to, old.packet, "replayed");
     }
     if (plan.loss > 0 && random.chance(plan.loss)) {
-      this.#count("lost");
-      return;
+      return this.#lose(from, to, packet, "lost");
     }
     if (plan.corruption > 0 && random.chance(plan.corruption)) {
       const bytes = packet.content.bytes.slice();
       const bit = random.int(Math.max(1, bytes.length * 8));
       if (bytes.length > 0) bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7));
       if (packet.part || !this.#options.passes(bytes)) {
-        this.#count("corrupted, caught");
-        return;
+        return this.#lose(from, to, packet, "corrupted, caught");
       }
       this.#count("corrupted");
-      this.#arrange(from, to, { ...packet, content: new PacketContent(bytes), intact: false });
-      return;
+      const corrupted = { ...packet, content: new PacketContent(bytes), intact: false };
+      return this.#arrange(from, to, corrupted, "corrupted");
     }
     this.#arrange(from, to, packet);
     if (plan.duplication > 0 && random.chance(plan.duplication)) {
       this.#count("duplicated");
-      this.#arrange(from, to, packet);
+      this.#arrange(from, to, packet, "duplicated");
     }
     if (this.#options.repeats?.(from) === true) {
       this.#count("sequencers' packets repeated");
-      this.#arrange(from, to, packet);
+      this.#arrange(from, to, packet, "repeated");
     }
   }
 
-  #arrange(from: Process, to: Process, packet: Packet, wantedUs?: number): void {
+  #lose(from: Process, to: Process, packet: Packet, reason: string): void {
+    this.#count(reason);
+    this.watch?.isLost(from, to, packet, reason);
+  }
+
+  #arrange(
+    from: Process,
+    to: Process,
+    packet: Packet,
+    how: Travel = "sent",
+    wantedUs?: number,
+  ): void {
     const { scheduler } = this.#options;
+    const { watch } = this;
     const delayUs = wantedUs === undefined ? this.#delayUs(from, to) : this.#untilGst(wantedUs);
-    scheduler.after(to, delayUs, () => to.arrive(from, packet));
+    if (watch === null) {
+      scheduler.after(to, delayUs, () => to.arrive(from, packet));
+      return;
+    }
+    const dueUs = scheduler.nowUs + Math.ceil(delayUs);
+    const number = watch.travels(from, to, packet, how, dueUs);
+    scheduler.after(to, delayUs, () => {
+      watch.arrives(number);
+      to.arrive(from, packet);
+    });
   }
 
   #delayUs(from: Process, to: Process): number {

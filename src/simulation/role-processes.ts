@@ -6,6 +6,7 @@ import type { Node } from "../node.ts";
 import type { ProtocolConfig } from "../protocol-config.ts";
 import { SEQUENCER } from "../protocol/kit/sequencer.ts";
 import { CensusCheck } from "./census.ts";
+import type { Watch } from "./observer.ts";
 import type { Process } from "./process.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { Plan } from "./seed-plan.ts";
@@ -26,6 +27,7 @@ interface RoleWorld {
   readonly plan: Plan;
   readonly config: ProtocolConfig;
   readonly scheduler: Scheduler;
+  readonly watch: Watch | null;
   note(process: Process, what: string): void;
   fail(what: string): void;
 }
@@ -44,7 +46,8 @@ export function startRole(world: RoleWorld, handle: RoleHandle, node: Node<Seale
   const actor = make(index, config, node);
   handle.actor = actor;
   process.hosted.push({ node, replica: null, client: null });
-  node.start(watchedActor(actor, (what) => world.note(process, what)));
+  const note = (what: string): void => world.note(process, what);
+  node.start(watchedActor(actor, process, note, world.watch));
   const census = new CensusCheck(process.name, (what) => world.fail(what));
   process.onEvent = () => {
     if (handle.actor === null || scheduler.count % plan.censusEvery !== 0) return;

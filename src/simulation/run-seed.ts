@@ -12,7 +12,8 @@ import { letStrangersIn } from "./stranger-hosts.ts";
 import type { Packet } from "./simulated-packet.ts";
 import { drawPlan, NO_FAULTS, type Changes, type Plan } from "./seed-plan.ts";
 import type { Subject, Kind } from "./subject.ts";
-import { World, type Observer, type Report } from "./world.ts";
+import type { Observer } from "./observer.ts";
+import { World, type Report } from "./world.ts";
 
 /** Which seed to run, and how. */
 export interface RunOptions {

@@ -28,7 +28,8 @@ import type { Subject } from "./subject.ts";
 import { messageText } from "./trace.ts";
 import type { RoleHandle } from "./role-processes.ts";
 import type { ReplicaHandle } from "./replica-handle.ts";
-import { World, type Observer } from "./world.ts";
+import type { Observer } from "./observer.ts";
+import { World } from "./world.ts";
 
 /** Every packet takes this long. */
 const DELAY_US = 1000;

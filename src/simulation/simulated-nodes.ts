@@ -8,6 +8,7 @@ import { Node } from "../node.ts";
 import type { CodecMonitor } from "./codec-monitor.ts";
 import type { Epochs } from "./epochs.ts";
 import type { Network } from "./network.ts";
+import type { Watch } from "./observer.ts";
 import type { Process } from "./process.ts";
 import type { RunNotes } from "./run-notes.ts";
 import type { Scheduler } from "./scheduler.ts";
@@ -26,6 +27,7 @@ export interface SimulatedNodesOptions {
   readonly epochs: Pick<Epochs, "markOf">;
   readonly network: Network;
   readonly monitor: CodecMonitor;
+  readonly watch: Watch | null;
   /** Addresses of processes that are neither replicas nor clients. */
   readonly others: readonly WireAddress[];
   /** When the network becomes quiet. */
@@ -67,15 +69,18 @@ export class SimulatedNodes {
     const stage = this.#stage(process, self, this.#options.random.stream(`stage ${born} ${id}`));
     const { transport } = process;
     assert(transport !== null, "the process is up");
+    const codec = monitor.codecOf(process);
+    const { watch } = this.#options;
     return new Node<Sealed, string>({
       id,
       self,
       n: plan.n,
-      codec: monitor.codecOf(process),
+      codec: watch === null ? codec : watch.codecOf(process, id, codec),
       transport,
       stage,
       clock,
       random: (bound) => dice.int(bound),
+      ...(watch === null ? {} : { drops: watch.dropsOf(process, id) }),
     });
   }
 
@@ -101,6 +106,7 @@ export class SimulatedNodes {
 
   #judge(owner: Process, proofs: readonly Proof[], run: Bytes | null, valid: boolean): void {
     const { plan, notes, epochs, monitor, fail } = this.#options;
+    this.#options.watch?.judged(owner, proofs);
     const mark = epochs.markOf(run);
     const correct = ({ signer }: Proof): boolean => !plan.byzantine.includes(signer);
     if (valid) {

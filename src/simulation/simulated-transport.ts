@@ -75,7 +75,10 @@ export class SimulatedTransport extends PacketTransport {
   override transmit(to: Address | readonly Address[]): void {
     // What goes to all replicas may loop back, which the process delivers in a later turn.
     if (typeof to !== "number" || to === this.group) this.#process.pollSoon();
+    const { watch } = this.#network;
+    watch?.leaves(this.#process, this.source);
     super.transmit(to);
+    watch?.left();
   }
 
   poll(): number {

@@ -5,7 +5,7 @@ import { describe, stampOf } from "./judge.ts";
 import type { PacketContent } from "./packet-content.ts";
 import { isProof, type Packet } from "./simulated-packet.ts";
 import type { Process } from "./process.ts";
-import type { Observer } from "./world.ts";
+import type { Observer } from "./observer.ts";
 
 /** Longest text of a message in a line. */
 const MESSAGE_WIDTH = 110;

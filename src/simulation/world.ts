@@ -8,7 +8,7 @@ import { listenToMarks } from "../base/coverage-mark.ts";
 import { Random } from "../base/seeded-random.ts";
 import { INLINE_MAX } from "../protocol/kit/sessions.ts";
 import { countDrop, type Drops } from "../driver.ts";
-import type { OptionValues, ProtocolConfig } from "../protocol-config.ts";
+import type { ProtocolConfig } from "../protocol-config.ts";
 import { latin1 } from "../wire.ts";
 import { Adversary } from "./adversary.ts";
 import { CensusCheck, checkCertificates } from "./census.ts";
@@ -18,9 +18,9 @@ import { CodecMonitor } from "./codec-monitor.ts";
 import { Epochs } from "./epochs.ts";
 import { EARLIER_CLIENT, JudgedApp, type Issued, type Ledger } from "./judge.ts";
 import { livenessUs } from "./liveness.ts";
-import { Network, type PacketFilter } from "./network.ts";
-import type { EarlierRun, Recording } from "./earlier-run.ts";
-import type { Packet } from "./simulated-packet.ts";
+import { Network } from "./network.ts";
+import type { Recording } from "./earlier-run.ts";
+import type { Observer, Watch } from "./observer.ts";
 import { Process } from "./process.ts";
 import type { ReplicaHandle } from "./replica-handle.ts";
 import { roleName, startRole, type RoleHandle } from "./role-processes.ts";
@@ -33,6 +33,7 @@ import { simulatedAddress } from "./simulated-transport.ts";
 import type { Subject } from "./subject.ts";
 import { watchedActor } from "./watched-actor.ts";
 import { worldConfig } from "./world-config.ts";
+import type { WorldOptions } from "./world-options.ts";
 
 /** What a seed's run came to. */
 export interface Report {
@@ -47,28 +48,6 @@ export interface Report {
   /** What was done to it, by name, and the marks that it reached. */
   readonly injected: ReadonlyMap<string, number>;
   readonly marks: ReadonlyMap<string, number>;
-}
-
-export interface WorldOptions {
-  readonly subject: Subject;
-  readonly plan: Plan;
-  /** Sees all events, for the traces of failures and for scenario scripts. */
-  readonly observer?: Observer | undefined;
-  readonly leader?: ((view: number) => number) | undefined;
-  /** Values of the protocol's own options; without one, the protocol is as its plan has it. */
-  readonly options?: OptionValues | undefined;
-  readonly filter?: PacketFilter | undefined;
-  /** What an earlier run of the same cluster sent. */
-  readonly earlier?: EarlierRun | undefined;
-  /** It is such a run itself: its keys are those of the present one, its nonces are not. */
-  readonly isEarlier?: boolean | undefined;
-  /** Nothing is remembered and shared that one process found out already: the same, but slower. */
-  readonly cold?: boolean | undefined;
-}
-
-export interface Observer {
-  arrived(atUs: number, from: Process, to: Process, packet: Packet): void;
-  happened(atUs: number, process: Process, what: string): void;
 }
 
 const EVENTS_MAX = 3_000_000;
@@ -96,6 +75,7 @@ export class World {
   gstUs: number;
   completed = 0;
   readonly observer: Observer | null;
+  readonly watch: Watch | null;
   readonly #issued: Issued[] = [];
   #stable = false;
   #started = false;
@@ -121,6 +101,7 @@ export class World {
     this.plan = plan;
     this.subject = subject;
     this.observer = observer ?? null;
+    this.watch = observer?.watch ?? null;
     this.random = new Random(plan.seed, isEarlier ? "earlier" : "world");
     this.#monitor = new CodecMonitor(subject.protocol.codec, cold, (what) => this.fail(what));
     const secret = new Random(plan.seed, "world").stream("keys").u32();
@@ -145,6 +126,7 @@ export class World {
     this.#adversary = adversary;
     this.network = new Network({
       tamper: adversary === null ? null : (from, packet) => adversary.tamper(from, packet),
+      watch: this.watch,
       scheduler: this.scheduler,
       random: this.random.stream("network"),
       plan: plan.network,
@@ -158,6 +140,7 @@ export class World {
     });
     this.#nodes = new SimulatedNodes({
       plan,
+      watch: this.watch,
       scheduler: this.scheduler,
       random: this.random,
       keys: this.keys,
@@ -170,6 +153,7 @@ export class World {
       gstUs: () => this.gstUs,
       fail: (what) => this.fail(what),
     });
+    this.watch?.begins(this);
   }
 
   /** What is executed now is judged by it. */
@@ -184,11 +168,13 @@ export class World {
     ledger.accept(`c${id}`, issued, answer);
     const { session = 0 } = actor;
     if (session > 0) ledger.openedBy(`c${id}`, session);
+    this.watch?.accepts(process, issued.op);
   }
 
   /** Records a violation; the run ends after the current event. */
   fail(what: string): void {
     this.failures.push(`${what} (at ${(this.scheduler.nowUs / 1000).toFixed(3)} ms)`);
+    this.watch?.fails(what);
   }
 
   count(what: string): void {
@@ -287,12 +273,14 @@ export class World {
     const { protocol } = this.subject;
     const small = process.byzantine && this.plan.tricks.includes("small batches");
     const config = small ? { ...this.config, batchMax: 1 } : this.config;
-    const replica = protocol.replica(identity, config, node, handle.app);
+    const judged = this.watch?.appOf(process, handle.app) ?? handle.app;
+    const replica = protocol.replica(identity, config, node, judged);
     handle.replica = replica;
     handle.census = new CensusCheck(process.name, (what) => this.fail(what));
     process.hosted.push({ node, replica, client: null });
-    node.start(watchedActor(replica, this.#noting(process)));
+    node.start(watchedActor(replica, process, this.#noting(process), this.watch));
     process.onEvent = (self) => {
+      this.watch?.looksAt(handle);
       if (!self.byzantine && this.scheduler.count % this.plan.censusEvery === 0) this.look(handle);
     };
     this.note(process, "starts");
@@ -311,7 +299,7 @@ export class World {
     const node = this.#nodes.make(process, listensOn, null);
     const client = this.subject.protocol.client(this.config, node);
     process.hosted.push({ node, replica: null, client });
-    node.start(watchedActor(client, this.#noting(process)));
+    node.start(watchedActor(client, process, this.#noting(process), this.watch));
     return client;
   }
 
@@ -426,6 +414,7 @@ export class World {
   issue(issued: Issued, number: number): void {
     this.ledger.issued.set(issued.client * 2 ** 32 + number, issued);
     this.#issued.push(issued);
+    this.watch?.asks(issued, number);
     if (this.#stable) this.#expect(issued);
   }
 
@@ -489,6 +478,7 @@ export class World {
     const there = this.#hosts[host];
     if (there === undefined) this.#hosts[host] = [process];
     else there.push(process);
+    this.watch?.adds(process);
     process.onArrival = (to, from, packet) => {
       if (to.byzantine) this.#adversary?.learn(packet);
       this.recording?.add(packet);

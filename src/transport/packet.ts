@@ -114,7 +114,8 @@ export abstract class PacketTransport implements Transport {
   readonly #prover: Prover | null;
   readonly #dropBelow: number;
   readonly #random: (bound: number) => number;
-  #source = 0;
+  /** The id that the message which is being written is from. */
+  protected source = 0;
   #writer: Writer | null = null;
 
   constructor(options: PacketTransportOptions) {
@@ -261,7 +262,7 @@ export abstract class PacketTransport implements Transport {
   }
 
   begin(id: number): Writer {
-    this.#source = id;
+    this.source = id;
     this.#writer = this.beginPacket();
     return this.#writer;
   }
@@ -271,21 +272,21 @@ export abstract class PacketTransport implements Transport {
     assert(writer !== null, "transmit without begin");
     this.#writer = null;
     if (writer.large) {
-      this.#fragments.transmit(this.#source, typeof to === "number" ? [to] : to, writer.copy());
+      this.#fragments.transmit(this.source, typeof to === "number" ? [to] : to, writer.copy());
       this.pumpFragments();
       return;
     }
     if (this.#prover?.waits === true) {
-      this.#prover.keep(this.#source, typeof to === "number" ? [to] : to, writer);
+      this.#prover.keep(this.source, typeof to === "number" ? [to] : to, writer);
     }
     if (typeof to === "number") {
-      this.sendPacket(this.#source, to, false);
+      this.sendPacket(this.source, to, false);
       return;
     }
     for (let i = 0; i < to.length; i++) {
       const address = to[i] ?? 0;
-      if (i === 0) this.sendPacket(this.#source, address, false);
-      else this.repeatPacket(this.#source, address, false);
+      if (i === 0) this.sendPacket(this.source, address, false);
+      else this.repeatPacket(this.source, address, false);
     }
   }
 

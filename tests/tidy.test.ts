@@ -6,6 +6,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   blank,
+  browserFence,
   circles,
   documents,
   fence,
@@ -118,6 +119,19 @@ describe("the rules find what they forbid", () => {
     expect(fence(at(path, `const x = await import("${what}");`))).toHaveLength(1);
     expect(fence(at(path, `import {\n  x,\n  type Y,\n} from "${what}";`))).toHaveLength(1);
   });
+
+  test.each(["node:fs", "bun:ffi", "../../simulation/world.ts", "../run-page.ts", "vega"])(
+    "a page in a browser may not import %s",
+    (what) => {
+      const path = "src/view/page/app.ts";
+      const found = [`${path}:1: imports ${what}`];
+      expect(browserFence(at(path, `import { x } from "${what}";`))).toEqual(found);
+    },
+  );
+
+  test.each(["./link.ts", "../run-data.ts", "lit-html", "d3-zoom"])("but %s", (what) =>
+    expect(browserFence(at("src/view/page/app.ts", `import { x } from "${what}";`))).toEqual([]),
+  );
 
   test("what may be imported is not found", () => {
     const path = "src/protocol/pbft/replica.ts";
@@ -376,6 +390,9 @@ describe("the rules find what they forbid", () => {
 describe("the sources", () => {
   test("a protocol knows only itself and what protocols share; so do applications", () =>
     check(actors, fence));
+
+  test("pages in browsers know the run's data and their own files", () =>
+    check(files("src/view/page/**/*.ts"), browserFence));
 
   test("no other file names a protocol, but those that have a reason", () => {
     const folders = actors.map(({ path }) => /^src\/protocol\/(\w+)\//.exec(path)?.[1] ?? "kit");

@@ -5,6 +5,7 @@ import { resolve } from "node:path";
 import { assert } from "../base/assert.ts";
 import { UsageError } from "../base/errors.ts";
 import { parseCommand, type Command, type Options } from "../cli/command-line.ts";
+import type { RunOptions } from "../simulation/run-seed.ts";
 import { runAny } from "../simulation/runner.ts";
 import { type Changes } from "../simulation/seed-plan.ts";
 import { KINDS, type Kind } from "../simulation/subject.ts";
@@ -20,7 +21,8 @@ import {
 } from "./campaign.ts";
 import { convict, findSubject, loadAll, type Loaded } from "./mutants.ts";
 import { runProfile } from "./run-rows.ts";
-import { changeable, readFaultNames, replayCommand, shrink } from "./shrink.ts";
+import { RunPages } from "./run-pages.ts";
+import { changeable, readFaultNames, replayCommand, shrink, type Shrunk } from "./shrink.ts";
 import { runJobs, serve, splitRange, Workers } from "./workers.ts";
 import { print } from "../base/logger.ts";
 
@@ -43,6 +45,10 @@ const SIMULATE: Command = {
     clients: { type: "string", description: "Clients" },
     tail: { type: "string", description: "Operations of each client after GST (default 10)" },
     chart: { type: "string", default: "40", description: "Lines of a failure's message chart" },
+    html: {
+      type: "string",
+      description: "Write the run as a page to this file, or those of failing seeds to a directory",
+    },
     load: { type: "string", description: "A module with further subjects and mutants" },
     convict: { type: "boolean", description: "The protocol is a mutant: it must be found" },
     profile: {
@@ -63,6 +69,8 @@ interface Campaign extends CampaignOptions {
   readonly load: string;
   readonly loaded: Loaded;
   readonly traceLines: number;
+  /** Null: none are written. */
+  readonly pages: RunPages | null;
 }
 
 async function readCampaign(options: Options): Promise<Campaign> {
@@ -89,7 +97,17 @@ async function readCampaign(options: Options): Promise<Campaign> {
   const tail = optional("tail", 0, 1e6);
   const changes: Changes = { without, operations, clients, tail };
   const traceLines = options.integer("chart", 0, 1e6);
-  return { subject, kind, changes, first: seed ?? 0, count, stride, load, loaded, traceLines };
+  const pages = openPages(options, kind, count > 1, load);
+  const range = { first: seed ?? 0, count, stride };
+  return { subject, kind, changes, ...range, load, loaded, traceLines, pages };
+}
+
+/** Where pages go. Throws UsageError. */
+function openPages(options: Options, kind: Kind, several: boolean, load: string): RunPages | null {
+  const path = options.text("html");
+  if (path === undefined) return null;
+  if (kind === "codec") throw new UsageError("--html: seeds of kind codec are packets, not runs");
+  return new RunPages(path, several && !options.flag("convict"), load);
 }
 
 /** What changes a seed's plan. */
@@ -113,7 +131,7 @@ function refuseUnused(options: Options, kind: Kind): void {
 
 /** Throws UsageError for an option that a profile decides itself. */
 function refuseBesideProfile(options: Options): void {
-  const names = ["protocol", "kind", "load", "convict", ...OF_SEEDS];
+  const names = ["protocol", "kind", "load", "convict", "html", ...OF_SEEDS];
   const decided = names.find((name) => options.given.has(name));
   if (decided !== undefined) {
     throw new UsageError(`--${decided}: goes without --profile, which runs all`);
@@ -173,7 +191,10 @@ async function answer(args: readonly string[]): Promise<string> {
   const options = await parseCommand(SIMULATE, args);
   assert(options !== null, "nobody asks a worker for help");
   const campaign = await readCampaign(options);
-  if (options.flag("convict")) return JSON.stringify(tryMutant(campaign));
+  if (options.flag("convict")) {
+    const { found, what } = tryMutant(campaign);
+    return JSON.stringify({ found, what });
+  }
   return totalsToJson(runRange(campaign, campaign));
 }
 
@@ -185,7 +206,7 @@ function rangeArgs(
   const kept: string[] = [];
   for (let i = 0; i < argv.length; i++) {
     const name = argv[i]?.split("=")[0] ?? "";
-    if (["--seed", "--seeds", "--stride", "--jobs", "-j"].includes(name)) {
+    if (["--seed", "--seeds", "--stride", "--jobs", "-j", "--html"].includes(name)) {
       if (argv[i] === name) i++;
       continue;
     }
@@ -199,6 +220,8 @@ function rangeArgs(
 function tryMutant({ subject, loaded }: Campaign): {
   readonly found: boolean;
   readonly what: string;
+  /** What fails; null if nothing does. */
+  readonly failing: RunOptions | null;
 } {
   const mutant = loaded.mutants?.find((candidate) => candidate.subject.name === subject.name);
   if (mutant === undefined) throw new UsageError(`--convict: ${subject.name} is no mutant`);
@@ -208,25 +231,31 @@ function tryMutant({ subject, loaded }: Campaign): {
     report === null
       ? `was not found by ${mutant.within} seeds of kind ${mutant.kind}, which owe it`
       : `seed ${report.seed} (${seeds} tried): ${violated?.split("\n")[0]}; owed by ${owed}`;
-  return { found: expected, what };
+  const { kind } = mutant;
+  const failing = report === null ? null : { subject, kind, seed: report.seed };
+  return { found: expected, what, failing };
 }
 
-function convictOne(campaign: Campaign): number {
-  const { found, what } = tryMutant(campaign);
+async function convictOne(campaign: Campaign): Promise<number> {
+  const { found, what, failing } = tryMutant(campaign);
   print(`${campaign.subject.name}: ${what}`);
+  if (failing !== null) await campaign.pages?.write(failing, shrink(failing));
   print(`${found ? 1 : 0} passed, ${found ? 0 : 1} failed`);
   return found ? 0 : 1;
 }
 
-function conclude(campaign: Campaign, totals: Totals): number {
-  const { subject, kind, count, first } = campaign;
-  for (const { seed, what } of totals.failures.slice(0, SHRUNK_MAX)) explain(campaign, seed, what);
-  for (const { seed, what } of totals.failures.slice(SHRUNK_MAX)) {
-    print(`seed ${seed}: ${what.split("\n")[0]}`);
+async function conclude(campaign: Campaign, totals: Totals): Promise<number> {
+  const { subject, kind, count, first, changes, pages } = campaign;
+  for (const [i, { seed, what }] of totals.failures.entries()) {
+    const options = { subject, kind, seed, changes };
+    const explained = i < SHRUNK_MAX ? explain(campaign, seed, what) : null;
+    if (i >= SHRUNK_MAX) print(`seed ${seed}: ${what.split("\n")[0]}`);
+    await pages?.write(options, explained ?? shrink(options));
   }
   if (count === 1 && totals.failed === 0) {
-    const report = runAny({ subject, kind, seed: first, changes: campaign.changes });
-    print(`seed ${first}: trace hash ${report.traceHash}`);
+    const options = { subject, kind, seed: first, changes };
+    print(`seed ${first}: trace hash ${runAny(options).traceHash}`);
+    await pages?.write(options, null);
   }
   for (const line of summary(subject, kind, totals)) print(line);
   const missed = missedMarks(subject, kind, totals);
@@ -234,15 +263,16 @@ function conclude(campaign: Campaign, totals: Totals): number {
 }
 
 /**
- * A failure: what, how to see it again, and what happened last, in the smallest run that shows it.
+ * A failure: what, how to see it again, and what happened last, in the smallest run that shows it,
+ * which it returns; null if the seed passes.
  */
-function explain(campaign: Campaign, seed: number, what: string): void {
+function explain(campaign: Campaign, seed: number, what: string): Shrunk | null {
   const { subject, kind, changes, load } = campaign;
   const options = { subject, kind, seed, changes };
   print(`\nseed ${seed}: ${what}`);
   print(`  replay: ${replayCommand(options, changes, load)}`);
   const shrunk = shrink(options);
-  if (shrunk === null) return;
+  if (shrunk === null) return null;
   print(`  trace hash ${shrunk.first.traceHash}`);
   const observer = new Trace(subject.protocol, campaign.traceLines);
   const report = runAny({ ...options, changes: shrunk.changes, observer });
@@ -250,4 +280,5 @@ function explain(campaign: Campaign, seed: number, what: string): void {
   print(`  trace hash ${report.traceHash}: ${report.failures[0] ?? "passes when observed"}`);
   for (const line of observer.lines) print(`  ${line}`);
   print("");
+  return shrunk;
 }

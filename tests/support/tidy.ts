@@ -207,6 +207,8 @@ export const ROOMS: readonly string[] = [
   "src/process/",
   "src/cluster/",
   "src/simulation/",
+  "src/view/",
+  "src/view/page/",
   "src/history/",
   "src/campaign/",
   "src/scaling/",
@@ -218,6 +220,16 @@ export const ROOMS: readonly string[] = [
   "src/build/",
   "build.ts",
 ];
+
+/** What the part of pages that runs in browsers may import, beside its own files. */
+const IN_BROWSERS = /^(?:\.\/[\w-]+\.ts|\.\.\/run-data\.ts|lit-html|d3-[a-z]+)$/;
+
+/** Imports of a file for browsers of what no browser has, or a page has no business with. */
+export function browserFence(file: Source): Violation[] {
+  return imports(file)
+    .filter(({ what }) => !IN_BROWSERS.test(what))
+    .map(({ what, index }) => `${file.path}:${lineOf(file.text, index)}: imports ${what}`);
+}
 
 /** The index of a file's room in ROOMS; -1 if its folder is none. */
 export function roomOf(path: string): number {

@@ -12,6 +12,7 @@ import { pbft } from "./pbft/index.ts";
 import { tendermint } from "./tendermint/index.ts";
 import { unreplicated, unreplicatedSigned } from "./unreplicated/index.ts";
 import { vr } from "./vr/index.ts";
+import { zyzzyva } from "./zyzzyva/index.ts";
 
 /** The configuration with what a protocol's options make of it, by their defaults if not given. */
 export function configured(
@@ -85,6 +86,7 @@ const registry = new Map<string, AnyProtocol>([
   entry("jolteon", jolteon),
   entry("tendermint", tendermint),
   entry("streamlet", streamlet),
+  entry("zyzzyva", zyzzyva),
 ]);
 
 export const protocols: ReadonlyMap<string, AnyProtocol> = registry;

@@ -27,7 +27,7 @@ import type {
 } from "../../src/protocol/nopaxos/message.ts";
 import { Multicast } from "../../src/protocol/nopaxos/multicast.ts";
 import { Sequencers } from "../../src/protocol/nopaxos/sequencers.ts";
-import { SpeculativeService } from "../../src/protocol/nopaxos/speculative-service.ts";
+import { SpeculativeService } from "../../src/protocol/kit/speculative-service.ts";
 import { numberOf } from "../../src/protocol/nopaxos/stream.ts";
 import { Start } from "../../src/protocol/nopaxos/start.ts";
 import { Syncs } from "../../src/protocol/nopaxos/sync.ts";

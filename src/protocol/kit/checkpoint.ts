@@ -82,7 +82,12 @@ export class Checkpoints {
     }
   }
 
-  /** The own state after a slot, if it is kept, for a replica that fetches it. */
+  /** The own state after a slot, if it is kept. */
+  own(slot: number): StateVersion | undefined {
+    return this.#states.get(slot);
+  }
+
+  /** The same, for a replica that fetches it. */
   asked(slot: number): StateVersion | undefined {
     const held = this.#held;
     if (slot === held.slot) held.unasked = 0;

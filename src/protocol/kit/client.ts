@@ -123,6 +123,9 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
     );
   }
 
+  /** Another request is pending from now on. */
+  protected onBegin(): void {}
+
   /** How many replicas must agree. */
   protected get agreement(): number {
     return this.#weak;
@@ -271,6 +274,15 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
     if (agreeing < this.agreement || outcome === null) return;
     // Where one suffices it gives the result itself.
     if (this.agreement > 1 && isLong(outcome)) this.#onLongResult(answer);
+    // Replies are of the run that its session was opened in, as long as there is one.
+    const named = run !== null && !equal(run, NO_RUN);
+    if (outcome.status === "opened") this.#enterRun(named ? run : null);
+    if (outcome.status === "no session") this.#enterRun(null);
+    this.conclude(outcome, view);
+  }
+
+  /** The pending request has this outcome, as replicas that are in this view say. */
+  protected conclude(outcome: Outcome, view: number): void {
     this.#view = Math.max(this.#view, view);
     this.#host.clearTimer("retry");
     this.#probe.end();
@@ -278,10 +290,6 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
     const repeatedMs = this.#repeatedMs === null ? null : now - this.#repeatedMs;
     this.#responses.answered(now - this.#sentMs, repeatedMs);
     this.#budget.onAnswer();
-    // Replies are of the run that its session was opened in, as long as there is one.
-    const named = run !== null && !equal(run, NO_RUN);
-    if (outcome.status === "opened") this.#enterRun(named ? run : null);
-    if (outcome.status === "no session") this.#enterRun(null);
     this.#session.conclude(outcome);
   }
 
@@ -316,7 +324,26 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
     return !agree(before, { view: 0, outcome: told, digest, run: runOf(message) });
   }
 
+  protected get pending(): Request | null {
+    return this.#session.pending;
+  }
+
+  /** Whether that is what is told of, of an operation with this digest. */
+  protected awaits(
+    { session, tag, number }: Pick<Request, "session" | "tag" | "number">,
+    digest: Bytes,
+  ): boolean {
+    if (!this.#session.awaits(session, tag, number, false)) return false;
+    return this.#digest !== null && equal(digest, this.#digest);
+  }
+
+  /** Notes whether whoever had to give a long result did so. */
+  protected noteReplier(number: number, given: boolean): void {
+    this.#repliers.gave(number, given);
+  }
+
   #begin(request: Request): void {
+    this.onBegin();
     this.#digest = operationDigest(request.op);
     this.#answers.fill(undefined);
     this.#toAllCount = 0;

@@ -13,6 +13,7 @@ import {
   type Source,
 } from "./pending.ts";
 import { isOpen, sameRequest, type Request } from "./request.ts";
+import { NOWHERE } from "./sessions.ts";
 import { sourceOf } from "./shares.ts";
 
 /**
@@ -159,6 +160,13 @@ export class RequestPool {
    */
   executed(request: Request): Address {
     return this.#pending.executed(request);
+  }
+
+  /** Where the client of a request that waits was heard asking for it, or NOWHERE. */
+  clientOf(request: Request): Address {
+    const entry = this.#pending.size === 0 ? undefined : this.#pending.find(request);
+    if (entry?.source !== "client" || !sameRequest(entry.request, request)) return NOWHERE;
+    return entry.client;
   }
 
   /** Drops executed requests from the head of the queue, because a backup takes no batches. */

@@ -114,7 +114,7 @@ export class Service {
     if (outcome === undefined) return false;
     const session = this.executor.sessionOf(request);
     if (source !== "client") {
-      const home = this.#homeOf(session);
+      const home = this.homeOf(session);
       this.#repeatAt(home === NOWHERE ? client : home, session, request, outcome);
       return true;
     }
@@ -145,7 +145,7 @@ export class Service {
       const session = this.executor.served;
       if (session !== undefined && client !== NOWHERE) heard(session, request, client);
       if (quiet && client === NOWHERE) continue;
-      let home = this.#homeOf(session);
+      let home = this.homeOf(session);
       if (home === NOWHERE) home = client === NOWHERE ? (clients.at(i) ?? 0) : client;
       // What was executed before could be in every batch of a Byzantine leader.
       if (repeated) this.#repeatAt(home, session, request, outcome);
@@ -160,20 +160,34 @@ export class Service {
     request: Request,
     outcome: Outcome,
   ): void {
-    if (!this.#repeats.allows(session, client, outcome)) return this.#host.drop(ANSWERED_JUST_NOW);
+    if (!this.mayRepeat(client, session, outcome)) return;
     // Its client is told what to look for rather than that it is gone.
     const lacks = session !== undefined && lacksAlone(outcome, session);
     const told: Told = lacks ? { status: "digest", digest: session.resultDigest } : outcome;
     this.#reply(client, request, told);
   }
 
-  /** Where the session's `open` was heard, if anything is known to be there. */
-  #homeOf(session: Session | undefined): Address {
-    const home = session?.home ?? NOWHERE;
-    return this.#isKnown(home) ? home : NOWHERE;
+  /** Whether what was executed is told again now; then it is charged. */
+  protected mayRepeat(client: Address, session: Session | undefined, outcome: Outcome): boolean {
+    const allowed = this.#repeats.allows(session, client, outcome);
+    if (!allowed) this.#host.drop(ANSWERED_JUST_NOW);
+    return allowed;
   }
 
-  #isKnown(address: Address): boolean {
+  /** Counts what was executed for good. */
+  protected onOrdered(requests: readonly Request[], operations: number): void {
+    if (requests.some((request) => !isOpen(request))) this.#opens.onOperations();
+    for (const { op } of requests) this.#ordered.bytes += op.length;
+    this.#ordered.operations += operations;
+  }
+
+  /** Where the session's `open` was heard, if anything is known to be there. */
+  protected homeOf(session: Session | undefined): Address {
+    const home = session?.home ?? NOWHERE;
+    return this.isKnown(home) ? home : NOWHERE;
+  }
+
+  protected isKnown(address: Address): boolean {
     return address !== NOWHERE && this.#host.sourceOf(address) !== 0;
   }
 
@@ -183,7 +197,7 @@ export class Service {
     if (session !== undefined) session.owed = told.status === "digest";
     this.#reply(home, request, told);
     const away = session?.away ?? NOWHERE;
-    if (away !== home && this.#isKnown(away)) this.#reply(away, request, told);
+    if (away !== home && this.isKnown(away)) this.#reply(away, request, told);
   }
 
   /** What this replica says, as one of several, of what was executed just now. */
@@ -214,7 +228,7 @@ export function lacksAlone(outcome: Outcome, session: Session): boolean {
 }
 
 /** The session's client asked from this address. */
-function heard(session: Session, request: Request, client: Address): void {
+export function heard(session: Session, request: Request, client: Address): void {
   if (!isOpen(request)) session.away = client === session.home ? NOWHERE : client;
   else if (session.home === NOWHERE) session.home = client;
 }

@@ -3,6 +3,7 @@
 // are committed, a version is of the state then, and is told of when its slot is committed.
 
 import type { Bytes, Host } from "../../actor.ts";
+import type { StateVersion } from "./state-tree.ts";
 import type { Hashed, StateVersions } from "./state-versions.ts";
 
 /** Of the interval between checkpoints, how much of it may pass until one is hashed. */
@@ -37,6 +38,11 @@ export class StateHashing {
   /** Versions that wait for their slots to be committed. */
   get held(): number {
     return this.#held.length;
+  }
+
+  /** That of a slot which is not committed, if it is hashed. */
+  heldAt(slot: number): StateVersion | undefined {
+    return this.#held.find((hashed) => hashed.slot === slot)?.version;
   }
 
   /** The slots up to this one are never undone: tells of versions that waited for that. */

@@ -21,12 +21,15 @@ import {
 } from "./messages.ts";
 import { StateTransfer } from "./state-transfer.ts";
 
+/** Own states of slots that are not committed: those of a window of two intervals. */
+const HELD_MAX = 2;
+
 /** What it sends. */
 type Sent = CheckpointMessage | FetchStateMessage | StableMessage | StateMessage;
 
 /** What checkpoints and state transfer ask of the replica whose state it is. */
 export interface StateSyncOwner {
-  /** The last slot, or block height, that was executed. */
+  /** The last slot, or block height, that was executed for good. */
   readonly executed: number;
   /** Whether it may sign CHECKPOINTs: not while it starts or recovers. */
   readonly mayAttest: boolean;
@@ -52,6 +55,8 @@ export interface StateSyncOptions {
   readonly checkpointInterval: number;
   readonly owner: StateSyncOwner;
   readonly assembly: (own: Own) => StateAssembly;
+  /** Slots are executed before they are committed (`onCommitted`), and may be undone until then. */
+  readonly speculates?: boolean;
 }
 
 type SyncHost = Pick<Host<Sent, "checkpoint">, "send" | "drop" | "now" | "setTimer">;
@@ -72,9 +77,9 @@ export class StateSync {
     this.#host = host;
     this.#answers = options.answers;
     this.#versions = versions;
-    const { checkpointInterval } = options;
+    const { checkpointInterval, speculates = false } = options;
     const onHashed = (hashed: Hashed) => this.#onHashed(hashed);
-    this.#hashing = new StateHashing({ versions, checkpointInterval, host, onHashed });
+    this.#hashing = new StateHashing({ versions, checkpointInterval, host, onHashed, speculates });
     this.checkpoints = options.checkpoints;
     this.#owner = options.owner;
     const ask = (peer: Address, slot: number, pieces: FetchStateMessage["pieces"]) =>
@@ -95,7 +100,9 @@ export class StateSync {
     return this.checkpoints.stable.slot > this.#owner.executed;
   }
   get sizes(): Sizes {
-    return [...this.checkpoints.sizes, ...this.#transfer.sizes];
+    const { held } = this.#hashing;
+    const states = { name: "checkpoints.held", size: held, max: HELD_MAX };
+    return [...this.checkpoints.sizes, states, ...this.#transfer.sizes];
   }
   /** That of the latest stable checkpoint; none at genesis. */
   get certificates(): readonly HeldCertificate[] {
@@ -106,6 +113,21 @@ export class StateSync {
   /** A slot was executed, which may be one that a checkpoint is taken after. */
   onExecuted(slot: number, head?: (own: Bytes) => Bytes): void {
     this.#hashing.onExecuted(slot, head);
+  }
+
+  /** Slots up to this one, which were executed, are committed. */
+  onCommitted(slot: number): void {
+    this.#hashing.onCommitted(slot);
+  }
+
+  /** What was executed above this slot was undone. */
+  onRolledBack(slot: number): void {
+    this.#hashing.onRolledBack(slot);
+  }
+
+  /** The state after a slot that is not committed here, if it was executed and is hashed. */
+  speculated(slot: number): StateVersion | undefined {
+    return this.#hashing.heldAt(slot);
   }
 
   /** The timer "checkpoint" is due. */
@@ -224,6 +246,7 @@ export class StateSync {
     if (state === null || target === null || target.slot <= this.#owner.executed) return "useful";
     coverageMark("state sync: a state is installed");
     this.checkpoints.take(target.slot, state);
+    this.#hashing.onRestored(target.slot);
     const whole = this.#owner.install(state, target.slot);
     assert(whole, "a quorum signed a state that is malformed");
     this.#settle();

@@ -12,7 +12,7 @@ import { unsequenced, type SequencedMessage } from "../kit/sequencing-messages.t
 import { NOWHERE } from "../kit/sessions.ts";
 import type { NoPaxosContext } from "./context.ts";
 import type { LeaderReply } from "./message.ts";
-import type { SpeculativeService } from "./speculative-service.ts";
+import type { SpeculativeService } from "../kit/speculative-service.ts";
 import { isOf, numberOf, slotOf, type Stream } from "./stream.ts";
 
 /** Requests that a new leader passes on to the sequencer; others come when clients try again. */

@@ -18,7 +18,7 @@ import type { Message } from "./message.ts";
 import { Multicast } from "./multicast.ts";
 import { NormalCase } from "./normal.ts";
 import { Sequencers } from "./sequencers.ts";
-import { SpeculativeService } from "./speculative-service.ts";
+import { SpeculativeService } from "../kit/speculative-service.ts";
 import { Start } from "./start.ts";
 import { Syncs } from "./sync.ts";
 import { ViewChanger } from "./view-change.ts";

@@ -3,19 +3,19 @@
 
 import type { Address } from "../../actor.ts";
 import { coverageMark } from "../../base/coverage-mark.ts";
-import type { Batch } from "../kit/batch.ts";
-import type { Source } from "../kit/pending.ts";
-import { isOpen, type Outcome, type Request } from "../kit/request.ts";
-import type { RequestPool } from "../kit/request-pool.ts";
-import { lacksAlone, Service, type ServiceOptions } from "../kit/service.ts";
-import { NOWHERE } from "../kit/sessions.ts";
+import type { Batch } from "./batch.ts";
+import type { Source } from "./pending.ts";
+import { isOpen, type Outcome, type Request } from "./request.ts";
+import type { RequestPool } from "./request-pool.ts";
+import { lacksAlone, Service, type ServiceOptions } from "./service.ts";
+import { NOWHERE } from "./sessions.ts";
 
 export class SpeculativeService extends Service {
-  readonly #pool: RequestPool;
+  protected readonly pool: RequestPool;
 
   constructor(options: ServiceOptions) {
     super(options);
-    this.#pool = options.pool;
+    this.pool = options.pool;
   }
 
   /**
@@ -36,9 +36,9 @@ export class SpeculativeService extends Service {
   /** A batch that was executed is committed: answers those who asked this replica itself. */
   settle({ requests }: Batch): void {
     this.executor.commit(requests.length);
-    if (this.#pool.size === 0) return;
+    if (this.pool.size === 0) return;
     for (const request of requests) {
-      const client = this.#pool.executed(request);
+      const client = this.pool.executed(request);
       if (client !== NOWHERE) this.repeats(client, request, "client");
     }
   }

@@ -1,0 +1,242 @@
+// The client (Kotla et al., SOSP '07, section 3.2, steps 4a and 4b): done when all replicas say the
+// same of its request, or when a quorum has a certificate that a quorum does. What f + 1 say to be
+// committed counts as in other protocols.
+
+import type { Address, Client, Host, Refusal } from "../../actor.ts";
+import { coverageMark } from "../../base/coverage-mark.ts";
+import type { ProtocolConfig } from "../../protocol-config.ts";
+import { equal, type Reader } from "../../wire.ts";
+import { QuorumClient } from "../kit/client.ts";
+import { isCommon } from "../kit/messages.ts";
+import { certificateOf, quorumsOf, type Quorums } from "../kit/quorum.ts";
+import { isLong, replierOf, type Outcome } from "../kit/request.ts";
+import { LOCAL_COMMIT, samePoint, type CommitCertificate } from "./certificate.ts";
+import type { Timer as ReplicaTimer } from "./context.ts";
+import {
+  beginsSpecReplyTo,
+  outcomeDigestOf,
+  type LocalCommitMessage,
+  type Message,
+  type SpecReplyMessage,
+} from "./message.ts";
+
+type Timer = ReplicaTimer | "retry";
+
+/** Gaps between the reply of a quorum and the last one that are remembered. */
+const GAPS_MAX = 32;
+/** The least time that the last reply is waited for, in milliseconds, and the most, in timeouts. */
+const PATIENCE_MIN_MS = 0.05;
+const PATIENCE_MAX = 1 / 8;
+/** So many operations without the fast path in a row, and it is not waited for any more... */
+const SLOW_MAX = 8;
+/** ...but for every so manieth. */
+const HOPEFUL_EVERY = 64;
+
+const NOT_AWAITED: Refusal = "not admitted: no reply to the pending request";
+
+export class ZyzzyvaClient extends QuorumClient implements Client<Message, Timer> {
+  /** Operations that all replicas completed, and those that a certificate did. */
+  readonly completed = { fast: 0, certified: 0 };
+  protected readonly config: ProtocolConfig;
+  protected readonly quorums: Quorums;
+  readonly #host: Host<Message, Timer>;
+  /** What each replica said last of the pending request, and the outcome that one gave. */
+  readonly #replies: (SpecReplyMessage | undefined)[];
+  #outcomes: { readonly digest: SpecReplyMessage["outcomeDigest"]; readonly outcome: Outcome }[] =
+    [];
+  /** What q replicas agree on, and since when. */
+  #certificate: CommitCertificate | null = null;
+  #certifiedMs = 0;
+  /** Whether it was sent. */
+  #sent = false;
+  readonly #commits: (LocalCommitMessage | undefined)[];
+  readonly #gapsMs: number[] = [];
+  #slowInRow = 0;
+  #operations = 0;
+
+  constructor(config: ProtocolConfig, host: Host<Message, Timer>) {
+    const quorums = quorumsOf(config);
+    super(config, host, quorums, (view) => config.leader(view));
+    this.config = config;
+    this.quorums = quorums;
+    this.#host = host;
+    this.#replies = new Array<SpecReplyMessage | undefined>(config.n).fill(undefined);
+    this.#commits = new Array<LocalCommitMessage | undefined>(config.n).fill(undefined);
+  }
+
+  protected override onBegin(): void {
+    this.#replies.fill(undefined);
+    this.#commits.fill(undefined);
+    this.#outcomes = [];
+    this.#certificate = null;
+    this.#sent = false;
+    this.#operations++;
+    this.#host.clearTimer("commit");
+  }
+
+  override refuseBytes(from: Address, input: Reader): Refusal | null {
+    const request = this.pending;
+    const start = input.position;
+    const end = start + input.remaining;
+    if (request !== null && beginsSpecReplyTo(request, input)) return null;
+    if (this.#sent && isLocalCommit(input.reset(start, end))) return null;
+    return super.refuseBytes(from, input.reset(start, end));
+  }
+
+  override refuse(from: Address, message: Message): Refusal | null {
+    if (message.kind === "specReply") return this.#refuseSpecReply(message);
+    if (message.kind === "localCommit") return this.#refuseLocalCommit(message);
+    return isCommon(message) ? super.refuse(from, message) : NOT_AWAITED;
+  }
+
+  override receive(from: Address, message: Message): void {
+    if (isCommon(message)) return super.receive(from, message);
+    const refusal = this.refuse(from, message);
+    if (refusal !== null) return this.#host.drop(refusal);
+    if (message.kind === "specReply") this.#onSpecReply(message);
+    else if (message.kind === "localCommit") this.#onLocalCommit(message);
+  }
+
+  override timeout(timer: Timer = "retry"): void {
+    if (timer === "commit") return this.#sendCommit();
+    super.timeout();
+    if (this.#certificate !== null && this.pending !== null) this.#sendCommit();
+  }
+
+  // SPEC-REPLYs.
+
+  #refuseSpecReply(message: SpecReplyMessage): Refusal | null {
+    if (message.replica >= this.config.n || !this.awaits(message, message.digest)) {
+      return NOT_AWAITED;
+    }
+    const known = this.#replies[message.replica];
+    if (known === undefined || known.view < message.view) return null;
+    if (known.view > message.view) return "not admitted: reply of an earlier view";
+    const again = saysSame(known, message) && (known.outcome !== null || message.outcome === null);
+    return again ? "not admitted: a replica's reply again" : null;
+  }
+
+  #onSpecReply(message: SpecReplyMessage): void {
+    this.#replies[message.replica] = message;
+    const { outcome, outcomeDigest } = message;
+    if (outcome !== null && this.isOf(outcome, message)) {
+      if (!this.#outcomes.some(({ digest }) => equal(digest, outcomeDigest))) {
+        this.#outcomes.push({ digest: outcomeDigest, outcome });
+      }
+    }
+    const same = this.#replies.filter((other) => other !== undefined && this.agree(other, message));
+    if (same.length >= this.needed) return this.#onAll(message);
+    if (same.length < this.quorums.quorum) return;
+    this.#onQuorum(message, same as SpecReplyMessage[]);
+  }
+
+  /** Whether a reply's outcome is the one that its signer signed. */
+  protected isOf(outcome: Outcome, { outcomeDigest }: SpecReplyMessage): boolean {
+    return equal(outcomeDigestOf(outcome), outcomeDigest);
+  }
+
+  /** Whether two replicas executed the request alike, after the same history. */
+  protected agree(a: SpecReplyMessage, b: SpecReplyMessage): boolean {
+    return saysSame(a, b);
+  }
+
+  /** How many have to say the same for the fast path. */
+  protected get needed(): number {
+    return this.config.n;
+  }
+
+  #outcomeOf({ outcomeDigest }: Pick<SpecReplyMessage, "outcomeDigest">): Outcome | undefined {
+    return this.#outcomes.find(({ digest }) => equal(digest, outcomeDigest))?.outcome;
+  }
+
+  #onAll(message: SpecReplyMessage): void {
+    const outcome = this.#outcomeOf(message);
+    if (outcome === undefined) return;
+    this.completed.fast++;
+    this.#slowInRow = 0;
+    if (this.#certificate !== null) this.#noteGap(this.#host.now - this.#certifiedMs);
+    coverageMark("zyzzyva: completed by all");
+    this.#finish(outcome, message.view);
+  }
+
+  #noteGap(gapMs: number): void {
+    this.#gapsMs.push(gapMs);
+    if (this.#gapsMs.length > GAPS_MAX) this.#gapsMs.shift();
+  }
+
+  #onQuorum(message: SpecReplyMessage, same: readonly SpecReplyMessage[]): void {
+    const known = this.#certificate;
+    if (known !== null && (samePoint(known, message) || known.view > message.view)) return;
+    const { view, slot, history, session, tag, number, digest, outcomeDigest } = message;
+    const named = { session, tag, number, digest, outcomeDigest };
+    const votes = certificateOf(same, this.quorums.quorum);
+    this.#certificate = { view, slot, history, named, votes };
+    this.#certifiedMs = this.#host.now;
+    this.#commits.fill(undefined);
+    this.#sent = false;
+    this.#host.setTimer("commit", this.#patienceMs());
+  }
+
+  /** How long the last reply is waited for. */
+  #patienceMs(): number {
+    if (this.#slowInRow >= SLOW_MAX && this.#operations % HOPEFUL_EVERY !== 0) return 0;
+    const sorted = [...this.#gapsMs].sort((a, b) => a - b);
+    const median = sorted[Math.floor(sorted.length / 2)] ?? Infinity;
+    const mostMs = PATIENCE_MAX * this.config.viewTimeoutMs;
+    return Math.min(mostMs, Math.max(PATIENCE_MIN_MS, 2 * median));
+  }
+
+  // The certificate.
+
+  #sendCommit(): void {
+    const certificate = this.#certificate;
+    if (certificate === null || this.pending === null) return;
+    this.#sent = true;
+    this.#host.send("all", { kind: "commit", certificate });
+  }
+
+  #refuseLocalCommit(message: LocalCommitMessage): Refusal | null {
+    const certificate = this.#certificate;
+    const { replica } = message;
+    if (certificate === null || !this.#sent || !samePoint(message, certificate)) return NOT_AWAITED;
+    if (replica >= this.config.n || this.#commits[replica] !== undefined) {
+      return "not admitted: local commit that was counted";
+    }
+    return null;
+  }
+
+  #onLocalCommit(message: LocalCommitMessage): void {
+    this.#commits[message.replica] = message;
+    const count = this.#commits.filter((commit) => commit !== undefined).length;
+    const named = this.#certificate?.named;
+    if (count < this.quorums.quorum || named == null) return;
+    const outcome = this.#outcomeOf(named);
+    if (outcome === undefined) return;
+    this.completed.certified++;
+    this.#slowInRow++;
+    coverageMark("zyzzyva: completed by a certificate");
+    this.#finish(outcome, message.view);
+  }
+
+  #finish(outcome: Outcome, view: number): void {
+    const number = this.pending?.number ?? 0;
+    if (isLong(outcome)) {
+      const given = this.#replies[replierOf(number, this.config.n)]?.outcome ?? null;
+      this.noteReplier(number, given !== null);
+    }
+    this.conclude(outcome, view);
+  }
+
+  protected override conclude(outcome: Outcome, view: number): void {
+    this.#host.clearTimer("commit");
+    super.conclude(outcome, view);
+  }
+}
+
+function isLocalCommit(input: Reader): boolean {
+  return input.u8() === LOCAL_COMMIT;
+}
+
+function saysSame(a: SpecReplyMessage, b: SpecReplyMessage): boolean {
+  return samePoint(a, b) && equal(a.outcomeDigest, b.outcomeDigest);
+}

@@ -1,0 +1,497 @@
+// Zyzzyva's normal case: Kotla et al., SOSP '07, section 3.2. Batches are executed in the order that
+// the primary gives them, before anybody knows whether others got the same, and can be undone until
+// they are committed.
+
+import type { Address, Bytes, Refusal, Signer } from "../../actor.ts";
+import { assert } from "../../base/assert.ts";
+import { coverageMark } from "../../base/coverage-mark.ts";
+import { equal } from "../../wire.ts";
+import { footprintOf, type Batch } from "../kit/batch.ts";
+import { SPECULATED_MAX } from "../kit/executor.ts";
+import type { Source } from "../kit/pending.ts";
+import { isOpen, type Request } from "../kit/request.ts";
+import { extended, type ViewCertificate } from "./certificate.ts";
+import type { ZyzzyvaContext } from "./context.ts";
+import type { Entry } from "./history.ts";
+import type { FillHoleMessage, Ordered, OrderReqMessage, SpecReplyMessage } from "./message.ts";
+import { ASKED_TOO_MUCH } from "../kit/peers.ts";
+import type { Place, SpeculativeOwner, ZyzzyvaService } from "./service.ts";
+
+/** Batches of the primary that wait for their signature; with `--adaptive` fewer. */
+export const IN_FLIGHT_MAX = 32;
+const ADAPTIVE_IN_FLIGHT_MAX = 8;
+/** Requests that are executed before the primary has them committed, beside at checkpoints. */
+export const COMMIT_AT = 16_384;
+/** ORDER-REQs in answer to one FILL-HOLE, and bytes of their batches. */
+const FILLED_MAX = 16;
+const FILLED_BYTES_MAX = 1024 * 1024;
+/** Memory of orders that wait for others before them. */
+const WAITING_BYTES_MAX = 48 * 1024 * 1024;
+
+const NOT_LEADING = "not admitted: request relayed to a replica that does not lead";
+
+/** What the normal case asks of its replica. */
+export interface NormalOwner {
+  readonly views: {
+    readonly view: number;
+    /** In `view`, not on the way to it. */
+    readonly active: boolean;
+    readonly primary: Signer;
+    readonly leads: boolean;
+    /** What the active view began with. */
+    readonly entered: ViewCertificate;
+  };
+  readonly start: { readonly recoveryTargetSlot: number; readonly running: boolean };
+  readonly commits: {
+    onExecuted(entry: Entry): void;
+    onRolledBack(): void;
+    request(): void;
+  };
+  readonly hates: { onConflict(message: OrderReqMessage, own: OrderReqMessage): void };
+  readonly timer: { arm(): void; onExecuted(): void };
+  readonly sync: {
+    onExecuted(slot: number, head: (own: Bytes) => Bytes): void;
+    onCommitted(slot: number): void;
+    onRolledBack(slot: number): void;
+  };
+}
+
+/** It alone changes the history and writes `committed`. */
+export class NormalCase implements SpeculativeOwner {
+  protected readonly context: ZyzzyvaContext;
+  protected readonly owner: NormalOwner;
+  readonly #service: ZyzzyvaService;
+  readonly #inFlightMax: number;
+  #committed = 0;
+  /** The last own order whose signature is known. */
+  #sealed = 0;
+  /** Memory of batches that are executed and not committed. */
+  #uncommittedBytes = 0;
+  /** Orders that came before their turn, by slot, and the memory of their batches. */
+  readonly #waiting = new Map<number, OrderReqMessage>();
+  #waitingBytes = 0;
+  #holeSet = false;
+  /** Whether the primary alone was asked for what is missing. */
+  #holeAsked = false;
+  /** By session, the slot of its last request in the window. */
+  readonly #places = new Map<number, number>();
+
+  constructor(context: ZyzzyvaContext, owner: NormalOwner, service: ZyzzyvaService) {
+    this.context = context;
+    this.owner = owner;
+    this.#service = service;
+    this.#inFlightMax = context.config.adaptive ? ADAPTIVE_IN_FLIGHT_MAX : IN_FLIGHT_MAX;
+    service.speculative = this;
+  }
+
+  /** Slots up to this one are never undone. */
+  get committed(): number {
+    return this.#committed;
+  }
+  /** The last slot that was executed, which may be undone. */
+  get executed(): number {
+    return this.context.log.last;
+  }
+  get uncommittedBytes(): number {
+    return this.#uncommittedBytes;
+  }
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+  get places(): number {
+    return this.#places.size;
+  }
+  /** Since when the oldest slot waits to be committed; Infinity: none does. */
+  get uncommittedMs(): number {
+    return this.context.log.at(this.#committed + 1)?.executedMs ?? Infinity;
+  }
+
+  // Requests.
+
+  /** A request from its client, or from a backup that heard it. */
+  onRequest(client: Address, request: Request, source: Source): void {
+    const { service, pool, host } = this.context;
+    const { views, timer, start } = this.owner;
+    if (!start.running) return host.drop("not admitted: request while this replica recovers");
+    if (!service.admits(client, request, source, views.leads)) return;
+    if (source !== "client" && !views.leads) return host.drop(NOT_LEADING);
+    const entry = pool.add(request, client, host.now, source);
+    if (views.leads) {
+      if (entry !== null) {
+        pool.enqueue(entry, host.now);
+        this.propose();
+      } else host.drop("not admitted: request that is pending");
+    }
+    timer.arm();
+  }
+
+  /** Tells the primary of what it seems not to have heard, before this backup suspects it. */
+  relayOverdue(): void {
+    const { pool, host, self } = this.context;
+    const { views } = this.owner;
+    if (!views.active || views.primary === self) return;
+    for (const { client, request } of pool.overdue(host.now)) {
+      host.send(views.primary, { kind: "relay", client, request });
+    }
+  }
+
+  // Orders.
+
+  /** Orders what waits, as the batching policy says and the window allows. */
+  propose(): void {
+    const { views, start, commits } = this.owner;
+    const { log, pool, host, executor } = this.context;
+    if (!views.leads) return;
+    const { now } = host;
+    while (log.last < log.high) {
+      if (log.last - Math.max(this.#sealed, views.entered.slot) >= this.#inFlightMax) return;
+      if (this.#committed < log.last && this.#uncommittedBytes >= pool.underWayMax) {
+        coverageMark("zyzzyva: as many bytes may be undone as may be");
+        return commits.request();
+      }
+      const dueMs = pool.dueMs(now);
+      if (dueMs > now && log.last >= start.recoveryTargetSlot) {
+        if (dueMs < Infinity) host.setTimer("flush", dueMs - now);
+        return;
+      }
+      if (executor.speculated + this.context.config.batchMax > SPECULATED_MAX) {
+        return commits.request();
+      }
+      this.#order(pool.take(now));
+    }
+  }
+
+  #order(batch: Batch): void {
+    const { self: replica, log, host } = this.context;
+    const { view } = this.owner.views;
+    const { digest } = batch;
+    const history = log.next(digest);
+    const slot = log.last + 1;
+    const message = { kind: "orderReq", replica, view, slot, digest, history, batch } as const;
+    host.send("all", message);
+    this.#execute(batch, history, message);
+  }
+
+  /** Why an ORDER-REQ of another replica changes nothing; asked before it is decoded as well. */
+  refuseOrdered({ replica, view, slot }: Ordered): Refusal | null {
+    const { config, log } = this.context;
+    const { views } = this.owner;
+    if (replica !== config.leader(view)) {
+      return "not admitted: order of a replica that is not the primary";
+    }
+    if (view < views.view) return "not admitted: order of an earlier view";
+    if (view > views.view + 1) return "not admitted: order of a view that is not the next";
+    return log.contains(slot) ? null : "not admitted: order outside the window";
+  }
+
+  refuseOrderReq(message: OrderReqMessage): Refusal | null {
+    const refusal = this.refuseOrdered(message);
+    if (refusal !== null) return refusal;
+    const { view, slot } = message;
+    const { views } = this.owner;
+    const { log } = this.context;
+    if (!views.active || view > views.view) return this.#refuseWaiting(message);
+    const known = log.at(slot);
+    if (known === undefined) return slot === log.last + 1 ? null : this.#refuseWaiting(message);
+    const { order } = known;
+    if (order === null) return "not admitted: order of a slot that its view began with";
+    const same = equal(order.digest, message.digest) && equal(order.history, message.history);
+    return same && order.seal !== undefined ? "not admitted: order that is known" : null;
+  }
+
+  #refuseWaiting({ view, slot, batch }: OrderReqMessage): Refusal | null {
+    const known = this.#waiting.get(slot);
+    if (known !== undefined && known.view >= view) return "not admitted: order that waits already";
+    const fits = this.#waitingBytes + footprintOf(batch) <= WAITING_BYTES_MAX;
+    return fits ? null : "not admitted: order that there is no room for";
+  }
+
+  onOrderReq(message: OrderReqMessage): void {
+    const { log, host, self } = this.context;
+    const { views, hates, start } = this.owner;
+    const { view, slot } = message;
+    if (message.replica === self) return this.#onOwnOrder(message);
+    if (!start.running) return host.drop("not admitted: order while this replica recovers");
+    const refusal = this.refuseOrderReq(message);
+    if (refusal !== null) return host.drop(refusal);
+    if (!views.active || view > views.view) return this.#wait(message);
+    const known = log.at(slot);
+    if (known !== undefined) {
+      if (known.order !== null) hates.onConflict(message, known.order);
+      return;
+    }
+    if (slot > log.last + 1) {
+      this.#wait(message);
+      return this.#watchHole();
+    }
+    if (!this.follows(message)) return host.drop("not admitted: order whose history is another");
+    if (!this.#fits(message.batch)) return this.#wait(message);
+    this.#execute(message.batch, message.history, message);
+    this.executeWaiting();
+  }
+
+  /** The loopback of an own order brings its seal. */
+  #onOwnOrder(message: OrderReqMessage): void {
+    const { views } = this.owner;
+    if (!views.active || message.view !== views.view) return;
+    const entry = this.context.log.at(message.slot);
+    if (entry?.order == null || !equal(entry.history, message.history)) return;
+    entry.order = message;
+    this.#sealed = Math.max(this.#sealed, message.slot);
+    this.propose();
+  }
+
+  /** Whether the order goes on from this replica's own history. */
+  protected follows({ digest, history }: OrderReqMessage): boolean {
+    return equal(this.context.log.next(digest), history);
+  }
+
+  #fits({ requests }: Batch): boolean {
+    return this.context.executor.speculated + requests.length <= SPECULATED_MAX;
+  }
+
+  #wait(message: OrderReqMessage): void {
+    this.#forgetWaiting(message.slot);
+    this.#waiting.set(message.slot, message);
+    this.#waitingBytes += footprintOf(message.batch);
+    this.owner.timer.arm();
+  }
+
+  #forgetWaiting(slot: number): OrderReqMessage | undefined {
+    const known = this.#waiting.get(slot);
+    if (known === undefined) return undefined;
+    this.#waiting.delete(slot);
+    this.#waitingBytes -= footprintOf(known.batch);
+    return known;
+  }
+
+  /** Executes what waited for its turn. */
+  executeWaiting(): void {
+    const { log } = this.context;
+    const { views } = this.owner;
+    while (views.active && !views.leads && log.last < log.high) {
+      const message = this.#waiting.get(log.last + 1);
+      if (message === undefined || message.view !== views.view) break;
+      if (!this.#fits(message.batch)) return;
+      this.#forgetWaiting(message.slot);
+      if (!this.follows(message)) {
+        this.context.host.drop("not admitted: order whose history is another");
+        break;
+      }
+      this.#execute(message.batch, message.history, message);
+    }
+    this.#watchHole();
+  }
+
+  // Holes.
+
+  /** Since when an order waits for one before it. */
+  get waitsForOrder(): boolean {
+    const { log } = this.context;
+    const { view, active } = this.owner.views;
+    if (!active) return false;
+    for (const [slot, message] of this.#waiting) {
+      if (message.view === view && slot > log.last + 1) return true;
+    }
+    return false;
+  }
+
+  #watchHole(): void {
+    const { host, config } = this.context;
+    if (!this.waitsForOrder) {
+      this.#holeAsked = false;
+      if (this.#holeSet) host.clearTimer("hole");
+      this.#holeSet = false;
+      return;
+    }
+    if (this.#holeSet) return;
+    this.#holeSet = true;
+    host.setTimer("hole", config.viewTimeoutMs / (this.#holeAsked ? 8 : 16));
+  }
+
+  /** The timer "hole": an order is missing still. */
+  onHole(): void {
+    this.#holeSet = false;
+    if (!this.waitsForOrder) return;
+    const { host, log } = this.context;
+    const { view, primary } = this.owner.views;
+    coverageMark("zyzzyva: a missing order is asked for");
+    const last = Math.min(log.last + FILLED_MAX, log.high);
+    const message = { kind: "fillHole", view, first: log.last + 1, last } as const;
+    host.send(this.#holeAsked ? "others" : primary, message);
+    this.#holeAsked = true;
+    this.#watchHole();
+  }
+
+  onFillHole(from: Address, { view, first, last }: FillHoleMessage): void {
+    const { host, answers, config, log } = this.context;
+    const { views } = this.owner;
+    if (from >= config.n || !views.active || view !== views.view) {
+      return host.drop("not admitted: fill-hole of another view");
+    }
+    const question = `orders ${view} ${first}`;
+    if (!answers.allows(from, question, host.now)) return host.drop(ASKED_TOO_MUCH);
+    answers.begin(from, question, host.now);
+    this.sendOrders(from, first, Math.min(last, log.last));
+  }
+
+  /** Sends the orders of some slots of the active view; false if it has none. */
+  sendOrders(to: Address, first: number, last: number): boolean {
+    const { host, answers, log } = this.context;
+    let bytes = 0;
+    let sent = 0;
+    for (let slot = Math.max(first, log.low + 1); slot <= last && sent < FILLED_MAX; slot++) {
+      const order = log.at(slot)?.order ?? null;
+      if (order?.seal === undefined) continue;
+      if (sent > 0 && bytes + order.batch.bytes.length > FILLED_BYTES_MAX) break;
+      bytes += order.batch.bytes.length;
+      sent++;
+      answers.charge(to, order.batch.bytes.length);
+      host.send(to, order);
+    }
+    return sent > 0;
+  }
+
+  // Execution.
+
+  #execute(batch: Batch, history: Bytes, order: OrderReqMessage): void {
+    const { views, commits } = this.owner;
+    const { view } = views;
+    const { slot, outcomes, entry } = this.#speculate(batch, history, order);
+    this.#service.replyAll(batch, outcomes, { view, slot, history });
+    commits.onExecuted(entry);
+    this.owner.timer.arm();
+  }
+
+  /** Executes a batch that a view begins with, of which clients are told when they ask. */
+  adopt(batch: Batch, history: Bytes): void {
+    this.#speculate(batch, history, null);
+  }
+
+  #speculate(batch: Batch, history: Bytes, order: OrderReqMessage | null) {
+    const { log, pool, host, executor } = this.context;
+    const entry = log.append(batch, history, order, host.now);
+    const { slot } = entry;
+    const outcomes = this.#service.speculate(batch);
+    pool.placed(batch);
+    this.#uncommittedBytes += footprintOf(batch);
+    for (const request of batch.requests) {
+      if (!isOpen(request) && executor.alive(request)) this.#places.set(request.session, slot);
+    }
+    this.owner.sync.onExecuted(slot, (own) => headOf(history, own));
+    return { slot, outcomes, entry };
+  }
+
+  /** Undoes what was executed after a slot; its requests wait again. */
+  rollback(slot: number): void {
+    const { log, executor, pool, host } = this.context;
+    assert(slot >= this.#committed, "what is committed is not undone");
+    const undone = log.truncate(slot);
+    if (undone.length === 0) return;
+    const requests = undone.reduce((sum, { batch }) => sum + batch.requests.length, 0);
+    executor.rollback(requests);
+    this.owner.sync.onRolledBack(slot);
+    for (const { batch, slot: at } of undone) {
+      this.#uncommittedBytes -= footprintOf(batch);
+      for (const { session } of batch.requests) {
+        if (this.#places.get(session) === at) this.#places.delete(session);
+      }
+      pool.requeueOrphans(batch, host.now);
+    }
+    this.#sealed = Math.min(this.#sealed, slot);
+    this.owner.commits.onRolledBack();
+  }
+
+  /** Slots up to this one, which were executed here, are committed. */
+  commit(to: number): void {
+    const { log } = this.context;
+    if (to <= this.#committed) return;
+    assert(to <= log.last, "what is committed was executed");
+    while (this.#committed < to) {
+      const entry = log.at(++this.#committed);
+      assert(entry !== undefined, "what is not committed is in the history");
+      this.#service.settle(entry.batch);
+      this.#uncommittedBytes -= footprintOf(entry.batch);
+    }
+    this.owner.sync.onCommitted(to);
+    this.owner.timer.onExecuted();
+    if (this.#waiting.size > 0) this.executeWaiting();
+    this.propose();
+  }
+
+  /** The executor has become the state after a slot, where this history begins anew. */
+  onInstalled(slot: number, history: Bytes): void {
+    assert(slot > this.#committed, "what is committed stays");
+    this.context.log.restart(slot, history);
+    this.#committed = slot;
+    this.#sealed = slot;
+    this.#uncommittedBytes = 0;
+    this.#places.clear();
+    this.owner.commits.onRolledBack();
+    this.#forgetBelow(slot);
+    this.owner.timer.onExecuted();
+  }
+
+  /** The window has moved. */
+  onStable(slot: number): void {
+    const { log } = this.context;
+    if (slot > log.low) log.advance(slot);
+    this.#forgetBelow(slot);
+    this.executeWaiting();
+    this.propose();
+  }
+
+  #forgetBelow(low: number): void {
+    for (const slot of [...this.#waiting.keys()]) if (slot <= low) this.#forgetWaiting(slot);
+    for (const [session, slot] of this.#places) if (slot <= low) this.#places.delete(session);
+  }
+
+  /** A view has begun here: orders of earlier ones are forgotten. */
+  onEntered(): void {
+    const { view } = this.owner.views;
+    for (const [slot, message] of [...this.#waiting]) {
+      if (message.view < view) this.#forgetWaiting(slot);
+    }
+    this.#sealed = this.context.log.last;
+    this.#holeAsked = false;
+    this.executeWaiting();
+    this.propose();
+  }
+
+  // What clients are told again.
+
+  placeOf(session: number): Place | null {
+    const { views } = this.owner;
+    const slot = this.#places.get(session);
+    const entry = slot === undefined ? undefined : this.context.log.at(slot);
+    if (!views.active || slot === undefined || entry === undefined) return null;
+    return { view: views.view, slot, history: entry.history };
+  }
+
+  sendSpecReply(to: Address, message: SpecReplyMessage): void {
+    this.context.host.send(to, message);
+  }
+
+  /** Throws AssertionError when history, journal and window contradict each other. */
+  assertInvariants(): void {
+    const { log, executor } = this.context;
+    assert(this.#committed >= log.low && this.#committed <= log.last, "committed is executed");
+    let requests = 0;
+    let history = log.digestAt(log.low);
+    for (const entry of log.after(log.low)) {
+      if (entry.slot > this.#committed) requests += entry.batch.requests.length;
+      assert(history !== undefined, "a history begins");
+      history = extended(history, entry.digest);
+      assert(equal(history, entry.history), "a history is the digest of its batches");
+    }
+    assert(requests === executor.speculated, "the journal is of what is not committed");
+  }
+}
+
+/** What a checkpoint is the digest of begins with the history. */
+function headOf(history: Bytes, own: Bytes): Bytes {
+  const head = new Uint8Array(history.length + own.length);
+  head.set(history);
+  head.set(own, history.length);
+  return head;
+}

@@ -1,0 +1,132 @@
+// What clients of Zyzzyva see of a replica: SPEC-REPLYs to what may still be undone, replies to
+// what is committed.
+
+import type { Address, Bytes, Signer } from "../../actor.ts";
+import type { Batch } from "../kit/batch.ts";
+import { heard, type ServiceOptions } from "../kit/service.ts";
+import type { Source } from "../kit/pending.ts";
+import {
+  isLong,
+  isOpen,
+  operationDigest,
+  replierOf,
+  type Outcome,
+  type Request,
+} from "../kit/request.ts";
+import { NOWHERE } from "../kit/sessions.ts";
+import { SpeculativeService } from "../kit/speculative-service.ts";
+import { outcomeDigestOf, type SpecReplyMessage } from "./message.ts";
+
+/** Where in which view a request was executed. */
+export interface Place {
+  readonly view: number;
+  readonly slot: number;
+  readonly history: Bytes;
+}
+
+export interface SpeculativeOwner {
+  /** Where a session's last request was executed, while this replica speaks of it. */
+  placeOf(session: number): Place | null;
+  sendSpecReply(to: Address, message: SpecReplyMessage): void;
+}
+
+export class ZyzzyvaService extends SpeculativeService {
+  readonly #self: Signer;
+  readonly #n: number;
+  readonly #host: ServiceOptions["host"];
+  /** Set once the replica is there. */
+  speculative: SpeculativeOwner | null = null;
+
+  constructor(options: ServiceOptions) {
+    super(options);
+    this.#self = options.self;
+    this.#n = options.n;
+    this.#host = options.host;
+  }
+
+  /** Tells the clients of a batch that was executed what came of it. */
+  replyAll(
+    { requests, clients }: Batch,
+    outcomes: readonly (Outcome | null)[],
+    place: Place,
+  ): void {
+    for (const [i, request] of requests.entries()) {
+      const outcome = outcomes[i] ?? null;
+      // What opens a session is told when it is committed, because it names the run.
+      if (outcome === null || outcome.status === "opened" || outcome.status === "no session") {
+        continue;
+      }
+      const session = this.executor.sessionOf(request);
+      const waiting = this.pool.clientOf(request);
+      if (session !== undefined && waiting !== NOWHERE) heard(session, request, waiting);
+      const home = this.homeOf(session);
+      const to = home === NOWHERE ? (clients.at(i) ?? NOWHERE) : home;
+      const given = !isLong(outcome) || replierOf(request.number, this.#n) === this.#self;
+      this.#specReply(to, request, outcome, place, given);
+      const away = session?.away ?? NOWHERE;
+      if (away !== to && this.isKnown(away)) this.#specReply(away, request, outcome, place, given);
+    }
+  }
+
+  #specReply(
+    to: Address,
+    { session, tag, number, op }: Request,
+    outcome: Outcome,
+    { view, slot, history }: Place,
+    given: boolean,
+  ): void {
+    if (to === NOWHERE) return;
+    if (to < this.#n) return this.#host.drop("not admitted: request in a replica's name");
+    this.speculative?.sendSpecReply(to, {
+      ...{ kind: "specReply", replica: this.#self, view, slot, history },
+      ...{ session, tag, number, digest: operationDigest(op) },
+      outcomeDigest: outcomeDigestOf(outcome),
+      outcome: given ? outcome : null,
+    });
+  }
+
+  /** A batch that was executed is committed: tells of sessions that it opened, or did not find. */
+  override settle({ requests, clients }: Batch): void {
+    const before = this.executor.committed;
+    this.executor.commit(requests.length);
+    this.onOrdered(requests, this.executor.committed - before);
+    for (const [i, request] of requests.entries()) {
+      const waiting = this.pool.executed(request);
+      const opens = isOpen(request);
+      if (!opens && this.executor.alive(request)) continue;
+      const named = clients.at(i) ?? NOWHERE;
+      this.repeats(
+        waiting === NOWHERE ? named : waiting,
+        request,
+        waiting === NOWHERE ? 0 : "client",
+      );
+    }
+  }
+
+  protected override repeats(client: Address, request: Request, source: Source): boolean {
+    if (this.isSettled(request)) return super.repeats(client, request, source);
+    const outcome = this.executor.lookup(request);
+    if (outcome === undefined) return false;
+    const session = this.executor.sessionOf(request);
+    if (outcome.status === "opened" || session === undefined) {
+      if (session !== undefined && source === "client") heard(session, request, client);
+      return true;
+    }
+    const place = this.speculative?.placeOf(session.id) ?? null;
+    if (place === null) return true;
+    const home = source === "client" ? NOWHERE : this.homeOf(session);
+    const to = home === NOWHERE ? client : home;
+    if (source === "client" && outcome.status !== "number used") heard(session, request, client);
+    if (this.mayRepeat(to, session, outcome)) {
+      this.#specReply(to, request, outcome, place, true);
+    }
+    return true;
+  }
+
+  /** A session that is gone is named by a position that is committed. */
+  protected override isSettled(request: Request): boolean {
+    const { executor } = this;
+    if (executor.sessionOf(request) === undefined) return request.session <= executor.committed;
+    return super.isSettled(request);
+  }
+}

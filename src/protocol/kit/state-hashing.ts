@@ -30,6 +30,10 @@ export class StateHashing {
     this.#committed = options.speculates === true ? 0 : Infinity;
   }
 
+  /** The first slot whose version is being hashed, or is not told of yet. */
+  get oldest(): number | null {
+    return this.#held[0]?.slot ?? this.pending;
+  }
   /** The slot whose version is being hashed, if one is. */
   get pending(): number | null {
     return this.#options.versions.pending;

@@ -267,9 +267,9 @@ export class StateSync {
   /** Advances if this replica's own state has come to the latest stable checkpoint, or says not. */
   #settle(): void {
     const { stable, reached } = this.checkpoints;
-    const { pending } = this.#hashing;
+    const { oldest } = this.#hashing;
     if (this.behind) this.#owner.onBehind();
-    else if (pending !== null && pending <= stable.slot) return;
+    else if (oldest !== null && oldest <= stable.slot) return;
     else if (stable.slot > reached.slot) this.advance();
   }
 }

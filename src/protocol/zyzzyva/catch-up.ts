@@ -173,11 +173,18 @@ export class CatchUp implements StateSyncOwner {
   }
 
   #sendCommitted(from: Address, { committed }: StatusMessage): boolean {
-    const { host, answers } = this.#context;
+    const { host, answers, log } = this.#context;
     const certificate = this.#owner.commits.committed;
     if (certificate === null || certificate.slot <= committed) return false;
-    answers.charge(from, 0);
-    host.send(from, { kind: "committed", certificate });
+    // Behind a checkpoint it has the state in any case.
+    const known = log.passes(certificate.slot, certificate.history);
+    const after = Math.max(committed, log.low);
+    const digests: Bytes[] = [];
+    for (const { slot, digest } of known ? log.after(after) : []) {
+      if (slot <= certificate.slot) digests.push(digest);
+    }
+    answers.charge(from, DIGEST_LENGTH * digests.length);
+    host.send(from, { kind: "committed", certificate, digests });
     return true;
   }
 

@@ -229,6 +229,7 @@ export class ZyzzyvaClient extends QuorumClient implements Client<Message, Timer
 
   protected override conclude(outcome: Outcome, view: number): void {
     this.#host.clearTimer("commit");
+    this.#certificate = null;
     super.conclude(outcome, view);
   }
 }

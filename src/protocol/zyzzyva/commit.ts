@@ -24,6 +24,8 @@ import type {
   LocalCommitMessage,
 } from "./message.ts";
 import { COMMIT_AT } from "./normal.ts";
+import { Chain } from "./selection.ts";
+import type { Followed } from "./view-change.ts";
 import { PointVotes } from "./votes.ts";
 
 /** Votes of one signer that are kept. */
@@ -41,6 +43,7 @@ export interface CommitsOwner {
     readonly leads: boolean;
     readonly primary: Signer;
     readonly entered: ViewCertificate;
+    follow(followed: Followed): void;
   };
   readonly normal: {
     readonly committed: number;
@@ -214,7 +217,7 @@ export class Commits {
       if (wanted.view === views.view) this.onHistoryWanted(wanted);
     }
     this.#tryCommit(slot);
-    this.#follow();
+    this.follow();
     if (!views.leads) return;
     const half = normal.uncommittedBytes > pool.underWayMax / 2;
     const opens = batch.requests.some(({ session }) => session === 0);
@@ -383,17 +386,24 @@ export class Commits {
     const refusal = this.refuseCommitted(message);
     if (refusal !== null) return this.context.host.drop(refusal);
     coverageMark("zyzzyva: a commit is learnt from another replica");
-    this.#onProven(message.certificate);
+    const { certificate, digests } = message;
+    this.#onProven(certificate);
+    const first = certificate.slot - digests.length;
+    const history = first < this.context.log.low ? undefined : this.context.log.digestAt(first);
+    if (history === undefined || first > this.owner.normal.committed) return;
+    const chain = new Chain(first, history, digests);
+    const { slot } = certificate;
+    if (chain.passes(slot, certificate.history)) this.owner.views.follow({ chain, slot });
   }
 
   #onProven(certificate: CommittedCertificate): void {
     if (certificate.slot > (this.#awaited?.slot ?? 0)) this.#awaited = certificate;
-    this.#follow();
+    this.follow();
     if (this.#awaited !== null) this.owner.catchUp.wake();
   }
 
   /** Commits what is known to be committed elsewhere, once it is executed here. */
-  #follow(): void {
+  follow(): void {
     const certificate = this.#awaited;
     if (certificate === null) return;
     const { normal } = this.owner;
@@ -417,7 +427,7 @@ export class Commits {
     this.#early = null;
     this.#wanted = null;
     this.#owed.clear();
-    this.#follow();
+    this.follow();
     if (this.#lags) this.request();
   }
 

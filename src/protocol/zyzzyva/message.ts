@@ -180,10 +180,11 @@ export interface EnteredMessage extends Sealed {
   readonly certificate: ViewCertificate;
 }
 
-/** Proof that a history is committed. */
+/** Proof that a history is committed, with the digests of its last batches. */
 export interface CommittedMessage extends Sealed {
   readonly kind: "committed";
   readonly certificate: CommittedCertificate;
+  readonly digests: readonly Bytes[];
 }
 
 export interface FetchViewChangeMessage extends Sealed {
@@ -371,6 +372,7 @@ function encodeRest(message: RestMessage, out: Writer): void {
     case "committed":
       out.u8(COMMITTED);
       encodeCommittedCertificate(message.certificate, out);
+      encodeDigests(message.digests, out);
       return;
     case "fetchViewChange":
       out.u8(FETCH_VIEW_CHANGE);
@@ -473,7 +475,11 @@ function decodeOwn(kind: number, input: Reader, start: number): OwnMessage | nul
     case ENTERED:
       return { kind: "entered", certificate: decodeViewCertificate(input) };
     case COMMITTED:
-      return { kind: "committed", certificate: decodeCommittedCertificate(input) };
+      return {
+        kind: "committed",
+        certificate: decodeCommittedCertificate(input),
+        digests: decodeDigests(input),
+      };
     case FETCH_VIEW_CHANGE: {
       const view = input.u53();
       const replica = input.u8();
@@ -555,18 +561,26 @@ function encodeReport({ entered, certificate, digests }: Report, out: Writer): v
   encodeViewCertificate(entered, out);
   out.flag(certificate !== null);
   if (certificate !== null) encodeCommitCertificate(certificate, out);
+  encodeDigests(digests, out);
+}
+
+function encodeDigests(digests: readonly Bytes[], out: Writer): void {
   out.u16(digests.length);
   for (const digest of digests) out.bytes(digest);
+}
+
+function decodeDigests(input: Reader): Bytes[] {
+  const count = input.u16();
+  if (count > WINDOW_MAX) input.poison();
+  const digests: Bytes[] = [];
+  for (let i = 0; i < count && input.ok; i++) digests.push(input.bytes(DIGEST_LENGTH));
+  return digests;
 }
 
 function decodeReport(input: Reader): Report {
   const entered = decodeViewCertificate(input);
   const certificate = input.flag() ? decodeCommitCertificate(input) : null;
-  const count = input.u16();
-  if (count > WINDOW_MAX) input.poison();
-  const digests: Bytes[] = [];
-  for (let i = 0; i < count && input.ok; i++) digests.push(input.bytes(DIGEST_LENGTH));
-  return { entered, certificate, digests };
+  return { entered, certificate, digests: decodeDigests(input) };
 }
 
 function decodeViewChange(input: Reader, start: number): ViewChangeMessage {

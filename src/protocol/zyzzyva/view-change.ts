@@ -64,6 +64,7 @@ export interface ViewChangerOwner {
   readonly commits: {
     readonly certificate: CommitCertificate | null;
     readonly committed: CommittedCertificate | null;
+    follow(): void;
     onEntered(): void;
   };
   readonly hates: { consider(): void };
@@ -90,6 +91,12 @@ export interface ViewChangerOwner {
     fetchState(): void;
   };
   readonly catchUp: { wake(): void };
+}
+
+/** A history that is committed, as slots after one that this replica has committed. */
+export interface Followed {
+  readonly chain: Chain;
+  readonly slot: number;
 }
 
 /** What a view is to begin with, on the way there. */
@@ -121,6 +128,8 @@ export class ViewChanger {
   #newView: NewViewMessage | null = null;
   #named: readonly ViewChangeMessage[] = [];
   #joining: Joining | null = null;
+  /** What others have committed, for a replica that is in no view. */
+  #followed: Followed | null = null;
   /** The last view of which this replica confirmed the beginning. */
   #confirmed = 0;
   readonly #confirms: PointVotes<ViewConfirmMessage>;
@@ -519,9 +528,34 @@ export class ViewChanger {
 
   /** Goes on towards the view that this replica is on the way to. */
   advance(): void {
+    this.#follow();
     const joining = this.#joining;
     if (joining !== null && this.#adopts(joining.beginning)) this.#confirm(joining);
     this.#tryEnter();
+  }
+
+  /** Makes the history one that is committed, while this replica is in no view. */
+  follow(followed: Followed): void {
+    if (this.#active || followed.slot <= (this.#followed?.slot ?? 0)) return;
+    coverageMark("zyzzyva: a replica that is in no view follows the others");
+    this.#followed = followed;
+    this.advance();
+  }
+
+  #follow(): void {
+    const followed = this.#followed;
+    if (followed === null) return;
+    const { chain, slot } = followed;
+    const { log } = this.context;
+    const { committed } = this.owner.normal;
+    if (this.#active || slot <= committed || committed < chain.first) {
+      this.#followed = null;
+      return;
+    }
+    const own = log.passes(slot, chain.historyAt(slot) ?? NOTHING);
+    if (!own && !this.#brings(chain, slot)) return;
+    this.#followed = null;
+    this.owner.commits.follow();
   }
 
   /** Makes the history that which a view begins with; false if that is not so yet, or cannot be. */
@@ -546,6 +580,14 @@ export class ViewChanger {
       return false;
     }
     sync.adopt(checkpoint.stable);
+    return this.#brings(chain, slot);
+  }
+
+  /** Makes the history that of the chain up to the slot; false if that is not so yet. */
+  #brings(chain: Chain, slot: number): boolean {
+    const { log } = this.context;
+    const { normal } = this.owner;
+    if (normal.committed < chain.first) return false;
     this.#rollbackTo(chain, slot);
     while (log.last < slot && log.last < log.high) {
       const at = log.last + 1;
@@ -604,7 +646,7 @@ export class ViewChanger {
 
   onBatch({ batch }: BatchMessage): void {
     const { log, host } = this.context;
-    const chain = this.#joining?.beginning.chain;
+    const chain = this.#followed?.chain ?? this.#joining?.beginning.chain;
     const slot = [...this.#asked].find((at) => equal(chain?.digestAt(at) ?? NOTHING, batch.digest));
     if (this.#active || slot === undefined || slot <= log.last || this.#fetched.has(slot)) {
       return host.drop("not admitted: batch that is not missing");
@@ -705,6 +747,7 @@ export class ViewChanger {
     this.#entered = certificate;
     this.#frozen = null;
     this.#joining = null;
+    this.#followed = null;
     this.#fetched.clear();
     this.#asked.clear();
     log.forgetView();

@@ -651,6 +651,7 @@ export class ViewChanger {
     if (this.#active || slot === undefined || slot <= log.last || this.#fetched.has(slot)) {
       return host.drop("not admitted: batch that is not missing");
     }
+    for (const at of this.#fetched.keys()) if (at <= log.last) this.#fetched.delete(at);
     this.#fetched.set(slot, batch);
     this.advance();
   }

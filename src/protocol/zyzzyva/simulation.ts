@@ -6,6 +6,8 @@ export const simulation: SimulationHints<Message> = {
   proposes: ({ kind }) => kind === "orderReq",
   moves: ({ kind }) =>
     kind === "viewChange" || kind === "newView" || kind === "viewConfirm" || kind === "hate",
+  // Views begin with 0, which has certificates as any other.
+  certifies: (message) => (message.kind === "commit" ? message.certificate.view + 1 : 0),
   viewOf: (message) => {
     switch (message.kind) {
       case "commit":

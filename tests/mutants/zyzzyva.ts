@@ -1,0 +1,280 @@
+// Bugs planted in Zyzzyva, the published view change among them, each of which a campaign of the
+// kind that owes it must find. Those that random faults hardly ever reach are exported on their
+// own: tests/protocol/zyzzyva/mutants.test.ts convicts them.
+
+import type { Bytes, Quorums } from "../../src/actor.ts";
+import type { Mutant } from "../../src/campaign/mutants.ts";
+import { Executor } from "../../src/protocol/kit/executor.ts";
+import { Recovery } from "../../src/protocol/kit/recovery.ts";
+import { ZyzzyvaClient } from "../../src/protocol/zyzzyva/client.ts";
+import { Commits } from "../../src/protocol/zyzzyva/commit.ts";
+import { Hates } from "../../src/protocol/zyzzyva/hates.ts";
+import { zyzzyva, ZyzzyvaReplica, type Parts } from "../../src/protocol/zyzzyva/index.ts";
+import type {
+  LocalCommitMessage,
+  SpecReplyMessage,
+  ViewChangeMessage,
+} from "../../src/protocol/zyzzyva/message.ts";
+import { NormalCase } from "../../src/protocol/zyzzyva/normal.ts";
+import {
+  Chain,
+  chainOf,
+  extend,
+  highestActive,
+  latestCheckpoint,
+  select,
+  type Beginning,
+} from "../../src/protocol/zyzzyva/selection.ts";
+import { Start } from "../../src/protocol/zyzzyva/start.ts";
+import type { Place } from "../../src/protocol/zyzzyva/service.ts";
+import { ViewChanger } from "../../src/protocol/zyzzyva/view-change.ts";
+import { subjectOf } from "../../src/simulation/subject.ts";
+import { equal } from "../../src/wire.ts";
+
+/**
+ * The rule as published (SOSP '07, section 3.3): the commit certificate of the highest slot,
+ * whatever its view, then what f + 1 report.
+ */
+export function published(
+  changes: readonly ViewChangeMessage[],
+  { weak }: Pick<Quorums, "weak">,
+): Beginning | null {
+  const latest = latestCheckpoint(changes);
+  if (latest === null) return null;
+  const { checkpoint, history: base } = latest;
+  const { slot: stable } = checkpoint.stable;
+  let [slot, history] = [stable, base];
+  let digests: Bytes[] = [];
+  const chains: Chain[] = [];
+  for (const change of changes) {
+    const chain = chainOf(change);
+    if (chain === null || !chain.passes(stable, base)) continue;
+    chains.push(chain);
+    for (const point of [change.report?.entered, change.report?.certificate]) {
+      if (point == null || point.slot <= slot) continue;
+      ({ slot, history } = point);
+      digests = [];
+      for (let at = stable + 1; at <= slot; at++) digests.push(chain.digestAt(at) ?? history);
+    }
+  }
+  slot = extend({ slot, history, digests }, chains, weak);
+  const chain = new Chain(stable, base, digests);
+  return { checkpoint, chain, slot, history: chain.historyAt(slot) ?? base };
+}
+
+class Published extends ViewChanger {
+  protected override select(changes: readonly ViewChangeMessage[]): Beginning | null {
+    return published(changes, this.context.quorums);
+  }
+}
+
+/** One report suffices beyond certificates. */
+class OneReport extends ViewChanger {
+  protected override select(changes: readonly ViewChangeMessage[]): Beginning | null {
+    const { f } = this.context.quorums;
+    return select(changes, { quorum: f + 1, f });
+  }
+}
+
+/** Certificates count, of whatever view they are. */
+class AnyView extends ViewChanger {
+  protected override select(changes: readonly ViewChangeMessage[]): Beginning | null {
+    const top = highestActive(changes);
+    const lifted = changes.map((change) => {
+      const { report, stable } = change;
+      if (report === null || report.certificate === null || report.entered.view === top) {
+        return change;
+      }
+      const digests = report.digests.slice(0, Math.max(0, report.certificate.slot - stable.slot));
+      const entered = { ...report.entered, view: top };
+      return { ...change, report: { ...report, digests, entered } };
+    });
+    return select(lifted, this.context.quorums) ?? select(changes, this.context.quorums);
+  }
+}
+
+/** Only reports count, not certificates. */
+class NoCertificates extends ViewChanger {
+  protected override select(changes: readonly ViewChangeMessage[]): Beginning | null {
+    const bare = changes.map((change) =>
+      change.report === null
+        ? change
+        : { ...change, report: { ...change.report, certificate: null } },
+    );
+    return select(bare, this.context.quorums);
+  }
+}
+export const noCertificates: Partial<Parts> = { ViewChanger: NoCertificates };
+
+/** A view begins with what its primary says, confirmed or not. */
+class Unconfirmed extends ViewChanger {
+  protected override entersAlone(): boolean {
+    return true;
+  }
+  protected override proves(): boolean {
+    return true;
+  }
+}
+export const unconfirmed: Partial<Parts> = { ViewChanger: Unconfirmed };
+
+/** LOCAL-COMMITs of different views are added up. */
+class AddsUpViews extends Commits {
+  protected override matching({ slot, history }: LocalCommitMessage): LocalCommitMessage[] {
+    const found: LocalCommitMessage[] = [];
+    for (let i = 0; i < this.context.config.n; i++) {
+      const vote = this.localCommits
+        .of(i)
+        .find((one) => one.slot === slot && equal(one.history, history));
+      if (vote !== undefined) found.push(vote);
+    }
+    return found;
+  }
+}
+
+/** Commits with a certificate, as the paper's replicas do. */
+class CommitsAlone extends Commits {
+  protected override commitsAlone(): boolean {
+    return true;
+  }
+}
+
+/** Speaks for a certificate of an earlier view. */
+class AnyViewCommits extends Commits {
+  protected override isOfView({ view }: { readonly view: number }): boolean {
+    return view <= this.owner.views.view;
+  }
+}
+export const earlierCertificates: Partial<Parts> = { Commits: AnyViewCommits };
+
+/** What nobody certifies is committed at checkpoints only. */
+class NeverAsks extends Commits {
+  override request(): void {}
+}
+
+class KeepsSessions extends Executor {
+  protected override undoSessions(): void {}
+}
+
+/** Executes what does not go on from its own history. */
+class AnyHistory extends NormalCase {
+  protected override follows(): boolean {
+    return true;
+  }
+}
+
+/** Tells a client again in which view its request was executed first. */
+class OldReplies extends NormalCase {
+  readonly #first = new Map<string, Place>();
+  override placeOf(session: number): Place | null {
+    const place = super.placeOf(session);
+    if (place === null) return null;
+    const key = `${session} ${place.slot}`;
+    const first = this.#first.get(key) ?? place;
+    this.#first.set(key, first);
+    return first;
+  }
+}
+
+class OneHate extends Hates {
+  protected override get needed(): number {
+    return 1;
+  }
+}
+
+class ByAQuorum extends ZyzzyvaClient {
+  protected override get needed(): number {
+    return this.quorums.quorum;
+  }
+}
+
+class AnyOutcome extends ZyzzyvaClient {
+  protected override isOf(): boolean {
+    return true;
+  }
+}
+
+class MixesViews extends ZyzzyvaClient {
+  protected override get needed(): number {
+    return this.quorums.quorum;
+  }
+  protected override agree(a: SpecReplyMessage, b: SpecReplyMessage): boolean {
+    return equal(a.outcomeDigest, b.outcomeDigest);
+  }
+}
+
+class Careless<P> extends Recovery<P> {
+  override takeWork(): boolean {
+    return false;
+  }
+}
+
+/** Speaks as soon as it knows where the others are. */
+class SpeaksAtOnce extends Start {
+  protected override resumeAt() {
+    return { view: -1, slot: 0 };
+  }
+}
+
+class SpeaksInViewC extends Start {
+  protected override resumeAt(view: number, stable: number) {
+    return { ...super.resumeAt(view, stable), view: view - 1 };
+  }
+}
+export const speaksInViewC: Partial<Parts> = { Start: SpeaksInViewC };
+
+class SpeaksAtStable extends Start {
+  protected override resumeAt(view: number, stable: number) {
+    return { ...super.resumeAt(view, stable), slot: stable };
+  }
+}
+export const speaksAtStable: Partial<Parts> = { Start: SpeaksAtStable };
+
+function withParts(parts: Partial<Parts>): typeof zyzzyva {
+  return {
+    ...zyzzyva,
+    replica: (self, config, host, app) => new ZyzzyvaReplica(self, config, host, app, parts),
+  };
+}
+
+function withClient(Client: typeof ZyzzyvaClient): typeof zyzzyva {
+  return { ...zyzzyva, client: (config, host) => new Client(config, host) };
+}
+
+function mutant(
+  name: string,
+  protocol: typeof zyzzyva,
+  kind: Mutant["kind"],
+  convictedBy: readonly string[],
+  within = 1000,
+): Mutant {
+  return { subject: subjectOf(`zyzzyva-${name}`, protocol), kind, convictedBy, within };
+}
+
+/** Some are seen first by a replica itself: what it committed is not what a quorum did. */
+const SPLIT = ["agreement", "client agreement", "certificates", "throw"];
+
+export const mutants: readonly Mutant[] = [
+  mutant("published", withParts({ ViewChanger: Published }), "twins", SPLIT, 5000),
+  mutant("one-report", withParts({ ViewChanger: OneReport }), "twins", SPLIT, 5000),
+  mutant("any-view", withParts({ ViewChanger: AnyView }), "twins", SPLIT, 5000),
+  mutant("no-certificates", withParts(noCertificates), "twins", SPLIT, 5000),
+  mutant("unconfirmed", withParts(unconfirmed), "adversary", SPLIT),
+  mutant("adds-up-views", withParts({ Commits: AddsUpViews }), "short", SPLIT),
+  mutant("commits-alone", withParts({ Commits: CommitsAlone }), "deep", SPLIT),
+  mutant("earlier-certificates", withParts(earlierCertificates), "twins", SPLIT, 5000),
+  mutant("never-asks", withParts({ Commits: NeverAsks }), "short", ["convergence", "liveness"]),
+  mutant("keeps-sessions", withParts({ Executor: KeepsSessions }), "adversary", [
+    ...SPLIT,
+    "exactly once",
+    "liveness",
+  ]),
+  mutant("any-history", withParts({ NormalCase: AnyHistory }), "adversary", SPLIT),
+  mutant("old-replies", withParts({ NormalCase: OldReplies }), "deep", ["liveness"]),
+  mutant("one-hate", withParts({ Hates: OneHate }), "adversary", ["liveness"]),
+  mutant("by-a-quorum", withClient(ByAQuorum), "adversary", SPLIT),
+  mutant("any-outcome", withClient(AnyOutcome), "adversary", SPLIT),
+  mutant("mixes-views", withClient(MixesViews), "adversary", SPLIT),
+  mutant("speaks-at-once", withParts({ Start: SpeaksAtOnce, Recovery: Careless }), "short", SPLIT),
+  mutant("speaks-in-view-c", withParts(speaksInViewC), "deep", SPLIT),
+  mutant("speaks-at-stable", withParts(speaksAtStable), "deep", SPLIT),
+];

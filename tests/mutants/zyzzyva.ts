@@ -50,19 +50,32 @@ export function published(
     const chain = chainOf(change);
     if (chain === null || !chain.passes(stable, base)) continue;
     chains.push(chain);
-    for (const point of [change.report?.entered, change.report?.certificate]) {
-      if (point == null || point.slot <= slot) continue;
-      ({ slot, history } = point);
-      digests = [];
-      for (let at = stable + 1; at <= slot; at++) digests.push(chain.digestAt(at) ?? history);
-    }
+    const point = change.report?.certificate;
+    if (point == null || point.slot <= slot) continue;
+    ({ slot, history } = point);
+    digests = [];
+    for (let at = stable + 1; at <= slot; at++) digests.push(chain.digestAt(at) ?? history);
   }
   slot = extend({ slot, history, digests }, chains, weak);
   const chain = new Chain(stable, base, digests);
   return { checkpoint, chain, slot, history: chain.historyAt(slot) ?? base };
 }
 
-class Published extends ViewChanger {
+/** Reports the longest certificate that it ever had, with the history that this proves. */
+class KeepsCertificates extends ViewChanger {
+  #longest: ReturnType<ViewChanger["body"]> | null = null;
+
+  protected override body() {
+    const body = super.body();
+    const slot = body.report?.certificate?.slot ?? 0;
+    const known = this.#longest?.report?.certificate?.slot ?? 0;
+    if (slot > known) this.#longest = body;
+    const longest = this.#longest;
+    return longest?.stable.slot === body.stable.slot ? longest : body;
+  }
+}
+
+class Published extends KeepsCertificates {
   protected override select(changes: readonly ViewChangeMessage[]): Beginning | null {
     return published(changes, this.context.quorums);
   }
@@ -77,7 +90,7 @@ class OneReport extends ViewChanger {
 }
 
 /** Certificates count, of whatever view they are. */
-class AnyView extends ViewChanger {
+class AnyView extends KeepsCertificates {
   protected override select(changes: readonly ViewChangeMessage[]): Beginning | null {
     const top = highestActive(changes);
     const lifted = changes.map((change) => {

@@ -5,6 +5,7 @@
 import type { Bytes, Quorums } from "../../src/actor.ts";
 import type { Mutant } from "../../src/campaign/mutants.ts";
 import { Executor } from "../../src/protocol/kit/executor.ts";
+import type { Session } from "../../src/protocol/kit/sessions.ts";
 import { Recovery } from "../../src/protocol/kit/recovery.ts";
 import { ZyzzyvaClient } from "../../src/protocol/zyzzyva/client.ts";
 import { Commits } from "../../src/protocol/zyzzyva/commit.ts";
@@ -178,10 +179,10 @@ class AnyHistory extends NormalCase {
 /** Tells a client again in which view its request was executed first. */
 class OldReplies extends NormalCase {
   readonly #first = new Map<string, Place>();
-  override placeOf(session: number): Place | null {
+  override placeOf(session: Session): Place | null {
     const place = super.placeOf(session);
     if (place === null) return null;
-    const key = `${session} ${place.slot}`;
+    const key = `${session.id} ${place.slot}`;
     const first = this.#first.get(key) ?? place;
     this.#first.set(key, first);
     return first;

@@ -14,6 +14,8 @@ export interface Entry {
   /** Of the history that ends here. */
   readonly history: Bytes;
   readonly batch: Batch;
+  /** The executor's position after it. */
+  readonly position: number;
   /** When it was executed here first. */
   readonly executedMs: number;
   /** The ORDER-REQ of the active view, once it is sealed; null: the view began with the slot. */
@@ -82,13 +84,21 @@ export class History {
     return extended(this.digest, digest);
   }
 
-  append(batch: Batch, history: Bytes, order: OrderReqMessage | null, nowMs: number): Entry {
+  /** The slot in which this position was executed, if it is after the checkpoint. */
+  executedAt(position: number): Entry | undefined {
+    let [low, high] = [0, this.#entries.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#entries[middle]?.position ?? 0) < position) low = middle + 1;
+      else high = middle;
+    }
+    return this.#entries[low];
+  }
+
+  append(executed: Omit<Entry, "slot" | "digest" | "localCommit">): Entry {
     assert(this.last < this.high, "what is beyond the window is not executed");
-    const { digest } = batch;
-    const entry: Entry = {
-      ...{ slot: this.last + 1, digest, history, batch, executedMs: nowMs },
-      ...{ order, localCommit: null },
-    };
+    const { digest } = executed.batch;
+    const entry: Entry = { ...executed, slot: this.last + 1, digest, localCommit: null };
     this.#entries.push(entry);
     return entry;
   }

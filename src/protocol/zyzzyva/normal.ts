@@ -9,7 +9,8 @@ import { equal } from "../../wire.ts";
 import { footprintOf, type Batch } from "../kit/batch.ts";
 import { SPECULATED_MAX } from "../kit/executor.ts";
 import type { Source } from "../kit/pending.ts";
-import { isOpen, type Request } from "../kit/request.ts";
+import type { Request } from "../kit/request.ts";
+import type { Session } from "../kit/sessions.ts";
 import { extended, type ViewCertificate } from "./certificate.ts";
 import type { ZyzzyvaContext } from "./context.ts";
 import type { Entry } from "./history.ts";
@@ -73,8 +74,6 @@ export class NormalCase implements SpeculativeOwner {
   #holeSet = false;
   /** Whether the primary alone was asked for what is missing. */
   #holeAsked = false;
-  /** By session, the slot of its last request in the window. */
-  readonly #places = new Map<number, number>();
 
   constructor(context: ZyzzyvaContext, owner: NormalOwner, service: ZyzzyvaService) {
     this.context = context;
@@ -97,9 +96,6 @@ export class NormalCase implements SpeculativeOwner {
   }
   get waiting(): number {
     return this.#waiting.size;
-  }
-  get places(): number {
-    return this.#places.size;
   }
   /** Since when the oldest slot waits to be committed; Infinity: none does. */
   get uncommittedMs(): number {
@@ -370,14 +366,12 @@ export class NormalCase implements SpeculativeOwner {
 
   #speculate(batch: Batch, history: Bytes, order: OrderReqMessage | null) {
     const { log, pool, host, executor } = this.context;
-    const entry = log.append(batch, history, order, host.now);
-    const { slot } = entry;
+    const slot = log.last + 1;
     const outcomes = this.#service.speculate(batch);
+    const { position } = executor;
+    const entry = log.append({ batch, history, order, position, executedMs: host.now });
     pool.placed(batch);
     this.#uncommittedBytes += footprintOf(batch);
-    for (const request of batch.requests) {
-      if (!isOpen(request) && executor.alive(request)) this.#places.set(request.session, slot);
-    }
     this.owner.sync.onExecuted(slot, (own) => headOf(history, own));
     return { slot, outcomes, entry };
   }
@@ -391,11 +385,8 @@ export class NormalCase implements SpeculativeOwner {
     const requests = undone.reduce((sum, { batch }) => sum + batch.requests.length, 0);
     executor.rollback(requests);
     this.owner.sync.onRolledBack(slot);
-    for (const { batch, slot: at } of undone) {
+    for (const { batch } of undone) {
       this.#uncommittedBytes -= footprintOf(batch);
-      for (const { session } of batch.requests) {
-        if (this.#places.get(session) === at) this.#places.delete(session);
-      }
       pool.requeueOrphans(batch, host.now);
     }
     this.#sealed = Math.min(this.#sealed, slot);
@@ -426,7 +417,6 @@ export class NormalCase implements SpeculativeOwner {
     this.#committed = slot;
     this.#sealed = slot;
     this.#uncommittedBytes = 0;
-    this.#places.clear();
     this.owner.commits.onRolledBack();
     this.#forgetBelow(slot);
     this.owner.timer.onExecuted();
@@ -443,7 +433,6 @@ export class NormalCase implements SpeculativeOwner {
 
   #forgetBelow(low: number): void {
     for (const slot of [...this.#waiting.keys()]) if (slot <= low) this.#forgetWaiting(slot);
-    for (const [session, slot] of this.#places) if (slot <= low) this.#places.delete(session);
   }
 
   /** A view has begun here: orders of earlier ones are forgotten. */
@@ -460,12 +449,10 @@ export class NormalCase implements SpeculativeOwner {
 
   // What clients are told again.
 
-  placeOf(session: number): Place | null {
-    const { views } = this.owner;
-    const slot = this.#places.get(session);
-    const entry = slot === undefined ? undefined : this.context.log.at(slot);
-    if (!views.active || slot === undefined || entry === undefined) return null;
-    return { view: views.view, slot, history: entry.history };
+  placeOf(session: Session): Place | null {
+    const { view, active } = this.owner.views;
+    const entry = active ? this.context.log.executedAt(session.stamp) : undefined;
+    return entry === undefined ? null : { view, slot: entry.slot, history: entry.history };
   }
 
   sendSpecReply(to: Address, message: SpecReplyMessage): void {

@@ -13,7 +13,7 @@ import {
   type Outcome,
   type Request,
 } from "../kit/request.ts";
-import { NOWHERE } from "../kit/sessions.ts";
+import { NOWHERE, type Session } from "../kit/sessions.ts";
 import { SpeculativeService } from "../kit/speculative-service.ts";
 import { outcomeDigestOf, type SpecReplyMessage } from "./message.ts";
 
@@ -26,7 +26,7 @@ export interface Place {
 
 export interface SpeculativeOwner {
   /** Where a session's last request was executed, while this replica speaks of it. */
-  placeOf(session: number): Place | null;
+  placeOf(session: Session): Place | null;
   sendSpecReply(to: Address, message: SpecReplyMessage): void;
 }
 
@@ -112,7 +112,7 @@ export class ZyzzyvaService extends SpeculativeService {
       if (session !== undefined && source === "client") heard(session, request, client);
       return true;
     }
-    const place = this.speculative?.placeOf(session.id) ?? null;
+    const place = this.speculative?.placeOf(session) ?? null;
     if (place === null) return true;
     const home = source === "client" ? NOWHERE : this.homeOf(session);
     const to = home === NOWHERE ? client : home;

@@ -138,8 +138,10 @@ export class ViewTimer {
     if (start.recoveryTargetSlot > normal.committed) {
       oldestMs = Math.min(oldestMs, start.recoveryRequestedMs);
     }
-    if (normal.waitsForOrder)
-      oldestMs = Math.min(oldestMs, (this.#holeMs = Math.min(this.#holeMs, host.now)));
+    if (normal.waitsForOrder) {
+      this.#holeMs = Math.min(this.#holeMs, host.now);
+      oldestMs = Math.min(oldestMs, this.#holeMs);
+    }
     return Math.max(oldestMs, views.enteredMs);
   }
 }

@@ -28,7 +28,7 @@ export class SpeculativeService extends Service {
       const outcome = this.executor.speculate(request);
       const { served } = this.executor;
       if (outcome === null || served === undefined || !lacksAlone(outcome, served)) return outcome;
-      coverageMark("nopaxos: a leader lacks a result that others have");
+      coverageMark("service: a replica that speculates lacks a result that others have");
       return null;
     });
   }

@@ -12,13 +12,8 @@ import { certificateOf, quorumsOf, type Quorums } from "../kit/quorum.ts";
 import { isLong, replierOf, type Outcome } from "../kit/request.ts";
 import { LOCAL_COMMIT, samePoint, type CommitCertificate } from "./certificate.ts";
 import type { Timer as ReplicaTimer } from "./context.ts";
-import {
-  beginsSpecReplyTo,
-  outcomeDigestOf,
-  type LocalCommitMessage,
-  type Message,
-  type SpecReplyMessage,
-} from "./message.ts";
+import type { LocalCommitMessage, Message, SpecReplyMessage } from "./message.ts";
+import { beginsSpecReplyTo, outcomeDigestOf } from "./message-codec.ts";
 
 type Timer = ReplicaTimer | "retry";
 

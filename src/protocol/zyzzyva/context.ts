@@ -1,5 +1,5 @@
 import type { Context } from "../kit/context.ts";
-import type { History } from "./history.ts";
+import type { History } from "./log.ts";
 import type { Message } from "./message.ts";
 
 /**

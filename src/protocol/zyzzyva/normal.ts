@@ -1,6 +1,6 @@
-// Zyzzyva's normal case: Kotla et al., SOSP '07, section 3.2. Batches are executed in the order that
-// the primary gives them, before anybody knows whether others got the same, and can be undone until
-// they are committed.
+// Zyzzyva's normal case: Kotla et al., SOSP '07, section 3.2. Batches are executed in the order
+// that the primary gives them, before anybody knows whether others got the same, and can be undone
+// until they are committed.
 
 import type { Address, Bytes, Refusal, Signer } from "../../actor.ts";
 import { assert } from "../../base/assert.ts";
@@ -13,14 +13,17 @@ import type { Request } from "../kit/request.ts";
 import type { Session } from "../kit/sessions.ts";
 import { extended, type ViewCertificate } from "./certificate.ts";
 import type { ZyzzyvaContext } from "./context.ts";
-import type { Entry } from "./history.ts";
-import type { FillHoleMessage, Ordered, OrderReqMessage, SpecReplyMessage } from "./message.ts";
+import type { Entry } from "./log.ts";
+import type { FillHoleMessage, OrderReqMessage, SpecReplyMessage } from "./message.ts";
+import type { Ordered } from "./message-codec.ts";
 import { ASKED_TOO_MUCH } from "../kit/peers.ts";
 import type { Place, SpeculativeOwner, ZyzzyvaService } from "./service.ts";
 
 /** Batches of the primary that wait for their signature; with `--adaptive` fewer. */
 export const IN_FLIGHT_MAX = 32;
 const ADAPTIVE_IN_FLIGHT_MAX = 8;
+/** Requests passed on to a new primary, once a view; others come when their clients try again. */
+const RELAY_MAX = 1024;
 /** Requests that are executed before the primary has them committed, beside at checkpoints. */
 export const COMMIT_AT = 16_384;
 /** ORDER-REQs in answer to one FILL-HOLE, and bytes of their batches. */
@@ -443,8 +446,19 @@ export class NormalCase implements SpeculativeOwner {
     }
     this.#sealed = this.context.log.last;
     this.#holeAsked = false;
+    if (!this.owner.views.leads) this.#relayPending();
     this.executeWaiting();
     this.propose();
+  }
+
+  /** Passes on what waits to the primary of a view that begins. */
+  #relayPending(): void {
+    const { pool, host } = this.context;
+    for (const entry of pool.oldest(RELAY_MAX)) {
+      entry.relayedMs = host.now;
+      const { client, request } = entry;
+      host.send(this.owner.views.primary, { kind: "relay", client, request });
+    }
   }
 
   // What clients are told again.

@@ -20,14 +20,17 @@ import { isNaming } from "../kit/naming-messages.ts";
 import { Recovery } from "../kit/recovery.ts";
 import type { Own } from "../kit/state-assembly.ts";
 import { StateSync } from "../kit/state-sync.ts";
+import { Adoption } from "./adoption.ts";
 import { CatchUp } from "./catch-up.ts";
-import { Commits } from "./commit.ts";
+import { Commits } from "./commits.ts";
 import type { Timer, ZyzzyvaContext } from "./context.ts";
 import { Hates } from "./hates.ts";
-import { History } from "./history.ts";
-import { orderedIn, type Message, type Position } from "./message.ts";
+import { History } from "./log.ts";
+import type { Message, Position } from "./message.ts";
+import { orderedIn } from "./message-codec.ts";
 import { NormalCase } from "./normal.ts";
 import { ZyzzyvaService } from "./service.ts";
+import { Reports } from "./reports.ts";
 import { Start } from "./start.ts";
 import { ViewChanger } from "./view-change.ts";
 import { ViewTimer } from "./view-timer.ts";
@@ -42,6 +45,8 @@ const PARTS = {
   NormalCase,
   Commits,
   Hates,
+  Reports,
+  Adoption,
   ViewChanger,
   ViewTimer,
   CatchUp,
@@ -65,6 +70,8 @@ export class ZyzzyvaReplica implements Replica<Message, Timer> {
   readonly normal: NormalCase;
   readonly commits: Commits;
   readonly hates: Hates;
+  readonly reports: Reports;
+  readonly adoption: Adoption;
   readonly views: ViewChanger;
   readonly timer: ViewTimer;
   readonly catchUp: CatchUp;
@@ -91,6 +98,8 @@ export class ZyzzyvaReplica implements Replica<Message, Timer> {
     this.normal = new parts.NormalCase(context, this, service);
     this.commits = new parts.Commits(context, this);
     this.hates = new parts.Hates(context, this);
+    this.reports = new parts.Reports(context, this);
+    this.adoption = new parts.Adoption(context, this);
     this.views = new parts.ViewChanger(context, this);
     this.timer = new parts.ViewTimer(context, this);
     this.catchUp = new parts.CatchUp(context, this);
@@ -171,9 +180,9 @@ export class ZyzzyvaReplica implements Replica<Message, Timer> {
       case "fetchViewChange":
         return this.views.onFetchViewChange(from, message);
       case "fetchBatch":
-        return this.views.onFetchBatch(from, message);
+        return this.adoption.onFetchBatch(from, message);
       case "batch":
-        return this.views.onBatch(message);
+        return this.adoption.onBatch(message);
       case "checkpoint":
         return this.sync.onCheckpoint(message);
       case "stable":
@@ -281,6 +290,7 @@ export class ZyzzyvaReplica implements Replica<Message, Timer> {
         ...this.sync.sizes,
         ...this.commits.sizes,
         ...this.hates.sizes,
+        ...this.adoption.sizes,
         ...this.views.sizes,
       ],
     };

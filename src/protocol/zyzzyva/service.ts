@@ -15,7 +15,8 @@ import {
 } from "../kit/request.ts";
 import { NOWHERE, type Session } from "../kit/sessions.ts";
 import { SpeculativeService } from "../kit/speculative-service.ts";
-import { outcomeDigestOf, type SpecReplyMessage } from "./message.ts";
+import type { SpecReplyMessage } from "./message.ts";
+import { outcomeDigestOf } from "./message-codec.ts";
 
 /** Where in which view a request was executed. */
 export interface Place {

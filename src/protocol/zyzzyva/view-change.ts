@@ -1,54 +1,35 @@
 // The view change: Kotla et al., SOSP '07, section 3.3, with the selection rule of selection.ts and
 // with VIEW-CONFIRMs before a view begins, so that what it begins with is the same for all.
 
-import type { Address, Bytes, HeldCertificate, Refusal, Signer, Sizes } from "../../actor.ts";
+import type { Address, HeldCertificate, Refusal, Signer, Sizes } from "../../actor.ts";
 import { assert } from "../../base/assert.ts";
 import { coverageMark } from "../../base/coverage-mark.ts";
 import { equal } from "../../wire.ts";
-import type { Batch } from "../kit/batch.ts";
-import type { StableCheckpoint } from "../kit/messages.ts";
-import { ASKED_TOO_MUCH } from "../kit/peers.ts";
 import { certificateOf, hasSigners } from "../kit/quorum.ts";
 import {
   FIRST_VIEW,
   viewProofs,
-  type CommitCertificate,
   type CommittedCertificate,
   type ViewCertificate,
   type ViewChangeHeader,
 } from "./certificate.ts";
+import type { Joining } from "./adoption.ts";
+import { Changes, headersFrom } from "./changes.ts";
 import type { ZyzzyvaContext } from "./context.ts";
-import { completes, lacks, type Incoming } from "./incoming-view.ts";
-import {
-  makeViewChange,
-  type BatchMessage,
-  type EnteredMessage,
-  type FetchBatchMessage,
-  type FetchViewChangeMessage,
-  type Message,
-  type NewViewMessage,
-  type Report,
-  type ShownCheckpoint,
-  type ViewChangeMessage,
-  type ViewConfirmMessage,
+import { IncomingViews, type Incoming } from "./incoming-view.ts";
+import type {
+  EnteredMessage,
+  FetchViewChangeMessage,
+  Message,
+  NewViewMessage,
+  ViewChangeBody,
+  ViewChangeMessage,
+  ViewConfirmMessage,
 } from "./message.ts";
-import {
-  Chain,
-  chainOf,
-  GENESIS_SHOWN,
-  select,
-  shownHistory,
-  type Beginning,
-} from "./selection.ts";
+import { makeViewChange } from "./message-codec.ts";
+import { select, type Beginning } from "./selection.ts";
 import { PointVotes } from "./votes.ts";
 
-/**
- * Requests passed on to a new primary, once a view and to it alone; the others come when their
- * clients try again.
- */
-const RELAY_MAX = 1024;
-/** Batches of the beginning of a view that are asked for at a time. */
-const FETCHED_MAX = 16;
 /** VIEW-CONFIRMs of one signer that are kept. */
 const CONFIRMS_MAX = 2;
 
@@ -56,16 +37,25 @@ const CONFIRMS_MAX = 2;
 export interface ViewChangerOwner {
   readonly normal: {
     readonly committed: number;
-    commit(slot: number): void;
     rollback(slot: number): void;
-    adopt(batch: Batch, history: Bytes): void;
     onEntered(): void;
   };
   readonly commits: {
-    readonly certificate: CommitCertificate | null;
     readonly committed: CommittedCertificate | null;
-    follow(): void;
     onEntered(): void;
+  };
+  readonly reports: {
+    freeze(entered: ViewCertificate): void;
+    forget(): void;
+    body(): ViewChangeBody;
+    isValid(message: ViewChangeMessage): boolean;
+    proves(certificate: ViewCertificate): boolean;
+  };
+  readonly adoption: {
+    join(joining: Joining): void;
+    reset(): void;
+    askAgain(): void;
+    advance(): Joining | null;
   };
   readonly hates: { consider(): void };
   readonly start: {
@@ -80,36 +70,7 @@ export interface ViewChangerOwner {
     onEntered(): void;
     onViewLeft(): void;
   };
-  readonly sync: {
-    readonly behind: boolean;
-    readonly checkpoints: {
-      readonly reached: StableCheckpoint;
-      proven(checkpoint: StableCheckpoint): boolean;
-      own(slot: number): { readonly record: Bytes } | undefined;
-    };
-    adopt(checkpoint: StableCheckpoint): void;
-    fetchState(): void;
-  };
   readonly catchUp: { wake(): void };
-}
-
-/** A history that is committed, as slots after one that this replica has committed. */
-export interface Followed {
-  readonly chain: Chain;
-  readonly slot: number;
-}
-
-/** What a view is to begin with, on the way there. */
-interface Joining {
-  readonly view: number;
-  readonly beginning: Beginning;
-}
-
-/** What a replica knew when it left the last view that it was active in. */
-interface Frozen {
-  readonly checkpoint: ShownCheckpoint;
-  readonly report: Report | null;
-  readonly batches: readonly Batch[];
 }
 
 /** It alone writes `view` and `active`. */
@@ -121,15 +82,10 @@ export class ViewChanger {
   #enteredMs = 0;
   /** Of the last view that was active here; null: none was. */
   #entered: ViewCertificate | null = null;
-  #frozen: Frozen | null = null;
-  /** Of each replica the VIEW-CHANGE of the highest view. */
-  readonly #changes: (ViewChangeMessage | undefined)[];
+  readonly #changes: Changes;
   /** The NEW-VIEW of the view that this replica is in or on the way to, and what it names. */
   #newView: NewViewMessage | null = null;
   #named: readonly ViewChangeMessage[] = [];
-  #joining: Joining | null = null;
-  /** What others have committed, for a replica that is in no view. */
-  #followed: Followed | null = null;
   /** The last view of which this replica confirmed the beginning. */
   #confirmed = 0;
   readonly #confirms: PointVotes<ViewConfirmMessage>;
@@ -139,20 +95,16 @@ export class ViewChanger {
   #own: ViewChangeMessage | null = null;
   /** Whether the timer runs for the view that it is on the way to. */
   #timed = false;
-  /** By sender, the one of the highest view. */
-  readonly #incoming = new Map<Signer, Incoming>();
+  readonly #incoming: IncomingViews;
   /** What proved the view in which this replica began again. */
   #resumedProof: readonly ViewChangeHeader[] = [];
-  /** Batches that came for the beginning of a view, by slot. */
-  readonly #fetched = new Map<number, Batch>();
-  /** Slots whose batches were asked for since the last tick. */
-  readonly #asked = new Set<number>();
 
   constructor(context: ZyzzyvaContext, owner: ViewChangerOwner) {
     const { n } = context.config;
     this.context = context;
     this.owner = owner;
-    this.#changes = new Array<ViewChangeMessage | undefined>(n).fill(undefined);
+    this.#changes = new Changes(context.self, n);
+    this.#incoming = new IncomingViews(context);
     this.#confirms = new PointVotes(n, CONFIRMS_MAX);
   }
 
@@ -179,12 +131,9 @@ export class ViewChanger {
   }
   get sizes(): Sizes {
     const { n } = this.context.config;
-    const { size } = this.context.log;
     return [
       { name: "view-change.incoming", size: this.#incoming.size, max: n },
       { name: "view-change.confirms", size: this.#confirms.size, max: CONFIRMS_MAX },
-      { name: "view-change.frozen", size: this.#frozen?.batches.length ?? 0, max: size },
-      { name: "view-change.fetched", size: this.#fetched.size, max: size },
     ];
   }
   get certificates(): readonly HeldCertificate[] {
@@ -198,7 +147,7 @@ export class ViewChanger {
 
   #moveTo(view: number, active: boolean): void {
     assert(view >= this.#view, "views never fall");
-    if (view > this.#view) this.#joining = null;
+    if (view > this.#view) this.owner.adoption.reset();
     this.#view = view;
     this.#active = active;
     if (active) this.#enteredMs = this.context.host.now;
@@ -217,19 +166,17 @@ export class ViewChanger {
     if (view > this.#view) this.#moveTo(view, false);
   }
 
-  /** A view that never became active takes too long. */
-  suspect(): void {
-    this.#leaveFor(this.#view + 1);
-  }
-
-  /** Enough replicas hate the primary of the active view, or it is proven to misbehave. */
+  /**
+   * Enough replicas hate the primary of the active view, or it is proven to misbehave; or a view
+   * that never became active takes too long.
+   */
   leave(): void {
     this.#leaveFor(this.#view + 1);
   }
 
   /** Leaves its view: from here on it says nothing in one before `view`. */
   #leaveFor(view: number): void {
-    this.#freeze();
+    if (this.#active) this.owner.reports.freeze(this.entered);
     this.#moveTo(view, false);
     this.owner.timer.onViewLeft();
     this.context.pool.requeue(this.context.host.now, false);
@@ -247,59 +194,11 @@ export class ViewChanger {
 
   // VIEW-CHANGEs.
 
-  /**
-   * What is known of the active view when it is left is told until another one is active, whatever
-   * is adopted in between; its batches are kept as long, because few may have them.
-   */
-  #freeze(): void {
-    if (!this.#active) return;
-    const { log } = this.context;
-    const entries = log.after(log.low);
-    const digests = entries.map(({ digest }) => digest);
-    const { certificate } = this.owner.commits;
-    this.#frozen = {
-      checkpoint: this.#shown(),
-      report: { entered: this.entered, certificate, digests },
-      batches: entries.map(({ batch }) => batch),
-    };
-  }
-
-  /** The stable checkpoint that this replica has reached, with what shows its history. */
-  #shown(): ShownCheckpoint {
-    const { checkpoints } = this.owner.sync;
-    const stable = checkpoints.reached;
-    if (stable.slot === 0) return GENESIS_SHOWN;
-    const own = checkpoints.own(stable.slot);
-    assert(own !== undefined, "the state of the stable checkpoint is kept");
-    return { stable, record: own.record };
-  }
-
-  /** What this replica reports: what it froze, behind the stable checkpoint that it has now. */
-  protected body(): Pick<ViewChangeMessage, "stable" | "record" | "report"> {
-    const checkpoint = this.#shown();
-    const frozen = this.#frozen;
-    if (frozen?.report == null) return { ...checkpoint, report: null };
-    const { slot } = checkpoint.stable;
-    const first = frozen.checkpoint.stable.slot;
-    if (slot === first) return { ...checkpoint, report: frozen.report };
-    const history = shownHistory(checkpoint);
-    const before = shownHistory(frozen.checkpoint);
-    assert(history !== null && before !== null, "own checkpoints show their histories");
-    const chain = new Chain(first, before, frozen.report.digests);
-    if (slot <= chain.last && !chain.passes(slot, history)) {
-      coverageMark("zyzzyva: a report is emptied");
-      return { ...checkpoint, report: null };
-    }
-    coverageMark("zyzzyva: a report is trimmed");
-    const digests = frozen.report.digests.slice(slot - first);
-    return { ...checkpoint, report: { ...frozen.report, digests } };
-  }
-
   #sendViewChange(): void {
     const { self, host } = this.context;
     this.#timed = false;
     if (!this.owner.start.mayAttest) return;
-    this.#own = makeViewChange(self, this.#view, this.body());
+    this.#own = makeViewChange(self, this.#view, this.owner.reports.body());
     host.send("all", this.#own);
     this.#consider();
   }
@@ -309,72 +208,36 @@ export class ViewChanger {
    * certificates are of one view and on one chain.
    */
   refuseViewChange(message: ViewChangeMessage): Refusal | null {
-    if (!this.#isNews(message)) {
-      const named = [...this.#incoming.values()].some((incoming) => lacks(incoming, message));
-      if (!named) return "not admitted: view change that is known";
+    if (!this.#isNews(message) && !this.#incoming.lacks(message)) {
+      return "not admitted: view change that is known";
     }
     const { replica, view } = message;
     if (replica >= this.context.config.n || view === 0) return PROVES_NOTHING;
-    return this.isValid(message) ? null : PROVES_NOTHING;
-  }
-
-  /** Whether what it reports is one chain with its certificates. */
-  protected isValid(message: ViewChangeMessage): boolean {
-    const { view, stable, report } = message;
-    const { log, quorums } = this.context;
-    if (!this.owner.sync.checkpoints.proven(stable)) return false;
-    const chain = chainOf(message);
-    if (chain === null) return false;
-    if (report === null) return true;
-    const { entered, certificate, digests } = report;
-    if (entered.view >= view || digests.length > log.size) return false;
-    if (!this.proves(entered)) return false;
-    if (entered.slot > stable.slot && !chain.passes(entered.slot, entered.history)) return false;
-    if (certificate === null) return true;
-    const isCertified = hasSigners(certificate.votes, quorums.quorum);
-    if (!isCertified || certificate.view !== entered.view) return false;
-    return certificate.slot <= stable.slot || chain.passes(certificate.slot, certificate.history);
-  }
-
-  /** Whether a quorum confirmed what the view began with. */
-  protected proves({ view, slot, history, confirms }: ViewCertificate): boolean {
-    if (view > 0) return hasSigners(confirms, this.context.quorums.quorum);
-    return slot === 0 && confirms.signers.length === 0 && equal(history, FIRST_VIEW.history);
+    return this.owner.reports.isValid(message) ? null : PROVES_NOTHING;
   }
 
   onViewChange(message: ViewChangeMessage): void {
     const refusal = this.refuseViewChange(message);
     if (refusal !== null) return this.context.host.drop(refusal);
     const news = this.#isNews(message);
-    if (news) this.#changes[message.replica] = message;
-    for (const incoming of [...this.#incoming.values()]) {
-      if (completes(incoming, message)) this.#tryJoin(incoming);
-    }
+    if (news) this.#changes.add(message);
+    for (const incoming of this.#incoming.completedBy(message)) this.#tryJoin(incoming);
     if (!news || !this.owner.start.mayAttest) return;
     this.#join();
     this.#consider();
   }
 
   /** Not one that this replica sent before it lost its memory: only others may rely on that. */
-  #isNews({ replica, view, digest }: ViewChangeMessage): boolean {
-    const latest = this.#changes[replica];
-    if (latest !== undefined && view <= latest.view) return false;
+  #isNews(message: ViewChangeMessage): boolean {
+    const { replica, view, digest } = message;
+    if (!this.#changes.isNews(message)) return false;
     const own = this.#own;
     return replica !== this.context.self || (own?.view === view && equal(own.digest, digest));
   }
 
   /** f + 1 replicas in later views cannot all be wrong: joins the first of these views. */
   #join(): void {
-    let target = this.#view;
-    for (;;) {
-      const later: number[] = [];
-      for (const change of this.#changes) {
-        if (change === undefined || change.replica === this.context.self) continue;
-        if (change.view > target) later.push(change.view);
-      }
-      if (later.length < this.context.quorums.weak) break;
-      target = Math.min(...later);
-    }
+    const target = this.#changes.firstAfter(this.#view, this.context.quorums.weak);
     if (target === this.#view) return;
     coverageMark("zyzzyva: view change is joined");
     this.#leaveFor(target);
@@ -385,14 +248,9 @@ export class ViewChanger {
     const { quorum } = this.context.quorums;
     const { start, timer } = this.owner;
     if (this.#active || !start.mayAttest) return;
-    let there = 0;
-    const here: ViewChangeMessage[] = [];
-    for (const change of this.#changes) {
-      if (change === undefined || change.view < this.#view) continue;
-      there++;
-      if (change.view === this.#view) here.push(change);
-    }
-    if (there >= quorum && !this.#timed) {
+    const there = this.#changes.all.filter(({ view }) => view >= this.#view);
+    const here = there.filter(({ view }) => view === this.#view);
+    if (there.length >= quorum && !this.#timed) {
       this.#timed = true;
       timer.set(timer.lengthMs);
     }
@@ -434,8 +292,7 @@ export class ViewChanger {
     if (!isQuorum || signers.some((signer) => signer >= quorums.n)) {
       return "not admitted: new view without a quorum";
     }
-    const known = this.#incoming.get(replica)?.message.view ?? 0;
-    return known >= view ? "not admitted: new view that is known" : null;
+    return this.#incoming.viewOf(replica) >= view ? "not admitted: new view that is known" : null;
   }
 
   onNewView(message: NewViewMessage): void {
@@ -448,11 +305,9 @@ export class ViewChanger {
       if (known?.view === view && known.seal === undefined) this.#newView = message;
       return;
     }
-    const incoming: Incoming = { message, found: new Map() };
-    this.#incoming.set(replica, incoming);
-    for (const change of this.#changes) if (change !== undefined) completes(incoming, change);
+    const incoming = this.#incoming.add(message, this.#changes.all);
     this.#tryJoin(incoming);
-    this.#fetchMissing(incoming);
+    this.#incoming.ask(incoming);
   }
 
   #isPast(view: number): boolean {
@@ -461,7 +316,7 @@ export class ViewChanger {
 
   #tryJoin({ message, found }: Incoming): void {
     if (found.size < message.viewChanges.length) return;
-    this.#incoming.delete(message.replica);
+    this.#incoming.end(message.replica);
     if (this.#isPast(message.view)) return;
     const viewChanges = [...found.values()];
     const beginning = this.select(viewChanges);
@@ -471,22 +326,18 @@ export class ViewChanger {
     this.context.host.drop("not admitted: new view that does not follow from its view changes");
   }
 
-  /** Goes to a view with its NEW-VIEW, the VIEW-CHANGEs that it names, and what follows from them. */
+  /** Goes to a view with its NEW-VIEW, what that names, and what follows from it. */
   #beginJoining(
     message: NewViewMessage,
     viewChanges: readonly ViewChangeMessage[],
     beginning: Beginning,
   ): void {
-    this.#freeze();
+    if (this.#active) this.owner.reports.freeze(this.entered);
     this.#moveTo(message.view, false);
     this.#newView = message;
     this.#named = viewChanges;
-    this.#joining = { view: message.view, beginning };
-    this.#fetched.clear();
-    this.#asked.clear();
-    for (const [sender, incoming] of this.#incoming) {
-      if (incoming.message.view <= this.#view) this.#incoming.delete(sender);
-    }
+    this.owner.adoption.join({ view: message.view, beginning });
+    this.#incoming.forget(this.#view);
     this.#consider();
     this.owner.catchUp.wake();
     this.advance();
@@ -494,166 +345,22 @@ export class ViewChanger {
 
   /** Asks for VIEW-CHANGEs and batches that are missing on the way to a view. */
   fetchMissing(): void {
-    this.#asked.clear();
-    for (const incoming of this.#incoming.values()) this.#fetchMissing(incoming);
+    this.owner.adoption.askAgain();
+    this.#incoming.fetchMissing();
     this.advance();
   }
 
-  #fetchMissing({ message, found }: Incoming): void {
-    if (!this.#incoming.has(message.replica)) return;
-    const { view } = message;
-    for (const { replica, digest } of message.viewChanges) {
-      if (found.has(replica)) continue;
-      coverageMark("zyzzyva: missing view-change is fetched");
-      this.context.host.send("others", { kind: "fetchViewChange", view, replica, digest });
-    }
-  }
-
   onFetchViewChange(from: Address, message: FetchViewChangeMessage): void {
-    const { host, answers } = this.context;
-    for (const change of [...this.#changes, ...this.#named]) {
-      if (change?.replica !== message.replica || change.view !== message.view) continue;
-      if (!equal(change.digest, message.digest)) continue;
-      const question = `view change ${change.view} ${change.replica}`;
-      if (!answers.allows(from, question, host.now)) return host.drop(ASKED_TOO_MUCH);
-      answers.begin(from, question, host.now);
-      answers.charge(from, change.body.length);
-      host.send(from, change);
-      return;
-    }
-    host.drop("not admitted: fetch of a view change that is not here");
+    this.#incoming.answer(from, message, [...this.#changes.all, ...this.#named]);
   }
 
   // The beginning of a view.
 
   /** Goes on towards the view that this replica is on the way to. */
   advance(): void {
-    this.#follow();
-    const joining = this.#joining;
-    if (joining !== null && this.#adopts(joining.beginning)) this.#confirm(joining);
+    const joining = this.owner.adoption.advance();
+    if (joining !== null) this.#confirm(joining);
     this.#tryEnter();
-  }
-
-  /** Makes the history one that is committed, while this replica is in no view. */
-  follow(followed: Followed): void {
-    if (this.#active || followed.slot <= (this.#followed?.slot ?? 0)) return;
-    coverageMark("zyzzyva: a replica that is in no view follows the others");
-    this.#followed = followed;
-    this.advance();
-  }
-
-  #follow(): void {
-    const followed = this.#followed;
-    if (followed === null) return;
-    const { chain, slot } = followed;
-    const { log } = this.context;
-    const { committed } = this.owner.normal;
-    if (this.#active || slot <= committed || committed < chain.first) {
-      this.#followed = null;
-      return;
-    }
-    const own = log.passes(slot, chain.historyAt(slot) ?? NOTHING);
-    if (!own && !this.#brings(chain, slot)) return;
-    this.#followed = null;
-    this.owner.commits.follow();
-  }
-
-  /** Makes the history that which a view begins with; false if that is not so yet, or cannot be. */
-  #adopts({ checkpoint, chain, slot, history }: Beginning): boolean {
-    const { log } = this.context;
-    const { normal, sync } = this.owner;
-    const { committed } = normal;
-    if (slot < committed || slot <= log.low) {
-      // A later view may have decided more; what it holds up to the slot is to be the same.
-      const same = log.passes(slot, history);
-      if (!same) coverageMark("zyzzyva: a view begins below what is committed");
-      return same;
-    }
-    if (chain.first > committed) {
-      sync.adopt(checkpoint.stable);
-      if (chain.first > normal.committed) {
-        if (sync.behind) sync.fetchState();
-        return false;
-      }
-    } else if (!log.passes(committed, chain.historyAt(committed) ?? history)) {
-      coverageMark("zyzzyva: a view begins below what is committed");
-      return false;
-    }
-    sync.adopt(checkpoint.stable);
-    return this.#brings(chain, slot);
-  }
-
-  /** Makes the history that of the chain up to the slot; false if that is not so yet. */
-  #brings(chain: Chain, slot: number): boolean {
-    const { log } = this.context;
-    const { normal } = this.owner;
-    if (normal.committed < chain.first) return false;
-    this.#rollbackTo(chain, slot);
-    while (log.last < slot && log.last < log.high) {
-      const at = log.last + 1;
-      const batch = this.#batchOf(chain.digestAt(at) ?? NOTHING);
-      const next = chain.historyAt(at);
-      if (batch === undefined || next === undefined) break;
-      normal.adopt(batch, next);
-    }
-    if (log.last < slot) this.#fetchBatches(chain, slot);
-    return log.last === slot;
-  }
-
-  /** Asks for some batches of the beginning, each once between two ticks. */
-  #fetchBatches(chain: Chain, slot: number): void {
-    const { log, host } = this.context;
-    const last = Math.min(slot, log.last + FETCHED_MAX);
-    for (let at = log.last + 1; at <= last; at++) {
-      const digest = chain.digestAt(at);
-      if (digest === undefined || this.#asked.has(at) || this.#batchOf(digest)) continue;
-      coverageMark("zyzzyva: missing batch is fetched");
-      this.#asked.add(at);
-      host.send("others", { kind: "fetchBatch", digest });
-    }
-  }
-
-  /** Undoes what is not on the chain. */
-  #rollbackTo(chain: Chain, slot: number): void {
-    const { log } = this.context;
-    const { normal } = this.owner;
-    let common = Math.min(log.last, slot);
-    while (common > normal.committed && !log.passes(common, chain.historyAt(common) ?? NOTHING)) {
-      common--;
-    }
-    if (common === log.last) return;
-    coverageMark("zyzzyva: a new view undoes what was executed");
-    normal.rollback(common);
-  }
-
-  #batchOf(digest: Bytes): Batch | undefined {
-    const known = this.#frozen?.batches.find((batch) => equal(batch.digest, digest));
-    if (known !== undefined) return known;
-    for (const batch of this.#fetched.values()) if (equal(batch.digest, digest)) return batch;
-    return this.context.log.after(0).find((entry) => equal(entry.digest, digest))?.batch;
-  }
-
-  onFetchBatch(from: Address, { digest }: FetchBatchMessage): void {
-    const { host, answers } = this.context;
-    const batch = this.#batchOf(digest);
-    if (batch === undefined) return host.drop("not admitted: fetch of a batch that is not here");
-    const question = `batch ${digest.join()}`;
-    if (!answers.allows(from, question, host.now)) return host.drop(ASKED_TOO_MUCH);
-    answers.begin(from, question, host.now);
-    answers.charge(from, batch.bytes.length);
-    host.send(from, { kind: "batch", batch });
-  }
-
-  onBatch({ batch }: BatchMessage): void {
-    const { log, host } = this.context;
-    const chain = this.#followed?.chain ?? this.#joining?.beginning.chain;
-    const slot = [...this.#asked].find((at) => equal(chain?.digestAt(at) ?? NOTHING, batch.digest));
-    if (this.#active || slot === undefined || slot <= log.last || this.#fetched.has(slot)) {
-      return host.drop("not admitted: batch that is not missing");
-    }
-    for (const at of this.#fetched.keys()) if (at <= log.last) this.#fetched.delete(at);
-    this.#fetched.set(slot, batch);
-    this.advance();
   }
 
   /** Confirms once a view what it begins with, which this replica has executed. */
@@ -691,7 +398,7 @@ export class ViewChanger {
 
   /** Why the proof that a view has begun changes nothing, or is none. */
   refuseEntered({ certificate }: EnteredMessage): Refusal | null {
-    if (certificate.view === 0 || !this.proves(certificate)) return PROVES_NOTHING;
+    if (certificate.view === 0 || !this.owner.reports.proves(certificate)) return PROVES_NOTHING;
     const known = this.#awaited !== null && this.#awaited.view >= certificate.view;
     if (known || this.#isPast(certificate.view)) {
       return "not admitted: beginning of a view that is known or past";
@@ -746,35 +453,21 @@ export class ViewChanger {
     if (log.last > end) normal.rollback(end);
     this.#moveTo(view, true);
     this.#entered = certificate;
-    this.#frozen = null;
-    this.#joining = null;
-    this.#followed = null;
-    this.#fetched.clear();
-    this.#asked.clear();
+    this.owner.reports.forget();
+    this.owner.adoption.reset();
     log.forgetView();
     pool.requeue(host.now, this.leads);
-    if (!this.leads) this.#relayPending();
     timer.onEntered();
     commits.onEntered();
     normal.onEntered();
     hates.consider();
   }
 
-  #relayPending(): void {
-    const { primary } = this;
-    const { pool, host } = this.context;
-    for (const entry of pool.oldest(RELAY_MAX)) {
-      const { client, request } = entry;
-      entry.relayedMs = host.now;
-      host.send(primary, { kind: "relay", client, request });
-    }
-  }
-
   // For others.
 
   /** What shows a replica that is behind the way to this view, once it is signed. */
   entry(): readonly Message[] {
-    const own = this.#changes[this.context.self];
+    const { own } = this.#changes;
     const messages: Message[] = [];
     const newView = this.#newView?.view === this.#view ? this.#newView : null;
     if (newView?.seal !== undefined) messages.push(newView);
@@ -797,21 +490,10 @@ export class ViewChanger {
 
   /** VIEW-CHANGEs of different replicas for the view before this one or later. */
   viewProof(): ViewChangeHeader[] {
-    const latest = new Map<Signer, ViewChangeHeader>();
-    const add = (header: ViewChangeHeader) => {
-      const known = latest.get(header.replica);
-      if (header.view < this.#view - 1) return;
-      if (known === undefined || header.view > known.view) latest.set(header.replica, header);
-    };
-    for (const header of this.#resumedProof) add(header);
-    for (const change of [...this.#named, ...this.#changes]) {
-      if (change?.seal === undefined) continue;
-      const { replica, view, digest, seal } = change;
-      add({ replica, view, digest, block: seal.signature });
-    }
-    return [...latest.values()].slice(0, this.context.quorums.weak);
+    const changes = [...this.#named, ...this.#changes.all];
+    const { weak } = this.context.quorums;
+    return headersFrom(this.#view - 1, this.#resumedProof, changes, weak);
   }
 }
 
-const NOTHING: Bytes = new Uint8Array(0);
 const PROVES_NOTHING: Refusal = "not admitted: view change that proves nothing";

@@ -14,7 +14,7 @@ export interface ViewTimerOwner {
     readonly active: boolean;
     readonly enteredMs: number;
     readonly primary: Signer;
-    suspect(): void;
+    leave(): void;
   };
   readonly hates: { readonly hates: boolean; hate(): void };
   readonly normal: {
@@ -124,7 +124,7 @@ export class ViewTimer {
     if (leftMs > TIMER_SLACK_MS) return this.arm();
     coverageMark("zyzzyva: view timer runs out");
     if (views.active) this.#owner.hates.hate();
-    else this.#owner.views.suspect();
+    else this.#owner.views.leave();
   }
 
   /**

@@ -21,12 +21,12 @@ import {
   type Message,
   type Parts,
 } from "../../../src/protocol/zyzzyva/index.ts";
-import {
-  makeViewChange,
-  type OrderReqMessage,
-  type Report,
-  type ViewChangeMessage,
+import type {
+  OrderReqMessage,
+  Report,
+  ViewChangeMessage,
 } from "../../../src/protocol/zyzzyva/message.ts";
+import { makeViewChange } from "../../../src/protocol/zyzzyva/message-codec.ts";
 import * as support from "../../support/cluster.ts";
 import { Packets } from "../../support/packets.ts";
 import { openOf } from "../../support/requests.ts";

@@ -2,7 +2,7 @@
 
 import { expect, test } from "bun:test";
 import { encodeKvOperation } from "../../../src/app/operation.ts";
-import { codec } from "../../../src/protocol/zyzzyva/message.ts";
+import { codec } from "../../../src/protocol/zyzzyva/message-codec.ts";
 import { holds } from "../../support/packets.ts";
 import { bytes } from "../../support/requests.ts";
 import {

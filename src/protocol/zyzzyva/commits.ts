@@ -1,6 +1,6 @@
 // How histories are committed: certificates of clients (Kotla et al., SOSP '07, section 3.2, step
-// 4b), and of replicas themselves, so that what nobody certifies is committed as well. A certificate
-// alone commits nothing, because the next view change may miss the one replica that has it: it takes
+// 4b), and of replicas themselves, so that what nobody certifies is committed as well. One alone
+// commits nothing, because the next view change may miss the one replica that has it: it takes
 // LOCAL-COMMITs of a quorum in one view.
 
 import type { Address, HeldCertificate, Refusal, Signer, Sizes } from "../../actor.ts";
@@ -16,7 +16,7 @@ import {
   type ViewCertificate,
 } from "./certificate.ts";
 import type { ZyzzyvaContext } from "./context.ts";
-import type { Entry } from "./history.ts";
+import type { Entry } from "./log.ts";
 import type {
   CommitMessage,
   CommittedMessage,
@@ -25,7 +25,7 @@ import type {
 } from "./message.ts";
 import { COMMIT_AT } from "./normal.ts";
 import { Chain } from "./selection.ts";
-import type { Followed } from "./view-change.ts";
+import type { Followed } from "./adoption.ts";
 import { PointVotes } from "./votes.ts";
 
 /** Votes of one signer that are kept. */
@@ -43,8 +43,8 @@ export interface CommitsOwner {
     readonly leads: boolean;
     readonly primary: Signer;
     readonly entered: ViewCertificate;
-    follow(followed: Followed): void;
   };
+  readonly adoption: { follow(followed: Followed): void };
   readonly normal: {
     readonly committed: number;
     readonly executed: number;
@@ -166,7 +166,7 @@ export class Commits {
     if (certificate.slot > (this.#certificate?.slot ?? 0)) this.#certificate = certificate;
   }
 
-  /** Says once a view that the slot's certificate is here; the client hears it once it is signed. */
+  /** Says once that the slot's certificate is here; the client hears that when it is signed. */
   #localCommit(entry: Entry, client: Address | null): void {
     const { self: replica, host } = this.context;
     const { slot, history, localCommit } = entry;
@@ -393,7 +393,7 @@ export class Commits {
     if (history === undefined || first > this.owner.normal.committed) return;
     const chain = new Chain(first, history, digests);
     const { slot } = certificate;
-    if (chain.passes(slot, certificate.history)) this.owner.views.follow({ chain, slot });
+    if (chain.passes(slot, certificate.history)) this.owner.adoption.follow({ chain, slot });
   }
 
   #onProven(certificate: CommittedCertificate): void {

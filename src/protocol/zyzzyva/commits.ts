@@ -26,6 +26,7 @@ import type {
 import { COMMIT_AT } from "./normal.ts";
 import { Chain } from "./selection.ts";
 import type { Followed } from "./adoption.ts";
+import type { ZyzzyvaService } from "./service.ts";
 import { PointVotes } from "./votes.ts";
 
 /** Votes of one signer that are kept. */
@@ -58,6 +59,7 @@ export interface CommitsOwner {
 export class Commits {
   protected readonly context: ZyzzyvaContext;
   protected readonly owner: CommitsOwner;
+  readonly #service: ZyzzyvaService;
   protected readonly histories: PointVotes<HistoryMessage>;
   protected readonly localCommits: PointVotes<LocalCommitMessage>;
   /** The longest certificate of the active view. */
@@ -79,8 +81,9 @@ export class Commits {
   /** The last slot that this replica had committed as the primary, and when. */
   #asked = { slot: 0, atMs: -Infinity };
 
-  constructor(context: ZyzzyvaContext, owner: CommitsOwner) {
+  constructor(context: ZyzzyvaContext, owner: CommitsOwner, service: ZyzzyvaService) {
     const { n } = context.config;
+    this.#service = service;
     this.context = context;
     this.owner = owner;
     this.histories = new PointVotes(n, VOTES_MAX);
@@ -126,7 +129,8 @@ export class Commits {
         coverageMark("zyzzyva: a certificate of an earlier view is refused");
       return "not admitted: commit certificate of another view";
     }
-    return log.contains(certificate.slot)
+    const passed = certificate.slot <= log.low && certificate.named !== null;
+    return passed || log.contains(certificate.slot)
       ? null
       : "not admitted: commit certificate outside the window";
   }
@@ -141,7 +145,11 @@ export class Commits {
     const refusal = this.refuseCommit(message);
     if (refusal !== null) return host.drop(refusal);
     const client = from < config.n ? null : from;
-    this.#onCertificate(message.certificate, client);
+    const { certificate } = message;
+    const { named } = certificate;
+    // Its history is gone, and what it names may be known to be committed.
+    if (certificate.slot > this.context.log.low) this.#onCertificate(certificate, client);
+    else if (client !== null && named !== null) this.#service.tellCommitted(client, named);
   }
 
   /** The certificate is of the active view, and its signatures hold. */

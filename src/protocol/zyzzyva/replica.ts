@@ -96,7 +96,7 @@ export class ZyzzyvaReplica implements Replica<Message, Timer> {
     assert(service instanceof ZyzzyvaService, "what may be undone is final for nobody");
     this.context = context;
     this.normal = new parts.NormalCase(context, this, service);
-    this.commits = new parts.Commits(context, this);
+    this.commits = new parts.Commits(context, this, service);
     this.hates = new parts.Hates(context, this);
     this.reports = new parts.Reports(context, this);
     this.adoption = new parts.Adoption(context, this);

@@ -2,20 +2,24 @@
 // what is committed.
 
 import type { Address, Bytes, Signer } from "../../actor.ts";
+import { EMPTY, equal } from "../../wire.ts";
 import type { Batch } from "../kit/batch.ts";
 import { heard, type ServiceOptions } from "../kit/service.ts";
 import type { Source } from "../kit/pending.ts";
 import {
+  FORGOTTEN_OUTCOME,
   isLong,
   isOpen,
   operationDigest,
   replierOf,
   type Outcome,
   type Request,
+  type Told,
 } from "../kit/request.ts";
 import { NOWHERE, type Session } from "../kit/sessions.ts";
 import { SpeculativeService } from "../kit/speculative-service.ts";
 import type { SpecReplyMessage } from "./message.ts";
+import type { Named } from "./certificate.ts";
 import { outcomeDigestOf } from "./message-codec.ts";
 
 /** Where in which view a request was executed. */
@@ -35,6 +39,7 @@ export class ZyzzyvaService extends SpeculativeService {
   readonly #self: Signer;
   readonly #n: number;
   readonly #host: ServiceOptions["host"];
+  readonly #owner: ServiceOptions["owner"];
   /** Set once the replica is there. */
   speculative: SpeculativeOwner | null = null;
 
@@ -43,6 +48,7 @@ export class ZyzzyvaService extends SpeculativeService {
     this.#self = options.self;
     this.#n = options.n;
     this.#host = options.host;
+    this.#owner = options.owner;
   }
 
   /** Tells the clients of a batch that was executed what came of it. */
@@ -122,6 +128,26 @@ export class ZyzzyvaService extends SpeculativeService {
       this.#specReply(to, request, outcome, place, true);
     }
     return true;
+  }
+
+  /** Tells a client that its last request is committed, if it is. */
+  tellCommitted(client: Address, { session: id, tag, number, digest }: Named): void {
+    const request: Request = { session: id, tag, number, op: EMPTY };
+    const session = this.executor.sessionOf(request);
+    const known = session?.number === number && equal(session.digest, digest);
+    if (session === undefined || !known || session.stamp > this.executor.committed) {
+      return this.#host.drop("not admitted: certificate of a request that is not known");
+    }
+    const { result } = session;
+    const outcome: Outcome = result === null ? FORGOTTEN_OUTCOME : { status: "done", result };
+    if (!this.mayRepeat(client, session, outcome)) return;
+    const given: Told =
+      result === null && session.length !== null
+        ? { status: "digest", digest: session.resultDigest }
+        : outcome;
+    const { view } = this.#owner;
+    const names = { replica: this.#self, view, session: id, tag, number, digest };
+    this.#host.send(client, { kind: "reply", ...names, outcome: given });
   }
 
   /** A session that is gone is named by a position that is committed. */

@@ -2,7 +2,7 @@
 // same of its request, or when a quorum has a certificate that a quorum does. What f + 1 say to be
 // committed counts as in other protocols.
 
-import type { Address, Client, Host, Refusal } from "../../actor.ts";
+import type { Address, Bytes, Client, Host, Refusal } from "../../actor.ts";
 import { coverageMark } from "../../base/coverage-mark.ts";
 import type { ProtocolConfig } from "../../protocol-config.ts";
 import { equal, type Reader } from "../../wire.ts";
@@ -37,8 +37,7 @@ export class ZyzzyvaClient extends QuorumClient implements Client<Message, Timer
   readonly #host: Host<Message, Timer>;
   /** What each replica said last of the pending request, and the outcome that one gave. */
   readonly #replies: (SpecReplyMessage | undefined)[];
-  #outcomes: { readonly digest: SpecReplyMessage["outcomeDigest"]; readonly outcome: Outcome }[] =
-    [];
+  #outcomes: { readonly digest: Bytes; readonly outcome: Outcome }[] = [];
   /** What q replicas agree on, and since when. */
   #certificate: CommitCertificate | null = null;
   #certifiedMs = 0;
@@ -114,15 +113,20 @@ export class ZyzzyvaClient extends QuorumClient implements Client<Message, Timer
   #onSpecReply(message: SpecReplyMessage): void {
     this.#replies[message.replica] = message;
     const { outcome, outcomeDigest } = message;
-    if (outcome !== null && this.isOf(outcome, message)) {
-      if (!this.#outcomes.some(({ digest }) => equal(digest, outcomeDigest))) {
-        this.#outcomes.push({ digest: outcomeDigest, outcome });
-      }
-    }
+    if (outcome !== null && this.isOf(outcome, message)) this.#keep(outcomeDigest, outcome);
     const same = this.#replies.filter((other) => other !== undefined && this.agree(other, message));
     if (same.length >= this.needed) return this.#onAll(message);
     if (same.length < this.quorums.quorum) return;
     this.#onQuorum(message, same as SpecReplyMessage[]);
+  }
+
+  /** One of each digest that is told still. */
+  #keep(digest: Bytes, outcome: Outcome): void {
+    this.#outcomes = this.#outcomes.filter((known) => {
+      if (equal(known.digest, digest)) return false;
+      return this.#replies.some((reply) => reply && equal(reply.outcomeDigest, known.digest));
+    });
+    this.#outcomes.push({ digest, outcome });
   }
 
   /** Whether a reply's outcome is the one that its signer signed. */

@@ -17,6 +17,7 @@ import type { Entry } from "./log.ts";
 import type { FillHoleMessage, OrderReqMessage, SpecReplyMessage } from "./message.ts";
 import type { Ordered } from "./message-codec.ts";
 import { ASKED_TOO_MUCH } from "../kit/peers.ts";
+import { WaitingOrders } from "./waiting-orders.ts";
 import type { Place, SpeculativeOwner, ZyzzyvaService } from "./service.ts";
 
 /** Batches of the primary that wait for their signature; with `--adaptive` fewer. */
@@ -29,8 +30,6 @@ export const COMMIT_AT = 16_384;
 /** ORDER-REQs in answer to one FILL-HOLE, and bytes of their batches. */
 const FILLED_MAX = 16;
 const FILLED_BYTES_MAX = 1024 * 1024;
-/** Memory of orders that wait for others before them. */
-const WAITING_BYTES_MAX = 48 * 1024 * 1024;
 
 const NOT_LEADING = "not admitted: request relayed to a replica that does not lead";
 
@@ -71,9 +70,7 @@ export class NormalCase implements SpeculativeOwner {
   #sealed = 0;
   /** Memory of batches that are executed and not committed. */
   #uncommittedBytes = 0;
-  /** Orders that came before their turn, by slot, and the memory of their batches. */
-  readonly #waiting = new Map<number, OrderReqMessage>();
-  #waitingBytes = 0;
+  readonly #waiting = new WaitingOrders();
   #holeSet = false;
   /** Whether the primary alone was asked for what is missing. */
   #holeAsked = false;
@@ -189,20 +186,13 @@ export class NormalCase implements SpeculativeOwner {
     const { view, slot } = message;
     const { views } = this.owner;
     const { log } = this.context;
-    if (!views.active || view > views.view) return this.#refuseWaiting(message);
+    if (!views.active || view > views.view) return this.#waiting.refuse(message);
     const known = log.at(slot);
-    if (known === undefined) return slot === log.last + 1 ? null : this.#refuseWaiting(message);
+    if (known === undefined) return slot === log.last + 1 ? null : this.#waiting.refuse(message);
     const { order } = known;
     if (order === null) return "not admitted: order of a slot that its view began with";
     const same = equal(order.digest, message.digest) && equal(order.history, message.history);
     return same && order.seal !== undefined ? "not admitted: order that is known" : null;
-  }
-
-  #refuseWaiting({ view, slot, batch }: OrderReqMessage): Refusal | null {
-    const known = this.#waiting.get(slot);
-    if (known !== undefined && known.view >= view) return "not admitted: order that waits already";
-    const fits = this.#waitingBytes + footprintOf(batch) <= WAITING_BYTES_MAX;
-    return fits ? null : "not admitted: order that there is no room for";
   }
 
   onOrderReq(message: OrderReqMessage): void {
@@ -250,18 +240,8 @@ export class NormalCase implements SpeculativeOwner {
   }
 
   #wait(message: OrderReqMessage): void {
-    this.#forgetWaiting(message.slot);
-    this.#waiting.set(message.slot, message);
-    this.#waitingBytes += footprintOf(message.batch);
+    this.#waiting.keep(message);
     this.owner.timer.arm();
-  }
-
-  #forgetWaiting(slot: number): OrderReqMessage | undefined {
-    const known = this.#waiting.get(slot);
-    if (known === undefined) return undefined;
-    this.#waiting.delete(slot);
-    this.#waitingBytes -= footprintOf(known.batch);
-    return known;
   }
 
   /** Executes what waited for its turn. */
@@ -269,10 +249,10 @@ export class NormalCase implements SpeculativeOwner {
     const { log } = this.context;
     const { views } = this.owner;
     while (views.active && !views.leads && log.last < log.high) {
-      const message = this.#waiting.get(log.last + 1);
-      if (message === undefined || message.view !== views.view) break;
+      const message = this.#waiting.at(views.view, log.last + 1);
+      if (message === undefined) break;
       if (!this.#fits(message.batch)) return;
-      this.#forgetWaiting(message.slot);
+      this.#waiting.take(message.view, message.slot);
       if (!this.follows(message)) {
         this.context.host.drop("not admitted: order whose history is another");
         break;
@@ -286,13 +266,8 @@ export class NormalCase implements SpeculativeOwner {
 
   /** Since when an order waits for one before it. */
   get waitsForOrder(): boolean {
-    const { log } = this.context;
     const { view, active } = this.owner.views;
-    if (!active) return false;
-    for (const [slot, message] of this.#waiting) {
-      if (message.view === view && slot > log.last + 1) return true;
-    }
-    return false;
+    return active && this.#waiting.hasAfter(view, this.context.log.last + 1);
   }
 
   #watchHole(): void {
@@ -421,7 +396,7 @@ export class NormalCase implements SpeculativeOwner {
     this.#sealed = slot;
     this.#uncommittedBytes = 0;
     this.owner.commits.onRolledBack();
-    this.#forgetBelow(slot);
+    this.#waiting.forget(this.owner.views.view, slot);
     this.owner.timer.onExecuted();
   }
 
@@ -429,21 +404,14 @@ export class NormalCase implements SpeculativeOwner {
   onStable(slot: number): void {
     const { log } = this.context;
     if (slot > log.low) log.advance(slot);
-    this.#forgetBelow(slot);
+    this.#waiting.forget(this.owner.views.view, slot);
     this.executeWaiting();
     this.propose();
   }
 
-  #forgetBelow(low: number): void {
-    for (const slot of [...this.#waiting.keys()]) if (slot <= low) this.#forgetWaiting(slot);
-  }
-
   /** A view has begun here: orders of earlier ones are forgotten. */
   onEntered(): void {
-    const { view } = this.owner.views;
-    for (const [slot, message] of [...this.#waiting]) {
-      if (message.view < view) this.#forgetWaiting(slot);
-    }
+    this.#waiting.forget(this.owner.views.view, this.context.log.low);
     this.#sealed = this.context.log.last;
     this.#holeAsked = false;
     if (!this.owner.views.leads) this.#relayPending();

@@ -290,8 +290,16 @@ export const mutants: readonly Mutant[] = [
   mutant("no-certificates", withParts(noCertificates), "twins", SPLIT, 5000),
   mutant("unconfirmed", withParts(unconfirmed), "adversary", SPLIT),
   mutant("adds-up-views", withParts({ Commits: AddsUpViews }), "short", SPLIT),
-  mutant("commits-alone", withParts({ Commits: CommitsAlone }), "deep", SPLIT),
-  mutant("earlier-certificates", withParts(earlierCertificates), "twins", SPLIT, 5000),
+  // Nobody can show others what it committed so.
+  mutant("commits-alone", withParts({ Commits: CommitsAlone }), "deep", [...SPLIT, "convergence"]),
+  // What it speaks for may be what nobody can commit.
+  mutant(
+    "earlier-certificates",
+    withParts(earlierCertificates),
+    "twins",
+    [...SPLIT, "liveness"],
+    5000,
+  ),
   mutant("never-asks", withParts({ Commits: NeverAsks }), "short", ["convergence", "liveness"]),
   mutant("keeps-sessions", withParts({ Executor: KeepsSessions }), "adversary", [
     ...SPLIT,
@@ -301,9 +309,9 @@ export const mutants: readonly Mutant[] = [
   mutant("any-history", withParts({ NormalCase: AnyHistory }), "adversary", SPLIT),
   mutant("old-replies", withParts({ NormalCase: OldReplies }), "deep", ["liveness"]),
   mutant("one-hate", withParts({ Hates: OneHate }), "adversary", ["liveness"]),
-  mutant("by-a-quorum", withClient(ByAQuorum), "adversary", SPLIT),
+  mutant("by-a-quorum", withClient(ByAQuorum), "twins", SPLIT, 5000),
   mutant("any-outcome", withClient(AnyOutcome), "adversary", SPLIT),
-  mutant("mixes-views", withClient(MixesViews), "adversary", SPLIT),
+  mutant("mixes-views", withClient(MixesViews), "twins", SPLIT, 5000),
   mutant("speaks-at-once", withParts({ Start: SpeaksAtOnce, Recovery: Careless }), "short", SPLIT),
   mutant("speaks-in-view-c", withParts(speaksInViewC), "deep", SPLIT),
   mutant("speaks-at-stable", withParts(speaksAtStable), "deep", SPLIT),

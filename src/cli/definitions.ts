@@ -64,7 +64,7 @@ const COMMON_ARGS = {
     alias: "c",
     required: true,
     valueHint: "PREFIX",
-    description: "Reads PREFIX.config, and PREFIX-<i>.pem if the protocol signs",
+    description: "Reads PREFIX.config, PREFIX-<i>.pem if the protocol signs",
   },
   "reply-size": {
     type: "string",

@@ -59,7 +59,7 @@ const OWN_ARGS = {
     alias: "f",
     default: "1",
     valueHint: "F",
-    description: "Faults to tolerate, with as many replicas as the mode needs",
+    description: "Faults to tolerate, with the replicas that this takes",
   },
   clients: { ...clients, description: "Clients in all, each with one operation in flight" },
   "client-processes": {

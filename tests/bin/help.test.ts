@@ -21,16 +21,16 @@ describe("help", () => {
     expect(await shown("replica")).toMatchInlineSnapshot(`
     "One replica of a protocol (replica)
 
-    USAGE replica [OPTIONS] --mode=<unreplicated|unreplicated-signed|pbft|hotstuff|vr|nopaxos|hotstuff2|jolteon|tendermint|streamlet> --config=<PREFIX> --id=<ID>
+    USAGE replica [OPTIONS] --mode=<unreplicated|unreplicated-signed|pbft|hotstuff|vr|nopaxos|hotstuff2|jolteon|tendermint|streamlet|zyzzyva> --config=<PREFIX> --id=<ID>
 
     WHAT RUNS
 
-      -m, --mode=<unreplicated|unreplicated-signed|pbft|hotstuff|vr|nopaxos|hotstuff2|jolteon|tendermint|streamlet>    The protocol; case does not matter [both] (Required)
-                                                                                              -c, --config=<PREFIX>    Reads PREFIX.config, and PREFIX-<i>.pem if the protocol signs [both] (Required)
-                                                                                                      -i, --id=<ID>    Which replica of the configuration this is, from 0 [replicas] (Required)
-                                                                                                 --role=<sequencer>    Run process ID of this role instead of a replica [replicas]
-                                                                                   -a, --app=<null|kv|btree|sqlite>    What is replicated [replicas] (Default: null)
-                                                                                               --reply-size=<BYTES>    Bytes of a result of the app null [replicas] (Default: 0)
+      -m, --mode=<unreplicated|unreplicated-signed|pbft|hotstuff|vr|nopaxos|hotstuff2|jolteon|tendermint|streamlet|zyzzyva>    The protocol; case does not matter [both] (Required)
+                                                                                                      -c, --config=<PREFIX>    Reads PREFIX.config, PREFIX-<i>.pem if the protocol signs [both] (Required)
+                                                                                                              -i, --id=<ID>    Which replica of the configuration this is, from 0 [replicas] (Required)
+                                                                                                         --role=<sequencer>    Run process ID of this role instead of a replica [replicas]
+                                                                                           -a, --app=<null|kv|btree|sqlite>    What is replicated [replicas] (Default: null)
+                                                                                                       --reply-size=<BYTES>    Bytes of a result of the app null [replicas] (Default: 0)
 
     WHAT IS MEASURED
 
@@ -45,7 +45,7 @@ describe("help", () => {
                               --adaptive    Close a batch whenever there is room in the pipeline, not when it is full or 1 ms old [replicas] (Default: false)
                      --view-timeout=<MS>    First view timeout; clients retry after a quarter of it [replicas] (Default: 500)
                     --checkpoint=<SLOTS>    Slots or blocks between checkpoints (nopaxos: 2048) [replicas] (Default: 128)
-              --slow-leader=<leave|keep>    pbft, hotstuff, hotstuff2, jolteon, tendermint, streamlet: leave or keep a leader that serves less than others did (default: leave) [replicas]
+              --slow-leader=<leave|keep>    pbft, hotstuff, hotstuff2, jolteon, tendermint, streamlet, zyzzyva: leave or keep a leader that serves less than others (default: leave) [replicas]
       --leader=<fixed|rotate|reputation>    hotstuff, hotstuff2, jolteon, tendermint, streamlet: keep a leader until it fails, another each view, or a recent signer (default: fixed) [replicas]
 
     CRYPTO
@@ -93,14 +93,14 @@ describe("help", () => {
     expect(await shown("client")).toMatchInlineSnapshot(`
     "Clients of a protocol, and what they measured (client)
 
-    USAGE client [OPTIONS] --mode=<unreplicated|unreplicated-signed|pbft|hotstuff|vr|nopaxos|hotstuff2|jolteon|tendermint|streamlet> --config=<PREFIX>
+    USAGE client [OPTIONS] --mode=<unreplicated|unreplicated-signed|pbft|hotstuff|vr|nopaxos|hotstuff2|jolteon|tendermint|streamlet|zyzzyva> --config=<PREFIX>
 
     WHAT RUNS
 
-      -m, --mode=<unreplicated|unreplicated-signed|pbft|hotstuff|vr|nopaxos|hotstuff2|jolteon|tendermint|streamlet>    The protocol; case does not matter [both] (Required)
-                                                                                              -c, --config=<PREFIX>    Reads PREFIX.config, and PREFIX-<i>.pem if the protocol signs [both] (Required)
-                                                                                   -a, --app=<null|kv|btree|sqlite>    What the replicas run [replicas] (default: what they tell)
-                                                                                               --reply-size=<BYTES>    Bytes of a result of the app null [replicas] (default: what they tell)
+      -m, --mode=<unreplicated|unreplicated-signed|pbft|hotstuff|vr|nopaxos|hotstuff2|jolteon|tendermint|streamlet|zyzzyva>    The protocol; case does not matter [both] (Required)
+                                                                                                      -c, --config=<PREFIX>    Reads PREFIX.config, PREFIX-<i>.pem if the protocol signs [both] (Required)
+                                                                                           -a, --app=<null|kv|btree|sqlite>    What the replicas run [replicas] (default: what they tell)
+                                                                                                       --reply-size=<BYTES>    Bytes of a result of the app null [replicas] (default: what they tell)
 
     WHAT IS MEASURED
 
@@ -122,7 +122,7 @@ describe("help", () => {
                               --adaptive    Close a batch whenever there is room in the pipeline, not when it is full or 1 ms old [replicas] (default: what they tell)
                      --view-timeout=<MS>    First view timeout; clients retry after a quarter of it [replicas] (default: what they tell)
                     --checkpoint=<SLOTS>    Slots or blocks between checkpoints (nopaxos: 2048) [replicas] (default: what they tell)
-              --slow-leader=<leave|keep>    pbft, hotstuff, hotstuff2, jolteon, tendermint, streamlet: leave or keep a leader that serves less than others did [replicas] (default: what they tell)
+              --slow-leader=<leave|keep>    pbft, hotstuff, hotstuff2, jolteon, tendermint, streamlet, zyzzyva: leave or keep a leader that serves less than others [replicas] (default: what they tell)
       --leader=<fixed|rotate|reputation>    hotstuff, hotstuff2, jolteon, tendermint, streamlet: keep a leader until it fails, another each view, or a recent signer [replicas] (default: what they tell)
 
     CRYPTO
@@ -219,10 +219,10 @@ describe("help", () => {
 
     WHAT RUNS
 
-      -m, --mode=<unreplicated|unreplicated-signed|pbft|hotstuff|vr|nopaxos|hotstuff2|jolteon|tendermint|streamlet>    The protocol; case does not matter [both] (Default: pbft)
-                                                                                                   -f, --faults=<F>    Faults to tolerate, with as many replicas as the mode needs [both] (Default: 1)
-                                                                                   -a, --app=<null|kv|btree|sqlite>    What is replicated [replicas] (Default: null)
-                                                                                               --reply-size=<BYTES>    Bytes of a result of the app null [replicas] (Default: 0)
+      -m, --mode=<unreplicated|unreplicated-signed|pbft|hotstuff|vr|nopaxos|hotstuff2|jolteon|tendermint|streamlet|zyzzyva>    The protocol; case does not matter [both] (Default: pbft)
+                                                                                                           -f, --faults=<F>    Faults to tolerate, with the replicas that this takes [both] (Default: 1)
+                                                                                           -a, --app=<null|kv|btree|sqlite>    What is replicated [replicas] (Default: null)
+                                                                                                       --reply-size=<BYTES>    Bytes of a result of the app null [replicas] (Default: 0)
 
     WHAT IS MEASURED
 
@@ -244,7 +244,7 @@ describe("help", () => {
                               --adaptive    Close a batch whenever there is room in the pipeline, not when it is full or 1 ms old [replicas] (Default: false)
                      --view-timeout=<MS>    First view timeout; clients retry after a quarter of it [replicas] (Default: 500)
                     --checkpoint=<SLOTS>    Slots or blocks between checkpoints (nopaxos: 2048) [replicas] (Default: 128)
-              --slow-leader=<leave|keep>    pbft, hotstuff, hotstuff2, jolteon, tendermint, streamlet: leave or keep a leader that serves less than others did (default: leave) [replicas]
+              --slow-leader=<leave|keep>    pbft, hotstuff, hotstuff2, jolteon, tendermint, streamlet, zyzzyva: leave or keep a leader that serves less than others (default: leave) [replicas]
       --leader=<fixed|rotate|reputation>    hotstuff, hotstuff2, jolteon, tendermint, streamlet: keep a leader until it fails, another each view, or a recent signer (default: fixed) [replicas]
 
     CRYPTO

@@ -25,7 +25,7 @@ const NOTHING: Ordered = { operations: 0, bytes: 0 };
 
 export const slowLeader: ProtocolOption = {
   values: ["leave", "keep"],
-  description: "leave or keep a leader that serves less than others did",
+  description: "leave or keep a leader that serves less than others",
   configure: (value, config) => ({ ...config, keepsSlowLeaders: value === "keep" }),
 };
 

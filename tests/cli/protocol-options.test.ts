@@ -71,22 +71,22 @@ test("an option of all protocols is refused where it changes nothing", () => {
     const required = ["-m", "pbft", "-c", "x", "-i", "0"];
     return readProtocolOptions(parseOptions(command, [...required, ...argv]), protocols, modes);
   };
-  const signing = "unreplicated-signed, pbft, hotstuff, hotstuff2, jolteon, tendermint, streamlet";
+  const signing = "unreplicated-signed, pbft, hotstuff, hotstuff2, jolteon, tendermint, streamlet, zyzzyva";
   const cases = [
     [
       ["unreplicated"],
       ["-b", "9"],
-      "--batch: pbft, hotstuff, vr, nopaxos, hotstuff2, jolteon, tendermint, streamlet have it, not unreplicated",
+      "--batch: pbft, hotstuff, vr, nopaxos, hotstuff2, jolteon, tendermint, streamlet, zyzzyva have it, not unreplicated",
     ],
     [
       ["unreplicated"],
       ["--adaptive"],
-      "--adaptive: pbft, hotstuff, vr, nopaxos, hotstuff2, jolteon, tendermint, streamlet have it, not unreplicated",
+      "--adaptive: pbft, hotstuff, vr, nopaxos, hotstuff2, jolteon, tendermint, streamlet, zyzzyva have it, not unreplicated",
     ],
     [
       ["unreplicated-signed"],
       ["--checkpoint", "9"],
-      "--checkpoint: pbft, hotstuff, vr, nopaxos, hotstuff2, jolteon, tendermint, streamlet have it",
+      "--checkpoint: pbft, hotstuff, vr, nopaxos, hotstuff2, jolteon, tendermint, streamlet, zyzzyva have it",
     ],
     [["unreplicated"], ["-w", "1"], `--workers: ${signing} have it, not unreplicated`],
     [["unreplicated"], ["--crypto", "noble"], `--crypto: ${signing} have it, not unreplicated`],

@@ -162,6 +162,7 @@ export class Adoption {
   #fetchBatches(chain: Chain, slot: number): void {
     const { log, host } = this.context;
     const last = Math.min(slot, log.last + FETCHED_MAX);
+    for (const at of this.#asked) if (at <= log.last) this.#asked.delete(at);
     for (let at = log.last + 1; at <= last; at++) {
       const digest = chain.digestAt(at);
       if (digest === undefined || this.#asked.has(at) || this.#batchOf(digest)) continue;

@@ -71,7 +71,8 @@ test("an option of all protocols is refused where it changes nothing", () => {
     const required = ["-m", "pbft", "-c", "x", "-i", "0"];
     return readProtocolOptions(parseOptions(command, [...required, ...argv]), protocols, modes);
   };
-  const signing = "unreplicated-signed, pbft, hotstuff, hotstuff2, jolteon, tendermint, streamlet, zyzzyva";
+  const signing =
+    "unreplicated-signed, pbft, hotstuff, hotstuff2, jolteon, tendermint, streamlet, zyzzyva";
   const cases = [
     [
       ["unreplicated"],

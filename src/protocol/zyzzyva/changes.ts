@@ -29,6 +29,11 @@ export class Changes {
     this.#bySigner[change.replica] = change;
   }
 
+  /** Who is on the way to a later view than this one. */
+  laterThan(view: number): readonly Signer[] {
+    return this.all.filter((change) => change.view > view).map(({ replica }) => replica);
+  }
+
   /** The first view after this one that so many others are on the way to at least, or itself. */
   firstAfter(view: number, others: number): number {
     let target = view;

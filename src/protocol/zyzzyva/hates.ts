@@ -24,6 +24,8 @@ export interface HatesOwner {
     readonly view: number;
     readonly active: boolean;
     readonly entered: ViewCertificate;
+    /** The replicas that are on the way to a later view. */
+    leftBy(): readonly Signer[];
     leave(): void;
   };
   readonly start: { readonly mayAttest: boolean };
@@ -109,7 +111,10 @@ export class Hates {
     const { host, self } = this.context;
     if (!views.active || !start.mayAttest) return;
     const hates = this.#hates.filter((hate) => hate?.view === views.view);
-    if (hates.length < this.needed) return;
+    // Who has left the view for a later one hates it as well.
+    const left = new Set(views.leftBy());
+    for (const hate of hates) if (hate !== undefined) left.add(hate.replica);
+    if (left.size < this.needed) return;
     for (const hate of hates) {
       if (hate !== undefined && hate.replica !== self) host.send("others", hate);
     }

@@ -174,6 +174,10 @@ export class ViewChanger {
     this.#leaveFor(this.#view + 1);
   }
 
+  leftBy(): readonly Signer[] {
+    return this.#changes.laterThan(this.#view);
+  }
+
   /** Leaves its view: from here on it says nothing in one before `view`. */
   #leaveFor(view: number): void {
     if (this.#active) this.owner.reports.freeze(this.entered);
@@ -225,6 +229,7 @@ export class ViewChanger {
     if (!news || !this.owner.start.mayAttest) return;
     this.#join();
     this.#consider();
+    this.owner.hates.consider();
   }
 
   /** Not one that this replica sent before it lost its memory: only others may rely on that. */
@@ -432,16 +437,11 @@ export class ViewChanger {
     const { log } = this.context;
     const { start, commits } = this.owner;
     if (!start.mayAttest || !start.mayVote(view)) return;
-    if (slot > log.low ? !log.passes(slot, history) : !this.isStable(slot)) return;
+    if (slot > log.low && !log.passes(slot, history)) return;
     // What later views have committed may be another history than that of this one.
     if ((commits.committed?.view ?? 0) > view) return;
     this.#awaited = null;
     this.#enter(certificate);
-  }
-
-  /** Whether the slot is behind the stable checkpoint of this replica. */
-  protected isStable(slot: number): boolean {
-    return slot <= this.context.log.low;
   }
 
   #enter(certificate: ViewCertificate): void {

@@ -29,8 +29,11 @@ import type { Followed } from "./adoption.ts";
 import type { ZyzzyvaService } from "./service.ts";
 import { PointVotes } from "./votes.ts";
 
-/** Votes of one signer that are kept. */
-const VOTES_MAX = 4;
+/**
+ * HISTORYs of one signer that are kept. Of LOCAL-COMMITs a window's worth are: clients have many
+ * slots certified at a time, which replicas hear of in orders of their own.
+ */
+const HISTORIES_MAX = 4;
 /** Clients that wait for one LOCAL-COMMIT to be signed. */
 const OWED_MAX = 4096;
 /** How often the primary asks for commits, in view timeouts. */
@@ -86,8 +89,8 @@ export class Commits {
     this.#service = service;
     this.context = context;
     this.owner = owner;
-    this.histories = new PointVotes(n, VOTES_MAX);
-    this.localCommits = new PointVotes(n, VOTES_MAX);
+    this.histories = new PointVotes(n, HISTORIES_MAX);
+    this.localCommits = new PointVotes(n, context.log.size);
   }
 
   get certificate(): CommitCertificate | null {
@@ -100,8 +103,8 @@ export class Commits {
     let owed = 0;
     for (const clients of this.#owed.values()) owed = Math.max(owed, clients.size);
     return [
-      { name: "commits.histories", size: this.histories.size, max: VOTES_MAX },
-      { name: "commits.local commits", size: this.localCommits.size, max: VOTES_MAX },
+      { name: "commits.histories", size: this.histories.size, max: HISTORIES_MAX },
+      { name: "commits.local commits", size: this.localCommits.size, max: this.context.log.size },
       { name: "commits.owed", size: owed, max: OWED_MAX },
     ];
   }
@@ -420,6 +423,7 @@ export class Commits {
       this.#awaited = null;
       this.#committed = certificate;
       normal.commit(certificate.slot);
+      this.localCommits.forget(certificate.slot);
       if (this.#urgent > normal.committed) this.request();
     }
   }

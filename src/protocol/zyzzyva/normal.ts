@@ -72,8 +72,9 @@ export class NormalCase implements SpeculativeOwner {
   #uncommittedBytes = 0;
   readonly #waiting = new WaitingOrders();
   #holeSet = false;
-  /** Whether the primary alone was asked for what is missing. */
-  #holeAsked = false;
+  /** Who was asked for what is missing, if anybody was, and the last slot that was asked for. */
+  #holeAsked: "nobody" | "primary" | "all" = "nobody";
+  #askedTo = 0;
 
   constructor(context: ZyzzyvaContext, owner: NormalOwner, service: ZyzzyvaService) {
     this.context = context;
@@ -168,7 +169,11 @@ export class NormalCase implements SpeculativeOwner {
     this.#execute(batch, history, message);
   }
 
-  /** Why an ORDER-REQ of another replica changes nothing; asked before it is decoded as well. */
+  /**
+   * Why an ORDER-REQ of another replica changes nothing; asked before it is decoded as well. The
+   * primary's window may be ahead of this one, because it has more CHECKPOINTs: what this replica
+   * may not execute yet waits.
+   */
   refuseOrdered({ replica, view, slot }: Ordered): Refusal | null {
     const { config, log } = this.context;
     const { views } = this.owner;
@@ -177,7 +182,9 @@ export class NormalCase implements SpeculativeOwner {
     }
     if (view < views.view) return "not admitted: order of an earlier view";
     if (view > views.view + 1) return "not admitted: order of a view that is not the next";
-    return log.contains(slot) ? null : "not admitted: order outside the window";
+    return slot > log.low && slot <= log.high + log.size
+      ? null
+      : "not admitted: order outside the window";
   }
 
   refuseOrderReq(message: OrderReqMessage): Refusal | null {
@@ -188,7 +195,7 @@ export class NormalCase implements SpeculativeOwner {
     const { log } = this.context;
     if (!views.active || view > views.view) return this.#waiting.refuse(message);
     const known = log.at(slot);
-    if (known === undefined) return slot === log.last + 1 ? null : this.#waiting.refuse(message);
+    if (known === undefined) return this.#isNext(slot) ? null : this.#waiting.refuse(message);
     const { order } = known;
     if (order === null) return "not admitted: order of a slot that its view began with";
     const same = equal(order.digest, message.digest) && equal(order.history, message.history);
@@ -209,7 +216,7 @@ export class NormalCase implements SpeculativeOwner {
       if (known.order !== null) hates.onConflict(message, known.order);
       return;
     }
-    if (slot > log.last + 1) {
+    if (!this.#isNext(slot)) {
       this.#wait(message);
       return this.#watchHole();
     }
@@ -228,6 +235,12 @@ export class NormalCase implements SpeculativeOwner {
     entry.order = message;
     this.#sealed = Math.max(this.#sealed, message.slot);
     this.propose();
+  }
+
+  /** Whether the slot is the one to execute now. */
+  #isNext(slot: number): boolean {
+    const { log } = this.context;
+    return slot === log.last + 1 && slot <= log.high;
   }
 
   /** Whether the order goes on from this replica's own history. */
@@ -264,36 +277,46 @@ export class NormalCase implements SpeculativeOwner {
 
   // Holes.
 
-  /** Since when an order waits for one before it. */
+  /** Whether orders wait for one before them that is not here and could be executed. */
   get waitsForOrder(): boolean {
     const { view, active } = this.owner.views;
-    return active && this.#waiting.hasAfter(view, this.context.log.last + 1);
+    const { last, high } = this.context.log;
+    if (!active || last === high || this.#waiting.at(view, last + 1) !== undefined) return false;
+    return this.#waiting.hasAfter(view, last + 1);
   }
 
   #watchHole(): void {
-    const { host, config } = this.context;
+    const { host, config, log } = this.context;
     if (!this.waitsForOrder) {
-      this.#holeAsked = false;
+      this.#holeAsked = "nobody";
       if (this.#holeSet) host.clearTimer("hole");
       this.#holeSet = false;
       return;
     }
+    // What was asked for came, and more is missing.
+    if (this.#holeAsked !== "nobody" && log.last >= this.#askedTo) return this.#askHole();
     if (this.#holeSet) return;
     this.#holeSet = true;
-    host.setTimer("hole", config.viewTimeoutMs / (this.#holeAsked ? 8 : 16));
+    host.setTimer("hole", config.viewTimeoutMs / (this.#holeAsked === "nobody" ? 16 : 8));
   }
 
   /** The timer "hole": an order is missing still. */
   onHole(): void {
     this.#holeSet = false;
     if (!this.waitsForOrder) return;
+    coverageMark("zyzzyva: a missing order is asked for");
+    this.#holeAsked = this.#holeAsked === "nobody" ? "primary" : "all";
+    this.#askHole();
+  }
+
+  #askHole(): void {
     const { host, log } = this.context;
     const { view, primary } = this.owner.views;
-    coverageMark("zyzzyva: a missing order is asked for");
+    const first = log.last + 1;
     const last = Math.min(log.last + FILLED_MAX, log.high);
-    const message = { kind: "fillHole", view, first: log.last + 1, last } as const;
-    host.send(this.#holeAsked ? "others" : primary, message);
-    this.#holeAsked = true;
+    this.#askedTo = last;
+    const to = this.#holeAsked === "all" ? "others" : primary;
+    host.send(to, { kind: "fillHole", view, first, last });
     this.#watchHole();
   }
 
@@ -413,7 +436,7 @@ export class NormalCase implements SpeculativeOwner {
   onEntered(): void {
     this.#waiting.forget(this.owner.views.view, this.context.log.low);
     this.#sealed = this.context.log.last;
-    this.#holeAsked = false;
+    this.#holeAsked = "nobody";
     if (!this.owner.views.leads) this.#relayPending();
     this.executeWaiting();
     this.propose();

@@ -283,7 +283,7 @@ export class ZyzzyvaReplica implements Replica<Message, Timer> {
         { name: "service.sessions", size: executor.sessions, max: sessionsMax },
         { name: "service.speculated", size: executor.speculated, max: SPECULATED_MAX },
         { name: "log.slots", size: log.length, max: log.size },
-        { name: "normal.waiting", size: this.normal.waiting, max: log.size },
+        { name: "normal.waiting", size: this.normal.waiting, max: 2 * log.size },
         ...pool.sizes,
         ...service.sizes,
         ...this.context.answers.sizes,

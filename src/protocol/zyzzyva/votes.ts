@@ -28,19 +28,17 @@ export class PointVotes<V extends PointVote> {
   }
 
   /** Whether a vote would change anything: a signer has one word for a slot of a view. */
-  isNew({ replica, view, slot }: Pick<V, "replica" | "view" | "slot">): boolean {
-    const votes = this.#bySigner[replica];
-    if (votes === undefined) return false;
-    if (votes.some((vote) => vote.view === view && vote.slot === slot)) return false;
+  isNew(place: Pick<V, "replica" | "view" | "slot">): boolean {
+    const votes = this.#bySigner[place.replica];
+    if (votes === undefined || isThere(votes, indexOf(votes, place), place)) return false;
     const [first] = votes;
-    return votes.length < this.#max || first === undefined || isAfter({ view, slot }, first);
+    return votes.length < this.#max || first === undefined || isAfter(place, first);
   }
 
   add(vote: V): boolean {
     const votes = this.#bySigner[vote.replica];
     if (votes === undefined || !this.isNew(vote)) return false;
-    votes.push(vote);
-    votes.sort((a, b) => (isAfter(a, b) ? 1 : -1));
+    votes.splice(indexOf(votes, vote), 0, vote);
     if (votes.length > this.#max) votes.shift();
     return true;
   }
@@ -49,12 +47,19 @@ export class PointVotes<V extends PointVote> {
   matching(view: number, slot: number, history: Bytes): V[] {
     const found: V[] = [];
     for (const votes of this.#bySigner) {
-      const vote = votes.find(
-        (one) => one.view === view && one.slot === slot && equal(one.history, history),
-      );
-      if (vote !== undefined) found.push(vote);
+      const index = indexOf(votes, { view, slot });
+      const vote = votes[index];
+      if (vote === undefined || !isThere(votes, index, { view, slot })) continue;
+      if (equal(vote.history, history)) found.push(vote);
     }
     return found;
+  }
+
+  /** Forgets those for slots up to this one. */
+  forget(slot: number): void {
+    for (const [signer, votes] of this.#bySigner.entries()) {
+      this.#bySigner[signer] = votes.filter((vote) => vote.slot > slot);
+    }
   }
 }
 
@@ -65,4 +70,20 @@ interface Place {
 
 function isAfter(a: Place, b: Place): boolean {
   return a.view > b.view || (a.view === b.view && a.slot > b.slot);
+}
+
+/** Where a vote of this place is in ascending order, or would be. */
+function indexOf(votes: readonly Place[], place: Place): number {
+  let [low, high] = [0, votes.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const vote = votes[middle];
+    if (vote !== undefined && isAfter(place, vote)) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function isThere(votes: readonly Place[], index: number, { view, slot }: Place): boolean {
+  return votes[index]?.view === view && votes[index]?.slot === slot;
 }

@@ -1,6 +1,6 @@
-// Orders that came before their turn: one of each slot of the window, for the view that a replica
-// is in or on the way to, and for the next one. Each view has its own room, because whoever leads
-// the next one could fill that of this one.
+// Orders that came before their turn: one of each slot of the window and of as many after it, for
+// the view that a replica is in or on the way to, and for the next one. Each view has its own room,
+// because whoever leads the next one could fill that of this one.
 
 import type { Refusal } from "../../actor.ts";
 import { footprintOf } from "../kit/batch.ts";

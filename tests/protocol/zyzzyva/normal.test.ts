@@ -69,6 +69,35 @@ test("Z2 a missing order is asked for: at the primary, then at all", () => {
   expect(cluster.trace.findLast(({ message }) => message.kind === "fillHole")?.to).toBe("others");
 });
 
+test("Z2 what comes after the asked-for orders is asked for as soon as these are here", () => {
+  const batches = Array.from({ length: 40 }, (_, i) => [A, B, C, D][i % 4]!);
+  const ordered = batches.map((_, i) => order(0, ...batches.slice(0, i + 1)));
+  const wide = new ZyzzyvaCluster({ checkpointInterval: 32 });
+  for (let i = 0; i < 3; i++) wide.stop(i);
+  wide.inject(0, 3, ordered[39]!);
+  wide.advance(100 / 16 + 1);
+  const asked = () => wide.sent("fillHole", 3).map(({ first, last }) => [first, last]);
+  expect(asked()).toEqual([[1, 16]]);
+  for (const message of ordered.slice(0, 16)) wide.inject(0, 3, message);
+  wide.settle();
+  expect(asked().slice(1)).toEqual([[17, 32]]);
+});
+
+test("Z2 the order of a primary whose window is ahead waits for the checkpoint", () => {
+  const cluster = new ZyzzyvaCluster();
+  const client = cluster.opened();
+  cluster.drops = (_from, to, { kind }) => to === 3 && (kind === "checkpoint" || kind === "stable");
+  while (cluster.state(0).executed < 10) {
+    expect(cluster.ask(client, put("one"))).toBeDefined();
+  }
+  expect(cluster.state(3).executed).toBeLessThan(cluster.state(0).executed);
+  cluster.drops = () => false;
+  cluster.runUntil(() => cluster.state(3).executed === cluster.state(0).executed, 200);
+  expect(cluster.state(3).history).toBe(cluster.state(0).history);
+  expect(cluster.sent("fillHole", 3)).toEqual([]);
+  expect(cluster.sent("fetchState", 3)).toEqual([]);
+});
+
 test("Z2 who has executed an order gives it to who asks, and to no stranger", () => {
   const cluster = alone(3);
   cluster.inject(0, 3, order(0, A));
@@ -224,6 +253,18 @@ test("Z10 a certificate alone commits nothing; LOCAL-COMMITs of a quorum in one 
   cluster.settle();
   expect(cluster.state(3).committed).toBe(0);
   cluster.inject(2, 3, said("localCommit", 2, point(0, A)));
+  cluster.settle();
+  expect(cluster.state(3).committed).toBe(1);
+});
+
+test("Z10 LOCAL-COMMITs for a slot meet, though one signer's for seven more came before", () => {
+  const cluster = alone(3);
+  const batches = [A, B, C, D, A, B, C, D];
+  for (let i = 1; i <= 8; i++) cluster.inject(0, 3, order(0, ...batches.slice(0, i)));
+  for (let i = 1; i <= 8; i++) {
+    cluster.inject(0, 3, said("localCommit", 0, point(0, ...batches.slice(0, i))));
+  }
+  for (const i of [1, 2]) cluster.inject(i, 3, said("localCommit", i, point(0, A)));
   cluster.settle();
   expect(cluster.state(3).committed).toBe(1);
 });

@@ -13,7 +13,7 @@ import {
   type Point,
   type ViewCertificate,
 } from "../../../src/protocol/zyzzyva/certificate.ts";
-import type { ZyzzyvaClient } from "../../../src/protocol/zyzzyva/client.ts";
+import { ZyzzyvaClient } from "../../../src/protocol/zyzzyva/client.ts";
 import type { Timer } from "../../../src/protocol/zyzzyva/context.ts";
 import {
   zyzzyva,
@@ -48,20 +48,25 @@ interface Options {
   readonly begin?: boolean;
   readonly app?: () => App;
   readonly parts?: Partial<Parts>;
+  readonly Client?: typeof ZyzzyvaClient;
 }
 
 type Kit = support.Tested<Message, Timer | "retry", ZyzzyvaReplica>;
 
-function zyzzyvaOf(parts: Partial<Parts>): Kit {
+function zyzzyvaOf(parts: Partial<Parts>, Client: typeof ZyzzyvaClient): Kit {
   return {
     ...zyzzyva,
+    client: (config, host) => new Client(config, host),
     replica: (self, config, host, app) => new ZyzzyvaReplica(self, config, host, app, parts),
   };
 }
 
 export class ZyzzyvaCluster extends support.Cluster<Message, Timer | "retry", ZyzzyvaReplica> {
-  constructor(changes: Partial<ProtocolConfig> = {}, { parts = {}, ...options }: Options = {}) {
-    super(zyzzyvaOf(parts), changes, options);
+  constructor(
+    changes: Partial<ProtocolConfig> = {},
+    { parts = {}, Client = ZyzzyvaClient, ...options }: Options = {},
+  ) {
+    super(zyzzyvaOf(parts, Client), changes, options);
   }
 
   /** What a replica's parts know. */

@@ -65,6 +65,11 @@ export interface Client<M, T extends string> extends Actor<M, T> {
    */
   invoke(op: Bytes, done: (result: Bytes | null) => void): void;
   readonly retransmissions: number;
+  /**
+   * Of a protocol with a fast path: operations that completed, and those of them that did by it,
+   * because all replicas answered alike.
+   */
+  readonly fastPath?: { readonly operations: number; readonly fast: number };
   /** The session that it has, or 0, which is no other client's; for the simulator. */
   readonly session?: number;
 }
@@ -214,6 +219,8 @@ export interface Protocol<M, T extends string> {
   readonly options?: ReadonlyMap<string, ProtocolOption>;
   /** Defaults of its own: what is a slot differs. */
   readonly usual?: Usual;
+  /** Whether what completes takes a faster path where no replica is silent. */
+  readonly hasFastPath?: boolean;
   /** Those of the usual options that would change nothing here, so that nobody may give them. */
   readonly without?: readonly UsualOption[];
   /**

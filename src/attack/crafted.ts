@@ -12,6 +12,8 @@ import type { Message as HotStuffMessage } from "../protocol/chained/message.ts"
 import type { Message as PbftMessage } from "../protocol/pbft/message.ts";
 import type { Message as TendermintMessage } from "../protocol/tendermint/message.ts";
 import { makeValue } from "../protocol/tendermint/value.ts";
+import { NO_HISTORY } from "../protocol/zyzzyva/certificate.ts";
+import type { Message as ZyzzyvaMessage } from "../protocol/zyzzyva/message.ts";
 import { forgedSeal, randomBytes } from "./arms.ts";
 
 /** What one protocol's strangers send. */
@@ -31,6 +33,7 @@ export interface Crafted {
 const pbft = (message: PbftMessage): Sealed => message;
 const hotstuff = (message: HotStuffMessage): Sealed => message;
 const tendermint = (message: TendermintMessage): Sealed => message;
+const zyzzyva = (message: ZyzzyvaMessage): Sealed => message;
 
 const PBFT: Crafted = {
   batch: (batch) => pbft({ kind: "batch", slot: 1, batch }),
@@ -80,10 +83,31 @@ const TENDERMINT: Crafted = {
   },
 };
 
+const ZYZZYVA: Crafted = {
+  batch: (batch) => zyzzyva({ kind: "batch", batch }),
+  fetch: () => zyzzyva({ kind: "fetchBatch", digest: randomBytes(DIGEST_LENGTH) }),
+  behind: () =>
+    zyzzyva({ kind: "status", view: 0, active: true, stable: 0, executed: 0, committed: 0 }),
+  positions() {
+    const at = { view: 1, slot: 0, history: NO_HISTORY };
+    return [
+      zyzzyva({ kind: "entered", certificate: { ...at, confirms: NO_CERTIFICATE } }),
+      zyzzyva({ kind: "committed", certificate: { ...at, commits: NO_CERTIFICATE }, digests: [] }),
+    ];
+  },
+  forgedProposal(replica, round) {
+    const batch = makeBatch([], []);
+    const named = { replica, view: 0, slot: 1 + (round % 256), digest: batch.digest };
+    const history = randomBytes(DIGEST_LENGTH);
+    return zyzzyva({ kind: "orderReq", ...named, history, batch, seal: forgedSeal(replica) });
+  },
+};
+
 const CRAFTED = new Map([
   ["pbft", PBFT],
   ["hotstuff", HOTSTUFF],
   ["tendermint", TENDERMINT],
+  ["zyzzyva", ZYZZYVA],
 ]);
 
 /** The modes that are attacked. */

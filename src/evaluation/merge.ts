@@ -92,11 +92,23 @@ export function mergeRecords(records: readonly ResultRecord[]): ResultRecord {
     // Of the process that waited longest: the records do not say when the others did.
     longestGapMs: Math.max(...records.map((record) => record.longestGapMs)),
     retransmissions: sum((record) => record.retransmissions),
+    ...mergeFastPath(records),
     dropped: sumByName(records.map((record) => record.dropped)),
     notAdmitted: sumByName(records.map((record) => record.notAdmitted)),
     ...mergeKinds(records),
     ...(profiles.length === records.length ? { profile: mergeProfiles(profiles) } : {}),
   };
+}
+
+/** Of the operations of all. */
+function mergeFastPath(records: readonly ResultRecord[]): Pick<ResultRecord, "fastPath"> {
+  if (records.some(({ fastPath }) => fastPath === undefined)) return {};
+  const all = records.reduce((total, { operations }) => total + operations, 0);
+  const fast = records.reduce(
+    (total, { fastPath = 0, operations }) => total + fastPath * operations,
+    0,
+  );
+  return { fastPath: fast / Math.max(1, all) };
 }
 
 /** Of processes that measured at about the same time, as long as the longest did. */

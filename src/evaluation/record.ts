@@ -108,6 +108,11 @@ export interface ResultRecord {
   /** The longest part of the measured time without a completion, in milliseconds. */
   readonly longestGapMs: number;
   readonly retransmissions: number;
+  /**
+   * The share of what its clients completed since they began, before the measured time too, that
+   * did by the protocol's fast path; not there where it has none.
+   */
+  readonly fastPath?: number;
   /** Messages and packets dropped by this process, by reason. */
   readonly dropped: Unused["dropped"];
   /** Messages that its protocol did not need, by reason: no loss. */
@@ -220,6 +225,10 @@ export function formatRecord(record: ResultRecord): string {
   const network = over === null ? "" : `, network ${over.name}`;
   const long = mtu === MTU_DEFAULT ? "" : `, MTU ${decimal(mtu, 0)}`;
   const median = record.operations === 0 ? "" : `, p50 ${us(l.p50)} us, mean ${us(l.mean)} us`;
+  const fast =
+    record.fastPath === undefined
+      ? ""
+      : `, ${decimal(100 * record.fastPath, 1)} % by the fast path`;
   const kinds = record.kinds === undefined ? [] : [formatKinds(record.kinds, record.verified)];
   return [
     ...kinds,
@@ -232,6 +241,7 @@ export function formatRecord(record: ResultRecord): string {
       `${results}${formatRoles(record.roles ?? {})}, ` +
       `${batch}${signing}, idle ${record.idle}: ` +
       `${formatThroughput(record.throughput)}${median} ` +
-      `over ${record.seconds.toFixed(1)} s, ${record.retransmissions} retransmissions${overload}`,
+      `over ${record.seconds.toFixed(1)} s, ${record.retransmissions} retransmissions` +
+      `${fast}${overload}`,
   ].join("\n");
 }

@@ -172,6 +172,7 @@ const RECORD = {
     kinds: { optional: { mapOf: KIND_RESULT } },
     longestGapMs: "number",
     retransmissions: "number",
+    fastPath: { optional: "number" },
     dropped: { mapOf: "number" },
     notAdmitted: { optional: { mapOf: "number" } },
     profile: { optional: PROFILE },

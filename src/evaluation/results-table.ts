@@ -63,8 +63,9 @@ const SHARES = [1 / 16, 1 / 4, 1] as const;
 
 /**
  * The rows of every protocol: those without signatures have one, those of one replica that signs
- * one for each kind of signature, all others one for each kind of batch; then one for each of these
- * sizes and workloads, with signatures and batches that make use of load.
+ * one for each kind of signature, all others one for each kind of batch, and those with a fast path
+ * one with a silent backup, which costs that path; then one for each of these sizes and workloads,
+ * with signatures and batches that make use of load.
  */
 export function tableRows(
   protocols: ReadonlyMap<string, AnyProtocol>,
@@ -111,8 +112,12 @@ function emptyRows(
         ...{ point: { ...point, signature }, batch: "-", latency: true, empty: null },
       }));
     }
+    const silent = { ...point, fault: "silent" } as const;
     return [
       { point, batch: "adaptive", latency: true, empty: null },
+      ...(protocol.hasFastPath === true
+        ? [{ point: silent, batch: "adaptive, one silent", latency: true, empty: null }]
+        : []),
       {
         ...{ point: { ...point, adaptive: false }, batch: String(BATCH), latency: false },
         empty: null,

@@ -100,6 +100,7 @@ export function runClients(options: Options): number {
   const record = recordOf(ran, drivers, load, {
     ...toldOfRoles(setting.config.roles, fabric, inquiry.toldByOthers),
     retransmissions: clients.reduce((sum, client) => sum + client.retransmissions, 0),
+    ...fastPathOf(clients),
     ...splitRefusals(drops),
     ...(stopped() && !load.finished && { interrupted: true }),
     ...runOf(nodes),
@@ -262,7 +263,10 @@ function recordOf(
   setting: ClientSetting,
   { port }: ProcessDrivers,
   load: Load,
-  counts: Pick<ResultRecord, "retransmissions" | "profile" | "run" | "roles" | keyof Unused>,
+  counts: Pick<
+    ResultRecord,
+    "retransmissions" | "fastPath" | "profile" | "run" | "roles" | keyof Unused
+  >,
 ): ResultRecord {
   return {
     command: ["client", ...process.argv.slice(2)],
@@ -285,6 +289,15 @@ function recordOf(
     host: describeHost(),
     versions: versions(),
   };
+}
+
+/** The share of what completed that did by a fast path, where the protocol has one. */
+function fastPathOf(clients: readonly Client<Sealed, string>[]): Pick<ResultRecord, "fastPath"> {
+  const counts = clients.flatMap(({ fastPath }) => (fastPath === undefined ? [] : [fastPath]));
+  if (counts.length === 0) return {};
+  const operations = counts.reduce((sum, count) => sum + count.operations, 0);
+  const fast = counts.reduce((sum, count) => sum + count.fast, 0);
+  return { fastPath: fast / Math.max(1, operations) };
 }
 
 function kindsOf({ kinds }: Load): Pick<ResultRecord, "kinds" | "verified"> {

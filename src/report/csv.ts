@@ -47,7 +47,13 @@ function cellsOf({
     ["most unserved", figure(Math.max(...counts(({ record }) => record.unserved)))],
     ["resent", figure(sum(counts(({ record }) => record.retransmissions)))],
     ["longest gap (ms)", figure(Math.max(...counts(({ record }) => record.longestGapMs)))],
+    ...fastPath(runs.flatMap(({ record }) => record.fastPath ?? [])),
   ];
+}
+
+/** The least share of operations that took the fast path, where the protocol has one. */
+function fastPath(shares: readonly number[]): readonly (readonly [string, string])[] {
+  return shares.length === 0 ? [] : [["least share by the fast path", figure(Math.min(...shares))]];
 }
 
 /** What completed in each second of each run. */

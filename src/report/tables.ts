@@ -42,6 +42,7 @@ export function summaryTable(all: readonly Series[]): Table {
 /** Every point with medians and spread of its repetitions. */
 export function pointsTable(all: readonly Series[]): Table {
   const open = all.some(({ loop }) => loop === "open");
+  const paths = all.some(({ points }) => points.some(({ runs }) => runs.some(hasFastPath)));
   return {
     id: "points",
     caption: "Every point: medians of the repetitions, and from the lowest to the highest of them",
@@ -59,6 +60,7 @@ export function pointsTable(all: readonly Series[]): Table {
       ...(open ? [number("most unserved")] : []),
       number("resent"),
       number("longest gap (ms)"),
+      ...(paths ? [number("by the fast path (%)")] : []),
     ],
     groups: all.map(({ label, loop, points }) => ({
       title: label,
@@ -86,10 +88,21 @@ export function pointsTable(all: readonly Series[]): Table {
             0,
           ),
           decimal(Math.max(...runs.map(({ record }) => record.longestGapMs)), 1),
+          ...(paths ? [fastPathCell(runs)] : []),
         ];
       }),
     })),
   };
+}
+
+function hasFastPath({ record }: Run): boolean {
+  return record.fastPath !== undefined;
+}
+
+/** The least share of its runs, in percent. */
+function fastPathCell(runs: readonly Run[]): string {
+  const shares = runs.flatMap(({ record }) => record.fastPath ?? []);
+  return shares.length === 0 ? "-" : decimal(100 * Math.min(...shares), 1);
 }
 
 /** Of each point, what each kind of its operations took; null where no workload has kinds. */

@@ -80,6 +80,14 @@ describe("distributions", () => {
 });
 
 describe("merging records", () => {
+  test("Z28 the share of the fast path is that of the operations of all", () => {
+    const fast = recordOf(new Array<number>(300).fill(10), { fastPath: 1 });
+    const slow = recordOf(new Array<number>(100).fill(10), { fastPath: 0.2 });
+    expect(mergeRecords([fast, slow]).fastPath).toBeCloseTo(0.8, 6);
+    const none = recordOf([10], {});
+    expect(mergeRecords([none, none])).not.toHaveProperty("fastPath");
+  });
+
   test("adds up counts and throughput, and computes percentiles of all latencies", () => {
     const fast = Array.from({ length: 900 }, (_, i) => 10 + (i % 10));
     const slow = Array.from({ length: 100 }, (_, i) => 1000 + i);

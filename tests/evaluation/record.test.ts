@@ -60,6 +60,13 @@ test("FW8 a process that stamps where the fabric would makes points of their own
   expect(extras("udp", SEQUENCER_SETTING)).toBeUndefined();
 });
 
+test("Z28 the share of the fast path is told where the protocol has one, and survives the file", () => {
+  const record = recordOf([5], { mode: "zyzzyva", fastPath: 0.9876 });
+  expect(formatRecord(record)).toContain(", 0 retransmissions, 98.8 % by the fast path");
+  expect(formatRecord(recordOf([5]))).not.toContain("fast path");
+  expect(parseRecord(JSON.stringify(record), "r.json")?.record.fastPath).toBe(0.9876);
+});
+
 test("results are told where there are any, and are no setting of what decides them itself", () => {
   expect(formatRecord(recordOf([5]))).toContain(", 0 byte operations, batch 1, ");
   const results = { app: "kv", workload: "kv", replySize: 512.25, opSize: 4096 };

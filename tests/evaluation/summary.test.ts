@@ -81,6 +81,17 @@ describe("the table of all protocols", () => {
     return measureTable({ rows, runner, signal, tell: () => {}, ...times });
   }
 
+  test("Z28 a protocol with a fast path has a row with a silent backup", () => {
+    const fast = new Map([...protocols].filter(([, protocol]) => protocol.hasFastPath === true));
+    expect(fast.size).toBeGreaterThan(0);
+    const seen = tableRows(fast, common, []).map(({ point, batch }) => [batch, point.fault]);
+    expect(seen.slice(0, 3)).toEqual([
+      ["adaptive", "none"],
+      ["adaptive, one silent", "silent"],
+      ["100", "none"],
+    ]);
+  });
+
   test("has every protocol, signatures of both kinds and batches of both", () => {
     const seen = rows.map(({ point, batch, latency }) => [
       ...[point.mode, batch, point.signature, point.adaptive, latency],

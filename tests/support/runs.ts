@@ -31,6 +31,7 @@ const MODELS: { readonly [mode: string]: Model } = {
   jolteon: { capacity: 9_100, idleUs: 1700, n: 4, signed: true, signatures: 1.4 },
   tendermint: { capacity: 7_500, idleUs: 800, n: 4, signed: true, signatures: 3.1 },
   streamlet: { capacity: 8_900, idleUs: 1700, n: 4, signed: true, signatures: 1.4 },
+  zyzzyva: { capacity: 13_000, idleUs: 400, n: 4, signed: true, signatures: 1.3 },
 };
 
 /** Those that a chart has unless a test says others: as many as it has lines for. */

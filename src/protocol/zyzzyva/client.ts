@@ -30,8 +30,8 @@ const HOPEFUL_EVERY = 64;
 const NOT_AWAITED: Refusal = "not admitted: no reply to the pending request";
 
 export class ZyzzyvaClient extends QuorumClient implements Client<Message, Timer> {
-  /** Operations that all replicas completed, and those that a certificate did. */
-  readonly completed = { fast: 0, certified: 0 };
+  /** Operations that all replicas completed, that a certificate did, and all of them. */
+  readonly completed = { fast: 0, certified: 0, operations: 0 };
   protected readonly config: ProtocolConfig;
   protected readonly quorums: Quorums;
   readonly #host: Host<Message, Timer>;
@@ -56,6 +56,10 @@ export class ZyzzyvaClient extends QuorumClient implements Client<Message, Timer
     this.#host = host;
     this.#replies = new Array<SpecReplyMessage | undefined>(config.n).fill(undefined);
     this.#commits = new Array<LocalCommitMessage | undefined>(config.n).fill(undefined);
+  }
+
+  get fastPath(): { readonly operations: number; readonly fast: number } {
+    return this.completed;
   }
 
   protected override onBegin(): void {
@@ -229,6 +233,7 @@ export class ZyzzyvaClient extends QuorumClient implements Client<Message, Timer
   protected override conclude(outcome: Outcome, view: number): void {
     this.#host.clearTimer("commit");
     this.#certificate = null;
+    if (outcome.status !== "opened") this.completed.operations++;
     super.conclude(outcome, view);
   }
 }

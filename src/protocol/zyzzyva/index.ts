@@ -20,6 +20,7 @@ export const zyzzyva: Protocol<Message, Timer | "retry"> = {
   faults: "byzantine",
   quorums: byzantineQuorums,
   options,
+  hasFastPath: true,
   simulation,
   timing,
   replica: (self, config, host, app) => new ZyzzyvaReplica(self, config, host, app),

@@ -25,6 +25,9 @@ const OFTEN = 0.25;
 /** How long a proposal is held back, in view timeouts. */
 const JUST_IN_TIME = 0.8;
 
+/** How much later a client's certificate may come again, in view timeouts: two views, or more. */
+const CERTIFIED_LATER = 8;
+
 /** What the adversary knows of the world that it is in, and may do to it. */
 export interface AdversaryWorld {
   readonly plan: Plan;
@@ -52,6 +55,8 @@ export class Adversary {
   /** The two stories of the message sent last, which goes out once per receiver. */
   #told: Bytes | null = null;
   #other: Bytes | null = null;
+  /** A client's certificate that was shown last, and the replica that it reaches; n: all. */
+  #certified: { readonly bytes: Bytes; readonly holder: number } | null = null;
   #floods = 0;
   #number = 0;
 
@@ -71,9 +76,13 @@ export class Adversary {
     if (message !== null) this.#pool.learn(this.#random, message);
   }
 
-  /** Sends the packet of one of its replicas, or something else, or nothing. */
+  /**
+   * Sends the packet of one of its replicas, or something else, or nothing; that of others as it
+   * is, but for certificates of clients.
+   */
   tamper(from: Process, packet: Packet): void {
     const random = this.#random;
+    if (!from.byzantine) return this.#passOn(from, packet);
     if (!this.#world.started) {
       this.#world.network.deliver(from, packet);
       return;
@@ -104,6 +113,40 @@ export class Adversary {
       if (old !== null) this.#send(from, packet, old);
     }
     this.#send(this.#spoof(from), packet, this.#story(from, packet));
+  }
+
+  /**
+   * What a correct process sends. Of a client's certificates some reach one replica alone, now or
+   * two views later, again and again, or changed: a client that lies may do so with its own.
+   */
+  #passOn(from: Process, packet: Packet): void {
+    const { plan, network, scheduler, subject, started } = this.#world;
+    const may = started && from.host >= plan.n && scheduler.nowUs < plan.gstUs && !packet.part;
+    if (!may || !this.#tricks.has("client certificates")) return network.deliver(from, packet);
+    const { protocol } = subject;
+    const message = packet.content.read(protocol);
+    const view = message === null ? 0 : (protocol.simulation?.certifies?.(message) ?? 0);
+    if (message === null || view === 0) return network.deliver(from, packet);
+    this.#world.count("trick: client certificates");
+    const { bytes } = packet.content;
+    if (this.#certified === null || Buffer.compare(this.#certified.bytes, bytes) !== 0) {
+      this.#certified = { bytes, holder: this.#random.int(plan.n + 1) };
+    }
+    const { holder } = this.#certified;
+    const only = (host: number): Packet => ({ ...packet, group: false, toHost: host, toId: host });
+    if (this.#random.chance(OFTEN)) {
+      const delayUs = this.#random.int(CERTIFIED_LATER * plan.viewTimeoutMs * 1000);
+      const later = only(this.#random.int(plan.n));
+      scheduler.after(null, delayUs, () => network.deliver(from, later));
+    }
+    if (this.#random.chance(OFTEN)) {
+      const changed = mutate(this.#random, this.#pool, message, false);
+      const other = changed === null ? null : this.#encode(from, changed, false);
+      if (other !== null) this.#send(from, packet, other);
+    }
+    if (holder === plan.n) network.deliver(from, packet);
+    else if (packet.group) network.deliver(from, only(holder));
+    else if (packet.toHost === holder) network.deliver(from, packet);
   }
 
   /** A part of a message may be one of a proposal, which are the large ones. */

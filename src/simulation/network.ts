@@ -69,11 +69,11 @@ export class Network {
     this.#overhear.push(tell);
   }
 
-  /** What a process sends; the adversary sees that of its own first. */
+  /** What a process sends; the adversary sees it first. */
   send(from: Process, packet: Packet): void {
     const { tamper } = this.#options;
     for (const tell of this.#overhear) tell(packet);
-    if (!from.byzantine || tamper === null) this.deliver(from, packet);
+    if (tamper === null) this.deliver(from, packet);
     else tamper(from, packet);
   }
 

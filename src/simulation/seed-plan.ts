@@ -115,8 +115,9 @@ export interface Changes {
 }
 
 /**
- * The adversary's tricks, in the order in which plans list them. The last two keep to the protocol:
- * a leader that proposes just in time, and one that puts a request into each batch.
+ * The adversary's tricks, in the order in which plans list them. Two keep to the protocol: a leader
+ * that proposes just in time, and one that puts a request into each batch. The last is that of
+ * clients who lie, where clients make certificates.
  */
 export const TRICKS = [
   "silence",
@@ -131,6 +132,7 @@ export const TRICKS = [
   "late",
   "slow proposals",
   "small batches",
+  "client certificates",
 ] as const;
 export type Trick = (typeof TRICKS)[number];
 

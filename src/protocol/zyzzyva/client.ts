@@ -17,7 +17,8 @@ import { beginsSpecReplyTo, outcomeDigestOf } from "./message-codec.ts";
 
 type Timer = ReplicaTimer | "retry";
 
-/** Gaps between the reply of a quorum and the last one that are remembered. */
+/** Gaps between the reply of a quorum and the last one that tell something, and are remembered. */
+const GAPS_MIN = 8;
 const GAPS_MAX = 32;
 /** The least time that the last reply is waited for, in milliseconds, and the most, in timeouts. */
 const PATIENCE_MIN_MS = 0.05;
@@ -180,13 +181,15 @@ export class ZyzzyvaClient extends QuorumClient implements Client<Message, Timer
     this.#host.setTimer("commit", this.#patienceMs());
   }
 
-  /** How long the last reply is waited for. */
+  /**
+   * How long the last reply is waited for: a certificate that was not needed costs replicas more
+   * than most waits cost the client, who soon gives up waiting where a replica is silent.
+   */
   #patienceMs(): number {
     if (this.#slowInRow >= SLOW_MAX && this.#operations % HOPEFUL_EVERY !== 0) return 0;
-    const sorted = [...this.#gapsMs].sort((a, b) => a - b);
-    const median = sorted[Math.floor(sorted.length / 2)] ?? Infinity;
+    const longestMs = this.#gapsMs.length < GAPS_MIN ? Infinity : Math.max(...this.#gapsMs);
     const mostMs = PATIENCE_MAX * this.config.viewTimeoutMs;
-    return Math.min(mostMs, Math.max(PATIENCE_MIN_MS, 2 * median));
+    return Math.min(mostMs, Math.max(PATIENCE_MIN_MS, 2 * longestMs));
   }
 
   // The certificate.

@@ -99,8 +99,7 @@ export function runClients(options: Options): number {
   const ran = clientSetting({ options, settled: known, told, own, load: bounds, choice, fabric });
   const record = recordOf(ran, drivers, load, {
     ...toldOfRoles(setting.config.roles, fabric, inquiry.toldByOthers),
-    retransmissions: clients.reduce((sum, client) => sum + client.retransmissions, 0),
-    ...fastPathOf(clients),
+    ...countsOf(clients),
     ...splitRefusals(drops),
     ...(stopped() && !load.finished && { interrupted: true }),
     ...runOf(nodes),
@@ -291,13 +290,16 @@ function recordOf(
   };
 }
 
-/** The share of what completed that did by a fast path, where the protocol has one. */
-function fastPathOf(clients: readonly Client<Sealed, string>[]): Pick<ResultRecord, "fastPath"> {
+/** What clients sent again, and the share of a fast path where the protocol has one. */
+function countsOf(
+  clients: readonly Client<Sealed, string>[],
+): Pick<ResultRecord, "retransmissions" | "fastPath"> {
+  const retransmissions = clients.reduce((sum, client) => sum + client.retransmissions, 0);
   const counts = clients.flatMap(({ fastPath }) => (fastPath === undefined ? [] : [fastPath]));
-  if (counts.length === 0) return {};
+  if (counts.length === 0) return { retransmissions };
   const operations = counts.reduce((sum, count) => sum + count.operations, 0);
   const fast = counts.reduce((sum, count) => sum + count.fast, 0);
-  return { fastPath: fast / Math.max(1, operations) };
+  return { retransmissions, fastPath: fast / Math.max(1, operations) };
 }
 
 function kindsOf({ kinds }: Load): Pick<ResultRecord, "kinds" | "verified"> {

@@ -6,6 +6,7 @@ import type { Address, Bytes, Client, Host, Refusal } from "../../actor.ts";
 import { coverageMark } from "../../base/coverage-mark.ts";
 import type { ProtocolConfig } from "../../protocol-config.ts";
 import { equal, type Reader } from "../../wire.ts";
+import { TIMER_SLACK_MS } from "../kit/backoff.ts";
 import { QuorumClient } from "../kit/client.ts";
 import { isCommon } from "../kit/messages.ts";
 import { certificateOf, quorumsOf, type Quorums } from "../kit/quorum.ts";
@@ -39,13 +40,18 @@ export class ZyzzyvaClient extends QuorumClient implements Client<Message, Timer
   /** What each replica said last of the pending request, and the outcome that one gave. */
   readonly #replies: (SpecReplyMessage | undefined)[];
   #outcomes: { readonly digest: Bytes; readonly outcome: Outcome }[] = [];
-  /** What q replicas agree on, and since when. */
+  /** Replies of q replicas that agree, since when, and until when the others are waited for. */
+  #agreeing: readonly SpecReplyMessage[] = [];
+  #agreeingMs = 0;
+  #patientMs = 0;
+  /** When the timer "commit" goes off; it is not touched when the operation is done before. */
+  #timerMs = Infinity;
+  /** The certificate that they are, once it was sent. */
   #certificate: CommitCertificate | null = null;
-  #certifiedMs = 0;
-  /** Whether it was sent. */
-  #sent = false;
   readonly #commits: (LocalCommitMessage | undefined)[];
   readonly #gapsMs: number[] = [];
+  #longestGapMs = 0;
+  #beganMs = 0;
   #slowInRow = 0;
   #operations = 0;
 
@@ -67,10 +73,10 @@ export class ZyzzyvaClient extends QuorumClient implements Client<Message, Timer
     this.#replies.fill(undefined);
     this.#commits.fill(undefined);
     this.#outcomes = [];
+    this.#agreeing = [];
     this.#certificate = null;
-    this.#sent = false;
     this.#operations++;
-    this.#host.clearTimer("commit");
+    this.#beganMs = this.#host.now;
   }
 
   override refuseBytes(from: Address, input: Reader): Refusal | null {
@@ -78,7 +84,7 @@ export class ZyzzyvaClient extends QuorumClient implements Client<Message, Timer
     const start = input.position;
     const end = start + input.remaining;
     if (request !== null && beginsSpecReplyTo(request, input)) return null;
-    if (this.#sent && isLocalCommit(input.reset(start, end))) return null;
+    if (this.#certificate !== null && isLocalCommit(input.reset(start, end))) return null;
     return super.refuseBytes(from, input.reset(start, end));
   }
 
@@ -97,9 +103,9 @@ export class ZyzzyvaClient extends QuorumClient implements Client<Message, Timer
   }
 
   override timeout(timer: Timer = "retry"): void {
-    if (timer === "commit") return this.#sendCommit();
+    if (timer === "commit") return this.#onPatience();
     super.timeout();
-    if (this.#certificate !== null && this.pending !== null) this.#sendCommit();
+    if (this.pending !== null) this.#sendCommit();
   }
 
   // SPEC-REPLYs.
@@ -118,11 +124,14 @@ export class ZyzzyvaClient extends QuorumClient implements Client<Message, Timer
   #onSpecReply(message: SpecReplyMessage): void {
     this.#replies[message.replica] = message;
     const { outcome, outcomeDigest } = message;
-    if (outcome !== null && this.isOf(outcome, message)) this.#keep(outcomeDigest, outcome);
-    const same = this.#replies.filter((other) => other !== undefined && this.agree(other, message));
+    const isNew = outcome !== null && this.#outcomeOf(message) === undefined;
+    if (isNew && this.isOf(outcome, message)) this.#keep(outcomeDigest, outcome);
+    const same: SpecReplyMessage[] = [];
+    for (const other of this.#replies) {
+      if (other !== undefined && this.agree(other, message)) same.push(other);
+    }
     if (same.length >= this.needed) return this.#onAll(message);
-    if (same.length < this.quorums.quorum) return;
-    this.#onQuorum(message, same as SpecReplyMessage[]);
+    if (same.length >= this.quorums.quorum) this.#onQuorum(message, same);
   }
 
   /** One of each digest that is told still. */
@@ -158,27 +167,27 @@ export class ZyzzyvaClient extends QuorumClient implements Client<Message, Timer
     if (outcome === undefined) return;
     this.completed.fast++;
     this.#slowInRow = 0;
-    if (this.#certificate !== null) this.#noteGap(this.#host.now - this.#certifiedMs);
+    if (this.#agreeing.length > 0) this.#noteGap(this.#host.now - this.#agreeingMs);
     coverageMark("zyzzyva: completed by all");
     this.#finish(outcome, message.view);
   }
 
   #noteGap(gapMs: number): void {
     this.#gapsMs.push(gapMs);
-    if (this.#gapsMs.length > GAPS_MAX) this.#gapsMs.shift();
+    const gone = this.#gapsMs.length > GAPS_MAX ? this.#gapsMs.shift() : undefined;
+    if (gapMs >= this.#longestGapMs) this.#longestGapMs = gapMs;
+    else if (gone === this.#longestGapMs) this.#longestGapMs = Math.max(...this.#gapsMs);
   }
 
   #onQuorum(message: SpecReplyMessage, same: readonly SpecReplyMessage[]): void {
-    const known = this.#certificate;
-    if (known !== null && (samePoint(known, message) || known.view > message.view)) return;
-    const { view, slot, history, session, tag, number, digest, outcomeDigest } = message;
-    const named = { session, tag, number, digest, outcomeDigest };
-    const votes = certificateOf(same, this.quorums.quorum);
-    this.#certificate = { view, slot, history, named, votes };
-    this.#certifiedMs = this.#host.now;
+    const [known] = this.#agreeing;
+    if (known !== undefined && (samePoint(known, message) || known.view > message.view)) return;
+    this.#agreeing = same;
+    this.#agreeingMs = this.#host.now;
+    this.#certificate = null;
     this.#commits.fill(undefined);
-    this.#sent = false;
-    this.#host.setTimer("commit", this.#patienceMs());
+    this.#patientMs = this.#host.now + this.#patienceMs();
+    if (this.#patientMs < this.#timerMs) this.#setTimer();
   }
 
   /**
@@ -186,25 +195,44 @@ export class ZyzzyvaClient extends QuorumClient implements Client<Message, Timer
    * than most waits cost the client, who soon gives up waiting where a replica is silent.
    */
   #patienceMs(): number {
-    if (this.#slowInRow >= SLOW_MAX && this.#operations % HOPEFUL_EVERY !== 0) return 0;
-    const longestMs = this.#gapsMs.length < GAPS_MIN ? Infinity : Math.max(...this.#gapsMs);
+    const hopeful = this.#operations % HOPEFUL_EVERY === 0;
+    if (this.#slowInRow >= SLOW_MAX && !hopeful) return 0;
+    const longestMs = this.#gapsMs.length < GAPS_MIN ? Infinity : this.#longestGapMs;
     const mostMs = PATIENCE_MAX * this.config.viewTimeoutMs;
-    return Math.min(mostMs, Math.max(PATIENCE_MIN_MS, 2 * longestMs));
+    const patienceMs = Math.min(mostMs, Math.max(PATIENCE_MIN_MS, 2 * longestMs));
+    if (this.#slowInRow < SLOW_MAX) return patienceMs;
+    // As long again as the others took: whoever was silent is hardly back.
+    return Math.min(patienceMs, this.#host.now - this.#beganMs);
+  }
+
+  #setTimer(): void {
+    this.#timerMs = this.#patientMs;
+    this.#host.setTimer("commit", this.#patientMs - this.#host.now);
+  }
+
+  #onPatience(): void {
+    this.#timerMs = Infinity;
+    if (this.#agreeing.length === 0 || this.#certificate !== null) return;
+    if (this.#patientMs - this.#host.now > TIMER_SLACK_MS) return this.#setTimer();
+    this.#sendCommit();
   }
 
   // The certificate.
 
   #sendCommit(): void {
-    const certificate = this.#certificate;
-    if (certificate === null || this.pending === null) return;
-    this.#sent = true;
-    this.#host.send("all", { kind: "commit", certificate });
+    const [first] = this.#agreeing;
+    if (first === undefined) return;
+    const { view, slot, history, session, tag, number, digest, outcomeDigest } = first;
+    const named = { session, tag, number, digest, outcomeDigest };
+    const votes = certificateOf(this.#agreeing, this.quorums.quorum);
+    this.#certificate ??= { view, slot, history, named, votes };
+    this.#host.send("all", { kind: "commit", certificate: this.#certificate });
   }
 
   #refuseLocalCommit(message: LocalCommitMessage): Refusal | null {
     const certificate = this.#certificate;
     const { replica } = message;
-    if (certificate === null || !this.#sent || !samePoint(message, certificate)) return NOT_AWAITED;
+    if (certificate === null || !samePoint(message, certificate)) return NOT_AWAITED;
     if (replica >= this.config.n || this.#commits[replica] !== undefined) {
       return "not admitted: local commit that was counted";
     }
@@ -234,7 +262,7 @@ export class ZyzzyvaClient extends QuorumClient implements Client<Message, Timer
   }
 
   protected override conclude(outcome: Outcome, view: number): void {
-    this.#host.clearTimer("commit");
+    this.#agreeing = [];
     this.#certificate = null;
     if (outcome.status !== "opened") this.completed.operations++;
     super.conclude(outcome, view);

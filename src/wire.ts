@@ -199,6 +199,10 @@ export class Reader {
     const from = this.#take(length);
     if (from >= 0) this.#bytes.copy(target, at, from, from + length);
   }
+  /** A copy of what was read since this position. */
+  since(start: number): Bytes {
+    return this.#ok ? copyOf(this.#bytes, start, this.#at - start) : EMPTY;
+  }
   /** A copy of bytes behind their 32-bit length, at most `max`. */
   blob(max: number): Bytes {
     const length = this.u32();
@@ -214,9 +218,11 @@ export class Reader {
    */
   sharedBlob(max: number): Bytes {
     const length = this.u32();
-    const { buffer, byteOffset } = this.#bytes;
     if (length > max) this.poison();
-    if (length < SHARED_MIN || 2 * length < buffer.byteLength) return this.bytes(length);
+    // The buffer of short bytes would be made only now, which costs more than a copy.
+    if (length < SHARED_MIN) return this.bytes(length);
+    const { buffer, byteOffset } = this.#bytes;
+    if (2 * length < buffer.byteLength) return this.bytes(length);
     const at = this.#take(length);
     return at < 0 ? EMPTY : new Uint8Array(buffer, byteOffset + at, length);
   }
@@ -250,7 +256,7 @@ export class Reader {
    * `start`.
    */
   seal(signer: Signer, start: number): Proof {
-    const signed = this.#ok ? copyOf(this.#bytes, start, this.#at - start) : EMPTY;
+    const signed = this.since(start);
     return { signer, signed, signature: this.block() };
   }
 

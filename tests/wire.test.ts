@@ -436,3 +436,16 @@ test("equal compares lengths and bytes", () => {
     }),
   );
 });
+
+test("what was read since a position is copied, and nothing once a read was short", () => {
+  const bytes = Uint8Array.of(1, 2, 3, 4);
+  const input = new Reader(bytes);
+  input.u8();
+  const start = input.position;
+  input.u16();
+  const copy = input.since(start);
+  bytes.fill(0);
+  expect(copy).toEqual(Uint8Array.of(2, 3));
+  input.u16();
+  expect(input.since(start)).toEqual(new Uint8Array(0));
+});

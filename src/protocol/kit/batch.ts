@@ -91,17 +91,32 @@ export function encodeBatch(batch: Batch, out: Writer): void {
 /** Poisons the reader if the batch is malformed, or larger than a correct leader makes any. */
 export function decodeBatch(input: Reader): Batch {
   const count = input.u32();
-  const bytes = input.blob(count === 1 ? REQUEST_OVERHEAD + OPERATION_MAX : BATCH_BYTES_MAX);
-  if (count === 0 && bytes.length === 0) return EMPTY_BATCH;
-  const fits = count <= BATCH_REQUESTS_MAX && count * ADDRESS_LENGTH <= input.remaining;
-  if (!input.ok || !fits) {
+  const length = input.u32();
+  if (count === 0 && length === 0) return EMPTY_BATCH;
+  const max = count === 1 ? REQUEST_OVERHEAD + OPERATION_MAX : BATCH_BYTES_MAX;
+  const room = input.remaining - length;
+  const fits = count <= BATCH_REQUESTS_MAX && count * ADDRESS_LENGTH <= room;
+  if (!input.ok || length > max || !fits) {
     input.poison();
     return EMPTY_BATCH;
   }
-  const requests: Request[] = [];
+  const start = input.position;
+  // Of short bytes no operation is a view, so that they need no reader of their own.
+  if (length < SHARED_MIN) {
+    const requests = decodeAll(count, input);
+    const bytes = input.since(start);
+    if (bytes.length !== length) input.poison();
+    return batchOf(bytes, requests, input.addresses(count));
+  }
+  const bytes = input.bytes(length);
   const inner = new Reader(bytes);
-  for (let i = 0; i < count && inner.ok; i++) requests.push(decodeOrdered(inner));
-  const clients = input.addresses(count);
+  const requests = decodeAll(count, inner);
   if (!inner.done) input.poison();
-  return batchOf(bytes, requests, clients);
+  return batchOf(bytes, requests, input.addresses(count));
+}
+
+function decodeAll(count: number, input: Reader): readonly Request[] {
+  const requests: Request[] = [];
+  for (let i = 0; i < count && input.ok; i++) requests.push(decodeOrdered(input));
+  return requests;
 }

@@ -159,8 +159,8 @@ export class NoPaxosClient implements Client<Message, Timer> {
     if (replies === undefined) return;
     if (replies.length === REPLIES_MAX) replies.shift();
     replies.push(message);
-    for (const [leader, said] of this.#replies.entries()) {
-      for (const reply of said) {
+    for (let leader = 0; leader < this.#replies.length; leader++) {
+      for (const reply of this.#replies[leader] ?? []) {
         if (!this.decides(leader, reply) || reply.leader === null) continue;
         if (this.#agreeing(leader, reply) < this.#quorum) continue;
         this.#index = reply.sequencer;
@@ -176,19 +176,21 @@ export class NoPaxosClient implements Client<Message, Timer> {
 
   /** How many have the request where the leader has it. */
   #agreeing(leader: Address, reply: SlotReplyMessage): number {
-    const vector = reply.leader?.vector ?? [];
-    let count = 0;
-    for (const [replica, said] of this.#replies.entries()) {
-      const agrees = said.some(
-        (other) =>
-          other === reply ||
-          (replica !== leader &&
-            this.matches(other, reply) &&
-            this.isOfPresentLife(other.incarnation, vector[replica] ?? 0)),
-      );
-      if (agrees) count++;
+    // The leader's own, and those of others.
+    let count = 1;
+    for (let replica = 0; replica < this.#replies.length; replica++) {
+      if (replica !== leader && this.#agrees(replica, reply)) count++;
     }
     return count;
+  }
+
+  /** Whether a replica has the request where the leader has it. */
+  #agrees(replica: Address, reply: SlotReplyMessage): boolean {
+    const known = reply.leader?.vector[replica] ?? 0;
+    for (const other of this.#replies[replica] ?? []) {
+      if (this.matches(other, reply) && this.isOfPresentLife(other.incarnation, known)) return true;
+    }
+    return false;
   }
 
   protected matches(a: SlotReplyMessage, b: SlotReplyMessage): boolean {

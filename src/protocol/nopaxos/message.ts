@@ -396,8 +396,9 @@ function decodeSlotReply(input: Reader): SlotReplyMessage {
   const sequencer = input.u8();
   const incarnation = decodeNumber(input);
   const leader = input.flag() ? decodeLeaderReply(input) : null;
-  const named = { session, tag, number, view, slot };
-  return { kind: "slotReply", ...named, sequencer, incarnation, leader };
+  // Without a spread, which would cost as much as all that is read.
+  const kind = "slotReply";
+  return { kind, session, tag, number, view, slot, sequencer, incarnation, leader };
 }
 
 function decodeLeaderReply(input: Reader): LeaderReply {

@@ -52,7 +52,8 @@ test("FW8 what stamped is told in the last line, where the protocol has sequence
 
 test("FW8 a process that stamps where the fabric would makes points of their own", () => {
   const extras = (transport: string, ...sequencer: NonNullable<ResultRecord["roles"]>[string]) => {
-    const record = recordOf([5], { mode: "nopaxos", transport, roles: { sequencer } });
+    const usual = { mode: "nopaxos", checkpoint: 2048 };
+    const record = recordOf([5], { ...usual, transport, roles: { sequencer } });
     return parseRecord(JSON.stringify(record), "r.json")?.point.extras;
   };
   expect(extras("memif", SEQUENCER_SETTING)).toEqual({ sequencer: "process" });

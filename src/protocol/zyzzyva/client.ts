@@ -159,7 +159,10 @@ export class ZyzzyvaClient extends QuorumClient implements Client<Message, Timer
   }
 
   #outcomeOf({ outcomeDigest }: Pick<SpecReplyMessage, "outcomeDigest">): Outcome | undefined {
-    return this.#outcomes.find(({ digest }) => equal(digest, outcomeDigest))?.outcome;
+    for (const { digest, outcome } of this.#outcomes) {
+      if (equal(digest, outcomeDigest)) return outcome;
+    }
+    return undefined;
   }
 
   #onAll(message: SpecReplyMessage): void {

@@ -340,11 +340,25 @@ function decodeOrderReq(input: Reader, start: number): OrderReqMessage {
 
 function decodeSpecReply(input: Reader, start: number): SpecReplyMessage {
   const replica = input.u8();
-  const named = decodeNamed(input);
-  const point = decodePoint(input);
+  const { session, tag, number, digest, outcomeDigest } = decodeNamed(input);
+  const { view, slot, history } = decodePoint(input);
   const seal = input.seal(replica, start);
   const outcome = input.flag() ? decodeOutcome(input) : null;
-  return { kind: "specReply", replica, ...named, ...point, seal, outcome };
+  // No spread: a client decodes four of these for an operation, and it would cost as much again.
+  return {
+    kind: "specReply",
+    replica,
+    session,
+    tag,
+    number,
+    digest,
+    outcomeDigest,
+    view,
+    slot,
+    history,
+    seal,
+    outcome,
+  };
 }
 
 function decodePointVote<K extends string>(kind: K, input: Reader, start: number) {

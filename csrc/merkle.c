@@ -3,6 +3,7 @@
 // SHA-256(2 | depth | root). Missing leaves are 32 zero bytes, which no leaf hashes to.
 
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "oskr_native.h"
@@ -75,6 +76,59 @@ int32_t oskr_hasher_climb(struct oskr_hasher *hasher, uint32_t length, uint32_t 
     }
   }
   signed_digest(depth, node, hasher->digest);
+  return 0;
+}
+
+// A leaf that stands anywhere in the body.
+static void packed_leaf(const struct oskr_hasher *hasher, const uint8_t *body, uint32_t length,
+                        uint8_t out[32]) {
+  uint8_t input[1 + 32 + OSKR_PACKED_MAX];
+  memcpy(input, (const uint8_t *)hasher + offsetof(struct oskr_hasher, tag), 1 + 32);
+  memcpy(input + 1 + 32, body, length);
+  oskr_sha256(input, 1 + 32 + (size_t)length, out);
+}
+
+// Hashes the leaves and reads their indices; false unless these rise within the tree.
+static bool read_leaves(struct oskr_hasher *hasher, uint32_t count, uint32_t length,
+                        uint32_t depth) {
+  const uint8_t *at = hasher->body + (size_t)count * length;
+  for (uint32_t i = 0; i < count; i++, at += 2) {
+    uint32_t index = (uint32_t)at[0] << 8 | at[1];
+    if (index >= 1u << depth || (i > 0 && index <= hasher->places[i - 1])) return false;
+    hasher->places[i] = index;
+    packed_leaf(hasher, hasher->body + (size_t)i * length, length, hasher->nodes[i]);
+  }
+  return true;
+}
+
+int32_t oskr_hasher_climb_all(struct oskr_hasher *hasher, uint32_t count, uint32_t length,
+                              uint32_t depth, uint32_t siblings) {
+  if (count == 0 || count > OSKR_LEAVES_MAX || depth > OSKR_DEPTH_MAX) return -EBADMSG;
+  if (length > OSKR_PACKED_MAX || siblings > OSKR_LEAVES_MAX * OSKR_DEPTH_MAX) return -EMSGSIZE;
+  if (!read_leaves(hasher, count, length, depth)) return -EBADMSG;
+  uint8_t(*nodes)[32] = hasher->nodes;
+  uint32_t *places = hasher->places;
+  const uint8_t *sibling = hasher->body + (size_t)count * (length + 2);
+  for (uint32_t level = 0; level < depth; level++) {
+    uint32_t above = 0;
+    for (uint32_t i = 0; i < count; i++, above++) {
+      uint32_t place = places[i];
+      bool left = (place & 1) == 0;
+      if (left && i + 1 < count && places[i + 1] == place + 1) {
+        oskr_sha256_inner(nodes[i], nodes[i + 1], nodes[above]);
+        i++;
+      } else {
+        if (siblings == 0) return -EBADMSG;
+        siblings--;
+        oskr_sha256_inner(left ? nodes[i] : sibling, left ? sibling : nodes[i], nodes[above]);
+        sibling += 32;
+      }
+      places[above] = place >> 1;
+    }
+    count = above;
+  }
+  if (siblings != 0) return -EBADMSG;
+  signed_digest(depth, nodes[0], hasher->digest);
   return 0;
 }
 

@@ -13,7 +13,7 @@
 #include "joined.h"
 
 #define OSKR_API __attribute__((visibility("default")))
-#define OSKR_NATIVE_VERSION 9
+#define OSKR_NATIVE_VERSION 10
 
 OSKR_API uint32_t oskr_native_version(void);
 // The negative errno of the last call on this thread that returned NULL.
@@ -27,6 +27,8 @@ OSKR_API int32_t oskr_error(void);
 #define OSKR_BLOCK_MIN (1u + 4u + OSKR_SIGNATURE_BYTES)
 #define OSKR_BLOCK_MAX (OSKR_BLOCK_MIN + 32u * OSKR_DEPTH_MAX)
 #define OSKR_SIGNED_MAX (4u * 1024u * 1024u)
+// Bytes of each of several leaves.
+#define OSKR_PACKED_MAX 256u
 
 // A node of a tree that was hashed before, from these two.
 struct oskr_known_node {
@@ -50,6 +52,9 @@ struct oskr_hasher {
   // Not mapped: what climbing found lately, by level and the left node's first byte. Blocks of one
   // tree tend to come one after another, and then all but one of their nodes were just hashed.
   struct oskr_known_node known[OSKR_DEPTH_MAX][OSKR_KNOWN_NODES];
+  // Not mapped: the nodes of a level, and where they stand in it.
+  uint8_t nodes[OSKR_LEAVES_MAX][32];
+  uint32_t places[OSKR_LEAVES_MAX];
 };
 
 // A tree under construction. Level 0 of `nodes` has the next power of two of `count` entries, the
@@ -69,6 +74,12 @@ OSKR_API int32_t oskr_hasher_single(struct oskr_hasher *hasher, uint32_t length)
 // Climbs the block from the leaf that is the first `length` bytes of the body. -EBADMSG: malformed.
 OSKR_API int32_t oskr_hasher_climb(struct oskr_hasher *hasher, uint32_t length,
                                    uint32_t block_length);
+// Climbs from several leaves of one tree at once (a Merkle multiproof). The body has `count` leaves
+// of `length` bytes each, their indices (2 bytes each, big-endian), which rise, and `siblings`
+// nodes that do not follow from them, from the leaves up and from left to right. -EBADMSG:
+// malformed.
+OSKR_API int32_t oskr_hasher_climb_all(struct oskr_hasher *hasher, uint32_t count, uint32_t length,
+                                       uint32_t depth, uint32_t siblings);
 OSKR_API struct oskr_tree *oskr_tree_open(void);
 OSKR_API void oskr_tree_close(struct oskr_tree *tree);
 // Makes the first `length` bytes of the body leaf `index` of the tree.
@@ -83,6 +94,8 @@ OSKR_API int32_t oskr_tree_blocks(struct oskr_tree *tree, uint32_t count);
 
 #define OSKR_JOBS 1024u
 #define OSKR_KEYS_MAX 512u
+// Slots of public keys: those of replicas, then those of clients, which come and go.
+#define OSKR_PUBLIC_KEYS_MAX (OSKR_KEYS_MAX + 4096u)
 #define OSKR_THREADS_MAX 256u
 #define OSKR_SIGN 1u
 #define OSKR_VERIFY 2u
@@ -127,6 +140,7 @@ OSKR_API int32_t oskr_signer_thread(struct oskr_signer *signer, uint32_t cpu);
 OSKR_API void oskr_signer_close(struct oskr_signer *signer);
 OSKR_API struct oskr_rings *oskr_signer_rings(struct oskr_signer *signer);
 // Registers the 32-byte secret, or the 33-byte compressed public key, in `key`. -EINVAL: not a key.
+// No check by the key that the slot had before may be under way.
 OSKR_API int32_t oskr_signer_secret(struct oskr_signer *signer, uint32_t slot);
 OSKR_API int32_t oskr_signer_public(struct oskr_signer *signer, uint32_t slot);
 // Queues a job that was filled in. -EAGAIN: all are queued already, which is the caller's error.

@@ -34,9 +34,9 @@ struct oskr_signer {
   uint32_t threads;
   pthread_t thread[OSKR_THREADS_MAX];
   bool has_secret[OSKR_KEYS_MAX];
-  bool has_public[OSKR_KEYS_MAX];
+  bool has_public[OSKR_PUBLIC_KEYS_MAX];
   uint8_t secret[OSKR_KEYS_MAX][32];
-  secp256k1_pubkey public[OSKR_KEYS_MAX];
+  secp256k1_pubkey public[OSKR_PUBLIC_KEYS_MAX];
 };
 
 static _Atomic uint32_t *word(uint32_t *at) { return (_Atomic uint32_t *)at; }
@@ -57,7 +57,7 @@ static int32_t sign(const struct oskr_signer *signer, struct oskr_job *job) {
 }
 
 static int32_t verify(const struct oskr_signer *signer, const struct oskr_job *job) {
-  if (job->key >= OSKR_KEYS_MAX || !signer->has_public[job->key]) return 0;
+  if (job->key >= OSKR_PUBLIC_KEYS_MAX || !signer->has_public[job->key]) return 0;
   secp256k1_ecdsa_signature signature;
   // Refuses r and s that are not below the order; the check itself refuses zero and high-S.
   if (!secp256k1_ecdsa_signature_parse_compact(signer->context, &signature, job->signature)) {
@@ -210,7 +210,7 @@ int32_t oskr_signer_secret(struct oskr_signer *signer, uint32_t slot) {
 }
 
 int32_t oskr_signer_public(struct oskr_signer *signer, uint32_t slot) {
-  if (slot >= OSKR_KEYS_MAX) return -EINVAL;
+  if (slot >= OSKR_PUBLIC_KEYS_MAX) return -EINVAL;
   const uint8_t *key = signer->rings->key;
   if (!secp256k1_ec_pubkey_parse(signer->context, &signer->public[slot], key, 33)) return -EINVAL;
   signer->has_public[slot] = true;

@@ -141,6 +141,8 @@ export interface Host<M, T extends string> {
   sourceOf(address: Address): number;
   /** Counts a message that a handler drops, by its reason. */
   drop(reason: Refusal): void;
+  /** The key by which this process signs requests, 33 bytes; null: it signs none. */
+  readonly clientKey?: Bytes | null;
   /**
    * From here on what is signed, and what is checked, is of the run of this name, 32 bytes, but for
    * kinds of messages that are signed for the cluster (RUNLESS_KINDS_START); null: of no run.
@@ -153,8 +155,11 @@ export interface Codec<M> {
   encode(message: M, out: Writer): void;
   /** null when malformed; never throws; copies what it keeps. */
   decode(input: Reader): M | null;
-  /** Every signature in the message, its own seal first; NO_PROOFS if there are none. */
-  proofs(message: M): readonly Proof[];
+  /**
+   * Every signature in the message, its own seal first; NO_PROOFS if there are none. Where clients
+   * sign requests (`signs`) those of all requests in it come last.
+   */
+  proofs(message: M, signs?: boolean): readonly Proof[];
   /**
    * The first bytes of those messages that others than replicas send; what begins otherwise and
    * does not come from a replica's address is dropped unread. Without it anybody may send anything.

@@ -12,6 +12,8 @@ import { countDrop, type Clock, type Drops, type Stage } from "./driver.ts";
 const CHECKS_MAX = 8;
 /** Messages of one replica, or of all others together, that wait for a check, and their bytes. */
 const LANE_MESSAGES_MAX = 256;
+/** Messages of all others where clients sign requests: as many may ask at once. */
+const CLIENTS_MAX = 4096;
 const LANE_BYTES_MAX = 8 * 1024 * 1024;
 /** Checks in a row that hold, after which a sender's signatures are not doubted any more. */
 const DOUBTED_CHECKS = 64;
@@ -26,6 +28,8 @@ export interface CheckLanesOptions<M> {
   /** Replicas have the addresses 0..n-1. */
   readonly n: number;
   readonly stage: Stage;
+  /** Whether clients sign requests. */
+  readonly requestsSigned: boolean;
   /** The domain of the run that the node is in now, for the stage. */
   readonly run: () => Bytes | null;
   readonly clock: Pick<Clock, "now">;
@@ -40,6 +44,7 @@ export interface CheckLanesOptions<M> {
 /** A replica's, or what all others share. */
 interface Lane {
   readonly name: "replica" | "strangers";
+  readonly max: number;
   messages: number;
   bytes: number;
   /** Checks that must hold until its signatures are not doubted; 0: they are not. */
@@ -79,8 +84,10 @@ export class CheckLanes<M> {
   constructor(options: CheckLanesOptions<M>) {
     this.#options = options;
     const { now } = options.clock;
-    this.#replicas = Array.from({ length: options.n }, () => laneOf("replica", now));
-    this.#strangers = laneOf("strangers", now);
+    const replica = (): Lane => laneOf("replica", LANE_MESSAGES_MAX, now);
+    this.#replicas = Array.from({ length: options.n }, replica);
+    const strangersMax = options.requestsSigned ? CLIENTS_MAX : LANE_MESSAGES_MAX;
+    this.#strangers = laneOf("strangers", strangersMax, now);
   }
 
   /** Whether nothing of any sender waits, so that what needs no check need not wait either. */
@@ -112,7 +119,7 @@ export class CheckLanes<M> {
       { name: "node.checking", size: this.#checking, max: CHECKS_MAX },
       { name: "node.lane", size: messages, max: LANE_MESSAGES_MAX },
       { name: "node.lane.bytes", size: bytes, max: LANE_BYTES_MAX },
-      { name: "node.strangers", size: strangers, max: LANE_MESSAGES_MAX },
+      { name: "node.strangers", size: strangers, max: this.#strangers.max },
       { name: "node.strangers.bytes", size: strangerBytes, max: LANE_BYTES_MAX },
       // Each has a message that waits, but for those whose last one is with the stage.
       { name: "node.senders", size: this.#senders.size, max: this.#sendersMax },
@@ -120,7 +127,7 @@ export class CheckLanes<M> {
   }
 
   get #sendersMax(): number {
-    return this.#replicas.length + LANE_MESSAGES_MAX + 1;
+    return this.#replicas.length + this.#strangers.max + 1;
   }
 
   /** Passes a message on once its signatures hold, behind what else waits of its sender. */
@@ -291,10 +298,10 @@ const FULL = {
   strangers: "too many of strangers to check",
 } as const;
 
-function laneOf(name: Lane["name"], sinceMs: number): Lane {
-  return { name, messages: 0, bytes: 0, doubts: 0, credit: CREDIT_MAX, sinceMs };
+function laneOf(name: Lane["name"], max: number, sinceMs: number): Lane {
+  return { name, max, messages: 0, bytes: 0, doubts: 0, credit: CREDIT_MAX, sinceMs };
 }
 
-function isFull({ messages, bytes }: Lane, more: number): boolean {
-  return messages >= LANE_MESSAGES_MAX || bytes + more > LANE_BYTES_MAX;
+function isFull({ max, messages, bytes }: Lane, more: number): boolean {
+  return messages >= max || bytes + more > LANE_BYTES_MAX;
 }

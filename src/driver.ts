@@ -46,11 +46,13 @@ export interface Transport {
 }
 
 /**
- * Signs as one replica and checks signatures of all, away from the protocol. Knows the cluster's
- * domain; that of a run comes with each call, null outside of any, and stands for all kinds of
- * messages but those that are signed for the cluster.
+ * Signs as one replica, or requests as one client process, and checks signatures of all, away from
+ * the protocol. Knows the cluster's domain; that of a run comes with each call, null outside of
+ * any, and stands for all kinds of messages but those that are signed for the cluster.
  */
 export interface Stage {
+  /** The key by which it signs requests, 33 bytes; null: it signs none. */
+  readonly clientKey?: Bytes | null;
   /** The domain of the run of this name, for `sign` and `verify`. */
   runDomain(name: Bytes): Bytes;
   /**

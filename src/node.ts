@@ -49,6 +49,8 @@ export interface NodeOptions<M> {
   readonly clock: Clock;
   /** A uniform integer in [0, bound). */
   readonly random: (bound: number) => number;
+  /** Whether clients sign requests, so that replicas take no others. */
+  readonly requestsSigned?: boolean;
   /** Where this thread writes its section (sections.ts) for the profiler, if there is one. */
   readonly sections?: Int32Array;
   /** Where it counts what it drops, with others of its process. */
@@ -77,6 +79,7 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
   readonly #others: readonly Address[];
   #startMs: number;
   readonly #n: number;
+  readonly #requestsSigned: boolean;
   readonly #sections: Int32Array;
   #actor: Actor<M, T> | null = null;
   #listens = false;
@@ -106,6 +109,7 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
     this.#startMs = options.clock.now;
     this.#sections = options.sections ?? new Int32Array(1);
     this.#n = options.n;
+    this.#requestsSigned = options.requestsSigned ?? false;
     this.#outbox = new Outbox(options.n);
     this.#lanes = options.self === null ? null : this.#makeLanes();
     const { group } = options.transport;
@@ -172,6 +176,10 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
   /** The name of that run. */
   get runName(): Bytes | null {
     return this.#runName;
+  }
+
+  get clientKey(): Bytes | null {
+    return this.#stage.clientKey ?? null;
   }
 
   get now(): number {
@@ -346,7 +354,7 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
       return;
     }
     this.#sections[SECTION] = CHECK;
-    const proofs = this.#codec.proofs(message);
+    const proofs = this.#codec.proofs(message, this.#requestsSigned);
     if (this.#self === null && this.#lanes?.asNew === true) this.#lanes = null;
     const lanes = this.#lanes;
     // Most signatures are known, since many messages share one: they need no turn, nor a callback.
@@ -363,6 +371,7 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
     return new CheckLanes({
       n: this.#n,
       stage: this.#stage,
+      requestsSigned: this.#requestsSigned,
       run: () => this.#run,
       clock: this.#clock,
       drops: this.drops,

@@ -2,6 +2,10 @@
 
 import type { Address, Bytes, Signer } from "./wire.ts";
 
+/** How replicas know that a request is its client's: not at all, or by a signature. */
+export const REQUEST_AUTHS = ["none", "sign"] as const;
+export type RequestAuth = (typeof REQUEST_AUTHS)[number];
+
 /** What protocols are told. Every number is the same at every replica and client of a cluster. */
 export interface ProtocolConfig {
   /** Replicas, and how many of them may be faulty. */
@@ -44,6 +48,8 @@ export interface ProtocolConfig {
    */
   readonly sessionsMax: number;
   readonly replyCacheBytesMax: number;
+  /** Whether clients sign requests; none if it is not given. */
+  readonly requestAuth?: RequestAuth;
   /**
    * The name of a run, 32 bytes, which replicas are in from the start: for tests that begin
    * behind it.
@@ -65,7 +71,10 @@ export interface ProtocolOption {
 export type OptionValues = ReadonlyMap<string, string>;
 
 /** Options of the command line that protocols have unless they say otherwise. */
-export type UsualOption = "batch" | "batch-bytes" | "adaptive" | "checkpoint";
+export type UsualOption = "batch" | "batch-bytes" | "adaptive" | "checkpoint" | RequestOption;
+
+/** Of clients that sign. */
+type RequestOption = "request-auth" | "client-key";
 
 /** What `--batch-bytes` is unless told: the most, since smaller ones were not faster. */
 export const BATCH_BYTES_DEFAULT = 1024 * 1024;

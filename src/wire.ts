@@ -3,6 +3,7 @@
 // transport, over one fixed region, reset to (at, end): no view, slice or closure per packet.
 
 import { assert } from "./base/assert.ts";
+import type { TreeLeaves } from "./base/hash-tree.ts";
 
 export type Bytes = Uint8Array;
 /**
@@ -12,14 +13,15 @@ export type Bytes = Uint8Array;
 export type Address = number;
 /** A replica's index, 0..n-1, and so the owner of a public key of the configuration. */
 export type Signer = number;
-/**
- * One signature: `signed` is what was signed without the domain (kind | body), `signature` a
- * signature block.
- */
+
+/** One signature block, and what was signed without the domain (kind | body). */
 export interface Proof {
   readonly signer: Signer;
   readonly signed: Bytes;
   readonly signature: Bytes;
+  readonly key?: Bytes;
+  /** Of the client with that key: what it signed with one root, whose signature this is. */
+  readonly leaves?: TreeLeaves;
 }
 
 /** The largest message, in bytes. */

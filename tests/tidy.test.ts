@@ -420,6 +420,7 @@ describe("the sources", () => {
     const others = [
       "src/node.ts",
       "src/wire.ts",
+      "src/base/hash-tree.ts",
       "src/base/queue.ts",
       "src/base/heap.ts",
       "src/base/coverage-mark.ts",

@@ -143,6 +143,45 @@ static void climbing_remembers_nothing_wrong(void) {
   oskr_hasher_close(hasher);
 }
 
+// The leaves 2, 3 and 5 of eight lack nodes 4 of level 0, and 0 and 3 of level 1.
+static void some_leaves_climb_together(void) {
+  enum { LENGTH = 30, COUNT = 3 };
+  static const uint8_t chosen[COUNT] = {2, 3, 5};
+  struct oskr_hasher *hasher = oskr_hasher_open();
+  struct oskr_tree *tree = oskr_tree_open();
+  for (uint32_t i = 0; i < 8; i++) {
+    memset(hasher->body, (int)i, LENGTH);
+    CHECK(oskr_tree_leaf(tree, i, hasher, LENGTH) == 0);
+  }
+  CHECK(oskr_tree_build(tree, 8) == 3);
+  uint8_t *at = hasher->body;
+  for (uint32_t i = 0; i < COUNT; i++, at += LENGTH) memset(at, chosen[i], LENGTH);
+  for (uint32_t i = 0; i < COUNT; i++, at += 2) {
+    at[0] = 0;
+    at[1] = chosen[i];
+  }
+  uint8_t *indices = at - 2 * COUNT;
+  memcpy(at, tree->nodes[4], 32);
+  memcpy(at + 32, tree->nodes[8 + 0], 32);
+  memcpy(at + 64, tree->nodes[8 + 3], 32);
+  CHECK(oskr_hasher_climb_all(hasher, COUNT, LENGTH, 3, 3) == 0);
+  CHECK(memcmp(hasher->digest, tree->digest, 32) == 0);
+  CHECK(oskr_hasher_climb_all(hasher, COUNT, LENGTH, 3, 2) == -EBADMSG);
+  CHECK(oskr_hasher_climb_all(hasher, COUNT, LENGTH, 3, 4) == -EBADMSG);
+  CHECK(oskr_hasher_climb_all(hasher, COUNT, LENGTH, 2, 3) == -EBADMSG);
+  CHECK(oskr_hasher_climb_all(hasher, COUNT, LENGTH, OSKR_DEPTH_MAX + 1, 3) == -EBADMSG);
+  CHECK(oskr_hasher_climb_all(hasher, 0, LENGTH, 3, 3) == -EBADMSG);
+  CHECK(oskr_hasher_climb_all(hasher, OSKR_LEAVES_MAX + 1, LENGTH, 3, 3) == -EBADMSG);
+  CHECK(oskr_hasher_climb_all(hasher, COUNT, OSKR_PACKED_MAX + 1, 3, 3) == -EMSGSIZE);
+  CHECK(oskr_hasher_climb_all(hasher, COUNT, LENGTH, 3, UINT32_MAX) == -EMSGSIZE);
+  indices[1] = 3;  // twice the same
+  CHECK(oskr_hasher_climb_all(hasher, COUNT, LENGTH, 3, 3) == -EBADMSG);
+  indices[1] = 4;  // not in order
+  CHECK(oskr_hasher_climb_all(hasher, COUNT, LENGTH, 3, 3) == -EBADMSG);
+  oskr_tree_close(tree);
+  oskr_hasher_close(hasher);
+}
+
 static void a_tree_of_one_is_a_block_of_depth_0(void) {
   struct oskr_hasher *hasher = oskr_hasher_open();
   struct oskr_tree *tree = oskr_tree_open();
@@ -193,5 +232,5 @@ static void tree_sizes_out_of_range_are_refused(void) {
 RUN(TEST(sha256_portable_gives_published_digests), TEST(sha256_hardware_gives_published_digests),
     TEST(sha256_of_every_length_is_the_same_by_both), TEST(inner_nodes_are_the_same_by_both),
     TEST(every_block_climbs_to_its_root), TEST(climbing_remembers_nothing_wrong),
-    TEST(a_tree_of_one_is_a_block_of_depth_0), TEST(malformed_blocks_are_refused),
-    TEST(tree_sizes_out_of_range_are_refused))
+    TEST(some_leaves_climb_together), TEST(a_tree_of_one_is_a_block_of_depth_0),
+    TEST(malformed_blocks_are_refused), TEST(tree_sizes_out_of_range_are_refused))

@@ -135,7 +135,7 @@ static void bad_signatures_do_not_hold(void) {
   memcpy(job->signature, good, 64);
   job->key = 1;
   CHECK(run_alone(signer) == 0);
-  job->key = OSKR_KEYS_MAX - 1;  // not registered
+  job->key = OSKR_PUBLIC_KEYS_MAX - 1;  // not registered
   CHECK(run_alone(signer) == 0);
   job->key = UINT32_MAX;
   CHECK(run_alone(signer) == 0);
@@ -159,7 +159,7 @@ static void keys_that_are_none_are_refused(void) {
   CHECK(oskr_signer_secret(signer, 0) == -EINVAL);
   memset(rings->key, 0xff, 64);
   CHECK(oskr_signer_public(signer, 0) == -EINVAL);
-  CHECK(oskr_signer_public(signer, OSKR_KEYS_MAX) == -EINVAL);
+  CHECK(oskr_signer_public(signer, OSKR_PUBLIC_KEYS_MAX) == -EINVAL);
   CHECK(oskr_signer_secret(signer, OSKR_KEYS_MAX) == -EINVAL);
   CHECK(oskr_signer_submit(signer, OSKR_JOBS) == -EINVAL);
   CHECK(oskr_signer_thread(signer, 100000) == -EINVAL);

@@ -95,7 +95,7 @@ function fewer(
 /** Those that every plan has. */
 const ALWAYS = [
   ...["clocks", "delay", "slow signatures", "sessions", "large values", "small packets"],
-  ...["few bytes", "tenures", "reputation", "store"],
+  ...["few bytes", "tenures", "reputation", "store", "signed requests"],
 ] as const;
 const RATES = ["loss", "duplication", "reordering", "replay", "corruption"] as const;
 /** Those that many plans have, by their names; what else is left out has a number. */
@@ -168,10 +168,11 @@ export function replayCommand(options: RunOptions, changes: Changes, load: strin
   const words = ["npm run simulate --"];
   if (load !== "") words.push(`--load ${load}`);
   words.push(`--protocol ${subject.name} --kind ${kind} --seed ${seed}`);
-  const { without, operations, clients, tail } = changes;
+  const { without, operations, clients, tail, requestAuth } = changes;
   if (without !== undefined && without.length > 0) words.push(`--without "${without.join(",")}"`);
   if (operations !== undefined) words.push(`--operations ${operations}`);
   if (clients !== undefined) words.push(`--clients ${clients}`);
   if (tail !== undefined) words.push(`--tail ${tail}`);
+  if (requestAuth !== undefined) words.push(`--request-auth ${requestAuth}`);
   return words.join(" ");
 }

@@ -5,10 +5,11 @@ import { resolve } from "node:path";
 import { assert } from "../base/assert.ts";
 import { UsageError } from "../base/errors.ts";
 import { parseCommand, type Command, type Options } from "../cli/command-line.ts";
+import { REQUEST_AUTHS, type RequestAuth } from "../protocol-config.ts";
 import type { RunOptions } from "../simulation/run-seed.ts";
 import { runAny } from "../simulation/runner.ts";
-import { type Changes } from "../simulation/seed-plan.ts";
-import { KINDS, type Kind } from "../simulation/subject.ts";
+import { maySign, type Changes } from "../simulation/seed-plan.ts";
+import { KINDS, type Kind, type Subject } from "../simulation/subject.ts";
 import { Trace } from "../simulation/trace.ts";
 import { usableCpus } from "../process/cpus.ts";
 import {
@@ -44,6 +45,11 @@ const SIMULATE: Command = {
     operations: { type: "string", description: "Operations before GST" },
     clients: { type: "string", description: "Clients" },
     tail: { type: "string", description: "Operations of each client after GST (default 10)" },
+    "request-auth": {
+      type: "enum",
+      options: [...REQUEST_AUTHS],
+      description: "Whether clients sign in all seeds (default: as each seed draws)",
+    },
     chart: { type: "string", default: "40", description: "Lines of a failure's message chart" },
     html: {
       type: "string",
@@ -95,7 +101,8 @@ async function readCampaign(options: Options): Promise<Campaign> {
   const operations = optional("operations", 0, 1e6);
   const clients = optional("clients", 1, 64);
   const tail = optional("tail", 0, 1e6);
-  const changes: Changes = { without, operations, clients, tail };
+  const requestAuth = readRequestAuth(options, subject);
+  const changes: Changes = { without, operations, clients, tail, requestAuth };
   const traceLines = options.integer("chart", 0, 1e6);
   const pages = openPages(options, kind, count > 1, load);
   const range = { first: seed ?? 0, count, stride };
@@ -110,8 +117,15 @@ function openPages(options: Options, kind: Kind, several: boolean, load: string)
   return new RunPages(path, several && !options.flag("convict"), load);
 }
 
+/** What all seeds have; undefined: each its own. Throws UsageError. */
+function readRequestAuth(options: Options, subject: Subject): RequestAuth | undefined {
+  const requestAuth = options.text("request-auth") as RequestAuth | undefined;
+  if (requestAuth !== "sign" || maySign(subject.protocol)) return requestAuth;
+  throw new UsageError(`--request-auth sign: clients of ${subject.name} do not sign`);
+}
+
 /** What changes a seed's plan. */
-const CHANGES = ["without", "operations", "clients", "tail"];
+const CHANGES = ["without", "operations", "clients", "tail", "request-auth"];
 /** What a mutant decides itself. */
 const OF_SEEDS = ["seeds", "seed", "stride", "chart", ...CHANGES];
 

@@ -2,7 +2,7 @@
 
 import type { ArgsDef } from "citty";
 import { apps } from "../app/index.ts";
-import { PROTOCOL_DEFAULTS } from "../protocol-config.ts";
+import { PROTOCOL_DEFAULTS, REQUEST_AUTHS } from "../protocol-config.ts";
 import { protocols } from "../protocol/index.ts";
 import { FRAME_MTU_MAX, MTU_DEFAULT, UDP_MTU_MAX } from "../transport/mtu.ts";
 import { WORKLOADS } from "../workload/index.ts";
@@ -91,6 +91,12 @@ const COMMON_ARGS = {
     options: ["native", "noble"],
     default: "native",
     description: "libsecp256k1 in threads, or @noble/curves in this one",
+  },
+  "request-auth": {
+    type: "enum",
+    options: [...REQUEST_AUTHS],
+    default: "none",
+    description: "Whether clients sign requests, so that no replica can invent one",
   },
   instance: {
     type: "string",
@@ -204,7 +210,10 @@ export const GROUPS: readonly Group[] = [
       ...PROTOCOL_OPTIONS,
     ],
   },
-  { heading: "CRYPTO", names: ["signature", "crypto", "workers", "instance"] },
+  {
+    heading: "CRYPTO",
+    names: ["signature", "request-auth", "client-key", "crypto", "workers", "instance"],
+  },
   {
     heading: "NETWORK",
     names: [
@@ -226,12 +235,12 @@ export const GROUPS: readonly Group[] = [
 
 /** Whose each option of replica and client is. */
 export const WHOSE: ReadonlyMap<string, Whose> = new Map([
-  ...named("both", "mode", "config", "instance", "link", "fabric", "mtu"),
+  ...named("both", "mode", "config", "instance", "request-auth", "link", "fabric", "mtu"),
   ...named("both", "workload", "property", "load"),
   ...named("replicas", "id", "role", "app", "batch", "batch-bytes", "adaptive", "checkpoint"),
   ...named("replicas", "view-timeout", "reply-size", "signature", ...PROTOCOL_OPTIONS),
   ...named("client", "clients", "seconds", "warm", "op-size", "rate", "think"),
-  ...named("client", "share", "history", "fabric-port", "network"),
+  ...named("client", "client-key", "share", "history", "fabric-port", "network"),
   ...named("each its own", "crypto", "workers", "port", "eal", "drop", "mask", "idle"),
   ...named("each its own", "json", "profile"),
 ]);
@@ -350,6 +359,11 @@ const CLIENT_ARGS = {
     default: "0",
     valueHint: "MS",
     description: "Pause of a client between two operations of a closed loop",
+  },
+  "client-key": {
+    type: "string",
+    valueHint: "FILE",
+    description: "The key by which these clients sign requests (default: a fresh one)",
   },
   history: {
     type: "string",

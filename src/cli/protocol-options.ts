@@ -48,9 +48,10 @@ function describe(owners: readonly Owner[]): string {
 /** Options of who signs or checks signatures. */
 const OF_SIGNATURES: readonly string[] = ["signature", "crypto", "workers"];
 
-/** Whether an option that is not a protocol's own changes anything there. */
-export function hasUse({ signed, without }: AnyProtocol, name: string): boolean {
-  return OF_SIGNATURES.includes(name) ? signed : without?.some((one) => one === name) !== true;
+/** Whether an option that is not a protocol's own changes anything there; clients may sign. */
+export function hasUse({ signed, without }: AnyProtocol, name: string, signs = false): boolean {
+  if (OF_SIGNATURES.includes(name)) return signed || signs;
+  return without?.some((one) => one === name) !== true;
 }
 
 /**
@@ -58,8 +59,9 @@ export function hasUse({ signed, without }: AnyProtocol, name: string): boolean 
  * told of a run would say what was not so.
  */
 function refuseUseless(options: Options, protocols: Protocols, modes: readonly string[]): void {
+  const signs = options.given.has("request-auth") && options.textOf("request-auth") === "sign";
   for (const name of options.given) {
-    const who = [...protocols].flatMap(([mode, one]) => (hasUse(one, name) ? [mode] : []));
+    const who = [...protocols].flatMap(([mode, one]) => (hasUse(one, name, signs) ? [mode] : []));
     if (modes.some((mode) => who.includes(mode))) continue;
     throw new UsageError(`--${name}: ${who.join(", ")} have it, not ${modes.join(", ")}`);
   }

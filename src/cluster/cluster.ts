@@ -357,7 +357,8 @@ export class Cluster {
    */
   #workers(args: readonly string[]): readonly string[] {
     const told = args.some((word) => /^(-w|--workers)/.test(word));
-    const signed = protocols.get(this.#options.mode)?.signed === true;
+    const requests = args.some((word, i) => /^--request-auth(=|$)/.test(word) && signs(args, i));
+    const signed = protocols.get(this.#options.mode)?.signed === true || requests;
     return told || !signed || this.n < usableCpus() ? [] : ["-w", "0"];
   }
 
@@ -379,6 +380,11 @@ export class Cluster {
     if (this.#options.transport === "udp") return [];
     return [this.#linked ? "--link" : "--fabric", this.dir];
   }
+}
+
+/** Whether `--request-auth`, which stands there, says that clients sign. */
+function signs(args: readonly string[], at: number): boolean {
+  return args[at]?.endsWith("=sign") === true || args[at + 1] === "sign";
 }
 
 function switchArguments(options: ClusterOptions, dir: string): readonly string[] | null {

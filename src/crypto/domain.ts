@@ -52,6 +52,34 @@ export function runDomainOf(domain: Bytes, name: Bytes): Bytes {
 }
 
 /**
+ * The domain in which clients sign requests to the cluster with that domain. It stands before a
+ * root, not before each leaf, so that whoever reads a batch can hash what is in it without knowing
+ * for which cluster it is.
+ */
+export function clientDomainOf(domain: Bytes): Bytes {
+  return hash(
+    bytesOf((out) => {
+      out.blob(new TextEncoder().encode("oskr client"));
+      out.bytes(domain);
+    }),
+  );
+}
+
+/** The first byte of what a client's key signs: no kind of a message. */
+const CLIENT_ROOT = 0xff;
+const clientRoot = new Uint8Array(1 + 32).fill(CLIENT_ROOT);
+
+/** What a client's key signs for what a tree of requests comes to, in a client domain. */
+export function clientDigest(
+  hasher: { single(signed: Bytes, domain: Bytes): Bytes },
+  root: Bytes,
+  domain: Bytes,
+): Bytes {
+  clientRoot.set(root, 1);
+  return hasher.single(clientRoot, domain);
+}
+
+/**
  * The domain of a message that begins so, in a run with that domain or in none: its kind decides
  * alone, so that no message holds in two.
  */

@@ -9,10 +9,20 @@
 
 import type { Bytes } from "../actor.ts";
 import { assert } from "../base/assert.ts";
+import {
+  areLeaves,
+  copyHash,
+  goUp,
+  HASH_SIZE,
+  hashInner,
+  hashLeaf,
+  hashRoot,
+  type TreeLeaves,
+} from "../base/hash-tree.ts";
 import { BLOCK_DEPTH_MAX, BLOCK_MIN, MESSAGE_MAX, u32At } from "../wire.ts";
 
 export const LEAVES_MAX = 1 << BLOCK_DEPTH_MAX;
-export const HASH_SIZE = 32;
+export { HASH_SIZE };
 export const SIGNATURE_SIZE = 64;
 /** Where the root signature stands in a block. */
 export const SIGNATURE_AT = 5;
@@ -30,6 +40,8 @@ export interface BlockHasher {
    * block.
    */
   climb(signed: Bytes, block: Bytes, domain: Bytes): Bytes | null;
+  /** What the root signature over these leaves signs; null: no tree has them so. */
+  climbAll(leaves: TreeLeaves, domain: Bytes): Bytes | null;
   /** An empty tree. */
   tree(): Tree;
   close(): void;
@@ -59,6 +71,17 @@ export function singleBlock(signature: Bytes): Bytes {
   return block;
 }
 
+/** Where the root signature is in a block, or in that signature alone. */
+export function signatureAt(block: Bytes): number {
+  return block.length === SIGNATURE_SIZE ? 0 : SIGNATURE_AT;
+}
+
+/** A copy of it. */
+export function signatureIn(block: Bytes): Bytes {
+  const at = signatureAt(block);
+  return block.slice(at, at + SIGNATURE_SIZE);
+}
+
 /** The depth of a well-formed block, or -1. */
 export function blockDepth(block: Bytes): number {
   const depth = block[0] ?? -1;
@@ -81,11 +104,10 @@ export function treeDepth(count: number): number {
 export class ReferenceHasher implements BlockHasher {
   readonly #digest = new Uint8Array(HASH_SIZE);
   readonly #node = new Uint8Array(HASH_SIZE);
-  #leafInput = new Uint8Array(4096);
 
   single(signed: Bytes, domain: Bytes): Bytes {
     this.leaf(signed, domain, this.#node);
-    return signedDigest(0, this.#node, this.#digest);
+    return hashRoot(0, this.#node, this.#digest);
   }
 
   climb(signed: Bytes, block: Bytes, domain: Bytes): Bytes | null {
@@ -96,10 +118,32 @@ export class ReferenceHasher implements BlockHasher {
     this.leaf(signed, domain, node);
     for (let level = 0; level < depth; level++) {
       const at = SIBLINGS_AT + HASH_SIZE * level;
-      if (((index >> level) & 1) === 1) inner(block, at, node, 0, node);
-      else inner(node, 0, block, at, node);
+      if (((index >> level) & 1) === 1) hashInner(block, at, node, 0, node);
+      else hashInner(node, 0, block, at, node);
     }
-    return signedDigest(depth, node, this.#digest);
+    return hashRoot(depth, node, this.#digest);
+  }
+
+  climbAll({ bytes, indices, depth, siblings }: TreeLeaves, domain: Bytes): Bytes | null {
+    const length = bytes.length / indices.length;
+    if (indices.length === 0 || !areLeaves(indices, depth)) return null;
+    const nodes = indices.map((_, i) => {
+      const node = new Uint8Array(HASH_SIZE);
+      this.leaf(bytes.subarray(length * i, length * (i + 1)), domain, node);
+      return node;
+    });
+    let at = 0;
+    goUp(indices, depth, (node, paired, above, place) => {
+      const [one = siblings, next = siblings] = [nodes[node], nodes[node + 1]];
+      const into = new Uint8Array(HASH_SIZE);
+      if (paired) hashInner(one, 0, next, 0, into);
+      else if ((place & 1) === 0) hashInner(one, 0, siblings, at, into);
+      else hashInner(siblings, at, one, 0, into);
+      if (!paired) at += HASH_SIZE;
+      nodes[above] = into;
+    });
+    if (at !== siblings.length) return null;
+    return hashRoot(depth, nodes[0] ?? siblings, this.#digest);
   }
 
   tree(): Tree {
@@ -113,13 +157,7 @@ export class ReferenceHasher implements BlockHasher {
   /** Hashes a leaf into `out`. */
   leaf(signed: Bytes, domain: Bytes, out: Bytes): void {
     assert(domain.length === HASH_SIZE, "a domain has 32 bytes");
-    const length = 1 + HASH_SIZE + signed.length;
-    if (length > this.#leafInput.length) this.#leafInput = new Uint8Array(2 * length);
-    const input = this.#leafInput;
-    input[0] = 0;
-    input.set(domain, 1);
-    input.set(signed, 1 + HASH_SIZE);
-    Bun.SHA256.hash(input.subarray(0, length), out);
+    hashLeaf(signed, domain, out);
   }
 }
 
@@ -159,13 +197,13 @@ class ReferenceTree implements Tree {
     for (let level = 1; level <= depth; level++) {
       const nodes = new Uint8Array(below.length / 2);
       for (let at = 0; at < nodes.length; at += HASH_SIZE) {
-        inner(below, 2 * at, below, 2 * at + HASH_SIZE, this.#node);
+        hashInner(below, 2 * at, below, 2 * at + HASH_SIZE, this.#node);
         nodes.set(this.#node, at);
       }
       this.#levels[level] = nodes;
       below = nodes;
     }
-    return signedDigest(depth, below, this.#digest);
+    return hashRoot(depth, below, this.#digest);
   }
 
   seal(signature: Bytes): void {
@@ -195,29 +233,4 @@ class ReferenceTree implements Tree {
   close(): void {
     // Nothing to free.
   }
-}
-
-/** Byte by byte: a view of a small array would cost more than the copy. */
-function copyHash(from: Bytes, at: number, to: Bytes, toAt: number): void {
-  for (let i = 0; i < HASH_SIZE; i++) to[toAt + i] = from[at + i] ?? 0;
-}
-
-const innerInput = new Uint8Array(1 + 2 * HASH_SIZE);
-innerInput[0] = 1;
-
-/** Of the hashes at `leftAt` of `left` and at `rightAt` of `right`. */
-function inner(left: Bytes, leftAt: number, right: Bytes, rightAt: number, out: Bytes): void {
-  copyHash(left, leftAt, innerInput, 1);
-  copyHash(right, rightAt, innerInput, 1 + HASH_SIZE);
-  Bun.SHA256.hash(innerInput, out);
-}
-
-const signedInput = new Uint8Array(2 + HASH_SIZE);
-signedInput[0] = 2;
-
-function signedDigest(depth: number, root: Bytes, out: Bytes): Bytes {
-  signedInput[1] = depth;
-  signedInput.set(root, 2);
-  Bun.SHA256.hash(signedInput, out);
-  return out;
 }

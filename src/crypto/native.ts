@@ -1,6 +1,7 @@
 // Signatures by libsecp256k1 on threads of its own, and Merkle trees in C, both over memory that C
 // owns: an FFI call costs nanoseconds, a copy into mapped memory less than an allocation.
 
+import type { TreeLeaves } from "../base/hash-tree.ts";
 import { toArrayBuffer, type Pointer } from "bun:ffi";
 import type { Bytes, Signer } from "../actor.ts";
 import { assert } from "../base/assert.ts";
@@ -22,8 +23,14 @@ import { describeErrno } from "../base/errno.ts";
 import { UsageError } from "../base/errors.ts";
 import { BLOCK_MAX, BLOCK_MIN, bufferOf, MESSAGE_MAX } from "../wire.ts";
 import { HASH_SIZE, LEAVES_MAX, SIGNATURE_SIZE, type BlockHasher, type Tree } from "./merkle.ts";
+import { ClientKeys } from "./client-keys.ts";
 import type { StageKeys } from "./keys.ts";
-import { BlockStage, type RootSigner, type SignatureKind } from "./stage.ts";
+import {
+  BlockStage,
+  type BlockStageOptions,
+  type RootSigner,
+  type SignatureKind,
+} from "./stage.ts";
 
 /** The hasher of csrc/merkle.c. */
 export class NativeHasher implements BlockHasher {
@@ -54,6 +61,28 @@ export class NativeHasher implements BlockHasher {
     this.#place(signed, domain);
     this.#region.set(block, HASHER.block);
     const result = this.#library.oskr_hasher_climb(this.#hasher, signed.length, block.length);
+    return result === 0 ? this.#digest : null;
+  }
+
+  climbAll({ bytes, indices, depth, siblings }: TreeLeaves, domain: Bytes): Bytes | null {
+    const count = indices.length;
+    const placesAt = HASHER.body + bytes.length;
+    const siblingsAt = placesAt + 2 * count;
+    if (siblingsAt + siblings.length > this.#region.length) return null;
+    this.#place(bytes, domain);
+    for (let i = 0; i < count; i++) {
+      const index = indices[i] ?? 0;
+      this.#region[placesAt + 2 * i] = index >> 8;
+      this.#region[placesAt + 2 * i + 1] = index;
+    }
+    this.#region.set(siblings, siblingsAt);
+    const result = this.#library.oskr_hasher_climb_all(
+      this.#hasher,
+      count,
+      bytes.length / count,
+      depth,
+      siblings.length / HASH_SIZE,
+    );
     return result === 0 ? this.#digest : null;
   }
 
@@ -143,7 +172,7 @@ class NativeTree implements Tree {
 /** A job for which there was no room in the ring. */
 interface Overflow {
   readonly kind: number;
-  readonly key: number;
+  readonly key: number | Bytes;
   readonly digest: Bytes;
   readonly signature: Bytes | null;
   readonly done: Done;
@@ -173,6 +202,8 @@ export class NativeSigner implements RootSigner {
   readonly #overflow = new Queue<Overflow>();
   readonly verifyNow: RootSigner["verifyNow"];
   readonly #jobsMax: number;
+  /** Null until a client's key is asked for. */
+  #clients: ClientKeys | null = null;
   /** The next entry of the completion ring. */
   #next = 0;
 
@@ -224,13 +255,18 @@ export class NativeSigner implements RootSigner {
     this.#submit(JOB_SIGN, 0, digest, null, { kind: "sign", call: done });
   }
 
-  verify(signer: Signer, digest: Bytes, signature: Bytes, done: (valid: boolean) => void): void {
-    this.#submit(JOB_VERIFY, signer, digest, signature, { kind: "verify", call: done });
+  verify(
+    by: Signer | Bytes,
+    digest: Bytes,
+    signature: Bytes,
+    done: (valid: boolean) => void,
+  ): void {
+    this.#submit(JOB_VERIFY, by, digest, signature, { kind: "verify", call: done });
   }
 
   /** Checks without queueing, so that later messages under this root find it known. */
-  #now(key: Signer, digest: Bytes, signature: Bytes): boolean {
-    this.#fill(NOW, JOB_VERIFY, key, digest, signature);
+  #now(by: Signer | Bytes, digest: Bytes, signature: Bytes): boolean {
+    this.#fill(NOW, JOB_VERIFY, this.#slotOf(by), digest, signature);
     return this.#library.oskr_signer_verify(this.#signer, NOW) === 1;
   }
 
@@ -269,17 +305,35 @@ export class NativeSigner implements RootSigner {
     if (result < 0) throw new UsageError("the secret key is none of secp256k1");
   }
 
-  #submit(kind: number, key: number, digest: Bytes, signature: Bytes | null, done: Done): void {
+  #submit(
+    kind: number,
+    key: number | Bytes,
+    digest: Bytes,
+    signature: Bytes | null,
+    done: Done,
+  ): void {
     const job = this.#free.pop();
     if (job === undefined) {
       const copies = { digest: digest.slice(), signature: signature?.slice() ?? null };
       this.#overflow.push({ kind, key, ...copies, done });
       return;
     }
-    this.#fill(job, kind, key, digest, signature);
+    const slot = this.#slotOf(key);
+    this.#fill(job, kind, slot, digest, signature);
+    this.#clients?.begin(slot);
     this.#done[job] = done;
     const result = this.#library.oskr_signer_submit(this.#signer, job);
     assert(result === 0, "a free job has room in the ring");
+  }
+
+  /** The slot of a replica's key, or of a client's, which is parsed if it has none. */
+  #slotOf(key: number | Bytes): number {
+    if (typeof key === "number") return key;
+    this.#clients ??= new ClientKeys((slot, bytes) => {
+      this.#region.set(bytes, RINGS.key);
+      return this.#library.oskr_signer_public(this.#signer, slot) === 0;
+    });
+    return this.#clients.slotOf(key);
   }
 
   #fill(job: number, kind: number, key: number, digest: Bytes, signature: Bytes | null): void {
@@ -295,6 +349,7 @@ export class NativeSigner implements RootSigner {
     assert(done !== null, "a job completed that nobody submitted");
     this.#done[job] = null;
     const at = RINGS.jobs + JOB.size * job;
+    this.#clients?.end(this.#words[(at + JOB.key) / 4] ?? 0);
     const status = Atomics.load(this.#words, (at + JOB.status) / 4);
     if (done.kind === "verify") {
       this.#release(job);
@@ -318,7 +373,7 @@ export class NativeSigner implements RootSigner {
   }
 }
 
-export interface NativeStageOptions extends StageKeys {
+export interface NativeStageOptions extends StageKeys, Pick<BlockStageOptions, "requests"> {
   readonly kind: SignatureKind;
   readonly domain: Bytes;
   /** Signature threads; with 0 the polling thread does all. */
@@ -335,7 +390,8 @@ export function openNativeStage(options: NativeStageOptions): BlockStage {
   const signer = new NativeSigner(secretKey, publicKeys, workers, cpus);
   if (doorbell !== undefined) signer.ring(doorbell);
   const hasher = new NativeHasher();
-  return new BlockStage({ kind, self, n: publicKeys.length, domain, hasher, signer });
+  const asked = options.requests === undefined ? {} : { requests: options.requests };
+  return new BlockStage({ kind, self, n: publicKeys.length, domain, hasher, signer, ...asked });
 }
 
 /** What C opened; `null` says that it could not. */

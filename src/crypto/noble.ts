@@ -7,7 +7,12 @@ import { assert } from "../base/assert.ts";
 import { Queue } from "../base/queue.ts";
 import { ReferenceHasher } from "./merkle.ts";
 import type { StageKeys } from "./keys.ts";
-import { BlockStage, type RootSigner, type SignatureKind } from "./stage.ts";
+import {
+  BlockStage,
+  type BlockStageOptions,
+  type RootSigner,
+  type SignatureKind,
+} from "./stage.ts";
 
 /** RFC 6979 nonces; low-S made and required. */
 const OPTIONS = { prehash: false, lowS: true } as const;
@@ -33,12 +38,20 @@ export class NobleSigner implements RootSigner {
     this.#jobs.push(() => done(secp256k1.sign(copy, secretKey, OPTIONS)));
   }
 
-  verify(signer: Signer, digest: Bytes, signature: Bytes, done: (valid: boolean) => void): void {
-    const publicKey = this.#publicKeys[signer];
+  verify(
+    by: Signer | Bytes,
+    digest: Bytes,
+    signature: Bytes,
+    done: (valid: boolean) => void,
+  ): void {
+    const publicKey = typeof by === "number" ? this.#publicKeys[by] : by.slice();
     assert(publicKey !== undefined, "no such signer");
     const message = digest.slice();
     const copy = signature.slice();
-    this.#jobs.push(() => done(secp256k1.verify(copy, message, publicKey, OPTIONS)));
+    const valid = (): boolean =>
+      (typeof by === "number" || secp256k1.utils.isValidPublicKey(publicKey)) &&
+      secp256k1.verify(copy, message, publicKey, OPTIONS);
+    this.#jobs.push(() => done(valid()));
   }
 
   runJob(): boolean {
@@ -56,15 +69,16 @@ export class NobleSigner implements RootSigner {
   }
 }
 
-export interface NobleStageOptions extends StageKeys {
+export interface NobleStageOptions extends StageKeys, Pick<BlockStageOptions, "requests"> {
   readonly kind: SignatureKind;
   readonly domain: Bytes;
 }
 
 /** A stage whose signatures the polling thread makes and checks. Throws on a key that is none. */
 export function openNobleStage(options: NobleStageOptions): BlockStage {
-  const { kind, domain, self, secretKey, publicKeys } = options;
+  const { kind, domain, self, secretKey, publicKeys, requests } = options;
   const hasher = new ReferenceHasher();
   const signer = new NobleSigner(secretKey, publicKeys);
-  return new BlockStage({ kind, self, n: publicKeys.length, domain, hasher, signer });
+  const asked = requests === undefined ? {} : { requests };
+  return new BlockStage({ kind, self, n: publicKeys.length, domain, hasher, signer, ...asked });
 }

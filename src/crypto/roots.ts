@@ -2,11 +2,14 @@
 // blocks share their root with others, so most checks end here.
 
 import type { Bytes, Signer } from "../actor.ts";
-import { u32At } from "../wire.ts";
-import { HASH_SIZE, SIGNATURE_AT, SIGNATURE_SIZE } from "./merkle.ts";
+import { equal, latin1, u32At } from "../wire.ts";
+import { HASH_SIZE, signatureAt, signatureIn, SIGNATURE_SIZE } from "./merkle.ts";
 
 /** Verified roots remembered for each signer; the oldest is forgotten first. */
 export const ROOTS_MAX = 1024;
+/** Of each client's key, and of all of them together. */
+export const CLIENT_ROOTS_MAX = 64;
+export const ALL_CLIENT_ROOTS_MAX = 1024;
 
 interface Root {
   /** What was signed: it binds the root and the depth. */
@@ -30,9 +33,13 @@ export class Roots {
    */
   readonly #known: readonly Map<number, Root>[];
   readonly #pending: readonly Map<number, PendingRoot>[];
+  readonly #max: number;
+  readonly #grown: () => void;
 
-  /** For signers 0..n-1. */
-  constructor(n: number) {
+  /** For signers 0..n-1, each with so many; `grown` is told of each that makes one more. */
+  constructor(n: number, max = ROOTS_MAX, grown = (): void => {}) {
+    this.#max = max;
+    this.#grown = grown;
     this.#known = Array.from({ length: n }, () => new Map());
     this.#pending = Array.from({ length: n }, () => new Map());
   }
@@ -51,7 +58,7 @@ export class Roots {
 
   /** Begins a check; others of the same root may wait for it. */
   begin(signer: Signer, digest: Bytes, block: Bytes): PendingRoot {
-    const signature = block.slice(SIGNATURE_AT, SIGNATURE_AT + SIGNATURE_SIZE);
+    const signature = signatureIn(block);
     const root: PendingRoot = { digest: digest.slice(), signature, waiting: [] };
     // While another signature for the digest is being checked, this one is on its own.
     const pending = this.#pending[signer];
@@ -78,17 +85,75 @@ export class Roots {
     return this.#known[signer]?.size ?? 0;
   }
 
+  /** Whether a root of the signer is being checked. */
+  isChecking(signer: Signer): boolean {
+    return (this.#pending[signer]?.size ?? 0) > 0;
+  }
+
   #remember(signer: Signer, { digest, signature }: Root): void {
     const known = this.#known[signer];
     if (known === undefined) return;
     const key = keyOf(digest);
-    if (known.size >= ROOTS_MAX && !known.has(key)) {
+    const more = !known.has(key) && known.size < this.#max;
+    if (known.size >= this.#max && !known.has(key)) {
       for (const oldest of known.keys()) {
         known.delete(oldest);
         break;
       }
     }
     known.set(key, { digest, signature });
+    if (more) this.#grown();
+  }
+}
+
+/**
+ * The roots of clients' keys, apart from those of replicas, because keys cost nothing: those of the
+ * keys that were used least recently are forgotten first.
+ */
+export class ClientRoots {
+  readonly #byKey = new Map<string, Roots>();
+  /** Those that were asked for last: many requests of one process come in succession. */
+  #last: { readonly key: Bytes; readonly roots: Roots } | null = null;
+  #total = 0;
+
+  /** Of this key, as those of signer 0. */
+  of(key: Bytes): Roots {
+    if (this.#last !== null && equal(this.#last.key, key)) return this.#last.roots;
+    const roots = this.#find(key);
+    this.#last = { key, roots };
+    return roots;
+  }
+
+  #find(key: Bytes): Roots {
+    const name = latin1(key);
+    let roots = this.#byKey.get(name);
+    if (roots === undefined) roots = new Roots(1, CLIENT_ROOTS_MAX, () => this.#grown());
+    else this.#byKey.delete(name);
+    this.#byKey.set(name, roots);
+    if (this.#byKey.size > ALL_CLIENT_ROOTS_MAX) this.#forgetOne();
+    return roots;
+  }
+
+  /** How many are remembered. */
+  get size(): number {
+    return this.#total;
+  }
+
+  #grown(): void {
+    this.#total++;
+    while (this.#total > ALL_CLIENT_ROOTS_MAX && this.#forgetOne());
+  }
+
+  /** False if every key has a root that is being checked. */
+  #forgetOne(): boolean {
+    for (const [name, roots] of this.#byKey) {
+      if (roots.isChecking(0)) continue;
+      this.#total -= roots.size(0);
+      this.#byKey.delete(name);
+      if (this.#last?.roots === roots) this.#last = null;
+      return true;
+    }
+    return false;
   }
 }
 
@@ -103,8 +168,9 @@ function isSame(root: Root, digest: Bytes, block: Bytes): boolean {
   for (let i = 0; i < HASH_SIZE; i++) {
     if (root.digest[i] !== digest[i]) return false;
   }
+  const at = signatureAt(block);
   for (let i = 0; i < SIGNATURE_SIZE; i++) {
-    if (root.signature[i] !== block[SIGNATURE_AT + i]) return false;
+    if (root.signature[i] !== block[at + i]) return false;
   }
   return true;
 }

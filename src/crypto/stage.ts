@@ -5,19 +5,20 @@
 
 import type { Bytes, Proof, Signer } from "../actor.ts";
 import { assert } from "../base/assert.ts";
+import { NO_DOMAIN } from "../base/hash-tree.ts";
 import type { Stage } from "../driver.ts";
-import { runDomainOf, signedIn } from "./domain.ts";
+import { clientDigest, clientDomainOf, runDomainOf, signedIn } from "./domain.ts";
 import { Queue } from "../base/queue.ts";
 import { equal, MESSAGE_MAX } from "../wire.ts";
 import {
   LEAVES_MAX,
-  SIGNATURE_AT,
   SIGNATURE_SIZE,
   singleBlock,
+  signatureIn,
   type BlockHasher,
   type Tree,
 } from "./merkle.ts";
-import { Roots } from "./roots.ts";
+import { ClientRoots, Roots } from "./roots.ts";
 
 /** Signs as one signer and checks the signatures of all, digests of 32 bytes, signatures of 64. */
 export interface RootSigner {
@@ -28,14 +29,14 @@ export interface RootSigner {
   sign(digest: Bytes, done: (signature: Bytes) => void): void;
   /**
    * `done` comes after `verify` has returned. Copies digest and signature; the signer is one of the
-   * configured.
+   * configured, or a client's key, which may be none.
    */
-  verify(signer: Signer, digest: Bytes, signature: Bytes, done: (valid: boolean) => void): void;
+  verify(by: Signer | Bytes, digest: Bytes, signature: Bytes, done: (valid: boolean) => void): void;
   /**
    * Checks on this thread and at once. Not null where `runJob` alone runs jobs: then nothing is
    * gained by queueing checks, nor by signing before this thread has nothing else to do.
    */
-  readonly verifyNow: ((signer: Signer, digest: Bytes, signature: Bytes) => boolean) | null;
+  readonly verifyNow: ((by: Signer | Bytes, digest: Bytes, signature: Bytes) => boolean) | null;
   /** Runs a queued job or a few on this thread; false when there is none. */
   runJob(): boolean;
   /** Calls `done` for what is finished; returns how much. */
@@ -56,6 +57,8 @@ export interface BlockStageOptions {
   readonly domain: Bytes;
   readonly hasher: BlockHasher;
   readonly signer: RootSigner;
+  /** Where clients sign requests: the key of this process if it has clients; absent elsewhere. */
+  readonly requests?: { readonly key: Bytes | null };
 }
 
 /** Messages that will share one root signature, and the callback of each. */
@@ -71,6 +74,7 @@ interface Batch {
 const SPARE_MAX = 4;
 
 export class BlockStage implements Stage {
+  readonly clientKey: Bytes | null;
   readonly counts = { signed: 0, roots: 0, verified: 0, cached: 0 };
   readonly #kind: SignatureKind;
   readonly #self: Signer | null;
@@ -81,6 +85,9 @@ export class BlockStage implements Stage {
   readonly #hasher: BlockHasher;
   readonly #signer: RootSigner;
   readonly #roots: Roots;
+  readonly #clientRoots = new ClientRoots();
+  /** Null where requests are not signed. */
+  readonly #clientDomain: Bytes | null;
   /** Checks that were queued because they are doubted, where others are made at once. */
   #doubted = 0;
   /** Batches that wait for the signature under way; all but the last are full. */
@@ -97,6 +104,10 @@ export class BlockStage implements Stage {
     this.#hasher = options.hasher;
     this.#signer = options.signer;
     this.#roots = new Roots(options.n);
+    const { requests } = options;
+    this.clientKey = requests?.key ?? null;
+    assert(options.self === null || this.clientKey === null, "a process has one key");
+    this.#clientDomain = requests === undefined ? null : clientDomainOf(options.domain);
   }
 
   runDomain(name: Bytes): Bytes {
@@ -109,11 +120,11 @@ export class BlockStage implements Stage {
   }
 
   sign(signed: Bytes, run: Bytes | null, done: (block: Bytes) => void): void {
-    assert(this.#self !== null, "this stage has no key to sign with");
+    assert(this.#self !== null || this.clientKey !== null, "this stage has no key to sign with");
     assert(signed.length <= MESSAGE_MAX, "more than MESSAGE_MAX bytes to sign");
     this.counts.signed++;
-    const domain = signedIn(signed, this.#domain, run);
-    if (this.#kind === "each") this.#signAlone(this.#self, signed, domain, done);
+    const domain = this.#self === null ? NO_DOMAIN : signedIn(signed, this.#domain, run);
+    if (this.#kind === "each") this.#signAlone(signed, domain, done);
     else this.#signTogether(signed, domain, done);
   }
 
@@ -127,12 +138,44 @@ export class BlockStage implements Stage {
   }
 
   knows(proofs: readonly Proof[], run: Bytes | null): boolean {
-    for (const { signer, signed, signature: block } of proofs) {
-      const digest = this.#hasher.climb(signed, block, signedIn(signed, this.#domain, run));
-      if (digest === null || !this.#roots.has(signer, digest, block)) return false;
+    for (const proof of proofs) {
+      const digest = this.#digestOf(proof, run);
+      if (digest === null) return false;
+      const { key, signature } = proof;
+      const roots = key === undefined ? this.#roots : this.#clientRoots.of(key);
+      if (!roots.has(key === undefined ? proof.signer : 0, digest, signature)) return false;
     }
     this.counts.cached += proofs.length;
     return true;
+  }
+
+  /**
+   * What the root signature of a proof signs, a client's but for its domain; null if it is
+   * malformed, or of nobody.
+   */
+  #digestOf(proof: Proof, run: Bytes | null): Bytes | null {
+    const { signer, key, signed, signature } = proof;
+    if (key !== undefined) return this.#requestDigest(proof);
+    if (!Number.isInteger(signer) || signer < 0 || signer >= this.#n) return null;
+    return this.#hasher.climb(signed, signature, signedIn(signed, this.#domain, run));
+  }
+
+  #requestDigest({ leaves, signed, signature }: Proof): Bytes | null {
+    if (this.#clientDomain === null) return null;
+    if (leaves === undefined) return this.#hasher.climb(signed, signature, NO_DOMAIN);
+    if (signature.length !== SIGNATURE_SIZE) return null;
+    return this.#hasher.climbAll(leaves, NO_DOMAIN);
+  }
+
+  /** What a client's key signs for what its tree, or a request alone, comes to. */
+  #ofClient(digest: Bytes): Bytes {
+    assert(this.#clientDomain !== null, "clients sign requests alone");
+    return clientDigest(this.#hasher, digest, this.#clientDomain).slice();
+  }
+
+  /** What is signed for what a tree, or a message alone, comes to. */
+  #toSign(digest: Bytes): Bytes {
+    return this.#self === null ? this.#ofClient(digest) : digest;
   }
 
   /** Checks come first: what they let through is signed together with what waits. */
@@ -162,13 +205,17 @@ export class BlockStage implements Stage {
     this.#hasher.close();
   }
 
-  #signAlone(self: Signer, signed: Bytes, domain: Bytes, done: (block: Bytes) => void): void {
-    const digest = this.#hasher.single(signed, domain).slice();
+  #signAlone(signed: Bytes, domain: Bytes, done: (block: Bytes) => void): void {
+    const digest = this.#toSign(this.#hasher.single(signed, domain).slice());
     this.#signer.sign(digest, (signature) => {
-      this.counts.roots++;
-      this.#roots.add(self, digest, signature);
+      this.#signedRoot(digest, signature);
       done(singleBlock(signature));
     });
+  }
+
+  #signedRoot(digest: Bytes, signature: Bytes): void {
+    this.counts.roots++;
+    if (this.#self !== null) this.#roots.add(this.#self, digest, signature);
   }
 
   #signTogether(signed: Bytes, domain: Bytes, done: (block: Bytes) => void): void {
@@ -193,15 +240,13 @@ export class BlockStage implements Stage {
     if (batch === undefined) return;
     if (batch === this.#last) this.#last = null;
     this.#signing = batch;
-    const digest = batch.tree.digest();
+    const digest = this.#toSign(batch.tree.digest());
     this.#signer.sign(digest, (signature) => this.#finishBatch(batch, digest, signature));
   }
 
   #finishBatch(batch: Batch, digest: Bytes, signature: Bytes): void {
     const { tree, done } = batch;
-    assert(this.#self !== null, "only a signer has batches");
-    this.counts.roots++;
-    this.#roots.add(this.#self, digest, signature);
+    this.#signedRoot(digest, signature);
     tree.seal(signature);
     this.#signing = null;
     for (let i = 0; i < done.length; i++) done[i]?.(tree.block(i));
@@ -223,20 +268,21 @@ export class BlockStage implements Stage {
     const { verifyNow } = this.#signer;
     for (let i = first; i < proofs.length; i++) {
       const proof = proofs[i] ?? assert.fail("inside the list");
-      const { signer, signature: block } = proof;
-      if (!Number.isInteger(signer) || signer < 0 || signer >= this.#n) return done(false);
-      const domain = signedIn(proof.signed, this.#domain, run);
-      const digest = this.#hasher.climb(proof.signed, block, domain);
+      const digest = this.#digestOf(proof, run);
       if (digest === null) return done(false);
-      if (this.#roots.has(signer, digest, block)) {
+      const { key, signature } = proof;
+      const roots = key === undefined ? this.#roots : this.#clientRoots.of(key);
+      const signer = key === undefined ? proof.signer : 0;
+      if (roots.has(signer, digest, signature)) {
         this.counts.cached++;
         continue;
       }
+      const by = { by: key ?? signer, signer, roots };
       if (verifyNow !== null && !doubted) {
-        if (!this.#checkNow(signer, digest, block)) return done(false);
+        if (!this.#checkNow(by, digest, proof.signature)) return done(false);
         continue;
       }
-      return this.#check(signer, digest, block, (valid) => {
+      return this.#check(by, digest, proof.signature, (valid) => {
         if (valid) this.#verifyFrom(i + 1, proofs, run, done, doubted);
         else done(false);
       });
@@ -244,30 +290,46 @@ export class BlockStage implements Stage {
     done(true);
   }
 
-  #checkNow(signer: Signer, digest: Bytes, block: Bytes): boolean {
+  #checkNow({ by, signer, roots }: Owner, digest: Bytes, block: Bytes): boolean {
     this.counts.verified++;
-    const signature = block.slice(SIGNATURE_AT, SIGNATURE_AT + SIGNATURE_SIZE);
-    const valid = this.#signer.verifyNow?.(signer, digest, signature) ?? false;
-    if (valid) this.#roots.add(signer, digest, signature);
+    const signature = signatureIn(block);
+    // What the hasher gives is overwritten when it is asked again.
+    const known = typeof by === "number" ? digest : digest.slice();
+    const toCheck = typeof by === "number" ? known : this.#ofClient(known);
+    const valid = this.#signer.verifyNow?.(by, toCheck, signature) ?? false;
+    if (valid) roots.add(signer, known, signature);
     return valid;
   }
 
   /** Checks a root signature in full, or waits for a check of the same one that is under way. */
-  #check(signer: Signer, digest: Bytes, block: Bytes, done: (valid: boolean) => void): void {
-    const underWay = this.#roots.pending(signer, digest, block);
+  #check(
+    { by, signer, roots }: Owner,
+    digest: Bytes,
+    block: Bytes,
+    done: (valid: boolean) => void,
+  ): void {
+    const underWay = roots.pending(signer, digest, block);
     if (underWay !== undefined) {
       this.counts.cached++;
       underWay.waiting.push(done);
       return;
     }
     this.counts.verified++;
-    const root = this.#roots.begin(signer, digest, block);
+    const root = roots.begin(signer, digest, block);
     const doubted = this.#signer.verifyNow === null ? 0 : 1;
     this.#doubted += doubted;
-    this.#signer.verify(signer, digest, root.signature, (valid) => {
+    const toCheck = typeof by === "number" ? digest : this.#ofClient(root.digest);
+    this.#signer.verify(by, toCheck, root.signature, (valid) => {
       this.#doubted -= doubted;
       root.waiting.unshift(done);
-      this.#roots.end(signer, root, valid);
+      roots.end(signer, root, valid);
     });
   }
+}
+
+/** Whose root signature it is, and where those that hold are remembered. */
+interface Owner {
+  readonly by: Signer | Bytes;
+  readonly signer: Signer;
+  readonly roots: Roots;
 }

@@ -16,6 +16,7 @@ import { mergeRoles } from "./role-setting.ts";
 
 /** What records must have in common to be of one run. */
 const SETTINGS: readonly (keyof ResultRecord)[] = [
+  "requestAuth",
   ...(["mode", "app", "workload", "transport", "n", "f", "loop", "thinkMs"] as const),
   ...(["fabric", "network", "mtu", "opSize", "warmSeconds", "host", "versions", "ycsb"] as const),
 ];

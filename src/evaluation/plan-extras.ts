@@ -6,7 +6,7 @@ import { REPLY_SIZE_MAX } from "../app/null.ts";
 import { UsageError } from "../base/errors.ts";
 import { IDLE_NAMES } from "../cli/definitions.ts";
 import { hasUse } from "../cli/protocol-options.ts";
-import { defaultsOf, PROTOCOL_DEFAULTS } from "../protocol-config.ts";
+import { defaultsOf, PROTOCOL_DEFAULTS, REQUEST_AUTHS } from "../protocol-config.ts";
 import { protocols } from "../protocol/index.ts";
 import { BATCH_BYTES_MAX, BATCH_BYTES_MIN } from "../protocol/kit/batch.ts";
 import { SEQUENCER } from "../protocol/kit/sequencer.ts";
@@ -67,6 +67,7 @@ export const EXTRAS: ReadonlyMap<string, Extra> = new Map([
   extra("thinkMs", "think", orNull(number(0, 1e6)), 0, "clients"),
   extra("workload", "workload", orNull(choice(WORKLOADS)), null),
   extra("properties", "property", orNull(PROPERTIES), null),
+  extra("requestAuth", "request-auth", orNull(choice(REQUEST_AUTHS)), "none"),
   extra("load", "load", orNull(choice(["replicas", "clients", "none"])), "replicas"),
   extra(
     ...(["viewTimeoutMs", "view-timeout", orNull(integer(1, 3_600_000))] as const),
@@ -150,6 +151,7 @@ export function extrasOf(record: Partial<ResultRecord>): Extras {
   if (protocol === undefined) return {};
   const given = [...EXTRAS].map(([name, { option }]) => [name, options[option] ?? null] as const);
   const { thinkMs = null, viewTimeoutMs = null, checkpoint = null, crypto = null } = record;
+  const { requestAuth = null } = record;
   const { batchBytes = null, mtu = null, replySize = 0, ycsb = null } = record;
   const first = record.roles?.[SEQUENCER]?.[0]?.kind ?? null;
   const usual = workload === (isStore(app ?? "") ? "kv" : "fixed");
@@ -165,6 +167,7 @@ export function extrasOf(record: Partial<ResultRecord>): Extras {
         mtu,
         checkpoint,
         crypto,
+        requestAuth,
         mask: record.client?.mask ?? null,
       },
       replySize: sizesReplies(app ?? "") ? Math.round(replySize) : null,

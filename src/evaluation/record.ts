@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { cpus, release } from "node:os";
 import packageJson from "../../package.json" with { type: "json" };
+import type { RequestAuth } from "../protocol-config.ts";
 import type { Profile } from "../profile/profile.ts";
 import type { Distribution } from "./distribution.ts";
 import { MTU_DEFAULT } from "../transport/mtu.ts";
@@ -56,6 +57,8 @@ export interface ResultRecord {
   readonly mtu: number;
   readonly adaptive: boolean;
   readonly signature: "each" | "batch" | "none";
+  /** Whether clients signed requests; earlier versions did not tell, and none did. */
+  readonly requestAuth?: RequestAuth;
   /** Slots or blocks between checkpoints. */
   readonly checkpoint: number;
   readonly viewTimeoutMs: number;
@@ -210,7 +213,8 @@ export function formatRecord(record: ResultRecord): string {
   const signing =
     record.signature === "none"
       ? "unsigned"
-      : `${record.crypto} signatures (${record.signature}, ${record.workers} workers)`;
+      : `${record.crypto} signatures (${record.signature}, ${record.workers} workers)` +
+        (record.requestAuth === "sign" ? ", signed requests" : "");
   const batch =
     record.n === 1 ? "" : `batch ${record.batch}${record.adaptive ? " adaptive" : ""}, `;
   const results = record.replySize === 0 ? "" : `, ${decimal(record.replySize, 0)} byte results`;

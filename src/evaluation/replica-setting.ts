@@ -1,5 +1,6 @@
 // What a replica says that it runs: when a client's process asks, and in its own record.
 
+import type { RequestAuth } from "../protocol-config.ts";
 import { reasonOf } from "../base/errors.ts";
 import { mismatch, type Shape } from "./shape.ts";
 
@@ -20,6 +21,8 @@ export interface ReplicaSetting {
   readonly batchBytes: number;
   readonly adaptive: boolean;
   readonly signature: "each" | "batch" | "none";
+  /** Whether clients sign requests. */
+  readonly requestAuth: RequestAuth;
   /** Slots or blocks between checkpoints. */
   readonly checkpoint: number;
   readonly viewTimeoutMs: number;
@@ -49,6 +52,7 @@ export const REPLICA_FIELDS = {
     replySize: "number",
     adaptive: "boolean",
     signature: "string",
+    requestAuth: "string",
     checkpoint: "number",
   },
   ...{ viewTimeoutMs: "number", mtu: "number", options: { mapOf: "string" }, crypto: "string" },

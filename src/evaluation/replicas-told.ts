@@ -22,6 +22,7 @@ function sharedFields(setting: SharedSetting): readonly Field[] {
     ...(["mode", "n", "f", "cluster", "app", "batch", "adaptive", "signature"] as const).map(
       (name) => [name, setting[name]] as const,
     ),
+    ["request-auth", setting.requestAuth],
     ["loaded", setting.loaded],
     ["reply-size", setting.replySize],
     ["batch-bytes", setting.batchBytes],

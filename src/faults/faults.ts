@@ -3,7 +3,7 @@
 import type { ArgsDef } from "citty";
 import { apps, isStore } from "../app/index.ts";
 import type { Command, Options } from "../cli/command-line.ts";
-import { MTU_ARG } from "../cli/definitions.ts";
+import { CLIENT, MTU_ARG } from "../cli/definitions.ts";
 import { namesAndTexts } from "../cli/help.ts";
 import { NETWORK_ARG } from "../cluster/chosen-network.ts";
 import { buildExecutables, stopClustersOnSignal } from "../cluster/cluster.ts";
@@ -36,6 +36,7 @@ const ARGS = {
   },
   network: NETWORK_ARG,
   mtu: MTU_ARG,
+  "request-auth": CLIENT.args["request-auth"],
   "view-timeout": {
     type: "string",
     default: "500",

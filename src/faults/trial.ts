@@ -71,7 +71,11 @@ export class Trial {
   cluster(what: "store" | "null", more: MoreArgs = {}): Promise<Cluster> {
     const { network, sequencers } = more;
     const app = what === "null" ? what : this.#app;
+    const auth = this.#options.given.has("request-auth")
+      ? ["--request-auth", this.#options.textOf("request-auth")]
+      : [];
     const timeout = ["--view-timeout", String(more.viewTimeoutMs ?? this.viewTimeoutMs)];
+    const shared = [...timeout, ...auth];
     return Cluster.start({
       mode: this.mode,
       transport: this.transport,
@@ -80,8 +84,8 @@ export class Trial {
       link: false,
       clientPorts: CLIENT_PORTS,
       ...(sequencers === undefined ? {} : { sequencers, sequencer: "process" }),
-      replicaArgs: ["-a", app, this.#mtu, ...timeout, ...(more.replicaArgs ?? [])],
-      clientArgs: [this.#mtu, ...timeout, ...(more.clientArgs ?? [])],
+      replicaArgs: ["-a", app, this.#mtu, ...shared, ...(more.replicaArgs ?? [])],
+      clientArgs: [this.#mtu, ...shared, ...(more.clientArgs ?? [])],
       fabricArgs: more.network ?? [],
       ...(this.transport === "udp" && network !== undefined ? { switchArgs: () => network } : {}),
     });

@@ -7,7 +7,7 @@ import { UsageError } from "../base/errors.ts";
 import { findLibrary, loadFailure, requireLibrary } from "./library.ts";
 
 /** OSKR_NATIVE_VERSION of the header that this file follows. */
-const VERSION = 9;
+const VERSION = 10;
 const FILE = "liboskr_native.so";
 
 /** struct oskr_hasher: byte offsets. */
@@ -28,6 +28,8 @@ export const JOB = { kind: 0, key: 4, status: 8, digest: 16, signature: 48, size
 export const JOB_SIGN = 1;
 export const JOB_VERIFY = 2;
 export const KEYS_MAX = 512;
+/** Slots of clients' keys, behind those. */
+export const CLIENT_KEYS_MAX = 4096;
 export const ANY_CPU = 0xffff_ffff;
 /** Most datagrams that one receive reads, and slots to send from. */
 export const BURST = 64;
@@ -67,6 +69,7 @@ const SYMBOLS = {
   oskr_hasher_close: { args: [ptr], returns: none },
   oskr_hasher_single: { args: [ptr, u32], returns: i32 },
   oskr_hasher_climb: { args: [ptr, u32, u32], returns: i32 },
+  oskr_hasher_climb_all: { args: [ptr, u32, u32, u32, u32], returns: i32 },
   oskr_tree_open: { args: [], returns: ptr },
   oskr_tree_close: { args: [ptr], returns: none },
   oskr_tree_leaf: { args: [ptr, u32, ptr, u32], returns: i32 },

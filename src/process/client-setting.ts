@@ -25,6 +25,7 @@ export type ClientSetting = Pick<
     )
   | (
       | "signature"
+      | "requestAuth"
       | "checkpoint"
       | "viewTimeoutMs"
       | "crypto"
@@ -56,14 +57,15 @@ export interface ClientSettingOptions {
 
 export function clientSetting(from: ClientSettingOptions): ClientSetting {
   const { options, settled, told, own, load, choice, fabric } = from;
-  const { mode, n, f, app, batch, batchBytes, adaptive, signature } = settled;
+  const { mode, n, f, app, batch, batchBytes, adaptive, signature, requestAuth } = settled;
   const { checkpoint, viewTimeoutMs, mtu } = settled;
   const { crypto, workers, idle, mask, lossRate } = own;
   const { network = toldNetwork(options, n), ...frames } = fabric ?? {};
   return {
     ...{ mode, app, workload: choice.name, ycsb: ycsbSetting(options, choice), n, f },
     options: settled.options,
-    ...{ batch, batchBytes, adaptive, signature, checkpoint, viewTimeoutMs, mtu },
+    ...{ batch, batchBytes, adaptive, signature, requestAuth },
+    ...{ checkpoint, viewTimeoutMs, mtu },
     ...ownOfReplicas(told, f, own),
     ...load,
     clientProcesses: 1,

@@ -1,6 +1,6 @@
 // Everything that a process needs besides its actors: made from the options of its command line.
 
-import type { Address, Bytes, Signer, Sealed } from "../actor.ts";
+import type { Address, Bytes, Sealed } from "../actor.ts";
 import { systemRandom } from "../base/system-random.ts";
 import type { Options } from "../cli/command-line.ts";
 import { IDLE_NAMES } from "../cli/definitions.ts";
@@ -71,8 +71,9 @@ export class ProcessDrivers {
     // Short slices, because on a shared processor the process with work then runs sooner.
     native.oskr_slice_us(SLICE_US);
     this.#doorbell = openDoorbell(options, setting, place, native);
-    const self: Signer | null = place.kind === "replica" ? place.index : null;
-    const { stage, publicKeys } = openStage(options, setting, self, this.cpus, this.#doorbell);
+    const { cpus: planned } = this;
+    const doorbell = this.#doorbell;
+    const { stage, publicKeys } = openStage(options, setting, place, { cpus: planned, doorbell });
     this.publicKeys = publicKeys;
     const profiler = options.flag("profile") ? startProfiler(native) : null;
     this.#profiler = profiler;
@@ -106,6 +107,7 @@ export class ProcessDrivers {
       transport: this.port.transport,
       stage: this.stage,
       clock: this.clock,
+      requestsSigned: this.setting.config.requestAuth === "sign",
       random: systemRandom,
       sections: this.#sections,
       drops: this.drops,

@@ -4,14 +4,15 @@ import type { Bytes, Signer } from "../actor.ts";
 import { UsageError } from "../base/errors.ts";
 import type { Options } from "../cli/command-line.ts";
 import { domainOf } from "../crypto/domain.ts";
-import { readStageKeys } from "../crypto/keys.ts";
+import type { KeyPair } from "../crypto/key-der.ts";
+import { generateKeyPair, readKeyPair, readStageKeys } from "../crypto/keys.ts";
 import { openNativeStage } from "../crypto/native.ts";
 import { openNobleStage } from "../crypto/noble.ts";
 import { NoStage } from "../crypto/none.ts";
 import type { Stage } from "../driver.ts";
 import type { CpuPlan } from "./cpus.ts";
 import type { Doorbell } from "./doorbell.ts";
-import { signatureKind, type Setting } from "./setting.ts";
+import { isSigning, signatureKind, type Place, type Setting } from "./setting.ts";
 
 /** What a process signs and checks with. */
 interface StageSetting {
@@ -20,30 +21,51 @@ interface StageSetting {
   readonly publicKeys: readonly Bytes[];
 }
 
-/** The stage of replica `self`, or of clients where that is null. Throws UsageError. */
+/** The stage of a process: a replica signs messages, clients sign requests. Throws UsageError. */
 export function openStage(
   options: Options,
-  { mode, protocol, config }: Setting,
-  self: Signer | null,
-  cpus: CpuPlan,
-  doorbell: Doorbell,
+  setting: Setting,
+  place: Place,
+  { cpus, doorbell }: { readonly cpus: CpuPlan; readonly doorbell: Doorbell },
 ): StageSetting {
-  if (!protocol.signed) return { stage: new NoStage(), publicKeys: [] };
-  const keys = readStageKeys(options.textOf("config"), config.n, self);
+  const { mode, protocol, config } = setting;
+  if (!isSigning(setting)) return { stage: new NoStage(), publicKeys: [] };
+  const self: Signer | null = place.kind === "replica" ? place.index : null;
+  const replicas = protocol.signed
+    ? readStageKeys(options.textOf("config"), config.n, self)
+    : { self: null, secretKey: null, publicKeys: [] };
+  const { publicKeys } = replicas;
+  const pair = clientPair(options, setting, place);
+  const keys = pair === null ? replicas : { ...replicas, secretKey: pair.secretKey };
   const { n, f } = config;
-  const { publicKeys } = keys;
   const domain = domainOf({ mode, n, f, publicKeys, instance: options.text("instance") ?? "" });
   const kind = signatureKind(options);
+  const requests =
+    config.requestAuth === "sign" ? { requests: { key: pair?.publicKey ?? null } } : {};
   if (options.textOf("crypto") === "noble") {
     if (options.given.has("workers") && options.integer("workers", 0, 256) > 0) {
       throw new UsageError(
         "--workers: goes with --crypto native; noble signs in the polling thread",
       );
     }
-    return { stage: openNobleStage({ ...keys, kind, domain }), publicKeys };
+    return { stage: openNobleStage({ ...keys, kind, domain, ...requests }), publicKeys };
   }
   const pinned = cpus.signing.filter((cpu) => cpu !== null);
   const workers = cpus.signing.length;
   const native = { workers, cpus: pinned, doorbell: doorbell.pointer };
-  return { stage: openNativeStage({ ...keys, kind, domain, ...native }), publicKeys };
+  return { stage: openNativeStage({ ...keys, kind, domain, ...native, ...requests }), publicKeys };
+}
+
+/**
+ * The key by which a process of clients signs: of the file that is named, or a fresh one; null: it
+ * signs nothing. Throws UsageError.
+ */
+function clientPair(options: Options, { config }: Setting, place: Place): KeyPair | null {
+  if (place.kind !== "client") return null;
+  const path = options.text("client-key");
+  if (config.requestAuth === "sign") {
+    return path === undefined ? generateKeyPair() : readKeyPair(path);
+  }
+  if (path !== undefined) throw new UsageError("--client-key: goes with --request-auth sign");
+  return null;
 }

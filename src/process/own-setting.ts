@@ -5,6 +5,7 @@ import type { ReplicaSetting } from "../evaluation/replica-setting.ts";
 import type { SharedSetting } from "../evaluation/replicas-told.ts";
 import { versions } from "../evaluation/record.ts";
 import type { ProcessDrivers } from "./drivers.ts";
+import { isSigning } from "./setting.ts";
 
 /** What may differ between the processes of a run. */
 export type OwnSetting = Omit<ReplicaSetting, keyof SharedSetting>;
@@ -17,10 +18,10 @@ export function ownSetting(
     cpus,
     idler,
   }: Pick<ProcessDrivers, "cpus" | "idler"> & {
-    readonly setting: { readonly protocol: { readonly signed: boolean } };
+    readonly setting: Parameters<typeof isSigning>[0];
   },
 ): OwnSetting {
-  const { signed } = setting.protocol;
+  const signed = isSigning(setting);
   return {
     crypto: !signed ? "none" : options.textOf("crypto") === "noble" ? "noble" : "native",
     // Noble signs in the polling thread.

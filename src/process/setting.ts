@@ -62,6 +62,7 @@ export function readSetting(options: Options): Setting {
     leader: (view) => view % n,
     ...(roles.size === 0 ? {} : { roles }),
     ...readLimits(options, protocol),
+    ...(options.textOf("request-auth") === "sign" ? { requestAuth: "sign" } : {}),
   };
   const values = readProtocolOptions(options, protocols, [mode]);
   const config = configured(protocol, base, values);
@@ -99,11 +100,23 @@ export function sharedSetting(
     batch: config.batchMax,
     batchBytes: config.batchBytesMax,
     adaptive: config.adaptive,
-    signature: !protocol.signed ? "none" : signatureKind(options),
+    signature: isSigning({ protocol, config }) ? signatureKind(options) : "none",
+    requestAuth: config.requestAuth ?? "none",
     checkpoint: config.checkpointInterval,
     mtu,
     viewTimeoutMs: config.viewTimeoutMs,
   };
+}
+
+/** Whether anybody signs: replicas, or clients their requests. */
+export function isSigning({
+  protocol,
+  config,
+}: {
+  readonly protocol: Pick<AnyProtocol, "signed">;
+  readonly config: Pick<ProtocolConfig, "requestAuth">;
+}): boolean {
+  return protocol.signed || config.requestAuth === "sign";
 }
 
 /** What --signature asks for. */

@@ -16,6 +16,9 @@ export class ProfiledStage implements Stage {
     this.#clock = clock;
   }
 
+  get clientKey(): Bytes | null {
+    return this.#stage.clientKey ?? null;
+  }
   get counts(): Stage["counts"] {
     return this.#stage.counts;
   }

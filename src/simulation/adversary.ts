@@ -3,9 +3,11 @@
 // every protocol.
 
 import type { Bytes, Sealed } from "../actor.ts";
-import { AssertionError } from "../base/assert.ts";
+import { assert, AssertionError } from "../base/assert.ts";
 import type { Random } from "../base/seeded-random.ts";
+import { isOpen, type Request } from "../protocol/kit/request.ts";
 import { bytesOf, Reader, Writer } from "../wire.ts";
+import { altered, ForgedRequests, requestIn, spoiled } from "./forged-requests.ts";
 import { ADVERSARY_CLIENT, stamp } from "./judge.ts";
 import { disown, mutate, Pool } from "./mutate.ts";
 import type { Network } from "./network.ts";
@@ -34,7 +36,7 @@ export interface AdversaryWorld {
   readonly subject: Pick<Subject, "protocol">;
   readonly random: Random;
   readonly scheduler: Scheduler;
-  readonly keys: Pick<SimulatedKeys, "block">;
+  readonly keys: Pick<SimulatedKeys, "block" | "clientKey" | "requestBlock">;
   readonly network: Pick<Network, "deliver">;
   readonly replicas: readonly { readonly process: Process }[];
   /** Whether every correct replica has begun. */
@@ -57,6 +59,10 @@ export class Adversary {
   #other: Bytes | null = null;
   /** A client's certificate that was shown last, and the replica that it reaches; n: all. */
   #certified: { readonly bytes: Bytes; readonly holder: number } | null = null;
+  readonly #forged: ForgedRequests;
+  /** The proposal sent last, and what all get in its place. */
+  #proposed: Bytes | null = null;
+  #beside: Bytes | null = null;
   #floods = 0;
   #number = 0;
 
@@ -64,16 +70,82 @@ export class Adversary {
     this.#world = world;
     this.#random = world.random.stream("adversary");
     this.#tricks = new Set(world.plan.tricks);
+    this.#forged = new ForgedRequests(world.keys);
     const hosts = Array.from({ length: world.plan.n + world.plan.clients }, (_, i) => i);
     this.#half = new Set(hosts.filter(() => this.#random.chance(0.5)));
     this.#shunned = new Set(hosts.filter(() => this.#random.chance(0.3)));
   }
 
-  /** What arrives at one of its replicas, it knows. */
-  learn(packet: Packet): void {
-    if (packet.part) return;
+  /** What arrives at one of its replicas, it knows; what that replica gets. */
+  learn(packet: Packet): Packet {
+    if (packet.part) return packet;
     const message = packet.content.read(this.#world.subject.protocol);
-    if (message !== null) this.#pool.learn(this.#random, message);
+    if (message === null) return packet;
+    this.#pool.learn(this.#random, message);
+    if (!this.#world.started) return packet;
+    if (this.#world.plan.requestAuth === "none") return packet;
+    const proposal = this.#world.subject.protocol.simulation?.proposes?.(message) === true;
+    if (proposal && this.#plays("spoil signatures", OFTEN)) this.#spoil(packet, message);
+    const request = requestIn(message);
+    if (request === null) return packet;
+    if (request.key !== undefined && this.#plays("squat", 1)) return this.#squat(packet, request);
+    return this.#alter(packet, message);
+  }
+
+  /**
+   * What its replica gets in the place of a packet: where clients sign and it invents, a request
+   * that is none, which the replica, who believes all of them, proposes and relays as it should.
+   */
+  #alter(packet: Packet, message: Sealed): Packet {
+    if (this.#world.plan.kind !== "invent" || !this.#random.chance(OFTEN)) return packet;
+    const changed = mutate(this.#random, this.#pool, message, true);
+    const bytes = changed === null ? null : this.#encode(this.#own, changed, false);
+    if (bytes === null) return packet;
+    this.#world.count("trick: alters a signed request");
+    return { ...packet, content: new PacketContent(bytes), intact: false };
+  }
+
+  /** One of its replicas. */
+  get #own(): Process {
+    const { plan, replicas } = this.#world;
+    const own = replicas[plan.byzantine[0] ?? 0]?.process;
+    assert(own !== undefined, "an adversary has a replica");
+    return own;
+  }
+
+  /** Copies of another's proposal with a client's signature that does not hold, in its name. */
+  #spoil(packet: Packet, message: Sealed): void {
+    const bytes = this.#encode(this.#own, spoiled(message) as Sealed, false);
+    if (bytes !== null) this.#toOthers(packet, bytes);
+  }
+
+  /**
+   * Sends all a request of another client's session, or its `open`, that its own client's key
+   * signed; its replica gets no other, so that it orders nothing else.
+   */
+  #squat(packet: Packet, request: Request): Packet {
+    // An operation of the other client, if anything may be invented.
+    const op = this.#world.plan.kind === "invent" ? altered(request.op) : this.#operation();
+    const number = request.number + this.#random.int(2) * 1000;
+    const stolen = this.#forged.underOwnKey(request, isOpen(request) ? {} : { op, number });
+    const sent = { kind: "request", request: stolen };
+    const bytes = this.#encode(this.#own, sent as Sealed, false);
+    if (bytes === null) return packet;
+    this.#toOthers(packet, bytes);
+    return { ...packet, content: new PacketContent(bytes), intact: false };
+  }
+
+  /** Sends the bytes to all other replicas from where the packet came. */
+  #toOthers(packet: Packet, bytes: Bytes): void {
+    const { network, plan } = this.#world;
+    for (let host = 0; host < plan.n; host++) {
+      if (host === packet.fromHost || plan.byzantine.includes(host)) continue;
+      network.deliver(this.#own, {
+        ...packet,
+        content: new PacketContent(bytes),
+        ...{ toHost: host, toId: host, group: false, intact: false },
+      });
+    }
   }
 
   /**
@@ -168,6 +240,8 @@ export class Adversary {
     if (this.#plays("cross-type", 0.05)) {
       return this.#crossType(from, message) ?? bytes;
     }
+    const forged = this.#forgedProposal(from, packet, message);
+    if (forged !== null) return forged;
     if (this.#tricks.has("equivocate") && !toClient && this.#half.has(packet.toHost)) {
       if (this.#told === null || Buffer.compare(this.#told, bytes) !== 0) {
         this.#told = bytes;
@@ -180,6 +254,29 @@ export class Adversary {
     if (lies || this.#plays("mutate", "pieces" in message ? 0.5 : 0.1)) {
       return this.#mutated(from, message) ?? bytes;
     }
+    return bytes;
+  }
+
+  /** Where clients sign: a proposal that tells one half other keys, or all of one request more. */
+  #forgedProposal(from: Process, { content, toHost }: Packet, message: Sealed): Bytes | null {
+    const { plan } = this.#world;
+    if (plan.requestAuth === "none") return null;
+    if (this.#tricks.has("two keys") && this.#half.has(toHost)) {
+      const other = this.#forged.proposalUnderOwnKey(message);
+      // Its seal covers the digest alone.
+      if (other !== null) return this.#played("two keys", this.#encode(from, other, false));
+    }
+    if (plan.kind !== "invent" || !this.#tricks.has("one request more")) return null;
+    if (this.#proposed !== content.bytes) {
+      this.#proposed = content.bytes;
+      const more = this.#random.chance(OFTEN) ? this.#forged.proposalBeside(message) : null;
+      this.#beside = more === null ? null : this.#encode(from, more, true);
+    }
+    return this.#played("one request more", this.#beside);
+  }
+
+  #played(trick: Trick, bytes: Bytes | null): Bytes | null {
+    if (bytes !== null) this.#world.count(`trick: ${trick}`);
     return bytes;
   }
 

@@ -49,8 +49,8 @@ export class CodecMonitor {
         }
         return message;
       },
-      proofs: (message) => {
-        const proofs = this.#proofs(message);
+      proofs: (message, signs = false) => {
+        const proofs = this.#proofs(message, signs);
         if (message === genuine && proofs.length > 0) this.#genuineProofs.add(proofs);
         return proofs;
       },
@@ -72,9 +72,10 @@ export class CodecMonitor {
     return message;
   }
 
-  #proofs(message: Sealed): readonly Proof[] {
+  /** Requests are signed for all processes of a world, or for none. */
+  #proofs(message: Sealed, signs: boolean): readonly Proof[] {
     const content = this.#content;
-    if (content === null || content.decoded !== message) return this.#codec.proofs(message);
-    return (content.proofs ??= this.#codec.proofs(message));
+    if (content === null || content.decoded !== message) return this.#codec.proofs(message, signs);
+    return (content.proofs ??= this.#codec.proofs(message, signs));
   }
 }

@@ -32,7 +32,8 @@ export class Process implements Owner {
   hosted: Hosted[] = [];
   /** Told after each of its events. */
   onEvent: ((process: Process) => void) | null = null;
-  onArrival: ((process: Process, from: Process, packet: Packet) => void) | null = null;
+  /** Told of what arrives; gives what is delivered. */
+  onArrival: ((process: Process, from: Process, packet: Packet) => Packet) | null = null;
   readonly #scheduler: Scheduler;
   #polling = false;
 
@@ -69,8 +70,7 @@ export class Process implements Owner {
     const { transport } = this;
     if (transport === null) return;
     this.#scheduler.note(packet.fromHost, packet.content.crc);
-    this.onArrival?.(this, from, packet);
-    transport.arrive(packet);
+    transport.arrive(this.onArrival?.(this, from, packet) ?? packet);
   }
 
   afterEvent(): void {

@@ -10,7 +10,7 @@ import { playBack, RECORDED_MAX, type EarlierRun } from "./earlier-run.ts";
 import { guidePackets } from "./promises.ts";
 import { letStrangersIn } from "./stranger-hosts.ts";
 import type { Packet } from "./simulated-packet.ts";
-import { drawPlan, NO_FAULTS, type Changes, type Plan } from "./seed-plan.ts";
+import { drawPlan, mayInvent, NO_FAULTS, type Changes, type Plan } from "./seed-plan.ts";
 import type { Subject, Kind } from "./subject.ts";
 import type { Observer } from "./observer.ts";
 import { World, type Report } from "./world.ts";
@@ -138,5 +138,5 @@ function finish(world: World): void {
     handle.app?.snapshot();
   }
   checkRealTime(world);
-  if (world.plan.kind !== "invent" && world.subject.app === null) checkHistory(world);
+  if (!mayInvent(world.plan) && world.subject.app === null) checkHistory(world);
 }

@@ -2,7 +2,7 @@
 // Every fault has a name; a run without some of them is otherwise the same run.
 
 import { Random } from "../base/seeded-random.ts";
-import { BATCH_BYTES_DEFAULT } from "../protocol-config.ts";
+import { BATCH_BYTES_DEFAULT, type RequestAuth } from "../protocol-config.ts";
 import { smallestCluster } from "../protocol/index.ts";
 import { drawLeaders, type LeadersPlan } from "./drawn-leaders.ts";
 import { drawPromises, type PromisesPlan } from "./drawn-promises.ts";
@@ -86,6 +86,8 @@ export interface Plan extends PromisesPlan, LeadersPlan, SequencersPlan {
   /** The longest time a signature takes before GST. */
   readonly signUs: number;
   readonly batchSignatures: boolean;
+  /** Whether clients sign requests. */
+  readonly requestAuth: RequestAuth;
   readonly faults: readonly ProcessFault[];
   /** Replicas that lose their memory one after another, for as long as it goes on before GST. */
   readonly restarts: readonly number[];
@@ -112,12 +114,19 @@ export interface Changes {
   readonly operations?: number | undefined;
   readonly clients?: number | undefined;
   readonly tail?: number | undefined;
+  /** Whether clients sign, instead of what the seed draws. */
+  readonly requestAuth?: RequestAuth | undefined;
 }
+
+/** Those of the adversary's tricks that need clients which sign. */
+const SIGNED_TRICKS: readonly string[] = [
+  ...["spoil signatures", "squat", "two keys", "one request more"],
+];
 
 /**
  * The adversary's tricks, in the order in which plans list them. Two keep to the protocol: a leader
- * that proposes just in time, and one that puts a request into each batch. The last is that of
- * clients who lie, where clients make certificates.
+ * that proposes just in time, and one that puts a request into each batch. "client certificates"
+ * is that of clients who lie, where clients make certificates; the last need clients who sign.
  */
 export const TRICKS = [
   "silence",
@@ -133,6 +142,10 @@ export const TRICKS = [
   "slow proposals",
   "small batches",
   "client certificates",
+  "spoil signatures",
+  "squat",
+  "two keys",
+  "one request more",
 ] as const;
 export type Trick = (typeof TRICKS)[number];
 
@@ -225,12 +238,11 @@ function drawAll(subject: Subject, kind: Kind, seed: number, changes: Changes): 
   const gstUs = Math.floor(timeouts * viewUs * 0.9);
   const replicas = Array.from({ length: n }, (_, i) => i);
   const byzantine = drawByzantine(subject, kind, random.stream("byzantine"), replicas, f);
-  const tricks = random.stream("tricks");
-  const chosenTricks = TRICKS.filter(() => tricks.chance(0.4));
   const shape = random.stream("shape");
   const ofSequencers = drawSequencers(subject, kind, random.stream("sequencers"), without);
   const { sequencers } = ofSequencers;
   const hosts = n + clients + sequencers;
+  const requestAuth = drawRequestAuth(subject, kind, random.stream("request auth"), changes);
   const restart = drawRestarts(subject, random.stream("restarts"), replicas, byzantine, f);
   return {
     seed,
@@ -260,6 +272,8 @@ function drawAll(subject: Subject, kind: Kind, seed: number, changes: Changes): 
     network: drawNetwork(random.stream("network"), without, { hosts, viewUs, gstUs }),
     speeds: drawSpeeds(random.stream("clocks"), hosts, without.has("clocks")),
     ...drawSigning(random.stream("stage"), viewUs, without.has("slow signatures")),
+    requestAuth: without.has("signed requests") ? "none" : requestAuth,
+    tricks: drawTricks(random.stream("tricks"), requestAuth, without),
     ...ofSequencers,
     faults: drawFaults(subject, random.stream("faults"), {
       replicas: replicas.filter((i) => !byzantine.includes(i)),
@@ -272,10 +286,21 @@ function drawAll(subject: Subject, kind: Kind, seed: number, changes: Changes): 
     allRestart: without.has("all restart") ? null : allRestartOf(twoRuns, n, gstUs, viewUs),
     earlier: without.has("earlier run") ? 0 : drawEarlier(subject, random.stream("earlier run")),
     byzantine: without.has("byzantine") ? [] : byzantine,
-    tricks: chosenTricks.filter((trick) => !without.has(trick)),
     ...drawStrangers(kind, random.stream("strangers"), without),
     censusEvery: shape.pick([1, 8, 8, 8]),
   };
+}
+
+function drawTricks(
+  random: Random,
+  requestAuth: RequestAuth,
+  without: ReadonlySet<string>,
+): readonly Trick[] {
+  const chosen = TRICKS.filter(() => random.chance(0.4));
+  const signed = requestAuth === "sign";
+  return chosen.filter(
+    (trick) => !without.has(trick) && (signed || !SIGNED_TRICKS.includes(trick)),
+  );
 }
 
 function drawBatches(
@@ -352,6 +377,27 @@ function drawSigning(
     signUs: slow ? 2 * viewUs : Math.floor(viewUs / 50),
     batchSignatures: random.chance(0.5),
   };
+}
+
+/** More often where replicas invent requests, which is what signing is for. */
+function drawRequestAuth(
+  { protocol }: Subject,
+  kind: Kind,
+  random: Random,
+  changes: Changes,
+): RequestAuth {
+  const wanted = random.chance(kind === "invent" ? 0.5 : 0.25);
+  return changes.requestAuth ?? (wanted && maySign(protocol) ? "sign" : "none");
+}
+
+/** Whether clients of a protocol can sign. */
+export function maySign({ without }: Subject["protocol"]): boolean {
+  return without?.includes("request-auth") !== true;
+}
+
+/** Whether replicas may execute what no client sent, so that nobody judges what they do. */
+export function mayInvent({ kind, requestAuth }: Pick<Plan, "kind" | "requestAuth">): boolean {
+  return kind === "invent" && requestAuth === "none";
 }
 
 function drawSize(subject: Subject, random: Random, kind: Kind): { n: number; f: number } {

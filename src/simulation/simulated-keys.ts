@@ -1,6 +1,7 @@
 // All replicas' keys: a keyed hash under the real signature blocks, which the adversary can compute
 // for its own replicas only.
 
+import { CLIENT_KEY_LENGTH } from "../base/client-key.ts";
 import type { Bytes, Proof, Signer } from "../actor.ts";
 import {
   HASH_SIZE,
@@ -12,7 +13,8 @@ import {
   type BlockHasher,
   type Tree,
 } from "../crypto/merkle.ts";
-import { signedIn } from "../crypto/domain.ts";
+import { NO_DOMAIN, type TreeLeaves } from "../base/hash-tree.ts";
+import { clientDigest, clientDomainOf, signedIn } from "../crypto/domain.ts";
 import { u32At } from "../wire.ts";
 
 /** Known to the world alone. */
@@ -22,6 +24,7 @@ export class SimulatedKeys {
   readonly domain: Bytes;
   readonly hasher: RememberingHasher;
   readonly #input = new Uint8Array(8 + HASH_SIZE);
+  readonly #clientInput = new Uint8Array(4 + CLIENT_KEY_LENGTH + HASH_SIZE);
   readonly #view = new DataView(this.#input.buffer);
   readonly #hash = new Uint8Array(HASH_SIZE);
 
@@ -40,15 +43,15 @@ export class SimulatedKeys {
   }
 
   /** The signature that the signer's key makes of a digest, into 64 bytes of `out`. */
-  sign(signer: Signer, digest: Bytes, out: Bytes): void {
-    this.#compute(signer, digest);
+  sign(by: Signer | Bytes, digest: Bytes, out: Bytes): void {
+    this.#compute(by, digest);
     out.set(this.#hash);
     out.set(this.#hash, HASH_SIZE);
   }
 
   /** Whether `signature` has its 64 bytes at `at`. */
-  verify(signer: Signer, digest: Bytes, signature: Bytes, at = 0): boolean {
-    this.#compute(signer, digest);
+  verify(by: Signer | Bytes, digest: Bytes, signature: Bytes, at = 0): boolean {
+    this.#compute(by, digest);
     for (let i = 0; i < HASH_SIZE; i++) {
       const byte = this.#hash[i];
       if (signature[at + i] !== byte || signature[at + HASH_SIZE + i] !== byte) return false;
@@ -76,7 +79,31 @@ export class SimulatedKeys {
     return true;
   }
 
-  #compute(signer: Signer, digest: Bytes): void {
+  /** The key of a client process, by a number that no other has. */
+  clientKey(process: number): Bytes {
+    const key = new Uint8Array(CLIENT_KEY_LENGTH).fill(2);
+    new DataView(key.buffer).setUint32(1, this.#view.getUint32(0));
+    new DataView(key.buffer).setUint32(5, process);
+    return key;
+  }
+
+  /** The block of a request that is signed alone by a client's key. */
+  requestBlock(key: Bytes, signed: Bytes): Bytes {
+    const signature = new Uint8Array(SIGNATURE_SIZE);
+    const root = this.hasher.single(signed, NO_DOMAIN).slice();
+    this.sign(key, clientDigest(this.hasher, root, clientDomainOf(this.domain)), signature);
+    return singleBlock(signature);
+  }
+
+  #compute(by: Signer | Bytes, digest: Bytes): void {
+    if (typeof by !== "number") {
+      this.#clientInput.set(this.#input.subarray(0, 4));
+      this.#clientInput.set(by, 4);
+      this.#clientInput.set(digest, 4 + CLIENT_KEY_LENGTH);
+      Bun.SHA256.hash(this.#clientInput, this.#hash);
+      return;
+    }
+    const signer = by;
     this.#view.setUint32(4, signer);
     this.#input.set(digest, 8);
     Bun.SHA256.hash(this.#input, this.#hash);
@@ -133,6 +160,10 @@ class RememberingHasher implements BlockHasher {
     if (this.#climbed.size >= CLIMBS_MAX) this.#climbed.clear();
     this.#climbed.set(key, climbed);
     return climbed;
+  }
+
+  climbAll(leaves: TreeLeaves, domain: Bytes): Bytes | null {
+    return this.#hasher.climbAll(leaves, domain);
   }
 
   tree(): Tree {

@@ -81,6 +81,7 @@ export class SimulatedNodes {
       clock,
       random: (bound) => dice.int(bound),
       ...(watch === null ? {} : { drops: watch.dropsOf(process, id) }),
+      requestsSigned: plan.requestAuth === "sign",
     });
   }
 
@@ -88,6 +89,8 @@ export class SimulatedNodes {
     const { plan, scheduler, keys, notes, epochs, gstUs } = this.#options;
     const quickUs = Math.ceil((plan.viewTimeoutMs * 1000) / 100);
     const signUs = (): number => (scheduler.nowUs < gstUs() ? plan.signUs : quickUs);
+    // A process that starts anew has a fresh one.
+    const key = self === null ? keys.clientKey(owner.index * 256 + owner.incarnation) : null;
     return new SimulatedStage({
       scheduler,
       owner,
@@ -95,6 +98,8 @@ export class SimulatedNodes {
       keys,
       kind: plan.batchSignatures ? "batch" : "each",
       self,
+      ...(plan.requestAuth === "sign" ? { requests: { key } } : {}),
+      credulous: owner.byzantine && self !== null && plan.kind === "invent",
       signUs,
       verifyUs: () => signUs() / 4,
       noteSigned: (signed, run) => {

@@ -16,6 +16,10 @@ export interface SimulatedStageOptions {
   readonly kind: SignatureKind;
   /** Whose key it holds; null at clients. */
   readonly self: Signer | null;
+  /** Where clients sign requests: by which key, null at replicas; absent elsewhere. */
+  readonly requests?: { readonly key: Bytes | null };
+  /** Whether it believes that any request is its client's, as a Byzantine replica may. */
+  readonly credulous?: boolean;
   /** The longest time that a signature or a check takes now, in microseconds. */
   readonly signUs: () => number;
   readonly verifyUs: () => number;
@@ -30,9 +34,10 @@ export class SimulatedStage extends BlockStage {
   #turn = false;
 
   constructor(options: SimulatedStageOptions) {
-    const { keys, kind, self } = options;
+    const { keys, kind, self, requests } = options;
     const { n, domain, hasher } = keys;
-    super({ kind, self, n, domain, hasher, signer: new SlowSigner(options) });
+    const asked = requests === undefined ? {} : { requests };
+    super({ kind, self, n, domain, hasher, signer: new SlowSigner(options), ...asked });
     this.#options = options;
   }
 
@@ -58,11 +63,17 @@ export class SimulatedStage extends BlockStage {
       this.#options.judged(proofs, run, valid);
       done(valid);
     };
-    super.verify(proofs, run, judged, doubted);
+    super.verify(this.#doubtful(proofs), run, judged, doubted);
+  }
+
+  #doubtful(proofs: readonly Proof[]): readonly Proof[] {
+    return this.#options.credulous === true
+      ? proofs.filter(({ key }) => key === undefined)
+      : proofs;
   }
 
   override knows(proofs: readonly Proof[], run: Bytes | null): boolean {
-    const known = super.knows(proofs, run);
+    const known = super.knows(this.#doubtful(proofs), run);
     if (known && proofs.length > 0) this.#options.judged(proofs, run, true);
     return known;
   }
@@ -77,16 +88,22 @@ class SlowSigner implements RootSigner {
   }
 
   sign(digest: Bytes, done: (signature: Bytes) => void): void {
-    const { scheduler, owner, random, keys, self, signUs } = this.#options;
-    assert(self !== null, "a client signs nothing");
+    const { scheduler, owner, random, keys, self, requests, signUs } = this.#options;
+    const by = self ?? requests?.key ?? null;
+    assert(by !== null, "this client signs nothing");
     const signature = new Uint8Array(SIGNATURE_SIZE);
-    keys.sign(self, digest, signature);
+    keys.sign(by, digest, signature);
     scheduler.after(owner, 1 + random.int(Math.ceil(signUs())), () => done(signature));
   }
 
-  verify(signer: Signer, digest: Bytes, signature: Bytes, done: (valid: boolean) => void): void {
+  verify(
+    by: Signer | Bytes,
+    digest: Bytes,
+    signature: Bytes,
+    done: (valid: boolean) => void,
+  ): void {
     const { scheduler, owner, random, keys, verifyUs } = this.#options;
-    const valid = keys.verify(signer, digest, signature);
+    const valid = keys.verify(by, digest, signature);
     scheduler.after(owner, 1 + random.int(Math.ceil(verifyUs())), () => done(valid));
   }
 

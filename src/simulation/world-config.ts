@@ -38,6 +38,7 @@ export function worldConfig(
     sessionsMax: plan.sessionsMax,
     replyCacheBytesMax: 64 * 1024 * 1024,
     ...(roles.size === 0 ? {} : { roles }),
+    ...(plan.requestAuth === "sign" ? { requestAuth: "sign" } : {}),
     // Two instances of one identity share one life.
     ...(plan.kind === "twins" && { run: new Uint8Array(32).fill(1) }),
   };

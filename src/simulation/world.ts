@@ -26,7 +26,7 @@ import type { ReplicaHandle } from "./replica-handle.ts";
 import { roleName, startRole, type RoleHandle } from "./role-processes.ts";
 import { RunNotes } from "./run-notes.ts";
 import { Scheduler } from "./scheduler.ts";
-import type { Plan } from "./seed-plan.ts";
+import { mayInvent, type Plan } from "./seed-plan.ts";
 import { SimulatedKeys } from "./simulated-keys.ts";
 import { SimulatedNodes } from "./simulated-nodes.ts";
 import { simulatedAddress } from "./simulated-transport.ts";
@@ -112,10 +112,9 @@ export class World {
     this.notes = earlier?.notes ?? (several ? new RunNotes() : null);
     this.operationsLeft = plan.operations;
     this.gstUs = plan.gstUs;
-    const prefix = isEarlier ? "earlier" : "epoch";
     const speculates = subject.protocol.simulation?.speculates === true;
-    const rules = { invents: plan.kind === "invent", speculates };
-    this.epochs = new Epochs(prefix, rules, (what) => this.fail(what));
+    const rules = { invents: mayInvent(plan), speculates };
+    this.epochs = new Epochs(isEarlier ? "earlier" : "epoch", rules, (what) => this.fail(what));
     const { n, f, clients } = plan;
     const quorums = subject.protocol.quorums(n, f);
     assert(quorums !== null, `a plan with ${n} replicas, too few for ${f} faults`);
@@ -441,10 +440,12 @@ export class World {
 
   sessionLost(client: SimulatedClient): void {
     this.count("sessions lost");
-    const { sessionsMax, byzantine, allRestart, valueMax } = this.plan;
+    const { sessionsMax, byzantine, requestAuth, allRestart, valueMax } = this.plan;
     // A long result is gone once every replica has fetched its state since.
     const mayGo = sessionsMax < 64 || valueMax > INLINE_MAX / 2;
-    if (mayGo || byzantine.length > 0 || allRestart !== null) return;
+    // Who signs for it keeps it, whatever replicas order.
+    const mayBeTaken = byzantine.length > 0 && requestAuth === "none";
+    if (mayGo || mayBeTaken || allRestart !== null) return;
     this.fail(`exactly once: the session of c${client.id} was lost although there is room for it`);
   }
 
@@ -480,10 +481,11 @@ export class World {
     else there.push(process);
     this.watch?.adds(process);
     process.onArrival = (to, from, packet) => {
-      if (to.byzantine) this.#adversary?.learn(packet);
+      const taken = (to.byzantine ? this.#adversary?.learn(packet) : null) ?? packet;
       this.recording?.add(packet);
-      this.#monitor.arrives(from, packet);
+      this.#monitor.arrives(from, taken);
       this.observer?.arrived(this.scheduler.nowUs, from, to, packet);
+      return taken;
     };
     return process;
   }

@@ -1,6 +1,7 @@
 // Shows that signature blocks have the form that docs/architecture.md gives them, that every leaf of
 // a tree climbs to its root and nothing else does, and that TypeScript and C agree on all of it.
 
+import type { TreeLeaves } from "../../src/base/hash-tree.ts";
 import { afterAll, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { Bytes } from "../../src/actor.ts";
@@ -37,6 +38,30 @@ function build(hasher: BlockHasher, messages: readonly Bytes[]) {
   const blocks: Bytes[] = messages.map((_, i) => tree.block(i).slice());
   tree.close();
   return { digest, blocks };
+}
+
+/** Messages of one length. */
+function fixed(i: number): Bytes {
+  return new Uint8Array(20).fill(i);
+}
+
+/** The siblings that leaves lack are in their blocks: those that no other leaf is below of. */
+function leavesAt(
+  indices: readonly number[],
+  messages: readonly Bytes[],
+  blocks: readonly Bytes[],
+): TreeLeaves {
+  const bytes = Buffer.concat(indices.map((i) => messages[i]!));
+  const depth = blocks[0]![0]!;
+  const siblings: Bytes[] = [];
+  for (let level = 0; level < depth; level++) {
+    const below = new Map(indices.map((i) => [i >> level, blocks[i]!]));
+    for (const [place, block] of below) {
+      const at = BLOCK_MIN + 32 * level;
+      if (!below.has(place ^ 1)) siblings.push(block.subarray(at, at + 32));
+    }
+  }
+  return { bytes, indices, depth, siblings: Buffer.concat(siblings) };
 }
 
 for (const [name, hasher] of hashers) {
@@ -114,6 +139,48 @@ for (const [name, hasher] of hashers) {
       const digest = sha256(2, 0, sha256(0, domain, long));
       expect(h.climb(long, singleBlock(signature), domain)!).toEqual(digest);
       expect(h.climb(new Uint8Array(MESSAGE_MAX + 1), singleBlock(signature), domain)).toBeNull();
+    });
+
+    test("A5 some leaves climb together, with the siblings that they lack and no others", () => {
+      const some = fc.uniqueArray(fc.nat(40), { minLength: 1, maxLength: 41 });
+      fc.assert(
+        fc.property(some, fc.integer({ min: 1, max: 40 }), (chosen, more) => {
+          const indices = chosen.toSorted((a, b) => a - b);
+          const messages = Array.from({ length: 40 + more }, (_, i) => fixed(i));
+          const { digest, blocks } = build(h, messages);
+          const leaves = leavesAt(indices, messages, blocks);
+          expect(h.climbAll(leaves, domain)!.slice()).toEqual(digest);
+          const { bytes, siblings } = leaves;
+          const altered = { ...leaves, bytes: bytes.with(bytes.length - 1, 77) };
+          expect(h.climbAll(altered, domain)!.slice()).not.toEqual(digest);
+          const longer = Buffer.concat([siblings, new Uint8Array(32)]);
+          expect(h.climbAll({ ...leaves, siblings: longer }, domain)).toBeNull();
+          const shorter = siblings.subarray(32);
+          if (siblings.length === 0) return;
+          expect(h.climbAll({ ...leaves, siblings: shorter }, domain)).toBeNull();
+        }),
+        { numRuns: 40 },
+      );
+    });
+
+    test("A5 leaves that do not rise, or are in no tree of their depth, do not climb", () => {
+      const messages = Array.from({ length: 4 }, (_, i) => fixed(i));
+      const { digest, blocks } = build(h, messages);
+      const leaves = leavesAt([1, 2], messages, blocks);
+      expect(h.climbAll(leaves, domain)!.slice()).toEqual(digest);
+      for (const indices of [
+        [2, 1],
+        [1, 1],
+        [1, 4],
+        [0, 3],
+      ]) {
+        const climbed = h.climbAll({ ...leaves, indices }, domain);
+        if (climbed !== null) expect(climbed.slice()).not.toEqual(digest);
+      }
+      expect(h.climbAll({ ...leaves, depth: 3 }, domain)).toBeNull();
+      expect(h.climbAll({ ...leaves, depth: 1 }, domain)).toBeNull();
+      const none = { bytes: new Uint8Array(0), indices: [], depth: 0, siblings: new Uint8Array(0) };
+      expect(h.climbAll(none, domain)).toBeNull();
     });
 
     test("climb takes any bytes, and exactly the blocks that the wire takes", () => {

@@ -170,7 +170,7 @@ class HeldSigner implements RootSigner {
 
 /** Checks at once, as a thread without others does. */
 class PromptSigner extends HeldSigner {
-  override readonly verifyNow = (_: number, digest: Bytes, signature: Bytes): boolean =>
+  override readonly verifyNow = (_: number | Bytes, digest: Bytes, signature: Bytes): boolean =>
     Buffer.compare(digest, signature.subarray(0, 32)) === 0;
 }
 

@@ -187,7 +187,17 @@ describe("a plan", () => {
       "port",
       "share",
     ];
-    const others = ["eal", "json", "history", "seconds", "warm", "profile", "drop", "clients"];
+    const others = [
+      "eal",
+      "json",
+      "history",
+      "seconds",
+      "warm",
+      "profile",
+      "drop",
+      "clients",
+      "client-key",
+    ];
     const keyed = ["app", "op-size", "rate", "batch", "adaptive", "workers", "signature"];
     const extras = [...EXTRAS.values()].map(({ option }) => option);
     const known = new Set([...same, ...others, ...keyed, ...extras]);

@@ -49,6 +49,7 @@ const OF_SEQUENCER: ReadonlyMap<string, string> = new Map([
     .map((name) => [name, "an option of protocols without sequencers"] as const),
   ["checkpoint", "it has no state that others fetch"],
   ["instance", "it has no key: all that it tells is what it stamps"],
+  ["request-auth", "refused where there are sequencers"],
 ]);
 
 const configs = new ConfigDirectory();
@@ -149,7 +150,11 @@ interface Program {
 const programs: readonly Program[] = [
   {
     ...{ name: "client", command: CLIENT, tell: ofClient },
-    immaterial: new Map([...IMMATERIAL, ["reply-size", "told as measured"]]),
+    immaterial: new Map([
+      ...IMMATERIAL,
+      ["reply-size", "told as measured"],
+      ["client-key", "whose key it is, which changes nothing measured"],
+    ]),
     required: (mode) => ["-m", mode, "-c", prefix],
   },
   {

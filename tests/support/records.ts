@@ -22,6 +22,7 @@ export const SETTING: ReplicaSetting = {
     mtu: 1500,
     adaptive: false,
     signature: "batch",
+    requestAuth: "none",
     checkpoint: 128,
     viewTimeoutMs: 500,
   },

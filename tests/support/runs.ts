@@ -282,6 +282,7 @@ function settingOf({ mode, f, app, batch, adaptive, signature }: Point, model: M
     },
     replySize: 0,
     loaded: "nothing",
+    requestAuth: "none",
     ...{ signature: model.signed ? signature : "none", checkpoint: 128, viewTimeoutMs: 500 },
     ...{ options: {}, crypto: model.signed ? "native" : "none", workers: 1, idle: "park" },
     ...{ mask: null, lossRate: 0, profiled: false, versions: VERSIONS },

@@ -113,6 +113,8 @@ const BASE = [
   "buckets",
   "linear-hashing",
   "parts",
+  "client-key",
+  "hash-tree",
   "coverage-mark",
   "queue",
   "heap",

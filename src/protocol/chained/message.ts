@@ -9,7 +9,7 @@ import {
   type Signer,
 } from "../../actor.ts";
 import { EMPTY, type Reader, type Writer } from "../../wire.ts";
-import { decodeBatch, encodeBatch } from "../kit/batch.ts";
+import { decodeBatch, encodeBatch, NO_BATCHES } from "../kit/batch.ts";
 import { codecOf } from "../kit/codec.ts";
 import { PROTOCOL_KINDS, type CommonMessage } from "../kit/messages.ts";
 import { DIGEST_LENGTH } from "../kit/digest.ts";
@@ -153,6 +153,9 @@ export const codec: Codec<Message> = codecOf<OwnMessage>({
   },
 
   decode: decodeOwn,
+
+  batches: (message) =>
+    message.kind === "propose" || message.kind === "block" ? [message.block.batch] : NO_BATCHES,
 
   proofs(message) {
     switch (message.kind) {

@@ -198,6 +198,9 @@ export class ChainedReplica implements Replica<Message, Timer> {
     const outside = this.start.starter.refuse();
     if (outside !== null) return outside;
     switch (message.kind) {
+      case "request":
+      case "relay":
+        return this.context.service.refuse(message.request);
       case "reply":
       case "opened":
       case "gone":

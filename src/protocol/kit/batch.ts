@@ -1,8 +1,28 @@
 // Requests that are ordered together, with one digest for all of them.
 
-import type { Bytes } from "../../actor.ts";
-import { bytesOf, Reader, SHARED_MIN, type Addresses, type Writer } from "../../wire.ts";
+import { CLIENT_KEY_LENGTH } from "../../base/client-key.ts";
+import { NO_PROOFS, type Bytes, type Proof } from "../../actor.ts";
+import {
+  bytesOf,
+  EMPTY,
+  equal,
+  latin1,
+  Reader,
+  SHARED_MIN,
+  type Addresses,
+  type Writer,
+} from "../../wire.ts";
 import { digestOf } from "./digest.ts";
+import {
+  BATCH_ROOTS_MAX,
+  decodeSeals,
+  encodeSeals,
+  sealProofs,
+  sealsOf,
+  UNSIGNED,
+  unsealed,
+  type BatchSeals,
+} from "./request-auth.ts";
 import { decodeOrdered, encodeOrdered, OPERATION_MAX, type Request } from "./request.ts";
 
 /** Most requests in a batch. */
@@ -16,6 +36,13 @@ export const BATCH_BYTES_MAX = 1024 * 1024;
 export const BATCH_BYTES_MIN = 1024;
 /** Bytes of a request beside its operation, at most: an `open` has its source. */
 export const REQUEST_OVERHEAD = 28;
+/** Bytes that its client's key adds, at most: each could have its own. */
+export const KEY_OVERHEAD = 1 + CLIENT_KEY_LENGTH;
+/** Before the keys of a batch: a byte that no request begins with, and how many there are. */
+const KEYED = 0x80;
+const KEYED_OVERHEAD = 1 + 2;
+/** Added to the number of requests, where a batch has keys. */
+const KEYED_COUNT = 2 ** 31;
 const ADDRESS_LENGTH = 8;
 
 export interface Batch {
@@ -29,9 +56,19 @@ export interface Batch {
    * handles.
    */
   readonly clients: Addresses;
+  /**
+   * Where clients sign: their signatures, not covered by the digest, so that batches of equal
+   * requests are one; null where they do not, or if there are none.
+   */
+  readonly seals: BatchSeals | null;
 }
 
-function batchOf(bytes: Bytes, requests: readonly Request[], clients: Addresses): Batch {
+function batchOf(
+  bytes: Bytes,
+  requests: readonly Request[],
+  clients: Addresses,
+  seals: BatchSeals | null,
+): Batch {
   let digest: Bytes | null = null;
   return {
     bytes,
@@ -40,22 +77,89 @@ function batchOf(bytes: Bytes, requests: readonly Request[], clients: Addresses)
     },
     requests,
     clients,
+    seals,
   };
+}
+
+function isKeyed(bytes: Bytes): boolean {
+  return bytes[0] === KEYED;
 }
 
 /** `clients[i]` sent `requests[i]`. */
 export function makeBatch(requests: readonly Request[], clients: Addresses): Batch {
+  const keyed = requests[0]?.key !== undefined;
   const bytes = bytesOf((out) => {
+    if (keyed) return encodeKeyed(requests, out);
     for (const request of requests) encodeOrdered(request, out);
   });
-  return batchOf(bytes, sharing(requests, bytes), clients);
+  const seals = keyed ? sealsOf(requests) : null;
+  return batchOf(bytes, sharing(requests, bytes), clients, seals);
+}
+
+/** Each key once, in the order of first use, and for each request which it is. */
+function encodeKeyed(requests: readonly Request[], out: Writer): void {
+  const keys = new Map<string, number>();
+  const listed: Bytes[] = [];
+  let last: { readonly key: Bytes; readonly number: number } | null = null;
+  const numbers = requests.map(({ key = EMPTY }) => {
+    if (last !== null && equal(last.key, key)) return last.number;
+    const name = latin1(key);
+    const known = keys.get(name) ?? keys.size;
+    if (known === keys.size) {
+      keys.set(name, known);
+      listed.push(key);
+    }
+    last = { key, number: known };
+    return known;
+  });
+  out.u8(KEYED);
+  out.u16(listed.length);
+  for (const key of listed) out.bytes(key);
+  for (const [i, request] of requests.entries()) {
+    out.u8(numbers[i] ?? 0);
+    encodeOrdered(request, out);
+  }
+}
+
+/** Poisons the reader if they are malformed, or keys are not in their one order. */
+function decodeKeyed(count: number, input: Reader): Request[] {
+  input.u8();
+  const listed = input.u16();
+  if (listed === 0 || listed > BATCH_ROOTS_MAX) input.poison();
+  const keys: Bytes[] = [];
+  while (keys.length < listed && input.ok) keys.push(input.bytes(CLIENT_KEY_LENGTH));
+  if (new Set(keys.map(latin1)).size < keys.length) input.poison();
+  let used = 0;
+  const requests: Request[] = [];
+  for (let i = 0; i < count && input.ok; i++) {
+    const number = input.u8();
+    const key = keys[number];
+    if (key === undefined || number > used) input.poison();
+    if (number === used) used++;
+    requests.push(decodeOrdered(input, key));
+  }
+  if (used < keys.length) input.poison();
+  return requests;
+}
+
+/** What has to hold for a batch: nothing where clients do not sign. */
+export function batchProofs({ bytes, requests, seals }: Batch, signs: boolean): readonly Proof[] {
+  if (requests.length === 0) return NO_PROOFS;
+  if (!isKeyed(bytes)) return signs ? UNSIGNED : NO_PROOFS;
+  return signs && seals !== null ? sealProofs(requests, seals) : UNSIGNED;
+}
+
+/** The requests as they can be ordered anew, each with its own signature where clients sign. */
+export function requestsOf({ requests, seals }: Batch): readonly Request[] {
+  return seals === null ? requests : unsealed(requests, seals);
 }
 
 /** The requests, of which large operations are views of these bytes, where they are encoded. */
 function sharing(requests: readonly Request[], bytes: Bytes): readonly Request[] {
   if (!requests.some(({ op }) => op.length >= SHARED_MIN)) return requests;
   const input = new Reader(bytes);
-  const shared = requests.map(() => decodeOrdered(input));
+  const { length } = requests;
+  const shared = isKeyed(bytes) ? decodeKeyed(length, input) : decodeAll(length, input);
   // What is malformed, as Byzantine leaders make it, stays as it is.
   return input.done ? shared : requests;
 }
@@ -83,36 +187,56 @@ export function footprintOfFull(batchBytesMax: number): number {
 export const EMPTY_BATCH: Batch = makeBatch([], []);
 
 export function encodeBatch(batch: Batch, out: Writer): void {
-  out.u32(batch.requests.length);
+  const keyed = isKeyed(batch.bytes);
+  out.u32(batch.requests.length + (keyed ? KEYED_COUNT : 0));
   out.blob(batch.bytes);
   out.addresses(batch.clients);
+  if (!keyed) return;
+  out.flag(batch.seals !== null);
+  if (batch.seals !== null) encodeSeals(batch.seals, out);
 }
+
+/** Of a message that has none. */
+export const NO_BATCHES: readonly Batch[] = [];
 
 /** Poisons the reader if the batch is malformed, or larger than a correct leader makes any. */
 export function decodeBatch(input: Reader): Batch {
-  const count = input.u32();
+  const head = input.u32();
+  const keyed = head >= KEYED_COUNT;
+  const count = keyed ? head - KEYED_COUNT : head;
   const length = input.u32();
-  if (count === 0 && length === 0) return EMPTY_BATCH;
+  if (head === 0 && length === 0) return EMPTY_BATCH;
+  const slack = keyed ? KEYED_OVERHEAD + KEY_OVERHEAD : 0;
   const max = count === 1 ? REQUEST_OVERHEAD + OPERATION_MAX : BATCH_BYTES_MAX;
   const room = input.remaining - length;
   const fits = count <= BATCH_REQUESTS_MAX && count * ADDRESS_LENGTH <= room;
-  if (!input.ok || length > max || !fits) {
+  if (!input.ok || length > max + slack || !fits) {
     input.poison();
     return EMPTY_BATCH;
   }
+  if (keyed) return decodeSealed(count, input.bytes(length), input);
   const start = input.position;
   // Of short bytes no operation is a view, so that they need no reader of their own.
   if (length < SHARED_MIN) {
     const requests = decodeAll(count, input);
     const bytes = input.since(start);
     if (bytes.length !== length) input.poison();
-    return batchOf(bytes, requests, input.addresses(count));
+    return batchOf(bytes, requests, input.addresses(count), null);
   }
   const bytes = input.bytes(length);
   const inner = new Reader(bytes);
   const requests = decodeAll(count, inner);
   if (!inner.done) input.poison();
-  return batchOf(bytes, requests, input.addresses(count));
+  return batchOf(bytes, requests, input.addresses(count), null);
+}
+
+/** One whose clients have keys, from its canonical bytes on. */
+function decodeSealed(count: number, bytes: Bytes, input: Reader): Batch {
+  const inner = new Reader(bytes);
+  const requests = isKeyed(bytes) ? decodeKeyed(count, inner) : [];
+  if (!inner.done) input.poison();
+  const clients = input.addresses(count);
+  return batchOf(bytes, requests, clients, input.flag() ? decodeSeals(input, requests) : null);
 }
 
 function decodeAll(count: number, input: Reader): readonly Request[] {

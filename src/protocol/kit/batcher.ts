@@ -8,7 +8,8 @@ import { TIMER_SLACK_MS } from "./backoff.ts";
 import { BATCH_BYTES_MAX, BATCH_REQUESTS_MAX, footprintOfFull, REQUEST_OVERHEAD } from "./batch.ts";
 import { OpenRation } from "./open-ration.ts";
 import { batchBytesOf, type PendingRequest } from "./pending.ts";
-import { isOpen, NONCE_LENGTH } from "./request.ts";
+import { BATCH_ROOTS_MAX, rootName } from "./request-auth.ts";
+import { isOpen, NONCE_LENGTH, type Request } from "./request.ts";
 
 /** Operations of so many bytes wait apart, so that small ones do not wait for all of them. */
 const LARGE_BYTES = 64 * 1024;
@@ -82,6 +83,7 @@ class Lane {
   take(limits: Limits, taken: PendingRequest[]): void {
     let bytes = 0;
     for (const entry of taken) bytes += batchBytesOf(entry);
+    let roots: Set<string | null> | null = null;
     let next = this.#own;
     let other = this.#relayed;
     for (;;) {
@@ -92,6 +94,16 @@ class Lane {
       if (taken.length > 0 && bytes > limits.bytes) {
         coverageMark("batcher: a batch is full of bytes");
         return;
+      }
+      // Few requests have few roots.
+      if (taken.length >= BATCH_ROOTS_MAX) {
+        roots ??= new Set(taken.map(({ request }) => rootOf(request)));
+        const root = rootOf(entry.request);
+        if (root !== null && !roots.has(root) && roots.size >= BATCH_ROOTS_MAX) {
+          coverageMark("batcher: a batch is full of root signatures");
+          return;
+        }
+        roots.add(root);
       }
       this.#shift(next);
       taken.push(entry);
@@ -231,6 +243,11 @@ export class Batcher {
     if (!smallWaits) return { requests: Math.min(max, requests), bytes };
     return { requests: Math.min(max, Math.ceil(requests / 2)), bytes: bytes / 2 };
   }
+}
+
+/** Names its root signature; null: it has none. */
+function rootOf(request: Request): string | null {
+  return request.seal === undefined ? null : rootName(request);
 }
 
 /** Early by a rounding error is in time. */

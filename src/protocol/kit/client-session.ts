@@ -3,12 +3,19 @@
 
 import type { Bytes } from "../../actor.ts";
 import { assert } from "../../base/assert.ts";
-import { isOpen, OPERATION_MAX, openRequest, type Outcome, type Request } from "./request.ts";
+import {
+  isOpen,
+  OPERATION_MAX,
+  openRequest,
+  type Asking,
+  type Outcome,
+  type Request,
+} from "./request.ts";
 
 export class ClientSession {
   /** The request on its way. */
   pending: Request | null = null;
-  readonly #host: { random(bound: number): number };
+  readonly #host: Asking;
   readonly #begin: (request: Request) => void;
   readonly #numberFrom: (least: number) => number;
   /** The session's id and its nonce's tag, or 0 while there is none. */
@@ -23,7 +30,7 @@ export class ClientSession {
    * `numberFrom` chooses a higher one.
    */
   constructor(
-    host: { random(bound: number): number },
+    host: Asking,
     begin: (request: Request) => void,
     numberFrom = (least: number): number => least,
   ) {
@@ -87,7 +94,9 @@ export class ClientSession {
 
   #next(op: Bytes): void {
     this.#number = this.#numberFrom(this.#number + 1);
-    this.#start({ session: this.#session, tag: this.#tag, number: this.#number, op });
+    const request = { session: this.#session, tag: this.#tag, number: this.#number, op };
+    const key = this.#host.clientKey ?? null;
+    this.#start(key === null ? request : { ...request, key });
   }
 
   #start(request: Request): void {

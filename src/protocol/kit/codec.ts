@@ -11,6 +11,8 @@ import {
   stableProofs,
   type CommonMessage,
 } from "./messages.ts";
+import { batchProofs, NO_BATCHES, type Batch } from "./batch.ts";
+import { requestProofs, SIGNED_REQUEST } from "./request-auth.ts";
 import { isNaming, namingProofs } from "./naming-messages.ts";
 
 /** What a protocol says of the messages that are its own. */
@@ -21,14 +23,16 @@ export interface OwnCodec<M extends Sealed> {
    * if there is none. Poisons the reader if it is malformed.
    */
   decode(kind: number, input: Reader, start: number): M | null;
-  /** Every signature in the message beside its own seal. */
+  /** Every signature in the message beside its own seal, and beside those of requests. */
   proofs(message: M): readonly Proof[];
+  /** Batches in the message, each of whose requests is to be signed where clients sign. */
+  batches?(message: M): readonly Batch[];
 }
 
 type Kind = { readonly kind: string };
 
 /** Clients send nothing else. */
-const OPEN_KINDS: ReadonlySet<number> = new Set([REQUEST]);
+const OPEN_KINDS: ReadonlySet<number> = new Set([REQUEST, SIGNED_REQUEST]);
 
 interface CodecOptions {
   /** Where nobody signs, messages have no seals. */
@@ -45,6 +49,22 @@ export function codecOf<M extends Sealed & Kind>(
     if (!isCommon(message)) return own.proofs(message);
     if (isNaming(message)) return namingProofs(message);
     return message.kind === "stable" ? stableProofs(message.checkpoint) : NO_PROOFS;
+  };
+  const ofRequests = (message: M | CommonMessage, signs: boolean): readonly Proof[] => {
+    if (!isCommon(message)) {
+      const batches = own.batches?.(message) ?? NO_BATCHES;
+      if (batches.length === 0) return NO_PROOFS;
+      return batches.flatMap((batch) => batchProofs(batch, signs));
+    }
+    const asks = message.kind === "request" || message.kind === "relay";
+    return asks ? requestProofs(message.request, signs) : NO_PROOFS;
+  };
+  const ofReplicas = (message: M | CommonMessage): readonly Proof[] => {
+    if (!signed) return NO_PROOFS;
+    const { seal } = message;
+    const further = others(message);
+    if (seal === undefined) return further;
+    return further.length === 0 ? [seal] : [seal, ...further];
   };
   return {
     openKinds: open.length === 0 ? OPEN_KINDS : new Set([...OPEN_KINDS, ...open]),
@@ -64,13 +84,14 @@ export function codecOf<M extends Sealed & Kind>(
       return input.done ? message : null;
     },
 
-    proofs(message) {
-      if (!signed) return NO_PROOFS;
-      const { seal } = message;
+    proofs(message, signs = false) {
       // Most messages are replies.
-      const further = message.kind === "reply" ? NO_PROOFS : others(message);
-      if (seal === undefined) return further;
-      return further.length === 0 ? [seal] : [seal, ...further];
+      if (message.kind === "reply") return message.seal === undefined ? NO_PROOFS : [message.seal];
+      // Its own seal comes first: strangers cannot have requests checked in a replica's name.
+      const proofs = ofReplicas(message);
+      const requests = ofRequests(message, signs);
+      if (requests.length === 0) return proofs;
+      return proofs.length === 0 ? requests : [...proofs, ...requests];
     },
   };
 }

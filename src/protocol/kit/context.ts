@@ -26,7 +26,9 @@ export interface Context<M, T extends string> {
 }
 
 /** What of it tests may replace. */
-export const CONTEXT_PARTS = { quorumsOf, Service, Naming, Executor, StateVersions, StateAssembly };
+export const CONTEXT_PARTS = {
+  ...{ quorumsOf, Service, Naming, Executor, RequestPool, StateVersions, StateAssembly },
+};
 
 /** Makes what all parts of a replica share; answers name `owner.view` and `owner.run`. */
 export function contextOf<M, T extends string>(
@@ -41,7 +43,7 @@ export function contextOf<M, T extends string>(
   const executor = new parts.Executor(app, config);
   const versions = new parts.StateVersions(executor, config.sliceBytes);
   versions.prime();
-  const pool = new RequestPool(config, executor, (address) => host.sourceOf(address));
+  const pool = new parts.RequestPool(config, executor, (address) => host.sourceOf(address));
   const { n, viewTimeoutMs } = config;
   const { weak } = quorums;
   const service = new parts.Service({ self, n, weak, host, executor, pool, owner, viewTimeoutMs });

@@ -9,9 +9,11 @@ import {
   isOpen,
   FORGOTTEN_OUTCOME,
   NO_SESSION_OUTCOME,
+  nonceOf,
   NUMBER_USED_OUTCOME,
   operationDigest,
   RESULT_MAX,
+  sameKey,
   type Outcome,
   type Request,
 } from "./request.ts";
@@ -123,13 +125,11 @@ export class Executor implements StateMachine {
 
   #run(request: Request, forGood: boolean): Outcome | null {
     if (isOpen(request)) {
-      const { op, source = 0 } = request;
-      const known = this.#sessions.opened(op);
-      const session = known ?? this.#sessions.open(op, ++this.#position, source);
+      const session = this.opened(request) ?? this.open(request);
       this.#served = session;
       return { status: "opened", session: session.id };
     }
-    const session = this.#sessions.get(request.session, request.tag);
+    const session = this.named(request);
     this.#served = session;
     if (session === undefined) return NO_SESSION_OUTCOME;
     if (request.number < session.number) return null;
@@ -150,10 +150,10 @@ export class Executor implements StateMachine {
    */
   lookup(request: Request): Outcome | undefined {
     if (isOpen(request)) {
-      const session = this.#sessions.opened(request.op);
+      const session = this.opened(request);
       return session === undefined ? undefined : { status: "opened", session: session.id };
     }
-    const session = this.#sessions.get(request.session, request.tag);
+    const session = this.named(request);
     if (session === undefined) {
       // A session is named by the position of its `open`, so that this one was opened, if ever,
       // before, and evicted since.
@@ -164,8 +164,8 @@ export class Executor implements StateMachine {
 
   /** The session that the request is of, or has opened. */
   sessionOf(request: Request): Session | undefined {
-    if (isOpen(request)) return this.#sessions.opened(request.op);
-    return this.#sessions.get(request.session, request.tag);
+    if (isOpen(request)) return this.opened(request);
+    return this.named(request);
   }
 
   /** Whether the request would be executed if its turn came now. */
@@ -175,7 +175,35 @@ export class Executor implements StateMachine {
 
   /** Whether the session that the request claims to be of exists. */
   alive(request: Request): boolean {
-    return this.#sessions.get(request.session, request.tag) !== undefined;
+    return this.named(request) !== undefined;
+  }
+
+  /** Whether the session that the request names is another client's. */
+  isAnothers(request: Request): boolean {
+    const session = this.#sessions.get(request.session, request.tag);
+    return session !== undefined && !sameKey(session.key, request.key);
+  }
+
+  /** The session that an `open` has opened, if it is there. */
+  protected opened(request: Request): Session | undefined {
+    return this.#sessions.opened(nonceOf(request));
+  }
+
+  /** Opens one, whose id is the position. */
+  protected open(request: Request): Session {
+    const { key, source = 0 } = request;
+    return this.#sessions.open(nonceOf(request), ++this.#position, source, key);
+  }
+
+  /** Whosever it is. */
+  protected sessionNamed(id: number, tag: number): Session | undefined {
+    return this.#sessions.get(id, tag);
+  }
+
+  /** The session that the request names, unless it is bound to another key: then there is none. */
+  protected named(request: Request): Session | undefined {
+    const session = this.sessionNamed(request.session, request.tag);
+    return session !== undefined && sameKey(session.key, request.key) ? session : undefined;
   }
 
   /**

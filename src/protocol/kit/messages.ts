@@ -9,6 +9,7 @@ import {
   type Reader,
   type Writer,
 } from "../../wire.ts";
+import { assert } from "../../base/assert.ts";
 import { DIGEST_LENGTH } from "./digest.ts";
 import { decodeNaming, encodeNaming, isNaming, type NamingMessage } from "./naming-messages.ts";
 import {
@@ -17,6 +18,12 @@ import {
   encodeCertificate,
   type Certificate,
 } from "./quorum.ts";
+import {
+  decodeSignedRequest,
+  encodeSignedRequest,
+  SIGNED_RELAY,
+  SIGNED_REQUEST,
+} from "./request-auth.ts";
 import {
   decodeLoneRequest,
   decodeTold,
@@ -51,7 +58,7 @@ export const RECOVERY_NONCE_LENGTH = 16;
 /** Bytes of a message from which on it is looked at before it is decoded. */
 export const LARGE_MESSAGE = 65_536;
 
-/** From a client, unsigned. Its address is where it came from. */
+/** From a client, unsigned unless clients sign. Its address is where it came from. */
 export interface RequestMessage extends Sealed {
   readonly kind: "request";
   readonly request: Request;
@@ -197,13 +204,12 @@ export function isCommon(message: { readonly kind: string }): message is CommonM
 export function encodeCommon(message: CommonMessage, out: Writer, signed = true): void {
   switch (message.kind) {
     case "request":
+      if (message.request.key !== undefined) return encodeSignedRequest(message.request, out);
       out.u8(REQUEST);
       encodeLoneRequest(message.request, out);
       return;
     case "relay":
-      out.u8(RELAY);
-      out.address(message.client);
-      encodeLoneRequest(message.request, out);
+      encodeRelay(message, out);
       return;
     case "reply":
       out.u8(REPLY);
@@ -270,6 +276,13 @@ export function decodeCommon(
       return { kind: "request", request: decodeLoneRequest(input) };
     case RELAY:
       return { kind: "relay", client: input.address(), request: decodeLoneRequest(input) };
+    case SIGNED_REQUEST:
+      return { kind: "request", request: decodeSignedRequest(input) };
+    case SIGNED_RELAY: {
+      const client = input.address();
+      if (input.u8() !== SIGNED_REQUEST) input.poison();
+      return { kind: "relay", client, request: decodeSignedRequest(input) };
+    }
     case REPLY:
       return decodeReply(input, start, signed);
     case OPENED:
@@ -309,6 +322,15 @@ export function decodeCommon(
     default:
       return decodeNaming(kind, input, start);
   }
+}
+
+function encodeRelay({ client, request }: RelayMessage, out: Writer): void {
+  const { key, seal } = request;
+  out.u8(key === undefined ? RELAY : SIGNED_RELAY);
+  out.address(client);
+  if (key === undefined) return encodeLoneRequest(request, out);
+  assert(seal !== undefined, "only its client signs a request");
+  encodeSignedRequest(request, out);
 }
 
 /** Whether the bytes begin as an answer to this request does; decodes no more than that. */

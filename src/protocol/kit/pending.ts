@@ -2,9 +2,9 @@
 // backup relays, and what view timers run for.
 
 import type { Address, Signer } from "../../actor.ts";
-import { EMPTY, equal, latin1 } from "../../wire.ts";
-import { REQUEST_OVERHEAD } from "./batch.ts";
-import { isOpen, sameRequest, type Request } from "./request.ts";
+import { EMPTY, equal } from "../../wire.ts";
+import { KEY_OVERHEAD, REQUEST_OVERHEAD } from "./batch.ts";
+import { isOpen, sameRequest, waitingName, type Request } from "./request.ts";
 import { NOWHERE } from "./sessions.ts";
 import { relayerOf, Shares, type Holder } from "./shares.ts";
 
@@ -49,8 +49,9 @@ export interface PendingRequest {
 }
 
 /** Bytes that it takes of a batch, at most. */
-export function batchBytesOf({ bytes }: PendingRequest): number {
-  return bytes - ENTRY_BYTES + REQUEST_OVERHEAD;
+export function batchBytesOf({ bytes, request }: PendingRequest): number {
+  const keyed = request.key === undefined ? 0 : KEY_OVERHEAD;
+  return bytes - ENTRY_BYTES + REQUEST_OVERHEAD + keyed;
 }
 
 const FORGOTTEN: Request = { session: 0, tag: 0, number: 0, op: EMPTY };
@@ -96,7 +97,7 @@ export class Pending {
 
   /** What waits of the request's session, which may be an earlier or a later request. */
   find(request: Request): PendingRequest | undefined {
-    return this.#find(keyOf(request));
+    return this.#find(this.nameOf(request));
   }
 
   /** Those that are not executed, oldest first, and then those that were relayed. */
@@ -123,7 +124,7 @@ export class Pending {
     nowMs: number,
     source: Source = "client",
   ): PendingRequest | null {
-    const key = keyOf(request);
+    const key = this.nameOf(request);
     const known = this.#find(key);
     if (known !== undefined && !this.#displaces(request, known, source)) {
       if (source === "client") heardAgain(known, request, client);
@@ -197,13 +198,18 @@ export class Pending {
    */
   executed(request: Request): Address {
     if (this.size === 0) return NOWHERE;
-    const key = keyOf(request);
+    const key = this.nameOf(request);
     const entry = this.#find(key);
     if (entry === undefined || entry.request.tag !== request.tag) return NOWHERE;
     if (entry.request.number > request.number) return NOWHERE;
     this.#remove(key, entry);
     const heard = entry.source === "client" && entry.request.number === request.number;
     return heard && sameOperation(entry.request, request) ? entry.client : NOWHERE;
+  }
+
+  /** What can wait once. */
+  protected nameOf(request: Request): number | string {
+    return waitingName(request);
   }
 
   #find(key: number | string): PendingRequest | undefined {
@@ -230,7 +236,7 @@ export class Pending {
 
   /** Forgets what the queue has still. */
   #displace(entry: PendingRequest): void {
-    this.#remove(keyOf(entry.request), entry);
+    this.#remove(this.nameOf(entry.request), entry);
     entry.request = FORGOTTEN;
   }
 
@@ -260,9 +266,4 @@ function heardAgain(known: PendingRequest, request: Request, client: Address): v
 
 function sameOperation(a: Request, b: Request): boolean {
   return a === b || equal(a.op, b.op);
-}
-
-function keyOf(request: Request): number | string {
-  if (!isOpen(request)) return request.session;
-  return latin1(request.op);
 }

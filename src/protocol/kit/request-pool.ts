@@ -2,7 +2,7 @@
 
 import type { Address, Sizes } from "../../actor.ts";
 import type { ProtocolConfig } from "../../protocol-config.ts";
-import { makeBatch, type Batch } from "./batch.ts";
+import { makeBatch, requestsOf, type Batch } from "./batch.ts";
 import { Batcher } from "./batcher.ts";
 import type { Executor } from "./executor.ts";
 import {
@@ -45,10 +45,15 @@ export class RequestPool {
   readonly #batcher: Batcher;
   readonly #viewTimeoutMs: number;
 
-  /** `sourceOf` says which host an address is at. */
-  constructor(config: ProtocolConfig, executor: Executor, sourceOf: (address: Address) => number) {
+  /** `sourceOf` says which host an address is at; tests hand in another Pending. */
+  constructor(
+    config: ProtocolConfig,
+    executor: Executor,
+    sourceOf: (address: Address) => number,
+    PendingOf = Pending,
+  ) {
     this.#executor = executor;
-    this.#pending = new Pending((request) => executor.alive(request), sourceOf);
+    this.#pending = new PendingOf((request) => executor.alive(request), sourceOf);
     this.#batcher = new Batcher(config);
     this.#viewTimeoutMs = config.viewTimeoutMs;
   }
@@ -143,7 +148,7 @@ export class RequestPool {
 
   /** Queues the requests of an abandoned batch anew, but for those that were executed elsewhere. */
   requeueOrphans(batch: Batch, nowMs: number): void {
-    for (const [i, request] of batch.requests.entries()) {
+    for (const [i, request] of requestsOf(batch).entries()) {
       if (this.#executor.lookup(request) !== undefined) continue;
       const known = this.#pending.find(request);
       if (known !== undefined && sameRequest(known.request, request)) {

@@ -2,12 +2,14 @@
 // of its own (session 0, number 0, the operation a nonce) and has one operation in flight.
 
 import type { Bytes, Signer } from "../../actor.ts";
-import { bytesOf, EMPTY, equal, u32At, type Reader, type Writer } from "../../wire.ts";
+import { bytesOf, EMPTY, equal, latin1, u32At, type Reader, type Writer } from "../../wire.ts";
 import { crc32Of, DIGEST_LENGTH, digestOf, FNV_BASIS, FNV_PRIME } from "./digest.ts";
 import { drawNonce } from "./nonce.ts";
 
 /** Bytes of the random nonce of an `open`: 104 bits. */
 export const NONCE_LENGTH = 13;
+/** Bytes of the operation of an `open` whose client has a key: its nonce is made of both. */
+export const KEYED_NONCE_LENGTH = 16;
 /** The largest operation and the largest result, in bytes; a batch of one must fit a message. */
 export const OPERATION_MAX = 2 * 1024 * 1024;
 export const RESULT_MAX = 2 * 1024 * 1024;
@@ -28,21 +30,68 @@ export interface Request {
    * relayed it, as whoever orders says.
    */
   readonly source?: number;
+  /** Where clients sign: the key of its client's process, 33 bytes, to which sessions are bound. */
+  readonly key?: Bytes;
+  /** The signature block by that key, which names nothing: two with others are the same request. */
+  readonly seal?: Bytes;
 }
 
 export function isOpen(request: Request): boolean {
   return request.session === 0;
 }
 
-/** Whether both are named alike: the same number of the same session. */
+/** Whether both are named alike: the same number of the same session, of clients with one key. */
 export function sameRequest(a: Request, b: Request): boolean {
-  return a.session === b.session && a.tag === b.tag && a.number === b.number;
+  const same = a.session === b.session && a.tag === b.tag && a.number === b.number;
+  return same && sameKey(a.key, b.key);
+}
+
+/** Whether two clients have one key, or both none. */
+export function sameKey(a: Bytes | undefined, b: Bytes | undefined): boolean {
+  return a === b || (a !== undefined && b !== undefined && equal(a, b));
+}
+
+/**
+ * A Map's key for what can wait once: of a session, or an `open`. A client's key is part of it,
+ * because anybody can sign a request of another's session, and it must not take the place of one.
+ */
+export function waitingName(request: Request): number | string {
+  const { session, key, op } = request;
+  if (key === undefined) return isOpen(request) ? latin1(op) : session;
+  return latin1(key) + (isOpen(request) ? latin1(op) : session);
+}
+
+/** What draws nonces, and the key by which it signs requests, null if it signs none. */
+export interface Asking {
+  random(bound: number): number;
+  readonly clientKey?: Bytes | null;
 }
 
 /** An `open` with a fresh nonce. */
-export function openRequest(host: { random(bound: number): number }): Request {
-  const op = drawNonce(NONCE_LENGTH, (bound) => host.random(bound));
-  return { session: 0, tag: tagOf(op), number: 0, op };
+export function openRequest(host: Asking): Request {
+  const key = host.clientKey ?? undefined;
+  const length = key === undefined ? NONCE_LENGTH : KEYED_NONCE_LENGTH;
+  const op = drawNonce(length, (bound) => host.random(bound));
+  const open = { session: 0, tag: tagOf(nonceOf({ op, key })), number: 0, op };
+  return key === undefined ? open : { ...open, key };
+}
+
+/**
+ * The nonce of an `open`. Of a client with a key it is a hash of that and of what it drew: if it
+ * came ready-made another key could open it first, and its owner would have no session for ever.
+ */
+export function nonceOf({
+  op,
+  key,
+}: {
+  readonly op: Bytes;
+  readonly key?: Bytes | undefined;
+}): Bytes {
+  if (key === undefined) return op;
+  const named = new Uint8Array(key.length + op.length);
+  named.set(key);
+  named.set(op, key.length);
+  return digestOf(named).subarray(0, NONCE_LENGTH);
 }
 
 /** The first 32 bits of a nonce. */
@@ -72,6 +121,17 @@ function checked(session: number, tag: number, number: number, op: Bytes, input:
   return { session, tag, number, op };
 }
 
+/** That of a client with a key; poisons the reader as decodeRequest does. */
+export function checkedKeyed(request: Request & { readonly key: Bytes }, input: Reader): Request {
+  const { session, tag, number, op } = request;
+  const wellFormed =
+    session === 0
+      ? number === 0 && op.length === KEYED_NONCE_LENGTH && tagOf(nonceOf(request)) === tag
+      : number > 0;
+  if (!wellFormed) input.poison();
+  return request;
+}
+
 /** The form in which a request is ordered, which a batch's digest covers. */
 export function encodeOrdered(request: Request, out: Writer): void {
   encodeRequest(request, out);
@@ -82,11 +142,15 @@ export function encodeOrdered(request: Request, out: Writer): void {
  * Reads from bytes that nobody writes to, of which a large operation is a view. Poisons the reader
  * if the request is malformed.
  */
-export function decodeOrdered(input: Reader): Request {
+export function decodeOrdered(input: Reader, key?: Bytes): Request {
   const session = input.u53();
   const tag = input.u32();
   const number = input.u53();
-  const request = checked(session, tag, number, input.sharedBlob(OPERATION_MAX), input);
+  const op = input.sharedBlob(OPERATION_MAX);
+  const request =
+    key === undefined
+      ? checked(session, tag, number, op, input)
+      : checkedKeyed({ session, tag, number, op, key }, input);
   return isOpen(request) ? { ...request, source: input.u32() } : request;
 }
 

@@ -4,13 +4,13 @@
 // do not know (E6), so that it would wait for ever for a leader that is not there. A fresh `open`
 // is ordered, and answered with the run's name in the cluster's own domain (run-name R11).
 
-import type { Bytes, Host } from "../../actor.ts";
+import type { Bytes } from "../../actor.ts";
 import { equal } from "../../wire.ts";
 import type { AnswerToClient } from "./answer.ts";
-import { openRequest, operationDigest, type Request } from "./request.ts";
+import { openRequest, operationDigest, type Asking, type Request } from "./request.ts";
 
 export class RunProbe {
-  readonly #host: Pick<Host<never, never>, "random">;
+  readonly #host: Asking;
   readonly #weak: number;
   /** The `open` that is sent, as often as need be: one session, whatever is lost. */
   #request: Request | null = null;
@@ -18,7 +18,7 @@ export class RunProbe {
   readonly #runs: (Bytes | undefined)[];
 
   /** Of n replicas as many as `weak` are believed. */
-  constructor(host: Pick<Host<never, never>, "random">, n: number, weak: number) {
+  constructor(host: Asking, n: number, weak: number) {
     this.#host = host;
     this.#weak = weak;
     this.#runs = new Array<Bytes | undefined>(n).fill(undefined);

@@ -1,6 +1,6 @@
 // What clients see of a replica: requests are executed once, in order, and answered.
 
-import type { Address, Bytes, Host, Signer, Sizes } from "../../actor.ts";
+import type { Address, Bytes, Host, Refusal, Signer, Sizes } from "../../actor.ts";
 import { assert } from "../../base/assert.ts";
 import { coverageMark } from "../../base/coverage-mark.ts";
 import { answerTo, type AnswerToClient } from "./answer.ts";
@@ -98,6 +98,11 @@ export class Service {
    * the pool.
    */
   admits(client: Address, request: Request, source: Source, leads: boolean): boolean {
+    const refusal = this.refuse(request);
+    if (refusal !== null) {
+      this.#host.drop(refusal);
+      return false;
+    }
     if (isOpen(request) && source === "client" && !this.#opens.admits(client)) {
       this.#host.drop("not admitted: too many opens of a host");
       return false;
@@ -106,6 +111,12 @@ export class Service {
     if (leads || this.executor.canExecute(request)) return true;
     this.#host.drop("not admitted: request of a session that is not open");
     return false;
+  }
+
+  /** Why a request is not worth the check of its signature, where clients sign. */
+  refuse(request: Request): Refusal | null {
+    if (request.key === undefined || !this.executor.isAnothers(request)) return null;
+    return "not admitted: request of a session that has another key";
   }
 
   /** Answers a request that needs no order; false if it needs one. `client` asked, or is named. */

@@ -2,6 +2,7 @@
 // most once. Part of the replicated state, so that eviction is the same at every replica. Hosts
 // have equal shares: those with most give way (session-owners.ts).
 
+import { CLIENT_KEY_LENGTH } from "../../base/client-key.ts";
 import type { Address, Bytes, Part, Snapshot, State } from "../../actor.ts";
 import { assert } from "../../base/assert.ts";
 import { Buckets } from "../../base/buckets.ts";
@@ -18,6 +19,8 @@ export class Session {
   readonly id: number;
   readonly tag: number;
   readonly nonce: Bytes;
+  /** Of its client, where clients sign. */
+  readonly key: Bytes | undefined;
   owner: Owner<Session>;
   /** That of its place in a snapshot. */
   readonly hash: number;
@@ -49,8 +52,15 @@ export class Session {
   /** Whether this replica gave the digest of the last result, and did not give the result since. */
   owed = false;
 
-  constructor(nonce: Bytes, id: number, owner: Owner<Session>, stamp: number) {
+  constructor(
+    nonce: Bytes,
+    key: Bytes | undefined,
+    id: number,
+    owner: Owner<Session>,
+    stamp: number,
+  ) {
     this.id = id;
+    this.key = key;
     this.tag = tagOf(nonce);
     this.nonce = nonce;
     this.owner = owner;
@@ -89,6 +99,9 @@ export interface SessionBefore extends Readonly<
 
 /** Bytes of a session in a snapshot, beside its result. */
 const SESSION_LENGTH = 8 + NONCE_LENGTH + 4 + 8 + 8 + DIGEST_LENGTH + 1 + 4;
+/** Whether it has the result, or its digest; and a key. */
+const KEPT = 1;
+const KEYED = 2;
 /** Sessions in a part of a snapshot, on average. */
 const PART_SESSIONS = 64;
 /** Log positions whose sessions are in one part: those that are opened together change together. */
@@ -150,8 +163,8 @@ export class Sessions {
   }
 
   /** Opens a session of this source at log position `id`, which evicts one if need be. */
-  open(nonce: Bytes, id: number, source: number): Session {
-    const session = this.#add(nonce, id, source, id);
+  open(nonce: Bytes, id: number, source: number, key?: Bytes): Session {
+    const session = this.#add(nonce, key, id, source, id);
     while (this.#byId.size > this.#max) this.#evict();
     this.#parts.resize(this.#partsFor());
     return session;
@@ -220,9 +233,9 @@ export class Sessions {
     this.#owners.clear();
     this.#bytes = 0;
     read.sort((a, b) => a.id - b.id);
-    for (const { id, nonce, source, stamp, number, digest } of read) {
+    for (const { id, nonce, key, source, stamp, number, digest } of read) {
       if (stamp < id || this.#byId.has(id) || this.#byNonce.has(latin1(nonce))) return false;
-      const session = this.#add(nonce, id, source, stamp);
+      const session = this.#add(nonce, key, id, source, stamp);
       session.number = number;
       session.digest = digest;
       session.holds(null, null, null);
@@ -250,8 +263,8 @@ export class Sessions {
     return Math.max(1, Math.ceil(this.size / PART_SESSIONS));
   }
 
-  #add(nonce: Bytes, id: number, source: number, stamp: number): Session {
-    const session = new Session(nonce, id, this.#owners.of(source), stamp);
+  #add(nonce: Bytes, key: Bytes | undefined, id: number, source: number, stamp: number): Session {
+    const session = new Session(nonce, key, id, this.#owners.of(source), stamp);
     this.#note(session, false);
     this.#owners.add(session);
     this.#enter(session);
@@ -310,6 +323,7 @@ export class Sessions {
 interface ReadSession {
   readonly id: number;
   readonly nonce: Bytes;
+  readonly key: Bytes | undefined;
   readonly source: number;
   readonly stamp: number;
   readonly number: number;
@@ -325,7 +339,9 @@ function partOf(sessions: readonly Session[]): Part {
   if (sessions.length === 0) return [];
   const sorted = sessions.toSorted((a, b) => a.id - b.id);
   let size = 4 + sorted.length * SESSION_LENGTH;
-  for (const { length } of sorted) size += isInline(length) ? (length ?? 0) : DIGEST_LENGTH;
+  for (const { length, key } of sorted) {
+    size += (key?.length ?? 0) + (isInline(length) ? (length ?? 0) : DIGEST_LENGTH);
+  }
   const part = manyBytesOf((out) => {
     out.u32(sorted.length);
     for (const session of sorted) {
@@ -336,10 +352,11 @@ function partOf(sessions: readonly Session[]): Part {
       out.u53(session.stamp);
       out.u53(session.number);
       out.bytes(session.digest);
-      out.flag(length !== null);
+      out.u8((length === null ? 0 : KEPT) | (session.key === undefined ? 0 : KEYED));
       out.u32(length ?? 0);
       if (!isInline(length)) out.bytes(session.resultDigest);
       else if (session.result !== null) out.bytes(session.result);
+      if (session.key !== undefined) out.bytes(session.key);
     }
   }, size);
   return [part];
@@ -361,13 +378,16 @@ function readPart(part: Part, read: ReadSession[]): boolean {
     const stamp = input.u53();
     const number = input.u53();
     const digest = input.bytes(DIGEST_LENGTH);
-    const kept = input.flag();
+    const flags = input.u8();
+    if (flags > (KEPT | KEYED)) input.poison();
+    const kept = (flags & KEPT) !== 0;
     const length = input.u32();
     if (length > RESULT_MAX || (!kept && length > 0)) input.poison();
     const result = isInline(length) ? input.bytes(length) : null;
     const resultDigest = result === null ? input.bytes(DIGEST_LENGTH) : null;
+    const key = (flags & KEYED) === 0 ? undefined : input.bytes(CLIENT_KEY_LENGTH);
     read.push({
-      ...{ id, nonce, source, stamp, number, digest, resultDigest },
+      ...{ id, nonce, key, source, stamp, number, digest, resultDigest },
       ...(kept ? { length, result } : { length: null, result: null }),
     });
   }

@@ -25,6 +25,8 @@ export const nopaxos: Protocol<Message, Timer | "retry" | "hello" | "flush"> = {
   quorums: crashQuorums,
   usual: { checkpointInterval: CHECKPOINT_USUAL },
   sequenced: "crash",
+  // What a sequencer stamps has to fit a packet, and a signature block takes a quarter of one.
+  without: ["request-auth", "client-key"],
   roles: new Map([[SEQUENCER, sequencer]]),
   simulation,
   timing,

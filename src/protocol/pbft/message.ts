@@ -3,7 +3,7 @@
 
 import { NO_PROOFS, type Bytes, type Codec, type Sealed, type Signer } from "../../actor.ts";
 import { bytesOf, equal, MESSAGE_MAX, BLOCK_MAX, Reader, type Writer } from "../../wire.ts";
-import { decodeBatch, encodeBatch, type Batch } from "../kit/batch.ts";
+import { decodeBatch, encodeBatch, NO_BATCHES, type Batch } from "../kit/batch.ts";
 import { codecOf } from "../kit/codec.ts";
 import {
   decodeStable,
@@ -250,6 +250,9 @@ export const codec: Codec<Message> = codecOf<OwnMessage>({
   },
 
   decode: decodeOwn,
+
+  batches: (message) =>
+    "batch" in message && message.batch !== null ? [message.batch] : NO_BATCHES,
 
   proofs(message) {
     switch (message.kind) {

@@ -188,6 +188,9 @@ export class PbftReplica implements Replica<Message, Timer> {
     const outside = this.start.starter.refuse();
     if (outside !== null) return outside;
     switch (message.kind) {
+      case "request":
+      case "relay":
+        return this.context.service.refuse(message.request);
       case "prePrepare":
         return this.normal.refusePrePrepare(message);
       case "newView":

@@ -3,7 +3,7 @@
 
 import { NO_PROOFS, type Bytes, type Codec, type Sealed, type Signer } from "../../actor.ts";
 import { equal, type Reader, type Writer } from "../../wire.ts";
-import { decodeBatch, encodeBatch } from "../kit/batch.ts";
+import { decodeBatch, encodeBatch, NO_BATCHES } from "../kit/batch.ts";
 import { codecOf } from "../kit/codec.ts";
 import { DIGEST_LENGTH } from "../kit/digest.ts";
 import {
@@ -195,6 +195,8 @@ export const codec: Codec<Message> = codecOf<OwnMessage>({
         return null;
     }
   },
+
+  batches: (message) => ("value" in message ? [message.value.batch] : NO_BATCHES),
 
   proofs(message) {
     switch (message.kind) {

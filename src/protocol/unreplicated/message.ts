@@ -4,6 +4,12 @@ import { NO_PROOFS, type Bytes, type Codec, type Proof, type Sealed } from "../.
 import { EMPTY, type Reader, type Writer } from "../../wire.ts";
 import { DIGEST_LENGTH } from "../kit/digest.ts";
 import {
+  decodeSignedRequest,
+  encodeSignedRequest,
+  requestProofs,
+  SIGNED_REQUEST,
+} from "../kit/request-auth.ts";
+import {
   decodeOutcome,
   decodeLoneRequest,
   encodeOutcome,
@@ -31,7 +37,7 @@ export type Message = RequestMessage | ReplyMessage;
 
 const REQUEST = 1;
 const REPLY = 2;
-const OPEN_KINDS: ReadonlySet<number> = new Set([REQUEST]);
+const OPEN_KINDS: ReadonlySet<number> = new Set([REQUEST, SIGNED_REQUEST]);
 
 /** `signed`: the replica signs its replies. */
 export function codec(signed: boolean): Codec<Message> {
@@ -41,6 +47,7 @@ export function codec(signed: boolean): Codec<Message> {
     encode(message: Message, out: Writer): void {
       switch (message.kind) {
         case "request":
+          if (message.request.key !== undefined) return encodeSignedRequest(message.request, out);
           out.u8(REQUEST);
           encodeLoneRequest(message.request, out);
           return;
@@ -62,6 +69,10 @@ export function codec(signed: boolean): Codec<Message> {
         const request = decodeLoneRequest(input);
         return input.done ? { kind: "request", request } : null;
       }
+      if (kind === SIGNED_REQUEST) {
+        const request = decodeSignedRequest(input);
+        return input.done ? { kind: "request", request } : null;
+      }
       if (kind !== REPLY) return null;
       const session = input.u53();
       const tag = input.u32();
@@ -73,7 +84,8 @@ export function codec(signed: boolean): Codec<Message> {
       return { kind: "reply", session, tag, number, digest, outcome, seal };
     },
 
-    proofs(message: Message): readonly Proof[] {
+    proofs(message: Message, signs = false): readonly Proof[] {
+      if (message.kind === "request") return requestProofs(message.request, signs);
       return message.seal === undefined ? NO_PROOFS : [message.seal];
     },
   };

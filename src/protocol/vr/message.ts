@@ -3,7 +3,7 @@
 
 import { NO_PROOFS, type Bytes, type Codec, type Sealed } from "../../actor.ts";
 import type { Reader, Writer } from "../../wire.ts";
-import { decodeBatch, encodeBatch, type Batch } from "../kit/batch.ts";
+import { decodeBatch, encodeBatch, NO_BATCHES, type Batch } from "../kit/batch.ts";
 import { codecOf } from "../kit/codec.ts";
 import {
   decodeNumber,
@@ -114,9 +114,14 @@ type OwnMessage =
 export type Message = CommonMessage | OwnMessage;
 
 export const codec: Codec<Message> = codecOf<OwnMessage>(
-  { encode, decode, proofs: () => NO_PROOFS },
+  { encode, decode, proofs: () => NO_PROOFS, batches: batchesIn },
   { signed: false },
 );
+
+function batchesIn(message: OwnMessage): readonly Batch[] {
+  if (message.kind === "prepare") return [message.batch];
+  return message.kind === "log" ? message.batches : NO_BATCHES;
+}
 
 function encode(message: OwnMessage, out: Writer): void {
   switch (message.kind) {

@@ -4,7 +4,7 @@
 import { NO_PROOFS, type Bytes, type Codec, type Proof } from "../../actor.ts";
 import type { Signer } from "../../actor.ts";
 import { bytesOf, equal, MESSAGE_MAX, Reader, type Writer } from "../../wire.ts";
-import { decodeBatch, encodeBatch } from "../kit/batch.ts";
+import { decodeBatch, encodeBatch, NO_BATCHES, type Batch } from "../kit/batch.ts";
 import { codecOf } from "../kit/codec.ts";
 import { DIGEST_LENGTH, digestOf } from "../kit/digest.ts";
 import { decodeStable, encodeStable, PROTOCOL_KINDS, stableProofs } from "../kit/messages.ts";
@@ -117,9 +117,13 @@ export function orderedIn(input: Reader): Ordered | null {
 const POINT_KINDS = { history: HISTORY, localCommit: LOCAL_COMMIT, viewConfirm: VIEW_CONFIRM };
 
 export const codec: Codec<Message> = codecOf<OwnMessage>(
-  { encode, decode: decodeOwn, proofs: ownProofs },
+  { encode, decode: decodeOwn, proofs: ownProofs, batches: batchesIn },
   { signed: true, open: [COMMIT] },
 );
+
+function batchesIn(message: OwnMessage): readonly Batch[] {
+  return "batch" in message ? [message.batch] : NO_BATCHES;
+}
 
 function encode(message: OwnMessage, out: Writer): void {
   switch (message.kind) {

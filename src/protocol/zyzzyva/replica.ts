@@ -227,6 +227,9 @@ export class ZyzzyvaReplica implements Replica<Message, Timer> {
     const outside = this.start.starter.refuse();
     if (outside !== null) return outside;
     switch (message.kind) {
+      case "request":
+      case "relay":
+        return this.context.service.refuse(message.request);
       case "orderReq":
         return message.replica === this.context.self ? null : this.normal.refuseOrderReq(message);
       case "commit":

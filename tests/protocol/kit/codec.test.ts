@@ -88,6 +88,9 @@ test("kinds from PROTOCOL_KINDS on are the protocol's own", () => {
 
 test("strangers send requests, and of all else nothing", () => {
   const request = { session: 1, tag: 2, number: 3, op: new Uint8Array(1) };
-  const first = bytes(signed, { kind: "request", request })[0] ?? -1;
-  for (const codec of [signed, unsigned]) expect([...(codec.openKinds ?? [])]).toEqual([first]);
+  const keyed = { ...request, key: new Uint8Array(33), seal: new Uint8Array(69) };
+  const firsts = [request, keyed].map(
+    (one) => bytes(signed, { kind: "request", request: one })[0] ?? -1,
+  );
+  for (const codec of [signed, unsigned]) expect([...(codec.openKinds ?? [])]).toEqual(firsts);
 });

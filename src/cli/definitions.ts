@@ -181,6 +181,11 @@ const COMMON_ARGS = {
     default: false,
     description: "Tell at the end where the time of the polling thread went",
   },
+  census: {
+    type: "string",
+    valueHint: "FILE",
+    description: "Publish in FILE ten times a second how far this process is, for demo --watch",
+  },
   json: {
     type: "string",
     valueHint: "FILE",
@@ -230,7 +235,10 @@ export const GROUPS: readonly Group[] = [
     ],
   },
   { heading: "PROCESSORS", names: ["mask", "idle"] },
-  { heading: "OUTPUT", names: ["json", "history", "profile"] },
+  {
+    heading: "OUTPUT",
+    names: ["json", "history", "profile", "census", "watch", "watch-on"],
+  },
 ];
 
 /** Whose each option of replica and client is. */
@@ -242,7 +250,7 @@ export const WHOSE: ReadonlyMap<string, Whose> = new Map([
   ...named("client", "clients", "seconds", "warm", "op-size", "rate", "think"),
   ...named("client", "client-key", "share", "history", "fabric-port", "network"),
   ...named("each its own", "crypto", "workers", "port", "eal", "drop", "mask", "idle"),
-  ...named("each its own", "json", "profile"),
+  ...named("each its own", "json", "profile", "census"),
 ]);
 
 function named(whose: Whose, ...names: readonly string[]): (readonly [string, Whose])[] {
@@ -439,6 +447,11 @@ const FABRIC_ARGS = {
     valueHint: "US",
     description: "Time that a frame spends in the fabric, in microseconds",
   },
+  control: {
+    type: "string",
+    valueHint: "FILE",
+    description: "Take --drop and --delay anew from FILE while it runs, for demo --watch",
+  },
   sequencer: {
     type: "boolean",
     default: false,
@@ -477,7 +490,7 @@ export const FABRIC_SWITCH = {
     { heading: "NETWORK", names: ["config", "dir", "client-ports", "mtu", "network", "sequencer"] },
     {
       heading: "FAULTS",
-      names: ["drop", "duplicate", "reorder", "corrupt", "delay", "seed"],
+      names: ["drop", "duplicate", "reorder", "corrupt", "delay", "seed", "control"],
     },
     { heading: "PROCESSORS", names: ["mask"] },
     { heading: "OUTPUT", names: ["json"] },

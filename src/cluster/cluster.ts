@@ -60,6 +60,8 @@ export interface ClusterOptions {
   /** What to run instead of ./replica and ./client, with its arguments. */
   readonly commands?: { readonly [name in "replica" | "client"]?: readonly string[] };
   readonly impostor?: Impostor;
+  /** Whether processes publish how far they are, and the fabric takes other rates meanwhile. */
+  readonly watched?: boolean;
   /** A file of the network to put between all processes. */
   readonly network?: string | null;
   /** Over UDP: where processes run, if not all on this host. */
@@ -210,6 +212,16 @@ export class Cluster {
     await replica.ended();
   }
 
+  /** Where processes of a watched cluster publish how far they are, replicas or clients. */
+  censusPath(of: "replica" | "client", index: number): string {
+    return join(this.dir, `${of}-${index}.census`);
+  }
+
+  /** Where the fabric of a watched cluster reads its rates; null: there is none. */
+  get controlPath(): string | null {
+    return this.#options.transport === "udp" ? null : join(this.dir, "fabric.control");
+  }
+
   /** Stops all replicas, which write their results. */
   async stopReplicas(): Promise<void> {
     await Promise.all(this.replicas.map((replica) => replica.stop()));
@@ -231,7 +243,8 @@ export class Cluster {
     // Nothing else tells of what lies between over UDP.
     const { network = null, transport } = this.#options;
     const told = network !== null && transport === "udp" ? ["--network", network] : [];
-    const own = [...this.#options.clientArgs, ...told, ...args];
+    const census = this.#censusArgs("client", this.#clients.length);
+    const own = [...this.#options.clientArgs, ...told, ...census, ...args];
     const there = this.#options.hosts?.on("client") ?? [];
     const command = [...there, ...this.#command("client"), ...join, ...this.#workers(own), ...own];
     const child = new Child("client", command, this.dir, show);
@@ -279,6 +292,7 @@ export class Cluster {
         ...networkArguments(this.#options),
         ...mtuArguments(this.#options),
         ...this.#options.fabricArgs,
+        ...(this.#options.watched === true ? ["--control", `${this.controlPath}`] : []),
       ];
       this.#fabric = new Child("fabric", command, this.dir, false);
       await this.#fabric.printed("fabric of");
@@ -339,7 +353,8 @@ export class Cluster {
   }
 
   #spawnReplica(index: number): Child {
-    const id = ["-i", String(index), "--json", this.#recordPath(index)];
+    const census = this.#censusArgs("replica", index);
+    const id = ["-i", String(index), "--json", this.#recordPath(index), ...census];
     const { replicaArgs } = this.#options;
     const own = [...this.#workers(replicaArgs), ...replicaArgs];
     const { impostor: other } = this.#options;
@@ -370,6 +385,10 @@ export class Cluster {
     const { prefix = this.#prefix, impostor } = other;
     const command = impostor ?? commands?.[executable] ?? [join(ROOT, executable)];
     return [...command, "-m", mode, "-c", prefix, "--instance", this.#instance];
+  }
+
+  #censusArgs(of: "replica" | "client", index: number): readonly string[] {
+    return this.#options.watched === true ? ["--census", this.censusPath(of, index)] : [];
   }
 
   #recordPath(index: number): string {

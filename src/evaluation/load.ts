@@ -7,6 +7,7 @@ import type { Workload } from "../workload/asker.ts";
 import type { HistoryWriter } from "./history.ts";
 import { KindTally } from "./kinds.ts";
 import { Latencies } from "./latency.ts";
+import type { RecentLoad } from "./recent-load.ts";
 
 export interface LoadOptions {
   readonly clients: readonly Client<Sealed, string>[];
@@ -17,6 +18,8 @@ export interface LoadOptions {
   readonly measureMs: number;
   /** Told of every operation when it is issued, and given its result when that comes. */
   readonly history: HistoryWriter | null;
+  /** Told of every operation when it completes, for who looks meanwhile. */
+  readonly recent?: RecentLoad | null;
 }
 
 const SECOND_MS = 1000;
@@ -45,6 +48,7 @@ export abstract class Load {
   protected readonly measureFromMs: number;
   protected readonly endMs: number;
   readonly #options: LoadOptions;
+  readonly #recent: RecentLoad | null;
   #served = 0;
   /** What `#served` was at the end of each second of the measured time that is over. */
   readonly #servedBySecond: number[] = [];
@@ -60,6 +64,7 @@ export abstract class Load {
 
   constructor(options: LoadOptions) {
     this.#options = options;
+    this.#recent = options.recent ?? null;
     this.startMs = options.clock.now;
     this.measureFromMs = this.startMs + options.warmMs;
     this.endMs = this.measureFromMs + options.measureMs;
@@ -177,6 +182,7 @@ export abstract class Load {
 
   #complete(result: Bytes, startedMs: number, now: number): void {
     this.completed++;
+    if (this.#recent !== null) this.#recent.completed(startedMs, now);
     const gapMs = this.#gapUntil(now);
     if (gapMs > this.#longestGapMs) this.#longestGapMs = gapMs;
     this.#lastMs = now;

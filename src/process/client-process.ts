@@ -13,6 +13,7 @@ import { HistoryWriter } from "../evaluation/history.ts";
 import { LoadingRun } from "../evaluation/loading.ts";
 import { PATIENCE_MS, type Load, type LoadOptions } from "../evaluation/load.ts";
 import { OpenLoop } from "../evaluation/open-loop.ts";
+import { RecentLoad } from "../evaluation/recent-load.ts";
 import { OP_SIZE_MAX, RATE_MAX } from "../evaluation/point.ts";
 import { describeHost, formatRecord, type ResultRecord, versions } from "../evaluation/record.ts";
 import { splitRefusals, type Unused } from "../evaluation/refusals.ts";
@@ -27,6 +28,7 @@ import {
   refuseLoad,
   ycsbSetting,
 } from "./chosen-workload.ts";
+import { openCensusPage, publishCensus, type PublishedClients } from "./census-page.ts";
 import { clientSetting, type ClientSetting } from "./client-setting.ts";
 import { ProcessDrivers } from "./drivers.ts";
 import { readFabricSetting, type FabricTold } from "./fabric-setting.ts";
@@ -36,6 +38,7 @@ import { askedOf, toldOfRoles } from "./roles-told.ts";
 import { settledConfig, sharedSetting } from "./setting.ts";
 import type { Bytes, Client, Sealed } from "../actor.ts";
 import { explainSilence, type Silence } from "./silence.ts";
+import type { SharedPage } from "./shared-page.ts";
 import { runText } from "./start-lines.ts";
 import { mergeDrops } from "./drops.ts";
 import type { RealClock } from "./real-clock.ts";
@@ -54,6 +57,7 @@ export function runClients(options: Options): number {
   const share = readShare(options);
   const historyFile = options.output("history");
   const json = options.output("json");
+  const page = openCensusPage(options);
   const fabricPort = options.integer("fabric-port", 0, 63);
   const drivers = new ProcessDrivers(options, () => ({ kind: "client", fabricPort }));
   const { clock, stopped, setting } = drivers;
@@ -83,7 +87,9 @@ export function runClients(options: Options): number {
   const loads = asked === "clients" ? loadRecords(drivers, clients, choice, patienceMs) : 0;
   if (loads !== 0) return loads;
   const workload = choice.make({ opSize, random: systemRandom, share });
-  const load = makeLoad({ clients, workload, clock, warmMs, measureMs, history });
+  const recent = page === null ? null : new RecentLoad();
+  const load = makeLoad({ clients, workload, clock, warmMs, measureMs, history, recent });
+  if (recent !== null) publishLoad(page, drivers, load, recent);
   printProgress(load, clock);
   drivers.countOperations(() => load.measured);
   const silent = (): boolean => load.completed === 0 && load.elapsedMs > patienceMs;
@@ -300,6 +306,29 @@ function countsOf(
   const operations = counts.reduce((sum, count) => sum + count.operations, 0);
   const fast = counts.reduce((sum, count) => sum + count.fast, 0);
   return { retransmissions, fastPath: fast / Math.max(1, operations) };
+}
+
+/** Publishes how far the load is. */
+function publishLoad(
+  page: SharedPage | null,
+  { clock, native }: ProcessDrivers,
+  load: Load,
+  recent: RecentLoad,
+): void {
+  // From this process's clock to the machine's.
+  const offsetMs = native.oskr_monotonic_ns() / 1e6 - performance.now();
+  publishCensus<PublishedClients>(page, {
+    ...{ clock, native },
+    tell: () => ({
+      completed: load.completed,
+      inFlight: load.inFlight,
+      latency: recent.takeLatency(),
+      gaps: recent.gaps.map(({ fromMs, toMs }) => ({
+        fromMs: fromMs + offsetMs,
+        toMs: toMs + offsetMs,
+      })),
+    }),
+  });
 }
 
 function kindsOf({ kinds }: Load): Pick<ResultRecord, "kinds" | "verified"> {

@@ -3,12 +3,13 @@
 // again must find the same one.
 
 import type { Pointer } from "bun:ffi";
-import { closeSync, constants, existsSync, fstatSync, openSync } from "node:fs";
+import { closeSync, existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { assert } from "../base/assert.ts";
 import { describeErrno } from "../base/errno.ts";
-import { reasonOf, UsageError } from "../base/errors.ts";
+import { UsageError } from "../base/errors.ts";
 import type { NativeLibrary } from "../ffi/native.ts";
+import { openOwnFile } from "./own-file.ts";
 
 export class Doorbell {
   readonly pointer: Pointer;
@@ -18,7 +19,7 @@ export class Doorbell {
    * `file` as doorbellFile gives it; null for one that only this process rings. Throws UsageError.
    */
   constructor(native: NativeLibrary, file: string | null) {
-    const descriptor = file === null ? -1 : openDoorbellFile(file);
+    const descriptor = file === null ? -1 : openOwnFile(file);
     const pointer = native.oskr_doorbell_open(descriptor);
     if (descriptor >= 0) closeSync(descriptor);
     if (pointer === null) {
@@ -59,24 +60,4 @@ export const FABRIC_DOORBELL = "fabric";
 export function doorbellFile(dir: string, end: string): string {
   if (!existsSync(dir)) throw new UsageError(`${dir}: no such directory`);
   return join(resolve(dir), `${end}.doorbell`);
-}
-
-/** Only a file of its own: what has another name elsewhere would be written to there as well. */
-function openDoorbellFile(path: string): number {
-  const descriptor = openOwn(path);
-  const status = fstatSync(descriptor);
-  if (status.isFile() && status.nlink === 1) return descriptor;
-  closeSync(descriptor);
-  throw new UsageError(`${path}: is no file of its own; remove it`);
-}
-
-function openOwn(path: string): number {
-  try {
-    // Follows no symbolic link and waits for no pipe, because another user may have put it there.
-    const { O_RDWR, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants;
-    return openSync(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);
-  } catch (error) {
-    const reason = reasonOf(error);
-    throw new UsageError(`${path}: cannot be opened: ${reason}`);
-  }
 }

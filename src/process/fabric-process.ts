@@ -24,9 +24,10 @@ import type { FabricSetting } from "../evaluation/record.ts";
 import { pinPolling, planCpus, thisMachine } from "./cpus.ts";
 import { Doorbell, doorbellFile, FABRIC_DOORBELL } from "./doorbell.ts";
 import { SLICE_US } from "./drivers.ts";
+import { CONTROL_SECONDS, readControl } from "./fabric-control.ts";
 import { fabricSetting, tellFabricSetting } from "./fabric-setting.ts";
 import { clearSockets, memifArgument, WITHOUT_NIC, type MemifEnd } from "./memif.ts";
-import { followCluster, stopWord } from "./signals.ts";
+import { followCluster, stopFlag, stopWord } from "./signals.ts";
 import { log, print } from "../base/logger.ts";
 
 /** Forwards frames until told to stop, then prints and writes its counts. Throws UsageError. */
@@ -89,7 +90,8 @@ export function runFabric(options: Options): number {
   const also = sequencer === null ? "" : ", the first sequencer as well";
   log.info(`fabric of ${replicas} replicas and ${clientPorts} clients in ${dir}${also}`);
 
-  eal.checked(library.oskr_fabric_run(stop, 0));
+  const run = (seconds: number): number => eal.checked(library.oskr_fabric_run(stop, seconds));
+  forward(options.text("control"), run, shared, stopFlag(native));
 
   tellCounts(shared, count, replicas, json);
   if (sequencer !== null) {
@@ -98,6 +100,23 @@ export function runFabric(options: Options): number {
   eal.checked(library.oskr_fabric_close());
   eal.stop();
   return 0;
+}
+
+/** Forwards until told to stop; with --control at the rates that are set in that file meanwhile. */
+function forward(
+  control: string | undefined,
+  run: (seconds: number) => number,
+  shared: DataView,
+  stopped: () => boolean,
+): void {
+  if (control === undefined) run(0);
+  while (control !== undefined && !stopped()) {
+    run(CONTROL_SECONDS);
+    const set = readControl(control);
+    if (set === null) continue;
+    shared.setFloat64(FABRIC.drop, set.drop, true);
+    shared.setFloat64(FABRIC.delayUs, set.delayUs, true);
+  }
 }
 
 /** The host address of the first sequencer; throws UsageError if there is none. */

@@ -11,6 +11,12 @@ import type { ReplicaRecord } from "../evaluation/replica-record.ts";
 import { formatReplicaSetting, type ReplicaSetting } from "../evaluation/replica-setting.ts";
 import type { Node } from "../node.ts";
 import { formatProfile } from "../profile/profile.ts";
+import {
+  mostFrequent,
+  openCensusPage,
+  publishCensus,
+  type PublishedReplica,
+} from "./census-page.ts";
 import { collectGarbage } from "./garbage.ts";
 import { loadedByReplicas, loadInto, NOTHING_LOADED, readWorkload } from "./chosen-workload.ts";
 import { ProcessDrivers } from "./drivers.ts";
@@ -18,6 +24,7 @@ import { mergeDrops } from "./drops.ts";
 import { ownSetting } from "./own-setting.ts";
 import { readReplySize, sharedSetting } from "./setting.ts";
 import { runRole } from "./role-process.ts";
+import type { SharedPage } from "./shared-page.ts";
 import { explainDrops } from "./silence.ts";
 import { overText, runText, type StartOptions, watchStart, watchUnused } from "./start-lines.ts";
 import { log, print, stampLog } from "../base/logger.ts";
@@ -56,6 +63,7 @@ export class ReplicaProcess {
   constructor(options: Options) {
     const id = options.integer("id", 0, 1_000_000);
     const { makeApp, loaded } = makerOf(options);
+    const page = openCensusPage(options);
     this.drivers = new ProcessDrivers(options, ({ mode, deploy, config }) => {
       if (id < config.n) return { kind: "replica", index: id };
       throw new UsageError(
@@ -76,12 +84,26 @@ export class ReplicaProcess {
     };
     const told = new TextEncoder().encode(formatReplicaSetting(this.#setting));
     port.transport.inquiries.answerWith(told);
+    this.#publish(page);
     const doing = this.#watchStart();
     stampLog();
     log.info(`replica ${id} of ${config.n} runs ${mode} on ${port.name}${doing}`);
     this.#watchRun();
     watchUnused({ ...this.#watched(), census: () => this.#replica.census() });
     collectGarbage(this.drivers.clock);
+  }
+
+  #publish(page: SharedPage | null): void {
+    const { clock, native, setting } = this.drivers;
+    publishCensus<PublishedReplica>(page, {
+      ...{ clock, native },
+      tell: () => {
+        const { view, committed, executed, phase, recovered = false } = this.#replica.census();
+        const leader = setting.config.leader(view);
+        const dropped = mostFrequent(splitRefusals(this.#drops()).dropped);
+        return { view, leader, committed, executed, phase, recovered, dropped };
+      },
+    });
   }
 
   #begin(): Replica<Sealed, string> {

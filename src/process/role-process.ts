@@ -30,6 +30,7 @@ function watchService(clock: Clock, name: string, actor: RoleActor<Sealed, strin
 
 /** Serves until it is told to stop, then prints and writes what it did. Throws UsageError. */
 export function runRole(options: Options, role: string): number {
+  if (options.given.has("census")) throw new UsageError("--census: goes without --role");
   const index = options.integer("id", 0, 1_000_000);
   const fabricPort = options.integer("fabric-port", 0, 63);
   const json = options.output("json");

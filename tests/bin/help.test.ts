@@ -73,8 +73,9 @@ describe("help", () => {
 
     OUTPUT
 
-      --json=<FILE>    Write what is printed at the end as one JSON object; -: to standard output [both, each its own]
-          --profile    Tell at the end where the time of the polling thread went [both, each its own] (Default: false)
+        --json=<FILE>    Write what is printed at the end as one JSON object; -: to standard output [both, each its own]
+            --profile    Tell at the end where the time of the polling thread went [both, each its own] (Default: false)
+      --census=<FILE>    Publish in FILE ten times a second how far this process is, for demo --watch [both, each its own]
 
     MESSAGES
 
@@ -156,6 +157,7 @@ describe("help", () => {
          --json=<FILE>    Write what is printed at the end as one JSON object; -: to standard output [both, each its own]
       --history=<FILE>    Write every operation with its result and times, for the linearizability checker [client]
              --profile    Tell at the end where the time of the polling thread went [both, each its own] (Default: false)
+       --census=<FILE>    Publish in FILE ten times a second how far this process is, for demo --watch [both, each its own]
 
     MESSAGES
 
@@ -194,6 +196,7 @@ describe("help", () => {
         --corrupt=<RATE>    Share of frames to flip a bit of, behind their header, 0 to 1 (Default: 0)
             --delay=<US>    Time that a frame spends in the fabric, in microseconds (Default: 0)
               --seed=<N>    Seed of the dice for the faults above (Default: 1)
+        --control=<FILE>    Take --drop and --delay anew from FILE while it runs, for demo --watch
 
     PROCESSORS
 
@@ -273,9 +276,11 @@ describe("help", () => {
 
     OUTPUT
 
-         --json=<FILE>    Write the result as one JSON object; -: to standard output
-      --history=<FILE>    Write every operation with its result and times, for the linearizability checker [client]
-             --profile    Tell at the end where the time of the polling thread went [both, each its own] (Default: false)
+             --json=<FILE>    Write the result as one JSON object; -: to standard output
+          --history=<FILE>    Write every operation with its result and times, for the linearizability checker [client]
+                 --profile    Tell at the end where the time of the polling thread went [both, each its own] (Default: false)
+                   --watch    Serve a page on which the cluster is seen, and its replicas are killed (Default: false)
+      --watch-on=<ADDRESS>    The interface that --watch serves on (Default: 127.0.0.1)
 
     MESSAGES
 

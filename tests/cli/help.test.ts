@@ -80,9 +80,9 @@ describe("help", () => {
     const names = Object.keys(args).sort();
     expect(names.filter((name) => !grouped.includes(name))).toEqual([]);
     if ("whose" in command) {
-      // The file that the demo writes is its own.
+      // The file that the demo writes is its own, as is the page that it serves.
       const open = names.filter((name) => !whose.has(name));
-      expect(open).toEqual(command === DEMO ? ["json"] : []);
+      expect(open).toEqual(command === DEMO ? ["json", "watch", "watch-on"] : []);
     }
     const text = await usage(command);
     for (const name of [...names, ...Object.keys(ALL_ARGS)]) {

@@ -30,6 +30,8 @@ const IMMATERIAL: ReadonlyMap<string, string> = new Map([
   ["fabric", "what it does is told as it tells it"],
   ["fabric-port", "all ports of a fabric are alike"],
   ["dir", "where a fabric's sockets are"],
+  ["census", "who watches costs nothing that can be measured, and `command` has it"],
+  ["control", "only of a demo that is watched, whose `command` says so"],
   ["share", "which of several processes inserts which records; how many there are is told"],
 ]);
 /** Of a replica besides; its own record has `command` as well. */
@@ -197,7 +199,11 @@ test("the demo has no option that none of its programs has, but those that recor
   const own = Object.keys(DEMO.args).filter(
     (name) => !(name in CLIENT.args || name in REPLICA.args),
   );
-  expect(own).toEqual(["transport", "faults", "client-processes", "sequencer"]);
+  expect(own).toEqual([
+    ...["transport", "faults", "client-processes", "sequencer"],
+    // Whoever kills and delays has `command` say so.
+    ...["watch", "watch-on"],
+  ]);
 });
 
 test("options that cannot matter are options", () => {

@@ -391,8 +391,8 @@ describe("the sources", () => {
   test("a protocol knows only itself and what protocols share; so do applications", () =>
     check(actors, fence));
 
-  test("pages in browsers know the run's data and their own files", () =>
-    check(files("src/view/page/**/*.ts"), browserFence));
+  test("pages in browsers know their data and their own files", () =>
+    check(files("src/view/{page,live}/**/*.ts"), browserFence));
 
   test("no other file names a protocol, but those that have a reason", () => {
     const folders = actors.map(({ path }) => /^src\/protocol\/(\w+)\//.exec(path)?.[1] ?? "kit");

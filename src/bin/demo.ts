@@ -2,5 +2,6 @@
 
 import { runCommand } from "../cli/command-line.ts";
 import { demo, DEMO } from "../cluster/demo.ts";
+import { watchCluster } from "../view/watch-cluster.ts";
 
-await runCommand("demo", DEMO, demo);
+await runCommand("demo", DEMO, (options) => demo(options, watchCluster));

@@ -23,7 +23,7 @@ import { readAsked } from "../process/client-process.ts";
 import { readLimits, readMtu, readReplySize } from "../process/setting.ts";
 import { onStopSignal } from "../base/interruption.ts";
 import { followParent } from "../process/signals.ts";
-import { protocols } from "../protocol/index.ts";
+import { protocols, smallestCluster } from "../protocol/index.ts";
 import { ClientProcesses } from "./client-processes.ts";
 import {
   chooseNetwork,
@@ -37,6 +37,8 @@ import { crowdTimeoutOf } from "./crowd-timeout.ts";
 import { log, print } from "../base/logger.ts";
 
 const FAULTS_MAX = 20;
+/** As long as ./client measures at most. */
+const SECONDS_MAX = 1e6;
 
 /**
  * How much more replicas and clients say is how much more the demo says. `--quiet` is its alone,
@@ -85,11 +87,34 @@ const OWN_ARGS = {
   },
   // One file, whatever the number of client processes.
   history,
+  watch: {
+    type: "boolean",
+    default: false,
+    description: "Serve a page on which the cluster is seen, and its replicas are killed",
+  },
+  "watch-on": {
+    type: "string",
+    default: "127.0.0.1",
+    valueHint: "ADDRESS",
+    description: "The interface that --watch serves on",
+  },
 } as const satisfies ArgsDef;
 
 const NOT_PASSED_ON = new Set([
   ...Object.keys(OWN_ARGS),
-  ...["config", "id", "role", "instance", "link", "fabric", "fabric-port", "port", "eal", "share"],
+  ...[
+    "config",
+    "id",
+    "role",
+    "instance",
+    "link",
+    "fabric",
+    "fabric-port",
+    "port",
+    "eal",
+    "share",
+    "census",
+  ],
 ]);
 
 const passedOn = (args: ArgsDef): ArgsDef =>
@@ -115,8 +140,30 @@ export const DEMO = {
   ]),
 };
 
-/** Builds, starts, measures, prints and stops. Throws UsageError or RunError. */
-export async function demo(options: Options): Promise<number> {
+/** A cluster that somebody looks at while it runs. */
+export interface Watched {
+  readonly cluster: Cluster;
+  readonly mode: string;
+  readonly f: number;
+  readonly clientProcesses: number;
+  /** Of the interface to serve on. */
+  readonly hostname: string;
+}
+
+export interface Watching {
+  /** Of its page. */
+  readonly address: string;
+  close(): Promise<void>;
+}
+
+/** Serves a page of the cluster. */
+export type Watch = (watched: Watched) => Promise<Watching>;
+
+/**
+ * Builds, starts, measures, prints and stops; with --watch it is `watch` that serves the page.
+ * Throws UsageError or RunError.
+ */
+export async function demo(options: Options, watch: Watch): Promise<number> {
   const asked = readLoad(options);
   // What clients and replicas would refuse, before anything is built.
   readAsked(options);
@@ -139,7 +186,7 @@ export async function demo(options: Options): Promise<number> {
   const built = buildExecutables();
   if (built !== 0) return built;
   followParent();
-  return run(options, load, { out, historyFile, network, sequencer, interruption });
+  return run(options, load, { out, historyFile, network, sequencer, interruption, watch });
 }
 
 /** What --sequencer asks for; throws UsageError where there can be none. */
@@ -167,7 +214,7 @@ function networkOf(options: Options, { clientProcesses }: ClientLoad): ChosenNet
   const mode = options.textOf("mode");
   return chooseNetwork(name, {
     mode,
-    f: options.integer("faults", 1, FAULTS_MAX),
+    f: faultsOf(options),
     clientProcesses,
   });
 }
@@ -219,12 +266,14 @@ async function run(
     network,
     sequencer,
     interruption,
+    watch,
   }: {
     readonly out: OutputFile | undefined;
     readonly historyFile: OutputFile | undefined;
     readonly network: ChosenNetwork | null;
     readonly sequencer: Pick<ClusterOptions, "sequencer">;
     readonly interruption: Interruption;
+    readonly watch: Watch;
   },
 ): Promise<number> {
   const modeName = options.textOf("mode");
@@ -237,17 +286,22 @@ async function run(
     network: network?.path ?? null,
     f: options.integer("faults", 1, FAULTS_MAX),
     ...sequencer,
-    link: true,
+    // A page that kills and delays needs a fabric to do it with.
+    link: !options.flag("watch"),
+    watched: options.flag("watch"),
     clientPorts: load.clientProcesses,
     replicaArgs: [...given(options, REPLICA_ARGS), ...given(options, LOUDNESS_ARGS), ...timeout],
     clientArgs: [...given(options, CLIENT_ARGS), ...given(options, LOUDNESS_ARGS), ...timeout],
     fabricArgs: [],
   });
+  let watching: Watching | null = null;
   try {
     // Over long distances it takes seconds, which are not for clients to wait and to measure.
     if (network !== null) await cluster.takesPart();
     if (interruption.came) return INTERRUPTED;
-    const running = new ClientProcesses(cluster, load, ["-d", options.textOf("seconds")], single);
+    // Before the clients, because what they measure is not to be beside the making of a page.
+    if (options.flag("watch")) watching = await watchOver(cluster, options, load, watch);
+    const running = new ClientProcesses(cluster, load, ["-d", secondsOf(options)], single);
     interruption.clients = running;
     const { record, failure } = await running.outcome();
     const warnings = running.warnings.filter((line) => failure?.includes(line) !== true);
@@ -264,8 +318,39 @@ async function run(
     if (record.interrupted === true) return INTERRUPTED;
     return failure === null ? 0 : 1;
   } finally {
+    await watching?.close();
     await cluster.stop();
   }
+}
+
+/** Who watches a cluster ends it: it goes on unless it was told for how long. */
+function secondsOf(options: Options): string {
+  const endless = options.flag("watch") && !options.given.has("seconds");
+  return endless ? String(SECONDS_MAX) : options.textOf("seconds");
+}
+
+/** What the cluster tolerates. */
+function faultsOf(options: Options): number {
+  const protocol = protocols.get(options.textOf("mode"));
+  const asked = options.integer("faults", 1, FAULTS_MAX);
+  return protocol === undefined ? asked : smallestCluster(protocol, asked).f;
+}
+
+async function watchOver(
+  cluster: Cluster,
+  options: Options,
+  { clientProcesses }: ClientLoad,
+  watch: Watch,
+): Promise<Watching> {
+  const watching = await watch({
+    cluster,
+    mode: options.textOf("mode"),
+    f: options.integer("faults", 1, FAULTS_MAX),
+    clientProcesses,
+    hostname: options.textOf("watch-on"),
+  });
+  print(`watch it: ${watching.address}`);
+  return watching;
 }
 
 /** Where the time of each replica went; stops them. */

@@ -64,13 +64,7 @@ export function runClients(options: Options): number {
   const offsetMs = drivers.native.oskr_monotonic_ns() / 1e6 - performance.now();
   const history =
     historyFile === undefined ? null : new HistoryWriter(offsetMs, () => performance.now());
-  if (!waitForLink(drivers)) {
-    const served = drivers.port.served?.() === true;
-    drivers.close();
-    if (stopped()) return INTERRUPTED;
-    log.error(`no link in ${PEER_TIMEOUT_MS / 1000} s: ${whyNoLink(served)}`);
-    return 1;
-  }
+  if (!waitForLink(drivers)) return withoutLink(drivers);
   const fabric = joinedFabric(options);
   const inquiry = inquire(drivers, fabric);
   const { settled, choice } = settle(options, drivers, inquiry, share.count);
@@ -124,6 +118,15 @@ export function runClients(options: Options): number {
     },
   );
   return status;
+}
+
+/** Closes, and says why there is no link; the exit status. */
+function withoutLink(drivers: ProcessDrivers): number {
+  const served = drivers.port.served?.() === true;
+  drivers.close();
+  if (drivers.stopped()) return INTERRUPTED;
+  log.error(`no link in ${PEER_TIMEOUT_MS / 1000} s: ${whyNoLink(served)}`);
+  return 1;
 }
 
 /** What the fabric does that the options name, null without one; throws UsageError. */

@@ -1,5 +1,5 @@
-// Loss and delay of a fabric that runs, as who watches the cluster sets them: a page that the fabric
-// reads every now and then.
+// Loss and delay of a fabric that runs, as who watches the cluster sets them: a page that the
+// fabric reads every now and then.
 
 import { mismatch, numbers } from "../evaluation/shape.ts";
 import { readSharedPage, SharedPage } from "./shared-page.ts";

@@ -37,6 +37,7 @@ export class Browser {
     return new Browser(dir, await chromium.launchPersistentContext(dir, options));
   }
 
+  /** Of a file, or an address. */
   async visit(path: string, { width, colorScheme = "light" }: Screen): Promise<Visit> {
     const page = await this.#context.newPage();
     const complaints: string[] = [];
@@ -46,7 +47,7 @@ export class Browser {
     page.on("request", (request) => requests.push(request.url()));
     await page.setViewportSize({ width, height: 900 });
     await page.emulateMedia({ colorScheme });
-    await page.goto(pathToFileURL(path).href);
+    await page.goto(path.startsWith("http://") ? path : pathToFileURL(path).href);
     return { page, complaints, requests };
   }
 

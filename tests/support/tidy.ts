@@ -211,6 +211,7 @@ export const ROOMS: readonly string[] = [
   "src/simulation/",
   "src/view/",
   "src/view/page/",
+  "src/view/live/",
   "src/history/",
   "src/campaign/",
   "src/scaling/",
@@ -224,7 +225,7 @@ export const ROOMS: readonly string[] = [
 ];
 
 /** What the part of pages that runs in browsers may import, beside its own files. */
-const IN_BROWSERS = /^(?:\.\/[\w-]+\.ts|\.\.\/run-data\.ts|lit-html|d3-[a-z]+)$/;
+const IN_BROWSERS = /^(?:\.\/[\w-]+\.ts|\.\.\/(?:run|live)-data\.ts|lit-html|uplot|d3-[a-z]+)$/;
 
 /** Imports of a file for browsers of what no browser has, or a page has no business with. */
 export function browserFence(file: Source): Violation[] {

@@ -137,8 +137,8 @@ export class RunRecorder implements Observer, Watch {
         this.#waits(process, message, arrival);
         return message;
       },
-      proofs: (message) => {
-        const proofs = codec.proofs(message);
+      proofs: (message, signs) => {
+        const proofs = codec.proofs(message, signs);
         if (proofs.length > 0) this.#messages.set(proofs, message);
         return proofs;
       },

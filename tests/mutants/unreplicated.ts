@@ -82,6 +82,9 @@ const ownDice: typeof unreplicated = {
       get now() {
         return host.now;
       },
+      get clientKey() {
+        return host.clientKey ?? null;
+      },
       random: (bound) => drawn++ % bound,
       send: (to, message) => host.send(to, message),
       setTimer: (timer, delayMs) => host.setTimer(timer, delayMs),

@@ -2,15 +2,7 @@
 // tests of real processes start.
 
 import { spawnSync } from "node:child_process";
-import {
-  chmodSync,
-  existsSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { codeOf, describeErrno } from "../base/errno.ts";
@@ -19,7 +11,7 @@ import { log } from "../base/logger.ts";
 import { tryReplacing } from "../base/replace-file.ts";
 import { readJson } from "../cli/json-file.ts";
 import { failOutputs } from "../cli/output-file.ts";
-import { keyPath, writeKeyPairs } from "../crypto/keys.ts";
+import { writeKeyPairs } from "../crypto/keys.ts";
 import type { ReplicaRecord } from "../evaluation/replica-record.ts";
 import { loadingTexts } from "../process/chosen-workload.ts";
 import { usableCpus } from "../process/cpus.ts";
@@ -27,6 +19,7 @@ import { lacks } from "../process/start-lines.ts";
 import { onStopSignal } from "../base/interruption.ts";
 import { protocols, smallestCluster } from "../protocol/index.ts";
 import { SEQUENCER } from "../protocol/kit/sequencer.ts";
+import { behindPrefix, writeBehind } from "./behind-switch.ts";
 import { Child } from "./child.ts";
 import { freePorts } from "./free-ports.ts";
 import { planRoles, type RolePlan, type RoleProcess } from "./role-plan.ts";
@@ -465,39 +458,4 @@ async function writeConfig(
   ];
   if (options.transport === "dpdk" && n > 1) lines.push("multicast 01:00:5e:00:00:01%255");
   writeFileSync(`${prefix}.config`, `${lines.join("\n")}\n`);
-}
-
-/** Configurations of what is behind a switch: of it, or of one replica. */
-function behindPrefix(prefix: string, replica?: number): string {
-  return replica === undefined ? `${prefix}-behind` : `${prefix}-behind-${replica}`;
-}
-
-/**
- * Where replicas are behind a switch, which has the addresses in PREFIX.config: each knows its own
- * and those that the switch has for the others.
- */
-async function writeBehind(prefix: string, n: number, signed: boolean): Promise<void> {
-  const front = readFileSync(`${prefix}.config`, "utf8");
-  const own = (await freePorts(n)).map((port) => `replica 127.0.0.1:${port}%0`);
-  const behind = (mine: (index: number) => boolean): string => {
-    let index = 0;
-    const lines = front.split("\n").map((line) => {
-      if (!line.startsWith("replica ")) return line;
-      const at = index++;
-      return mine(at) ? (own[at] ?? line) : line;
-    });
-    return lines.join("\n");
-  };
-  writeFileSync(
-    `${behindPrefix(prefix)}.config`,
-    behind(() => true),
-  );
-  for (let i = 0; i < n; i++) {
-    const path = behindPrefix(prefix, i);
-    writeFileSync(
-      `${path}.config`,
-      behind((index) => index === i),
-    );
-    for (let k = 0; signed && k < n; k++) symlinkSync(keyPath(prefix, k), keyPath(path, k));
-  }
 }

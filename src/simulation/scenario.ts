@@ -329,7 +329,7 @@ function resultText({ result }: Issued): string {
 /** No chance, no GST: commands say which client asks. */
 function calmPlan(subject: Subject): Plan {
   return {
-    ...drawPlan(subject, "short", 0),
+    ...drawPlan(subject, "short", 0, { requestAuth: "none" }),
     batchBytesMax: BATCH_BYTES_DEFAULT,
     adaptive: false,
     flushDelayMs: 0,

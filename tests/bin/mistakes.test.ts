@@ -90,7 +90,7 @@ const mistakes: readonly (readonly [string, readonly string[], string])[] = [
   ["client", clientArgs(one, "--mode", "unreplicated"), "--mode was given twice"],
   [
     ...["replica", ["-m", "paxos", "-c", one, "-i", "0"]],
-    "--mode paxos: expected unreplicated, unreplicated-signed, pbft, hotstuff, vr, nopaxos, hotstuff2, jolteon, tendermint, streamlet",
+    "--mode paxos: expected unreplicated, unreplicated-signed, pbft, hotstuff, vr, nopaxos, hotstuff2, jolteon, tendermint, streamlet, zyzzyva",
   ] as const,
   ["replica", replicaArgs(one, "-a", "sql"), "--app sql: expected null, kv, btree, sqlite"],
   ["replica", replicaArgs(one, "--signature", "all"), "--signature all: expected each, batch"],
@@ -114,15 +114,15 @@ const mistakes: readonly (readonly [string, readonly string[], string])[] = [
   ] as const,
   [
     ...["replica", replicaArgs(one, "--batch-bytes", "4096")],
-    "--batch-bytes: pbft, hotstuff, vr, nopaxos, hotstuff2, jolteon, tendermint, streamlet have it, not unreplicated",
+    "--batch-bytes: pbft, hotstuff, vr, nopaxos, hotstuff2, jolteon, tendermint, streamlet, zyzzyva have it, not unreplicated",
   ] as const,
   [
     ...["replica", replicaArgs(one, "-b", "100")],
-    "--batch: pbft, hotstuff, vr, nopaxos, hotstuff2, jolteon, tendermint, streamlet have it, not unreplicated",
+    "--batch: pbft, hotstuff, vr, nopaxos, hotstuff2, jolteon, tendermint, streamlet, zyzzyva have it, not unreplicated",
   ] as const,
   [
     ...["client", clientArgs(one, "--signature", "each")],
-    "--signature: unreplicated-signed, pbft, hotstuff, hotstuff2, jolteon, tendermint, streamlet have it, not unreplicated",
+    "--signature: unreplicated-signed, pbft, hotstuff, hotstuff2, jolteon, tendermint, streamlet, zyzzyva have it, not unreplicated",
   ] as const,
   [
     ...["client", clientArgs(one, "--leader", "rotate")],
@@ -277,7 +277,7 @@ const mistakes: readonly (readonly [string, readonly string[], string])[] = [
   ["demo", ["--faults", "21"], `--faults 21: ${whole(1, 20)}`],
   [
     ...["demo", ["--mode", "paxos"]],
-    "--mode paxos: expected unreplicated, unreplicated-signed, pbft, hotstuff, vr, nopaxos, hotstuff2, jolteon, tendermint, streamlet",
+    "--mode paxos: expected unreplicated, unreplicated-signed, pbft, hotstuff, vr, nopaxos, hotstuff2, jolteon, tendermint, streamlet, zyzzyva",
   ] as const,
   [
     ...["demo", ["--client-processes", "3", "--clients", "2"]],

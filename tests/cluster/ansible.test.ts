@@ -190,15 +190,15 @@ describeUnless(program("ansible-playbook"))("playbooks", () => {
       expect(without.out).toContain("r0: nopaxos needs hosts in [sequencers]");
       expect(without.out).not.toMatch(/TASK .*(Stop|Start)/);
       // Nothing was copied, so that whatever is started fails; who is started is what is looked at.
-      const ordered = lab("with", "[sequencers]\ns0 oskr_address=127.0.0.1:5001%0");
-      const started = async (...args: readonly string[]) => {
+      const started = async (name: string, ...args: readonly string[]) => {
+        const ordered = lab(name, "[sequencers]\ns0 oskr_address=127.0.0.1:5001%0");
         const { status, out } = await played(ordered, "run", ...args);
         expect(status).not.toBe(0);
         const [, , task = ""] = /TASK [^\n]*(Start the)([^]*?)\nTASK /.exec(out) ?? [];
         return [...task.matchAll(/^changed: \[(\w+)\]/gm)].map(([, who]) => who);
       };
-      expect((await started(...mode)).sort()).toEqual(["r0", "s0"]);
-      expect(await started()).toEqual(["r0"]);
+      expect((await started("with", ...mode)).sort()).toEqual(["r0", "s0"]);
+      expect(await started("unused")).toEqual(["r0"]);
       const config = readFileSync(join(dir, "with", "lab.config"), "utf8");
       expect(config).toContain("\nreplica 127.0.0.1:5000%0\nrole sequencer 127.0.0.1:5001%0\n");
     },

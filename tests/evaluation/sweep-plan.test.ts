@@ -194,6 +194,7 @@ describe("a plan", () => {
       "seconds",
       "warm",
       "profile",
+      "census",
       "drop",
       "clients",
       "client-key",

@@ -207,6 +207,8 @@ export const ordered: Protocol<Message, Timer> = {
   client: (config, host) => new OrderedClient(config, host),
   roles: new Map([[SEQUENCER, sequencer]]),
   sequenced: "crash",
+  // A stamped operation has no room for its client's signature.
+  without: ["request-auth", "client-key"],
 };
 
 /** Adds it to the registry, before programs are defined by that; returns what takes it out again. */

@@ -202,6 +202,8 @@ export const ticketed: Protocol<Message, "hello" | "retry"> = {
   codec,
   signed: false,
   faults: "none",
+  // A ticket has no room for a client's signature.
+  without: ["request-auth", "client-key"],
   quorums: (n, f) => (f === 0 ? { n, f, quorum: n, weak: 1 } : null),
   replica: (_self, config, host, app) => new TicketedReplica(config, host, app),
   client: (config, host) => new TicketedClient(config, host),

@@ -37,6 +37,10 @@ const NOT_RUN: ReadonlyMap<string, string> = new Map([
   ["docs/evaluating.md: npm run bench -- table", "a synopsis"],
   ["docs/evaluating.md: npm run bench -- sweep", "a synopsis"],
   ["docs/evaluating.md: npm run bench -- report", "a synopsis"],
+  [
+    "docs/seeing.md: npm run demo -- --mode pbft --clients 4 --watch",
+    "goes on until it is interrupted; tests/view/watch-cluster.test.ts does it",
+  ],
   ["docs/lab.md: cd deploy/ansible", "takes several hosts; deploy/lab.sh does it"],
   ["docs/lab.md: npm run bench -- sweep", "takes several hosts; deploy/lab.sh does it"],
   ["docs/lab.md: sudo deploy/lab.sh", "takes root and minutes; .ci/run does it"],

@@ -92,4 +92,9 @@ export interface TimingHints {
    * needed; 3 if it is not given.
    */
   readonly recoveredTimeouts?: number;
+  /**
+   * The share of throughput that is left when a backup is silent, at least; 0.8 if it is not given,
+   * because no quorum needs that backup.
+   */
+  readonly shareWithoutBackup?: number;
 }

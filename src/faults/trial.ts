@@ -102,6 +102,10 @@ export class Trial {
   }
 
   /** View timeouts until service resumes when the vote of a replica that recovered is needed. */
+  /** The share of throughput that a silent backup leaves, at least. */
+  get shareWithoutBackup(): number {
+    return protocols.get(this.mode)?.timing?.shareWithoutBackup ?? 0.8;
+  }
   get recoveredTimeouts(): number {
     return protocols.get(this.mode)?.timing?.recoveredTimeouts ?? 3;
   }

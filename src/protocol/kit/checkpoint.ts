@@ -31,6 +31,8 @@ export class Checkpoints {
   reached = GENESIS;
   /** The last one known to be stable, whether reached or not. */
   stable = GENESIS;
+  /** The last one whose state others gave: a later one may have become stable meanwhile. */
+  installed = GENESIS;
   readonly #quorums: Quorums;
   readonly #interval: number;
   readonly #statesMax: number;
@@ -58,6 +60,12 @@ export class Checkpoints {
     ];
   }
 
+  /** Keeps a state that others gave, with what proves it. */
+  install(checkpoint: StableCheckpoint, version: StateVersion): void {
+    this.installed = checkpoint;
+    this.take(checkpoint.slot, version);
+  }
+
   /** Keeps this replica's state after `slot`. */
   take(slot: number, version: StateVersion): void {
     this.#states.set(slot, version);
@@ -71,14 +79,15 @@ export class Checkpoints {
 
   /**
    * Drops own states beyond the maximum while no checkpoint becomes stable: the oldest, but that of
-   * the stable one, because votes for later ones are kept.
+   * the stable one, because votes for later ones are kept, and one that others gave.
    */
   #trim(): void {
     if (this.#states.size <= this.#statesMax + 1) return;
     const slots = [...this.#states.keys()].sort((a, b) => a - b);
     for (const slot of slots) {
       if (this.#states.size <= this.#statesMax) return;
-      if (slot !== this.reached.slot) this.#states.delete(slot);
+      const kept = slot === this.reached.slot || slot === this.installed.slot;
+      if (!kept) this.#states.delete(slot);
     }
   }
 

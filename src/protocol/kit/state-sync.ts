@@ -4,7 +4,7 @@
 import type { Address, Bytes, HeldCertificate, Host, Refusal, Signer, Sizes } from "../../actor.ts";
 import { assert } from "../../base/assert.ts";
 import { coverageMark } from "../../base/coverage-mark.ts";
-import type { Checkpoints } from "./checkpoint.ts";
+import { GENESIS, type Checkpoints } from "./checkpoint.ts";
 import { ASKED_TOO_MUCH, type AnswerRate } from "./peers.ts";
 import { keyOf, pieceOf, type StateAssembly, type Own } from "./state-assembly.ts";
 import { StateHashing } from "./state-hashing.ts";
@@ -70,6 +70,8 @@ export class StateSync {
   readonly #hashing: StateHashing;
   readonly #owner: StateSyncOwner;
   readonly #transfer: StateTransfer;
+  /** The checkpoint whose state is fetched, or was last. */
+  #fetched = GENESIS;
 
   constructor(options: StateSyncOptions) {
     const { self, n, host, versions, assembly } = options;
@@ -184,6 +186,7 @@ export class StateSync {
     assert(this.behind, "a state that is behind is never fetched");
     if (this.#transfer.target?.slot === stable.slot) return;
     coverageMark("state sync: a state is fetched");
+    this.#fetched = stable;
     this.#transfer.start(stable);
     this.#owner.onStateFetch();
   }
@@ -245,7 +248,7 @@ export class StateSync {
     const state = this.#transfer.take();
     if (state === null || target === null || target.slot <= this.#owner.executed) return "useful";
     coverageMark("state sync: a state is installed");
-    this.checkpoints.take(target.slot, state);
+    this.checkpoints.install(this.#fetched, state);
     this.#hashing.onRestored(target.slot);
     const whole = this.#owner.install(state, target.slot);
     assert(whole, "a quorum signed a state that is malformed");

@@ -18,6 +18,7 @@ export interface ReportsOwner {
   readonly sync: {
     readonly checkpoints: {
       readonly reached: StableCheckpoint;
+      readonly installed: StableCheckpoint;
       proven(checkpoint: StableCheckpoint): boolean;
       own(slot: number): { readonly record: Bytes } | undefined;
     };
@@ -68,10 +69,14 @@ export class Reports {
     };
   }
 
-  /** The stable checkpoint that this replica has reached, with what shows its history. */
+  /**
+   * The stable checkpoint that the log begins with, with what shows its history: one that is later
+   * than that which was reached if its state came from others, and a later one was stable by then.
+   */
   #shown(): ShownCheckpoint {
     const { checkpoints } = this.owner.sync;
-    const stable = checkpoints.reached;
+    const { reached, installed } = checkpoints;
+    const stable = installed.slot > reached.slot ? installed : reached;
     if (stable.slot === 0) return GENESIS_SHOWN;
     const own = checkpoints.own(stable.slot);
     assert(own !== undefined, "the state of the stable checkpoint is kept");

@@ -38,6 +38,9 @@ function runless<M, T extends string>(host: Host<M, T>): Host<M, T> {
     get now() {
       return host.now;
     },
+    get clientKey() {
+      return host.clientKey ?? null;
+    },
     random: (bound) => host.random(bound),
     send: (to, message) => host.send(to, message),
     setTimer: (timer, delayMs) => host.setTimer(timer, delayMs),

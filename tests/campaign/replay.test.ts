@@ -88,6 +88,24 @@ const seeds: readonly {
     seed: 20_016,
     found: "a state that nobody had any more was fetched for ever, and no earlier one taken",
   },
+  {
+    protocol: "nopaxos",
+    kind: "deep",
+    seed: 142,
+    found: "a log that a view began with was longer than its new leader had room for",
+  },
+  {
+    protocol: "nopaxos",
+    kind: "deep",
+    seed: 343,
+    found: "the same, of a view whose leader had fetched a state",
+  },
+  {
+    protocol: "nopaxos",
+    kind: "deep",
+    seed: 110,
+    found: "a client asked for ever for a result that no replica had any more",
+  },
 ];
 
 for (const { protocol, kind, seed, changes, found } of seeds) {

@@ -3,8 +3,13 @@
 import { assert } from "../../base/assert.ts";
 import { EMPTY_BATCH, footprintOf, type Batch } from "./batch.ts";
 
-/** Checkpoint intervals that a log may have above its floor, beside what is under way. */
-export const LOG_INTERVALS = 4;
+/**
+ * Checkpoint intervals that a log may have above its floor, beside what is under way. A floor is at
+ * most 2.5 behind what is executed: that of the older of two states, the next of which has half an
+ * interval to be hashed (state-hashing.ts). Who is given a log has executed its giver's floor at
+ * least, and has a floor of its own as far behind that.
+ */
+export const LOG_INTERVALS = 5;
 
 export class Log {
   /** Most slots that it holds. */

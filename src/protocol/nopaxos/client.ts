@@ -11,6 +11,7 @@ import { ClientSession } from "../kit/client-session.ts";
 import { beginsReplyTo } from "../kit/messages.ts";
 import { majorityOf } from "../kit/quorum.ts";
 import {
+  FORGOTTEN_OUTCOME,
   isOpen,
   NO_SESSION_OUTCOME,
   operationDigest,
@@ -32,6 +33,8 @@ const RETRY_LAST = 4;
 const RETRY_LATEST = 1 / 2;
 /** When it does first if that is more than the retry budget allows: what waits is only late. */
 const RETRY_UNBUDGETED = 1;
+/** How often a request goes everywhere before its result counts as lost, if it was executed. */
+const UNANSWERED_MAX = 2;
 /** Replies of one replica to one request that are kept: one that is retried has more slots. */
 const REPLIES_MAX = 4;
 
@@ -49,6 +52,9 @@ export class NoPaxosClient implements Client<Message, Timer> {
   readonly #viewTimeoutMs: number;
   /** Whether the first retry of the pending request was put off for want of budget, or is over. */
   #putOff = false;
+  /** How often the pending request went everywhere, and whether a replica told its digest alone. */
+  #everywhere = 0;
+  #toldDigest = false;
   readonly #responses: ResponseTime;
   /** When the pending request was sent first, and when it was sent again last, if it was. */
   #sentMs = 0;
@@ -90,6 +96,8 @@ export class NoPaxosClient implements Client<Message, Timer> {
     const to = this.#sequencers[this.#index];
     if (to !== undefined) this.#host.send(to, unsequenced(request));
     this.#putOff = false;
+    this.#everywhere = 0;
+    this.#toldDigest = false;
     this.#repeatedMs = null;
     this.#sentMs = this.#host.now;
     this.#backoff.reset(this.#responses.lateMs);
@@ -107,6 +115,11 @@ export class NoPaxosClient implements Client<Message, Timer> {
       return this.#host.setTimer("retry", leftMs);
     }
     this.#putOff = true;
+    if (this.#toldDigest && this.#everywhere > UNANSWERED_MAX) {
+      coverageMark("client: a result that no replica has any more is given up");
+      return this.#session.conclude(FORGOTTEN_OUTCOME);
+    }
+    this.#everywhere++;
     this.retransmissions++;
     this.#repeatedMs = this.#host.now;
     this.#responses.late();
@@ -120,8 +133,11 @@ export class NoPaxosClient implements Client<Message, Timer> {
     const refusal = this.refuse(from, message);
     if (refusal !== null) return this.#host.drop(refusal);
     if (message.kind === "slotReply") return this.#onSlotReply(from, message);
-    const outcome = isFinal(message) ? finalOutcome(message) : null;
-    if (outcome !== null) this.#conclude(outcome);
+    if (!isFinal(message)) return;
+    const outcome = finalOutcome(message);
+    // It is committed, and another replica may have the result.
+    if (outcome === null) this.#toldDigest = true;
+    else this.#conclude(outcome);
   }
 
   /** Most replies are late: more replicas reply than are needed. */
@@ -142,7 +158,7 @@ export class NoPaxosClient implements Client<Message, Timer> {
       if (!this.#session.awaits(session, tag, number, opened)) return NOT_AWAITED;
       return leader === null || this.#isOwn(leader.digest) ? null : NOT_AWAITED;
     }
-    if (!isFinal(message) || finalOutcome(message) === null) return NO_ANSWER;
+    if (!isFinal(message)) return NO_ANSWER;
     const opened = message.kind === "opened";
     const [session, number] = opened ? [0, 0] : [message.session, message.number];
     if (!this.#session.awaits(session, message.tag, number, opened)) return NOT_AWAITED;

@@ -38,7 +38,7 @@ function waiting() {
     const incarnation = vector[view % 3] ?? 0;
     return { ...reply(incarnation, view, slot), leader: { vector, digest, outcome } };
   };
-  return { client, results, reply, leads };
+  return { client, results, request, reply, leads };
 }
 
 test("N9 the reply of a life that is over does not count beside the leader's", () => {
@@ -78,6 +78,24 @@ test("N9 replies of two views, of two slots, or without that of the leader never
   expect(results).toEqual([]);
   client.receive(2, reply(0, 1));
   expect(results).toEqual([Uint8Array.of(2)]);
+});
+
+test("N21 a result that no replica has any more is given up, because one says that it was executed", () => {
+  const { client, results, request } = waiting();
+  const { session, tag, number, op } = request;
+  const told = { status: "digest", digest: operationDigest(Uint8Array.of(7)) } as const;
+  const digest = operationDigest(op);
+  for (let i = 0; i < 3; i++) client.timeout();
+  client.receive(1, {
+    ...{ kind: "reply", replica: 1, view: 0, session, tag, number, digest, outcome: told },
+  });
+  expect(results).toEqual([]);
+  client.timeout();
+  expect(results).toEqual([null]);
+  // Where no replica says so it is asked for on and on.
+  const other = waiting();
+  for (let i = 0; i < 20; i++) other.client.timeout();
+  expect(other.results).toEqual([]);
 });
 
 test("N21 retries have a budget: beyond it what is only late is asked for after a view timeout", () => {

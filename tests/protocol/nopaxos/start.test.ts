@@ -81,7 +81,7 @@ test("N23 the census bounds all that a replica holds; campaigns reach each rare 
   expect(census).toMatchObject(where);
   const bounds = new Map(sizes.map(({ name, max }) => [name, max]));
   const { checkpointInterval: interval } = cluster.config;
-  expect(bounds.get("log.slots")).toBe(64 + 4 * interval);
+  expect(bounds.get("log.slots")).toBe(64 + 5 * interval);
   expect(bounds.get("multicast.kept")).toBe(2 * interval);
   expect(bounds.get("view-change.changes")).toBe(3);
   expect(bounds.get("executor.speculated")).toBe(65_536);

@@ -137,8 +137,8 @@ test("V19 the census bounds all that a replica holds, and says whom it waits for
   expect({ phase, committed, executed }).toEqual({ phase: "running", committed: 1, executed: 1 });
   const bounds = new Map(sizes.map(({ name, max }) => [name, max]));
   const { checkpointInterval: interval } = cluster.config;
-  expect(bounds.get("log.slots")).toBe(4 * interval + 32);
-  expect(bounds.get("fetch.log")).toBe(4 * interval + 32);
+  expect(bounds.get("log.slots")).toBe(5 * interval + 32);
+  expect(bounds.get("fetch.log")).toBe(5 * interval + 32);
   expect(bounds.get("normal.early")).toBe(4 * interval);
   expect(bounds.get("view-change.changes")).toBe(3);
   expect(bounds.get("states.kept")).toBe(2);

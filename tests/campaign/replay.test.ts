@@ -106,6 +106,12 @@ const seeds: readonly {
     seed: 110,
     found: "a client asked for ever for a result that no replica had any more",
   },
+  {
+    protocol: "zyzzyva",
+    kind: "short",
+    seed: 106,
+    found: "VIEW-CHANGEs that proved nothing, because their checkpoint was not the log's",
+  },
 ];
 
 for (const { protocol, kind, seed, changes, found } of seeds) {

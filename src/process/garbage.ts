@@ -8,7 +8,7 @@ import type { Clock } from "../driver.ts";
 /** How often is looked. */
 const LOOK_MS = 50;
 /** Bytes that arrays outside of the heap, which large ones are, may have grown by. */
-export const GARBAGE_MAX = 12 * 1024 * 1024;
+export const GARBAGE_MAX = 24 * 1024 * 1024;
 /** Or this share of what they have in use, because to collect takes longer the more that is. */
 export const GARBAGE_SHARE = 1 / 4;
 /** Bytes of them beyond which the heap itself may grow by no more than that either. */

@@ -279,10 +279,10 @@ export class BlockStage implements Stage {
       }
       const by = { by: key ?? signer, signer, roots };
       if (verifyNow !== null && !doubted) {
-        if (!this.#checkNow(by, digest, proof.signature)) return done(false);
+        if (!this.#checkNow(by, digest, signature)) return done(false);
         continue;
       }
-      return this.#check(by, digest, proof.signature, (valid) => {
+      return this.#check(by, digest, signature, (valid) => {
         if (valid) this.#verifyFrom(i + 1, proofs, run, done, doubted);
         else done(false);
       });

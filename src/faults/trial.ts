@@ -101,11 +101,11 @@ export class Trial {
     return ["-a", this.#app, "-W", isOrdered(this.#app) ? "scanned" : "contended"];
   }
 
-  /** View timeouts until service resumes when the vote of a replica that recovered is needed. */
   /** The share of throughput that a silent backup leaves, at least. */
   get shareWithoutBackup(): number {
     return protocols.get(this.mode)?.timing?.shareWithoutBackup ?? 0.8;
   }
+  /** View timeouts until service resumes when the vote of a replica that recovered is needed. */
   get recoveredTimeouts(): number {
     return protocols.get(this.mode)?.timing?.recoveredTimeouts ?? 3;
   }

@@ -87,6 +87,8 @@ export interface TimingHints {
   unloaded(path: Path): Timing;
   /** Messages that replicas send each other, once for each receiver, and signatures in them. */
   readonly paper?: { readonly messages: PaperFigure; readonly signatures: PaperFigure };
+  /** View timeouts until service resumes when the first leader dies; 2 if it is not given. */
+  readonly resumeTimeouts?: number;
   /**
    * View timeouts until service resumes when the vote of a replica that has just recovered is
    * needed; 3 if it is not given.

@@ -33,7 +33,7 @@ async function killPrimary(trial: Trial): Promise<void> {
     await served(load.child);
     await cluster.kill(0);
     const [record] = await trial.judge(load);
-    trial.gap(record, 2);
+    trial.gap(record, trial.resumeTimeouts);
   } finally {
     await cluster.stop();
   }

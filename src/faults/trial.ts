@@ -105,6 +105,10 @@ export class Trial {
   get shareWithoutBackup(): number {
     return protocols.get(this.mode)?.timing?.shareWithoutBackup ?? 0.8;
   }
+  /** View timeouts until service resumes when the first leader has died. */
+  get resumeTimeouts(): number {
+    return protocols.get(this.mode)?.timing?.resumeTimeouts ?? 2;
+  }
   /** View timeouts until service resumes when the vote of a replica that recovered is needed. */
   get recoveredTimeouts(): number {
     return protocols.get(this.mode)?.timing?.recoveredTimeouts ?? 3;

@@ -3,9 +3,10 @@
 
 import { expect, setDefaultTimeout, test } from "bun:test";
 import type { PacketFilter } from "../../src/simulation/network.ts";
-import { drawPlan, NO_FAULTS, type Plan, type Trick } from "../../src/simulation/seed-plan.ts";
+import type { Trick } from "../../src/simulation/seed-plan.ts";
 import { registered } from "../../src/simulation/subjects.ts";
 import { World } from "../../src/simulation/world.ts";
+import { quietPlan } from "../support/quiet-plan.ts";
 
 // Virtual time: only a loaded machine makes them slow.
 setDefaultTimeout(120_000);
@@ -29,38 +30,8 @@ function worldOf(given: Given): World {
   const { thinkUs = 0, filter } = given;
   const subject = registered.get(protocol);
   if (subject === undefined) throw new Error(`there is no ${protocol}`);
-  const plan: Plan = {
-    ...drawPlan(subject, "short", 1),
-    n: 4,
-    f: 1,
-    batchMax: clients,
-    adaptive: false,
-    flushDelayMs: 1,
-    viewTimeoutMs,
-    tenure: 1,
-    reputation: false,
-    checkpointInterval: 32,
-    sessionsMax: 1024,
-    clients,
-    app: "kv",
-    operations: Infinity,
-    tail: 0,
-    thinkUs,
-    valueMax: 16,
-    oneHost: false,
-    multicast: false,
-    gstUs: Number.MAX_SAFE_INTEGER,
-    network: { delayMinUs: 100, delayMaxUs: 300, lateUs: 1, ordered: true, ...NO_FAULTS },
-    speeds: [],
-    signUs: 100,
-    batchSignatures: true,
-    faults: [],
-    restarts: [],
-    allRestart: null,
-    byzantine: trick === undefined ? [] : [0],
-    tricks: trick === undefined ? [] : [trick],
-    censusEvery: 64,
-  };
+  const byzantine = trick === undefined ? {} : { byzantine: [0], tricks: [trick] };
+  const plan = quietPlan(subject, { viewTimeoutMs, clients, thinkUs, ...byzantine });
   const world = new World({ subject, plan, options: new Map(Object.entries(options)), filter });
   for (let i = 0; i < plan.n; i++) world.startReplica(world.addReplica(i));
   for (let i = 0; i < plan.clients; i++) world.startClients(world.addClientProcess(i), 1);

@@ -27,6 +27,10 @@ export function timingOf(chains: Chains, name: string, year: string): TimingHint
           "threshold signature.",
       },
     },
+    // Clients ask all after a quarter, and the view is given up a whole one later, its successor of
+    // the same leader half of one after that, if votes that went to all made a QC; the new leader
+    // may listen for an eighth of its timer, which has doubled. Half of one is for slow machines.
+    resumeTimeouts: 2.5,
     // It may vote only in the tenure after the next, which a second, doubled timeout lets in.
     recoveredTimeouts: 4,
   };

@@ -92,10 +92,12 @@ export class Service {
   }
 
   /**
-   * Whether the request is to be ordered. One that was executed before gets the cached reply. Only
-   * a replica that `leads` orders one of a session that is not open here, because any process can
-   * make up a session: such a request must cost the others no relay, no view timer and no place in
-   * the pool.
+   * Whether the request is to be ordered. One that was executed before gets the cached reply. One
+   * of a session that is not open here is ordered only where its client asks a replica that
+   * `leads`, because any process can make up a session: such a request must cost the others no
+   * relay, no view timer and no place in the pool, and a Byzantine replica must not fill half of
+   * each batch with those that it made up. Who relays an honest one has its session open, and
+   * relays it again.
    */
   admits(client: Address, request: Request, source: Source, leads: boolean): boolean {
     const refusal = this.refuse(request);
@@ -108,7 +110,7 @@ export class Service {
       return false;
     }
     if (this.repeats(client, request, source)) return false;
-    if (leads || this.executor.canExecute(request)) return true;
+    if (this.executor.canExecute(request) || (leads && source === "client")) return true;
     this.#host.drop("not admitted: request of a session that is not open");
     return false;
   }

@@ -233,3 +233,17 @@ test("X4 of a long result one replica gives all, in its turn, and whoever asks a
     }
   }
 });
+
+test("E17 what a replica relays of sessions that are not open is not ordered", () => {
+  const cluster = new PbftCluster();
+  const next = cluster.open();
+  const honest = next(bytes("a"));
+  const madeUp = { session: 77, tag: 5, number: 1, op: bytes("b") };
+  cluster.inject(1, 0, { kind: "relay", client: ELSEWHERE, request: madeUp });
+  cluster.inject(1, 0, { kind: "relay", client: CLIENT, request: honest });
+  cluster.settle();
+  // Its client itself is told of it, in order.
+  cluster.request(madeUp, [0], ELSEWHERE);
+  const proposed = cluster.sent("prePrepare", 0).flatMap(({ batch }) => batch?.requests ?? []);
+  expect(proposed.slice(1).map(({ op }) => op)).toEqual([honest.op, madeUp.op]);
+});

@@ -11,7 +11,7 @@ import { median } from "../evaluation/median.ts";
 import { protocols } from "../protocol/index.ts";
 import { RECOVERED } from "../process/start-lines.ts";
 import type { Sealed } from "../actor.ts";
-import { checkRecorded } from "../simulation/store-model.ts";
+import { checkClients } from "../history/clients-check.ts";
 import { aCheckpoint, aRecover, aStable, craftedFor } from "./crafted.ts";
 import { impostorOf, summon, unleash, type DuelSettings } from "./summon.ts";
 
@@ -170,10 +170,9 @@ async function checkedLoad(cluster: Cluster, seconds: number): Promise<readonly 
   const status = await client.ended();
   const entries = existsSync(history) ? readJson<HistoryEntry[]>(history) : [];
   const completed = entries.filter(({ result }) => result !== null).length;
-  const verdict = checkRecorded(entries);
   return [
     { what: "clients end well", holds: status === 0, saw: client.errors.trim() || `${status}` },
     { what: "operations complete", holds: completed > 0, saw: `${completed}` },
-    { what: "history is linearizable", holds: verdict === "linearizable", saw: verdict },
+    checkClients(entries),
   ];
 }

@@ -25,20 +25,20 @@ export class HistoryWriter {
   readonly entries: HistoryEntry[] = [];
   /** The operation in flight of each client. */
   readonly #open = new Map<number, HistoryEntry>();
-  readonly #offsetMs: number;
   readonly #readMs: () => number;
 
   /**
-   * `offsetMs` is what the monotonic clock is ahead of the one whose times are given below, and
-   * which `readMs` reads anew.
+   * `readMs` reads the machine's monotonic clock itself. Another clock and what it is behind would
+   * not do: a process that loses its processor between looking at the one and at the other is wrong
+   * by as much in all its times, and what it was told seems to come before what others asked.
    */
-  constructor(offsetMs: number, readMs: () => number) {
-    this.#offsetMs = offsetMs;
+  constructor(readMs: () => number) {
     this.#readMs = readMs;
   }
 
-  invoked(client: number, op: Bytes, nowMs: number): void {
-    const invokedMs = nowMs + this.#offsetMs;
+  /** Before the operation is sent. */
+  invoked(client: number, op: Bytes): void {
+    const invokedMs = this.#readMs();
     const entry = { client, op: hex(op), result: null, invokedMs, returnedMs: null };
     this.entries.push(entry);
     this.#open.set(client, entry);
@@ -53,7 +53,7 @@ export class HistoryWriter {
     this.#open.delete(client);
     if (entry === undefined || result === null) return;
     entry.result = hex(result);
-    entry.returnedMs = this.#readMs() + this.#offsetMs;
+    entry.returnedMs = this.#readMs();
   }
 
   /** What is written at the end. */

@@ -167,7 +167,7 @@ export abstract class Load {
     };
     const ask = (op: Bytes, fromMs: number): void => {
       startedMs = fromMs;
-      history?.invoked(index, op, clock.now);
+      history?.invoked(index, op);
       this.#inFlight++;
       this.#lastIssuedMs = clock.now;
       client.invoke(op, done);

@@ -11,10 +11,10 @@ import type { Child } from "../cluster/child.ts";
 import { Cluster } from "../cluster/cluster.ts";
 import type { HistoryEntry } from "../evaluation/history.ts";
 import type { ResultRecord } from "../evaluation/record.ts";
+import { checkClients } from "../history/clients-check.ts";
 import { readMtu } from "../process/setting.ts";
 import { PROTOCOL_DEFAULTS } from "../protocol-config.ts";
 import { protocols } from "../protocol/index.ts";
-import { checkRecorded } from "../simulation/store-model.ts";
 import { print } from "../base/logger.ts";
 
 const CLIENTS = 10;
@@ -149,12 +149,8 @@ export class Trial {
       all.push(...entries.map((entry) => ({ ...entry, client: entry.client + i * CLIENTS })));
       records.push(readJson<ResultRecord>(`${path}.json`));
     }
-    const verdict = checkRecorded(all);
-    this.check(
-      "history is linearizable",
-      verdict === "linearizable",
-      `${all.length} operations: ${verdict}`,
-    );
+    const { what, holds, saw } = checkClients(all);
+    this.check(what, holds, saw);
     return records;
   }
 

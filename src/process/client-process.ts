@@ -60,10 +60,9 @@ export function runClients(options: Options): number {
   const page = openCensusPage(options);
   const fabricPort = options.integer("fabric-port", 0, 63);
   const drivers = new ProcessDrivers(options, () => ({ kind: "client", fabricPort }));
-  const { clock, stopped, setting } = drivers;
-  const offsetMs = drivers.native.oskr_monotonic_ns() / 1e6 - performance.now();
-  const history =
-    historyFile === undefined ? null : new HistoryWriter(offsetMs, () => performance.now());
+  const { clock, native, stopped, setting } = drivers;
+  const readMs = (): number => native.oskr_monotonic_ns() / 1e6;
+  const history = historyFile === undefined ? null : new HistoryWriter(readMs);
   if (!waitForLink(drivers)) return withoutLink(drivers);
   const fabric = joinedFabric(options);
   const inquiry = inquire(drivers, fabric);

@@ -5,19 +5,19 @@ import { formatHistory, HistoryWriter, mergeHistories } from "../../src/evaluati
 import { EMPTY } from "../../src/wire.ts";
 
 function historyOf(clients: readonly number[]) {
-  const writer = new HistoryWriter(100, () => 2);
-  for (const client of clients) writer.invoked(client, Uint8Array.of(client), 1);
+  const writer = new HistoryWriter(() => 2);
+  for (const client of clients) writer.invoked(client, Uint8Array.of(client));
   for (const client of clients.slice(1)) writer.returned(client, EMPTY);
   return writer.entries;
 }
 
-test("an operation is asked for at the time of the turn, and returns when it is told", () => {
-  let nowMs = 7;
-  const writer = new HistoryWriter(100, () => nowMs);
-  writer.invoked(0, EMPTY, 5);
-  nowMs = 9;
+test("an operation's times are those of the one clock that is read when it is asked and told", () => {
+  let nowMs = 107;
+  const writer = new HistoryWriter(() => nowMs);
+  writer.invoked(0, EMPTY);
+  nowMs = 109;
   writer.returned(0, EMPTY);
-  expect(writer.entries).toMatchObject([{ invokedMs: 105, returnedMs: 109 }]);
+  expect(writer.entries).toMatchObject([{ invokedMs: 107, returnedMs: 109 }]);
 });
 
 test("clients of several histories keep apart, and each its operations", () => {

@@ -22,7 +22,7 @@ function recorded(operations: number, lie: boolean): string {
   const dice = new Random(1, "recorded");
   const app = new KvApp();
   let nowMs = 0;
-  const writer = new HistoryWriter(1e6, () => nowMs);
+  const writer = new HistoryWriter(() => 1e6 + nowMs);
   const bytes = (text: string) => new Uint8Array(Buffer.from(text));
   for (let i = 0, at = 0; i < operations; i++, at += 2) {
     const key = bytes(`k${dice.int(3)}`);
@@ -35,7 +35,8 @@ function recorded(operations: number, lie: boolean): string {
       { kind: "delete", key },
     ] as const satisfies readonly KvOperation[];
     const op = encodeKvOperation(dice.pick(kinds));
-    writer.invoked(i % 4, op, at);
+    nowMs = at;
+    writer.invoked(i % 4, op);
     const result = app.execute(op);
     app.commit(1);
     nowMs = at + 1;
@@ -43,8 +44,9 @@ function recorded(operations: number, lie: boolean): string {
   }
   if (lie) {
     const op = encodeKvOperation({ kind: "get", key: bytes("k1") });
-    writer.invoked(4, op, 2 * operations);
-    nowMs = 2 * operations + 1;
+    nowMs = 2 * operations;
+    writer.invoked(4, op);
+    nowMs++;
     writer.returned(4, Uint8Array.of(1, 0, 0, 0, 1, 0x21));
   }
   return JSON.stringify(writer.entries);

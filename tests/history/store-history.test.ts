@@ -29,9 +29,9 @@ const SCAN = encodeRecordOperation({ kind: "scan", key: text("a"), count: 5, fie
 /** What a client says of a store, at one time after another. */
 function writer() {
   let nowMs = 0;
-  const history = new HistoryWriter(0, () => nowMs);
+  const history = new HistoryWriter(() => nowMs);
   const tell = (client: number, op: Uint8Array, result: Uint8Array | null) => {
-    history.invoked(client, op, nowMs);
+    history.invoked(client, op);
     nowMs += 2;
     if (result !== null) history.returned(client, result);
     nowMs += 1;

@@ -2,7 +2,7 @@
 // an answer tells of where it is.
 
 import type { Bytes, Sealed } from "../../actor.ts";
-import type { Reader, Writer } from "../../wire.ts";
+import { EMPTY, type Reader, type Writer } from "../../wire.ts";
 import { RECOVERY_NONCE_LENGTH } from "./messages.ts";
 
 /** No view, slot or number of a life that is ever reached is as large. */
@@ -37,9 +37,9 @@ export interface AnswerMessage<P> extends Sealed {
   readonly nonce: Bytes;
   /** As in the ASK. */
   readonly number: number;
-  readonly life: Bytes;
-  /** Whether it began at genesis in this life, and whether it has executed anything. */
-  readonly genesis: boolean;
+  /** By replica, the lives with which it began at genesis, or EMPTY; none if it has recovered. */
+  readonly founders: readonly Bytes[];
+  /** Whether it has executed anything. */
   readonly active: boolean;
   readonly vector: readonly number[];
   /** Null while it changes views, and to a life that has no number yet. */
@@ -90,8 +90,11 @@ export function encodeStart<P>(
       out.u8(first + 2);
       out.bytes(message.nonce);
       out.u53(message.number);
-      out.bytes(message.life);
-      out.flag(message.genesis);
+      out.u8(message.founders.length);
+      for (const life of message.founders) {
+        out.flag(life.length > 0);
+        out.bytes(life);
+      }
       out.flag(message.active);
       encodeVector(message.vector, out);
       out.flag(position !== null);
@@ -128,12 +131,11 @@ export function decodeStart<P>(
     case 2: {
       const nonce = input.bytes(RECOVERY_NONCE_LENGTH);
       const own = decodeNumber(input);
-      const life = input.bytes(RECOVERY_NONCE_LENGTH);
-      const genesis = input.flag();
+      const founders = decodeFounders(input);
       const active = input.flag();
       const vector = decodeVector(input);
       const position = input.flag() ? decodePosition(input) : null;
-      return { kind: "answer", nonce, number: own, life, genesis, active, vector, position };
+      return { kind: "answer", nonce, number: own, founders, active, vector, position };
     }
     case 3:
     case 4: {
@@ -145,6 +147,15 @@ export function decodeStart<P>(
     default:
       return null;
   }
+}
+
+function decodeFounders(input: Reader): Bytes[] {
+  const founders: Bytes[] = [];
+  const count = input.u8();
+  for (let i = 0; i < count && input.ok; i++) {
+    founders.push(input.flag() ? input.bytes(RECOVERY_NONCE_LENGTH) : EMPTY);
+  }
+  return founders;
 }
 
 /** A view, a slot or the number of a life; poisons the reader if none is ever as large. */

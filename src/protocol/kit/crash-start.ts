@@ -5,7 +5,7 @@
 import type { Bytes, Census, Host, Quorums, Refusal, Signer, Sizes } from "../../actor.ts";
 import { coverageMark } from "../../base/coverage-mark.ts";
 import type { ProtocolConfig } from "../../protocol-config.ts";
-import { equal } from "../../wire.ts";
+import { EMPTY, equal } from "../../wire.ts";
 import {
   NO_NONCE,
   type AnswerMessage,
@@ -73,7 +73,8 @@ export abstract class CrashStart<
   protected readonly owner: O;
   readonly #life: Bytes;
   #phase: Phase = "starting";
-  #genesis = false;
+  /** By replica, the lives with which this one began at genesis; none if it did not. */
+  #founders: readonly Bytes[] = [];
   #nonce: Bytes;
   #asked = 0;
   #sinceMs = 0;
@@ -105,7 +106,8 @@ export abstract class CrashStart<
   /** For the census. */
   get progress(): Pick<Census, "phase" | "recovered" | "waitsFor"> {
     const phase = this.#phase;
-    if (phase === "running") return { phase, ...(!this.#genesis && { recovered: true }) };
+    if (phase === "running")
+      return { phase, ...(this.#founders.length === 0 && { recovered: true }) };
     const others = [...Array(this.context.config.n).keys()].filter((i) => i !== this.context.self);
     const heard = (i: Signer): boolean =>
       this.#answers.has(i) || (phase === "starting" && this.#starters.has(i));
@@ -186,8 +188,7 @@ export abstract class CrashStart<
     return {
       kind: "answer",
       ...{ nonce, number },
-      life: this.#life,
-      genesis: this.#genesis,
+      founders: this.#founders,
       active: this.active(),
       vector: [...incarnations.vector.with(this.context.self, incarnations.own)],
       position: null,
@@ -234,7 +235,8 @@ export abstract class CrashStart<
 
   #considerStart(): void {
     if (this.#phase !== "starting") return;
-    if (this.#mayBegin()) return this.begin();
+    const founders = this.#mayBegin();
+    if (founders !== null) return this.#beginWith(founders);
     const { n, f } = this.context.quorums;
     const known = [...this.#answers.values()].some(({ active }) => active) || this.#isLate();
     if (!known || this.#answers.size < n - f) return;
@@ -248,29 +250,43 @@ export abstract class CrashStart<
   }
 
   /**
-   * With one that was starting when this life was and then began; or when so many start at one time
-   * that a cluster which runs would lack more memories than it tolerates.
+   * The lives that this one begins with; null if it may not. So many that start at one time that a
+   * cluster which runs would lack more memories than it tolerates; or those with whom another has
+   * begun, if it is one of them. It is not enough that the other was starting beside this one: it
+   * may have begun with an earlier life of this replica.
    */
-  #mayBegin(): boolean {
-    for (const [replica, { life }] of this.#starters) {
-      const answer = this.#answers.get(replica);
-      if (answer?.genesis === true && equal(answer.life, life)) return true;
+  #mayBegin(): readonly Bytes[] | null {
+    const { self } = this.context;
+    for (const { founders } of this.#answers.values()) {
+      if (this.isFounder(founders[self] ?? EMPTY, this.#life)) return founders;
     }
     for (const [replica, { active }] of this.#answers) {
-      if (active && !this.#starters.has(replica)) return false;
+      if (active && !this.#starters.has(replica)) return null;
     }
     const { n, f } = this.context.quorums;
     const needed = (this.#isLate() ? n - f : n) - 1;
-    const latest = [...this.#starters.values()].sort((a, b) => b.last - a.last).slice(0, needed);
-    if (latest.length < needed) return false;
+    const latest = [...this.#starters].sort(([, a], [, b]) => b.last - a.last).slice(0, needed);
+    if (latest.length < needed) return null;
     // All of them were starting between the last of the first answers and the first of the last.
-    const first = latest.reduce((most, starter) => Math.max(most, starter.first), 0);
-    return latest.every(({ last }) => last > first);
+    const first = latest.reduce((most, [, starter]) => Math.max(most, starter.first), 0);
+    if (!latest.every(([, { last }]) => last > first)) return null;
+    const founders = new Array<Bytes>(n).fill(EMPTY).with(self, this.#life);
+    for (const [replica, { life }] of latest) founders[replica] = life;
+    return founders;
+  }
+
+  /** Whether another one, which named this life of the replica, began with it. */
+  protected isFounder(named: Bytes, life: Bytes): boolean {
+    return equal(named, life);
+  }
+
+  #beginWith(founders: readonly Bytes[]): void {
+    this.#founders = founders;
+    this.begin();
   }
 
   /** The first view, with all the others that begin. */
   protected begin(): void {
-    this.#genesis = true;
     this.run();
   }
 

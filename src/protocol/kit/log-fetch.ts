@@ -44,6 +44,11 @@ export interface Wanted {
   /** The own log is kept up to here, and is needed up to `target`. */
   readonly above: number;
   readonly target: number;
+  /**
+   * Slots up to here are committed. Where a slot may hold something else before it is, a LOG that
+   * its sender sent before it knew that, and that came late, has nothing of them.
+   */
+  readonly committed?: number;
   /** What is known of a slot without asking; nothing if it is not given. */
   known?(slot: number): Batch | undefined;
   /** Who has a slot, best first. */
@@ -101,21 +106,28 @@ export class LogFetch {
     return progresses;
   }
 
-  onLog(sender: Signer, { lastNormal, from, batches }: LogMessage): void {
+  onLog(sender: Signer, { lastNormal, from, committed, batches }: LogMessage): void {
     const { host, log } = this.context;
     const wanted = this.#wanted;
     if (wanted === null || from !== this.#next || !has(wanted, from, sender, lastNormal)) {
       return host.drop("not admitted: log that was not asked for");
     }
+    if (!this.isSettled(wanted, from, committed)) return host.drop("not admitted: log of before");
     this.#progresses = true;
     for (const [i, batch] of batches.entries()) {
       const slot = from + i;
+      if (!this.isSettled(wanted, slot, committed)) break;
       if (slot > wanted.target || this.#batches.length >= log.size) break;
       const known = wanted.known?.(slot);
       if (known === undefined && !has(wanted, slot, sender, lastNormal)) break;
       this.#batches.push(known ?? batch);
     }
     this.#advance();
+  }
+
+  /** Whether a slot is what it will be in the log of a replica that knew so many committed. */
+  protected isSettled(wanted: Wanted, slot: number, committed: number): boolean {
+    return slot <= committed || slot > (wanted.committed ?? 0);
   }
 
   /** What was at or below the slot is in a state that was installed. */

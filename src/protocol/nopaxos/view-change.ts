@@ -309,6 +309,7 @@ export class ViewChanger {
     this.owner.incoming.begin({
       above: executed,
       target: merged.op,
+      committed: merged.sync,
       known: (slot) => this.known(slot, merged, empty),
       sources: (slot) => merged.holders(slot).filter(({ replica }) => replica !== self),
       done: (above, batches) => this.#open(merged, above, batches),

@@ -1,6 +1,8 @@
 // The view change: when it comes, what a view begins with, and which session it hears.
 
 import { expect, test } from "bun:test";
+import { EMPTY_BATCH } from "../../../src/protocol/kit/batch.ts";
+import { LogFetch } from "../../../src/protocol/kit/log-fetch.ts";
 import { mergedOf, type Change } from "../../../src/protocol/nopaxos/merged-log.ts";
 import { openOf } from "../../support/requests.ts";
 import { batchOf, CLIENT, NoPaxosCluster, SEQUENCER } from "./harness.ts";
@@ -49,6 +51,35 @@ test("N16 up to the highest sync point the log is that of who has it", () => {
   expect(merged).toMatchObject({ lastNormal: 1, op: 6, sync: 4, empty: [5] });
   expect(merged.holders(3)).toMatchObject([{ replica: 1 }]);
   expect(merged.holders(6)).toMatchObject([{ replica: 0 }]);
+});
+
+/** Whatever a log held once counts. */
+class TakesLogsOfBefore extends LogFetch {
+  protected override isSettled(): boolean {
+    return true;
+  }
+}
+
+/** Replica 2 leads a view, and is told first what replica 0's log held before it was committed. */
+function toldOfBefore(parts: { readonly LogFetch?: typeof LogFetch }): NoPaxosCluster {
+  const cluster = new NoPaxosCluster({ checkpointInterval: 64 }, { parts });
+  const { stream } = cluster.state(0);
+  cluster.drops = (from, to) => from === 2 || to === 2;
+  cluster.tell(0, 2, { kind: "wish", wanted: 2, view: 2 });
+  const told = { view: 2, lastNormal: 0, stream, op: 1, sync: 1, empty: [], heard: true };
+  cluster.tell(0, 2, { kind: "viewChange", ...told, vector: [0, 0, 0] });
+  expect(cluster.sent("getLog", 2)[0]).toMatchObject({ lastNormal: 0, from: 1 });
+  const log = { kind: "log", lastNormal: 0, from: 1 } as const;
+  cluster.tell(0, 2, { ...log, committed: 0, batches: [batchOf(8)] });
+  cluster.tell(0, 2, { ...log, committed: 1, batches: [EMPTY_BATCH] });
+  expect(cluster.state(2)).toMatchObject({ view: 2, status: "normal", op: 1, executed: 1 });
+  return cluster;
+}
+
+test("N16 a LOG that was sent before a slot was committed is none of what it holds then", () => {
+  expect(toldOfBefore({}).empty(2)).toEqual([1]);
+  // It was on its way since replica 2 caught up with an earlier view.
+  expect(toldOfBefore({ LogFetch: TakesLogsOfBefore }).empty(2)).toEqual([]);
 });
 
 test("N17 the session goes on if one of q heard its sequencer, of that very life", () => {

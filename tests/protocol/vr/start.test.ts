@@ -2,6 +2,7 @@
 
 import { expect, test } from "bun:test";
 import { simulation } from "../../../src/protocol/vr/simulation.ts";
+import { Start } from "../../../src/protocol/vr/start.ts";
 import { VrCluster } from "./harness.ts";
 import { openOf } from "../../support/requests.ts";
 
@@ -156,4 +157,45 @@ test("V20 campaigns reach each rare branch", () => {
   expect(viewOf?.({ kind: "commit", view: 3, committed: 1 })).toBe(3);
   const view = { kind: "startView", view: 1, lastNormal: 0, op: 0, committed: 0 } as const;
   expect(moves?.(view)).toBe(true);
+});
+
+/** Begins with whoever began with any life of this replica. */
+class BeginsWithAny extends Start {
+  protected override isFounder(named: Uint8Array): boolean {
+    return named.length > 0;
+  }
+}
+
+/**
+ * Replica 1 knows that replica 2 is starting, and nothing of what comes of it; then the leader loses
+ * its memory, hears that replica 1 is starting, and that it has begun.
+ */
+function begunLate(parts: { readonly Start?: typeof Start }): VrCluster {
+  const cluster = new VrCluster({ n: 5 }, { begin: false, parts });
+  cluster.drops = (from, to, { kind }) =>
+    to === 1 && (kind === "answer" || (kind === "starting" && from !== 2));
+  cluster.advance(20);
+  const starting = [0, 1, 2, 3, 4].filter((i) => cluster.state(i).phase === "starting");
+  expect(starting).toEqual([1]);
+  cluster.request(openOf(1), [0]);
+  cluster.advance(20);
+  expect(cluster.state(2).executed).toBe(1);
+  cluster.drops = (from, to, { kind }) => kind === "answer" && (to === 1 || from !== 1);
+  cluster.start(0);
+  cluster.advance(30);
+  cluster.drops = (from, to, { kind }) => kind === "answer" && to === 0 && from !== 1;
+  cluster.advance(30);
+  expect(cluster.state(1)).toMatchObject({ phase: "running", number: 0 });
+  return cluster;
+}
+
+test("V16 who was starting beside one that began with an earlier life of it does not begin", () => {
+  const cluster = begunLate({});
+  expect(cluster.state(0).phase).toBe("starting");
+  cluster.drops = () => false;
+  cluster.advance(1000);
+  expect(cluster.state(0)).toMatchObject({ phase: "running", number: 1, executed: 1 });
+  // With an empty log it would lead the view that it led before.
+  const wrong = begunLate({ Start: BeginsWithAny });
+  expect(wrong.state(0)).toMatchObject({ phase: "running", number: 0, leads: true, op: 0 });
 });

@@ -101,6 +101,19 @@ class ExecutesOldLog extends ViewChanger {
   }
 }
 
+/** Takes a PREPARE of a view that it is on the way to for what that began with. */
+class EntersByPrepare extends NormalCase {
+  override onPrepare(from: Signer, message: PrepareMessage): void {
+    const { view, slot, committed } = message;
+    const views = this.owner.views as unknown as ViewChanger;
+    if (views.status === "viewChange" && views.view === view) {
+      const { lastNormal } = views;
+      views.onStartView(from, { kind: "startView", view, lastNormal, op: slot - 1, committed });
+    }
+    super.onPrepare(from, message);
+  }
+}
+
 /** Vouches for a slot without those before it. */
 class VouchesBeyondHoles extends NormalCase {
   override onPrepare(from: Signer, message: PrepareMessage): void {
@@ -265,6 +278,7 @@ export const scripted: ReadonlyMap<string, readonly Subject[]> = new Map(
     longest: [["longest-log", withParts({ ViewChanger: LongestLog })]],
     tail: [["keeps-tail", withParts({ LogFetch: KeepsTail })]],
     again: [["begins-with-now", withParts({ ViewChanger: BeginsWithNow })]],
+    prepare: [["enters-by-prepare", withParts({ NormalCase: EntersByPrepare })]],
     nonce: [["same-nonce", withParts({ Start: SameNonce })]],
     answers: [["answers-always", withParts({ Start: AnswersAlways })]],
     source: [["any-source", withParts({ Start: AnySource })]],

@@ -12,7 +12,8 @@ setDefaultTimeout(60_000);
 
 for (const [script, subjects] of scripted) {
   for (const subject of subjects) {
-    test(`V10 V17 ${script} convicts ${subject.name}`, () => {
+    const rows = script === "prepare" ? "V5 V8" : "V10 V17";
+    test(`${rows} ${script} convicts ${subject.name}`, () => {
       const path = join(import.meta.dir, `../../scenarios/vr/${script}.txt`);
       const text = readFileSync(path, "utf8");
       const traced = runScript(subject, text);

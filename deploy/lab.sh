@@ -187,6 +187,16 @@ in_order() {
     grep -Eq -- "$1"
 }
 
+# Who watches the lab, and the numbers of its page.
+watch_log="$output/watch.log"
+control 300 "$bun" "$root/src/bin/watch.ts" --inventory "$work/hosts.ini" >"$watch_log" 2>&1 &
+watching=$!
+told() { # PATTERN
+  address=$(sed -n 's|^watch it: \(.*\)/?\(token=.*\)|\1/metrics?\2|p' "$watch_log")
+  control 20 "$bun" -e 'console.log(await (await fetch(process.argv[1])).text())' "$address" \
+    >"$output/metrics.txt" 2>&1 && grep -Eq -- "$1" "$output/metrics.txt"
+}
+
 # The playbook as such, with a host that dies while the client measures.
 rm -rf "$homes"/*/oskr/run
 log="$output/run.log"
@@ -204,11 +214,31 @@ until measuring; do
   sleep 1
 done
 check 'the client measures' measuring
+check 'who watches the lab sees it' told '^oskr_operations_total\{mode="pbft"\} [1-9]'
+check 'and a replica that executes' told '^oskr_replica_executed_total\{.*replica="3"\} [1-9]'
 # Links first, so that no connection is closed: it just falls silent, as when the power is cut.
 ip -n "$bridge" link delete c-replica3
 ip -n "$bridge" link delete d-replica3
 end_all "$prefix-replica3"
 died=$(date +%s)
+down='^oskr_replica_up\{.*replica="3"\} 0'
+patience=20
+until told "$down"; do
+  [ "$patience" -gt 0 ] || break
+  patience=$((patience - 1))
+  sleep 1
+done
+check 'who watches the lab sees that host down' told "$down"
+check 'and another one up' grep -Eq '^oskr_replica_up\{.*replica="0"\} 1' "$output/metrics.txt"
+for pid in $(ip netns pids "$bridge"); do
+  # Neither what waits for it nor what limits its time.
+  case $(readlink "/proc/$pid/exe") in *bun*)
+    tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q 'watch\.ts' && kill -TERM "$pid" ;;
+  esac
+done
+stopped=0
+wait "$watching" || stopped=$?
+check 'and stops when it is told to' [ "$stopped" -eq 0 ]
 status=0
 wait "$background" || status=$?
 background=

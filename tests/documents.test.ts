@@ -43,6 +43,7 @@ const NOT_RUN: ReadonlyMap<string, string> = new Map([
   ],
   ["docs/lab.md: cd deploy/ansible", "takes several hosts; deploy/lab.sh does it"],
   ["docs/lab.md: npm run bench -- sweep", "takes several hosts; deploy/lab.sh does it"],
+  ["docs/seeing.md: npm run watch", "takes several hosts; deploy/lab.sh does it"],
   ["docs/lab.md: sudo deploy/lab.sh", "takes root and minutes; .ci/run does it"],
   [
     "docs/scaling.md: npm run bench -- scale",

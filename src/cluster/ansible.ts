@@ -8,6 +8,7 @@ import { UsageError } from "../base/errors.ts";
 import { log } from "../base/logger.ts";
 import { readJson, writeJson } from "../cli/json-file.ts";
 import { judgeAddresses, type LabAddresses, type LabHost, type Reached } from "./lab-addresses.ts";
+import { labWayOf, type LabWay } from "./lab-way.ts";
 import { within } from "./within.ts";
 
 const PLAYBOOKS = resolve(import.meta.dir, "../../deploy/ansible");
@@ -17,6 +18,8 @@ const STOP_MS = 5_000;
 export interface Inventory extends LabAddresses {
   readonly path: string;
   readonly clients: readonly LabHost[];
+  /** The way to each host, by its name. */
+  readonly ways: ReadonlyMap<string, LabWay>;
 }
 
 type Addressed = readonly [name: string, address: string];
@@ -28,7 +31,11 @@ interface Listing {
   readonly clients: readonly string[];
   readonly multicast: string;
   readonly reached: readonly Reached[];
+  readonly ways: readonly Way[];
 }
+
+/** Of a host: its name, and the fields of a LabWay. */
+type Way = readonly [name: string, ...fields: readonly unknown[]];
 
 /**
  * Reads an inventory by Ansible itself, whose warnings are passed on. Throws UsageError, also where
@@ -67,7 +74,7 @@ function listInventory(path: string): Inventory {
       throw new UsageError(`--inventory ${path}: ${ran.error?.message ?? why}`);
     }
     for (const warning of warnings) log.warn(`Ansible: ${warning}`);
-    const { replicas, sequencers, clients, multicast, reached } = readJson<Listing>(out);
+    const { replicas, sequencers, clients, multicast, reached, ways } = readJson<Listing>(out);
     const hostsOf = (hosts: readonly Addressed[]): readonly LabHost[] =>
       hosts.map(([name, address]) => ({ name, address: String(address) }));
     return {
@@ -79,6 +86,7 @@ function listInventory(path: string): Inventory {
       clients: clients.map((name) => ({ name, address: "" })),
       multicast,
       reached,
+      ways: new Map(ways.map(([name, ...fields]) => [name, labWayOf(name, fields)])),
     };
   } finally {
     rmSync(dir, { recursive: true });

@@ -20,6 +20,9 @@ export interface PublishedProcess {
 }
 
 export interface PublishedReplica extends PublishedProcess {
+  /** Of its cluster: the protocol, and the faults that it tolerates. */
+  readonly mode: string;
+  readonly f: number;
   readonly view: number;
   readonly leader: number;
   readonly committed: number;
@@ -47,7 +50,7 @@ const PROCESS = {
 } as const;
 const REPLICA: Shape = {
   fields: {
-    ...PROCESS,
+    ...{ ...PROCESS, mode: "string", f: "number" },
     ...{ view: "number", leader: "number", committed: "number", executed: "number" },
     ...{ phase: "string", recovered: "boolean", dropped: { mapOf: "number" } },
   },
@@ -104,17 +107,25 @@ export function mostFrequent(counts: Counts): Counts {
   return Object.fromEntries([...sorted.slice(0, REASONS_MAX), ...others]);
 }
 
+/** What a file holds; null: nothing yet, or something of another version. */
 export function readReplicaCensus(path: string): PublishedReplica | null {
-  return read(path, REPLICA) as PublishedReplica | null;
+  return replicaCensusOf(readSharedPage(path));
 }
 
 export function readClientCensus(path: string): PublishedClients | null {
-  return read(path, CLIENTS) as PublishedClients | null;
+  return clientCensusOf(readSharedPage(path));
 }
 
-/** Null: nothing is there yet, or it is of another version. */
-function read(path: string, shape: Shape): unknown {
-  const text = readSharedPage(path);
+/** What a page holds of which the text is given. */
+export function replicaCensusOf(text: string | null): PublishedReplica | null {
+  return censusOf(text, REPLICA) as PublishedReplica | null;
+}
+
+export function clientCensusOf(text: string | null): PublishedClients | null {
+  return censusOf(text, CLIENTS) as PublishedClients | null;
+}
+
+function censusOf(text: string | null, shape: Shape): unknown {
   if (text === null) return null;
   const value: unknown = JSON.parse(text);
   return mismatch(value, shape, "") === null ? value : null;

@@ -99,9 +99,11 @@ export class ReplicaProcess {
       ...{ clock, native },
       tell: () => {
         const { view, committed, executed, phase, recovered = false } = this.#replica.census();
-        const leader = setting.config.leader(view);
+        const { mode, config } = setting;
+        const leader = config.leader(view);
         const dropped = mostFrequent(splitRefusals(this.#drops()).dropped);
-        return { view, leader, committed, executed, phase, recovered, dropped };
+        const where = { mode, f: config.f, view, leader, committed, executed };
+        return { ...where, phase, recovered, dropped };
       },
     });
   }

@@ -45,6 +45,11 @@ export function readSharedPage(path: string): string | null {
     if (codeOf(error) === "ENOENT") return null;
     throw error;
   }
+  return textOfPage(bytes);
+}
+
+/** The text of a copy of such a page; null if there is none, or half of one. */
+export function textOfPage(bytes: Buffer): string | null {
   if (bytes.length < HEADER) return null;
   const length = bytes.readUInt32LE(0);
   const text = bytes.subarray(HEADER, HEADER + length);

@@ -1,14 +1,8 @@
 // A cluster that runs, as its page shows it: what its processes publish, what is done to it, and
 // what followed.
 
-import type { Cluster } from "../cluster/cluster.ts";
 import { reasonOf } from "../base/errors.ts";
-import {
-  readClientCensus,
-  readReplicaCensus,
-  type PublishedClients,
-  type PublishedReplica,
-} from "../process/census-page.ts";
+import type { PublishedClients, PublishedReplica } from "../process/census-page.ts";
 import { FabricController, refuseControl, type FabricControl } from "../process/fabric-control.ts";
 import {
   REPLICA_ACTIONS,
@@ -24,14 +18,33 @@ import { LiveTimeline } from "./live-timeline.ts";
 /** Samples that are kept for whoever comes later: some minutes. */
 const SAMPLES_MAX = 1200;
 
-/** What of a cluster is watched. */
-type Watched = Pick<Cluster, "n" | "replicas" | "kill" | "restart" | "censusPath" | "controlPath">;
+/** What can be done to replicas. */
+export interface Hands {
+  signal(index: number, signal: "SIGSTOP" | "SIGCONT"): void;
+  kill(index: number): Promise<void>;
+  restart(index: number): Promise<void>;
+}
 
-export interface LiveClusterOptions {
-  readonly cluster: Watched;
+/** A cluster of which a page tells. */
+export interface WatchedCluster {
+  /** The protocol; the empty string while that is not known. */
   readonly mode: string;
+  readonly n: number;
   readonly f: number;
   readonly clientProcesses: number;
+  /** Why a replica does not run; null if it does. */
+  endingOf(index: number): string | null;
+  /** What a process that runs has published last, times by the clock of this machine. */
+  replicaCensus(index: number): PublishedReplica | null;
+  clientCensus(index: number): PublishedClients | null;
+  /** Null: it is only watched. */
+  readonly hands: Hands | null;
+  /** The file that its fabric reads; null: none does. */
+  readonly controlPath: string | null;
+}
+
+export interface LiveClusterOptions {
+  readonly cluster: WatchedCluster;
   readonly native: { oskr_monotonic_ns(): number };
 }
 
@@ -56,12 +69,14 @@ export class LiveCluster {
 
   /** Throws UsageError. */
   constructor(options: LiveClusterOptions) {
-    const { cluster, clientProcesses, native } = options;
+    const { cluster, native } = options;
     this.#options = options;
     this.#startMs = native.oskr_monotonic_ns() / 1e6;
-    this.#states = Array.from({ length: cluster.n }, () => "up");
+    this.#states = Array.from({ length: cluster.n }, (_, i) =>
+      cluster.endingOf(i) === null ? "up" : "down",
+    );
     this.#replicas = Array.from({ length: cluster.n }, () => null);
-    this.#clients = Array.from({ length: clientProcesses }, () => null);
+    this.#clients = Array.from({ length: cluster.clientProcesses }, () => null);
     const { controlPath } = cluster;
     this.#controller = controlPath === null ? null : new FabricController(controlPath);
   }
@@ -71,10 +86,10 @@ export class LiveCluster {
   }
 
   get state(): LiveState {
-    const { mode, f } = this.#options;
+    const { mode, f, hands } = this.#options.cluster;
     const clients = this.#clients.flatMap((one) => (one === null ? [] : [one.last]));
     return {
-      ...{ mode, f, nowMs: this.#nowMs },
+      ...{ mode, f, nowMs: this.#nowMs, readOnly: hands === null },
       replicas: this.#states.map((state, index) => this.#replica(state, index)),
       completed: clients.reduce((sum, { completed }) => sum + completed, 0),
       inFlight: clients.reduce((sum, { inFlight }) => sum + inFlight, 0),
@@ -86,17 +101,14 @@ export class LiveCluster {
   /** Reads what processes published since, and what that says. */
   look(): void {
     const { cluster } = this.#options;
-    for (const [index, child] of cluster.replicas.entries()) {
-      if (child.ending !== null && this.#states[index] !== "restarting") {
-        this.#goesDown(index, child.ending);
-      }
-      const found = readReplicaCensus(cluster.censusPath("replica", index));
-      // What a process published that has ended is no news.
-      if (found === null || found.pid !== child.pid) continue;
+    for (const index of this.#states.keys()) {
+      this.#lookAt(index);
+      const found = cluster.replicaCensus(index);
+      if (found === null) continue;
       this.#replicas[index] = followed(this.#replicas[index] ?? null, found, "cpuMs");
     }
     for (const index of this.#clients.keys()) {
-      const found = readClientCensus(cluster.censusPath("client", index));
+      const found = cluster.clientCensus(index);
       if (found === null) continue;
       this.#clients[index] = followed(this.#clients[index] ?? null, found, "completed");
     }
@@ -110,22 +122,35 @@ export class LiveCluster {
     this.#timeline.looks({ nowMs, replicas, completed, gaps: own });
   }
 
+  /** Whether a replica runs still, or again where others start it. */
+  #lookAt(index: number): void {
+    const { cluster } = this.#options;
+    const state = this.#states[index];
+    const ending = cluster.endingOf(index);
+    if (ending !== null && state !== "restarting") this.#goesDown(index, ending);
+    if (ending !== null || state !== "down" || cluster.hands !== null) return;
+    this.#states[index] = "up";
+    this.#timeline.happens(this.#nowMs, `replica ${index} runs`);
+  }
+
   /** Does it, or says why not. */
   async act(action: LiveAction): Promise<string | null> {
+    const { hands } = this.#options.cluster;
+    if (hands === null) return "this cluster is only watched";
     if (action.action === "network") return this.#set(action.network);
     const { replica: index } = action;
     const state = this.#states[index];
     if (state === undefined) return `there is no replica ${index}`;
     if (state === "restarting") return `replica ${index} is being started again`;
-    if (action.action === "restart") return this.#restart(index, state);
+    if (action.action === "restart") return this.#restart(index, state, hands);
     if (state === "down") return `replica ${index} is down`;
-    if (action.action === "kill") return this.#kill(index);
+    if (action.action === "kill") return this.#kill(index, hands);
     const stops = action.action === "stop";
     if (stops === (state === "stopped")) {
       return `replica ${index} ${stops ? "stands still already" : "was not stopped"}`;
     }
     this.#does(index, stops ? "stopped" : "continued");
-    this.#options.cluster.replicas[index]?.signal(stops ? "SIGSTOP" : "SIGCONT");
+    hands.signal(index, stops ? "SIGSTOP" : "SIGCONT");
     this.#states[index] = stops ? "stopped" : "up";
     return null;
   }
@@ -136,22 +161,21 @@ export class LiveCluster {
     this.#timeline.does(this.#nowMs, `replica ${index}${leads} ${what}`);
   }
 
-  async #kill(index: number): Promise<null> {
+  async #kill(index: number, hands: Hands): Promise<null> {
     this.#does(index, "killed");
     this.#states[index] = "down";
-    await this.#options.cluster.kill(index);
+    await hands.kill(index);
     return null;
   }
 
-  async #restart(index: number, state: ReplicaState): Promise<string | null> {
-    const { cluster } = this.#options;
+  async #restart(index: number, state: ReplicaState, hands: Hands): Promise<string | null> {
     this.#does(index, "started again, with an empty memory");
     this.#states[index] = "restarting";
     this.#replicas[index] = null;
     try {
-      if (state !== "down") await cluster.kill(index);
+      if (state !== "down") await hands.kill(index);
       this.#timeline.restarts(this.#nowMs, index);
-      await cluster.restart(index);
+      await hands.restart(index);
       this.#states[index] = "up";
       return null;
     } catch (error) {

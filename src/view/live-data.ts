@@ -57,6 +57,8 @@ export interface LiveState {
   /** Operations that completed so far. */
   readonly completed: number;
   readonly inFlight: number;
+  /** Whether it is only watched: nothing can be done to it. */
+  readonly readOnly: boolean;
   /** Null: there is no fabric that could lose or delay. */
   readonly network: LiveNetwork | null;
   readonly events: readonly LiveEvent[];

@@ -204,6 +204,7 @@ const mistakes: readonly (readonly [string, readonly string[], string])[] = [
     ...["udp-switch", ["-c", udp, "--behind", udp, "--record", "x", "--kinds", "1,x"]],
     "--kinds x: expected whole numbers from 0 to 255",
   ] as const,
+  ["watch", [], "--inventory: expected the inventory of a lab"],
   [
     "soak",
     ["--ci-figures", "--hours", "1"],

@@ -47,9 +47,13 @@ describeUnless(program("ansible-playbook"))("an inventory", () => {
         "nested",
         "[rack1]\nr0 host=1\nr1 host=2\n[rack2]\nr2 host=3\n[rack3]\nr3 host=4 net=10.0.2",
         "[replicas:children]\nrack1\nrack2\nrack3\n[clients]\nc0",
-        "[replicas:vars]\noskr_address=\"{{ net | default('10.0.0') }}.{{ host }}:5000%0\"",
+        "[replicas:vars]\nansible_port=2222\noskr_address=\"{{ net | default('10.0.0') }}.{{ host }}:5000%0\"",
       );
-      const { replicas, sequencers, clients, multicast, reached } = readInventory(path);
+      const { replicas, sequencers, clients, multicast, reached, ways } = readInventory(path);
+      expect(ways.get("r1")).toEqual({
+        ...{ connection: "ssh", host: "r1", port: "2222", user: "", key: "", args: [] },
+        ...{ become: false, directory: "/opt/oskr", runDirectory: "/opt/oskr/run" },
+      });
       expect(reached[1]).toEqual(["ssh", "", "r1"]);
       expect(reached).toHaveLength(5);
       expect(replicas).toEqual([

@@ -83,7 +83,7 @@ function inventory(
     replicas: names("r", replicas).map((name, i) => [name, address.replace("I", `${i}`)]),
     sequencers: names("s", sequencers).map((name, i) => [name, `12:34:56:aa:aa:1${i}%0`]),
     clients: names("c", clients),
-    ...{ multicast: "", reached: [] },
+    ...{ multicast: "", reached: [], ways: [] },
   };
   writeFileSync(join(dir, "inventory.json"), JSON.stringify(listing));
 }

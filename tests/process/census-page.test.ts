@@ -19,7 +19,16 @@ const dir = mkdtempSync(join(tmpdir(), "oskr-census-"));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 const census = {
-  ...{ view: 3, leader: 1, committed: 20, executed: 7, phase: "running", recovered: false },
+  ...{
+    mode: "pbft",
+    f: 1,
+    view: 3,
+    leader: 1,
+    committed: 20,
+    executed: 7,
+    phase: "running",
+    recovered: false,
+  },
 };
 
 test("a replica's census is renewed ten times a second, and not more often", () => {

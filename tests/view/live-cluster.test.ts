@@ -10,6 +10,7 @@ import type { Child } from "../../src/cluster/child.ts";
 import { readControl } from "../../src/process/fabric-control.ts";
 import { SharedPage } from "../../src/process/shared-page.ts";
 import { LiveCluster } from "../../src/view/live-cluster.ts";
+import { OwnCluster } from "../../src/view/own-cluster.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "oskr-live-"));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
@@ -50,7 +51,8 @@ function watched(controlPath: string | null): LiveCluster {
     },
   };
   const native = { oskr_monotonic_ns: () => nowMs * 1e6 };
-  return new LiveCluster({ cluster, mode: "pbft", f: 1, clientProcesses: 1, native });
+  const own = new OwnCluster({ cluster, mode: "pbft", f: 1, clientProcesses: 1 });
+  return new LiveCluster({ cluster: own, native });
 }
 
 const pages = {
@@ -65,7 +67,15 @@ function publish(path: string, census: object): void {
 
 function tellReplica(index: number, more: object = {}): void {
   const { pid } = children[index]!;
-  const census = { view: 4, leader: 0, committed: 8, executed: 9, phase: "running" };
+  const census = {
+    mode: "pbft",
+    f: 1,
+    view: 4,
+    leader: 0,
+    committed: 8,
+    executed: 9,
+    phase: "running",
+  };
   pages.replica(index, { pid, cpuMs: 0, recovered: false, dropped: {}, ...census, ...more });
 }
 

@@ -7,7 +7,7 @@ import type { LiveAction, LiveSample, LiveState, LiveUpdate } from "../../src/vi
 import { LiveServer } from "../../src/view/live-server.ts";
 
 const state: LiveState = {
-  ...{ mode: "pbft", f: 1, nowMs: 1000, completed: 42, inFlight: 3 },
+  ...{ mode: "pbft", f: 1, nowMs: 1000, readOnly: false, completed: 42, inFlight: 3 },
   replicas: [
     {
       state: "up",

@@ -54,7 +54,7 @@ class LiveApp {
       });
       if (!answer.ok) this.#problem = (await answer.text()).trim();
     } catch (error) {
-      this.#problem = `the demo does not answer: ${error instanceof Error ? error.message : ""}`;
+      this.#problem = `the server does not answer: ${error instanceof Error ? error.message : ""}`;
     }
     this.#render();
   }

@@ -17,9 +17,9 @@ export function livePage(page: LivePageState): TemplateResult {
   const { state, sample, connected, problem } = page;
   return html`
     <header>
-      <h1>${state?.mode ?? "oskr"} <span>${clusterText(state)}</span></h1>
+      <h1>${state?.mode || "oskr"} <span>${clusterText(state)}</span></h1>
       <span class="verdict ${connected ? "passed" : "failed"}" role="status">
-        ${connected ? "live" : "the demo has ended, or does not answer"}
+        ${connected ? "live" : "its server has ended, or does not answer"}
       </span>
     </header>
     ${problem === null ? nothing : html`<p class="problem" role="alert">${problem}</p>`}
@@ -71,11 +71,13 @@ function details(state: LiveState, act: LivePageState["act"]): TemplateResult {
                   "processor",
                   "dropped",
                 ].map((name) => html`<th scope="col">${name}</th>`)}
-                <th scope="col">do</th>
+                ${state.readOnly ? nothing : html`<th scope="col">do</th>`}
               </tr>
             </thead>
             <tbody>
-              ${state.replicas.map((replica, index) => row(replica, index, act))}
+              ${state.replicas.map((replica, index) =>
+                row(replica, index, state.readOnly ? null : act),
+              )}
             </tbody>
           </table>
         </div>
@@ -89,23 +91,33 @@ function details(state: LiveState, act: LivePageState["act"]): TemplateResult {
               html`<li class=${what}><time>${(atMs / 1000).toFixed(1)} s</time> ${text}</li>`,
           )}
         </ol>
-        ${done.length === 0 ? html`<p class="hint">Nothing yet: kill the leader.</p>` : nothing}
+        ${done.length === 0 ? html`<p class="hint">${quiet(state)}</p>` : nothing}
       </div>
     </section>
   `;
 }
 
-function row({ state, census }: LiveReplica, index: number, act: LivePageState["act"]) {
+function quiet({ readOnly }: LiveState): string {
+  return readOnly ? "Nothing yet." : "Nothing yet: kill the leader.";
+}
+
+/** `act` is null where nothing can be done. */
+function row({ state, census }: LiveReplica, index: number, act: LivePageState["act"] | null) {
+  const down = state === "down" || state === "restarting";
   const name = `replica ${index}`;
   const button = (action: "kill" | "stop" | "continue" | "restart", text: string, off: boolean) =>
     html`<button
       ?disabled=${off}
       aria-label="${text} ${name}"
-      @click=${() => act({ action, replica: index })}
+      @click=${() => act?.({ action, replica: index })}
     >
       ${text}
     </button>`;
-  const down = state === "down" || state === "restarting";
+  const buttons = [
+    button("kill", "Kill", down),
+    state === "stopped" ? button("continue", "Continue", false) : button("stop", "Stop", down),
+    button("restart", "Restart empty", state === "restarting"),
+  ];
   const dropped = census?.dropped ?? [];
   const cells =
     census === null
@@ -128,14 +140,7 @@ function row({ state, census }: LiveReplica, index: number, act: LivePageState["
         }
       </th>
       <td><span class="state ${state}">${stateText(state, census)}</span></td>
-      ${cells}
-      <td class="buttons">
-        ${button("kill", "Kill", down)}
-        ${
-          state === "stopped" ? button("continue", "Continue", false) : button("stop", "Stop", down)
-        }
-        ${button("restart", "Restart empty", state === "restarting")}
-      </td>
+      ${cells} ${act === null ? nothing : html`<td class="buttons">${buttons}</td>`}
     </tr>
   `;
 }

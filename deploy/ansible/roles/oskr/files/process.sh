@@ -5,6 +5,8 @@
 #   process.sh ready NAME SECONDS          waits until a replica or sequencer says that it takes part
 #   process.sh watch NAME SECONDS          fails as soon as it has ended
 #   process.sh silence NAME                kills it, as the run wants it
+#   process.sh census NAME DIRECTORY       prints what it publishes in a run's directory, four times a
+#                                          second, as base64; "-" while it does not run
 #   process.sh stop                        ends all that was started, and kills what does not end
 #
 # A failure is told with the end of NAME.log.
@@ -68,6 +70,18 @@ watch() { # NAME SECONDS
   done
 }
 
+# Until nobody reads what it prints.
+census() { # NAME DIRECTORY
+  while :; do
+    if runs "$2/$1.pid" && [ -s "$2/$1.census" ]; then
+      base64 -w 0 "$2/$1.census" && echo
+    else
+      echo -
+    fi || return
+    sleep 0.25
+  done
+}
+
 silence() { # NAME
   runs "$1.pid" || fail "$1" 'ended'
   kill -KILL "$pid"
@@ -90,9 +104,9 @@ stop() {
 }
 
 case ${1:-} in
-start | ready | watch | silence | stop) "$@" ;;
+start | ready | watch | census | silence | stop) "$@" ;;
 *)
-  echo "process.sh: '${1:-}': expected start, ready, watch, silence or stop" >&2
+  echo "process.sh: '${1:-}': expected start, ready, watch, census, silence or stop" >&2
   exit 2
   ;;
 esac

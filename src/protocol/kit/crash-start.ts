@@ -265,14 +265,17 @@ export abstract class CrashStart<
     }
     const { n, f } = this.context.quorums;
     const needed = (this.#isLate() ? n - f : n) - 1;
-    const latest = [...this.#starters].sort(([, a], [, b]) => b.last - a.last).slice(0, needed);
-    if (latest.length < needed) return null;
-    // All of them were starting between the last of the first answers and the first of the last.
-    const first = latest.reduce((most, [, starter]) => Math.max(most, starter.first), 0);
-    if (!latest.every(([, { last }]) => last > first)) return null;
     const founders = new Array<Bytes>(n).fill(EMPTY).with(self, this.#life);
-    for (const [replica, { life }] of latest) founders[replica] = life;
-    return founders;
+    // All of them were starting between the last of the first answers and the first of the last.
+    let first = 0;
+    let others = 0;
+    for (const [replica, starter] of [...this.#starters].sort(([, a], [, b]) => b.last - a.last)) {
+      if (starter.last <= Math.max(first, starter.first)) continue;
+      first = Math.max(first, starter.first);
+      founders[replica] = starter.life;
+      others++;
+    }
+    return others < needed ? null : founders;
   }
 
   /** Whether another one, which named this life of the replica, began with it. */

@@ -199,3 +199,15 @@ test("V16 who was starting beside one that began with an earlier life of it does
   const wrong = begunLate({ Start: BeginsWithAny });
   expect(wrong.state(0)).toMatchObject({ phase: "running", number: 0, leads: true, op: 0 });
 });
+
+test("V16 one that begins names all that were starting then, though fewer would have done", () => {
+  const cluster = new VrCluster({ n: 5 }, { begin: false });
+  cluster.stop(4);
+  // Replica 3 hears nobody start, and learns of it by those who have begun.
+  cluster.drops = (_from, to, { kind }) => to === 3 && kind === "starting";
+  cluster.advance(500);
+  const running = { phase: "running", number: 0 };
+  expect([0, 1, 2, 3].map((i) => cluster.state(i))).toMatchObject(new Array(4).fill(running));
+  const named = cluster.sent("answer", 0)[0]?.founders.map(({ length }) => length);
+  expect(named).toEqual([16, 16, 16, 16, 0]);
+});

@@ -3,7 +3,7 @@
 
 import type { Inventory } from "../cluster/ansible.ts";
 import { commandOn } from "../cluster/lab-way.ts";
-import { UsageError } from "../base/errors.ts";
+import { reasonOf, UsageError } from "../base/errors.ts";
 import {
   clientCensusOf,
   replicaCensusOf,
@@ -139,24 +139,33 @@ class HostFeed<T extends PublishedProcess> {
 
   async #ask(): Promise<void> {
     while (!this.#closed) {
-      const child = Bun.spawn([...this.#words], {
-        ...{ stdin: "ignore", stdout: "pipe", stderr: "pipe" },
-        // An interrupt at the terminal is for this process.
-        detached: true,
-      });
-      this.#child = child;
-      const errors = new Response(child.stderr).text();
-      let line = "";
-      for await (const part of child.stdout.pipeThrough(new TextDecoderStream())) {
-        const lines = `${line}${part}`.split("\n");
-        line = lines.pop() ?? "";
-        for (const whole of lines) this.#hear(whole);
+      try {
+        this.#trouble = await this.#hearAll();
+      } catch (error) {
+        this.#trouble = reasonOf(error);
       }
       this.last = null;
-      this.#trouble = (await errors).trimEnd().split("\n").at(-1) ?? "";
-      await child.exited;
       if (!this.#closed) await Bun.sleep(AGAIN_MS);
     }
+  }
+
+  /** Hears what the program prints until it ends; the last line of what it complained of. */
+  async #hearAll(): Promise<string> {
+    const child = Bun.spawn([...this.#words], {
+      ...{ stdin: "ignore", stdout: "pipe", stderr: "pipe" },
+      // An interrupt at the terminal is for this process.
+      detached: true,
+    });
+    this.#child = child;
+    const errors = new Response(child.stderr).text();
+    let line = "";
+    for await (const part of child.stdout.pipeThrough(new TextDecoderStream())) {
+      const lines = `${line}${part}`.split("\n");
+      line = lines.pop() ?? "";
+      for (const whole of lines) this.#hear(whole);
+    }
+    await child.exited;
+    return (await errors).trimEnd().split("\n").at(-1) ?? "";
   }
 
   #hear(line: string): void {

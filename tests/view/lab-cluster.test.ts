@@ -113,10 +113,12 @@ test("what runs on hosts is seen, that it ends, and that it runs again", async (
   cluster.close();
 });
 
-test("why a host cannot be asked stands behind its name", async () => {
-  const words = ["sh", "-c", "echo one; echo 'no route to it' >&2; exit 255"];
+test.each([
+  [["sh", "-c", "echo one; echo 'no route to it' >&2; exit 255"], "no route to it"],
+  [["/none/ssh"], "no such file or directory (ENOENT)"],
+])("why a host cannot be asked stands behind its name: %p", async (words, why) => {
   const cluster = new LabCluster({ replicas: [{ name: "r9", words }], clients: [] }, nowMs);
-  const told = "replica 0 does not run: r9 (no route to it)";
+  const told = `replica 0 does not run: r9 (${why})`;
   while (cluster.endingOf(0) !== told) await Bun.sleep(10);
   expect(cluster.replicaCensus(0)).toBeNull();
   cluster.close();

@@ -319,7 +319,6 @@ function encodeVote(kind: number, message: VoteFields, out: Writer): void {
   out.seal(message.seal);
 }
 
-/** Field by field: spreading one object into another costs as much as reading all of them. */
 /** Where a proposal belongs. */
 export type Proposed = Pick<PrePrepareMessage, "replica" | "view" | "slot">;
 
@@ -330,6 +329,7 @@ export function proposedIn(input: Reader): Proposed | null {
   return input.ok ? proposed : null;
 }
 
+/** Field by field: spreading one object into another costs as much as reading all of them. */
 function decodeVote<K extends string>(kind: K, input: Reader, start: number) {
   const replica = input.u8();
   const view = input.u53();

@@ -10,10 +10,25 @@ import { scripted } from "../../mutants/vr.ts";
 // Virtual time: only a loaded machine makes them slow.
 setDefaultTimeout(60_000);
 
+/** Rows of docs/guarantees.md, by script. */
+const ROWS: ReadonlyMap<string, string> = new Map([
+  ["prepare", "V5 V8"],
+  ["half", "V8"],
+  ["longest", "V10"],
+  ["late-dvc", "V10 V17"],
+  ["again", "V11"],
+  ["once", "V11"],
+  ["tail", "V11"],
+  ["truncated", "V12"],
+  ["disc17", "V17"],
+  ["nonce", "V17"],
+  ["answers", "V17"],
+  ["source", "V17"],
+]);
+
 for (const [script, subjects] of scripted) {
   for (const subject of subjects) {
-    const rows = script === "prepare" ? "V5 V8" : "V10 V17";
-    test(`${rows} ${script} convicts ${subject.name}`, () => {
+    test(`${ROWS.get(script)} ${script} convicts ${subject.name}`, () => {
       const path = join(import.meta.dir, `../../scenarios/vr/${script}.txt`);
       const text = readFileSync(path, "utf8");
       const traced = runScript(subject, text);

@@ -291,7 +291,7 @@ export class Adversary {
     const { seal, ...unsigned } = message;
     const bytes = this.#encode(from, unsigned, false);
     if (bytes === null || bytes.length === 0) return null;
-    const crossed = bytes.slice();
+    const crossed = new Uint8Array(bytes);
     crossed[0] = this.#random.int(16);
     const other = this.#decode(crossed);
     if (other === null) return seal === undefined ? null : crossed;

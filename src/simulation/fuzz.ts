@@ -86,7 +86,7 @@ export function fuzzCodec({ subject, seed }: RunOptions): Report {
 /** A packet with some bits flipped, bytes changed, inserted or cut, or joined from two. */
 export function mutatePacket(random: Random, corpus: readonly Bytes[]): Bytes {
   if (corpus.length === 0 || random.chance(0.02)) return random.bytes(random.between(0, 200));
-  let bytes: Bytes = random.pick(corpus).slice();
+  let bytes: Bytes = new Uint8Array(random.pick(corpus));
   for (let changes = random.between(1, 3); changes > 0; changes--) {
     const at = random.int(bytes.length + 1);
     switch (random.int(6)) {

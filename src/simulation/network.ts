@@ -120,7 +120,8 @@ export class Network {
       return this.#lose(from, to, packet, "lost");
     }
     if (plan.corruption > 0 && random.chance(plan.corruption)) {
-      const bytes = packet.content.bytes.slice();
+      // A copy, whatever holds them: a Buffer's slice would be the very bytes.
+      const bytes = new Uint8Array(packet.content.bytes);
       const bit = random.int(Math.max(1, bytes.length * 8));
       if (bytes.length > 0) bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7));
       if (packet.part || !this.#options.passes(bytes)) {

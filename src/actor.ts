@@ -17,13 +17,19 @@ export type Target = Address | "all" | "others";
 /** Why an actor drops a message; a literal, so that counting allocates nothing. */
 export type Refusal = `not admitted: ${string}`;
 
+/** What is known here suffices: the message is passed on without its certificate, unchecked. */
+export const UNNEEDED = "unneeded";
+/** Whether a message is checked (null), passed on without its certificate, or dropped. */
+export type Admission = Refusal | typeof UNNEEDED | null;
+
 /**
  * A protocol's replica or client. Runs each call to completion, never awaits, knows only its Host
  * and App.
  */
 export interface Actor<M, T extends string> {
   /**
-   * Called only with messages all of whose signatures hold, in order of arrival for each sender.
+   * Called only with messages all of whose signatures hold, or that are without them because the
+   * actor needs none (`refuse`), in order of arrival for each sender.
    */
   receive(from: Address, message: M): void;
   timeout(timer: T): void;
@@ -36,9 +42,10 @@ export interface Actor<M, T extends string> {
   refuseBytes?(from: Address, input: Reader, bytes: number): Refusal | null;
   /**
    * Read-only, asked before signatures are checked and again when a check is about to start: null
-   * lets the message through, a reason drops it. `receive` repeats its conditions.
+   * has them checked, UNNEEDED passes the message on as its codec makes it `bare`, a reason drops
+   * it. `receive` repeats its conditions.
    */
-  refuse?(from: Address, message: M): Refusal | null;
+  refuse?(from: Address, message: M): Admission;
 }
 
 export interface Replica<M, T extends string> extends Actor<M, T> {
@@ -160,6 +167,11 @@ export interface Codec<M> {
    * sign requests (`signs`) those of all requests in it come last.
    */
   proofs(message: M, signs?: boolean): readonly Proof[];
+  /**
+   * The message without what its signatures prove, so that nobody can use what was not checked; of
+   * kinds of which an actor says UNNEEDED.
+   */
+  bare?(message: M): M;
   /**
    * The first bytes of those messages that others than replicas send; what begins otherwise and
    * does not come from a replica's address is dropped unread. Without it anybody may send anything.

@@ -2,7 +2,15 @@
 // others share one, and lanes take turns: whoever sends forgeries, or has them sent in its name,
 // holds up itself.
 
-import { NO_PROOFS, type Address, type Bytes, type Proof, type Sizes } from "./actor.ts";
+import {
+  NO_PROOFS,
+  UNNEEDED,
+  type Address,
+  type Admission,
+  type Bytes,
+  type Proof,
+  type Sizes,
+} from "./actor.ts";
 import { assert } from "./base/assert.ts";
 import { Queue } from "./base/queue.ts";
 import { CHECK, PROTOCOL, SECTION } from "./base/sections.ts";
@@ -35,8 +43,10 @@ export interface CheckLanesOptions<M> {
   readonly clock: Pick<Clock, "now">;
   readonly drops: Drops;
   readonly sections: Int32Array;
-  /** Why a message need not be checked any more. */
-  readonly refuse: (from: Address, message: M) => string | null;
+  /** Why a message need not be checked any more, if that is so. */
+  readonly admits: (from: Address, message: M) => Admission;
+  /** The message without what need not be checked. */
+  readonly bare: (message: M) => M;
   /** All its signatures hold. */
   readonly receive: (from: Address, message: M) => void;
 }
@@ -213,7 +223,7 @@ export class CheckLanes<M> {
 
   /** Passes on a sender's messages until one has to wait for its check. */
   #advance(queue: SenderQueue<M>): void {
-    const { refuse, drops, sections } = this.#options;
+    const { admits, bare, drops, sections } = this.#options;
     const { from, lane } = queue;
     for (;;) {
       const head = queue.waiting.shift();
@@ -226,9 +236,13 @@ export class CheckLanes<M> {
         continue;
       }
       sections[SECTION] = PROTOCOL;
-      const refusal = refuse(from, message);
-      if (refusal !== null) {
-        countDrop(drops, refusal);
+      const admission = admits(from, message);
+      if (admission === UNNEEDED) {
+        this.#receive(from, bare(message));
+        continue;
+      }
+      if (admission !== null) {
+        countDrop(drops, admission);
         continue;
       }
       sections[SECTION] = CHECK;

@@ -1,16 +1,18 @@
 // Three drivers and a codec become a Host. The same class runs in the executables and in the
 // simulator, so that encoding, signing and checking are what the simulator tests.
 
-import type {
-  Actor,
-  Address,
-  Bytes,
-  Codec,
-  Host,
-  Refusal,
-  Sealed,
-  Sizes,
-  Target,
+import {
+  NO_PROOFS,
+  UNNEEDED,
+  type Actor,
+  type Address,
+  type Bytes,
+  type Codec,
+  type Host,
+  type Refusal,
+  type Sealed,
+  type Sizes,
+  type Target,
 } from "./actor.ts";
 import { assert } from "./base/assert.ts";
 import { SMALL_ID_MAX } from "./config.ts";
@@ -348,23 +350,30 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
       countDrop(this.drops, "malformed");
       return;
     }
-    const refusal = actor.refuse?.(from, message) ?? null;
-    if (refusal !== null) {
-      countDrop(this.drops, refusal);
+    const admission = actor.refuse?.(from, message) ?? null;
+    if (admission !== null && admission !== UNNEEDED) {
+      countDrop(this.drops, admission);
       return;
     }
     this.#sections[SECTION] = CHECK;
-    const proofs = this.#codec.proofs(message, this.#requestsSigned);
+    const unneeded = admission === UNNEEDED;
+    const taken = unneeded ? this.#bare(message) : message;
+    const proofs = unneeded ? NO_PROOFS : this.#codec.proofs(message, this.#requestsSigned);
     if (this.#self === null && this.#lanes?.asNew === true) this.#lanes = null;
     const lanes = this.#lanes;
     // Most signatures are known, since many messages share one: they need no turn, nor a callback.
     if ((lanes === null || lanes.idle) && this.#stage.knows(proofs, this.#run)) {
       this.#sections[SECTION] = PROTOCOL;
-      actor.receive(from, message);
+      actor.receive(from, taken);
       return;
     }
     this.#lanes ??= this.#makeLanes();
-    this.#lanes.take(from, message, proofs, bytes);
+    this.#lanes.take(from, taken, proofs, bytes);
+  }
+
+  #bare(message: M): M {
+    assert(this.#codec.bare !== undefined, "messages that may need no check can be made bare");
+    return this.#codec.bare(message);
   }
 
   #makeLanes(): CheckLanes<M> {
@@ -376,7 +385,8 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
       clock: this.#clock,
       drops: this.drops,
       sections: this.#sections,
-      refuse: (from, message) => this.#actor?.refuse?.(from, message) ?? null,
+      admits: (from, message) => this.#actor?.refuse?.(from, message) ?? null,
+      bare: (message) => this.#bare(message),
       receive: (from, message) => this.#actor?.receive(from, message),
     });
   }

@@ -300,6 +300,31 @@ describe("arrivals", () => {
     expect(sizeOf("senders")).toBe(0);
   });
 
+  test("F8 one whose certificate is not needed is passed on without it, unchecked", () => {
+    build(1, null, 32);
+    actor.unneeded.add("known");
+    const { verified } = stage.counts;
+    transport.arrive(1, signed("known"));
+    expect(actor.received).toEqual(["1:bare known"]);
+    for (let i = 0; i < 8; i++) transport.arrive(10 + i, signed(`busy ${i}`));
+    transport.arrive(2, signed("first"));
+    transport.arrive(2, signed("second"));
+    transport.arrive(3, signed("other"));
+    transport.arrive(2, signed("known"));
+    expect(actor.received).toEqual(["1:bare known"]);
+    // What is known by the time that a check would start needs none, and keeps its place.
+    for (const text of ["second", "other"]) actor.unneeded.add(text);
+    stage.finish("busy 0");
+    expect(actor.received.slice(2)).toEqual([]);
+    stage.finish("first");
+    const after = ["2:first", "3:bare other", "2:bare second", "2:bare known"];
+    expect(actor.received.slice(2).toSorted()).toEqual(after.toSorted());
+    const own = actor.received.filter((text) => text.startsWith("2:"));
+    expect(own).toEqual(["2:first", "2:bare second", "2:bare known"]);
+    expect(stage.counts.verified - verified).toBeLessThanOrEqual(9);
+    expect([drops(), sizeOf("senders")]).toEqual([{}, 7]);
+  });
+
   test("few checks are with the stage at a time, and senders are served in turn", () => {
     build(1, null, 32);
     for (let i = 0; i < 10; i++) transport.arrive(1, signed(`flood ${i}`));

@@ -55,6 +55,7 @@ export class CodecMonitor {
         return proofs;
       },
       ...(codec.openKinds === undefined ? {} : { openKinds: codec.openKinds }),
+      ...(codec.bare === undefined ? {} : { bare: codec.bare }),
     };
   }
 

@@ -1,6 +1,6 @@
 // An actor whose invariants are checked after each call.
 
-import type { Actor, Replica, Sealed } from "../actor.ts";
+import { UNNEEDED, type Actor, type Replica, type Sealed } from "../actor.ts";
 import type { Watch } from "./observer.ts";
 import type { Process } from "./process.ts";
 
@@ -46,8 +46,8 @@ function told(
   watch: Watch,
 ): NonNullable<Watched["refuse"]> {
   return (from, message) => {
-    const reason = refuse(from, message);
-    if (reason !== null) watch.refuses(process, message);
-    return reason;
+    const admission = refuse(from, message);
+    if (admission !== null && admission !== UNNEEDED) watch.refuses(process, message);
+    return admission;
   };
 }

@@ -123,7 +123,7 @@ export class RunRecorder implements Observer, Watch {
 
   codecOf(process: Process, id: number, codec: Codec<Sealed>): Codec<Sealed> {
     this.#sent.begin(process, id);
-    const { openKinds } = codec;
+    const { openKinds, bare } = codec;
     return {
       encode: (message, out) => {
         codec.encode(message, out);
@@ -143,6 +143,7 @@ export class RunRecorder implements Observer, Watch {
         return proofs;
       },
       ...(openKinds === undefined ? {} : { openKinds }),
+      ...(bare === undefined ? {} : { bare: (message) => this.#bare(process, message, bare) }),
     };
   }
 
@@ -281,6 +282,17 @@ export class RunRecorder implements Observer, Watch {
     const arrivals = waiting.get(message);
     if (arrivals === undefined) waiting.set(message, [arrival]);
     else arrivals.push(arrival);
+  }
+
+  /** What is handled is the message without its certificate. */
+  #bare(process: Process, message: Sealed, bare: (message: Sealed) => Sealed): Sealed {
+    const arrivals = this.#waiting.get(process)?.get(message) ?? [];
+    const [arrival = -1] = arrivals;
+    const made = bare(message);
+    if (arrival < 0) return made;
+    this.#forget(process, arrival);
+    this.#waits(process, made, arrival);
+    return made;
   }
 
   /** That arrival is never handled. */

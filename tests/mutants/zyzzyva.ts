@@ -2,7 +2,7 @@
 // the kind that owes it must find; those of `directed` random faults hardly ever reach, or only in
 // many seeds: tests/protocol/zyzzyva/mutants.test.ts shows each what convicts it.
 
-import type { Bytes, Quorums, Refusal } from "../../src/actor.ts";
+import type { Admission, Bytes, Quorums } from "../../src/actor.ts";
 import type { Mutant } from "../../src/campaign/mutants.ts";
 import type { Batch } from "../../src/protocol/kit/batch.ts";
 import { Executor } from "../../src/protocol/kit/executor.ts";
@@ -274,9 +274,16 @@ class AnyProof extends Hates {
 
 /** Counts signers of a certificate as often as it names them. */
 class CountsTwice extends Commits {
-  override refuseCommit(message: CommitMessage): Refusal | null {
+  override refuseCommit(message: CommitMessage): Admission {
     const refusal = super.refuseCommit(message);
     return refusal === "not admitted: commit certificate without a quorum" ? null : refusal;
+  }
+}
+
+/** Believes a certificate that goes on from what is known, which nobody has checked. */
+class BelievesMore extends Commits {
+  protected override isCovered({ slot, history }: CommitMessage): boolean {
+    return this.context.log.passes(slot, history);
   }
 }
 
@@ -307,6 +314,7 @@ export const directed = {
   "commits-alone": { Commits: CommitsAlone },
   "earlier-certificates": { Commits: AnyViewCommits },
   "counts-twice": { Commits: CountsTwice },
+  "believes-more": { Commits: BelievesMore },
   "old-replies": { NormalCase: OldReplies },
   "one-hate": { Hates: OneHate },
   "any-proof": { Hates: AnyProof },

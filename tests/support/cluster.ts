@@ -8,7 +8,7 @@ import type { Protocol, Replica, RoleActor, Signer, Target } from "../../src/act
 import { KvApp } from "../../src/app/kv.ts";
 import { PROTOCOL_DEFAULTS, type ProtocolConfig } from "../../src/protocol-config.ts";
 import { FakeHost } from "./fake-host.ts";
-import { admits, Packets, signerOf, type Kinded, type OfKind } from "./packets.ts";
+import { Packets, signerOf, type Kinded, type OfKind } from "./packets.ts";
 
 /** A protocol whose replicas a test looks into. */
 export interface Tested<M, T extends string, R extends Replica<M, T>> extends Protocol<M, T> {
@@ -258,14 +258,13 @@ export class Cluster<M extends Kinded, T extends string, R extends Replica<M, T>
       this.heard.push({ from, to, message });
       return;
     }
-    if (!own) {
-      if (!admits(actor, from, message)) return;
-      if (!this.packets.genuine(message)) {
-        this.forged++;
-        return;
-      }
+    const taken = own ? message : this.packets.taken(actor, from, message);
+    if (taken === null) return;
+    if (!own && !this.packets.genuine(taken)) {
+      this.forged++;
+      return;
     }
-    actor.receive(from, message);
+    actor.receive(from, taken);
     replica?.assertInvariants?.();
   }
 
@@ -300,9 +299,10 @@ export class Solo<M extends Kinded, T extends string, R extends Replica<M, T>> {
    */
   receive(from: Address, message: M): void {
     const arrived = this.packets.carried(message, from);
-    if (!admits(this.replica, from, arrived)) return;
-    if (!this.packets.genuine(arrived)) throw new Error(`${message.kind} is forged`);
-    this.replica.receive(from, arrived);
+    const taken = this.packets.taken(this.replica, from, arrived);
+    if (taken === null) return;
+    if (!this.packets.genuine(taken)) throw new Error(`${message.kind} is forged`);
+    this.replica.receive(from, taken);
     this.replica.assertInvariants?.();
   }
 

@@ -2,8 +2,8 @@
 // Node.
 
 import { expect } from "bun:test";
-import { NO_PROOFS, type Actor, type Address, type Codec, type Refusal } from "../../src/actor.ts";
-import type { Proof, Sealed } from "../../src/actor.ts";
+import { NO_PROOFS, UNNEEDED, type Actor, type Address, type Codec } from "../../src/actor.ts";
+import type { Admission, Proof, Refusal, Sealed } from "../../src/actor.ts";
 import type { Call, Clock, Drops, RefusesPart, Stage, Transport } from "../../src/driver.ts";
 import { BLOCK_MIN, MESSAGE_MAX, Reader, Writer } from "../../src/wire.ts";
 
@@ -37,6 +37,7 @@ export const codec: Codec<Message> = {
     return input.done ? { text, signed: isSigned, tail, seal } : null;
   },
   proofs: ({ seal }) => (seal === undefined ? NO_PROOFS : [seal]),
+  bare: ({ text, ...message }) => ({ ...message, text: `bare ${text}`, seal: undefined }),
 };
 
 /** A block with a text in it. */
@@ -197,6 +198,7 @@ export class RecordingActor implements Actor<Message, string> {
   readonly fired: string[] = [];
   readonly asked: string[] = [];
   readonly refused = new Set<string>();
+  readonly unneeded = new Set<string>();
   onReceive: (text: string) => void = () => {};
   onTimeout: (timer: string) => void = () => {};
 
@@ -208,8 +210,9 @@ export class RecordingActor implements Actor<Message, string> {
     this.fired.push(timer);
     this.onTimeout(timer);
   }
-  refuse(_from: Address, { text }: Message): Refusal | null {
+  refuse(_from: Address, { text }: Message): Admission {
     this.asked.push(text);
+    if (this.unneeded.has(text)) return UNNEEDED;
     return this.refused.has(text) ? REFUSAL : null;
   }
 }

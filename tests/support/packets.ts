@@ -1,6 +1,7 @@
 // Messages as bytes between the actors of a test. A signature is a hash of who signs and of what,
 // so that only what was really signed, and by whom, holds.
 
+import { UNNEEDED } from "../../src/actor.ts";
 import type { Actor, Address, Bytes, Codec, Proof, Signer } from "../../src/actor.ts";
 import { digestOf } from "../../src/protocol/kit/digest.ts";
 import { BLOCK_MIN, equal, MESSAGE_MAX, Reader, Writer } from "../../src/wire.ts";
@@ -66,6 +67,13 @@ export class Packets<M extends Kinded> {
     return received as S;
   }
 
+  /** What the actor takes of the message, as its Node asks before it checks; null if nothing. */
+  taken(actor: Actor<M, never>, from: Address, message: M): M | null {
+    const admission = actor.refuse?.(from, message) ?? null;
+    if (admission === UNNEEDED) return this.#codec.bare?.(message) ?? null;
+    return admission === null ? message : null;
+  }
+
   /** Whether every signature in it holds. */
   genuine(message: M): boolean {
     return this.#codec.proofs(message).every(holds);
@@ -75,9 +83,4 @@ export class Packets<M extends Kinded> {
 /** The replica that a message names as its sender, else `from`. */
 export function signerOf(message: Kinded, from: Address): Signer {
   return "replica" in message ? (message.replica as Signer) : from;
-}
-
-/** Whether the actor takes the message, as its Node asks before it checks signatures. */
-export function admits<M>(actor: Actor<M, never>, from: Address, message: M): boolean {
-  return (actor.refuse?.(from, message) ?? null) === null;
 }

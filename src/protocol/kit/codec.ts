@@ -1,6 +1,7 @@
 // A protocol's codec: its own messages, and those that all protocols share.
 
 import { NO_PROOFS, type Codec, type Proof, type Sealed } from "../../actor.ts";
+import { assert } from "../../base/assert.ts";
 import type { Reader, Writer } from "../../wire.ts";
 import {
   decodeCommon,
@@ -25,6 +26,8 @@ export interface OwnCodec<M extends Sealed> {
   decode(kind: number, input: Reader, start: number): M | null;
   /** Every signature in the message beside its own seal, and beside those of requests. */
   proofs(message: M): readonly Proof[];
+  /** The message without its certificate, of kinds that may need none. */
+  bare?(message: M): M;
   /** Batches in the message, each of whose requests is to be signed where clients sign. */
   batches?(message: M): readonly Batch[];
 }
@@ -68,6 +71,11 @@ export function codecOf<M extends Sealed & Kind>(
   };
   return {
     openKinds: open.length === 0 ? OPEN_KINDS : new Set([...OPEN_KINDS, ...open]),
+
+    bare(message) {
+      assert(!isCommon(message) && own.bare !== undefined, "only what may be bare is made so");
+      return own.bare(message);
+    },
 
     encode(message, out) {
       if (isCommon(message)) encodeCommon(message, out, signed);

@@ -2,6 +2,7 @@
 // signature blocks over statements that follow from what is claimed.
 
 import type { Bytes, Proof, Sealed, Signer } from "../../actor.ts";
+import { assert } from "../../base/assert.ts";
 import { bytesOf, equal, type Reader, type Writer } from "../../wire.ts";
 import { DIGEST_LENGTH, digestOf, NO_DIGEST } from "../kit/digest.ts";
 import { PROTOCOL_KINDS } from "../kit/messages.ts";
@@ -59,9 +60,14 @@ export interface Named {
   readonly outcomeDigest: Bytes;
 }
 
-/** CC: a quorum executed this history, by their SPEC-REPLYs to one request or their HISTORYs. */
-export interface CommitCertificate extends Point {
+/** That a quorum executed this history; votes: who says so, or null where nobody has to show it. */
+export interface CommitClaim extends Point {
   readonly named: Named | null;
+  readonly votes: Certificate | null;
+}
+
+/** CC: a quorum executed this history, by their SPEC-REPLYs to one request or their HISTORYs. */
+export interface CommitCertificate extends CommitClaim {
   readonly votes: Certificate;
 }
 
@@ -87,6 +93,12 @@ export interface ViewChangeHeader {
   /** Of the body. */
   readonly digest: Bytes;
   readonly block: Bytes;
+}
+
+/** The certificate for a claim. */
+export function shown({ view, slot, history, named, votes }: CommitClaim): CommitCertificate {
+  assert(votes !== null, "what nobody shows is passed on to nobody");
+  return { view, slot, history, named, votes };
 }
 
 // What is signed.

@@ -229,7 +229,7 @@ export class ZyzzyvaClient extends QuorumClient implements Client<Message, Timer
     const named = { session, tag, number, digest, outcomeDigest };
     const votes = certificateOf(this.#agreeing, this.quorums.quorum);
     this.#certificate ??= { view, slot, history, named, votes };
-    this.#host.send("all", { kind: "commit", certificate: this.#certificate });
+    this.#host.send("all", { kind: "commit", ...this.#certificate });
   }
 
   #refuseLocalCommit(message: LocalCommitMessage): Refusal | null {

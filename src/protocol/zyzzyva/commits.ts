@@ -3,13 +3,22 @@
 // commits nothing, because the next view change may miss the one replica that has it: it takes
 // LOCAL-COMMITs of a quorum in one view.
 
-import type { Address, HeldCertificate, Refusal, Signer, Sizes } from "../../actor.ts";
+import {
+  UNNEEDED,
+  type Address,
+  type Admission,
+  type HeldCertificate,
+  type Refusal,
+  type Signer,
+  type Sizes,
+} from "../../actor.ts";
 import { coverageMark } from "../../base/coverage-mark.ts";
 import { equal } from "../../wire.ts";
 import { certificateOf, hasSigners } from "../kit/quorum.ts";
 import {
   commitProofs,
   committedProofs,
+  shown,
   type CommitCertificate,
   type CommittedCertificate,
   type Point,
@@ -120,39 +129,55 @@ export class Commits {
 
   // Certificates of clients.
 
-  /** Why a certificate of a client changes nothing, or is none. */
-  refuseCommit({ certificate }: CommitMessage): Refusal | null {
+  /** Why a certificate of a client changes nothing, or is none; or whether none is needed. */
+  refuseCommit(message: CommitMessage): Admission {
     const { quorums, log } = this.context;
     const { view, active } = this.owner.views;
-    if (!hasSigners(certificate.votes, quorums.quorum)) {
+    const { slot, votes } = message;
+    if (votes !== null && !hasSigners(votes, quorums.quorum)) {
       return "not admitted: commit certificate without a quorum";
     }
-    if (!this.isOfView(certificate) || !active) {
-      if (certificate.view < view)
-        coverageMark("zyzzyva: a certificate of an earlier view is refused");
+    if (!this.isOfView(message) || !active) {
+      if (message.view < view) coverageMark("zyzzyva: a certificate of an earlier view is refused");
       return "not admitted: commit certificate of another view";
     }
-    const passed = certificate.slot <= log.low && certificate.named !== null;
-    return passed || log.contains(certificate.slot)
-      ? null
-      : "not admitted: commit certificate outside the window";
+    if (this.isCovered(message)) return UNNEEDED;
+    return log.contains(slot) ? null : "not admitted: commit certificate outside the window";
+  }
+
+  /**
+   * Whether what the certificate is to show follows from what is known here: its history is a part
+   * of that which a longer one shows, or which the view began with, or it is gone and only what is
+   * known to be committed is told. So the clients of a batch share one check.
+   */
+  protected isCovered({ slot, history, named }: CommitMessage): boolean {
+    const { log } = this.context;
+    if (slot <= log.low) return named !== null;
+    const shown = Math.max(this.#certificate?.slot ?? 0, this.owner.views.entered.slot);
+    return slot <= shown && log.passes(slot, history);
   }
 
   /** Whether the certificate is of the view that this replica is in. */
-  protected isOfView({ view }: CommitCertificate): boolean {
+  protected isOfView({ view }: Point): boolean {
     return view === this.owner.views.view;
   }
 
   onCommit(from: Address, message: CommitMessage): void {
-    const { host, config } = this.context;
-    const refusal = this.refuseCommit(message);
-    if (refusal !== null) return host.drop(refusal);
+    const { host, config, log } = this.context;
+    const admission = this.refuseCommit(message);
     const client = from < config.n ? null : from;
-    const { certificate } = message;
-    const { named } = certificate;
-    // Its history is gone, and what it names may be known to be committed.
-    if (certificate.slot > this.context.log.low) this.#onCertificate(certificate, client);
-    else if (client !== null && named !== null) this.#service.tellCommitted(client, named);
+    const { slot, named, votes } = message;
+    if (admission === UNNEEDED) {
+      coverageMark("zyzzyva: a certificate needs no check");
+      const entry = log.at(slot);
+      if (entry !== undefined) this.#localCommit(entry, client);
+      // Its history is gone, and what it names may be known to be committed.
+      else if (client !== null && named !== null) this.#service.tellCommitted(client, named);
+      return;
+    }
+    if (admission !== null) return host.drop(admission);
+    if (votes === null) return host.drop("not admitted: certificate that is needed by now");
+    this.#onCertificate(shown(message), client);
   }
 
   /** The certificate is of the active view, and its signatures hold. */

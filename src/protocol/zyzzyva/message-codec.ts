@@ -3,6 +3,7 @@
 
 import { NO_PROOFS, type Bytes, type Codec, type Proof } from "../../actor.ts";
 import type { Signer } from "../../actor.ts";
+import { assert } from "../../base/assert.ts";
 import { bytesOf, equal, MESSAGE_MAX, Reader, type Writer } from "../../wire.ts";
 import { decodeBatch, encodeBatch, NO_BATCHES, type Batch } from "../kit/batch.ts";
 import { codecOf } from "../kit/codec.ts";
@@ -34,6 +35,7 @@ import {
   SPEC_REPLY,
   VIEW_CHANGE,
   VIEW_CONFIRM,
+  shown,
   viewProofs,
   type ViewChangeHeader,
 } from "./certificate.ts";
@@ -117,9 +119,14 @@ export function orderedIn(input: Reader): Ordered | null {
 const POINT_KINDS = { history: HISTORY, localCommit: LOCAL_COMMIT, viewConfirm: VIEW_CONFIRM };
 
 export const codec: Codec<Message> = codecOf<OwnMessage>(
-  { encode, decode: decodeOwn, proofs: ownProofs, batches: batchesIn },
+  { encode, decode: decodeOwn, proofs: ownProofs, bare, batches: batchesIn },
   { signed: true, open: [COMMIT] },
 );
+
+function bare(message: OwnMessage): OwnMessage {
+  assert(message.kind === "commit", "everything else is checked");
+  return { ...message, votes: null };
+}
 
 function batchesIn(message: OwnMessage): readonly Batch[] {
   return "batch" in message ? [message.batch] : NO_BATCHES;
@@ -140,7 +147,7 @@ function encode(message: OwnMessage, out: Writer): void {
       return;
     case "commit":
       out.u8(COMMIT);
-      encodeCommitCertificate(message.certificate, out);
+      encodeCommitCertificate(shown(message), out);
       return;
     case "history":
     case "localCommit":
@@ -237,7 +244,7 @@ function encodeRest(message: RestMessage, out: Writer): void {
 function ownProofs(message: OwnMessage): readonly Proof[] {
   switch (message.kind) {
     case "commit":
-      return commitProofs(message.certificate);
+      return message.votes === null ? NO_PROOFS : commitProofs(shown(message));
     case "pom":
       return pomProofs(message);
     case "viewChange": {
@@ -278,7 +285,7 @@ function decodeOwn(kind: number, input: Reader, start: number): OwnMessage | nul
     case SPEC_REPLY:
       return decodeSpecReply(input, start);
     case COMMIT:
-      return { kind: "commit", certificate: decodeCommitCertificate(input) };
+      return { kind: "commit", ...decodeCommitCertificate(input) };
     case HISTORY:
       return decodePointVote("history", input, start);
     case LOCAL_COMMIT:

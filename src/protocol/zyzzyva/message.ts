@@ -7,6 +7,7 @@ import type { AnswerMessage } from "../kit/recovery.ts";
 import type { Outcome } from "../kit/request.ts";
 import type {
   CommitCertificate,
+  CommitClaim,
   CommittedCertificate,
   Named,
   Point,
@@ -31,9 +32,8 @@ export interface SpecReplyMessage extends Sealed, Point, Named {
 }
 
 /** From a client, unsigned: a quorum executed its request alike. */
-export interface CommitMessage extends Sealed {
+export interface CommitMessage extends Sealed, CommitClaim {
   readonly kind: "commit";
-  readonly certificate: CommitCertificate;
 }
 
 export interface HistoryMessage extends PointVote {

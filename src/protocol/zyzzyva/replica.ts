@@ -1,5 +1,6 @@
 import type {
   Address,
+  Admission,
   App,
   Bytes,
   Census,
@@ -222,7 +223,7 @@ export class ZyzzyvaReplica implements Replica<Message, Timer> {
     return ordered === null ? null : this.normal.refuseOrdered(ordered);
   }
 
-  refuse(_from: Address, message: Message): Refusal | null {
+  refuse(_from: Address, message: Message): Admission {
     if (isNaming(message)) return this.start.starter.refuseNaming(message);
     const outside = this.start.starter.refuse();
     if (outside !== null) return outside;

@@ -7,11 +7,10 @@ export const simulation: SimulationHints<Message> = {
   moves: ({ kind }) =>
     kind === "viewChange" || kind === "newView" || kind === "viewConfirm" || kind === "hate",
   // Views begin with 0, which has certificates as any other.
-  certifies: (message) => (message.kind === "commit" ? message.certificate.view + 1 : 0),
+  certifies: (message) => (message.kind === "commit" ? message.view + 1 : 0),
   viewOf: (message) => {
     switch (message.kind) {
       case "commit":
-        return message.certificate.view;
       case "orderReq":
       case "specReply":
       case "history":

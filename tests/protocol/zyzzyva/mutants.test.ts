@@ -151,7 +151,7 @@ const TRACES: { readonly [name in keyof typeof directed]: Trace } = {
     of: (parts) => {
       const cluster = alone(3, { parts });
       cluster.inject(0, 3, order(0, A));
-      cluster.inject(CLIENT, 3, { kind: "commit", certificate: certified(0, [A]) });
+      cluster.inject(CLIENT, 3, { kind: "commit", ...certified(0, [A]) });
       cluster.settle();
       return cluster.state(3).committed;
     },
@@ -164,7 +164,7 @@ const TRACES: { readonly [name in keyof typeof directed]: Trace } = {
       const changes = [0, 1, 2].map((i) => change(i, 1, [A]));
       const cluster = joining(parts, changes, [A]);
       for (const i of [0, 1, 2]) cluster.inject(i, 3, said("viewConfirm", i, point(1, A)));
-      cluster.inject(CLIENT, 3, { kind: "commit", certificate: certified(0, [A]) });
+      cluster.inject(CLIENT, 3, { kind: "commit", ...certified(0, [A]) });
       cluster.settle();
       return cluster.sent("localCommit", 3).length > 0;
     },
@@ -176,7 +176,20 @@ const TRACES: { readonly [name in keyof typeof directed]: Trace } = {
     of: (parts) => {
       const cluster = alone(3, { parts });
       cluster.inject(0, 3, order(0, A));
-      cluster.inject(CLIENT, 3, { kind: "commit", certificate: certified(0, [A], [0, 0, 1]) });
+      cluster.inject(CLIENT, 3, { kind: "commit", ...certified(0, [A], [0, 0, 1]) });
+      cluster.settle();
+      return cluster.sent("localCommit", 3).length > 0;
+    },
+    right: false,
+    wrong: true,
+  },
+  "believes-more": {
+    id: "F8",
+    of: (parts) => {
+      const cluster = alone(3, { parts });
+      cluster.inject(0, 3, order(0, A));
+      const { votes } = certified(0, [B]);
+      cluster.inject(CLIENT, 3, { kind: "commit", ...certified(0, [A]), votes });
       cluster.settle();
       return cluster.sent("localCommit", 3).length > 0;
     },

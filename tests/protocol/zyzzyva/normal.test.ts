@@ -215,7 +215,7 @@ test("Z7 a certificate of the view is answered once signed, the same bytes again
   cluster.settle();
   const certificate = certified(0, [A]);
   for (let i = 0; i < 5; i++) {
-    cluster.inject(CLIENT, 3, { kind: "commit", certificate });
+    cluster.inject(CLIENT, 3, { kind: "commit", ...certificate });
     cluster.settle();
   }
   const made = cluster.sent("localCommit", 3).filter(({ seal }) => seal === undefined);
@@ -224,9 +224,56 @@ test("Z7 a certificate of the view is answered once signed, the same bytes again
   expect(cluster.state(3).certified).toBe(1);
 });
 
+test("F8 Z7 a certificate of which a longer one shows the history needs no check", () => {
+  const cluster = alone(3);
+  for (const batches of [[A], [A, B], [A, B, C]]) cluster.inject(0, 3, order(0, ...batches));
+  cluster.inject(CLIENT, 3, { kind: "commit", ...certified(0, [A, B]) });
+  cluster.settle();
+  const spoken = () =>
+    cluster.sent("localCommit", 3).flatMap(({ slot, seal }) => (seal === undefined ? [slot] : []));
+  expect([spoken(), cluster.forged]).toEqual([[2], 0]);
+  // Nobody has signed these.
+  const claimed = (batches: (typeof A)[], at = point(0, ...batches)) => {
+    const { votes } = certified(0, [D]);
+    cluster.inject(CLIENT, 3, { kind: "commit", ...at, named: null, votes });
+    cluster.settle();
+  };
+  for (let i = 0; i < 3; i++) claimed([A]);
+  expect([spoken(), cluster.forged]).toEqual([[2, 1], 0]);
+  const told = cluster.heard.filter(({ message }) => message.kind === "localCommit");
+  expect(told.length).toBe(4);
+  // What is longer, and what is another history, is checked.
+  claimed([A, B, C]);
+  claimed([A], point(0, B));
+  expect([spoken(), cluster.forged]).toEqual([[2, 1], 2]);
+});
+
+test("F8 one below the stable checkpoint has a REPLY if what it names is known, unchecked", () => {
+  const cluster = new ZyzzyvaCluster();
+  const client = cluster.opened();
+  for (let i = 0; i < 6; i++) cluster.ask(client, put(`${i}`));
+  const last = cluster.sent("specReply", 1).at(-1)!;
+  while (cluster.state(1).low < last.slot) {
+    cluster.ask(cluster.opened(CLIENT + 1 + cluster.state(1).executed), put("more"));
+    cluster.advance(30);
+  }
+  cluster.trace.length = 0;
+  const { view, slot, history, session, tag, number, digest, outcomeDigest } = last;
+  const named = { session, tag, number, digest, outcomeDigest };
+  const { votes } = certified(0, [D]);
+  const claim = { kind: "commit", view, slot, history, votes } as const;
+  cluster.inject(CLIENT, 1, { ...claim, named: { ...named, number: number + 1 } });
+  cluster.settle();
+  expect(cluster.sent("reply", 1)).toEqual([]);
+  cluster.inject(CLIENT, 1, { ...claim, named });
+  cluster.settle();
+  expect(cluster.sent("reply", 1).map((reply) => reply.number)).toEqual([number]);
+  expect(cluster.forged).toBe(0);
+});
+
 test("Z7 a certificate for what is not executed yet waits for it", () => {
   const cluster = alone(3);
-  cluster.inject(CLIENT, 3, { kind: "commit", certificate: certified(0, [A]) });
+  cluster.inject(CLIENT, 3, { kind: "commit", ...certified(0, [A]) });
   cluster.settle();
   expect(cluster.sent("localCommit", 3)).toEqual([]);
   cluster.inject(0, 3, order(0, A));
@@ -239,7 +286,7 @@ test("Z8 Z11 a certificate for another history undoes nothing, and its signers a
   cluster.inject(0, 3, order(0, B));
   cluster.advance(200);
   cluster.trace.length = 0;
-  cluster.inject(CLIENT, 3, { kind: "commit", certificate: certified(0, [A]) });
+  cluster.inject(CLIENT, 3, { kind: "commit", ...certified(0, [A]) });
   cluster.settle();
   expect(cluster.state(3).history).toBe(order(0, B).history.toHex());
   expect(cluster.sent("localCommit", 3)).toEqual([]);
@@ -249,7 +296,7 @@ test("Z8 Z11 a certificate for another history undoes nothing, and its signers a
 test("Z10 a certificate alone commits nothing; LOCAL-COMMITs of a quorum in one view do", () => {
   const cluster = alone(3);
   cluster.inject(0, 3, order(0, A));
-  cluster.inject(CLIENT, 3, { kind: "commit", certificate: certified(0, [A]) });
+  cluster.inject(CLIENT, 3, { kind: "commit", ...certified(0, [A]) });
   cluster.settle();
   expect(cluster.state(3).committed).toBe(0);
   cluster.inject(0, 3, said("localCommit", 0, point(0, A)));

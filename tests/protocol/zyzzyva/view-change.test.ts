@@ -34,7 +34,7 @@ test("Z9 a certificate of an earlier view is not spoken for", () => {
   for (const i of [0, 1, 2]) cluster.inject(i, 3, said("viewConfirm", i, point(1, A)));
   cluster.settle();
   expect(cluster.state(3)).toMatchObject({ view: 1, active: true, executed: 1 });
-  cluster.inject(CLIENT, 3, { kind: "commit", certificate: certified(0, [A]) });
+  cluster.inject(CLIENT, 3, { kind: "commit", ...certified(0, [A]) });
   cluster.settle();
   expect(cluster.sent("localCommit", 3)).toEqual([]);
 });

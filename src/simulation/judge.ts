@@ -111,6 +111,8 @@ export class Ledger {
   readonly issued: Map<number, Issued>;
   /** Position by stamp. */
   readonly #positions = new Map<number, number>();
+  /** Stamps of what was executed, be it undone or lost with a run that ended. */
+  readonly #executed = new Set<number>();
   /** CRC of the application's snapshot by position. */
   readonly #states = new Map<number, number>();
   readonly #fail: (what: string) => void;
@@ -136,9 +138,15 @@ export class Ledger {
     this.issued = issued;
   }
 
-  /** Whether it was executed. */
+  /** Whether it was executed, for good or not. */
   has(op: Bytes): boolean {
-    return this.#positions.has(stampOf(op));
+    const stamp = stampOf(op);
+    return this.#positions.has(stamp) || this.#executed.has(stamp);
+  }
+
+  /** A correct replica executed it, and may undo it. */
+  executed(op: Bytes): void {
+    this.#executed.add(stampOf(op));
   }
 
   /** Whether a position of an operation is one of this epoch. */
@@ -336,6 +344,7 @@ export class JudgedApp implements App {
       out.u53(position);
       out.bytes(inner);
     });
+    this.#ledger?.executed(op);
     this.#pending.push({ op, result, hash: this.#hash, journal: this.#journal });
     this.#hash = hashBytes(hashBytes(this.#hash, op), result);
     const at = position % JOURNAL_PARTS;

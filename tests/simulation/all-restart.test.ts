@@ -2,7 +2,8 @@
 // it, what holds across runs is judged, and messages that do not name their run are convicted.
 
 import { expect, setDefaultTimeout, test } from "bun:test";
-import { Ledger, stamp, type Issued } from "../../src/simulation/judge.ts";
+import { KvApp } from "../../src/app/kv.ts";
+import { JudgedApp, Ledger, stamp, type Issued } from "../../src/simulation/judge.ts";
 import { Epochs } from "../../src/simulation/epochs.ts";
 import { runSeed } from "../../src/simulation/run-seed.ts";
 import { drawPlan, type Changes } from "../../src/simulation/seed-plan.ts";
@@ -87,4 +88,17 @@ test("each run has a history of its own, and a client is judged by that of its r
   expect(epochs.ledgers.map((ledger: Ledger) => ledger.contains(wrong.position))).toEqual([
     ...[false, true],
   ]);
+});
+
+// Deep seed 406 of Zyzzyva: a client was told what another's operation had left, which no replica
+// had committed when all restarted, and whose own client was never answered.
+test("what was executed and lost with its run before it was committed is of its history", () => {
+  const rules = { invents: false, speculates: true };
+  const epochs = new Epochs("epoch", rules, (what) => expect.unreachable(what));
+  const app = new JudgedApp("r0", new KvApp(), epochs.ledger, (what) => expect.unreachable(what));
+  const [lost, never] = [1, 2].map((number) => stamp(0, number, EMPTY));
+  app.execute(lost!);
+  epochs.begin();
+  expect(epochs.ledgers.map((ledger) => ledger.has(lost!))).toEqual([true, false]);
+  expect(epochs.ledgers.some((ledger) => ledger.has(never!))).toBe(false);
 });

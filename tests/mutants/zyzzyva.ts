@@ -19,6 +19,7 @@ import type {
   ViewChangeBody,
   ViewChangeMessage,
 } from "../../src/protocol/zyzzyva/message.ts";
+import { StateSync } from "../../src/protocol/kit/state-sync.ts";
 import { NormalCase } from "../../src/protocol/zyzzyva/normal.ts";
 import {
   Chain,
@@ -151,8 +152,16 @@ class AddsUpViews extends Commits {
 
 /** Commits with a certificate, as the paper's replicas do. */
 class CommitsAlone extends Commits {
-  protected override commitsAlone(): boolean {
-    return true;
+  protected override onOwnWord(slot: number): void {
+    this.owner.normal.commit(slot);
+  }
+}
+
+/** Tells of a checkpoint with a certificate, before its slot is committed. */
+class TellsEarly extends Commits {
+  protected override onOwnWord(slot: number): void {
+    const { sync } = this.owner as unknown as ZyzzyvaReplica;
+    if (slot % this.context.config.checkpointInterval === 0) sync.onCommitted(slot);
   }
 }
 
@@ -177,6 +186,18 @@ class AnyHistory extends NormalCase {
   protected override follows(): boolean {
     return true;
   }
+}
+
+/** Executes a batch though those before it are missing. */
+class AcceptsGaps extends AnyHistory {
+  protected override isNext(slot: number): boolean {
+    return slot > this.context.log.last;
+  }
+}
+
+/** Keeps the state after a slot that is undone, and tells of it when that slot is there again. */
+class KeepsVersions extends StateSync {
+  override onRolledBack(): void {}
 }
 
 /** Tells a client again in which view its request was executed first. */
@@ -207,6 +228,12 @@ class ByAQuorum extends ZyzzyvaClient {
 class AnyOutcome extends ZyzzyvaClient {
   protected override isOf(): boolean {
     return true;
+  }
+}
+
+class IgnoresHistories extends ZyzzyvaClient {
+  protected override agree(a: SpecReplyMessage, b: SpecReplyMessage): boolean {
+    return a.view === b.view && equal(a.outcomeDigest, b.outcomeDigest);
   }
 }
 
@@ -242,6 +269,16 @@ class SpeaksAtStable extends Start {
   protected override resumeAt(view: number, stable: number) {
     return { ...super.resumeAt(view, stable), slot: stable };
   }
+}
+
+/** Of the two orders of a proof checks the first one's signature. */
+function oneSeal(): typeof zyzzyva {
+  const { codec } = zyzzyva;
+  const proofs: typeof codec.proofs = (message, signs) => {
+    const all = codec.proofs(message, signs);
+    return message.kind === "pom" ? all.slice(0, 1) : all;
+  };
+  return { ...zyzzyva, codec: { ...codec, proofs } };
 }
 
 function withParts(parts: Partial<Parts>): typeof zyzzyva {
@@ -312,6 +349,7 @@ export const directed = {
   unconfirmed: { ViewChanger: Unconfirmed, Reports: ProvesAnything },
   "adds-up-views": { Commits: AddsUpViews },
   "commits-alone": { Commits: CommitsAlone },
+  "tells-early": { Commits: TellsEarly },
   "earlier-certificates": { Commits: AnyViewCommits },
   "counts-twice": { Commits: CountsTwice },
   "believes-more": { Commits: BelievesMore },
@@ -328,9 +366,13 @@ export const directed = {
 /** Clients whose bugs traces by hand convict. */
 export const directedClients = {
   "by-a-quorum": ByAQuorum,
+  "ignores-histories": IgnoresHistories,
   "mixes-views": MixesViews,
   "any-outcome": AnyOutcome,
 } satisfies Record<string, typeof ZyzzyvaClient>;
+
+/** One whose codec is wrong, which a trace by hand convicts too. */
+export const directedCodec = oneSeal();
 
 /** Some are seen first by a replica itself: what it committed is not what a quorum did. */
 const SPLIT = ["agreement", "client agreement", "certificates", "throw"];
@@ -356,6 +398,8 @@ export const mutants: readonly Mutant[] = [
     "exactly once",
     "liveness",
   ]),
+  mutant("keeps-versions", withParts({ StateSync: KeepsVersions }), "adversary", SPLIT),
+  mutant("accepts-gaps", withParts({ NormalCase: AcceptsGaps }), "short", SPLIT),
   mutant("any-history", withParts({ NormalCase: AnyHistory }), "adversary", SPLIT),
   mutant("any-outcome", withClient(AnyOutcome), "adversary", SPLIT),
 ];

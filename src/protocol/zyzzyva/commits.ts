@@ -215,18 +215,11 @@ export class Commits {
     const message = { kind: "localCommit", replica, view, slot, history } as const;
     entry.localCommit = message;
     host.send("all", message);
-    this.#onOwnWord(slot);
+    this.onOwnWord(slot);
   }
 
-  /** Hook of `#localCommit`: a certificate is here. */
-  #onOwnWord(slot: number): void {
-    if (this.commitsAlone()) this.owner.normal.commit(slot);
-  }
-
-  /** Whether a certificate is enough to commit. */
-  protected commitsAlone(): boolean {
-    return false;
-  }
+  /** A certificate for the slot is here, which commits nothing. */
+  protected onOwnWord(_slot: number): void {}
 
   #owe(slot: number, client: Address): void {
     const clients = this.#owed.get(slot) ?? new Set();

@@ -195,7 +195,7 @@ export class NormalCase implements SpeculativeOwner {
     const { log } = this.context;
     if (!views.active || view > views.view) return this.#waiting.refuse(message);
     const known = log.at(slot);
-    if (known === undefined) return this.#isNext(slot) ? null : this.#waiting.refuse(message);
+    if (known === undefined) return this.isNext(slot) ? null : this.#waiting.refuse(message);
     const { order } = known;
     if (order === null) return "not admitted: order of a slot that its view began with";
     const same = equal(order.digest, message.digest) && equal(order.history, message.history);
@@ -216,7 +216,7 @@ export class NormalCase implements SpeculativeOwner {
       if (known.order !== null) hates.onConflict(message, known.order);
       return;
     }
-    if (!this.#isNext(slot)) {
+    if (!this.isNext(slot)) {
       this.#wait(message);
       return this.#watchHole();
     }
@@ -238,7 +238,7 @@ export class NormalCase implements SpeculativeOwner {
   }
 
   /** Whether the slot is the one to execute now. */
-  #isNext(slot: number): boolean {
+  protected isNext(slot: number): boolean {
     const { log } = this.context;
     return slot === log.last + 1 && slot <= log.high;
   }

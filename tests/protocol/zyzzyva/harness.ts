@@ -47,15 +47,17 @@ export const [A, B, C, D] = [1, 2, 3, 4].map((i) => makeBatch([openOf(i)], [CLIE
 interface Options {
   readonly begin?: boolean;
   readonly app?: () => App;
+  readonly codec?: Kit["codec"];
   readonly parts?: Partial<Parts>;
   readonly Client?: typeof ZyzzyvaClient;
 }
 
 type Kit = support.Tested<Message, Timer | "retry", ZyzzyvaReplica>;
 
-function zyzzyvaOf(parts: Partial<Parts>, Client: typeof ZyzzyvaClient): Kit {
+function zyzzyvaOf(codec: Kit["codec"], parts: Partial<Parts>, Client: typeof ZyzzyvaClient): Kit {
   return {
     ...zyzzyva,
+    codec,
     client: (config, host) => new Client(config, host),
     replica: (self, config, host, app) => new ZyzzyvaReplica(self, config, host, app, parts),
   };
@@ -64,9 +66,9 @@ function zyzzyvaOf(parts: Partial<Parts>, Client: typeof ZyzzyvaClient): Kit {
 export class ZyzzyvaCluster extends support.Cluster<Message, Timer | "retry", ZyzzyvaReplica> {
   constructor(
     changes: Partial<ProtocolConfig> = {},
-    { parts = {}, Client = ZyzzyvaClient, ...options }: Options = {},
+    { codec = zyzzyva.codec, parts = {}, Client = ZyzzyvaClient, ...options }: Options = {},
   ) {
-    super(zyzzyvaOf(parts, Client), changes, options);
+    super(zyzzyvaOf(codec, parts, Client), changes, options);
   }
 
   /** What a replica's parts know. */

@@ -5,11 +5,16 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { convict } from "../../../src/campaign/mutants.ts";
 import { encodeKvOperation } from "../../../src/app/operation.ts";
-import { ZyzzyvaClient, type Message, type Parts } from "../../../src/protocol/zyzzyva/index.ts";
+import {
+  zyzzyva,
+  ZyzzyvaClient,
+  type Message,
+  type Parts,
+} from "../../../src/protocol/zyzzyva/index.ts";
 import type { SpecReplyMessage } from "../../../src/protocol/zyzzyva/message.ts";
 import { runAny } from "../../../src/simulation/runner.ts";
 import { registered } from "../../../src/simulation/subjects.ts";
-import { directed, directedClients, mutants } from "../../mutants/zyzzyva.ts";
+import { directed, directedClients, directedCodec, mutants } from "../../mutants/zyzzyva.ts";
 import { bytes } from "../../support/requests.ts";
 import {
   A,
@@ -158,6 +163,22 @@ const TRACES: { readonly [name in keyof typeof directed]: Trace } = {
     right: 0,
     wrong: 1,
   },
+  // Of the slot nothing is committed.
+  "tells-early": {
+    id: "Z13",
+    of: (parts) => {
+      const cluster = alone(3, { parts });
+      const batches = [A, B, A, B];
+      for (const [i] of batches.entries()) {
+        cluster.inject(0, 3, order(0, ...batches.slice(0, i + 1)));
+      }
+      cluster.inject(CLIENT, 3, { kind: "commit", ...certified(0, batches) });
+      cluster.advance(5);
+      return cluster.sent("checkpoint", 3).map(({ slot }) => slot);
+    },
+    right: [],
+    wrong: [4],
+  },
   "earlier-certificates": {
     id: "Z9",
     of: (parts) => {
@@ -297,6 +318,22 @@ for (const [name, parts] of Object.entries(directed)) {
   });
 }
 
+test("Z11 a trace by hand convicts who checks one signature of a proof of misbehaviour", () => {
+  const teller = alone(2);
+  for (const batch of [A, B]) teller.inject(0, 2, order(0, batch));
+  teller.settle();
+  const pom = packets.carried(teller.sent("pom", 2)[0]!);
+  const [one, other] = pom.orders;
+  const forged = { ...pom, orders: [one, { ...other, block: one.block }] } as const;
+  const view = (codec = zyzzyva.codec) => {
+    const cluster = alone(3, { codec });
+    cluster.inject(1, 3, forged);
+    cluster.settle();
+    return cluster.state(3).view;
+  };
+  expect([view(), view(directedCodec.codec)]).toEqual([0, 1]);
+});
+
 /** Whether a client is done by what these replicas say, alike but for what `changed` says. */
 function completes(
   Client: typeof ZyzzyvaClient,
@@ -323,6 +360,8 @@ const TOLD: {
   readonly [name in keyof typeof directedClients]: (Client: typeof ZyzzyvaClient) => boolean;
 } = {
   "by-a-quorum": (Client) => completes(Client, [0, 1, 2], () => ({})),
+  "ignores-histories": (Client) =>
+    completes(Client, [0, 1, 2, 3], (i) => ({ history: new Uint8Array(32).fill(i % 2) })),
   "mixes-views": (Client) => completes(Client, [0, 1, 2, 3], (i) => ({ view: i % 2 })),
   "any-outcome": (Client) => completes(Client, [0, 1, 2, 3], () => ({ outcome: LIE })),
 };

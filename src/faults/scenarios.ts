@@ -244,7 +244,7 @@ async function reputation(trial: Trial): Promise<void> {
 const SAMPLE_MS = 250;
 /** How much a heap that is collected now and then may differ from one look to the next. */
 const FLAT_MAX = 1.1;
-/** What a minute without a replica has of the throughput before, at least, if a backup costs less. */
+/** What throughput without a replica is of that before, where a backup costs no more than this. */
 const MEMORY_SHARE = 0.7;
 
 /** Over a million operations with a replica down, the memory of the others stays flat (X12). */

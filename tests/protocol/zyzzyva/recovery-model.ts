@@ -11,7 +11,7 @@
 import { Random } from "../../../src/base/seeded-random.ts";
 
 /** Rules left out: each must be found to be needed. */
-export type Rule = "none" | "no jumps" | "later views" | "bound of slots";
+export type Rule = "none" | "later views" | "bound of slots";
 
 export interface ModelOptions {
   readonly f: number;
@@ -157,7 +157,7 @@ class Model implements Outcome {
     const { view, active } = replica;
     if (view >= VIEWS_MAX) return;
     const timed = this.#leftFor(view) + this.#liars >= this.#quorum;
-    if (active || timed || this.#without === "no jumps") this.#moveTo(i, replica, view + 1);
+    if (active || timed) this.#moveTo(i, replica, view + 1);
   }
 
   /** f + 1 are on the way to later views: liars to whichever is the smallest. */

@@ -64,6 +64,7 @@ for (const [name, most] of [
 
 test("one whose state has no sessions, and one that leaves out slots, are found by it", () => {
   for (const name of ["vr-forgets-sessions", "nopaxos-gives-up"]) {
-    expect([name, run(subjectNamed(name), 32, 1).failures.length]).toEqual([name, 1]);
+    const { failures } = run(subjectNamed(name), 32, 1);
+    expect([name, failures.length > 0]).toEqual([name, true]);
   }
 });

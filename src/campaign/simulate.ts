@@ -21,6 +21,7 @@ import {
   type Totals,
 } from "./campaign.ts";
 import { convict, findSubject, loadAll, type Loaded } from "./mutants.ts";
+import { replayPlay } from "./play-command.ts";
 import { runProfile } from "./run-rows.ts";
 import { RunPages } from "./run-pages.ts";
 import { changeable, readFaultNames, replayCommand, shrink, type Shrunk } from "./shrink.ts";
@@ -54,6 +55,10 @@ const SIMULATE: Command = {
     html: {
       type: "string",
       description: "Write the run as a page to this file, or those of failing seeds to a directory",
+    },
+    play: {
+      type: "string",
+      description: "A run of the playground: its link, or what follows the # of that",
     },
     load: { type: "string", description: "A module with further subjects and mutants" },
     convict: { type: "boolean", description: "The protocol is a mutant: it must be found" },
@@ -152,6 +157,19 @@ function refuseBesideProfile(options: Options): void {
   }
 }
 
+/** Throws UsageError for an option that a play decides itself. */
+async function playOne(options: Options, text: string): Promise<number> {
+  const names = ["protocol", "kind", "convict", ...OF_SEEDS.filter((name) => name !== "chart")];
+  const decided = names.find((name) => options.given.has(name));
+  if (decided !== undefined) {
+    throw new UsageError(`--${decided}: goes without --play, whose text says all of it`);
+  }
+  const load = options.text("load") ?? "";
+  const loaded = await loadModule(load);
+  const traceLines = options.integer("chart", 0, 1e6);
+  return replayPlay({ text, loaded, load, traceLines, html: options.text("html") });
+}
+
 /** A module, or all of tests/mutants for "all". */
 async function loadModule(path: string): Promise<Loaded> {
   if (path === "") return {};
@@ -184,6 +202,8 @@ export async function simulate(argv: readonly string[]): Promise<number> {
   if (profile === "ci") {
     return runProfile(budgeted ? options.decimal("minutes", 0, 10_000) : CI_MINUTES, jobs);
   }
+  const text = options.text("play");
+  if (text !== undefined) return playOne(options, text);
   const campaign = await readCampaign(options);
   if (options.flag("convict")) return convictOne(campaign);
   const parts = splitRange(campaign, jobs);

@@ -49,7 +49,6 @@ export class Adversary {
   readonly #world: AdversaryWorld;
   readonly #random: Random;
   readonly #pool = new Pool();
-  readonly #tricks: ReadonlySet<string>;
   readonly #writer = new Writer(new Uint8Array(PAYLOAD_MAX), wireBook);
   /** Hosts that get the other story, and those that get nothing. */
   readonly #half: ReadonlySet<number>;
@@ -69,7 +68,6 @@ export class Adversary {
   constructor(world: AdversaryWorld) {
     this.#world = world;
     this.#random = world.random.stream("adversary");
-    this.#tricks = new Set(world.plan.tricks);
     this.#forged = new ForgedRequests(world.keys);
     const hosts = Array.from({ length: world.plan.n + world.plan.clients }, (_, i) => i);
     this.#half = new Set(hosts.filter(() => this.#random.chance(0.5)));
@@ -160,7 +158,7 @@ export class Adversary {
       return;
     }
     if (this.#plays("silence", 0.1)) return;
-    if (this.#tricks.has("selective silence") && this.#shunned.has(packet.toHost)) {
+    if (this.#knows("selective silence") && this.#shunned.has(packet.toHost)) {
       this.#world.count("trick: selective silence");
       return;
     }
@@ -171,7 +169,7 @@ export class Adversary {
       );
       return;
     }
-    if (this.#tricks.has("slow proposals") && this.#mayPropose(packet)) {
+    if (this.#knows("slow proposals") && this.#mayPropose(packet)) {
       this.#world.count("trick: slow proposals");
       const delayUs = Math.floor(this.#world.plan.viewTimeoutMs * 1000 * JUST_IN_TIME);
       this.#world.scheduler.after(null, delayUs, () =>
@@ -194,7 +192,7 @@ export class Adversary {
   #passOn(from: Process, packet: Packet): void {
     const { plan, network, scheduler, subject, started } = this.#world;
     const may = started && from.host >= plan.n && scheduler.nowUs < plan.gstUs && !packet.part;
-    if (!may || !this.#tricks.has("client certificates")) return network.deliver(from, packet);
+    if (!may || !this.#knows("client certificates")) return network.deliver(from, packet);
     const { protocol } = subject;
     const message = packet.content.read(protocol);
     const view = message === null ? 0 : (protocol.simulation?.certifies?.(message) ?? 0);
@@ -242,7 +240,7 @@ export class Adversary {
     }
     const forged = this.#forgedProposal(from, packet, message);
     if (forged !== null) return forged;
-    if (this.#tricks.has("equivocate") && !toClient && this.#half.has(packet.toHost)) {
+    if (this.#knows("equivocate") && !toClient && this.#half.has(packet.toHost)) {
       if (this.#told === null || Buffer.compare(this.#told, bytes) !== 0) {
         this.#told = bytes;
         this.#other = this.#random.chance(0.5) ? this.#mutated(from, message) : null;
@@ -261,12 +259,12 @@ export class Adversary {
   #forgedProposal(from: Process, { content, toHost }: Packet, message: Sealed): Bytes | null {
     const { plan } = this.#world;
     if (plan.requestAuth === "none") return null;
-    if (this.#tricks.has("two keys") && this.#half.has(toHost)) {
+    if (this.#knows("two keys") && this.#half.has(toHost)) {
       const other = this.#forged.proposalUnderOwnKey(message);
       // Its seal covers the digest alone.
       if (other !== null) return this.#played("two keys", this.#encode(from, other, false));
     }
-    if (plan.kind !== "invent" || !this.#tricks.has("one request more")) return null;
+    if (plan.kind !== "invent" || !this.#knows("one request more")) return null;
     if (this.#proposed !== content.bytes) {
       this.#proposed = content.bytes;
       const more = this.#random.chance(OFTEN) ? this.#forged.proposalBeside(message) : null;
@@ -329,8 +327,13 @@ export class Adversary {
     return this.#random.pick(replicas).process;
   }
 
+  /** It may learn further ones as the run goes on. */
+  #knows(trick: Trick): boolean {
+    return this.#world.plan.tricks.includes(trick);
+  }
+
   #plays(trick: Trick, probability: number): boolean {
-    if (!this.#tricks.has(trick) || !this.#random.chance(probability)) return false;
+    if (!this.#knows(trick) || !this.#random.chance(probability)) return false;
     this.#world.count(`trick: ${trick}`);
     return true;
   }

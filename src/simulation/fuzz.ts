@@ -5,10 +5,10 @@ import { mix32, Random } from "../base/seeded-random.ts";
 import { Reader, Writer } from "../wire.ts";
 import { wireBook } from "./packet-content.ts";
 import { PAYLOAD_MAX } from "./simulated-packet.ts";
-import { runPlan, type RunOptions } from "./run-seed.ts";
+import { beginPlan, runPlan, type RunOptions } from "./run-seed.ts";
 import { drawPlan } from "./seed-plan.ts";
 import type { Observer } from "./observer.ts";
-import type { Report } from "./world.ts";
+import type { Report, World } from "./world.ts";
 
 export const PACKETS_A_SEED = 1000;
 const CORPUS_MAX = 256;
@@ -117,8 +117,9 @@ function join(...parts: readonly Bytes[]): Bytes {
 }
 
 /** Live nodes: a seed in which a third of all packets is corrupted, and many are repeated later. */
-export function fuzzNodes({ subject, seed, changes, observer, cold }: RunOptions): Report {
+export function beginFuzz(options: RunOptions): World {
+  const { subject, seed, changes } = options;
   const plan = drawPlan(subject, "fuzz", seed, changes);
   const network = { ...plan.network, corruption: 0.3, replay: 0.2, partitions: [] };
-  return runPlan(subject, { ...plan, network }, observer, cold);
+  return beginPlan(options, { ...plan, network });
 }

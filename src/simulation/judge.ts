@@ -303,7 +303,7 @@ export class JudgedApp implements App {
   readonly #name: string;
   readonly #inner: App;
   /** null: the replica is Byzantine, nobody judges it. */
-  readonly #ledger: Ledger | null;
+  #ledger: Ledger | null;
   readonly #fail: (what: string) => void;
   #position = 0;
   #hash = 0;
@@ -326,6 +326,11 @@ export class JudgedApp implements App {
     this.#inner = inner;
     this.#ledger = ledger;
     this.#fail = fail;
+  }
+
+  /** Its replica is Byzantine from now on. */
+  disown(): void {
+    this.#ledger = null;
   }
 
   /** Operations executed, and those of them that are permanent. */

@@ -7,6 +7,7 @@ import type { Random } from "../base/seeded-random.ts";
 import { countDrop, type Drops } from "../driver.ts";
 import { PacketContent } from "./packet-content.ts";
 import type { Packet } from "./simulated-packet.ts";
+import type { Interception } from "./interception.ts";
 import type { Travel, Watch } from "./observer.ts";
 import type { Process } from "./process.ts";
 import type { Scheduler } from "./scheduler.ts";
@@ -42,6 +43,8 @@ export interface NetworkOptions {
   /** Has what Byzantine processes send. */
   readonly tamper: ((from: Process, packet: Packet) => void) | null;
   readonly watch?: Watch | null;
+  /** What is done by hand; null: nothing ever is. */
+  readonly interception?: Interception | null;
 }
 
 export class Network {
@@ -91,7 +94,10 @@ export class Network {
   }
 
   #route(from: Process, to: Process, packet: Packet): void {
-    const { scheduler, random, plan, filter } = this.#options;
+    const { scheduler, random, plan, filter, interception = null } = this.#options;
+    if (interception?.separates(from, to) === true) {
+      return this.#lose(from, to, packet, "cut off");
+    }
     if (filter !== null && !filter(from, to, packet)) {
       return this.#lose(from, to, packet, "filtered");
     }
@@ -154,19 +160,24 @@ export class Network {
     how: Travel = "sent",
     wantedUs?: number,
   ): void {
-    const { scheduler } = this.#options;
+    const { scheduler, interception = null } = this.#options;
     const { watch } = this;
     const delayUs = wantedUs === undefined ? this.#delayUs(from, to) : this.#untilGst(wantedUs);
-    if (watch === null) {
+    if (watch === null && interception === null) {
       scheduler.after(to, delayUs, () => to.arrive(from, packet));
       return;
     }
     const dueUs = scheduler.nowUs + Math.ceil(delayUs);
-    const number = watch.travels(from, to, packet, how, dueUs);
-    scheduler.after(to, delayUs, () => {
-      watch.arrives(number);
+    const watched = watch?.travels(from, to, packet, how, dueUs) ?? -1;
+    const number = interception?.departs(watched) ?? -1;
+    const arrive = (): void => {
+      const laterUs = interception?.takes(number) ?? 0;
+      if (laterUs > 0) scheduler.after(to, laterUs, arrive);
+      if (laterUs !== 0) return;
+      watch?.arrives(watched);
       to.arrive(from, packet);
-    });
+    };
+    scheduler.after(to, delayUs, arrive);
   }
 
   #delayUs(from: Process, to: Process): number {

@@ -39,6 +39,9 @@ export interface Watch {
   travels(from: Process, to: Process, packet: Packet, how: Travel, dueUs: number): number;
   /** A packet that never arrives. */
   isLost(from: Process, to: Process, packet: Packet, reason: string): void;
+  /** The packet of that number is lost by hand, or will arrive that much later. */
+  isStopped(number: number): void;
+  isDelayed(number: number, byUs: number): void;
   /** The packet of that number is handed to its receiver. */
   arrives(number: number): void;
   /** The codec of the node with that id, which tells what it encodes and decodes. */

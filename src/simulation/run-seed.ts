@@ -12,6 +12,7 @@ import { letStrangersIn } from "./stranger-hosts.ts";
 import type { Packet } from "./simulated-packet.ts";
 import { drawPlan, mayInvent, NO_FAULTS, type Changes, type Plan } from "./seed-plan.ts";
 import type { Subject, Kind } from "./subject.ts";
+import type { Interception } from "./interception.ts";
 import type { Observer } from "./observer.ts";
 import { World, type Report } from "./world.ts";
 
@@ -24,6 +25,7 @@ export interface RunOptions {
   readonly observer?: Observer | undefined;
   /** As in WorldOptions. */
   readonly cold?: boolean | undefined;
+  readonly interception?: Interception | undefined;
 }
 
 type SeedOptions = Omit<RunOptions, "kind"> & { readonly kind?: Kind | undefined };
@@ -34,16 +36,35 @@ type SeedOptions = Omit<RunOptions, "kind"> & { readonly kind?: Kind | undefined
  */
 const RECOVERY_PAUSES_MAX = 20;
 
+/** Part of a run: until `until` says so, or `endUs`. */
+export interface Phase {
+  readonly endUs: number;
+  until(): boolean;
+}
+
+type PlanOptions = Pick<RunOptions, "subject" | "observer" | "cold" | "interception">;
+
 /** Runs one seed. Same options, same report, trace hash included. */
 export function runSeed(options: SeedOptions): Report {
-  const { subject, seed, kind = "short", changes, observer, cold } = options;
-  return runPlan(subject, drawPlan(subject, kind, seed, changes), observer, cold);
+  return settle(beginSeed(options));
+}
+
+/** The world of one seed, in which nothing has happened yet. */
+export function beginSeed(options: SeedOptions): World {
+  const { subject, seed, kind = "short", changes } = options;
+  return beginPlan(options, drawPlan(subject, kind, seed, changes));
 }
 
 /** Runs a plan: chaos until GST, then ten more operations of each client, then convergence. */
-export function runPlan(subject: Subject, plan: Plan, observer?: Observer, cold = false): Report {
+export function runPlan(subject: Subject, plan: Plan, observer?: Observer): Report {
+  return settle(beginPlan({ subject, observer }, plan));
+}
+
+/** The world of a plan, in which nothing has happened yet. */
+export function beginPlan(options: PlanOptions, plan: Plan): World {
+  const { subject } = options;
   const earlier = plan.earlier === 0 ? undefined : recordEarlierRun(subject, plan);
-  const world = new World({ subject, plan, observer, cold, earlier });
+  const world = new World({ ...options, plan, earlier });
   populate(world);
   // What failed in it is a violation of this seed.
   world.failures.push(...(earlier?.failures ?? []));
@@ -55,8 +76,7 @@ export function runPlan(subject: Subject, plan: Plan, observer?: Observer, cold 
   scheduleFaults(world);
   // With strangers alone, every operation counts from the start.
   world.scheduler.after(null, plan.alone ? 0 : plan.gstUs, () => world.globalStabilisation());
-  settle(world);
-  return world.report();
+  return world;
 }
 
 function restartOf({ n, seed, viewTimeoutMs }: Plan): ProcessFault {
@@ -94,11 +114,22 @@ function recordEarlierRun(subject: Subject, present: Plan): EarlierRun {
 }
 
 /** Runs until every client has had its answers, then judges the whole. */
-export function settle(world: World): void {
+export function settle(world: World): Report {
+  const parts = phases(world);
+  let part = parts.next();
+  while (part.done !== true) part = parts.next(world.run(part.value.endUs, part.value.until));
+  return world.report();
+}
+
+/**
+ * What a run goes through: until every client has had its answers, then until replicas agree. Each
+ * part is answered by whether its `until` ended it. Judges the whole at the end.
+ */
+export function* phases(world: World): Generator<Phase, void, boolean> {
   const finished = () => world.clients.every((client) => client.finished);
-  const done = world.run(Infinity, finished);
+  const done = yield { endUs: Infinity, until: finished };
   if (world.failures.length > 0) return;
-  if (done) finish(world);
+  if (done) yield* finish(world);
   else world.fail("liveness: nothing is left to happen, and clients still wait");
 }
 
@@ -120,16 +151,21 @@ function populate(world: World): void {
 }
 
 /** Waits for correct replicas to agree on everything, then judges the whole run. */
-function finish(world: World): void {
+function* finish(world: World): Generator<Phase, void, boolean> {
   const running = world.correct().every(({ replica }) => replica?.census().phase === "running");
   const pauses = running ? 0 : RECOVERY_PAUSES_MAX;
   const pauseUs = pauses * world.plan.viewTimeoutMs * 1000;
   const endUs =
     world.scheduler.nowUs + livenessUs(world.plan, world.correct(), world.roles) + pauseUs;
-  world.run(endUs, () => checkConvergence(world) === null);
+  yield { endUs, until: () => checkConvergence(world) === null };
   if (world.failures.length > 0) return;
   const apart = checkConvergence(world);
   if (apart !== null) world.fail(apart);
+  judgeWhole(world);
+}
+
+/** Judges all that happened, and what correct replicas hold now. */
+export function judgeWhole(world: World): void {
   const keys = world.keys.cold();
   const judged = new WeakSet();
   for (const handle of world.correct()) {

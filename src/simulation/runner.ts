@@ -1,22 +1,25 @@
 // One seed of any kind, by its number.
 
-import { fuzzCodec, fuzzNodes } from "./fuzz.ts";
-import { runSeed, type RunOptions } from "./run-seed.ts";
-import { runSplits, runTwins } from "./twins.ts";
-import type { Report } from "./world.ts";
+import { beginFuzz, fuzzCodec } from "./fuzz.ts";
+import { beginSeed, settle, type RunOptions } from "./run-seed.ts";
+import { beginSplits, beginTwins } from "./twins.ts";
+import type { Report, World } from "./world.ts";
 
 /** Runs the seed; for twins its number is that of a scenario. */
 export function runAny(options: RunOptions): Report {
+  return options.kind === "codec" ? fuzzCodec(options) : settle(beginAny(options));
+}
+
+/** The world of a seed that has one, which all kinds do but codec; nothing has happened in it yet. */
+export function beginAny(options: RunOptions): World {
   switch (options.kind) {
     case "twins":
-      return runTwins(options);
+      return beginTwins(options);
     case "splits":
-      return runSplits(options);
-    case "codec":
-      return fuzzCodec(options);
+      return beginSplits(options);
     case "fuzz":
-      return fuzzNodes(options);
+      return beginFuzz(options);
     default:
-      return runSeed(options);
+      return beginSeed(options);
   }
 }

@@ -2,7 +2,9 @@
 //
 //   # What it shows, in prose.
 //   > cluster n=4 f=1 timeout=100          also batch=1 batch-bytes=1048576 checkpoint=4 clients=1
-//                                          tenure=1 reputation=0 sequencers=1
+//                                          tenure=1 reputation=0 sequencers=1 seed=0 latency=1-2
+//                                          loss=0 operations=0 think=5 auth=none
+//   > seed short 81234                     instead: the run of a seed, with all that befalls it
 //   > show prepare commit timer.view       what to print: kinds, timers, crashes, starts; or all
 //   > invoke c0 put k0 hello               get, put, append, delete; the answer is printed
 //   > run 50                               milliseconds
@@ -12,28 +14,40 @@
 //   > pass                                 nothing more is kept
 //   > release                              the same, and what is kept arrives, in order
 //   > heal   > crash r0   > start r0   > pause r1 50   > census
+//   > until 12.5                           runs all that is due by then, since the beginning
+//   > cutoff r0   > join r0                nobody hears it until it joins again
+//   > twin r0     > byzantine r0 silence+late
+//   > drop #118   > delay #118 10          the message of that number, on its way
+//   > ask 5       > judge      > hash      clients ask more; what is judged when a run is over;
+//                                          the trace hash
 //
 // Lines below a command are what it printed.
 
-import { BATCH_BYTES_DEFAULT } from "../protocol-config.ts";
+import { BATCH_BYTES_DEFAULT, type RequestAuth } from "../protocol-config.ts";
 import { decodeKvResult, encodeKvOperation, type KvOperation } from "../app/operation.ts";
 import { assert } from "../base/assert.ts";
 import { smallestCluster } from "../protocol/index.ts";
 import { stamp, type Issued } from "./judge.ts";
 import type { PacketContent } from "./packet-content.ts";
-import { isProof, type Packet, PAYLOAD_MAX } from "./simulated-packet.ts";
+import { isProof, type Packet } from "./simulated-packet.ts";
+import { calmPlan } from "./calm-plan.ts";
+import { Hand, perform } from "./hand.ts";
+import { Interception } from "./interception.ts";
+import { VERBS, type Verb } from "./play.ts";
+import { startAll } from "./play-run.ts";
+import { tricksOf } from "./play-link.ts";
 import type { Process } from "./process.ts";
-import { drawPlan, NO_FAULTS, type Plan } from "./seed-plan.ts";
-import type { Subject } from "./subject.ts";
+import { judgeWhole } from "./run-seed.ts";
+import { beginAny } from "./runner.ts";
+import type { Plan } from "./seed-plan.ts";
+import type { Kind, Subject } from "./subject.ts";
 import { messageText } from "./trace.ts";
-import type { RoleHandle } from "./role-processes.ts";
-import type { ReplicaHandle } from "./replica-handle.ts";
 import type { Observer } from "./observer.ts";
 import { World } from "./world.ts";
 
 /** Every packet takes this long. */
 const DELAY_US = 1000;
-const NEVER_US = 1e15;
+const THINK_MS = 5;
 
 /**
  * Runs a script; gives it with the output that it has now. Throws on a command that it does not
@@ -69,6 +83,8 @@ class Script implements Observer {
   begun = false;
   readonly #subject: Subject;
   #world: World | null = null;
+  readonly #interception = new Interception();
+  #hand: Hand | null = null;
   #shown: readonly string[] = [];
   #drops: DropRule[] = [];
   #holds: DropRule[] = [];
@@ -84,6 +100,7 @@ class Script implements Observer {
   command([name = "", ...words]: readonly string[]): string[] {
     this.begun = true;
     if (name === "cluster") this.#cluster(words);
+    else if (name === "seed") this.#seed(words);
     else this.#act(name, words);
     const world = this.#running();
     for (const failure of world.failures.splice(0)) this.#lines.push(`VIOLATION ${failure}`);
@@ -119,35 +136,50 @@ class Script implements Observer {
     const options = new Map(words.map((word) => word.split("=") as [string, string]));
     const number = (name: string, otherwise: number) => Number(options.get(name) ?? otherwise);
     const smallest = smallestCluster(this.#subject.protocol, 1);
+    const [least = "", most = least] = (options.get("latency") ?? `${DELAY_US / 1000}`).split("-");
+    const chosen = {
+      ...{ seed: number("seed", 0), n: number("n", smallest.n), f: number("f", smallest.f) },
+      ...{ clients: number("clients", 1), operations: number("operations", 0) },
+      thinkUs: number("think", THINK_MS) * 1000,
+      ...{ delayMinUs: Number(least) * 1000, delayMaxUs: Number(most) * 1000 },
+      ...{ loss: number("loss", 0) / 100, viewTimeoutMs: number("timeout", 100) },
+      requestAuth: (options.get("auth") ?? "none") as RequestAuth,
+    };
     const plan: Plan = {
-      ...calmPlan(this.#subject),
-      n: number("n", smallest.n),
-      f: number("f", smallest.f),
-      viewTimeoutMs: number("timeout", 100),
+      ...calmPlan(this.#subject, chosen),
       batchMax: number("batch", 1),
       batchBytesMax: number("batch-bytes", BATCH_BYTES_DEFAULT),
       tenure: number("tenure", 1),
       reputation: number("reputation", 0) === 1,
       checkpointInterval: number("checkpoint", 4),
-      clients: number("clients", 1),
       sequencers: number("sequencers", 1),
     };
     const world = new World({
-      subject: this.#subject,
-      plan,
-      observer: this,
+      ...{ subject: this.#subject, plan, observer: this, interception: this.#interception },
       filter: (from, to, packet) => this.#passes(from, to, packet),
     });
-    this.#world = world;
-    for (let i = 0; i < plan.n; i++) world.startReplica(world.addReplica(i));
-    world.startRoles();
-    for (let i = 0; i < plan.clients; i++) world.startClients(world.addClientProcess(i), 1);
+    this.#begin(world);
+    startAll(world);
     this.#lines = [];
+  }
+
+  #seed([kind = "", number = ""]: readonly string[]): void {
+    if (!this.#subject.kinds.includes(kind as Kind) || kind === "codec") {
+      throw new Error(`no runs of kind '${kind}'`);
+    }
+    const options = { subject: this.#subject, kind: kind as Kind, seed: Number(number) };
+    this.#begin(beginAny({ ...options, observer: this, interception: this.#interception }));
+    this.#lines = [];
+  }
+
+  #begin(world: World): void {
+    this.#world = world;
+    this.#hand = new Hand(world, this.#interception);
   }
 
   #act(name: string, words: readonly string[]): void {
     const world = this.#running();
-    const [first = "", second = ""] = words;
+    const [first = ""] = words;
     switch (name) {
       case "show":
         this.#shown = words;
@@ -158,8 +190,22 @@ class Script implements Observer {
       case "invoke":
         this.#invoke(first, words.slice(1));
         return;
+      case "until":
+        world.run(Number(first) * 1000, () => false);
+        world.scheduler.moveTo(Number(first) * 1000);
+        return;
+      case "hash":
+        this.#lines.push(`          ${world.scheduler.traceHash}`);
+        return;
+      case "judge":
+        if (world.failures.length === 0) judgeWhole(world);
+        return;
       case "drop":
-        this.#drops.push(ruleOf(words));
+        if (first.startsWith("#")) this.#perform("drop", words);
+        else this.#drops.push(ruleOf(words));
+        return;
+      case "cutoff":
+        this.#perform("cut", words);
         return;
       case "hold":
         this.#holds.push(ruleOf(words));
@@ -177,20 +223,11 @@ class Script implements Observer {
         this.#drops = [];
         this.#sides = null;
         return;
-      case "crash":
-        world.crash(this.#process(first));
-        return;
-      case "start":
-        this.#start(first);
-        return;
-      case "pause":
-        world.pause(this.#process(first), Number(second) * 1000);
-        return;
       case "census":
         this.#census();
         return;
       default:
-        throw new Error(`unknown command '${name}'`);
+        this.#perform(name, words);
     }
   }
 
@@ -201,25 +238,13 @@ class Script implements Observer {
     world.run(Infinity, () => over);
   }
 
-  /** A replica, or a process of another role: `s0` is the first sequencer. */
-  #process(name: string): Process {
-    return this.#role(name)?.process ?? this.#handle(name).process;
-  }
-
-  #start(name: string): void {
-    const role = this.#role(name);
-    if (role === undefined) this.#running().startReplica(this.#handle(name));
-    else this.#running().startRole(role);
-  }
-
-  #role(name: string): RoleHandle | undefined {
-    return this.#running().roles.find(({ process }) => process.name === name);
-  }
-
-  #handle(name: string): ReplicaHandle {
-    const handle = this.#running().replicas.find(({ process }) => process.name === name);
-    if (handle === undefined) throw new Error(`there is no replica '${name}'`);
-    return handle;
+  /** What a play has as well. */
+  #perform(name: string, words: readonly string[]): void {
+    const verb = (Object.keys(VERBS) as Verb[]).find((one) => one === name);
+    if (verb === undefined || this.#hand === null) throw new Error(`unknown command '${name}'`);
+    const [target = "", value = ""] = VERBS[verb].target === "none" ? ["", ...words] : words;
+    const action = { verb, target: target.replace("#", ""), value: tricksOf(value) };
+    if (!perform(this.#hand, action)) throw new Error(`'${name} ${words.join(" ")}' does nothing`);
   }
 
   #invoke(name: string, [kind = "", key = "", value = ""]: readonly string[]): void {
@@ -324,38 +349,4 @@ function resultText({ result }: Issued): string {
   assert(decoded !== null, "an accepted result is one of kv");
   if (decoded.kind === "error") return decoded.error;
   return decoded.value === null ? "nothing" : `'${Buffer.from(decoded.value).toString()}'`;
-}
-
-/** No chance, no GST: commands say which client asks. */
-function calmPlan(subject: Subject): Plan {
-  return {
-    ...drawPlan(subject, "short", 0, { requestAuth: "none" }),
-    batchBytesMax: BATCH_BYTES_DEFAULT,
-    adaptive: false,
-    flushDelayMs: 0,
-    sessionsMax: 1024,
-    operations: 0,
-    tail: 0,
-    oneHost: false,
-    multicast: false,
-    payloadMax: PAYLOAD_MAX,
-    gstUs: NEVER_US,
-    network: {
-      delayMinUs: DELAY_US,
-      delayMaxUs: DELAY_US,
-      lateUs: 1,
-      ordered: true,
-      ...NO_FAULTS,
-    },
-    speeds: [],
-    signUs: 10,
-    batchSignatures: false,
-    faults: [],
-    restarts: [],
-    ...{ afterPromises: false, losesKinds: 0, strangers: [], sequencersRepeat: false },
-    allRestart: null,
-    byzantine: [],
-    tricks: [],
-    censusEvery: 1,
-  };
 }

@@ -49,6 +49,11 @@ export class Scheduler {
     return event;
   }
 
+  /** Moves on to that time; nothing may be due before it. */
+  moveTo(atUs: number): void {
+    this.nowUs = Math.max(this.nowUs, atUs);
+  }
+
   /** Makes the next event happen; false when there is none by `endUs`. */
   step(endUs: number): boolean {
     for (;;) {

@@ -8,18 +8,18 @@ import { scheduleGst } from "./gst.ts";
 import { type Packet, PAYLOAD_MAX } from "./simulated-packet.ts";
 import type { Process } from "./process.ts";
 import { guidePackets } from "./promises.ts";
-import { settle, type RunOptions } from "./run-seed.ts";
+import type { RunOptions } from "./run-seed.ts";
 import { drawPlan, NO_FAULTS, type Plan } from "./seed-plan.ts";
 import { identityOf, OPERATIONS, splitsScenario, twinsScenarios } from "./twins-scenarios.ts";
 import type { Scenario } from "./twins-scenarios.ts";
-import { World, type Report } from "./world.ts";
+import { World } from "./world.ts";
 
-/** Runs a scenario; then the network heals and liveness is judged. */
-export function runTwins(options: RunOptions): Report {
+/** A scenario, after which the network heals and liveness is judged. */
+export function beginTwins(options: RunOptions): World {
   const { subject, seed } = options;
   const scenario = twinsScenarios(subject.protocol).scenario(seed);
   const plan = twinsPlan(drawPlan(subject, "twins", seed), scenario);
-  return runScenario(options, scenario, { ...plan, ...NO_PROMISES }, (world) => {
+  return beginScenario(options, scenario, { ...plan, ...NO_PROMISES }, (world) => {
     for (let instance = 0; instance <= plan.n; instance++) {
       const identity = identityOf(instance);
       const handle = world.addReplica(identity);
@@ -30,23 +30,23 @@ export function runTwins(options: RunOptions): Report {
 }
 
 /** The same without a twin: replicas that crash at most are kept apart by the view. */
-export function runSplits(options: RunOptions): Report {
+export function beginSplits(options: RunOptions): World {
   const { subject, seed, changes } = options;
   const scenario = splitsScenario(subject.protocol, seed);
   const plan = twinsPlan(drawPlan(subject, "splits", seed, changes), scenario);
-  return runScenario(options, scenario, plan, (world) => {
+  return beginScenario(options, scenario, plan, (world) => {
     for (let i = 0; i < plan.n; i++) world.startReplica(world.addReplica(i));
   });
 }
 
 const NO_PROMISES = { afterPromises: false } as const;
 
-function runScenario(
-  { subject, seed, observer, cold }: RunOptions,
+function beginScenario(
+  { subject, seed, observer, cold, interception }: RunOptions,
   scenario: Scenario,
   plan: Plan,
   start: (world: World) => void,
-): Report {
+): World {
   const { tenure } = scenario;
   const leaders = scenario.views.map(({ leader }) => leader);
   const filter = new ViewFilter(scenario, seed);
@@ -54,7 +54,7 @@ function runScenario(
     subject,
     plan,
     observer,
-    cold,
+    ...{ cold, interception },
     leader: (view) => {
       const tenureOfView = Math.floor(view / tenure);
       return leaders[tenureOfView * tenure] ?? tenureOfView % plan.n;
@@ -72,8 +72,7 @@ function runScenario(
   const stall = new Stall(world);
   const done = () => idle() || stall.lasts();
   filter.onFinished = scheduleGst(world, done, scenario.askedMax);
-  settle(world);
-  return world.report();
+  return world;
 }
 
 /** No faults but those of the scenario. */

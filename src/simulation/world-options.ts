@@ -2,6 +2,7 @@
 
 import type { OptionValues } from "../protocol-config.ts";
 import type { EarlierRun } from "./earlier-run.ts";
+import type { Interception } from "./interception.ts";
 import type { PacketFilter } from "./network.ts";
 import type { Observer } from "./observer.ts";
 import type { Plan } from "./seed-plan.ts";
@@ -16,6 +17,8 @@ export interface WorldOptions {
   /** Values of the protocol's own options; without one, the protocol is as its plan has it. */
   readonly options?: OptionValues | undefined;
   readonly filter?: PacketFilter | undefined;
+  /** What somebody does to it by hand, who may make its replicas Byzantine too. */
+  readonly interception?: Interception | undefined;
   /** What an earlier run of the same cluster sent. */
   readonly earlier?: EarlierRun | undefined;
   /** It is such a run itself: its keys are those of the present one, its nonces are not. */

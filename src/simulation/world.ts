@@ -96,7 +96,9 @@ export class World {
   readonly #judged = new WeakSet<object>();
 
   constructor(given: WorldOptions) {
-    const { subject, plan, observer, leader, options, filter, cold = false } = given;
+    const { subject, observer, leader, options, filter, cold = false } = given;
+    const { interception = null } = given;
+    const plan = interception?.opens(given.plan) ?? given.plan;
     const { earlier, isEarlier = false } = given;
     this.plan = plan;
     this.subject = subject;
@@ -121,12 +123,13 @@ export class World {
     this.#quorums = quorums;
     this.config = worldConfig(subject, plan, { leader, options });
     const roles = this.config.roles ?? new Map<string, readonly number[]>();
-    const adversary = plan.byzantine.length > 0 ? new Adversary(this) : null;
+    // By hand a replica may become Byzantine later on.
+    const lies = plan.byzantine.length > 0 || interception !== null;
+    const adversary = lies ? new Adversary(this) : null;
     this.#adversary = adversary;
     this.network = new Network({
       tamper: adversary === null ? null : (from, packet) => adversary.tamper(from, packet),
-      watch: this.watch,
-      scheduler: this.scheduler,
+      ...{ watch: this.watch, interception, scheduler: this.scheduler },
       random: this.random.stream("network"),
       plan: plan.network,
       gstUs: () => this.gstUs,

@@ -3,6 +3,7 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { BunPlugin } from "bun";
 import { assert } from "../base/assert.ts";
 
 const HERE = import.meta.dir;
@@ -16,6 +17,8 @@ export interface PageParts {
   /** Style sheets beside the common one, and the script: paths from here, and from node_modules. */
   readonly styles: readonly string[];
   readonly script: string;
+  /** What the script's build puts in place of modules that no browser has. */
+  readonly plugins?: readonly BunPlugin[];
   /** What the page says before its script runs; and elements behind that. */
   readonly waiting: string;
   readonly data: string;
@@ -23,7 +26,7 @@ export interface PageParts {
 
 /** The page as HTML. */
 export async function pageHtml(parts: PageParts): Promise<string> {
-  const { title, head, styles, script, waiting, data } = parts;
+  const { title, head, styles, script, plugins = [], waiting, data } = parts;
   const sheets = ["theme.css", ...styles].map((path) => readFileSync(pathOf(path), "utf8"));
   return `<!doctype html>
 <html lang="en">
@@ -38,7 +41,7 @@ ${sheets.join("")}</style>
 <body>
 <div id="page">${Bun.escapeHTML(waiting)}<noscript>: this page needs JavaScript.</noscript></div>
 ${data}<script type="module">
-${await builtScript(script)}</script>
+${await builtScript(script, plugins)}</script>
 </body>
 </html>
 `;
@@ -48,17 +51,18 @@ function pathOf(path: string): string {
   return path.startsWith("uplot/") ? Bun.resolveSync(path, HERE) : join(HERE, path);
 }
 
-function builtScript(entry: string): Promise<string> {
-  const known = scripts.get(entry) ?? build(entry);
+function builtScript(entry: string, plugins: readonly BunPlugin[]): Promise<string> {
+  const known = scripts.get(entry) ?? build(entry, plugins);
   scripts.set(entry, known);
   return known;
 }
 
-async function build(entry: string): Promise<string> {
+async function build(entry: string, plugins: readonly BunPlugin[]): Promise<string> {
   const built = await Bun.build({
     entrypoints: [join(HERE, entry)],
     target: "browser",
     minify: true,
+    plugins: [...plugins],
     // Otherwise packages come in the form that warns on the console.
     define: { "process.env.NODE_ENV": '"production"' },
   });

@@ -2,6 +2,9 @@
 
 import { runAny } from "../simulation/runner.ts";
 import type { RunOptions } from "../simulation/run-seed.ts";
+import { PlayRun } from "../simulation/play-run.ts";
+import type { Play } from "../simulation/play.ts";
+import type { Subject } from "../simulation/subject.ts";
 import type { Report } from "../simulation/world.ts";
 import type { Process } from "../simulation/process.ts";
 import { MARKS, RUN_VERSION, type ProcessData, type RunData, type SpanData } from "./run-data.ts";
@@ -33,7 +36,32 @@ export function recordRun(
   return { data: dataOf(recorder, report, telling, Math.max(0, skipped)), report };
 }
 
+/** The same of a play, to its end. */
+export function recordPlay(
+  subject: Subject,
+  play: Play,
+  telling: Telling,
+): { readonly data: RunData; readonly report: Report } {
+  const recorder = new RunRecorder(0, MESSAGES_MAX);
+  const run = new PlayRun(subject, play, recorder);
+  run.advance(Infinity);
+  const report = run.report();
+  return { data: dataOf(recorder, report, telling, 0), report };
+}
+
+/** What was recorded of a run that is over. */
 function dataOf(
+  recorder: RunRecorder,
+  report: Report,
+  telling: Telling,
+  skipped: number,
+): RunData {
+  settleDown(recorder, recorder.world.scheduler.nowUs);
+  return dataSoFar(recorder, report, telling, skipped);
+}
+
+/** What was recorded of a run until now. */
+export function dataSoFar(
   recorder: RunRecorder,
   report: Report,
   { command, note }: Telling,
@@ -41,7 +69,6 @@ function dataOf(
 ): RunData {
   const { world, columns, contents } = recorder;
   const endUs = world.scheduler.nowUs;
-  settleDown(recorder, endUs);
   const { protocol, kind, seed, traceHash } = report;
   return {
     version: RUN_VERSION,

@@ -115,6 +115,17 @@ export class RunRecorder implements Observer, Watch {
     this.#add(from, to, packet, "sent", scheduler.nowUs + Math.round(usualUs), "lost", reason);
   }
 
+  isStopped(number: number): void {
+    if (number < 0) return;
+    this.columns.settle(number, "lost", "dropped by hand");
+    this.columns.messages.endUs[number] = this.world.scheduler.nowUs;
+  }
+
+  isDelayed(number: number, byUs: number): void {
+    const { endUs } = this.columns.messages;
+    if (number >= 0) endUs[number] = (endUs[number] ?? 0) + byUs;
+  }
+
   arrives(number: number): void {
     this.#event = this.world.scheduler.count;
     this.#handler = -1;

@@ -41,6 +41,10 @@ const NOT_RUN: ReadonlyMap<string, string> = new Map([
     "docs/seeing.md: npm run demo -- --mode pbft --clients 4 --watch",
     "goes on until it is interrupted; tests/view/watch-cluster.test.ts does it",
   ],
+  [
+    "docs/seeing.md: npm run playground",
+    "goes on until it is interrupted; tests/view/serve-playground.test.ts does it",
+  ],
   ["docs/lab.md: cd deploy/ansible", "takes several hosts; deploy/lab.sh does it"],
   ["docs/lab.md: npm run bench -- sweep", "takes several hosts; deploy/lab.sh does it"],
   ["docs/seeing.md: npm run watch", "takes several hosts; deploy/lab.sh does it"],

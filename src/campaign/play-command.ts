@@ -20,17 +20,18 @@ export interface PlayCommand {
   readonly html: string | undefined;
 }
 
-/** Runs it to its end, and says what it came to; the exit status. Throws UsageError. */
+/** Runs it to where its link stands, or its end, and says what it came to. Throws UsageError. */
 export async function replayPlay(command: PlayCommand): Promise<number> {
   const { text, loaded, load, traceLines, html } = command;
   const mutants = (loaded.mutants ?? []).map(({ subject }) => subject);
   const subjects = [...registered.values(), ...(loaded.subjects ?? []), ...mutants];
-  const { play, subject, problems } = readPlay(text.slice(text.indexOf("#") + 1), subjects);
+  const { play, subject, atUs, problems } = readPlay(text.slice(text.indexOf("#") + 1), subjects);
   if (problems.length > 0) throw new UsageError(`--play: ${problems.join("; ")}`);
   const file = html === undefined ? null : new OutputFile("html", html);
   const observer = new Trace(subject.protocol, traceLines);
   const run = new PlayRun(subject, play, observer);
-  run.advance(Infinity);
+  const toUs = atUs > 0 ? atUs : Infinity;
+  run.advance(toUs);
   const { failures, traceHash, events, operations } = run.report();
   for (const { action, did } of run.done) {
     if (!did) print(`${msText(action.atUs)} ms: ${action.verb} ${action.target} changed nothing`);
@@ -42,8 +43,9 @@ export async function replayPlay(command: PlayCommand): Promise<number> {
   print(`trace hash ${traceHash}`);
   if (file !== null) {
     const words = ["npm run simulate --", ...(load === "" ? [] : [`--load ${load}`])];
-    const telling = { command: `${words.join(" ")} --play "${playText(play, subject)}"`, note: "" };
-    file.write(await runPageHtml(recordPlay(subject, play, telling).data));
+    const command = `${words.join(" ")} --play "${playText(play, subject, atUs)}"`;
+    const { data } = recordPlay(subject, play, toUs, { command, note: "" });
+    file.write(await runPageHtml(data));
     if (html !== "-") print(`  page: ${html}`);
   }
   print(`${failures.length === 0 ? 1 : 0} passed, ${failures.length === 0 ? 0 : 1} failed`);

@@ -59,6 +59,6 @@ export function calmPlan(subject: Subject, options: CalmOptions): Plan {
     ...{ allRestart: null, earlier: 0, alone: false },
     byzantine: [],
     tricks: [],
-    censusEvery: 1,
+    censusEvery: 8,
   };
 }

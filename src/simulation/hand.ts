@@ -120,7 +120,7 @@ export class Hand {
   }
 }
 
-/** Does what an action says; whether that changed anything. Throws UsageError for a name of none. */
+/** Does what an action says; whether that changed anything. Throws UsageError. */
 export function perform(hand: Hand, { verb, target, value }: Omit<PlayAction, "atUs">): boolean {
   switch (verb) {
     case "crash":

@@ -3,7 +3,6 @@
 
 import {
   ACTIONS_MAX,
-  allowsReplicas,
   PLAY_BOUNDS,
   playKinds,
   usualPlay,
@@ -29,7 +28,7 @@ export interface PlayText {
 }
 
 /** The play as text, without what is as usual. */
-export function playText(play: Play, subject: Subject, atUs = -1): string {
+export function playText(play: Play, subject: Subject, atUs = 0): string {
   const usual = usualPlay(subject);
   const parts: string[] = [`protocol=${play.protocol}`];
   const add = (name: string, value: string, otherwise: string): void => {
@@ -49,7 +48,7 @@ export function playText(play: Play, subject: Subject, atUs = -1): string {
     add("end", `${play.endMs}`, `${usual.endMs}`);
   }
   add("actions", play.actions.map(actionText).join(","), "");
-  if (atUs >= 0) parts.push(`at=${msText(atUs)}`);
+  if (atUs > 0) parts.push(`at=${msText(atUs)}`);
   return parts.join("&");
 }
 
@@ -92,7 +91,7 @@ class PlayReader {
     const kind = this.#oneOf("kind", kinds, usual.kind);
     const play: Play = {
       ...{ protocol: subject.name, kind, seed: this.#whole("seed", usual.seed) },
-      n: this.#replicas(subject, usual.n),
+      n: this.#whole("n", usual.n),
       clients: this.#whole("clients", usual.clients),
       operations: this.#whole("operations", usual.operations),
       thinkMs: this.#number("think", usual.thinkMs),
@@ -166,18 +165,6 @@ class PlayReader {
       this.#says(`${name} is from ${min} to ${max}, and not ${given}: this is ${near}`);
     }
     return near;
-  }
-
-  #replicas(subject: Subject, usual: number): number {
-    const wanted = this.#whole("n", usual);
-    if (allowsReplicas(subject, wanted)) return wanted;
-    const [, max] = PLAY_BOUNDS.n;
-    const all = Array.from({ length: max }, (_, i) => i + 1);
-    const [nearest = usual] = all
-      .filter((n) => allowsReplicas(subject, n))
-      .toSorted((a, b) => Math.abs(a - wanted) - Math.abs(b - wanted));
-    this.#says(`${subject.name} does not run with n=${wanted}: this is n=${nearest}`);
-    return nearest;
   }
 
   #latency(usual: Play["latencyMs"]): Play["latencyMs"] {

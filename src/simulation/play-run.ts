@@ -21,15 +21,20 @@ export interface Done {
 
 export class PlayRun {
   readonly world: World;
-  readonly interception = new Interception();
+  readonly interception: Interception;
   readonly done: Done[] = [];
   #actions: readonly PlayAction[];
   readonly #hand: Hand;
   readonly #phases: Generator<Phase, void, boolean>;
   #phase: IteratorResult<Phase, void>;
 
-  constructor(subject: Subject, play: Play, observer?: Observer) {
-    const { interception } = this;
+  constructor(
+    subject: Subject,
+    play: Play,
+    observer?: Observer,
+    interception = new Interception(),
+  ) {
+    this.interception = interception;
     this.#actions = play.actions;
     const { kind, seed } = play;
     if (kind === "calm") {
@@ -48,7 +53,7 @@ export class PlayRun {
     return this.#phase.done === true || this.world.failures.length > 0;
   }
 
-  /** Runs all that is due by then, as long as `goesOn` says so, which is asked before each event. */
+  /** Runs all that is due by then, while `goesOn` says so, which is asked before each event. */
   advance(toUs: number, goesOn: () => boolean = () => true): void {
     const { world } = this;
     while (this.#phase.done !== true && world.failures.length === 0) {

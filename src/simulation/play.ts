@@ -1,7 +1,7 @@
 // A play: a run of the simulated world with what somebody does to it by hand, as plain data. The
 // same play is the same run everywhere, trace hash included.
 
-import { toleratedFaults, smallestCluster } from "../protocol/index.ts";
+import { smallestCluster } from "../protocol/index.ts";
 import type { RequestAuth } from "../protocol-config.ts";
 import { KINDS, type Kind, type Subject } from "./subject.ts";
 
@@ -73,7 +73,7 @@ export const PLAY_BOUNDS = {
   latency: [0.001, 10_000],
   loss: [0, 90],
   timeout: [5, 60_000],
-  end: [1, 10_000_000],
+  end: [0.001, 10_000_000],
   ms: [0.001, 1_000_000],
   count: [1, 100_000],
 } as const;
@@ -91,11 +91,6 @@ export function usualPlay({ name, protocol }: Subject): Play {
 /** Kinds of plays of a protocol. */
 export function playKinds({ kinds }: Subject): readonly PlayKind[] {
   return PLAY_KINDS.filter((kind) => kind === "calm" || kinds.includes(kind));
-}
-
-/** Whether so many replicas can run the protocol, and tolerate a fault if any number does. */
-export function allowsReplicas({ protocol }: Subject, n: number): boolean {
-  return protocol.quorums(n, toleratedFaults(protocol, n)) !== null;
 }
 
 /** In their order, which is that of their times; of equal ones that in which they were added. */

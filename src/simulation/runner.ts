@@ -10,7 +10,7 @@ export function runAny(options: RunOptions): Report {
   return options.kind === "codec" ? fuzzCodec(options) : settle(beginAny(options));
 }
 
-/** The world of a seed that has one, which all kinds do but codec; nothing has happened in it yet. */
+/** The world of a seed, before anything happens; those of kind codec have none. */
 export function beginAny(options: RunOptions): World {
   switch (options.kind) {
     case "twins":

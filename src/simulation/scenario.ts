@@ -153,6 +153,7 @@ class Script implements Observer {
       reputation: number("reputation", 0) === 1,
       checkpointInterval: number("checkpoint", 4),
       sequencers: number("sequencers", 1),
+      censusEvery: 1,
     };
     const world = new World({
       ...{ subject: this.#subject, plan, observer: this, interception: this.#interception },

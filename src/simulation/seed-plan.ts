@@ -119,7 +119,7 @@ export interface Changes {
 }
 
 /** Those of the adversary's tricks that need clients which sign. */
-const SIGNED_TRICKS: readonly string[] = [
+export const SIGNED_TRICKS: readonly string[] = [
   ...["spoil signatures", "squat", "two keys", "one request more"],
 ];
 

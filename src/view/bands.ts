@@ -44,13 +44,13 @@ export class Bands {
     }
   }
 
-  /** All of them; those under way end at `endUs`. */
-  finish(endUs: number): BandData[] {
-    for (const name of [...this.#open.keys()]) {
+  /** All of them so far; those under way end at `endUs`. */
+  until(endUs: number): BandData[] {
+    const open = [...this.#open].map(([name, band]): BandData => {
       const [kind = "", process = ""] = name.split(" ");
-      this.#close(Number(process), kind as Kind, endUs);
-    }
-    return this.#done.map((band) => ({ ...band, toUs: Math.min(band.toUs, endUs) }));
+      return { process: Number(process), kind: kind as Kind, toUs: endUs, ...band };
+    });
+    return [...this.#done, ...open].map((band) => ({ ...band, toUs: Math.min(band.toUs, endUs) }));
   }
 
   #set(process: number, kind: Kind, open: Open): void {

@@ -18,7 +18,7 @@ export function playgroundHtml(): Promise<string> {
     title: "oskr: a playground of replication protocols",
     head: `<meta http-equiv="Content-Security-Policy" content="${POLICY}">\n`,
     styles: ["page/run.css", "playground/playground.css"],
-    script: "playground/main.ts",
+    script: "playground/playground-main.ts",
     plugins: [forBrowsers],
     waiting: "The playground",
     data: "",

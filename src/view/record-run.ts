@@ -19,6 +19,12 @@ export interface Telling {
   readonly note: string;
 }
 
+/** What of a report can be told before the run is over. */
+export type SoFar = Pick<
+  Report,
+  "protocol" | "kind" | "seed" | "traceHash" | "events" | "operations"
+>;
+
 /** The run and its report; of one that is too long the last messages. */
 export function recordRun(
   options: RunOptions,
@@ -36,26 +42,22 @@ export function recordRun(
   return { data: dataOf(recorder, report, telling, Math.max(0, skipped)), report };
 }
 
-/** The same of a play, to its end. */
+/** The same of a play, as far as `toUs`. */
 export function recordPlay(
   subject: Subject,
   play: Play,
+  toUs: number,
   telling: Telling,
 ): { readonly data: RunData; readonly report: Report } {
   const recorder = new RunRecorder(0, MESSAGES_MAX);
   const run = new PlayRun(subject, play, recorder);
-  run.advance(Infinity);
+  run.advance(toUs);
   const report = run.report();
   return { data: dataOf(recorder, report, telling, 0), report };
 }
 
 /** What was recorded of a run that is over. */
-function dataOf(
-  recorder: RunRecorder,
-  report: Report,
-  telling: Telling,
-  skipped: number,
-): RunData {
+function dataOf(recorder: RunRecorder, report: Report, telling: Telling, skipped: number): RunData {
   settleDown(recorder, recorder.world.scheduler.nowUs);
   return dataSoFar(recorder, report, telling, skipped);
 }
@@ -63,7 +65,7 @@ function dataOf(
 /** What was recorded of a run until now. */
 export function dataSoFar(
   recorder: RunRecorder,
-  report: Report,
+  report: SoFar,
   { command, note }: Telling,
   skipped: number,
 ): RunData {
@@ -84,7 +86,7 @@ export function dataSoFar(
     messages: columns.messages,
     handlers: columns.handlers,
     marks: columns.marks,
-    bands: recorder.bands.finish(endUs),
+    bands: recorder.bands.until(endUs),
     spans: spansOf(recorder, endUs),
     failures: recorder.failures,
     operations: recorder.operations,
@@ -122,7 +124,7 @@ function spansOf({ world, processes }: RunRecorder, endUs: number): SpanData[] {
     });
 }
 
-function factsOf({ world, columns, count }: RunRecorder, report: Report): [string, string][] {
+function factsOf({ world, columns, count }: RunRecorder, report: SoFar): [string, string][] {
   const { n, f, clients, viewTimeoutMs, app, tricks, strangers } = world.plan;
   const { messages, fates, marks } = columns;
   const failed = messages.fate.filter((fate) => {

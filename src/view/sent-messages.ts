@@ -88,8 +88,10 @@ function nameOf({ index }: Process, id: number): string {
 /** Whether one is the other with its seal, which is a copy with the same fields. */
 function isSame(one: Sealed, other: Sealed): boolean {
   if (one === other) return true;
-  const values = new Map<string, unknown>(Object.entries(other));
-  return Object.entries(one).every(
-    ([name, value]) => name === "seal" || values.get(name) === value,
-  );
+  const fields = other as unknown as { readonly [name: string]: unknown };
+  if ("kind" in one && fields["kind"] !== one.kind) return false;
+  for (const [name, value] of Object.entries(one)) {
+    if (name !== "seal" && fields[name] !== value) return false;
+  }
+  return true;
 }

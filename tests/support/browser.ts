@@ -8,6 +8,7 @@ import { CHROMIUM_FLAGS } from "../../src/report/chromium.ts";
 import { chromium, type BrowserContext, type Page } from "playwright-core";
 
 export const CHROMIUM = "/usr/bin/chromium";
+const WAIT_MS = 300_000;
 
 export interface Screen {
   readonly width: number;
@@ -34,11 +35,14 @@ export class Browser {
   static async open(): Promise<Browser> {
     const dir = mkdtempSync(join(tmpdir(), "oskr-chromium-"));
     const options = { executablePath: CHROMIUM, headless: true, args: [...CHROMIUM_FLAGS] };
-    return new Browser(dir, await chromium.launchPersistentContext(dir, options));
+    const context = await chromium.launchPersistentContext(dir, options);
+    // Only a loaded machine makes anything slow.
+    context.setDefaultTimeout(WAIT_MS);
+    return new Browser(dir, context);
   }
 
-  /** Of a file, or an address. */
-  async visit(path: string, { width, colorScheme = "light" }: Screen): Promise<Visit> {
+  /** Of a file, or an address; `link` is what follows it, from its "#" on. */
+  async visit(path: string, { width, colorScheme = "light" }: Screen, link = ""): Promise<Visit> {
     const page = await this.#context.newPage();
     const complaints: string[] = [];
     const requests: string[] = [];
@@ -47,7 +51,8 @@ export class Browser {
     page.on("request", (request) => requests.push(request.url()));
     await page.setViewportSize({ width, height: 900 });
     await page.emulateMedia({ colorScheme });
-    await page.goto(path.startsWith("http://") ? path : pathToFileURL(path).href);
+    const address = path.startsWith("http://") ? path : pathToFileURL(path).href;
+    await page.goto(`${address}${link}`);
     return { page, complaints, requests };
   }
 

@@ -212,6 +212,7 @@ export const ROOMS: readonly string[] = [
   "src/view/",
   "src/view/page/",
   "src/view/live/",
+  "src/view/playground/",
   "src/history/",
   "src/campaign/",
   "src/scaling/",

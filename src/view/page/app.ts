@@ -2,18 +2,18 @@
 
 import { render } from "lit-html";
 import { commitsOf, drawDiagram, kindUses } from "./diagram.ts";
-import { frameOf, heightOf, timeText, type Frame } from "./frame.ts";
+import { frameOf, GUTTER, heightOf, timeText, type Frame } from "./frame.ts";
 import { listenToKeys } from "./keyboard.ts";
 import { linkOf, NOTHING, readLink, type Shown } from "./link.ts";
 import { drawMark, MARK_TEXTS } from "./marks.ts";
 import { readFilter } from "./message-filter.ts";
 import { fit, Overview } from "./overview.ts";
 import type { Actions } from "./panel.ts";
-import { kindColours, readPalette, type Palette } from "./palette.ts";
+import { kindColours, moreColours, readPalette, type Palette } from "./palette.ts";
 import { handlerAt, messageAt } from "./pointing.ts";
 import type { Chosen, Light, RunModel } from "./run-model.ts";
 import type { Scene } from "./scene.ts";
-import { shell, type ShellActions } from "./shell.ts";
+import { shell, type ShellActions, type Surroundings } from "./shell.ts";
 import { firstWindow } from "./first-window.ts";
 import { Zooming } from "./zooming.ts";
 
@@ -23,11 +23,12 @@ const ROOM_MIN_PX = 320;
 const PRINT_WIDTH = 1000;
 
 export class RunApp implements Actions, ShellActions {
-  readonly model: RunModel;
+  model: RunModel;
   readonly #root: HTMLElement;
-  readonly #colours: readonly number[];
-  readonly #uses: readonly number[];
-  readonly #passes: Uint8Array;
+  readonly #around: Surroundings | null;
+  #colours: readonly number[];
+  #uses: readonly number[];
+  #passes: Uint8Array;
   readonly #hidden = new Set<number>();
   #palette: Palette;
   #shown: Shown = NOTHING;
@@ -46,9 +47,10 @@ export class RunApp implements Actions, ShellActions {
   readonly #zooming: Zooming;
   readonly #overview: Overview;
 
-  constructor(model: RunModel, root: HTMLElement) {
+  constructor(model: RunModel, root: HTMLElement, around: Surroundings | null = null) {
     this.model = model;
     this.#root = root;
+    this.#around = around;
     this.#uses = kindUses(model.data);
     this.#colours = kindColours(model.data, this.#uses);
     this.#passes = new Uint8Array(model.count).fill(1);
@@ -61,6 +63,48 @@ export class RunApp implements Actions, ShellActions {
     this.#zooming.show(firstWindow(model));
     this.#readLink();
     this.#listen();
+  }
+
+  /** The message under the pointer, or the chosen one; -1: neither. */
+  get pointed(): number {
+    if (this.#hovered >= 0) return this.#hovered;
+    return this.chosen?.what === "message" ? this.chosen.index : -1;
+  }
+
+  get window(): readonly [fromUs: number, toUs: number] {
+    return this.#zooming.window;
+  }
+
+  show(window: readonly [fromUs: number, toUs: number]): void {
+    this.#zooming.show(window);
+  }
+
+  /** The same run, further on; or, if it is `another`, one of which nothing is chosen yet. */
+  replace(model: RunModel, another: boolean): void {
+    this.model = model;
+    this.#uses = kindUses(model.data);
+    this.#colours = moreColours(another ? [] : this.#colours, model.data);
+    const { chosen, followed } = this.#shown;
+    if (another) this.#hidden.clear();
+    if (chosen !== null && (another || chosen.index >= model.countOf(chosen.what))) {
+      this.#shown = { ...this.#shown, chosen: null };
+    }
+    if (another || followed >= model.data.operations.length) this.follow(-1);
+    else if (followed >= 0) this.#followedMessages = this.#messagesOf(followed);
+    this.#hovered = Math.min(this.#hovered, model.count - 1);
+    this.#passes = new Uint8Array(model.count);
+    this.#filter();
+    this.#lightUp();
+    this.#overview.replace(model);
+    this.#zooming.extend(model.data.endUs);
+    this.#resize();
+    this.refresh();
+  }
+
+  /** Shows what changed around the diagram. */
+  refresh(): void {
+    this.#renderShell();
+    this.#drawSoon();
   }
 
   get chosen(): Chosen | null {
@@ -151,6 +195,7 @@ export class RunApp implements Actions, ShellActions {
 
   /** With the time that is shown, which the address leaves out because it changes all the time. */
   copyLink(): void {
+    if (this.#around !== null) return this.#copy(location.href);
     const link = linkOf(this.model, { ...this.#shown, window: this.#zooming.window });
     this.#copy(`${location.href.split("#")[0] ?? ""}${link}`);
   }
@@ -215,7 +260,7 @@ export class RunApp implements Actions, ShellActions {
   }
 
   #listen(): void {
-    listenToKeys(this, this.#root);
+    listenToKeys(this, this.#root, this.#around?.keys ?? new Map());
     addEventListener("resize", () => this.#resize());
     addEventListener("hashchange", () => this.#readLink());
     const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -235,6 +280,7 @@ export class RunApp implements Actions, ShellActions {
   #click(event: MouseEvent): void {
     if (this.#frame === null) return;
     const [x, y] = this.#placeOf(event);
+    if (x < GUTTER && this.#around !== null) return this.#around.clicked(this.#laneAt(y));
     const scene = this.#scene();
     const message = messageAt(scene, this.#frame, x, y);
     const handler = handlerAt(scene, this.#frame, x, y);
@@ -270,6 +316,13 @@ export class RunApp implements Actions, ShellActions {
     return [clientX - left, clientY - top];
   }
 
+  /** The process whose lane is nearest. */
+  #laneAt(y: number): number {
+    const middles = this.#frame?.y ?? [];
+    const apart = (process: number): number => Math.abs((middles[process] ?? Infinity) - y);
+    return this.model.lanes.toSorted((a, b) => apart(a) - apart(b))[0] ?? -1;
+  }
+
   #reveal(chosen: Chosen): void {
     if (chosen.what !== "message") return this.#zooming.reveal(this.model.timeOf(chosen));
     const { sentUs, endUs } = this.model.messages;
@@ -303,6 +356,8 @@ export class RunApp implements Actions, ShellActions {
   }
 
   #readLink(): void {
+    // Else the address says which run this is.
+    if (this.#around !== null) return;
     if (location.hash === linkOf(this.model, this.#shown)) return;
     const { shown, problems } = readLink(this.model, location.hash);
     this.#shown = { ...shown, window: null };
@@ -317,7 +372,7 @@ export class RunApp implements Actions, ShellActions {
 
   #changed(): void {
     const link = linkOf(this.model, this.#shown);
-    if (link !== location.hash) {
+    if (this.#around === null && link !== location.hash) {
       history.replaceState(null, "", `${location.pathname}${location.search}${link}`);
     }
     this.#renderShell();
@@ -355,7 +410,8 @@ export class RunApp implements Actions, ShellActions {
 
   #resize(): void {
     const width = this.#printing ? PRINT_WIDTH : (this.#diagram.parentElement?.clientWidth ?? 600);
-    const room = Math.max(ROOM_MIN_PX, innerHeight - BESIDE_PX);
+    const besidePx = this.#around?.besidePx ?? BESIDE_PX;
+    const room = Math.max(ROOM_MIN_PX, innerHeight - besidePx);
     const height = heightOf(this.model.lanes.length, room);
     this.#size = [width, height];
     this.#diagram.style.height = `${height}px`;
@@ -416,7 +472,7 @@ export class RunApp implements Actions, ShellActions {
       ...{ chosen: this.chosen, followed: this.#shown.followed, light: this.#light },
       ...{ all: this.#widened, actions: this, act: this, search: this.#shown.search },
       ...{ searchProblem: this.#searchProblem, problems: this.#problems, hidden: this.#hidden },
-      ...{ colours: this.#colours, uses: this.#uses, help: this.#helps },
+      ...{ colours: this.#colours, uses: this.#uses, help: this.#helps, around: this.#around },
     };
     render(shell(state), this.#root);
     for (const [mark] of MARK_TEXTS) {

@@ -18,8 +18,12 @@ export interface KeyActions {
 const PAN = 0.2;
 const ZOOM = 1.5;
 
-/** Keys count on the diagram and wherever nothing else takes them. */
-export function listenToKeys(actions: KeyActions, root: HTMLElement): void {
+/** Keys count on the diagram and wherever nothing else takes them; so do `more`. */
+export function listenToKeys(
+  actions: KeyActions,
+  root: HTMLElement,
+  more: ReadonlyMap<string, () => void>,
+): void {
   const keys = new Map<string, () => void>([
     ["ArrowLeft", () => actions.pan(-PAN)],
     ["ArrowRight", () => actions.pan(PAN)],
@@ -37,14 +41,21 @@ export function listenToKeys(actions: KeyActions, root: HTMLElement): void {
     ["/", () => actions.focusSearch()],
     ["Escape", () => actions.clear()],
     ["?", () => actions.help()],
+    ...more,
   ]);
-  addEventListener("keydown", (event) => {
+  document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const { target, key } = event;
     if (target instanceof HTMLInputElement && target.type === "search") {
       if (key === "Escape" || key === "Enter") root.querySelector<HTMLElement>("#diagram")?.focus();
       return;
     }
+    const writes = target instanceof HTMLInputElement && target.type !== "checkbox";
+    if (writes || target instanceof HTMLSelectElement || target instanceof HTMLTextAreaElement) {
+      return;
+    }
+    // Buttons and boxes are pressed by it.
+    if (key === " " && (target instanceof HTMLButtonElement || isBox(target))) return;
     const scrolls = key.startsWith("Arrow") && target instanceof Element;
     if (scrolls && target.closest("aside") !== null) return;
     const act = keys.get(key);
@@ -52,4 +63,8 @@ export function listenToKeys(actions: KeyActions, root: HTMLElement): void {
     event.preventDefault();
     act();
   });
+}
+
+function isBox(target: EventTarget | null): boolean {
+  return target instanceof HTMLInputElement || target instanceof HTMLDetailsElement;
 }

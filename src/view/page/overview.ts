@@ -8,7 +8,7 @@ const COLUMN = 3;
 
 export class Overview {
   readonly #canvas: HTMLCanvasElement;
-  readonly #model: RunModel;
+  #model: RunModel;
   #dragging = false;
   /** How much arrives in each column of the strip at its width. */
   #counts = new Uint32Array();
@@ -20,7 +20,7 @@ export class Overview {
     const move = (event: PointerEvent): void => {
       const left = canvas.getBoundingClientRect().left + GUTTER;
       const share = (event.clientX - left) / plotWidth(canvas.clientWidth);
-      centre(Math.min(1, Math.max(0, share)) * model.data.endUs);
+      centre(Math.min(1, Math.max(0, share)) * this.#model.data.endUs);
     };
     canvas.addEventListener("pointerdown", (event) => {
       this.#dragging = true;
@@ -33,6 +33,12 @@ export class Overview {
     canvas.addEventListener("pointerup", () => {
       this.#dragging = false;
     });
+  }
+
+  /** Shows that run from now on. */
+  replace(model: RunModel): void {
+    this.#model = model;
+    this.#counts = new Uint32Array();
   }
 
   draw(palette: Palette, [fromUs, toUs]: readonly [number, number]): void {

@@ -30,6 +30,19 @@ export function readPalette(): Palette {
   return { of, kinds: several("kind", KIND_COLOURS), views: several("view", VIEW_COLOURS) };
 }
 
+/** The same with further kinds behind those that have their colours already. */
+export function moreColours(known: readonly number[], { kinds }: Pick<RunData, "kinds">): number[] {
+  const plain = KIND_COLOURS - 1;
+  const next = known.filter((place) => place < plain).length;
+  const added = kinds.slice(known.length);
+  const isPlain = (name: string) => name === "part" || name === "malformed";
+  const places = added.map((name, i) => {
+    const before = added.slice(0, i).filter((other) => !isPlain(other)).length;
+    return isPlain(name) ? plain : Math.min(plain, next + before);
+  });
+  return [...known, ...places];
+}
+
 /**
  * The place in `kinds` of each kind: those that carry operations of clients, or vote on them, have
  * colours of their own first, and then the frequent ones, because that is what is followed by eye.

@@ -4,6 +4,7 @@ import { html, nothing, type TemplateResult } from "lit-html";
 import { MARK_TEXTS } from "./marks.ts";
 import { SEARCH_HELP } from "./message-filter.ts";
 import { panel, type PanelState } from "./panel.ts";
+import type { Chosen } from "./run-model.ts";
 
 export interface ShellState extends PanelState {
   readonly search: string;
@@ -15,6 +16,21 @@ export interface ShellState extends PanelState {
   readonly uses: readonly number[];
   readonly help: boolean;
   readonly act: ShellActions;
+  readonly around: Surroundings | null;
+}
+
+/** What a page has around the diagram that shows a run under way; without it, one that is over. */
+export interface Surroundings {
+  /** Height of what stands beside the diagram, in pixels. */
+  readonly besidePx: number;
+  readonly keys: ReadonlyMap<string, () => void>;
+  readonly keyTexts: readonly (readonly [keys: string, what: string])[];
+  /** In place of the run's name and verdict. */
+  head(): TemplateResult;
+  /** Above what is said of what is chosen. */
+  beside(chosen: Chosen | null): TemplateResult;
+  /** Somebody clicked on the lane of a process. */
+  clicked(process: number): void;
 }
 
 export interface ShellActions {
@@ -44,7 +60,7 @@ export const KEYS: readonly (readonly [keys: string, what: string])[] = [
 
 export function shell(state: ShellState): TemplateResult {
   return html`
-    ${head(state)} ${tools(state)}
+    ${state.around?.head() ?? head(state)} ${tools(state)}
     ${
       state.problems.length === 0
         ? nothing
@@ -66,7 +82,8 @@ export function shell(state: ShellState): TemplateResult {
         <div id="tip" hidden></div>
       </div>
       <aside aria-live="polite" aria-label="What is chosen">
-        ${panel(state)} ${state.chosen === null && state.followed < 0 ? legend() : nothing}
+        ${state.around?.beside(state.chosen) ?? nothing} ${panel(state)}
+        ${state.chosen === null && state.followed < 0 ? legend() : nothing}
       </aside>
     </main>
     ${state.help ? help(state) : nothing}
@@ -156,12 +173,12 @@ function legend(): TemplateResult {
   `;
 }
 
-function help({ act }: ShellState): TemplateResult {
+function help({ act, around }: ShellState): TemplateResult {
   return html`
     <dialog open aria-label="Keys">
       <h2>Keys</h2>
       <dl>
-        ${KEYS.map(
+        ${[...KEYS, ...(around?.keyTexts ?? [])].map(
           ([keys, what]) =>
             html`<dt><kbd>${keys}</kbd></dt>
               <dd>${what}</dd>`,

@@ -12,7 +12,7 @@ const WINDOW_MIN_US = 40;
 const BEYOND = 0.02;
 
 export class Zooming {
-  readonly #endUs: number;
+  #endUs: number;
   readonly #canvas: HTMLCanvasElement;
   readonly #zoom = zoom<HTMLCanvasElement, unknown>();
   #width = 1;
@@ -22,8 +22,8 @@ export class Zooming {
   constructor(canvas: HTMLCanvasElement, endUs: number, moved: () => void) {
     this.#canvas = canvas;
     this.#endUs = Math.max(endUs, 1);
+    this.#bound();
     this.#zoom
-      .scaleExtent([1 / (1 + 2 * BEYOND), Math.max(1, this.#endUs / WINDOW_MIN_US)])
       .filter((event: MouseEvent) =>
         event instanceof WheelEvent ? !isSideways(event) : !event.button,
       )
@@ -43,6 +43,14 @@ export class Zooming {
   get window(): readonly [fromUs: number, toUs: number] {
     const [from = 0, to = 1] = this.#transform.rescaleX(this.#base()).domain();
     return [from, to];
+  }
+
+  /** The run has another end; the window stays. */
+  extend(endUs: number): void {
+    const { window } = this;
+    this.#endUs = Math.max(endUs, 1);
+    this.#bound();
+    this.show(window);
   }
 
   /** The canvas has another width; the window stays. */
@@ -92,6 +100,11 @@ export class Zooming {
     const halfUs = Math.max(wideUs, (toUs - fromUs) * 1.4) / 2;
     const middle = (fromUs + toUs) / 2;
     this.show([middle - halfUs, middle + halfUs]);
+  }
+
+  #bound(): void {
+    const most = Math.max(1, this.#endUs / WINDOW_MIN_US);
+    this.#zoom.scaleExtent([1 / (1 + 2 * BEYOND), most]);
   }
 
   #base() {

@@ -28,8 +28,12 @@ function adler32(bytes: Uint8Array): number {
   return ((high << 16) | low) >>> 0;
 }
 
+const blank = sha256.create();
+/** Used again for every digest, because a new one costs as much as a short digest itself. */
+const hasher = blank.clone();
+
 function hashInto(bytes: Uint8Array, out: Uint8Array): Uint8Array {
-  out.set(sha256(bytes));
+  blank._cloneInto(hasher).update(bytes).digestInto(out);
   return out;
 }
 

@@ -133,6 +133,17 @@ describe("the rules find what they forbid", () => {
     expect(browserFence(at("src/view/page/app.ts", `import { x } from "${what}";`))).toEqual([]),
   );
 
+  test("the playground may import the simulator, and not what that is made for", () => {
+    const found = (what: string) =>
+      browserFence(at("src/view/playground/x.ts", `import { x } from "${what}";`));
+    for (const what of ["node:fs", "../../campaign/x.ts", "../page-html.ts", "bun:sqlite"]) {
+      expect(found(what)).toHaveLength(1);
+    }
+    for (const what of ["../../simulation/x.ts", "../page/x.ts", "./x.ts", "../run-data.ts"]) {
+      expect(found(what)).toEqual([]);
+    }
+  });
+
   test("what may be imported is not found", () => {
     const path = "src/protocol/pbft/replica.ts";
     for (const what of [
@@ -392,7 +403,7 @@ describe("the sources", () => {
     check(actors, fence));
 
   test("pages in browsers know their data and their own files", () =>
-    check(files("src/view/{page,live}/**/*.ts"), browserFence));
+    check(files("src/view/{page,live,playground}/**/*.ts"), browserFence));
 
   test("no other file names a protocol, but those that have a reason", () => {
     const folders = actors.map(({ path }) => /^src\/protocol\/(\w+)\//.exec(path)?.[1] ?? "kit");

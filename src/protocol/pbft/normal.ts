@@ -9,6 +9,7 @@ import { ASKED_TOO_MUCH } from "../kit/peers.ts";
 import { certificateOf, hasSigners } from "../kit/quorum.ts";
 import type { Source } from "../kit/pending.ts";
 import type { Request } from "../kit/request.ts";
+import { relayOverdue } from "../kit/relays.ts";
 import type { CommitCertificate } from "./certificate.ts";
 import type { PbftContext } from "./context.ts";
 import type { Slot } from "./log.ts";
@@ -97,12 +98,8 @@ export class NormalCase {
 
   /** Tells the primary of what it seems not to have heard, before this backup suspects it. */
   relayOverdue(): void {
-    const { pool, host, self } = this.context;
     const { views } = this.owner;
-    if (!views.active || views.primary === self) return;
-    for (const { client, request } of pool.overdue(host.now)) {
-      host.send(views.primary, { kind: "relay", client, request });
-    }
+    if (views.active) relayOverdue(this.context, views.primary);
   }
 
   /** Proposes what waits, as the batching policy says and the window allows. */

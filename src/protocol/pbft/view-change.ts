@@ -9,6 +9,7 @@ import { GENESIS } from "../kit/checkpoint.ts";
 import type { StableCheckpoint } from "../kit/messages.ts";
 import { ASKED_TOO_MUCH } from "../kit/peers.ts";
 import { hasSigners } from "../kit/quorum.ts";
+import { relayPending } from "../kit/relays.ts";
 import type { PreparedCertificate, ViewChangeHeader } from "./certificate.ts";
 import type { PbftContext } from "./context.ts";
 import { FutureProposals } from "./future-proposals.ts";
@@ -21,12 +22,6 @@ import {
   type Proposed,
   type ViewChangeMessage,
 } from "./message.ts";
-
-/**
- * Requests passed on to a new primary, once a view and to it alone; the others come when their
- * clients try again.
- */
-const RELAY_MAX = 1024;
 
 /** O: what a new view begins with, which follows from its VIEW-CHANGEs. */
 export interface NewViewLog {
@@ -429,20 +424,9 @@ export class ViewChanger {
     if (stable.slot > normal.executed) sync.fetchState();
     this.#requeue();
     if (this.leads) normal.proposeAgain(stable.slot, digests);
-    else this.#relayPending();
+    else relayPending(this.#context, this.primary);
     for (const proposal of this.#future.take(this.#view)) normal.onPrePrepare(proposal);
     timer.onEntered();
-  }
-
-  #relayPending(): void {
-    const { primary } = this;
-    if (primary === this.#context.self) return;
-    const { pool, host } = this.#context;
-    for (const entry of pool.oldest(RELAY_MAX)) {
-      const { client, request } = entry;
-      entry.relayedMs = host.now;
-      host.send(primary, { kind: "relay", client, request });
-    }
   }
 
   /** Whether O lets the primary propose this digest in this slot. */

@@ -4,6 +4,7 @@ import type { Address } from "../../actor.ts";
 import { coverageMark } from "../../base/coverage-mark.ts";
 import type { Source } from "../kit/pending.ts";
 import type { Request } from "../kit/request.ts";
+import { relayOverdue } from "../kit/relays.ts";
 import type { Polc } from "./certificate.ts";
 import type { TendermintContext } from "./context.ts";
 import type { ProposalMessage, Step } from "./message.ts";
@@ -61,12 +62,8 @@ export class Proposing {
 
   /** Tells the proposer of what it seems not to have heard, before this replica suspects it. */
   relayOverdue(): void {
-    const { pool, host, proposers } = this.context;
     if (this.#leads) return;
-    const proposer = proposers.of(this.owner.rounds.round);
-    for (const { client, request } of pool.overdue(host.now)) {
-      host.send(proposer, { kind: "relay", client, request });
-    }
+    relayOverdue(this.context, this.context.proposers.of(this.owner.rounds.round));
   }
 
   /** Proposes if it is this replica's turn, and there is a reason to. */

@@ -7,6 +7,7 @@ import { EMPTY_BATCH, footprintOf, type Batch } from "../kit/batch.ts";
 import { FETCH_PAUSE, type LogMessage } from "../kit/log-fetch.ts";
 import type { Source } from "../kit/pending.ts";
 import type { Request } from "../kit/request.ts";
+import { relayOverdue, relayPending } from "../kit/relays.ts";
 import type { VrContext } from "./context.ts";
 import type { CommitMessage, PrepareMessage, PrepareOkMessage } from "./message.ts";
 
@@ -16,9 +17,6 @@ const ADAPTIVE_IN_FLIGHT_MAX = 8;
 /** Checkpoint intervals, and memory, of what came before its turn. */
 const EARLY_INTERVALS = 4;
 const EARLY_BYTES_MAX = 48 * 1024 * 1024;
-
-/** Requests passed on to a new primary, once a view; others come when their clients try again. */
-const RELAY_MAX = 1024;
 
 const NOT_LEADING = "not admitted: request relayed to a replica that does not lead";
 const NOT_IN_VIEW = "not admitted: message of a view that this replica is not in";
@@ -108,12 +106,8 @@ export class NormalCase {
 
   /** Tells the primary of what it seems not to have heard, before this backup suspects it. */
   relayOverdue(): void {
-    const { pool, host, self } = this.context;
     const { views } = this.owner;
-    if (!views.normal || views.primary === self) return;
-    for (const { client, request } of pool.overdue(host.now)) {
-      host.send(views.primary, { kind: "relay", client, request });
-    }
+    if (views.normal) relayOverdue(this.context, views.primary);
   }
 
   /** Appends what waits, as the batching policy says and the log allows. */
@@ -406,10 +400,6 @@ export class NormalCase {
     }
     this.acknowledge();
     this.learn(committed);
-    for (const entry of pool.oldest(RELAY_MAX)) {
-      const { client, request } = entry;
-      entry.relayedMs = host.now;
-      host.send(views.primary, { kind: "relay", client, request });
-    }
+    relayPending(this.context, views.primary);
   }
 }

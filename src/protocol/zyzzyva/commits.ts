@@ -115,6 +115,7 @@ export class Commits {
       { name: "commits.histories", size: this.histories.size, max: HISTORIES_MAX },
       { name: "commits.local commits", size: this.localCommits.size, max: this.context.log.size },
       { name: "commits.owed", size: owed, max: OWED_MAX },
+      { name: "commits.owed slots", size: this.#owed.size, max: this.context.log.size },
     ];
   }
   get certificates(): readonly HeldCertificate[] {
@@ -222,6 +223,11 @@ export class Commits {
   protected onOwnWord(_slot: number): void {}
 
   #owe(slot: number, client: Address): void {
+    const { log } = this.context;
+    // What was never signed is behind the window by now.
+    if (this.#owed.size >= log.size) {
+      for (const known of this.#owed.keys()) if (known <= log.low) this.#owed.delete(known);
+    }
     const clients = this.#owed.get(slot) ?? new Set();
     if (clients.size >= OWED_MAX) return;
     this.#owed.set(slot, clients.add(client));

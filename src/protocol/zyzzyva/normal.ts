@@ -17,14 +17,13 @@ import type { Entry } from "./log.ts";
 import type { FillHoleMessage, OrderReqMessage, SpecReplyMessage } from "./message.ts";
 import type { Ordered } from "./message-codec.ts";
 import { ASKED_TOO_MUCH } from "../kit/peers.ts";
+import { relayOverdue, relayPending } from "../kit/relays.ts";
 import { WaitingOrders } from "./waiting-orders.ts";
 import type { Place, SpeculativeOwner, ZyzzyvaService } from "./service.ts";
 
 /** Batches of the primary that wait for their signature; with `--adaptive` fewer. */
 export const IN_FLIGHT_MAX = 32;
 const ADAPTIVE_IN_FLIGHT_MAX = 8;
-/** Requests passed on to a new primary, once a view; others come when their clients try again. */
-const RELAY_MAX = 1024;
 /** Requests that are executed before the primary has them committed, beside at checkpoints. */
 export const COMMIT_AT = 16_384;
 /** ORDER-REQs in answer to one FILL-HOLE, and bytes of their batches. */
@@ -124,12 +123,8 @@ export class NormalCase implements SpeculativeOwner {
 
   /** Tells the primary of what it seems not to have heard, before this backup suspects it. */
   relayOverdue(): void {
-    const { pool, host, self } = this.context;
     const { views } = this.owner;
-    if (!views.active || views.primary === self) return;
-    for (const { client, request } of pool.overdue(host.now)) {
-      host.send(views.primary, { kind: "relay", client, request });
-    }
+    if (views.active) relayOverdue(this.context, views.primary);
   }
 
   // Orders.
@@ -437,19 +432,9 @@ export class NormalCase implements SpeculativeOwner {
     this.#waiting.forget(this.owner.views.view, this.context.log.low);
     this.#sealed = this.context.log.last;
     this.#holeAsked = "nobody";
-    if (!this.owner.views.leads) this.#relayPending();
+    relayPending(this.context, this.owner.views.primary);
     this.executeWaiting();
     this.propose();
-  }
-
-  /** Passes on what waits to the primary of a view that begins. */
-  #relayPending(): void {
-    const { pool, host } = this.context;
-    for (const entry of pool.oldest(RELAY_MAX)) {
-      entry.relayedMs = host.now;
-      const { client, request } = entry;
-      host.send(this.owner.views.primary, { kind: "relay", client, request });
-    }
   }
 
   // What clients are told again.

@@ -29,7 +29,7 @@ import { tourOf, type Stop } from "./tours.ts";
 const FRAME_MS = 11;
 const FRAME_FAST_MS = 60;
 /** Where nothing else counts, events get so many times as long as the last drawing took. */
-const EVENTS_SHARE = 3;
+const EVENTS_SHARE = 8;
 /** What lies between two frames that follow each other, at most. */
 const REST_MS = 250;
 /** What is shown around the present, as a share of the window. */

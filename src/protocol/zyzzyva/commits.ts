@@ -154,8 +154,11 @@ export class Commits {
   protected isCovered({ slot, history, named }: CommitMessage): boolean {
     const { log } = this.context;
     if (slot <= log.low) return named !== null;
-    const shown = Math.max(this.#certificate?.slot ?? 0, this.owner.views.entered.slot);
-    return slot <= shown && log.passes(slot, history);
+    if (!log.passes(slot, history)) return false;
+    // A state that came from others may be of another history than what was shown.
+    const shows = (point: Point | null) =>
+      point !== null && slot <= point.slot && log.passes(point.slot, point.history);
+    return shows(this.#certificate) || shows(this.owner.views.entered);
   }
 
   /** Whether the certificate is of the view that this replica is in. */

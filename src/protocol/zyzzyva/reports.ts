@@ -62,9 +62,15 @@ export class Reports {
     const entries = log.after(log.low);
     const digests = entries.map(({ digest }) => digest);
     const { certificate } = this.owner.commits;
+    // A state that came from others may be of another history: then what was known before that is
+    // in it, or was never decided, and nobody would believe the report.
+    const chains = [entered, certificate].every(
+      (point) => point === null || point.slot <= log.low || log.passes(point.slot, point.history),
+    );
+    if (!chains) coverageMark("zyzzyva: a report is emptied");
     this.#frozen = {
       checkpoint: this.#shown(),
-      report: { entered, certificate, digests },
+      report: chains ? { entered, certificate, digests } : null,
       batches: entries.map(({ batch }) => batch),
     };
   }

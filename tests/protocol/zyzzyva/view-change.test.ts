@@ -2,7 +2,9 @@
 
 import { expect, test } from "bun:test";
 import { encodeKvOperation } from "../../../src/app/operation.ts";
+import { GENESIS } from "../../../src/protocol/kit/checkpoint.ts";
 import { codec } from "../../../src/protocol/zyzzyva/message-codec.ts";
+import { Reports } from "../../../src/protocol/zyzzyva/reports.ts";
 import { holds } from "../../support/packets.ts";
 import { bytes } from "../../support/requests.ts";
 import {
@@ -232,4 +234,40 @@ test("Z6 Z30 a primary that stops is left, and operations go on", () => {
   expect(cluster.ask(client, put("one"))).toBeDefined();
   expect(cluster.nowMs - before).toBeLessThan(6 * 100);
   expect(cluster.state(1).view).toBe(1);
+});
+
+/** Replica 3 had A and B and a certificate for them when it got a state of another history. */
+function installed(): ZyzzyvaCluster {
+  const cluster = alone(3);
+  for (const batches of [[A], [A, B]]) cluster.inject(0, 3, order(0, ...batches));
+  cluster.inject(CLIENT, 3, { kind: "commit", ...certified(0, [A, B]) });
+  cluster.settle();
+  expect(cluster.state(3).certified).toBe(2);
+  const { normal } = cluster.replica(3);
+  normal.rollback(0);
+  normal.onInstalled(1, point(0, C).history);
+  return cluster;
+}
+
+test("F8 Z7 a certificate that is not of the own history any more covers none", () => {
+  const cluster = installed();
+  cluster.inject(0, 3, order(0, C, A));
+  cluster.settle();
+  expect(cluster.state(3).executed).toBe(2);
+  cluster.trace.length = 0;
+  const { votes } = certified(0, [B]);
+  cluster.inject(CLIENT, 3, { kind: "commit", ...point(0, C, A), named: null, votes });
+  cluster.settle();
+  expect([cluster.sent("localCommit", 3), cluster.forged]).toEqual([[], 1]);
+});
+
+test("Z15 Z16 who got a state of another history reports none that does not chain", () => {
+  const { context, commits, views } = installed().replica(3);
+  const checkpoints = {
+    ...{ reached: GENESIS, installed: GENESIS, proven: () => true },
+    own: () => undefined,
+  };
+  const reports = new Reports(context, { commits, sync: { checkpoints } });
+  reports.freeze(views.entered);
+  expect(reports.body().report).toBeNull();
 });

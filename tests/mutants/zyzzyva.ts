@@ -398,7 +398,10 @@ export const mutants: readonly Mutant[] = [
     "exactly once",
     "liveness",
   ]),
-  mutant("keeps-versions", withParts({ StateSync: KeepsVersions }), "adversary", SPLIT),
+  mutant("keeps-versions", withParts({ StateSync: KeepsVersions }), "adversary", [
+    ...SPLIT,
+    "bounded",
+  ]),
   mutant("accepts-gaps", withParts({ NormalCase: AcceptsGaps }), "short", SPLIT),
   mutant("any-history", withParts({ NormalCase: AnyHistory }), "adversary", SPLIT),
   mutant("any-outcome", withClient(AnyOutcome), "adversary", SPLIT),

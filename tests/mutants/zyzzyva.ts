@@ -404,5 +404,6 @@ export const mutants: readonly Mutant[] = [
   ]),
   mutant("accepts-gaps", withParts({ NormalCase: AcceptsGaps }), "short", SPLIT),
   mutant("any-history", withParts({ NormalCase: AnyHistory }), "adversary", SPLIT),
-  mutant("any-outcome", withClient(AnyOutcome), "adversary", SPLIT),
+  // What it believes may be said to be of a position that nobody comes to.
+  mutant("any-outcome", withClient(AnyOutcome), "adversary", [...SPLIT, "convergence"]),
 ];

@@ -15,6 +15,8 @@ export interface Row {
   /** Seeds that a process runs at a time: a few seconds of work. */
   readonly part: number;
   /** Seeds that are run however little time there is. */
+  readonly least: number;
+  /** Seeds that are run unless the campaign is late: where marks need more. */
   readonly min: number;
   /** Its share of a campaign's time, beside those of other rows. */
   readonly weight: number;
@@ -44,7 +46,7 @@ const GUIDED = 20_000;
 const TWINS_PART = 200;
 const TWINS_WEIGHT = 3;
 /** Parts that are run however little time there is. */
-const PARTS_MIN = 4;
+const PARTS_MIN = 2;
 
 /**
  * The rows of all of them. Short seeds enough for marks are owed by the first that declares a mark,
@@ -76,8 +78,9 @@ export function rowsOf(
     kinds.includes(kind),
   );
   const rows = figures.map(([kind, count, part, weight]): Row => {
-    const min = kind === "short" && owesMarks ? MARKS_SEEDS_MIN : PARTS_MIN * part;
-    return { protocol, kind, first: 0, count, stride: 1, part, min, weight };
+    const least = PARTS_MIN * part;
+    const min = kind === "short" && owesMarks ? MARKS_SEEDS_MIN : least;
+    return { protocol, kind, first: 0, count, stride: 1, part, least, min, weight };
   });
   if (!kinds.includes("twins")) return rows;
   const all = twinsScenarios(its).exhaustive;
@@ -85,6 +88,7 @@ export function rowsOf(
     protocol,
     kind: "twins",
     part: TWINS_PART,
+    least: PARTS_MIN * TWINS_PART,
     min: PARTS_MIN * TWINS_PART,
     weight: TWINS_WEIGHT,
   } as const;

@@ -10,6 +10,11 @@ import { print } from "../base/logger.ts";
 
 /** Of exhaustive Twins, the scenarios that a campaign with a budget takes: every so many-th. */
 const BUDGET_STRIDE = 12;
+/**
+ * In a campaign's minutes, from when its rows begin: after which they run no seeds for marks alone,
+ * because a slow machine would need an hour for those of all protocols.
+ */
+const LATE = 3;
 
 /**
  * Tries every mutant, then runs the rows of all protocols: in full, or, within so many minutes for
@@ -34,13 +39,17 @@ export async function runProfile(minutes: number | null, jobs: number): Promise<
     else failed++;
   };
   await Promise.all(mutants.map(tryMutant));
+  const lateMs = now() + (minutes ?? Infinity) * LATE * 60_000;
   for (const { subject, row } of rows) {
     const { kind, count } = row;
     const begun = now();
     const more = budget?.share(row.weight) ?? (() => true);
     const parts = [...partsOf(row)].map((part) => ({
       args: rowArgs(row, part),
-      due: part.index * row.part < row.min,
+      get due() {
+        const before = part.index * row.part;
+        return before < row.least || (before < row.min && now() < lateMs);
+      },
     }));
     const what = `${subject.name}, ${kind}: `;
     const totals = await runJobs(workers, parts, what, { seeds: count, jobs, more });

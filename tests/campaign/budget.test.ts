@@ -39,7 +39,7 @@ test("a share that has to take longer takes it from those that follow", () => {
 test("a row's parts are all of its seeds, each once and in order", () => {
   const row: Row = {
     ...{ protocol: "pbft", kind: "twins", first: 7, count: 25, stride: 12 },
-    ...{ part: 10, min: 20, weight: 1 },
+    ...{ part: 10, least: 20, min: 20, weight: 1 },
   };
   const seeds = [...partsOf(row)].flatMap(({ first, count, stride }) =>
     Array.from({ length: count }, (_, i) => first + i * stride),
@@ -51,8 +51,9 @@ test("every protocol has the kinds that it can have, each with a least and a ful
   for (const subject of registered.values()) {
     const rows = rowsOf(subject, 1, true);
     expect(new Set(rows.map(({ kind }) => kind))).toEqual(new Set(subject.kinds));
-    for (const { kind, min, count, part, weight } of rows) {
-      expect([kind, min > 0 && min <= count && part > 0 && weight > 0]).toEqual([kind, true]);
+    for (const { kind, least, min, count, part, weight } of rows) {
+      const bounded = 0 < least && least <= min && min <= count;
+      expect([kind, bounded && part > 0 && weight > 0]).toEqual([kind, true]);
     }
   }
 });

@@ -31,8 +31,9 @@ export function timingOf(chains: Chains, name: string, year: string): TimingHint
     // the same leader half of one after that, if votes that went to all made a QC; the new leader
     // may listen for an eighth of its timer, which has doubled. Half of one is for slow machines.
     resumeTimeouts: 2.5,
-    // It may vote only in the tenure after the next, which a second, doubled timeout lets in.
-    recoveredTimeouts: 4,
+    // It may vote only in the tenure after the next, which a second, doubled timeout lets in: two
+    // more than above, and half of one, because the leader that then listens has a timer of four.
+    recoveredTimeouts: 5,
   };
 }
 

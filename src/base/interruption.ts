@@ -50,3 +50,9 @@ export function stopSignal(): AbortSignal {
   onStopSignal("first", () => controller.abort(new Error("interrupted")));
   return controller.signal;
 }
+
+/** Waits for it; at once if it was aborted before. */
+export async function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise<void>((done) => signal.addEventListener("abort", () => done()));
+}

@@ -3,7 +3,7 @@
 import type { ArgsDef } from "citty";
 import { codeOf, describeErrno } from "../base/errno.ts";
 import { INTERRUPTED, UsageError } from "../base/errors.ts";
-import { stopSignal } from "../base/interruption.ts";
+import { aborted, stopSignal } from "../base/interruption.ts";
 import { print } from "../base/logger.ts";
 import type { Command, Options } from "../cli/command-line.ts";
 import { playgroundHtml } from "./playground-html.ts";
@@ -50,9 +50,7 @@ export async function servePlayground(options: Options): Promise<number> {
   const stop = stopSignal();
   const server = listen(port, html);
   print(`http://${HOST}:${server.port}/`);
-  if (!stop.aborted) {
-    await new Promise<void>((done) => stop.addEventListener("abort", () => done()));
-  }
+  await aborted(stop);
   await server.stop(true);
   return INTERRUPTED;
 }

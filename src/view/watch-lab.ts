@@ -1,7 +1,7 @@
 // npm run watch: the page of a lab's cluster, at which one can only look.
 
 import { UsageError } from "../base/errors.ts";
-import { stopSignal } from "../base/interruption.ts";
+import { aborted, stopSignal } from "../base/interruption.ts";
 import { print } from "../base/logger.ts";
 import type { Command, Options } from "../cli/command-line.ts";
 import { readInventory } from "../cluster/ansible.ts";
@@ -39,10 +39,7 @@ export async function watchLab(options: Options): Promise<number> {
   try {
     const watching = await servePage(lab, options.textOf("watch-on"));
     print(`watch it: ${watching.address}`);
-    await new Promise<void>((resolve) => {
-      if (signal.aborted) resolve();
-      else signal.addEventListener("abort", () => resolve());
-    });
+    await aborted(signal);
     await watching.close();
   } finally {
     lab.close();

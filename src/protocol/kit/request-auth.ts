@@ -71,28 +71,21 @@ const DIGEST_AT = NUMBER_AT + 8;
 const SIGNED_LENGTH = DIGEST_AT + DIGEST_LENGTH;
 const HIGH = 2 ** 32;
 
-/** Writes the lowest 32 bits of a number at `at`, because a DataView would cost more. */
-function putU32(bytes: Bytes, at: number, value: number): void {
-  bytes[at] = value >>> 24;
-  bytes[at + 1] = value >>> 16;
-  bytes[at + 2] = value >>> 8;
-  bytes[at + 3] = value;
-}
-
 /** What a client signs of each of these requests, one after another. */
 function signedOfAll(requests: readonly Request[]): Bytes {
   const out = new Uint8Array(SIGNED_LENGTH * requests.length);
+  const view = new DataView(out.buffer);
   let at = 0;
   for (const { key = EMPTY, session, tag, number, op } of requests) {
     const named = Number.isSafeInteger(session) && Number.isSafeInteger(number);
     assert(named && key.length === CLIENT_KEY_LENGTH, "a request that has no wire form");
     out[at] = SIGNED_REQUEST;
     out.set(key, at + KEY_AT);
-    putU32(out, at + SESSION_AT, session / HIGH);
-    putU32(out, at + SESSION_AT + 4, session);
-    putU32(out, at + TAG_AT, tag);
-    putU32(out, at + NUMBER_AT, number / HIGH);
-    putU32(out, at + NUMBER_AT + 4, number);
+    view.setUint32(at + SESSION_AT, session / HIGH);
+    view.setUint32(at + SESSION_AT + 4, session);
+    view.setUint32(at + TAG_AT, tag);
+    view.setUint32(at + NUMBER_AT, number / HIGH);
+    view.setUint32(at + NUMBER_AT + 4, number);
     copyHash(operationDigest(op), 0, out, at + DIGEST_AT);
     at += SIGNED_LENGTH;
   }

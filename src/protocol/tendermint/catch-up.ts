@@ -4,6 +4,7 @@
 import type { Address, Bytes, Phase, Refusal, Signer } from "../../actor.ts";
 import { assert } from "../../base/assert.ts";
 import { coverageMark } from "../../base/coverage-mark.ts";
+import { SmoothedTime } from "../../base/smoothed-time.ts";
 import { equal, latin1 } from "../../wire.ts";
 import { Backoff } from "../kit/backoff.ts";
 import { GENESIS } from "../kit/checkpoint.ts";
@@ -20,8 +21,10 @@ import type { HeightVotes } from "./votes.ts";
 
 /**
  * The first and the last interval of STATUS while something waits, in view timeouts; the last if
- * nothing does.
+ * nothing does. Where heights take less, the first one is what a height seldom takes, since each
+ * waits for the one before; but no less than that share.
  */
+const LEAST_INTERVAL = 1 / 64;
 const FIRST_INTERVAL = 1 / 8;
 const LAST_INTERVAL = 1 / 2;
 const IDLE_INTERVAL = 1;
@@ -62,6 +65,10 @@ export class CatchUp implements StateSyncOwner {
   /** Whether nothing waits, so that ticks are far apart. */
   #idle = true;
   #heightBefore = 1;
+  /** How long heights take that nobody had to be asked for, and when the last one was decided. */
+  readonly #heights = new SmoothedTime();
+  #decidedMs = 0;
+  #asked = true;
   /** Whether a height was decided between the last two ticks, and a piece of a state came since. */
   #decidedLately = false;
   #receivedSinceTick = false;
@@ -92,7 +99,7 @@ export class CatchUp implements StateSyncOwner {
   wake(): void {
     if (!this.#idle) return;
     this.#idle = false;
-    this.#backoff.reset();
+    this.#backoff.reset(this.#firstMs());
     this.#context.host.setTimer("tick", this.#backoff.next());
   }
 
@@ -111,10 +118,13 @@ export class CatchUp implements StateSyncOwner {
       normal.retry();
     }
     const starting = start.phase === "starting" || start.phase === "over";
-    if ((!this.#decidedLately || helped) && !starting) this.#sendStatus("others");
+    if ((!this.#decidedLately || helped) && !starting) {
+      this.#asked = true;
+      this.#sendStatus("others");
+    }
     this.#receivedSinceTick = false;
     this.#idle = !helped && !this.#waits();
-    if (this.#decidedLately) this.#backoff.reset();
+    if (this.#decidedLately) this.#backoff.reset(this.#firstMs());
     const idleMs = IDLE_INTERVAL * config.viewTimeoutMs;
     host.setTimer("tick", this.#idle ? idleMs : this.#backoff.next());
   }
@@ -134,6 +144,18 @@ export class CatchUp implements StateSyncOwner {
   /** A height was decided: others need no more of it for a while. */
   onDecided(): void {
     this.#fetched = null;
+    const { now } = this.#context.host;
+    // One that was asked about was lost in part, and one that comes after a rest waited for work.
+    if (!this.#asked && !this.#idle) this.#heights.measured(now - this.#decidedMs);
+    this.#asked = false;
+    this.#decidedMs = now;
+  }
+
+  #firstMs(): number {
+    const { viewTimeoutMs } = this.#context.config;
+    const mostMs = FIRST_INTERVAL * viewTimeoutMs;
+    if (!this.#heights.known) return mostMs;
+    return Math.min(mostMs, Math.max(LEAST_INTERVAL * viewTimeoutMs, this.#heights.slowMs));
   }
 
   // Values that are missing.

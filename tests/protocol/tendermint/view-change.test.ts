@@ -131,6 +131,30 @@ test("T11 a replica that missed everything catches up, though nothing else happe
   expect(cluster.runUntil(same, 1000)).toBe(true);
 });
 
+/** How long an operation takes whose first PRECOMMITs are all lost, after so many others. */
+function afterLoss(count: number): number {
+  const cluster = new TendermintCluster();
+  cluster.operate(count);
+  // It rests, so that a tick comes only when there is something to do.
+  cluster.advance(2 * cluster.config.viewTimeoutMs);
+  const lost = new Set<string>();
+  cluster.drops = (from, to, { kind }) => {
+    if (kind !== "precommit" || lost.has(`${from} ${to}`)) return false;
+    lost.add(`${from} ${to}`);
+    return true;
+  };
+  const sinceMs = cluster.nowMs;
+  cluster.operate(1);
+  expect(lost.size).toBeGreaterThan(0);
+  return cluster.nowMs - sinceMs;
+}
+
+test("T11 what was lost is asked for when heights seldom take as long, which the first ones tell", () => {
+  const { viewTimeoutMs } = new TendermintCluster().config;
+  expect(afterLoss(0)).toBeCloseTo(viewTimeoutMs / 8);
+  expect(afterLoss(20)).toBeLessThan(viewTimeoutMs / 16);
+});
+
 /**
  * Four replicas, of which 3 is Byzantine and sent its votes of round 0 to 0 alone, and its PREVOTE
  * to 1 as well; the PREVOTE of 0 to 2 is lost. How far they are after some time.

@@ -1,8 +1,9 @@
 // Proposals whose parent is not here, where the parent tells who may make them: they wait for it,
 // and are not the first of their view.
 
-import type { Address, Signer, Sizes } from "../../actor.ts";
+import type { Address, Sizes } from "../../actor.ts";
 import { FOOTPRINT_MAX, footprintOf } from "../kit/batch.ts";
+import { SignerRoom } from "../kit/signer-room.ts";
 import { keyOf } from "./block.ts";
 import type { Tree } from "./log.ts";
 import type { ProposeMessage } from "./message.ts";
@@ -17,50 +18,36 @@ interface Held {
 
 /** One of each signer, that of its highest view. */
 export class HeldProposals {
-  readonly #n: number;
   readonly #tree: Tree;
-  readonly #bySigner = new Map<Signer, Held>();
-  #bytes = 0;
+  readonly #room: SignerRoom<Held>;
 
   constructor(n: number, tree: Tree) {
-    this.#n = n;
     this.#tree = tree;
+    this.#room = new SignerRoom("held.proposals", n, HELD_BYTES_MAX);
   }
 
   get sizes(): Sizes {
-    return [
-      { name: "held.proposals", size: this.#bySigner.size, max: this.#n },
-      { name: "held.proposals bytes", size: this.#bytes, max: HELD_BYTES_MAX },
-    ];
+    return this.#room.sizes;
   }
 
   /** Keeps it in the place of those below `view`, if there is room and no later one is kept. */
   keep(from: Address, message: ProposeMessage, view: number): void {
     const { replica, block } = message;
-    for (const held of this.#bySigner.values()) {
-      if (held.message.block.view < view) this.#forget(held);
+    for (const [signer, held] of this.#room.entries()) {
+      if (held.message.block.view < view) this.#room.forget(signer);
     }
-    const other = this.#bySigner.get(replica);
+    const other = this.#room.get(replica);
     if (other !== undefined && other.message.block.view >= block.view) return;
-    if (other !== undefined) this.#forget(other);
-    const bytes = footprintOf(block.batch);
-    if (this.#bytes + bytes > HELD_BYTES_MAX) return;
-    this.#bySigner.set(replica, { from, message });
-    this.#bytes += bytes;
+    this.#room.keep(replica, { from, message }, footprintOf(block.batch));
   }
 
   /** Gives those whose parents have come, which are kept no longer. */
   take(): Held[] {
-    if (this.#bySigner.size === 0) return [];
-    const ready = [...this.#bySigner.values()].filter(({ message: { block } }) => {
-      return this.#tree.get(keyOf(block.justify.block)) !== undefined;
+    if (this.#room.isEmpty) return [];
+    const ready = this.#room.entries().filter(([, { message }]) => {
+      return this.#tree.get(keyOf(message.block.justify.block)) !== undefined;
     });
-    for (const held of ready) this.#forget(held);
-    return ready;
-  }
-
-  #forget(held: Held): void {
-    this.#bySigner.delete(held.message.replica);
-    this.#bytes -= footprintOf(held.message.block.batch);
+    for (const [signer] of ready) this.#room.forget(signer);
+    return ready.map(([, held]) => held);
   }
 }

@@ -1,11 +1,12 @@
 // What a Byzantine leader can have replicas decode and keep before it is ordered.
 
 import { expect, test } from "bun:test";
-import { makeBatch } from "../../../src/protocol/kit/batch.ts";
+import { footprintOf, makeBatch, type Batch } from "../../../src/protocol/kit/batch.ts";
+import type { Request } from "../../../src/protocol/kit/request.ts";
 import { makeBlock, type Block } from "../../../src/protocol/chained/block.ts";
 import { GENESIS_QC, type Qc, type Tc } from "../../../src/protocol/chained/certificate.ts";
 import type { Message } from "../../../src/protocol/chained/message.ts";
-import { Reader } from "../../../src/wire.ts";
+import { EMPTY, Reader } from "../../../src/wire.ts";
 import { CLIENT, packets, qc, Solo, tc } from "./harness.ts";
 
 function large(view: number, justify: Qc = GENESIS_QC, fill = view): Block {
@@ -74,4 +75,31 @@ test("X12 what is small, or no proposal, is not looked at before it is decoded",
   const small = { kind: "propose", replica: 2, block: stray, tc: null } as const;
   expect(refusedBytes(solo, small, 2)).toBeNull();
   expect(refusedBytes(solo, { kind: "block", block: large(6), more: false }, 2)).toBeNull();
+});
+
+test("J19 X12 large proposals that wait for a block keep out none of the leader that it names", () => {
+  const quorum = Array.from({ length: 11 }, (_, i) => i);
+  const missing = makeBlock(1, 1, GENESIS_QC, makeBatch([], []));
+  const second = (author: number, batch: Batch): Message => {
+    const block = makeBlock(2, author, qc(missing, quorum), batch);
+    return { kind: "propose", replica: author, block, tc: null };
+  };
+  const leader = (view: number) => view % 16;
+  const solo = new Solo(0, { n: 16, f: 5, reputation: true, leader });
+  const held = () => {
+    const { sizes } = solo.replica.census();
+    const find = (name: string) => sizes.find((one) => one.name === name) ?? { size: 0, max: 0 };
+    const { size, max } = find("held.proposals bytes");
+    return { kept: find("held.proposals").size, room: max - size };
+  };
+  // Batches of many small requests take the most memory.
+  const small = { session: 9, tag: 1, number: 1, op: EMPTY };
+  const many = makeBatch(new Array<Request>(43_000).fill(small), new Array(43_000).fill(CLIENT));
+  for (const liar of [11, 12, 13, 14, 15]) solo.receive(liar, second(liar, many));
+  const { batch } = large(2);
+  expect(held().kept).toBe(4);
+  expect(held().room).toBeLessThan(footprintOf(batch));
+  solo.receive(2, second(2, batch));
+  solo.receive(1, { kind: "block", block: missing, more: false });
+  expect(solo.voted()).toEqual([2]);
 });

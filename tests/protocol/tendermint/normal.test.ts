@@ -11,7 +11,10 @@ import {
   nilUnlocks,
   precommitsAddUp,
 } from "../../mutants/tendermint.ts";
-import { NIL } from "../../../src/protocol/tendermint/value.ts";
+import { footprintOf, makeBatch, type Batch } from "../../../src/protocol/kit/batch.ts";
+import type { Request } from "../../../src/protocol/kit/request.ts";
+import { makeValue, NIL } from "../../../src/protocol/tendermint/value.ts";
+import { EMPTY } from "../../../src/wire.ts";
 import { holds } from "../../support/packets.ts";
 import { openOf } from "../../support/requests.ts";
 import { CLIENT, decisionOf, polcOf, rotating, Solo, TendermintCluster, value } from "./harness.ts";
@@ -133,6 +136,33 @@ test("T3 a proposal of the next height, or of a later round, waits for it", () =
   solo.decide(1, A);
   expect(solo.votes(next)).toEqual([["prevote", 0, "value 0"]]);
 });
+
+test("T3 X12 large early proposals of Byzantine replicas keep out none of a correct one", () => {
+  const leader = (view: number) => view % 7;
+  const solo = new Solo(3, { n: 7, f: 2, tenure: 1, leader });
+  // Batches of many small requests take the most memory.
+  const manyOf = (count: number) => {
+    const request = { session: 9, tag: 1, number: 1, op: EMPTY };
+    return makeValue(2, 5, batchOf(new Array<Request>(count).fill(request)));
+  };
+  solo.propose(2, 5, manyOf(43_000), { replica: 5 });
+  solo.propose(2, 5, manyOf(36_000), { replica: 6 });
+  const { sizes } = solo.replica.census();
+  const early = sizes.find(({ name }) => name === "normal.early proposals bytes");
+  const op = new Uint8Array(1024 * 1024);
+  const next = makeValue(2, 0, batchOf([{ session: 9, tag: 1, number: 1, op }]));
+  // It does not fit beside them.
+  expect((early?.max ?? 0) - (early?.size ?? 0)).toBeLessThan(footprintOf(next.batch));
+  expect(early?.size).toBeGreaterThan(footprintOf(next.batch));
+  solo.propose(2, 0, next, { replica: 2 });
+  solo.decideWith(1, value(1, 1), [0, 1, 2, 4, 5]);
+  expect(solo.votes(next)).toEqual([["prevote", 0, "value 0"]]);
+});
+
+function batchOf(requests: readonly Request[]): Batch {
+  const clients = requests.map(() => CLIENT);
+  return makeBatch([...requests], clients);
+}
 
 test("T4 what is proposed again is prevoted if the lock is not of a later round", () => {
   const solo = lockedOnA();

@@ -86,7 +86,10 @@ const ANY_QC_AFTER_TC: Partial<ChainRules> = {
   safeToVote: (node, lock, tc) => JOLTEON_RULES.safeToVote(node, lock, tc) || tc !== null,
 };
 
-/** J6: a TC speaks for whatever view it lets into. rules.test.ts has the history. */
+/**
+ * J6: a TC speaks for whatever view it lets into. rules.test.ts has the history; 1,000 scenarios of
+ * Twins, half of them with long tenures, have none.
+ */
 export const anyTcThatLetsIn: ChainRules = {
   ...JOLTEON_RULES,
   safeToVote: (node, lock, tc) => {
@@ -171,6 +174,12 @@ export class Unbacked extends NormalCase {
   }
 }
 
+/** J3: what the signers of a TC knew is not theirs to say; rules.test.ts has a leader lower it. */
+export const tcUnchecked: typeof hotstuff.codec = {
+  ...hotstuff.codec,
+  proofs: (message) => hotstuff.codec.proofs("tc" in message ? { ...message, tc: null } : message),
+};
+
 /** J4: votes in views that it has given up; tests/protocol/chained/rules.test.ts convicts it. */
 export class StaleTimeouts extends NormalCase {
   override onGivenUp(): void {}
@@ -191,6 +200,13 @@ export class ReportsEntry extends Pacemaker {
     const { view } = this;
     super.onTc(tc);
     if (this.view > view) this.#entered = super.position.highQc;
+  }
+}
+
+/** J4, J10: neither TIMEOUT nor ENTRY tells of a QC; rules.test.ts convicts it. */
+export class HidesQcs extends Pacemaker {
+  override get position(): Position {
+    return { highQc: GENESIS_QC, tc: super.position.tc };
   }
 }
 
@@ -363,5 +379,9 @@ export const mutants: readonly Mutant[] = [
     ...{ kind: "short", convictedBy: ["liveness"], within: 1000 },
   },
   ruleless(JOLTEON, "any-qc-after-tc", ANY_QC_AFTER_TC),
+  {
+    subject: subjectOf("jolteon-tc-unchecked", { ...jolteon, codec: tcUnchecked }),
+    ...{ kind: "adversary", convictedBy: ["certificates"], within: 1000 },
+  },
   ruleless(STREAMLET, "any-parent", NO_LOCK),
 ];

@@ -1,6 +1,6 @@
 // Bugs planted in Tendermint, each of which a campaign of the kind that owes it must find. Those
-// that are exported as parts need an order of events that dice hardly ever have:
-// tests/protocol/tendermint convicts them.
+// that are exported as parts are convicted by histories in tests/protocol/tendermint as well, which
+// some need, because dice hardly ever have their order of events.
 
 import type { App, Bytes } from "../../src/actor.ts";
 import { quorumsOf } from "../../src/protocol/kit/quorum.ts";
@@ -8,6 +8,7 @@ import { firstTarget } from "../../src/protocol/kit/first-target.ts";
 import { Naming } from "../../src/protocol/kit/naming.ts";
 import type { Request, Outcome } from "../../src/protocol/kit/request.ts";
 import { Service } from "../../src/protocol/kit/service.ts";
+import { CatchUp } from "../../src/protocol/tendermint/catch-up.ts";
 import type { Polc } from "../../src/protocol/tendermint/certificate.ts";
 import {
   tendermint,
@@ -22,10 +23,11 @@ import { Proposers } from "../../src/protocol/tendermint/proposers.ts";
 import { Start } from "../../src/protocol/tendermint/start.ts";
 import { Rounds } from "../../src/protocol/tendermint/view-change.ts";
 import { RoundVotes } from "../../src/protocol/tendermint/votes.ts";
-import { subjectOf } from "../../src/simulation/subject.ts";
+import { subjectOf, type Subject } from "../../src/simulation/subject.ts";
 import { equal, Reader } from "../../src/wire.ts";
 import { AnyNonce, CredulousClient } from "./credulous.ts";
 import { namings, withoutRuns } from "./naming.ts";
+import { FalsePolc, slyTwins, StaleProposer } from "./stale-proposer.ts";
 import type { Mutant } from "../../src/campaign/mutants.ts";
 
 class NoLock extends NormalCase {
@@ -163,6 +165,11 @@ class HiddenPolc extends NormalCase {
   protected override show(): void {}
 }
 
+/** A value of which the votes came, and not the proposal, is not asked for. */
+class NothingFetched extends CatchUp {
+  override fetchValue(): void {}
+}
+
 function executesTwice(app: App): Partial<Parts> {
   class ExecutesTwice extends Service {
     protected override executeOne(request: Request): Outcome | null {
@@ -240,7 +247,42 @@ export const polcUnchecked: typeof tendermint.codec = {
   },
 };
 
+/** Rules under a proposer without which Twins would miss nothing of them. */
+function ruled(planted: Partial<Parts>, Proposer: typeof StaleProposer): Partial<Parts> {
+  const { NormalCase: Rules = NormalCase } = planted;
+  return { Proposing: Proposer, ...planted, NormalCase: slyTwins(Rules) };
+}
+
+/** A rule that Twins miss. */
+function ruleless(name: string, planted: Partial<Parts>, Proposer = StaleProposer): Mutant {
+  const subject = subjectWith(name, ruled(planted, Proposer));
+  return { subject, kind: "twins", convictedBy: ["agreement", "throw"], within: 1000 };
+}
+
+/** For comparison, the right rules under proposers that break them. */
+export const subjects: readonly Subject[] = [
+  subjectWith("stale-proposer", ruled({}, StaleProposer)),
+  subjectWith("false-polc", ruled({}, FalsePolc)),
+];
+
 export const mutants: readonly Mutant[] = [
+  ruleless("no-lock", noLock),
+  ruleless("unlocked", unlocked),
+  ruleless("any-lock", anyLock),
+  ruleless("nil-unlocks", nilUnlocks),
+  {
+    ...ruleless("no-polc", noPolc, FalsePolc),
+    convictedBy: ["agreement", "throw", "certificates"],
+  },
+  {
+    subject: subjectOf("tendermint-polc-unchecked", {
+      ...tendermint,
+      codec: polcUnchecked,
+      replica: (self, config, host, app) =>
+        new TendermintReplica(self, config, host, app, ruled({}, FalsePolc)),
+    }),
+    ...{ kind: "twins", convictedBy: ["certificates"], within: 1000 },
+  },
   ...namings.map(([name, naming, by]) => plant(name, { Naming: naming }, "short", by)),
   {
     subject: subjectOf("tendermint-runless-signatures", withoutRuns(tendermint)),
@@ -254,6 +296,7 @@ export const mutants: readonly Mutant[] = [
   plant("no-prevote-timeout", { Rounds: NoPrevoteTimeout }, "short", ["liveness"]),
   plant("hidden-polc", { NormalCase: HiddenPolc }, "adversary", ["liveness"]),
   plant("executes-twice", executesTwice, "short", ["exactly once"]),
+  plant("nothing-fetched", { CatchUp: NothingFetched }, "short", ["liveness"]),
   plant("turn-forgotten", { Proposers: TurnForgotten }, "deep", ["liveness"]),
   plant("votes-at-once", { Naming: Careless }, "deep", [
     ...["agreement", "throw", "exactly once", "liveness"],

@@ -37,9 +37,11 @@ export const packets = new Packets(hotstuff.codec);
 function chainedOf(
   parts: Partial<Parts>,
   rules: ChainRules,
+  codec = hotstuff.codec,
 ): support.Tested<Message, Timer | "retry", ChainedReplica> {
   return {
     ...hotstuff,
+    codec,
     replica: (self, config, host, app) =>
       new ChainedReplica(self, config, host, app, { rules, ...parts }),
   };
@@ -99,6 +101,7 @@ interface SoloOptions {
   readonly app?: App;
   readonly parts?: Partial<Parts>;
   readonly rules?: ChainRules;
+  readonly codec?: typeof hotstuff.codec;
 }
 
 /** The run that a replica is in from the start, unless a test has it start. */
@@ -111,9 +114,9 @@ export class Solo extends support.Solo<Message, Timer | "retry", ChainedReplica>
   constructor(
     self = 0,
     changes: Partial<ProtocolConfig> = {},
-    { started = true, app, parts = {}, rules = HOTSTUFF_RULES }: SoloOptions = {},
+    { started = true, app, parts = {}, rules = HOTSTUFF_RULES, codec }: SoloOptions = {},
   ) {
-    super(chainedOf(parts, rules), self, started ? { run: RUN, ...changes } : changes, app);
+    super(chainedOf(parts, rules, codec), self, started ? { run: RUN, ...changes } : changes, app);
     this.#self = self;
     if (!started) return;
     if (!this.running) throw new Error("it should run");

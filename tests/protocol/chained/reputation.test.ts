@@ -54,6 +54,10 @@ class Chain {
     this.#top = this.tree.root;
   }
 
+  get lineage(): Lineage {
+    return this.#top.lineage;
+  }
+
   /** The QC of the top. */
   qc(signers: readonly number[] = []): Qc {
     const { view, hash } = this.#top;
@@ -482,6 +486,43 @@ test("J17 no choice of signers lets the author of one of the last f blocks lead 
   // One that stays a candidate leads on as long as it likes, and leaves out what it likes.
   expect(lead(AuthorsStay)).toBeGreaterThan(0);
 });
+
+test("J17 two of seven that choose signers for each other lead f views in a row at most", () => {
+  const [n, f, liars] = [7, 2, [2, 4]] as const;
+  const quorums = choices(n, 5);
+  /** Views that the two lead in a row, of 60, whichever signers they take into their QCs. */
+  const inARow = (Class: typeof Leaders, view: number) => {
+    const chain = new Chain(n, f, JOLTEON_RULES);
+    const all = [0, 1, 2, 3, 4];
+    for (let before = 4; before > 0; before--) chain.add(view - before, before % 2, all);
+    let author: number = liars[0];
+    for (let led = 1; led < 60; led++, view++) {
+      let next: number | null = null;
+      for (const signers of quorums) {
+        const tried = new Chain(n, f, JOLTEON_RULES);
+        const { trail } = chain.lineage;
+        for (const block of [...trail].reverse()) tried.add(block.view, block.author, all);
+        tried.add(view, author, signers);
+        const named = tried.leaders(JOLTEON_RULES, f, Class).of(view + 1, tried.qc()) ?? n;
+        if (liars.some((liar) => liar === named)) next = named;
+      }
+      chain.add(view, author, all);
+      if (next === null) return led;
+      author = next;
+    }
+    return Infinity;
+  };
+  for (let view = 10; view < 24; view++) expect(inARow(Leaders, view)).toBeLessThanOrEqual(f);
+  // Nobody else would ever lead, and what they leave out would wait for ever.
+  expect(inARow(AuthorsStay, 10)).toBe(Infinity);
+});
+
+/** All ways to choose so many of n. */
+function choices(n: number, size: number, from = 0): number[][] {
+  if (size === 0) return [[]];
+  const first = Array.from({ length: Math.max(0, n - from) }, (_, i) => from + i);
+  return first.flatMap((one) => choices(n, size - 1, one + 1).map((rest) => [one, ...rest]));
+}
 
 test("J24 clients ask all, and the configuration says reputation", () => {
   expect(firstTarget({ ...new Solo(0, REPUTATION).config }, 3)).toBe("all");

@@ -25,11 +25,13 @@ import { STREAMLET_RULES } from "../../../src/protocol/chained/streamlet-rules.t
 import {
   anyTcThatLetsIn,
   fastHotStuff,
+  HidesQcs,
   lockOnParent,
   LockNotRaised,
   NoLateVotes,
   ReportsEntry,
   StaleTimeouts,
+  tcUnchecked,
 } from "../../mutants/chained.ts";
 import { signatureOf } from "../../support/packets.ts";
 import { source } from "../../support/tidy.ts";
@@ -233,6 +235,30 @@ test("J4 a TIMEOUT says what its signer knows, not what let it into the view", (
   expect(reported({ Pacemaker: ReportsEntry })).toEqual({
     ...{ said: 0, votes: [1, 2, 3], committed: 1 },
   });
+});
+
+test("J3 a leader that lowers what the signers of a TC knew is found out by their signatures", () => {
+  const block = ledBy(1);
+  const first = block(1, undefined, [openRequest(1)]);
+  const second = block(2, qc(first));
+  const third = block(3, GENESIS_QC, [openRequest(2)]);
+  /** Gives view 2 up after its vote, with the QC of view 1, and gets a proposal without that. */
+  const forked = (codec: typeof hotstuff.codec) => {
+    const config = { leader: () => 1, keepsSlowLeaders: true };
+    const solo = new Solo(0, config, { rules: JOLTEON_RULES, codec });
+    solo.propose(first);
+    solo.propose(second);
+    solo.host.clockMs = 300;
+    expect(solo.voted()).toEqual([1, 2]);
+    solo.timeout("view");
+    const said = solo.host.takeKind("timeout").at(-1)?.highQc.view ?? -1;
+    expect(said).toBe(1);
+    solo.propose(third, { ...tc(2, undefined, said), qcViews: [0, 0, 0] });
+    return solo.voted();
+  };
+  expect(() => forked(hotstuff.codec)).toThrow("propose is forged");
+  // The vote of view 2 may have committed the first block, with which the third one conflicts.
+  expect(forked(tcUnchecked)).toEqual([3]);
 });
 
 test("J4 of one signer's TIMEOUTs for a view the first counts, though later ones know more", () => {
@@ -539,21 +565,38 @@ describe("J8 J9 listening", () => {
     }
   });
 
+  /** Replica 2 makes the QC of view 1, shows it to replica 1 alone, and is silent then. */
+  function hidden(rules: ChainRules, parts: Partial<Parts> = {}, lost: readonly string[] = []) {
+    const cluster = new ChainedCluster({ viewTimeoutMs: 100 }, rules, parts);
+    cluster.drops = (from, to, message) => {
+      if (lost.includes(message.kind)) return true;
+      return from === 2 && !(message.kind === "propose" && message.block.view === 2 && to === 1);
+    };
+    const box = cluster.invoke(CLIENT, put("k", "v"));
+    const answered = cluster.runUntil(() => box.result !== undefined, 5000);
+    const given = cluster.sent("propose").flatMap(({ tc: timeout }) => timeout?.view ?? []);
+    const others = new Set(given.filter((view) => view % 4 !== 2)).size;
+    const on = cluster.sent("propose").find(({ block: { view } }) => view > 2);
+    return { answered, others, on: on?.block.justify.view };
+  }
+
   test("J10 of a leader that shows one replica alone its QC, and is silent then, its views are lost", () => {
     for (const [name, rules] of FAMILY) {
-      const cluster = new ChainedCluster({ viewTimeoutMs: 100 }, rules);
-      // Replica 2 makes the QC of view 1.
-      cluster.drops = (from, to, message) => {
-        return from === 2 && !(message.kind === "propose" && message.block.view === 2 && to === 1);
-      };
-      const box = cluster.invoke(CLIENT, put("k", "v"));
-      expect([name, cluster.runUntil(() => box.result !== undefined, 5000)]).toEqual([name, true]);
-      const given = cluster.sent("propose").flatMap(({ tc: timeout }) => timeout?.view ?? []);
-      const others = new Set(given.filter((view) => view % 4 !== 2));
-      expect([name, others.size <= 1]).toEqual([name, true]);
+      const { answered, others, on } = hidden(rules);
+      expect([name, answered, others <= 1]).toEqual([name, true, true]);
       // The block of view 1 is not lost with it.
-      const on = cluster.sent("propose").find(({ block: { view } }) => view > 2);
-      expect([name, on?.block.justify.view]).toEqual([name, 1]);
+      expect([name, on]).toEqual([name, 1]);
+    }
+  });
+
+  test("J4 J8 J10 if neither TIMEOUT nor ENTRY told of such a QC its view would last for ever", () => {
+    for (const [name, rules] of FAMILY.slice(0, 3)) {
+      const answered = (parts: Partial<Parts>, lost: string[] = []) => {
+        return [name, hidden(rules, parts, lost).answered];
+      };
+      expect(answered({ Pacemaker: HidesQcs })).toEqual([name, false]);
+      // TIMEOUTs alone make up for ENTRYs.
+      expect(answered({}, ["entry"])).toEqual([name, true]);
     }
   });
 });

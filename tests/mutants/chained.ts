@@ -177,7 +177,9 @@ export class Unbacked extends NormalCase {
 /** J3: what the signers of a TC knew is not theirs to say; rules.test.ts has a leader lower it. */
 export const tcUnchecked: typeof hotstuff.codec = {
   ...hotstuff.codec,
-  proofs: (message) => hotstuff.codec.proofs("tc" in message ? { ...message, tc: null } : message),
+  proofs: (message, signs) => {
+    return hotstuff.codec.proofs("tc" in message ? { ...message, tc: null } : message, signs);
+  },
 };
 
 /** J4: votes in views that it has given up; tests/protocol/chained/rules.test.ts convicts it. */

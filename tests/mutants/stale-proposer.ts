@@ -54,17 +54,20 @@ export class StaleProposer extends Proposing {
   }
 }
 
-/** Claims for it nobody's PREVOTEs, or those of what was valid before, which is another value. */
+/**
+ * Claims for it that it was valid in the round before, by nobody's PREVOTEs, or by those for what was
+ * valid, which is another value.
+ */
 export class FalsePolc extends StaleProposer {
   protected override choose(round: number): Choice | null {
     const choice = super.choose(round);
+    if (choice === null) return null;
     const { valid } = this.owner.normal;
-    if (choice === null || valid === null || valid.round >= round) return choice;
-    const { origin } = this.owner.normal.valueOf(valid.digest) ?? { origin: 0 };
     const { height } = this.context.log;
-    const value = makeValue(height, origin, choice.value.batch);
-    const prevotes = this.context.host.random(2) === 0 ? NO_CERTIFICATE : valid.prevotes;
-    return { value, polc: { ...valid, digest: value.digest, prevotes } };
+    const value = makeValue(height, 0, choice.value.batch);
+    const borrowed = valid !== null && this.context.host.random(2) === 0 ? valid.prevotes : null;
+    const prevotes = borrowed ?? NO_CERTIFICATE;
+    return { value, polc: { height, round: round - 1, digest: value.digest, prevotes } };
   }
 }
 

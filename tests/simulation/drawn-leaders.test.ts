@@ -23,7 +23,7 @@ function leadersOf(name: string, without: readonly string[] = []): string[] {
   return [...new Set(drawn)].sort();
 }
 
-test("G7 leaders of the chained protocols keep 1, 4 or 2^20 views, or go by reputation, as seeds draw", () => {
+test("GS7 leaders of the chained protocols keep 1, 4 or 2^20 views, or go by reputation, as seeds draw", () => {
   for (const name of ["hotstuff", "hotstuff2", "jolteon", "streamlet"]) {
     expect(leadersOf(name)).toEqual(["1", "1048576", "4", "reputation 1"]);
     expect(leadersOf(name, ["reputation"])).toEqual(["1", "1048576", "4"]);
@@ -38,7 +38,7 @@ function shares(name: string, of: (scenario: Scenario) => boolean): { all: numbe
   return { all: count(0), drawn: count(scenarios.exhaustive) / SEEDS.length };
 }
 
-test("G3 half of the drawn scenarios of Twins have long tenures, a quarter leaders by reputation", () => {
+test("GS3 half of the drawn scenarios of Twins have long tenures, a quarter leaders by reputation", () => {
   const long = shares("jolteon", ({ tenure }) => tenure === 4);
   const told = shares("jolteon", ({ reputation }) => reputation);
   expect([long.all, told.all]).toEqual([0, 0]);
@@ -48,7 +48,7 @@ test("G3 half of the drawn scenarios of Twins have long tenures, a quarter leade
   expect(shares("pbft", ({ tenure, reputation }) => reputation || tenure > 1).drawn).toBe(0);
 });
 
-test("G4 in a quarter of them certificates reach one instance alone, where a protocol says what certifies", () => {
+test("GS4 in a quarter of them certificates reach one instance alone, where a protocol says what certifies", () => {
   const hides = shares("hotstuff2", (scenario) => scenario.hides);
   expect(hides.all).toBe(0);
   expect(Math.abs(hides.drawn - 0.25)).toBeLessThan(0.1);

@@ -144,7 +144,7 @@ function votesInNine(parts: Partial<Parts>): number[] {
   return [0, 1, 2, 3, 4, 5].map((i) => cluster.votes.get(`${i} in ${TENURE + 1}`)?.size ?? 0);
 }
 
-test("J12 G6 with tenures above 1 nobody votes twice in a view, though four lose their memory in turn", () => {
+test("J12 GS6 with tenures above 1 nobody votes twice in a view, though four lose their memory in turn", () => {
   expect(votesInNine({})).toEqual([0, 0, 1, 1, 1, 1]);
   // With the liar's votes both blocks of view 9 have a quorum.
   expect(votesInNine(votesInSecondView)).toEqual([1, 1, 2, 2, 1, 1]);
@@ -181,7 +181,7 @@ function votesInSeven(parts: Partial<Parts>): number[] {
   return cluster.propose(seventh, [0, 1, 4, 5], tc(6, [0, 1, 4, 5, 6], 4));
 }
 
-test("J12 X14 G6 who recovers waits for a QC above C: its TIMEOUT would speak for what it forgot", () => {
+test("J12 X14 GS6 who recovers waits for a QC above C: its TIMEOUT would speak for what it forgot", () => {
   expect(votesInSeven({})).toEqual([]);
   // With the liar's vote that block has a quorum, as what it conflicts with has.
   expect(votesInSeven(goesOnWithAnswers)).toEqual([0, 1, 4, 5]);

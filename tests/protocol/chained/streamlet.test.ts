@@ -81,7 +81,7 @@ test("J15 votes go to all under the rules of Streamlet alone, where followers co
   expect(followers).toEqual([next, next, next, [["all", "all"], 1]]);
 });
 
-test("G5 where votes go to all the prediction has no trip of the next proposal in it", () => {
+test("GS5 where votes go to all the prediction has no trip of the next proposal in it", () => {
   const latency = ({ timing }: typeof hotstuff) => {
     const path = {
       ...{ n: 4, quorum: 3, weak: 2, signUs: 10, checkUs: 5, workers: 1 },

@@ -4,12 +4,13 @@
 // one nobody would miss the rules for locks and POLCs.
 
 import { makeBatch } from "../../src/protocol/kit/batch.ts";
-import { NO_CERTIFICATE } from "../../src/protocol/kit/quorum.ts";
+import { certificateOf, NO_CERTIFICATE, type Certificate } from "../../src/protocol/kit/quorum.ts";
 import type { Polc } from "../../src/protocol/tendermint/certificate.ts";
 import type { TendermintContext } from "../../src/protocol/tendermint/context.ts";
 import type { NormalCase, NormalOwner } from "../../src/protocol/tendermint/normal.ts";
-import { Proposing } from "../../src/protocol/tendermint/proposing.ts";
+import { Proposing, type ProposingOwner } from "../../src/protocol/tendermint/proposing.ts";
 import { makeValue, NIL, type Value } from "../../src/protocol/tendermint/value.ts";
+import type { VoteMessage } from "../../src/protocol/tendermint/message.ts";
 import type { RoundVotes } from "../../src/protocol/tendermint/votes.ts";
 import { equal } from "../../src/wire.ts";
 
@@ -55,19 +56,28 @@ export class StaleProposer extends Proposing {
 }
 
 /**
- * Claims for it that it was valid in the round before, by nobody's PREVOTEs, or by those for what was
- * valid, which is another value.
+ * Claims for it that it was valid in the round before, by nobody's PREVOTEs, or by those of a quorum
+ * for anything.
  */
 export class FalsePolc extends StaleProposer {
   protected override choose(round: number): Choice | null {
     const choice = super.choose(round);
     if (choice === null) return null;
-    const { valid } = this.owner.normal;
     const { height } = this.context.log;
     const value = makeValue(height, 0, choice.value.batch);
-    const borrowed = valid !== null && this.context.host.random(2) === 0 ? valid.prevotes : null;
-    const prevotes = borrowed ?? NO_CERTIFICATE;
+    const prevotes = this.context.host.random(2) === 0 ? NO_CERTIFICATE : this.#borrowed;
     return { value, polc: { height, round: round - 1, digest: value.digest, prevotes } };
+  }
+
+  get #borrowed(): Certificate {
+    const { config, quorums } = this.context;
+    // Its owner is the whole replica.
+    const { normal } = this.owner as ProposingOwner & { normal: Pick<NormalCase, "votes"> };
+    const { prevotes } = normal.votes;
+    const votes = Array.from({ length: config.n }, (_, signer) => prevotes.of(signer));
+    const sealed = votes.filter((vote) => vote?.seal !== undefined) as VoteMessage[];
+    if (sealed.length < quorums.quorum) return NO_CERTIFICATE;
+    return certificateOf(sealed, quorums.quorum);
   }
 }
 

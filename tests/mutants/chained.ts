@@ -383,7 +383,7 @@ export const mutants: readonly Mutant[] = [
   ruleless(JOLTEON, "any-qc-after-tc", ANY_QC_AFTER_TC),
   {
     subject: subjectOf("jolteon-tc-unchecked", { ...jolteon, codec: tcUnchecked }),
-    ...{ kind: "adversary", convictedBy: ["certificates"], within: 1000 },
+    ...{ kind: "adversary", convictedBy: ["certificates", "throw"], within: 1000 },
   },
   ruleless(STREAMLET, "any-parent", NO_LOCK),
 ];

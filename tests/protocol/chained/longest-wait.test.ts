@@ -14,7 +14,7 @@ import type { ChainRules } from "../../../src/protocol/chained/rules.ts";
 import { STREAMLET_RULES } from "../../../src/protocol/chained/streamlet-rules.ts";
 import { livenessUs } from "../../../src/simulation/liveness.ts";
 import type { ReplicaHandle } from "../../../src/simulation/replica-handle.ts";
-import { qc } from "./harness.ts";
+import { ChainedCluster, CLIENT, put, qc } from "./harness.ts";
 
 // Virtual time: only a loaded machine makes it slow.
 setDefaultTimeout(120_000);
@@ -200,4 +200,26 @@ test("J22 an operation waits no longer than the judge's bound, for f up to 3, wh
 
 test("J22 if leaders were named again after any QC an operation could wait for ever", () => {
   for (const [, rules] of FAMILY) expect(longestWait(rules, 4, 1, false)).toBe(Infinity);
+});
+
+test("J22 with three of ten that vote and never propose operations wait no longer than that either", () => {
+  for (const [name, rules] of FAMILY) {
+    for (const mute of [
+      [0, 1, 2],
+      [1, 4, 7],
+    ]) {
+      const leader = (view: number) => view % 10;
+      const timing = { viewTimeoutMs: 100, flushDelayMs: 1 };
+      const cluster = new ChainedCluster(
+        { n: 10, f: 3, reputation: true, leader, ...timing },
+        rules,
+      );
+      cluster.drops = (from, _to, { kind }) => mute.includes(from) && kind === "propose";
+      for (let i = 0; i < 20; i++) {
+        const box = cluster.invoke(CLIENT, put("k", `${i}`));
+        const done = cluster.runUntil(() => box.result !== undefined, 100 * bound(3));
+        expect([name, mute, i, done]).toEqual([name, mute, i, true]);
+      }
+    }
+  }
 });

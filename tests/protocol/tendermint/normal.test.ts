@@ -303,6 +303,40 @@ test("T8 the batch of a decided value is fetched, and executed when it comes", (
   expect(solo.height).toBe(2);
 });
 
+test("X9 one message with the largest height or round moves nothing", () => {
+  const largest = Number.MAX_SAFE_INTEGER;
+  const cluster = new TendermintCluster(rotating);
+  cluster.operate(1);
+  cluster.advance(1000);
+  const before = { height: cluster.height(0), entered: cluster.replica(0).census().view };
+  for (const [height, round] of [
+    [largest, 0],
+    [before.height, largest],
+    [before.height + 1, largest],
+  ] as const) {
+    for (const kind of ["prevote", "precommit"] as const) {
+      const { digest } = A;
+      for (const to of [0, 1, 2]) {
+        cluster.inject(3, to, { kind, replica: 3, height, round, digest });
+      }
+    }
+    const early = makeValue(height, round, batchOf([]));
+    const position = { replica: 3, height, round, digest: early.digest };
+    for (const to of [0, 1, 2]) {
+      cluster.inject(3, to, { kind: "proposal", ...position, polc: null, value: early });
+      cluster.inject(3, to, { kind: "status", height, round, step: "propose", stable: largest });
+    }
+  }
+  cluster.settle();
+  cluster.advance(1000);
+  const { view } = cluster.replica(0).census();
+  expect([cluster.height(0), view]).toEqual([before.height, before.entered]);
+  cluster.operate(8);
+  // Each of them takes a height, of which replica 3 proposes every fourth.
+  expect(cluster.height(0)).toBeGreaterThanOrEqual(before.height + 8);
+  expect(cluster.replica(0).census().view - before.entered).toBeLessThan(16);
+});
+
 test("T12 a POLC of an earlier round makes a value valid and moves no lock", () => {
   const solo = lockedOnA();
   solo.propose(1, 1, value(1, 3, 1));

@@ -6,12 +6,16 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "onetime.h"
 #include "oskr_native.h"
 #include "region.h"
 #include "sha256.h"
 
 _Static_assert(offsetof(struct oskr_hasher, body) == 4096, "layout of native.ts");
 _Static_assert(offsetof(struct oskr_hasher, domain) == 4064, "layout of native.ts");
+_Static_assert(offsetof(struct oskr_hasher, who) == 544, "layout of native.ts");
+_Static_assert(offsetof(struct oskr_hasher, cluster) == 560, "layout of native.ts");
+_Static_assert(offsetof(struct oskr_hasher, onetime) == 1024, "layout of native.ts");
 _Static_assert(offsetof(struct oskr_tree, nodes) == 128, "layout of native.ts");
 _Static_assert(offsetof(struct oskr_tree, blocks) == 128 + 65536, "layout of native.ts");
 
@@ -76,6 +80,42 @@ int32_t oskr_hasher_climb(struct oskr_hasher *hasher, uint32_t length, uint32_t 
     }
   }
   signed_digest(depth, node, hasher->digest);
+  return 0;
+}
+
+// SHA-256(3 | domain of the cluster | number | root), what the signature of a batch of one-time
+// keys signs.
+static void batch_digest(struct oskr_hasher *hasher, const uint8_t root[ELEMENT]) {
+  uint8_t input[1 + 32 + 8 + ELEMENT];
+  input[0] = 3;
+  memcpy(input + 1, hasher->cluster, 32);
+  memcpy(input + 33, hasher->onetime + NUMBER_AT, 8);
+  memcpy(input + 41, root, ELEMENT);
+  oskr_sha256(input, sizeof input, hasher->digest);
+}
+
+int32_t oskr_hasher_climb_onetime(struct oskr_hasher *hasher, uint32_t length) {
+  if (length > OSKR_SIGNED_MAX) return -EMSGSIZE;
+  const uint8_t *block = hasher->onetime;
+  if (block[0] != OSKR_ONETIME_TAG || block[INDEX_AT] >= OSKR_ONETIME_KEYS) return -EBADMSG;
+  uint8_t node[32];
+  leaf(hasher, length, node);
+  struct oskr_known_onetime *known = &hasher->onetimes[node[0] % OSKR_KNOWN_ONETIME];
+  if (!known->used || memcmp(known->leaf, node, sizeof node) != 0 ||
+      memcmp(known->who, hasher->who, sizeof known->who) != 0 ||
+      memcmp(known->block, block, sizeof known->block) != 0) {
+    memcpy(known->leaf, node, sizeof node);
+    memcpy(known->who, hasher->who, sizeof known->who);
+    memcpy(known->block, block, sizeof known->block);
+    oskr_onetime_root_of(known->who, known->block, known->leaf, known->root);
+    known->used = 1;
+  }
+  batch_digest(hasher, known->root);
+  return 0;
+}
+
+int32_t oskr_hasher_onetime_root(struct oskr_hasher *hasher) {
+  batch_digest(hasher, hasher->onetime + INDEX_AT);
   return 0;
 }
 

@@ -13,7 +13,7 @@
 #include "joined.h"
 
 #define OSKR_API __attribute__((visibility("default")))
-#define OSKR_NATIVE_VERSION 10
+#define OSKR_NATIVE_VERSION 11
 
 OSKR_API uint32_t oskr_native_version(void);
 // The negative errno of the last call on this thread that returned NULL.
@@ -30,6 +30,15 @@ OSKR_API int32_t oskr_error(void);
 // Bytes of each of several leaves.
 #define OSKR_PACKED_MAX 256u
 
+// The block of a one-time signature: 0x80 | number of the batch (8) | index of the key in it (1) |
+// salt (16) | elements (16 each) | siblings (16 each) | root signature (64).
+#define OSKR_ONETIME_TAG 0x80u
+#define OSKR_ONETIME_KEYS 128u
+#define OSKR_ONETIME_LEVELS 7u
+#define OSKR_ONETIME_CHAINS 68u
+#define OSKR_ONETIME_BLOCK \
+  (1u + 8u + 1u + 16u + 16u * (OSKR_ONETIME_CHAINS + OSKR_ONETIME_LEVELS) + OSKR_SIGNATURE_BYTES)
+
 // A node of a tree that was hashed before, from these two.
 struct oskr_known_node {
   uint8_t left[32];
@@ -40,12 +49,27 @@ struct oskr_known_node {
 
 #define OSKR_KNOWN_NODES 16u
 
+// A block of a one-time signature that was climbed before, whatever came of it.
+struct oskr_known_onetime {
+  uint8_t who[12];
+  uint8_t leaf[32];
+  uint8_t block[OSKR_ONETIME_BLOCK];
+  uint8_t root[16];
+  uint8_t used;
+};
+
+#define OSKR_KNOWN_ONETIME 256u
+
 // Bytes to hash, and the results. `tag` and `domain` stand right before `body`, so that a leaf is
 // hashed in one piece.
 struct oskr_hasher {
-  uint8_t block[512];  // a signature block to climb
-  uint8_t digest[32];  // what the root signature signs
-  uint8_t unused[3519];
+  uint8_t block[512];   // a signature block to climb
+  uint8_t digest[32];   // what the root signature signs
+  uint8_t who[16];      // whose one-time signature it is: 12 bytes
+  uint8_t cluster[32];  // the domain in which roots of one-time keys are signed
+  uint8_t unused[432];
+  uint8_t onetime[OSKR_ONETIME_BLOCK];  // a one-time signature to climb
+  uint8_t unused2[4063 - 1024 - OSKR_ONETIME_BLOCK];
   uint8_t tag;  // 0: the first byte of a leaf
   uint8_t domain[32];
   uint8_t body[OSKR_SIGNED_MAX];  // kind | body of the message
@@ -55,6 +79,8 @@ struct oskr_hasher {
   // Not mapped: the nodes of a level, and where they stand in it.
   uint8_t nodes[OSKR_LEAVES_MAX][32];
   uint32_t places[OSKR_LEAVES_MAX];
+  // Not mapped: by the leaf's first byte. Certificates hold what was checked when it came alone.
+  struct oskr_known_onetime onetimes[OSKR_KNOWN_ONETIME];
 };
 
 // A tree under construction. Level 0 of `nodes` has the next power of two of `count` entries, the
@@ -80,6 +106,11 @@ OSKR_API int32_t oskr_hasher_climb(struct oskr_hasher *hasher, uint32_t length,
 // malformed.
 OSKR_API int32_t oskr_hasher_climb_all(struct oskr_hasher *hasher, uint32_t count, uint32_t length,
                                        uint32_t depth, uint32_t siblings);
+// Climbs the one-time signature from the leaf that is the first `length` bytes of the body, of
+// `who`.
+OSKR_API int32_t oskr_hasher_climb_onetime(struct oskr_hasher *hasher, uint32_t length);
+// What is signed for the root (`onetime` begins with 0x80 | number | root) of a batch of keys.
+OSKR_API int32_t oskr_hasher_onetime_root(struct oskr_hasher *hasher);
 OSKR_API struct oskr_tree *oskr_tree_open(void);
 OSKR_API void oskr_tree_close(struct oskr_tree *tree);
 // Makes the first `length` bytes of the body leaf `index` of the tree.
@@ -90,6 +121,38 @@ OSKR_API int32_t oskr_tree_build(struct oskr_tree *tree, uint32_t count);
 // Writes the blocks of the first `count` leaves one after another, with the tree's signature.
 OSKR_API int32_t oskr_tree_blocks(struct oskr_tree *tree, uint32_t count);
 
+// ---- One-time keys (onetime.c) ------------------------------------------------------------------
+
+#define OSKR_ONETIME_BATCHES 6u
+
+// The keys of a process, which leave nothing but blocks. A batch is begun, its keys are made, on
+// any threads; then it has a root, and once that is signed its keys sign, each once.
+struct oskr_onetime {
+  uint8_t root[16];                         // of the batch that was asked for last
+  uint8_t signature[OSKR_SIGNATURE_BYTES];  // of a root
+  uint8_t who[16];                          // of its owner: 12 bytes, before any key is made
+  uint8_t leaf[32];                         // what is to be signed
+  uint8_t block[OSKR_ONETIME_BLOCK];        // what was signed last
+  uint8_t unused[4096 - 128 - OSKR_ONETIME_BLOCK];
+};
+
+// Whether the processor has the instructions that make one-time signatures faster than others.
+OSKR_API int32_t oskr_onetime_fast(void);
+OSKR_API struct oskr_onetime *oskr_onetime_open(void);
+// No thread may be making keys.
+OSKR_API void oskr_onetime_close(struct oskr_onetime *keys);
+// Empties batch `at` and gives it a number below 2^53, which no other has had.
+OSKR_API int32_t oskr_onetime_begin(struct oskr_onetime *keys, uint32_t at, double number);
+// Makes `count` keys of a batch. -EBUSY: it is sealed.
+OSKR_API int32_t oskr_onetime_make(struct oskr_onetime *keys, uint32_t at, uint32_t first,
+                                   uint32_t count);
+// The root of a batch. -EAGAIN: some of its keys were not made yet.
+OSKR_API int32_t oskr_onetime_root(struct oskr_onetime *keys, uint32_t at);
+// Takes the signature of its root over: from here on its keys sign.
+OSKR_API int32_t oskr_onetime_seal(struct oskr_onetime *keys, uint32_t at);
+// Signs `leaf` with the next key, which is wiped, and returns its index. -ENOKEY: there is none.
+OSKR_API int32_t oskr_onetime_sign(struct oskr_onetime *keys, uint32_t at);
+
 // ---- Signature threads (signer.c) ---------------------------------------------------------------
 
 #define OSKR_JOBS 1024u
@@ -99,12 +162,14 @@ OSKR_API int32_t oskr_tree_blocks(struct oskr_tree *tree, uint32_t count);
 #define OSKR_THREADS_MAX 256u
 #define OSKR_SIGN 1u
 #define OSKR_VERIFY 2u
+#define OSKR_MAKE_KEYS 3u
 
 struct oskr_job {
   uint32_t kind;
-  uint32_t key;    // the slot of a secret (sign) or public (verify) key
+  uint32_t key;    // the slot of a secret (sign) or public (verify) key; a batch of one-time keys
   int32_t status;  // of a sign: 0 or -EIO; of a verify: 1 holds, 0 does not
-  uint32_t unused;
+  uint16_t first;  // of a batch: which keys to make
+  uint16_t count;
   uint8_t digest[32];
   uint8_t signature[64];  // compact, low-S
   uint8_t padding[16];
@@ -149,6 +214,8 @@ OSKR_API int32_t oskr_signer_submit(struct oskr_signer *signer, uint32_t job);
 OSKR_API int32_t oskr_signer_help(struct oskr_signer *signer);
 // Checks the signature of a job that is not queued, at once; 1: it holds, 0: it does not.
 OSKR_API int32_t oskr_signer_verify(struct oskr_signer *signer, uint32_t job);
+// Where jobs that make one-time keys make them. The keys outlive the signer.
+OSKR_API void oskr_signer_onetime(struct oskr_signer *signer, struct oskr_onetime *keys);
 struct oskr_doorbell;
 // Has the threads ring this doorbell when a job is finished.
 OSKR_API void oskr_signer_doorbell(struct oskr_signer *signer, struct oskr_doorbell *doorbell);

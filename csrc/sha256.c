@@ -4,10 +4,11 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
-#include <immintrin.h>
+
+#include "sha256_ni.h"
 #endif
 
-static const uint32_t round_constants[64] __attribute__((aligned(16))) = {
+const uint32_t oskr_sha256_constants[64] = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
     0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
     0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
@@ -18,7 +19,7 @@ static const uint32_t round_constants[64] __attribute__((aligned(16))) = {
     0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
 };
 
-static const uint32_t initial_state[8] = {
+const uint32_t oskr_sha256_initial[8] = {
     0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
 };
 
@@ -49,7 +50,7 @@ void oskr_compress_portable(uint32_t state[8], const uint8_t *data, size_t block
     for (int i = 0; i < 64; i++) {
       uint32_t s1 = rotate(v[4], 6) ^ rotate(v[4], 11) ^ rotate(v[4], 25);
       uint32_t choose = (v[4] & v[5]) ^ (~v[4] & v[6]);
-      uint32_t t1 = v[7] + s1 + choose + round_constants[i] + w[i];
+      uint32_t t1 = v[7] + s1 + choose + oskr_sha256_constants[i] + w[i];
       uint32_t s0 = rotate(v[0], 2) ^ rotate(v[0], 13) ^ rotate(v[0], 22);
       uint32_t majority = (v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]);
       memmove(v + 1, v, 7 * sizeof v[0]);
@@ -61,50 +62,6 @@ void oskr_compress_portable(uint32_t state[8], const uint8_t *data, size_t block
 }
 
 #if defined(__x86_64__)
-#define SHA_NI __attribute__((target("sha,sse4.1,ssse3")))
-
-// The state as the instructions keep it.
-struct sha_ni_state {
-  __m128i abef;
-  __m128i cdgh;
-};
-
-SHA_NI static inline __m128i swap_words(__m128i bytes) {
-  return _mm_shuffle_epi8(bytes, _mm_set_epi64x(0x0c0d0e0f08090a0bLL, 0x0405060700010203LL));
-}
-
-SHA_NI static inline struct sha_ni_state sha_ni_load(const uint32_t state[8]) {
-  __m128i cdab = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)state), 0xb1);
-  __m128i efgh = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)(state + 4)), 0x1b);
-  return (struct sha_ni_state){_mm_alignr_epi8(cdab, efgh, 8), _mm_blend_epi16(efgh, cdab, 0xf0)};
-}
-
-// The words a b c d and e f g h.
-SHA_NI static inline void sha_ni_words(struct sha_ni_state s, __m128i *abcd, __m128i *efgh) {
-  __m128i feba = _mm_shuffle_epi32(s.abef, 0x1b);
-  __m128i dchg = _mm_shuffle_epi32(s.cdgh, 0xb1);
-  *abcd = _mm_blend_epi16(feba, dchg, 0xf0);
-  *efgh = _mm_alignr_epi8(dchg, feba, 8);
-}
-
-// One block: w holds its sixteen words, and from then on the last sixteen of the message schedule.
-SHA_NI static inline struct sha_ni_state sha_ni_block(struct sha_ni_state before, __m128i w[4]) {
-  struct sha_ni_state s = before;
-#pragma GCC unroll 16
-  for (int i = 0; i < 16; i++) {
-    __m128i wk = _mm_add_epi32(w[i & 3], _mm_load_si128((const __m128i *)round_constants + i));
-    s.cdgh = _mm_sha256rnds2_epu32(s.cdgh, s.abef, wk);
-    s.abef = _mm_sha256rnds2_epu32(s.abef, s.cdgh, _mm_shuffle_epi32(wk, 0x0e));
-    if (i >= 12) continue;
-    __m128i next = _mm_sha256msg1_epu32(w[i & 3], w[(i + 1) & 3]);
-    next = _mm_add_epi32(next, _mm_alignr_epi8(w[(i + 3) & 3], w[(i + 2) & 3], 4));
-    w[i & 3] = _mm_sha256msg2_epu32(next, w[(i + 3) & 3]);
-  }
-  s.abef = _mm_add_epi32(s.abef, before.abef);
-  s.cdgh = _mm_add_epi32(s.cdgh, before.cdgh);
-  return s;
-}
-
 SHA_NI static void compress_sha_ni(uint32_t state[8], const uint8_t *data, size_t blocks) {
   struct sha_ni_state s = sha_ni_load(state);
   for (; blocks > 0; blocks--, data += 64) {
@@ -130,7 +87,7 @@ SHA_NI static void inner_sha_ni(const uint8_t left[32], const uint8_t right[32],
   __m128i tag = _mm_set_epi8(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
   __m128i w[4] = {swap_words(_mm_alignr_epi8(l0, tag, 15)), swap_words(_mm_alignr_epi8(l1, l0, 15)),
                   swap_words(_mm_alignr_epi8(r0, l1, 15)), swap_words(_mm_alignr_epi8(r1, r0, 15))};
-  struct sha_ni_state s = sha_ni_block(sha_ni_load(initial_state), w);
+  struct sha_ni_state s = sha_ni_block(sha_ni_load(oskr_sha256_initial), w);
 
   // The last byte, a one bit, zeros, and the length of 520 bits.
   __m128i one_bit = _mm_set_epi8(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, (char)0x80, 0);
@@ -166,7 +123,7 @@ __attribute__((constructor)) static void choose(void) {
 void oskr_sha256_by(oskr_compress_fn compress, const uint8_t *data, size_t length,
                     uint8_t digest[32]) {
   uint32_t state[8];
-  memcpy(state, initial_state, sizeof state);
+  memcpy(state, oskr_sha256_initial, sizeof state);
   compress(state, data, length / 64);
 
   // The rest, a one bit, zeros, and the length in bits: one block or two.

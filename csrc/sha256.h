@@ -11,6 +11,9 @@
 
 typedef void (*oskr_compress_fn)(uint32_t state[8], const uint8_t *data, size_t blocks);
 
+OSKR_HIDDEN extern const uint32_t oskr_sha256_constants[64] __attribute__((aligned(16)));
+OSKR_HIDDEN extern const uint32_t oskr_sha256_initial[8];
+
 // The digest of `length` bytes, by the fastest means the processor has.
 OSKR_HIDDEN void oskr_sha256(const uint8_t *data, size_t length, uint8_t digest[32]);
 // The same by a given compression function; for tests and for choosing.

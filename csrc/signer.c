@@ -30,6 +30,7 @@ struct oskr_signer {
   struct oskr_rings *rings;
   secp256k1_context *context;
   struct oskr_doorbell *doorbell;
+  struct oskr_onetime *onetime;
   atomic_bool stopping;
   uint32_t threads;
   pthread_t thread[OSKR_THREADS_MAX];
@@ -67,6 +68,13 @@ static int32_t verify(const struct oskr_signer *signer, const struct oskr_job *j
                                 &signer->public[job->key]);
 }
 
+static int32_t run(const struct oskr_signer *signer, struct oskr_job *job) {
+  if (job->kind == OSKR_SIGN) return sign(signer, job);
+  if (job->kind == OSKR_VERIFY) return verify(signer, job);
+  if (signer->onetime == NULL) return -EINVAL;
+  return oskr_onetime_make(signer->onetime, job->key, job->first, job->count);
+}
+
 // Takes the oldest queued job; false when there is none.
 static bool take(struct oskr_rings *rings, uint32_t *job) {
   uint32_t taken = atomic_load_explicit(word(&rings->taken), memory_order_acquire);
@@ -83,7 +91,7 @@ static bool run_one(struct oskr_signer *signer) {
   uint32_t number;
   if (!take(rings, &number)) return false;
   struct oskr_job *job = &rings->jobs[number];
-  job->status = job->kind == OSKR_SIGN ? sign(signer, job) : verify(signer, job);
+  job->status = run(signer, job);
   uint32_t at = atomic_fetch_add(word(&rings->finished), 1) % OSKR_JOBS;
   atomic_store_explicit(word(&rings->completed[at]), number + 1, memory_order_release);
   return true;
@@ -233,6 +241,10 @@ int32_t oskr_signer_help(struct oskr_signer *signer) { return run_one(signer); }
 int32_t oskr_signer_verify(struct oskr_signer *signer, uint32_t job) {
   if (job >= OSKR_JOBS) return -EINVAL;
   return verify(signer, &signer->rings->jobs[job]);
+}
+
+void oskr_signer_onetime(struct oskr_signer *signer, struct oskr_onetime *keys) {
+  signer->onetime = keys;
 }
 
 void oskr_signer_doorbell(struct oskr_signer *signer, struct oskr_doorbell *doorbell) {

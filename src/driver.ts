@@ -1,6 +1,7 @@
 // What drives actors: the interfaces of the three drivers that a Node turns into a Host.
 
-import type { Address, Bytes, Proof, Sizes } from "./actor.ts";
+import type { Address, Bytes, Proof, Signer, Sizes } from "./actor.ts";
+import type { SignatureKind } from "./protocol-config.ts";
 import type { Reader, Writer } from "./wire.ts";
 
 /** Counts by reason; a reason appears when it first happens. */
@@ -75,11 +76,35 @@ export interface Stage {
   knows(proofs: readonly Proof[], run: Bytes | null): boolean;
   /** Signatures made and checked in full so far, for measurement. */
   readonly counts: { signed: number; roots: number; verified: number; cached: number };
+  /** Takes one-time signatures of others from here on, or none, as replicas sign. */
+  settle?(kind: SignatureKind): void;
+  /** One-time signatures made, known and checked in full, and batches of keys, so far. */
+  readonly oneTimeCounts?: OneTimeCounts | undefined;
+  /** Whether it has a use for announcements. */
+  readonly hears?: boolean;
+  /** Has it send each batch of its one-time keys that is signed, before the first of them signs. */
+  announcing?(send: (batch: Bytes, signature: Bytes) => void): void;
+  /**
+   * A batch that a signer announced, which it keeps to check it once there is time; false: it has
+   * no use for it.
+   */
+  hear?(signer: Signer, batch: Bytes, signature: Bytes): boolean;
   /** Runs a queued job or a few on this thread; false when there is none. */
   runJob(): boolean;
   /** Delivers what is finished; returns how much. */
   poll(): number;
   close(): void;
+}
+
+/** Of one-time signatures. */
+export interface OneTimeCounts {
+  readonly signed: number;
+  /** Checked by hashes alone, the root of their batch being known; and those that taught it. */
+  readonly known: number;
+  readonly cold: number;
+  /** Batches of its own that it told others of, and those of others that it was told of. */
+  readonly announced: number;
+  readonly heard: number;
 }
 
 /** What a clock was asked to call. */

@@ -28,7 +28,8 @@ import {
 } from "./driver.ts";
 import { Queue } from "./base/queue.ts";
 import { CHECK, DECODE, ENCODE, OTHER, PROTOCOL, RECEIVE, SECTION, SEND } from "./base/sections.ts";
-import type { Reader } from "./wire.ts";
+import { type Reader } from "./wire.ts";
+import { ANNOUNCEMENT, ANNOUNCEMENT_SIZE, ONE_TIME_BLOCK } from "./base/one-time-form.ts";
 
 /** Of a message beyond MESSAGE_MAX. */
 const TOO_LARGE = "larger than 4 MiB, and not sent";
@@ -37,6 +38,9 @@ const OUTBOX_FULL = "outbox full";
 export const UNSENT: ReadonlySet<string> = new Set([TOO_LARGE, OUTBOX_FULL]);
 /** Bytes of messages that loop back in the next turn. */
 const LOOPBACK_BYTES_MAX = 64 * 1024 * 1024;
+/** Clients that are told of a batch of one-time keys. */
+const TOLD_MAX = 64;
+const SIGNATURE_SIZE = 64;
 
 export interface NodeOptions<M> {
   /** The id that it listens on, of its host's address. */
@@ -93,6 +97,8 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
   readonly #loopback = new Queue<M>();
   #loopbackBytes = 0;
   readonly #outbox: Outbox<M>;
+  /** Clients that got a one-time signature since it last told of a batch of keys. */
+  readonly #oneTimeReceivers = new Set<Address>();
   /** A client's, for the same reason, only after a signature that was not known. */
   #lanes: CheckLanes<M> | null;
   /** The domain of the run that it is in; null: none. */
@@ -114,6 +120,9 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
     this.#requestsSigned = options.requestsSigned ?? false;
     this.#outbox = new Outbox(options.n);
     this.#lanes = options.self === null ? null : this.#makeLanes();
+    if (options.self !== null) {
+      options.stage.announcing?.((batch, signature) => this.#announce(batch, signature));
+    }
     const { group } = options.transport;
     const replicas = Array.from({ length: options.n }, (_, i) => i);
     // A packet has no room for two large ids, which a client's and the group's may be.
@@ -316,6 +325,7 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
       if (next.block !== null) {
         out.bytes(next.block);
         out.bytes(next.rest);
+        if (next.block.length === ONE_TIME_BLOCK) this.#noteReceiver(next.to);
         if (message !== null && this.#self !== null) {
           const { head: signed, block: signature } = next;
           message = { ...message, seal: { signer: this.#self, signed, signature } };
@@ -324,6 +334,39 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
       if (out.overflowed) countDrop(this.drops, TOO_LARGE);
       else this.#leave(next.to, message, out.length);
     }
+  }
+
+  /**
+   * Tells others of a batch of one-time keys: all replicas, and who got a one-time signature since
+   * the last batch, because they will get those of the next ones.
+   */
+  #announce(batch: Bytes, signature: Bytes): void {
+    const to: readonly (readonly Address[])[] = [this.#others, [...this.#oneTimeReceivers]];
+    this.#oneTimeReceivers.clear();
+    for (const addresses of to) {
+      if (addresses.length === 0) continue;
+      const out = this.#transport.begin(this.#id);
+      out.u8(ANNOUNCEMENT);
+      out.bytes(batch);
+      out.bytes(signature);
+      this.#transport.transmit(addresses);
+    }
+  }
+
+  #noteReceiver(to: Target): void {
+    if (typeof to !== "number" || to < this.#n || this.#oneTimeReceivers.size >= TOLD_MAX) return;
+    this.#oneTimeReceivers.add(to);
+  }
+
+  /** Has the stage keep an announcement; false: it is none. */
+  #hears(from: Address, input: Reader): boolean {
+    if (this.#stage.hears !== true || kindOf(input) !== ANNOUNCEMENT) return false;
+    input.skip(1);
+    const batch = input.bytes(ANNOUNCEMENT_SIZE - 1 - SIGNATURE_SIZE);
+    const signature = input.bytes(SIGNATURE_SIZE);
+    if (!input.done || from >= this.#n) countDrop(this.drops, "malformed");
+    else this.#stage.hear?.(from, batch, signature);
+    return true;
   }
 
   /** Why the message of so many bytes that begins so is dropped undecoded; reads `input`. */
@@ -337,6 +380,7 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
   #deliver(actor: Actor<M, T>, from: Address, input: Reader): void {
     const bytes = input.remaining;
     this.#sections[SECTION] = DECODE;
+    if (this.#hears(from, input)) return;
     const start = input.position;
     const early = this.#refusesBytes(actor, from, input, bytes);
     if (early !== null) {

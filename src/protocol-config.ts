@@ -1,10 +1,23 @@
 // What a protocol may know of its configuration.
 
-import type { Address, Bytes, Signer } from "./wire.ts";
+import { ONE_TIME_BLOCK } from "./base/one-time-form.ts";
+import { BLOCK_MAX, type Address, type Bytes, type Signer } from "./wire.ts";
 
 /** How replicas know that a request is its client's: not at all, or by a signature. */
 export const REQUEST_AUTHS = ["none", "sign"] as const;
 export type RequestAuth = (typeof REQUEST_AUTHS)[number];
+
+/**
+ * How messages are signed: each alone, all that wait together, or by one-time keys where few wait
+ * and together where many do.
+ */
+export const SIGNATURE_KINDS = ["each", "batch", "hybrid"] as const;
+export type SignatureKind = (typeof SIGNATURE_KINDS)[number];
+
+/** Bytes of a signature block where messages are signed so, at most. */
+export function blockMaxOf(signature: SignatureKind = "batch"): number {
+  return signature === "hybrid" ? ONE_TIME_BLOCK : BLOCK_MAX;
+}
 
 /** What protocols are told. Every number is the same at every replica and client of a cluster. */
 export interface ProtocolConfig {
@@ -50,6 +63,8 @@ export interface ProtocolConfig {
   readonly replyCacheBytesMax: number;
   /** Whether clients sign requests; none if it is not given. */
   readonly requestAuth?: RequestAuth;
+  /** How replicas sign, which says how long a signature may be; by trees if it is not given. */
+  readonly signature?: SignatureKind;
   /**
    * The name of a run, 32 bytes, which replicas are in from the start: for tests that begin
    * behind it.

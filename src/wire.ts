@@ -3,7 +3,14 @@
 // transport, over one fixed region, reset to (at, end): no view, slice or closure per packet.
 
 import { assert } from "./base/assert.ts";
+import { bufferOf, copyOf } from "./base/copies.ts";
 import type { TreeLeaves } from "./base/hash-tree.ts";
+import {
+  ONE_TIME_BLOCK,
+  ONE_TIME_INDEX_AT,
+  ONE_TIME_KEYS,
+  ONE_TIME_TAG,
+} from "./base/one-time-form.ts";
 
 export type Bytes = Uint8Array;
 /**
@@ -91,21 +98,6 @@ const GROWN_MIN = 65_536;
 
 /** The least that is worth a view instead of a copy. */
 export const SHARED_MIN = 16_384;
-
-/** The same memory as a Buffer, for copyOf. */
-export function bufferOf(bytes: Bytes): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-/**
- * A copy of `length` bytes from `at`. A third of what `slice` costs for a signature block of 300
- * bytes, and never more.
- */
-export function copyOf(source: Buffer, at: number, length: number): Bytes {
-  const copy = new Uint8Array(length);
-  source.copy(copy, 0, at, at + length);
-  return copy;
-}
 
 export class Reader {
   readonly #bytes: Buffer;
@@ -240,13 +232,20 @@ export class Reader {
     this.#namesAddresses = true;
     return new WireAddresses(this.bytes(8 * count), this.#addresses.lasting ?? this.#addresses);
   }
-  /** A copy of a signature block, its shape checked: depth <= 10, index < 2^depth. */
+  /**
+   * A copy of a signature block, its shape checked: depth <= 10, index < 2^depth; of a one-time
+   * signature index < 128.
+   */
   block(): Bytes {
     if (this.#end - this.#at < BLOCK_MIN) {
       this.poison();
       return EMPTY;
     }
     const depth = this.#view.getUint8(this.#at);
+    if (depth === ONE_TIME_TAG) {
+      if (this.#view.getUint8(this.#at + ONE_TIME_INDEX_AT) >= ONE_TIME_KEYS) this.poison();
+      return this.bytes(ONE_TIME_BLOCK);
+    }
     if (depth > BLOCK_DEPTH_MAX || this.#view.getUint32(this.#at + 1) >= 2 ** depth) {
       this.poison();
       return EMPTY;

@@ -75,7 +75,7 @@ const cases: readonly Case[] = [
   },
   {
     name: "signatures that finish late",
-    plan: { signUs: 100_000, gstUs: 1_000_000, operations: 20, batchSignatures: true },
+    plan: { signUs: 100_000, gstUs: 1_000_000, operations: 20, signature: "batch" },
   },
   {
     name: "a replica that is down for good",
@@ -147,7 +147,7 @@ function planOf(subject: Subject, { plan, network }: Case, seed: number): Plan {
     gstUs: 200_000,
     speeds: [],
     signUs: 500,
-    batchSignatures: false,
+    signature: "each",
     faults: [],
     restarts: [],
     allRestart: null,

@@ -427,7 +427,8 @@ describe("the sources", () => {
     check(simulation, (file) => seeded(file, ["SHA256", "hash"])));
 
   test("signature blocks are made without clock and chance, since the simulator makes them so", () => {
-    const shared = ["src/crypto/merkle.ts", "src/crypto/stage.ts", "src/crypto/roots.ts"];
+    const crypto = ["merkle", "stage", "roots", "one-time", "one-time-keys", "announcements"];
+    const shared = crypto.map((name) => `src/crypto/${name}.ts`);
     const others = [
       "src/node.ts",
       "src/wire.ts",

@@ -9,7 +9,7 @@ trap 'rm -rf "$work"' EXIT INT TERM
 
 cc=${CC:-cc}
 flags="-std=c11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror -pthread"
-sources="sha256.c region.c merkle.c signer.c doorbell.c udp.c profile.c process.c"
+sources="sha256.c region.c merkle.c walk.c onetime.c signer.c doorbell.c udp.c profile.c process.c"
 passed=0
 failed=0
 
@@ -33,12 +33,14 @@ run() {
 }
 
 run native_merkle_test address,undefined
+run native_onetime_test address,undefined
 run native_signer_test address,undefined
 run native_udp_test address,undefined
 run native_udp_mtu_test address,undefined
 run native_process_test address,undefined
 run native_profile_test address,undefined
 run native_doorbell_test address,undefined
+run native_onetime_test thread
 run native_signer_test thread
 run native_doorbell_test thread
 echo "$passed passed, $failed failed"

@@ -8,7 +8,8 @@ import type { Bytes, Part, Snapshot, State } from "../actor.ts";
 import { assert } from "../base/assert.ts";
 import { bucketOf, shareOf, sourceOf } from "../base/linear-hashing.ts";
 import { Parts } from "../base/parts.ts";
-import { bufferOf, copyOf, u32At } from "../wire.ts";
+import { bufferOf, copyOf } from "../base/copies.ts";
+import { u32At } from "../wire.ts";
 import { KEY_MAX, VALUE_MAX } from "./operation.ts";
 import type { Row } from "./record-operation.ts";
 

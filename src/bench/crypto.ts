@@ -17,6 +17,7 @@ import {
   type BlockRates,
   type Rates,
 } from "../scaling/signatures.ts";
+import { oneTimeRates, type OneTimeRates } from "../scaling/one-time-rates.ts";
 import { print } from "../base/logger.ts";
 
 export const BENCH_CRYPTO: Command = {
@@ -48,6 +49,7 @@ interface Figures {
   readonly workers: number;
   readonly native: { readonly one: Rates; readonly all: Rates; readonly blocks: BlockRates };
   /** Noble has no threads: `-w` changes nothing. */
+  readonly oneTime: OneTimeRates;
   readonly noble: { readonly one: Rates; readonly blocks: BlockRates };
   /**
    * Operations a second if each costs one signature and one check, with all threads busy:
@@ -68,11 +70,11 @@ export async function benchCrypto(options: Options): Promise<number> {
   if (built !== 0) return built;
   followParent();
   const stopped = stopFlag(loadNative());
-  const repeat = (measure: () => Rates): Rates =>
-    medians(() => {
-      if (stopped()) throw new InterruptedError();
-      return measure();
-    }, rounds);
+  const unstopped = <T>(measure: () => T): T => {
+    if (stopped()) throw new InterruptedError();
+    return measure();
+  };
+  const repeat = (measure: () => Rates): Rates => medians(() => unstopped(measure), rounds);
   const all = repeat(() => threadRates(workers, cpus, seconds));
   const figures: Figures = {
     workers,
@@ -81,6 +83,7 @@ export async function benchCrypto(options: Options): Promise<number> {
       all,
       blocks: { leaves: LEAVES, ...repeat(() => blockRates("native", seconds)) },
     },
+    oneTime: oneTimeMedians(() => unstopped(() => oneTimeRates(seconds)), rounds),
     noble: {
       one: repeat(() => nobleRates(seconds)),
       blocks: { leaves: LEAVES, ...repeat(() => blockRates("noble", seconds)) },
@@ -94,6 +97,7 @@ export async function benchCrypto(options: Options): Promise<number> {
   return 0;
 }
 
+/** Of each figure the median of so many measurements. */
 function medians(measure: () => Rates, rounds: number): Rates {
   const all = Array.from({ length: rounds }, measure);
   return {
@@ -102,7 +106,18 @@ function medians(measure: () => Rates, rounds: number): Rates {
   };
 }
 
-function printTable({ workers, native, noble, bound }: Figures): void {
+function oneTimeMedians(measure: () => OneTimeRates, rounds: number): OneTimeRates {
+  const all = Array.from({ length: rounds }, measure);
+  return {
+    keys: median(all.map((rates) => rates.keys)),
+    sign: median(all.map((rates) => rates.sign)),
+    known: median(all.map((rates) => rates.known)),
+    cold: median(all.map((rates) => rates.cold)),
+    announced: median(all.map((rates) => rates.announced)),
+  };
+}
+
+function printTable({ workers, native, oneTime, noble, bound }: Figures): void {
   const us = (rate: number): string => decimal(1e6 / rate, 1);
   const row = (name: string, { sign, verify }: Rates, count = 1): readonly string[] => [
     ...[name, decimal(sign, 0), decimal(verify, 0), us(sign / count), us(verify / count)],
@@ -113,6 +128,14 @@ function printTable({ workers, native, noble, bound }: Figures): void {
     row(`native, ${workers} threads at the same time`, native.all, workers),
     row("noble, the polling thread", noble.one),
     row(`native, blocks of ${LEAVES} messages`, native.blocks),
+    row("one-time, root known", { sign: oneTime.sign, verify: oneTime.known }),
+    ["one-time, root unknown", "", decimal(oneTime.cold, 0), "", us(oneTime.cold)],
+    [
+      "one-time keys, announcements",
+      ...[oneTime.keys, oneTime.announced].map((rate) => decimal(rate, 0)),
+      us(oneTime.keys),
+      us(oneTime.announced),
+    ],
     row(`noble, blocks of ${LEAVES} messages`, noble.blocks),
   ]);
   print(

@@ -10,7 +10,7 @@ import type { Command, Options } from "../cli/command-line.ts";
 import { protocolArgs, readProtocolOptions } from "../cli/protocol-options.ts";
 import { chooseNetwork, networkFile, type ChosenNetwork } from "../cluster/chosen-network.ts";
 import { buildExecutables, stopClustersOnSignal } from "../cluster/cluster.ts";
-import type { SignatureKind } from "../crypto/stage.ts";
+import type { SignatureKind } from "../protocol-config.ts";
 import { describeHost, versions } from "../evaluation/record.ts";
 import { followParent, stopFlag } from "../process/signals.ts";
 import { loadNative } from "../ffi/native.ts";
@@ -372,6 +372,7 @@ function realNetworksOf(options: Options): readonly (string | null)[] {
 }
 
 function signatureKind(name: string): SignatureKind {
+  // What one-time signatures cost, no model knows yet.
   if (name === "each" || name === "batch") return name;
   throw new UsageError(`--signature ${name}: expected each, batch or both`);
 }

@@ -9,10 +9,13 @@ import { UsageError } from "../base/errors.ts";
 export const NATIVE_LIBRARY = "liboskr_native.so";
 
 const SOURCES = [
-  ...["sha256.c", "region.c", "merkle.c", "signer.c", "doorbell.c", "udp.c", "profile.c"],
-  "process.c",
+  ...["sha256.c", "region.c", "merkle.c", "walk.c", "onetime.c", "signer.c", "doorbell.c"],
+  ...["udp.c", "profile.c", "process.c"],
 ];
-const HEADERS = ["oskr_native.h", "joined.h", "sha256.h", "region.h", "doorbell.h"];
+const HEADERS = [
+  ...["oskr_native.h", "joined.h", "sha256.h", "sha256_ni.h", "onetime.h", "region.h"],
+  "doorbell.h",
+];
 const STDIO = "secp_stdio.c";
 const directory = resolve(import.meta.dir, "../../csrc");
 

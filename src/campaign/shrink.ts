@@ -168,11 +168,12 @@ export function replayCommand(options: RunOptions, changes: Changes, load: strin
   const words = ["npm run simulate --"];
   if (load !== "") words.push(`--load ${load}`);
   words.push(`--protocol ${subject.name} --kind ${kind} --seed ${seed}`);
-  const { without, operations, clients, tail, requestAuth } = changes;
+  const { without, operations, clients, tail, requestAuth, signature } = changes;
   if (without !== undefined && without.length > 0) words.push(`--without "${without.join(",")}"`);
   if (operations !== undefined) words.push(`--operations ${operations}`);
   if (clients !== undefined) words.push(`--clients ${clients}`);
   if (tail !== undefined) words.push(`--tail ${tail}`);
   if (requestAuth !== undefined) words.push(`--request-auth ${requestAuth}`);
+  if (signature !== undefined) words.push(`--signature ${signature}`);
   return words.join(" ");
 }

@@ -5,7 +5,7 @@ import { resolve } from "node:path";
 import { assert } from "../base/assert.ts";
 import { UsageError } from "../base/errors.ts";
 import { parseCommand, type Command, type Options } from "../cli/command-line.ts";
-import { REQUEST_AUTHS, type RequestAuth } from "../protocol-config.ts";
+import { REQUEST_AUTHS, SIGNATURE_KINDS, type RequestAuth } from "../protocol-config.ts";
 import type { RunOptions } from "../simulation/run-seed.ts";
 import { runAny } from "../simulation/runner.ts";
 import { maySign, type Changes } from "../simulation/seed-plan.ts";
@@ -50,6 +50,11 @@ const SIMULATE: Command = {
       type: "enum",
       options: [...REQUEST_AUTHS],
       description: "Whether clients sign in all seeds (default: as each seed draws)",
+    },
+    signature: {
+      type: "enum",
+      options: [...SIGNATURE_KINDS],
+      description: "How replicas sign in all seeds (default: each or batch, as each seed draws)",
     },
     chart: { type: "string", default: "40", description: "Lines of a failure's message chart" },
     html: {
@@ -107,7 +112,8 @@ async function readCampaign(options: Options): Promise<Campaign> {
   const clients = optional("clients", 1, 64);
   const tail = optional("tail", 0, 1e6);
   const requestAuth = readRequestAuth(options, subject);
-  const changes: Changes = { without, operations, clients, tail, requestAuth };
+  const signature = SIGNATURE_KINDS.find((kind) => kind === options.text("signature"));
+  const changes: Changes = { without, operations, clients, tail, requestAuth, signature };
   const traceLines = options.integer("chart", 0, 1e6);
   const pages = openPages(options, kind, count > 1, load);
   const range = { first: seed ?? 0, count, stride };
@@ -130,7 +136,7 @@ function readRequestAuth(options: Options, subject: Subject): RequestAuth | unde
 }
 
 /** What changes a seed's plan. */
-const CHANGES = ["without", "operations", "clients", "tail", "request-auth"];
+const CHANGES = ["without", "operations", "clients", "tail", "request-auth", "signature"];
 /** What a mutant decides itself. */
 const OF_SEEDS = ["seeds", "seed", "stride", "chart", ...CHANGES];
 

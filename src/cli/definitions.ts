@@ -2,7 +2,7 @@
 
 import type { ArgsDef } from "citty";
 import { apps } from "../app/index.ts";
-import { PROTOCOL_DEFAULTS, REQUEST_AUTHS } from "../protocol-config.ts";
+import { PROTOCOL_DEFAULTS, REQUEST_AUTHS, SIGNATURE_KINDS } from "../protocol-config.ts";
 import { protocols } from "../protocol/index.ts";
 import { FRAME_MTU_MAX, MTU_DEFAULT, UDP_MTU_MAX } from "../transport/mtu.ts";
 import { WORKLOADS } from "../workload/index.ts";
@@ -82,9 +82,11 @@ const COMMON_ARGS = {
   },
   signature: {
     type: "enum",
-    options: ["each", "batch"],
+    options: [...SIGNATURE_KINDS],
     default: "batch",
-    description: "One signature a message, or one a Merkle tree of messages that wait",
+    description:
+      "One signature a message, one a Merkle tree of messages that wait, or one-time keys where " +
+      "few wait, else trees",
   },
   crypto: {
     type: "enum",

@@ -8,7 +8,7 @@ import { bytesOf, RUNLESS_KINDS_END, RUNLESS_KINDS_START } from "../wire.ts";
  * Changes whenever the bytes that are signed, or the form of signature blocks, change their
  * meaning.
  */
-const FORMAT_VERSION = 3;
+const FORMAT_VERSION = 4;
 
 export interface Domain {
   /** The protocol's name, in lower case. */

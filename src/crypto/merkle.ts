@@ -19,13 +19,15 @@ import {
   hashRoot,
   type TreeLeaves,
 } from "../base/hash-tree.ts";
-import { BLOCK_DEPTH_MAX, BLOCK_MIN, MESSAGE_MAX, u32At } from "../wire.ts";
+import { BLOCK_DEPTH_MAX, BLOCK_MIN, EMPTY, MESSAGE_MAX, u32At } from "../wire.ts";
+import { ONE_TIME_BLOCK, ONE_TIME_TAG } from "../base/one-time-form.ts";
 
 export const LEAVES_MAX = 1 << BLOCK_DEPTH_MAX;
 export { HASH_SIZE };
 export const SIGNATURE_SIZE = 64;
-/** Where the root signature stands in a block. */
+/** Where the root signature stands in a block, and in one that is a one-time signature. */
 export const SIGNATURE_AT = 5;
+const ONE_TIME_SIGNATURE_AT = ONE_TIME_BLOCK - SIGNATURE_SIZE;
 const SIBLINGS_AT = BLOCK_MIN;
 
 /**
@@ -53,6 +55,8 @@ export interface Tree {
   readonly count: number;
   /** Adds a leaf; the tree must not be full. Leaves may be of different domains. */
   add(signed: Bytes, domain: Bytes): void;
+  /** The hash of leaf `index`, valid until another one is asked for. */
+  leaf(index: number): Bytes;
   /** What to sign; no leaf is added after it. */
   digest(): Bytes;
   /** The root signature, from which on there are blocks. */
@@ -71,9 +75,15 @@ export function singleBlock(signature: Bytes): Bytes {
   return block;
 }
 
+/** Whether a block is a one-time signature, of a key under that root. */
+export function isOneTime(block: Bytes): boolean {
+  return block[0] === ONE_TIME_TAG && block.length === ONE_TIME_BLOCK;
+}
+
 /** Where the root signature is in a block, or in that signature alone. */
 export function signatureAt(block: Bytes): number {
-  return block.length === SIGNATURE_SIZE ? 0 : SIGNATURE_AT;
+  if (block.length === SIGNATURE_SIZE) return 0;
+  return block.length === ONE_TIME_BLOCK ? ONE_TIME_SIGNATURE_AT : SIGNATURE_AT;
 }
 
 /** A copy of it. */
@@ -187,6 +197,11 @@ class ReferenceTree implements Tree {
     this.#hasher.leaf(signed, domain, this.#node);
     leaves.set(this.#node, at);
     this.count++;
+  }
+
+  leaf(index: number): Bytes {
+    assert(index < this.count, "no such leaf");
+    return (this.#levels[0] ?? EMPTY).subarray(HASH_SIZE * index, HASH_SIZE * (index + 1));
   }
 
   digest(): Bytes {

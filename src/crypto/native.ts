@@ -9,11 +9,13 @@ import {
   ANY_CPU,
   HASHER,
   JOB,
+  JOB_MAKE_KEYS,
   JOB_SIGN,
   JOB_VERIFY,
   JOBS,
   KEYS_MAX,
   loadNative,
+  opened,
   RINGS,
   TREE,
   type NativeLibrary,
@@ -21,16 +23,16 @@ import {
 import { Queue } from "../base/queue.ts";
 import { describeErrno } from "../base/errno.ts";
 import { UsageError } from "../base/errors.ts";
-import { BLOCK_MAX, BLOCK_MIN, bufferOf, MESSAGE_MAX } from "../wire.ts";
+import { bufferOf } from "../base/copies.ts";
+import { BLOCK_MAX, BLOCK_MIN, MESSAGE_MAX } from "../wire.ts";
+import { ONE_TIME_BLOCK } from "../base/one-time-form.ts";
 import { HASH_SIZE, LEAVES_MAX, SIGNATURE_SIZE, type BlockHasher, type Tree } from "./merkle.ts";
 import { ClientKeys } from "./client-keys.ts";
+import type { SignatureKind } from "../protocol-config.ts";
 import type { StageKeys } from "./keys.ts";
-import {
-  BlockStage,
-  type BlockStageOptions,
-  type RootSigner,
-  type SignatureKind,
-} from "./stage.ts";
+import { NativeOneTime } from "./native-one-time.ts";
+import { BATCH_SIZE } from "./one-time.ts";
+import { BlockStage, type BlockStageOptions, type RootSigner } from "./stage.ts";
 
 /** The hasher of csrc/merkle.c. */
 export class NativeHasher implements BlockHasher {
@@ -94,6 +96,29 @@ export class NativeHasher implements BlockHasher {
     this.#library.oskr_hasher_close(this.#hasher);
   }
 
+  /** As of OneTimeScheme, for the signer of that name in hashes. */
+  climbOneTime(who: Bytes, signed: Bytes, block: Bytes, domain: Bytes): Bytes | null {
+    if (block.length !== ONE_TIME_BLOCK || signed.length > MESSAGE_MAX) return null;
+    this.#place(signed, domain);
+    this.#region.set(who, HASHER.who);
+    this.#region.set(block, HASHER.oneTime);
+    const result = this.#library.oskr_hasher_climb_onetime(this.#hasher, signed.length);
+    return result === 0 ? this.#digest : null;
+  }
+
+  /** What is signed for a batch (number | root) of one-time keys. */
+  batchDigest(batch: Bytes): Bytes {
+    assert(batch.length === BATCH_SIZE, "a number and a root");
+    this.#region.set(batch, HASHER.oneTime + 1);
+    this.#library.oskr_hasher_onetime_root(this.#hasher);
+    return this.#digest;
+  }
+
+  /** The domain in which batches are signed: the same from here on. */
+  set cluster(domain: Bytes) {
+    this.#region.set(domain, HASHER.cluster);
+  }
+
   /** Makes `signed` leaf `index` of the tree. */
   leaf(tree: Pointer, index: number, signed: Bytes, domain: Bytes): void {
     this.#place(signed, domain);
@@ -138,6 +163,12 @@ class NativeTree implements Tree {
     this.count++;
   }
 
+  leaf(index: number): Bytes {
+    assert(index < this.count, "no such leaf");
+    const at = TREE.nodes + HASH_SIZE * index;
+    return this.#region.subarray(at, at + HASH_SIZE);
+  }
+
   digest(): Bytes {
     const depth = this.#library.oskr_tree_build(this.#tree, this.count);
     assert(depth >= 0, "a tree has leaves");
@@ -180,7 +211,8 @@ interface Overflow {
 
 type Done =
   | { readonly kind: "sign"; readonly call: (signature: Bytes) => void }
-  | { readonly kind: "verify"; readonly call: (valid: boolean) => void };
+  | { readonly kind: "verify"; readonly call: (valid: boolean) => void }
+  | { readonly kind: "keys"; readonly call: () => void };
 
 /**
  * Jobs that a thread without others runs in one go, so that it sends what they let go together: a
@@ -201,6 +233,7 @@ export class NativeSigner implements RootSigner {
   readonly #done: (Done | null)[] = Array.from({ length: JOBS }, () => null);
   readonly #overflow = new Queue<Overflow>();
   readonly verifyNow: RootSigner["verifyNow"];
+  readonly hasThreads: boolean;
   readonly #jobsMax: number;
   /** Null until a client's key is asked for. */
   #clients: ClientKeys | null = null;
@@ -221,6 +254,7 @@ export class NativeSigner implements RootSigner {
   ) {
     assert(publicKeys.length <= KEYS_MAX, "more keys than the library holds");
     this.#library = library;
+    this.hasThreads = workers > 0;
     this.#jobsMax = workers > 0 ? 1 : JOBS_MAX;
     this.verifyNow = workers > 0 ? null : (key, digest, block) => this.#now(key, digest, block);
     this.#signer = opened(library.oskr_signer_open(), library, "memory for signatures");
@@ -262,6 +296,27 @@ export class NativeSigner implements RootSigner {
     done: (valid: boolean) => void,
   ): void {
     this.#submit(JOB_VERIFY, by, digest, signature, { kind: "verify", call: done });
+  }
+
+  /** Has jobs make one-time keys there. */
+  useKeys(keys: Pointer): void {
+    this.#library.oskr_signer_onetime(this.#signer, keys);
+  }
+
+  /**
+   * Has a thread make keys of a batch; false: the ring is full, and signatures come before keys.
+   */
+  makeKeys(place: number, first: number, count: number, done: () => void): boolean {
+    const job = this.#free.pop();
+    if (job === undefined) return false;
+    const at = RINGS.jobs + JOB.size * job;
+    this.#words[(at + JOB.kind) / 4] = JOB_MAKE_KEYS;
+    this.#words[(at + JOB.key) / 4] = place;
+    this.#words[(at + JOB.keys) / 4] = first | (count << 16);
+    this.#done[job] = { kind: "keys", call: done };
+    const result = this.#library.oskr_signer_submit(this.#signer, job);
+    assert(result === 0, "a free job has room in the ring");
+    return true;
   }
 
   /** Checks without queueing, so that later messages under this root find it known. */
@@ -349,8 +404,14 @@ export class NativeSigner implements RootSigner {
     assert(done !== null, "a job completed that nobody submitted");
     this.#done[job] = null;
     const at = RINGS.jobs + JOB.size * job;
-    this.#clients?.end(this.#words[(at + JOB.key) / 4] ?? 0);
     const status = Atomics.load(this.#words, (at + JOB.status) / 4);
+    if (done.kind === "keys") {
+      assert(status === 0, "keys could not be made");
+      this.#release(job);
+      done.call();
+      return;
+    }
+    this.#clients?.end(this.#words[(at + JOB.key) / 4] ?? 0);
     if (done.kind === "verify") {
       this.#release(job);
       done.call(status === 1);
@@ -376,6 +437,8 @@ export class NativeSigner implements RootSigner {
 export interface NativeStageOptions extends StageKeys, Pick<BlockStageOptions, "requests"> {
   readonly kind: SignatureKind;
   readonly domain: Bytes;
+  /** Of the first batch of one-time keys: higher than any of an earlier start. */
+  readonly firstNumber?: number;
   /** Signature threads; with 0 the polling thread does all. */
   readonly workers: number;
   /** Processors to pin them to, in turn; none: they run anywhere. */
@@ -390,13 +453,12 @@ export function openNativeStage(options: NativeStageOptions): BlockStage {
   const signer = new NativeSigner(secretKey, publicKeys, workers, cpus);
   if (doorbell !== undefined) signer.ring(doorbell);
   const hasher = new NativeHasher();
+  hasher.cluster = domain;
+  const owner = kind === "hybrid" && self !== null ? { self, threads: signer } : null;
+  const scheme = new NativeOneTime(loadNative(), hasher, publicKeys, owner);
   const asked = options.requests === undefined ? {} : { requests: options.requests };
-  return new BlockStage({ kind, self, n: publicKeys.length, domain, hasher, signer, ...asked });
-}
-
-/** What C opened; `null` says that it could not. */
-function opened(pointer: Pointer | bigint | null, library: NativeLibrary, what: string): Pointer {
-  if (pointer === null) throw new UsageError(`no ${what}: ${describeErrno(library.oskr_error())}`);
-  assert(typeof pointer === "number", "addresses of user space are below 2^53");
-  return pointer;
+  return new BlockStage({
+    ...{ kind, self, n: publicKeys.length, domain, hasher, signer, ...asked },
+    oneTime: { scheme, firstNumber: options.firstNumber ?? Date.now() },
+  });
 }

@@ -6,13 +6,9 @@ import type { Bytes, Signer } from "../actor.ts";
 import { assert } from "../base/assert.ts";
 import { Queue } from "../base/queue.ts";
 import { ReferenceHasher } from "./merkle.ts";
+import type { SignatureKind } from "../protocol-config.ts";
 import type { StageKeys } from "./keys.ts";
-import {
-  BlockStage,
-  type BlockStageOptions,
-  type RootSigner,
-  type SignatureKind,
-} from "./stage.ts";
+import { BlockStage, type BlockStageOptions, type RootSigner } from "./stage.ts";
 
 /** RFC 6979 nonces; low-S made and required. */
 const OPTIONS = { prehash: false, lowS: true } as const;

@@ -7,10 +7,13 @@ import type { Bytes, Proof, Signer } from "../actor.ts";
 import { assert } from "../base/assert.ts";
 import { NO_DOMAIN } from "../base/hash-tree.ts";
 import type { Stage } from "../driver.ts";
+import { Announcements } from "./announcements.ts";
 import { clientDigest, clientDomainOf, runDomainOf, signedIn } from "./domain.ts";
 import { Queue } from "../base/queue.ts";
+import type { SignatureKind } from "../protocol-config.ts";
 import { equal, MESSAGE_MAX } from "../wire.ts";
 import {
+  isOneTime,
   LEAVES_MAX,
   SIGNATURE_SIZE,
   singleBlock,
@@ -18,6 +21,8 @@ import {
   type BlockHasher,
   type Tree,
 } from "./merkle.ts";
+import { OneTimeKeys } from "./one-time-keys.ts";
+import type { OneTimeScheme } from "./one-time.ts";
 import { ClientRoots, Roots } from "./roots.ts";
 
 /** Signs as one signer and checks the signatures of all, digests of 32 bytes, signatures of 64. */
@@ -44,9 +49,6 @@ export interface RootSigner {
   close(): void;
 }
 
-/** One signature a message, or one for all that wait. */
-export type SignatureKind = "each" | "batch";
-
 export interface BlockStageOptions {
   readonly kind: SignatureKind;
   /** Whose key the signer holds; null if it only checks. */
@@ -59,6 +61,14 @@ export interface BlockStageOptions {
   readonly signer: RootSigner;
   /** Where clients sign requests: the key of this process if it has clients; absent elsewhere. */
   readonly requests?: { readonly key: Bytes | null };
+  /** Absent: one-time signatures are none here. */
+  readonly oneTime?: OneTimeOptions | null;
+}
+
+export interface OneTimeOptions {
+  readonly scheme: OneTimeScheme;
+  /** Of the first batch of keys: higher than any of an earlier start. */
+  readonly firstNumber: number;
 }
 
 /** Messages that will share one root signature, and the callback of each. */
@@ -73,9 +83,13 @@ interface Batch {
  */
 const SPARE_MAX = 4;
 
+/** Most messages that wait which get a one-time signature each: these are long. */
+export const ONE_TIME_MAX = 4;
+
 export class BlockStage implements Stage {
   readonly clientKey: Bytes | null;
   readonly counts = { signed: 0, roots: 0, verified: 0, cached: 0 };
+  readonly oneTimeCounts = { signed: 0, known: 0, cold: 0, announced: 0, heard: 0 };
   readonly #kind: SignatureKind;
   readonly #self: Signer | null;
   readonly #n: number;
@@ -86,6 +100,15 @@ export class BlockStage implements Stage {
   readonly #signer: RootSigner;
   readonly #roots: Roots;
   readonly #clientRoots = new ClientRoots();
+  readonly #oneTime: OneTimeScheme | null;
+  /** Whether others sign so, too. */
+  #takesOneTime: boolean;
+  /** Null where none of its own sign. */
+  readonly #keys: OneTimeKeys | null;
+  readonly #heard: Announcements;
+  /** An announcement is being checked. */
+  #hearing = false;
+  #announce: ((batch: Bytes, signature: Bytes) => void) | null = null;
   /** Null where requests are not signed. */
   readonly #clientDomain: Bytes | null;
   /** Checks that were queued because they are doubted, where others are made at once. */
@@ -108,6 +131,27 @@ export class BlockStage implements Stage {
     this.clientKey = requests?.key ?? null;
     assert(options.self === null || this.clientKey === null, "a process has one key");
     this.#clientDomain = requests === undefined ? null : clientDomainOf(options.domain);
+    this.#oneTime = options.oneTime?.scheme ?? null;
+    // Whoever only checks does not know yet how others sign.
+    this.#takesOneTime =
+      this.#oneTime !== null && (options.kind === "hybrid" || options.self === null);
+    this.#keys = options.kind === "hybrid" ? this.#openKeys(options) : null;
+    this.#heard = new Announcements(options.n);
+  }
+
+  #openKeys({ oneTime }: BlockStageOptions): OneTimeKeys | null {
+    const maker = oneTime?.scheme.maker ?? null;
+    if (!oneTime || maker === null) return null;
+    return new OneTimeKeys({
+      maker,
+      firstNumber: oneTime.firstNumber,
+      signBatch: (batch, done) => this.#signBatch(oneTime.scheme, batch, done),
+      announce: (batch, signature) => {
+        if (this.#announce === null) return;
+        this.oneTimeCounts.announced++;
+        this.#announce(batch, signature);
+      },
+    });
   }
 
   runDomain(name: Bytes): Bytes {
@@ -117,6 +161,23 @@ export class BlockStage implements Stage {
       this.#run = { name: name.slice(), domain: runDomainOf(this.#domain, name) };
     }
     return this.#run.domain;
+  }
+
+  /** Takes one-time signatures of others from here on, or none. */
+  settle(kind: SignatureKind): void {
+    this.#takesOneTime = kind === "hybrid" && this.#oneTime !== null;
+  }
+
+  get hears(): boolean {
+    return this.#takesOneTime;
+  }
+
+  announcing(send: (batch: Bytes, signature: Bytes) => void): void {
+    this.#announce = send;
+  }
+
+  hear(signer: Signer, batch: Bytes, signature: Bytes): boolean {
+    return this.#takesOneTime && this.#heard.add({ signer, batch, signature });
   }
 
   sign(signed: Bytes, run: Bytes | null, done: (block: Bytes) => void): void {
@@ -145,7 +206,7 @@ export class BlockStage implements Stage {
       const roots = key === undefined ? this.#roots : this.#clientRoots.of(key);
       if (!roots.has(key === undefined ? proof.signer : 0, digest, signature)) return false;
     }
-    this.counts.cached += proofs.length;
+    for (const { signature } of proofs) this.#countKnown(signature);
     return true;
   }
 
@@ -157,7 +218,15 @@ export class BlockStage implements Stage {
     const { signer, key, signed, signature } = proof;
     if (key !== undefined) return this.#requestDigest(proof);
     if (!Number.isInteger(signer) || signer < 0 || signer >= this.#n) return null;
-    return this.#hasher.climb(signed, signature, signedIn(signed, this.#domain, run));
+    const domain = signedIn(signed, this.#domain, run);
+    if (!isOneTime(signature)) return this.#hasher.climb(signed, signature, domain);
+    if (this.#oneTime === null || !this.#takesOneTime) return null;
+    return this.#oneTime.climb(signer, signed, signature, domain);
+  }
+
+  #countKnown(block: Bytes): void {
+    this.counts.cached++;
+    if (isOneTime(block)) this.oneTimeCounts.known++;
   }
 
   #requestDigest({ leaves, signed, signature }: Proof): Bytes | null {
@@ -180,9 +249,9 @@ export class BlockStage implements Stage {
 
   /** Checks come first: what they let through is signed together with what waits. */
   runJob(): boolean {
-    if (this.#signer.runJob()) return true;
-    this.#startBatch();
-    return this.#signer.runJob();
+    if (this.#signer.runJob() || this.#startBatch() || this.#signer.runJob()) return true;
+    if (this.#signer.verifyNow === null) return false;
+    return this.#hearNext() || this.#keys?.work() === true;
   }
 
   poll(): number {
@@ -191,6 +260,10 @@ export class BlockStage implements Stage {
     if (doubted) this.#signer.runJob();
     const count = this.#signer.poll();
     if (this.#signer.verifyNow === null || doubted) this.#startBatch();
+    if (this.#signer.verifyNow === null && this.#takesOneTime) {
+      this.#keys?.work();
+      this.#hearNext();
+    }
     return count;
   }
 
@@ -202,7 +275,41 @@ export class BlockStage implements Stage {
     for (let batch = this.#waiting.shift(); batch !== undefined; batch = this.#waiting.shift()) {
       batch.tree.close();
     }
+    this.#oneTime?.close();
     this.#hasher.close();
+  }
+
+  /** Signs a batch of its own keys. */
+  #signBatch(scheme: OneTimeScheme, batch: Bytes, done: (signature: Bytes) => void): void {
+    const digest = scheme.digest(batch).slice();
+    this.#signer.sign(digest, (signature) => {
+      this.#signedRoot(digest, signature);
+      done(signature);
+    });
+  }
+
+  /** Checks an announcement, if one waits and no other is being checked; whether it did. */
+  #hearNext(): boolean {
+    if (this.#hearing || this.#heard.size === 0 || this.#oneTime === null) return false;
+    const announcement = this.#heard.shift();
+    if (announcement === undefined) return false;
+    const { signer, batch, signature } = announcement;
+    const digest = this.#oneTime.digest(batch).slice();
+    const end = (valid: boolean): void => {
+      this.#hearing = false;
+      if (valid) this.oneTimeCounts.heard++;
+      this.#heard.end(announcement, valid);
+    };
+    // A message that came before it may have taught its root.
+    if (this.#roots.has(signer, digest, signature)) {
+      end(true);
+      return true;
+    }
+    const owner = { by: signer, signer, roots: this.#roots };
+    this.#hearing = true;
+    if (this.#signer.verifyNow !== null) end(this.#checkNow(owner, digest, signature));
+    else this.#check(owner, digest, signature, end);
+    return true;
   }
 
   #signAlone(signed: Bytes, domain: Bytes, done: (block: Bytes) => void): void {
@@ -215,7 +322,12 @@ export class BlockStage implements Stage {
 
   #signedRoot(digest: Bytes, signature: Bytes): void {
     this.counts.roots++;
-    if (this.#self !== null) this.#roots.add(this.#self, digest, signature);
+    if (this.#self !== null) this.knowRoot(this.#self, digest, signature);
+  }
+
+  /** From here on it needs no check that the signer signed this. */
+  protected knowRoot(signer: Signer, digest: Bytes, signature: Bytes): void {
+    this.#roots.add(signer, digest, signature);
   }
 
   #signTogether(signed: Bytes, domain: Bytes, done: (block: Bytes) => void): void {
@@ -234,14 +346,37 @@ export class BlockStage implements Stage {
    * not by `sign`, so that what a burst of packets causes shares one tree; where this very thread
    * makes the signature, once it has nothing else to do.
    */
-  #startBatch(): void {
-    if (this.#signing !== null) return;
+  #startBatch(): boolean {
+    if (this.#signing !== null) return false;
     const batch = this.#waiting.shift();
-    if (batch === undefined) return;
+    if (batch === undefined) return false;
     if (batch === this.#last) this.#last = null;
+    const { count } = batch.tree;
+    if (this.#keys !== null && count <= ONE_TIME_MAX && count <= this.#keys.left) {
+      this.#signOnce(batch, this.#keys);
+      return true;
+    }
     this.#signing = batch;
     const digest = this.#toSign(batch.tree.digest());
     this.#signer.sign(digest, (signature) => this.#finishBatch(batch, digest, signature));
+    return false;
+  }
+
+  /** Signs each message of the batch with a key of its own. */
+  #signOnce(batch: Batch, keys: OneTimeKeys): void {
+    const { tree, done } = batch;
+    for (let i = 0; i < done.length; i++) {
+      this.oneTimeCounts.signed++;
+      done[i]?.(keys.sign(tree, i));
+    }
+    this.#spareBatch(batch);
+  }
+
+  #spareBatch(batch: Batch): void {
+    batch.done.length = 0;
+    batch.tree.reset();
+    if (this.#spare.length < SPARE_MAX) this.#spare.push(batch);
+    else batch.tree.close();
   }
 
   #finishBatch(batch: Batch, digest: Bytes, signature: Bytes): void {
@@ -250,10 +385,7 @@ export class BlockStage implements Stage {
     tree.seal(signature);
     this.#signing = null;
     for (let i = 0; i < done.length; i++) done[i]?.(tree.block(i));
-    done.length = 0;
-    tree.reset();
-    if (this.#spare.length < SPARE_MAX) this.#spare.push(batch);
-    else tree.close();
+    this.#spareBatch(batch);
     if (this.#signer.verifyNow === null) this.#startBatch();
   }
 
@@ -274,7 +406,7 @@ export class BlockStage implements Stage {
       const roots = key === undefined ? this.#roots : this.#clientRoots.of(key);
       const signer = key === undefined ? proof.signer : 0;
       if (roots.has(signer, digest, signature)) {
-        this.counts.cached++;
+        this.#countKnown(signature);
         continue;
       }
       const by = { by: key ?? signer, signer, roots };
@@ -291,7 +423,7 @@ export class BlockStage implements Stage {
   }
 
   #checkNow({ by, signer, roots }: Owner, digest: Bytes, block: Bytes): boolean {
-    this.counts.verified++;
+    this.#countCheck(block);
     const signature = signatureIn(block);
     // What the hasher gives is overwritten when it is asked again.
     const known = typeof by === "number" ? digest : digest.slice();
@@ -299,6 +431,11 @@ export class BlockStage implements Stage {
     const valid = this.#signer.verifyNow?.(by, toCheck, signature) ?? false;
     if (valid) roots.add(signer, known, signature);
     return valid;
+  }
+
+  #countCheck(block: Bytes): void {
+    this.counts.verified++;
+    if (isOneTime(block)) this.oneTimeCounts.cold++;
   }
 
   /** Checks a root signature in full, or waits for a check of the same one that is under way. */
@@ -310,11 +447,11 @@ export class BlockStage implements Stage {
   ): void {
     const underWay = roots.pending(signer, digest, block);
     if (underWay !== undefined) {
-      this.counts.cached++;
+      this.#countKnown(block);
       underWay.waiting.push(done);
       return;
     }
-    this.counts.verified++;
+    this.#countCheck(block);
     const root = roots.begin(signer, digest, block);
     const doubted = this.#signer.verifyNow === null ? 0 : 1;
     this.#doubted += doubted;

@@ -62,6 +62,7 @@ export function describePoint(point: Point): string {
     point.adaptive ? "adaptive" : "",
     workers === null ? "" : `${workers} workers`,
     point.signature === "each" ? "a signature each" : "",
+    point.signature === "hybrid" ? "one-time signatures" : "",
     app === "null" ? "" : app,
     opSize === 0 ? "" : `${opSize} bytes`,
     ...Object.entries(point.extras ?? {}).map(([name, value]) => `${name} ${value}`),

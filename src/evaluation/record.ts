@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { cpus, release } from "node:os";
 import packageJson from "../../package.json" with { type: "json" };
-import type { RequestAuth } from "../protocol-config.ts";
+import type { RequestAuth, SignatureKind } from "../protocol-config.ts";
 import type { Profile } from "../profile/profile.ts";
 import type { Distribution } from "./distribution.ts";
 import { MTU_DEFAULT } from "../transport/mtu.ts";
@@ -56,7 +56,7 @@ export interface ResultRecord {
   /** Bytes of a packet behind the Ethernet header, of every process. */
   readonly mtu: number;
   readonly adaptive: boolean;
-  readonly signature: "each" | "batch" | "none";
+  readonly signature: SignatureKind | "none";
   /** Whether clients signed requests; earlier versions did not tell, and none did. */
   readonly requestAuth?: RequestAuth;
   /** Slots or blocks between checkpoints. */

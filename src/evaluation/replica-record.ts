@@ -1,6 +1,6 @@
 // What `replica --json` writes, and bench and report read.
 
-import type { Stage } from "../driver.ts";
+import type { OneTimeCounts, Stage } from "../driver.ts";
 import type { Profile } from "../profile/profile.ts";
 import type { HostDescription } from "./record.ts";
 import type { Unused } from "./refusals.ts";
@@ -31,6 +31,8 @@ export interface ReplicaRecord {
    * Messages signed, root signatures made, and signatures checked in full or found in the cache.
    */
   readonly signatures: Stage["counts"];
+  /** With --signature hybrid: of one-time signatures and the batches of their keys. */
+  readonly oneTime?: OneTimeCounts;
   readonly dropped: Unused["dropped"];
   readonly notAdmitted: Unused["notAdmitted"];
   /** With --profile. */

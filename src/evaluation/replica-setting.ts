@@ -1,6 +1,6 @@
 // What a replica says that it runs: when a client's process asks, and in its own record.
 
-import type { RequestAuth } from "../protocol-config.ts";
+import type { RequestAuth, SignatureKind } from "../protocol-config.ts";
 import { reasonOf } from "../base/errors.ts";
 import { mismatch, type Shape } from "./shape.ts";
 
@@ -20,7 +20,7 @@ export interface ReplicaSetting {
   /** Most bytes of operations in one. */
   readonly batchBytes: number;
   readonly adaptive: boolean;
-  readonly signature: "each" | "batch" | "none";
+  readonly signature: SignatureKind | "none";
   /** Whether clients sign requests. */
   readonly requestAuth: RequestAuth;
   /** Slots or blocks between checkpoints. */

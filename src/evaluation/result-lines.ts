@@ -193,6 +193,7 @@ const REPLICA: Shape = {
   fields: {
     executed: "number",
     signatures: SIGNATURES,
+    oneTime: { optional: numbers("signed", "known", "cold", "announced", "heard") },
     dropped: { mapOf: "number" },
     notAdmitted: { optional: { mapOf: "number" } },
     profile: { optional: PROFILE },

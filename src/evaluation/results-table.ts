@@ -63,9 +63,9 @@ const SHARES = [1 / 16, 1 / 4, 1] as const;
 
 /**
  * The rows of every protocol: those without signatures have one, those of one replica that signs
- * one for each kind of signature, all others one for each kind of batch, and those with a fast path
- * one with a silent backup, which costs that path; then one for each of these sizes and workloads,
- * with signatures and batches that make use of load.
+ * one for each kind of signature, all others one for each kind of batch and one with one-time
+ * signatures, and those with a fast path one with a silent backup, which costs that path; then one
+ * for each of these sizes and workloads, with signatures and batches that make use of load.
  */
 export function tableRows(
   protocols: ReadonlyMap<string, AnyProtocol>,
@@ -107,12 +107,13 @@ function emptyRows(
     if (!protocol.signed)
       return [{ point: { ...point, workers: null }, batch: "-", latency: true, empty: null }];
     if (single) {
-      const kinds = ["each", "batch"] as const;
+      const kinds = ["each", "batch", "hybrid"] as const;
       return kinds.map((signature) => ({
         ...{ point: { ...point, signature }, batch: "-", latency: true, empty: null },
       }));
     }
     const silent = { ...point, fault: "silent" } as const;
+    const hybrid = { ...point, signature: "hybrid" } as const;
     return [
       { point, batch: "adaptive", latency: true, empty: null },
       ...(protocol.hasFastPath === true
@@ -122,6 +123,7 @@ function emptyRows(
         ...{ point: { ...point, adaptive: false }, batch: String(BATCH), latency: false },
         empty: null,
       },
+      { point: hybrid, batch: "adaptive", latency: true, empty: null },
     ];
   });
 }

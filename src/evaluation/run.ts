@@ -1,6 +1,7 @@
 // One measured point of a plan: what was asked for, and what clients and replicas told of it. Bench
 // writes runs, report reads them, one JSON object a line.
 
+import type { SignatureKind } from "../protocol-config.ts";
 import type { ResultRecord } from "./record.ts";
 import type { ReplicaRecord } from "./replica-record.ts";
 
@@ -18,7 +19,7 @@ export interface Point {
   readonly adaptive: boolean;
   /** Signature threads of each process; null: the default. */
   readonly workers: number | null;
-  readonly signature: "each" | "batch";
+  readonly signature: SignatureKind;
   readonly app: string;
   /** Bytes of an operation. */
   readonly opSize: number;

@@ -6,6 +6,7 @@ import { parseStrictJson } from "../base/strict-json.ts";
 import { hasUse } from "../cli/protocol-options.ts";
 import { ID_MAX } from "../config.ts";
 import { protocols, smallestCluster } from "../protocol/index.ts";
+import { SIGNATURE_KINDS } from "../protocol-config.ts";
 import { FRAME_MTU_MAX, MTU_DEFAULT } from "../transport/mtu.ts";
 import type { RunSettings } from "./point-runner.ts";
 import { CLIENT_PROCESSES_MAX, OP_SIZE_MAX, RATE_MAX } from "./point.ts";
@@ -52,7 +53,7 @@ const DIMENSIONS: Dimensions = {
   batch: { ...integer(1, 65_536), default: 1 },
   adaptive: { ...boolean(), default: false },
   workers: { ...orNull(integer(0, 256)), default: null },
-  signature: { ...choice(["each", "batch"]), default: "batch" },
+  signature: { ...choice(SIGNATURE_KINDS), default: "batch" },
   app: { ...choice([...apps.keys()]), default: "null" },
   opSize: { ...integer(0, OP_SIZE_MAX), default: 0 },
   fault: { ...choice(["none", "silent", "loss"]), default: "none" },

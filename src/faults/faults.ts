@@ -37,6 +37,7 @@ const ARGS = {
   network: NETWORK_ARG,
   mtu: MTU_ARG,
   "request-auth": CLIENT.args["request-auth"],
+  signature: CLIENT.args.signature,
   "view-timeout": {
     type: "string",
     default: "500",

@@ -71,9 +71,9 @@ export class Trial {
   cluster(what: "store" | "null", more: MoreArgs = {}): Promise<Cluster> {
     const { network, sequencers } = more;
     const app = what === "null" ? what : this.#app;
-    const auth = this.#options.given.has("request-auth")
-      ? ["--request-auth", this.#options.textOf("request-auth")]
-      : [];
+    const auth = ["request-auth", "signature"].flatMap((name) =>
+      this.#options.given.has(name) ? [`--${name}`, this.#options.textOf(name)] : [],
+    );
     const timeout = ["--view-timeout", String(more.viewTimeoutMs ?? this.viewTimeoutMs)];
     const shared = [...timeout, ...auth];
     return Cluster.start({

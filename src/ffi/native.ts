@@ -2,31 +2,45 @@
 
 /// <reference path="./embedded.d.ts" />
 
-import { dlopen, FFIType } from "bun:ffi";
+import { dlopen, FFIType, type Pointer } from "bun:ffi";
+import { assert } from "../base/assert.ts";
+import { describeErrno } from "../base/errno.ts";
 import { UsageError } from "../base/errors.ts";
 import { findLibrary, loadFailure, requireLibrary } from "./library.ts";
 
 /** OSKR_NATIVE_VERSION of the header that this file follows. */
-const VERSION = 10;
+const VERSION = 11;
 const FILE = "liboskr_native.so";
 
 /** struct oskr_hasher: byte offsets. */
 export const HASHER = {
   block: 0,
   digest: 512,
+  who: 544,
+  cluster: 560,
+  oneTime: 1024,
   domain: 4064,
   body: 4096,
   size: 4096 + 4_194_304,
 } as const;
 /** struct oskr_tree: byte offsets. */
-export const TREE = { digest: 0, signature: 32, blocks: 65_664, size: 464_000 } as const;
+export const TREE = {
+  ...{ digest: 0, signature: 32, nodes: 128, blocks: 65_664, size: 464_000 },
+} as const;
+/** struct oskr_onetime: byte offsets; it has room for so many batches. */
+export const ONE_TIME = {
+  ...{ root: 0, signature: 16, who: 80, leaf: 96, block: 128, size: 4096, batches: 6 },
+} as const;
 /** struct oskr_rings: byte offsets; `jobs` has JOBS jobs of JOB.size bytes each. */
 export const RINGS = { key: 256, completed: 5120, jobs: 9216, size: 140_288 } as const;
 export const JOBS = 1024;
 /** struct oskr_job: byte offsets. */
-export const JOB = { kind: 0, key: 4, status: 8, digest: 16, signature: 48, size: 128 } as const;
+export const JOB = {
+  ...{ kind: 0, key: 4, status: 8, keys: 12, digest: 16, signature: 48, size: 128 },
+} as const;
 export const JOB_SIGN = 1;
 export const JOB_VERIFY = 2;
+export const JOB_MAKE_KEYS = 3;
 export const KEYS_MAX = 512;
 /** Slots of clients' keys, behind those. */
 export const CLIENT_KEYS_MAX = 4096;
@@ -70,11 +84,22 @@ const SYMBOLS = {
   oskr_hasher_single: { args: [ptr, u32], returns: i32 },
   oskr_hasher_climb: { args: [ptr, u32, u32], returns: i32 },
   oskr_hasher_climb_all: { args: [ptr, u32, u32, u32, u32], returns: i32 },
+  oskr_hasher_climb_onetime: { args: [ptr, u32], returns: i32 },
+  oskr_hasher_onetime_root: { args: [ptr], returns: i32 },
   oskr_tree_open: { args: [], returns: ptr },
   oskr_tree_close: { args: [ptr], returns: none },
   oskr_tree_leaf: { args: [ptr, u32, ptr, u32], returns: i32 },
   oskr_tree_build: { args: [ptr, u32], returns: i32 },
   oskr_tree_blocks: { args: [ptr, u32], returns: i32 },
+
+  oskr_onetime_fast: { args: [], returns: i32 },
+  oskr_onetime_open: { args: [], returns: ptr },
+  oskr_onetime_close: { args: [ptr], returns: none },
+  oskr_onetime_begin: { args: [ptr, u32, f64], returns: i32 },
+  oskr_onetime_make: { args: [ptr, u32, u32, u32], returns: i32 },
+  oskr_onetime_root: { args: [ptr, u32], returns: i32 },
+  oskr_onetime_seal: { args: [ptr, u32], returns: i32 },
+  oskr_onetime_sign: { args: [ptr, u32], returns: i32 },
 
   oskr_signer_open: { args: [], returns: ptr },
   oskr_signer_thread: { args: [ptr, u32], returns: i32 },
@@ -86,6 +111,7 @@ const SYMBOLS = {
   oskr_signer_help: { args: [ptr], returns: i32 },
 
   oskr_signer_verify: { args: [ptr, u32], returns: i32 },
+  oskr_signer_onetime: { args: [ptr, ptr], returns: none },
   oskr_signer_doorbell: { args: [ptr, ptr], returns: none },
 
   oskr_doorbell_open: { args: [i32], returns: ptr },
@@ -154,4 +180,15 @@ function load(path: string): NativeLibrary {
     throw new UsageError(`${path} has version ${version}, not ${VERSION}; run: npm run build`);
   }
   return symbols;
+}
+
+/** What C opened; `null` says that it could not. Throws UsageError. */
+export function opened(
+  pointer: Pointer | bigint | null,
+  library: NativeLibrary,
+  what: string,
+): Pointer {
+  if (pointer === null) throw new UsageError(`no ${what}: ${describeErrno(library.oskr_error())}`);
+  assert(typeof pointer === "number", "addresses of user space are below 2^53");
+  return pointer;
 }

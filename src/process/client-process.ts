@@ -17,7 +17,7 @@ import { RecentLoad } from "../evaluation/recent-load.ts";
 import { OP_SIZE_MAX, RATE_MAX } from "../evaluation/point.ts";
 import { describeHost, formatRecord, type ResultRecord, versions } from "../evaluation/record.ts";
 import { splitRefusals, type Unused } from "../evaluation/refusals.ts";
-import type { SharedSetting } from "../evaluation/replicas-told.ts";
+import { agreed, type SharedSetting } from "../evaluation/replicas-told.ts";
 import { formatProfile } from "../profile/profile.ts";
 import type { WorkloadChoice } from "../workload/index.ts";
 import {
@@ -224,6 +224,14 @@ function settle(
   // Others than those of YCSB ask for nothing that has to be there.
   if (choice.ycsb !== null) given.add("loaded");
   const settled = inquiry.settle(claimed, given);
+  // Who nobody told of it may yet get one-time signatures.
+  const told = agreed(inquiry.told, settled.f, ({ signature }) => signature) !== undefined;
+  const { signature } = settled;
+  if ((told || given.has("signature")) && signature !== "none") drivers.stage.settle?.(signature);
+  if (signature === "hybrid" && drivers.stage.hears !== true) {
+    drivers.close();
+    throw new UsageError("replicas have --signature hybrid, which goes with --crypto native");
+  }
   refuse(drivers, inquiry);
   return { settled, choice };
 }

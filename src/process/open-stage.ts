@@ -5,9 +5,11 @@ import { UsageError } from "../base/errors.ts";
 import type { Options } from "../cli/command-line.ts";
 import { domainOf } from "../crypto/domain.ts";
 import type { KeyPair } from "../crypto/key-der.ts";
+import { log } from "../base/logger.ts";
 import { generateKeyPair, readKeyPair, readStageKeys } from "../crypto/keys.ts";
 import { openNativeStage } from "../crypto/native.ts";
 import { openNobleStage } from "../crypto/noble.ts";
+import { loadNative } from "../ffi/native.ts";
 import { NoStage } from "../crypto/none.ts";
 import type { Stage } from "../driver.ts";
 import type { CpuPlan } from "./cpus.ts";
@@ -42,13 +44,21 @@ export function openStage(
   const kind = signatureKind(options);
   const requests =
     config.requestAuth === "sign" ? { requests: { key: pair?.publicKey ?? null } } : {};
+  const hybrid = kind === "hybrid" && protocol.signed;
   if (options.textOf("crypto") === "noble") {
+    if (hybrid) throw new UsageError("--signature hybrid: goes with --crypto native");
     if (options.given.has("workers") && options.integer("workers", 0, 256) > 0) {
       throw new UsageError(
         "--workers: goes with --crypto native; noble signs in the polling thread",
       );
     }
     return { stage: openNobleStage({ ...keys, kind, domain, ...requests }), publicKeys };
+  }
+  if (hybrid && loadNative().oskr_onetime_fast() === 0) {
+    log.warn(
+      "--signature hybrid: this processor has no SHA instructions, without which one-time " +
+        "signatures are slower than others",
+    );
   }
   const pinned = cpus.signing.filter((cpu) => cpu !== null);
   const workers = cpus.signing.length;

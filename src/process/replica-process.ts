@@ -5,6 +5,7 @@ import { apps } from "../app/index.ts";
 import { assert } from "../base/assert.ts";
 import { UsageError } from "../base/errors.ts";
 import type { Options } from "../cli/command-line.ts";
+import type { Stage } from "../driver.ts";
 import { describeHost, residentBytes, versions } from "../evaluation/record.ts";
 import { formatUnused, splitRefusals, type Counts } from "../evaluation/refusals.ts";
 import type { ReplicaRecord } from "../evaluation/replica-record.ts";
@@ -17,6 +18,7 @@ import {
   publishCensus,
   type PublishedReplica,
 } from "./census-page.ts";
+import type { ProtocolConfig } from "../protocol-config.ts";
 import { collectGarbage } from "./garbage.ts";
 import { loadedByReplicas, loadInto, NOTHING_LOADED, readWorkload } from "./chosen-workload.ts";
 import { ProcessDrivers } from "./drivers.ts";
@@ -172,6 +174,7 @@ export class ReplicaProcess {
       residentBytes: residentBytes(),
       fetchedBytes,
       signatures: { ...stage.counts },
+      ...oneTimeOf(stage, setting.config),
       ...splitRefusals(this.#drops()),
       ...this.drivers.profile(),
       host: describeHost(),
@@ -180,6 +183,15 @@ export class ReplicaProcess {
     this.drivers.close();
     return result;
   }
+}
+
+/** What it did with one-time signatures, where it signs with them. */
+function oneTimeOf(
+  { oneTimeCounts }: Stage,
+  { signature }: ProtocolConfig,
+): Pick<ReplicaRecord, "oneTime"> {
+  if (signature !== "hybrid" || oneTimeCounts === undefined) return {};
+  return { oneTime: { ...oneTimeCounts } };
 }
 
 function stateDigest(app: App): string {

@@ -12,7 +12,9 @@ import { readDeployConfig, type DeployConfig, type WireAddress } from "../config
 import {
   checkpointMaxOf,
   defaultsOf,
+  SIGNATURE_KINDS,
   type ProtocolConfig,
+  type SignatureKind,
   type Usual,
 } from "../protocol-config.ts";
 import { SEQUENCER, SEQUENCERS_MAX } from "../protocol/kit/sequencer.ts";
@@ -63,6 +65,7 @@ export function readSetting(options: Options): Setting {
     ...(roles.size === 0 ? {} : { roles }),
     ...readLimits(options, protocol),
     ...(options.textOf("request-auth") === "sign" ? { requestAuth: "sign" } : {}),
+    ...(signatureKind(options) === "hybrid" ? { signature: "hybrid" } : {}),
   };
   const values = readProtocolOptions(options, protocols, [mode]);
   const config = configured(protocol, base, values);
@@ -120,8 +123,9 @@ export function isSigning({
 }
 
 /** What --signature asks for. */
-export function signatureKind(options: Options): "each" | "batch" {
-  return options.textOf("signature") === "each" ? "each" : "batch";
+export function signatureKind(options: Options): SignatureKind {
+  const named = options.textOf("signature");
+  return SIGNATURE_KINDS.find((kind) => kind === named) ?? "batch";
 }
 
 /**

@@ -1,7 +1,8 @@
 // A stage that tells the profiler how long it took over checks and signatures.
 
-import type { Bytes, Proof } from "../actor.ts";
-import type { Clock, Stage } from "../driver.ts";
+import type { Bytes, Proof, Signer } from "../actor.ts";
+import type { Clock, OneTimeCounts, Stage } from "../driver.ts";
+import type { SignatureKind } from "../protocol-config.ts";
 import type { Profiler } from "./profiler.ts";
 
 /** Measures how long checks and signatures take, by the clock of turns. */
@@ -54,6 +55,21 @@ export class ProfiledStage implements Stage {
     const known = this.#stage.knows(proofs, run);
     if (known && proofs.length > 0) this.#profiler.waits.checks++;
     return known;
+  }
+  get oneTimeCounts(): OneTimeCounts | undefined {
+    return this.#stage.oneTimeCounts;
+  }
+  get hears(): boolean {
+    return this.#stage.hears ?? false;
+  }
+  announcing(send: (batch: Bytes, signature: Bytes) => void): void {
+    this.#stage.announcing?.(send);
+  }
+  hear(signer: Signer, batch: Bytes, signature: Bytes): boolean {
+    return this.#stage.hear?.(signer, batch, signature) ?? false;
+  }
+  settle(kind: SignatureKind): void {
+    this.#stage.settle?.(kind);
   }
   runJob(): boolean {
     return this.#stage.runJob();

@@ -8,7 +8,7 @@ import type { Address, Bytes, Client, Host, Replica, RoleActor, Sealed, Target }
 import { NullApp } from "../app/null.ts";
 import { assert } from "../base/assert.ts";
 import { Random } from "../base/seeded-random.ts";
-import type { SignatureKind } from "../crypto/stage.ts";
+import type { SignatureKind } from "../protocol-config.ts";
 import { countDrop } from "../driver.ts";
 import { Node } from "../node.ts";
 import { defaultsOf, type OptionValues, type ProtocolConfig } from "../protocol-config.ts";

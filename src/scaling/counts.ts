@@ -1,7 +1,7 @@
 // What an operation costs in messages, packets, bytes and signatures, as the simulator counts it
 // and the cost model prices it.
 
-import type { SignatureKind } from "../crypto/stage.ts";
+import type { SignatureKind } from "../protocol-config.ts";
 
 /** What one party did. Bytes are those of whole Ethernet frames, without preamble and checksum. */
 export interface Tally {

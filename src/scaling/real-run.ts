@@ -4,7 +4,7 @@ import { hasUse } from "../cli/protocol-options.ts";
 import { ClientProcesses } from "../cluster/client-processes.ts";
 import type { ChosenNetwork } from "../cluster/chosen-network.ts";
 import { Cluster } from "../cluster/cluster.ts";
-import type { SignatureKind } from "../crypto/stage.ts";
+import type { SignatureKind } from "../protocol-config.ts";
 import { protocols } from "../protocol/index.ts";
 import { BATCH_BYTES_MAX } from "../protocol/kit/batch.ts";
 import type { OptionValues } from "../protocol-config.ts";

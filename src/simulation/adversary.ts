@@ -7,6 +7,7 @@ import { assert, AssertionError } from "../base/assert.ts";
 import type { Random } from "../base/seeded-random.ts";
 import { isOpen, type Request } from "../protocol/kit/request.ts";
 import { bytesOf, Reader, Writer } from "../wire.ts";
+import { ForgedKeys } from "./forged-keys.ts";
 import { altered, ForgedRequests, requestIn, spoiled } from "./forged-requests.ts";
 import { ADVERSARY_CLIENT, stamp } from "./judge.ts";
 import { disown, mutate, Pool } from "./mutate.ts";
@@ -36,7 +37,10 @@ export interface AdversaryWorld {
   readonly subject: Pick<Subject, "protocol">;
   readonly random: Random;
   readonly scheduler: Scheduler;
-  readonly keys: Pick<SimulatedKeys, "block" | "clientKey" | "requestBlock">;
+  readonly keys: Pick<
+    SimulatedKeys,
+    "block" | "clientKey" | "requestBlock" | "batchDigest" | "domain" | "sign"
+  >;
   readonly network: Pick<Network, "deliver">;
   readonly replicas: readonly { readonly process: Process }[];
   /** Whether every correct replica has begun. */
@@ -59,6 +63,7 @@ export class Adversary {
   /** A client's certificate that was shown last, and the replica that it reaches; n: all. */
   #certified: { readonly bytes: Bytes; readonly holder: number } | null = null;
   readonly #forged: ForgedRequests;
+  readonly #forgedKeys: ForgedKeys;
   /** The proposal sent last, and what all get in its place. */
   #proposed: Bytes | null = null;
   #beside: Bytes | null = null;
@@ -69,6 +74,7 @@ export class Adversary {
     this.#world = world;
     this.#random = world.random.stream("adversary");
     this.#forged = new ForgedRequests(world.keys);
+    this.#forgedKeys = new ForgedKeys(world.keys);
     const hosts = Array.from({ length: world.plan.n + world.plan.clients }, (_, i) => i);
     this.#half = new Set(hosts.filter(() => this.#random.chance(0.5)));
     this.#shunned = new Set(hosts.filter(() => this.#random.chance(0.3)));
@@ -178,11 +184,40 @@ export class Adversary {
       return;
     }
     if (this.#plays("flood", 0.02)) this.#flood(from, packet);
+    if (this.#plays("forge keys", OFTEN)) this.#forgeKey(from, packet);
     if (this.#plays("old messages", 0.1) && this.#pool.messages.length > 0) {
       const old = this.#encode(from, random.pick(this.#pool.messages), false);
       if (old !== null) this.#send(from, packet, old);
     }
     this.#send(this.#spoof(from), packet, this.#story(from, packet));
+  }
+
+  /**
+   * Something that another replica signed, changed, under a key of that replica that it never made,
+   * whose batch is announced in its name, or in one's own, or not at all.
+   */
+  #forgeKey(from: Process, packet: Packet): void {
+    const { plan, replicas } = this.#world;
+    const ofOthers = this.#pool.messages.filter(({ seal }) => isAnothers(plan, seal?.signer));
+    if (ofOthers.length === 0) return;
+    const message = this.#random.pick(ofOthers);
+    const signer = message.seal?.signer ?? 0;
+    const victim = replicas[signer]?.process;
+    const changed = mutate(this.#random, this.#pool, message, plan.kind === "invent");
+    const parts = changed === null ? null : this.#unsigned(changed);
+    if (victim === undefined || parts === null) return;
+    const run = from.hosted[0]?.node.run ?? null;
+    const own = this.#random.chance(0.5);
+    const announcer = own ? from : victim;
+    const { block, announcement } = this.#forgedKeys.make(
+      ...([this.#random, parts.signed, run, own ? from.host : null] as const),
+    );
+    const bytes = Buffer.concat([parts.signed, block, parts.rest]);
+    const whole = { ...packet, part: false };
+    if (this.#random.chance(0.7)) this.#send(announcer, whole, announcement);
+    // By then the announcement has come, if it is not lost.
+    const delayUs = 1 + plan.network.delayMaxUs;
+    this.#world.scheduler.after(null, delayUs, () => this.#send(victim, whole, bytes));
   }
 
   /**
@@ -354,15 +389,34 @@ export class Adversary {
     return this.#world.subject.protocol.codec.decode(new Reader(bytes, wireBook));
   }
 
+  /** What a message signs, and what stands behind its signature; null: it has no such form. */
+  #unsigned(message: Sealed): { readonly signed: Bytes; readonly rest: Bytes } | null {
+    const { seal: _, ...unsigned } = message;
+    const written = this.#write(unsigned);
+    if (written === null || written.sealAt < 0) return null;
+    const { bytes, sealAt } = written;
+    return { signed: bytes.slice(0, sealAt), rest: bytes.slice(sealAt) };
+  }
+
   /**
    * The bytes of a message, signed by the sender if `sign` and it has a seal; null if it has no
    * wire form.
    */
   #encode(from: Process, message: Sealed, sign: boolean): Bytes | null {
-    const out = this.#writer.reset(0, PAYLOAD_MAX);
     const { seal, ...unsigned } = message;
+    const written = this.#write(sign ? unsigned : message);
+    if (written === null || written.sealAt < 0) return written?.bytes ?? null;
+    const { bytes, sealAt: at } = written;
+    const run = from.hosted[0]?.node.run ?? null;
+    const block = this.#world.keys.block(from.host, bytes.subarray(0, at), run);
+    return Buffer.concat([bytes.subarray(0, at), block, bytes.subarray(at)]);
+  }
+
+  /** A message's bytes, and where its signature is to stand; null if it has no wire form. */
+  #write(message: Sealed): { readonly bytes: Bytes; readonly sealAt: number } | null {
+    const out = this.#writer.reset(0, PAYLOAD_MAX);
     try {
-      this.#world.subject.protocol.codec.encode(sign ? unsigned : message, out);
+      this.#world.subject.protocol.codec.encode(message, out);
     } catch (error) {
       // A mutated message may have no wire form; what the codec does with good ones is judged
       // elsewhere.
@@ -370,11 +424,11 @@ export class Adversary {
       throw error;
     }
     if (out.overflowed || out.length > PAYLOAD_MAX) return null;
-    const bytes = out.copy();
-    const at = out.sealAt;
-    if (at < 0) return bytes;
-    const run = from.hosted[0]?.node.run ?? null;
-    const block = this.#world.keys.block(from.host, bytes.subarray(0, at), run);
-    return Buffer.concat([bytes.subarray(0, at), block, bytes.subarray(at)]);
+    return { bytes: out.copy(), sealAt: out.sealAt };
   }
+}
+
+/** Whether a correct replica has this index. */
+function isAnothers({ n, byzantine }: Plan, signer = -1): boolean {
+  return signer >= 0 && signer < n && !byzantine.includes(signer);
 }

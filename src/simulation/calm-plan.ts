@@ -52,7 +52,7 @@ export function calmPlan(subject: Subject, options: CalmOptions): Plan {
     network: { delayMinUs, delayMaxUs, lateUs: 1, ordered: true, ...NO_FAULTS, loss },
     speeds: [],
     signUs: 10,
-    batchSignatures: false,
+    signature: "each",
     faults: [],
     restarts: [],
     ...{ afterPromises: false, losesKinds: 0, strangers: [], sequencersRepeat: false },

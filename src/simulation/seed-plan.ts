@@ -2,7 +2,7 @@
 // Every fault has a name; a run without some of them is otherwise the same run.
 
 import { Random } from "../base/seeded-random.ts";
-import { BATCH_BYTES_DEFAULT, type RequestAuth } from "../protocol-config.ts";
+import { BATCH_BYTES_DEFAULT, type RequestAuth, type SignatureKind } from "../protocol-config.ts";
 import { smallestCluster } from "../protocol/index.ts";
 import { drawLeaders, type LeadersPlan } from "./drawn-leaders.ts";
 import { drawPromises, type PromisesPlan } from "./drawn-promises.ts";
@@ -85,7 +85,7 @@ export interface Plan extends PromisesPlan, LeadersPlan, SequencersPlan {
   readonly speeds: readonly number[];
   /** The longest time a signature takes before GST. */
   readonly signUs: number;
-  readonly batchSignatures: boolean;
+  readonly signature: SignatureKind;
   /** Whether clients sign requests. */
   readonly requestAuth: RequestAuth;
   readonly faults: readonly ProcessFault[];
@@ -116,6 +116,8 @@ export interface Changes {
   readonly tail?: number | undefined;
   /** Whether clients sign, instead of what the seed draws. */
   readonly requestAuth?: RequestAuth | undefined;
+  /** How replicas sign, instead of what the seed draws: no seed draws `hybrid`. */
+  readonly signature?: SignatureKind | undefined;
 }
 
 /** Those of the adversary's tricks that need clients which sign. */
@@ -123,10 +125,14 @@ export const SIGNED_TRICKS: readonly string[] = [
   ...["spoil signatures", "squat", "two keys", "one request more"],
 ];
 
+/** Those that need replicas which sign with one-time keys. */
+const ONE_TIME_TRICKS: readonly string[] = ["forge keys"];
+
 /**
  * The adversary's tricks, in the order in which plans list them. Two keep to the protocol: a leader
  * that proposes just in time, and one that puts a request into each batch. "client certificates"
- * is that of clients who lie, where clients make certificates; the last need clients who sign.
+ * is that of clients who lie, where clients make certificates; the last need clients who sign, or
+ * replicas with one-time keys.
  */
 export const TRICKS = [
   "silence",
@@ -146,6 +152,7 @@ export const TRICKS = [
   "squat",
   "two keys",
   "one request more",
+  "forge keys",
 ] as const;
 export type Trick = (typeof TRICKS)[number];
 
@@ -240,9 +247,9 @@ function drawAll(subject: Subject, kind: Kind, seed: number, changes: Changes): 
   const byzantine = drawByzantine(subject, kind, random.stream("byzantine"), replicas, f);
   const shape = random.stream("shape");
   const ofSequencers = drawSequencers(subject, kind, random.stream("sequencers"), without);
-  const { sequencers } = ofSequencers;
-  const hosts = n + clients + sequencers;
+  const hosts = n + clients + ofSequencers.sequencers;
   const requestAuth = drawRequestAuth(subject, kind, random.stream("request auth"), changes);
+  const signing = drawSigning(subject, random.stream("stage"), viewUs, changes);
   const restart = drawRestarts(subject, random.stream("restarts"), replicas, byzantine, f);
   return {
     seed,
@@ -271,13 +278,13 @@ function drawAll(subject: Subject, kind: Kind, seed: number, changes: Changes): 
     gstUs,
     network: drawNetwork(random.stream("network"), without, { hosts, viewUs, gstUs }),
     speeds: drawSpeeds(random.stream("clocks"), hosts, without.has("clocks")),
-    ...drawSigning(random.stream("stage"), viewUs, without.has("slow signatures")),
+    ...signing,
     requestAuth: without.has("signed requests") ? "none" : requestAuth,
-    tricks: drawTricks(random.stream("tricks"), requestAuth, without),
+    tricks: drawTricks(random.stream("tricks"), requestAuth, signing.signature, without),
     ...ofSequencers,
     faults: drawFaults(subject, random.stream("faults"), {
       replicas: replicas.filter((i) => !byzantine.includes(i)),
-      ...{ clients, sequencers, gstUs, viewUs },
+      ...{ clients, sequencers: ofSequencers.sequencers, gstUs, viewUs },
       ...{ crashes: f - byzantine.length, many: deep ? 4 : 2 },
     }).filter((fault) => !without.has(fault.name)),
     restarts: without.has("restarts") ? [] : restart,
@@ -294,12 +301,16 @@ function drawAll(subject: Subject, kind: Kind, seed: number, changes: Changes): 
 function drawTricks(
   random: Random,
   requestAuth: RequestAuth,
+  signature: SignatureKind,
   without: ReadonlySet<string>,
 ): readonly Trick[] {
   const chosen = TRICKS.filter(() => random.chance(0.4));
   const signed = requestAuth === "sign";
   return chosen.filter(
-    (trick) => !without.has(trick) && (signed || !SIGNED_TRICKS.includes(trick)),
+    (trick) =>
+      !without.has(trick) &&
+      (signed || !SIGNED_TRICKS.includes(trick)) &&
+      (signature === "hybrid" || !ONE_TIME_TRICKS.includes(trick)),
   );
 }
 
@@ -368,14 +379,16 @@ function drawSpeeds(random: Random, hosts: number, off: boolean): number[] {
 }
 
 function drawSigning(
+  subject: Subject,
   random: Random,
   viewUs: number,
-  off: boolean,
-): Pick<Plan, "signUs" | "batchSignatures"> {
-  const slow = random.chance(0.3) && !off;
+  changes: Changes,
+): Pick<Plan, "signUs" | "signature"> {
+  const slow = random.chance(0.3) && changes.without?.includes("slow signatures") !== true;
+  const drawn = random.chance(0.5) ? "batch" : "each";
   return {
     signUs: slow ? 2 * viewUs : Math.floor(viewUs / 50),
-    batchSignatures: random.chance(0.5),
+    signature: changes.signature ?? subject.signature ?? drawn,
   };
 }
 

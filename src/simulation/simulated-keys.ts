@@ -5,17 +5,22 @@ import { CLIENT_KEY_LENGTH } from "../base/client-key.ts";
 import type { Bytes, Proof, Signer } from "../actor.ts";
 import {
   HASH_SIZE,
+  isOneTime,
   leafIndex,
   ReferenceHasher,
   SIGNATURE_AT,
+  signatureAt,
   SIGNATURE_SIZE,
   singleBlock,
   type BlockHasher,
   type Tree,
 } from "../crypto/merkle.ts";
-import { NO_DOMAIN, type TreeLeaves } from "../base/hash-tree.ts";
+import { hashLeaf, NO_DOMAIN, type TreeLeaves } from "../base/hash-tree.ts";
 import { clientDigest, clientDomainOf, signedIn } from "../crypto/domain.ts";
+import { BATCH_ROOT_SIZE, BATCH_SIZE } from "../crypto/one-time.ts";
 import { u32At } from "../wire.ts";
+import { ONE_TIME_BLOCK, ONE_TIME_INDEX_AT, ONE_TIME_KEYS } from "../base/one-time-form.ts";
+import { isFilled, junkRoot, keyNameOf, OneTimeClimbs } from "./one-time-blocks.ts";
 
 /** Known to the world alone. */
 export class SimulatedKeys {
@@ -23,6 +28,7 @@ export class SimulatedKeys {
   /** Of the cluster. */
   readonly domain: Bytes;
   readonly hasher: RememberingHasher;
+  readonly #oneTimes: OneTimeClimbs | null;
   readonly #input = new Uint8Array(8 + HASH_SIZE);
   readonly #clientInput = new Uint8Array(4 + CLIENT_KEY_LENGTH + HASH_SIZE);
   readonly #view = new DataView(this.#input.buffer);
@@ -35,6 +41,7 @@ export class SimulatedKeys {
     this.domain = new Uint8Array(HASH_SIZE);
     this.domain.set(this.#input.subarray(0, 4));
     this.hasher = new RememberingHasher(cold);
+    this.#oneTimes = cold ? null : new OneTimeClimbs();
   }
 
   /** The same keys, which remember nothing. */
@@ -70,6 +77,7 @@ export class SimulatedKeys {
   /** Whether the proof holds in a run for a stranger, whose cache is cold. */
   holds({ signer, signed, signature }: Proof, run: Bytes | null): boolean {
     if (signer < 0 || signer >= this.n) return false;
+    if (isOneTime(signature)) return this.#holdsOnce(signer, signed, signature, run);
     const climbed = this.hasher.remember(signed, signature, signedIn(signed, this.domain, run));
     const { digest } = climbed;
     if (digest === null) return false;
@@ -77,6 +85,12 @@ export class SimulatedKeys {
     if (!this.verify(signer, digest, signature, SIGNATURE_AT)) return false;
     climbed.signer = signer;
     return true;
+  }
+
+  #holdsOnce(signer: Signer, signed: Bytes, block: Bytes, run: Bytes | null): boolean {
+    const domain = signedIn(signed, this.domain, run);
+    const digest = this.climbOneTime(signer, signed, block, domain);
+    return digest !== null && this.verify(signer, digest, block, signatureAt(block));
   }
 
   /** The key of a client process, by a number that no other has. */
@@ -93,6 +107,46 @@ export class SimulatedKeys {
     const root = this.hasher.single(signed, NO_DOMAIN).slice();
     this.sign(key, clientDigest(this.hasher, root, clientDomainOf(this.domain)), signature);
     return singleBlock(signature);
+  }
+
+  /**
+   * What the root signature of a one-time signature signs: if its key did not make it for this
+   * message, it leads to a root that follows from its bytes.
+   */
+  climbOneTime(signer: Signer, signed: Bytes, block: Bytes, domain: Bytes): Bytes | null {
+    const known = this.#oneTimes?.find(signer, signed, block, domain) ?? null;
+    if (known !== null) return known;
+    if ((block[ONE_TIME_INDEX_AT] ?? 0) >= ONE_TIME_KEYS || block.length !== ONE_TIME_BLOCK) {
+      return null;
+    }
+    const leaf = new Uint8Array(HASH_SIZE);
+    hashLeaf(signed, domain, leaf);
+    const name = keyNameOf(signer, block);
+    const genuine = isFilled(block, this.oneTimeHash(name, leaf));
+    const root = genuine ? this.oneTimeRoot(name) : junkRoot(block, leaf);
+    const batch = new Uint8Array(BATCH_SIZE);
+    batch.set(block.subarray(1, ONE_TIME_INDEX_AT));
+    batch.set(root.subarray(0, BATCH_ROOT_SIZE), ONE_TIME_INDEX_AT - 1);
+    const digest = this.batchDigest(batch);
+    this.#oneTimes?.keep({ signer, signed, block, domain, digest });
+    return digest;
+  }
+
+  /** What is signed for a batch (number | root) of one-time keys. */
+  batchDigest(batch: Bytes): Bytes {
+    return sha256(Uint8Array.of(3), this.domain, batch);
+  }
+
+  /** What the key of that name shows for a leaf. */
+  oneTimeHash(name: Bytes, leaf: Bytes): Bytes {
+    return sha256(this.#input.subarray(0, 4), Uint8Array.of(1), name, leaf);
+  }
+
+  /** The root of its batch, whichever of its keys it is. */
+  oneTimeRoot(name: Bytes): Bytes {
+    const batch = name.slice();
+    batch[ONE_TIME_INDEX_AT] = 0;
+    return sha256(this.#input.subarray(0, 4), Uint8Array.of(2), batch);
   }
 
   #compute(by: Signer | Bytes, digest: Bytes): void {
@@ -173,6 +227,12 @@ class RememberingHasher implements BlockHasher {
   close(): void {
     // Nothing to free.
   }
+}
+
+function sha256(...parts: readonly Bytes[]): Bytes {
+  const digest = new Uint8Array(HASH_SIZE);
+  Bun.SHA256.hash(Buffer.concat(parts), digest);
+  return digest;
 }
 
 function same(a: Bytes, b: Bytes): boolean {

@@ -23,6 +23,8 @@ export interface SimulatedNodesOptions {
   readonly scheduler: Scheduler;
   readonly random: Random;
   readonly keys: SimulatedKeys;
+  /** Where it is not the one of all. */
+  readonly stage: typeof SimulatedStage | undefined;
   readonly notes: RunNotes | null;
   readonly epochs: Pick<Epochs, "markOf">;
   readonly network: Network;
@@ -91,12 +93,13 @@ export class SimulatedNodes {
     const signUs = (): number => (scheduler.nowUs < gstUs() ? plan.signUs : quickUs);
     // A process that starts anew has a fresh one.
     const key = self === null ? keys.clientKey(owner.index * 256 + owner.incarnation) : null;
-    return new SimulatedStage({
+    const Made = this.#options.stage ?? SimulatedStage;
+    return new Made({
       scheduler,
       owner,
       random,
       keys,
-      kind: plan.batchSignatures ? "batch" : "each",
+      kind: plan.signature,
       self,
       ...(plan.requestAuth === "sign" ? { requests: { key } } : {}),
       credulous: owner.byzantine && self !== null && plan.kind === "invent",

@@ -4,8 +4,10 @@ import type { Bytes, Proof, Signer } from "../actor.ts";
 import { assert } from "../base/assert.ts";
 import type { Random } from "../base/seeded-random.ts";
 import { SIGNATURE_SIZE } from "../crypto/merkle.ts";
-import { BlockStage, type RootSigner, type SignatureKind } from "../crypto/stage.ts";
+import { BlockStage, type OneTimeOptions, type RootSigner } from "../crypto/stage.ts";
+import type { SignatureKind } from "../protocol-config.ts";
 import type { Owner, Scheduler } from "./scheduler.ts";
+import { SimulatedOneTime } from "./simulated-one-time.ts";
 import type { SimulatedKeys } from "./simulated-keys.ts";
 
 export interface SimulatedStageOptions {
@@ -37,15 +39,35 @@ export class SimulatedStage extends BlockStage {
     const { keys, kind, self, requests } = options;
     const { n, domain, hasher } = keys;
     const asked = requests === undefined ? {} : { requests };
-    super({ kind, self, n, domain, hasher, signer: new SlowSigner(options), ...asked });
+    const { scheduler, owner, random } = options;
+    const oneTime = (): OneTimeOptions => ({
+      scheme: new SimulatedOneTime({ keys, self, random }),
+      // A process that starts anew does so later, and has fewer batches than milliseconds.
+      firstNumber: Math.floor(scheduler.nowUs / 1000),
+    });
+    super({
+      ...{ kind, self, n, domain, hasher, signer: new SlowSigner(options), ...asked },
+      oneTime: kind === "hybrid" ? oneTime() : null,
+    });
     this.#options = options;
+    if (kind === "hybrid") scheduler.after(owner, 1, () => this.poll());
   }
 
   override sign(signed: Bytes, run: Bytes | null, done: (block: Bytes) => void): void {
     super.sign(signed, run, done);
     this.#options.noteSigned?.(signed, run);
-    if (this.#turn || this.#options.kind === "each") return;
-    // Batches are closed at the end of a turn, as in the run loop of an executable.
+    if (this.#options.kind !== "each") this.#endTurn();
+  }
+
+  override hear(signer: Signer, batch: Bytes, signature: Bytes): boolean {
+    const heard = super.hear(signer, batch, signature);
+    if (heard) this.#endTurn();
+    return heard;
+  }
+
+  /** Batches are closed at the end of a turn, as in the run loop of an executable. */
+  #endTurn(): void {
+    if (this.#turn) return;
     this.#turn = true;
     this.#options.scheduler.after(this.#options.owner, 1, () => {
       this.#turn = false;

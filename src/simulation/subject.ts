@@ -2,6 +2,8 @@
 
 import type { AnyProtocol, App, Bytes, Protocol } from "../actor.ts";
 import type { Random } from "../base/seeded-random.ts";
+import type { SignatureKind } from "../protocol-config.ts";
+import type { SimulatedStage } from "./simulated-stage.ts";
 
 /**
  * A seed of kind "codec" is a thousand mutated packets, one of kind "fuzz" live nodes that get such
@@ -38,6 +40,10 @@ export interface Subject {
   readonly restarts: boolean;
   /** The kinds of seeds that make sense for it. */
   readonly kinds: readonly Kind[];
+  /** How its replicas sign, instead of what a seed draws. */
+  readonly signature?: SignatureKind;
+  /** What its processes sign and check with, where bugs are planted there. */
+  readonly stage?: typeof SimulatedStage;
 }
 
 /** Kinds of seeds by what replicas may do: where they may lie, twins take the place of splits. */

@@ -39,6 +39,7 @@ export function worldConfig(
     replyCacheBytesMax: 64 * 1024 * 1024,
     ...(roles.size === 0 ? {} : { roles }),
     ...(plan.requestAuth === "sign" ? { requestAuth: "sign" } : {}),
+    ...(plan.signature === "hybrid" ? { signature: "hybrid" } : {}),
     // Two instances of one identity share one life.
     ...(plan.kind === "twins" && { run: new Uint8Array(32).fill(1) }),
   };

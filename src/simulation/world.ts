@@ -146,6 +146,7 @@ export class World {
       scheduler: this.scheduler,
       random: this.random,
       keys: this.keys,
+      stage: subject.stage,
       notes: this.notes,
       epochs: this.epochs,
       network: this.network,

@@ -50,11 +50,11 @@ describe("help", () => {
 
     CRYPTO
 
-        --signature=<each|batch>    One signature a message, or one a Merkle tree of messages that wait [replicas] (Default: batch)
-      --request-auth=<none|sign>    Whether clients sign requests, so that no replica can invent one [both] (Default: none)
-         --crypto=<native|noble>    libsecp256k1 in threads, or @noble/curves in this one [both, each its own] (Default: native)
-               -w, --workers=<N>    Signature threads; 0: the polling one (default: the CPUs of the mask, within the cgroup's quota, less one, at least 1) [both, each its own]
-               --instance=<NAME>    Signatures of one instance do not hold in another [both]
+      --signature=<each|batch|hybrid>    One signature a message, one a Merkle tree of messages that wait, or one-time keys where few wait, else trees [replicas] (Default: batch)
+           --request-auth=<none|sign>    Whether clients sign requests, so that no replica can invent one [both] (Default: none)
+              --crypto=<native|noble>    libsecp256k1 in threads, or @noble/curves in this one [both, each its own] (Default: native)
+                    -w, --workers=<N>    Signature threads; 0: the polling one (default: the CPUs of the mask, within the cgroup's quota, less one, at least 1) [both, each its own]
+                    --instance=<NAME>    Signatures of one instance do not hold in another [both]
 
     NETWORK
 
@@ -129,12 +129,12 @@ describe("help", () => {
 
     CRYPTO
 
-        --signature=<each|batch>    One signature a message, or one a Merkle tree of messages that wait [replicas] (default: what they tell)
-      --request-auth=<none|sign>    Whether clients sign requests, so that no replica can invent one [both] (Default: none)
-             --client-key=<FILE>    The key by which these clients sign requests (default: a fresh one) [client]
-         --crypto=<native|noble>    libsecp256k1 in threads, or @noble/curves in this one [both, each its own] (Default: native)
-               -w, --workers=<N>    Signature threads; 0: the polling one (default: the CPUs of the mask, within the cgroup's quota, less one, at least 1) [both, each its own]
-               --instance=<NAME>    Signatures of one instance do not hold in another [both]
+      --signature=<each|batch|hybrid>    One signature a message, one a Merkle tree of messages that wait, or one-time keys where few wait, else trees [replicas] (default: what they tell)
+           --request-auth=<none|sign>    Whether clients sign requests, so that no replica can invent one [both] (Default: none)
+                  --client-key=<FILE>    The key by which these clients sign requests (default: a fresh one) [client]
+              --crypto=<native|noble>    libsecp256k1 in threads, or @noble/curves in this one [both, each its own] (Default: native)
+                    -w, --workers=<N>    Signature threads; 0: the polling one (default: the CPUs of the mask, within the cgroup's quota, less one, at least 1) [both, each its own]
+                    --instance=<NAME>    Signatures of one instance do not hold in another [both]
 
     NETWORK
 
@@ -255,11 +255,11 @@ describe("help", () => {
 
     CRYPTO
 
-        --signature=<each|batch>    One signature a message, or one a Merkle tree of messages that wait [replicas] (Default: batch)
-      --request-auth=<none|sign>    Whether clients sign requests, so that no replica can invent one [both] (Default: none)
-             --client-key=<FILE>    The key by which these clients sign requests (default: a fresh one) [client]
-         --crypto=<native|noble>    libsecp256k1 in threads, or @noble/curves in this one [both, each its own] (Default: native)
-               -w, --workers=<N>    Signature threads (default: none where processes outnumber the CPUs, else the CPUs less one) [both, each its own]
+      --signature=<each|batch|hybrid>    One signature a message, one a Merkle tree of messages that wait, or one-time keys where few wait, else trees [replicas] (Default: batch)
+           --request-auth=<none|sign>    Whether clients sign requests, so that no replica can invent one [both] (Default: none)
+                  --client-key=<FILE>    The key by which these clients sign requests (default: a fresh one) [client]
+              --crypto=<native|noble>    libsecp256k1 in threads, or @noble/curves in this one [both, each its own] (Default: native)
+                    -w, --workers=<N>    Signature threads (default: none where processes outnumber the CPUs, else the CPUs less one) [both, each its own]
 
     NETWORK
 

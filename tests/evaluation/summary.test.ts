@@ -92,7 +92,7 @@ describe("the table of all protocols", () => {
     ]);
   });
 
-  test("has every protocol, signatures of both kinds and batches of both", () => {
+  test("has every protocol, signatures of all kinds and batches of both", () => {
     const seen = rows.map(({ point, batch, latency }) => [
       ...[point.mode, batch, point.signature, point.adaptive, latency],
     ]);
@@ -100,10 +100,13 @@ describe("the table of all protocols", () => {
       ["unreplicated", "-", "batch", false, true],
       ["unreplicated-signed", "-", "each", false, true],
       ["unreplicated-signed", "-", "batch", false, true],
+      ["unreplicated-signed", "-", "hybrid", false, true],
       ["pbft", "adaptive", "batch", true, true],
       ["pbft", "100", "batch", false, false],
+      ["pbft", "adaptive", "hybrid", true, true],
       ["hotstuff", "adaptive", "batch", true, true],
       ["hotstuff", "100", "batch", false, false],
+      ["hotstuff", "adaptive", "hybrid", true, true],
     ]);
     const all = tableRows(protocols, common, []).map(({ point }) => point.mode);
     expect([...new Set(all)]).toEqual([...protocols.keys()]);
@@ -125,10 +128,11 @@ describe("the table of all protocols", () => {
     expect(seen.map((row) => [row.batch, row.opSize, row.replySize, row.clients])).toEqual([
       ["adaptive", 0, 0, 128],
       ["100", 0, 0, 128],
+      ["adaptive", 0, 0, 128],
       ["adaptive", 4096, 0, 32],
       ["adaptive", 0, 4, 128],
     ]);
-    expect(formatRows(seen.slice(2))).toContain(
+    expect(formatRows(seen.slice(3))).toContain(
       "| pbft | 3 | adaptive | batch | 4,096 / 0 | 32.0 ",
     );
     const large = runner.ran.filter(({ mode, opSize }) => mode === "pbft" && opSize > 0);
@@ -157,8 +161,11 @@ describe("the table of all protocols", () => {
       ["unreplicated", 64, 63_936],
       ["unreplicated-signed", 64, 63_936],
       ["unreplicated-signed", 64, 63_936],
+      ["unreplicated-signed", 64, 63_936],
       ["pbft", 128, 99_872],
       ["pbft", 128, 99_872],
+      ["pbft", 128, 99_872],
+      ["hotstuff", 64, 63_936],
       ["hotstuff", 64, 63_936],
       ["hotstuff", 64, 63_936],
     ]);
@@ -169,7 +176,7 @@ describe("the table of all protocols", () => {
       ...[64, 1, 64, 1, 64, 1],
     ]);
     // Repetitions go through all rows, not row by row.
-    const last = runner.ran.slice(-12).map(({ mode }) => mode);
+    const last = runner.ran.slice(-18).map(({ mode }) => mode);
     expect(last[0]).toBe("unreplicated");
     expect(last.at(-1)).toBe("hotstuff");
   });
@@ -184,13 +191,16 @@ describe("the table of all protocols", () => {
       ["unreplicated", 64],
       ["unreplicated-signed", 64],
       ["unreplicated-signed", 64],
+      ["unreplicated-signed", 64],
+      ["pbft", 64],
       ["pbft", 64],
       ["pbft", 64],
     ]);
-    // Each of its two rows once; the load of pbft that failed is no failure of pbft.
+    // Each of its three rows once; the load of pbft that failed is no failure of pbft.
     expect(failures).toEqual([
       "hotstuff, udp, 32 clients, batch 100, adaptive: no reply",
       "hotstuff, udp, 32 clients, batch 100: no reply",
+      "hotstuff, udp, 32 clients, batch 100, adaptive, one-time signatures: no reply",
     ]);
   });
 
@@ -201,9 +211,10 @@ describe("the table of all protocols", () => {
       ({ mode, clients }) => mode === "pbft" && clients === 1 && ++single === 2,
     );
     const { rows: results, failures } = await measured(runner, 3);
-    expect(failures).toEqual(["pbft, udp, 1 client, batch 100, adaptive: no reply"]);
-    expect(results).toHaveLength(7);
-    expect(results[3]).toMatchObject({ mode: "pbft", latency: { median: 1, min: 1, max: 1 } });
+    const failing = "pbft, udp, 1 client, batch 100, adaptive, one-time signatures: no reply";
+    expect(failures).toEqual([failing]);
+    expect(results).toHaveLength(10);
+    expect(results[6]).toMatchObject({ mode: "pbft", latency: { median: 1, min: 1, max: 1 } });
   });
 
   test("stops when it is told to, with what it has", async () => {
@@ -239,10 +250,13 @@ describe("the table of all protocols", () => {
       | unreplicated | - | - | - | 0 / 0 | 63.9 (63.9 to 63.9) | 64 | 1.0 (1.0 to 1.0) |
       | unreplicated-signed | 3 | - | each | 0 / 0 | 63.9 (63.9 to 63.9) | 64 | 1.0 (1.0 to 1.0) |
       | unreplicated-signed | 3 | - | batch | 0 / 0 | 63.9 (63.9 to 63.9) | 64 | 1.0 (1.0 to 1.0) |
+      | unreplicated-signed | 3 | - | hybrid | 0 / 0 | 63.9 (63.9 to 63.9) | 64 | 1.0 (1.0 to 1.0) |
       | pbft | 3 | adaptive | batch | 0 / 0 | 63.9 (63.9 to 63.9) | 64 | 1.0 (1.0 to 1.0) |
       | pbft | 3 | 100 | batch | 0 / 0 | 63.9 (63.9 to 63.9) | 64 | - |
+      | pbft | 3 | adaptive | hybrid | 0 / 0 | 63.9 (63.9 to 63.9) | 64 | 1.0 (1.0 to 1.0) |
       | hotstuff | 3 | adaptive | batch | 0 / 0 | 63.9 (63.9 to 63.9) | 64 | 1.0 (1.0 to 1.0) |
-      | hotstuff | 3 | 100 | batch | 0 / 0 | 63.9 (63.9 to 63.9) | 64 | - |"
+      | hotstuff | 3 | 100 | batch | 0 / 0 | 63.9 (63.9 to 63.9) | 64 | - |
+      | hotstuff | 3 | adaptive | hybrid | 0 / 0 | 63.9 (63.9 to 63.9) | 64 | 1.0 (1.0 to 1.0) |"
     `);
   });
 

@@ -30,7 +30,7 @@ export function quietPlan(subject: Subject, changes: Partial<Plan> = {}): Plan {
     network: { delayMinUs: 100, delayMaxUs: 300, lateUs: 1, ordered: true, ...NO_FAULTS },
     speeds: [],
     signUs: 100,
-    batchSignatures: true,
+    signature: "batch",
     faults: [],
     restarts: [],
     allRestart: null,

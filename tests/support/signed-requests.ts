@@ -3,7 +3,8 @@
 import type { Bytes, Proof } from "../../src/actor.ts";
 import { generateKeyPair } from "../../src/crypto/keys.ts";
 import { openNobleStage } from "../../src/crypto/noble.ts";
-import type { BlockStage, SignatureKind } from "../../src/crypto/stage.ts";
+import type { BlockStage } from "../../src/crypto/stage.ts";
+import type { SignatureKind } from "../../src/protocol-config.ts";
 import { signedOf } from "../../src/protocol/kit/request-auth.ts";
 import { tagOf, nonceOf, type Request } from "../../src/protocol/kit/request.ts";
 

@@ -114,6 +114,7 @@ const BASE = [
   "linear-hashing",
   "parts",
   "client-key",
+  "copies",
   "hash-tree",
   "coverage-mark",
   "queue",

@@ -17,9 +17,9 @@ export const pbft: Protocol<Message, Timer | "retry"> = {
   signed: true,
   faults: "byzantine",
   quorums: byzantineQuorums,
-  refuseConfig({ n, f, checkpointInterval }) {
+  refuseConfig({ n, f, checkpointInterval, signature }) {
     const quorums = byzantineQuorums(n, f);
-    const most = quorums === null ? 0 : checkpointIntervalMax(quorums);
+    const most = quorums === null ? 0 : checkpointIntervalMax(quorums, signature);
     if (checkpointInterval <= most) return null;
     const given = `--checkpoint ${checkpointInterval} with ${n} replicas`;
     return `${given}: a VIEW-CHANGE would be larger than a message; at most --checkpoint ${most}`;

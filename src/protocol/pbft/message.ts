@@ -2,7 +2,8 @@
 // comes after the seal is bound by a digest before it.
 
 import { NO_PROOFS, type Bytes, type Codec, type Sealed, type Signer } from "../../actor.ts";
-import { bytesOf, equal, MESSAGE_MAX, BLOCK_MAX, Reader, type Writer } from "../../wire.ts";
+import { blockMaxOf, type SignatureKind } from "../../protocol-config.ts";
+import { bytesOf, equal, MESSAGE_MAX, Reader, type Writer } from "../../wire.ts";
 import { decodeBatch, encodeBatch, NO_BATCHES, type Batch } from "../kit/batch.ts";
 import { codecOf } from "../kit/codec.ts";
 import {
@@ -54,12 +55,16 @@ export const WINDOW_MAX = 2048;
  * The largest checkpoint interval with which every VIEW-CHANGE, of certificates of a quorum, fits a
  * message.
  */
-export function checkpointIntervalMax({ quorum }: { readonly quorum: number }): number {
-  const signer = 1 + BLOCK_MAX;
+export function checkpointIntervalMax(
+  { quorum }: { readonly quorum: number },
+  signature?: SignatureKind,
+): number {
+  const block = blockMaxOf(signature);
+  const signer = 1 + block;
   const claim = 8 + 8 + DIGEST_LENGTH;
-  const prepared = claim + 1 + BLOCK_MAX + 1 + (quorum - 1) * signer;
+  const prepared = claim + 1 + block + 1 + (quorum - 1) * signer;
   const stable = 8 + DIGEST_LENGTH + 1 + quorum * signer;
-  const rest = 1 + 1 + 8 + DIGEST_LENGTH + BLOCK_MAX + 4 + stable + 2;
+  const rest = 1 + 1 + 8 + DIGEST_LENGTH + block + 4 + stable + 2;
   return Math.floor((MESSAGE_MAX - rest) / prepared / 2);
 }
 

@@ -13,6 +13,7 @@ import {
   WINDOW_MAX,
   type Message,
 } from "../../../src/protocol/pbft/message.ts";
+import { ONE_TIME_BLOCK, ONE_TIME_TAG } from "../../../src/base/one-time-form.ts";
 import { BLOCK_DEPTH_MAX, BLOCK_MAX, equal, MESSAGE_MAX, Writer } from "../../../src/wire.ts";
 import { configOf } from "../../support/cluster.ts";
 import { CLIENT, PbftCluster, packets } from "./harness.ts";
@@ -261,12 +262,12 @@ test("X13 an evicted session ends as no session, alike at every replica", () => 
   expect(new Set(cluster.replicas.map((_, i) => cluster.state(i).digest)).size).toBe(1);
 });
 
-/** The largest VIEW-CHANGE of n replicas: a full window, every signature of the deepest tree. */
-function largestViewChange(n: number, checkpointInterval: number): number {
+/** The largest VIEW-CHANGE of n replicas: a full window, every signature as long as it may be. */
+function largestViewChange(n: number, checkpointInterval: number, hybrid: boolean): number {
   const quorums = byzantineQuorums(n, Math.floor((n - 1) / 3));
   if (quorums === null) throw new Error("too few replicas");
-  const block = new Uint8Array(BLOCK_MAX);
-  block[0] = BLOCK_DEPTH_MAX;
+  const block = new Uint8Array(hybrid ? ONE_TIME_BLOCK : BLOCK_MAX);
+  block[0] = hybrid ? ONE_TIME_TAG : BLOCK_DEPTH_MAX;
   const digest = new Uint8Array(32);
   const signers = (count: number) => Array.from({ length: count }, (_, i) => i);
   const certificate = (count: number) => ({
@@ -290,20 +291,31 @@ function largestViewChange(n: number, checkpointInterval: number): number {
 }
 
 test("X6 a configuration whose VIEW-CHANGEs would not fit a message is refused at the start", () => {
+  expectRefusals("batch");
+});
+
+test("G8 with one-time signatures fewer slots fit, and more are refused", () => {
+  expectRefusals("hybrid");
+});
+
+function expectRefusals(signature: "batch" | "hybrid"): void {
+  const hybrid = signature === "hybrid";
   for (const n of [4, 31, 100]) {
     const refusal = (checkpointInterval: number) =>
-      pbft.refuseConfig?.(configOf({ n, checkpointInterval })) ?? null;
-    const most = checkpointIntervalMax(byzantineQuorums(n, Math.floor((n - 1) / 3))!);
+      pbft.refuseConfig?.(configOf({ n, checkpointInterval, signature })) ?? null;
+    const quorums = byzantineQuorums(n, Math.floor((n - 1) / 3))!;
+    const most = checkpointIntervalMax(quorums, signature);
+    if (hybrid) expect(most).toBeLessThan(checkpointIntervalMax(quorums));
     expect(refusal(most)).toBe(null);
     expect(refusal(most + 1)).toContain(`at most --checkpoint ${most}`);
-    const size = largestViewChange(n, Math.min(most, WINDOW_MAX / 2));
+    const size = largestViewChange(n, Math.min(most, WINDOW_MAX / 2), hybrid);
     expect(size).toBeLessThanOrEqual(MESSAGE_MAX);
     if (most < WINDOW_MAX / 2) {
       expect(size).toBeGreaterThan(0.97 * MESSAGE_MAX);
-      expect(() => largestViewChange(n, most + 1)).toThrow("more than MESSAGE_MAX");
+      expect(() => largestViewChange(n, most + 1, hybrid)).toThrow("more than MESSAGE_MAX");
     }
   }
-});
+}
 
 test("questions of a replica are answered once in a pause, and as its rate allows", () => {
   const cluster = new PbftCluster({ checkpointInterval: 64 });

@@ -1,0 +1,73 @@
+// Bugs planted in how processes check one-time signatures, where replicas sign with them.
+
+import type { Bytes, Proof, Signer } from "../../src/actor.ts";
+import type { Mutant } from "../../src/campaign/mutants.ts";
+import { isOneTime } from "../../src/crypto/merkle.ts";
+import { hotstuff } from "../../src/protocol/chained/index.ts";
+import { pbft } from "../../src/protocol/pbft/index.ts";
+import {
+  SimulatedStage,
+  type SimulatedStageOptions,
+} from "../../src/simulation/simulated-stage.ts";
+import { subjectOf, type Subject } from "../../src/simulation/subject.ts";
+
+/** G5: takes what is announced as it is. */
+class Unsigned extends SimulatedStage {
+  readonly #keys: SimulatedStageOptions["keys"];
+  constructor(options: SimulatedStageOptions) {
+    super(options);
+    this.#keys = options.keys;
+  }
+  override hear(signer: Signer, batch: Bytes, signature: Bytes): boolean {
+    this.knowRoot(signer, this.#keys.batchDigest(batch), signature);
+    return super.hear(signer, batch, signature);
+  }
+}
+
+/** G4: what leads to some root holds, whether or not anybody signed that. */
+class Rootless extends SimulatedStage {
+  override verify(
+    proofs: readonly Proof[],
+    run: Bytes | null,
+    done: (valid: boolean) => void,
+    doubted?: boolean,
+  ): void {
+    const checked = proofs.filter(({ signature }) => !isOneTime(signature));
+    super.verify(checked, run, done, doubted);
+  }
+}
+
+/** G5: a batch is known by its root, whoever announced it. */
+class Anybodys extends SimulatedStage {
+  readonly #keys: SimulatedStageOptions["keys"];
+  constructor(options: SimulatedStageOptions) {
+    super(options);
+    this.#keys = options.keys;
+  }
+  override hear(signer: Signer, batch: Bytes, signature: Bytes): boolean {
+    const digest = this.#keys.batchDigest(batch);
+    const signed = this.#keys.verify(signer, digest, signature);
+    for (let i = 0; signed && i < this.#keys.n; i++) this.knowRoot(i, digest, signature);
+    return super.hear(signer, batch, signature);
+  }
+}
+
+/** A protocol whose replicas sign so, with stages of that kind. */
+function hybrid(subject: Subject, name: string, stage: typeof SimulatedStage): Subject {
+  return { ...subject, name: `${subject.name}-${name}`, signature: "hybrid", stage };
+}
+
+function mutant(subject: Subject, first = 0): Mutant {
+  const convictedBy = ["certificates", "agreement", "client agreement"];
+  return { subject, kind: "adversary", convictedBy, within: 1000, first };
+}
+
+const PBFT = subjectOf("pbft", pbft);
+const HOTSTUFF = subjectOf("hotstuff", hotstuff);
+
+export const mutants: readonly Mutant[] = [
+  mutant(hybrid(PBFT, "unsigned-announcements", Unsigned)),
+  mutant(hybrid(PBFT, "rootless-keys", Rootless)),
+  mutant(hybrid(PBFT, "anybodys-keys", Anybodys), 40),
+  mutant(hybrid(HOTSTUFF, "unsigned-announcements", Unsigned)),
+];

@@ -1,7 +1,6 @@
 // What one run of continuous integration, and a longer one, consist of: the table of
 // docs/testing.md.
 
-import type { SignatureKind } from "../protocol-config.ts";
 import type { Subject, Kind } from "../simulation/subject.ts";
 import { MARKS_SEEDS_MIN } from "./campaign.ts";
 import { twinsScenarios } from "../simulation/twins-scenarios.ts";
@@ -21,8 +20,6 @@ export interface Row {
   readonly min: number;
   /** Its share of a campaign's time, beside those of other rows. */
   readonly weight: number;
-  /** How replicas sign in all of its seeds, if not as each draws. */
-  readonly signature?: SignatureKind;
 }
 
 /** A kind with the seeds of a full run, and the part and weight of its row. */
@@ -44,12 +41,6 @@ const FAULTLESS: Figures = [
   ["deep", 500, 10, 1],
   ["codec", 1_000, 10, 0.5],
   ["fuzz", 200, 5, 0.5],
-];
-/** Where replicas sign by one-time keys, which no seed draws. */
-const ONE_TIME: Figures = [
-  ["short", 1_000, 10, 1],
-  ["deep", 100, 2, 0.5],
-  ["adversary", 1_000, 10, 1],
 ];
 const GUIDED = 20_000;
 const TWINS_PART = 200;
@@ -91,7 +82,6 @@ export function rowsOf(
     const min = kind === "short" && owesMarks ? MARKS_SEEDS_MIN : least;
     return { protocol, kind, first: 0, count, stride: 1, part, least, min, weight };
   });
-  if (its.signed) rows.push(...oneTimeRows(protocol, kinds));
   if (!kinds.includes("twins")) return rows;
   const all = twinsScenarios(its).exhaustive;
   const twins = {
@@ -105,13 +95,4 @@ export function rowsOf(
   rows.push({ ...twins, first: 0, count: Math.ceil(all / stride), stride });
   rows.push({ ...twins, first: all, count: GUIDED, stride: 1 });
   return rows;
-}
-
-function oneTimeRows(protocol: string, kinds: readonly Kind[]): Row[] {
-  return ONE_TIME.filter(([kind]) => kinds.includes(kind)).map(
-    ([kind, count, part, weight]): Row => ({
-      ...{ protocol, kind, first: 0, count, stride: 1, part, min: PARTS_MIN * part, weight },
-      signature: "hybrid",
-    }),
-  );
 }

@@ -41,8 +41,7 @@ export async function runProfile(minutes: number | null, jobs: number): Promise<
   await Promise.all(mutants.map(tryMutant));
   const lateMs = now() + (minutes ?? Infinity) * LATE * 60_000;
   for (const { subject, row } of rows) {
-    const { kind, count, signature } = row;
-    const signed = signature === undefined ? "" : ` --signature ${signature}`;
+    const { kind, count } = row;
     const begun = now();
     const more = budget?.share(row.weight) ?? (() => true);
     const parts = [...partsOf(row)].map((part) => ({
@@ -52,19 +51,19 @@ export async function runProfile(minutes: number | null, jobs: number): Promise<
         return before < row.least || (before < row.min && now() < lateMs);
       },
     }));
-    const what = `${subject.name}, ${kind}${signed}: `;
+    const what = `${subject.name}, ${kind}: `;
     const totals = await runJobs(workers, parts, what, { seeds: count, jobs, more });
     for (const line of summary(subject, kind, totals)) print(`${line}`);
     const ran = totals.passed + totals.failed;
-    print(`  (${ran} of ${count} seeds${signed}, ${((now() - begun) / 1000).toFixed(0)} s)`);
+    print(`  (${ran} of ${count} seeds, ${((now() - begun) / 1000).toFixed(0)} s)`);
     for (const { seed, what: violated } of totals.failures) {
       print(`  seed ${seed}: ${violated.split("\n")[0]}`);
       const command = `npm run simulate -- --protocol ${subject.name}`;
-      print(`  replay: ${command} --kind ${kind} --seed ${seed}${signed}`);
+      print(`  replay: ${command} --kind ${kind} --seed ${seed}`);
     }
     passed += totals.passed;
     failed += totals.failed;
-    const missed = signature === undefined ? missedMarks(subject, kind, totals) : [];
+    const missed = missedMarks(subject, kind, totals);
     missing.push(...missed.map((name) => `${subject.name}: ${name}`));
   }
   workers.close();
@@ -83,10 +82,9 @@ export function* partsOf(row: Row): Generator<Range & { readonly index: number }
 }
 
 function rowArgs(
-  { protocol, kind, signature }: Row,
+  { protocol, kind }: Row,
   { first, count, stride }: { first: number; count: number; stride: number },
 ): string[] {
   const seeds = ["--seed", `${first}`, "--seeds", `${count}`, "--stride", `${stride}`];
-  const signed = signature === undefined ? [] : ["--signature", signature];
-  return ["--protocol", protocol, "--kind", kind, ...seeds, ...signed];
+  return ["--protocol", protocol, "--kind", kind, ...seeds];
 }

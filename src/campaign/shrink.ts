@@ -95,7 +95,7 @@ function fewer(
 /** Those that every plan has. */
 const ALWAYS = [
   ...["clocks", "delay", "slow signatures", "sessions", "large values", "small packets"],
-  ...["few bytes", "tenures", "reputation", "store", "signed requests"],
+  ...["few bytes", "tenures", "reputation", "store", "signed requests", "one-time keys"],
 ] as const;
 const RATES = ["loss", "duplication", "reordering", "replay", "corruption"] as const;
 /** Those that many plans have, by their names; what else is left out has a number. */

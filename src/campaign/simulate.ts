@@ -54,7 +54,7 @@ const SIMULATE: Command = {
     signature: {
       type: "enum",
       options: [...SIGNATURE_KINDS],
-      description: "How replicas sign in all seeds (default: each or batch, as each seed draws)",
+      description: "How replicas sign in all seeds (default: as each seed draws)",
     },
     chart: { type: "string", default: "40", description: "Lines of a failure's message chart" },
     html: {

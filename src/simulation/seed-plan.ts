@@ -116,7 +116,7 @@ export interface Changes {
   readonly tail?: number | undefined;
   /** Whether clients sign, instead of what the seed draws. */
   readonly requestAuth?: RequestAuth | undefined;
-  /** How replicas sign, instead of what the seed draws: no seed draws `hybrid`. */
+  /** How replicas sign, instead of what the seed draws. */
   readonly signature?: SignatureKind | undefined;
 }
 
@@ -249,13 +249,10 @@ function drawAll(subject: Subject, kind: Kind, seed: number, changes: Changes): 
   const ofSequencers = drawSequencers(subject, kind, random.stream("sequencers"), without);
   const hosts = n + clients + ofSequencers.sequencers;
   const requestAuth = drawRequestAuth(subject, kind, random.stream("request auth"), changes);
-  const signing = drawSigning(subject, random.stream("stage"), viewUs, changes);
+  const { signUs, ...signing } = drawSigning(subject, kind, random, viewUs, changes);
   const restart = drawRestarts(subject, random.stream("restarts"), replicas, byzantine, f);
   return {
-    seed,
-    kind,
-    n,
-    f,
+    ...{ seed, kind, n, f },
     ...drawBatches(size, random.stream("batch bytes"), without.has("few bytes")),
     viewTimeoutMs,
     ...drawLeaders(subject, kind, random, without),
@@ -278,7 +275,8 @@ function drawAll(subject: Subject, kind: Kind, seed: number, changes: Changes): 
     gstUs,
     network: drawNetwork(random.stream("network"), without, { hosts, viewUs, gstUs }),
     speeds: drawSpeeds(random.stream("clocks"), hosts, without.has("clocks")),
-    ...signing,
+    signUs,
+    signature: off("one-time keys", signing.signature, signing.otherwise),
     requestAuth: without.has("signed requests") ? "none" : requestAuth,
     tricks: drawTricks(random.stream("tricks"), requestAuth, signing.signature, without),
     ...ofSequencers,
@@ -378,18 +376,25 @@ function drawSpeeds(random: Random, hosts: number, off: boolean): number[] {
   });
 }
 
+/**
+ * One-time keys in a quarter of the seeds of protocols that sign, but for Twins: how a signature
+ * looks changes nothing in who tells what to whom. And how replicas sign without such keys.
+ */
 function drawSigning(
   subject: Subject,
+  kind: Kind,
   random: Random,
   viewUs: number,
   changes: Changes,
-): Pick<Plan, "signUs" | "signature"> {
-  const slow = random.chance(0.3) && changes.without?.includes("slow signatures") !== true;
-  const drawn = random.chance(0.5) ? "batch" : "each";
-  return {
-    signUs: slow ? 2 * viewUs : Math.floor(viewUs / 50),
-    signature: changes.signature ?? subject.signature ?? drawn,
-  };
+): Pick<Plan, "signUs" | "signature"> & { readonly otherwise: SignatureKind } {
+  const stage = random.stream("stage");
+  const slow = stage.chance(0.3) && changes.without?.includes("slow signatures") !== true;
+  const given = changes.signature ?? subject.signature;
+  const otherwise = given ?? (stage.chance(0.5) ? "batch" : "each");
+  const may = subject.protocol.signed && kind !== "twins";
+  const oneTime = random.stream("one-time").chance(0.25) && may;
+  const signature = given ?? (oneTime ? "hybrid" : otherwise);
+  return { signUs: slow ? 2 * viewUs : Math.floor(viewUs / 50), signature, otherwise };
 }
 
 /** More often where replicas invent requests, which is what signing is for. */

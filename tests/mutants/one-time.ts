@@ -57,8 +57,12 @@ function hybrid(subject: Subject, name: string, stage: typeof SimulatedStage): S
   return { ...subject, name: `${subject.name}-${name}`, signature: "hybrid", stage };
 }
 
+/**
+ * What is forged may be what its signer said in an earlier run, word for word: then "fresh" is the
+ * first to tell, which it is with the chained protocols, whose votes count for one block alone.
+ */
 function mutant(subject: Subject, first = 0): Mutant {
-  const convictedBy = ["certificates", "agreement", "client agreement"];
+  const convictedBy = ["certificates", "agreement", "client agreement", "fresh"];
   return { subject, kind: "adversary", convictedBy, within: 1000, first };
 }
 

@@ -54,7 +54,8 @@ test("G10 the adversary's seeds forge keys, and only those with one-time keys", 
   const subject = registered.get("pbft")!;
   let forged = 0;
   for (let seed = 0; seed < 12 && forged === 0; seed++) {
-    expect(drawPlan(subject, "adversary", seed).tricks).not.toContain("forge keys");
+    const each = drawPlan(subject, "adversary", seed, { signature: "each" });
+    expect(each.tricks).not.toContain("forge keys");
     const plan = drawPlan(subject, "adversary", seed, changes);
     if (!plan.tricks.includes("forge keys")) continue;
     const report = runSeed({ subject, kind: "adversary", seed, changes });
@@ -62,6 +63,26 @@ test("G10 the adversary's seeds forge keys, and only those with one-time keys", 
     forged += report.injected.get("trick: forge keys") ?? 0;
   }
   expect(forged).toBeGreaterThan(0);
+});
+
+test("G9 a quarter of the seeds of protocols that sign have one-time keys, and none of Twins", () => {
+  for (const subject of registered.values()) {
+    const plans = Array.from({ length: 200 }, (_, seed) => drawPlan(subject, "short", seed));
+    const hybrid = plans.filter(({ signature }) => signature === "hybrid");
+    if (!subject.protocol.signed) {
+      expect(hybrid).toEqual([]);
+      continue;
+    }
+    expect(hybrid.length).toBeGreaterThan(30);
+    expect(hybrid.length).toBeLessThan(70);
+    for (const { seed, ...plan } of hybrid) {
+      const without = drawPlan(subject, "short", seed, { without: ["one-time keys"] });
+      expect(without.signature).not.toBe("hybrid");
+      // How replicas sign moves no dice of others.
+      expect(without).toEqual({ ...plan, seed, signature: without.signature });
+      expect(drawPlan(subject, "twins", seed).signature).not.toBe("hybrid");
+    }
+  }
 });
 
 test("G10 a key that was never made convinces no stranger, whoever signed its batch", () => {

@@ -48,7 +48,10 @@ function describe(owners: readonly Owner[]): string {
 /** Options of who signs or checks signatures. */
 const OF_SIGNATURES: readonly string[] = ["signature", "crypto", "workers"];
 
-/** Whether an option that is not a protocol's own changes anything there; clients may sign. */
+/**
+ * Whether an option that is not a protocol's own changes anything there; clients may sign, which
+ * one-time keys are not for.
+ */
 export function hasUse({ signed, without }: AnyProtocol, name: string, signs = false): boolean {
   if (OF_SIGNATURES.includes(name)) return signed || signs;
   return without?.some((one) => one === name) !== true;
@@ -59,11 +62,16 @@ export function hasUse({ signed, without }: AnyProtocol, name: string, signs = f
  * told of a run would say what was not so.
  */
 function refuseUseless(options: Options, protocols: Protocols, modes: readonly string[]): void {
-  const signs = options.given.has("request-auth") && options.textOf("request-auth") === "sign";
+  const isSet = (name: string, to: string) => options.given.has(name) && options.text(name) === to;
+  const signs = isSet("request-auth", "sign");
   for (const name of options.given) {
-    const who = [...protocols].flatMap(([mode, one]) => (hasUse(one, name, signs) ? [mode] : []));
+    const oneTime = name === "signature" && isSet(name, "hybrid");
+    const who = [...protocols].flatMap(([mode, one]) =>
+      hasUse(one, name, signs && !oneTime) ? [mode] : [],
+    );
     if (modes.some((mode) => who.includes(mode))) continue;
-    throw new UsageError(`--${name}: ${who.join(", ")} have it, not ${modes.join(", ")}`);
+    const what = oneTime ? `${name} hybrid` : name;
+    throw new UsageError(`--${what}: ${who.join(", ")} have it, not ${modes.join(", ")}`);
   }
 }
 

@@ -92,6 +92,12 @@ test("an option of all protocols is refused where it changes nothing", () => {
     [["unreplicated"], ["-w", "1"], `--workers: ${signing} have it, not unreplicated`],
     [["unreplicated"], ["--crypto", "noble"], `--crypto: ${signing} have it, not unreplicated`],
     [["unreplicated"], ["--signature", "each"], `--signature: ${signing} have it`],
+    // Clients that sign do so by trees.
+    [
+      ["vr"],
+      ["--signature", "hybrid", "--request-auth", "sign"],
+      `--signature hybrid: ${signing} have it, not vr`,
+    ],
   ] as const;
   for (const [modes, argv, line] of cases) {
     expect(() => given(modes, ...argv)).toThrow(line);

@@ -58,6 +58,26 @@ test("G1 G2 keys and digits are those of the vectors that csrc/tests has too", (
   );
 });
 
+test("G10 leaves that are found to be of one digest differ under the salt of a key", () => {
+  // Of digests cut to 24 bits, which can be searched: those without salt are the same for any key.
+  const cut = (salt: Bytes, leaf: Bytes): string => digitsOf(salt, leaf).slice(0, 12).join("");
+  const leafOf = (i: number): Bytes => sha256(i & 255, (i >> 8) & 255, i >> 16);
+  const guess = new Uint8Array(16);
+  const seen = new Map<string, Bytes>();
+  const found: [Bytes, Bytes][] = [];
+  for (let i = 0; i < 2 ** 15; i++) {
+    const leaf = leafOf(i);
+    const digest = cut(guess, leaf);
+    const before = seen.get(digest);
+    if (before !== undefined) found.push([before, leaf]);
+    seen.set(digest, leaf);
+  }
+  expect(found.length).toBeGreaterThan(5);
+  const { salt } = makeKey(seed, new Uint8Array(12), numberBytes(1), 0);
+  const same = found.filter(([one, other]) => cut(salt, one) === cut(salt, other));
+  expect(same).toEqual([]);
+});
+
 /** Stages whose signatures hold in one cluster. */
 function open(self: number | null, workers = 0, firstNumber = 1000): BlockStage {
   return openNativeStage({ kind: "hybrid", domain, ...keysOf(self), workers, firstNumber });

@@ -294,6 +294,22 @@ describe("A4 what is known is not checked again", () => {
   });
 });
 
+describe("A9 what signing costs goes by trees", () => {
+  test.each([1, 8])("100 requests of %d processes cost so many checks, in whatever order", (of) => {
+    const processes = Array.from({ length: of }, () => new SigningProcess());
+    const each = Math.ceil(100 / of);
+    const trees = processes.map((one) => {
+      return one.sign(Array.from({ length: each }, (_, i) => one.asks(i + 1, 1)));
+    });
+    const mixed = Array.from({ length: each }, (_, i) => trees.map((tree) => tree[i]!)).flat();
+    for (const requests of [trees.flat(), mixed]) {
+      const stage = checkingStage();
+      expect(hold(batchProofs(passed(batchOf(requests)), true), stage)).toBe(true);
+      expect(stage.counts.verified).toBe(of);
+    }
+  });
+});
+
 describe("A5 a batch has each key, root signature and sibling once", () => {
   test("40 bytes a request at most for 100 of one process", () => {
     const bare = many.map(({ key: _, seal: __, ...request }) => request);

@@ -7,6 +7,7 @@ import type { Workload } from "../workload/asker.ts";
 import type { HistoryWriter } from "./history.ts";
 import { KindTally } from "./kinds.ts";
 import { Latencies } from "./latency.ts";
+import { Patience } from "./patience.ts";
 import type { RecentLoad } from "./recent-load.ts";
 
 export interface LoadOptions {
@@ -61,6 +62,8 @@ export abstract class Load {
   #inFlight = 0;
   /** What `#inFlight` was at the end; null before it. */
   #inFlightAtEnd: number | null = null;
+  /** With a service that is silent at the end; null: measuring is not over. */
+  #patience: Patience | null = null;
 
   constructor(options: LoadOptions) {
     this.#options = options;
@@ -133,9 +136,10 @@ export abstract class Load {
    * gave one before.
    */
   protected get waitsForLife(): boolean {
-    return (
-      this.completed > 0 && this.serviceGone && this.#options.clock.now < this.endMs + PATIENCE_MS
-    );
+    if (this.completed === 0 || !this.serviceGone) return false;
+    const { now } = this.#options.clock;
+    this.#patience ??= new Patience(now);
+    return this.#patience.spent(now) < PATIENCE_MS;
   }
   /** Nobody is left to measure. */
   protected get deserted(): boolean {

@@ -12,6 +12,7 @@ import { formatThroughput } from "../evaluation/format.ts";
 import { HistoryWriter } from "../evaluation/history.ts";
 import { LoadingRun } from "../evaluation/loading.ts";
 import { PATIENCE_MS, type Load, type LoadOptions } from "../evaluation/load.ts";
+import { Patience } from "../evaluation/patience.ts";
 import { OpenLoop } from "../evaluation/open-loop.ts";
 import { RecentLoad } from "../evaluation/recent-load.ts";
 import { OP_SIZE_MAX, RATE_MAX } from "../evaluation/point.ts";
@@ -85,7 +86,8 @@ export function runClients(options: Options): number {
   if (recent !== null) publishLoad(page, drivers, load, recent);
   printProgress(load, clock);
   drivers.countOperations(() => load.measured);
-  const silent = (): boolean => load.completed === 0 && load.elapsedMs > patienceMs;
+  const patience = new Patience(clock.now);
+  const silent = (): boolean => load.completed === 0 && patience.spent(clock.now) > patienceMs;
   const over = (): boolean => load.finished || silent() || stopped();
   drivers.run([], () => over() || inquiry.refusal !== null);
   refuse(drivers, inquiry);

@@ -57,6 +57,35 @@ describe("a service that dies", () => {
     expect(endMs).toBe(END_MS + 5000);
   });
 
+  test("is waited for again after a time in which the whole machine stood still", () => {
+    const clock = new FakeClock();
+    const startMs = clock.now;
+    let pending: (() => void) | null = null;
+    const client: Client<object, string> = {
+      ...{ retransmissions: 0, receive: () => {}, timeout: () => {} },
+      invoke(_op, done) {
+        if (clock.now - startMs < 1100) clock.after(2, () => done(EMPTY));
+        else pending = () => done(EMPTY);
+      },
+    };
+    const load = new ClosedLoop({
+      ...{ clients: [client], clock, thinkMs: 0, history: null },
+      ...{ warmMs: WARM_MS, measureMs: MEASURE_MS },
+      workload: { asker: () => ({ next: () => EMPTY }) },
+    });
+    const step = (ms: number): boolean => {
+      clock.advance(ms);
+      return load.finished;
+    };
+    for (let ms = 0; ms < 1500; ms++) expect(step(1)).toBe(false);
+    // Nobody could have answered meanwhile.
+    expect(step(60_000)).toBe(false);
+    expect(load.serviceGone).toBe(true);
+    for (let ms = 0; ms < 2000; ms++) expect(step(1)).toBe(false);
+    pending!();
+    expect([load.finished, load.serviceGone]).toEqual([true, false]);
+  });
+
   test("before anything was measured, is gone for all of it", () => {
     const { load } = run({ serviceMs: (now) => (now > 50 ? null : 2) });
     expect(load).toMatchObject({ serviceGone: true, longestGapMs: MEASURE_MS, measured: 0 });

@@ -28,6 +28,11 @@ const LEAST_INTERVAL = 1 / 64;
 const FIRST_INTERVAL = 1 / 8;
 const LAST_INTERVAL = 1 / 2;
 const IDLE_INTERVAL = 1;
+/**
+ * Ticks in which what was heard of a later height is a reason to ask: what nobody has sent by then
+ * nobody has, whatever a Byzantine replica says.
+ */
+const HEARD_TICKS = 8;
 /** Positions of one replica that are answered in one pause, because a STATUS is not signed. */
 const POSITIONS_MAX = 4;
 /** Heights sent in answer to one STATUS, those that the sender needs first. */
@@ -76,8 +81,9 @@ export class CatchUp implements StateSyncOwner {
   #helpedSinceTick = false;
   /** The height after the last one that the replica which helps was asked for. */
   #askedUpTo = 0;
-  /** The highest height of which anything was heard. */
+  /** The highest height of which anything was heard, and for how many ticks that counts. */
   #heard = 0;
+  #heardTicks = 0;
   /** Whether the value that is missing was asked for since the last tick, or another one was. */
   #fetched: Bytes | null = null;
   /** What the state that is being fetched is known by. */
@@ -123,6 +129,7 @@ export class CatchUp implements StateSyncOwner {
       this.#sendStatus("others");
     }
     this.#receivedSinceTick = false;
+    if (this.#heardTicks > 0) this.#heardTicks--;
     this.#idle = !helped && !this.#waits();
     if (this.#decidedLately) this.#backoff.reset(this.#firstMs());
     const idleMs = IDLE_INTERVAL * config.viewTimeoutMs;
@@ -132,12 +139,13 @@ export class CatchUp implements StateSyncOwner {
   #waits(): boolean {
     const { rounds, sync, start } = this.#owner;
     if (rounds.pending || sync.fetching || sync.behind) return true;
-    return !start.running || this.#heard > this.#context.log.height;
+    return !start.running || (this.#heardTicks > 0 && this.#heard > this.#context.log.height);
   }
 
   /** Something of a height after the present one was heard, which this replica may have missed. */
   onHeard(height: number): void {
     this.#heard = Math.max(this.#heard, height);
+    this.#heardTicks = HEARD_TICKS;
     this.wake();
   }
 

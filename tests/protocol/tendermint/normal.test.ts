@@ -337,6 +337,20 @@ test("X9 one message with the largest height or round moves nothing", () => {
   expect(cluster.replica(0).census().view - before.entered).toBeLessThan(16);
 });
 
+test("X9 T11 one vote of the largest height has a replica ask for a while, and then it rests", () => {
+  const solo = new Solo();
+  const tick = () => {
+    solo.host.clockMs += 100;
+    solo.timeout("tick");
+    return (solo.host.timers.get("tick") ?? NaN) - solo.host.now;
+  };
+  expect(tick()).toBe(100);
+  solo.prevote([1], Number.MAX_SAFE_INTEGER, 0, A);
+  const pauses = Array.from({ length: 12 }, tick);
+  expect(Math.min(...pauses)).toBeLessThan(100);
+  expect(pauses.slice(-4)).toEqual([100, 100, 100, 100]);
+});
+
 test("T12 a POLC of an earlier round makes a value valid and moves no lock", () => {
   const solo = lockedOnA();
   solo.propose(1, 1, value(1, 3, 1));

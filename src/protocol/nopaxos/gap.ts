@@ -49,6 +49,7 @@ export interface GapsOwner {
     keep(stamp: { session: number; incarnation: number; number: number }, batch: Batch): void;
   };
   readonly states: { offer(to: Address): void };
+  readonly timer: { arm(): void };
 }
 
 export class Gaps {
@@ -58,8 +59,10 @@ export class Gaps {
   #decided: (Range & { readonly agreed: Set<Signer> }) | null = null;
   /** What the leader says is empty, beyond slots that are still to come. */
   #announced: Range | null = null;
-  /** The slot for which the timer runs, and what was asked for, and who lacks it as well. */
+  /** The slot for which the timer runs, and since when it is missing. */
   #watched = 0;
+  #watchedMs = 0;
+  /** What was asked for, and who lacks it as well. */
   #asked: (Range & { readonly lacking: Set<Signer> }) | null = null;
   /** The last slot that another replica has. */
   #known = 0;
@@ -81,6 +84,14 @@ export class Gaps {
   /** Whether something is known of that does not come. */
   get lacks(): boolean {
     return this.#lacking() !== null;
+  }
+  /**
+   * Since when a slot is missing here that the leader is to tell; Infinity if none is. A replica
+   * that missed the `open` of a session takes none of its requests for work, so that it would never
+   * wish for another leader while f others are down with the one it asks.
+   */
+  get lackingSinceMs(): number {
+    return this.owner.views.leads || this.#lacking() === null ? Infinity : this.#watchedMs;
   }
 
   /** A view is left: nothing of it is known. */
@@ -118,6 +129,8 @@ export class Gaps {
     if (this.#watched === log.op + 1 || this.deciding) return;
     if (this.#lacking() === null) return;
     this.#watched = log.op + 1;
+    this.#watchedMs = host.now;
+    this.owner.timer.arm();
     host.setTimer("hole", Math.min(LATE_MS, LATE_TIMEOUTS * config.viewTimeoutMs));
   }
 

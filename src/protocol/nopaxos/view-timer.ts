@@ -13,6 +13,7 @@ const PROBED_AT = 1 / 2;
 export interface ViewTimerOwner {
   readonly views: { readonly status: Status; readonly enteredMs: number; suspect(): void };
   readonly normal: { readonly executed: number };
+  readonly gaps: { readonly lackingSinceMs: number };
   /** Since when a replica waits that recovers; Infinity if none does. */
   readonly start: { readonly workSinceMs: number };
   readonly sequencers: { probe(): void };
@@ -100,11 +101,11 @@ export class ViewTimer {
     return true;
   }
 
-  /** Since when the oldest request, slot or recovery waits; Infinity if none does. */
+  /** Since when the oldest request, slot, gap or recovery waits; Infinity if none does. */
   oldestMs(): number {
     const { pool, log } = this.context;
-    const { normal, start } = this.owner;
-    let oldestMs = Math.min(pool.oldestMs, start.workSinceMs);
+    const { normal, gaps, start } = this.owner;
+    let oldestMs = Math.min(pool.oldestMs, start.workSinceMs, gaps.lackingSinceMs);
     if (log.op > normal.executed) oldestMs = Math.min(oldestMs, log.sinceMs(normal.executed + 1));
     return oldestMs;
   }

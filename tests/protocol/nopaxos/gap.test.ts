@@ -26,6 +26,24 @@ test("N10 a follower never gives up a slot itself", () => {
   expect(cluster.sent("find", 2).length).toBeGreaterThan(8);
 });
 
+test("N20 a follower that missed an open wishes for a leader that can tell what it lacks", () => {
+  const cluster = new NoPaxosCluster();
+  cluster.drops = (from, to) => from === 2 || to === 2;
+  cluster.stamp(1, [0, 1]);
+  cluster.advance(20);
+  cluster.stop(0);
+  cluster.drops = () => false;
+  // A slot that only replica 1 knows to be an operation of an open session.
+  cluster.stamp(2, [1, 2], batchOf(2), 1);
+  expect(cluster.state(2)).toMatchObject({ view: 0, op: 0, executed: 0 });
+  cluster.advance(1000);
+  for (const i of [1, 2]) {
+    expect(cluster.state(i)).toMatchObject({ status: "normal", op: 2, executed: 2 });
+    expect(cluster.state(i).view).toBeGreaterThan(0);
+    expect(cluster.empty(i)).toEqual([]);
+  }
+});
+
 test("N11 a leader that lacks a slot takes it from whoever has it", () => {
   const cluster = new NoPaxosCluster();
   cluster.stamp(1, [1]);

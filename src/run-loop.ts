@@ -62,7 +62,9 @@ export function runLoop(options: RunLoopOptions): void {
       if (busyTurns < BUSY_TURNS_MAX) continue;
     }
     busyTurns = 0;
-    if (clock.poll() > 0 || done > 0 || runJob()) {
+    // A call that asks for another at once, slice by slice, must not keep jobs off.
+    const fired = clock.poll();
+    if (done > 0 || runJob() || fired > 0) {
       empty = 0;
       continue;
     }

@@ -61,6 +61,19 @@ describe("run loop", () => {
     expect(helped(24)).toEqual(["help", "help", "no help"]);
   });
 
+  test("jobs are run in turns of which each fires a timer", () => {
+    let timers = 5;
+    const did: string[] = [];
+    const clock = new FakeClock();
+    clock.poll = () => (timers-- > 0 ? did.push("timer") : 0);
+    const stage = new FakeStage();
+    stage.runJob = () => timers >= 3 && did.push("job") > 0;
+    const idle = () => did.push("idle");
+    const stopped = () => did.includes("idle");
+    runLoop({ clock, transport: new FakeTransport(), stage, nodes: [], idle, stopped });
+    expect(did.join(" ")).toBe("timer job timer job timer timer timer idle");
+  });
+
   test("an idle turn is told how many before it were empty", () => {
     const transport = new FakeTransport();
     const packets = [0, 0, 1, 0, 0];
@@ -126,14 +139,17 @@ describe("real clock", () => {
     expect(fired).toEqual([]);
   });
 
-  test("a call that asks for another at once gets it in the same poll", () => {
+  test("a call that asks for another at once gets it in the next poll, behind what is due", () => {
     const clock = clockAt(0);
-    let count = 0;
-    const again = () => {
-      if (++count < 5) clock.after(0, again);
+    const fired: string[] = [];
+    const slice = (left: number) => {
+      fired.push(`slice ${left}`);
+      if (left > 0) clock.after(0, () => slice(left - 1));
     };
-    clock.after(0, again);
-    expect(clock.poll()).toBe(5);
+    clock.after(0, () => slice(2));
+    clock.after(0, () => fired.push("due"));
+    expect([clock.poll(), clock.poll(), clock.poll(), clock.poll()]).toEqual([2, 1, 1, 0]);
+    expect(fired).toEqual(["slice 2", "due", "slice 1", "slice 0"]);
   });
 
   test("it moves with an update only, and forward", () => {

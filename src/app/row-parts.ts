@@ -6,6 +6,7 @@
 
 import type { Bytes, Part, Snapshot, State } from "../actor.ts";
 import { assert } from "../base/assert.ts";
+import { allocateBuffer } from "../base/large-arrays.ts";
 import { bucketOf, shareOf, sourceOf } from "../base/linear-hashing.ts";
 import { Parts } from "../base/parts.ts";
 import { bufferOf, copyOf } from "../base/copies.ts";
@@ -189,7 +190,7 @@ interface Place {
 }
 
 function emptyBucket(size = HEAD_BYTES): Bucket {
-  const buffer = Buffer.allocUnsafeSlow(size);
+  const buffer = allocateBuffer(size);
   buffer.writeUInt32BE(0, 0);
   return { buffer, used: HEAD_BYTES, part: null, large: null };
 }
@@ -267,7 +268,7 @@ function replace(bucket: Bucket, at: number, end: number, length: number): void 
     if (after !== used) buffer.copyWithin(at + length, end, used);
   } else {
     const room = Math.ceil(after * (1 + (after > used ? SLACK : 0)));
-    const copy = Buffer.allocUnsafeSlow(room);
+    const copy = allocateBuffer(room);
     buffer.copy(copy, 0, 0, at);
     buffer.copy(copy, at + length, end, used);
     bucket.buffer = copy;
@@ -345,14 +346,17 @@ function merged(one: Bucket, other: Bucket): Bucket {
   return all;
 }
 
-/** Its bytes, with next to no room behind them, because many buckets stay as they are for long. */
+/**
+ * Its buffer, with no room behind the bytes: many buckets stay as they are for long, and a view of
+ * less would be three more objects of each to the collector of garbage.
+ */
 function freeze(bucket: Bucket): Bytes {
   const { buffer, used } = bucket;
-  if (buffer.length > used * (1 + SLACK / 2)) {
-    bucket.buffer = Buffer.allocUnsafeSlow(used);
+  if (buffer.length > used) {
+    bucket.buffer = allocateBuffer(used);
     buffer.copy(bucket.buffer, 0, 0, used);
   }
-  return new Uint8Array(bucket.buffer.buffer, bucket.buffer.byteOffset, used);
+  return bucket.buffer;
 }
 
 /** What a snapshot has of a bucket, to whose bytes nobody writes from here on. */

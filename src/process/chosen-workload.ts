@@ -1,5 +1,6 @@
 // The workload that the options of a replica or client name, and who loads what it needs.
 
+import { gcAndSweep } from "bun:jsc";
 import type { App } from "../actor.ts";
 import { UsageError } from "../base/errors.ts";
 import { log } from "../base/logger.ts";
@@ -68,13 +69,30 @@ function contentOf(of: YcsbProperties): readonly (string | number | boolean)[] {
 /** How often a long loading says how far it is. */
 const TELL_MS = 1000;
 
-/** Puts the records into an application, as if clients had. */
-export function loadInto(app: App, { count, operation }: Loading): void {
+/** Bytes of operations that are loaded until what they left behind is collected. */
+export const LOADED_MAX = 64 * 1024 * 1024;
+
+/**
+ * Puts the records into an application, as if clients had. Has garbage collected meanwhile, because
+ * the engine waits until there is as much of it as of what was loaded.
+ */
+export function loadInto(
+  app: App,
+  { count, operation }: Loading,
+  collect: () => void = gcAndSweep,
+): void {
   if (count > 0) app.expect?.(operation(0), count);
   let toldMs = performance.now();
+  let bytes = 0;
   for (let i = 0; i < count; i++) {
-    app.execute(operation(i));
+    const op = operation(i);
+    app.execute(op);
     app.commit(1);
+    bytes += op.length;
+    if (bytes > LOADED_MAX) {
+      bytes = 0;
+      collect();
+    }
     if ((i & 1023) !== 0 || performance.now() - toldMs < TELL_MS) continue;
     toldMs = performance.now();
     log.info(loadingText(i, count));

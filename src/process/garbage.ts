@@ -3,6 +3,7 @@
 // such arrays live, as much of anything else. Replicas promise less (SECURITY.md).
 
 import { gcAndSweep } from "bun:jsc";
+import { allocatedBytes } from "../base/large-arrays.ts";
 import type { Clock } from "../driver.ts";
 
 /** How often is looked. */
@@ -14,9 +15,17 @@ export const GARBAGE_SHARE = 1 / 4;
 /** Bytes of them beyond which the heap itself may grow by no more than that either. */
 export const LARGE_ARRAYS = 32 * 1024 * 1024;
 
-/** What the engine says of such arrays and of its heap beside them, and how to have it collect. */
+/** What the engine says of such arrays and of its heap beside them, and what it says too late. */
+interface Usage {
+  readonly external: number;
+  readonly heapTotal: number;
+  /** Bytes of all arrays that were made of which it tells only once it has collected garbage. */
+  readonly allocated: number;
+}
+
+/** How much is in use, and how to have garbage collected. */
 export interface Heap {
-  usage(): { readonly external: number; readonly heapTotal: number };
+  usage(): Usage;
   /** Leaves what was collected to what is allocated next. */
   collect(): void;
   /** Gives it back to the system too: that takes ten times as long, and as long again to get. */
@@ -24,7 +33,10 @@ export interface Heap {
 }
 
 const ENGINE: Heap = {
-  usage: () => process.memoryUsage(),
+  usage: () => {
+    const { external, heapTotal } = process.memoryUsage();
+    return { external, heapTotal, allocated: allocatedBytes() };
+  },
   collect: () => gcAndSweep(),
   shrink: () => Bun.gc(true),
 };
@@ -32,11 +44,11 @@ const ENGINE: Heap = {
 /** Has garbage collected once there is too much of it, from now on. */
 export function collectGarbage(clock: Pick<Clock, "after">, heap: Heap = ENGINE): void {
   // What a start has left behind, such as the loading of records, is garbage too.
-  let least = { external: 0, heapTotal: 0 };
+  let least: Usage = { external: 0, heapTotal: 0, allocated: 0 };
   const look = (collect: () => void): void => {
-    const { external, heapTotal } = heap.usage();
+    const { external, heapTotal, allocated } = heap.usage();
     const most = Math.max(GARBAGE_MAX, GARBAGE_SHARE * least.external);
-    const many = external - least.external > most;
+    const many = Math.max(external - least.external, allocated - least.allocated) > most;
     if (many || (external > LARGE_ARRAYS && heapTotal - least.heapTotal > most)) {
       collect();
       least = heap.usage();
@@ -44,6 +56,7 @@ export function collectGarbage(clock: Pick<Clock, "after">, heap: Heap = ENGINE)
       least = {
         external: Math.min(least.external, external),
         heapTotal: Math.min(least.heapTotal, heapTotal),
+        allocated: least.allocated,
       };
     }
     clock.after(LOOK_MS, () => look(heap.collect));

@@ -55,11 +55,14 @@ export class RealClock implements Clock {
     this.#calls.push(call);
   }
 
+  /** Calls that others ask for while they fire wait for the next turn, even those due at once. */
   poll(): number {
     let fired = 0;
+    const until = this.#order;
     for (;;) {
       const head = this.#calls.peek();
-      if (head === undefined || head.atMs > this.now) return fired;
+      // None that is older is behind one that was asked for meanwhile, which is due now or later.
+      if (head === undefined || head.atMs > this.now || head.order >= until) return fired;
       this.#calls.pop();
       if (head.fire === null) continue;
       head.fire();

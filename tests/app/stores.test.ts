@@ -31,6 +31,7 @@ import {
   type RecordResult,
   type Row,
 } from "../../src/app/record-operation.ts";
+import { allocatedBytes } from "../../src/base/large-arrays.ts";
 import { bytesOf, EMPTY, latin1 } from "../../src/wire.ts";
 import { changedBytes, partsOf, restoreAll, stateIn } from "../support/states.ts";
 
@@ -623,6 +624,25 @@ describe.each(STORES)("%s", (name, make) => {
       const full = filled(500);
       full.expect(inserts[0] ?? EMPTY, 100_000);
       expect(stateIn(full)).toEqual(parts);
+    });
+
+    test("have no room behind their bytes, and what is copied for them is told", () => {
+      const app = after(Array.from({ length: 200 }, (_, i) => sized(i, 100)));
+      const first = app.snapshot();
+      for (const [head] of partsOf(first)) expect(head?.buffer.byteLength).toBe(head?.length);
+      const before = allocatedBytes();
+      ask(app, { kind: "get", key: text("3") });
+      expect(allocatedBytes()).toBe(before);
+      ask(app, sized(3, 100));
+      const copied = allocatedBytes() - before;
+      ask(app, sized(3, 100));
+      expect(allocatedBytes() - before).toBe(copied);
+      app.commit(3);
+      const second = app.snapshot();
+      const [index = -1] = second.changed;
+      expect(second.changed.size).toBe(1);
+      expect(copied).toBe(second.part(index)[0]?.length ?? 0);
+      expect(second.part(index)[0]).not.toBe(first.part(index)[0]);
     });
 
     test("cost what changed: of many small values, or of large ones, one part", () => {

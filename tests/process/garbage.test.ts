@@ -14,7 +14,7 @@ import {
 function looking(start: { readonly used?: number; readonly garbage?: number } = {}) {
   let next = (): void => {};
   const call: Call = { cancel() {}, again() {} };
-  const heap = { used: 0, garbage: 0, small: 0, collected: 0, shrunk: 0, ...start };
+  const heap = { used: 0, garbage: 0, small: 0, made: 0, collected: 0, shrunk: 0, ...start };
   const collect = (): void => {
     heap.garbage = 0;
     heap.small = 0;
@@ -28,7 +28,10 @@ function looking(start: { readonly used?: number; readonly garbage?: number } = 
       },
     },
     {
-      usage: () => ({ external: heap.used + heap.garbage, heapTotal: heap.small }),
+      usage: () => ({
+        ...{ external: heap.used + heap.garbage, heapTotal: heap.small },
+        allocated: heap.made,
+      }),
       collect,
       shrink: () => {
         collect();
@@ -108,4 +111,17 @@ test("garbage beside large arrays is collected as well, and left to the engine w
   heap.small = GARBAGE_MAX + 1;
   look();
   expect(heap.collected).toBe(2);
+});
+
+test("arrays that were made count, of which the engine says nothing yet", () => {
+  const { heap, look } = looking();
+  for (let i = 1; i <= 3; i++) {
+    heap.made += GARBAGE_MAX;
+    look();
+    expect(heap.collected).toBe(i - 1);
+    heap.made++;
+    look();
+    look();
+    expect(heap.collected).toBe(i);
+  }
 });

@@ -111,6 +111,7 @@ function imports({ text, code }: Source): { what: string; types: boolean; index:
 const BASE = [
   "assert",
   "buckets",
+  "large-arrays",
   "linear-hashing",
   "parts",
   "client-key",

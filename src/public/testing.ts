@@ -82,7 +82,7 @@ class Run {
 
   #execute(): void {
     const op = this.#trial.operation(this.#random);
-    this.#done.push({ op, result: this.#app.execute(op).slice() });
+    this.#done.push({ op, result: new Uint8Array(this.#app.execute(op)) });
   }
 
   /** Compares the state with that of an application that has only executed what was not undone. */
@@ -118,7 +118,8 @@ class Run {
   }
 
   #restore(wanted: readonly Part[], changed: ReadonlySet<number>): string | null {
-    const copies = wanted.map((part) => part.map((bytes) => bytes.slice()));
+    // No slices: that of a Buffer would be a view.
+    const copies = wanted.map((part) => part.map((bytes) => new Uint8Array(bytes)));
     this.#follower.restore(stateOf(copies), changed);
     const other = this.#trial.make();
     other.restore(stateOf(copies), copies.keys());

@@ -529,7 +529,7 @@ describe.each(STORES)("%s", (name, make) => {
 
     test("are of the present state, which can be undone", () => {
       const app = after([put("a")]);
-      const before = stateIn(app).map((part) => part.map((bytes) => bytes.slice()));
+      const before = stateIn(app).map((part) => part.map((bytes) => new Uint8Array(bytes)));
       ask(app, put("b"));
       expect(stateIn(app)).toEqual(stateIn(after([put("a"), put("b")])));
       app.rollback(1);
@@ -556,7 +556,7 @@ describe.each(STORES)("%s", (name, make) => {
           const restored = make();
           restoreAll(
             restored,
-            stateIn(app).map((part) => part.map((bytes) => bytes.slice())),
+            stateIn(app).map((part) => part.map((bytes) => new Uint8Array(bytes))),
           );
           expect(stateIn(restored)).toEqual(stateIn(app));
           for (const { key, length } of entries) {

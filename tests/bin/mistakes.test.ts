@@ -93,7 +93,11 @@ const mistakes: readonly (readonly [string, readonly string[], string])[] = [
     "--mode paxos: expected unreplicated, unreplicated-signed, pbft, hotstuff, vr, nopaxos, hotstuff2, jolteon, tendermint, streamlet, zyzzyva",
   ] as const,
   ["replica", replicaArgs(one, "-a", "sql"), "--app sql: expected null, kv, btree, sqlite"],
-  ["replica", replicaArgs(one, "--signature", "all"), "--signature all: expected each, batch, hybrid"],
+  [
+    "replica",
+    replicaArgs(one, "--signature", "all"),
+    "--signature all: expected each, batch, hybrid",
+  ],
   [
     "replica",
     replicaArgs(one, "--idle", "wait"),

@@ -2,6 +2,7 @@
 
 import { RunError } from "../base/errors.ts";
 import { log, print, problemsIn } from "../base/logger.ts";
+import { Patience } from "../base/patience.ts";
 
 /** How long to wait for a line. */
 const READY_MS = 20_000;
@@ -79,7 +80,7 @@ export class Child {
     timeoutMs = READY_MS,
     advanced: () => boolean = () => false,
   ): Promise<void> {
-    let until = Date.now() + timeoutMs;
+    let patience = new Patience(Date.now());
     const seen = (): boolean =>
       typeof what === "string" ? this.output.includes(what) : what.test(this.output);
     while (!seen()) {
@@ -88,8 +89,9 @@ export class Child {
         const said = this.errors.trim() === "" ? `: ${this.output.trim()}` : "";
         throw new RunError(`${this.ending}${said}`);
       }
-      if (advanced()) until = Date.now() + timeoutMs;
-      if (Date.now() > until) throw new RunError(`${this.name} did not print '${what}'`);
+      if (advanced()) patience = new Patience(Date.now());
+      if (patience.spent(Date.now()) > timeoutMs)
+        throw new RunError(`${this.name} did not print '${what}'`);
       await Promise.race([new Promise<void>((wake) => this.#waiting.push(wake)), Bun.sleep(100)]);
     }
   }

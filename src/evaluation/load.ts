@@ -2,12 +2,12 @@
 // back.
 
 import type { Bytes, Client, Sealed } from "../actor.ts";
+import { Patience } from "../base/patience.ts";
 import type { Clock } from "../driver.ts";
 import type { Workload } from "../workload/asker.ts";
 import type { HistoryWriter } from "./history.ts";
 import { KindTally } from "./kinds.ts";
 import { Latencies } from "./latency.ts";
-import { Patience } from "./patience.ts";
 import type { RecentLoad } from "./recent-load.ts";
 
 export interface LoadOptions {

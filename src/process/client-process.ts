@@ -12,7 +12,7 @@ import { formatThroughput } from "../evaluation/format.ts";
 import { HistoryWriter } from "../evaluation/history.ts";
 import { LoadingRun } from "../evaluation/loading.ts";
 import { PATIENCE_MS, type Load, type LoadOptions } from "../evaluation/load.ts";
-import { Patience } from "../evaluation/patience.ts";
+import { Patience } from "../base/patience.ts";
 import { OpenLoop } from "../evaluation/open-loop.ts";
 import { RecentLoad } from "../evaluation/recent-load.ts";
 import { OP_SIZE_MAX, RATE_MAX } from "../evaluation/point.ts";

@@ -1,6 +1,6 @@
-// How long a process has waited for others, in time that it had itself: where a whole machine
-// stands still for a while (a virtual one that is paused, or has no processor), nobody could have
-// answered.
+// How long a process has waited for others, in time that it had itself: where all of a machine
+// stands still for a while (it is virtual and paused, or its processes are stopped), nobody could
+// have answered.
 
 /** What one step counts at most: a process that waits is woken every second. */
 const STEP_MAX_MS = 1500;

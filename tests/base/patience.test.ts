@@ -1,7 +1,7 @@
 // Patience counts time that the process had, and little of one long step.
 
 import { expect, test } from "bun:test";
-import { Patience } from "../../src/evaluation/patience.ts";
+import { Patience } from "../../src/base/patience.ts";
 
 test("steps add up, however long they are, but one in which the machine stood still", () => {
   const patience = new Patience(1000);

@@ -182,13 +182,17 @@ export const mutants: readonly Mutant[] = [
     1,
   ),
   mutant(
-    subjectOf("pbft-keyless-digests", {
-      ...withParts({ RequestPool: KeylessBatches }),
-      codec: keylessDigests(pbft.codec),
-    }),
+    {
+      ...subjectOf("pbft-keyless-digests", {
+        ...withParts({ RequestPool: KeylessBatches }),
+        codec: keylessDigests(pbft.codec),
+      }),
+      // It takes many seeds of one way of signing: another way has others.
+      signature: "each",
+    },
     "adversary",
     ["agreement"],
-    320,
+    400,
   ),
   mutant(
     subjectOf("pbft-unbound-open", withParts({ Executor: UnboundOpen })),

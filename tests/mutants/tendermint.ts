@@ -290,7 +290,8 @@ export const mutants: readonly Mutant[] = [
   plant("no-prevote-timeout", { Rounds: NoPrevoteTimeout }, "short", ["liveness"]),
   plant("hidden-polc", { NormalCase: HiddenPolc }, "adversary", ["liveness"]),
   plant("executes-twice", executesTwice, "short", ["exactly once"]),
-  plant("turn-forgotten", { Proposers: TurnForgotten }, "deep", ["liveness"]),
+  // The turn is in the state: who forgot it has another one at the next checkpoint.
+  plant("turn-forgotten", { Proposers: TurnForgotten }, "deep", ["liveness", "throw"]),
   plant("votes-at-once", { Naming: Careless }, "deep", [
     ...["agreement", "throw", "exactly once", "liveness"],
   ]),

@@ -79,6 +79,8 @@ export interface Plan extends PromisesPlan, LeadersPlan, SequencersPlan {
   readonly oneHost: boolean;
   readonly multicast: boolean;
   readonly payloadMax: number;
+  /** Views whose leaders a scenario draws, maybe one many times; absent: they take turns. */
+  readonly drawnViews?: number;
   readonly gstUs: number;
   readonly network: NetworkPlan;
   /** Clock speeds by host. */

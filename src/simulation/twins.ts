@@ -76,12 +76,13 @@ function beginScenario(
 }
 
 /** No faults but those of the scenario. */
-function twinsPlan(drawn: Plan, { clients, tenure, reputation }: Scenario): Plan {
+function twinsPlan(drawn: Plan, { views, clients, tenure, reputation }: Scenario): Plan {
   return {
     ...drawn,
     losesKinds: 0,
     viewTimeoutMs: 20,
     tenure,
+    drawnViews: tenure === 1 ? views.length : 0,
     reputation,
     clients,
     operations: OPERATIONS,

@@ -1,6 +1,7 @@
 // What the simulator does to protocols whose replicas crash and never lie.
 
 import { expect, setDefaultTimeout, test } from "bun:test";
+import { assert } from "../../src/base/assert.ts";
 import { faultNames } from "../../src/campaign/shrink.ts";
 import { crashQuorums } from "../../src/protocol/kit/quorum.ts";
 import { runAny } from "../../src/simulation/runner.ts";
@@ -24,6 +25,11 @@ test("FW1 protocols for crash faults are unsigned, of 2f + 1, and have no advers
     expect(protocol.quorums(3, 1)).toEqual(crashQuorums(3, 1));
     expect(protocol.quorums(2, 1)).toBeNull();
   }
+});
+
+test("FW5 an operation may wait for all drawn views, since one that recovers may lead them", () => {
+  const subject = registered.get("nopaxos") ?? assert.fail("it is registered");
+  expect(runAny({ subject, kind: "splits", seed: 2012340 }).failures).toEqual([]);
 });
 
 for (const subject of crashing) {

@@ -234,7 +234,7 @@ export function decodeBatch(input: Reader): Batch {
 function decodeSealed(count: number, bytes: Bytes, input: Reader): Batch {
   const inner = new Reader(bytes);
   const requests = isKeyed(bytes) ? decodeKeyed(count, inner) : [];
-  if (!inner.done) input.poison();
+  if (!inner.done || requests.length !== count) input.poison();
   const clients = input.addresses(count);
   return batchOf(bytes, requests, clients, input.flag() ? decodeSeals(input, requests) : null);
 }

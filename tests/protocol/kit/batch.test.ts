@@ -48,6 +48,23 @@ test("X12 decoding a batch interns no address; asking for one interns that one",
   expect(book.interned).toBe(1);
 });
 
+test("X12 a batch that says how many requests it has, and has none of them, is malformed", () => {
+  const book = new CountingBook();
+  const { clients } = makeBatch([request(1)], [100]);
+  // 2^31 more: of clients that sign.
+  for (const head of [1, 2 ** 31 + 1]) {
+    const out = new Writer(new Uint8Array(64), book).reset(0, 64);
+    out.u32(head);
+    out.u32(0);
+    // Of requests, and of signatures.
+    out.addresses(clients);
+    out.u8(0);
+    const input = new Reader(out.copy(), book);
+    decodeBatch(input);
+    expect(input.ok).toBe(false);
+  }
+});
+
 test("X12 a batch larger than a correct leader makes is malformed", () => {
   const book = new CountingBook();
   const sized = (lengths: readonly number[]) => {

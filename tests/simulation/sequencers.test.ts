@@ -83,9 +83,9 @@ test(
   LIMIT_MS,
 );
 
-test("FW9 each sequencer that is down adds a view to what an operation may take", () => {
+test("FW9 each sequencer that is down, and each view that is drawn, adds a view to what an operation may take", () => {
   const plan = { viewTimeoutMs: 100, f: 1 };
-  const census = { viewTimerMs: 100 };
+  const census = { view: 3, viewTimerMs: 100 };
   const replicas = [{ replica: { census: () => census } }] as unknown as Parameters<
     typeof livenessUs
   >[1];
@@ -94,5 +94,10 @@ test("FW9 each sequencer that is down adds a view to what an operation may take"
   expect(livenessUs(plan, replicas, none)).toBe((2 * (400 + 100 * (1 + 2 + 4 + 8)) + 100) * 1000);
   expect(livenessUs(plan, replicas, one) - livenessUs(plan, replicas, none)).toBe(
     2 * 16 * 100 * 1000,
+  );
+  // Of five views that are drawn two are still to come, where it is in the third.
+  const drawn = { ...plan, drawnViews: 5 };
+  expect(livenessUs(drawn, replicas, none) - livenessUs(plan, replicas, none)).toBe(
+    2 * 2 * 16 * 100 * 1000,
   );
 });

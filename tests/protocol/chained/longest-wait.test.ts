@@ -180,7 +180,7 @@ function longestWait(rules: ChainRules, n: number, f: number, untilCommit = true
 
 /** The judge's bound without what slow clocks and the client's own pause take. */
 function bound(f: number): number {
-  const replica = { census: () => ({ viewTimerMs: 1 }) } as ReplicaHandle["replica"];
+  const replica = { census: () => ({ view: 0, viewTimerMs: 1 }) } as ReplicaHandle["replica"];
   const handle = { replica } as ReplicaHandle;
   return (livenessUs({ viewTimeoutMs: 1, f }, [handle], []) / 1000 - 1) / 2;
 }

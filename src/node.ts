@@ -28,7 +28,7 @@ import {
 } from "./driver.ts";
 import { Queue } from "./base/queue.ts";
 import { CHECK, DECODE, ENCODE, OTHER, PROTOCOL, RECEIVE, SECTION, SEND } from "./base/sections.ts";
-import { type Reader } from "./wire.ts";
+import type { Reader } from "./wire.ts";
 import { ANNOUNCEMENT, ANNOUNCEMENT_SIZE, ONE_TIME_BLOCK } from "./base/one-time-form.ts";
 
 /** Of a message beyond MESSAGE_MAX. */

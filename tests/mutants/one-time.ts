@@ -11,15 +11,19 @@ import {
 } from "../../src/simulation/simulated-stage.ts";
 import { subjectOf, type Subject } from "../../src/simulation/subject.ts";
 
-/** G5: takes what is announced as it is. */
-class Unsigned extends SimulatedStage {
-  readonly #keys: SimulatedStageOptions["keys"];
+/** Looks into announcements before they are checked. */
+class Credulous extends SimulatedStage {
+  protected readonly keys: SimulatedStageOptions["keys"];
   constructor(options: SimulatedStageOptions) {
     super(options);
-    this.#keys = options.keys;
+    this.keys = options.keys;
   }
+}
+
+/** G5: takes what is announced as it is. */
+class Unsigned extends Credulous {
   override hear(signer: Signer, batch: Bytes, signature: Bytes): boolean {
-    this.knowRoot(signer, this.#keys.batchDigest(batch), signature);
+    this.knowRoot(signer, this.keys.batchDigest(batch), signature);
     return super.hear(signer, batch, signature);
   }
 }
@@ -38,16 +42,11 @@ class Rootless extends SimulatedStage {
 }
 
 /** G5: a batch is known by its root, whoever announced it. */
-class Anybodys extends SimulatedStage {
-  readonly #keys: SimulatedStageOptions["keys"];
-  constructor(options: SimulatedStageOptions) {
-    super(options);
-    this.#keys = options.keys;
-  }
+class Anybodys extends Credulous {
   override hear(signer: Signer, batch: Bytes, signature: Bytes): boolean {
-    const digest = this.#keys.batchDigest(batch);
-    const signed = this.#keys.verify(signer, digest, signature);
-    for (let i = 0; signed && i < this.#keys.n; i++) this.knowRoot(i, digest, signature);
+    const digest = this.keys.batchDigest(batch);
+    const signed = this.keys.verify(signer, digest, signature);
+    for (let i = 0; signed && i < this.keys.n; i++) this.knowRoot(i, digest, signature);
     return super.hear(signer, batch, signature);
   }
 }

@@ -6,25 +6,15 @@ import { EMPTY_BATCH } from "../../../src/protocol/kit/batch.ts";
 import { VIEW_TIMEOUTS_MAX } from "../../../src/protocol/kit/view-timeout.ts";
 import { makeBlock } from "../../../src/protocol/chained/block.ts";
 import { GENESIS_HASH, GENESIS_QC } from "../../../src/protocol/chained/certificate.ts";
-import { HOTSTUFF_RULES } from "../../../src/protocol/chained/hotstuff-rules.ts";
-import { HOTSTUFF2_RULES } from "../../../src/protocol/chained/hotstuff2-rules.ts";
-import { JOLTEON_RULES } from "../../../src/protocol/chained/jolteon-rules.ts";
 import { Tree } from "../../../src/protocol/chained/log.ts";
 import type { ChainRules } from "../../../src/protocol/chained/rules.ts";
-import { STREAMLET_RULES } from "../../../src/protocol/chained/streamlet-rules.ts";
 import { livenessUs } from "../../../src/simulation/liveness.ts";
 import type { ReplicaHandle } from "../../../src/simulation/replica-handle.ts";
+import { FAMILY } from "./family.ts";
 import { ChainedCluster, CLIENT, put, qc } from "./harness.ts";
 
 // Virtual time: only a loaded machine makes it slow.
 setDefaultTimeout(120_000);
-
-const FAMILY: readonly (readonly [string, ChainRules])[] = [
-  ["hotstuff", HOTSTUFF_RULES],
-  ["hotstuff2", HOTSTUFF2_RULES],
-  ["jolteon", JOLTEON_RULES],
-  ["streamlet", STREAMLET_RULES],
-];
 
 /** A leader that is correct, whichever it is. */
 const CORRECT = -1;

@@ -21,7 +21,6 @@ import type { ChainRules } from "../../../src/protocol/chained/rules.ts";
 import { HOTSTUFF_RULES } from "../../../src/protocol/chained/hotstuff-rules.ts";
 import { HOTSTUFF2_RULES } from "../../../src/protocol/chained/hotstuff2-rules.ts";
 import { JOLTEON_RULES } from "../../../src/protocol/chained/jolteon-rules.ts";
-import { STREAMLET_RULES } from "../../../src/protocol/chained/streamlet-rules.ts";
 import {
   anyTcThatLetsIn,
   fastHotStuff,
@@ -36,17 +35,12 @@ import {
 import { signatureOf } from "../../support/packets.ts";
 import { source } from "../../support/tidy.ts";
 import { equal } from "../../../src/wire.ts";
+import { FAMILY } from "./family.ts";
 import { block, ChainedCluster, CLIENT, ledBy, openRequest, put, qc, Solo, tc } from "./harness.ts";
 
 // Virtual time: only a loaded machine makes them slow.
 setDefaultTimeout(120_000);
 
-const FAMILY: readonly (readonly [string, ChainRules])[] = [
-  ["hotstuff", HOTSTUFF_RULES],
-  ["hotstuff2", HOTSTUFF2_RULES],
-  ["jolteon", JOLTEON_RULES],
-  ["streamlet", STREAMLET_RULES],
-];
 const TWO_CHAINS = FAMILY.slice(1, 3);
 
 const TENURE = 4;

@@ -14,6 +14,7 @@ import type { ProtocolConfig } from "../../protocol-config.ts";
 import { equal, type Reader } from "../../wire.ts";
 import { Checkpoints } from "../kit/checkpoint.ts";
 import { CONTEXT_PARTS, contextOf } from "../kit/context.ts";
+import { LARGE_MESSAGE } from "../kit/messages.ts";
 import { isNaming } from "../kit/naming-messages.ts";
 import { Recovery } from "../kit/recovery.ts";
 import type { Own } from "../kit/state-assembly.ts";
@@ -49,8 +50,6 @@ export type Parts = typeof PARTS;
 const KEPT_INTERVALS = 3;
 /** Own snapshots at a time: more above the stable checkpoint than votes are kept are of no use. */
 const SNAPSHOTS_MAX = 8;
-/** Bytes of a message from which on it is looked at before it is decoded. */
-const LARGE_MESSAGE = 65_536;
 
 /**
  * A replica of Tendermint: Buchman, Kwon and Milosevic, "The latest gossip on BFT consensus", arXiv

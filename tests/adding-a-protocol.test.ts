@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { describeUnless, libraries, program } from "./support/optional.ts";
 import { ROOT } from "./support/programs.ts";
+import { PATIENCE_MS } from "./support/patience.ts";
 
 type Step =
   | { readonly kind: "file"; readonly path: string; readonly text: string }
@@ -72,39 +73,43 @@ describeUnless(missing ?? program("git"))("docs/adding-a-protocol.md", () => {
   const work = mkdtempSync(join(tmpdir(), "oskr-adding-"));
   afterAll(() => rmSync(work, { recursive: true, force: true }));
 
-  test("followed literally, gives a protocol that runs", () => {
-    const parts = ["src", "csrc", "tests", "deploy", "docs", "build.ts"];
-    for (const name of [...parts, "package.json", "tsconfig.json", "bunfig.toml", "target"]) {
-      cpSync(join(ROOT, name), join(work, name), { recursive: true });
-    }
-    symlinkSync(join(ROOT, "node_modules"), join(work, "node_modules"));
-    const page = steps(readFileSync(join(ROOT, "docs/adding-a-protocol.md"), "utf8"));
-    const outputs = new Map<string, string>();
-    for (const step of page) {
-      switch (step.kind) {
-        case "file":
-          mkdirSync(dirname(join(work, step.path)), { recursive: true });
-          writeFileSync(join(work, step.path), step.text, { flag: "wx" });
-          break;
-        case "diff":
-          run("git apply --verbose -", work, step.text);
-          break;
-        case "command":
-          outputs.set(step.text, run(step.text, work));
+  test(
+    "followed literally, gives a protocol that runs",
+    () => {
+      const parts = ["src", "csrc", "tests", "deploy", "docs", "build.ts"];
+      for (const name of [...parts, "package.json", "tsconfig.json", "bunfig.toml", "target"]) {
+        cpSync(join(ROOT, name), join(work, name), { recursive: true });
       }
-    }
-    run("bun fmt --check --no-script src tests/mutants", work);
-    const said = (part: string): string =>
-      [...outputs].find(([command]) => command.includes(part))?.[1] ?? "no such command";
-    expect(said("conformance")).toContain(" 0 fail");
-    expect(said("--seeds 200")).toContain("200 passed, 0 failed");
-    expect(said("skips-gaps --convict")).toContain("1 passed, 0 failed");
-    expect(said("demo -- --mode chain")).toMatch(/^chain, 3 replicas, 8 clients, /m);
-    expect(said("--profile")).toContain("replica 2, time (% of ");
-    expect(said("simple --seeds 40")).toContain("40 passed, 0 failed");
-    expect(said("simple --kind adversary")).toContain("20 passed, 0 failed");
-    expect(said("simple --kind twins")).toContain("40 passed, 0 failed");
-    expect(said("no-lock --convict")).toContain("1 passed, 0 failed");
-    expect(said("demo -- --mode simple")).toMatch(/^simple, 4 replicas, 8 clients, /m);
-  }, 180_000);
+      symlinkSync(join(ROOT, "node_modules"), join(work, "node_modules"));
+      const page = steps(readFileSync(join(ROOT, "docs/adding-a-protocol.md"), "utf8"));
+      const outputs = new Map<string, string>();
+      for (const step of page) {
+        switch (step.kind) {
+          case "file":
+            mkdirSync(dirname(join(work, step.path)), { recursive: true });
+            writeFileSync(join(work, step.path), step.text, { flag: "wx" });
+            break;
+          case "diff":
+            run("git apply --verbose -", work, step.text);
+            break;
+          case "command":
+            outputs.set(step.text, run(step.text, work));
+        }
+      }
+      run("bun fmt --check --no-script src tests/mutants", work);
+      const said = (part: string): string =>
+        [...outputs].find(([command]) => command.includes(part))?.[1] ?? "no such command";
+      expect(said("conformance")).toContain(" 0 fail");
+      expect(said("--seeds 200")).toContain("200 passed, 0 failed");
+      expect(said("skips-gaps --convict")).toContain("1 passed, 0 failed");
+      expect(said("demo -- --mode chain")).toMatch(/^chain, 3 replicas, 8 clients, /m);
+      expect(said("--profile")).toContain("replica 2, time (% of ");
+      expect(said("simple --seeds 40")).toContain("40 passed, 0 failed");
+      expect(said("simple --kind adversary")).toContain("20 passed, 0 failed");
+      expect(said("simple --kind twins")).toContain("40 passed, 0 failed");
+      expect(said("no-lock --convict")).toContain("1 passed, 0 failed");
+      expect(said("demo -- --mode simple")).toMatch(/^simple, 4 replicas, 8 clients, /m);
+    },
+    PATIENCE_MS,
+  );
 });

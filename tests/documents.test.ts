@@ -22,8 +22,7 @@ import {
 import { libraries, program, testUnless } from "./support/optional.ts";
 import { Program, ROOT } from "./support/programs.ts";
 import { source, type Source, type Violation } from "./support/tidy.ts";
-
-const LIMIT_MS = 120_000;
+import { PATIENCE_MS } from "./support/patience.ts";
 
 /** Blocks that are not run here, by document and first line, and why. */
 const NOT_RUN: ReadonlyMap<string, string> = new Map([
@@ -235,7 +234,7 @@ describe("commands in documents", () => {
       const alone = all.filter(({ words }) => words[0]?.startsWith("-") === true);
       expect(alone.flatMap((command) => misused(command, known))).toEqual([]);
     },
-    LIMIT_MS,
+    PATIENCE_MS,
   );
 });
 
@@ -276,7 +275,7 @@ describe("a block of shell", () => {
     if (reasonOf(block) !== null) continue;
     const lack = libraries() ?? (block.text.includes("openssl") ? program("openssl") : null);
     const title = `runs: ${block.path}:${block.line}`;
-    testUnless(lack)(title, () => follow(block), LIMIT_MS);
+    testUnless(lack)(title, () => follow(block), PATIENCE_MS);
   }
 
   async function follow({ path, line, text }: Block): Promise<void> {
@@ -328,7 +327,7 @@ describe("a block of TypeScript", () => {
       const { status, out, err } = await new Program(args).ended();
       expect({ status, told: out + err }).toMatchObject({ status: 0 });
     },
-    LIMIT_MS,
+    PATIENCE_MS,
   );
 
   test("in docs/testing.md runs as a test", async () => {

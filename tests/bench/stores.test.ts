@@ -3,8 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import { describeUnless, libraries } from "../support/optional.ts";
 import { run } from "../support/programs.ts";
-
-const LIMIT_MS = 120_000;
+import { PATIENCE_MS } from "../support/patience.ts";
 
 describeUnless(libraries())("bench stores", () => {
   test(
@@ -24,7 +23,7 @@ describeUnless(libraries())("bench stores", () => {
       const [pair] = statements.pairs;
       expect(statements.ratio).toBe(pair.shown.throughput / (pair.alone / statements.replicas));
     },
-    LIMIT_MS,
+    PATIENCE_MS,
   );
 });
 

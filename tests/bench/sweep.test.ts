@@ -9,10 +9,9 @@ import { problemsIn } from "../../src/base/logger.ts";
 import { resultsDirectory } from "../../src/bench/sweep.ts";
 import { describeUnless, libraries } from "../support/optional.ts";
 import { marked, program, run, until } from "../support/programs.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 
 const missing = libraries();
-
-const LIMIT_MS = 120_000;
 
 let base = "";
 beforeAll(() => {
@@ -94,7 +93,7 @@ describeUnless(missing)("bench sweep", () => {
       expect(table(second.out)).toBe(table(first.out));
       expect(readLines(file)).toHaveLength(3);
     },
-    LIMIT_MS,
+    PATIENCE_MS,
   );
 
   test(
@@ -116,7 +115,7 @@ describeUnless(missing)("bench sweep", () => {
       expect(err).toContain(`FAILED: ${failed[0].failure}`);
       expect(failed[0].failure).toStartWith("client: no ");
     },
-    LIMIT_MS,
+    PATIENCE_MS,
   );
 
   test(
@@ -147,7 +146,7 @@ describeUnless(missing)("bench sweep", () => {
       expect(readdirSync(temporary)).toEqual([]);
       expect(readdirSync(join(base, "long"))).not.toContain("writer.lock");
     },
-    LIMIT_MS,
+    PATIENCE_MS,
   );
 });
 

@@ -8,8 +8,9 @@ import { loadNative } from "../../src/ffi/native.ts";
 import { ConfigDirectory } from "../support/configurations.ts";
 import { libraries, testUnless } from "../support/optional.ts";
 import { Program, program, ROOT, SERVED } from "../support/programs.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 
-setDefaultTimeout(90_000);
+setDefaultTimeout(PATIENCE_MS);
 
 const missing = libraries();
 const configs = new ConfigDirectory();

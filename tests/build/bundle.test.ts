@@ -10,15 +10,15 @@ import { problemsIn } from "../../src/base/logger.ts";
 import { buildBundle, bundleName } from "../../src/build/bundle.ts";
 import { describeUnless, libraries, rootInNamespace, testUnless } from "../support/optional.ts";
 import { Program, ROOT } from "../support/programs.ts";
+import { PATIENCE_MS, PROGRAM_MS } from "../support/patience.ts";
 
 const missing = libraries();
 
-const LIMIT_MS = 120_000;
 const NAME = bundleName(packageJson.version);
 const ARCHIVE = join(ROOT, "target", `${NAME}.tar.gz`);
 
 function run(command: readonly string[]) {
-  const ran = Bun.spawnSync([...command], { cwd: ROOT, timeout: LIMIT_MS });
+  const ran = Bun.spawnSync([...command], { cwd: ROOT, timeout: PROGRAM_MS });
   return { status: ran.exitCode, out: ran.stdout.toString(), err: ran.stderr.toString() };
 }
 
@@ -31,7 +31,7 @@ describeUnless(missing)("the bundle", () => {
     const unpacked = run(["tar", "-xzf", ARCHIVE, "-C", base]);
     expect(unpacked).toEqual({ status: 0, out: "", err: "" });
     home = join(base, NAME);
-  }, LIMIT_MS);
+  }, PATIENCE_MS);
   afterAll(() => rmSync(base, { recursive: true, force: true }));
 
   test("holds what is needed and nothing else", () => {
@@ -67,7 +67,7 @@ describeUnless(missing)("the bundle", () => {
       expect(digest(again)).toBe(digest(ARCHIVE));
       rmSync(again);
     },
-    LIMIT_MS,
+    PATIENCE_MS,
   );
 
   /** Four PBFT replicas and a client over the fabric; `command` says how a program is started. */
@@ -101,7 +101,7 @@ describeUnless(missing)("the bundle", () => {
       const sockets = mkdtempSync(join(base, "run-"));
       await serves((program, args) => [...bare, `./${program}`, ...args], sockets);
     },
-    LIMIT_MS,
+    PATIENCE_MS,
   );
 
   testUnless(rootInNamespace())(
@@ -128,6 +128,6 @@ describeUnless(missing)("the bundle", () => {
         args.map((arg) => (arg === "deploy/quad" ? "/oskr/deploy/quad" : arg));
       await serves((program, args) => [...inJail, program, ...placed(args)], "/tmp/run");
     },
-    LIMIT_MS,
+    PATIENCE_MS,
   );
 });

@@ -17,8 +17,7 @@ import { join } from "node:path";
 import { freePorts } from "../../src/cluster/free-ports.ts";
 import { describeUnless, libraries } from "../support/optional.ts";
 import { Program, ROOT } from "../support/programs.ts";
-
-const LIMIT_MS = 180_000;
+import { PATIENCE_MS, PROGRAM_MS } from "../support/patience.ts";
 
 let folder = "";
 beforeAll(() => {
@@ -30,7 +29,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 function run(command: readonly string[], cwd: string): string {
   const path = `${join(ROOT, "node_modules/.bin")}:${process.env["PATH"] ?? ""}`;
   const env = { ...process.env, PATH: path };
-  const ran = Bun.spawnSync([...command], { cwd, env, timeout: LIMIT_MS });
+  const ran = Bun.spawnSync([...command], { cwd, env, timeout: PROGRAM_MS });
   const said = `${ran.stdout.toString()}${ran.stderr.toString()}`;
   if (ran.exitCode !== 0) throw new Error(`${command.join(" ")}: ${ran.exitCode}\n${said}`);
   return said;
@@ -91,7 +90,7 @@ describeUnless(libraries())("a project that has nothing but the package", () => 
   let packed = "";
   beforeAll(() => {
     packed = unpack();
-  }, LIMIT_MS);
+  }, PATIENCE_MS);
 
   test(
     "has an application of its own, which every protocol replicates",
@@ -107,7 +106,7 @@ describeUnless(libraries())("a project that has nothing but the package", () => 
       expect(out).toMatch(/^\[ADD\], Return=OK, [1-9]/m);
       expect(out).toMatch(/^vr, 3 replicas, 4 clients, udp, app counter, counter, .* a second/m);
     },
-    LIMIT_MS,
+    PATIENCE_MS,
   );
 
   test(
@@ -123,6 +122,6 @@ describeUnless(libraries())("a project that has nothing but the package", () => 
       });
       expect(out).toMatch(/^chain, 3 replicas, 4 clients, udp, app kv, .* a second/m);
     },
-    LIMIT_MS,
+    PATIENCE_MS,
   );
 });

@@ -11,9 +11,9 @@ import { runAny } from "../../src/simulation/runner.ts";
 import { STRANGER_TRICKS } from "../../src/simulation/seed-plan.ts";
 import { Reader } from "../../src/wire.ts";
 import { simulate } from "../support/simulate-command.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 
-// Virtual time: only a loaded machine makes them slow.
-setDefaultTimeout(120_000);
+setDefaultTimeout(PATIENCE_MS);
 
 const { mutants } = await loadAll();
 

@@ -5,9 +5,9 @@ import type { Changes } from "../../src/simulation/seed-plan.ts";
 import { findSubject } from "../../src/campaign/mutants.ts";
 import { runAny } from "../../src/simulation/runner.ts";
 import type { Kind } from "../../src/simulation/subject.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 
-// Virtual time: only a loaded machine makes them slow.
-setDefaultTimeout(120_000);
+setDefaultTimeout(PATIENCE_MS);
 
 const seeds: readonly {
   readonly protocol: string;

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { UsageError } from "../../src/base/errors.ts";
 import { simulate } from "../../src/campaign/simulate.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "oskr-pages-"));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
@@ -19,25 +20,33 @@ test("a seed that passes is one page", async () => {
   expect(titleOf(path)).toBe("unreplicated, seed 7, short: passed");
 });
 
-test("a mutant that is convicted is the page of its failing run, and of its smallest", async () => {
-  const path = join(dir, "mutant.html");
-  const mutant = ["--load", "tests/mutants/unreplicated.ts", "-p", "unreplicated-cached-reads"];
-  expect(await simulate([...mutant, "--convict", "--html", path])).toBe(0);
-  expect(titleOf(path)).toEndWith("violated");
-  expect(titleOf(join(dir, "mutant-shrunk.html"))).toMatch(/, shrunk: \w.* violated$/);
-}, 120_000);
+test(
+  "a mutant that is convicted is the page of its failing run, and of its smallest",
+  async () => {
+    const path = join(dir, "mutant.html");
+    const mutant = ["--load", "tests/mutants/unreplicated.ts", "-p", "unreplicated-cached-reads"];
+    expect(await simulate([...mutant, "--convict", "--html", path])).toBe(0);
+    expect(titleOf(path)).toEndWith("violated");
+    expect(titleOf(join(dir, "mutant-shrunk.html"))).toMatch(/, shrunk: \w.* violated$/);
+  },
+  PATIENCE_MS,
+);
 
-test("a campaign writes a page for each seed that fails, and none for the others", async () => {
-  const path = join(dir, "campaign");
-  const mutant = ["--load", "tests/mutants/unreplicated.ts", "-p", "unreplicated-counter-wraps"];
-  const args = [...mutant, "--seeds", "6", "--jobs", "1", "--html", path];
-  const status = await simulate(args);
-  const pages = readdirSync(path);
-  expect(status).toBe(1);
-  const seeds = pages.filter((name) => !name.includes("shrunk"));
-  expect(seeds.length).toBeGreaterThan(0);
-  for (const name of seeds) expect(titleOf(join(path, name))).toEndWith("violated");
-}, 120_000);
+test(
+  "a campaign writes a page for each seed that fails, and none for the others",
+  async () => {
+    const path = join(dir, "campaign");
+    const mutant = ["--load", "tests/mutants/unreplicated.ts", "-p", "unreplicated-counter-wraps"];
+    const args = [...mutant, "--seeds", "6", "--jobs", "1", "--html", path];
+    const status = await simulate(args);
+    const pages = readdirSync(path);
+    expect(status).toBe(1);
+    const seeds = pages.filter((name) => !name.includes("shrunk"));
+    expect(seeds.length).toBeGreaterThan(0);
+    for (const name of seeds) expect(titleOf(join(path, name))).toEndWith("violated");
+  },
+  PATIENCE_MS,
+);
 
 test.each([
   [["-p", "pbft", "--kind", "codec", "--seed", "1", "--html", join(dir, "x.html")], "codec"],

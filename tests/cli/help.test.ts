@@ -8,8 +8,7 @@ import { CLIENT, FABRIC_SWITCH, GROUPS, REPLICA, WHOSE } from "../../src/cli/def
 import { ALL_ARGS, usage, type Described } from "../../src/cli/help.ts";
 import { DEMO } from "../../src/cluster/demo.ts";
 import { Program, ROOT, run } from "../support/programs.ts";
-
-const LIMIT_MS = 60_000;
+import { PATIENCE_MS } from "../support/patience.ts";
 
 const COMMAND: Described = {
   name: "x",
@@ -122,7 +121,7 @@ describe("every program", () => {
       }
       expect(programs.length).toBeGreaterThan(10);
     },
-    LIMIT_MS,
+    PATIENCE_MS,
   );
 
   test("so has every script", async () => {

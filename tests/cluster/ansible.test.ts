@@ -9,9 +9,8 @@ import { UsageError } from "../../src/base/errors.ts";
 import { messagesIn, readInventory } from "../../src/cluster/ansible.ts";
 import { describeUnless, program } from "../support/optional.ts";
 import { Program, ROOT } from "../support/programs.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 
-/** Ansible takes seconds to start on a busy machine. */
-const LIMIT_MS = 120_000;
 const PLAYBOOKS = join(ROOT, "deploy/ansible");
 
 let dir = "";
@@ -66,7 +65,7 @@ describeUnless(program("ansible-playbook"))("an inventory", () => {
         ...{ clients: [{ name: "c0", address: "" }], multicast: "", sequencers: [] },
       });
     },
-    LIMIT_MS,
+    PATIENCE_MS,
   );
 
   test(
@@ -78,7 +77,7 @@ describeUnless(program("ansible-playbook"))("an inventory", () => {
       );
       expect(multicast).toBe("01:00:5e:00:00:01%255");
     },
-    LIMIT_MS,
+    PATIENCE_MS,
   );
 
   test(
@@ -100,7 +99,7 @@ describeUnless(program("ansible-playbook"))("an inventory", () => {
         "r0: oskr_address 10.0.0.1:5000%0: the same address and port as of s1",
       );
     },
-    LIMIT_MS,
+    PATIENCE_MS,
   );
 
   for (const [name, line, got] of [
@@ -122,7 +121,7 @@ describeUnless(program("ansible-playbook"))("an inventory", () => {
         expect(said).toContain(`got: ${got}`);
         expect(said).not.toContain("\n");
       },
-      LIMIT_MS,
+      PATIENCE_MS,
     );
   }
 
@@ -132,7 +131,7 @@ describeUnless(program("ansible-playbook"))("an inventory", () => {
       const path = join(dir, "nowhere.ini");
       expect(() => readInventory(path)).toThrow(`inventory source ${path}`);
     },
-    LIMIT_MS,
+    PATIENCE_MS,
   );
 });
 
@@ -165,7 +164,7 @@ describeUnless(program("ansible-playbook"))("playbooks", () => {
       expect(out).toContain("no oskr_address");
       expect(out).not.toContain("can run oskr");
     },
-    LIMIT_MS,
+    PATIENCE_MS,
   );
 
   test.each(["copy", "run"])(
@@ -177,7 +176,7 @@ describeUnless(program("ansible-playbook"))("playbooks", () => {
       expect(out).toContain("r2: no oskr_address");
       expect(out).not.toMatch(/TASK .*(bundle|Stop|Start)/);
     },
-    LIMIT_MS,
+    PATIENCE_MS,
   );
 
   test(
@@ -206,6 +205,6 @@ describeUnless(program("ansible-playbook"))("playbooks", () => {
       const config = readFileSync(join(dir, "with", "lab.config"), "utf8");
       expect(config).toContain("\nreplica 127.0.0.1:5000%0\nrole sequencer 127.0.0.1:5001%0\n");
     },
-    LIMIT_MS,
+    PATIENCE_MS,
   );
 });

@@ -7,8 +7,8 @@ import { ClientProcesses } from "../../src/cluster/client-processes.ts";
 import { Cluster } from "../../src/cluster/cluster.ts";
 import { libraries, testUnless } from "../support/optional.ts";
 import { ROOT, SERVED } from "../support/programs.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 
-const LIMIT_MS = 120_000;
 const bin = (name: string): readonly string[] => [
   ...[process.execPath, join(ROOT, "src/bin", `${name}.ts`)],
 ];
@@ -39,7 +39,7 @@ testUnless(libraries())(
       /^replica 0 ended by SIGKILL; client: no reply from replica 0 in /,
     );
   },
-  LIMIT_MS,
+  PATIENCE_MS,
 );
 
 testUnless(libraries())(
@@ -64,5 +64,5 @@ testUnless(libraries())(
     expect(record).toMatchObject({ serviceGone: true, inFlight: 3 });
     expect(failure).toMatch(/^replica 0 ended by SIGKILL; client: nobody served at the end: /);
   },
-  LIMIT_MS,
+  PATIENCE_MS,
 );

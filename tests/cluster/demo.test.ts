@@ -10,10 +10,10 @@ import type { HistoryEntry } from "../../src/evaluation/history.ts";
 import { checkRecorded } from "../../src/simulation/store-model.ts";
 import { describeUnless, libraries } from "../support/optional.ts";
 import { marked, Program, ROOT, run, SERVED, until } from "../support/programs.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 
 const missing = libraries();
 
-const LIMIT_MS = 120_000;
 /** Without replication, which needs fewer processes. */
 const ALONE = ["--mode", "unreplicated"];
 
@@ -42,7 +42,7 @@ describeUnless(missing)("demo", () => {
     // Once, so that the demos below find it done.
     const built = Bun.spawnSync([process.execPath, "build.ts"], { cwd: ROOT });
     expect(built.exitCode).toBe(0);
-  }, LIMIT_MS);
+  }, PATIENCE_MS);
   afterAll(() => rmSync(base, { recursive: true, force: true }));
 
   test.concurrent.each([
@@ -90,7 +90,7 @@ describeUnless(missing)("demo", () => {
       expect(record.operations).toBeGreaterThan(0);
       await nothingLeft();
     },
-    LIMIT_MS,
+    PATIENCE_MS,
   );
 
   test.concurrent(
@@ -112,7 +112,7 @@ describeUnless(missing)("demo", () => {
       expect(refused.status).toBe(2);
       expect(refused.err).toContain(`--history ${path}: --json ${path} is the same`);
     },
-    LIMIT_MS,
+    PATIENCE_MS,
   );
 
   test.concurrent(
@@ -127,7 +127,7 @@ describeUnless(missing)("demo", () => {
       expect(err).toContain("operations a second");
       await nothingLeft();
     },
-    LIMIT_MS,
+    PATIENCE_MS,
   );
 
   /** Starts one that would take long, and waits until all of it runs. */
@@ -159,7 +159,7 @@ describeUnless(missing)("demo", () => {
       expect(record).toMatchObject({ interrupted: true, mode: "unreplicated", n: 1 });
       expect(record.operations).toBeGreaterThan(0);
     },
-    LIMIT_MS,
+    PATIENCE_MS,
   );
 
   test.concurrent(
@@ -177,7 +177,7 @@ describeUnless(missing)("demo", () => {
         expect(JSON.parse(readFileSync(json, "utf8"))).toMatchObject({ interrupted: true });
       }
     },
-    LIMIT_MS,
+    PATIENCE_MS,
   );
 
   test.concurrent(
@@ -190,7 +190,7 @@ describeUnless(missing)("demo", () => {
         await nothingLeft();
       }
     },
-    LIMIT_MS,
+    PATIENCE_MS,
   );
 
   test.concurrent(
@@ -204,7 +204,7 @@ describeUnless(missing)("demo", () => {
       await npm.ended();
       await nothingLeft();
     },
-    LIMIT_MS,
+    PATIENCE_MS,
   );
 
   test.concurrent(
@@ -220,7 +220,7 @@ describeUnless(missing)("demo", () => {
         ],
       });
     },
-    LIMIT_MS,
+    PATIENCE_MS,
   );
 
   test.concurrent(
@@ -237,7 +237,7 @@ describeUnless(missing)("demo", () => {
       });
       await nothingLeft();
     },
-    LIMIT_MS,
+    PATIENCE_MS,
   );
 
   test.concurrent(
@@ -251,6 +251,6 @@ describeUnless(missing)("demo", () => {
       expect(status).toBe(2);
       await nothingLeft();
     },
-    LIMIT_MS,
+    PATIENCE_MS,
   );
 });

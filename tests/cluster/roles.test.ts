@@ -12,8 +12,7 @@ import { ConfigDirectory } from "../support/configurations.ts";
 import { describeUnless, libraries } from "../support/optional.ts";
 import { Program, program, ROOT } from "../support/programs.ts";
 import { registerTicketed, ticketed } from "../support/ticketed.ts";
-
-const LIMIT_MS = 120_000;
+import { PATIENCE_MS } from "../support/patience.ts";
 
 describe("a protocol with a sequencer", () => {
   const subject = subjectOf("ticketed", ticketed);
@@ -31,7 +30,7 @@ describe("a protocol with a sequencer", () => {
         expect({ seed, failures }).toEqual({ seed, failures: [] });
       }
     },
-    LIMIT_MS,
+    PATIENCE_MS,
   );
 
   test("needs it: without, nothing is ever answered", () => {
@@ -82,7 +81,7 @@ describeUnless(libraries())("processes of a role", () => {
     unregister = registerTicketed(protocols);
     const built = Bun.spawnSync([process.execPath, "build.ts"], { cwd: ROOT });
     expect(built.exitCode).toBe(0);
-  }, LIMIT_MS);
+  }, PATIENCE_MS);
   afterAll(() => unregister());
 
   test.each(["udp", "dpdk"] as const)(
@@ -102,7 +101,7 @@ describeUnless(libraries())("processes of a role", () => {
         await cluster.stop();
       }
     },
-    LIMIT_MS,
+    PATIENCE_MS,
   );
 
   test("have addresses in the configuration, or that is told in one line", async () => {

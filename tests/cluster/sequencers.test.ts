@@ -13,8 +13,8 @@ import { ordered, registerOrdered } from "../support/ordered.ts";
 import { ConfigDirectory } from "../support/configurations.ts";
 import { describeUnless, libraries } from "../support/optional.ts";
 import { program, Program, ROOT } from "../support/programs.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 
-const LIMIT_MS = 120_000;
 const BATCHES = {
   ...({ transport: "dpdk", sequencer: "process" } as const),
   replicaArgs: ["-b", "8"],
@@ -47,7 +47,7 @@ describeUnless(libraries())("sequencers", () => {
     unregister = registerOrdered(protocols);
     const built = Bun.spawnSync([process.execPath, "build.ts"], { cwd: ROOT });
     expect(built.exitCode).toBe(0);
-  }, LIMIT_MS);
+  }, PATIENCE_MS);
   afterAll(() => unregister());
 
   const clusterOf = (options: Partial<ClusterOptions>) =>
@@ -92,7 +92,7 @@ describeUnless(libraries())("sequencers", () => {
         await cluster.stop();
       }
     },
-    LIMIT_MS,
+    PATIENCE_MS,
   );
 
   test(
@@ -117,7 +117,7 @@ describeUnless(libraries())("sequencers", () => {
         await cluster.stop();
       }
     },
-    LIMIT_MS,
+    PATIENCE_MS,
   );
 
   test(
@@ -157,6 +157,6 @@ describeUnless(libraries())("sequencers", () => {
         "fabric: --sequencer: none.config has no line 'role sequencer ADDRESS'\n",
       );
     },
-    LIMIT_MS,
+    PATIENCE_MS,
   );
 });

@@ -5,8 +5,8 @@ import { expect, test } from "bun:test";
 import { FAULTS } from "../../src/faults/faults.ts";
 import { chosenScenarios, SCENARIOS } from "../../src/faults/scenarios.ts";
 import { run } from "../support/programs.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 
-const LIMIT_MS = 30_000;
 const named = (only: string | undefined, mode: string) =>
   chosenScenarios(only, mode).map(({ name }) => name);
 
@@ -51,5 +51,5 @@ test(
     expect(help.out).toMatch(/^ {2}loss +one packet of ten is lost$/m);
     expect(FAULTS.notes).toStartWith("SCENARIOS\n");
   },
-  LIMIT_MS,
+  PATIENCE_MS,
 );

@@ -16,6 +16,7 @@ import { join } from "node:path";
 import * as native from "../../src/ffi/native.ts";
 import { mapRegion } from "../../src/ffi/region.ts";
 import { describeUnless, libraries } from "../support/optional.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 
 const { BURST, UDP } = native;
 const SLOT_SIZE = 2048;
@@ -151,58 +152,66 @@ describeUnless(missing)("oskr_native", () => {
     expect(ran.stdout.toString()).toBe("true true\n");
   });
 
-  test("a child that asked for it ends with its parent", async () => {
-    const inner = `${LOAD}
+  test(
+    "a child that asked for it ends with its parent",
+    async () => {
+      const inner = `${LOAD}
       if (library.oskr_die_with_parent(15, Number(process.argv[1])) !== 0) process.exit(1);
       console.log(process.pid);
       setInterval(() => {}, 1000);
     `;
-    const outer = Bun.spawn(
-      [
-        process.execPath,
-        "-e",
-        `const child = Bun.spawn([process.execPath, "-e", process.argv[1], String(process.pid)], {
+      const outer = Bun.spawn(
+        [
+          process.execPath,
+          "-e",
+          `const child = Bun.spawn([process.execPath, "-e", process.argv[1], String(process.pid)], {
           stdout: "pipe",
         });
         const { value } = await child.stdout.getReader().read();
         process.stdout.write(value);
         process.kill(process.pid, "SIGKILL");`,
-        inner,
-      ],
-      { cwd: root, stdout: "pipe" },
-    );
-    const pid = Number(await new Response(outer.stdout).text());
-    await outer.exited;
-    expect(pid).toBeGreaterThan(1);
-    while (isRunning(pid)) await Bun.sleep(1);
-  }, 20_000);
+          inner,
+        ],
+        { cwd: root, stdout: "pipe" },
+      );
+      const pid = Number(await new Response(outer.stdout).text());
+      await outer.exited;
+      expect(pid).toBeGreaterThan(1);
+      while (isRunning(pid)) await Bun.sleep(1);
+    },
+    PATIENCE_MS,
+  );
 
-  test("is found in the executable itself where target/dpdk is not", () => {
-    mkdirSync(join(directory, "src"));
-    for (const folder of ["ffi", "base"]) {
-      cpSync(join(root, "src", folder), join(directory, "src", folder), { recursive: true });
-    }
-    mkdirSync(join(directory, "target/dpdk"), { recursive: true });
-    const file = "target/dpdk/liboskr_native.so";
-    cpSync(join(root, file), join(directory, file));
-    const entry = join(directory, "src/entry.ts");
-    const program = `
+  test(
+    "is found in the executable itself where target/dpdk is not",
+    () => {
+      mkdirSync(join(directory, "src"));
+      for (const folder of ["ffi", "base"]) {
+        cpSync(join(root, "src", folder), join(directory, "src", folder), { recursive: true });
+      }
+      mkdirSync(join(directory, "target/dpdk"), { recursive: true });
+      const file = "target/dpdk/liboskr_native.so";
+      cpSync(join(root, file), join(directory, file));
+      const entry = join(directory, "src/entry.ts");
+      const program = `
       import { loadNative } from "./ffi/native.ts";
       try { console.log(loadNative().oskr_native_version()); }
       catch (error) { console.log(error.name + ": " + error.message); }
     `;
-    writeFileSync(entry, program);
-    mkdirSync(join(directory, "elsewhere/tmp"), { recursive: true });
-    const compile = ["build", "--compile", entry, "--outfile", join(directory, "elsewhere/run")];
-    expect(Bun.spawnSync([process.execPath, ...compile]).exitCode).toBe(0);
-    const run = (temporary: string): string =>
-      Bun.spawnSync([join(directory, "elsewhere/run")], {
-        cwd: join(directory, "elsewhere"),
-        env: { ...process.env, TMPDIR: temporary },
-      }).stdout.toString();
-    expect(run(join(directory, "elsewhere/tmp"))).toBe(`${library.oskr_native_version()}\n`);
-    expect(run("/proc")).toMatch(/^UsageError: [^\n]*set TMPDIR to a directory[^\n]*\n$/);
-  }, 60_000);
+      writeFileSync(entry, program);
+      mkdirSync(join(directory, "elsewhere/tmp"), { recursive: true });
+      const compile = ["build", "--compile", entry, "--outfile", join(directory, "elsewhere/run")];
+      expect(Bun.spawnSync([process.execPath, ...compile]).exitCode).toBe(0);
+      const run = (temporary: string): string =>
+        Bun.spawnSync([join(directory, "elsewhere/run")], {
+          cwd: join(directory, "elsewhere"),
+          env: { ...process.env, TMPDIR: temporary },
+        }).stdout.toString();
+      expect(run(join(directory, "elsewhere/tmp"))).toBe(`${library.oskr_native_version()}\n`);
+      expect(run("/proc")).toMatch(/^UsageError: [^\n]*set TMPDIR to a directory[^\n]*\n$/);
+    },
+    PATIENCE_MS,
+  );
 });
 
 test("without the library there is one line that says what to do", () => {

@@ -28,6 +28,7 @@ import {
 import { ConfigDirectory } from "../support/configurations.ts";
 import { describeUnless, libraries } from "../support/optional.ts";
 import { program, run } from "../support/programs.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 
 const NO_COUNTS = { signed: 0, roots: 0, verified: 0, cached: 0 };
 
@@ -288,29 +289,33 @@ describeUnless(missing)("real processes", () => {
   const configs = new ConfigDirectory();
   const dir = configs.path;
 
-  test("replica and client tell where their time went", async () => {
-    const [port = 0] = await freePorts(1);
-    const prefix = configs.config("udp", "f 0", `replica 127.0.0.1:${port}%0`);
-    const common = ["-m", "unreplicated", "-c", prefix, "--profile", "--json"];
-    const replica = program("replica", ["-i", "0", ...common, join(dir, "replica.json")]);
-    await replica.printed("replica 0 of 1");
-    const args = ["-d", "0.5", "--warm", "0.1", ...common, join(dir, "client.json")];
-    const client = await run("client", args);
-    replica.signal("SIGTERM");
-    const { status, out } = await replica.ended();
-    expect({ status, client: client.status }).toEqual({ status: 0, client: 0 });
-    const read = <R>(name: string) => JSON.parse(readFileSync(join(dir, name), "utf8")) as R;
-    for (const [text, { profile }] of [
-      [out, read<ReplicaRecord>("replica.json")],
-      [client.out, read<ResultRecord>("client.json")],
-    ] as const) {
-      expect(text).toContain("time (% of ");
-      expect(profile?.operations).toBeGreaterThan(0);
-      expect(profile?.seconds).toBeGreaterThan(0);
-      const values = Object.values(profile?.shares ?? {});
-      expect(values).toHaveLength(SECTION_NAMES.length);
-      expect(Math.min(...values)).toBeGreaterThanOrEqual(0);
-      expect(values.reduce((a, b) => a + b, 0)).toBeCloseTo(1, 9);
-    }
-  }, 60_000);
+  test(
+    "replica and client tell where their time went",
+    async () => {
+      const [port = 0] = await freePorts(1);
+      const prefix = configs.config("udp", "f 0", `replica 127.0.0.1:${port}%0`);
+      const common = ["-m", "unreplicated", "-c", prefix, "--profile", "--json"];
+      const replica = program("replica", ["-i", "0", ...common, join(dir, "replica.json")]);
+      await replica.printed("replica 0 of 1");
+      const args = ["-d", "0.5", "--warm", "0.1", ...common, join(dir, "client.json")];
+      const client = await run("client", args);
+      replica.signal("SIGTERM");
+      const { status, out } = await replica.ended();
+      expect({ status, client: client.status }).toEqual({ status: 0, client: 0 });
+      const read = <R>(name: string) => JSON.parse(readFileSync(join(dir, name), "utf8")) as R;
+      for (const [text, { profile }] of [
+        [out, read<ReplicaRecord>("replica.json")],
+        [client.out, read<ResultRecord>("client.json")],
+      ] as const) {
+        expect(text).toContain("time (% of ");
+        expect(profile?.operations).toBeGreaterThan(0);
+        expect(profile?.seconds).toBeGreaterThan(0);
+        const values = Object.values(profile?.shares ?? {});
+        expect(values).toHaveLength(SECTION_NAMES.length);
+        expect(Math.min(...values)).toBeGreaterThanOrEqual(0);
+        expect(values.reduce((a, b) => a + b, 0)).toBeCloseTo(1, 9);
+      }
+    },
+    PATIENCE_MS,
+  );
 });

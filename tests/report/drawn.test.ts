@@ -11,6 +11,7 @@ import { seriesOf } from "../../src/report/series.ts";
 import { Browser, CHROMIUM, type Screen, type Visit } from "../support/browser.ts";
 import { describeUnless, program } from "../support/optional.ts";
 import { madeUpPoints, madeUpRuns } from "../support/runs.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 
 /** What the functions below that run in the page use of a browser. */
 declare const document: {
@@ -52,7 +53,7 @@ describeUnless(program(CHROMIUM))("the page in Chromium", () => {
     dir = mkdtempSync(join(tmpdir(), "oskr-report-"));
     await writeReport(runs, { title: "All protocols", dir, command: "npm run bench" });
     browser = await Browser.open();
-  }, 60_000);
+  }, PATIENCE_MS);
   afterAll(async () => {
     await browser?.close();
     rmSync(dir, { recursive: true, force: true });

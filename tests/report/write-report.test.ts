@@ -19,9 +19,10 @@ import { run, ROOT } from "../support/programs.ts";
 import { CHROMIUM } from "../support/browser.ts";
 import { program } from "../support/optional.ts";
 import { madeUpPoints, madeUpRuns } from "../support/runs.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 
 // On a busy machine drawing a page takes as long as a test has by default.
-setDefaultTimeout(60_000);
+setDefaultTimeout(PATIENCE_MS);
 
 let dir = "";
 beforeAll(() => {

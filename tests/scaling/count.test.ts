@@ -6,9 +6,9 @@ import type { Counts } from "../../src/scaling/counts.ts";
 import { protocols } from "../../src/protocol/index.ts";
 import { countOperations, type CountOptions } from "../../src/scaling/count.ts";
 import { subjectOf } from "../../src/simulation/subject.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 
-// Virtual time: only a loaded machine makes them slow.
-setDefaultTimeout(120_000);
+setDefaultTimeout(PATIENCE_MS);
 
 const BATCH = 10;
 

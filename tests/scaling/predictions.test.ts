@@ -21,8 +21,9 @@ import { scaleFigures } from "../../src/scaling/figures.ts";
 import { protocols } from "../../src/protocol/index.ts";
 import { countOperations } from "../../src/scaling/count.ts";
 import { registered } from "../../src/simulation/subjects.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 
-setDefaultTimeout(60_000);
+setDefaultTimeout(PATIENCE_MS);
 
 const COSTS: Costs = {
   signUs: 40,

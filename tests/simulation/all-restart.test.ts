@@ -13,9 +13,9 @@ import { pbft } from "../../src/protocol/pbft/index.ts";
 import { hotstuff } from "../../src/protocol/chained/index.ts";
 import { bytesOf, EMPTY } from "../../src/wire.ts";
 import { withoutRuns } from "../mutants/naming.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 
-// Virtual time: only a loaded machine makes them slow.
-setDefaultTimeout(120_000);
+setDefaultTimeout(PATIENCE_MS);
 
 /** The first seeds with this fault alone, but for the network, of so many operations. */
 function seedsOf(subject: Subject, count: number): readonly number[] {

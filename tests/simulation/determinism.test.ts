@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { runAny } from "../../src/simulation/runner.ts";
 import { registered } from "../../src/simulation/subjects.ts";
 import { simulate } from "../support/simulate-command.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 
 let folder = "";
 let compiled = "";
@@ -23,57 +24,72 @@ beforeAll(async () => {
   });
   const errors = await new Response(child.stderr).text();
   if ((await child.exited) !== 0) throw new Error(errors);
-}, 120_000);
+}, PATIENCE_MS);
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 for (const subject of registered.values()) {
   for (const kind of subject.kinds) {
-    test(`${subject.name}, kind ${kind}`, async () => {
-      const seed = 123_457;
-      const { traceHash, failures } = runAny({ subject, kind, seed });
-      expect(failures).toEqual([]);
-      expect(runAny({ subject, kind, seed, cold: true }).traceHash).toBe(traceHash);
-      const args = `--protocol ${subject.name} --kind ${kind} --seed ${seed}`;
-      for (const program of [undefined, [compiled]]) {
-        const { stdout } = await simulate(args, program);
-        expect(stdout).toContain(`seed ${seed}: trace hash ${traceHash}\n`);
-      }
-    }, 120_000);
+    test(
+      `${subject.name}, kind ${kind}`,
+      async () => {
+        const seed = 123_457;
+        const { traceHash, failures } = runAny({ subject, kind, seed });
+        expect(failures).toEqual([]);
+        expect(runAny({ subject, kind, seed, cold: true }).traceHash).toBe(traceHash);
+        const args = `--protocol ${subject.name} --kind ${kind} --seed ${seed}`;
+        for (const program of [undefined, [compiled]]) {
+          const { stdout } = await simulate(args, program);
+          expect(stdout).toContain(`seed ${seed}: trace hash ${traceHash}\n`);
+        }
+      },
+      PATIENCE_MS,
+    );
   }
 }
 
-test("a campaign over processes adds up to what one process finds", async () => {
-  const args = "--protocol unreplicated --seeds 200 --kind short";
-  const [one, two] = await Promise.all([simulate(`${args} -j 1`), simulate(`${args} -j 2`)]);
-  expect(one.stdout).toEndWith("\n200 passed, 0 failed\n");
-  expect(two.stdout).toBe(one.stdout);
-}, 120_000);
+test(
+  "a campaign over processes adds up to what one process finds",
+  async () => {
+    const args = "--protocol unreplicated --seeds 200 --kind short";
+    const [one, two] = await Promise.all([simulate(`${args} -j 1`), simulate(`${args} -j 2`)]);
+    expect(one.stdout).toEndWith("\n200 passed, 0 failed\n");
+    expect(two.stdout).toBe(one.stdout);
+  },
+  PATIENCE_MS,
+);
 
-test("bad options are one line and status 2", async () => {
-  for (const [args, line] of [
-    ["--protocol nope", "--protocol nope: there are unreplicated"],
-    ["--protocol pbft --kind nope", "--kind nope: expected short, deep"],
-    ["--protocol unreplicated --kind twins", "--kind twins: unreplicated has short"],
-    ["pbft", "unexpected 'pbft': options start with -"],
-    ["", "--protocol is required"],
-    ["--protocol pbft --seeds 0", "--seeds 0: expected a whole number"],
-    ["--protocol pbft --seeds 9 --without rain", "--without rain: no such fault; there are loss"],
-    ["--protocol pbft --seeds 9 --without loss,loss", "--without: loss was given twice"],
-    ["--protocol pbft --seed 1 --without crash-3", "--without crash-3: seed 1 has none; it has"],
-    ["--protocol pbft --kind twins --without loss", "--without: seeds of kind twins have no plan"],
-    ["--protocol pbft --kind codec --tail 3", "--tail: seeds of kind codec have no plan"],
-    ["--protocol pbft --profile ci", "--protocol: goes without --profile"],
-    [
-      "--load tests/mutants/pbft.ts --protocol pbft-executes-twice --convict --seeds 3",
-      "--seeds: ",
-    ],
-    ["--protocol pbft --load src/base/errors.ts", "--load src/base/errors.ts: exports neither"],
-    ["--protocol pbft --load nowhere.ts", "--load nowhere.ts: no such file"],
-  ]) {
-    const { status, stdout, stderr } = await simulate(args ?? "");
-    expect(stderr).toStartWith(`simulate: ${line}`);
-    expect(stderr.trimEnd().split("\n")).toHaveLength(1);
-    expect({ args, status, stdout }).toEqual({ args: args ?? "", status: 2, stdout: "" });
-  }
-}, 120_000);
+test(
+  "bad options are one line and status 2",
+  async () => {
+    for (const [args, line] of [
+      ["--protocol nope", "--protocol nope: there are unreplicated"],
+      ["--protocol pbft --kind nope", "--kind nope: expected short, deep"],
+      ["--protocol unreplicated --kind twins", "--kind twins: unreplicated has short"],
+      ["pbft", "unexpected 'pbft': options start with -"],
+      ["", "--protocol is required"],
+      ["--protocol pbft --seeds 0", "--seeds 0: expected a whole number"],
+      ["--protocol pbft --seeds 9 --without rain", "--without rain: no such fault; there are loss"],
+      ["--protocol pbft --seeds 9 --without loss,loss", "--without: loss was given twice"],
+      ["--protocol pbft --seed 1 --without crash-3", "--without crash-3: seed 1 has none; it has"],
+      [
+        "--protocol pbft --kind twins --without loss",
+        "--without: seeds of kind twins have no plan",
+      ],
+      ["--protocol pbft --kind codec --tail 3", "--tail: seeds of kind codec have no plan"],
+      ["--protocol pbft --profile ci", "--protocol: goes without --profile"],
+      [
+        "--load tests/mutants/pbft.ts --protocol pbft-executes-twice --convict --seeds 3",
+        "--seeds: ",
+      ],
+      ["--protocol pbft --load src/base/errors.ts", "--load src/base/errors.ts: exports neither"],
+      ["--protocol pbft --load nowhere.ts", "--load nowhere.ts: no such file"],
+    ]) {
+      const { status, stdout, stderr } = await simulate(args ?? "");
+      expect(stderr).toStartWith(`simulate: ${line}`);
+      expect(stderr.trimEnd().split("\n")).toHaveLength(1);
+      expect({ args, status, stdout }).toEqual({ args: args ?? "", status: 2, stdout: "" });
+    }
+  },
+  PATIENCE_MS,
+);

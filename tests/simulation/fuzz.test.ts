@@ -7,9 +7,9 @@ import { runAny } from "../../src/simulation/runner.ts";
 import { subjectOf } from "../../src/simulation/subject.ts";
 import { registered } from "../../src/simulation/subjects.ts";
 import { unreplicated } from "../../src/protocol/unreplicated/index.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 
-// Virtual time: only a loaded machine makes them slow.
-setDefaultTimeout(120_000);
+setDefaultTimeout(PATIENCE_MS);
 
 for (const subject of registered.values()) {
   test(`${subject.name}: 5,000 mutated packets decode to null or to a message with one wire form`, () => {

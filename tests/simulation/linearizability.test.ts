@@ -14,9 +14,9 @@ import {
   type Model,
   type Operation,
 } from "../../src/simulation/linearizability.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 
-// Virtual time: only a loaded machine makes them slow.
-setDefaultTimeout(120_000);
+setDefaultTimeout(PATIENCE_MS);
 
 /** A register: null reads, a number writes; reads output what they saw. */
 const register: Model<number, number | null, number> = {

@@ -13,9 +13,9 @@ import { World } from "../../src/simulation/world.ts";
 import { Random } from "../../src/base/seeded-random.ts";
 import { ANNOUNCEMENT, ANNOUNCEMENT_SIZE, ONE_TIME_BLOCK } from "../../src/base/one-time-form.ts";
 import { quietPlan } from "../support/quiet-plan.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 
-// Virtual time: only a loaded machine makes them slow.
-setDefaultTimeout(120_000);
+setDefaultTimeout(PATIENCE_MS);
 
 const signing = [...registered.values()].filter(({ protocol }) => protocol.signed);
 const changes = { signature: "hybrid" } as const;

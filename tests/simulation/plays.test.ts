@@ -11,9 +11,9 @@ import { registered } from "../../src/simulation/subjects.ts";
 import type { Kind } from "../../src/simulation/subject.ts";
 import { tourOf } from "../../src/view/playground/tours.ts";
 import { simulate } from "../support/simulate-command.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 
-// Virtual time: only a loaded machine makes them slow.
-setDefaultTimeout(600_000);
+setDefaultTimeout(PATIENCE_MS);
 
 const subjects = [...registered.values()];
 const pbft = registered.get("pbft")!;

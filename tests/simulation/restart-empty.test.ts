@@ -11,9 +11,9 @@ import { registered } from "../../src/simulation/subjects.ts";
 import { mutants as ofNoPaxos } from "../mutants/nopaxos.ts";
 import { mutants as ofVr } from "../mutants/vr.ts";
 import { quietPlan } from "../support/quiet-plan.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 
-// Virtual time: only a loaded machine makes them slow.
-setDefaultTimeout(120_000);
+setDefaultTimeout(PATIENCE_MS);
 
 const VIEW_US = 100_000;
 /** Operations before the end of the second load, and of each client after it. */

@@ -6,9 +6,9 @@ import { protocols } from "../../src/protocol/index.ts";
 import { registered } from "../../src/simulation/subjects.ts";
 import { World } from "../../src/simulation/world.ts";
 import { quietPlan } from "../support/quiet-plan.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 
-// Virtual time: only a loaded machine makes them slow.
-setDefaultTimeout(120_000);
+setDefaultTimeout(PATIENCE_MS);
 
 const VIEW_TIMEOUT_MS = 1000;
 const CLIENTS = 2;

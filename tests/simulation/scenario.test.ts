@@ -7,9 +7,9 @@ import { join } from "node:path";
 import { runScript } from "../../src/simulation/scenario.ts";
 import { oldQc } from "../mutants/chained.ts";
 import { findSubject } from "../../src/campaign/mutants.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 
-// Virtual time: only a loaded machine makes them slow.
-setDefaultTimeout(120_000);
+setDefaultTimeout(PATIENCE_MS);
 
 const folder = join(import.meta.dir, "../scenarios");
 

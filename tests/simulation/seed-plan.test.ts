@@ -9,9 +9,9 @@ import { faultNames } from "../../src/campaign/shrink.ts";
 import { registered } from "../../src/simulation/subjects.ts";
 import { TwinsScenarios } from "../../src/simulation/twins-scenarios.ts";
 import { World } from "../../src/simulation/world.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 
-// Virtual time: only a loaded machine makes them slow.
-setDefaultTimeout(120_000);
+setDefaultTimeout(PATIENCE_MS);
 
 const subject = registered.get("pbft")!;
 
@@ -105,29 +105,33 @@ describe("plans", () => {
     expect([...calm.injected.keys()].filter((what) => what.startsWith("stranger"))).toEqual([]);
   });
 
-  test("never have more than f replicas Byzantine, down or recovering", () => {
-    let crashes = 0;
-    for (const kind of ["short", "adversary"] as const) {
-      for (let seed = 0; seed < 25; seed++) {
-        const plan = drawPlan(subject, kind, seed);
-        const counts: number[] = [];
-        const original = World.prototype.crash;
-        World.prototype.crash = function crash(this: World, process) {
-          original.call(this, process);
-          if (process.name.startsWith("r")) counts.push(this.faulty());
-        };
-        try {
-          // All at once end the run, whatever the budget.
-          runSeed({ subject, kind, seed, changes: { without: ["all restart"] } });
-        } finally {
-          World.prototype.crash = original;
+  test(
+    "never have more than f replicas Byzantine, down or recovering",
+    () => {
+      let crashes = 0;
+      for (const kind of ["short", "adversary"] as const) {
+        for (let seed = 0; seed < 25; seed++) {
+          const plan = drawPlan(subject, kind, seed);
+          const counts: number[] = [];
+          const original = World.prototype.crash;
+          World.prototype.crash = function crash(this: World, process) {
+            original.call(this, process);
+            if (process.name.startsWith("r")) counts.push(this.faulty());
+          };
+          try {
+            // All at once end the run, whatever the budget.
+            runSeed({ subject, kind, seed, changes: { without: ["all restart"] } });
+          } finally {
+            World.prototype.crash = original;
+          }
+          crashes += counts.length;
+          for (const count of counts) expect(count).toBeLessThanOrEqual(plan.f);
         }
-        crashes += counts.length;
-        for (const count of counts) expect(count).toBeLessThanOrEqual(plan.f);
       }
-    }
-    expect(crashes).toBeGreaterThan(5);
-  }, 120_000);
+      expect(crashes).toBeGreaterThan(5);
+    },
+    PATIENCE_MS,
+  );
 });
 
 describe("twins", () => {

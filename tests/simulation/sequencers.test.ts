@@ -11,8 +11,8 @@ import { subjectOf, type Subject } from "../../src/simulation/subject.ts";
 import { World } from "../../src/simulation/world.ts";
 import { ordered } from "../support/ordered.ts";
 import { ticketed } from "../support/ticketed.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 
-const LIMIT_MS = 120_000;
 const subject = subjectOf("ordered", ordered);
 
 function injectedIn(kind: "short" | "deep", seeds: number, of: Subject = subject) {
@@ -38,7 +38,7 @@ test(
       expect([what, (short.injected.get(what) ?? 0) > 10]).toEqual([what, true]);
     }
   },
-  LIMIT_MS,
+  PATIENCE_MS,
 );
 
 test("FW9 some seeds have two sequencers, and protocols whose sequencer must not fail have one", () => {
@@ -80,7 +80,7 @@ test(
       }
     }
   },
-  LIMIT_MS,
+  PATIENCE_MS,
 );
 
 test("FW9 each sequencer that is down, and each view that is drawn, adds a view to what an operation may take", () => {

@@ -12,9 +12,9 @@ import {
 import { registered } from "../../src/simulation/subjects.ts";
 import { World } from "../../src/simulation/world.ts";
 import { quietPlan } from "../support/quiet-plan.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 
-// Virtual time: only a loaded machine makes them slow.
-setDefaultTimeout(120_000);
+setDefaultTimeout(PATIENCE_MS);
 
 /** Seeds of a protocol in which clients sign. */
 const SEEDS = 4;

@@ -7,9 +7,9 @@ import type { Trick } from "../../src/simulation/seed-plan.ts";
 import { registered } from "../../src/simulation/subjects.ts";
 import { World } from "../../src/simulation/world.ts";
 import { quietPlan } from "../support/quiet-plan.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 
-// Virtual time: only a loaded machine makes them slow.
-setDefaultTimeout(120_000);
+setDefaultTimeout(PATIENCE_MS);
 
 const CLIENTS = 16;
 

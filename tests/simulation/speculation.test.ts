@@ -4,9 +4,9 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { convict } from "../../src/campaign/mutants.ts";
 import { runSeed } from "../../src/simulation/run-seed.ts";
 import { correct, mutants } from "../mutants/speculation.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 
-// Virtual time: only a loaded machine makes them slow.
-setDefaultTimeout(120_000);
+setDefaultTimeout(PATIENCE_MS);
 
 test("F1 FW6 replicas that speculate, each at its own times, and take it back agree", () => {
   for (const kind of ["short", "adversary", "deep"] as const) {

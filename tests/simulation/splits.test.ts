@@ -8,9 +8,9 @@ import { runAny } from "../../src/simulation/runner.ts";
 import { drawPlan } from "../../src/simulation/seed-plan.ts";
 import { registered } from "../../src/simulation/subjects.ts";
 import { splitsScenario } from "../../src/simulation/twins-scenarios.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 
-// Virtual time: only a loaded machine makes them slow.
-setDefaultTimeout(60_000);
+setDefaultTimeout(PATIENCE_MS);
 
 const crashing = [...registered.values()].filter(({ protocol }) => protocol.faults === "crash");
 

@@ -15,6 +15,7 @@ import { Random } from "../../src/base/seeded-random.ts";
 import type { KvRecord } from "../../src/simulation/linearizability.ts";
 import { checkStore } from "../../src/simulation/store-model.ts";
 import { chooseWorkload } from "../../src/workload/index.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 
 const text = (value: string): Bytes => new Uint8Array(Buffer.from(value));
 const one = (value: string): Bytes => encodeRecord([text(value)]);
@@ -79,9 +80,13 @@ describe("histories of a store", () => {
     }
   });
 
-  test("of ten clients and thousands of operations are judged in time", () => {
-    expect(checkStore(historyOf(1, { clients: 10, count: 5000 }))).toBe("linearizable");
-  }, 30_000);
+  test(
+    "of ten clients and thousands of operations are judged in time",
+    () => {
+      expect(checkStore(historyOf(1, { clients: 10, count: 5000 }))).toBe("linearizable");
+    },
+    PATIENCE_MS,
+  );
 
   test("with one answer of another time are convicted", () => {
     let convicted = 0;

@@ -7,9 +7,9 @@ import { protocols } from "../../src/protocol/index.ts";
 import { unreplicated, UnreplicatedReplica } from "../../src/protocol/unreplicated/index.ts";
 import { runSeed } from "../../src/simulation/run-seed.ts";
 import { subjectOf } from "../../src/simulation/subject.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 
-// Virtual time: only a loaded machine makes them slow.
-setDefaultTimeout(120_000);
+setDefaultTimeout(PATIENCE_MS);
 
 for (const [name, protocol] of protocols) {
   test(`${name} passes short seeds, and each replays bit for bit`, () => {

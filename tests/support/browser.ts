@@ -6,9 +6,9 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { CHROMIUM_FLAGS } from "../../src/report/chromium.ts";
 import { chromium, type BrowserContext, type Page } from "playwright-core";
+import { PROGRAM_MS } from "./patience.ts";
 
 export const CHROMIUM = "/usr/bin/chromium";
-const WAIT_MS = 300_000;
 
 export interface Screen {
   readonly width: number;
@@ -37,7 +37,7 @@ export class Browser {
     const options = { executablePath: CHROMIUM, headless: true, args: [...CHROMIUM_FLAGS] };
     const context = await chromium.launchPersistentContext(dir, options);
     // Only a loaded machine makes anything slow.
-    context.setDefaultTimeout(WAIT_MS);
+    context.setDefaultTimeout(PROGRAM_MS);
     return new Browser(dir, context);
   }
 

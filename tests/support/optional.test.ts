@@ -7,8 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { LACKS_FILE } from "./lack.ts";
 import { Program, ROOT } from "./programs.ts";
+import { PATIENCE_MS } from "./patience.ts";
 
-const LIMIT_MS = 60_000;
 const RUN = "tests/support/run.ts";
 const OPTIONAL = join(ROOT, "tests/support/optional.ts");
 
@@ -36,7 +36,7 @@ describe("in a run without openssl", () => {
       expect(said).toContain("openssl (skipped: needs openssl: apt-get install openssl)");
       expect(said).toContain("\nskipped tests: needs openssl (as root: apt-get install openssl)\n");
     },
-    LIMIT_MS,
+    PATIENCE_MS,
   );
 
   test(
@@ -46,7 +46,7 @@ describe("in a run without openssl", () => {
       expect(status).toBe(1);
       expect(said).toContain("needs openssl: apt-get install openssl; CI skips nothing");
     },
-    LIMIT_MS,
+    PATIENCE_MS,
   );
 });
 
@@ -92,7 +92,7 @@ describe("reasons", () => {
       });
       expect(said).toMatch(/^ 4 pass\n 6 skip\n 0 fail$/m);
     },
-    LIMIT_MS,
+    PATIENCE_MS,
   );
 
   test(
@@ -103,6 +103,6 @@ describe("reasons", () => {
       expect(said).toMatch(/^ 4 pass\n 3 skip\n 3 fail$/m);
       expect(said).toContain("\nskipped tests: no machine has it (no package mends that)\n");
     },
-    LIMIT_MS,
+    PATIENCE_MS,
   );
 });

@@ -2,10 +2,9 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { PROGRAM_MS } from "./patience.ts";
 
 export const ROOT = resolve(import.meta.dir, "../..");
-/** A program that hangs is killed after so long. */
-const LIMIT_MS = 90_000;
 const POLL_MS = 10;
 
 /** A second in which operations completed, as ./client tells it. */
@@ -40,7 +39,7 @@ export class Program {
       stdout: "pipe",
       stderr: "pipe",
       detached,
-      timeout: LIMIT_MS,
+      timeout: PROGRAM_MS,
       killSignal: "SIGKILL",
     });
     this.#read = Promise.all([this.#collect("out"), this.#collect("err")]);
@@ -97,7 +96,7 @@ export function run(name: string, args: readonly string[], where: Where = {}): P
 
 /** Waits for a condition of the outside world; throws after a long time. */
 export async function until(what: string, condition: () => boolean): Promise<void> {
-  const endMs = Date.now() + LIMIT_MS;
+  const endMs = Date.now() + PROGRAM_MS;
   while (!condition()) {
     if (Date.now() > endMs) throw new Error(`waited in vain until ${what}`);
     await Bun.sleep(POLL_MS);

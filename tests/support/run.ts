@@ -7,8 +7,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { collected, LACKS_FILE, summary } from "./lack.ts";
+import { PATIENCE_MS } from "./patience.ts";
 
-const HOW = ["--timeout", "60000", "--parallel=2", "--no-isolate"];
+const HOW = ["--timeout", `${PATIENCE_MS}`, "--parallel=2", "--no-isolate"];
 
 const dir = mkdtempSync(join(tmpdir(), "oskr-tests-"));
 try {

@@ -7,10 +7,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describeUnless, libraries } from "../support/optional.ts";
 import { cases } from "./cases.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 
 const missing = libraries();
-
-const LIMIT_MS = 180_000;
 
 interface Outcome {
   readonly errors: ReadonlyMap<string, string | null>;
@@ -31,7 +30,7 @@ async function work(kind: "calm" | "rough", directory: string): Promise<Outcome>
       stderr: "pipe",
     },
   );
-  const limit = setTimeout(() => worker.kill("SIGKILL"), LIMIT_MS);
+  const limit = setTimeout(() => worker.kill("SIGKILL"), PATIENCE_MS);
   const [out, said] = await Promise.all([
     new Response(worker.stdout).text(),
     new Response(worker.stderr).text(),
@@ -59,7 +58,7 @@ describeUnless(missing)("dpdk", () => {
       work("rough", directories.rough),
     ]);
     outcomes.set("calm", calm).set("rough", rough);
-  }, 2 * LIMIT_MS);
+  }, 2 * PATIENCE_MS);
   afterAll(() => {
     for (const directory of Object.values(directories)) {
       if (directory !== "") rmSync(directory, { recursive: true, force: true });

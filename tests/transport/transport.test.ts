@@ -7,6 +7,7 @@ import { cases, type Need } from "./cases.ts";
 import type { Medium } from "./medium.ts";
 import { openSimulated } from "./simulated-medium.ts";
 import { openUdp } from "./udp-medium.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 
 interface Candidate {
   readonly name: string;
@@ -39,7 +40,7 @@ for (const { name, missing, lacks, open } of candidates) {
           medium.close();
         }
       };
-      testUnless(lack)(name, once, 120_000);
+      testUnless(lack)(name, once, PATIENCE_MS);
     }
   });
 }

@@ -16,6 +16,7 @@ import { playgroundHtml } from "../../src/view/playground-html.ts";
 import { Browser, CHROMIUM, type Screen, type Visit } from "../support/browser.ts";
 import { describeUnless, program } from "../support/optional.ts";
 import { simulate } from "../support/simulate-command.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 
 /** What the functions below that run in the page use of a browser. */
 declare const oskrJudge: typeof judge;
@@ -24,9 +25,7 @@ declare const document: {
   readonly activeElement: { readonly id: string } | null;
 };
 
-// Virtual time: only a loaded machine makes them slow.
-const LIMIT_MS = 600_000;
-setDefaultTimeout(LIMIT_MS);
+setDefaultTimeout(PATIENCE_MS);
 
 const SCREEN: Screen = { width: 1300 };
 const { OSKR_BROWSER_SEEDS: seedsText = "1" } = process.env;
@@ -49,7 +48,7 @@ describeUnless(program(CHROMIUM))("the playground in Chromium", () => {
     html = await playgroundHtml();
     writeFileSync(join(dir, "playground.html"), html);
     browser = await Browser.open();
-  }, LIMIT_MS);
+  }, PATIENCE_MS);
   afterAll(async () => {
     await browser?.close();
     rmSync(dir, { recursive: true, force: true });
@@ -72,7 +71,7 @@ describeUnless(program(CHROMIUM))("the playground in Chromium", () => {
       }
       await page.close();
     },
-    LIMIT_MS + SEEDS * 60_000,
+    PATIENCE_MS + SEEDS * 60_000,
   );
 
   test("a click on the leader crashes it, and a view change follows", async () => {

@@ -13,6 +13,7 @@ import { MARKS, type RunData } from "../../src/view/run-data.ts";
 import { runPageHtml } from "../../src/view/run-page.ts";
 import { Browser, CHROMIUM, type Screen, type Visit } from "../support/browser.ts";
 import { describeUnless, program } from "../support/optional.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 
 /** What the functions below that run in the page use of a browser. */
 interface Element {
@@ -82,7 +83,7 @@ describeUnless(program(CHROMIUM))("the page of a run in Chromium", () => {
     const [head = "", tail = ""] = (await runPageHtml(small)).split("H4sI");
     writeFileSync(join(dir, "damaged.html"), `${head}H4sIAAAA${tail.slice(40)}`);
     browser = await Browser.open();
-  }, 120_000);
+  }, PATIENCE_MS);
   afterAll(async () => {
     await browser?.close();
     rmSync(dir, { recursive: true, force: true });

@@ -6,8 +6,9 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Program } from "../support/programs.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 
-setDefaultTimeout(120_000);
+setDefaultTimeout(PATIENCE_MS);
 
 const COMMAND = [process.execPath, "src/bin/playground.ts"];
 

@@ -8,8 +8,8 @@ import { buildExecutables, Cluster } from "../../src/cluster/cluster.ts";
 import { watchCluster } from "../../src/view/watch-cluster.ts";
 import { Browser, CHROMIUM, type Visit } from "../support/browser.ts";
 import { describeUnless, libraries, program } from "../support/optional.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 
-const LIMIT_MS = 120_000;
 const WAIT = { timeout: 60_000 };
 
 describeUnless(libraries() ?? program(CHROMIUM))("the live page of a cluster in Chromium", () => {
@@ -37,12 +37,12 @@ describeUnless(libraries() ?? program(CHROMIUM))("the live page of a cluster in 
     visited = await browser.visit(watching.address, { width: 1300 });
     ({ page } = visited);
     await page.waitForSelector("#page[data-ready]");
-  }, LIMIT_MS);
+  }, PATIENCE_MS);
   afterAll(async () => {
     await browser?.close();
     await watching?.close();
     await cluster?.stop();
-  }, LIMIT_MS);
+  }, PATIENCE_MS);
 
   /** Until the timeline says so. */
   const said = (what: RegExp): Promise<unknown> =>
@@ -72,7 +72,7 @@ describeUnless(libraries() ?? program(CHROMIUM))("the live page of a cluster in 
       for (let replica = 0; replica < 4; replica++) await grows(replica, await executed(replica));
       expect(await page.textContent(".leads")).toBe("leads");
     },
-    LIMIT_MS,
+    PATIENCE_MS,
   );
 
   test(
@@ -88,7 +88,7 @@ describeUnless(libraries() ?? program(CHROMIUM))("the live page of a cluster in 
       expect(await leads.first().getAttribute("data-replica")).not.toBe("0");
       await grows(1, await executed(1));
     },
-    LIMIT_MS,
+    PATIENCE_MS,
   );
 
   test(
@@ -98,7 +98,7 @@ describeUnless(libraries() ?? program(CHROMIUM))("the live page of a cluster in 
       await said(/replica 0 recovered, and takes part again/);
       await grows(0, 0);
     },
-    LIMIT_MS,
+    PATIENCE_MS,
   );
 
   test(
@@ -122,7 +122,7 @@ describeUnless(libraries() ?? program(CHROMIUM))("the live page of a cluster in 
       await said(/loses 0 % of all frames/);
       await becomes(async () => (await median()) < 80);
     },
-    LIMIT_MS,
+    PATIENCE_MS,
   );
 
   test("its colours are those of the theme, and a phone does not scroll sideways", async () => {

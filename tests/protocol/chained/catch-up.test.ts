@@ -7,9 +7,9 @@ import { qcProofs } from "../../../src/protocol/chained/certificate.ts";
 import { equal } from "../../../src/wire.ts";
 import type { PeekedExecutor } from "../../support/states.ts";
 import { block, CLIENT, ChainedCluster, ledBy, openRequest, put, qc, Solo, tc } from "./harness.ts";
+import { PATIENCE_MS } from "../../support/patience.ts";
 
-// Virtual time: only a loaded machine makes them slow.
-setDefaultTimeout(120_000);
+setDefaultTimeout(PATIENCE_MS);
 
 function sizeOf(solo: Solo, name: string): number {
   return solo.replica.census().sizes.find((size) => size.name === name)?.size ?? -1;

@@ -27,9 +27,9 @@ import {
   Solo,
   tc,
 } from "./harness.ts";
+import { PATIENCE_MS } from "../../support/patience.ts";
 
-// Virtual time: only a loaded machine makes them slow.
-setDefaultTimeout(120_000);
+setDefaultTimeout(PATIENCE_MS);
 
 const subject = registered.get("hotstuff") ?? subjectOf("hotstuff", hotstuff);
 

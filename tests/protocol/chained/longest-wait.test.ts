@@ -12,9 +12,10 @@ import { livenessUs } from "../../../src/simulation/liveness.ts";
 import type { ReplicaHandle } from "../../../src/simulation/replica-handle.ts";
 import { FAMILY } from "./family.ts";
 import { ChainedCluster, CLIENT, put, qc } from "./harness.ts";
+import { PATIENCE_MS } from "../../support/patience.ts";
 
 // Virtual time: only a loaded machine makes it slow.
-setDefaultTimeout(120_000);
+setDefaultTimeout(PATIENCE_MS);
 
 /** A leader that is correct, whichever it is. */
 const CORRECT = -1;

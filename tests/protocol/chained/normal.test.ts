@@ -8,9 +8,9 @@ import { codec, type Message } from "../../../src/protocol/chained/message.ts";
 import { EMPTY } from "../../../src/wire.ts";
 import { noConsecutiveViews } from "../../mutants/chained.ts";
 import { block, ledBy, openRequest, packets, qc, Solo, tc } from "./harness.ts";
+import { PATIENCE_MS } from "../../support/patience.ts";
 
-// Virtual time: only a loaded machine makes them slow.
-setDefaultTimeout(120_000);
+setDefaultTimeout(PATIENCE_MS);
 
 /** Three certified blocks in a row of views 1, 2, 3, as a replica sees them. */
 function chain(solo: Solo, views: readonly number[]) {

@@ -30,9 +30,9 @@ import {
 } from "../../mutants/reputation.ts";
 import { EMPTY } from "../../../src/wire.ts";
 import { block, ChainedCluster, CLIENT, openRequest, put, qc, Solo, tc } from "./harness.ts";
+import { PATIENCE_MS } from "../../support/patience.ts";
 
-// Virtual time: only a loaded machine makes them slow.
-setDefaultTimeout(120_000);
+setDefaultTimeout(PATIENCE_MS);
 
 const FAMILY: readonly (readonly [string, ChainRules])[] = [
   ["hotstuff", HOTSTUFF_RULES],

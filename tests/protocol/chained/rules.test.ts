@@ -37,9 +37,9 @@ import { source } from "../../support/tidy.ts";
 import { equal } from "../../../src/wire.ts";
 import { FAMILY } from "./family.ts";
 import { block, ChainedCluster, CLIENT, ledBy, openRequest, put, qc, Solo, tc } from "./harness.ts";
+import { PATIENCE_MS } from "../../support/patience.ts";
 
-// Virtual time: only a loaded machine makes them slow.
-setDefaultTimeout(120_000);
+setDefaultTimeout(PATIENCE_MS);
 
 const TWO_CHAINS = FAMILY.slice(1, 3);
 

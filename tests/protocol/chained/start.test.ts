@@ -12,9 +12,9 @@ import {
 } from "../../mutants/chained.ts";
 import { ForgetfulSeven, quorumOf } from "./forgetful-seven.ts";
 import { block, CLIENT, ChainedCluster, ledBy, openRequest, put, qc, Solo, tc } from "./harness.ts";
+import { PATIENCE_MS } from "../../support/patience.ts";
 
-// Virtual time: only a loaded machine makes them slow.
-setDefaultTimeout(120_000);
+setDefaultTimeout(PATIENCE_MS);
 
 test("X14 without its memory a replica signs nothing but RECOVER until it has recovered", () => {
   const cluster = new ChainedCluster();

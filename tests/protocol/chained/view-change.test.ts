@@ -6,9 +6,9 @@ import { GENESIS_QC } from "../../../src/protocol/chained/certificate.ts";
 import { viewAfter } from "../../../src/protocol/chained/view-change.ts";
 import { configOf } from "../../support/cluster.ts";
 import { block, CLIENT, ChainedCluster, openRequest, put, qc, Solo, tc } from "./harness.ts";
+import { PATIENCE_MS } from "../../support/patience.ts";
 
-// Virtual time: only a loaded machine makes them slow.
-setDefaultTimeout(120_000);
+setDefaultTimeout(PATIENCE_MS);
 
 test("H4 votes go to the leader of the next view, which makes the QC and proposes", () => {
   const voter = new Solo(0);

@@ -4,9 +4,9 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { Random } from "../../../src/base/seeded-random.ts";
 import { ServiceLevel } from "../../../src/protocol/kit/service-level.ts";
+import { PATIENCE_MS } from "../../support/patience.ts";
 
-// Virtual time: only a loaded machine makes them slow.
-setDefaultTimeout(120_000);
+setDefaultTimeout(PATIENCE_MS);
 
 const VIEW_TIMEOUT_MS = 100;
 const RETRY_MS = VIEW_TIMEOUT_MS / 4;

@@ -6,9 +6,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { runScript } from "../../../src/simulation/scenario.ts";
 import { scripted } from "../../mutants/nopaxos.ts";
+import { PATIENCE_MS } from "../../support/patience.ts";
 
-// Virtual time: only a loaded machine makes them slow.
-setDefaultTimeout(60_000);
+setDefaultTimeout(PATIENCE_MS);
 
 /** Rows of docs/guarantees.md, by script. */
 const ROWS: ReadonlyMap<string, string> = new Map([

@@ -6,9 +6,9 @@ import { codec, type Message, type PrePrepareMessage } from "../../../src/protoc
 import { Reader, Writer } from "../../../src/wire.ts";
 import { CLIENT, PbftCluster } from "./harness.ts";
 import { bytes } from "../../support/requests.ts";
+import { PATIENCE_MS } from "../../support/patience.ts";
 
-// Virtual time: only a loaded machine makes them slow.
-setDefaultTimeout(120_000);
+setDefaultTimeout(PATIENCE_MS);
 
 const MEBIBYTE = 1024 * 1024;
 

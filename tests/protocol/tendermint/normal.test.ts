@@ -18,9 +18,9 @@ import { EMPTY } from "../../../src/wire.ts";
 import { holds } from "../../support/packets.ts";
 import { openOf } from "../../support/requests.ts";
 import { CLIENT, decisionOf, polcOf, rotating, Solo, TendermintCluster, value } from "./harness.ts";
+import { PATIENCE_MS } from "../../support/patience.ts";
 
-// Virtual time: only a loaded machine makes them slow.
-setDefaultTimeout(120_000);
+setDefaultTimeout(PATIENCE_MS);
 
 const A = value(1, 1);
 const B = value(1, 2);

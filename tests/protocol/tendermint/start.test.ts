@@ -13,9 +13,9 @@ import {
   value,
   type Voted,
 } from "./harness.ts";
+import { PATIENCE_MS } from "../../support/patience.ts";
 
-// Virtual time: only a loaded machine makes them slow.
-setDefaultTimeout(120_000);
+setDefaultTimeout(PATIENCE_MS);
 
 test("X14 T15 without its memory a replica signs nothing but RECOVER until it has recovered", () => {
   const cluster = new TendermintCluster();

@@ -7,9 +7,9 @@ import { NIL } from "../../../src/protocol/tendermint/value.ts";
 import { joinsNobody, precommitsOnly, roundOnly } from "../../mutants/tendermint.ts";
 import { openOf } from "../../support/requests.ts";
 import { CLIENT, polcOf, rotating, Solo, TendermintCluster, value } from "./harness.ts";
+import { PATIENCE_MS } from "../../support/patience.ts";
 
-// Virtual time: only a loaded machine makes them slow.
-setDefaultTimeout(120_000);
+setDefaultTimeout(PATIENCE_MS);
 
 const A = value(1, 1);
 

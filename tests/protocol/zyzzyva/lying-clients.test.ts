@@ -5,9 +5,9 @@ import { runSeed } from "../../../src/simulation/run-seed.ts";
 import { drawPlan } from "../../../src/simulation/seed-plan.ts";
 import { registered } from "../../../src/simulation/subjects.ts";
 import { twinsScenarios } from "../../../src/simulation/twins-scenarios.ts";
+import { PATIENCE_MS } from "../../support/patience.ts";
 
-// Virtual time: only a loaded machine makes them slow.
-setDefaultTimeout(60_000);
+setDefaultTimeout(PATIENCE_MS);
 
 const subject = registered.get("zyzzyva");
 if (subject === undefined) throw new Error("there is no Zyzzyva");

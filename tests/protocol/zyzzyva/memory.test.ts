@@ -6,9 +6,9 @@ import { encodeKvOperation } from "../../../src/app/operation.ts";
 import type { Message } from "../../../src/protocol/zyzzyva/index.ts";
 import { bytes } from "../../support/requests.ts";
 import { CLIENT, ZyzzyvaCluster } from "./harness.ts";
+import { PATIENCE_MS } from "../../support/patience.ts";
 
-// Virtual time: only a loaded machine makes them slow.
-setDefaultTimeout(120_000);
+setDefaultTimeout(PATIENCE_MS);
 
 const CLIENTS = 8;
 const ROUNDS = 480;

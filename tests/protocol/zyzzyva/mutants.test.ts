@@ -30,9 +30,9 @@ import {
   said,
   ZyzzyvaCluster,
 } from "./harness.ts";
+import { PATIENCE_MS } from "../../support/patience.ts";
 
-// Virtual time: only a loaded machine makes them slow.
-setDefaultTimeout(60_000);
+setDefaultTimeout(PATIENCE_MS);
 
 const put = (value: string) =>
   encodeKvOperation({ kind: "put", key: bytes("k"), value: bytes(value) });

@@ -3,9 +3,10 @@
 
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { runModel, type Rule } from "./recovery-model.ts";
+import { PATIENCE_MS } from "../../support/patience.ts";
 
 // No time passes: only a loaded machine makes them slow.
-setDefaultTimeout(60_000);
+setDefaultTimeout(PATIENCE_MS);
 
 const STEPS = 10_000;
 

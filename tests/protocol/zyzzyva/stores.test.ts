@@ -11,9 +11,9 @@ import { JudgedApp, Ledger, stamp } from "../../../src/simulation/judge.ts";
 import { bytes } from "../../support/requests.ts";
 import { stateIn } from "../../support/states.ts";
 import { CLIENT, ZyzzyvaCluster } from "./harness.ts";
+import { PATIENCE_MS } from "../../support/patience.ts";
 
-// Virtual time: only a loaded machine makes them slow.
-setDefaultTimeout(120_000);
+setDefaultTimeout(PATIENCE_MS);
 
 const CLIENTS = 3;
 const ROUNDS = 60;

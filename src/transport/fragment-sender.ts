@@ -38,6 +38,12 @@ const RESENDS = 2;
 const RESENDS_MIN = 8;
 /** Bytes a second to a stranger's host, as many of which may leave at once. */
 const STRANGER_RATE = 32 * 1024 * 1024;
+/**
+ * Bytes up to which a message to a stranger leaves its host's rate alone, because what earned it,
+ * an operation that was ordered and executed, took longer than a few packets do. Parts that are
+ * asked for again were not earned, and count.
+ */
+const UNCHARGED_BYTES = 16 * 1024;
 /** How soon hosts that have used up their rate are looked at again. */
 const RATE_DELAY_MS = 2;
 
@@ -395,9 +401,10 @@ export class FragmentSender {
     while (sent < budget && this.#rotation.length > skipped) {
       const outbox = this.#rotation.shift();
       if (outbox === undefined) break;
-      if (this.#mayLeave(outbox)) {
+      const charged = isCharged(outbox.jobs.peek());
+      if (!charged || this.#mayLeave(outbox)) {
         const some = this.#turn(outbox, budget - sent);
-        outbox.tokens -= some * this.#port.payloadMax();
+        if (charged) outbox.tokens -= some * this.#port.payloadMax();
         sent += some;
         skipped = 0;
       } else skipped++;
@@ -461,6 +468,11 @@ export class FragmentSender {
       if (this.#messages.size > 0) this.#scheduleSweep();
     });
   }
+}
+
+function isCharged(job: Job | undefined): boolean {
+  if (job === undefined) return false;
+  return job.indexes !== null || job.outgoing.message.length > UNCHARGED_BYTES;
 }
 
 /** Counts one less, and forgets what is zero. */

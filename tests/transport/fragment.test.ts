@@ -293,6 +293,29 @@ describe("what is under way", () => {
     expect(then / mib).toBeGreaterThan(5);
     expect(then / mib).toBeLessThan(7);
   });
+
+  test("of at most 16 KiB leaves the rate alone, which its parts asked for again use up", () => {
+    const mib = 1024 * 1024;
+    const size = 16 * 1024;
+    let number = 500;
+    for (let i = 0; i < 400; i++) {
+      for (let id = 0; id < 10; id++) fragments.transmit(0, [STRANGER + id], new Uint8Array(size));
+      while (fragments.pump(1000) > 0);
+      number += 10;
+    }
+    expect((sent.length * PAYLOAD) / mib).toBeGreaterThan(62);
+    let again = 0;
+    for (let i = 0; i < 4000; i++) {
+      fragments.transmit(0, [STRANGER + (i % 10)], new Uint8Array(size));
+      while (fragments.pump(1000) > 0);
+      const whole = sent.length;
+      receive(0, STRANGER + (i % 10), request(number++, 0xff, 0xff, 0x01));
+      while (fragments.pump(1000) > 0);
+      again += sent.length - whole;
+    }
+    expect((again * PAYLOAD) / mib).toBeGreaterThan(31);
+    expect((again * PAYLOAD) / mib).toBeLessThan(33);
+  });
 });
 
 describe("memory of incomplete messages", () => {

@@ -10,6 +10,8 @@ import { registered } from "../../src/simulation/subjects.ts";
 import { simulate } from "../support/simulate-command.ts";
 import { PATIENCE_MS } from "../support/patience.ts";
 
+const SEED = 123_457;
+
 let folder = "";
 let compiled = "";
 
@@ -28,24 +30,37 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
+const tried: string[] = [];
+
 for (const subject of registered.values()) {
-  for (const kind of subject.kinds) {
+  const { kinds } = subject;
+  for (const kind of kinds) {
     test(
       `${subject.name}, kind ${kind}`,
-      async () => {
-        const seed = 123_457;
-        const { traceHash, failures } = runAny({ subject, kind, seed });
+      () => {
+        const { traceHash, failures } = runAny({ subject, kind, seed: SEED });
         expect(failures).toEqual([]);
-        expect(runAny({ subject, kind, seed, cold: true }).traceHash).toBe(traceHash);
-        const args = `--protocol ${subject.name} --kind ${kind} --seed ${seed}`;
-        for (const program of [undefined, [compiled]]) {
-          const { stdout } = await simulate(args, program);
-          expect(stdout).toContain(`seed ${seed}: trace hash ${traceHash}\n`);
-        }
+        expect(runAny({ subject, kind, seed: SEED, cold: true }).traceHash).toBe(traceHash);
       },
       PATIENCE_MS,
     );
   }
+  // Processes try the kind that was tried least, because each needs a second until it has begun.
+  const times = (kind: string) => tried.filter((other) => other === kind).length;
+  const kind = kinds.reduce((least, other) => (times(other) < times(least) ? other : least));
+  tried.push(kind);
+  test(
+    `${subject.name}, kind ${kind}, in other processes`,
+    async () => {
+      const { traceHash } = runAny({ subject, kind, seed: SEED });
+      const args = `--protocol ${subject.name} --kind ${kind} --seed ${SEED}`;
+      for (const program of [undefined, [compiled]]) {
+        const { stdout } = await simulate(args, program);
+        expect(stdout).toContain(`seed ${SEED}: trace hash ${traceHash}\n`);
+      }
+    },
+    PATIENCE_MS,
+  );
 }
 
 test(

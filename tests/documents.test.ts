@@ -21,7 +21,7 @@ import {
 } from "./support/documents.ts";
 import { libraries, program, testUnless } from "./support/optional.ts";
 import { Program, ROOT } from "./support/programs.ts";
-import { source, type Source, type Violation } from "./support/tidy.ts";
+import { source, type Source, type Violation } from "./support/tidy/source.ts";
 import { PATIENCE_MS } from "./support/patience.ts";
 
 /** Blocks that are not run here, by document and first line, and why. */

@@ -4,7 +4,7 @@
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { blank } from "../support/tidy.ts";
+import { blank } from "../support/tidy/source.ts";
 import { lineOf, problemsIn, wantsColour } from "../../src/base/logger.ts";
 
 const LOGGER = join(import.meta.dir, "../../src/base/logger.ts");

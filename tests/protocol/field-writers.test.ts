@@ -4,7 +4,7 @@
 import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { source, type Source } from "../support/tidy.ts";
+import { source, type Source } from "../support/tidy/source.ts";
 
 const root = join(import.meta.dir, "../..");
 

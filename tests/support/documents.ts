@@ -1,6 +1,6 @@
 // The commands that documents show, and what can be said of them without running them.
 
-import type { Source, Violation } from "./tidy.ts";
+import type { Source, Violation } from "./tidy/source.ts";
 
 /** A block of code in a document. */
 export interface Block {

@@ -33,7 +33,7 @@ import {
   tcUnchecked,
 } from "../../mutants/chained.ts";
 import { signatureOf } from "../../support/packets.ts";
-import { source } from "../../support/tidy.ts";
+import { source } from "../../support/tidy/source.ts";
 import { equal } from "../../../src/wire.ts";
 import { FAMILY } from "./family.ts";
 import { block, ChainedCluster, CLIENT, ledBy, openRequest, put, qc, Solo, tc } from "./harness.ts";

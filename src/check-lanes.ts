@@ -1,6 +1,6 @@
 // Where messages wait for their signatures to be checked. Each replica has a lane of its own, all
 // others share one, and lanes take turns: whoever sends forgeries, or has them sent in its name,
-// holds up itself.
+// holds up itself. In the lane that they share strangers' hosts take turns (stranger-turns.ts).
 
 import {
   NO_PROOFS,
@@ -15,6 +15,7 @@ import { assert } from "./base/assert.ts";
 import { Queue } from "./base/queue.ts";
 import { CHECK, PROTOCOL, SECTION } from "./base/sections.ts";
 import { countDrop, type Clock, type Drops, type Stage } from "./driver.ts";
+import { StrangerTurns } from "./stranger-turns.ts";
 
 /** Checks with the stage at a time. */
 const CHECKS_MAX = 8;
@@ -32,10 +33,15 @@ const DOUBTED_CHECKS = 64;
 const CREDIT_MAX = 1024;
 const CREDIT_A_MS = 5;
 
+/** In place of a stranger's host. */
+const A_REPLICA = -1;
+
 export interface CheckLanesOptions<M> {
   /** Replicas have the addresses 0..n-1. */
   readonly n: number;
   readonly stage: Stage;
+  /** The host of an address, as of Host. */
+  readonly sourceOf: (address: Address) => number;
   /** Whether clients sign requests. */
   readonly requestsSigned: boolean;
   /** The domain of the run that the node is in now, for the stage. */
@@ -67,8 +73,12 @@ interface Lane {
 /** The messages of one sender, in order of arrival; the first of them may be with the stage. */
 interface SenderQueue<M> {
   readonly from: Address;
+  /** Of a stranger its host, else A_REPLICA. */
+  readonly source: number;
   readonly lane: Lane;
   readonly waiting: Queue<Waiting<M>>;
+  /** One of them is with the stage. */
+  checking: boolean;
 }
 
 interface Waiting<M> {
@@ -85,8 +95,11 @@ export class CheckLanes<M> {
   readonly #senders = new Map<Address, SenderQueue<M>>();
   /** Senders whose next check may start, in the order of turns: one stranger at most. */
   readonly #ready = new Queue<SenderQueue<M>>();
-  /** Strangers whose turn comes within their lane's. */
-  readonly #readyStrangers = new Queue<SenderQueue<M>>();
+  /**
+   * Strangers whose turn comes within their lane's; null until there are some: a client makes lanes
+   * for each root that it does not know.
+   */
+  #turnsOfHosts: StrangerTurns<SenderQueue<M>> | null = null;
   /** Whether a stranger is ready, or being checked. */
   #strangerServed = false;
   #checking = 0;
@@ -113,7 +126,8 @@ export class CheckLanes<M> {
   }
 
   #isAsNew(lane: Lane): boolean {
-    return !this.#doubts(lane, NO_PROOFS) && lane.credit === CREDIT_MAX;
+    if (lane === this.#strangers && this.#turnsOfHosts?.asNew === false) return false;
+    return !this.#doubts(lane, A_REPLICA, NO_PROOFS) && lane.credit === CREDIT_MAX;
   }
 
   /** Queues with their maxima. */
@@ -147,25 +161,69 @@ export class CheckLanes<M> {
     let queue = this.#senders.get(from);
     if (queue === undefined) {
       if (proofs.length === 0) return this.#receive(from, message);
+      const source = lane === this.#strangers ? this.#options.sourceOf(from) : A_REPLICA;
       // Most checks end at once, since the root is known, and then need no queue.
       const now = this.#mayCheckNow(lane);
-      if (now && this.#checkNow(from, lane, message, proofs)) return;
+      if (now && this.#checkNow(from, source, lane, message, proofs)) return;
       if (!now && this.#knows(proofs)) return this.#receive(from, message);
-      if (!now && isFull(lane, bytes)) return countDrop(drops, FULL[lane.name]);
-      queue = { from, lane, waiting: new Queue() };
+      if (!now && !this.#makeRoom(lane, source, bytes)) return countDrop(drops, FULL[lane.name]);
+      queue = { from, source, lane, waiting: new Queue(), checking: now };
       this.#senders.set(from, queue);
       if (now) return;
+      this.#wait(queue, { message, proofs, bytes });
       this.#makeReady(queue);
-    } else if (proofs.length > 0 && this.#doubts(lane, proofs) && this.#knows(proofs)) {
+      return this.#serve();
+    }
+    if (proofs.length > 0 && this.#doubts(lane, queue.source, proofs) && this.#knows(proofs)) {
       // A flood in a replica's name does not hold up what is known to be its own.
       return this.#receive(from, message);
-    } else if (isFull(lane, bytes)) {
-      return countDrop(drops, FULL[lane.name]);
     }
-    queue.waiting.push({ message, proofs, bytes });
-    lane.messages++;
-    lane.bytes += bytes;
+    if (!this.#makeRoom(lane, queue.source, bytes)) return countDrop(drops, FULL[lane.name]);
+    this.#wait(queue, { message, proofs, bytes });
     this.#serve();
+  }
+
+  get #turns(): StrangerTurns<SenderQueue<M>> {
+    this.#turnsOfHosts ??= new StrangerTurns(DOUBTED_CHECKS);
+    return this.#turnsOfHosts;
+  }
+
+  #wait(queue: SenderQueue<M>, waiting: Waiting<M>): void {
+    const { lane } = queue;
+    queue.waiting.push(waiting);
+    lane.messages++;
+    lane.bytes += waiting.bytes;
+    if (lane === this.#strangers) this.#turns.add(queue, waiting.bytes);
+  }
+
+  /** The oldest that waits of the sender, which does not wait any more. */
+  #next(queue: SenderQueue<M>): Waiting<M> | undefined {
+    const head = queue.waiting.shift();
+    if (head === undefined) return undefined;
+    const { lane } = queue;
+    lane.messages--;
+    lane.bytes -= head.bytes;
+    if (lane === this.#strangers) this.#turns.remove(queue, head.bytes);
+    return head;
+  }
+
+  /**
+   * Whether there is room for so many bytes more of the lane: among strangers the host that has
+   * most of it gives way.
+   */
+  #makeRoom(lane: Lane, source: number, bytes: number): boolean {
+    while (isFull(lane, bytes)) {
+      if (lane !== this.#strangers) return false;
+      const by = lane.messages >= lane.max ? "messages" : "bytes";
+      const greatest = this.#turns.greatest(source, bytes, by);
+      if (greatest === undefined) return false;
+      this.#next(greatest);
+      countDrop(this.#options.drops, FULL[lane.name]);
+      if (greatest.waiting.length > 0 || greatest.checking) continue;
+      this.#senders.delete(greatest.from);
+      this.#turns.leave(greatest);
+    }
+    return true;
   }
 
   #knows(proofs: readonly Proof[]): boolean {
@@ -178,18 +236,25 @@ export class CheckLanes<M> {
   }
 
   /** Whether checks of the lane have to wait their turn though nothing else does. */
-  #doubts(lane: Lane, proofs: readonly Proof[]): boolean {
+  #doubts(lane: Lane, source: number, proofs: readonly Proof[]): boolean {
     const { now } = this.#options.clock;
     lane.credit = Math.min(CREDIT_MAX, lane.credit + (now - lane.sinceMs) * CREDIT_A_MS);
     lane.sinceMs = now;
-    return lane.doubts > 0 || lane.credit < proofs.length;
+    const doubted = lane.doubts > 0 || this.#turnsOfHosts?.isDoubted(source) === true;
+    return doubted || lane.credit < proofs.length;
   }
 
   /** Takes the lane's turn for one check; false if that takes longer than this call. */
-  #checkNow(from: Address, lane: Lane, message: M, proofs: readonly Proof[]): boolean {
+  #checkNow(
+    from: Address,
+    source: number,
+    lane: Lane,
+    message: M,
+    proofs: readonly Proof[],
+  ): boolean {
     const stranger = lane === this.#strangers;
     if (stranger) this.#strangerServed = true;
-    const finished = this.#check(from, lane, message, proofs);
+    const finished = this.#check(from, source, lane, message, proofs);
     if (finished && stranger) this.#endStranger();
     return finished;
   }
@@ -205,7 +270,7 @@ export class CheckLanes<M> {
     if (queue.lane !== this.#strangers) {
       this.#ready.push(queue);
     } else if (this.#strangerServed) {
-      this.#readyStrangers.push(queue);
+      this.#turns.push(queue);
     } else {
       this.#strangerServed = true;
       this.#ready.push(queue);
@@ -224,13 +289,11 @@ export class CheckLanes<M> {
   /** Passes on a sender's messages until one has to wait for its check. */
   #advance(queue: SenderQueue<M>): void {
     const { admits, bare, drops, sections } = this.#options;
-    const { from, lane } = queue;
+    const { from, source, lane } = queue;
     for (;;) {
-      const head = queue.waiting.shift();
+      const head = this.#next(queue);
       if (head === undefined) return this.#leave(queue);
       const { message, proofs } = head;
-      lane.messages--;
-      lane.bytes -= head.bytes;
       if (proofs.length === 0) {
         this.#receive(from, message);
         continue;
@@ -246,20 +309,30 @@ export class CheckLanes<M> {
         continue;
       }
       sections[SECTION] = CHECK;
-      if (!this.#check(from, lane, message, proofs)) return;
+      queue.checking = !this.#check(from, source, lane, message, proofs);
+      if (queue.checking) return;
+      if (lane === this.#strangers && queue.waiting.length > 0) return this.#passTurn(queue);
     }
   }
 
+  /** A stranger goes on when the others have had their turn. */
+  #passTurn(queue: SenderQueue<M>): void {
+    this.#turns.push(queue);
+    this.#endStranger();
+  }
+
   /** Nothing of the sender waits any more. */
-  #leave({ from, lane }: SenderQueue<M>): void {
-    this.#senders.delete(from);
-    if (lane === this.#strangers) this.#endStranger();
+  #leave(queue: SenderQueue<M>): void {
+    this.#senders.delete(queue.from);
+    if (queue.lane !== this.#strangers) return;
+    this.#turns.leave(queue);
+    this.#endStranger();
   }
 
   /** The turn goes to the next stranger. */
   #endStranger(): void {
     this.#strangerServed = false;
-    const next = this.#readyStrangers.shift();
+    const next = this.#turnsOfHosts?.shift();
     if (next !== undefined) this.#makeReady(next);
   }
 
@@ -267,7 +340,7 @@ export class CheckLanes<M> {
    * Has a message checked and passes it on if its signatures hold. False if that takes longer than
    * this call: then the sender's queue goes on afterwards.
    */
-  #check(from: Address, lane: Lane, message: M, proofs: readonly Proof[]): boolean {
+  #check(from: Address, source: number, lane: Lane, message: M, proofs: readonly Proof[]): boolean {
     const { stage, drops, sections } = this.#options;
     let atOnce = true;
     let finished = false;
@@ -276,7 +349,8 @@ export class CheckLanes<M> {
     const done = (valid: boolean): void => {
       this.#checking--;
       finished = true;
-      if (!valid) lane.doubts = DOUBTED_CHECKS;
+      if (lane === this.#strangers) this.#turns.judge(source, valid);
+      else if (!valid) lane.doubts = DOUBTED_CHECKS;
       else if (lane.doubts > 0) lane.doubts--;
       if (!valid) countDrop(drops, "forged");
       else if (run !== null && run !== this.#options.run()) countDrop(drops, "of another run");
@@ -285,7 +359,7 @@ export class CheckLanes<M> {
       if (!atOnce) this.#goOn(from);
     };
     const before = stage.counts.verified;
-    stage.verify(proofs, run, done, this.#doubts(lane, proofs));
+    stage.verify(proofs, run, done, this.#doubts(lane, source, proofs));
     lane.credit -= stage.counts.verified - before;
     atOnce = false;
     return finished;
@@ -295,11 +369,11 @@ export class CheckLanes<M> {
   #goOn(from: Address): void {
     const queue = this.#senders.get(from);
     assert(queue !== undefined, "a queue lasts as long as its checks");
+    queue.checking = false;
     if (queue.waiting.length === 0) {
       this.#leave(queue);
     } else if (queue.lane === this.#strangers) {
-      this.#readyStrangers.push(queue);
-      this.#endStranger();
+      this.#passTurn(queue);
     } else {
       this.#ready.push(queue);
     }

@@ -89,6 +89,8 @@ export interface Stage {
    * no use for it.
    */
   hear?(signer: Signer, batch: Bytes, signature: Bytes): boolean;
+  /** One that came from a host (Host.sourceOf) in the name of a client's key, at a replica. */
+  hearClient?(source: number, key: Bytes, batch: Bytes, signature: Bytes): boolean;
   /** Runs a queued job or a few on this thread; false when there is none. */
   runJob(): boolean;
   /** Delivers what is finished; returns how much. */

@@ -29,6 +29,7 @@ import {
 import { Queue } from "./base/queue.ts";
 import { CHECK, DECODE, ENCODE, OTHER, PROTOCOL, RECEIVE, SECTION, SEND } from "./base/sections.ts";
 import type { Reader } from "./wire.ts";
+import { CLIENT_KEY_LENGTH } from "./base/client-key.ts";
 import { ANNOUNCEMENT, ANNOUNCEMENT_SIZE, ONE_TIME_BLOCK } from "./base/one-time-form.ts";
 
 /** Of a message beyond MESSAGE_MAX. */
@@ -120,7 +121,7 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
     this.#requestsSigned = options.requestsSigned ?? false;
     this.#outbox = new Outbox(options.n);
     this.#lanes = options.self === null ? null : this.#makeLanes();
-    if (options.self !== null) {
+    if (options.self !== null || this.clientKey !== null) {
       options.stage.announcing?.((batch, signature) => this.#announce(batch, signature));
     }
     const { group } = options.transport;
@@ -337,8 +338,8 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
   }
 
   /**
-   * Tells others of a batch of one-time keys: all replicas, and who got a one-time signature since
-   * the last batch, because they will get those of the next ones.
+   * Tells others of a batch of one-time keys, a client's with its key: all replicas, and who got a
+   * one-time signature since the last batch, because they will get those of the next ones.
    */
   #announce(batch: Bytes, signature: Bytes): void {
     const to: readonly (readonly Address[])[] = [this.#others, [...this.#oneTimeReceivers]];
@@ -349,6 +350,7 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
       out.u8(ANNOUNCEMENT);
       out.bytes(batch);
       out.bytes(signature);
+      if (this.clientKey !== null) out.bytes(this.clientKey);
       this.#transport.transmit(addresses);
     }
   }
@@ -364,8 +366,11 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
     input.skip(1);
     const batch = input.bytes(ANNOUNCEMENT_SIZE - 1 - SIGNATURE_SIZE);
     const signature = input.bytes(SIGNATURE_SIZE);
-    if (!input.done || from >= this.#n) countDrop(this.drops, "malformed");
-    else this.#stage.hear?.(from, batch, signature);
+    const ofClient = from >= this.#n && this.#self !== null && this.#requestsSigned;
+    const key = ofClient ? input.bytes(CLIENT_KEY_LENGTH) : null;
+    if (!input.done || (from >= this.#n && key === null)) countDrop(this.drops, "malformed");
+    else if (key === null) this.#stage.hear?.(from, batch, signature);
+    else this.#stage.hearClient?.(this.sourceOf(from), key, batch, signature);
     return true;
   }
 
@@ -424,6 +429,7 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
     return new CheckLanes({
       n: this.#n,
       stage: this.#stage,
+      sourceOf: (address) => this.sourceOf(address),
       requestsSigned: this.#requestsSigned,
       run: () => this.#run,
       clock: this.#clock,

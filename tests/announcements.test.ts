@@ -22,12 +22,18 @@ const ANNOUNCED = Uint8Array.of(ANNOUNCEMENT, ...batch, ...signature);
 class AnnouncingStage extends FakeStage {
   hears = true;
   readonly heard: (readonly [number, Bytes, Bytes])[] = [];
+  readonly heardOfClients: (readonly [number, Bytes, Bytes, Bytes])[] = [];
+  clientKey: Bytes | null = null;
   announce: ((batch: Bytes, signature: Bytes) => void) | null = null;
   readonly waiting: (() => void)[] = [];
   blockSize = ONE_TIME_BLOCK;
 
   announcing(send: (batch: Bytes, signature: Bytes) => void): void {
     this.announce = send;
+  }
+  hearClient(source: number, key: Bytes, announced: Bytes, by: Bytes): boolean {
+    this.heardOfClients.push([source, key, announced, by]);
+    return true;
   }
   hear(signer: number, announced: Bytes, by: Bytes): boolean {
     this.heard.push([signer, announced, by]);
@@ -46,12 +52,14 @@ let stage: AnnouncingStage;
 let actor: RecordingActor;
 let node: Node<Message, string>;
 
-function build(self: number | null): void {
+function build(self: number | null, key: Bytes | null = null, requestsSigned = false): void {
   transport = new FakeTransport();
   stage = new AnnouncingStage();
+  stage.clientKey = key;
   actor = new RecordingActor();
   const clock = new FakeClock();
-  node = new Node({ id: 0, self, n: 4, codec, transport, stage, clock, random: () => 0 });
+  const random = (): number => 0;
+  node = new Node({ id: 0, self, n: 4, codec, transport, stage, clock, random, requestsSigned });
   node.start(actor);
 }
 
@@ -93,6 +101,42 @@ test("G5 what replicas announce is heard in their name, by replicas and clients"
     expect(stage.heard).toEqual([[3, batch, signature]]);
     expect([...node.drops]).toEqual([]);
   }
+});
+
+const KEY = new Uint8Array(33).fill(2);
+const ANNOUNCED_BY_CLIENT = Uint8Array.of(...ANNOUNCED, ...KEY);
+
+test("G5 a client that signs tells all replicas, with its key", () => {
+  build(null, KEY);
+  stage.announce!(batch, signature);
+  expect(transport.packets).toEqual([ANNOUNCED_BY_CLIENT]);
+  expect(transport.left.map(({ to }) => to)).toEqual([[0, 1, 2, 3]]);
+  build(null);
+  expect(stage.announce).toBeNull();
+});
+
+test("G5 replicas hear clients where these sign, as of the host that it came from", () => {
+  build(1, null, true);
+  transport.bytes(9, ANNOUNCED_BY_CLIENT);
+  expect(stage.heardOfClients).toEqual([[transport.sourceOf(9), KEY, batch, signature]]);
+  transport.bytes(3, ANNOUNCED);
+  expect(stage.heard).toEqual([[3, batch, signature]]);
+  expect([...node.drops]).toEqual([]);
+  transport.bytes(9, ANNOUNCED);
+  transport.bytes(3, ANNOUNCED_BY_CLIENT);
+  transport.bytes(9, Uint8Array.of(...ANNOUNCED_BY_CLIENT, 0));
+  expect(stage.heardOfClients).toHaveLength(1);
+  expect(Object.fromEntries(node.drops)).toEqual({ malformed: 3 });
+  for (const [self, signs] of [
+    [1, false],
+    [null, true],
+  ] as const) {
+    build(self, null, signs);
+    transport.bytes(9, ANNOUNCED_BY_CLIENT);
+    expect(stage.heardOfClients).toEqual([]);
+  }
+  // Nobody is answered, whatever he announced.
+  expect(transport.left).toEqual([]);
 });
 
 test("G5 strangers' announcements, and malformed ones, are dropped", () => {

@@ -434,9 +434,11 @@ describe("arrivals", () => {
     check(2, "another's", true);
     check(100, "a stranger's forgery", false);
     check(101, "another stranger's", true);
+    // Of strangers the host is doubted that the forgery came from.
+    check(100, "the same stranger's", true);
     expect(stage.doubted).toEqual([
       ...Array.from({ length: 64 }, (_, i) => `later ${i}`),
-      "another stranger's",
+      "the same stranger's",
     ]);
   });
 

@@ -9,7 +9,7 @@ export const ONE_TIME_KEYS = 128;
 
 /**
  * The first byte of what announces a batch of one-time keys, which is no protocol's message: behind
- * it the number (8), the root (16) and its signature (64).
+ * it the number (8), the root (16) and its signature (64); of a client's, its key (33) as well.
  */
 export const ANNOUNCEMENT = 0xff;
 export const ANNOUNCEMENT_SIZE = 1 + 8 + 16 + 64;

@@ -79,7 +79,7 @@ export class Announcements {
 }
 
 /** Of any eight bytes: one that no batch has is higher than all, and does not hold. */
-function numberOf(batch: Bytes): number {
+export function numberOf(batch: Bytes): number {
   let number = 0;
   for (let i = 0; i < 8; i++) number = number * 256 + (batch[i] ?? 0);
   return number;

@@ -24,25 +24,23 @@ export interface KeyThreads {
 export class NativeOneTime implements OneTimeScheme {
   readonly maker: NativeKeyMaker | null;
   readonly #hasher: OneTimeHasher;
-  /** Of all signers. */
+  /** Of all replicas. */
   readonly #who: readonly Bytes[];
 
-  /** With keys of its own if it signs, as whom `self` says. Throws UsageError without memory. */
+  /** With keys of its own if it signs: of that public key. Throws UsageError without memory. */
   constructor(
     library: NativeLibrary,
     hasher: OneTimeHasher,
     publicKeys: readonly Bytes[],
-    own: { readonly self: Signer; readonly threads: KeyThreads } | null,
+    own: { readonly key: Bytes; readonly threads: KeyThreads } | null,
   ) {
     this.#hasher = hasher;
     this.#who = publicKeys.map(whoIs);
-    const who = own === null ? undefined : this.#who[own.self];
-    this.maker =
-      own === null || who === undefined ? null : new NativeKeyMaker(library, who, own.threads);
+    this.maker = own === null ? null : new NativeKeyMaker(library, whoIs(own.key), own.threads);
   }
 
-  climb(signer: Signer, signed: Bytes, block: Bytes, domain: Bytes): Bytes | null {
-    const who = this.#who[signer];
+  climb(by: Signer | Bytes, signed: Bytes, block: Bytes, domain: Bytes): Bytes | null {
+    const who = typeof by === "number" ? this.#who[by] : whoIs(by);
     return who === undefined ? null : this.#hasher.climbOneTime(who, signed, block, domain);
   }
 

@@ -454,7 +454,10 @@ export function openNativeStage(options: NativeStageOptions): BlockStage {
   if (doorbell !== undefined) signer.ring(doorbell);
   const hasher = new NativeHasher();
   hasher.cluster = domain;
-  const owner = kind === "hybrid" && self !== null ? { self, threads: signer } : null;
+  // Clients learn of replicas whether these sign so.
+  const replicas = kind === "hybrid" && self !== null ? publicKeys[self] : undefined;
+  const key = options.requests?.key ?? replicas;
+  const owner = key === undefined ? null : { key, threads: signer };
   const scheme = new NativeOneTime(loadNative(), hasher, publicKeys, owner);
   const asked = options.requests === undefined ? {} : { requests: options.requests };
   return new BlockStage({

@@ -8,11 +8,13 @@ import { ONE_TIME_KEYS } from "../base/one-time-form.ts";
 import { SIGNATURE_SIZE, type Tree } from "./merkle.ts";
 import { batchBytes, type KeyMaker } from "./one-time.ts";
 
-/** Batches that are to be ready, that in use included. */
+/** Batches of a replica that are to be ready, that in use included; and of a client's process. */
 export const READY_MAX = 4;
+export const CLIENTS_READY_MAX = 2;
 
 export interface OneTimeKeysOptions {
   readonly maker: KeyMaker;
+  readonly readyMax: number;
   /** Of the first batch: no batch of an earlier start of this process has it, or a higher one. */
   readonly firstNumber: number;
   /** Signs a batch; `done` comes after it has returned. */
@@ -44,11 +46,11 @@ export class OneTimeKeys {
   #number: number;
 
   constructor(options: OneTimeKeysOptions) {
-    const { maker, firstNumber } = options;
+    const { maker, readyMax, firstNumber } = options;
     this.#options = options;
     this.#number = firstNumber;
     this.#free = Array.from({ length: maker.places }, (_, i) => i);
-    assert(maker.places > READY_MAX, "a place for the batch that is being made");
+    assert(maker.places > readyMax, "a place for the batch that is being made");
   }
 
   /** Keys that may sign now. */
@@ -89,7 +91,7 @@ export class OneTimeKeys {
   }
 
   #begin(): Making | null {
-    if (this.#ready.length >= READY_MAX) return null;
+    if (this.#ready.length >= this.#options.readyMax) return null;
     const place = this.#free.pop();
     assert(place !== undefined, "places are free beside what is ready");
     const number = this.#number++;

@@ -1,4 +1,5 @@
-// One-time signatures under batches of keys (docs/guarantees.md, G1 to G4): a block
+// One-time signatures under batches of keys (docs/guarantees.md, G1 to G4), of replicas and of
+// clients: a block
 //
 //   0x80 | number of the batch (8) | index of the key (1) | salt (16) | 68 x 16 bytes of elements |
 //   7 x 16 bytes of siblings | root signature (64)
@@ -20,10 +21,11 @@ export const BATCH_SIZE = 8 + BATCH_ROOT_SIZE;
 /** How one-time signatures lead to what is signed by ECDSA, for signers of one cluster. */
 export interface OneTimeScheme {
   /**
-   * What the root signature of the block signs if the signer's key of that place signed this; null:
-   * a malformed block. Overwritten by the next call, of `digest` too.
+   * What the root signature of the block signs if a key of that replica, or of the client with that
+   * key, in that place signed this, a client's but for its domain; null: a malformed block.
+   * Overwritten by the next call, of `digest` too.
    */
-  climb(signer: Signer, signed: Bytes, block: Bytes, domain: Bytes): Bytes | null;
+  climb(by: Signer | Bytes, signed: Bytes, block: Bytes, domain: Bytes): Bytes | null;
   /** What is signed for a batch (number | root). */
   digest(batch: Bytes): Bytes;
   /** Makes this process's keys; null: it has none. */

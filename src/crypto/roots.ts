@@ -10,6 +10,8 @@ export const ROOTS_MAX = 1024;
 /** Of each client's key, and of all of them together. */
 export const CLIENT_ROOTS_MAX = 64;
 export const ALL_CLIENT_ROOTS_MAX = 1024;
+/** Keys that are to show a signature that holds; more than checks under way. */
+const FRESH_KEYS_MAX = 64;
 
 interface Root {
   /** What was signed: it binds the root and the depth. */
@@ -112,6 +114,8 @@ export class Roots {
  */
 export class ClientRoots {
   readonly #byKey = new Map<string, Roots>();
+  /** Of keys none of whose signatures held yet, which push out none of the others. */
+  readonly #fresh = new Map<string, Roots>();
   /** Those that were asked for last: many requests of one process come in succession. */
   #last: { readonly key: Bytes; readonly roots: Roots } | null = null;
   #total = 0;
@@ -126,11 +130,17 @@ export class ClientRoots {
 
   #find(key: Bytes): Roots {
     const name = latin1(key);
-    let roots = this.#byKey.get(name);
-    if (roots === undefined) roots = new Roots(1, CLIENT_ROOTS_MAX, () => this.#grown());
-    else this.#byKey.delete(name);
-    this.#byKey.set(name, roots);
-    if (this.#byKey.size > ALL_CLIENT_ROOTS_MAX) this.#forgetOne();
+    const known = this.#byKey.get(name);
+    if (known !== undefined) {
+      this.#byKey.delete(name);
+      this.#byKey.set(name, known);
+      return known;
+    }
+    const fresh = this.#fresh.get(name);
+    if (fresh !== undefined) return fresh;
+    const roots: Roots = new Roots(1, CLIENT_ROOTS_MAX, () => this.#grown(name, roots));
+    this.#fresh.set(name, roots);
+    if (this.#fresh.size > FRESH_KEYS_MAX) this.#forgetOne(this.#fresh);
     return roots;
   }
 
@@ -139,17 +149,24 @@ export class ClientRoots {
     return this.#total;
   }
 
-  #grown(): void {
+  #grown(name: string, roots: Roots): void {
+    const before = this.#byKey.get(name);
+    if (before !== roots) {
+      // Of one that was forgotten while it was in use.
+      this.#total -= before?.size(0) ?? 0;
+      this.#fresh.delete(name);
+      this.#byKey.set(name, roots);
+    }
     this.#total++;
-    while (this.#total > ALL_CLIENT_ROOTS_MAX && this.#forgetOne());
+    while (this.#total > ALL_CLIENT_ROOTS_MAX && this.#forgetOne(this.#byKey));
   }
 
   /** False if every key has a root that is being checked. */
-  #forgetOne(): boolean {
-    for (const [name, roots] of this.#byKey) {
+  #forgetOne(keys: Map<string, Roots>): boolean {
+    for (const [name, roots] of keys) {
       if (roots.isChecking(0)) continue;
       this.#total -= roots.size(0);
-      this.#byKey.delete(name);
+      keys.delete(name);
       if (this.#last?.roots === roots) this.#last = null;
       return true;
     }

@@ -6,12 +6,11 @@
 import type { Bytes, Proof, Signer } from "../actor.ts";
 import { assert } from "../base/assert.ts";
 import { NO_DOMAIN } from "../base/hash-tree.ts";
-import type { Stage } from "../driver.ts";
-import { Announcements } from "./announcements.ts";
+import type { OneTimeCounts, Stage } from "../driver.ts";
 import { clientDigest, clientDomainOf, runDomainOf, signedIn } from "./domain.ts";
 import { Queue } from "../base/queue.ts";
 import type { SignatureKind } from "../protocol-config.ts";
-import { equal, MESSAGE_MAX } from "../wire.ts";
+import { EMPTY, equal, MESSAGE_MAX } from "../wire.ts";
 import {
   isOneTime,
   LEAVES_MAX,
@@ -21,7 +20,8 @@ import {
   type BlockHasher,
   type Tree,
 } from "./merkle.ts";
-import { OneTimeKeys } from "./one-time-keys.ts";
+import { Hearing, type Owner } from "./hearing.ts";
+import { CLIENTS_READY_MAX, OneTimeKeys, READY_MAX } from "./one-time-keys.ts";
 import type { OneTimeScheme } from "./one-time.ts";
 import { ClientRoots, Roots } from "./roots.ts";
 
@@ -89,7 +89,7 @@ export const ONE_TIME_MAX = 4;
 export class BlockStage implements Stage {
   readonly clientKey: Bytes | null;
   readonly counts = { signed: 0, roots: 0, verified: 0, cached: 0 };
-  readonly oneTimeCounts = { signed: 0, known: 0, cold: 0, announced: 0, heard: 0 };
+  readonly #once = { signed: 0, known: 0, cold: 0, announced: 0 };
   readonly #kind: SignatureKind;
   readonly #self: Signer | null;
   readonly #n: number;
@@ -100,14 +100,12 @@ export class BlockStage implements Stage {
   readonly #signer: RootSigner;
   readonly #roots: Roots;
   readonly #clientRoots = new ClientRoots();
-  readonly #oneTime: OneTimeScheme | null;
+  readonly #oneTime: OneTimeOptions | null;
   /** Whether others sign so, too. */
   #takesOneTime: boolean;
   /** Null where none of its own sign. */
-  readonly #keys: OneTimeKeys | null;
-  readonly #heard: Announcements;
-  /** An announcement is being checked. */
-  #hearing = false;
+  #keys: OneTimeKeys | null;
+  readonly #hearing: Hearing;
   #announce: ((batch: Bytes, signature: Bytes) => void) | null = null;
   /** Null where requests are not signed. */
   readonly #clientDomain: Bytes | null;
@@ -131,27 +129,40 @@ export class BlockStage implements Stage {
     this.clientKey = requests?.key ?? null;
     assert(options.self === null || this.clientKey === null, "a process has one key");
     this.#clientDomain = requests === undefined ? null : clientDomainOf(options.domain);
-    this.#oneTime = options.oneTime?.scheme ?? null;
+    this.#oneTime = options.oneTime ?? null;
     // Whoever only checks does not know yet how others sign.
     this.#takesOneTime =
       this.#oneTime !== null && (options.kind === "hybrid" || options.self === null);
-    this.#keys = options.kind === "hybrid" ? this.#openKeys(options) : null;
-    this.#heard = new Announcements(options.n);
+    this.#keys = options.kind === "hybrid" ? this.#openKeys() : null;
+    this.#hearing = new Hearing(options.n, {
+      roots: this.#roots,
+      digestOf: (batch) => this.#batchDigest(batch),
+      check: (owner, digest, signature, end) => {
+        if (this.#signer.verifyNow !== null) end(this.#checkNow(owner, digest, signature));
+        else this.#check(owner, digest, signature, end);
+      },
+    });
   }
 
-  #openKeys({ oneTime }: BlockStageOptions): OneTimeKeys | null {
-    const maker = oneTime?.scheme.maker ?? null;
-    if (!oneTime || maker === null) return null;
+  #openKeys(): OneTimeKeys | null {
+    const maker = this.#oneTime?.scheme.maker ?? null;
+    if (this.#oneTime === null || maker === null) return null;
     return new OneTimeKeys({
       maker,
-      firstNumber: oneTime.firstNumber,
-      signBatch: (batch, done) => this.#signBatch(oneTime.scheme, batch, done),
+      // Of a client's batches others keep as many.
+      readyMax: this.#self === null ? CLIENTS_READY_MAX : READY_MAX,
+      firstNumber: this.#oneTime.firstNumber,
+      signBatch: (batch, done) => this.#signBatch(batch, done),
       announce: (batch, signature) => {
         if (this.#announce === null) return;
-        this.oneTimeCounts.announced++;
+        this.#once.announced++;
         this.#announce(batch, signature);
       },
     });
+  }
+
+  get oneTimeCounts(): OneTimeCounts {
+    return { ...this.#once, heard: this.#hearing.heard };
   }
 
   runDomain(name: Bytes): Bytes {
@@ -163,9 +174,10 @@ export class BlockStage implements Stage {
     return this.#run.domain;
   }
 
-  /** Takes one-time signatures of others from here on, or none. */
+  /** Takes one-time signatures of others from here on, and makes some of requests, or none. */
   settle(kind: SignatureKind): void {
     this.#takesOneTime = kind === "hybrid" && this.#oneTime !== null;
+    if (this.#takesOneTime) this.#keys ??= this.#openKeys();
   }
 
   get hears(): boolean {
@@ -177,7 +189,12 @@ export class BlockStage implements Stage {
   }
 
   hear(signer: Signer, batch: Bytes, signature: Bytes): boolean {
-    return this.#takesOneTime && this.#heard.add({ signer, batch, signature });
+    return this.#takesOneTime && this.#hearing.ofReplicas.add({ signer, batch, signature });
+  }
+
+  hearClient(source: number, key: Bytes, batch: Bytes, signature: Bytes): boolean {
+    if (!this.#takesOneTime || this.#clientDomain === null) return false;
+    return this.#hearing.ofClients.add({ source, key, batch, signature });
   }
 
   sign(signed: Bytes, run: Bytes | null, done: (block: Bytes) => void): void {
@@ -201,12 +218,23 @@ export class BlockStage implements Stage {
   knows(proofs: readonly Proof[], run: Bytes | null): boolean {
     for (const proof of proofs) {
       const digest = this.#digestOf(proof, run);
-      if (digest === null) return false;
-      const { key, signature } = proof;
-      const roots = key === undefined ? this.#roots : this.#clientRoots.of(key);
-      if (!roots.has(key === undefined ? proof.signer : 0, digest, signature)) return false;
+      if (digest === null || !this.#isKnown(this.#ownerOf(proof), digest, proof)) return false;
     }
     for (const { signature } of proofs) this.#countKnown(signature);
+    return true;
+  }
+
+  #ownerOf({ signer, key }: Proof): Owner {
+    if (key === undefined) return { by: signer, signer, roots: this.#roots };
+    return { by: key, signer: 0, roots: this.#clientRoots.of(key) };
+  }
+
+  /** Whether the owner's root signature in the block is known to hold for the digest. */
+  #isKnown({ by, signer, roots }: Owner, digest: Bytes, { signature }: Proof): boolean {
+    if (roots.has(signer, digest, signature)) return true;
+    if (typeof by === "number" || !isOneTime(signature)) return false;
+    if (!this.#hearing.ofClients.take(by, digest, signature)) return false;
+    roots.add(signer, digest, signatureIn(signature));
     return true;
   }
 
@@ -220,17 +248,22 @@ export class BlockStage implements Stage {
     if (!Number.isInteger(signer) || signer < 0 || signer >= this.#n) return null;
     const domain = signedIn(signed, this.#domain, run);
     if (!isOneTime(signature)) return this.#hasher.climb(signed, signature, domain);
+    return this.#climbOnce(signer, signed, signature, domain);
+  }
+
+  #climbOnce(by: Signer | Bytes, signed: Bytes, block: Bytes, domain: Bytes): Bytes | null {
     if (this.#oneTime === null || !this.#takesOneTime) return null;
-    return this.#oneTime.climb(signer, signed, signature, domain);
+    return this.#oneTime.scheme.climb(by, signed, block, domain);
   }
 
   #countKnown(block: Bytes): void {
     this.counts.cached++;
-    if (isOneTime(block)) this.oneTimeCounts.known++;
+    if (isOneTime(block)) this.#once.known++;
   }
 
-  #requestDigest({ leaves, signed, signature }: Proof): Bytes | null {
+  #requestDigest({ key = EMPTY, leaves, signed, signature }: Proof): Bytes | null {
     if (this.#clientDomain === null) return null;
+    if (isOneTime(signature)) return this.#climbOnce(key, signed, signature, NO_DOMAIN);
     if (leaves === undefined) return this.#hasher.climb(signed, signature, NO_DOMAIN);
     if (signature.length !== SIGNATURE_SIZE) return null;
     return this.#hasher.climbAll(leaves, NO_DOMAIN);
@@ -251,7 +284,7 @@ export class BlockStage implements Stage {
   runJob(): boolean {
     if (this.#signer.runJob() || this.#startBatch() || this.#signer.runJob()) return true;
     if (this.#signer.verifyNow === null) return false;
-    return this.#hearNext() || this.#keys?.work() === true;
+    return this.#hearing.next() || this.#keys?.work() === true;
   }
 
   poll(): number {
@@ -262,7 +295,7 @@ export class BlockStage implements Stage {
     if (this.#signer.verifyNow === null || doubted) this.#startBatch();
     if (this.#signer.verifyNow === null && this.#takesOneTime) {
       this.#keys?.work();
-      this.#hearNext();
+      this.#hearing.next();
     }
     return count;
   }
@@ -275,41 +308,23 @@ export class BlockStage implements Stage {
     for (let batch = this.#waiting.shift(); batch !== undefined; batch = this.#waiting.shift()) {
       batch.tree.close();
     }
-    this.#oneTime?.close();
+    this.#oneTime?.scheme.close();
     this.#hasher.close();
   }
 
   /** Signs a batch of its own keys. */
-  #signBatch(scheme: OneTimeScheme, batch: Bytes, done: (signature: Bytes) => void): void {
-    const digest = scheme.digest(batch).slice();
+  #signBatch(batch: Bytes, done: (signature: Bytes) => void): void {
+    const digest = this.#toSign(this.#batchDigest(batch));
     this.#signer.sign(digest, (signature) => {
       this.#signedRoot(digest, signature);
       done(signature);
     });
   }
 
-  /** Checks an announcement, if one waits and no other is being checked; whether it did. */
-  #hearNext(): boolean {
-    if (this.#hearing || this.#heard.size === 0 || this.#oneTime === null) return false;
-    const announcement = this.#heard.shift();
-    if (announcement === undefined) return false;
-    const { signer, batch, signature } = announcement;
-    const digest = this.#oneTime.digest(batch).slice();
-    const end = (valid: boolean): void => {
-      this.#hearing = false;
-      if (valid) this.oneTimeCounts.heard++;
-      this.#heard.end(announcement, valid);
-    };
-    // A message that came before it may have taught its root.
-    if (this.#roots.has(signer, digest, signature)) {
-      end(true);
-      return true;
-    }
-    const owner = { by: signer, signer, roots: this.#roots };
-    this.#hearing = true;
-    if (this.#signer.verifyNow !== null) end(this.#checkNow(owner, digest, signature));
-    else this.#check(owner, digest, signature, end);
-    return true;
+  /** What is signed for a batch of keys, a client's but for its domain. */
+  #batchDigest(batch: Bytes): Bytes {
+    assert(this.#oneTime !== null, "batches of keys are of a scheme");
+    return this.#oneTime.scheme.digest(batch).slice();
   }
 
   #signAlone(signed: Bytes, domain: Bytes, done: (block: Bytes) => void): void {
@@ -325,9 +340,10 @@ export class BlockStage implements Stage {
     if (this.#self !== null) this.knowRoot(this.#self, digest, signature);
   }
 
-  /** From here on it needs no check that the signer signed this. */
-  protected knowRoot(signer: Signer, digest: Bytes, signature: Bytes): void {
-    this.#roots.add(signer, digest, signature);
+  /** From here on it needs no check that the replica, or the client with that key, signed this. */
+  protected knowRoot(by: Signer | Bytes, digest: Bytes, signature: Bytes): void {
+    if (typeof by === "number") this.#roots.add(by, digest, signature);
+    else this.#clientRoots.of(by).add(0, digest, signature);
   }
 
   #signTogether(signed: Bytes, domain: Bytes, done: (block: Bytes) => void): void {
@@ -366,7 +382,7 @@ export class BlockStage implements Stage {
   #signOnce(batch: Batch, keys: OneTimeKeys): void {
     const { tree, done } = batch;
     for (let i = 0; i < done.length; i++) {
-      this.oneTimeCounts.signed++;
+      this.#once.signed++;
       done[i]?.(keys.sign(tree, i));
     }
     this.#spareBatch(batch);
@@ -402,14 +418,12 @@ export class BlockStage implements Stage {
       const proof = proofs[i] ?? assert.fail("inside the list");
       const digest = this.#digestOf(proof, run);
       if (digest === null) return done(false);
-      const { key, signature } = proof;
-      const roots = key === undefined ? this.#roots : this.#clientRoots.of(key);
-      const signer = key === undefined ? proof.signer : 0;
-      if (roots.has(signer, digest, signature)) {
+      const { signature } = proof;
+      const by = this.#ownerOf(proof);
+      if (this.#isKnown(by, digest, proof)) {
         this.#countKnown(signature);
         continue;
       }
-      const by = { by: key ?? signer, signer, roots };
       if (verifyNow !== null && !doubted) {
         if (!this.#checkNow(by, digest, signature)) return done(false);
         continue;
@@ -435,7 +449,7 @@ export class BlockStage implements Stage {
 
   #countCheck(block: Bytes): void {
     this.counts.verified++;
-    if (isOneTime(block)) this.oneTimeCounts.cold++;
+    if (isOneTime(block)) this.#once.cold++;
   }
 
   /** Checks a root signature in full, or waits for a check of the same one that is under way. */
@@ -462,11 +476,4 @@ export class BlockStage implements Stage {
       roots.end(signer, root, valid);
     });
   }
-}
-
-/** Whose root signature it is, and where those that hold are remembered. */
-interface Owner {
-  readonly by: Signer | Bytes;
-  readonly signer: Signer;
-  readonly roots: Roots;
 }

@@ -68,6 +68,9 @@ export class ProfiledStage implements Stage {
   hear(signer: Signer, batch: Bytes, signature: Bytes): boolean {
     return this.#stage.hear?.(signer, batch, signature) ?? false;
   }
+  hearClient(source: number, key: Bytes, batch: Bytes, signature: Bytes): boolean {
+    return this.#stage.hearClient?.(source, key, batch, signature) ?? false;
+  }
   settle(kind: SignatureKind): void {
     this.#stage.settle?.(kind);
   }

@@ -39,7 +39,7 @@ export interface AdversaryWorld {
   readonly scheduler: Scheduler;
   readonly keys: Pick<
     SimulatedKeys,
-    "block" | "clientKey" | "requestBlock" | "batchDigest" | "domain" | "sign"
+    "block" | "clientKey" | "requestBlock" | "batchDigest" | "domain" | "sign" | "signAsClient"
   >;
   readonly network: Pick<Network, "deliver">;
   readonly replicas: readonly { readonly process: Process }[];
@@ -92,6 +92,9 @@ export class Adversary {
     if (proposal && this.#plays("spoil signatures", OFTEN)) this.#spoil(packet, message);
     const request = requestIn(message);
     if (request === null) return packet;
+    if (this.#mayForge(packet, request) && this.#plays("forge keys", OFTEN)) {
+      this.#forgeClientKey(packet, request);
+    }
     if (request.key !== undefined && this.#plays("squat", 1)) return this.#squat(packet, request);
     return this.#alter(packet, message);
   }
@@ -137,6 +140,33 @@ export class Adversary {
     if (bytes === null) return packet;
     this.#toOthers(packet, bytes);
     return { ...packet, content: new PacketContent(bytes), intact: false };
+  }
+
+  /**
+   * Sends all a request that its client never asked, under a one-time key that this never made, and
+   * whose batch is announced in its name; its root is signed by the adversary's own client, or by
+   * nobody.
+   */
+  #forgeClientKey(packet: Packet, asked: Request): void {
+    const { plan, scheduler } = this.#world;
+    if (asked.key === undefined) return;
+    const { request, signed } = this.#forged.unasked(asked);
+    const by = this.#random.chance(0.5) ? this.#forged.ownKey : null;
+    const { block, announcement } = this.#forgedKeys.ofClient(
+      ...([this.#random, signed, asked.key, by] as const),
+    );
+    const sent = { kind: "request", request: { ...request, seal: block } };
+    const bytes = this.#encode(this.#own, sent as Sealed, false);
+    if (bytes === null) return;
+    this.#toOthers(packet, announcement);
+    const delayUs = 1 + plan.network.delayMaxUs;
+    scheduler.after(null, delayUs, () => this.#toOthers(packet, bytes));
+  }
+
+  /** Whether it came from a client that signs, and anything may be invented. */
+  #mayForge({ fromHost }: Packet, request: Request): boolean {
+    const { n, kind } = this.#world.plan;
+    return kind === "invent" && fromHost >= n && request.key !== undefined && !isOpen(request);
   }
 
   /** Sends the bytes to all other replicas from where the packet came. */

@@ -3,7 +3,7 @@
 
 import type { Bytes, Signer } from "../actor.ts";
 import type { Random } from "../base/seeded-random.ts";
-import { hashLeaf } from "../base/hash-tree.ts";
+import { hashLeaf, NO_DOMAIN } from "../base/hash-tree.ts";
 import { signedIn } from "../crypto/domain.ts";
 import { HASH_SIZE, SIGNATURE_SIZE } from "../crypto/merkle.ts";
 import { BATCH_ROOT_SIZE, batchBytes } from "../crypto/one-time.ts";
@@ -22,32 +22,54 @@ export interface ForgedKey {
   readonly announcement: Bytes;
 }
 
+type Keys = Pick<SimulatedKeys, "batchDigest" | "domain" | "sign" | "signAsClient">;
+
 export class ForgedKeys {
-  readonly #keys: Pick<SimulatedKeys, "batchDigest" | "domain" | "sign">;
+  readonly #keys: Keys;
   #number = NUMBER;
 
-  constructor(keys: Pick<SimulatedKeys, "batchDigest" | "domain" | "sign">) {
+  constructor(keys: Keys) {
     this.#keys = keys;
   }
 
   /** For what is signed in a run. The root is signed by one of its replicas, or by nobody. */
   make(random: Random, signed: Bytes, run: Bytes | null, by: Signer | null): ForgedKey {
+    const { block, batch, signature } = this.#begin(
+      ...([random, signed, signedIn(signed, this.#keys.domain, run)] as const),
+    );
+    if (by !== null) this.#keys.sign(by, this.#keys.batchDigest(batch), signature);
+    return finished(block, batch, signature, null);
+  }
+
+  /** For a request of the client with that key. The root is signed by another one, or by nobody. */
+  ofClient(random: Random, signed: Bytes, key: Bytes, by: Bytes | null): ForgedKey {
+    const { block, batch, signature } = this.#begin(random, signed, NO_DOMAIN);
+    if (by !== null) this.#keys.signAsClient(by, this.#keys.batchDigest(batch), signature);
+    return finished(block, batch, signature, key);
+  }
+
+  #begin(random: Random, signed: Bytes, domain: Bytes) {
     const number = this.#number++;
     const block = new Uint8Array(ONE_TIME_BLOCK);
     block[0] = ONE_TIME_TAG;
     block.set(batchBytes(number, new Uint8Array(0)), 1);
     for (let at = SALT_AT; at < SALT_AT + BATCH_ROOT_SIZE; at++) block[at] = random.int(256);
     const leaf = new Uint8Array(HASH_SIZE);
-    hashLeaf(signed, signedIn(signed, this.#keys.domain, run), leaf);
+    hashLeaf(signed, domain, leaf);
     const batch = batchBytes(number, junkRoot(block, leaf).subarray(0, BATCH_ROOT_SIZE));
     const signature = new Uint8Array(SIGNATURE_SIZE).fill(random.int(256));
-    if (by !== null) this.#keys.sign(by, this.#keys.batchDigest(batch), signature);
-    block.set(signature, SIGNATURE_AT);
-    const announcement = bytesOf((out) => {
-      out.u8(ANNOUNCEMENT);
-      out.bytes(batch);
-      out.bytes(signature);
-    });
-    return { block, announcement };
+    return { block, batch, signature };
   }
+}
+
+/** With the root's signature, and the key of the client that it is said to be of. */
+function finished(block: Bytes, batch: Bytes, signature: Bytes, key: Bytes | null): ForgedKey {
+  block.set(signature, SIGNATURE_AT);
+  const announcement = bytesOf((out) => {
+    out.u8(ANNOUNCEMENT);
+    out.bytes(batch);
+    out.bytes(signature);
+    if (key !== null) out.bytes(key);
+  });
+  return { block, announcement };
 }

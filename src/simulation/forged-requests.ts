@@ -26,6 +26,18 @@ export class ForgedRequests {
     return this.#signed({ ...request, session, tag: named, number, op, key }, key);
   }
 
+  /** What a request of another client becomes that it never sent, and what is signed of it. */
+  unasked(request: Request): { readonly request: Request; readonly signed: Bytes } {
+    const { seal: _, ...asked } = request;
+    const changed = { ...asked, number: asked.number + 1, op: altered(asked.op) };
+    return { request: changed, signed: signedOf(changed) };
+  }
+
+  /** Its own client's key. */
+  get ownKey(): Bytes {
+    return this.#keys.clientKey(OWN_CLIENT);
+  }
+
   /** A proposal of the same digest, all requests of which are under the adversary's own key. */
   proposalUnderOwnKey(message: Sealed): Sealed | null {
     const batch = batchIn(message);

@@ -13,11 +13,19 @@ export const SALT_AT = ONE_TIME_INDEX_AT + 1;
 export const SIGNATURE_AT = ONE_TIME_BLOCK - 64;
 
 /** The bytes that name a key: who, and what stands in its block up to the start. */
-export function keyNameOf(signer: Signer, block: Bytes): Bytes {
-  const name = new Uint8Array(1 + SALT_AT + START_SIZE - NUMBER_AT);
-  name[0] = signer;
-  name.set(block.subarray(NUMBER_AT, SALT_AT + START_SIZE), 1);
+export function keyNameOf(by: Signer | Bytes, block: Bytes): Bytes {
+  const who = typeof by === "number" ? Uint8Array.of(by) : by;
+  const name = new Uint8Array(who.length + SALT_AT + START_SIZE - NUMBER_AT);
+  name.set(who);
+  name.set(block.subarray(NUMBER_AT, SALT_AT + START_SIZE), who.length);
   return name;
+}
+
+/** The name of the first key of its batch. */
+export function batchNameOf(name: Bytes): Bytes {
+  const first = name.slice();
+  first[name.length - START_SIZE - (SALT_AT - ONE_TIME_INDEX_AT)] = 0;
+  return first;
 }
 
 /** Fills what a key shows for a leaf: `hash` again and again, behind the start. */
@@ -48,7 +56,7 @@ export function junkRoot(block: Bytes, leaf: Bytes): Bytes {
 
 /** A one-time signature, and what came of it. */
 interface Climbed {
-  readonly signer: Signer;
+  readonly by: Signer | Bytes;
   readonly signed: Bytes;
   readonly block: Bytes;
   readonly domain: Bytes;
@@ -62,9 +70,9 @@ const CLIMBS_MAX = 4096;
 export class OneTimeClimbs {
   readonly #climbed = new Map<string, Climbed>();
 
-  find(signer: Signer, signed: Bytes, block: Bytes, domain: Bytes): Bytes | null {
+  find(by: Signer | Bytes, signed: Bytes, block: Bytes, domain: Bytes): Bytes | null {
     const known = this.#climbed.get(nameOf(block));
-    if (known === undefined || known.signer !== signer) return null;
+    if (known === undefined || !isOwner(known.by, by)) return null;
     const same = isSame(known.block, block) && isSame(known.signed, signed);
     return same && isSame(known.domain, domain) ? known.digest : null;
   }
@@ -79,6 +87,11 @@ export class OneTimeClimbs {
 /** Salt and place, which differ from key to key. */
 function nameOf(block: Bytes): string {
   return latin1(block.subarray(NUMBER_AT, SALT_AT + 2 * START_SIZE));
+}
+
+function isOwner(a: Signer | Bytes, b: Signer | Bytes): boolean {
+  if (typeof a === "number" || typeof b === "number") return a === b;
+  return isSame(a, b);
 }
 
 function isSame(a: Bytes, b: Bytes): boolean {

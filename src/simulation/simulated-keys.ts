@@ -18,9 +18,9 @@ import {
 import { hashLeaf, NO_DOMAIN, type TreeLeaves } from "../base/hash-tree.ts";
 import { clientDigest, clientDomainOf, signedIn } from "../crypto/domain.ts";
 import { BATCH_ROOT_SIZE, BATCH_SIZE } from "../crypto/one-time.ts";
-import { u32At } from "../wire.ts";
+import { latin1, u32At } from "../wire.ts";
 import { ONE_TIME_BLOCK, ONE_TIME_INDEX_AT, ONE_TIME_KEYS } from "../base/one-time-form.ts";
-import { isFilled, junkRoot, keyNameOf, OneTimeClimbs } from "./one-time-blocks.ts";
+import { batchNameOf, isFilled, junkRoot, keyNameOf, OneTimeClimbs } from "./one-time-blocks.ts";
 
 /** Known to the world alone. */
 export class SimulatedKeys {
@@ -29,6 +29,8 @@ export class SimulatedKeys {
   readonly domain: Bytes;
   readonly hasher: RememberingHasher;
   readonly #oneTimes: OneTimeClimbs | null;
+  /** What one-time keys signed, by their names. */
+  readonly #signed = new Map<string, Bytes>();
   readonly #input = new Uint8Array(8 + HASH_SIZE);
   readonly #clientInput = new Uint8Array(4 + CLIENT_KEY_LENGTH + HASH_SIZE);
   readonly #view = new DataView(this.#input.buffer);
@@ -105,36 +107,49 @@ export class SimulatedKeys {
   requestBlock(key: Bytes, signed: Bytes): Bytes {
     const signature = new Uint8Array(SIGNATURE_SIZE);
     const root = this.hasher.single(signed, NO_DOMAIN).slice();
-    this.sign(key, clientDigest(this.hasher, root, clientDomainOf(this.domain)), signature);
+    this.signAsClient(key, root, signature);
     return singleBlock(signature);
+  }
+
+  /** As `sign`, of what a client's tree, or its batch of one-time keys, comes to. */
+  signAsClient(key: Bytes, digest: Bytes, out: Bytes): void {
+    this.sign(key, clientDigest(this.hasher, digest, clientDomainOf(this.domain)), out);
   }
 
   /**
    * What the root signature of a one-time signature signs: if its key did not make it for this
    * message, it leads to a root that follows from its bytes.
    */
-  climbOneTime(signer: Signer, signed: Bytes, block: Bytes, domain: Bytes): Bytes | null {
-    const known = this.#oneTimes?.find(signer, signed, block, domain) ?? null;
+  climbOneTime(by: Signer | Bytes, signed: Bytes, block: Bytes, domain: Bytes): Bytes | null {
+    const known = this.#oneTimes?.find(by, signed, block, domain) ?? null;
     if (known !== null) return known;
     if ((block[ONE_TIME_INDEX_AT] ?? 0) >= ONE_TIME_KEYS || block.length !== ONE_TIME_BLOCK) {
       return null;
     }
     const leaf = new Uint8Array(HASH_SIZE);
     hashLeaf(signed, domain, leaf);
-    const name = keyNameOf(signer, block);
+    const name = keyNameOf(by, block);
     const genuine = isFilled(block, this.oneTimeHash(name, leaf));
     const root = genuine ? this.oneTimeRoot(name) : junkRoot(block, leaf);
     const batch = new Uint8Array(BATCH_SIZE);
     batch.set(block.subarray(1, ONE_TIME_INDEX_AT));
     batch.set(root.subarray(0, BATCH_ROOT_SIZE), ONE_TIME_INDEX_AT - 1);
     const digest = this.batchDigest(batch);
-    this.#oneTimes?.keep({ signer, signed, block, domain, digest });
+    this.#oneTimes?.keep({ by, signed, block, domain, digest });
     return digest;
   }
 
   /** What is signed for a batch (number | root) of one-time keys. */
   batchDigest(batch: Bytes): Bytes {
     return sha256(Uint8Array.of(3), this.domain, batch);
+  }
+
+  /** The key of that name signs a leaf; whether it never signed another one. */
+  signOnce(name: Bytes, leaf: Bytes): boolean {
+    const key = latin1(name);
+    const before = this.#signed.get(key);
+    this.#signed.set(key, leaf.slice());
+    return before === undefined || same(before, leaf);
   }
 
   /** What the key of that name shows for a leaf. */
@@ -144,9 +159,7 @@ export class SimulatedKeys {
 
   /** The root of its batch, whichever of its keys it is. */
   oneTimeRoot(name: Bytes): Bytes {
-    const batch = name.slice();
-    batch[ONE_TIME_INDEX_AT] = 0;
-    return sha256(this.#input.subarray(0, 4), Uint8Array.of(2), batch);
+    return sha256(this.#input.subarray(0, 4), Uint8Array.of(2), batchNameOf(name));
   }
 
   #compute(by: Signer | Bytes, digest: Bytes): void {

@@ -88,7 +88,7 @@ export class SimulatedNodes {
   }
 
   #stage(owner: Process, self: number | null, random: Random): SimulatedStage {
-    const { plan, scheduler, keys, notes, epochs, gstUs } = this.#options;
+    const { plan, scheduler, keys, notes, epochs, gstUs, fail } = this.#options;
     const quickUs = Math.ceil((plan.viewTimeoutMs * 1000) / 100);
     const signUs = (): number => (scheduler.nowUs < gstUs() ? plan.signUs : quickUs);
     // A process that starts anew has a fresh one.
@@ -105,6 +105,7 @@ export class SimulatedNodes {
       credulous: owner.byzantine && self !== null && plan.kind === "invent",
       signUs,
       verifyUs: () => signUs() / 4,
+      signsTwice: () => fail(`certificates: ${owner.name} signs twice by a one-time key`),
       noteSigned: (signed, run) => {
         if (self !== null) notes?.note(self, signed, epochs.markOf(run));
       },

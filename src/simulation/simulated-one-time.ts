@@ -24,22 +24,25 @@ import type { SimulatedKeys } from "./simulated-keys.ts";
 
 export interface SimulatedOneTimeOptions {
   readonly keys: SimulatedKeys;
-  /** Whose keys it makes; null: none. */
-  readonly self: Signer | null;
+  /** Whose keys it makes, a replica's or a client's with that key; null: none. */
+  readonly self: Signer | Bytes | null;
   readonly random: Random;
+  /** Told if a key signs a second message, which gives it away. */
+  readonly signsTwice: () => void;
 }
 
 export class SimulatedOneTime implements OneTimeScheme {
   readonly maker: KeyMaker | null;
   readonly #keys: SimulatedKeys;
 
-  constructor({ keys, self, random }: SimulatedOneTimeOptions) {
+  constructor(options: SimulatedOneTimeOptions) {
+    const { keys, self } = options;
     this.#keys = keys;
-    this.maker = self === null ? null : new SimulatedKeyMaker(keys, self, random);
+    this.maker = self === null ? null : new SimulatedKeyMaker(options, self);
   }
 
-  climb(signer: Signer, signed: Bytes, block: Bytes, domain: Bytes): Bytes | null {
-    return this.#keys.climbOneTime(signer, signed, block, domain);
+  climb(by: Signer | Bytes, signed: Bytes, block: Bytes, domain: Bytes): Bytes | null {
+    return this.#keys.climbOneTime(by, signed, block, domain);
   }
 
   digest(batch: Bytes): Bytes {
@@ -63,12 +66,14 @@ class SimulatedKeyMaker implements KeyMaker {
   readonly atOnce = ONE_TIME_KEYS;
   readonly places = 6;
   readonly #keys: SimulatedKeys;
-  readonly #self: Signer;
+  readonly #signsTwice: () => void;
+  readonly #self: Signer | Bytes;
   readonly #start = new Uint8Array(START_SIZE);
   readonly #places: readonly Place[];
 
-  constructor(keys: SimulatedKeys, self: Signer, random: Random) {
+  constructor({ keys, random, signsTwice }: SimulatedOneTimeOptions, self: Signer | Bytes) {
     this.#keys = keys;
+    this.#signsTwice = signsTwice;
     this.#self = self;
     for (let i = 0; i < START_SIZE; i++) this.#start[i] = random.int(256);
     const place = (): Place => ({ number: 0, used: ONE_TIME_KEYS, signature: new Uint8Array(64) });
@@ -101,7 +106,9 @@ class SimulatedKeyMaker implements KeyMaker {
     const batch = this.#place(place);
     assert(batch.used < ONE_TIME_KEYS, "a key that has not signed");
     const block = this.#block(batch, batch.used++);
-    fillOneTime(block, this.#keys.oneTimeHash(keyNameOf(this.#self, block), tree.leaf(leaf)));
+    const name = keyNameOf(this.#self, block);
+    if (!this.#keys.signOnce(name, tree.leaf(leaf))) this.#signsTwice();
+    fillOneTime(block, this.#keys.oneTimeHash(name, tree.leaf(leaf)));
     block.set(batch.signature, SIGNATURE_AT);
     return block;
   }

@@ -7,7 +7,8 @@ import { SIGNATURE_SIZE } from "../crypto/merkle.ts";
 import { BlockStage, type OneTimeOptions, type RootSigner } from "../crypto/stage.ts";
 import type { SignatureKind } from "../protocol-config.ts";
 import type { Owner, Scheduler } from "./scheduler.ts";
-import { SimulatedOneTime } from "./simulated-one-time.ts";
+import type { OneTimeScheme } from "../crypto/one-time.ts";
+import { SimulatedOneTime, type SimulatedOneTimeOptions } from "./simulated-one-time.ts";
 import type { SimulatedKeys } from "./simulated-keys.ts";
 
 export interface SimulatedStageOptions {
@@ -25,6 +26,10 @@ export interface SimulatedStageOptions {
   /** The longest time that a signature or a check takes now, in microseconds. */
   readonly signUs: () => number;
   readonly verifyUs: () => number;
+  /** Makes one-time signatures otherwise than all do. */
+  readonly oneTime?: (options: SimulatedOneTimeOptions) => OneTimeScheme;
+  /** Told if one of its one-time keys signs two messages. */
+  readonly signsTwice?: () => void;
   /** Told of all that is signed. */
   readonly noteSigned?: (signed: Bytes, run: Bytes | null) => void;
   /** Told of every verdict: `proofs` as the codec gave them. */
@@ -40,8 +45,10 @@ export class SimulatedStage extends BlockStage {
     const { n, domain, hasher } = keys;
     const asked = requests === undefined ? {} : { requests };
     const { scheduler, owner, random } = options;
+    const signsTwice = options.signsTwice ?? ((): void => {});
+    const scheme = { keys, self: self ?? requests?.key ?? null, random, signsTwice };
     const oneTime = (): OneTimeOptions => ({
-      scheme: new SimulatedOneTime({ keys, self, random }),
+      scheme: options.oneTime?.(scheme) ?? new SimulatedOneTime(scheme),
       // A process that starts anew does so later, and has fewer batches than milliseconds.
       firstNumber: Math.floor(scheduler.nowUs / 1000),
     });
@@ -61,6 +68,12 @@ export class SimulatedStage extends BlockStage {
 
   override hear(signer: Signer, batch: Bytes, signature: Bytes): boolean {
     const heard = super.hear(signer, batch, signature);
+    if (heard) this.#endTurn();
+    return heard;
+  }
+
+  override hearClient(source: number, key: Bytes, batch: Bytes, signature: Bytes): boolean {
+    const heard = super.hearClient(source, key, batch, signature);
     if (heard) this.#endTurn();
     return heard;
   }

@@ -9,9 +9,11 @@ import { runSeed } from "../../src/simulation/run-seed.ts";
 import { drawPlan } from "../../src/simulation/seed-plan.ts";
 import type { Kind } from "../../src/simulation/subject.ts";
 import { registered } from "../../src/simulation/subjects.ts";
+import { requestIn } from "../../src/simulation/forged-requests.ts";
 import { World } from "../../src/simulation/world.ts";
 import { Random } from "../../src/base/seeded-random.ts";
 import { ANNOUNCEMENT, ANNOUNCEMENT_SIZE, ONE_TIME_BLOCK } from "../../src/base/one-time-form.ts";
+import { CLIENT_KEY_LENGTH } from "../../src/base/client-key.ts";
 import { quietPlan } from "../support/quiet-plan.ts";
 import { PATIENCE_MS } from "../support/patience.ts";
 
@@ -100,6 +102,52 @@ test("G10 a key that was never made convinces no stranger, whoever signed its ba
       false,
     );
   }
+});
+
+test("G6 G9 seeds whose clients sign so too pass, and run the same again", () => {
+  const both = { ...changes, requestAuth: "sign" } as const;
+  for (const name of ["pbft", "hotstuff", "tendermint", "zyzzyva"]) {
+    const subject = registered.get(name)!;
+    const oneTime = { requests: 0, announced: 0 };
+    const observer: Observer = {
+      arrived(_atUs, _from, _to, { content, part }) {
+        const { bytes } = content;
+        const size = ANNOUNCEMENT_SIZE + CLIENT_KEY_LENGTH;
+        if (bytes[0] === ANNOUNCEMENT && bytes.length === size) oneTime.announced++;
+        const message = part ? null : content.read(subject.protocol);
+        const request = message === null ? null : requestIn(message);
+        if (request?.seal?.length === ONE_TIME_BLOCK) oneTime.requests++;
+      },
+      happened() {},
+    };
+    const report = runSeed({ subject, kind: "short", seed: 2, changes: both, observer });
+    expect({ name, failures: report.failures }).toEqual({ name, failures: [] });
+    expect(oneTime.requests).toBeGreaterThan(0);
+    expect(oneTime.announced).toBeGreaterThan(0);
+    const cold = runSeed({ subject, kind: "short", seed: 2, changes: both, cold: true });
+    expect(cold.traceHash).toBe(report.traceHash);
+  }
+});
+
+test("G10 the adversary forges keys of clients, too, in vain", () => {
+  const subject = registered.get("pbft")!;
+  let forged = 0;
+  for (let seed = 40; seed < 60 && forged === 0; seed++) {
+    const both = { ...changes, requestAuth: "sign" } as const;
+    if (!drawPlan(subject, "invent", seed, both).tricks.includes("forge keys")) continue;
+    let announcedByOther = 0;
+    const observer: Observer = {
+      arrived(_atUs, from, _to, { content: { bytes } }) {
+        const ofClient = bytes.length === ANNOUNCEMENT_SIZE + CLIENT_KEY_LENGTH;
+        if (bytes[0] === ANNOUNCEMENT && ofClient && from.byzantine) announcedByOther++;
+      },
+      happened() {},
+    };
+    const report = runSeed({ subject, kind: "invent", seed, changes: both, observer });
+    expect(report.failures).toEqual([]);
+    forged += announcedByOther;
+  }
+  expect(forged).toBeGreaterThan(0);
 });
 
 /** Of what replicas signed in a quiet run, the share that has a one-time signature. */

@@ -1,6 +1,7 @@
 // Fetches blocks that are certified and not here, each by its hash, from any replica that has it.
 
 import type { Address, Bytes, Host, Signer, Sizes } from "../../actor.ts";
+import { lengthOf } from "../kit/batch.ts";
 import { ASKED_TOO_MUCH, PeerRotation, type AnswerRate } from "../kit/peers.ts";
 import { keyOf } from "./block.ts";
 import type { Message } from "./message.ts";
@@ -93,8 +94,8 @@ export class Synchroniser {
       const block = this.#tree.get(key)?.block ?? this.#tree.waiting(key);
       if (block === undefined) return false;
       if (count === 1) answers.begin(to, question, now);
-      bytes += block.batch.bytes.length;
-      answers.charge(to, block.batch.bytes.length);
+      bytes += lengthOf(block.batch);
+      answers.charge(to, lengthOf(block.batch));
       const room = bytes <= ANSWER_BYTES && answers.hasRoom(to, now);
       const last = count === ANSWER_BLOCKS || !room;
       const more = !last && block.justify.view > view;

@@ -17,6 +17,9 @@ import {
   BATCH_ROOTS_MAX,
   decodeSeals,
   encodeSeals,
+  ONE_TIME_SEALS_MAX,
+  oneTimeBytesOf,
+  sealBytesOf,
   sealProofs,
   sealsOf,
   UNSIGNED,
@@ -164,19 +167,30 @@ function sharing(requests: readonly Request[], bytes: Bytes): readonly Request[]
   return input.done ? shared : requests;
 }
 
-/** Memory that a batch takes, about: its bytes, and each request with its operation. */
-export function footprintOf({ bytes, requests }: Batch): number {
-  return 2 * bytes.length + REQUEST_FOOTPRINT * requests.length;
+/** Bytes of a batch in a message, about: those of its requests, and of what signs them. */
+export function lengthOf({ bytes, seals }: Batch): number {
+  return bytes.length + (seals === null ? 0 : sealBytesOf(seals));
+}
+
+/**
+ * Memory that a batch takes, about: its bytes, each request with its operation, and one-time
+ * signatures of requests, which are long.
+ */
+export function footprintOf({ bytes, requests, seals }: Batch): number {
+  const oneTime = seals === null ? 0 : oneTimeBytesOf(seals);
+  return 2 * bytes.length + REQUEST_FOOTPRINT * requests.length + oneTime;
 }
 
 const REQUEST_FOOTPRINT = 160;
 /** Bytes of the shortest request. */
 const REQUEST_MIN = 24;
 /** That of the largest batch. */
-export const FOOTPRINT_MAX = Math.max(
-  2 * (REQUEST_OVERHEAD + OPERATION_MAX) + REQUEST_FOOTPRINT,
-  2 * BATCH_BYTES_MAX + REQUEST_FOOTPRINT * Math.floor(BATCH_BYTES_MAX / REQUEST_MIN),
-);
+export const FOOTPRINT_MAX =
+  ONE_TIME_SEALS_MAX +
+  Math.max(
+    2 * (REQUEST_OVERHEAD + OPERATION_MAX) + REQUEST_FOOTPRINT,
+    2 * BATCH_BYTES_MAX + REQUEST_FOOTPRINT * Math.floor(BATCH_BYTES_MAX / REQUEST_MIN),
+  );
 
 /** That of a full batch of large requests, if a batch has so many bytes at most. */
 export function footprintOfFull(batchBytesMax: number): number {

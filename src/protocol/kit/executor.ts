@@ -184,6 +184,12 @@ export class Executor implements StateMachine {
     return session !== undefined && !sameKey(session.key, request.key);
   }
 
+  /** Whether its session, which is its client's, has executed a later one. */
+  isPast(request: Request): boolean {
+    const session = isOpen(request) ? undefined : this.named(request);
+    return session !== undefined && request.number < session.number;
+  }
+
   /** The session that an `open` has opened, if it is there. */
   protected opened(request: Request): Session | undefined {
     return this.#sessions.opened(nonceOf(request));

@@ -49,9 +49,9 @@ export interface PendingRequest {
 }
 
 /** Bytes that it takes of a batch, at most. */
-export function batchBytesOf({ bytes, request }: PendingRequest): number {
-  const keyed = request.key === undefined ? 0 : KEY_OVERHEAD;
-  return bytes - ENTRY_BYTES + REQUEST_OVERHEAD + keyed;
+export function batchBytesOf({ bytes, request: { key, seal } }: PendingRequest): number {
+  const keyed = key === undefined ? 0 : KEY_OVERHEAD;
+  return bytes - ENTRY_BYTES - (seal?.length ?? 0) + REQUEST_OVERHEAD + keyed;
 }
 
 const FORGOTTEN: Request = { session: 0, tag: 0, number: 0, op: EMPTY };
@@ -130,7 +130,7 @@ export class Pending {
       if (source === "client") heardAgain(known, request, client);
       return null;
     }
-    const bytes = ENTRY_BYTES + request.op.length;
+    const bytes = ENTRY_BYTES + request.op.length + (request.seal?.length ?? 0);
     const relayed = typeof source === "number";
     const holder = relayed ? relayerOf(source) : this.#sourceOf(client);
     if (relayed && !this.#mayRelay(source, bytes)) return null;

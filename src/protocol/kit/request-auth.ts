@@ -5,6 +5,9 @@
 //   signed = kind | key | session | tag | number | digest of the operation
 //   seals  = for each request: number of its tree (1) | leaf index (2)
 //            for each tree, in the order of first use: depth (1) | root signature (64) | siblings
+//
+// A one-time signature (crypto/one-time.ts) is a tree of its own, of depth 0x80 and with the index
+// of its key; what else its block has stands in the place of siblings.
 
 import { A_CLIENT, CLIENT_KEY_LENGTH } from "../../base/client-key.ts";
 import { NO_PROOFS, type Bytes, type Proof } from "../../actor.ts";
@@ -19,6 +22,12 @@ import {
   NO_DOMAIN,
   type TreeLeaves,
 } from "../../base/hash-tree.ts";
+import {
+  ONE_TIME_BLOCK,
+  ONE_TIME_INDEX_AT,
+  ONE_TIME_KEYS,
+  ONE_TIME_TAG,
+} from "../../base/one-time-form.ts";
 import {
   BLOCK_DEPTH_MAX,
   BLOCK_MIN,
@@ -43,15 +52,24 @@ export const BATCH_ROOTS_MAX = 256;
 const SIGNATURE_LENGTH = 64;
 const SIGNATURE_AT = 5;
 const SIBLINGS_AT = BLOCK_MIN;
+/** Of a one-time signature: where the rest begins behind its index, and the root signature. */
+const REST_AT = ONE_TIME_INDEX_AT + 1;
+const ROOT_AT = ONE_TIME_BLOCK - SIGNATURE_LENGTH;
+/** Bytes of what stands in the place of its siblings: number, salt, elements, path. */
+const ONE_TIME_SIBLINGS = ONE_TIME_INDEX_AT - 1 + ROOT_AT - REST_AT;
 
 /** What no signature stands for. */
 export const UNSIGNED: readonly Proof[] = [{ signer: A_CLIENT, signed: EMPTY, signature: EMPTY }];
 
-/** One tree of a client process, as far as a batch needs it. */
+/** One tree of a client process, as far as a batch needs it, or a one-time signature. */
 export interface SealedTree {
+  /** ONE_TIME_TAG: it is a one-time signature. */
   readonly depth: number;
   readonly signature: Bytes;
-  /** Those that do not follow from the requests: from the leaves up, from left to right. */
+  /**
+   * Those that do not follow from the requests: from the leaves up, from left to right; of a
+   * one-time signature its number, salt, elements and path.
+   */
   readonly siblings: Bytes;
 }
 
@@ -126,9 +144,18 @@ export function requestProofs(request: Request, signs: boolean): readonly Proof[
   return [{ signer: A_CLIENT, key, signed: signedOf(request), signature: seal }];
 }
 
-/** Tells a request's root signature from all others; of a request with a seal. */
+/**
+ * Tells a request's root signature from all others, and a one-time signature from all others; of a
+ * request with a seal.
+ */
 export function rootName({ key = EMPTY, seal = EMPTY }: Request): string {
+  if (isOnce(seal)) return `${latin1(key)}${latin1(seal)}`;
   return `${latin1(key)}${latin1(seal.subarray(0, 1))}${latin1(signatureOf(seal))}`;
+}
+
+/** Whether a block is a one-time signature. */
+function isOnce(block: Bytes): boolean {
+  return block[0] === ONE_TIME_TAG && block.length === ONE_TIME_BLOCK;
 }
 
 function signatureOf(block: Bytes): Bytes {
@@ -160,15 +187,17 @@ export function sealsOf(requests: readonly Request[]): BatchSeals | null {
   for (const request of requests) {
     const { key = EMPTY, seal } = request;
     if (seal === undefined) return null;
-    // Those of one tree tend to come one after another.
-    if (last === undefined || !isOf(last, request, seal)) {
+    const once = isOnce(seal);
+    // Those of one tree tend to come one after another; a one-time signature is of one request.
+    if (once) last = undefined;
+    else if (last === undefined || !isOf(last, request, seal)) {
       last = trees.find((tree) => isOf(tree, request, seal));
     }
     if (last === undefined) {
       last = { number: trees.length, key, block: seal, leaves: [] };
       trees.push(last);
     }
-    const index = u32At(seal, 1);
+    const index = once ? (seal[ONE_TIME_INDEX_AT] ?? 0) : u32At(seal, 1);
     last.leaves.push({ index, block: seal });
     places.push({ tree: last.number, index });
   }
@@ -192,6 +221,7 @@ function treeOf(
   block: Bytes,
   leaves: readonly { readonly index: number; readonly block: Bytes }[],
 ): SealedTree | null {
+  if (isOnce(block)) return onceOf(block);
   const [depth = 0] = block;
   const indices = leaves.map(({ index }) => index);
   if (!areLeaves(indices, depth)) return null;
@@ -208,6 +238,42 @@ function treeOf(
   });
   return { depth, signature: signatureOf(block), siblings };
 }
+
+/** What a batch has of a one-time signature. */
+function onceOf(block: Bytes): SealedTree {
+  const siblings = new Uint8Array(ONE_TIME_SIBLINGS);
+  siblings.set(block.subarray(1, ONE_TIME_INDEX_AT));
+  siblings.set(block.subarray(REST_AT, ROOT_AT), ONE_TIME_INDEX_AT - 1);
+  return { depth: ONE_TIME_TAG, signature: block.slice(ROOT_AT), siblings };
+}
+
+/** The block of a one-time signature by the key with this index. */
+function blockOf({ signature, siblings }: SealedTree, index: number): Bytes {
+  const block = new Uint8Array(ONE_TIME_BLOCK);
+  block[0] = ONE_TIME_TAG;
+  block.set(siblings.subarray(0, ONE_TIME_INDEX_AT - 1), 1);
+  block[ONE_TIME_INDEX_AT] = index;
+  block.set(siblings.subarray(ONE_TIME_INDEX_AT - 1), REST_AT);
+  block.set(signature, ROOT_AT);
+  return block;
+}
+
+/** Bytes of the seals of a batch, about. */
+export function sealBytesOf({ trees, places }: BatchSeals): number {
+  let bytes = PLACE_LENGTH * places.length;
+  for (const { siblings } of trees) bytes += 1 + SIGNATURE_LENGTH + siblings.length;
+  return bytes;
+}
+
+const PLACE_LENGTH = 3;
+
+/** Bytes of the one-time signatures among them. */
+export function oneTimeBytesOf({ trees }: BatchSeals): number {
+  return ONE_TIME_BLOCK * trees.filter(({ depth }) => depth === ONE_TIME_TAG).length;
+}
+
+/** Bytes of the one-time signatures of a batch, at most. */
+export const ONE_TIME_SEALS_MAX = BATCH_ROOTS_MAX * ONE_TIME_BLOCK;
 
 /** How many siblings leaves with these indices lack, which rise. */
 function lacking(indices: readonly number[], depth: number): number {
@@ -253,14 +319,22 @@ export function decodeSeals(input: Reader, requests: readonly Request[]): BatchS
   const trees = leaves.map((indices, i): SealedTree => {
     const depth = input.u8();
     const signature = input.bytes(SIGNATURE_LENGTH);
+    if (depth === ONE_TIME_TAG) return decodeOnce(input, indices, signature);
     const sorted = areLeaves(indices, depth) ? indices : indices.toSorted((a, b) => a - b);
     if (depth > BLOCK_DEPTH_MAX || !areLeaves(sorted, depth)) input.poison();
     names.add(`${latin1(keys[i] ?? EMPTY)}${depth} ${latin1(signature)}`);
     const siblings = input.ok ? input.bytes(HASH_SIZE * lacking(sorted, depth)) : EMPTY;
     return { depth, signature, siblings };
   });
-  if (names.size < trees.length) input.poison();
+  const once = trees.filter(({ depth }) => depth === ONE_TIME_TAG).length;
+  if (names.size + once < trees.length) input.poison();
   return { trees, places };
+}
+
+/** A one-time signature behind its root's; poisons the reader unless it is of one request. */
+function decodeOnce(input: Reader, indices: readonly number[], signature: Bytes): SealedTree {
+  if (indices.length !== 1 || (indices[0] ?? 0) >= ONE_TIME_KEYS) input.poison();
+  return { depth: ONE_TIME_TAG, signature, siblings: input.bytes(ONE_TIME_SIBLINGS) };
 }
 
 /** The requests of each tree, by their indices. */
@@ -281,17 +355,43 @@ function leavesOf(
  * they are asked for: the proposer's own seal is checked before.
  */
 export function sealProofs(requests: readonly Request[], seals: BatchSeals): readonly Proof[] {
-  const keys: Bytes[] = [];
-  for (const [i, { key = EMPTY }] of requests.entries()) keys[seals.places[i]?.tree ?? 0] ??= key;
+  const firsts: number[] = [];
+  for (const [i, { tree }] of seals.places.entries()) firsts[tree] ??= i;
   let packed: readonly TreeLeaves[] | null = null;
   const leavesOfTree = (tree: number): TreeLeaves =>
     (packed ??= packedOf(requests, seals))[tree] ?? NO_LEAVES;
-  return seals.trees.map(({ signature }, tree) => ({
-    ...{ signer: A_CLIENT, key: keys[tree] ?? EMPTY, signed: EMPTY, signature },
-    get leaves() {
-      return leavesOfTree(tree);
+  return seals.trees.map((sealed, tree) => {
+    const { depth, signature } = sealed;
+    const at = firsts[tree] ?? 0;
+    const first = requests[at] ?? assert.fail("a tree has a request");
+    const by = { signer: A_CLIENT, key: first.key ?? EMPTY };
+    if (depth === ONE_TIME_TAG) return onceProof(by, first, sealed, seals.places[at]?.index ?? 0);
+    return {
+      ...{ ...by, signed: EMPTY, signature },
+      get leaves() {
+        return leavesOfTree(tree);
+      },
+    };
+  });
+}
+
+function onceProof(
+  by: { readonly signer: number; readonly key: Bytes },
+  request: Request,
+  sealed: SealedTree,
+  index: number,
+): Proof {
+  let signed: Bytes | null = null;
+  let block: Bytes | null = null;
+  return {
+    ...by,
+    get signed() {
+      return (signed ??= signedOf(request));
     },
-  }));
+    get signature() {
+      return (block ??= blockOf(sealed, index));
+    },
+  };
 }
 
 const NO_LEAVES: TreeLeaves = { bytes: EMPTY, indices: [], depth: 0, siblings: EMPTY };
@@ -300,6 +400,7 @@ const NO_LEAVES: TreeLeaves = { bytes: EMPTY, indices: [], depth: 0, siblings: E
 function packedOf(requests: readonly Request[], seals: BatchSeals): readonly TreeLeaves[] {
   return leavesOf(requests, seals).map((leaves, i) => {
     const { depth, siblings } = seals.trees[i] ?? NO_LEAVES;
+    if (depth === ONE_TIME_TAG) return NO_LEAVES;
     const bytes = signedOfAll(leaves.map(({ request }) => request));
     return { bytes, indices: leaves.map(({ index }) => index), depth, siblings };
   });
@@ -337,10 +438,14 @@ function climb(
 /** The requests, each with its own block. */
 export function unsealed(requests: readonly Request[], seals: BatchSeals): readonly Request[] {
   const leaves = leavesOf(requests, seals);
-  const levels = seals.trees.map((tree, i) => climb(leaves[i] ?? [], tree));
+  const levels = seals.trees.map((tree, i) =>
+    tree.depth === ONE_TIME_TAG ? [] : climb(leaves[i] ?? [], tree),
+  );
   return requests.map((request, i) => {
     const { tree = 0, index = 0 } = seals.places[i] ?? {};
-    const { depth = 0, signature = EMPTY } = seals.trees[tree] ?? {};
+    const sealed = seals.trees[tree] ?? assert.fail("each request has a tree");
+    const { depth, signature } = sealed;
+    if (depth === ONE_TIME_TAG) return { ...request, seal: blockOf(sealed, index) };
     const seal = new Uint8Array(BLOCK_MIN + HASH_SIZE * depth);
     seal[0] = depth;
     seal[3] = index >> 8;

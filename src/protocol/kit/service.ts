@@ -117,7 +117,9 @@ export class Service {
 
   /** Why a request is not worth the check of its signature, where clients sign. */
   refuse(request: Request): Refusal | null {
-    if (request.key === undefined || !this.executor.isAnothers(request)) return null;
+    if (request.key === undefined) return null;
+    if (this.executor.isPast(request)) return "not admitted: request before one that was executed";
+    if (!this.executor.isAnothers(request)) return null;
     return "not admitted: request of a session that has another key";
   }
 

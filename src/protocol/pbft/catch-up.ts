@@ -3,6 +3,7 @@
 
 import type { Address, Phase } from "../../actor.ts";
 import { Backoff } from "../kit/backoff.ts";
+import { lengthOf } from "../kit/batch.ts";
 import { DIGEST_LENGTH } from "../kit/digest.ts";
 import type { StateMessage } from "../kit/messages.ts";
 import { AnswerLimit, ANSWER_PAUSE } from "../kit/peers.ts";
@@ -185,7 +186,7 @@ export class CatchUp implements StateSyncOwner {
       const certificate = slot.committed;
       const batch = certificate === null ? undefined : slot.batch(certificate.digest);
       if (certificate !== null && batch !== undefined) {
-        send({ kind: "committed", certificate, batch }, batch.bytes.length);
+        send({ kind: "committed", certificate, batch }, lengthOf(batch));
         continue;
       }
       if (!active || !views.active || view !== views.view) continue;
@@ -193,7 +194,7 @@ export class CatchUp implements StateSyncOwner {
       if (proposal?.replica === self && proposal.seal !== undefined) {
         const known = slot.batch(proposal.digest) ?? null;
         const whole = { ...proposal, batch: proposal.batch ?? known };
-        send(whole, whole.batch?.bytes.length ?? 0);
+        send(whole, whole.batch === null ? 0 : lengthOf(whole.batch));
       }
       for (const vote of [slot.prepares.of(self), slot.commits.of(self)]) {
         if (vote?.view === view) send(vote, 0);

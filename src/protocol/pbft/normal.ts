@@ -4,7 +4,7 @@ import type { Address, Bytes, Refusal, Signer } from "../../actor.ts";
 import { assert } from "../../base/assert.ts";
 import { coverageMark } from "../../base/coverage-mark.ts";
 import { equal, latin1 } from "../../wire.ts";
-import type { Batch } from "../kit/batch.ts";
+import { lengthOf, type Batch } from "../kit/batch.ts";
 import { ASKED_TOO_MUCH } from "../kit/peers.ts";
 import { certificateOf, hasSigners } from "../kit/quorum.ts";
 import type { Source } from "../kit/pending.ts";
@@ -416,7 +416,7 @@ export class NormalCase {
     const question = `batch ${slot} ${latin1(digest)}`;
     if (!answers.allows(from, question, host.now)) return host.drop(ASKED_TOO_MUCH);
     answers.begin(from, question, host.now);
-    answers.charge(from, batch.bytes.length);
+    answers.charge(from, lengthOf(batch));
     host.send(from, { kind: "batch", slot, batch });
   }
 

@@ -7,6 +7,7 @@ import { coverageMark } from "../../base/coverage-mark.ts";
 import { SmoothedTime } from "../../base/smoothed-time.ts";
 import { equal, latin1 } from "../../wire.ts";
 import { Backoff } from "../kit/backoff.ts";
+import { lengthOf } from "../kit/batch.ts";
 import { GENESIS } from "../kit/checkpoint.ts";
 import type { StateMessage } from "../kit/messages.ts";
 import { AnswerLimit, ANSWER_PAUSE, ASKED_TOO_MUCH } from "../kit/peers.ts";
@@ -186,7 +187,7 @@ export class CatchUp implements StateSyncOwner {
     const question = `batch ${height} ${latin1(digest)}`;
     if (!answers.allows(from, question, host.now)) return host.drop(ASKED_TOO_MUCH);
     answers.begin(from, question, host.now);
-    answers.charge(from, value.batch.bytes.length);
+    answers.charge(from, lengthOf(value.batch));
     host.send(from, { kind: "batch", height, value });
   }
 
@@ -239,7 +240,7 @@ export class CatchUp implements StateSyncOwner {
     const decided = log.get(height);
     if (decided === undefined) return false;
     const { decision, value } = decided;
-    answers.charge(to, value.batch.bytes.length);
+    answers.charge(to, lengthOf(value.batch));
     host.send(to, { kind: "committed", decision, value });
     return true;
   }
@@ -273,7 +274,7 @@ export class CatchUp implements StateSyncOwner {
       host.send(to, message);
     };
     if (proposal?.round === round && proposal.seal !== undefined) {
-      send(proposal, proposal.value.batch.bytes.length);
+      send(proposal, lengthOf(proposal.value.batch));
     }
     if (valid !== null) send({ kind: "polc", polc: valid }, 0);
     for (const vote of [votes.prevotes.of(self), votes.precommits.of(self)]) {

@@ -4,7 +4,7 @@
 import type { Address, Signer } from "../../actor.ts";
 import { Backoff } from "../kit/backoff.ts";
 import type { StateMessage } from "../kit/messages.ts";
-import type { Batch } from "../kit/batch.ts";
+import { lengthOf, type Batch } from "../kit/batch.ts";
 import {
   FETCH_PAUSE,
   LOG_BATCHES_MAX,
@@ -155,8 +155,8 @@ export class CatchUp {
     let bytes = 0;
     for (let slot = first; slot <= log.op && batches.length < LOG_BATCHES_MAX; slot++) {
       const batch = log.at(slot);
-      if (batch === undefined || (bytes > 0 && bytes + batch.bytes.length > LOG_BYTES)) break;
-      bytes += batch.bytes.length;
+      if (batch === undefined || (bytes > 0 && bytes + lengthOf(batch) > LOG_BYTES)) break;
+      bytes += lengthOf(batch);
       batches.push(batch);
     }
     if (!answers.hasRoom(from, host.now))

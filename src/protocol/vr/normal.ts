@@ -3,7 +3,7 @@
 import type { Address, Signer, Sizes } from "../../actor.ts";
 import { assert } from "../../base/assert.ts";
 import { coverageMark } from "../../base/coverage-mark.ts";
-import { EMPTY_BATCH, footprintOf, type Batch } from "../kit/batch.ts";
+import { EMPTY_BATCH, footprintOf, lengthOf, type Batch } from "../kit/batch.ts";
 import { FETCH_PAUSE, type LogMessage } from "../kit/log-fetch.ts";
 import type { Source } from "../kit/pending.ts";
 import type { Request } from "../kit/request.ts";
@@ -195,7 +195,7 @@ export class NormalCase {
     for (let slot = op + 1; slot <= last; slot++) {
       const batch = log.at(slot);
       if (batch === undefined || !answers.hasRoom(to, host.now)) break;
-      answers.charge(to, batch.bytes.length);
+      answers.charge(to, lengthOf(batch));
       host.send(to, this.prepareOf(slot, batch));
     }
     if (last <= op) host.send(to, this.#commitOf());

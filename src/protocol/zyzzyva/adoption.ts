@@ -4,7 +4,7 @@
 import type { Address, Bytes, Sizes } from "../../actor.ts";
 import { coverageMark } from "../../base/coverage-mark.ts";
 import { equal } from "../../wire.ts";
-import type { Batch } from "../kit/batch.ts";
+import { lengthOf, type Batch } from "../kit/batch.ts";
 import type { StableCheckpoint } from "../kit/messages.ts";
 import { ASKED_TOO_MUCH } from "../kit/peers.ts";
 import type { ZyzzyvaContext } from "./context.ts";
@@ -199,7 +199,7 @@ export class Adoption {
     const question = `batch ${digest.join()}`;
     if (!answers.allows(from, question, host.now)) return host.drop(ASKED_TOO_MUCH);
     answers.begin(from, question, host.now);
-    answers.charge(from, batch.bytes.length);
+    answers.charge(from, lengthOf(batch));
     host.send(from, { kind: "batch", batch });
   }
 

@@ -6,7 +6,7 @@ import type { Address, Bytes, Refusal, Signer } from "../../actor.ts";
 import { assert } from "../../base/assert.ts";
 import { coverageMark } from "../../base/coverage-mark.ts";
 import { equal } from "../../wire.ts";
-import { footprintOf, type Batch } from "../kit/batch.ts";
+import { footprintOf, lengthOf, type Batch } from "../kit/batch.ts";
 import { SPECULATED_MAX } from "../kit/executor.ts";
 import type { Source } from "../kit/pending.ts";
 import type { Request } from "../kit/request.ts";
@@ -335,10 +335,10 @@ export class NormalCase implements SpeculativeOwner {
     for (let slot = Math.max(first, log.low + 1); slot <= last && sent < FILLED_MAX; slot++) {
       const order = log.at(slot)?.order ?? null;
       if (order?.seal === undefined) continue;
-      if (sent > 0 && bytes + order.batch.bytes.length > FILLED_BYTES_MAX) break;
-      bytes += order.batch.bytes.length;
+      if (sent > 0 && bytes + lengthOf(order.batch) > FILLED_BYTES_MAX) break;
+      bytes += lengthOf(order.batch);
       sent++;
-      answers.charge(to, order.batch.bytes.length);
+      answers.charge(to, lengthOf(order.batch));
       host.send(to, order);
     }
     return sent > 0;

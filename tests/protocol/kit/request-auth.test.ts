@@ -189,6 +189,11 @@ describe("A3 a request is named by key, session and number", () => {
     expect(executor.execute({ ...own })).toEqual(done);
     expect(executor.isAnothers(stolen)).toBe(true);
     expect(executor.isAnothers(own)).toBe(false);
+    // Whoever asks again for the last one gets its reply; none before it is worth a check.
+    const before = { ...own, number: 3 };
+    expect([before, own, stolen, process.open(1)].map((one) => executor.isPast(one))).toEqual([
+      ...[true, false, false, false],
+    ]);
   });
 
   test("it takes no place in what waits, and is not executed for its owner", () => {

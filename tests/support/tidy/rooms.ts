@@ -12,6 +12,7 @@ const BASE = [
   "client-key",
   "copies",
   "hash-tree",
+  "one-time-form",
   "coverage-mark",
   "queue",
   "heap",

@@ -15,6 +15,7 @@ import {
   type Target,
 } from "./actor.ts";
 import { assert } from "./base/assert.ts";
+import { copyLarge, giveLarge } from "./base/large-buffers.ts";
 import { SMALL_ID_MAX } from "./config.ts";
 import { CheckLanes } from "./check-lanes.ts";
 import { Outbox } from "./outbox.ts";
@@ -227,7 +228,7 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
       return;
     }
     const loop = loopsBack ? { message, life: this.#lives } : null;
-    const departure = this.#outbox.push(to, loop, out.copy(), sealAt);
+    const departure = this.#outbox.push(to, loop, copyLarge(out), sealAt);
     if (sealAt < 0) return;
     this.#sections[SECTION] = CHECK;
     this.#stage.sign(departure.head, this.#run, (block) => {
@@ -332,6 +333,7 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
           message = { ...message, seal: { signer: this.#self, signed, signature } };
         }
       }
+      if (message === null) giveLarge(next.head);
       if (out.overflowed) countDrop(this.drops, TOO_LARGE);
       else this.#leave(next.to, message, out.length);
     }

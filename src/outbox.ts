@@ -1,6 +1,7 @@
 // Messages on their way out that wait for their signature, or for that of one before them.
 
 import type { Address, Bytes, Sizes, Target } from "./actor.ts";
+import { giveLarge } from "./base/large-buffers.ts";
 import { Queue } from "./base/queue.ts";
 import { EMPTY } from "./wire.ts";
 
@@ -75,6 +76,7 @@ export class Outbox<M> {
     const whole = !signed || sealAt === bytes.length;
     const head = whole ? bytes : bytes.slice(0, sealAt);
     const rest = whole ? EMPTY : bytes.slice(sealAt);
+    if (!whole) giveLarge(bytes);
     const departure: Departure<M> = { to, loop, head, rest, signed, block: null };
     this.#queue.push(departure);
     this.#charge(to, bytes.length + OVERHEAD_BYTES);

@@ -16,7 +16,7 @@ export interface TurnObserver {
   idleTurn(): void;
 }
 
-const NOBODY: TurnObserver = { words: new Int32Array(1), beginTurn() {}, idleTurn() {} };
+const NOBODY: Pick<TurnObserver, "words"> = { words: new Int32Array(1) };
 
 export interface RunLoopOptions {
   readonly clock: Clock;
@@ -36,9 +36,17 @@ export interface RunLoopOptions {
  * ones, so that a process that was stopped or descheduled reads its mail before it suspects anyone.
  */
 export function runLoop(options: RunLoopOptions): void {
-  const { clock, transport, stage, nodes, idle, stopped } = options;
-  const observer = options.observer ?? NOBODY;
-  const { words } = observer;
+  const { stopped } = options;
+  const turn = turnOf(options);
+  // The engine leaves compiled code where something comes for the first time, and finds back to it
+  // in the next call. A loop that never ends is not called again: it was compiled anew then, with
+  // all that a turn does, which took a second where processors are few. A turn is a function of
+  // its own because of that, and larger than what the engine takes into another one.
+  while (!stopped()) turn();
+}
+
+function turnOf({ clock, transport, stage, nodes, idle, observer }: RunLoopOptions): () => void {
+  const { words } = observer ?? NOBODY;
   let busyTurns = 0;
   let empty = 0;
   const runJob = (): boolean => {
@@ -47,9 +55,9 @@ export function runLoop(options: RunLoopOptions): void {
     words[SECTION] = OTHER;
     return ran;
   };
-  while (!stopped()) {
+  return () => {
     clock.update();
-    observer.beginTurn();
+    observer?.beginTurn();
     words[SECTION] = RECEIVE;
     let done = transport.poll();
     words[SECTION] = CHECK;
@@ -59,18 +67,18 @@ export function runLoop(options: RunLoopOptions): void {
     if (done > 0) {
       empty = 0;
       if (++busyTurns % JOB_EVERY === 0) runJob();
-      if (busyTurns < BUSY_TURNS_MAX) continue;
+      if (busyTurns < BUSY_TURNS_MAX) return;
     }
     busyTurns = 0;
     // A call that asks for another at once, slice by slice, must not keep jobs off.
     const fired = clock.poll();
     if (done > 0 || runJob() || fired > 0) {
       empty = 0;
-      continue;
+      return;
     }
-    observer.idleTurn();
+    observer?.idleTurn();
     words[SECTION] = IDLE;
     idle(empty++);
     words[SECTION] = OTHER;
-  }
+  };
 }

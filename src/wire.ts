@@ -3,7 +3,7 @@
 // transport, over one fixed region, reset to (at, end): no view, slice or closure per packet.
 
 import { assert } from "./base/assert.ts";
-import { bufferOf, copyOf } from "./base/copies.ts";
+import { bufferOf, copyOf, sliceOf } from "./base/copies.ts";
 import type { TreeLeaves } from "./base/hash-tree.ts";
 import {
   ONE_TIME_BLOCK,
@@ -336,7 +336,7 @@ export class Writer {
   }
   /** A copy of what was written. */
   copy(): Bytes {
-    return this.#bytes.slice(this.#start, this.#at);
+    return sliceOf(this.#bytes, this.#start, this.#at);
   }
 
   u8(value: number): void {

@@ -1,5 +1,7 @@
 // Copies of bytes, cheaper than `slice` makes them.
 
+import { countAllocated } from "./large-arrays.ts";
+
 /** The same memory as a Buffer, for copyOf. */
 export function bufferOf(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -10,7 +12,14 @@ export function bufferOf(bytes: Uint8Array): Buffer {
  * bytes, and never more.
  */
 export function copyOf(source: Buffer, at: number, length: number): Uint8Array {
+  countAllocated(length);
   const copy = new Uint8Array(length);
   source.copy(copy, 0, at, at + length);
   return copy;
+}
+
+/** A copy of the bytes from `from` to `to`, of any array. */
+export function sliceOf(source: Uint8Array, from: number, to: number): Uint8Array {
+  countAllocated(to - from);
+  return source.slice(from, to);
 }

@@ -6,6 +6,9 @@ import { RoundTrip } from "./round-trip.ts";
 
 /** Numbers of messages of one host that are known to be complete. */
 const COMPLETED_MAX = 256;
+/** What is told apart of the number and the length of a message whose number another one has. */
+const NUMBERS = 2 ** 29;
+const LENGTHS = 2 ** 23;
 
 /** Memory that some hosts share. */
 export interface Pool {
@@ -18,17 +21,22 @@ export interface Holder {
   readonly share: number;
   readonly pool: Pool;
   bytes: number;
-  /** By number. */
+  /**
+   * By number, and of a number that several claim the others by `otherKey`: whoever forges a source
+   * claims numbers in its name, and must not keep it from sending them.
+   */
   readonly assemblies: Map<number, Assembly>;
   /** The same, that of which nothing came for longest first. */
   readonly silence: LinkedList<Assembly>;
-  /** The newest COMPLETED_MAX. */
-  readonly completed: Set<number>;
+  /** The newest COMPLETED_MAX, with the length that each had last. */
+  readonly completed: Map<number, number>;
   /** How soon it answers requests: measured of configured hosts only. */
   readonly trip: RoundTrip;
 }
 
 export interface Assembly extends Linked<Assembly> {
+  /** By which its holder has it. */
+  readonly key: number;
   readonly holder: Holder;
   readonly from: Address;
   readonly number: number;
@@ -74,7 +82,7 @@ export function newHolder(share: number, pool: Pool): Holder {
     bytes: 0,
     assemblies: new Map(),
     silence: new LinkedList(),
-    completed: new Set(),
+    completed: new Map(),
     trip: new RoundTrip(),
   };
 }
@@ -82,6 +90,7 @@ export function newHolder(share: number, pool: Pool): Holder {
 export function newAssembly(holder: Holder, header: Header, nowMs: number): Assembly {
   const { from, number, destination, length, count } = header;
   return {
+    key: holder.assemblies.has(number) ? otherKey(header) : number,
     holder,
     from,
     number,
@@ -122,15 +131,35 @@ export function silentMs({ heardMs, requests, holder }: Assembly): number {
   return heardMs + holder.trip.lateMs(requests);
 }
 
+/** The message of which this is a part, if something came of it. */
+export function assemblyOf({ assemblies }: Holder, header: Header): Assembly | undefined {
+  const first = assemblies.get(header.number);
+  if (first !== undefined && fits(first, header)) return first;
+  const other = assemblies.get(otherKey(header));
+  return other !== undefined && fits(other, header) ? other : undefined;
+}
+
+/** Whether there can be another message of this number. */
+export function mayOpen({ assemblies }: Holder, header: Header): boolean {
+  return !assemblies.has(header.number) || !assemblies.has(otherKey(header));
+}
+
+/** Of a message whose number another one has: below zero, and seldom that of a third. */
+function otherKey({ number, length }: Header): number {
+  return -1 - ((number % NUMBERS) * LENGTHS + (length % LENGTHS));
+}
+
 /** What comes of this message from now on is dropped. */
-export function remember({ completed }: Holder, number: number): void {
-  completed.add(number);
+export function remember({ completed }: Holder, { number, length }: Header): void {
+  completed.delete(number);
+  completed.set(number, length);
   if (completed.size <= COMPLETED_MAX) return;
-  const [first] = completed;
+  const [first] = completed.keys();
   if (first !== undefined) completed.delete(first);
 }
 
-export function fits(assembly: Assembly, { from, destination, length }: Header): boolean {
-  const { from: sender, destination: receiver, length: whole } = assembly;
-  return sender === from && receiver === destination && whole === length;
+function fits(assembly: Assembly, header: Header): boolean {
+  const { from, number, destination, length } = assembly;
+  if (from !== header.from || number !== header.number) return false;
+  return destination === header.destination && length === header.length;
 }

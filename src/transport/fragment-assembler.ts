@@ -6,8 +6,9 @@ import { assert } from "../base/assert.ts";
 import type { Call, Clock } from "../driver.ts";
 import { EMPTY, MESSAGE_MAX, Reader } from "../wire.ts";
 import {
+  assemblyOf,
   dueMs,
-  fits,
+  mayOpen,
   newAssembly,
   newHolder,
   remember,
@@ -112,10 +113,10 @@ export class FragmentAssembler {
       return;
     }
     const holder = this.#holder(from);
-    if (holder.completed.has(number)) return;
+    if (holder.completed.get(number) === length) return;
     const header: Header = { from, number, destination, length, count };
-    const known = holder.assemblies.get(number);
-    if (known !== undefined && !fits(known, header)) {
+    const known = assemblyOf(holder, header);
+    if (known === undefined && !mayOpen(holder, header)) {
       this.#port.drop("malformed fragment");
       return;
     }
@@ -123,7 +124,7 @@ export class FragmentAssembler {
     const refusal = index === 0 ? this.#refusalOf(header, input) : null;
     if (refusal !== null) {
       if (known !== undefined) this.#close(known);
-      remember(holder, number);
+      remember(holder, header);
       this.#port.drop(refusal);
       return;
     }
@@ -134,7 +135,7 @@ export class FragmentAssembler {
       return;
     }
     // Its own former fragments may have made the room.
-    const assembly = holder.assemblies.get(number) ?? this.#open(holder, header);
+    const assembly = assemblyOf(holder, header) ?? this.#open(holder, header);
     assembly.parts.set(index, pool.take(input));
     this.#hold(assembly, PART_BYTES + chunk);
     assembly.came += FRAGMENT_HEADER + size;
@@ -245,7 +246,7 @@ export class FragmentAssembler {
     const assembly = newAssembly(holder, header, this.#clock.now);
     this.#hold(assembly, ASSEMBLY_BYTES);
     if (holder.share < 0) this.#noteTurns(holder);
-    holder.assemblies.set(header.number, assembly);
+    holder.assemblies.set(assembly.key, assembly);
     holder.silence.push(assembly);
     this.#scheduleCheck();
     return assembly;
@@ -259,14 +260,14 @@ export class FragmentAssembler {
   #close(assembly: Assembly): void {
     this.#hold(assembly, -assembly.bytes);
     for (const slot of assembly.parts.values()) this.#pool?.give(slot);
-    assembly.holder.assemblies.delete(assembly.number);
+    assembly.holder.assemblies.delete(assembly.key);
     assembly.holder.silence.remove(assembly);
   }
 
   #complete(assembly: Assembly): void {
-    const { holder, number, count, length, parts } = assembly;
+    const { holder, count, length, parts } = assembly;
     const chunk = this.#port.payloadMax() - FRAGMENT_HEADER;
-    remember(holder, number);
+    remember(holder, assembly);
     if (this.#assembled.length < length) {
       this.#assembled = new Uint8Array(2 ** Math.ceil(Math.log2(length)));
       this.#reader = new Reader(this.#assembled, this.#book);

@@ -3,6 +3,7 @@
 // strangers have room, a rate and turns of their own, behind what goes to the configured hosts.
 
 import type { Address, Bytes, Sizes } from "../actor.ts";
+import { giveLarge } from "../base/large-buffers.ts";
 import { Queue } from "../base/queue.ts";
 import type { Clock } from "../driver.ts";
 import type { Reader } from "../wire.ts";
@@ -336,6 +337,7 @@ export class FragmentSender {
     this.#messages.delete(number);
     owner.messages.delete(number);
     this.#hold(owner, -(message.length + OVERHEAD_BYTES));
+    giveLarge(message);
   }
 
   /** Whether it may be sent. */

@@ -6,6 +6,7 @@
 import type { Address, Sizes } from "../actor.ts";
 import { assert } from "../base/assert.ts";
 import { ID_MAX, SMALL_ID_MAX, type WireAddress } from "../config.ts";
+import { copyLarge } from "../base/large-buffers.ts";
 import { countDrop, type Clock, type Drops, type RefusesPart } from "../driver.ts";
 import type { Transport } from "../driver.ts";
 import { OTHER, SECTION, SEND } from "../base/sections.ts";
@@ -272,7 +273,8 @@ export abstract class PacketTransport implements Transport {
     assert(writer !== null, "transmit without begin");
     this.#writer = null;
     if (writer.large) {
-      this.#fragments.transmit(this.source, typeof to === "number" ? [to] : to, writer.copy());
+      const receivers = typeof to === "number" ? [to] : to;
+      this.#fragments.transmit(this.source, receivers, copyLarge(writer));
       this.pumpFragments();
       return;
     }

@@ -5,16 +5,19 @@ import { expect, test } from "bun:test";
 import type { Call } from "../../src/driver.ts";
 import {
   collectGarbage,
+  ENGINE,
   GARBAGE_MAX,
   GARBAGE_SHARE,
   LARGE_ARRAYS,
+  YOUNG_SHARE,
 } from "../../src/process/garbage.ts";
 
 /** A heap with so much in use, and what one look after another makes of it. */
 function looking(start: { readonly used?: number; readonly garbage?: number } = {}) {
   let next = (): void => {};
   const call: Call = { cancel() {}, again() {} };
-  const heap = { used: 0, garbage: 0, small: 0, made: 0, collected: 0, shrunk: 0, ...start };
+  const counts = { collected: 0, young: 0, shrunk: 0 };
+  const heap = { used: 0, garbage: 0, unseen: 0, small: 0, made: 0, ...counts, ...start };
   const collect = (): void => {
     heap.garbage = 0;
     heap.small = 0;
@@ -32,6 +35,11 @@ function looking(start: { readonly used?: number; readonly garbage?: number } = 
         ...{ external: heap.used + heap.garbage, heapTotal: heap.small },
         allocated: heap.made,
       }),
+      collectYoung: () => {
+        heap.garbage += heap.unseen;
+        heap.unseen = 0;
+        heap.young++;
+      },
       collect,
       shrink: () => {
         collect();
@@ -113,15 +121,28 @@ test("garbage beside large arrays is collected as well, and left to the engine w
   expect(heap.collected).toBe(2);
 });
 
-test("arrays that were made count, of which the engine says nothing yet", () => {
-  const { heap, look } = looking();
-  for (let i = 1; i <= 3; i++) {
-    heap.made += GARBAGE_MAX;
+test("once many arrays were made young garbage is collected, and all if much is left of it", () => {
+  for (const left of [GARBAGE_MAX, GARBAGE_MAX + 1]) {
+    const { heap, look } = looking();
+    heap.made = YOUNG_SHARE * GARBAGE_MAX;
     look();
-    expect(heap.collected).toBe(i - 1);
+    expect(heap).toMatchObject({ young: 0, collected: 0 });
     heap.made++;
+    heap.unseen = left;
     look();
     look();
-    expect(heap.collected).toBe(i);
+    const all = left > GARBAGE_MAX ? 1 : 0;
+    expect(heap).toMatchObject({ young: 1, collected: all });
+    heap.made += YOUNG_SHARE * GARBAGE_MAX + 1;
+    look();
+    look();
+    expect(heap).toMatchObject({ young: 2, collected: all });
   }
+});
+
+test("the engine tells of large arrays once it has collected young garbage, which is what they wait for", () => {
+  const before = process.memoryUsage().external;
+  const kept = new Uint8Array(64 * 1024 * 1024);
+  ENGINE.collectYoung();
+  expect(process.memoryUsage().external - before).toBeGreaterThan(kept.length / 2);
 });

@@ -365,6 +365,25 @@ describe("memory of incomplete messages", () => {
     expect(held(CLAIMS).size).toBeLessThanOrEqual(held(CLAIMS).max);
   });
 
+  test("of a number that others claim first is the message's as well, whatever they have sent of theirs", () => {
+    for (const claimed of [3, 4]) receive(0, STRANGER, part(1, claimed - 1, claimed));
+    receive(0, STRANGER, part(1, 0, 2));
+    expect(delivered).toEqual([]);
+    receive(0, STRANGER, part(1, 1, 2));
+    expect(delivered).toEqual([SIZE + 1]);
+    // A claim that is complete goes ahead of its number's message, and takes no other's place.
+    receive(0, STRANGER, part(2, 0, 3));
+    receive(0, STRANGER, part(2, 1, 3));
+    receive(0, STRANGER, part(2, 2, 3));
+    for (let i = 0; i < 2; i++) receive(0, STRANGER, part(2, i, 2));
+    expect(delivered).toEqual([SIZE + 1, 2 * SIZE + 1, SIZE + 1]);
+    // What comes once more is dropped.
+    for (let i = 0; i < 2; i++) receive(0, STRANGER, part(2, i, 2));
+    expect(delivered).toHaveLength(3);
+    clock.advance(60_000);
+    expect(held(CLAIMS).size).toBe(0);
+  });
+
   test("is free after a while, however slowly a stranger goes on", () => {
     for (let index = 0; index < 40; index++) {
       receive(0, STRANGER, part(7, index, 4000));

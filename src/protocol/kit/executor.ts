@@ -140,7 +140,7 @@ export class Executor implements StateMachine {
     assert(result.length <= RESULT_MAX, "an application gives results of 2 MiB at most");
     if (forGood) this.#app.commit(1);
     this.#sessions.executed(session, position, number, operationDigest(op), result);
-    return { status: "done", result };
+    return { status: "done", result: session.result ?? result };
   }
 
   /**

@@ -6,6 +6,7 @@ import { CLIENT_KEY_LENGTH } from "../../base/client-key.ts";
 import type { Address, Bytes, Part, Snapshot, State } from "../../actor.ts";
 import { assert } from "../../base/assert.ts";
 import { Buckets } from "../../base/buckets.ts";
+import { giveLarge, keepLarge } from "../../base/large-buffers.ts";
 import { EMPTY, equal, latin1, manyBytesOf, Reader } from "../../wire.ts";
 import { DIGEST_LENGTH, NO_DIGEST } from "./digest.ts";
 import { NONCE_LENGTH, operationDigest, RESULT_MAX, tagOf } from "./request.ts";
@@ -178,7 +179,7 @@ export class Sessions {
     session.number = number;
     session.digest = digest;
     session.stamp = position;
-    this.#keep(session, result);
+    this.#keep(session, this.journal === null ? keepLarge(result) : result);
     while (this.#bytes > this.#bytesMax) {
       const largest = this.#owners.largest();
       if (largest === undefined) return;
@@ -311,8 +312,9 @@ export class Sessions {
   }
 
   #drop(session: Session): void {
-    const { length } = session;
+    const { length, result } = session;
     if (length === null) return;
+    if (result !== null && this.journal === null) giveLarge(result);
     session.holds(null, null, null);
     this.#bytes -= length;
     if (length > this.#share) this.#owners.drop(session, length);

@@ -481,6 +481,36 @@ describe("X13 executor", () => {
     expect(app.executed).toEqual(["0001", "0002"]);
   });
 
+  test("X13 large results, whose memory is used again, are what they were as long as they are kept", () => {
+    const bytes = 80_000;
+    class LargeApp extends CountingApp {
+      override execute(op: Bytes): Bytes {
+        const [client = 0, number = 0] = op;
+        super.execute(op);
+        return new Uint8Array(bytes + (client % 2)).fill(16 * client + number);
+      }
+    }
+    const executor = new Executor(new LargeApp(), { ...config, replyCacheBytesMax: 3 * bytes + 9 });
+    const clients = [0, 1, 2, 3, 4];
+    const ids = clients.map((client) => opened(executor.execute(open(client))));
+    const expected = (client: number, number: number) =>
+      new Uint8Array(bytes + (client % 2)).fill(16 * client + number);
+    for (let number = 1; number <= 4; number++) {
+      for (const client of clients) {
+        const outcome = executor.execute(request(client, ids[client] ?? 0, number));
+        expect(outcome).toEqual({ status: "done", result: expected(client, number) });
+        const kept = clients.flatMap((other) => {
+          const last = other <= client ? number : number - 1;
+          const known = executor.lookup(request(other, ids[other] ?? 0, last));
+          if (known?.status !== "done") return [];
+          expect(known.result).toEqual(expected(other, last));
+          return [other];
+        });
+        expect(kept.length).toBe(number === 1 ? Math.min(client + 1, 3) : 3);
+      }
+    }
+  });
+
   test("X13 a restored executor answers what was executed before, and executes nothing again", () => {
     const executor = new Executor(new CountingApp(), config);
     const session = opened(executor.execute(open(0)));

@@ -7,6 +7,7 @@ const BASE = [
   "assert",
   "buckets",
   "large-arrays",
+  "large-buffers",
   "linear-hashing",
   "parts",
   "client-key",

@@ -16,6 +16,7 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { commitOf } from "../src/build/commit.ts";
 import {
+  CHROOT,
   describeUnless,
   libraries,
   program,
@@ -220,7 +221,7 @@ describeUnless(missing)("the libraries", () => {
       put(join(root, child), `/oskr/${child}`);
       for (const folder of ["proc", "sys", "tmp", "dev"]) mkdirSync(join(jail, folder));
       const mounts = ["proc", "sys", "dev"].map((name) => `mount --rbind /${name} ${jail}/${name}`);
-      const enter = `exec chroot ${jail} /bun /oskr/${child} ring`;
+      const enter = `exec ${CHROOT} ${jail} /bun /oskr/${child} ring`;
       const { status, out, err } = run([
         "unshare",
         "-m",

@@ -8,7 +8,13 @@ import { dirname, join } from "node:path";
 import packageJson from "../../package.json" with { type: "json" };
 import { problemsIn } from "../../src/base/logger.ts";
 import { buildBundle, bundleName } from "../../src/build/bundle.ts";
-import { describeUnless, libraries, rootInNamespace, testUnless } from "../support/optional.ts";
+import {
+  CHROOT,
+  describeUnless,
+  libraries,
+  rootInNamespace,
+  testUnless,
+} from "../support/optional.ts";
 import { Program, ROOT } from "../support/programs.ts";
 import { PATIENCE_MS, PROGRAM_MS } from "../support/patience.ts";
 
@@ -121,7 +127,7 @@ describeUnless(missing)("the bundle", () => {
         ...mounts,
         `mount --bind ${home} ${jail}/oskr`,
         "program=$1; shift",
-        `exec env -i "$(command -v chroot)" ${jail} "/oskr/$program" "$@"`,
+        `exec env -i ${CHROOT} ${jail} "/oskr/$program" "$@"`,
       ].join("\n");
       const inJail = ["unshare", "-m", "sh", "-ec", script, "sh"];
       const placed = (args: readonly string[]) =>

@@ -52,9 +52,19 @@ function build(): Lack | null {
 
 const isRoot = process.geteuid?.() === 0;
 
+/** Programs of root alone are in directories that the PATH of an ordinary user lacks. */
+const ROOTS_PATH = `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin`;
+
+/** Where chroot is; null: nowhere. */
+export const CHROOT = Bun.which("chroot", { PATH: ROOTS_PATH });
+
 /** Root in a mount namespace of its own: what chroot and mount need. */
 export function rootInNamespace(): Lack | null {
   if (!isRoot) return cannot("needs root, for chroot");
+  if (CHROOT === null) return cannot("needs chroot, which is neither in PATH nor in /usr/sbin");
+  for (const name of ["unshare", "mount"]) {
+    if (Bun.which(name) === null) return cannot(`needs ${name}, which is not in PATH`);
+  }
   return allows("--mount") ? null : cannot("needs a machine that lets root make mount namespaces");
 }
 
@@ -70,7 +80,9 @@ export function userNamespace(): Lack | null {
 }
 
 function allows(namespace: string): boolean {
-  return Bun.spawnSync(["unshare", namespace, "true"]).exitCode === 0;
+  return (
+    Bun.which("unshare") !== null && Bun.spawnSync(["unshare", namespace, "true"]).exitCode === 0
+  );
 }
 
 const lacks: Lack[] = [];

@@ -20,6 +20,10 @@ import type { NewViewMessage, ViewChangeMessage } from "./message.ts";
 const FIRST_INTERVAL = 1 / 8;
 const LAST_INTERVAL = 1 / 2;
 const IDLE_INTERVAL = 1;
+/**
+ * After which a slot is asked for while a later one is committed: it is late no longer, but lost.
+ */
+const GAP_PAUSE = 1 / 64;
 /** Positions of one replica that are answered in one pause, because a STATUS is not signed. */
 const POSITIONS_MAX = 4;
 /** Slots sent in answer to one STATUS, those that the sender needs first. */
@@ -66,6 +70,8 @@ export class CatchUp implements StateSyncOwner {
   readonly #owner: CatchUpOwner;
   readonly #backoff: Backoff;
   readonly #answers: AnswerLimit;
+  /** The slot that was asked for, or soon will be, because a later one is committed. */
+  #gap = 0;
   /** Whether nothing waits, so that ticks are far apart. */
   #idle = true;
   #executedBefore = 0;
@@ -124,6 +130,30 @@ export class CatchUp implements StateSyncOwner {
     if (normal.executed === before) return;
     this.#helpedSinceTick = true;
     this.wake();
+  }
+
+  /** A slot was committed, and the next one to be executed is before it. */
+  onGap(): void {
+    const { host, config } = this.#context;
+    if (this.#gap > this.executed) return;
+    this.#gap = this.executed + 1;
+    host.setTimer("gap", GAP_PAUSE * config.viewTimeoutMs);
+  }
+
+  /**
+   * Asks for the slot, again and again until it is executed, as often as that is answered; not
+   * where it comes with a state, or with a view.
+   */
+  onGapTimer(): void {
+    const { host, config } = this.#context;
+    const { sync, start, views } = this.#owner;
+    const missing = this.#gap === this.executed + 1;
+    if (!missing || sync.fetching || !views.active || start.phase === "starting") {
+      this.#gap = 0;
+      return;
+    }
+    this.#sendStatus();
+    host.setTimer("gap", ANSWER_PAUSE * config.viewTimeoutMs);
   }
 
   #waits(): boolean {

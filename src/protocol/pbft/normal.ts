@@ -45,6 +45,7 @@ export interface NormalOwner {
   };
   readonly timer: { arm(): void; onExecuted(): void };
   readonly sync: { onExecuted(slot: number): void };
+  readonly catchUp: { onGap(): void };
 }
 
 /**
@@ -350,6 +351,7 @@ export class NormalCase {
     slot.committed = certificate;
     slot.acceptedMs = Math.min(slot.acceptedMs, this.context.host.now);
     this.execute();
+    if (this.#executed < slot.number) this.owner.catchUp.onGap();
     this.owner.timer.arm();
   }
 

@@ -169,6 +169,8 @@ export class PbftReplica implements Replica<Message, Timer> {
         return this.normal.propose();
       case "tick":
         return this.catchUp.onTick();
+      case "gap":
+        return this.catchUp.onGapTimer();
       case "start":
         return this.start.starter.onTimer();
       case "checkpoint":

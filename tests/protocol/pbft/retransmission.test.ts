@@ -207,3 +207,57 @@ test("P10 a replica that missed many slots of a cluster that is quiet now has th
   cluster.advance(5 * cluster.config.viewTimeoutMs);
   expect(cluster.sent("status", 3).length - asked).toBeLessThanOrEqual(6);
 });
+
+test("P10 a slot that was missed is asked for soon once a later one is committed, and not before", () => {
+  const cluster = new PbftCluster();
+  const next = cluster.open();
+  const { viewTimeoutMs } = cluster.config;
+  cluster.advance(1);
+  const asked = cluster.sent("status", 3).length;
+  cluster.drops = (_from, to) => to === 3;
+  cluster.request(next(bytes("missed")));
+  cluster.drops = () => false;
+  cluster.advance(viewTimeoutMs / 32);
+  expect([cluster.state(3).executed, cluster.sent("status", 3).length]).toEqual([1, asked]);
+  cluster.request(next(bytes("later")));
+  expect([cluster.state(0).executed, cluster.state(3).executed]).toEqual([3, 1]);
+  cluster.advance(viewTimeoutMs / 32);
+  expect(cluster.sent("status", 3)).toHaveLength(asked + 1);
+  expect(cluster.state(3).executed).toBe(3);
+});
+
+test("P10 what is lost of the answer is asked for again as soon as that is answered", () => {
+  const cluster = new PbftCluster();
+  const next = cluster.open();
+  const { viewTimeoutMs } = cluster.config;
+  cluster.drops = (_from, to) => to === 3;
+  cluster.request(next(bytes("missed")));
+  cluster.drops = (_from, to, { kind }) => to === 3 && kind === "committed";
+  cluster.request(next(bytes("later")));
+  cluster.advance(viewTimeoutMs / 32);
+  expect(cluster.state(3).executed).toBe(1);
+  cluster.drops = () => false;
+  cluster.advance(viewTimeoutMs / 12);
+  expect(cluster.state(3).executed).toBe(3);
+});
+
+test("P10 a slot that is late, behind another one, is not asked for", () => {
+  const cluster = new PbftCluster();
+  const next = cluster.open();
+  const { viewTimeoutMs } = cluster.config;
+  cluster.advance(1);
+  const asked = cluster.sent("status", 3).length;
+  const late: (() => void)[] = [];
+  cluster.drops = (from, to, message) => {
+    if (to !== 3 || message.kind !== "prePrepare") return false;
+    late.push(() => cluster.replicas[3]?.receive(from, message));
+    return true;
+  };
+  cluster.request(next(bytes("late")));
+  cluster.drops = () => false;
+  cluster.request(next(bytes("later")));
+  for (const come of late) come();
+  cluster.advance(viewTimeoutMs / 32);
+  expect(cluster.state(3).executed).toBe(3);
+  expect(cluster.sent("status", 3)).toHaveLength(asked);
+});

@@ -125,21 +125,26 @@ export abstract class Load {
   /**
    * Whether nobody served at the end: nothing that was in flight has completed since, though
    * `finished` waited for it, the newest operation included. An older one may have been forgotten
-   * by a service that answers others.
+   * by a service that answers others; and of one that was not waited for nothing is known.
    */
   get serviceGone(): boolean {
-    const over = this.#options.clock.now >= this.endMs && this.#inFlight > 0;
-    return over && this.#lastMs < this.endMs && this.#lastIssuedMs >= this.#lastMs;
+    const { now } = this.#options.clock;
+    return this.#isSilent && (this.#patience?.spent(now) ?? 0) >= PATIENCE_MS;
   }
   /**
    * Whether, measuring being over, there is reason to wait for a sign of life: of a service that
    * gave one before.
    */
   protected get waitsForLife(): boolean {
-    if (this.completed === 0 || !this.serviceGone) return false;
+    if (this.completed === 0 || !this.#isSilent) return false;
     const { now } = this.#options.clock;
     this.#patience ??= new Patience(now);
     return this.#patience.spent(now) < PATIENCE_MS;
+  }
+  /** Nothing has completed since measuring was over, of what was in flight by then. */
+  get #isSilent(): boolean {
+    const over = this.#options.clock.now >= this.endMs && this.#inFlight > 0;
+    return over && this.#lastMs < this.endMs && this.#lastIssuedMs >= this.#lastMs;
   }
   /** Nobody is left to measure. */
   protected get deserted(): boolean {

@@ -22,6 +22,11 @@ export interface Mutant {
    */
   readonly within: number;
   readonly first?: number;
+  /**
+   * Whether another protocol has the same bug in code that both share: a campaign with a budget
+   * leaves it out, as the marks that they share.
+   */
+  readonly again?: boolean;
 }
 
 /** What a file for `--load` exports: subjects that are not in the registry, and mutants. */

@@ -297,8 +297,12 @@ const TWINS_LEAD = 19_000;
 
 const BROKEN = ["agreement", "throw"] as const;
 
-/** The bugs that every protocol of the family could have. */
+/** The bugs that every protocol of the family could have, in code that all of them share. */
 function shared(member: Member): Mutant[] {
+  return sharedOf(member).map((mutant) => ({ ...mutant, again: member !== HOTSTUFF }));
+}
+
+function sharedOf(member: Member): Mutant[] {
   const { name, protocol } = member;
   const plant = (
     bug: string,

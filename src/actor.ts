@@ -1,5 +1,6 @@
 // What a protocol is written against: interfaces, small enough to read on one screen.
 
+import type { BodyPlace } from "./base/body-form.ts";
 import type { Snapshot, State } from "./base/parts.ts";
 import type { ProtocolConfig, ProtocolOption, Usual, UsualOption } from "./protocol-config.ts";
 import type { SimulationHints, TimingHints } from "./protocol-hints.ts";
@@ -172,12 +173,48 @@ export interface Codec<M> {
    * kinds of which an actor says UNNEEDED.
    */
   bare?(message: M): M;
+  /** The operation in a client's request, if it may travel apart from proposals. */
+  bodyIn?(message: M): Bytes | null;
   /**
    * The first bytes of those messages that others than replicas send; what begins otherwise and
    * does not come from a replica's address is dropped unread. Without it anybody may send anything.
    */
   readonly openKinds?: ReadonlySet<number>;
 }
+
+/**
+ * Where large operations, bodies, travel apart from proposals: what a replica's Node asks on the
+ * way out and in, so that its actor knows of whole messages only.
+ */
+export interface Bodies {
+  readonly sizes: Sizes;
+  /**
+   * What goes to all in the place of a message with bodies in these places, behind the byte that
+   * says so (body-form.ts); null: the message itself.
+   */
+  name(whole: Bytes, places: readonly BodyPlace[]): Bytes | null;
+  /** A request that the actor got has this body; its sender is at that host. */
+  hear(body: Bytes, source: number): void;
+  /** Takes a message that is about bodies; the reader is valid during the call only. */
+  take(from: Address, input: Reader): void;
+  timeout(): void;
+  /** Forgets all; its timer is cancelled. */
+  clear(): void;
+}
+
+/** What it may do. */
+export interface BodiesHost {
+  /** As of Host, but not from the node's start on. */
+  readonly now: number;
+  setTimer(delayMs: number): void;
+  /** Sends what is written, unsigned. */
+  send(to: Address, write: (out: Writer) => void): void;
+  /** Goes on with a message that is whole now. */
+  deliver(from: Address, message: Reader): void;
+  drop(reason: string): void;
+}
+
+export type BodiesMaker = (host: BodiesHost) => Bodies;
 
 export const NO_PROOFS: readonly Proof[] = [];
 

@@ -6,6 +6,7 @@ import {
   UNNEEDED,
   type Actor,
   type Address,
+  type BodiesMaker,
   type Bytes,
   type Codec,
   type Host,
@@ -18,6 +19,7 @@ import { assert } from "./base/assert.ts";
 import { copyLarge, giveLarge } from "./base/large-buffers.ts";
 import { SMALL_ID_MAX } from "./config.ts";
 import { CheckLanes } from "./check-lanes.ts";
+import { NodeBodies } from "./node-bodies.ts";
 import { Outbox } from "./outbox.ts";
 import {
   countDrop,
@@ -29,7 +31,8 @@ import {
 } from "./driver.ts";
 import { Queue } from "./base/queue.ts";
 import { CHECK, DECODE, ENCODE, OTHER, PROTOCOL, RECEIVE, SECTION, SEND } from "./base/sections.ts";
-import type { Reader } from "./wire.ts";
+import { MESSAGE_MAX, type Reader } from "./wire.ts";
+import { NAMED } from "./base/body-form.ts";
 import { CLIENT_KEY_LENGTH } from "./base/client-key.ts";
 import { ANNOUNCEMENT, ANNOUNCEMENT_SIZE, ONE_TIME_BLOCK } from "./base/one-time-form.ts";
 
@@ -59,6 +62,8 @@ export interface NodeOptions<M> {
   readonly random: (bound: number) => number;
   /** Whether clients sign requests, so that replicas take no others. */
   readonly requestsSigned?: boolean;
+  /** Of a replica where bodies travel apart from proposals. */
+  readonly bodies?: BodiesMaker | null;
   /** Where this thread writes its section (sections.ts) for the profiler, if there is one. */
   readonly sections?: Int32Array;
   /** Where it counts what it drops, with others of its process. */
@@ -99,6 +104,7 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
   readonly #loopback = new Queue<M>();
   #loopbackBytes = 0;
   readonly #outbox: Outbox<M>;
+  readonly #bodies: NodeBodies<M> | null;
   /** Clients that got a one-time signature since it last told of a batch of keys. */
   readonly #oneTimeReceivers = new Set<Address>();
   /** A client's, for the same reason, only after a signature that was not known. */
@@ -122,6 +128,7 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
     this.#requestsSigned = options.requestsSigned ?? false;
     this.#outbox = new Outbox(options.n);
     this.#lanes = options.self === null ? null : this.#makeLanes();
+    this.#bodies = this.#makeBodies(options);
     if (options.self !== null || this.clientKey !== null) {
       options.stage.announcing?.((batch, signature) => this.#announce(batch, signature));
     }
@@ -155,6 +162,7 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
     for (const { call } of this.#timers.values()) call?.cancel();
     this.#timers.clear();
     this.#lastTimer = null;
+    this.#bodies?.stop();
     this.#loopback.clear();
     this.#loopbackBytes = 0;
     this.#startMs = this.#clock.now;
@@ -178,7 +186,8 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
   get sizes(): Sizes {
     const name = "node.loopback.bytes";
     const loopback = { name, size: this.#loopbackBytes, max: LOOPBACK_BYTES_MAX };
-    return [...(this.#lanes?.sizes ?? []), ...this.#outbox.sizes, loopback];
+    const queues = [...(this.#lanes?.sizes ?? []), ...this.#outbox.sizes, loopback];
+    return this.#bodies === null ? queues : [...queues, ...this.#bodies.sizes];
   }
 
   /** The domain of the run that it is in, or null. */
@@ -211,6 +220,7 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
   #send(to: Target, message: M): void {
     this.#sections[SECTION] = ENCODE;
     const out = this.#transport.begin(this.#id);
+    this.#bodies?.begin(to, out);
     this.#codec.encode(message, out);
     this.#sections[SECTION] = SEND;
     if (out.overflowed) {
@@ -219,8 +229,11 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
     }
     const { sealAt } = out;
     const loopsBack = to === "all" && this.#self !== null;
+    const named = this.#bodies?.name(out, () => out.written()) ?? null;
     if (sealAt < 0 && (this.#self === null || this.#outbox.isEmpty)) {
-      this.#leave(to, loopsBack ? message : null, out.length);
+      const bytes = out.length;
+      if (named !== null) this.#bodies?.write(named);
+      this.#leave(to, loopsBack ? message : null, bytes);
       return;
     }
     if (!this.#outbox.hasRoom(to, out.length)) {
@@ -228,7 +241,8 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
       return;
     }
     const loop = loopsBack ? { message, life: this.#lives } : null;
-    const departure = this.#outbox.push(to, loop, copyLarge(out), sealAt);
+    const cut = named === null ? -1 : out.length - named.length;
+    const departure = this.#outbox.push(to, loop, named ?? copyLarge(out), sealAt, cut);
     if (sealAt < 0) return;
     this.#sections[SECTION] = CHECK;
     this.#stage.sign(departure.head, this.#run, (block) => {
@@ -323,6 +337,7 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
       const out = this.#transport.begin(this.#id);
       // What one actor sent is nothing to the next one: that may be in another run.
       let message = next.loop?.life === this.#lives ? next.loop.message : null;
+      if (next.named >= 0) out.u8(NAMED);
       out.bytes(next.head);
       if (next.block !== null) {
         out.bytes(next.block);
@@ -335,7 +350,7 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
       }
       if (message === null) giveLarge(next.head);
       if (out.overflowed) countDrop(this.drops, TOO_LARGE);
-      else this.#leave(next.to, message, out.length);
+      else this.#leave(next.to, message, out.length + Math.max(0, next.named));
     }
   }
 
@@ -381,6 +396,11 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
     if (from >= this.#n && this.#codec.openKinds?.has(kindOf(input)) === false) {
       return "from a stranger";
     }
+    if (this.#bodies?.isOf(kindOf(input)) === true) {
+      // What names bodies begins as the message that it stands for, which may be large.
+      if (input.u8() !== NAMED) return null;
+      return actor.refuseBytes?.(from, input, MESSAGE_MAX) ?? null;
+    }
     return actor.refuseBytes?.(from, input, bytes) ?? null;
   }
 
@@ -395,6 +415,15 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
       return;
     }
     input.reset(start, start + bytes);
+    if (this.#bodies?.isOf(kindOf(input)) === true) {
+      this.#sections[SECTION] = PROTOCOL;
+      return this.#bodies.take(from, input);
+    }
+    this.#take(actor, from, input, bytes);
+  }
+
+  /** Goes on with a whole message of so many bytes. */
+  #take(actor: Actor<M, T>, from: Address, input: Reader, bytes: number): void {
     const message = this.#codec.decode(input);
     this.#sections[SECTION] = PROTOCOL;
     if (message === null) {
@@ -415,11 +444,25 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
     // Most signatures are known, since many messages share one: they need no turn, nor a callback.
     if ((lanes === null || lanes.idle) && this.#stage.knows(proofs, this.#run)) {
       this.#sections[SECTION] = PROTOCOL;
-      actor.receive(from, taken);
+      this.#receive(actor, from, taken);
       return;
     }
     this.#lanes ??= this.#makeLanes();
     this.#lanes.take(from, taken, proofs, bytes);
+  }
+
+  #receive(actor: Actor<M, T> | null, from: Address, message: M): void {
+    actor?.receive(from, message);
+    this.#bodies?.hear(from, message);
+  }
+
+  #makeBodies({ id, codec, transport, clock, bodies = null }: NodeOptions<M>) {
+    if (bodies === null) return null;
+    const deliver = (from: Address, message: Reader): void => {
+      if (this.#actor !== null) this.#take(this.#actor, from, message, message.remaining);
+    };
+    const { drops } = this;
+    return new NodeBodies<M>(bodies, { id, codec, transport, clock, drops, deliver });
   }
 
   #bare(message: M): M {
@@ -439,7 +482,7 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
       sections: this.#sections,
       admits: (from, message) => this.#actor?.refuse?.(from, message) ?? null,
       bare: (message) => this.#bare(message),
-      receive: (from, message) => this.#actor?.receive(from, message),
+      receive: (from, message) => this.#receive(this.#actor, from, message),
     });
   }
 }

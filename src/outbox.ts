@@ -27,6 +27,8 @@ export interface Departure<M> {
   readonly head: Bytes;
   readonly rest: Bytes;
   readonly signed: boolean;
+  /** Bytes of the bodies that it names (Bodies); -1: it names none. */
+  readonly named: number;
   block: Bytes | null;
 }
 
@@ -70,14 +72,20 @@ export class Outbox<M> {
    * Has a message wait, of which it takes the bytes over; its signature stands at `sealAt`, or it
    * has none.
    */
-  push(to: Target, loop: Loop<M> | null, bytes: Bytes, sealAt: number): Departure<M> {
+  push(
+    to: Target,
+    loop: Loop<M> | null,
+    bytes: Bytes,
+    sealAt: number,
+    named: number,
+  ): Departure<M> {
     const signed = sealAt >= 0;
     // Copies: a view of a small array costs more. Most messages end with their signature.
     const whole = !signed || sealAt === bytes.length;
     const head = whole ? bytes : bytes.slice(0, sealAt);
     const rest = whole ? EMPTY : bytes.slice(sealAt);
     if (!whole) giveLarge(bytes);
-    const departure: Departure<M> = { to, loop, head, rest, signed, block: null };
+    const departure: Departure<M> = { to, loop, head, rest, signed, named, block: null };
     this.#queue.push(departure);
     this.#charge(to, bytes.length + OVERHEAD_BYTES);
     return departure;

@@ -50,6 +50,8 @@ export interface ProtocolConfig {
   readonly flushDelayMs: number;
   /** The first view timeout; clients retry after a quarter of it. */
   readonly viewTimeoutMs: number;
+  /** Whether clients send large requests to all replicas, and proposals name them by digest. */
+  readonly broadcastsRequests?: boolean;
   /** Whether a leader is kept, however slow it is, until a view timer runs out for it. */
   readonly keepsSlowLeaders?: boolean;
   /** Slots or blocks between checkpoints. */

@@ -3,6 +3,7 @@
 // transport, over one fixed region, reset to (at, end): no view, slice or closure per packet.
 
 import { assert } from "./base/assert.ts";
+import type { BodyPlace } from "./base/body-form.ts";
 import { bufferOf, copyOf, sliceOf } from "./base/copies.ts";
 import type { TreeLeaves } from "./base/hash-tree.ts";
 import {
@@ -200,16 +201,11 @@ export class Reader {
   /** A copy of bytes behind their 32-bit length, at most `max`. */
   blob(max: number): Bytes {
     const length = this.u32();
-    if (length > max) {
-      this.poison();
-      return EMPTY;
-    }
-    return this.bytes(length);
+    if (length <= max) return this.bytes(length);
+    this.poison();
+    return EMPTY;
   }
-  /**
-   * As `blob`, of bytes that nobody writes to: a view where it is large, and most of what it keeps
-   * in memory.
-   */
+  /** As `blob`, of bytes that nobody writes to: a view if it is large, and most of its buffer. */
   sharedBlob(max: number): Bytes {
     const length = this.u32();
     if (length > max) this.poison();
@@ -252,13 +248,15 @@ export class Reader {
     }
     return this.bytes(BLOCK_MIN + 32 * depth);
   }
-  /**
-   * The block that ends the signed part of a message, with a copy of what it signs: all since
-   * `start`.
-   */
+  /** The block that ends the signed part, with a copy of what that is: all since `start`. */
   seal(signer: Signer, start: number): Proof {
     const signed = this.since(start);
     return { signer, signed, signature: this.block() };
+  }
+
+  /** The book to read other bytes with, later, that name addresses as these do. */
+  get book(): AddressBook {
+    return this.#addresses.lasting ?? this.#addresses;
   }
 
   /** Bounds every read: the offset to read at, or -1 (and poisoned) when it is short. */
@@ -287,6 +285,8 @@ export class Writer {
   #sealAt = -1;
   #large = false;
   #overflowed = false;
+  /** Where bodies stand, in order, as the codec of a proposal says; null: nobody asks. */
+  bodies: BodyPlace[] | null = null;
 
   /** Writes at most `max` bytes, beginning in `frame`. */
   constructor(frame: Bytes, addresses: AddressBook = NO_ADDRESSES, max = MESSAGE_MAX) {
@@ -311,6 +311,7 @@ export class Writer {
     this.#end = end;
     this.#sealAt = -1;
     this.#overflowed = false;
+    this.bodies = null;
     return this;
   }
 
@@ -381,10 +382,7 @@ export class Writer {
     if (values instanceof WireAddresses) this.bytes(values.bytes);
     else for (let i = 0; i < values.length; i++) this.address(values.at(i) ?? 0);
   }
-  /**
-   * Ends the signed part of a message: writes its block, or marks the place where the Node puts
-   * one.
-   */
+  /** Ends the signed part: writes its block, or marks the place where the Node puts one. */
   seal(seal: Proof | undefined): void {
     if (seal !== undefined) {
       this.bytes(seal.signature);

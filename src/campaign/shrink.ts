@@ -96,6 +96,7 @@ function fewer(
 const ALWAYS = [
   ...["clocks", "delay", "slow signatures", "sessions", "large values", "small packets"],
   ...["few bytes", "tenures", "reputation", "store", "signed requests", "one-time keys"],
+  "broadcast requests",
 ] as const;
 const RATES = ["loss", "duplication", "reordering", "replay", "corruption"] as const;
 /** Those that many plans have, by their names; what else is left out has a number. */

@@ -8,7 +8,8 @@ import { parseCommand, type Command, type Options } from "../cli/command-line.ts
 import { REQUEST_AUTHS, SIGNATURE_KINDS, type RequestAuth } from "../protocol-config.ts";
 import type { RunOptions } from "../simulation/run-seed.ts";
 import { runAny } from "../simulation/runner.ts";
-import { maySign, type Changes } from "../simulation/seed-plan.ts";
+import { maySign } from "../simulation/drawn-requests.ts";
+import type { Changes } from "../simulation/seed-plan.ts";
 import { KINDS, type Kind, type Subject } from "../simulation/subject.ts";
 import { Trace } from "../simulation/trace.ts";
 import { usableCpus } from "../process/cpus.ts";

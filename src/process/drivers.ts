@@ -7,6 +7,7 @@ import { IDLE_NAMES } from "../cli/definitions.ts";
 import type { Drops, Stage } from "../driver.ts";
 import { loadNative, type NativeLibrary } from "../ffi/native.ts";
 import { Node } from "../node.ts";
+import { bodiesOf } from "../protocol/kit/bodies.ts";
 import type { Profile } from "../profile/profile.ts";
 import { ProfiledStage } from "../profile/profiled-stage.ts";
 import type { Profiler } from "../profile/profiler.ts";
@@ -107,6 +108,7 @@ export class ProcessDrivers {
       transport: this.port.transport,
       stage: this.stage,
       clock: this.clock,
+      bodies: bodiesOf(this.setting.config, self),
       requestsSigned: this.setting.config.requestAuth === "sign",
       random: systemRandom,
       sections: this.#sections,

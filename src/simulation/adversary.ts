@@ -4,6 +4,7 @@
 
 import type { Bytes, Sealed } from "../actor.ts";
 import { assert, AssertionError } from "../base/assert.ts";
+import { bodiesKindOf, NAMED } from "../base/body-form.ts";
 import type { Random } from "../base/seeded-random.ts";
 import { isOpen, type Request } from "../protocol/kit/request.ts";
 import { bytesOf, Reader, Writer } from "../wire.ts";
@@ -24,6 +25,9 @@ const FLOOD_MAX = 150;
 const FLOODS_MAX = 4;
 /** How often a trick is played on a packet that could have it. */
 const OFTEN = 0.25;
+
+/** Bytes at the end of what names bodies, of which one is altered: digests and lengths. */
+const MISNAMED_BYTES = 64;
 
 /** How long a proposal is held back, in view timeouts. */
 const JUST_IN_TIME = 0.8;
@@ -68,6 +72,7 @@ export class Adversary {
   #proposed: Bytes | null = null;
   #beside: Bytes | null = null;
   #floods = 0;
+  #misnamings = 0;
   #number = 0;
 
   constructor(world: AdversaryWorld) {
@@ -214,6 +219,8 @@ export class Adversary {
       return;
     }
     if (this.#plays("flood", 0.02)) this.#flood(from, packet);
+    const names = !packet.part && packet.content.bytes[0] === NAMED;
+    if (names && this.#plays("unknown bodies", OFTEN)) this.#nameUnknown(from, packet);
     if (this.#plays("forge keys", OFTEN)) this.#forgeKey(from, packet);
     if (this.#plays("old messages", 0.1) && this.#pool.messages.length > 0) {
       const old = this.#encode(from, random.pick(this.#pool.messages), false);
@@ -286,7 +293,7 @@ export class Adversary {
 
   /** A part of a message may be one of a proposal, which are the large ones. */
   #mayPropose({ content, part }: Packet): boolean {
-    if (part) return true;
+    if (part || content.bytes[0] === NAMED) return true;
     const { protocol } = this.#world.subject;
     const message = content.read(protocol);
     return message !== null && protocol.simulation?.proposes?.(message) === true;
@@ -299,6 +306,9 @@ export class Adversary {
     const lies = toClient && this.#plays("lie to clients", OFTEN);
     const message = packet.content.read(this.#world.subject.protocol);
     const { bytes } = packet.content;
+    if (!packet.part && bodiesKindOf(bytes[0]) !== null) {
+      return this.#plays("mutate", OFTEN) ? this.#misnamed(bytes) : bytes;
+    }
     if (packet.part || message === null) return bytes;
     if (this.#plays("cross-type", 0.05)) {
       return this.#crossType(from, message) ?? bytes;
@@ -343,6 +353,14 @@ export class Adversary {
     return bytes;
   }
 
+  /** What names other bodies than there are, or has others than were asked for. */
+  #misnamed(bytes: Bytes): Bytes {
+    const other = bytes.slice();
+    const at = bytes.length - 1 - this.#random.int(Math.min(bytes.length - 1, MISNAMED_BYTES));
+    other[at] = (other[at] ?? 0) ^ (1 + this.#random.int(255));
+    return other;
+  }
+
   #mutated(from: Process, message: Sealed): Bytes | null {
     const invent = this.#world.plan.kind === "invent";
     const changed = mutate(this.#random, this.#pool, message, invent);
@@ -359,6 +377,13 @@ export class Adversary {
     const other = this.#decode(crossed);
     if (other === null) return seal === undefined ? null : crossed;
     return this.#encode(from, other, true);
+  }
+
+  /** Floods a replica with proposals whose bodies nobody has. */
+  #nameUnknown(from: Process, packet: Packet): void {
+    const { bytes } = packet.content;
+    if (this.#misnamings++ >= FLOODS_MAX) return;
+    for (let i = 0; i < FLOOD_MAX; i++) this.#send(from, packet, this.#misnamed(bytes));
   }
 
   #flood(from: Process, packet: Packet): void {

@@ -43,6 +43,7 @@ export function calmPlan(subject: Subject, options: CalmOptions): Plan {
     sessionsMax: 1024,
     app: "kv",
     keys: 2,
+    broadcastsRequests: false,
     valueMax: 16,
     tail: 0,
     oneHost: false,

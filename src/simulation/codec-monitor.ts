@@ -5,6 +5,7 @@ import type { Codec, Proof, Sealed } from "../actor.ts";
 import { assert } from "../base/assert.ts";
 import type { Reader } from "../wire.ts";
 import type { PacketContent } from "./packet-content.ts";
+import { isOfPacket } from "./simulated-transport.ts";
 import type { Packet } from "./simulated-packet.ts";
 import type { Process } from "./process.ts";
 
@@ -42,6 +43,9 @@ export class CodecMonitor {
     return {
       encode: (message, out) => codec.encode(message, out),
       decode: (input) => {
+        genuine = null;
+        // Of bodies that came, or of parts: no packet is this message.
+        if (!isOfPacket(input)) return codec.decode(input);
         const message = this.#decode(input);
         genuine = this.#genuine ? message : null;
         if (this.#genuine && message === null) {
@@ -55,6 +59,7 @@ export class CodecMonitor {
         return proofs;
       },
       ...(codec.openKinds === undefined ? {} : { openKinds: codec.openKinds }),
+      ...(codec.bodyIn === undefined ? {} : { bodyIn: codec.bodyIn }),
       ...(codec.bare === undefined ? {} : { bare: codec.bare }),
     };
   }

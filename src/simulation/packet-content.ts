@@ -2,6 +2,7 @@
 // for all.
 
 import type { Bytes, Proof, Sealed, AnyProtocol } from "../actor.ts";
+import { bodiesKindOf } from "../base/body-form.ts";
 import { Reader, type AddressBook } from "../wire.ts";
 
 /** The first four bytes of every process's address. */
@@ -24,6 +25,11 @@ function readerOf(bytes: Bytes): Reader {
   if (bytes.length > REGION_LENGTH) return new Reader(bytes, wireBook);
   region.set(bytes);
   return regionReader.reset(0, bytes.length);
+}
+
+/** What a packet is called that no codec reads. */
+export function unreadOf({ bytes }: PacketContent): string {
+  return bodiesKindOf(bytes[0]) ?? "malformed";
 }
 
 export class PacketContent {

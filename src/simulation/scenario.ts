@@ -28,7 +28,7 @@ import { decodeKvResult, encodeKvOperation, type KvOperation } from "../app/oper
 import { assert } from "../base/assert.ts";
 import { smallestCluster } from "../protocol/index.ts";
 import { stamp, type Issued } from "./judge.ts";
-import type { PacketContent } from "./packet-content.ts";
+import { unreadOf, type PacketContent } from "./packet-content.ts";
 import { isProof, type Packet } from "./simulated-packet.ts";
 import { calmPlan } from "./calm-plan.ts";
 import { Hand, perform } from "./hand.ts";
@@ -312,7 +312,7 @@ class Script implements Observer {
 
   #kindOf(content: PacketContent): string {
     const message = content.read(this.#subject.protocol);
-    return message !== null && "kind" in message ? String(message.kind) : "malformed";
+    return message !== null && "kind" in message ? String(message.kind) : unreadOf(content);
   }
 
   #census(): void {

@@ -7,6 +7,7 @@ import { smallestCluster } from "../protocol/index.ts";
 import { drawLeaders, type LeadersPlan } from "./drawn-leaders.ts";
 import { drawPromises, type PromisesPlan } from "./drawn-promises.ts";
 import { drawFaults, type ProcessFault } from "./drawn-faults.ts";
+import { drawRequests, requestsOf, type RequestsPlan } from "./drawn-requests.ts";
 import { drawSequencers, type SequencersPlan } from "./drawn-sequencers.ts";
 import { PAYLOAD_MAX } from "./simulated-packet.ts";
 import type { Kind, Subject } from "./subject.ts";
@@ -53,7 +54,7 @@ export interface AllRestart {
   readonly downUs: readonly number[];
 }
 
-export interface Plan extends PromisesPlan, LeadersPlan, SequencersPlan {
+export interface Plan extends PromisesPlan, LeadersPlan, SequencersPlan, RequestsPlan {
   readonly seed: number;
   readonly kind: Kind;
   readonly n: number;
@@ -88,8 +89,6 @@ export interface Plan extends PromisesPlan, LeadersPlan, SequencersPlan {
   /** The longest time a signature takes before GST. */
   readonly signUs: number;
   readonly signature: SignatureKind;
-  /** Whether clients sign requests. */
-  readonly requestAuth: RequestAuth;
   readonly faults: readonly ProcessFault[];
   /** Replicas that lose their memory one after another, for as long as it goes on before GST. */
   readonly restarts: readonly number[];
@@ -129,12 +128,14 @@ export const SIGNED_TRICKS: readonly string[] = [
 
 /** Those that need replicas which sign with one-time keys. */
 const ONE_TIME_TRICKS: readonly string[] = ["forge keys"];
+/** Those that need large requests which go to all. */
+const BODY_TRICKS: readonly string[] = ["unknown bodies"];
 
 /**
  * The adversary's tricks, in the order in which plans list them. Two keep to the protocol: a leader
  * that proposes just in time, and one that puts a request into each batch. "client certificates"
- * is that of clients who lie, where clients make certificates; the last need clients who sign, or
- * replicas with one-time keys.
+ * is that of clients who lie, where clients make certificates; the last need clients who sign,
+ * replicas with one-time keys, or large requests that go to all.
  */
 export const TRICKS = [
   "silence",
@@ -155,6 +156,7 @@ export const TRICKS = [
   "two keys",
   "one request more",
   "forge keys",
+  "unknown bodies",
 ] as const;
 export type Trick = (typeof TRICKS)[number];
 
@@ -250,7 +252,7 @@ function drawAll(subject: Subject, kind: Kind, seed: number, changes: Changes): 
   const shape = random.stream("shape");
   const ofSequencers = drawSequencers(subject, kind, random.stream("sequencers"), without);
   const hosts = n + clients + ofSequencers.sequencers;
-  const requestAuth = drawRequestAuth(subject, kind, random.stream("request auth"), changes);
+  const requests = drawRequests(subject, kind, random, changes.requestAuth);
   const { signUs, ...signing } = drawSigning(subject, kind, random, viewUs, changes);
   const restart = drawRestarts(subject, random.stream("restarts"), replicas, byzantine, f);
   return {
@@ -265,7 +267,7 @@ function drawAll(subject: Subject, kind: Kind, seed: number, changes: Changes): 
     operations,
     tail: changes.tail ?? 10,
     keys: size.between(1, 5),
-    valueMax: off("large values", shape.chance(0.1) ? 4000 : 16, 16),
+    ...requestsOf(requests, shape.chance(0.1), without),
     thinkUs: Math.floor((gstUs * clients) / Math.max(1, operations)),
     oneHost: shape.chance(0.2),
     multicast: shape.chance(0.2),
@@ -279,8 +281,7 @@ function drawAll(subject: Subject, kind: Kind, seed: number, changes: Changes): 
     speeds: drawSpeeds(random.stream("clocks"), hosts, without.has("clocks")),
     signUs,
     signature: off("one-time keys", signing.signature, signing.otherwise),
-    requestAuth: without.has("signed requests") ? "none" : requestAuth,
-    tricks: drawTricks(random.stream("tricks"), requestAuth, signing.signature, without),
+    tricks: drawTricks(random.stream("tricks"), { ...requests, ...signing }, without),
     ...ofSequencers,
     faults: drawFaults(subject, random.stream("faults"), {
       replicas: replicas.filter((i) => !byzantine.includes(i)),
@@ -300,17 +301,17 @@ function drawAll(subject: Subject, kind: Kind, seed: number, changes: Changes): 
 
 function drawTricks(
   random: Random,
-  requestAuth: RequestAuth,
-  signature: SignatureKind,
+  plan: Pick<Plan, "requestAuth" | "signature" | "broadcastsRequests">,
   without: ReadonlySet<string>,
 ): readonly Trick[] {
   const chosen = TRICKS.filter(() => random.chance(0.4));
-  const signed = requestAuth === "sign";
+  const signed = plan.requestAuth === "sign";
   return chosen.filter(
     (trick) =>
       !without.has(trick) &&
       (signed || !SIGNED_TRICKS.includes(trick)) &&
-      (signature === "hybrid" || !ONE_TIME_TRICKS.includes(trick)),
+      (plan.signature === "hybrid" || !ONE_TIME_TRICKS.includes(trick)) &&
+      (plan.broadcastsRequests || !BODY_TRICKS.includes(trick)),
   );
 }
 
@@ -397,22 +398,6 @@ function drawSigning(
   const oneTime = random.stream("one-time").chance(0.25) && may;
   const signature = given ?? (oneTime ? "hybrid" : otherwise);
   return { signUs: slow ? 2 * viewUs : Math.floor(viewUs / 50), signature, otherwise };
-}
-
-/** More often where replicas invent requests, which is what signing is for. */
-function drawRequestAuth(
-  { protocol }: Subject,
-  kind: Kind,
-  random: Random,
-  changes: Changes,
-): RequestAuth {
-  const wanted = random.chance(kind === "invent" ? 0.5 : 0.25);
-  return changes.requestAuth ?? (wanted && maySign(protocol) ? "sign" : "none");
-}
-
-/** Whether clients of a protocol can sign. */
-export function maySign({ without }: Subject["protocol"]): boolean {
-  return without?.includes("request-auth") !== true;
 }
 
 /** Whether replicas may execute what no client sent, so that nobody judges what they do. */

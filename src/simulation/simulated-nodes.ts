@@ -5,6 +5,7 @@ import { assert } from "../base/assert.ts";
 import type { Random } from "../base/seeded-random.ts";
 import type { WireAddress } from "../config.ts";
 import { Node } from "../node.ts";
+import { bodiesOf, type BodyExchange } from "../protocol/kit/bodies.ts";
 import type { CodecMonitor } from "./codec-monitor.ts";
 import type { Epochs } from "./epochs.ts";
 import type { Network } from "./network.ts";
@@ -25,6 +26,8 @@ export interface SimulatedNodesOptions {
   readonly keys: SimulatedKeys;
   /** Where it is not the one of all. */
   readonly stage: typeof SimulatedStage | undefined;
+  /** As of a subject. */
+  readonly bodies: typeof BodyExchange | undefined;
   readonly notes: RunNotes | null;
   readonly epochs: Pick<Epochs, "markOf">;
   readonly network: Network;
@@ -83,6 +86,7 @@ export class SimulatedNodes {
       clock,
       random: (bound) => dice.int(bound),
       ...(watch === null ? {} : { drops: watch.dropsOf(process, id) }),
+      bodies: bodiesOf(plan, self, this.#options.bodies),
       requestsSigned: plan.requestAuth === "sign",
     });
   }

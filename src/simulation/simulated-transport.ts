@@ -36,6 +36,11 @@ const inFrame = new Uint8Array(PAYLOAD_MAX);
 const outFrame = new Uint8Array(PAYLOAD_MAX);
 const reader = new Reader(inFrame, book);
 const writer = new Writer(outFrame, book);
+/** Whether it reads the packet that is being delivered. */
+export function isOfPacket(input: Reader): boolean {
+  return input === reader;
+}
+
 const hostBytes = new DataView(new ArrayBuffer(8));
 
 const GROUP_HOST = 0xffff;

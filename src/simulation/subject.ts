@@ -3,6 +3,7 @@
 import type { AnyProtocol, App, Bytes, Protocol } from "../actor.ts";
 import type { Random } from "../base/seeded-random.ts";
 import type { SignatureKind } from "../protocol-config.ts";
+import type { BodyExchange } from "../protocol/kit/bodies.ts";
 import type { SimulatedStage } from "./simulated-stage.ts";
 
 /**
@@ -44,6 +45,10 @@ export interface Subject {
   readonly signature?: SignatureKind;
   /** What its processes sign and check with, where bugs are planted there. */
   readonly stage?: typeof SimulatedStage;
+  /** What takes bodies apart from proposals, and puts them together, likewise. */
+  readonly bodies?: typeof BodyExchange;
+  /** Whether large requests go to all in each seed. */
+  readonly broadcasts?: boolean;
 }
 
 /** Kinds of seeds by what replicas may do: where they may lie, twins take the place of splits. */

@@ -2,7 +2,7 @@
 
 import type { Sealed, AnyProtocol } from "../actor.ts";
 import { describe, stampOf } from "./judge.ts";
-import type { PacketContent } from "./packet-content.ts";
+import { unreadOf, type PacketContent } from "./packet-content.ts";
 import { isProof, type Packet } from "./simulated-packet.ts";
 import type { Process } from "./process.ts";
 import type { Observer } from "./observer.ts";
@@ -45,7 +45,7 @@ export class Trace implements Observer {
 /** A message in one line: its kind, then its fields, long ones shortened. */
 export function messageText(protocol: AnyProtocol, content: PacketContent): string {
   const message = content.read(protocol);
-  if (message === null) return `malformed (${content.bytes.length} bytes)`;
+  if (message === null) return `${unreadOf(content)} (${content.bytes.length} bytes)`;
   return shorten(fieldsText(message), MESSAGE_WIDTH);
 }
 

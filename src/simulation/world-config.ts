@@ -28,6 +28,7 @@ export function worldConfig(
     leader: leader ?? ((view) => Math.floor(view / tenure) % n),
     ...(tenure === 1 ? {} : { tenure }),
     ...(reputation ? { reputation } : {}),
+    ...(plan.broadcastsRequests ? { broadcastsRequests: true } : {}),
     batchMax: plan.batchMax,
     batchBytesMax: plan.batchBytesMax,
     adaptive: plan.adaptive,

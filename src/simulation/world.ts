@@ -147,6 +147,7 @@ export class World {
       random: this.random,
       keys: this.keys,
       stage: subject.stage,
+      bodies: subject.bodies,
       notes: this.notes,
       epochs: this.epochs,
       network: this.network,

@@ -4,7 +4,7 @@
 
 import type { AnyProtocol, Sealed } from "../actor.ts";
 import { describe, stampOf, stampsIn } from "../simulation/judge.ts";
-import type { PacketContent } from "../simulation/packet-content.ts";
+import { unreadOf, type PacketContent } from "../simulation/packet-content.ts";
 import type { Packet } from "../simulation/simulated-packet.ts";
 import type { ContentData } from "./run-data.ts";
 
@@ -45,7 +45,7 @@ export class PacketContents {
     if (known !== undefined) return known;
     const message = part ? null : content.read(this.#protocol);
     const index = this.#drafts.length;
-    this.#drafts.push(this.#draft(content, message, part ? PART : "malformed"));
+    this.#drafts.push(this.#draft(content, message, part ? PART : unreadOf(content)));
     this.#indexes.set(content, index);
     return index;
   }

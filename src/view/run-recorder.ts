@@ -134,7 +134,7 @@ export class RunRecorder implements Observer, Watch {
 
   codecOf(process: Process, id: number, codec: Codec<Sealed>): Codec<Sealed> {
     this.#sent.begin(process, id);
-    const { openKinds, bare } = codec;
+    const { openKinds, bare, bodyIn } = codec;
     return {
       encode: (message, out) => {
         codec.encode(message, out);
@@ -154,6 +154,7 @@ export class RunRecorder implements Observer, Watch {
         return proofs;
       },
       ...(openKinds === undefined ? {} : { openKinds }),
+      ...(bodyIn === undefined ? {} : { bodyIn }),
       ...(bare === undefined ? {} : { bare: (message) => this.#bare(process, message, bare) }),
     };
   }

@@ -45,6 +45,7 @@ describe("help", () => {
                               --adaptive    Close a batch whenever there is room in the pipeline, not when it is full or 1 ms old [replicas] (Default: false)
                      --view-timeout=<MS>    First view timeout; clients retry after a quarter of it [replicas] (Default: 500)
                     --checkpoint=<SLOTS>    Slots or blocks between checkpoints (nopaxos: 2048) [replicas] (Default: 128)
+           --requests=<direct|broadcast>    pbft, hotstuff, vr, hotstuff2, jolteon, tendermint, streamlet, zyzzyva: requests from 1 KiB go to the leader, or to all (default: direct) [replicas]
               --slow-leader=<leave|keep>    pbft, hotstuff, hotstuff2, jolteon, tendermint, streamlet, zyzzyva: leave or keep a leader that serves less than others (default: leave) [replicas]
       --leader=<fixed|rotate|reputation>    hotstuff, hotstuff2, jolteon, tendermint, streamlet: keep a leader until it fails, another each view, or a recent signer (default: fixed) [replicas]
 
@@ -124,6 +125,7 @@ describe("help", () => {
                               --adaptive    Close a batch whenever there is room in the pipeline, not when it is full or 1 ms old [replicas] (default: what they tell)
                      --view-timeout=<MS>    First view timeout; clients retry after a quarter of it [replicas] (default: what they tell)
                     --checkpoint=<SLOTS>    Slots or blocks between checkpoints (nopaxos: 2048) [replicas] (default: what they tell)
+           --requests=<direct|broadcast>    pbft, hotstuff, vr, hotstuff2, jolteon, tendermint, streamlet, zyzzyva: requests from 1 KiB go to the leader, or to all [replicas] (default: what they tell)
               --slow-leader=<leave|keep>    pbft, hotstuff, hotstuff2, jolteon, tendermint, streamlet, zyzzyva: leave or keep a leader that serves less than others [replicas] (default: what they tell)
       --leader=<fixed|rotate|reputation>    hotstuff, hotstuff2, jolteon, tendermint, streamlet: keep a leader until it fails, another each view, or a recent signer [replicas] (default: what they tell)
 
@@ -250,6 +252,7 @@ describe("help", () => {
                               --adaptive    Close a batch whenever there is room in the pipeline, not when it is full or 1 ms old [replicas] (Default: false)
                      --view-timeout=<MS>    First view timeout; clients retry after a quarter of it [replicas] (Default: 500)
                     --checkpoint=<SLOTS>    Slots or blocks between checkpoints (nopaxos: 2048) [replicas] (Default: 128)
+           --requests=<direct|broadcast>    pbft, hotstuff, vr, hotstuff2, jolteon, tendermint, streamlet, zyzzyva: requests from 1 KiB go to the leader, or to all (default: direct) [replicas]
               --slow-leader=<leave|keep>    pbft, hotstuff, hotstuff2, jolteon, tendermint, streamlet, zyzzyva: leave or keep a leader that serves less than others (default: leave) [replicas]
       --leader=<fixed|rotate|reputation>    hotstuff, hotstuff2, jolteon, tendermint, streamlet: keep a leader until it fails, another each view, or a recent signer (default: fixed) [replicas]
 

@@ -121,6 +121,10 @@ const mistakes: readonly (readonly [string, readonly string[], string])[] = [
     "--batch-bytes: pbft, hotstuff, vr, nopaxos, hotstuff2, jolteon, tendermint, streamlet, zyzzyva have it, not unreplicated",
   ] as const,
   [
+    ...["replica", replicaArgs(one, "--requests", "broadcast")],
+    "--requests: pbft, hotstuff, vr, hotstuff2, jolteon, tendermint, streamlet, zyzzyva have it, not unreplicated",
+  ] as const,
+  [
     ...["replica", replicaArgs(one, "-b", "100")],
     "--batch: pbft, hotstuff, vr, nopaxos, hotstuff2, jolteon, tendermint, streamlet, zyzzyva have it, not unreplicated",
   ] as const,

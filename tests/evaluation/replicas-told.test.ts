@@ -131,7 +131,8 @@ describe("the text of a setting", () => {
     const longest: ReplicaSetting = {
       ...{ ...SETTING, mode: "unreplicated-signed", mask: "f".repeat(256), batch: 65_536 },
       ...{ batchBytes: 1_048_576, replySize: 1_048_576 },
-      ...{ options: { leader: "rotate", "slow-leader": "leave" }, checkpoint: 1024 },
+      ...{ options: { leader: "reputation", requests: "broadcast", "slow-leader": "leave" } },
+      checkpoint: 1024,
       ...{ n: 256, f: 85, viewTimeoutMs: 3_600_000, lossRate: 0.123456789 },
       versions: { oskr: "100.100.100-rc.100", bun: "100.100.100" },
     };

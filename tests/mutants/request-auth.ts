@@ -172,7 +172,7 @@ export const mutants: readonly Mutant[] = [
     subjectOf("pbft-first-root-only", { ...pbft, codec: firstRoot(pbft.codec) }),
     "invent",
     INVENTED,
-    40,
+    160,
   ),
   mutant(
     subjectOf("pbft-once-a-number", { ...pbft, codec: onceANumber(pbft.codec) }),

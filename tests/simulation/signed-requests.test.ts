@@ -3,7 +3,8 @@
 
 import { expect, setDefaultTimeout, spyOn, test } from "bun:test";
 import { runSeed } from "../../src/simulation/run-seed.ts";
-import { drawPlan, maySign, mayInvent, SIGNED_TRICKS } from "../../src/simulation/seed-plan.ts";
+import { maySign } from "../../src/simulation/drawn-requests.ts";
+import { drawPlan, mayInvent, SIGNED_TRICKS } from "../../src/simulation/seed-plan.ts";
 import { SimulatedKeys } from "../../src/simulation/simulated-keys.ts";
 import {
   SimulatedStage,

@@ -9,7 +9,7 @@ import {
   type Signer,
 } from "../../actor.ts";
 import { EMPTY, type Reader, type Writer } from "../../wire.ts";
-import { decodeBatch, encodeBatch, NO_BATCHES } from "../kit/batch.ts";
+import { decodeBatch, encodeProposed, NO_BATCHES } from "../kit/batch.ts";
 import { codecOf } from "../kit/codec.ts";
 import { PROTOCOL_KINDS, type CommonMessage } from "../kit/messages.ts";
 import { DIGEST_LENGTH } from "../kit/digest.ts";
@@ -224,7 +224,7 @@ function encodePropose({ block, tc, seal }: ProposeMessage, out: Writer): void {
   encodeHead({ view, author, justifyView, parent, voters, digest: batch.digest }, out);
   out.seal(seal);
   if (justify.view > 0) encodeCertificate(justify.votes, out);
-  encodeBatch(batch, out);
+  encodeProposed(batch, out);
   encodeTc(tc, out);
 }
 

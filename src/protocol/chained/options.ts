@@ -1,5 +1,6 @@
 import type { ProtocolOption } from "../../protocol-config.ts";
 import { leader as usual } from "../kit/leader-option.ts";
+import { requests } from "../kit/bodies.ts";
 import { slowLeader } from "../kit/service-level.ts";
 
 const leader: ProtocolOption = {
@@ -14,5 +15,6 @@ const leader: ProtocolOption = {
 
 export const options: ReadonlyMap<string, ProtocolOption> = new Map([
   ["leader", leader],
+  ["requests", requests],
   ["slow-leader", slowLeader],
 ]);

@@ -1,5 +1,6 @@
 // Requests that are ordered together, with one digest for all of them.
 
+import type { BodyPlace } from "../../base/body-form.ts";
 import { CLIENT_KEY_LENGTH } from "../../base/client-key.ts";
 import { NO_PROOFS, type Bytes, type Proof } from "../../actor.ts";
 import {
@@ -9,6 +10,7 @@ import {
   latin1,
   Reader,
   SHARED_MIN,
+  u32At,
   type Addresses,
   type Writer,
 } from "../../wire.ts";
@@ -26,7 +28,14 @@ import {
   unsealed,
   type BatchSeals,
 } from "./request-auth.ts";
-import { decodeOrdered, encodeOrdered, OPERATION_MAX, type Request } from "./request.ts";
+import {
+  decodeOrdered,
+  encodeOrdered,
+  isBody,
+  isOpen,
+  OPERATION_MAX,
+  type Request,
+} from "./request.ts";
 
 /** Most requests in a batch. */
 export const BATCH_REQUESTS_MAX = 65_536;
@@ -209,6 +218,29 @@ export function encodeBatch(batch: Batch, out: Writer): void {
   out.flag(batch.seals !== null);
   if (batch.seals !== null) encodeSeals(batch.seals, out);
 }
+
+/** As encodeBatch, of what is proposed: says where bodies stand, which may travel apart. */
+export function encodeProposed(batch: Batch, out: Writer): void {
+  if (out.bodies !== null) notePlaces(batch, out.length + COUNT_LENGTH + LENGTH_LENGTH, out.bodies);
+  encodeBatch(batch, out);
+}
+
+/** Adds those of the bodies in the canonical bytes of a batch, which begin at `start`. */
+function notePlaces({ bytes, requests }: Batch, start: number, places: BodyPlace[]): void {
+  const keyed = isKeyed(bytes);
+  const keys = keyed ? (u32At(bytes, 0) >>> 8) & 0xffff : 0;
+  let at = start + (keyed ? KEYED_OVERHEAD + CLIENT_KEY_LENGTH * keys : 0);
+  for (const request of requests) {
+    at += REQUEST_MIN + (keyed ? 1 : 0);
+    if (isBody(request.op)) places.push({ at, body: request.op });
+    at += request.op.length + (isOpen(request) ? SOURCE_LENGTH : 0);
+  }
+}
+
+/** Of the number of requests, of that of bytes, and of the source of an `open`. */
+const COUNT_LENGTH = 4;
+const LENGTH_LENGTH = 4;
+const SOURCE_LENGTH = 4;
 
 /** Of a message that has none. */
 export const NO_BATCHES: readonly Batch[] = [];

@@ -11,6 +11,7 @@ import { NO_RUN, type AnswerToClient } from "./answer.ts";
 import { beginsReplyTo, type CommonMessage } from "./messages.ts";
 import {
   FORGOTTEN_OUTCOME,
+  isBody,
   isLong,
   isOpen,
   NO_SESSION_OUTCOME,
@@ -77,6 +78,7 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
   readonly #responses: ResponseTime;
   readonly #budget = new RetryBudget();
   readonly #viewTimeoutMs: number;
+  readonly #broadcasts: boolean;
   /** When the pending request was sent first, and when it was sent again last, if it was. */
   #sentMs = 0;
   #repeatedMs: number | null = null;
@@ -107,6 +109,7 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
     this.#first = first;
     const { viewTimeoutMs } = config;
     this.#viewTimeoutMs = viewTimeoutMs;
+    this.#broadcasts = config.broadcastsRequests === true;
     const lateMs = TO_ALL_SOONEST * viewTimeoutMs;
     this.#backoff = new Backoff(lateMs, TO_ALL_LAST * viewTimeoutMs);
     this.#responses = new ResponseTime({
@@ -352,7 +355,8 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
     const { lateMs, overdueMs } = this.#responses;
     this.#backoff.reset(patient ? TO_ALL_FIRST * this.#viewTimeoutMs : lateMs);
     // Each replica remembers where it heard the `open`, and replies there.
-    const to = isOpen(request) ? "all" : this.#first(this.#view);
+    const apart = this.#broadcasts && isBody(request.op);
+    const to = isOpen(request) || apart ? "all" : this.#first(this.#view);
     this.#host.send(to, { kind: "request", request });
     this.#repeatedMs = null;
     this.#putOff = false;

@@ -14,6 +14,7 @@ import {
 } from "./messages.ts";
 import { batchProofs, NO_BATCHES, type Batch } from "./batch.ts";
 import { requestProofs, SIGNED_REQUEST } from "./request-auth.ts";
+import { isBody } from "./request.ts";
 import { isNaming, namingProofs } from "./naming-messages.ts";
 
 /** What a protocol says of the messages that are its own. */
@@ -75,6 +76,11 @@ export function codecOf<M extends Sealed & Kind>(
     bare(message) {
       assert(!isCommon(message) && own.bare !== undefined, "only what may be bare is made so");
       return own.bare(message);
+    },
+
+    bodyIn(message) {
+      const asks = isCommon(message) && (message.kind === "request" || message.kind === "relay");
+      return asks && isBody(message.request.op) ? message.request.op : null;
     },
 
     encode(message, out) {

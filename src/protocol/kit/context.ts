@@ -44,9 +44,10 @@ export function contextOf<M, T extends string>(
   const versions = new parts.StateVersions(executor, config.sliceBytes);
   versions.prime();
   const pool = new parts.RequestPool(config, executor, (address) => host.sourceOf(address));
-  const { n, viewTimeoutMs } = config;
+  const { n, viewTimeoutMs, broadcastsRequests: broadcasts = false } = config;
   const { weak } = quorums;
-  const service = new parts.Service({ self, n, weak, host, executor, pool, owner, viewTimeoutMs });
+  const shared = { self, n, weak, host, executor, pool, owner, viewTimeoutMs, broadcasts };
+  const service = new parts.Service(shared);
   const pauseMs = ANSWER_PAUSE * config.viewTimeoutMs;
   const answers = new AnswerRate({ n: config.n, pauseMs });
   return { self, config, host, quorums, executor, versions, pool, service, answers };

@@ -2,6 +2,7 @@
 // of its own (session 0, number 0, the operation a nonce) and has one operation in flight.
 
 import type { Bytes, Signer } from "../../actor.ts";
+import { BODY_MIN } from "../../base/body-form.ts";
 import { bytesOf, EMPTY, equal, latin1, u32At, type Reader, type Writer } from "../../wire.ts";
 import { crc32Of, DIGEST_LENGTH, digestOf, FNV_BASIS, FNV_PRIME } from "./digest.ts";
 import { drawNonce } from "./nonce.ts";
@@ -192,6 +193,11 @@ export function requestDigest(request: Request): Bytes {
 }
 
 const EMPTY_DIGEST = digestOf(EMPTY);
+
+/** Whether it may travel apart from proposals. */
+export function isBody(op: Bytes): boolean {
+  return op.length >= BODY_MIN;
+}
 
 /** The digest of an operation, for replies that name the rest of the request in full. */
 export function operationDigest(op: Bytes): Bytes {

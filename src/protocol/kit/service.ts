@@ -9,7 +9,15 @@ import { digestOf } from "./digest.ts";
 import type { Executor } from "./executor.ts";
 import type { RequestPool } from "./request-pool.ts";
 import type { Source } from "./pending.ts";
-import { isLong, isOpen, replierOf, type Outcome, type Request, type Told } from "./request.ts";
+import {
+  isBody,
+  isLong,
+  isOpen,
+  replierOf,
+  type Outcome,
+  type Request,
+  type Told,
+} from "./request.ts";
 import type { Ordered } from "./service-level.ts";
 import { OpenLimit } from "./open-ration.ts";
 import { RepeatLimit } from "./repeats.ts";
@@ -29,6 +37,8 @@ export interface ServiceOptions {
   /** Tells what answers name. */
   readonly owner: ServiceOwner;
   readonly viewTimeoutMs: number;
+  /** Whether clients send bodies to all replicas. */
+  readonly broadcasts: boolean;
 }
 
 export interface ServiceOwner {
@@ -66,11 +76,13 @@ export class Service {
   readonly #owner: ServiceOwner;
   protected readonly executor: Executor;
   readonly #pool: RequestPool;
+  readonly #broadcasts: boolean;
   readonly #ordered = { operations: 0, bytes: 0 };
   readonly #repeats: RepeatLimit;
   readonly #opens: OpenLimit;
 
-  constructor({ self, n, weak, host, executor, pool, owner, viewTimeoutMs }: ServiceOptions) {
+  constructor(options: ServiceOptions) {
+    const { self, n, weak, host, executor, pool, owner, viewTimeoutMs, broadcasts } = options;
     this.#self = self;
     this.#n = n;
     this.#weak = weak;
@@ -78,6 +90,7 @@ export class Service {
     this.executor = executor;
     this.#pool = pool;
     this.#owner = owner;
+    this.#broadcasts = broadcasts;
     this.#repeats = new RepeatLimit(host, viewTimeoutMs);
     this.#opens = new OpenLimit(host, viewTimeoutMs);
   }
@@ -159,7 +172,7 @@ export class Service {
       if (outcome === null) continue;
       const session = this.executor.served;
       if (session !== undefined && client !== NOWHERE) heard(session, request, client);
-      if (quiet && client === NOWHERE) continue;
+      if (quiet && (client === NOWHERE || this.#isSentToAll(request))) continue;
       let home = this.homeOf(session);
       if (home === NOWHERE) home = client === NOWHERE ? (clients.at(i) ?? 0) : client;
       // What was executed before could be in every batch of a Byzantine leader.
@@ -167,6 +180,11 @@ export class Service {
       else this.#replyAll(session, home, request, outcome);
     }
     this.#ordered.operations += this.executor.position - before;
+  }
+
+  /** Whether its client asks all replicas before anything is late. */
+  #isSentToAll({ op }: Request): boolean {
+    return this.#broadcasts && isBody(op);
   }
 
   #repeatAt(

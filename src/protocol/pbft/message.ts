@@ -4,7 +4,7 @@
 import { NO_PROOFS, type Bytes, type Codec, type Sealed, type Signer } from "../../actor.ts";
 import { blockMaxOf, type SignatureKind } from "../../protocol-config.ts";
 import { bytesOf, equal, MESSAGE_MAX, Reader, type Writer } from "../../wire.ts";
-import { decodeBatch, encodeBatch, NO_BATCHES, type Batch } from "../kit/batch.ts";
+import { decodeBatch, encodeBatch, encodeProposed, NO_BATCHES, type Batch } from "../kit/batch.ts";
 import { codecOf } from "../kit/codec.ts";
 import {
   decodeStable,
@@ -205,7 +205,7 @@ export const codec: Codec<Message> = codecOf<OwnMessage>({
       case "prePrepare":
         encodeVote(PRE_PREPARE, message, out);
         out.flag(message.batch !== null);
-        if (message.batch !== null) encodeBatch(message.batch, out);
+        if (message.batch !== null) encodeProposed(message.batch, out);
         return;
       case "prepare":
         encodeVote(PREPARE, message, out);

@@ -3,7 +3,7 @@
 
 import { NO_PROOFS, type Bytes, type Codec, type Sealed, type Signer } from "../../actor.ts";
 import { equal, type Reader, type Writer } from "../../wire.ts";
-import { decodeBatch, encodeBatch, NO_BATCHES } from "../kit/batch.ts";
+import { decodeBatch, encodeProposed, NO_BATCHES } from "../kit/batch.ts";
 import { codecOf } from "../kit/codec.ts";
 import { DIGEST_LENGTH } from "../kit/digest.ts";
 import {
@@ -237,7 +237,7 @@ function encodeProposal(message: ProposalMessage, out: Writer): void {
   out.flag(polc !== null);
   if (polc !== null) out.u53(polc.round);
   out.seal(message.seal);
-  encodeBatch(value.batch, out);
+  encodeProposed(value.batch, out);
   if (polc !== null) encodeCertificate(polc.prevotes, out);
 }
 

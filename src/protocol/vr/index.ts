@@ -3,6 +3,7 @@ import { crashQuorums } from "../kit/quorum.ts";
 import { vrClient } from "./client.ts";
 import type { Timer } from "./context.ts";
 import { codec, type Message } from "./message.ts";
+import { options } from "./options.ts";
 import { VrReplica } from "./replica.ts";
 import { simulation } from "./simulation.ts";
 import { timing } from "./timing.ts";
@@ -16,6 +17,7 @@ export const vr: Protocol<Message, Timer | "retry"> = {
   signed: false,
   faults: "crash",
   quorums: crashQuorums,
+  options,
   simulation,
   timing,
   replica: (self, config, host, app) => new VrReplica(self, config, host, app),

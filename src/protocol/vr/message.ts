@@ -3,7 +3,7 @@
 
 import { NO_PROOFS, type Bytes, type Codec, type Sealed } from "../../actor.ts";
 import type { Reader, Writer } from "../../wire.ts";
-import { decodeBatch, encodeBatch, NO_BATCHES, type Batch } from "../kit/batch.ts";
+import { decodeBatch, encodeBatch, encodeProposed, NO_BATCHES, type Batch } from "../kit/batch.ts";
 import { codecOf } from "../kit/codec.ts";
 import {
   decodeNumber,
@@ -130,7 +130,7 @@ function encode(message: OwnMessage, out: Writer): void {
       out.u53(message.view);
       out.u53(message.slot);
       out.u53(message.committed);
-      encodeBatch(message.batch, out);
+      encodeProposed(message.batch, out);
       return;
     case "prepareOk":
       out.u8(PREPARE_OK);

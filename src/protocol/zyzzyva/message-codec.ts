@@ -5,7 +5,7 @@ import { NO_PROOFS, type Bytes, type Codec, type Proof } from "../../actor.ts";
 import type { Signer } from "../../actor.ts";
 import { assert } from "../../base/assert.ts";
 import { bytesOf, equal, MESSAGE_MAX, Reader, type Writer } from "../../wire.ts";
-import { decodeBatch, encodeBatch, NO_BATCHES, type Batch } from "../kit/batch.ts";
+import { decodeBatch, encodeBatch, encodeProposed, NO_BATCHES, type Batch } from "../kit/batch.ts";
 import { codecOf } from "../kit/codec.ts";
 import { DIGEST_LENGTH, digestOf } from "../kit/digest.ts";
 import { decodeStable, encodeStable, PROTOCOL_KINDS, stableProofs } from "../kit/messages.ts";
@@ -137,7 +137,7 @@ function encode(message: OwnMessage, out: Writer): void {
     case "orderReq":
       signedOrder(message.replica, message, message.digest, out);
       out.seal(message.seal);
-      encodeBatch(message.batch, out);
+      encodeProposed(message.batch, out);
       return;
     case "specReply":
       signedSpecReply(message.replica, message, message, out);

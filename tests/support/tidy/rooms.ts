@@ -5,6 +5,7 @@ import { imports, lineOf, type Source, type Violation } from "./source.ts";
 
 const BASE = [
   "assert",
+  "body-form",
   "buckets",
   "large-arrays",
   "large-buffers",

@@ -12,6 +12,7 @@ import type { Report } from "../src/simulation/world.ts";
 import type { Lack } from "./support/lack.ts";
 import { cannot, testUnless } from "./support/optional.ts";
 import { PAYLOAD_MAX } from "../src/simulation/simulated-packet.ts";
+import { PATIENCE_MS } from "./support/patience.ts";
 
 interface Case {
   readonly name: string;
@@ -174,7 +175,7 @@ for (const subject of registered.values()) {
             one.also?.(report);
           }
         },
-        120_000,
+        PATIENCE_MS,
       );
     }
   });

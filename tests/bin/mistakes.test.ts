@@ -5,15 +5,10 @@ import { chmodSync, cpSync, mkdirSync, symlinkSync, writeFileSync } from "node:f
 import { join } from "node:path";
 import { freePorts } from "../../src/cluster/free-ports.ts";
 import { formatPrivateKey, generateKeyPair, keyPath, writeKeyPair } from "../../src/crypto/keys.ts";
-import {
-  clientArgs,
-  ConfigDirectory,
-  macLine,
-  PROGRAM_TEST_MS,
-  replicaArgs,
-} from "../support/configurations.ts";
+import { clientArgs, ConfigDirectory, macLine, replicaArgs } from "../support/configurations.ts";
 import { describeUnless, libraries, ordinaryUser, testUnless } from "../support/optional.ts";
 import { program, ROOT, run } from "../support/programs.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 
 const missing = libraries();
 
@@ -311,7 +306,7 @@ describeUnless(missing)("mistakes", () => {
     test.concurrent(
       `${name} ${args.join(" ").replaceAll(dir, "DIR")}`,
       async () => expect(await refuses(name, args)).toBe(line),
-      PROGRAM_TEST_MS,
+      PATIENCE_MS,
     );
   }
 
@@ -322,7 +317,7 @@ describeUnless(missing)("mistakes", () => {
       const said = await refuses("replica", replicaArgs(udp, "--mask", mask));
       expect(said).toStartWith(`--mask ${mask}: CPU 1023 cannot be used here; there are 0`);
     },
-    PROGRAM_TEST_MS,
+    PATIENCE_MS,
   );
 
   test.concurrent(
@@ -331,7 +326,7 @@ describeUnless(missing)("mistakes", () => {
       const said = await refuses("client", clientArgs(join(dir, "folder")));
       expect(said).toStartWith(`${dir}/folder.config: `);
     },
-    PROGRAM_TEST_MS,
+    PATIENCE_MS,
   );
 
   test.concurrent(
@@ -346,7 +341,7 @@ describeUnless(missing)("mistakes", () => {
       first.signal("SIGTERM");
       expect((await first.ended()).status).toBe(0);
     },
-    PROGRAM_TEST_MS,
+    PATIENCE_MS,
   );
 
   test.concurrent(
@@ -376,7 +371,7 @@ describeUnless(missing)("mistakes", () => {
       });
       expect(third).toEqual({ status: 2, out: "", err: line.replace("native", "dpdk") });
     },
-    PROGRAM_TEST_MS,
+    PATIENCE_MS,
   );
 
   testUnless(ordinaryUser())(
@@ -391,6 +386,6 @@ describeUnless(missing)("mistakes", () => {
           "permission denied: another user, group or mode is needed (EACCES)",
       );
     },
-    PROGRAM_TEST_MS,
+    PATIENCE_MS,
   );
 });

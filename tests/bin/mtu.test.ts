@@ -6,15 +6,10 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { problemsIn } from "../../src/base/logger.ts";
 import { freePorts } from "../../src/cluster/free-ports.ts";
-import {
-  clientArgs,
-  ConfigDirectory,
-  macLine,
-  PROGRAM_TEST_MS,
-  replicaArgs,
-} from "../support/configurations.ts";
+import { clientArgs, ConfigDirectory, macLine, replicaArgs } from "../support/configurations.ts";
 import { describeUnless, libraries } from "../support/optional.ts";
 import { program, run } from "../support/programs.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 
 const configs = new ConfigDirectory();
 const one = configs.config("one", "f 0", macLine("00"));
@@ -86,7 +81,7 @@ describeUnless(libraries())("MTU", () => {
         const { executed } = JSON.parse(readFileSync(told, "utf8"));
         expect(frames.received).toBeLessThan(2 * executed);
       },
-      PROGRAM_TEST_MS,
+      PATIENCE_MS,
     );
   }
 
@@ -109,7 +104,7 @@ describeUnless(libraries())("MTU", () => {
       middle.signal("SIGTERM");
       await middle.ended();
     },
-    PROGRAM_TEST_MS,
+    PATIENCE_MS,
   );
 
   test.concurrent(
@@ -130,6 +125,6 @@ describeUnless(libraries())("MTU", () => {
       server.signal("SIGTERM");
       await server.ended();
     },
-    PROGRAM_TEST_MS,
+    PATIENCE_MS,
   );
 });

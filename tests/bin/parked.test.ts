@@ -9,6 +9,7 @@ import { generateKeyPair, keyPath, writeKeyPair } from "../../src/crypto/keys.ts
 import { ConfigDirectory } from "../support/configurations.ts";
 import { libraries, testUnless } from "../support/optional.ts";
 import { program } from "../support/programs.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 
 const missing = libraries();
 
@@ -42,5 +43,5 @@ testUnless(missing)(
       expect({ view: view > 0, executed: executed > 0 }).toEqual({ view: true, executed: true });
     }
   },
-  90_000,
+  PATIENCE_MS,
 );

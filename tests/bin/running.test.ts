@@ -7,15 +7,10 @@ import { join } from "node:path";
 import { problemsIn } from "../../src/base/logger.ts";
 import { freePorts } from "../../src/cluster/free-ports.ts";
 import { generateKeyPair, keyPath, writeKeyPair } from "../../src/crypto/keys.ts";
-import {
-  clientArgs,
-  ConfigDirectory,
-  macLine,
-  PROGRAM_TEST_MS,
-  replicaArgs,
-} from "../support/configurations.ts";
+import { clientArgs, ConfigDirectory, macLine, replicaArgs } from "../support/configurations.ts";
 import { describeUnless, libraries } from "../support/optional.ts";
 import { Program, program, ROOT, run, SERVED } from "../support/programs.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 
 const missing = libraries();
 
@@ -41,7 +36,7 @@ describeUnless(missing)("running", () => {
       expect(out).not.toContain("latency");
       expect(performance.now() - begun).toBeGreaterThan(4000);
     },
-    PROGRAM_TEST_MS,
+    PATIENCE_MS,
   );
 
   test.concurrent(
@@ -57,7 +52,7 @@ describeUnless(missing)("running", () => {
       expect(ended).toEqual({ status: 1, out: "", err: `client: ${failure}\n` });
       expect(JSON.parse(readFileSync(json, "utf8"))).toEqual({ failure });
     },
-    PROGRAM_TEST_MS,
+    PATIENCE_MS,
   );
 
   test.concurrent(
@@ -78,7 +73,7 @@ describeUnless(missing)("running", () => {
       replica.signal("SIGTERM");
       await Promise.all([first.ended(), replica.ended()]);
     },
-    PROGRAM_TEST_MS,
+    PATIENCE_MS,
   );
 
   test.concurrent(
@@ -91,7 +86,7 @@ describeUnless(missing)("running", () => {
       );
       expect(err).not.toContain("in 5 s");
     },
-    PROGRAM_TEST_MS,
+    PATIENCE_MS,
   );
 
   interface Case {
@@ -198,7 +193,7 @@ describeUnless(missing)("running", () => {
         expect(result.notAdmitted).toBeObject();
         expect(served.out).toContain(`executed ${result.executed} requests; dropped `);
       },
-      PROGRAM_TEST_MS,
+      PATIENCE_MS,
     );
   }
 
@@ -257,7 +252,7 @@ describeUnless(missing)("running", () => {
       expect(ports[0].frames.received).toBeGreaterThan(0);
       expect(existsSync(join(work, "replica-0.sock"))).toBe(false);
     },
-    PROGRAM_TEST_MS,
+    PATIENCE_MS,
   );
 
   test.concurrent(
@@ -284,7 +279,7 @@ describeUnless(missing)("running", () => {
       expect(record.longestGapMs).toBeGreaterThanOrEqual(1000 * Number(seconds) - 50);
       await server.ended();
     },
-    PROGRAM_TEST_MS,
+    PATIENCE_MS,
   );
 
   test.concurrent(
@@ -306,7 +301,7 @@ describeUnless(missing)("running", () => {
       server.signal("SIGTERM");
       await server.ended();
     },
-    PROGRAM_TEST_MS,
+    PATIENCE_MS,
   );
 
   test.concurrent(
@@ -330,7 +325,7 @@ describeUnless(missing)("running", () => {
       server.signal("SIGTERM");
       expect((await server.ended()).status).toBe(0);
     },
-    PROGRAM_TEST_MS,
+    PATIENCE_MS,
   );
 
   test.concurrent(
@@ -362,7 +357,7 @@ describeUnless(missing)("running", () => {
       expect(dropped["from an unproven address"]).toBeGreaterThanOrEqual(4);
       expect(out).toMatch(/dropped .*3 malformed packet/);
     },
-    PROGRAM_TEST_MS,
+    PATIENCE_MS,
   );
 
   test.concurrent(
@@ -385,6 +380,6 @@ describeUnless(missing)("running", () => {
       clearInterval(again);
       expect({ status, err }).toEqual({ status: 130, err: "" });
     },
-    PROGRAM_TEST_MS,
+    PATIENCE_MS,
   );
 });

@@ -10,9 +10,10 @@ import { parseOptions } from "../../src/cli/command-line.ts";
 import { REPLICA } from "../../src/cli/definitions.ts";
 import { freePorts } from "../../src/cluster/free-ports.ts";
 import { cpuQuota, planCpus, type CpuMachine } from "../../src/process/cpus.ts";
-import { ConfigDirectory, PROGRAM_TEST_MS, replicaArgs } from "../support/configurations.ts";
+import { ConfigDirectory, replicaArgs } from "../support/configurations.ts";
 import { cannot, libraries, testUnless } from "../support/optional.ts";
 import { Program, ROOT } from "../support/programs.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 
 /** Four processors, of which two are set apart, and a machine that refuses all others. */
 const ISOLATED: CpuMachine = { allowed: [0, 1], quota: Infinity, pins: (cpu) => cpu < 4 };
@@ -124,5 +125,5 @@ testUnless(libraries() ?? two)(
     replica.signal("SIGTERM");
     expect((await replica.ended()).status).toBe(0);
   },
-  PROGRAM_TEST_MS,
+  PATIENCE_MS,
 );

@@ -8,6 +8,7 @@ import { problemsIn } from "../../src/base/logger.ts";
 import { freePorts } from "../../src/cluster/free-ports.ts";
 import { libraries, testUnless } from "../support/optional.ts";
 import { Program, SERVED } from "../support/programs.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "oskr-exhausted-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -46,5 +47,5 @@ testUnless(libraries())(
       await Promise.all(programs.map((program) => program.ended()));
     }
   },
-  60_000,
+  PATIENCE_MS,
 );

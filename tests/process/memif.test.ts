@@ -8,14 +8,10 @@ import { join } from "node:path";
 import { UsageError } from "../../src/base/errors.ts";
 import { loadNative } from "../../src/ffi/native.ts";
 import { clearSockets, memifPath, type MemifEnd } from "../../src/process/memif.ts";
-import {
-  ConfigDirectory,
-  macLine,
-  PROGRAM_TEST_MS,
-  replicaArgs,
-} from "../support/configurations.ts";
+import { ConfigDirectory, macLine, replicaArgs } from "../support/configurations.ts";
 import { describeUnless, libraries } from "../support/optional.ts";
 import { program, run } from "../support/programs.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 
 const configs = new ConfigDirectory();
 const one = configs.config("one", "f 0", macLine("00"));
@@ -89,7 +85,7 @@ describeUnless(libraries())("a directory", () => {
         next.signal("SIGTERM");
         expect((await next.ended()).status).toBe(0);
       },
-      PROGRAM_TEST_MS,
+      PATIENCE_MS,
     );
   }
 });

@@ -5,9 +5,6 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** A time limit in milliseconds for a test that runs programs. */
-export const PROGRAM_TEST_MS = 60_000;
-
 /** A directory of its own until the tests of the file have ended, and configurations in it. */
 export class ConfigDirectory {
   readonly path = mkdtempSync(join(tmpdir(), "oskr-programs-"));

@@ -23,6 +23,7 @@ import { MTU_DEFAULT } from "../../src/transport/mtu.ts";
 import { writeIds } from "../../src/transport/packet.ts";
 import {
   all,
+  ARRIVAL_TIMEOUT_MS,
   Endpoint,
   HurriedClock,
   pattern,
@@ -152,7 +153,7 @@ export function openDpdk(dir: string, rough: boolean): Medium {
   const transports = [0, 1, 2].map((port) => openPort(eal, port, port < 2, clock, dropRate));
   const [a, b, client] = transports as [DpdkTransport, DpdkTransport, DpdkTransport];
   const garbage = stranger(eal, 3);
-  const untilMs = performance.now() + 60_000;
+  const untilMs = performance.now() + ARRIVAL_TIMEOUT_MS;
   while (![...transports.map((transport) => transport.linkUp), garbage.linkUp()].every(Boolean)) {
     assert(performance.now() < untilMs, "every port has its link");
     native.oskr_sleep_us(1000);

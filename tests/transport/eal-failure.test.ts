@@ -3,14 +3,10 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { portsMissing, startFailure } from "../../src/transport/eal-failure.ts";
-import {
-  ConfigDirectory,
-  macLine,
-  PROGRAM_TEST_MS,
-  replicaArgs,
-} from "../support/configurations.ts";
+import { ConfigDirectory, macLine, replicaArgs } from "../support/configurations.ts";
 import { cannot, describeUnless, libraries, testUnless } from "../support/optional.ts";
 import { run } from "../support/programs.ts";
+import { PATIENCE_MS } from "../support/patience.ts";
 
 const NIC = ["-l", "0", "--in-memory"];
 const REMEDY =
@@ -62,7 +58,7 @@ describeUnless(libraries())("a replica", () => {
       const why = "DPDK: EAL did not start: Cannot get hugepage information";
       expect(err).toBe(`replica: ${why}; ${REMEDY}\n`);
     },
-    PROGRAM_TEST_MS,
+    PATIENCE_MS,
   );
 
   test(
@@ -74,6 +70,6 @@ describeUnless(libraries())("a replica", () => {
       expect(status).toBe(2);
       expect(err).toStartWith("replica: DPDK found 0 ports of 1: Invalid socket directory; ");
     },
-    PROGRAM_TEST_MS,
+    PATIENCE_MS,
   );
 });

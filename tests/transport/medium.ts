@@ -6,6 +6,7 @@ import { RealClock } from "../../src/process/real-clock.ts";
 import type { Transport } from "../../src/driver.ts";
 import { CHALLENGE, HELLO, PROOF, WELCOME } from "../../src/transport/proof.ts";
 import type { Reader } from "../../src/wire.ts";
+import { PROGRAM_MS } from "../support/patience.ts";
 
 /** Replicas 0 and 1 are endpoints of the test, replica 2 echoes. */
 export const ECHO: Address = 2;
@@ -98,7 +99,7 @@ export interface Medium {
   close(): void;
 }
 
-export const ARRIVAL_TIMEOUT_MS = 60_000;
+export const ARRIVAL_TIMEOUT_MS = PROGRAM_MS;
 
 /**
  * Turns until the condition holds; throws an Error that says what was waited for, after a long

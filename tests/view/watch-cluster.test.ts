@@ -8,9 +8,9 @@ import { buildExecutables, Cluster } from "../../src/cluster/cluster.ts";
 import { watchCluster } from "../../src/view/watch-cluster.ts";
 import { Browser, CHROMIUM, type Visit } from "../support/browser.ts";
 import { describeUnless, libraries, program } from "../support/optional.ts";
-import { PATIENCE_MS } from "../support/patience.ts";
+import { PATIENCE_MS, PROGRAM_MS } from "../support/patience.ts";
 
-const WAIT = { timeout: 60_000 };
+const WAIT = { timeout: PROGRAM_MS };
 
 describeUnless(libraries() ?? program(CHROMIUM))("the live page of a cluster in Chromium", () => {
   let cluster: Cluster;

@@ -12,11 +12,11 @@ import { runPlan, runSeed } from "../../../src/simulation/run-seed.ts";
 import { subjectOf } from "../../../src/simulation/subject.ts";
 import { PbftCluster } from "./harness.ts";
 import { bytes } from "../../support/requests.ts";
+import { PATIENCE_MS } from "../../support/patience.ts";
 
 const subject = subjectOf("pbft", pbft);
 
 /** For tests that compute for a second or more: a busy machine is no failure. */
-const SLOW_MS = 120_000;
 
 function noLoss(plan: Plan): Plan["network"] {
   return {
@@ -88,7 +88,7 @@ test(
       expect(new Set(cluster.replicas.map((_, i) => cluster.state(i).digest)).size).toBe(1);
     }
   },
-  SLOW_MS,
+  PATIENCE_MS,
 );
 
 test(
@@ -110,7 +110,7 @@ test(
       expect(report.operations).toBe(10 + 10 * plan.clients);
     }
   },
-  SLOW_MS,
+  PATIENCE_MS,
 );
 
 test("X7 a retry is never swallowed: it is answered or makes the protocol move", () => {
@@ -157,7 +157,7 @@ test(
       expect((report.injected.get("lost") ?? 0) > 100).toBe(loss > 0);
     }
   },
-  SLOW_MS,
+  PATIENCE_MS,
 );
 
 test("X8 a batch of a megabyte commits", () => {
@@ -187,7 +187,7 @@ test(
       expect([seed, ...report.failures]).toEqual([seed]);
     }
   },
-  SLOW_MS,
+  PATIENCE_MS,
 );
 
 test("P10 a replica that missed many slots of a cluster that is quiet now has them soon", () => {

@@ -24,10 +24,10 @@ import {
   testUnless,
   userNamespace,
 } from "./support/optional.ts";
+import { PATIENCE_MS, PROGRAM_MS } from "./support/patience.ts";
 
 const root = join(import.meta.dir, "..");
 const LIBRARIES = ["liboskr_dpdk.so", "liboskr_native.so"];
-const SECONDS = 1000;
 
 const missing = libraries();
 
@@ -38,7 +38,7 @@ beforeAll(() => {
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 function run(command: readonly string[], cwd = root) {
-  const ran = Bun.spawnSync([...command], { cwd, timeout: 60 * SECONDS });
+  const ran = Bun.spawnSync([...command], { cwd, timeout: PROGRAM_MS });
   return { status: ran.exitCode, out: ran.stdout.toString(), err: ran.stderr.toString() };
 }
 
@@ -156,7 +156,7 @@ describeUnless(missing)("building", () => {
       expect(build(tree, "--libs").err).not.toContain("liboskr_native");
       expect(times()[0]).not.toBe(first[0]);
     },
-    120 * SECONDS,
+    PATIENCE_MS,
   );
 
   test(
@@ -172,7 +172,7 @@ describeUnless(missing)("building", () => {
       expect(statSync(join(tree, "target/dpdk/liboskr_dpdk.so")).mtimeMs).toBe(before.mtimeMs);
       expect(build(tree, "--libs").status).toBe(2);
     },
-    120 * SECONDS,
+    PATIENCE_MS,
   );
 
   test(
@@ -187,7 +187,7 @@ describeUnless(missing)("building", () => {
       expect(outputs.filter((output) => output !== "")).toHaveLength(1);
       expect(run(["ls", "-A", "target/dpdk"], tree).out.trim().split("\n")).toEqual(LIBRARIES);
     },
-    120 * SECONDS,
+    PATIENCE_MS,
   );
 });
 
@@ -238,6 +238,6 @@ describeUnless(missing)("the libraries", () => {
       for (const name of others)
         expect(name).toMatch(/^(ld-linux|libc|libm|libpthread|libdl|libgcc)/);
     },
-    60 * SECONDS,
+    PATIENCE_MS,
   );
 });

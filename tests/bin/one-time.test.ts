@@ -43,7 +43,6 @@ testUnless(missing)(
     await replica.printed("runs unreplicated-signed");
     const client = plain("client", "-d", "1", "--warm", "0");
     await client.printed(SERVED);
-    client.signal("SIGINT");
     const asked = await client.ended();
     replica.signal("SIGTERM");
     const served = await replica.ended();

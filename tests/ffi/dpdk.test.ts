@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findLibrary, loadFailure, requireLibrary } from "../../src/ffi/library.ts";
 import { describeUnless, libraries } from "../support/optional.ts";
+import { PROGRAM_MS } from "../support/patience.ts";
 
 const missing = libraries();
 
@@ -20,7 +21,7 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }));
 function child(...args: readonly string[]) {
   const script = join(import.meta.dir, "../support/dpdk-child.ts");
   const env = { ...process.env, RUNTIME_DIRECTORY: directory };
-  const ran = Bun.spawnSync([process.execPath, script, ...args], { env, timeout: 30_000 });
+  const ran = Bun.spawnSync([process.execPath, script, ...args], { env, timeout: PROGRAM_MS });
   expect(ran.stderr.toString()).toBe("");
   return JSON.parse(ran.stdout.toString());
 }

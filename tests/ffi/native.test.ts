@@ -16,7 +16,7 @@ import { join } from "node:path";
 import * as native from "../../src/ffi/native.ts";
 import { mapRegion } from "../../src/ffi/region.ts";
 import { describeUnless, libraries } from "../support/optional.ts";
-import { PATIENCE_MS } from "../support/patience.ts";
+import { PATIENCE_MS, PROGRAM_MS } from "../support/patience.ts";
 
 const { BURST, UDP } = native;
 const SLOT_SIZE = 2048;
@@ -108,7 +108,10 @@ describeUnless(missing)("oskr_native", () => {
   });
 
   function child(script: string, ...args: readonly string[]) {
-    return Bun.spawnSync([process.execPath, "-e", script, ...args], { cwd: root, timeout: 30_000 });
+    return Bun.spawnSync([process.execPath, "-e", script, ...args], {
+      cwd: root,
+      timeout: PROGRAM_MS,
+    });
   }
   const LOAD = `
     import { toArrayBuffer } from "bun:ffi";

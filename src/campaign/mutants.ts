@@ -27,12 +27,18 @@ export interface Mutant {
    * leaves it out, as the marks that they share.
    */
   readonly again?: boolean;
+  /** A seed that convicted it, to try first. */
+  readonly known?: number | undefined;
 }
 
-/** What a file for `--load` exports: subjects that are not in the registry, and mutants. */
+/**
+ * What a file for `--load` exports: subjects that are not in the registry, mutants, and, by the names
+ * of those of all files, seeds that convicted them.
+ */
 export interface Loaded {
   readonly subjects?: readonly Subject[];
   readonly mutants?: readonly Mutant[];
+  readonly KNOWN_SEEDS?: ReadonlyMap<string, number>;
 }
 
 /** The subject of that name. Throws UsageError. */
@@ -54,12 +60,16 @@ export async function loadAll(): Promise<{ readonly mutants: readonly Mutant[] }
   if (!existsSync(folder))
     throw new UsageError(`${folder}: no such folder; run this in a checkout`);
   const mutants: Mutant[] = [];
+  const known = new Map<string, number>();
   for (const file of readdirSync(folder).sort()) {
     if (!file.endsWith(".ts")) continue;
     const loaded = (await import(`${folder}/${file}`)) as Loaded;
     mutants.push(...(loaded.mutants ?? []));
+    for (const [name, seed] of loaded.KNOWN_SEEDS ?? []) known.set(name, seed);
   }
-  return { mutants };
+  return {
+    mutants: mutants.map((mutant) => ({ ...mutant, known: known.get(mutant.subject.name) })),
+  };
 }
 
 export interface Conviction {
@@ -71,15 +81,24 @@ export interface Conviction {
   readonly expected: boolean;
 }
 
-/** Runs seeds until one fails, at most as many as the mutant allows. */
+/**
+ * Runs seeds until one fails, at most as many as the mutant allows, and the one that is known
+ * before them.
+ */
 export function convict(mutant: Mutant): Conviction {
-  const { subject, kind, convictedBy, within } = mutant;
+  const { subject, kind, convictedBy, within, known } = mutant;
   const first =
     mutant.first ?? (kind === "twins" ? twinsScenarios(subject.protocol).exhaustive : 0);
+  const run = (seed: number, seeds: number): Conviction | null => {
+    const { report, what } = judgeSeed({ subject, kind, seed });
+    if (what === undefined) return null;
+    return { report, what, seeds, expected: convictedBy.includes(invariantOf(what)) };
+  };
+  const again = known === undefined ? null : run(known, 1);
+  if (again?.expected) return again;
   for (let i = 0; i < within; i++) {
-    const { report, what } = judgeSeed({ subject, kind, seed: first + i });
-    if (what === undefined) continue;
-    return { report, what, seeds: i + 1, expected: convictedBy.includes(invariantOf(what)) };
+    const found = run(first + i, i + 1);
+    if (found !== null) return found;
   }
   return { report: null, what: null, seeds: within, expected: false };
 }

@@ -11,6 +11,7 @@ import { runAny } from "../../src/simulation/runner.ts";
 import { STRANGER_TRICKS } from "../../src/simulation/seed-plan.ts";
 import { Reader } from "../../src/wire.ts";
 import { simulate } from "../support/simulate-command.ts";
+import { KNOWN_SEEDS } from "../mutants/known-seeds.ts";
 import { PATIENCE_MS } from "../support/patience.ts";
 
 setDefaultTimeout(PATIENCE_MS);
@@ -34,11 +35,6 @@ const JUDGES: ReadonlyMap<string, string> = new Map(
 );
 /** The one that others forestall: what it convicts has a result that is not the canonical one. */
 const FORESTALLED = "linearizability";
-/** Where a campaign, which looks from seed 0 on, finds one that hides longer than the others. */
-const FIRST: ReadonlyMap<string, { first: number }> = new Map([
-  ["pbft-quiet-is-done", { first: 30 }],
-]);
-
 function mutantOf(name: string): Mutant {
   const mutant = mutants.find(({ subject }) => subject.name === name);
   if (mutant === undefined) throw new Error(`there is no mutant ${name}`);
@@ -62,12 +58,33 @@ test("every judge has its mutant, and every mutant is owed by judges", () => {
   }
 });
 
+test("seeds that are known are of mutants that there are", () => {
+  const names = mutants.map(({ subject }) => subject.name);
+  for (const name of KNOWN_SEEDS.keys()) expect(names).toContain(name);
+  const known = mutants.filter((mutant) => mutant.known !== undefined);
+  expect(known).toHaveLength(KNOWN_SEEDS.size);
+});
+
+test("a seed that is known is tried first, and costs one where it does not convict any more", () => {
+  const mutant = mutantOf("unreplicated-cached-reads");
+  const seedOf = (known: number, within: number) => {
+    const { report, seeds } = convict({ ...mutant, known, within });
+    return { seed: report?.seed, seeds };
+  };
+  const { report } = convict({ ...mutant, known: undefined });
+  const found = report?.seed ?? -1;
+  expect(seedOf(found, 0)).toEqual({ seed: found, seeds: 1 });
+  let passing = 0;
+  while (convict({ ...mutant, first: passing, known: undefined, within: 1 }).report) passing++;
+  expect(seedOf(passing, 1)).toEqual({ seed: found, seeds: 1 });
+});
+
 for (const [judge, name] of JUDGES) {
   if (judge === FORESTALLED) continue;
   test(`${judge} convicts ${name}`, async () => {
     const mutant = mutantOf(name);
     const { subject, kind } = mutant;
-    const { report, what } = convict({ ...mutant, ...FIRST.get(name) });
+    const { report, what } = convict(mutant);
     expect([invariantOf(what ?? ""), mutant.convictedBy.includes(judge)]).toEqual([judge, true]);
     // Two runs of one seed, and scenarios of Twins, do not shrink.
     if (judge === "determinism" || kind === "twins") return;
@@ -112,7 +129,7 @@ test("strangers convict what nothing else does: bytes held, and progress while t
     ["pbft-sulks", 30],
   ] as const) {
     const mutant = mutantOf(name);
-    const { report, expected } = convict({ ...mutant, first });
+    const { report, expected } = convict({ ...mutant, first, known: undefined });
     expect([name, expected]).toEqual([name, true]);
     const { subject, kind } = mutant;
     const calm = runAny({ subject, kind, seed: report?.seed ?? 0, changes: { without } });

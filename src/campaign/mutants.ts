@@ -32,8 +32,8 @@ export interface Mutant {
 }
 
 /**
- * What a file for `--load` exports: subjects that are not in the registry, mutants, and, by the names
- * of those of all files, seeds that convicted them.
+ * What a file for `--load` exports: subjects that are not in the registry, mutants, and, by the
+ * names of those of all files, seeds that convicted them.
  */
 export interface Loaded {
   readonly subjects?: readonly Subject[];

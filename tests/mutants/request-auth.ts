@@ -149,6 +149,9 @@ function mutant(
 /** What replicas execute that no client signed. */
 const INVENTED = ["validity", "exactly once", "linearizability"];
 
+/** Replicas that execute otherwise than others: one that hears of their states sees it itself. */
+const DIVERGED = ["agreement", "throw"];
+
 export const mutants: readonly Mutant[] = [
   mutant(
     subjectOf("pbft-unchecked-requests", { ...pbft, codec: unchecked(pbft.codec) }),
@@ -193,13 +196,13 @@ export const mutants: readonly Mutant[] = [
       signature: "each",
     },
     "adversary",
-    ["agreement"],
+    DIVERGED,
     400,
   ),
   mutant(
     subjectOf("pbft-unbound-open", withParts({ Executor: UnboundOpen })),
     "adversary",
-    ["exactly once"],
+    [...DIVERGED, "exactly once"],
     100,
   ),
   mutant(subjectOf("pbft-any-key", withParts({ Executor: AnyKey })), "invent", INVENTED),

@@ -14,7 +14,7 @@ import { PATIENCE_MS } from "../support/patience.ts";
 const configs = new ConfigDirectory();
 const one = configs.config("one", "f 0", macLine("00"));
 /** Long enough for a machine that does many other things at the same time. */
-const LOAD = ["-t", "5", "-d", "2", "--warm", "0.1", "--op-size", "5000"];
+const LOAD = ["-t", "5", "-d", "2", "--warm", "3", "--op-size", "5000"];
 
 /** A directory of its own, and the environment of programs there. */
 function place(name: string) {

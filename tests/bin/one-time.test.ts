@@ -41,7 +41,7 @@ testUnless(missing)(
       new Program([process.execPath, PLAIN, name, ...shared, ...args]);
     const replica = plain("replica", "-i", "0", "--signature", "hybrid");
     await replica.printed("runs unreplicated-signed");
-    const client = plain("client", "-d", "1", "--warm", "0");
+    const client = plain("client", "-d", "1", "--warm", "4");
     await client.printed(SERVED);
     const asked = await client.ended();
     replica.signal("SIGTERM");

@@ -146,7 +146,7 @@ describeUnless(missing)("running", () => {
         const server = program("replica", [...shared, ...own], where);
         await server.printed(`replica 0 of 1 runs ${mode} on ${transport}`);
         // Long enough for a machine that does many other things at the same time.
-        const time = ["-t", "5", "-d", "2", "--warm", "0.1"];
+        const time = ["-t", "5", "-d", "2", "--warm", "2"];
         const asked = await run("client", [...shared, ...time, "--json", files.client], where);
         expect({ status: asked.status, err: problemsIn(asked.err) }).toEqual({
           status: 0,

@@ -90,7 +90,9 @@ describeUnless(missing)("the bundle", () => {
         programs.push(new Program(command("replica", [...cluster, "-i", String(i)])));
       }
       for (const replica of programs.slice(1)) await replica.printed("runs pbft on memif");
-      const client = new Program(command("client", [...cluster, "-t", "4", "-d", "1"]));
+      const client = new Program(
+        command("client", [...cluster, "-t", "4", "-d", "1", "--warm", "5"]),
+      );
       const { status, out, err } = await client.ended();
       expect({ status, err: problemsIn(err) }).toEqual({ status: 0, err: [] });
       expect(out).toMatch(/pbft, 4 replicas, 4 clients, memif, .* operations a second/);

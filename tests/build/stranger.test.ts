@@ -76,7 +76,7 @@ async function serves(
   );
   try {
     for (const replica of programs) await replica.printed(ready);
-    const client = new Program(["./client", ...common, "-t", "4", "-d", "1"], where);
+    const client = new Program(["./client", ...common, "-t", "4", "-d", "1", "--warm", "5"], where);
     const { status, out, err } = await client.ended();
     expect({ status, err }).toMatchObject({ status: 0 });
     return out;

@@ -77,7 +77,8 @@ describeUnless(missing)("demo", () => {
     "over %s tells each figure once and writes a record",
     async (name, args, expected) => {
       const json = join(base, `${name}.json`);
-      const time = ["--seconds", "2", "--warm", "0.1", "--json", json];
+      // All at once, so that the first answer may take seconds.
+      const time = ["--seconds", "2", "--warm", "5", "--json", json];
       const { npm, nothingLeft } = demo(name.replaceAll(/\W+/g, "-"), [...args, ...time]);
       const { status, out, err } = await npm.ended();
       expect({ status, err: problemsIn(err) }).toEqual({ status: 0, err: [] });
@@ -99,7 +100,7 @@ describeUnless(missing)("demo", () => {
       const path = join(base, "history.json");
       const clients = ["--client-processes", "2", "--clients", "3", "--rate", "200"];
       const files = ["--history", path, "--json", join(base, "of-history.json")];
-      const kv = ["-a", "kv", "--workload", "contended", "--seconds", "1", "--warm", "0.1"];
+      const kv = ["-a", "kv", "--workload", "contended", "--seconds", "1", "--warm", "4"];
       const { npm, nothingLeft } = demo("history", [...ALONE, ...clients, ...kv, ...files]);
       const { status, err } = await npm.ended();
       expect({ status, err: problemsIn(err) }).toEqual({ status: 0, err: [] });
@@ -118,7 +119,7 @@ describeUnless(missing)("demo", () => {
   test.concurrent(
     "with --json - standard output is the record alone",
     async () => {
-      const args = [...ALONE, "--seconds", "1", "--warm", "0.1", "--json", "-"];
+      const args = [...ALONE, "--seconds", "1", "--warm", "4", "--json", "-"];
       const { npm, nothingLeft } = demo("dash", args);
       const { status, out, err } = await npm.ended();
       expect({ status, err: problemsIn(err) }).toEqual({ status: 0, err: [] });

@@ -166,7 +166,7 @@ describeUnless(missing)("running", () => {
         expect(Object.keys(record)).toEqual(expect.arrayContaining(RECORD_KEYS));
         expect(Object.keys(record.latency)).toEqual(LATENCY_KEYS);
         expect(record).toMatchObject({
-          ...{ mode, transport, n: 1, f: 0, clients: 5, opSize: 0, warmSeconds: 0.1 },
+          ...{ mode, transport, n: 1, f: 0, clients: 5, opSize: 0, warmSeconds: 2 },
           ...expected,
         });
         expect(record).not.toHaveProperty("interrupted");

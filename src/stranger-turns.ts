@@ -1,10 +1,8 @@
 // Whose turn it is among strangers whose messages wait for a check: hosts take turns, whatever
 // number of ids they have, and within them senders; a host that sent forgeries comes last of all.
 
+import { DoubtedHosts } from "./base/doubted-hosts.ts";
 import { Queue } from "./base/queue.ts";
-
-/** Hosts that are remembered for forgeries; the oldest is forgotten first. */
-const DOUBTED_HOSTS_MAX = 1024;
 
 /** What waits of one sender. */
 export interface StrangerQueue {
@@ -30,13 +28,11 @@ export class StrangerTurns<Q extends StrangerQueue> {
   readonly #order = new Queue<Host<Q>>();
   /** Of hosts that are doubted. */
   readonly #last = new Queue<Host<Q>>();
-  /** Checks that must hold until a host is not doubted. */
-  readonly #doubts = new Map<number, number>();
-  readonly #doubtedChecks: number;
+  readonly #doubts: DoubtedHosts;
 
   /** From a forgery on a host is doubted until so many checks have held. */
   constructor(doubtedChecks: number) {
-    this.#doubtedChecks = doubtedChecks;
+    this.#doubts = new DoubtedHosts(doubtedChecks);
   }
 
   /** Whether it is as it was when it was made, once nothing waits. */
@@ -50,16 +46,8 @@ export class StrangerTurns<Q extends StrangerQueue> {
 
   /** A check of the host has ended. */
   judge(source: number, valid: boolean): void {
-    const doubts = this.#doubts.get(source) ?? 0;
-    if (valid && doubts > 1) this.#doubts.set(source, doubts - 1);
-    else this.#doubts.delete(source);
-    if (valid) return;
-    this.#doubts.set(source, this.#doubtedChecks);
-    if (this.#doubts.size <= DOUBTED_HOSTS_MAX) return;
-    for (const oldest of this.#doubts.keys()) {
-      this.#doubts.delete(oldest);
-      return;
-    }
+    if (valid) this.#doubts.forgive(source);
+    else this.#doubts.doubt(source);
   }
 
   /** A message of the sender waits, or its check begins; of so many bytes. */

@@ -3,6 +3,7 @@
 // the place of its own alone; what has no room costs a check more, and is never refused for it.
 
 import type { Bytes } from "../actor.ts";
+import { DoubtedHosts } from "../base/doubted-hosts.ts";
 import { equal, latin1 } from "../wire.ts";
 import { DOUBTED, numberOf } from "./announcements.ts";
 import { signatureIn } from "./merkle.ts";
@@ -13,8 +14,6 @@ export const ANNOUNCED_KEYS_MAX = 64;
 export const ANNOUNCED_MAX = 2;
 /** Announcements that wait for their check. */
 export const CLIENTS_WAITING_MAX = ANNOUNCED_KEYS_MAX * ANNOUNCED_MAX;
-/** Hosts that are remembered for an announcement that did not hold. */
-const DOUBTED_HOSTS_MAX = 1024;
 
 export interface ClientAnnouncement {
   /** The host that it came from, as of Host.sourceOf. */
@@ -42,7 +41,7 @@ export class ClientAnnouncements {
   readonly #waiting = new Map<number, ClientAnnouncement[]>();
   #size = 0;
   /** Announcements of a host that are not even checked after one that did not hold. */
-  readonly #doubts = new Map<number, number>();
+  readonly #doubts = new DoubtedHosts(DOUBTED);
   /** By key, the oldest first. */
   readonly #held = new Map<string, Held>();
 
@@ -87,7 +86,7 @@ export class ClientAnnouncements {
 
   /** What came of its check; `digest` is what its key signed, but for the domain. */
   end({ source, key, batch, signature }: ClientAnnouncement, digest: Bytes, valid: boolean): void {
-    if (!valid) return this.#doubt(source);
+    if (!valid) return this.#doubts.doubt(source);
     const name = latin1(key);
     let held = this.#held.get(name);
     if (held === undefined) {
@@ -115,20 +114,9 @@ export class ClientAnnouncements {
   }
 
   #isDoubted(source: number): boolean {
-    const doubts = this.#doubts.get(source) ?? 0;
-    if (doubts > 1) this.#doubts.set(source, doubts - 1);
-    else this.#doubts.delete(source);
-    return doubts > 0;
-  }
-
-  #doubt(source: number): void {
-    this.#doubts.delete(source);
-    this.#doubts.set(source, DOUBTED);
-    if (this.#doubts.size <= DOUBTED_HOSTS_MAX) return;
-    for (const oldest of this.#doubts.keys()) {
-      this.#doubts.delete(oldest);
-      return;
-    }
+    const doubted = this.#doubts.has(source);
+    this.#doubts.forgive(source);
+    return doubted;
   }
 
   #drop(source: number, at: number): void {

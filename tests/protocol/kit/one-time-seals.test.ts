@@ -1,16 +1,13 @@
 // Requests that clients sign by one-time keys: alone, and in batches beside trees (A5, G4, G6).
 
 import { beforeAll, expect, test } from "bun:test";
-import type { Bytes, Proof } from "../../../src/actor.ts";
+import type { Proof } from "../../../src/actor.ts";
 import { ONE_TIME_BLOCK, ONE_TIME_KEYS, ONE_TIME_TAG } from "../../../src/base/one-time-form.ts";
 import {
   batchProofs,
-  decodeBatch,
-  encodeBatch,
   FOOTPRINT_MAX,
   footprintOf,
   lengthOf,
-  makeBatch,
   requestsOf,
   type Batch,
 } from "../../../src/protocol/kit/batch.ts";
@@ -18,33 +15,10 @@ import { Batcher } from "../../../src/protocol/kit/batcher.ts";
 import { Pending } from "../../../src/protocol/kit/pending.ts";
 import { BATCH_ROOTS_MAX, requestProofs } from "../../../src/protocol/kit/request-auth.ts";
 import type { Request } from "../../../src/protocol/kit/request.ts";
-import { Reader, Writer, type AddressBook } from "../../../src/wire.ts";
+import { batchOf, decoded, encoded } from "../../support/encoded-batches.ts";
 import { onceOf, OneTimeProcess, replicaStage } from "../../support/one-time-requests.ts";
 import { describeUnless } from "../../support/optional.ts";
 import { check, nativeMissing } from "../../support/signatures.ts";
-
-const book: AddressBook = {
-  intern: (_, low) => low,
-  write: (at, view, to) => view.setUint32(to + 4, at),
-};
-
-function encoded(batch: Batch): Bytes {
-  const out = new Writer(new Uint8Array(65_536), book).reset(0, 65_536);
-  encodeBatch(batch, out);
-  return out.copy();
-}
-
-function decoded(bytes: Bytes): Batch | null {
-  const input = new Reader(bytes, book);
-  const batch = decodeBatch(input);
-  return input.done ? batch : null;
-}
-
-const batchOf = (requests: readonly Request[]): Batch =>
-  makeBatch(
-    requests,
-    requests.map((_, i) => 100 + i),
-  );
 
 /** Whether a replica that never heard of their keys takes them. */
 async function hold(proofs: readonly Proof[]): Promise<boolean> {

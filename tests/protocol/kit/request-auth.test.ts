@@ -4,14 +4,7 @@ import { A_CLIENT } from "../../../src/base/client-key.ts";
 import { describe, expect, test } from "bun:test";
 import type { Codec, Proof, Sealed } from "../../../src/actor.ts";
 import { domainOf } from "../../../src/crypto/domain.ts";
-import {
-  batchProofs,
-  decodeBatch,
-  encodeBatch,
-  makeBatch,
-  requestsOf,
-  type Batch,
-} from "../../../src/protocol/kit/batch.ts";
+import { batchProofs, requestsOf, type Batch } from "../../../src/protocol/kit/batch.ts";
 import { Batcher } from "../../../src/protocol/kit/batcher.ts";
 import { Executor } from "../../../src/protocol/kit/executor.ts";
 import { Pending } from "../../../src/protocol/kit/pending.ts";
@@ -27,38 +20,15 @@ import { GENESIS_QC } from "../../../src/protocol/chained/certificate.ts";
 import { makeBlock } from "../../../src/protocol/chained/block.ts";
 import { makeValue } from "../../../src/protocol/tendermint/value.ts";
 import { protocols } from "../../../src/protocol/index.ts";
-import { Reader, Writer, type AddressBook } from "../../../src/wire.ts";
 import { apps } from "../../../src/app/index.ts";
 import { firstCopies, KeylessPending } from "../../mutants/request-auth.ts";
 import { PbftCluster } from "../pbft/harness.ts";
+import { batchOf, decoded, encoded } from "../../support/encoded-batches.ts";
 import { checkingStage, DOMAIN, hold, SigningProcess } from "../../support/signed-requests.ts";
-
-type Bytes = Uint8Array<ArrayBufferLike>;
-
-const book: AddressBook = {
-  intern: (_, low) => low,
-  write: (at, view, to) => view.setUint32(to + 4, at),
-};
-
-function encoded(batch: Batch): Bytes {
-  const out = new Writer(new Uint8Array(65_536), book).reset(0, 65_536);
-  encodeBatch(batch, out);
-  return out.copy();
-}
-
-/** What is read of the bytes; null if they are malformed. */
-function decoded(bytes: Bytes): Batch | null {
-  const input = new Reader(bytes, book);
-  const batch = decodeBatch(input);
-  return input.done ? batch : null;
-}
 
 function passed(batch: Batch): Batch {
   return decoded(encoded(batch)) ?? expect.unreachable("a batch of signed requests is well-formed");
 }
-
-const clientsOf = (requests: readonly Request[]): number[] => requests.map((_, i) => 100 + i);
-const batchOf = (requests: readonly Request[]): Batch => makeBatch(requests, clientsOf(requests));
 
 const process = new SigningProcess();
 const many = process.sign(

@@ -12,10 +12,11 @@ const STEP = 65_536;
 /** Bytes that are kept while nobody uses them. */
 export const SPARE_MAX = 4 * 1024 * 1024;
 
-/** Memory that was made here and is in use, and what nobody uses. */
 type Bytes = Uint8Array;
 
+/** Memory that was made here and is in use. */
 const lent = new WeakSet<ArrayBufferLike>();
+/** And what nobody uses. */
 const spares: ArrayBufferLike[] = [];
 let spareBytes = 0;
 

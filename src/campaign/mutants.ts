@@ -18,7 +18,6 @@ export interface Mutant {
   readonly convictedBy: readonly string[];
   /**
    * Seeds within which it must be found, from `first` on: 0, or the first guided scenario of Twins.
-   * Those that a campaign would look for too long have a later one.
    */
   readonly within: number;
   readonly first?: number;

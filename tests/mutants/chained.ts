@@ -375,7 +375,7 @@ export const mutants: readonly Mutant[] = [
   ruleless(HOTSTUFF, "two-chain", { committedBy: twoChain }, [...BROKEN, "liveness"]),
   {
     subject: subjectWith(HOTSTUFF, "no-late-votes", { NormalCase: NoLateVotes }),
-    ...{ kind: "short", convictedBy: ["liveness"], within: 1000, first: 36 },
+    ...{ kind: "short", convictedBy: ["liveness"], within: 1000 },
   },
   ruleless(HOTSTUFF2, "no-lock", NO_LOCK),
   // Some certificates have to reach one replica alone.
@@ -387,7 +387,7 @@ export const mutants: readonly Mutant[] = [
   ruleless(JOLTEON, "any-qc-after-tc", ANY_QC_AFTER_TC),
   {
     subject: subjectOf("jolteon-tc-unchecked", { ...jolteon, codec: tcUnchecked }),
-    ...{ kind: "adversary", convictedBy: ["certificates", "throw"], within: 1000, first: 83 },
+    ...{ kind: "adversary", convictedBy: ["certificates", "throw"], within: 1000 },
   },
   ruleless(STREAMLET, "any-parent", NO_LOCK),
 ];

@@ -2,10 +2,14 @@
 // about. A vote names its slot or a digest, a reply its session and number; what these stand for is
 // known from the messages that carry the operations themselves.
 
-import type { AnyProtocol, Sealed } from "../actor.ts";
+import type { AnyProtocol, Bytes, Sealed } from "../actor.ts";
+import { NAMED } from "../base/body-form.ts";
+import { digestOf } from "../protocol/kit/digest.ts";
+import { readNamed, wholeOf } from "../protocol/kit/named-message.ts";
 import { describe, stampOf, stampsIn } from "../simulation/judge.ts";
-import { unreadOf, type PacketContent } from "../simulation/packet-content.ts";
+import { PacketContent, unreadOf, wireBook } from "../simulation/packet-content.ts";
 import type { Packet } from "../simulation/simulated-packet.ts";
+import { latin1, Reader } from "../wire.ts";
 import type { ContentData } from "./run-data.ts";
 
 /** The kind of what is no whole message. */
@@ -13,6 +17,8 @@ const PART = "part";
 const ROWS_MAX = 48;
 const ITEMS_MAX = 6;
 const HEX_MAX = 8;
+/** What a message without its bodies says of itself. */
+const NAMED_TEXT = "named by digest";
 const DIGEST_LENGTH = 32;
 /** Fields below these speak of other proposals than the message's own. */
 const OF_OTHERS = /^(?:justify|highQc|qc|tc|polc|parent|prepared|stable|certificate|vector)$/;
@@ -33,6 +39,8 @@ export class PacketContents {
   readonly #replicas: (signer: number) => string;
   readonly #drafts: Draft[] = [];
   readonly #indexes = new Map<PacketContent, number>();
+  /** Those of requests, by digest, because later messages name them. */
+  readonly #bodies = new Map<string, Bytes>();
 
   constructor(protocol: AnyProtocol, replicas: (signer: number) => string) {
     this.#protocol = protocol;
@@ -43,11 +51,16 @@ export class PacketContents {
   of({ content, part }: Packet): number {
     const known = this.#indexes.get(content);
     if (known !== undefined) return known;
-    const message = part ? null : content.read(this.#protocol);
     const index = this.#drafts.length;
-    this.#drafts.push(this.#draft(content, message, part ? PART : unreadOf(content)));
+    this.#drafts.push(part ? this.#unread(content, PART) : this.#draft(content));
     this.#indexes.set(content, index);
     return index;
+  }
+
+  /** Keeps the body of a request: packets may have it in parts. */
+  sends(message: Sealed): void {
+    const body = this.#protocol.codec.bodyIn?.(message) ?? null;
+    if (body !== null) this.#bodies.set(latin1(digestOf(body)), body);
   }
 
   isPart(index: number): boolean {
@@ -71,31 +84,43 @@ export class PacketContents {
     });
   }
 
-  #draft(content: PacketContent, message: Sealed | null, otherwise: string): Draft {
-    const { bytes } = content;
-    const fields: [string, string][] = [];
-    const stamps = stampsIn(bytes);
-    const base = { size: bytes.length, fields, stamps };
-    if (message === null) {
-      const kind = this.#kind(otherwise);
-      return { ...base, kind, view: -1, slot: -1, signers: [], keys: [], requests: [] };
-    }
+  #draft(content: PacketContent): Draft {
+    const whole = content.bytes[0] === NAMED ? this.#wholeOf(content) : content;
+    const message = whole?.read(this.#protocol) ?? null;
+    if (whole === null || message === null) return this.#unread(content, unreadOf(content));
+    const fields: [string, string][] = whole === content ? [] : [["operations", NAMED_TEXT]];
+    const stamps = stampsIn(whole.bytes);
     const record = message as unknown as Fields;
     for (const [name, value] of Object.entries(record)) {
       if (name !== "kind" && name !== "seal") flatten(name, value, fields);
     }
-    const proofs = content.proofs ?? this.#protocol.codec.proofs(message);
+    const proofs = whole.proofs ?? this.#protocol.codec.proofs(message);
     const signers = [...new Set(proofs.map(({ signer }) => this.#replicas(signer)))];
     const inner = isFields(record["block"]) ? record["block"] : {};
     const view = numberOf(record["view"] ?? inner["view"] ?? record["round"]);
     const slot = numberOf(record["slot"] ?? record["height"] ?? inner["height"]);
     return {
-      ...base,
+      ...{ size: content.bytes.length, fields, stamps },
       kind: this.#kind(String(record["kind"] ?? "message")),
       ...{ view, slot, signers },
       keys: keysOf(record, stamps.length > 0),
       requests: requestsOf(record),
     };
+  }
+
+  #unread(content: PacketContent, name: string): Draft {
+    const { bytes } = content;
+    const base = { size: bytes.length, fields: [], stamps: stampsIn(bytes) };
+    const kind = this.#kind(name);
+    return { ...base, kind, view: -1, slot: -1, signers: [], keys: [], requests: [] };
+  }
+
+  /** The message with the bodies that it names; null if it is malformed, or they are nobody's. */
+  #wholeOf({ bytes }: PacketContent): PacketContent | null {
+    const named = readNamed(new Reader(bytes, wireBook).reset(1, bytes.length));
+    const found = named?.bodies.map(({ key }) => this.#bodies.get(key)) ?? [];
+    if (named === null || !found.every((body) => body !== undefined)) return null;
+    return new PacketContent(wholeOf(named, found));
   }
 
   #kind(name: string): number {

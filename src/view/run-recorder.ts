@@ -138,6 +138,7 @@ export class RunRecorder implements Observer, Watch {
     return {
       encode: (message, out) => {
         codec.encode(message, out);
+        this.contents.sends(message);
         this.#sent.encoded(process, id, message, this.#currentOf(process));
       },
       decode: (input) => {

@@ -6,10 +6,11 @@ import { findSubject } from "../../src/campaign/mutants.ts";
 import { isProof } from "../../src/simulation/simulated-packet.ts";
 import type { Observer } from "../../src/simulation/observer.ts";
 import { runAny } from "../../src/simulation/runner.ts";
+import { drawPlan, type Plan } from "../../src/simulation/seed-plan.ts";
 import type { Kind } from "../../src/simulation/subject.ts";
 import { registered } from "../../src/simulation/subjects.ts";
 import { recordRun } from "../../src/view/record-run.ts";
-import { MARKS, type RunData } from "../../src/view/run-data.ts";
+import { MARKS, type ContentData, type RunData } from "../../src/view/run-data.ts";
 import { PAST, RunModel } from "../../src/view/page/run-model.ts";
 
 const TELLING = { command: "npm run simulate", note: "" };
@@ -19,11 +20,27 @@ function record(protocol: string, kind: Kind, seed: number, max?: number): RunDa
   return recordRun({ subject, kind, seed }, TELLING, max).data;
 }
 
-/** A run whose proposals have their operations in them: one that names them says not which. */
+/** A run whose requests come whole, to a leader that proposes them as they are. */
 function recordWhole(protocol: string, kind: Kind, seed: number): RunData {
   const subject = findSubject(protocol, {});
   const changes = { without: ["broadcast requests"] };
   return recordRun({ subject, kind, seed, changes }, TELLING).data;
+}
+
+/** Runs in which requests are broadcast, and nobody names what nobody has. */
+function recordNamed(protocol: string): RunData[] {
+  const subject = findSubject(protocol, {});
+  const fits = ({ broadcastsRequests, faults }: Plan) => broadcastsRequests && faults.length === 0;
+  const seeds = Array.from({ length: 100 }, (_, seed) => seed);
+  return seeds
+    .filter((seed) => fits(drawPlan(subject, "short", seed)))
+    .map((seed) => recordRun({ subject, kind: "short", seed }, TELLING).data);
+}
+
+/** Bytes of all values that rows tell of. */
+function bytesOf(rows: ContentData["fields"]): number {
+  const lengths = rows.map(([, text]) => Number(/(\d+) bytes/.exec(text)?.[1] ?? 0));
+  return lengths.reduce((sum, length) => sum + length, 0);
 }
 
 /** Fates of all messages by class, each with how often. */
@@ -72,6 +89,22 @@ test("every message that arrives is there, and what was lost is a cross of its o
   expect(commits.length).toBeGreaterThanOrEqual(report.operations);
 });
 
+test("a message that names operations is shown with them, at the size that it has", () => {
+  const runs = recordNamed("pbft");
+  const proposals = runs.flatMap(({ contents, kinds }) =>
+    contents.filter(
+      ({ fields, kind }) => kinds[kind] === "prePrepare" && fields[0]?.[1] === "named by digest",
+    ),
+  );
+  expect(runs.filter(({ kinds }) => kinds.includes("named"))).toEqual([]);
+  expect(proposals.length).toBeGreaterThan(0);
+  for (const { about, fields } of proposals) {
+    expect(about.length).toBeGreaterThan(0);
+    expect(fields.length).toBeGreaterThan(3);
+  }
+  expect(proposals.some(({ size, fields }) => size < bytesOf(fields))).toBe(true);
+});
+
 test("what was refused says by which rule, and what was forged that it was", () => {
   const reasons = new Set<string>();
   for (const seed of [81_234, 3, 7]) {
@@ -117,7 +150,7 @@ test("a message is sent before it arrives, by a call before it, and handled afte
 });
 
 test("an operation of PBFT is followed from its request to its replies, and by nothing else", () => {
-  const data = recordWhole("pbft", "short", 1);
+  const data = record("pbft", "short", 1);
   const field = (message: number, name: string) => {
     const { fields } = data.contents[data.messages.content[message]!]!;
     return fields.find(([path]) => path === name)?.[1];

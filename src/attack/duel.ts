@@ -12,10 +12,7 @@ import { Progress } from "./progress.ts";
 import type { StrangerRecord } from "./stranger.ts";
 import { impostorOf, strangerRecord, summon, unleash, type DuelSettings } from "./summon.ts";
 
-/**
- * What the honest clients have warmed up in, before they are measured, and again once the attack
- * began, because processes compile what they did not do before.
- */
+/** How long an attack goes on unmeasured, because processes compile what they did not do before. */
 const SETTLE_MS = 2000;
 /** After which the cluster has to have recovered. */
 const RECOVERY_MS = 1000;
@@ -62,7 +59,7 @@ export async function fight(duel: Duel, settings: DuelSettings): Promise<Measure
     const client = cluster.client(lasting, false);
     await served(client);
     const progress = new Progress(client);
-    await Bun.sleep(SETTLE_MS);
+    await progress.level();
     const calmMs = performance.now();
     const sides = { honest: [...honest, client], attackers: byzantine };
     const calm = new Meter(sides);

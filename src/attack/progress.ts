@@ -4,10 +4,23 @@ import type { Child } from "../cluster/child.ts";
 
 const LINE = /^ *\d+ s +([\d,.]+) operations a second$/gm;
 const LOOK_MS = 10;
+/** Throughput is level once so many seconds bring no more than this beyond as many before them. */
+const LEVEL_SECONDS = 3;
+const LEVEL_GROWTH = 1.05;
+/** A machine that others use may never be level. */
+const LEVEL_SECONDS_MAX = 30;
 
 /** The rates that a client printed so far, one a second. */
 export function ratesIn(output: string): readonly number[] {
   return [...output.matchAll(LINE)].map(([, rate = "0"]) => Number(rate.replaceAll(",", "")));
+}
+
+/** Whether a load has warmed up, by its rates so far. */
+export function isLevel(rates: readonly number[]): boolean {
+  if (rates.length < 2 * LEVEL_SECONDS) return false;
+  const sum = (some: readonly number[]) => some.reduce((total, rate) => total + rate, 0);
+  const late = sum(rates.slice(-LEVEL_SECONDS));
+  return late > 0 && late <= LEVEL_GROWTH * sum(rates.slice(-2 * LEVEL_SECONDS, -LEVEL_SECONDS));
 }
 
 interface Second {
@@ -33,6 +46,14 @@ export class Progress {
       ({ endMs }) => endMs - 1000 >= fromMs - LOOK_MS && endMs <= toMs + LOOK_MS,
     );
     return within.reduce((sum, { rate }) => sum + rate, 0) / Math.max(1, within.length);
+  }
+
+  /** Waits until throughput grows no more, because processes compile what they do often. */
+  async level(): Promise<void> {
+    for (let second = 0; second < LEVEL_SECONDS_MAX; second++) {
+      await Bun.sleep(1000);
+      if (isLevel(ratesIn(this.#client.output))) return;
+    }
   }
 
   stop(): void {

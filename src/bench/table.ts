@@ -19,6 +19,8 @@ import {
   type OperationSizes,
   type StoreWorkload,
 } from "../evaluation/results-table.ts";
+import { readReportInputs } from "../evaluation/report-inputs.ts";
+import { rowsOf } from "../evaluation/table-of-runs.ts";
 import { OP_SIZE_MAX } from "../evaluation/point.ts";
 import { stopSignal } from "../base/interruption.ts";
 import { followParent } from "../process/signals.ts";
@@ -70,6 +72,11 @@ const ARGS = {
     valueHint: "LIST",
     description: "Stores and what is asked of them, such as btree/ycsb:E,sqlite/ycsb:A, besides",
   },
+  from: {
+    type: "string",
+    valueHint: "DIR",
+    description: "Of what a sweep measured and kept there, instead of measuring",
+  },
   json: {
     type: "string",
     valueHint: "FILE",
@@ -92,19 +99,30 @@ export const BENCH_TABLE: Command = {
 const README = resolve(import.meta.dir, "../../README.md");
 
 export async function benchTable(options: Options): Promise<number> {
+  const json = options.output("json");
+  const markdown = options.output("markdown");
+  const readme = options.flag("readme");
+  const from = options.text("from");
+  if (readme) {
+    rewrite("");
+    tryReplacing(README);
+  }
+  const write = (text: string, result: object): void =>
+    everyStep(
+      () => print(`\n${text}`),
+      () => json?.writeJson(result),
+      () => markdown?.write(`${text}\n`),
+      () => {
+        if (readme) replaceFile(README, rewrite(text));
+      },
+    );
+  if (from !== undefined) return tableFrom(from, options, write);
   const seconds = options.decimal("seconds", 0.1, 3600);
   const repetitions = options.integer("repetitions", 1, 99);
   const transport = options.textOf("transport") === "udp" ? "udp" : "dpdk";
   const workers = options.text("workers") === undefined ? null : options.integer("workers", 0, 256);
   const sizes = readSizes(options.textOf("sizes"));
   const workloads = readWorkloads(options.textOf("workloads"));
-  const json = options.output("json");
-  const markdown = options.output("markdown");
-  const readme = options.flag("readme");
-  if (readme) {
-    rewrite("");
-    tryReplacing(README);
-  }
   const signal = stopSignal();
   const built = buildExecutables();
   if (built !== 0) return built;
@@ -116,22 +134,15 @@ export async function benchTable(options: Options): Promise<number> {
       rows: tableRows(protocols, { transport, workers }, sizes, workloads),
       ...{ ...setting, runner, signal, tell: (line) => log.info(line) },
     });
-    const about = { command: commandOf(options), ...setting, transport, host: describeHost() };
-    const text = `${describe(about)}\n\n${formatRows(rows)}`;
-    const result = { ...about, versions: versions(), rows };
+    const command = commandOf(options, MEASURING);
+    const about = { command, ...setting, transport, host: describeHost(), versions: versions() };
+    const result = { ...about, rows };
     if (signal.aborted) {
       log.error("interrupted");
       json?.writeJson({ ...result, interrupted: true });
       return INTERRUPTED;
     }
-    everyStep(
-      () => print(`\n${text}`),
-      () => json?.writeJson(result),
-      () => markdown?.write(`${text}\n`),
-      () => {
-        if (readme) replaceFile(README, rewrite(text));
-      },
-    );
+    write(`${describe(about)}\n\n${formatRows(rows)}`, result);
     for (const failure of failures) log.error(`failed: ${failure}`);
     return failures.length === 0 ? 0 : 1;
   } finally {
@@ -139,26 +150,58 @@ export async function benchTable(options: Options): Promise<number> {
   }
 }
 
+/** Options that say what is measured. */
+const MEASURING = [
+  ...(["seconds", "repetitions", "transport", "workers", "sizes", "workloads"] as const),
+];
+
+/** The table of what a sweep kept; throws UsageError. */
+function tableFrom(
+  from: string,
+  options: Options,
+  write: (text: string, result: object) => void,
+): number {
+  const also = MEASURING.find((name) => options.given.has(name));
+  if (also !== undefined) {
+    throw new UsageError(`--${also}: what --from has was measured before`);
+  }
+  const { runs, failures } = readReportInputs([from], null);
+  const rows = rowsOf(runs, protocols);
+  const [first] = runs;
+  if (first === undefined || rows.length === 0) {
+    throw new UsageError(`${from}: has no runs that belong in a table`);
+  }
+  const { transport, host, warmSeconds, versions: of } = first.record;
+  const about = {
+    ...{ command: commandOf(options, ["from"]), transport, host, versions: of, warmSeconds },
+    seconds: Math.round(first.record.seconds),
+    repetitions: 1 + Math.max(...runs.map(({ repetition }) => repetition)),
+  };
+  write(`${describe(about)}\n\n${formatRows(rows)}`, { ...about, rows });
+  for (const { failure } of failures) log.error(`failed: ${failure}`);
+  return failures.length === 0 ? 0 : 1;
+}
+
 /** What the table was measured with, as a paragraph above it. */
 function describe(about: {
   readonly command: string;
   readonly host: ReturnType<typeof describeHost>;
+  readonly versions: { readonly [name: string]: string };
   readonly seconds: number;
+  readonly warmSeconds: number;
   readonly repetitions: number;
 }): string {
-  const { host, command, seconds, repetitions } = about;
-  const of = versions();
+  const { host, command, versions: of, seconds, warmSeconds, repetitions } = about;
   return (
     `${host.cpu}, ${host.cores} cores shared by replicas and clients, Linux ${host.kernel}, ` +
     `oskr ${of["oskr"]}, Bun ${of["bun"]}. Null operations; medians (and extremes) of ` +
     `${repetitions === 1 ? "one run" : `${repetitions} runs`} of ${seconds} s, after ` +
-    `${WARM_SECONDS} s to warm up:\n\`${command}\``
+    `${warmSeconds} s to warm up:\n\`${command}\``
   );
 }
 
-/** The command line, as far as it decides what is measured. */
-function commandOf(options: Options): string {
-  const names = ["seconds", "repetitions", "transport", "workers", "sizes", "workloads"];
+/** The command line, as far as these options decide what the table says. */
+function commandOf(options: Options, names: readonly string[]): string {
   const given = names.filter((name) => options.given.has(name));
   return [
     BENCH_TABLE.name,

@@ -1,6 +1,7 @@
 // The table of results: for every protocol the most that it does and the least that it takes.
 
 import type { AnyProtocol } from "../actor.ts";
+import type { RequestAuth } from "../protocol-config.ts";
 import { refusalOf } from "../base/errno.ts";
 import { reasonOf } from "../base/errors.ts";
 import { smallestCluster } from "../protocol/index.ts";
@@ -43,6 +44,7 @@ export interface RowResult extends OperationSizes {
   readonly workers: number;
   readonly batch: string;
   readonly signature: ResultRecord["signature"];
+  readonly requestAuth: RequestAuth;
   /** At which throughput was highest. */
   readonly clients: number;
   /** Operations a second with so many clients. */
@@ -63,9 +65,10 @@ const SHARES = [1 / 16, 1 / 4, 1] as const;
 
 /**
  * The rows of every protocol: those without signatures have one, those of one replica that signs
- * one for each kind of signature, all others one for each kind of batch and one with one-time
- * signatures, and those with a fast path one with a silent backup, which costs that path; then one
- * for each of these sizes and workloads, with signatures and batches that make use of load.
+ * one for each kind of signature, all others one for each kind of batch, one with one-time
+ * signatures and one with signed requests, and those with a fast path one with a silent backup,
+ * which costs that path; then one for each of these sizes and workloads, with signatures and
+ * batches that make use of load.
  */
 export function tableRows(
   protocols: ReadonlyMap<string, AnyProtocol>,
@@ -114,6 +117,7 @@ function emptyRows(
     }
     const silent = { ...point, fault: "silent" } as const;
     const hybrid = { ...point, signature: "hybrid" } as const;
+    const signed = { ...point, extras: { requestAuth: "sign" } } as const;
     return [
       { point, batch: "adaptive", latency: true, empty: null },
       ...(protocol.hasFastPath === true
@@ -124,6 +128,7 @@ function emptyRows(
         empty: null,
       },
       { point: hybrid, batch: "adaptive", latency: true, empty: null },
+      { point: signed, batch: "adaptive", latency: true, empty: null },
     ];
   });
 }
@@ -173,17 +178,18 @@ export async function measureTable(options: TableOptions): Promise<Table> {
   return { rows: measured.flatMap(rowResult), failures: bench.failures };
 }
 
-interface Measured {
+export interface Measured {
   readonly row: TableRow;
   readonly clients: number;
   readonly loaded: ResultRecord[];
   readonly single: ResultRecord[];
 }
 
-function rowResult({ row, clients, loaded, single }: Measured): readonly RowResult[] {
+/** The row of what was measured; none if nothing was. */
+export function rowResult({ row, clients, loaded, single }: Measured): readonly RowResult[] {
   const [first] = loaded;
   if (first === undefined) return [];
-  const { mode, workers, signature } = first;
+  const { mode, workers, signature, requestAuth = "none" } = first;
   const throughput = spreadOf(loaded.map((record) => record.throughput));
   const latencies = single.map((record) => record.latency.p50);
   const latency = latencies.length === 0 ? null : spreadOf(latencies);
@@ -191,7 +197,8 @@ function rowResult({ row, clients, loaded, single }: Measured): readonly RowResu
   const { replySize = 0, workload = null } = extras;
   const asked = { app, workload: workload === null ? null : String(workload), opSize };
   const sizes = { ...asked, replySize: Number(replySize) };
-  return [{ mode, workers, batch: row.batch, signature, ...sizes, clients, throughput, latency }];
+  const signs = { signature, requestAuth };
+  return [{ mode, workers, batch: row.batch, ...signs, ...sizes, clients, throughput, latency }];
 }
 
 class TableBench {
@@ -264,7 +271,7 @@ export function formatRows(rows: readonly RowResult[]): string {
   ];
   const lines = rows.map((row) => [
     ...[row.mode, row.signature === "none" ? "-" : String(row.workers), row.batch],
-    row.signature === "none" ? "-" : row.signature,
+    signaturesOf(row),
     row.workload === null
       ? `${count(row.opSize)} / ${count(row.replySize)}`
       : `${row.workload} of ${row.app}`,
@@ -273,6 +280,15 @@ export function formatRows(rows: readonly RowResult[]): string {
     row.latency === null ? "-" : formatSpread(row.latency, 1),
   ]);
   return [head, head.map(() => "---"), ...lines].map((row) => `| ${row.join(" | ")} |`).join("\n");
+}
+
+/** Who signs: replicas by that kind of signature, and clients if they do. */
+function signaturesOf({ signature, requestAuth }: RowResult): string {
+  const names = [
+    ...(signature === "none" ? [] : [signature]),
+    ...(requestAuth === "sign" ? ["requests"] : []),
+  ];
+  return names.length === 0 ? "-" : names.join(", ");
 }
 
 function formatSpread({ median, min, max }: Spread, unit: number): string {

@@ -179,6 +179,8 @@ describe("refused before anything runs", () => {
     [["table", "--seconds", "0"], "--seconds 0: expected a number from 0.1"],
     [["table", "--workers", "x"], "--workers x: expected a whole number"],
     [["table", "--json", "/nowhere/x.json"], "--json /nowhere/x.json: no such directory"],
+    [["table", "--from", "/nowhere"], "/nowhere: cannot be read"],
+    [["table", "--from", ".", "--seconds", "3"], "--seconds: what --from has was measured before"],
     [["scale", "--n", "4,7,4"], "--n: 4 was given twice"],
     [["scale", "--network", "lan,lan"], "--network: lan was given twice"],
     [["scale", "--protocol", "pbft,PBFT"], "--protocol: pbft was given twice"],

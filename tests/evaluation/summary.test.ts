@@ -54,13 +54,14 @@ class FakeRunner implements PointRunner {
   async run(point: Point): Promise<Measured> {
     this.ran.push(point);
     if (this.#fails(point)) throw new Error("no reply");
-    const { mode, clients, signature } = point;
+    const { mode, clients, signature, extras } = point;
+    const requestAuth = extras?.["requestAuth"] === "sign" ? "sign" : "none";
     const throughput = 1000 * Math.min(clients, this.#peak(point)) - clients;
     const signed = protocols.get(mode)?.signed === true;
     const kind = signed ? signature : "none";
     const workers = signed ? 3 : 0;
     return {
-      record: recordOf([clients], { mode, throughput, signature: kind, workers }),
+      record: recordOf([clients], { mode, throughput, signature: kind, requestAuth, workers }),
       replicas: [],
     };
   }
@@ -92,21 +93,21 @@ describe("the table of all protocols", () => {
     ]);
   });
 
-  test("has every protocol, signatures of all kinds and batches of both", () => {
+  test("has every protocol, signatures of all kinds, of clients too, and batches of both", () => {
     const seen = rows.map(({ point, batch, latency }) => [
-      ...[point.mode, batch, point.signature, point.adaptive, latency],
+      ...[point.mode, batch, point.signature, point.adaptive, latency, point.extras ?? {}],
     ]);
     expect(seen).toEqual([
-      ["unreplicated", "-", "batch", false, true],
-      ["unreplicated-signed", "-", "each", false, true],
-      ["unreplicated-signed", "-", "batch", false, true],
-      ["unreplicated-signed", "-", "hybrid", false, true],
-      ["pbft", "adaptive", "batch", true, true],
-      ["pbft", "100", "batch", false, false],
-      ["pbft", "adaptive", "hybrid", true, true],
-      ["hotstuff", "adaptive", "batch", true, true],
-      ["hotstuff", "100", "batch", false, false],
-      ["hotstuff", "adaptive", "hybrid", true, true],
+      ["unreplicated", "-", "batch", false, true, {}],
+      ["unreplicated-signed", "-", "each", false, true, {}],
+      ["unreplicated-signed", "-", "batch", false, true, {}],
+      ["unreplicated-signed", "-", "hybrid", false, true, {}],
+      ...["pbft", "hotstuff"].flatMap((mode) => [
+        [mode, "adaptive", "batch", true, true, {}],
+        [mode, "100", "batch", false, false, {}],
+        [mode, "adaptive", "hybrid", true, true, {}],
+        [mode, "adaptive", "batch", true, true, { requestAuth: "sign" }],
+      ]),
     ]);
     const all = tableRows(protocols, common, []).map(({ point }) => point.mode);
     expect([...new Set(all)]).toEqual([...protocols.keys()]);
@@ -129,10 +130,11 @@ describe("the table of all protocols", () => {
       ["adaptive", 0, 0, 128],
       ["100", 0, 0, 128],
       ["adaptive", 0, 0, 128],
+      ["adaptive", 0, 0, 128],
       ["adaptive", 4096, 0, 32],
       ["adaptive", 0, 4, 128],
     ]);
-    expect(formatRows(seen.slice(3))).toContain(
+    expect(formatRows(seen.slice(4))).toContain(
       "| pbft | 3 | adaptive | batch | 4,096 / 0 | 32.0 ",
     );
     const large = runner.ran.filter(({ mode, opSize }) => mode === "pbft" && opSize > 0);
@@ -165,6 +167,8 @@ describe("the table of all protocols", () => {
       ["pbft", 128, 99_872],
       ["pbft", 128, 99_872],
       ["pbft", 128, 99_872],
+      ["pbft", 128, 99_872],
+      ["hotstuff", 64, 63_936],
       ["hotstuff", 64, 63_936],
       ["hotstuff", 64, 63_936],
       ["hotstuff", 64, 63_936],
@@ -176,7 +180,7 @@ describe("the table of all protocols", () => {
       ...[64, 1, 64, 1, 64, 1],
     ]);
     // Repetitions go through all rows, not row by row.
-    const last = runner.ran.slice(-18).map(({ mode }) => mode);
+    const last = runner.ran.slice(-22).map(({ mode }) => mode);
     expect(last[0]).toBe("unreplicated");
     expect(last.at(-1)).toBe("hotstuff");
   });
@@ -195,12 +199,14 @@ describe("the table of all protocols", () => {
       ["pbft", 64],
       ["pbft", 64],
       ["pbft", 64],
+      ["pbft", 64],
     ]);
-    // Each of its three rows once; the load of pbft that failed is no failure of pbft.
+    // Each of its four rows once; the load of pbft that failed is no failure of pbft.
     expect(failures).toEqual([
       "hotstuff, udp, 32 clients, batch 100, adaptive: no reply",
       "hotstuff, udp, 32 clients, batch 100: no reply",
       "hotstuff, udp, 32 clients, batch 100, adaptive, one-time signatures: no reply",
+      "hotstuff, udp, 32 clients, batch 100, adaptive, requestAuth sign: no reply",
     ]);
   });
 
@@ -213,7 +219,7 @@ describe("the table of all protocols", () => {
     const { rows: results, failures } = await measured(runner, 3);
     const failing = "pbft, udp, 1 client, batch 100, adaptive, one-time signatures: no reply";
     expect(failures).toEqual([failing]);
-    expect(results).toHaveLength(10);
+    expect(results).toHaveLength(12);
     expect(results[6]).toMatchObject({ mode: "pbft", latency: { median: 1, min: 1, max: 1 } });
   });
 
@@ -254,9 +260,11 @@ describe("the table of all protocols", () => {
       | pbft | 3 | adaptive | batch | 0 / 0 | 63.9 (63.9 to 63.9) | 64 | 1.0 (1.0 to 1.0) |
       | pbft | 3 | 100 | batch | 0 / 0 | 63.9 (63.9 to 63.9) | 64 | - |
       | pbft | 3 | adaptive | hybrid | 0 / 0 | 63.9 (63.9 to 63.9) | 64 | 1.0 (1.0 to 1.0) |
+      | pbft | 3 | adaptive | batch, requests | 0 / 0 | 63.9 (63.9 to 63.9) | 64 | 1.0 (1.0 to 1.0) |
       | hotstuff | 3 | adaptive | batch | 0 / 0 | 63.9 (63.9 to 63.9) | 64 | 1.0 (1.0 to 1.0) |
       | hotstuff | 3 | 100 | batch | 0 / 0 | 63.9 (63.9 to 63.9) | 64 | - |
-      | hotstuff | 3 | adaptive | hybrid | 0 / 0 | 63.9 (63.9 to 63.9) | 64 | 1.0 (1.0 to 1.0) |"
+      | hotstuff | 3 | adaptive | hybrid | 0 / 0 | 63.9 (63.9 to 63.9) | 64 | 1.0 (1.0 to 1.0) |
+      | hotstuff | 3 | adaptive | batch, requests | 0 / 0 | 63.9 (63.9 to 63.9) | 64 | 1.0 (1.0 to 1.0) |"
     `);
   });
 

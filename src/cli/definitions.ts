@@ -122,7 +122,7 @@ const COMMON_ARGS = {
     type: "boolean",
     default: false,
     description:
-      "Close a batch whenever there is room in the pipeline, not when it is full or 1 ms old",
+      "Close a batch whenever there is room in the pipeline, not only when it is full or 1 ms old",
   },
   ...protocolArgs(protocols),
   "view-timeout": {

@@ -187,9 +187,11 @@ export class Batcher {
    * From when on a batch should leave if the pipeline has room; Infinity if nothing waits. Opens
    * leave with operations, while these come, and do not hasten them. `known` requests are not
    * executed, whether or not they are in a batch: where all that clients ask at a time wait for a
-   * batch that holds more, nothing else would come.
+   * batch that holds more, nothing else would come. `busy`: a batch of this leader is under way
+   * that costs hardly less than a larger one, because it is signed; with `adaptive` a partial batch
+   * waits behind it as it does without.
    */
-  dueMs(nowMs: number, known: Known): number {
+  dueMs(nowMs: number, known: Known, busy = false): number {
     const rationed = this.#ration.isOn(nowMs);
     const expected = rationed ? known.operations : known.size;
     if (expected > this.#most) this.#most = expected;
@@ -197,7 +199,7 @@ export class Batcher {
     const opensMs = this.#opens.oldestMs;
     if (operationsMs === Infinity && opensMs === Infinity) return Infinity;
     if (rationed && operationsMs === Infinity) return orNow(this.#ration.dueMs, nowMs);
-    if (this.#adaptive || this.#isFull(nowMs)) return nowMs;
+    if ((this.#adaptive && !busy) || this.#isFull(nowMs)) return nowMs;
     const oldestMs = rationed ? operationsMs : Math.min(operationsMs, opensMs);
     return orNow(oldestMs + this.#flushDelayMs, nowMs);
   }

@@ -110,9 +110,9 @@ export class RequestPool {
     return this.#batcher.underWayMax;
   }
 
-  /** When a batch should leave; Infinity if nothing waits for one. */
-  dueMs(nowMs: number): number {
-    return this.#batcher.dueMs(nowMs, this.#pending);
+  /** When a batch should leave; Infinity if nothing waits for one (Batcher.dueMs). */
+  dueMs(nowMs: number, busy = false): number {
+    return this.#batcher.dueMs(nowMs, this.#pending, busy);
   }
 
   /** The next batch; empty if nothing waits. */

@@ -116,7 +116,7 @@ export class NormalCase {
         coverageMark("pbft: as many bytes are under way as may be");
         return;
       }
-      const dueMs = pool.dueMs(now);
+      const dueMs = pool.dueMs(now, inFlight > 0);
       if (dueMs > now && this.#nextSlot > this.owner.start.recoveryTargetSlot) {
         if (dueMs < Infinity) host.setTimer("flush", dueMs - now);
         return;

@@ -136,12 +136,13 @@ export class NormalCase implements SpeculativeOwner {
     if (!views.leads) return;
     const { now } = host;
     while (log.last < log.high) {
-      if (log.last - Math.max(this.#sealed, views.entered.slot) >= this.#inFlightMax) return;
+      const unsealed = log.last - Math.max(this.#sealed, views.entered.slot);
+      if (unsealed >= this.#inFlightMax) return;
       if (this.#committed < log.last && this.#uncommittedBytes >= pool.underWayMax) {
         coverageMark("zyzzyva: as many bytes may be undone as may be");
         return commits.request();
       }
-      const dueMs = pool.dueMs(now);
+      const dueMs = pool.dueMs(now, unsealed > 0);
       if (dueMs > now && log.last >= start.recoveryTargetSlot) {
         if (dueMs < Infinity) host.setTimer("flush", dueMs - now);
         return;

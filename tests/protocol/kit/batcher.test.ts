@@ -19,6 +19,7 @@ function request(session: number, number = 1, tag = 1, length = 0): Request {
 
 /** More requests than any batch holds. */
 const MANY = { size: 1000, operations: 1000 };
+const ONE = { size: 1, operations: 1 };
 
 type Changes = Partial<ConstructorParameters<typeof Batcher>[0]>;
 
@@ -142,9 +143,13 @@ test("X11 a batch that cannot fill, because fewer clients ask than it holds, doe
   expect(waited.slice(32)).toEqual(new Array<number>(8).fill(0));
 });
 
-test("X11 with --adaptive a partial batch is due at once", () => {
+test("X11 with --adaptive a partial batch is due at once, but behind one that is costly", () => {
   const { batcher } = filled({ adaptive: true, flushDelayMs: 5 }, [0]);
   expect(batcher.dueMs(0, MANY)).toBe(0);
+  expect(batcher.dueMs(0, MANY, true)).toBe(5);
+  // Nothing else would come.
+  expect(batcherOf({ adaptive: true }).dueMs(0, MANY, true)).toBe(Infinity);
+  expect(filled({ adaptive: true }, [0]).batcher.dueMs(0, ONE, true)).toBe(0);
   expect(batcher.take(20).length).toBe(1);
 });
 

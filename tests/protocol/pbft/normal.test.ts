@@ -181,6 +181,32 @@ test("P12 at least eight batches are in flight at a time", () => {
   }
 });
 
+test("P12 X11 with --adaptive what comes while a batch is under way shares the next one", () => {
+  const cluster = new PbftCluster({ batchMax: 10, adaptive: true, flushDelayMs: 5 });
+  const clients = Array.from({ length: 5 }, (_, i) => cluster.open(CLIENT + i));
+  const [first, ...others] = clients.map((next) => next(bytes("a")));
+  let held = true;
+  cluster.drops = (_from, _to, { kind }) => kind === "prepare" && held;
+  const before = cluster.state(0).executed;
+  const sizes = () => {
+    const proposals = cluster.sent("prePrepare", 0).filter(({ slot }) => slot > before);
+    return [
+      ...new Map(proposals.map(({ slot, batch }) => [slot, batch?.requests.length])).values(),
+    ];
+  };
+  cluster.request(first!, [0]);
+  for (const request of others.slice(0, 3)) cluster.request(request, [0]);
+  expect(sizes()).toEqual([1]);
+  // The one before it goes on for longer than it may wait.
+  cluster.advance(5);
+  expect(sizes()).toEqual([1, 3]);
+  held = false;
+  cluster.advance(cluster.config.viewTimeoutMs / 2);
+  expect(cluster.state(0).executed).toBe(7);
+  cluster.request(others[3]!, [0]);
+  expect(sizes()).toEqual([1, 3, 1]);
+});
+
 test("P12 X11 of large batches no more are in flight than eight full ones take", () => {
   const cluster = new PbftCluster({ checkpointInterval: 128, batchBytesMax: 1024 });
   const clients = Array.from({ length: 20 }, (_, i) => cluster.open(CLIENT + i));

@@ -74,6 +74,29 @@ function thereAndBack(medium: Medium, bytes: Bytes): void {
   comes(medium, () => back, bytes);
 }
 
+/**
+ * Asks each of these twice and waits for its answer, because a host that was not proven repeats
+ * what it sent when it is challenged: once both answers are here, nothing is on its way any more.
+ */
+function meets(medium: Medium, from: "a" | "client", others: readonly ("a" | "b")[]): void {
+  for (const name of others) {
+    const other = medium[name];
+    other.handler = (sender, input) => other.send(0, sender, all(input));
+    for (let round = 0; round < 2; round++) {
+      let [answered, askedMs] = [false, -Infinity];
+      medium[from].handler = () => (answered = true);
+      until(medium, `${name} answers`, () => {
+        // A calm medium loses nothing.
+        if (askedMs === -Infinity || (medium.rough && medium.now() - askedMs > 20)) {
+          askedMs = medium.now();
+          medium[from].send(0, name === "a" ? 0 : 1, pattern(1, round));
+        }
+        return answered;
+      });
+    }
+  }
+}
+
 /** Sends to some and waits until each of these got it, once. */
 function spreads(
   medium: Medium,
@@ -82,6 +105,7 @@ function spreads(
   from: "a" | "client",
   receivers: readonly ("a" | "b")[],
 ): void {
+  meets(medium, from, receivers);
   const got = new Map<string, Bytes[]>(receivers.map((name) => [name, []]));
   for (const name of ["a", "b"] as const) {
     medium[name].handler = (_from, input) => {

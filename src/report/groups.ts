@@ -20,12 +20,14 @@ export interface Group {
 }
 
 /** More lines than this in one chart are a tangle. */
-export const LINES_MAX = 10;
+export const LINES_MAX = 13;
+/** Protocols that a title names. */
+const NAMED_MAX = 5;
 
 /**
  * All series in one group if they are few. Otherwise first those that are as most are, then a group
- * for each set of settings in which others depart from these, with these beside them; and by loop
- * and protocol where a group is still too large.
+ * for each set of settings in which others depart from these, with these beside them, and further
+ * where a group is still too large.
  */
 export function groupsOf(series: readonly Series[]): readonly Group[] {
   if (series.length <= LINES_MAX) return [groupOf("", [], series)];
@@ -41,7 +43,10 @@ export function groupsOf(series: readonly Series[]): readonly Group[] {
   return groups;
 }
 
-/** By loop and by protocol, as long as there are too many; `beside` go with their like. */
+/**
+ * By loop, by what they depart by, and by protocol, as long as there are too many; `beside` go with
+ * their like where they have room: protocols are compared rather than each with itself.
+ */
 function split(
   suffix: string,
   by: readonly string[],
@@ -50,19 +55,25 @@ function split(
 ): Group[] {
   const modes = new Set(some.map(({ mode }) => mode));
   const alike = beside.filter(({ mode }) => modes.has(mode));
-  for (const part of ["loop", "mode"] as const) {
+  const all = [...alike, ...some];
+  const loops = new Set(all.map(({ loop }) => loop));
+  if (all.length <= LINES_MAX) return [groupOf(suffix, by, all)];
+  if (loops.size === 1 && modes.size > 1 && some.length <= LINES_MAX) {
+    return [groupOf(suffix, by, some)];
+  }
+  for (const part of ["loop", "departure", "mode"] as const) {
     const parts = Map.groupBy(some, (one) => one[part]);
-    if (some.length + alike.length <= LINES_MAX || parts.size === 1) continue;
+    if (parts.size === 1) continue;
     return [...parts].flatMap(([name, few]) =>
       split(
         `${suffix}-${name.replace(/\W+/g, "-")}`,
-        by,
+        part === "departure" ? [name] : by,
         few,
-        alike.filter((one) => one[part] === name),
+        part === "departure" ? alike : alike.filter((one) => one[part] === name),
       ),
     );
   }
-  return [groupOf(suffix, by, [...alike, ...some])];
+  return [groupOf(suffix, by, all)];
 }
 
 function groupOf(suffix: string, by: readonly string[], series: readonly Series[]): Group {
@@ -75,7 +86,8 @@ function groupOf(suffix: string, by: readonly string[], series: readonly Series[
     return { ...one, style: configurations.indexOf(one.configuration) };
   });
   lines.sort((a, b) => modes.indexOf(a.mode) - modes.indexOf(b.mode) || a.style - b.style);
-  const compared = [modes.join(", "), ...by.map((name) => `by ${name}`)].join(", ");
+  const protocols = modes.length > NAMED_MAX ? `${modes.length} protocols` : modes.join(", ");
+  const compared = [protocols, ...by.map((name) => `by ${name}`)].join(", ");
   const otherwise = by.length === 0 ? "" : exceptions(usual, series);
   return { suffix, compared, conditions: conditionsOf(series) + otherwise, lines };
 }

@@ -29,6 +29,8 @@ export interface Series {
   readonly configuration: string;
   /** Names of the settings in which it departs from most runs of its protocol. */
   readonly departs: readonly string[];
+  /** What it has of these, as its label says. */
+  readonly departure: string;
   /** By rising load. */
   readonly points: readonly MeasuredPoint[];
 }
@@ -75,6 +77,7 @@ export function seriesOf(runs: readonly Run[]): readonly Series[] {
       loop: record.loop,
       configuration: `${key} ${rank}`,
       departs: departing.map(({ name }) => name),
+      departure: departing.map(phrase).join(", "),
       points: pointsOf(all),
     };
   });

@@ -33,6 +33,11 @@ const REST: Ink = { light: "#b3bac2", dark: "#59636e" };
 const HEXAGON = "M0.87,-0.5V0.5L0,1L-0.87,0.5V-0.5L0,-1Z";
 const STAR =
   "M0,-1.1L0.26,-0.36H1.05L0.42,0.14L0.65,0.89L0,0.45L-0.65,0.89L-0.42,0.14L-1.05,-0.36H-0.26Z";
+const SALTIRE =
+  "M-0.9,-0.55L-0.55,-0.9L0,-0.35L0.55,-0.9L0.9,-0.55L0.35,0" +
+  "L0.9,0.55L0.55,0.9L0,0.35L-0.55,0.9L-0.9,0.55L-0.35,0Z";
+const HOURGLASS = "M-0.8,-0.9H0.8L0.15,0L0.8,0.9H-0.8L-0.15,0Z";
+const BOW_TIE = "M-0.9,-0.8L0,-0.15L0.9,-0.8V0.8L0,0.15L-0.9,0.8Z";
 
 /** As many as a chart has lines, because in grey they alone tell a legend's apart. */
 const SHAPES: readonly [string, ...string[]] = [
@@ -46,6 +51,9 @@ const SHAPES: readonly [string, ...string[]] = [
   HEXAGON,
   "triangle-left",
   STAR,
+  SALTIRE,
+  HOURGLASS,
+  BOW_TIE,
 ];
 
 export const INK = {

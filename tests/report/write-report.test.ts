@@ -15,6 +15,7 @@ import { peakOf, seriesOf } from "../../src/report/series.ts";
 import { readReportInputs } from "../../src/evaluation/report-inputs.ts";
 import { readResults } from "../../src/evaluation/result-lines.ts";
 import type { FailedRun, Point, Run } from "../../src/evaluation/run.ts";
+import { protocols } from "../../src/protocol/index.ts";
 import { run, ROOT } from "../support/programs.ts";
 import { CHROMIUM } from "../support/browser.ts";
 import { program } from "../support/optional.ts";
@@ -159,6 +160,27 @@ describe("labels and charts", () => {
       expect(lines.length).toBeLessThanOrEqual(LINES_MAX);
       expect(new Set(lines.map(({ style, loop }) => `${style} ${loop}`)).size).toBe(lines.length);
     }
+  });
+});
+
+/** One client and a few of every protocol, as usual and in three other settings. */
+function everyProtocol() {
+  const usual = madeUpPoints({ modes: [...protocols.keys()], clients: [1, 64], rates: [] });
+  const others = [{ opSize: 1024 }, { opSize: 4096 }, { fault: "silent" }] as const;
+  return [...usual, ...others.flatMap((changes) => withPoint(usual, changes))];
+}
+
+describe("a plan of every protocol", () => {
+  test("has them in one chart for each setting, because they are what is compared", () => {
+    const groups = groupsOf(seriesOf(madeUpRuns(everyProtocol())));
+    const all = protocols.size;
+    expect(groups.map(({ suffix, lines }) => [suffix, lines.length])).toEqual([
+      ["", all],
+      ["-operation-1-024-bytes", all],
+      ["-operation-4-096-bytes", all],
+      ["-faults", all],
+    ]);
+    expect(groups[1]?.compared).toBe(`${all} protocols, by 1,024 bytes`);
   });
 });
 

@@ -42,7 +42,7 @@ describe("help", () => {
 
                          -b, --batch=<N>    Most operations in a batch or block [replicas] (Default: 1)
                    --batch-bytes=<BYTES>    Most bytes of operations in one; an operation that is larger goes alone [replicas] (Default: 1048576)
-                              --adaptive    Close a batch whenever there is room in the pipeline, not when it is full or 1 ms old [replicas] (Default: false)
+                              --adaptive    Close a batch whenever there is room in the pipeline, not only when it is full or 1 ms old [replicas] (Default: false)
                      --view-timeout=<MS>    First view timeout; clients retry after a quarter of it [replicas] (Default: 500)
                     --checkpoint=<SLOTS>    Slots or blocks between checkpoints (nopaxos: 2048) [replicas] (Default: 128)
            --requests=<direct|broadcast>    pbft, hotstuff, vr, hotstuff2, jolteon, tendermint, streamlet, zyzzyva: requests from 1 KiB go to the leader, or to all (default: direct) [replicas]
@@ -122,7 +122,7 @@ describe("help", () => {
 
                          -b, --batch=<N>    Most operations in a batch or block [replicas] (default: what they tell)
                    --batch-bytes=<BYTES>    Most bytes of operations in one; an operation that is larger goes alone [replicas] (default: what they tell)
-                              --adaptive    Close a batch whenever there is room in the pipeline, not when it is full or 1 ms old [replicas] (default: what they tell)
+                              --adaptive    Close a batch whenever there is room in the pipeline, not only when it is full or 1 ms old [replicas] (default: what they tell)
                      --view-timeout=<MS>    First view timeout; clients retry after a quarter of it [replicas] (default: what they tell)
                     --checkpoint=<SLOTS>    Slots or blocks between checkpoints (nopaxos: 2048) [replicas] (default: what they tell)
            --requests=<direct|broadcast>    pbft, hotstuff, vr, hotstuff2, jolteon, tendermint, streamlet, zyzzyva: requests from 1 KiB go to the leader, or to all [replicas] (default: what they tell)
@@ -249,7 +249,7 @@ describe("help", () => {
 
                          -b, --batch=<N>    Most operations in a batch or block [replicas] (Default: 1)
                    --batch-bytes=<BYTES>    Most bytes of operations in one; an operation that is larger goes alone [replicas] (Default: 1048576)
-                              --adaptive    Close a batch whenever there is room in the pipeline, not when it is full or 1 ms old [replicas] (Default: false)
+                              --adaptive    Close a batch whenever there is room in the pipeline, not only when it is full or 1 ms old [replicas] (Default: false)
                      --view-timeout=<MS>    First view timeout; clients retry after a quarter of it [replicas] (Default: 500)
                     --checkpoint=<SLOTS>    Slots or blocks between checkpoints (nopaxos: 2048) [replicas] (Default: 128)
            --requests=<direct|broadcast>    pbft, hotstuff, vr, hotstuff2, jolteon, tendermint, streamlet, zyzzyva: requests from 1 KiB go to the leader, or to all (default: direct) [replicas]

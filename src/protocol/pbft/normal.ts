@@ -10,6 +10,7 @@ import { certificateOf, hasSigners } from "../kit/quorum.ts";
 import type { Source } from "../kit/pending.ts";
 import type { Request } from "../kit/request.ts";
 import { relayOverdue } from "../kit/relays.ts";
+import { UnderWay } from "../kit/under-way.ts";
 import type { CommitCertificate } from "./certificate.ts";
 import type { PbftContext } from "./context.ts";
 import type { Slot } from "./log.ts";
@@ -56,6 +57,7 @@ export class NormalCase {
   protected readonly context: PbftContext;
   protected readonly owner: NormalOwner;
   readonly #inFlightMax: number;
+  readonly #underWay: UnderWay;
   #executed = 0;
   #nextSlot = 1;
   /** The view whose O this replica has proposed as its primary: nothing else goes before it. */
@@ -67,6 +69,7 @@ export class NormalCase {
     this.context = context;
     this.owner = owner;
     this.#inFlightMax = context.config.adaptive ? ADAPTIVE_IN_FLIGHT_MAX : IN_FLIGHT_MAX;
+    this.#underWay = new UnderWay(context.pool.underWayMax);
   }
 
   /** The last slot whose batch was executed, here or in a state that was installed. */
@@ -112,7 +115,7 @@ export class NormalCase {
     while (this.#nextSlot <= log.high) {
       const inFlight = this.#nextSlot - 1 - this.#executed;
       if (inFlight >= this.#inFlightMax) return;
-      if (inFlight > 0 && log.unorderedBytes >= pool.underWayMax) {
+      if (inFlight > 0 && log.unorderedBytes >= this.#underWay.bytes) {
         coverageMark("pbft: as many bytes are under way as may be");
         return;
       }
@@ -359,7 +362,8 @@ export class NormalCase {
 
   /** Executes in the order of slots what is committed. */
   execute(): void {
-    const { log, service } = this.context;
+    const { log, service, host } = this.context;
+    const { leads } = this.owner.views;
     const before = this.#executed;
     for (;;) {
       const slot = log.get(this.#executed + 1);
@@ -370,6 +374,7 @@ export class NormalCase {
         break;
       }
       this.#executed++;
+      if (leads) this.#underWay.executed(host.now - slot.acceptedMs);
       log.onExecuted(this.#executed);
       service.execute(batch);
       this.owner.sync.onExecuted(this.#executed);

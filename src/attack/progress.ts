@@ -52,7 +52,8 @@ export class Progress {
   async level(): Promise<void> {
     for (let second = 0; second < LEVEL_SECONDS_MAX; second++) {
       await Bun.sleep(1000);
-      if (isLevel(ratesIn(this.#client.output))) return;
+      this.#look();
+      if (isLevel(this.#seconds.map(({ rate }) => rate))) return;
     }
   }
 

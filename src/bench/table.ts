@@ -151,9 +151,7 @@ export async function benchTable(options: Options): Promise<number> {
 }
 
 /** Options that say what is measured. */
-const MEASURING = [
-  ...(["seconds", "repetitions", "transport", "workers", "sizes", "workloads"] as const),
-];
+const MEASURING = ["seconds", "repetitions", "transport", "workers", "sizes", "workloads"] as const;
 
 /** The table of what a sweep kept; throws UsageError. */
 function tableFrom(

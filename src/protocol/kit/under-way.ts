@@ -18,6 +18,7 @@ const SLOW = 2;
 const PERIOD = 512;
 
 export class UnderWay {
+  readonly #leastBytes: number;
   readonly #mostBytes: number;
   #bytes: number;
   #quickestMs = Infinity;
@@ -25,8 +26,9 @@ export class UnderWay {
   #batches = 0;
 
   constructor(mostBytes: number) {
+    this.#leastBytes = Math.min(UNDER_WAY_LEAST, mostBytes);
     this.#mostBytes = mostBytes;
-    this.#bytes = Math.min(UNDER_WAY_LEAST, mostBytes);
+    this.#bytes = this.#leastBytes;
   }
 
   /** With so many under way nothing more is proposed. */
@@ -37,15 +39,14 @@ export class UnderWay {
   /** A batch was executed so long after it was proposed; at once where others committed it. */
   executed(ms: number): void {
     if (ms <= 0) return;
-    const least = Math.min(UNDER_WAY_LEAST, this.#mostBytes);
     if (++this.#batches % PERIOD === 0) {
       this.#quickestBeforeMs = this.#quickestMs;
       this.#quickestMs = Infinity;
-      this.#bytes = least;
+      this.#bytes = this.#leastBytes;
     }
     this.#quickestMs = Math.min(this.#quickestMs, ms);
     const quickMs = Math.min(this.#quickestMs, this.#quickestBeforeMs);
     const bytes = this.#bytes * (ms > SLOW * quickMs ? SHRINKING : GROWING);
-    this.#bytes = Math.max(least, Math.min(bytes, this.#mostBytes));
+    this.#bytes = Math.max(this.#leastBytes, Math.min(bytes, this.#mostBytes));
   }
 }

@@ -4,6 +4,7 @@ import { registered } from "../simulation/subjects.ts";
 import { Budget } from "./budget.ts";
 import { missedMarks, summary, type Range } from "./campaign.ts";
 import { loadAll, type Mutant } from "./mutants.ts";
+import type { Subject } from "../simulation/subject.ts";
 import { rowsOfAll, type Row } from "./rows.ts";
 import { runJobs, Workers } from "./workers.ts";
 import { print } from "../base/logger.ts";
@@ -16,19 +17,29 @@ const BUDGET_STRIDE = 12;
  */
 const LATE = 3;
 
+export interface Profile {
+  /** Whose rows and mutants alone are run; null: everybody's. */
+  readonly only: Subject | null;
+  /** For all rows; null: they are run in full. */
+  readonly minutes: number | null;
+  /** Processes. */
+  readonly jobs: number;
+}
+
 /**
  * Tries every mutant, then runs the rows of all protocols: in full, or, within so many minutes for
  * all rows, as many seeds of each as its share of the time allows, from its first on, so that what
  * fails in one run fails in the next; without bugs that are planted in shared code again, then. The
  * last line counts seeds and mutants.
  */
-export async function runProfile(minutes: number | null, jobs: number): Promise<number> {
-  const { mutants } = await loadAll();
+export async function runProfile({ only, minutes, jobs }: Profile): Promise<number> {
+  const mutants = mutantsOf(only, (await loadAll()).mutants);
   const workers = new Workers(jobs);
   let passed = 0;
   let failed = 0;
   const missing: string[] = [];
-  const rows = rowsOfAll(registered.values(), minutes === null ? 1 : BUDGET_STRIDE);
+  const subjects = only === null ? registered.values() : [only];
+  const rows = rowsOfAll(subjects, minutes === null ? 1 : BUDGET_STRIDE);
   const weight = rows.reduce((sum, { row }) => sum + row.weight, 0);
   const now = () => performance.now();
   const budget = minutes === null ? null : new Budget(minutes, weight, now);
@@ -39,7 +50,8 @@ export async function runProfile(minutes: number | null, jobs: number): Promise<
     if (found) passed++;
     else failed++;
   };
-  await Promise.all(mutants.filter(({ again }) => minutes === null || !again).map(tryMutant));
+  const tried = mutants.filter(({ again }) => minutes === null || only !== null || !again);
+  await Promise.all(tried.map(tryMutant));
   const lateMs = now() + (minutes ?? Infinity) * LATE * 60_000;
   for (const { subject, row } of rows) {
     const { kind, count } = row;
@@ -72,6 +84,12 @@ export async function runProfile(minutes: number | null, jobs: number): Promise<
   failed += missing.length;
   print(`${passed} passed, ${failed} failed`);
   return failed === 0 ? 0 : 1;
+}
+
+/** Those whose names begin with a protocol's. */
+function mutantsOf(only: Subject | null, mutants: readonly Mutant[]): readonly Mutant[] {
+  if (only === null) return mutants;
+  return mutants.filter(({ subject }) => subject.name.startsWith(`${only.name}-`));
 }
 
 /** A row in parts, in order. */

@@ -72,7 +72,7 @@ const SIMULATE: Command = {
       type: "enum",
       options: ["ci", "figures"],
       description:
-        "All mutants and protocols: of docs/testing.md's figures what --minutes allow, or all",
+        "All mutants and protocols, or those of --protocol: of docs/testing.md's figures what --minutes allow, or all",
     },
     minutes: { type: "string", description: "With --profile ci: time for all of it (default 10)" },
     worker: { type: "boolean", description: "Run what the process that started this one asks" },
@@ -157,10 +157,10 @@ function refuseUnused(options: Options, kind: Kind): void {
 
 /** Throws UsageError for an option that a profile decides itself. */
 function refuseBesideProfile(options: Options): void {
-  const names = ["protocol", "kind", "load", "convict", "html", ...OF_SEEDS];
+  const names = ["kind", "load", "convict", "html", ...OF_SEEDS];
   const decided = names.find((name) => options.given.has(name));
   if (decided !== undefined) {
-    throw new UsageError(`--${decided}: goes without --profile, which runs all`);
+    throw new UsageError(`--${decided}: goes without --profile, which says what runs`);
   }
 }
 
@@ -205,9 +205,11 @@ export async function simulate(argv: readonly string[]): Promise<number> {
   const budgeted = options.text("minutes") !== undefined;
   if (budgeted && profile !== "ci") throw new UsageError("--minutes: goes with --profile ci");
   if (profile !== undefined) refuseBesideProfile(options);
-  if (profile === "figures") return runProfile(null, jobs);
-  if (profile === "ci") {
-    return runProfile(budgeted ? options.decimal("minutes", 0, 10_000) : CI_MINUTES, jobs);
+  if (profile !== undefined) {
+    const name = options.text("protocol");
+    const only = name === undefined ? null : findSubject(name, {});
+    const allowed = budgeted ? options.decimal("minutes", 0, 10_000) : CI_MINUTES;
+    return runProfile({ only, minutes: profile === "ci" ? allowed : null, jobs });
   }
   const text = options.text("play");
   if (text !== undefined) return playOne(options, text);

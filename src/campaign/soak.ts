@@ -27,13 +27,16 @@ const ROUND = 2000;
 export async function soak(options: Options): Promise<number> {
   const jobs = options.text("jobs") === undefined ? usableCpus() : options.integer("jobs", 1, 256);
   const script = resolve(import.meta.dir, "../bin/simulate.ts");
-  const unused = ["hours", "protocol", "seed"].find((name) => options.given.has(name));
-  if (options.flag("ci-figures") && unused !== undefined) {
-    throw new UsageError(`--${unused}: goes without --ci-figures, which runs all once`);
-  }
-  if (options.flag("ci-figures")) return run([script, "--profile", "figures", "-j", `${jobs}`]);
-  const hours = options.decimal("hours", 0, 10_000);
   const name = options.text("protocol");
+  if (options.flag("ci-figures")) {
+    const unused = ["hours", "seed"].find((name) => options.given.has(name));
+    if (unused !== undefined) {
+      throw new UsageError(`--${unused}: goes without --ci-figures, which runs all once`);
+    }
+    const only = name === undefined ? [] : ["-p", name];
+    return run([script, "--profile", "figures", "-j", `${jobs}`, ...only]);
+  }
+  const hours = options.decimal("hours", 0, 10_000);
   const subjects = name === undefined ? [...registered.values()] : [findSubject(name, {})];
   const drawn = Math.floor(Math.random() * 2 ** 40);
   let seed = options.text("seed") === undefined ? drawn : options.integer("seed", 0, 2 ** 48);

@@ -3,6 +3,7 @@
 import { UsageError } from "../base/errors.ts";
 import { BENCH_CRYPTO, benchCrypto } from "../bench/crypto.ts";
 import { BENCH_ECHO, benchEcho } from "../bench/echo.ts";
+import { BENCH_PAGES, benchPages } from "../bench/pages.ts";
 import { BENCH_REPORT, benchReport } from "../bench/report.ts";
 import { BENCH_SCALE, benchScale } from "../bench/scale.ts";
 import { BENCH_STORES, benchStores } from "../bench/stores.ts";
@@ -19,6 +20,7 @@ interface Bench {
 const BENCHES = new Map<string, Bench>([
   ["crypto", { command: BENCH_CRYPTO, run: benchCrypto }],
   ["echo", { command: BENCH_ECHO, run: benchEcho }],
+  ["pages", { command: BENCH_PAGES, run: benchPages }],
   ["report", { command: BENCH_REPORT, run: benchReport }],
   ["scale", { command: BENCH_SCALE, run: benchScale }],
   ["stores", { command: BENCH_STORES, run: benchStores }],

@@ -36,12 +36,14 @@ export interface CatchUpOwner {
   readonly normal: {
     readonly committed: number;
     readonly executed: number;
-    readonly waitsForOrder: boolean;
     commit(slot: number): void;
     relayOverdue(): void;
-    sendOrders(to: Address, first: number, last: number): boolean;
     onInstalled(slot: number, history: Bytes): void;
     onStable(slot: number): void;
+  };
+  readonly holes: {
+    readonly waits: boolean;
+    sendOrders(to: Address, first: number, last: number): number;
   };
   readonly commits: {
     readonly committed: CommittedCertificate | null;
@@ -126,9 +128,9 @@ export class CatchUp implements StateSyncOwner {
   }
 
   #waits(): boolean {
-    const { views, sync, start, timer, hates, normal, commits } = this.#owner;
+    const { views, sync, start, timer, hates, holes, commits } = this.#owner;
     if (!views.active || sync.fetching || start.phase !== "running") return true;
-    if (hates.hates || start.waitsForView || normal.waitsForOrder) return true;
+    if (hates.hates || start.waitsForView || holes.waits) return true;
     return timer.oldestMs() < Infinity || sync.behind || commits.awaited !== null;
   }
 
@@ -189,11 +191,11 @@ export class CatchUp implements StateSyncOwner {
   }
 
   #sendOrders(from: Address, { view, active, executed }: StatusMessage): boolean {
-    const { views, normal } = this.#owner;
+    const { views, normal, holes } = this.#owner;
     if (!active || !views.active || view !== views.view || executed >= normal.executed) {
       return false;
     }
-    return normal.sendOrders(from, executed + 1, normal.executed);
+    return holes.sendOrders(from, executed + 1, normal.executed) > 0;
   }
 
   // State transfer.

@@ -65,6 +65,7 @@ export interface CommitsOwner {
     commit(slot: number): void;
   };
   readonly hates: { onDivergence(other: Signer, slot: number): void };
+  readonly holes: { watch(): void };
   readonly catchUp: { wake(): void };
 }
 
@@ -191,7 +192,7 @@ export class Commits {
     const entry = log.at(slot);
     if (entry === undefined) {
       if (slot > log.last && slot > (this.#early?.slot ?? 0)) this.#early = certificate;
-      return;
+      return this.owner.holes.watch();
     }
     if (!equal(entry.history, history)) {
       coverageMark("zyzzyva: a certificate for another history");
@@ -437,7 +438,9 @@ export class Commits {
   #onProven(certificate: CommittedCertificate): void {
     if (certificate.slot > (this.#awaited?.slot ?? 0)) this.#awaited = certificate;
     this.follow();
-    if (this.#awaited !== null) this.owner.catchUp.wake();
+    if (this.#awaited === null) return;
+    this.owner.catchUp.wake();
+    this.owner.holes.watch();
   }
 
   /** Commits what is known to be committed elsewhere, once it is executed here. */
@@ -458,6 +461,13 @@ export class Commits {
   /** What is known to be committed and is not in this replica's history. */
   get awaited(): Point | null {
     return this.#awaited;
+  }
+
+  /** A slot of the active view that a quorum has executed, as a certificate shows; or 0. */
+  get executedByOthers(): number {
+    const { view } = this.owner.views;
+    const slotOf = (point: Point | null) => (point?.view === view ? point.slot : 0);
+    return Math.max(slotOf(this.#early), slotOf(this.#awaited));
   }
 
   /** A view begins here: certificates of earlier ones are nothing. */

@@ -6,7 +6,7 @@ import type { Address, Bytes, Refusal, Signer } from "../../actor.ts";
 import { assert } from "../../base/assert.ts";
 import { coverageMark } from "../../base/coverage-mark.ts";
 import { equal } from "../../wire.ts";
-import { footprintOf, lengthOf, type Batch } from "../kit/batch.ts";
+import { footprintOf, type Batch } from "../kit/batch.ts";
 import { SPECULATED_MAX } from "../kit/executor.ts";
 import type { Source } from "../kit/pending.ts";
 import type { Request } from "../kit/request.ts";
@@ -14,9 +14,9 @@ import type { Session } from "../kit/sessions.ts";
 import { extended, type ViewCertificate } from "./certificate.ts";
 import type { ZyzzyvaContext } from "./context.ts";
 import type { Entry } from "./log.ts";
-import type { FillHoleMessage, OrderReqMessage, SpecReplyMessage } from "./message.ts";
+import type { Holes } from "./holes.ts";
+import type { OrderReqMessage, SpecReplyMessage } from "./message.ts";
 import type { Ordered } from "./message-codec.ts";
-import { ASKED_TOO_MUCH } from "../kit/peers.ts";
 import { relayOverdue, relayPending } from "../kit/relays.ts";
 import { WaitingOrders } from "./waiting-orders.ts";
 import type { Place, SpeculativeOwner, ZyzzyvaService } from "./service.ts";
@@ -26,9 +26,6 @@ export const IN_FLIGHT_MAX = 32;
 const ADAPTIVE_IN_FLIGHT_MAX = 8;
 /** Requests that are executed before the primary has them committed, beside at checkpoints. */
 export const COMMIT_AT = 16_384;
-/** ORDER-REQs in answer to one FILL-HOLE, and bytes of their batches. */
-const FILLED_MAX = 16;
-const FILLED_BYTES_MAX = 1024 * 1024;
 
 const NOT_LEADING = "not admitted: request relayed to a replica that does not lead";
 
@@ -49,6 +46,7 @@ export interface NormalOwner {
     onRolledBack(): void;
     request(): void;
   };
+  readonly holes: Pick<Holes, "onOrder" | "onExecuted" | "onEntered" | "watch">;
   readonly hates: { onConflict(message: OrderReqMessage, own: OrderReqMessage): void };
   readonly timer: { arm(): void; onExecuted(): void };
   readonly sync: {
@@ -70,10 +68,6 @@ export class NormalCase implements SpeculativeOwner {
   /** Memory of batches that are executed and not committed. */
   #uncommittedBytes = 0;
   readonly #waiting = new WaitingOrders();
-  #holeSet = false;
-  /** Who was asked for what is missing, if anybody was, and the last slot that was asked for. */
-  #holeAsked: "nobody" | "primary" | "all" = "nobody";
-  #askedTo = 0;
 
   constructor(context: ZyzzyvaContext, owner: NormalOwner, service: ZyzzyvaService) {
     this.context = context;
@@ -198,9 +192,9 @@ export class NormalCase implements SpeculativeOwner {
     return same && order.seal !== undefined ? "not admitted: order that is known" : null;
   }
 
-  onOrderReq(message: OrderReqMessage): void {
+  onOrderReq(from: Address, message: OrderReqMessage): void {
     const { log, host, self } = this.context;
-    const { views, hates, start } = this.owner;
+    const { views, hates, start, holes } = this.owner;
     const { view, slot } = message;
     if (message.replica === self) return this.#onOwnOrder(message);
     if (!start.running) return host.drop("not admitted: order while this replica recovers");
@@ -212,9 +206,10 @@ export class NormalCase implements SpeculativeOwner {
       if (known.order !== null) hates.onConflict(message, known.order);
       return;
     }
+    holes.onOrder(from);
     if (!this.isNext(slot)) {
       this.#wait(message);
-      return this.#watchHole();
+      return holes.watch();
     }
     if (!this.follows(message)) return host.drop("not admitted: order whose history is another");
     if (!this.#fits(message.batch)) return this.#wait(message);
@@ -268,81 +263,19 @@ export class NormalCase implements SpeculativeOwner {
       }
       this.#execute(message.batch, message.history, message);
     }
-    this.#watchHole();
+    this.owner.holes.watch();
   }
 
-  // Holes.
+  // What waits for its turn.
 
-  /** Whether orders wait for one before them that is not here and could be executed. */
-  get waitsForOrder(): boolean {
-    const { view, active } = this.owner.views;
-    const { last, high } = this.context.log;
-    if (!active || last === high || this.#waiting.at(view, last + 1) !== undefined) return false;
-    return this.#waiting.hasAfter(view, last + 1);
+  /** Whether the order of that slot waits here. */
+  waitsFor(slot: number): boolean {
+    return this.#waiting.at(this.owner.views.view, slot) !== undefined;
   }
 
-  #watchHole(): void {
-    const { host, config, log } = this.context;
-    if (!this.waitsForOrder) {
-      this.#holeAsked = "nobody";
-      if (this.#holeSet) host.clearTimer("hole");
-      this.#holeSet = false;
-      return;
-    }
-    // What was asked for came, and more is missing.
-    if (this.#holeAsked !== "nobody" && log.last >= this.#askedTo) return this.#askHole();
-    if (this.#holeSet) return;
-    this.#holeSet = true;
-    host.setTimer("hole", config.viewTimeoutMs / (this.#holeAsked === "nobody" ? 16 : 8));
-  }
-
-  /** The timer "hole": an order is missing still. */
-  onHole(): void {
-    this.#holeSet = false;
-    if (!this.waitsForOrder) return;
-    coverageMark("zyzzyva: a missing order is asked for");
-    this.#holeAsked = this.#holeAsked === "nobody" ? "primary" : "all";
-    this.#askHole();
-  }
-
-  #askHole(): void {
-    const { host, log } = this.context;
-    const { view, primary } = this.owner.views;
-    const first = log.last + 1;
-    const last = Math.min(log.last + FILLED_MAX, log.high);
-    this.#askedTo = last;
-    const to = this.#holeAsked === "all" ? "others" : primary;
-    host.send(to, { kind: "fillHole", view, first, last });
-    this.#watchHole();
-  }
-
-  onFillHole(from: Address, { view, first, last }: FillHoleMessage): void {
-    const { host, answers, config, log } = this.context;
-    const { views } = this.owner;
-    if (from >= config.n || !views.active || view !== views.view) {
-      return host.drop("not admitted: fill-hole of another view");
-    }
-    const question = `orders ${view} ${first}`;
-    if (!answers.allows(from, question, host.now)) return host.drop(ASKED_TOO_MUCH);
-    answers.begin(from, question, host.now);
-    this.sendOrders(from, first, Math.min(last, log.last));
-  }
-
-  /** Sends the orders of some slots of the active view; false if it has none. */
-  sendOrders(to: Address, first: number, last: number): boolean {
-    const { host, answers, log } = this.context;
-    let bytes = 0;
-    let sent = 0;
-    for (let slot = Math.max(first, log.low + 1); slot <= last && sent < FILLED_MAX; slot++) {
-      const order = log.at(slot)?.order ?? null;
-      if (order?.seal === undefined) continue;
-      if (sent > 0 && bytes + lengthOf(order.batch) > FILLED_BYTES_MAX) break;
-      bytes += lengthOf(order.batch);
-      sent++;
-      answers.charge(to, lengthOf(order.batch));
-      host.send(to, order);
-    }
-    return sent > 0;
+  /** Whether any of a later slot does. */
+  waitsAfter(slot: number): boolean {
+    return this.#waiting.hasAfter(this.owner.views.view, slot);
   }
 
   // Execution.
@@ -353,6 +286,7 @@ export class NormalCase implements SpeculativeOwner {
     const { slot, outcomes, entry } = this.#speculate(batch, history, order);
     this.#service.replyAll(batch, outcomes, { view, slot, history });
     commits.onExecuted(entry);
+    this.owner.holes.onExecuted(order);
     this.owner.timer.arm();
   }
 
@@ -432,7 +366,7 @@ export class NormalCase implements SpeculativeOwner {
   onEntered(): void {
     this.#waiting.forget(this.owner.views.view, this.context.log.low);
     this.#sealed = this.context.log.last;
-    this.#holeAsked = "nobody";
+    this.owner.holes.onEntered();
     relayPending(this.context, this.owner.views.primary);
     this.executeWaiting();
     this.propose();

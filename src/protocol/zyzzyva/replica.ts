@@ -26,6 +26,7 @@ import { CatchUp } from "./catch-up.ts";
 import { Commits } from "./commits.ts";
 import type { Timer, ZyzzyvaContext } from "./context.ts";
 import { Hates } from "./hates.ts";
+import { Holes } from "./holes.ts";
 import { History } from "./log.ts";
 import type { Message, Position } from "./message.ts";
 import { orderedIn } from "./message-codec.ts";
@@ -63,13 +64,14 @@ const SNAPSHOTS_MAX = 4;
 
 /**
  * A replica of Zyzzyva: Kotla et al., "Zyzzyva: Speculative Byzantine Fault Tolerance", SOSP '07,
- * with a view change that is right (selection.ts). Parts: the normal case in normal.ts and
- * commit.ts, how primaries are left in hates.ts and view-timer.ts, the view change in
+ * with a view change that is right (selection.ts). Parts: the normal case in normal.ts, commits.ts
+ * and holes.ts, how primaries are left in hates.ts and view-timer.ts, the view change in
  * view-change.ts, retransmission and state transfer in catch-up.ts, the start in start.ts.
  */
 export class ZyzzyvaReplica implements Replica<Message, Timer> {
   readonly normal: NormalCase;
   readonly commits: Commits;
+  readonly holes: Holes;
   readonly hates: Hates;
   readonly reports: Reports;
   readonly adoption: Adoption;
@@ -98,6 +100,7 @@ export class ZyzzyvaReplica implements Replica<Message, Timer> {
     this.context = context;
     this.normal = new parts.NormalCase(context, this, service);
     this.commits = new parts.Commits(context, this, service);
+    this.holes = new Holes(context, this);
     this.hates = new parts.Hates(context, this);
     this.reports = new parts.Reports(context, this);
     this.adoption = new parts.Adoption(context, this);
@@ -136,9 +139,9 @@ export class ZyzzyvaReplica implements Replica<Message, Timer> {
         if (from >= this.context.config.n) return this.context.host.drop(RELAYED_BY_A_STRANGER);
         return this.normal.onRequest(message.client, message.request, from);
       case "orderReq":
-        return this.normal.onOrderReq(message);
+        return this.normal.onOrderReq(from, message);
       case "fillHole":
-        return this.normal.onFillHole(from, message);
+        return this.holes.onFillHole(from, message);
       case "commit":
         return this.commits.onCommit(from, message);
       case "history":
@@ -206,7 +209,7 @@ export class ZyzzyvaReplica implements Replica<Message, Timer> {
       case "tick":
         return this.catchUp.onTick();
       case "hole":
-        return this.normal.onHole();
+        return this.holes.onTimer();
       case "commit":
         return this.commits.onTimer();
       case "start":
@@ -293,6 +296,7 @@ export class ZyzzyvaReplica implements Replica<Message, Timer> {
         ...this.context.answers.sizes,
         ...this.sync.sizes,
         ...this.commits.sizes,
+        ...this.holes.sizes,
         ...this.hates.sizes,
         ...this.adoption.sizes,
         ...this.views.sizes,

@@ -20,8 +20,8 @@ export interface ViewTimerOwner {
   readonly normal: {
     readonly committed: number;
     readonly uncommittedMs: number;
-    readonly waitsForOrder: boolean;
   };
+  readonly holes: { readonly waits: boolean };
   readonly start: {
     readonly mayAttest: boolean;
     /** The last slot that a replica which recovers waits for, and since when. */
@@ -133,12 +133,12 @@ export class ViewTimer {
    */
   oldestMs(): number {
     const { pool, host } = this.#context;
-    const { views, normal, start } = this.#owner;
+    const { views, normal, start, holes } = this.#owner;
     let oldestMs = Math.min(pool.oldestMs, normal.uncommittedMs);
     if (start.recoveryTargetSlot > normal.committed) {
       oldestMs = Math.min(oldestMs, start.recoveryRequestedMs);
     }
-    if (normal.waitsForOrder) {
+    if (holes.waits) {
       this.#holeMs = Math.min(this.#holeMs, host.now);
       oldestMs = Math.min(oldestMs, this.#holeMs);
     }

@@ -114,6 +114,56 @@ test("Z2 who has executed an order gives it to who asks, and to no stranger", ()
   expect(cluster.sent("orderReq", 3).map(({ slot }) => slot)).toEqual([1]);
 });
 
+test("Z2 whom its primary tells nothing gets orders from one backup, and clients the fast path", () => {
+  const cluster = new ZyzzyvaCluster({ checkpointInterval: 32 });
+  const client = cluster.opened();
+  cluster.drops = (from, to) => from === 0 && to === 3;
+  const ask = (count: number): number => {
+    const { fast } = client.completed;
+    for (let i = 0; i < count; i++) expect(cluster.ask(client, put(`${i}`))).toBeDefined();
+    return client.completed.fast - fast;
+  };
+  ask(100);
+  cluster.trace.length = 0;
+  expect(ask(64)).toBeGreaterThan(60);
+  const asked = () => cluster.trace.filter(({ message }) => message.kind === "fillHole");
+  const passedOn = cluster.trace.filter(
+    ({ from, to, message }) => message.kind === "orderReq" && from !== 0 && to === 3,
+  );
+  // One question for each eight orders, of which each comes once.
+  expect(asked().length).toBeLessThanOrEqual(10);
+  expect(passedOn.length).toBeLessThanOrEqual(64 + 16);
+  expect(new Set(passedOn.map(({ from }) => from)).size).toBe(1);
+  expect(cluster.state(3).executed).toBe(cluster.state(1).executed);
+  expect(cluster.state(3).view).toBe(0);
+  // Who is told again asks nobody.
+  cluster.drops = () => false;
+  ask(16);
+  cluster.trace.length = 0;
+  expect(ask(32)).toBe(32);
+  expect(asked()).toEqual([]);
+});
+
+test("Z2 what is not ordered yet is passed on once it is, in the view that was asked about", () => {
+  const cluster = alone(3);
+  const told = () => cluster.sent("orderReq", 3).map(({ slot }) => slot);
+  cluster.inject(2, 3, { kind: "fillHole", view: 0, first: 1, last: 2 });
+  for (const batches of [[A], [A, B], [A, B, C]]) cluster.inject(0, 3, order(0, ...batches));
+  cluster.settle();
+  expect(told()).toEqual([1, 2]);
+  // It lacks the third, so that the fifth would be of no use.
+  cluster.inject(2, 3, { kind: "fillHole", view: 0, first: 5, last: 8 });
+  cluster.inject(CLIENT, 3, { kind: "fillHole", view: 0, first: 4, last: 8 });
+  cluster.inject(0, 3, order(0, A, B, C, D));
+  cluster.inject(0, 3, order(0, A, B, C, D, A));
+  cluster.settle();
+  expect(told()).toEqual([1, 2]);
+  cluster.inject(1, 3, { kind: "fillHole", view: 0, first: 6, last: 8 });
+  cluster.inject(0, 3, order(0, A, B, C, D, A, B));
+  cluster.settle();
+  expect(told()).toEqual([1, 2, 6]);
+});
+
 test("Z3 a request that is executed and not committed is answered with a SPEC-REPLY again", () => {
   const cluster = new ZyzzyvaCluster();
   const client = cluster.opened();

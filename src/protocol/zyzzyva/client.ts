@@ -126,10 +126,10 @@ export class ZyzzyvaClient extends QuorumClient implements Client<Message, Timer
     const { outcome, outcomeDigest } = message;
     const isNew = outcome !== null && this.#outcomeOf(message) === undefined;
     if (isNew && this.isOf(outcome, message)) this.#keep(outcomeDigest, outcome);
-    const same: SpecReplyMessage[] = [];
-    for (const other of this.#replies) {
-      if (other !== undefined && this.agree(other, message)) same.push(other);
-    }
+    const heard = this.#replies.filter((reply) => reply !== undefined);
+    // To compare histories costs as much as all else here, and the first replies complete nothing.
+    if (heard.length < Math.min(this.needed, this.quorums.quorum)) return;
+    const same = heard.filter((other) => other === message || this.agree(other, message));
     if (same.length >= this.needed) return this.#onAll(message);
     if (same.length >= this.quorums.quorum) this.#onQuorum(message, same);
   }

@@ -4,7 +4,7 @@
 import { NO_PROOFS, type Bytes, type Codec, type Proof } from "../../actor.ts";
 import type { Signer } from "../../actor.ts";
 import { assert } from "../../base/assert.ts";
-import { bytesOf, equal, MESSAGE_MAX, Reader, type Writer } from "../../wire.ts";
+import { bytesOf, EMPTY, equal, MESSAGE_MAX, Reader, type Writer } from "../../wire.ts";
 import { decodeBatch, encodeBatch, encodeProposed, NO_BATCHES, type Batch } from "../kit/batch.ts";
 import { codecOf } from "../kit/codec.ts";
 import { DIGEST_LENGTH, digestOf } from "../kit/digest.ts";
@@ -94,7 +94,15 @@ export function makeViewChange(
   return { kind: "viewChange", replica, view, stable, record, report, body, digest };
 }
 
+/** Of an empty result, which many operations have. */
+const EMPTY_DONE = digestOfEncoded({ status: "done", result: EMPTY });
+
 export function outcomeDigestOf(outcome: Outcome): Bytes {
+  const isEmpty = outcome.status === "done" && outcome.result.length === 0;
+  return isEmpty ? EMPTY_DONE : digestOfEncoded(outcome);
+}
+
+function digestOfEncoded(outcome: Outcome): Bytes {
   return digestOf(bytesOf((out) => encodeOutcome(outcome, out)));
 }
 

@@ -69,27 +69,35 @@ export class ZyzzyvaService extends SpeculativeService {
       const home = this.homeOf(session);
       const to = home === NOWHERE ? (clients.at(i) ?? NOWHERE) : home;
       const given = !isLong(outcome) || replierOf(request.number, this.#n) === this.#self;
-      this.#specReply(to, request, outcome, place, given);
+      const told = this.#told(session, request, outcome, place, given);
+      this.#specReply(to, told);
       const away = session?.away ?? NOWHERE;
-      if (away !== to && this.isKnown(away)) this.#specReply(away, request, outcome, place, given);
+      if (away !== to && this.isKnown(away)) this.#specReply(away, told);
     }
   }
 
-  #specReply(
-    to: Address,
+  /** What its client is told of a request that was executed; `given`: with the outcome itself. */
+  #told(
+    executed: Session | undefined,
     { session, tag, number, op }: Request,
     outcome: Outcome,
     { view, slot, history }: Place,
     given: boolean,
-  ): void {
+  ): SpecReplyMessage {
+    // That of a large operation takes long, and its session has it unless another one was executed.
+    const known = executed?.number === number && outcome.status !== "number used";
+    const digest = known ? executed.digest : operationDigest(op);
+    return {
+      ...{ kind: "specReply", replica: this.#self, view, slot, history },
+      ...{ session, tag, number, digest, outcomeDigest: outcomeDigestOf(outcome) },
+      outcome: given ? outcome : null,
+    };
+  }
+
+  #specReply(to: Address, message: SpecReplyMessage): void {
     if (to === NOWHERE) return;
     if (to < this.#n) return this.#host.drop("not admitted: request in a replica's name");
-    this.speculative?.sendSpecReply(to, {
-      ...{ kind: "specReply", replica: this.#self, view, slot, history },
-      ...{ session, tag, number, digest: operationDigest(op) },
-      outcomeDigest: outcomeDigestOf(outcome),
-      outcome: given ? outcome : null,
-    });
+    this.speculative?.sendSpecReply(to, message);
   }
 
   /** A batch that was executed is committed: tells of sessions that it opened, or did not find. */
@@ -125,7 +133,7 @@ export class ZyzzyvaService extends SpeculativeService {
     const to = home === NOWHERE ? client : home;
     if (source === "client" && outcome.status !== "number used") heard(session, request, client);
     if (this.mayRepeat(to, session, outcome)) {
-      this.#specReply(to, request, outcome, place, true);
+      this.#specReply(to, this.#told(session, request, outcome, place, true));
     }
     return true;
   }

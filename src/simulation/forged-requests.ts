@@ -29,7 +29,7 @@ export class ForgedRequests {
   /** What a request of another client becomes that it never sent, and what is signed of it. */
   unasked(request: Request): { readonly request: Request; readonly signed: Bytes } {
     const { seal: _, ...asked } = request;
-    const changed = { ...asked, number: asked.number + 1, op: altered(asked.op) };
+    const changed = { ...asked, number: after(asked.number), op: altered(asked.op) };
     return { request: changed, signed: signedOf(changed) };
   }
 
@@ -52,7 +52,7 @@ export class ForgedRequests {
     const last = batch?.requests.findLast((request) => !isOpen(request));
     if (batch === null || last === undefined) return null;
     const { number, op } = last;
-    const invented = { ...last, number: number + 1, op: altered(op) };
+    const invented = { ...last, number: after(number), op: altered(op) };
     const own = this.#signed(invented, this.#keys.clientKey(OWN_CLIENT));
     const { clients: asked } = batch;
     const clients = Array.from({ length: asked.length + 1 }, (_, i) => asked.at(i) ?? 0);
@@ -83,6 +83,11 @@ export function altered(op: Bytes): Bytes {
   const other = op.slice();
   other[op.length - 1] = (other[op.length - 1] ?? 0) ^ 1;
   return other;
+}
+
+/** The next number that has a wire form; the last has none after it, and others lie with that. */
+function after(number: number): number {
+  return Math.min(number + 1, Number.MAX_SAFE_INTEGER);
 }
 
 /** A copy with another root signature in the seals of its batches. */

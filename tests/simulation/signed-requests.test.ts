@@ -4,6 +4,7 @@
 import { expect, setDefaultTimeout, spyOn, test } from "bun:test";
 import { runSeed } from "../../src/simulation/run-seed.ts";
 import { maySign } from "../../src/simulation/drawn-requests.ts";
+import { ForgedRequests } from "../../src/simulation/forged-requests.ts";
 import { drawPlan, mayInvent, SIGNED_TRICKS } from "../../src/simulation/seed-plan.ts";
 import { SimulatedKeys } from "../../src/simulation/simulated-keys.ts";
 import {
@@ -92,3 +93,11 @@ test.each(signable.map((subject) => [subject.name, subject] as const))(
     expect(checked).toBeLessThanOrEqual(plan.n * trees);
   },
 );
+
+test("a request with the last number of all can be told with another operation, too", () => {
+  const forged = new ForgedRequests(new SimulatedKeys(1, 4));
+  const number = Number.MAX_SAFE_INTEGER;
+  const key = forged.ownKey;
+  const { request } = forged.unasked({ session: 1, tag: 2, number, op: new Uint8Array(3), key });
+  expect([request.number, request.op]).toEqual([number, Uint8Array.of(0, 0, 1)]);
+});

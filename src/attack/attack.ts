@@ -13,7 +13,7 @@ import { ATTACK_ROWS, type AttackRow } from "./attack-rows.ts";
 import { MODES } from "./crafted.ts";
 import { fight, type Duel } from "./duel.ts";
 import { lacksNamespaces, Namespaces } from "./namespaces.ts";
-import { CI_BOUNDS, judge, MEASURED_HEAD, measuredCells, type Measured } from "./losses.ts";
+import { boundsFor, judge, MEASURED_HEAD, measuredCells, type Measured } from "./losses.ts";
 import type { DuelSettings } from "./summon.ts";
 import { print } from "../base/logger.ts";
 
@@ -201,7 +201,8 @@ async function tried(
     const measured = { ...found, memoryMib: found.memoryMib - undisturbedMib };
     const cells = measuredCells(measured);
     const saw = MEASURED_HEAD.map((head, i) => `${head} ${cells[i]}`).join(", ");
-    return verdict(measured, saw, judge(measured, { ...bounds, ...(ci ? CI_BOUNDS : {}) }));
+    const { hasFastPath = false } = protocols.get(mode) ?? {};
+    return verdict(measured, saw, judge(measured, boundsFor(bounds, { ci, hasFastPath })));
   } catch (error) {
     if (!(error instanceof RunError)) throw error;
     return verdict(null, "it could not be tried", [error.message]);

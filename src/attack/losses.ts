@@ -56,6 +56,22 @@ export const CI_BOUNDS: Bounds = {
   ...{ duringMin: 0.1, afterMin: 0.1, leaderChangesMax: 2, memoryMibMax: 192 },
 };
 
+/**
+ * Of throughput during an attack, where clients wait for every replica: whatever slows one slows
+ * all of them, and a Byzantine one may end the fast path by its silence.
+ */
+const FAST_PATH_MIN = 0.5;
+
+/** What an attack may cost a protocol: one with a fast path more, and anybody in CI. */
+export function boundsFor(
+  bounds: Bounds,
+  { ci, hasFastPath }: { readonly ci: boolean; readonly hasFastPath: boolean },
+): Bounds {
+  if (ci) return { ...bounds, ...CI_BOUNDS };
+  const { duringMin = 0 } = bounds;
+  return hasFastPath ? { ...bounds, duringMin: Math.min(duringMin, FAST_PATH_MIN) } : bounds;
+}
+
 /** What was lost beyond the bounds, a line each; none: the attack failed. */
 export function judge(measured: Measured, bounds: Bounds): readonly string[] {
   const { before, during, taken, after, leaderChanges, memoryMib, amplification } = measured;

@@ -3,6 +3,7 @@
 import type { Bytes, Sealed } from "../actor.ts";
 import { NONCE_LENGTH, tagOf, type Request } from "../protocol/kit/request.ts";
 import type { CommonMessage } from "../protocol/kit/messages.ts";
+import type { SpecReplyMessage } from "../protocol/zyzzyva/message.ts";
 import { randomBytes, type Arms } from "./arms.ts";
 
 const RETRY_MS = 250;
@@ -21,7 +22,7 @@ export class StrangerSession {
     this.#request = { session: 0, tag: tagOf(op), number: 0, op };
     arms.own.listen(id, (_from, input) => {
       const message = arms.codec.decode(input);
-      if (message !== null) this.#onAnswer(message as CommonMessage);
+      if (message !== null) this.#onAnswer(message as CommonMessage | SpecReplyMessage);
     });
   }
 
@@ -51,13 +52,15 @@ export class StrangerSession {
     again();
   }
 
-  #onAnswer(message: CommonMessage): void {
+  #onAnswer(message: CommonMessage | SpecReplyMessage): void {
     const done = this.#done;
     const { tag, number } = this.#request;
     if (done === null) return;
     if (message.kind === "opened" && message.tag === tag && number === 0) {
       this.#request = { ...this.#request, session: message.session };
-    } else if (message.kind !== "reply" || message.tag !== tag || message.number !== number) return;
+    } else if (message.kind === "reply" || message.kind === "specReply") {
+      if (message.tag !== tag || message.number !== number) return;
+    } else return;
     this.#done = null;
     done();
   }

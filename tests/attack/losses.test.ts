@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import {
+  boundsFor,
   CI_BOUNDS,
   judge,
   MEASURED_HEAD,
@@ -44,6 +45,14 @@ describe("an attack", () => {
   test("is judged by no bound that is not given", () => {
     const bad = { ...GOOD, during: 0, after: 0, leaderChanges: 9, memoryMib: 999 };
     expect(judge({ ...bad, amplification: 99 }, {})).toEqual([]);
+  });
+
+  test("may cost half where clients wait for every replica, and nothing else more", () => {
+    const bounds = boundsFor(STRANGERS_BOUNDS, { ci: false, hasFastPath: true });
+    expect(bounds).toEqual({ ...STRANGERS_BOUNDS, duringMin: 0.5 });
+    expect(boundsFor(STRANGERS_BOUNDS, { ci: false, hasFastPath: false })).toBe(STRANGERS_BOUNDS);
+    expect(boundsFor({}, { ci: false, hasFastPath: true })).toEqual({ duringMin: 0 });
+    expect(boundsFor(STRANGERS_BOUNDS, { ci: true, hasFastPath: true })).toEqual(CI_BOUNDS);
   });
 
   test("in CI need leave a tenth of the throughput only", () => {

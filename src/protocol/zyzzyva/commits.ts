@@ -14,6 +14,7 @@ import {
 } from "../../actor.ts";
 import { coverageMark } from "../../base/coverage-mark.ts";
 import { equal } from "../../wire.ts";
+import { TIMER_SLACK_MS } from "../kit/backoff.ts";
 import { certificateOf, hasSigners } from "../kit/quorum.ts";
 import {
   commitProofs,
@@ -45,8 +46,9 @@ import { PointVotes } from "./votes.ts";
 const HISTORIES_MAX = 4;
 /** Clients that wait for one LOCAL-COMMIT to be signed. */
 const OWED_MAX = 4096;
-/** How often the primary asks for commits, in view timeouts. */
+/** How often the primary asks for commits, in view timeouts; and, at most, for new sessions. */
 const COMMIT_PAUSE = 1 / 8;
+const OPEN_PAUSE = 1 / 64;
 
 /** What committing asks of its replica. */
 export interface CommitsOwner {
@@ -89,6 +91,8 @@ export class Commits {
   /** Histories that were said again for the primary since when. */
   #answered = { sinceMs: -Infinity, count: 0 };
   #timerSet = false;
+  /** Whether the timer goes off for new sessions. */
+  #urged = false;
   /** The last slot that opens a session. */
   #urgent = 0;
   /** The last slot that this replica had committed as the primary, and when. */
@@ -262,8 +266,23 @@ export class Commits {
     const opens = batch.requests.some(({ session }) => session === 0);
     // Its client cannot go on before that is committed.
     if (opens) this.#urgent = slot;
-    if (opens || half || executor.speculated >= COMMIT_AT) this.request();
+    if (half || executor.speculated >= COMMIT_AT) this.request();
+    else if (opens) this.#urge();
     else this.#setTimer();
+  }
+
+  /**
+   * Has new sessions committed: at once, but not so often that it takes the time of operations,
+   * because anybody can open sessions without end, and each round costs every replica signatures.
+   */
+  #urge(): void {
+    const { host, config } = this.context;
+    const leftMs = this.#asked.atMs + OPEN_PAUSE * config.viewTimeoutMs - host.now;
+    if (leftMs <= TIMER_SLACK_MS) return this.request();
+    if (this.#urged) return;
+    this.#urged = true;
+    this.#timerSet = true;
+    host.setTimer("commit", leftMs);
   }
 
   #setTimer(): void {
@@ -281,6 +300,7 @@ export class Commits {
   /** The timer "commit": what was executed is to be committed. */
   onTimer(): void {
     this.#timerSet = false;
+    this.#urged = false;
     if (!this.#lags) return;
     this.request();
     this.#setTimer();
@@ -454,7 +474,7 @@ export class Commits {
       this.#committed = certificate;
       normal.commit(certificate.slot);
       this.localCommits.forget(certificate.slot);
-      if (this.#urgent > normal.committed) this.request();
+      if (this.#urgent > normal.committed) this.#urge();
     }
   }
 

@@ -10,7 +10,16 @@ import { codecOf } from "../kit/codec.ts";
 import { DIGEST_LENGTH, digestOf } from "../kit/digest.ts";
 import { decodeStable, encodeStable, PROTOCOL_KINDS, stableProofs } from "../kit/messages.ts";
 import { decodeAnswer, encodeAnswer } from "../kit/recovery.ts";
-import { decodeOutcome, encodeOutcome, type Outcome, type Request } from "../kit/request.ts";
+import {
+  decodeOutcome,
+  encodeOutcome,
+  encodeTold,
+  isLong,
+  type Outcome,
+  type Request,
+  type Told,
+} from "../kit/request.ts";
+import type { Session } from "../kit/sessions.ts";
 import {
   commitProofs,
   committedProofs,
@@ -95,15 +104,19 @@ export function makeViewChange(
 }
 
 /** Of an empty result, which many operations have. */
-const EMPTY_DONE = digestOfEncoded({ status: "done", result: EMPTY });
+const EMPTY_DONE = digestOfTold({ status: "done", result: EMPTY });
 
-export function outcomeDigestOf(outcome: Outcome): Bytes {
-  const isEmpty = outcome.status === "done" && outcome.result.length === 0;
-  return isEmpty ? EMPTY_DONE : digestOfEncoded(outcome);
+/** `session`, if it is there, may know the digest of a long result, which takes long to make. */
+export function outcomeDigestOf(outcome: Outcome, session?: Session): Bytes {
+  if (outcome.status === "done" && outcome.result.length === 0) return EMPTY_DONE;
+  if (!isLong(outcome)) return digestOfTold(outcome);
+  const known = session?.result === outcome.result;
+  const digest = known ? session.resultDigest : digestOf(outcome.result);
+  return digestOfTold({ status: "digest", digest });
 }
 
-function digestOfEncoded(outcome: Outcome): Bytes {
-  return digestOf(bytesOf((out) => encodeOutcome(outcome, out)));
+function digestOfTold(told: Told): Bytes {
+  return digestOf(bytesOf((out) => encodeTold(told, out)));
 }
 
 /** Whether the bytes begin as a SPEC-REPLY to this request does; decodes no more than that. */

@@ -89,7 +89,7 @@ export class ZyzzyvaService extends SpeculativeService {
     const digest = known ? executed.digest : operationDigest(op);
     return {
       ...{ kind: "specReply", replica: this.#self, view, slot, history },
-      ...{ session, tag, number, digest, outcomeDigest: outcomeDigestOf(outcome) },
+      ...{ session, tag, number, digest, outcomeDigest: outcomeDigestOf(outcome, executed) },
       outcome: given ? outcome : null,
     };
   }

@@ -21,9 +21,13 @@ type Timer = ReplicaTimer | "retry";
 /** Gaps between the reply of a quorum and the last one that tell something, and are remembered. */
 const GAPS_MIN = 8;
 const GAPS_MAX = 32;
-/** The least time that the last reply is waited for, in milliseconds, and the most, in timeouts. */
+/**
+ * The least time that the last reply is waited for, in milliseconds, and the most, in timeouts and
+ * in the time that those of a quorum took.
+ */
 const PATIENCE_MIN_MS = 0.05;
 const PATIENCE_MAX = 1 / 8;
+const PATIENCE_RATIO = 4;
 /** So many operations without the fast path in a row, and it is not waited for any more... */
 const SLOW_MAX = 8;
 /** ...but for every so manieth. */
@@ -201,11 +205,13 @@ export class ZyzzyvaClient extends QuorumClient implements Client<Message, Timer
     const hopeful = this.#operations % HOPEFUL_EVERY === 0;
     if (this.#slowInRow >= SLOW_MAX && !hopeful) return 0;
     const longestMs = this.#gapsMs.length < GAPS_MIN ? Infinity : this.#longestGapMs;
-    const mostMs = PATIENCE_MAX * this.config.viewTimeoutMs;
+    // A reply that was lost comes after a retry, which no other operation need wait for.
+    const othersMs = this.#host.now - this.#beganMs;
+    const mostMs = Math.min(PATIENCE_MAX * this.config.viewTimeoutMs, PATIENCE_RATIO * othersMs);
     const patienceMs = Math.min(mostMs, Math.max(PATIENCE_MIN_MS, 2 * longestMs));
     if (this.#slowInRow < SLOW_MAX) return patienceMs;
     // As long again as the others took: whoever was silent is hardly back.
-    return Math.min(patienceMs, this.#host.now - this.#beganMs);
+    return Math.min(patienceMs, othersMs);
   }
 
   #setTimer(): void {

@@ -10,6 +10,12 @@ import { ASKED_TOO_MUCH } from "../kit/peers.ts";
 import type { ZyzzyvaContext } from "./context.ts";
 import type { FillHoleMessage, OrderReqMessage } from "./message.ts";
 
+/**
+ * How long an order that was lost is waited for, and then the primary's answer, in view timeouts:
+ * every operation after it loses the fast path as long.
+ */
+const PAUSE = 1 / 64;
+const PAUSE_ASKED = 1 / 32;
 /** ORDER-REQs in answer to one FILL-HOLE, and bytes of their batches. */
 const FILLED_MAX = 16;
 const FILLED_BYTES_MAX = 1024 * 1024;
@@ -72,7 +78,8 @@ export class Holes {
     if (this.#asked !== "nobody" && log.last >= this.#askedTo) return this.#ask();
     if (this.#set) return;
     this.#set = true;
-    host.setTimer("hole", config.viewTimeoutMs / (this.#asked === "nobody" ? 16 : 8));
+    const pause = this.#asked === "nobody" ? PAUSE : PAUSE_ASKED;
+    host.setTimer("hole", pause * config.viewTimeoutMs);
   }
 
   /** The timer "hole": an order is missing still. */

@@ -187,7 +187,7 @@ describe("refused before anything runs", () => {
     [["scale", "--protocol", "paxos"], "--protocol paxos: there are unreplicated"],
     [["crypto", "--rounds", "0"], "--rounds 0: expected a whole number"],
     [["report", "a", "b", "--labels", "x,x"], "--labels: x was given twice"],
-    [["tables"], "'tables': expected crypto, echo, report, scale, stores, sweep, table"],
+    [["tables"], "'tables': expected crypto, echo, pages, report, scale, stores, sweep, table"],
   ] as const)("%j", async (args, expected) => {
     const { status, out, err } = await run("bench", args);
     expect({ status, out }).toEqual({ status: 2, out: "" });

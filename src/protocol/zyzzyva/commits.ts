@@ -46,9 +46,14 @@ import { PointVotes } from "./votes.ts";
 const HISTORIES_MAX = 4;
 /** Clients that wait for one LOCAL-COMMIT to be signed. */
 const OWED_MAX = 4096;
-/** How often the primary asks for commits, in view timeouts; and, at most, for new sessions. */
+/** How often the primary asks for commits, in view timeouts. */
 const COMMIT_PAUSE = 1 / 8;
+/**
+ * How often it asks at most for new sessions: in view timeouts, and in milliseconds, because their
+ * clients wait for it, however long a primary may take.
+ */
 const OPEN_PAUSE = 1 / 64;
+const OPEN_PAUSE_MAX_MS = 10;
 
 /** What committing asks of its replica. */
 export interface CommitsOwner {
@@ -277,7 +282,8 @@ export class Commits {
    */
   #urge(): void {
     const { host, config } = this.context;
-    const leftMs = this.#asked.atMs + OPEN_PAUSE * config.viewTimeoutMs - host.now;
+    const pauseMs = Math.min(OPEN_PAUSE * config.viewTimeoutMs, OPEN_PAUSE_MAX_MS);
+    const leftMs = this.#asked.atMs + pauseMs - host.now;
     if (leftMs <= TIMER_SLACK_MS) return this.request();
     if (this.#urged) return;
     this.#urged = true;

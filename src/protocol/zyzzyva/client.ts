@@ -208,7 +208,7 @@ export class ZyzzyvaClient extends QuorumClient implements Client<Message, Timer
     // A reply that was lost comes after a retry, which no other operation need wait for.
     const othersMs = this.#host.now - this.#beganMs;
     const mostMs = Math.min(PATIENCE_MAX * this.config.viewTimeoutMs, PATIENCE_RATIO * othersMs);
-    const patienceMs = Math.min(mostMs, Math.max(PATIENCE_MIN_MS, 2 * longestMs));
+    const patienceMs = Math.max(PATIENCE_MIN_MS, Math.min(mostMs, 2 * longestMs));
     if (this.#slowInRow < SLOW_MAX) return patienceMs;
     // As long again as the others took: whoever was silent is hardly back.
     return Math.min(patienceMs, othersMs);

@@ -16,9 +16,13 @@ import type { FillHoleMessage, OrderReqMessage } from "./message.ts";
  */
 const PAUSE = 1 / 64;
 const PAUSE_ASKED = 1 / 32;
+/** Whoever gets nothing asks again after twice the time, up to this. */
+const PAUSE_ASKED_MAX = 1 / 8;
 /** ORDER-REQs in answer to one FILL-HOLE, and bytes of their batches. */
 const FILLED_MAX = 16;
 const FILLED_BYTES_MAX = 1024 * 1024;
+/** Orders to come that are passed on, of which half are left when more are asked for. */
+const FED_MAX = 64;
 
 /** What getting orders asks of its replica. */
 export interface HolesOwner {
@@ -28,9 +32,10 @@ export interface HolesOwner {
     readonly leads: boolean;
     readonly primary: Signer;
   };
-  /** Whether the order of a slot of the active view waits here, and one of a slot after it. */
-  readonly normal: { waitsFor(slot: number): boolean; waitsAfter(slot: number): boolean };
+  /** The first slot from this one on whose order of the active view waits here; or Infinity. */
+  readonly normal: { waitingFrom(slot: number): number };
   readonly start: { readonly running: boolean };
+  readonly sync: { readonly fetching: boolean };
   /** A slot of the active view that a quorum is known to have executed. */
   readonly commits: { readonly executedByOthers: number };
 }
@@ -42,6 +47,9 @@ export class Holes {
   /** Who was asked for what is missing, if anybody was, and the last slot that was asked for. */
   #asked: "nobody" | "primary" | "all" = "nobody";
   #askedTo = 0;
+  /** What was executed when it was asked for, and how often nothing came since. */
+  #askedAt = 0;
+  #inVain = 0;
   /** Who sent the last order that was new, if that was not the primary. */
   #feeder: Address | null = null;
   /** By replica, the last slot of the active view whose order it gets when it is executed here. */
@@ -58,11 +66,12 @@ export class Holes {
 
   /** Whether an order is not here that could be executed, and is known to be. */
   get waits(): boolean {
-    const { views, normal, commits, start } = this.#owner;
+    const { views, normal, commits, start, sync } = this.#owner;
     const { last, high } = this.#context.log;
-    if (!views.active || views.leads || !start.running) return false;
-    if (last === high || normal.waitsFor(last + 1)) return false;
-    return commits.executedByOthers > last || normal.waitsAfter(last + 1);
+    if (!views.active || views.leads || !start.running || sync.fetching) return false;
+    const waiting = last === high ? Infinity : normal.waitingFrom(last + 1);
+    if (last === high || waiting === last + 1) return false;
+    return commits.executedByOthers > last || waiting < Infinity;
   }
 
   /** Something came or was executed: asks for what is missing, now or after a while. */
@@ -74,12 +83,12 @@ export class Holes {
       this.#set = false;
       return;
     }
-    // What was asked for came, and more is missing.
+    // The asked-for orders came, and more are missing.
     if (this.#asked !== "nobody" && log.last >= this.#askedTo) return this.#ask();
     if (this.#set) return;
     this.#set = true;
-    const pause = this.#asked === "nobody" ? PAUSE : PAUSE_ASKED;
-    host.setTimer("hole", pause * config.viewTimeoutMs);
+    const again = Math.min(PAUSE_ASKED * 2 ** this.#inVain, PAUSE_ASKED_MAX);
+    host.setTimer("hole", config.viewTimeoutMs * (this.#asked === "nobody" ? PAUSE : again));
   }
 
   /** The timer "hole": an order is missing still. */
@@ -92,21 +101,27 @@ export class Holes {
   }
 
   #ask(): void {
-    this.#askFor(this.#asked === "all" ? "others" : this.#owner.views.primary);
+    const { log } = this.#context;
+    const { views, normal } = this.#owner;
+    this.#inVain = this.#asked === "all" && log.last === this.#askedAt ? this.#inVain + 1 : 0;
+    this.#askedAt = log.last;
+    const first = log.last + 1;
+    // Orders that wait already need not come again.
+    const last = Math.min(log.last + FILLED_MAX, log.high, normal.waitingFrom(first) - 1);
+    this.#askFor(this.#asked === "all" ? "others" : views.primary, first, last);
     this.watch();
   }
 
-  #askFor(to: Address | "others"): void {
-    const { host, log } = this.#context;
-    const first = log.last + 1;
-    const last = Math.min(log.last + FILLED_MAX, log.high);
+  #askFor(to: Address | "others", first: number, last: number): void {
     this.#askedTo = last;
-    host.send(to, { kind: "fillHole", view: this.#owner.views.view, first, last });
+    const { view } = this.#owner.views;
+    this.#context.host.send(to, { kind: "fillHole", view, first, last });
   }
 
   /** An order of the active view that is new came from there. */
   onOrder(from: Address): void {
-    this.#feeder = from === this.#owner.views.primary ? null : from;
+    const feeds = from !== this.#owner.views.primary && from < this.#context.config.n;
+    this.#feeder = feeds ? from : null;
   }
 
   /** An order was executed in the active view: passes it on, and asks for those to come. */
@@ -114,9 +129,12 @@ export class Holes {
     for (const [replica, last] of this.#fed) this.#feed(replica, last, order);
     const feeder = this.#feeder;
     const { last, high } = this.#context.log;
-    if (feeder === null || last + FILLED_MAX / 2 < this.#askedTo || last === high) return;
+    // A missing order is asked for elsewhere, which no feeder may hold up.
+    if (feeder === null || this.#asked !== "nobody") return;
+    const first = Math.max(last, this.#askedTo) + 1;
+    if (first > last + FED_MAX / 2 + 1 || first > high) return;
     coverageMark("zyzzyva: a backup passes orders on");
-    this.#askFor(feeder);
+    this.#askFor(feeder, first, Math.min(last + FED_MAX, high));
   }
 
   #feed(replica: Signer, last: number, order: OrderReqMessage): void {
@@ -143,9 +161,11 @@ export class Holes {
     answers.begin(from, question, host.now);
     const executed = log.last;
     const sent = this.sendOrders(from, first, Math.min(last, executed));
+    const promised = Math.max(executed, this.#fed.get(from) ?? 0);
     // The primary sends its orders to all in any case.
-    if (views.leads || first > executed + 1 || last <= executed) return;
-    if (sent === executed - first + 1) this.#fed.set(from, Math.min(last, executed + FILLED_MAX));
+    if (views.leads || first > promised + 1 || last <= promised) return;
+    const all = sent === Math.max(0, executed - first + 1);
+    if (all) this.#fed.set(from, Math.min(last, executed + FED_MAX));
   }
 
   /** Sends the orders of some slots of the active view; how many. */
@@ -167,6 +187,7 @@ export class Holes {
   /** A view has begun here. */
   onEntered(): void {
     this.#asked = "nobody";
+    this.#askedTo = 0;
     this.#feeder = null;
     this.#fed.clear();
   }

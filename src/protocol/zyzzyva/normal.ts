@@ -47,7 +47,10 @@ export interface NormalOwner {
     request(): void;
   };
   readonly holes: Pick<Holes, "onOrder" | "onExecuted" | "onEntered" | "watch">;
-  readonly hates: { onConflict(message: OrderReqMessage, own: OrderReqMessage): void };
+  readonly hates: {
+    onConflict(message: OrderReqMessage, own: OrderReqMessage): void;
+    onDivergence(other: Address, slot: number): void;
+  };
   readonly timer: { arm(): void; onExecuted(): void };
   readonly sync: {
     onExecuted(slot: number, head: (own: Bytes) => Bytes): void;
@@ -211,7 +214,11 @@ export class NormalCase implements SpeculativeOwner {
       this.#wait(message);
       return holes.watch();
     }
-    if (!this.follows(message)) return host.drop("not admitted: order whose history is another");
+    if (!this.follows(message)) {
+      // Its sender has another order of the last slot, if the primary told two stories.
+      hates.onDivergence(from, log.last);
+      return host.drop("not admitted: order whose history is another");
+    }
     if (!this.#fits(message.batch)) return this.#wait(message);
     this.#execute(message.batch, message.history, message);
     this.executeWaiting();
@@ -268,14 +275,9 @@ export class NormalCase implements SpeculativeOwner {
 
   // What waits for its turn.
 
-  /** Whether the order of that slot waits here. */
-  waitsFor(slot: number): boolean {
-    return this.#waiting.at(this.owner.views.view, slot) !== undefined;
-  }
-
-  /** Whether any of a later slot does. */
-  waitsAfter(slot: number): boolean {
-    return this.#waiting.hasAfter(this.owner.views.view, slot);
+  /** The first slot from this one on whose order of the active view waits here; or Infinity. */
+  waitingFrom(slot: number): number {
+    return this.#waiting.firstFrom(this.owner.views.view, slot);
   }
 
   // Execution.

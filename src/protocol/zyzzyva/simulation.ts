@@ -33,6 +33,7 @@ export const simulation: SimulationHints<Message> = {
       "zyzzyva: view timer runs out",
       "zyzzyva: view change is joined",
       "zyzzyva: a missing order is asked for",
+      "zyzzyva: a backup passes orders on",
       "zyzzyva: missing view-change is fetched",
       "zyzzyva: missing batch is fetched",
       "zyzzyva: a new view undoes what was executed",

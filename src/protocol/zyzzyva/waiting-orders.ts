@@ -46,12 +46,13 @@ export class WaitingOrders {
     return message;
   }
 
-  /** Whether any waits in a view for a slot after this one. */
-  hasAfter(view: number, slot: number): boolean {
+  /** The first slot from this one on whose order of a view waits; Infinity if none does. */
+  firstFrom(view: number, slot: number): number {
+    let first = Infinity;
     for (const message of this.#of(view).values()) {
-      if (message.view === view && message.slot > slot) return true;
+      if (message.view === view && message.slot >= slot) first = Math.min(first, message.slot);
     }
-    return false;
+    return first;
   }
 
   /** Forgets those of earlier views, and of slots up to this one. */

@@ -1,8 +1,11 @@
 // The normal case: orders, the client's two ways to complete, holes, commits in the background.
 
 import { expect, test } from "bun:test";
+import { KvApp } from "../../../src/app/kv.ts";
 import { encodeKvOperation } from "../../../src/app/operation.ts";
+import { operationDigest } from "../../../src/protocol/kit/request.ts";
 import type { SpecReplyMessage } from "../../../src/protocol/zyzzyva/message.ts";
+import { outcomeDigestOf } from "../../../src/protocol/zyzzyva/message-codec.ts";
 import { bytes } from "../../support/requests.ts";
 import {
   A,
@@ -56,115 +59,6 @@ test("Z1 nothing is executed beyond two intervals after the stable checkpoint", 
   }
   cluster.settle();
   expect(cluster.state(3).executed).toBe(8);
-});
-
-test("Z2 a missing order is asked for: at the primary, then at all", () => {
-  const cluster = alone(3);
-  cluster.inject(0, 3, order(0, A, B));
-  cluster.advance(100 / 64 + 1);
-  expect(cluster.trace.filter(({ message }) => message.kind === "fillHole")).toEqual([
-    { from: 3, to: 0, message: { kind: "fillHole", view: 0, first: 1, last: 8 } },
-  ]);
-  cluster.advance(100 / 32 + 1);
-  expect(cluster.trace.findLast(({ message }) => message.kind === "fillHole")?.to).toBe("others");
-});
-
-test("Z2 what comes after the asked-for orders is asked for as soon as these are here", () => {
-  const batches = Array.from({ length: 40 }, (_, i) => [A, B, C, D][i % 4]!);
-  const ordered = batches.map((_, i) => order(0, ...batches.slice(0, i + 1)));
-  const wide = new ZyzzyvaCluster({ checkpointInterval: 32 });
-  for (let i = 0; i < 3; i++) wide.stop(i);
-  wide.inject(0, 3, ordered[39]!);
-  wide.advance(100 / 64 + 1);
-  const asked = () => wide.sent("fillHole", 3).map(({ first, last }) => [first, last]);
-  expect(asked()).toEqual([[1, 16]]);
-  for (const message of ordered.slice(0, 16)) wide.inject(0, 3, message);
-  wide.settle();
-  expect(asked().slice(1)).toEqual([[17, 32]]);
-});
-
-test("Z2 the order of a primary whose window is ahead waits for the checkpoint", () => {
-  const cluster = new ZyzzyvaCluster();
-  const client = cluster.opened();
-  cluster.drops = (_from, to, { kind }) => to === 3 && (kind === "checkpoint" || kind === "stable");
-  while (cluster.state(0).executed < 10) {
-    expect(cluster.ask(client, put("one"))).toBeDefined();
-  }
-  expect(cluster.state(3).executed).toBeLessThan(cluster.state(0).executed);
-  cluster.drops = () => false;
-  // The late CHECKPOINTs are enough: no time passes, and nobody is asked for anything.
-  for (const i of [0, 1, 2]) {
-    const { seal, ...late } = cluster.sent("checkpoint", i).at(-1)!;
-    void seal;
-    cluster.inject(i, 3, late);
-  }
-  cluster.settle();
-  expect(cluster.state(3).history).toBe(cluster.state(0).history);
-});
-
-test("Z2 who has executed an order gives it to who asks, and to no stranger", () => {
-  const cluster = alone(3);
-  cluster.inject(0, 3, order(0, A));
-  cluster.settle();
-  cluster.inject(CLIENT, 3, { kind: "fillHole", view: 0, first: 1, last: 1 });
-  cluster.settle();
-  expect(cluster.sent("orderReq", 3)).toEqual([]);
-  cluster.inject(2, 3, { kind: "fillHole", view: 0, first: 1, last: 1 });
-  cluster.settle();
-  expect(cluster.sent("orderReq", 3).map(({ slot }) => slot)).toEqual([1]);
-});
-
-test("Z2 whom its primary tells nothing gets orders from one backup, and clients the fast path", () => {
-  const cluster = new ZyzzyvaCluster({ checkpointInterval: 32 });
-  const client = cluster.opened();
-  cluster.drops = (from, to) => from === 0 && to === 3;
-  const ask = (count: number): number => {
-    const { fast } = client.completed;
-    for (let i = 0; i < count; i++) expect(cluster.ask(client, put(`${i}`))).toBeDefined();
-    return client.completed.fast - fast;
-  };
-  ask(10);
-  // What it has missed is asked for at the primary, then at all.
-  cluster.advance(5);
-  ask(64);
-  cluster.trace.length = 0;
-  expect(ask(64)).toBeGreaterThan(60);
-  const asked = () => cluster.trace.filter(({ message }) => message.kind === "fillHole");
-  const passedOn = cluster.trace.filter(
-    ({ from, to, message }) => message.kind === "orderReq" && from !== 0 && to === 3,
-  );
-  // One question for each eight orders, of which each comes once.
-  expect(asked().length).toBeLessThanOrEqual(10);
-  expect(passedOn.length).toBeLessThanOrEqual(64 + 16);
-  expect(new Set(passedOn.map(({ from }) => from)).size).toBe(1);
-  expect(cluster.state(3).executed).toBe(cluster.state(1).executed);
-  expect(cluster.state(3).view).toBe(0);
-  // Who is told again asks nobody.
-  cluster.drops = () => false;
-  ask(16);
-  cluster.trace.length = 0;
-  expect(ask(32)).toBe(32);
-  expect(asked()).toEqual([]);
-});
-
-test("Z2 what is not ordered yet is passed on once it is, in the view that was asked about", () => {
-  const cluster = alone(3);
-  const told = () => cluster.sent("orderReq", 3).map(({ slot }) => slot);
-  cluster.inject(2, 3, { kind: "fillHole", view: 0, first: 1, last: 2 });
-  for (const batches of [[A], [A, B], [A, B, C]]) cluster.inject(0, 3, order(0, ...batches));
-  cluster.settle();
-  expect(told()).toEqual([1, 2]);
-  // It lacks the third, so that the fifth would be of no use.
-  cluster.inject(2, 3, { kind: "fillHole", view: 0, first: 5, last: 8 });
-  cluster.inject(CLIENT, 3, { kind: "fillHole", view: 0, first: 4, last: 8 });
-  cluster.inject(0, 3, order(0, A, B, C, D));
-  cluster.inject(0, 3, order(0, A, B, C, D, A));
-  cluster.settle();
-  expect(told()).toEqual([1, 2]);
-  cluster.inject(1, 3, { kind: "fillHole", view: 0, first: 6, last: 8 });
-  cluster.inject(0, 3, order(0, A, B, C, D, A, B));
-  cluster.settle();
-  expect(told()).toEqual([1, 2, 6]);
 });
 
 test("Z3 a request that is executed and not committed is answered with a SPEC-REPLY again", () => {
@@ -403,16 +297,6 @@ test("Z13 a checkpoint is told of once its slot is committed, and moves the wind
   expect(cluster.state(0).low).toBe(4);
 });
 
-test("Z29 batches close by the policy of all protocols", () => {
-  const cluster = new ZyzzyvaCluster({ batchMax: 8 });
-  const clients = [1, 2, 3].map((i) => cluster.opened(CLIENT + i));
-  cluster.trace.length = 0;
-  let done = 0;
-  for (const client of clients) client.invoke(put("x"), () => done++);
-  cluster.runUntil(() => done === 3);
-  expect(cluster.sent("orderReq", 0).map(({ batch }) => batch.requests.length)).toEqual([3]);
-});
-
 test("Z31 the census tells what is committed and what may be undone", () => {
   const cluster = new ZyzzyvaCluster();
   const client = cluster.opened();
@@ -440,4 +324,46 @@ test("Z12 sessions that are opened one after another are committed in rounds T/6
   cluster.advance(100 / 64 + 0.1);
   expect([rounds(), opened()]).toEqual([2, 8]);
   expect(cluster.ask(client, put("one"))).toBeDefined();
+});
+
+test("Z5 the last reply is waited for four times as long as those of a quorum took", () => {
+  const cluster = new ZyzzyvaCluster();
+  const client = cluster.opened();
+  cluster.drops = (_from, to, { kind }) => to === CLIENT && kind === "specReply";
+  client.invoke(put("one"), () => {});
+  cluster.advance(2);
+  const replies = [0, 1, 2].map((i) => cluster.sent("specReply", i).at(-1)!);
+  for (const [i, { seal, ...reply }] of replies.entries()) {
+    void seal;
+    client.receive(i, packets.carried(reply));
+  }
+  cluster.advance(7.9);
+  expect(cluster.sent("commit", CLIENT)).toEqual([]);
+  cluster.advance(0.2);
+  expect(cluster.sent("commit", CLIENT).length).toBe(1);
+});
+
+test("a SPEC-REPLY names the operation that was asked for, and its outcome, however long", () => {
+  const cluster = new ZyzzyvaCluster({}, { app: () => new KvApp() });
+  const client = cluster.opened();
+  cluster.drops = (_from, _to, { kind }) => ["history", "localCommit", "commit"].includes(kind);
+  cluster.ask(client, put("x".repeat(600)));
+  const get = encodeKvOperation({ kind: "get", key: bytes("k") });
+  const result = cluster.ask(client, get);
+  const told = [0, 1, 2, 3].map((i) => cluster.sent("specReply", i).at(-1)!);
+  const outcome = { status: "done", result: result! } as const;
+  for (const reply of told) {
+    expect(reply.digest).toEqual(operationDigest(get));
+    expect(reply.outcomeDigest).toEqual(outcomeDigestOf(outcome));
+  }
+  expect(told.filter(({ outcome }) => outcome !== null).length).toBe(1);
+  // Another operation under the number that was used is told so under its own digest.
+  const [{ session, tag, number }] = told as [SpecReplyMessage];
+  const request = { session, tag, number, op: put("other") };
+  cluster.advance(20);
+  cluster.inject(CLIENT, 1, { kind: "request", request });
+  cluster.settle();
+  const again = cluster.sent("specReply", 1).at(-1)!;
+  expect(again.digest).toEqual(operationDigest(request.op));
+  expect(again.outcome).toEqual({ status: "number used" });
 });

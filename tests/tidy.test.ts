@@ -73,6 +73,7 @@ const NAMES_PROTOCOLS = new Map([
   ["src/faults/faults.ts", "the mode whose faults are tried if none is given"],
   ["src/attack/crafted.ts", "what strangers send in the messages of single protocols"],
   ["src/bench/echo.ts", "measures one protocol against the same in C"],
+  ["src/bench/pages.ts", "the protocol whose pages are measured if none is given"],
   ["src/bench/stores.ts", "the mode whose states are measured if none is given"],
   ["src/process/echo-process.ts", "is that protocol in C, to its wire form"],
 ]);

@@ -3,10 +3,14 @@
 import type { Bytes, Sealed } from "../actor.ts";
 import { NONCE_LENGTH, tagOf, type Request } from "../protocol/kit/request.ts";
 import type { CommonMessage } from "../protocol/kit/messages.ts";
-import type { SpecReplyMessage } from "../protocol/zyzzyva/message.ts";
 import { randomBytes, type Arms } from "./arms.ts";
 
 const RETRY_MS = 250;
+
+/** What tells an outcome before it is committed, where a protocol has that. */
+interface SpecReply extends Pick<Request, "tag" | "number"> {
+  readonly kind: "specReply";
+}
 
 /** Asks again until somebody answers; then its request can be sent again at will. */
 export class StrangerSession {
@@ -22,7 +26,7 @@ export class StrangerSession {
     this.#request = { session: 0, tag: tagOf(op), number: 0, op };
     arms.own.listen(id, (_from, input) => {
       const message = arms.codec.decode(input);
-      if (message !== null) this.#onAnswer(message as CommonMessage | SpecReplyMessage);
+      if (message !== null) this.#onAnswer(message as CommonMessage | SpecReply);
     });
   }
 
@@ -52,7 +56,7 @@ export class StrangerSession {
     again();
   }
 
-  #onAnswer(message: CommonMessage | SpecReplyMessage): void {
+  #onAnswer(message: CommonMessage | SpecReply): void {
     const done = this.#done;
     const { tag, number } = this.#request;
     if (done === null) return;

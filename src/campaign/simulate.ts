@@ -72,7 +72,8 @@ const SIMULATE: Command = {
       type: "enum",
       options: ["ci", "figures"],
       description:
-        "All mutants and protocols, or those of --protocol: of docs/testing.md's figures what --minutes allow, or all",
+        "All mutants and protocols, or those of --protocol: " +
+        "of docs/testing.md's figures what --minutes allow, or all",
     },
     minutes: { type: "string", description: "With --profile ci: time for all of it (default 10)" },
     worker: { type: "boolean", description: "Run what the process that started this one asks" },

@@ -92,7 +92,8 @@ test(
         "--without: seeds of kind twins have no plan",
       ],
       ["--protocol pbft --kind codec --tail 3", "--tail: seeds of kind codec have no plan"],
-      ["--protocol pbft --profile ci", "--protocol: goes without --profile"],
+      ["--protocol nope --profile ci", "--protocol nope: there are unreplicated"],
+      ["--kind deep --profile ci", "--kind: goes without --profile"],
       [
         "--load tests/mutants/pbft.ts --protocol pbft-executes-twice --convict --seeds 3",
         "--seeds: ",

@@ -14,7 +14,8 @@ import { isLong, replierOf, type Outcome } from "../kit/request.ts";
 import { LOCAL_COMMIT, samePoint, type CommitCertificate } from "./certificate.ts";
 import type { Timer as ReplicaTimer } from "./context.ts";
 import type { LocalCommitMessage, Message, SpecReplyMessage } from "./message.ts";
-import { beginsSpecReplyTo, outcomeDigestOf } from "./message-codec.ts";
+import { beginsSpecReplyTo } from "./message-codec.ts";
+import { outcomeDigestOf } from "./outcome-digest.ts";
 
 type Timer = ReplicaTimer | "retry";
 

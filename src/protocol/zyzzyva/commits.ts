@@ -34,6 +34,7 @@ import type {
   LocalCommitMessage,
 } from "./message.ts";
 import { COMMIT_AT } from "./normal.ts";
+import { OwedCommits } from "./owed-commits.ts";
 import { Chain } from "./selection.ts";
 import type { Followed } from "./adoption.ts";
 import type { ZyzzyvaService } from "./service.ts";
@@ -44,14 +45,9 @@ import { PointVotes } from "./votes.ts";
  * slots certified at a time, which replicas hear of in orders of their own.
  */
 const HISTORIES_MAX = 4;
-/** Clients that wait for one LOCAL-COMMIT to be signed. */
-const OWED_MAX = 4096;
 /** How often the primary asks for commits, in view timeouts. */
 const COMMIT_PAUSE = 1 / 8;
-/**
- * How often it asks at most for new sessions: in view timeouts, and in milliseconds, because their
- * clients wait for it, however long a primary may take.
- */
+/** The same for new sessions, and in milliseconds, because their clients wait for it. */
 const OPEN_PAUSE = 1 / 64;
 const OPEN_PAUSE_MAX_MS = 10;
 
@@ -89,14 +85,13 @@ export class Commits {
   /** What the last commit followed from, and one that this replica cannot follow yet. */
   #committed: CommittedCertificate | null = null;
   #awaited: CommittedCertificate | null = null;
-  /** Clients that wait for the own LOCAL-COMMIT of a slot. */
-  readonly #owed = new Map<number, Set<Address>>();
+  readonly #owed = new OwedCommits();
   /** What the primary wants committed that is not executed here yet. */
   #wanted: HistoryMessage | null = null;
   /** Histories that were said again for the primary since when. */
   #answered = { sinceMs: -Infinity, count: 0 };
   #timerSet = false;
-  /** Whether the timer goes off for new sessions. */
+  /** Whether it goes off for new sessions. */
   #urged = false;
   /** The last slot that opens a session. */
   #urgent = 0;
@@ -119,13 +114,10 @@ export class Commits {
     return this.#committed;
   }
   get sizes(): Sizes {
-    let owed = 0;
-    for (const clients of this.#owed.values()) owed = Math.max(owed, clients.size);
     return [
       { name: "commits.histories", size: this.histories.size, max: HISTORIES_MAX },
       { name: "commits.local commits", size: this.localCommits.size, max: this.context.log.size },
-      { name: "commits.owed", size: owed, max: OWED_MAX },
-      { name: "commits.owed slots", size: this.#owed.size, max: this.context.log.size },
+      ...this.#owed.sizesOf(this.context.log.size),
     ];
   }
   get certificates(): readonly HeldCertificate[] {
@@ -222,7 +214,7 @@ export class Commits {
     const { slot, history, localCommit } = entry;
     if (client !== null) {
       if (localCommit?.seal !== undefined) return host.send(client, localCommit);
-      this.#owe(slot, client);
+      this.#owed.add(slot, client, this.context.log);
     }
     if (localCommit !== null) return;
     const { view } = this.owner.views;
@@ -234,17 +226,6 @@ export class Commits {
 
   /** A certificate for the slot is here, which commits nothing. */
   protected onOwnWord(_slot: number): void {}
-
-  #owe(slot: number, client: Address): void {
-    const { log } = this.context;
-    // What was never signed is behind the window by now.
-    if (this.#owed.size >= log.size) {
-      for (const known of this.#owed.keys()) if (known <= log.low) this.#owed.delete(known);
-    }
-    const clients = this.#owed.get(slot) ?? new Set();
-    if (clients.size >= OWED_MAX) return;
-    this.#owed.set(slot, clients.add(client));
-  }
 
   // What replicas say to each other.
 
@@ -276,10 +257,7 @@ export class Commits {
     else this.#setTimer();
   }
 
-  /**
-   * Has new sessions committed: at once, but not so often that it takes the time of operations,
-   * because anybody can open sessions without end, and each round costs every replica signatures.
-   */
+  /** Has new sessions committed: seldom, because anybody can open them without end. */
   #urge(): void {
     const { host, config } = this.context;
     const pauseMs = Math.min(OPEN_PAUSE * config.viewTimeoutMs, OPEN_PAUSE_MAX_MS);
@@ -422,8 +400,7 @@ export class Commits {
       if (entry !== undefined && view === this.owner.views.view && equal(entry.history, history)) {
         if (entry.localCommit !== null) entry.localCommit = message;
       }
-      for (const client of this.#owed.get(slot) ?? []) host.send(client, message);
-      this.#owed.delete(slot);
+      for (const client of this.#owed.take(slot)) host.send(client, message);
     }
     if (slot <= this.owner.normal.committed || !this.localCommits.add(message)) return;
     const votes = this.matching(message);

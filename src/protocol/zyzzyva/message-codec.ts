@@ -4,22 +4,13 @@
 import { NO_PROOFS, type Bytes, type Codec, type Proof } from "../../actor.ts";
 import type { Signer } from "../../actor.ts";
 import { assert } from "../../base/assert.ts";
-import { bytesOf, EMPTY, equal, MESSAGE_MAX, Reader, type Writer } from "../../wire.ts";
+import { bytesOf, equal, MESSAGE_MAX, Reader, type Writer } from "../../wire.ts";
 import { decodeBatch, encodeBatch, encodeProposed, NO_BATCHES, type Batch } from "../kit/batch.ts";
 import { codecOf } from "../kit/codec.ts";
 import { DIGEST_LENGTH, digestOf } from "../kit/digest.ts";
 import { decodeStable, encodeStable, PROTOCOL_KINDS, stableProofs } from "../kit/messages.ts";
 import { decodeAnswer, encodeAnswer } from "../kit/recovery.ts";
-import {
-  decodeOutcome,
-  encodeOutcome,
-  encodeTold,
-  isLong,
-  type Outcome,
-  type Request,
-  type Told,
-} from "../kit/request.ts";
-import type { Session } from "../kit/sessions.ts";
+import { decodeOutcome, encodeOutcome, type Request } from "../kit/request.ts";
 import {
   commitProofs,
   committedProofs,
@@ -101,22 +92,6 @@ export function makeViewChange(
   });
   const digest = digestOf(body);
   return { kind: "viewChange", replica, view, stable, record, report, body, digest };
-}
-
-/** Of an empty result, which many operations have. */
-const EMPTY_DONE = digestOfTold({ status: "done", result: EMPTY });
-
-/** `session`, if it is there, may know the digest of a long result, which takes long to make. */
-export function outcomeDigestOf(outcome: Outcome, session?: Session): Bytes {
-  if (outcome.status === "done" && outcome.result.length === 0) return EMPTY_DONE;
-  if (!isLong(outcome)) return digestOfTold(outcome);
-  const known = session?.result === outcome.result;
-  const digest = known ? session.resultDigest : digestOf(outcome.result);
-  return digestOfTold({ status: "digest", digest });
-}
-
-function digestOfTold(told: Told): Bytes {
-  return digestOf(bytesOf((out) => encodeTold(told, out)));
 }
 
 /** Whether the bytes begin as a SPEC-REPLY to this request does; decodes no more than that. */

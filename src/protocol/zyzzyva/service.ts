@@ -20,7 +20,7 @@ import { NOWHERE, type Session } from "../kit/sessions.ts";
 import { SpeculativeService } from "../kit/speculative-service.ts";
 import type { SpecReplyMessage } from "./message.ts";
 import type { Named } from "./certificate.ts";
-import { outcomeDigestOf } from "./message-codec.ts";
+import { outcomeDigestOf } from "./outcome-digest.ts";
 
 /** Where in which view a request was executed. */
 export interface Place {

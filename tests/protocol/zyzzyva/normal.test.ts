@@ -5,7 +5,7 @@ import { KvApp } from "../../../src/app/kv.ts";
 import { encodeKvOperation } from "../../../src/app/operation.ts";
 import { operationDigest } from "../../../src/protocol/kit/request.ts";
 import type { SpecReplyMessage } from "../../../src/protocol/zyzzyva/message.ts";
-import { outcomeDigestOf } from "../../../src/protocol/zyzzyva/message-codec.ts";
+import { outcomeDigestOf } from "../../../src/protocol/zyzzyva/outcome-digest.ts";
 import { bytes } from "../../support/requests.ts";
 import {
   A,

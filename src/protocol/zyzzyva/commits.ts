@@ -47,9 +47,10 @@ import { PointVotes } from "./votes.ts";
 const HISTORIES_MAX = 4;
 /** How often the primary asks for commits, in view timeouts. */
 const COMMIT_PAUSE = 1 / 8;
-/** The same for new sessions, and in milliseconds, because their clients wait for it. */
+/** The same for new sessions, once so many times were used up, and in milliseconds. */
 const OPEN_PAUSE = 1 / 64;
 const OPEN_PAUSE_MAX_MS = 10;
+const OPENS_SAVED_MAX = 8;
 
 /** What committing asks of its replica. */
 export interface CommitsOwner {
@@ -93,6 +94,8 @@ export class Commits {
   #timerSet = false;
   /** Whether it goes off for new sessions. */
   #urged = false;
+  /** When new sessions may be committed next, or how long ago if some times are saved up. */
+  #opensDueMs = -Infinity;
   /** The last slot that opens a session. */
   #urgent = 0;
   /** The last slot that this replica had committed as the primary, and when. */
@@ -257,16 +260,22 @@ export class Commits {
     else this.#setTimer();
   }
 
-  /** Has new sessions committed: seldom, because anybody can open them without end. */
+  /** Has new sessions committed: seldom, if there are many, because anybody opens any number. */
   #urge(): void {
-    const { host, config } = this.context;
-    const pauseMs = Math.min(OPEN_PAUSE * config.viewTimeoutMs, OPEN_PAUSE_MAX_MS);
-    const leftMs = this.#asked.atMs + pauseMs - host.now;
-    if (leftMs <= TIMER_SLACK_MS) return this.request();
+    const leftMs = this.#opensDueMs - this.context.host.now;
+    if (leftMs <= TIMER_SLACK_MS) return this.#commitOpens();
     if (this.#urged) return;
     this.#urged = true;
     this.#timerSet = true;
-    host.setTimer("commit", leftMs);
+    this.context.host.setTimer("commit", leftMs);
+  }
+
+  #commitOpens(): void {
+    const { host, config } = this.context;
+    const pauseMs = Math.min(OPEN_PAUSE * config.viewTimeoutMs, OPEN_PAUSE_MAX_MS);
+    const savedMs = (OPENS_SAVED_MAX - 1) * pauseMs;
+    this.#opensDueMs = Math.max(this.#opensDueMs, host.now - savedMs) + pauseMs;
+    this.request();
   }
 
   #setTimer(): void {
@@ -283,10 +292,11 @@ export class Commits {
 
   /** The timer "commit": what was executed is to be committed. */
   onTimer(): void {
-    this.#timerSet = false;
-    this.#urged = false;
+    const urged = this.#urged;
+    this.#timerSet = this.#urged = false;
     if (!this.#lags) return;
-    this.request();
+    if (urged) this.#commitOpens();
+    else this.request();
     this.#setTimer();
   }
 

@@ -68,9 +68,11 @@ export class Holes {
   get waits(): boolean {
     const { views, normal, commits, start, sync } = this.#owner;
     const { last, high } = this.#context.log;
-    if (!views.active || views.leads || !start.running || sync.fetching) return false;
-    const waiting = last === high ? Infinity : normal.waitingFrom(last + 1);
-    if (last === high || waiting === last + 1) return false;
+    if (!views.active || views.leads || !start.running || sync.fetching || last === high) {
+      return false;
+    }
+    const waiting = normal.waitingFrom(last + 1);
+    if (waiting === last + 1) return false;
     return commits.executedByOthers > last || waiting < Infinity;
   }
 

@@ -5,14 +5,15 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { chromium, type Page } from "playwright-core";
+import type { Page } from "playwright-core";
 import { UsageError } from "../base/errors.ts";
 import { print } from "../base/logger.ts";
+import { findSubject } from "../campaign/mutants.ts";
 import type { Command, Options } from "../cli/command-line.ts";
 import { alignColumns, count, decimal, rate } from "../evaluation/format.ts";
 import { median } from "../evaluation/median.ts";
 import { describeHost, versions } from "../evaluation/record.ts";
-import { CHROMIUM_FLAGS, findChromium } from "../report/chromium.ts";
+import { findChromium, launchChromium } from "../report/chromium.ts";
 import { readPlay } from "../simulation/play-link.ts";
 import { PlayRun } from "../simulation/play-run.ts";
 import { registered } from "../simulation/subjects.ts";
@@ -102,17 +103,13 @@ export async function benchPages(options: Options): Promise<number> {
   if (executablePath === null) {
     throw new UsageError("there is no Chromium here: apt-get install chromium");
   }
-  const protocol = options.textOf("protocol");
-  if (!registered.has(protocol)) {
-    throw new UsageError(`--protocol ${protocol}: there are ${[...registered.keys()].join(", ")}`);
-  }
+  const { name: protocol } = findSubject(options.textOf("protocol"), {});
   const seconds = options.decimal("seconds", 0.1, 600);
   const rounds = options.integer("rounds", 1, 100);
   const json = options.output("json");
   const dir = mkdtempSync(join(tmpdir(), "oskr-pages-"));
   const open: Measuring["open"] = async (path, link, look) => {
-    const launch = { executablePath, headless: true, args: [...CHROMIUM_FLAGS] };
-    const browser = await chromium.launch(launch);
+    const browser = await launchChromium(executablePath);
     try {
       const page = await browser.newPage({ viewport: SCREEN });
       const begun = performance.now();

@@ -2,7 +2,7 @@
 // The package of the system is used; nothing is downloaded.
 
 import { writeFileSync } from "node:fs";
-import { chromium } from "playwright-core";
+import { chromium, type Browser } from "playwright-core";
 
 /** What it would do on the network by itself, and what needs privileges or a screen. */
 export const CHROMIUM_FLAGS: readonly string[] = [
@@ -17,6 +17,11 @@ export function findChromium(): string | null {
   return NAMES.map((name) => Bun.which(name)).find((path) => path !== null) ?? null;
 }
 
+/** Starts it, without a screen. */
+export function launchChromium(executablePath: string): Promise<Browser> {
+  return chromium.launch({ executablePath, headless: true, args: [...CHROMIUM_FLAGS] });
+}
+
 export interface Drawing {
   readonly title: string;
   readonly svg: string;
@@ -26,8 +31,7 @@ export interface Drawing {
 
 /** Writes each drawing as a PDF of one page, which is as large as the drawing. */
 export async function writePdfs(drawings: readonly Drawing[], executable: string): Promise<void> {
-  const args = [...CHROMIUM_FLAGS];
-  const browser = await chromium.launch({ executablePath: executable, headless: true, args });
+  const browser = await launchChromium(executable);
   try {
     const page = await browser.newPage();
     for (const { title, svg, path } of drawings) {

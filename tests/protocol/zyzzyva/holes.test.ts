@@ -173,13 +173,3 @@ test("Z2 Z11 an order after another history has its sender asked for the one bef
   cluster.settle();
   expect(cluster.sent("pom", 3).length).toBe(1);
 });
-
-test("Z29 batches close by the policy of all protocols", () => {
-  const cluster = new ZyzzyvaCluster({ batchMax: 8 });
-  const clients = [1, 2, 3].map((i) => cluster.opened(CLIENT + i));
-  cluster.trace.length = 0;
-  let done = 0;
-  for (const client of clients) client.invoke(put("x"), () => done++);
-  cluster.runUntil(() => done === 3);
-  expect(cluster.sent("orderReq", 0).map(({ batch }) => batch.requests.length)).toEqual([3]);
-});

@@ -1,4 +1,4 @@
-// The normal case: orders, the client's two ways to complete, holes, commits in the background.
+// The normal case: orders, the client's two ways to complete, commits in the background.
 
 import { expect, test } from "bun:test";
 import { KvApp } from "../../../src/app/kv.ts";
@@ -295,6 +295,16 @@ test("Z13 a checkpoint is told of once its slot is committed, and moves the wind
   cluster.drops = () => false;
   cluster.advance(300);
   expect(cluster.state(0).low).toBe(4);
+});
+
+test("Z29 batches close by the policy of all protocols", () => {
+  const cluster = new ZyzzyvaCluster({ batchMax: 8 });
+  const clients = [1, 2, 3].map((i) => cluster.opened(CLIENT + i));
+  cluster.trace.length = 0;
+  let done = 0;
+  for (const client of clients) client.invoke(put("x"), () => done++);
+  cluster.runUntil(() => done === 3);
+  expect(cluster.sent("orderReq", 0).map(({ batch }) => batch.requests.length)).toEqual([3]);
 });
 
 test("Z31 the census tells what is committed and what may be undone", () => {

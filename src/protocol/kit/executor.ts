@@ -110,12 +110,19 @@ export class Executor implements StateMachine {
     this.undoSessions(changes.toReversed().flat());
   }
 
-  /** The first `count` speculated requests are never undone. */
-  commit(count: number): void {
+  /** The first `count` speculated requests are never undone; gives the sessions they opened. */
+  commit(count: number): readonly Session[] {
     assert(count <= this.#journal.length, "commit of requests that were not executed");
     let operations = 0;
-    for (let i = 0; i < count; i++) operations += this.#journal.shift()?.operations ?? 0;
+    const opened: Session[] = [];
+    for (let i = 0; i < count; i++) {
+      const committed = this.#journal.shift();
+      if (committed === undefined) break;
+      operations += committed.operations;
+      for (const { session, open } of committed.sessions) if (!open) opened.push(session);
+    }
     if (operations > 0) this.#app.commit(operations);
+    return opened;
   }
 
   /** What sessions were before, oldest first, they are again. */

@@ -143,11 +143,11 @@ export class Service {
     const session = this.executor.sessionOf(request);
     if (source !== "client") {
       const home = this.homeOf(session);
-      this.#repeatAt(home === NOWHERE ? client : home, session, request, outcome);
+      this.repeatAt(home === NOWHERE ? client : home, session, request, outcome);
       return true;
     }
     if (session !== undefined && outcome.status !== "number used") heard(session, request, client);
-    this.#repeatAt(client, session, request, outcome);
+    this.repeatAt(client, session, request, outcome);
     return true;
   }
 
@@ -176,7 +176,7 @@ export class Service {
       let home = this.homeOf(session);
       if (home === NOWHERE) home = client === NOWHERE ? (clients.at(i) ?? 0) : client;
       // What was executed before could be in every batch of a Byzantine leader.
-      if (repeated) this.#repeatAt(home, session, request, outcome);
+      if (repeated) this.repeatAt(home, session, request, outcome);
       else this.#replyAll(session, home, request, outcome);
     }
     this.#ordered.operations += this.executor.position - before;
@@ -187,7 +187,7 @@ export class Service {
     return this.#broadcasts && isBody(op);
   }
 
-  #repeatAt(
+  protected repeatAt(
     client: Address,
     session: Session | undefined,
     request: Request,

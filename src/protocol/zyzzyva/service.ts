@@ -2,6 +2,7 @@
 // what is committed.
 
 import type { Address, Bytes, Signer } from "../../actor.ts";
+import { coverageMark } from "../../base/coverage-mark.ts";
 import { EMPTY, equal } from "../../wire.ts";
 import type { Batch } from "../kit/batch.ts";
 import { heard, type ServiceOptions } from "../kit/service.ts";
@@ -10,6 +11,7 @@ import {
   FORGOTTEN_OUTCOME,
   isLong,
   isOpen,
+  nonceOf,
   operationDigest,
   replierOf,
   type Outcome,
@@ -103,19 +105,30 @@ export class ZyzzyvaService extends SpeculativeService {
   /** A batch that was executed is committed: tells of sessions that it opened, or did not find. */
   override settle({ requests, clients }: Batch): void {
     const before = this.executor.committed;
-    this.executor.commit(requests.length);
+    const opened = this.executor.commit(requests.length);
     this.onOrdered(requests, this.executor.committed - before);
     for (const [i, request] of requests.entries()) {
       const waiting = this.pool.executed(request);
       const opens = isOpen(request);
       if (!opens && this.executor.alive(request)) continue;
-      const named = clients.at(i) ?? NOWHERE;
-      this.repeats(
-        waiting === NOWHERE ? named : waiting,
-        request,
-        waiting === NOWHERE ? 0 : "client",
-      );
+      const asked = waiting !== NOWHERE;
+      const client = asked ? waiting : (clients.at(i) ?? NOWHERE);
+      if (!this.repeats(client, request, asked ? "client" : 0) && opens) {
+        this.#tellGone(client, request, opened);
+      }
     }
+  }
+
+  /**
+   * Tells that a session was opened which what was executed since has evicted: its client, told
+   * nothing, would wait to ask again, and be evicted again by whoever asks at the same time.
+   */
+  #tellGone(client: Address, request: Request, opened: readonly Session[]): void {
+    const nonce = nonceOf(request);
+    const session = opened.find((other) => equal(other.nonce, nonce));
+    if (session === undefined) return;
+    coverageMark("zyzzyva: a session is gone when it is committed");
+    this.repeatAt(client, session, request, { status: "opened", session: session.id });
   }
 
   protected override repeats(client: Address, request: Request, source: Source): boolean {

@@ -336,6 +336,23 @@ test("Z12 of sessions that are opened without end eight are committed at once, o
   expect(opened()).toBe(11);
 });
 
+test("Z12 a session that another evicts before it is committed is told of, so that nobody waits", () => {
+  const cluster = new ZyzzyvaCluster({ sessionsMax: 1 });
+  cluster.drops = (_from, _to, { kind }) => kind === "history";
+  for (const i of [0, 1]) {
+    cluster.inject(CLIENT + i, 0, { kind: "request", request: openOf(i) });
+    cluster.settle();
+  }
+  expect(cluster.state(0).executed).toBe(2);
+  expect(cluster.sent("opened", 0)).toEqual([]);
+  cluster.drops = () => false;
+  cluster.advance(100);
+  for (const replica of [0, 1, 2, 3]) {
+    const told = cluster.sent("opened", replica).map(({ session }) => session);
+    expect([...new Set(told)]).toEqual([1, 2]);
+  }
+});
+
 test("Z5 the last reply is waited for four times as long as those of a quorum took", () => {
   const cluster = new ZyzzyvaCluster();
   const client = cluster.opened();

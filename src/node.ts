@@ -341,14 +341,15 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
       out.bytes(next.head);
       if (next.block !== null) {
         out.bytes(next.block);
-        out.bytes(next.rest);
+        out.bytesFrom(next.bytes, next.restAt);
         if (next.block.length === ONE_TIME_BLOCK) this.#noteReceiver(next.to);
         if (message !== null && this.#self !== null) {
           const { head: signed, block: signature } = next;
           message = { ...message, seal: { signer: this.#self, signed, signature } };
         }
       }
-      if (message === null) giveLarge(next.head);
+      // What is heard at home has its signed part.
+      if (message === null || next.head !== next.bytes) giveLarge(next.bytes);
       if (out.overflowed) countDrop(this.drops, TOO_LARGE);
       else this.#leave(next.to, message, out.length + Math.max(0, next.named));
     }

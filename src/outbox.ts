@@ -1,9 +1,7 @@
 // Messages on their way out that wait for their signature, or for that of one before them.
 
 import type { Address, Bytes, Sizes, Target } from "./actor.ts";
-import { giveLarge } from "./base/large-buffers.ts";
 import { Queue } from "./base/queue.ts";
-import { EMPTY } from "./wire.ts";
 
 /** Bytes that wait for strangers, clients included, all together: replies, beyond which drop. */
 const STRANGERS_BYTES_MAX = 16 * 1024 * 1024;
@@ -19,13 +17,15 @@ interface Loop<M> {
   readonly life: number;
 }
 
-/** A message that waits. What is signed, or all if nothing is; the block goes before the rest. */
+/** A message that waits. */
 export interface Departure<M> {
   readonly to: Target;
   /** What loops back once it leaves, and to which of the node's actors; null: nothing does. */
   readonly loop: Loop<M> | null;
+  readonly bytes: Bytes;
+  /** What is signed, or all if nothing is; and where the rest begins, behind the block. */
   readonly head: Bytes;
-  readonly rest: Bytes;
+  readonly restAt: number;
   readonly signed: boolean;
   /** Bytes of the bodies that it names (Bodies); -1: it names none. */
   readonly named: number;
@@ -80,12 +80,10 @@ export class Outbox<M> {
     named: number,
   ): Departure<M> {
     const signed = sealAt >= 0;
-    // Copies: a view of a small array costs more. Most messages end with their signature.
-    const whole = !signed || sealAt === bytes.length;
-    const head = whole ? bytes : bytes.slice(0, sealAt);
-    const rest = whole ? EMPTY : bytes.slice(sealAt);
-    if (!whole) giveLarge(bytes);
-    const departure: Departure<M> = { to, loop, head, rest, signed, named, block: null };
+    const restAt = signed ? sealAt : bytes.length;
+    // A copy: a view of a small array costs more. Most messages end with their signature.
+    const head = restAt === bytes.length ? bytes : bytes.slice(0, restAt);
+    const departure: Departure<M> = { to, loop, bytes, head, restAt, signed, named, block: null };
     this.#queue.push(departure);
     this.#charge(to, bytes.length + OVERHEAD_BYTES);
     return departure;
@@ -101,7 +99,7 @@ export class Outbox<M> {
     const next = this.#queue.peek();
     if (next === undefined || (next.signed && next.block === null)) return undefined;
     this.#queue.shift();
-    this.#charge(next.to, -(next.head.length + next.rest.length + OVERHEAD_BYTES));
+    this.#charge(next.to, -(next.bytes.length + OVERHEAD_BYTES));
     return next;
   }
 

@@ -4,7 +4,7 @@
 
 import { assert } from "./base/assert.ts";
 import type { BodyPlace } from "./base/body-form.ts";
-import { bufferOf, copyOf, sliceOf } from "./base/copies.ts";
+import { bufferOf, copyOf, copyRest, sliceOf, VIEW_MIN } from "./base/copies.ts";
 import type { TreeLeaves } from "./base/hash-tree.ts";
 import {
   ONE_TIME_BLOCK,
@@ -96,9 +96,6 @@ const NO_ADDRESSES: AddressBook = {
 const TWO_32 = 0x1_0000_0000;
 /** Smallest buffer for a message that left its frame. */
 const GROWN_MIN = 65_536;
-
-/** The least that is worth a view instead of a copy. */
-export const SHARED_MIN = 16_384;
 
 export class Reader {
   readonly #bytes: Buffer;
@@ -205,16 +202,15 @@ export class Reader {
     this.poison();
     return EMPTY;
   }
-  /** As `blob`, of bytes that nobody writes to: a view if it is large, and most of its buffer. */
+  /** As `blob`, of bytes that nobody writes to: a view unless it is short. */
   sharedBlob(max: number): Bytes {
     const length = this.u32();
     if (length > max) this.poison();
-    // The buffer of short bytes would be made only now, which costs more than a copy.
-    if (length < SHARED_MIN) return this.bytes(length);
-    const { buffer, byteOffset } = this.#bytes;
-    if (2 * length < buffer.byteLength) return this.bytes(length);
+    if (length < VIEW_MIN) return this.bytes(length);
     const at = this.#take(length);
-    return at < 0 ? EMPTY : new Uint8Array(buffer, byteOffset + at, length);
+    if (at < 0) return EMPTY;
+    const { buffer, byteOffset } = this.#bytes;
+    return new Uint8Array(buffer, byteOffset + at, length);
   }
   address(): Address {
     const at = this.#take(8);
@@ -368,6 +364,12 @@ export class Writer {
     const at = this.#take(value.length);
     if (this.#overflowed) return;
     this.#bytes.set(value, at);
+  }
+  /** Those from `from` on. */
+  bytesFrom(value: Bytes, from: number): void {
+    if (from === value.length) return;
+    const at = this.#take(value.length - from);
+    if (!this.#overflowed) copyRest(value, from, this.#bytes, at);
   }
   /** Bytes behind their 32-bit length. */
   blob(value: Bytes): void {

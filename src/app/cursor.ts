@@ -2,7 +2,8 @@
 // because it makes views, for which the engine moves small arrays out of its heap.
 
 import type { Bytes } from "../actor.ts";
-import { EMPTY, SHARED_MIN, u32At } from "../wire.ts";
+import { SHARED_MIN } from "../base/copies.ts";
+import { EMPTY, u32At } from "../wire.ts";
 
 const copyFrom = Buffer.prototype.copy;
 
@@ -71,7 +72,7 @@ export class Cursor {
     if (length > max) this.poison();
     return this.#ok ? this.bytes(length) : EMPTY;
   }
-  /** As `sharedBlob` of a Reader: a view where it is large, and most of what it keeps in memory. */
+  /** As `sharedBlob` of a Reader: a view where it is most of what it keeps in memory, too. */
   sharedBlob(max: number): Bytes {
     const length = this.u32();
     if (length > max) this.poison();

@@ -2,6 +2,11 @@
 
 import { countAllocated } from "./large-arrays.ts";
 
+/** The least length of bytes that are worth a copy of their own, to give views of what is read. */
+export const SHARED_MIN = 16_384;
+/** The least that is worth a view of such bytes instead of a copy, which would be garbage soon. */
+export const VIEW_MIN = 1024;
+
 /** The same memory as a Buffer, for copyOf. */
 export function bufferOf(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -16,6 +21,13 @@ export function copyOf(source: Buffer, at: number, length: number): Uint8Array {
   const copy = new Uint8Array(length);
   source.copy(copy, 0, at, at + length);
   return copy;
+}
+
+const copyFrom = Buffer.prototype.copy;
+
+/** Copies the bytes from `from` on to `at` in the target, without a view, which would cost more. */
+export function copyRest(source: Uint8Array, from: number, target: Uint8Array, at: number): void {
+  copyFrom.call(source, target, at, from);
 }
 
 /** A copy of the bytes from `from` to `to`, of any array. */

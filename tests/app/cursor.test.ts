@@ -3,7 +3,8 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { Cursor } from "../../src/app/cursor.ts";
-import { Reader, SHARED_MIN } from "../../src/wire.ts";
+import { SHARED_MIN } from "../../src/base/copies.ts";
+import { Reader } from "../../src/wire.ts";
 
 type Read = "u8" | "flag" | "u16" | "u32" | "bytes" | "blob" | "sharedBlob" | "skip" | "poison";
 

@@ -3,7 +3,7 @@
 import type { Bytes, Signer } from "../../actor.ts";
 import { DIGEST_LENGTH } from "./digest.ts";
 import type { GoneMessage, OpenedMessage, ReplyMessage } from "./messages.ts";
-import { operationDigest, type Request, type Told } from "./request.ts";
+import { sameOperationDigest, type Request, type Told } from "./request.ts";
 
 export type AnswerToClient = ReplyMessage | OpenedMessage | GoneMessage;
 
@@ -18,7 +18,7 @@ export function answerTo(
   view: number,
   run: Bytes,
 ): AnswerToClient {
-  const digest = operationDigest(op);
+  const digest = sameOperationDigest(op);
   switch (outcome.status) {
     case "opened":
       return { kind: "opened", replica, view, run, tag, digest, session: outcome.session };

@@ -2,6 +2,7 @@
 
 import type { BodyPlace } from "../../base/body-form.ts";
 import { CLIENT_KEY_LENGTH } from "../../base/client-key.ts";
+import { SHARED_MIN } from "../../base/copies.ts";
 import { NO_PROOFS, type Bytes, type Proof } from "../../actor.ts";
 import {
   bytesOf,
@@ -9,7 +10,6 @@ import {
   equal,
   latin1,
   Reader,
-  SHARED_MIN,
   u32At,
   type Addresses,
   type Writer,
@@ -34,6 +34,7 @@ import {
   isBody,
   isOpen,
   OPERATION_MAX,
+  sameOperationDigest,
   type Request,
 } from "./request.ts";
 
@@ -58,9 +59,13 @@ const KEYED_COUNT = 2 ** 31;
 const ADDRESS_LENGTH = 8;
 
 export interface Batch {
-  /** The canonical bytes of the requests, in order, which the digest covers. */
+  /** The canonical bytes of the requests, in order. */
   readonly bytes: Bytes;
-  /** Computed when it is asked for first: where nobody lies nobody asks. */
+  /**
+   * Of these bytes, with the digest of each long operation in its place, which is needed in any
+   * case; its length, before it, tells which is which. Computed when it is asked for first: where
+   * nobody lies nobody asks.
+   */
   readonly digest: Bytes;
   readonly requests: readonly Request[];
   /**
@@ -85,7 +90,7 @@ function batchOf(
   return {
     bytes,
     get digest() {
-      return (digest ??= digestOf(bytes));
+      return (digest ??= digestOf(shortened(bytes, requests)));
     },
     requests,
     clients,
@@ -148,7 +153,7 @@ function decodeKeyed(count: number, input: Reader): Request[] {
     const key = keys[number];
     if (key === undefined || number > used) input.poison();
     if (number === used) used++;
-    requests.push(decodeOrdered(input, key));
+    requests.push(decodeOrdered(input, true, key));
   }
   if (used < keys.length) input.poison();
   return requests;
@@ -171,7 +176,7 @@ function sharing(requests: readonly Request[], bytes: Bytes): readonly Request[]
   if (!requests.some(({ op }) => op.length >= SHARED_MIN)) return requests;
   const input = new Reader(bytes);
   const { length } = requests;
-  const shared = isKeyed(bytes) ? decodeKeyed(length, input) : decodeAll(length, input);
+  const shared = isKeyed(bytes) ? decodeKeyed(length, input) : decodeAll(length, input, true);
   // What is malformed, as Byzantine leaders make it, stays as it is.
   return input.done ? shared : requests;
 }
@@ -225,8 +230,28 @@ export function encodeProposed(batch: Batch, out: Writer): void {
   encodeBatch(batch, out);
 }
 
+/** The canonical bytes with the digest of each long operation in its place. */
+function shortened(bytes: Bytes, requests: readonly Request[]): Bytes {
+  const places: BodyPlace[] = [];
+  notePlaces({ bytes, requests }, 0, places);
+  if (places.length === 0) return bytes;
+  return bytesOf((out) => {
+    let from = 0;
+    for (const { at, body } of places) {
+      out.bytes(bytes.subarray(from, at));
+      out.bytes(sameOperationDigest(body));
+      from = at + body.length;
+    }
+    out.bytes(bytes.subarray(from));
+  });
+}
+
 /** Adds those of the bodies in the canonical bytes of a batch, which begin at `start`. */
-function notePlaces({ bytes, requests }: Batch, start: number, places: BodyPlace[]): void {
+function notePlaces(
+  { bytes, requests }: Pick<Batch, "bytes" | "requests">,
+  start: number,
+  places: BodyPlace[],
+): void {
   const keyed = isKeyed(bytes);
   const keys = keyed ? (u32At(bytes, 0) >>> 8) & 0xffff : 0;
   let at = start + (keyed ? KEYED_OVERHEAD + CLIENT_KEY_LENGTH * keys : 0);
@@ -262,16 +287,16 @@ export function decodeBatch(input: Reader): Batch {
   }
   if (keyed) return decodeSealed(count, input.bytes(length), input);
   const start = input.position;
-  // Of short bytes no operation is a view, so that they need no reader of their own.
+  // A reader of its own, for views, costs more than copies of what is short.
   if (length < SHARED_MIN) {
-    const requests = decodeAll(count, input);
+    const requests = decodeAll(count, input, false);
     const bytes = input.since(start);
     if (bytes.length !== length) input.poison();
     return batchOf(bytes, requests, input.addresses(count), null);
   }
   const bytes = input.bytes(length);
   const inner = new Reader(bytes);
-  const requests = decodeAll(count, inner);
+  const requests = decodeAll(count, inner, true);
   if (!inner.done) input.poison();
   return batchOf(bytes, requests, input.addresses(count), null);
 }
@@ -285,8 +310,8 @@ function decodeSealed(count: number, bytes: Bytes, input: Reader): Batch {
   return batchOf(bytes, requests, clients, input.flag() ? decodeSeals(input, requests) : null);
 }
 
-function decodeAll(count: number, input: Reader): readonly Request[] {
+function decodeAll(count: number, input: Reader, lasting: boolean): readonly Request[] {
   const requests: Request[] = [];
-  for (let i = 0; i < count && input.ok; i++) requests.push(decodeOrdered(input));
+  for (let i = 0; i < count && input.ok; i++) requests.push(decodeOrdered(input, lasting));
   return requests;
 }

@@ -11,9 +11,9 @@ import {
   NO_SESSION_OUTCOME,
   nonceOf,
   NUMBER_USED_OUTCOME,
-  operationDigest,
   RESULT_MAX,
   sameKey,
+  sameOperationDigest,
   type Outcome,
   type Request,
 } from "./request.ts";
@@ -146,7 +146,7 @@ export class Executor implements StateMachine {
     const result = this.#app.execute(op);
     assert(result.length <= RESULT_MAX, "an application gives results of 2 MiB at most");
     if (forGood) this.#app.commit(1);
-    this.#sessions.executed(session, position, number, operationDigest(op), result);
+    this.#sessions.executed(session, position, number, sameOperationDigest(op), result);
     return { status: "done", result: session.result ?? result };
   }
 
@@ -251,6 +251,6 @@ const NO_STATE: State = { count: 0, part: () => [] };
  */
 function cached(session: Session, request: Request): Outcome {
   if (request.number !== session.number) return NUMBER_USED_OUTCOME;
-  if (!equal(session.digest, operationDigest(request.op))) return NUMBER_USED_OUTCOME;
+  if (!equal(session.digest, sameOperationDigest(request.op))) return NUMBER_USED_OUTCOME;
   return session.result === null ? FORGOTTEN_OUTCOME : { status: "done", result: session.result };
 }

@@ -39,7 +39,13 @@ import {
   type Writer,
 } from "../../wire.ts";
 import { DIGEST_LENGTH } from "./digest.ts";
-import { checkedKeyed, OPERATION_MAX, operationDigest, type Request } from "./request.ts";
+import {
+  checkedKeyed,
+  OPERATION_MAX,
+  operationDigest,
+  sameOperationDigest,
+  type Request,
+} from "./request.ts";
 
 /** The kinds of a REQUEST and a RELAY that are signed by the client. */
 export const SIGNED_REQUEST = 9;
@@ -104,7 +110,7 @@ function signedOfAll(requests: readonly Request[]): Bytes {
     view.setUint32(at + TAG_AT, tag);
     view.setUint32(at + NUMBER_AT, number / HIGH);
     view.setUint32(at + NUMBER_AT + 4, number);
-    copyHash(operationDigest(op), 0, out, at + DIGEST_AT);
+    copyHash(sameOperationDigest(op), 0, out, at + DIGEST_AT);
     at += SIGNED_LENGTH;
   }
   return out;

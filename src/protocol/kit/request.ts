@@ -140,14 +140,14 @@ export function encodeOrdered(request: Request, out: Writer): void {
 }
 
 /**
- * Reads from bytes that nobody writes to, of which a large operation is a view. Poisons the reader
+ * Where nobody writes to what is read (`lasting`), a long operation is a view. Poisons the reader
  * if the request is malformed.
  */
-export function decodeOrdered(input: Reader, key?: Bytes): Request {
+export function decodeOrdered(input: Reader, lasting: boolean, key?: Bytes): Request {
   const session = input.u53();
   const tag = input.u32();
   const number = input.u53();
-  const op = input.sharedBlob(OPERATION_MAX);
+  const op = lasting ? input.sharedBlob(OPERATION_MAX) : input.blob(OPERATION_MAX);
   const request =
     key === undefined
       ? checked(session, tag, number, op, input)
@@ -199,9 +199,24 @@ export function isBody(op: Bytes): boolean {
   return op.length >= BODY_MIN;
 }
 
+/** The digests of long operations that were made, by the operation. */
+const digests = new WeakMap<Bytes, Bytes>();
+
 /** The digest of an operation, for replies that name the rest of the request in full. */
 export function operationDigest(op: Bytes): Bytes {
-  return op.length === 0 ? EMPTY_DIGEST : digestOf(op);
+  if (op.length === 0) return EMPTY_DIGEST;
+  const digest = digestOf(op);
+  if (isBody(op)) digests.set(op, digest);
+  return digest;
+}
+
+/**
+ * As `operationDigest`, of an operation that nobody has written to since that was asked for, as of
+ * all that are decoded: a long one is hashed once, and not for its seal, its batch, its session and
+ * the answer each.
+ */
+export function sameOperationDigest(op: Bytes): Bytes {
+  return (isBody(op) ? digests.get(op) : undefined) ?? operationDigest(op);
 }
 
 /**

@@ -7,7 +7,7 @@ import { coverageMark } from "../../base/coverage-mark.ts";
 import { EMPTY_BATCH, type Batch } from "../kit/batch.ts";
 import { SPECULATED_MAX } from "../kit/executor.ts";
 import type { Source } from "../kit/pending.ts";
-import { operationDigest, type Outcome, type Request } from "../kit/request.ts";
+import { sameOperationDigest, type Outcome, type Request } from "../kit/request.ts";
 import { unsequenced, type SequencedMessage } from "../kit/sequencing-messages.ts";
 import { NOWHERE } from "../kit/sessions.ts";
 import type { NoPaxosContext } from "./context.ts";
@@ -227,7 +227,7 @@ export class NormalCase {
   protected leaderReply(request: Request, outcome: Outcome): LeaderReply {
     const { incarnations, self } = this.context;
     const vector = incarnations.vector.with(self, incarnations.own);
-    return { vector, digest: operationDigest(request.op), outcome };
+    return { vector, digest: sameOperationDigest(request.op), outcome };
   }
 
   #sendReply(

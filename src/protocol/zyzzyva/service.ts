@@ -12,7 +12,7 @@ import {
   isLong,
   isOpen,
   nonceOf,
-  operationDigest,
+  sameOperationDigest,
   replierOf,
   type Outcome,
   type Request,
@@ -88,7 +88,7 @@ export class ZyzzyvaService extends SpeculativeService {
   ): SpecReplyMessage {
     // That of a large operation takes long, and its session has it unless another one was executed.
     const known = executed?.number === number && outcome.status !== "number used";
-    const digest = known ? executed.digest : operationDigest(op);
+    const digest = known ? executed.digest : sameOperationDigest(op);
     return {
       ...{ kind: "specReply", replica: this.#self, view, slot, history },
       ...{ session, tag, number, digest, outcomeDigest: outcomeDigestOf(outcome, executed) },

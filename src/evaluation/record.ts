@@ -110,10 +110,11 @@ export interface ResultRecord {
   readonly serviceGone: boolean;
   /** The longest part of the measured time without a completion, in milliseconds. */
   readonly longestGapMs: number;
+  /** What clients sent again in the measured time. */
   readonly retransmissions: number;
   /**
-   * The share of what its clients completed since they began, before the measured time too, that
-   * did by the protocol's fast path; not there where it has none.
+   * The share of what its clients completed in the measured time that did by the protocol's fast
+   * path; not there where it has none.
    */
   readonly fastPath?: number;
   /** Messages and packets dropped by this process, by reason. */

@@ -83,6 +83,8 @@ export function runClients(options: Options): number {
   const workload = choice.make({ opSize, random: systemRandom, share });
   const recent = page === null ? null : new RecentLoad();
   const load = makeLoad({ clients, workload, clock, warmMs, measureMs, history, recent });
+  let before = tallyOf(clients);
+  clock.after(warmMs, () => (before = tallyOf(clients)));
   if (recent !== null) publishLoad(page, drivers, load, recent);
   printProgress(load, clock);
   drivers.countOperations(() => load.measured);
@@ -100,7 +102,7 @@ export function runClients(options: Options): number {
   const ran = clientSetting({ options, settled: known, told, own, load: bounds, choice, fabric });
   const record = recordOf(ran, drivers, load, {
     ...toldOfRoles(setting.config.roles, fabric, inquiry.toldByOthers),
-    ...countsOf(clients),
+    ...countsSince(before, tallyOf(clients)),
     ...splitRefusals(drops),
     ...(stopped() && !load.finished && { interrupted: true }),
     ...runOf(nodes),
@@ -308,16 +310,32 @@ function recordOf(
   };
 }
 
-/** What clients sent again, and the share of a fast path where the protocol has one. */
-function countsOf(
-  clients: readonly Client<Sealed, string>[],
+/** What clients did so far; operations are those of protocols with a fast path. */
+interface Tally {
+  readonly retransmissions: number;
+  readonly operations: number;
+  readonly fast: number;
+}
+
+function tallyOf(clients: readonly Client<Sealed, string>[]): Tally {
+  let [retransmissions, operations, fast] = [0, 0, 0];
+  for (const client of clients) {
+    retransmissions += client.retransmissions;
+    operations += client.fastPath?.operations ?? 0;
+    fast += client.fastPath?.fast ?? 0;
+  }
+  return { retransmissions, operations, fast };
+}
+
+/** What clients sent again meanwhile, and the share of a fast path where the protocol has one. */
+function countsSince(
+  before: Tally,
+  now: Tally,
 ): Pick<ResultRecord, "retransmissions" | "fastPath"> {
-  const retransmissions = clients.reduce((sum, client) => sum + client.retransmissions, 0);
-  const counts = clients.flatMap(({ fastPath }) => (fastPath === undefined ? [] : [fastPath]));
-  if (counts.length === 0) return { retransmissions };
-  const operations = counts.reduce((sum, count) => sum + count.operations, 0);
-  const fast = counts.reduce((sum, count) => sum + count.fast, 0);
-  return { retransmissions, fastPath: fast / Math.max(1, operations) };
+  const retransmissions = now.retransmissions - before.retransmissions;
+  if (now.operations === 0) return { retransmissions };
+  const operations = now.operations - before.operations;
+  return { retransmissions, fastPath: (now.fast - before.fast) / Math.max(1, operations) };
 }
 
 /** Publishes how far the load is. */

@@ -72,6 +72,20 @@ const BUFFER_BYTES = 2048;
 /** Of what buffers of longer frames are a multiple. */
 const BUFFER_UNIT = 1024;
 
+/** The logarithms of the least and of the most frames in a ring: the driver takes no more. */
+const RING_LEAST = 11;
+const RING_MOST = 14;
+
+interface MemifSetting {
+  readonly mac: string | null;
+  readonly mtu: number;
+  /**
+   * Clients of the process: as many frames may come at once, while it computes, and those that find
+   * no room are lost. The end that is no server decides how long both rings are.
+   */
+  readonly clients?: number;
+}
+
 /**
  * The EAL argument for a memif port number `port` with this end in `dir`, for frames of `mtu`;
  * throws UsageError.
@@ -80,7 +94,7 @@ export function memifArgument(
   port: number,
   dir: string,
   end: MemifEnd,
-  { mac, mtu }: { readonly mac: string | null; readonly mtu: number },
+  { mac, mtu, clients = 1 }: MemifSetting,
 ): string {
   const role = end.server ? "server" : "client";
   const words = [
@@ -88,7 +102,7 @@ export function memifArgument(
     `role=${role}`,
     `socket=${memifPath(dir, end)}`,
     "socket-abstract=no",
-    "rsize=11",
+    `rsize=${Math.max(RING_LEAST, Math.min(RING_MOST, Math.ceil(Math.log2(clients))))}`,
   ];
   // A frame that needs several buffers would arrive as a chain of them.
   const bytes = Math.ceil((ETHER_HEADER + mtu) / BUFFER_UNIT) * BUFFER_UNIT;

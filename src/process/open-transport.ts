@@ -5,7 +5,7 @@ import { UsageError } from "../base/errors.ts";
 import { systemRandom } from "../base/system-random.ts";
 import type { Options } from "../cli/command-line.ts";
 import { IDLE_DEFAULT, type IdleName } from "../cli/definitions.ts";
-import { formatHost } from "../config.ts";
+import { formatHost, ID_MAX } from "../config.ts";
 import type { Clock } from "../driver.ts";
 import { loadDpdk, LOSSES, OPEN_ALL_MULTICAST, OPEN_PROMISCUOUS } from "../ffi/dpdk.ts";
 import type { NativeLibrary } from "../ffi/native.ts";
@@ -138,7 +138,8 @@ function openDpdk(
     refuseFabric(native, memif, mtu);
     if (memif.end.server) clearSockets(native, memif.dir, [memif.end]);
     const address = own === undefined ? randomMac() : formatHost(own);
-    args.push(memifArgument(0, memif.dir, memif.end, { mac: address, mtu }));
+    const clients = place.kind === "client" ? options.integer("clients", 1, ID_MAX + 1) : 1;
+    args.push(memifArgument(0, memif.dir, memif.end, { mac: address, mtu, clients }));
   }
   const kernel = kernelInterface(extra);
   if (mtu > MTU_DEFAULT && extra.some((word) => word.includes("net_af_packet"))) {

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { UsageError } from "../../src/base/errors.ts";
 import { loadNative } from "../../src/ffi/native.ts";
-import { clearSockets, memifPath, type MemifEnd } from "../../src/process/memif.ts";
+import { clearSockets, memifArgument, memifPath, type MemifEnd } from "../../src/process/memif.ts";
 import { ConfigDirectory, macLine, replicaArgs } from "../support/configurations.ts";
 import { describeUnless, libraries } from "../support/optional.ts";
 import { program, run } from "../support/programs.ts";
@@ -15,6 +15,17 @@ import { PATIENCE_MS } from "../support/patience.ts";
 
 const configs = new ConfigDirectory();
 const one = configs.config("one", "f 0", macLine("00"));
+
+test("a ring has room for a reply to each client of a process, within the driver's bounds", () => {
+  const ring = (clients: number): string | undefined => {
+    const end: MemifEnd = { kind: "client", index: 0, server: false };
+    const words = memifArgument(0, tmpdir(), end, { mac: null, mtu: 1500, clients }).split(",");
+    return words.find((word) => word.startsWith("rsize="));
+  };
+  expect([1, 2048, 2049, 5000, 32_768].map(ring)).toEqual(
+    [11, 11, 12, 13, 14].map((log) => `rsize=${log}`),
+  );
+});
 
 describeUnless(libraries())("sockets", () => {
   let dir = "";

@@ -291,8 +291,7 @@ export class QuorumClient implements Client<CommonMessage, Timer> {
     this.#probe.end();
     const { now } = this.#host;
     const repeatedMs = this.#repeatedMs === null ? null : now - this.#repeatedMs;
-    this.#responses.answered(now - this.#sentMs, repeatedMs);
-    this.#budget.onAnswer();
+    this.#budget.onAnswer(this.#responses.answered(now - this.#sentMs, repeatedMs));
     this.#session.conclude(outcome);
   }
 

@@ -62,11 +62,16 @@ export class ResponseTime {
    * it was again. One that follows a repetition sooner than answers do is to what was sent first,
    * which was not lost but slow (the Eifel algorithm, RFC 3522, tells it so): then its time counts.
    * One that does not is to the repetition: a packet was lost, unless answers take so long anyway
-   * that it may have been either.
+   * that it may have been either. Returns whether a packet was lost, null if that is not known.
    */
-  answered(ms: number, repeatedMs: number | null): void {
-    if (repeatedMs === null || repeatedMs < this.#time.meanMs / 2) this.#measured(ms);
-    else if (this.#time.known && this.#time.slowMs < this.#bounds.lateMs) this.#answers = 0;
+  answered(ms: number, repeatedMs: number | null): boolean | null {
+    if (repeatedMs === null || repeatedMs < this.#time.meanMs / 2) {
+      this.#measured(ms);
+      return repeatedMs === null ? null : false;
+    }
+    if (!this.#time.known || this.#time.slowMs >= this.#bounds.lateMs) return null;
+    this.#answers = 0;
+    return true;
   }
 
   #measured(ms: number): void {

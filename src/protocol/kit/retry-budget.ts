@@ -4,6 +4,8 @@
 
 /** Retries for each request that was answered. */
 const RATIO = 1 / 10;
+/** The same as long as what is asked again was late and not lost: that helps nobody. */
+const RATIO_LATE = 1 / 128;
 /**
  * Retries that may be saved up, and that a client has at first: so many in succession that replicas
  * hear of requests over two windows in which they judge a leader (service-level.ts), and more.
@@ -12,10 +14,12 @@ export const RETRIES_SAVED_MAX = 16;
 
 export class RetryBudget {
   #saved = RETRIES_SAVED_MAX;
+  #ratio = RATIO;
 
-  /** A request was answered. */
-  onAnswer(): void {
-    this.#saved = Math.min(RETRIES_SAVED_MAX, this.#saved + RATIO);
+  /** A request was answered; if it was asked again, whether it was lost, where that is known. */
+  onAnswer(lost: boolean | null): void {
+    if (lost !== null) this.#ratio = lost ? RATIO : RATIO_LATE;
+    this.#saved = Math.min(RETRIES_SAVED_MAX, this.#saved + this.#ratio);
   }
 
   /** Whether a retry may be made now; then that is charged. */

@@ -222,10 +222,9 @@ export class NoPaxosClient implements Client<Message, Timer> {
 
   #conclude(outcome: Outcome): void {
     this.#host.clearTimer("retry");
-    this.#budget.onAnswer();
     const { now } = this.#host;
     const repeatedMs = this.#repeatedMs === null ? null : now - this.#repeatedMs;
-    this.#responses.answered(now - this.#sentMs, repeatedMs);
+    this.#budget.onAnswer(this.#responses.answered(now - this.#sentMs, repeatedMs));
     this.#session.conclude(outcome);
   }
 }

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -22,6 +23,12 @@ _Static_assert(sizeof(struct oskr_udp_region) == 4096, "layout of native.ts");
 #define KIND 1u
 #define IDS OSKR_IDS_SIZE
 
+// Datagrams of one length to one host, of which only the last may be shorter, cross the kernel
+// together, which divides them at the end of its path (UDP_SEGMENT; udp(7)). Linux before 6.x takes
+// no more than that, and as many bytes as fit one datagram.
+#define RUN_MAX 64
+#define RUN_BYTES_MAX 65507u
+
 // On its way out: one packet, or several messages that share it.
 struct datagram {
   // The kind, the packets, the trailer. One packet alone needs the second only.
@@ -36,6 +43,18 @@ struct datagram {
 union control {
   struct cmsghdr header;
   uint8_t bytes[CMSG_SPACE(sizeof(uint32_t))];
+};
+
+// Says how long each datagram of a run is.
+union segments {
+  struct cmsghdr header;
+  uint8_t bytes[CMSG_SPACE(sizeof(uint16_t))];
+};
+
+// Datagrams that are sent by one call, and where they are in `run_datagram` and `run_part`.
+struct run {
+  uint32_t first, count, bytes;
+  union segments control;
 };
 
 struct oskr_udp {
@@ -54,11 +73,16 @@ struct oskr_udp {
   uint32_t rx_count;             // datagrams of the last burst
   uint32_t rx_next;              // the first of them that was not handed over whole
   struct oskr_joined rx_joined;  // what is left of it; nothing: it was not looked at yet
-  struct mmsghdr tx[OSKR_BURST];
   struct datagram tx_datagram[OSKR_BURST];
   struct sockaddr_in tx_to[OSKR_BURST];
   uint32_t tx_count;
-  uint8_t tx_of[OSKR_BURST];  // the datagram that a packet is in
+  uint8_t tx_of[OSKR_BURST];      // the datagram that a packet is in
+  bool tx_taken[OSKR_BURST];      // whether a datagram is in a run
+  struct mmsghdr tx[OSKR_BURST];  // of each run
+  struct run runs[OSKR_BURST];
+  uint8_t run_datagram[OSKR_BURST];
+  struct iovec run_part[OSKR_BURST];
+  bool divides;  // the kernel divides runs
 };
 
 static void prepare(struct oskr_udp *udp) {
@@ -68,9 +92,10 @@ static void prepare(struct oskr_udp *udp) {
     udp->rx[i].msg_hdr.msg_iovlen = 1;
     udp->rx[i].msg_hdr.msg_name = &udp->rx_from[i];
     udp->rx[i].msg_hdr.msg_control = &udp->rx_control[i];
-    udp->tx[i].msg_hdr.msg_name = &udp->tx_to[i];
-    udp->tx[i].msg_hdr.msg_namelen = sizeof udp->tx_to[i];
   }
+  int none;
+  socklen_t length = sizeof none;
+  udp->divides = getsockopt(udp->socket, SOL_UDP, UDP_SEGMENT, &none, &length) == 0;
 }
 
 static int bind_socket(struct oskr_udp *udp, uint32_t ip, uint32_t port) {
@@ -211,14 +236,17 @@ int32_t oskr_udp_receive(struct oskr_udp *udp) {
   return (int32_t)messages;
 }
 
+static bool same_host(const struct sockaddr_in *a, const struct sockaddr_in *b) {
+  return a->sin_addr.s_addr == b->sin_addr.s_addr && a->sin_port == b->sin_port;
+}
+
 // The datagram that a message joins: the newest one for its address, if that has room; or NULL.
 static struct datagram *joinable(struct oskr_udp *udp, const struct sockaddr_in *to,
                                  uint32_t length) {
   uint32_t oldest = udp->tx_count > OSKR_JOIN_AMONG ? udp->tx_count - OSKR_JOIN_AMONG : 0;
   for (uint32_t k = udp->tx_count; k-- > oldest;) {
     struct datagram *datagram = &udp->tx_datagram[k];
-    if (udp->tx_to[k].sin_addr.s_addr != to->sin_addr.s_addr) continue;
-    if (udp->tx_to[k].sin_port != to->sin_port || !datagram->joinable) continue;
+    if (!same_host(&udp->tx_to[k], to) || !datagram->joinable) continue;
     uint32_t whole = KIND + datagram->length + length;
     return oskr_trailer_fits(&datagram->trailer, whole, udp->datagram_max) ? datagram : NULL;
   }
@@ -257,33 +285,113 @@ static int32_t place(struct oskr_udp *udp, uint32_t i) {
   return 0;
 }
 
-// Completes datagram k, which may be sent then.
-static void finish(struct oskr_udp *udp, uint32_t k) {
+// Completes a datagram that messages may share; returns how many of its parts are to be sent.
+static uint32_t finish(struct datagram *datagram) {
   static uint8_t joined = OSKR_PACKET_JOINED;
   static uint8_t message = OSKR_PACKET_MESSAGE;
-  struct datagram *datagram = &udp->tx_datagram[k];
-  struct msghdr *header = &udp->tx[k].msg_hdr;
   uint32_t packets = datagram->trailer.messages;
-  header->msg_iov = datagram->parts + (datagram->joinable ? 0 : 1);
-  header->msg_iovlen = packets + (datagram->joinable ? 1 : 0);
   datagram->parts[0] = (struct iovec){packets > 1 ? &joined : &message, KIND};
-  if (packets <= 1) return;
+  if (packets <= 1) return 1 + packets;
   uint32_t trailer_length = oskr_trailer_end(&datagram->trailer);
   datagram->parts[1 + packets] = (struct iovec){datagram->trailer.bytes, trailer_length};
-  header->msg_iovlen++;
+  return 1 + packets + 1;
+}
+
+static void add(struct oskr_udp *udp, struct run *run, uint32_t k) {
+  uint32_t at = run->first + run->count++;
+  udp->tx_taken[k] = true;
+  udp->run_datagram[at] = (uint8_t)k;
+  udp->run_part[at] = udp->tx_datagram[k].parts[1];
+  run->bytes += udp->tx_datagram[k].length;
+}
+
+// Adds to a run that begins with datagram k, a part, the next ones to that host, as far as they
+// fit.
+static void extend(struct oskr_udp *udp, struct run *run, uint32_t k) {
+  uint32_t length = udp->tx_datagram[k].length;
+  uint32_t last = length;
+  if (!udp->divides || length == 0) return;
+  for (uint32_t i = k + 1; i < udp->tx_count && run->count < RUN_MAX && last == length; i++) {
+    const struct datagram *next = &udp->tx_datagram[i];
+    if (udp->tx_taken[i] || !same_host(&udp->tx_to[i], &udp->tx_to[k])) continue;
+    if (next->joinable || next->length == 0 || next->length > length) return;
+    if (run->bytes + next->length > RUN_BYTES_MAX) return;
+    last = next->length;
+    add(udp, run, i);
+  }
+}
+
+// Has the kernel divide what a run's header sends.
+static void divide(struct msghdr *header, struct run *run, uint16_t length) {
+  header->msg_control = &run->control;
+  header->msg_controllen = sizeof run->control;
+  struct cmsghdr *control = CMSG_FIRSTHDR(header);
+  control->cmsg_level = SOL_UDP;
+  control->cmsg_type = UDP_SEGMENT;
+  control->cmsg_len = CMSG_LEN(sizeof length);
+  memcpy(CMSG_DATA(control), &length, sizeof length);
+}
+
+// Makes the run that begins with datagram k and has the places from `first` on.
+static void gather(struct oskr_udp *udp, struct run *run, uint32_t k, uint32_t first) {
+  struct datagram *datagram = &udp->tx_datagram[k];
+  struct msghdr *header = &udp->tx[run - udp->runs].msg_hdr;
+  *run = (struct run){.first = first};
+  *header = (struct msghdr){.msg_name = &udp->tx_to[k], .msg_namelen = sizeof udp->tx_to[k]};
+  add(udp, run, k);
+  if (datagram->joinable) {
+    header->msg_iov = datagram->parts;
+    header->msg_iovlen = finish(datagram);
+    return;
+  }
+  extend(udp, run, k);
+  header->msg_iov = udp->run_part + first;
+  header->msg_iovlen = run->count;
+  if (run->count > 1) divide(header, run, (uint16_t)datagram->length);
+}
+
+static void note(struct oskr_udp *udp, const struct run *run, int32_t status) {
+  for (uint32_t i = run->first; i < run->first + run->count; i++)
+    udp->tx_datagram[udp->run_datagram[i]].status = status;
+}
+
+// Sends the datagrams of a run by themselves, from now on as well: an interface refuses to divide
+// if it does not compute checksums.
+static void send_apart(struct oskr_udp *udp, const struct run *run) {
+  udp->divides = false;
+  for (uint32_t i = run->first; i < run->first + run->count; i++) {
+    struct datagram *datagram = &udp->tx_datagram[udp->run_datagram[i]];
+    const struct sockaddr_in *to = &udp->tx_to[udp->run_datagram[i]];
+    const struct iovec *part = &udp->run_part[i];
+    ssize_t sent;
+    do {
+      sent = sendto(udp->socket, part->iov_base, part->iov_len, MSG_DONTWAIT,
+                    (const struct sockaddr *)to, sizeof *to);
+    } while (sent < 0 && errno == EINTR);
+    datagram->status = sent >= 0 ? 0 : errno == ENOBUFS ? -EAGAIN : -errno;
+  }
 }
 
 // Sends the datagrams that were placed, and notes what became of each.
 static void push(struct oskr_udp *udp) {
-  for (uint32_t k = 0; k < udp->tx_count; k++) finish(udp, k);
-  for (uint32_t k = 0; k < udp->tx_count;) {
-    int sent = sendmmsg(udp->socket, udp->tx + k, udp->tx_count - k, MSG_DONTWAIT);
+  uint32_t runs = 0;
+  uint32_t places = 0;
+  memset(udp->tx_taken, 0, sizeof udp->tx_taken);
+  for (uint32_t k = 0; k < udp->tx_count; k++) {
+    if (udp->tx_taken[k]) continue;
+    gather(udp, &udp->runs[runs], k, places);
+    places += udp->runs[runs++].count;
+  }
+  for (uint32_t r = 0; r < runs;) {
+    int sent = sendmmsg(udp->socket, udp->tx + r, runs - r, MSG_DONTWAIT);
     if (sent > 0) {
-      for (int i = 0; i < sent; i++) udp->tx_datagram[k++].status = 0;
+      for (int i = 0; i < sent; i++) note(udp, &udp->runs[r++], 0);
     } else if (errno == EAGAIN || errno == ENOBUFS) {
-      while (k < udp->tx_count) udp->tx_datagram[k++].status = -EAGAIN;
+      while (r < runs) note(udp, &udp->runs[r++], -EAGAIN);
+    } else if (errno != EINTR && udp->runs[r].count > 1) {
+      send_apart(udp, &udp->runs[r++]);
     } else if (errno != EINTR) {
-      udp->tx_datagram[k++].status = -errno;
+      note(udp, &udp->runs[r++], -errno);
     }
   }
 }

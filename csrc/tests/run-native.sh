@@ -36,6 +36,7 @@ run native_merkle_test address,undefined
 run native_onetime_test address,undefined
 run native_signer_test address,undefined
 run native_udp_test address,undefined
+run native_udp_runs_test address,undefined
 run native_udp_mtu_test address,undefined
 run native_process_test address,undefined
 run native_profile_test address,undefined

@@ -16,7 +16,7 @@ type Bytes = Uint8Array;
 
 /** Memory that was made here and is in use. */
 const lent = new WeakSet<ArrayBufferLike>();
-/** And what nobody uses. */
+/** And what nobody uses; the last was given last. */
 const spares: ArrayBufferLike[] = [];
 let spareBytes = 0;
 
@@ -32,7 +32,7 @@ export function spareLargeBytes(): number {
 export function takeLarge(length: number): Bytes {
   if (length < LARGE_MIN) return new Uint8Array(length);
   const capacity = STEP * Math.ceil(length / STEP);
-  const at = spares.findIndex(({ byteLength }) => fits(byteLength, capacity));
+  const at = spares.findLastIndex(({ byteLength }) => fits(byteLength, capacity));
   const [spare] = at < 0 ? [] : spares.splice(at, 1);
   if (spare !== undefined) {
     spareBytes -= spare.byteLength;
@@ -70,9 +70,11 @@ export function giveLarge(bytes: Bytes): void {
   // To ask a small array for its buffer moves it out of the engine's heap.
   if (bytes.length < LARGE_MIN) return;
   const { buffer } = bytes;
-  if (!lent.delete(buffer) || spareBytes + buffer.byteLength > SPARE_MAX) return;
+  if (!lent.delete(buffer) || buffer.byteLength > SPARE_MAX) return;
   spares.push(buffer);
   spareBytes += buffer.byteLength;
+  // The longest unused goes: it would be kept for ever where arrays are of another size by now.
+  while (spareBytes > SPARE_MAX) spareBytes -= spares.shift()?.byteLength ?? 0;
 }
 
 /** Whether memory may be used for what needs this capacity. */

@@ -65,3 +65,14 @@ test("no more is kept than the bound", () => {
   expect(spareLargeBytes()).toBe(SPARE_MAX);
   useUp();
 });
+
+test("what was given last is kept: arrays of other sizes do not hold its place", () => {
+  useUp();
+  const small = Array.from({ length: SPARE_MAX / LARGE_MIN }, () => takeLarge(LARGE_MIN));
+  for (const bytes of small) giveLarge(bytes);
+  const large = takeLarge(7 * LARGE_MIN);
+  giveLarge(large);
+  expect(spareLargeBytes()).toBe(SPARE_MAX);
+  expect(takeLarge(7 * LARGE_MIN).buffer).toBe(large.buffer);
+  useUp();
+});

@@ -301,7 +301,10 @@ export interface Protocol<M, T extends string> {
 export type AnyProtocol = Protocol<Sealed, string>;
 
 export interface App {
-  /** Deterministic; never throws: a malformed operation has an error result. */
+  /**
+   * Deterministic; never throws: a malformed operation has an error result. A long operation is a
+   * view of its batch, which whoever keeps it, or a view of it, keeps in memory.
+   */
   execute(op: Bytes): Bytes;
   /** So many operations like this one are to come first: a hint, which changes no result. */
   expect?(op: Bytes, count: number): void;

@@ -431,43 +431,22 @@ export class Writer {
 
 const SCRATCH_LENGTH = 4096;
 const scratch = new Writer(new Uint8Array(SCRATCH_LENGTH));
+let scratchInUse = false;
 
 /**
  * The bytes that `write` writes, which must not call it in turn: for digests and the signed part of
  * a vote.
  */
 export function bytesOf(write: (out: Writer) => void): Bytes {
-  scratch.reset(0, SCRATCH_LENGTH);
-  write(scratch);
-  assert(!scratch.overflowed, "more than MESSAGE_MAX bytes");
-  return scratch.copy();
-}
-
-/** Free writers; a call within a call makes one more. */
-const spares: Writer[] = [];
-
-const MANY_MAX = 2 ** 31;
-
-/**
- * The bytes that `write` writes, however many: for snapshots, which may be larger than a message.
- * Of megabytes the caller says that there are at most about `size`, because a buffer that grows
- * leaves as much again behind, and what is kept of it has room that nobody needs.
- */
-export function manyBytesOf(write: (out: Writer) => void, size = 0): Bytes {
-  const out =
-    size > SCRATCH_LENGTH
-      ? new Writer(new Uint8Array(size), NO_ADDRESSES, MANY_MAX)
-      : (spares.pop() ?? new Writer(new Uint8Array(SCRATCH_LENGTH), NO_ADDRESSES, MANY_MAX));
-  out.reset(0, Math.max(size, SCRATCH_LENGTH));
-  write(out);
-  assert(!out.overflowed, "more than 2 GiB");
-  if (!out.large && size <= SCRATCH_LENGTH) {
-    const bytes = out.copy();
-    spares.push(out);
-    return bytes;
+  assert(!scratchInUse, "bytesOf within bytesOf");
+  scratchInUse = true;
+  try {
+    write(scratch.reset(0, SCRATCH_LENGTH));
+    assert(!scratch.overflowed, "more than MESSAGE_MAX bytes");
+    return scratch.copy();
+  } finally {
+    scratchInUse = false;
   }
-  // Its writer is not used again.
-  return out.large ? out.copy() : out.written();
 }
 
 /** The 32-bit integer at `at`; missing bytes are zeros. A DataView would be made for one read. */

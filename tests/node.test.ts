@@ -82,7 +82,7 @@ describe("departures", () => {
     const head = Uint8Array.of(1, 0, 0, 0, 4, ...Buffer.from("text"));
     expect(stage.signed).toEqual([head]);
     expect(transport.packets).toEqual([
-      Uint8Array.of(...head, ...blockOf("9"), 0, 0, 0, 9, ...new Uint8Array(9)),
+      Uint8Array.of(...head, ...blockOf("9"), 0, 0, 0, 9, ...Buffer.from("ttttttttt")),
     ]);
   });
 
@@ -126,6 +126,20 @@ describe("departures", () => {
     expect({ left: left(), drops: drops() }).toEqual({
       ...{ left: ["after"], drops: { "larger than 4 MiB, and not sent": 3 } },
     });
+  });
+
+  test("large ones with their signature in the middle leave as they are, one after another", () => {
+    const tail = 100_000;
+    for (const text of ["a", "b"]) node.send(7, signed(text, tail));
+    stage.signing[0]!();
+    // Memory of the first one is used again by now.
+    for (const text of ["c", "d"]) node.send(7, signed(text, tail));
+    for (const sign of stage.signing.slice(1)) sign();
+    expect(left()).toEqual(["a", "b", "c", "d"]);
+    for (const [i, packet] of transport.packets.entries()) {
+      const wanted = "abcd".charCodeAt(i);
+      expect(packet.subarray(-tail).every((byte) => byte === wanted)).toBe(true);
+    }
   });
 
   test("waiting ones are bounded in bytes: for all strangers, for each replica, and for all", () => {

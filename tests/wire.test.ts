@@ -11,12 +11,12 @@ import {
   bytesOf,
   EMPTY,
   equal,
-  manyBytesOf,
   MESSAGE_MAX,
   Reader,
   Writer,
   type AddressBook,
 } from "../src/wire.ts";
+import { manyBytesOf } from "../src/protocol/kit/many-bytes.ts";
 
 /** Handles are the addresses themselves, below 2^53. */
 const book: AddressBook = {
@@ -159,6 +159,12 @@ describe("round trips", () => {
         expect(manyBytesOf((out) => write(without(first), out))).toEqual(copy);
       }),
     );
+  });
+
+  test("bytesOf within bytesOf is refused, because its bytes would be lost, and no other is", () => {
+    const one = (out: Writer): void => out.u8(1);
+    expect(() => bytesOf(() => bytesOf(one))).toThrow("bytesOf within bytesOf");
+    expect(bytesOf(one)).toEqual(Uint8Array.of(1));
   });
 
   test("manyBytesOf keeps no more room than was asked for, and goes beyond that", () => {

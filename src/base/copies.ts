@@ -23,6 +23,15 @@ export function copyOf(source: Buffer, at: number, length: number): Uint8Array {
   return copy;
 }
 
+/**
+ * The bytes, or, of a view that keeps more than twice as much in memory, a copy of them: for what
+ * outlives the message that it came with.
+ */
+export function ownOf(bytes: Uint8Array): Uint8Array {
+  if (bytes.length < VIEW_MIN || 2 * bytes.length >= bytes.buffer.byteLength) return bytes;
+  return sliceOf(bytes, 0, bytes.length);
+}
+
 const copyFrom = Buffer.prototype.copy;
 
 /** Copies the bytes from `from` on to `at` in the target, without a view, which would cost more. */

@@ -13,6 +13,7 @@ import { HistoryWriter } from "../evaluation/history.ts";
 import { LoadingRun } from "../evaluation/loading.ts";
 import { PATIENCE_MS, type Load, type LoadOptions } from "../evaluation/load.ts";
 import { Patience } from "../base/patience.ts";
+import { MeasuredCounts } from "../evaluation/measured-counts.ts";
 import { OpenLoop } from "../evaluation/open-loop.ts";
 import { RecentLoad } from "../evaluation/recent-load.ts";
 import { OP_SIZE_MAX, RATE_MAX } from "../evaluation/point.ts";
@@ -83,8 +84,7 @@ export function runClients(options: Options): number {
   const workload = choice.make({ opSize, random: systemRandom, share });
   const recent = page === null ? null : new RecentLoad();
   const load = makeLoad({ clients, workload, clock, warmMs, measureMs, history, recent });
-  let before = tallyOf(clients);
-  clock.after(warmMs, () => (before = tallyOf(clients)));
+  const measured = new MeasuredCounts({ clients, clock, warmMs, measureMs });
   if (recent !== null) publishLoad(page, drivers, load, recent);
   printProgress(load, clock);
   drivers.countOperations(() => load.measured);
@@ -102,7 +102,7 @@ export function runClients(options: Options): number {
   const ran = clientSetting({ options, settled: known, told, own, load: bounds, choice, fabric });
   const record = recordOf(ran, drivers, load, {
     ...toldOfRoles(setting.config.roles, fabric, inquiry.toldByOthers),
-    ...countsSince(before, tallyOf(clients)),
+    ...measured.counts,
     ...splitRefusals(drops),
     ...(stopped() && !load.finished && { interrupted: true }),
     ...runOf(nodes),
@@ -308,34 +308,6 @@ function recordOf(
     host: describeHost(),
     versions: versions(),
   };
-}
-
-/** What clients did so far; operations are those of protocols with a fast path. */
-interface Tally {
-  readonly retransmissions: number;
-  readonly operations: number;
-  readonly fast: number;
-}
-
-function tallyOf(clients: readonly Client<Sealed, string>[]): Tally {
-  let [retransmissions, operations, fast] = [0, 0, 0];
-  for (const client of clients) {
-    retransmissions += client.retransmissions;
-    operations += client.fastPath?.operations ?? 0;
-    fast += client.fastPath?.fast ?? 0;
-  }
-  return { retransmissions, operations, fast };
-}
-
-/** What clients sent again meanwhile, and the share of a fast path where the protocol has one. */
-function countsSince(
-  before: Tally,
-  now: Tally,
-): Pick<ResultRecord, "retransmissions" | "fastPath"> {
-  const retransmissions = now.retransmissions - before.retransmissions;
-  if (now.operations === 0) return { retransmissions };
-  const operations = now.operations - before.operations;
-  return { retransmissions, fastPath: (now.fast - before.fast) / Math.max(1, operations) };
 }
 
 /** Publishes how far the load is. */

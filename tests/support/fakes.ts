@@ -26,7 +26,7 @@ export const codec: Codec<Message> = {
     out.u8(signed ? 1 : 0);
     out.blob(Buffer.from(text));
     if (signed) out.seal(seal);
-    out.blob(new Uint8Array(tail));
+    out.blob(new Uint8Array(tail).fill(text.charCodeAt(0)));
   },
   decode(input) {
     const start = input.position;

@@ -14,7 +14,7 @@ import {
   type Addresses,
   type Writer,
 } from "../../wire.ts";
-import { digestOf } from "./digest.ts";
+import { DIGEST_LENGTH, digestOf } from "./digest.ts";
 import {
   BATCH_ROOTS_MAX,
   decodeSeals,
@@ -235,15 +235,18 @@ function shortened(bytes: Bytes, requests: readonly Request[]): Bytes {
   const places: BodyPlace[] = [];
   notePlaces({ bytes, requests }, 0, places);
   if (places.length === 0) return bytes;
-  return bytesOf((out) => {
-    let from = 0;
-    for (const { at, body } of places) {
-      out.bytes(bytes.subarray(from, at));
-      out.bytes(sameOperationDigest(body));
-      from = at + body.length;
-    }
-    out.bytes(bytes.subarray(from));
-  });
+  const left = places.reduce((sum, { body }) => sum - body.length, bytes.length);
+  const short = new Uint8Array(left + DIGEST_LENGTH * places.length);
+  let [from, to] = [0, 0];
+  for (const { at, body } of places) {
+    short.set(bytes.subarray(from, at), to);
+    to += at - from;
+    short.set(sameOperationDigest(body), to);
+    to += DIGEST_LENGTH;
+    from = at + body.length;
+  }
+  short.set(bytes.subarray(from), to);
+  return short;
 }
 
 /** Adds those of the bodies in the canonical bytes of a batch, which begin at `start`. */

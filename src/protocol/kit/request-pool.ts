@@ -1,6 +1,7 @@
 // Requests that are not executed yet, and the batches that they leave in.
 
 import type { Address, Sizes } from "../../actor.ts";
+import { ownOf } from "../../base/copies.ts";
 import type { ProtocolConfig } from "../../protocol-config.ts";
 import { makeBatch, requestsOf, type Batch } from "./batch.ts";
 import { Batcher } from "./batcher.ts";
@@ -154,7 +155,10 @@ export class RequestPool {
       if (known !== undefined && sameRequest(known.request, request)) {
         this.#pending.executed(request);
       }
-      const entry = this.add(request, batch.clients.at(i) ?? 0, nowMs, "block");
+      // Its batch need not stay in memory for it.
+      const op = ownOf(request.op);
+      const own = op === request.op ? request : { ...request, op };
+      const entry = this.add(own, batch.clients.at(i) ?? 0, nowMs, "block");
       if (entry !== null) this.enqueue(entry, nowMs);
     }
   }

@@ -62,15 +62,18 @@ export class ResponseTime {
    * it was again. One that follows a repetition sooner than answers do is to what was sent first,
    * which was not lost but slow (the Eifel algorithm, RFC 3522, tells it so): then its time counts.
    * One that does not is to the repetition: a packet was lost, unless answers take so long anyway
-   * that it may have been either. Returns whether a packet was lost, null if that is not known.
+   * that it may have been either. Returns whether to send requests again is of use: not where
+   * answers are late anyway, and came to what was sent first; null: this one tells nothing of it.
    */
   answered(ms: number, repeatedMs: number | null): boolean | null {
-    if (repeatedMs === null || repeatedMs < this.#time.meanMs / 2) {
+    const { known, meanMs, slowMs } = this.#time;
+    const slow = slowMs >= this.#bounds.lateMs;
+    if (repeatedMs === null || repeatedMs < meanMs / 2) {
       this.#measured(ms);
-      return repeatedMs === null ? null : false;
+      if (repeatedMs === null) return ms < this.#bounds.lateMs ? true : null;
+      return !slow;
     }
-    if (!this.#time.known || this.#time.slowMs >= this.#bounds.lateMs) return null;
-    this.#answers = 0;
+    if (known && !slow) this.#answers = 0;
     return true;
   }
 

@@ -4,7 +4,7 @@
 
 /** Retries for each request that was answered. */
 const RATIO = 1 / 10;
-/** The same as long as what is asked again was late and not lost: that helps nobody. */
+/** The same of a service that is slow, as long as what is asked again was late and not lost. */
 const RATIO_LATE = 1 / 128;
 /**
  * Retries that may be saved up, and that a client has at first: so many in succession that replicas
@@ -16,9 +16,9 @@ export class RetryBudget {
   #saved = RETRIES_SAVED_MAX;
   #ratio = RATIO;
 
-  /** A request was answered; if it was asked again, whether it was lost, where that is known. */
-  onAnswer(lost: boolean | null): void {
-    if (lost !== null) this.#ratio = lost ? RATIO : RATIO_LATE;
+  /** A request was answered, be it that retries are of use or not; null: as before. */
+  onAnswer(useful: boolean | null): void {
+    if (useful !== null) this.#ratio = useful ? RATIO : RATIO_LATE;
     this.#saved = Math.min(RETRIES_SAVED_MAX, this.#saved + this.#ratio);
   }
 

@@ -6,10 +6,12 @@ import { CLIENT_KEY_LENGTH } from "../../base/client-key.ts";
 import type { Address, Bytes, Part, Snapshot, State } from "../../actor.ts";
 import { assert } from "../../base/assert.ts";
 import { Buckets } from "../../base/buckets.ts";
+import { ownOf } from "../../base/copies.ts";
 import { giveLarge, keepLarge } from "../../base/large-buffers.ts";
-import { EMPTY, equal, latin1, manyBytesOf, Reader } from "../../wire.ts";
-import { DIGEST_LENGTH, NO_DIGEST } from "./digest.ts";
-import { NONCE_LENGTH, operationDigest, RESULT_MAX, tagOf } from "./request.ts";
+import { EMPTY, equal, latin1, Reader } from "../../wire.ts";
+import { DIGEST_LENGTH, digestOf, NO_DIGEST } from "./digest.ts";
+import { manyBytesOf } from "./many-bytes.ts";
+import { NONCE_LENGTH, RESULT_MAX, tagOf } from "./request.ts";
 import { SessionOwners, type Owner } from "./session-owners.ts";
 
 /** No address. */
@@ -71,7 +73,7 @@ export class Session {
 
   /** Of the result that counts, whether or not it is here; it is made once. */
   get resultDigest(): Bytes {
-    const digest = this.#resultDigest ?? operationDigest(this.result ?? EMPTY);
+    const digest = this.#resultDigest ?? digestOf(this.result ?? EMPTY);
     this.#resultDigest = digest;
     return digest;
   }
@@ -179,7 +181,7 @@ export class Sessions {
     session.number = number;
     session.digest = digest;
     session.stamp = position;
-    this.#keep(session, this.journal === null ? keepLarge(result) : result);
+    this.#keep(session, ownOf(this.journal === null ? keepLarge(result) : result));
     while (this.#bytes > this.#bytesMax) {
       const largest = this.#owners.largest();
       if (largest === undefined) return;

@@ -2,7 +2,8 @@
 // differs in some parts has new nodes above these, and shares all others with it.
 
 import type { Bytes, Part, Snapshot, State } from "../../actor.ts";
-import { bytesOf, EMPTY, manyBytesOf, Reader, Writer } from "../../wire.ts";
+import { bytesOf, EMPTY, Reader, Writer } from "../../wire.ts";
+import { manyBytesOf } from "./many-bytes.ts";
 import { DIGEST_LENGTH, digestOf, NO_DIGEST } from "./digest.ts";
 
 /** Children of a node. */

@@ -17,11 +17,13 @@ export interface Value {
 }
 
 export function makeValue(height: number, origin: number, batch: Batch): Value {
+  // Asked for first, because it may be computed now, which is no part of these bytes.
+  const named = batch.digest;
   const digest = digestOf(
     bytesOf((out) => {
       out.u53(height);
       out.u53(origin);
-      out.bytes(batch.digest);
+      out.bytes(named);
     }),
   );
   return { origin, batch, digest };

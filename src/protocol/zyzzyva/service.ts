@@ -3,7 +3,7 @@
 
 import type { Address, Bytes, Signer } from "../../actor.ts";
 import { coverageMark } from "../../base/coverage-mark.ts";
-import { EMPTY, equal } from "../../wire.ts";
+import { EMPTY, equal, latin1 } from "../../wire.ts";
 import type { Batch } from "../kit/batch.ts";
 import { heard, type ServiceOptions } from "../kit/service.ts";
 import type { Source } from "../kit/pending.ts";
@@ -107,15 +107,16 @@ export class ZyzzyvaService extends SpeculativeService {
     const before = this.executor.committed;
     const opened = this.executor.commit(requests.length);
     this.onOrdered(requests, this.executor.committed - before);
+    let gone: Map<string, Session> | null = null;
     for (const [i, request] of requests.entries()) {
       const waiting = this.pool.executed(request);
       const opens = isOpen(request);
       if (!opens && this.executor.alive(request)) continue;
       const asked = waiting !== NOWHERE;
       const client = asked ? waiting : (clients.at(i) ?? NOWHERE);
-      if (!this.repeats(client, request, asked ? "client" : 0) && opens) {
-        this.#tellGone(client, request, opened);
-      }
+      if (this.repeats(client, request, asked ? "client" : 0) || !opens) continue;
+      gone ??= new Map(opened.map((session) => [latin1(session.nonce), session]));
+      this.#tellGone(client, request, gone);
     }
   }
 
@@ -123,9 +124,8 @@ export class ZyzzyvaService extends SpeculativeService {
    * Tells that a session was opened which what was executed since has evicted: its client, told
    * nothing, would wait to ask again, and be evicted again by whoever asks at the same time.
    */
-  #tellGone(client: Address, request: Request, opened: readonly Session[]): void {
-    const nonce = nonceOf(request);
-    const session = opened.find((other) => equal(other.nonce, nonce));
+  #tellGone(client: Address, request: Request, opened: ReadonlyMap<string, Session>): void {
+    const session = opened.get(latin1(nonceOf(request)));
     if (session === undefined) return;
     coverageMark("zyzzyva: a session is gone when it is committed");
     this.repeatAt(client, session, request, { status: "opened", session: session.id });

@@ -253,6 +253,40 @@ test("P1 retries that are of no use are one in 128 but for some, by which a lead
   expect(delays.at(-1)).toEqual([2000, "all"]);
 });
 
+test("P1 where replies are lost retries are within budget, though the cached one comes soon", () => {
+  const { host, client, reply, invoke } = begin(2);
+  const delays: number[] = [];
+  for (let i = 0; i < 400; i++) {
+    const lost = i % 12 === 11;
+    if (lost) delays.push(...retries(host, client, 1).map(([delayMs]) => Number(delayMs)));
+    host.clockMs += lost ? 0.5 : 2;
+    for (const replica of [0, 1]) reply(replica, one);
+    invoke();
+  }
+  expect(delays).toHaveLength(33);
+  expect(Math.max(...delays)).toBe(125);
+});
+
+test("P1 answers that are soon again earn retries as before", () => {
+  const { host, client, reply, invoke } = begin(2);
+  const answerAfter = (ms: number): void => {
+    const endMs = host.clockMs + ms;
+    for (let dueMs = 0; (dueMs = host.timers.get("retry") ?? Infinity) < endMs;) {
+      host.clockMs = dueMs;
+      host.timers.delete("retry");
+      client.timeout();
+    }
+    host.clockMs = endMs;
+    for (const replica of [0, 1]) reply(replica, one);
+    invoke();
+  };
+  for (let i = 0; i < 100; i++) answerAfter(400);
+  for (let i = 0; i < 10 * RETRIES_SAVED_MAX; i++) answerAfter(10);
+  const before = client.retransmissions;
+  for (let i = 0; i < RETRIES_SAVED_MAX; i++) answerAfter(400);
+  expect(client.retransmissions - before).toBeGreaterThanOrEqual(RETRIES_SAVED_MAX - 1);
+});
+
 test("P1 the next request goes to the primary of a view that a correct replica is in", () => {
   const { host, reply, invoke } = begin();
   // Replica 3 may lie about its view: the lower of the two counts.

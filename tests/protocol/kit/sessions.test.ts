@@ -223,6 +223,18 @@ describe("X13 snapshots of sessions", () => {
     expect(other.opened(nonce(8))).toBeUndefined();
   });
 
+  test("X12 a result that is a part of something larger is kept without that", () => {
+    const op = new Uint8Array(new ArrayBuffer(100_000), 50_000, 2000).fill(5);
+    const app = new CountingApp();
+    app.execute = (bytes) => bytes;
+    const executor = new Executor(app, { ...config, replyCacheBytesMax: 1 << 20 });
+    const session = opened(executor.execute(open(0)));
+    const outcome = executor.execute({ ...request(0, session, 1), op });
+    if (outcome?.status !== "done") throw new Error("it was executed");
+    expect(outcome.result).toEqual(op);
+    expect(outcome.result.buffer.byteLength).toBe(2000);
+  });
+
   test("X13 every truncation of a snapshot is refused and throws nothing", () => {
     const { whole } = both(
       [...Array(12).keys()].map((i) => ({ client: i % 4, bytes: i })),

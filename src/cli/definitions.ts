@@ -12,9 +12,6 @@ import { protocolArgs } from "./protocol-options.ts";
 /** What a turn without work may do: process/idle.ts. */
 export const IDLE_NAMES = ["busy", "yield", "auto", "park", "sleep"] as const;
 export type IdleName = (typeof IDLE_NAMES)[number];
-/** Over memif and UDP, where whoever brings something wakes who sleeps. */
-export const IDLE_DEFAULT = "park" satisfies IdleName;
-
 const modes = [...protocols.keys()];
 
 /** What clients ask, which replicas have to know where it finds records in the store. */
@@ -176,7 +173,7 @@ const COMMON_ARGS = {
     options: [...IDLE_NAMES],
     description:
       "What a turn without work does " +
-      `(default: busy on a NIC, sleep on other DPDK ports, else ${IDLE_DEFAULT})`,
+      "(default: busy on a NIC, sleep on other DPDK ports, auto where CPUs suffice, else park)",
   },
   profile: {
     type: "boolean",

@@ -22,6 +22,7 @@ import {
   usableCpus,
 } from "./cpus.ts";
 import type { Doorbell } from "./doorbell.ts";
+import { idleIn } from "./crowd.ts";
 import { idler, type Idler } from "./idle.ts";
 import { numaNodes, numaWarnings } from "./numa.ts";
 import { mtuWarnings } from "./silence.ts";
@@ -85,11 +86,12 @@ export class ProcessDrivers {
     this.port = openTransport(options, setting, place, shared);
     const warnings = numaWarnings(cpus, allowedCpus(), this.port.numaNode, numaNodes());
     for (const warning of [...warnings, ...mtuWarnings(this.port.smallMtu)]) log.warn(warning);
-    const chosen = IDLE_NAMES.find((name) => name === options.text("idle")) ?? this.port.idle;
-    const { sleeper, pollers } = this.port;
+    const { sleeper, pollers, idle } = this.port;
     // Who is pinned has the processor that it was given, whoever else there is.
-    const processors = cpus.polling === null ? usableCpus() : pollers;
-    this.idler = idler(chosen, native, this.clock, { sleeper, crowd: { pollers, processors } });
+    const crowd = { pollers, processors: cpus.polling === null ? usableCpus() : pollers };
+    const given = IDLE_NAMES.find((name) => name === options.text("idle"));
+    const chosen = given ?? idle ?? idleIn(crowd);
+    this.idler = idler(chosen, native, this.clock, { sleeper, crowd });
     const { first, signing } = cpus;
     log.debug(
       `${setting.deploy.path} on ${this.port.name}, first CPU ${first}, ` +

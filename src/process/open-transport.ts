@@ -4,7 +4,7 @@
 import { UsageError } from "../base/errors.ts";
 import { systemRandom } from "../base/system-random.ts";
 import type { Options } from "../cli/command-line.ts";
-import { IDLE_DEFAULT, type IdleName } from "../cli/definitions.ts";
+import type { IdleName } from "../cli/definitions.ts";
 import { formatHost, ID_MAX } from "../config.ts";
 import type { Clock } from "../driver.ts";
 import { loadDpdk, LOSSES, OPEN_ALL_MULTICAST, OPEN_PROMISCUOUS } from "../ffi/dpdk.ts";
@@ -36,8 +36,8 @@ export interface TransportSetting {
   readonly name: "udp" | "memif" | "dpdk";
   /** What it sleeps on while nothing comes; null where an arrival would not wake it. */
   readonly sleeper: Sleeper | null;
-  /** The default of --idle. */
-  readonly idle: IdleName;
+  /** The default of --idle; null: it depends on who else polls. */
+  readonly idle: IdleName | null;
   /** Processes of this machine that poll, as far as is known, with this one. */
   readonly pollers: number;
   /** The NUMA node of the device; null if it has none. */
@@ -104,7 +104,7 @@ export function openTransport(
       transport,
       name: "udp",
       sleeper,
-      idle: IDLE_DEFAULT,
+      idle: null,
       pollers: udpPollers(base.replicas, local),
       numaNode: null,
       smallMtu: null,
@@ -171,7 +171,7 @@ function openDpdk(
   };
   // Nobody rings for a driver: a NIC that this process has to itself may burn a core.
   const sleeper = memif !== null ? doorbell : null;
-  const idle = sleeper !== null ? IDLE_DEFAULT : nic ? "busy" : "sleep";
+  const idle = sleeper !== null ? null : nic ? "busy" : "sleep";
   const linkUp = (): boolean => transport.linkUp;
   const { numaNode } = transport;
   const smallMtu = kernel !== null && kernel.mtu < MTU_DEFAULT ? kernel.mtu : null;
@@ -180,9 +180,14 @@ function openDpdk(
     memif === null ? null : () => socketServes(native, memifPath(memif.dir, memif.end)) > 0;
   return {
     ...{ transport, name, sleeper, idle, numaNode, smallMtu },
-    pollers: memif === null ? 1 : memifPollers(memif.dir),
+    pollers: memif === null ? 1 : memifPollers(memif.dir, pollersOf(memif, base)),
     ...{ linkUp, served, statistics, close },
   };
+}
+
+/** A process and its other end; or all that a fabric joins, a process of clients and itself. */
+function pollersOf({ end }: Memif, { replicas, others = [] }: PacketTransportOptions): number {
+  return end.kind === "link" ? 2 : replicas.length + others.length + 2;
 }
 
 /** The kernel's interface of a port, whose driver takes what is too long for it and loses it. */

@@ -70,7 +70,7 @@ describe("help", () => {
     PROCESSORS
 
                              --mask=<HEX>    CPUs: the first polls, the next ones sign (default: all that may be used, unpinned) [both, each its own]
-      --idle=<busy|yield|auto|park|sleep>    What a turn without work does (default: busy on a NIC, sleep on other DPDK ports, else park) [both, each its own]
+      --idle=<busy|yield|auto|park|sleep>    What a turn without work does (default: busy on a NIC, sleep on other DPDK ports, auto where CPUs suffice, else park) [both, each its own]
 
     OUTPUT
 
@@ -152,7 +152,7 @@ describe("help", () => {
     PROCESSORS
 
                              --mask=<HEX>    CPUs: the first polls, the next ones sign (default: all that may be used, unpinned) [both, each its own]
-      --idle=<busy|yield|auto|park|sleep>    What a turn without work does (default: busy on a NIC, sleep on other DPDK ports, else park) [both, each its own]
+      --idle=<busy|yield|auto|park|sleep>    What a turn without work does (default: busy on a NIC, sleep on other DPDK ports, auto where CPUs suffice, else park) [both, each its own]
 
     OUTPUT
 
@@ -275,7 +275,7 @@ describe("help", () => {
     PROCESSORS
 
                              --mask=<HEX>    CPUs: the first polls, the next ones sign (default: all that may be used, unpinned) [both, each its own]
-      --idle=<busy|yield|auto|park|sleep>    What a turn without work does (default: busy on a NIC, sleep on other DPDK ports, else park) [both, each its own]
+      --idle=<busy|yield|auto|park|sleep>    What a turn without work does (default: busy on a NIC, sleep on other DPDK ports, auto where CPUs suffice, else park) [both, each its own]
 
     OUTPUT
 

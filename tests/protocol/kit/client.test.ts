@@ -159,6 +159,17 @@ function retries(host: FakeHost<CommonMessage, "retry">, client: QuorumClient, c
   });
 }
 
+/** So many milliseconds pass, with retries when they are due. */
+function pass(host: FakeHost<CommonMessage, "retry">, client: QuorumClient, ms: number): void {
+  const endMs = host.clockMs + ms;
+  for (let dueMs = 0; (dueMs = host.timers.get("retry") ?? Infinity) < endMs;) {
+    host.clockMs = dueMs;
+    host.timers.delete("retry");
+    client.timeout();
+  }
+  host.clockMs = endMs;
+}
+
 test("P1 retries double from a quarter of the view timeout to four times it, and go to all", () => {
   const { host, client } = begin(8);
   expect(host.sent.at(-1)?.to).toBe(0);
@@ -232,13 +243,7 @@ test("P1 retries that are of no use are one in 128 but for some, by which a lead
   const repeated = (requests: number): number => {
     const before = client.retransmissions;
     for (let i = 0; i < requests; i++) {
-      const endMs = host.clockMs + 400;
-      for (let dueMs = 0; (dueMs = host.timers.get("retry") ?? Infinity) < endMs;) {
-        host.clockMs = dueMs;
-        host.timers.delete("retry");
-        client.timeout();
-      }
-      host.clockMs = endMs;
+      pass(host, client, 400);
       for (const replica of [0, 1]) reply(replica, one);
       invoke();
     }
@@ -270,13 +275,7 @@ test("P1 where replies are lost retries are within budget, though the cached one
 test("P1 answers that are soon again earn retries as before", () => {
   const { host, client, reply, invoke } = begin(2);
   const answerAfter = (ms: number): void => {
-    const endMs = host.clockMs + ms;
-    for (let dueMs = 0; (dueMs = host.timers.get("retry") ?? Infinity) < endMs;) {
-      host.clockMs = dueMs;
-      host.timers.delete("retry");
-      client.timeout();
-    }
-    host.clockMs = endMs;
+    pass(host, client, ms);
     for (const replica of [0, 1]) reply(replica, one);
     invoke();
   };

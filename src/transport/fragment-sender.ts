@@ -144,7 +144,8 @@ export class FragmentSender {
   }
 
   /** Takes the message over; `pump` sends it. */
-  transmit(source: number, to: readonly Address[], message: Bytes): void {
+  transmit(source: number, receivers: readonly Address[], message: Bytes): void {
+    const to = this.#apart(receivers);
     const owner = this.#outboxOfAll(to);
     const number = this.#number++;
     if (!this.#makeRoom(owner, message.length + OVERHEAD_BYTES)) {
@@ -173,6 +174,16 @@ export class FragmentSender {
     }
     if (outgoing.jobs.size === 0) this.#drop(outgoing);
     this.#scheduleSweep();
+  }
+
+  /**
+   * The members of the group one by one while it may not be sent to: one that does not welcome this
+   * host, or not for long, would hold up what is for the others.
+   */
+  #apart(to: readonly Address[]): readonly Address[] {
+    const group = this.#group;
+    if (group === null || !to.includes(group) || this.#port.mayLeave(group)) return to;
+    return Array.from({ length: this.#replicas }, (_, replica) => replica);
   }
 
   /** Sends at most `budget` packets, those to configured hosts first; returns how many. */

@@ -112,6 +112,19 @@ const seeds: readonly {
     seed: 106,
     found: "VIEW-CHANGEs that proved nothing, because their checkpoint was not the log's",
   },
+  {
+    protocol: "zyzzyva",
+    kind: "invent",
+    seed: 20_000_954,
+    found:
+      "a client was not told of its session, which another had evicted before it was committed",
+  },
+  {
+    protocol: "zyzzyva",
+    kind: "adversary",
+    seed: 21_000_127,
+    found: "one replica that did not welcome a client held up its large messages to all",
+  },
 ];
 
 for (const { protocol, kind, seed, changes, found } of seeds) {

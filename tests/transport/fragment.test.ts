@@ -23,7 +23,11 @@ let sent: { readonly to: Address; readonly source: number; readonly bytes: Bytes
 let delivered: number[] = [];
 let clock: FakeClock;
 
-function build(group: Address | null, firstNumber = 500): Fragments {
+function build(
+  group: Address | null,
+  firstNumber = 500,
+  mayLeave: (to: Address) => boolean = () => true,
+): Fragments {
   const writer = new Writer(new Uint8Array(PAYLOAD));
   clock = new FakeClock();
   drops.clear();
@@ -37,7 +41,7 @@ function build(group: Address | null, firstNumber = 500): Fragments {
       from >= STRANGER && input.u8() === REFUSED && bytes > SIZE ? "refused" : null,
     deliver: (_id: number, _from: Address, input: Reader) => delivered.push(input.remaining),
     drop: (reason: string) => drops.set(reason, (drops.get(reason) ?? 0) + 1),
-    mayLeave: () => true,
+    mayLeave,
     pump: () => void fragments.pump(1000),
   };
   const book = {
@@ -137,6 +141,17 @@ describe("requests", () => {
       receive(0, member, request(500, 0b10));
       expect(pumped()).toEqual([member]);
     }
+  });
+
+  test("to the group go to each member while one is not ready, which holds up none of the others", () => {
+    let ready = false;
+    fragments = build(GROUP, 500, (to) => ready || (to !== GROUP && to !== 1));
+    fragments.transmit(0, [GROUP], new Uint8Array(2 * SIZE));
+    expect(pumped().toSorted()).toEqual([0, 0, 2, 2, 3, 3]);
+    ready = true;
+    expect(pumped()).toEqual([1, 1]);
+    fragments.transmit(0, [GROUP], new Uint8Array(2 * SIZE));
+    expect(pumped()).toEqual([GROUP, GROUP]);
   });
 
   test("are answered for the last 64 messages", () => {

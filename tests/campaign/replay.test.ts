@@ -125,6 +125,12 @@ const seeds: readonly {
     seed: 21_000_127,
     found: "one replica that did not welcome a client held up its large messages to all",
   },
+  {
+    protocol: "jolteon",
+    kind: "adversary",
+    seed: 20_002_673,
+    found: "the digest of a batch whose bytes had been cut was asked for, and threw",
+  },
 ];
 
 for (const { protocol, kind, seed, changes, found } of seeds) {

@@ -234,7 +234,9 @@ export function encodeProposed(batch: Batch, out: Writer): void {
 function shortened(bytes: Bytes, requests: readonly Request[]): Bytes {
   const places: BodyPlace[] = [];
   notePlaces({ bytes, requests }, 0, places);
-  if (places.length === 0) return bytes;
+  const last = places.at(-1);
+  // Malformed bytes, which their reader refuses, need not hold what was read of them.
+  if (last === undefined || last.at + last.body.length > bytes.length) return bytes;
   const left = places.reduce((sum, { body }) => sum - body.length, bytes.length);
   const short = new Uint8Array(left + DIGEST_LENGTH * places.length);
   let [from, to] = [0, 0];

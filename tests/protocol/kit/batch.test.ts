@@ -169,6 +169,25 @@ test("X12 the digest of a batch covers long operations by theirs, whose lengths 
   expect(of(bytes("a"), other, bytes("b")).digest).not.toEqual(both.digest);
 });
 
+test("X6 whatever a batch was cut or altered to, its digest is asked for without harm", () => {
+  const op = new Uint8Array(2000).fill(1);
+  for (const key of [undefined, new Uint8Array(33).fill(2)]) {
+    const requests = [1, 2].map((number) => ({ ...request(number), op, ...(key && { key }) }));
+    const out = new Writer(new Uint8Array(64), new CountingBook()).reset(0, 64);
+    encodeBatch(makeBatch(requests, [100, 200]), out);
+    const whole = out.copy();
+    for (let length = 0; length < whole.length; length += 7) {
+      const read = decodeBatch(new Reader(whole.slice(0, length), new CountingBook()));
+      expect(read.digest).toHaveLength(32);
+    }
+    for (let at = 0; at < 120; at++) {
+      const altered = whole.slice();
+      altered[at] = 0xff;
+      expect(decodeBatch(new Reader(altered, new CountingBook())).digest).toHaveLength(32);
+    }
+  }
+});
+
 test("the digest of an operation that was written to is told anew by who begins with it", () => {
   const op = new Uint8Array(2000);
   const before = operationDigest(op);

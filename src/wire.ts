@@ -4,7 +4,7 @@
 
 import { assert } from "./base/assert.ts";
 import type { BodyPlace } from "./base/body-form.ts";
-import { bufferOf, copyOf, copyRest, sliceOf, VIEW_MIN } from "./base/copies.ts";
+import { bufferOf, copyOf, copyRange, sliceOf, VIEW_MIN } from "./base/copies.ts";
 import type { TreeLeaves } from "./base/hash-tree.ts";
 import {
   ONE_TIME_BLOCK,
@@ -369,7 +369,7 @@ export class Writer {
   bytesFrom(value: Bytes, from: number): void {
     if (from === value.length) return;
     const at = this.#take(value.length - from);
-    if (!this.#overflowed) copyRest(value, from, this.#bytes, at);
+    if (!this.#overflowed) copyRange(value, from, value.length, this.#bytes, at);
   }
   /** Bytes behind their 32-bit length. */
   blob(value: Bytes): void {

@@ -2,10 +2,8 @@
 // because it makes views, for which the engine moves small arrays out of its heap.
 
 import type { Bytes } from "../actor.ts";
-import { SHARED_MIN } from "../base/copies.ts";
+import { copyRange, SHARED_MIN } from "../base/copies.ts";
 import { EMPTY, u32At } from "../wire.ts";
-
-const copyFrom = Buffer.prototype.copy;
 
 /** Like a Reader of all bytes, without addresses: what is short or malformed gives zeros. */
 export class Cursor {
@@ -63,7 +61,7 @@ export class Cursor {
     const at = this.#take(length);
     if (at < 0) return EMPTY;
     const copy = new Uint8Array(length);
-    copyFrom.call(this.#bytes, copy, 0, at, at + length);
+    copyRange(this.#bytes, at, at + length, copy, 0);
     return copy;
   }
   /** A copy of bytes behind their 32-bit length, at most `max`. */

@@ -34,9 +34,15 @@ export function ownOf(bytes: Uint8Array): Uint8Array {
 
 const copyFrom = Buffer.prototype.copy;
 
-/** Copies the bytes from `from` on to `at` in the target, without a view, which would cost more. */
-export function copyRest(source: Uint8Array, from: number, target: Uint8Array, at: number): void {
-  copyFrom.call(source, target, at, from);
+/** Copies [from, to) of any array to `at` in another, without a view, which would cost more. */
+export function copyRange(
+  source: Uint8Array,
+  from: number,
+  to: number,
+  target: Uint8Array,
+  at: number,
+): void {
+  copyFrom.call(source, target, at, from, to);
 }
 
 /** A copy of the bytes from `from` to `to`, of any array. */

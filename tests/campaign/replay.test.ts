@@ -131,6 +131,13 @@ const seeds: readonly {
     seed: 20_002_673,
     found: "the digest of a batch whose bytes had been cut was asked for, and threw",
   },
+  {
+    protocol: "jolteon",
+    kind: "adversary",
+    seed: 20_000_755,
+    found:
+      "one that lags was left behind for ever, because a replica kept its CHECKPOINTs to itself",
+  },
 ];
 
 for (const { protocol, kind, seed, changes, found } of seeds) {

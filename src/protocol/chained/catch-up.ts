@@ -25,6 +25,8 @@ export interface CatchUpOwner {
     propose(): void;
     proven(certificate: Qc): boolean;
     onInstalled(block: Installed): void;
+    /** The high watermark has moved. */
+    onWatermark(): void;
   };
   readonly pacemaker: { readonly position: Position };
   readonly start: { readonly running: boolean };
@@ -152,6 +154,11 @@ export class CatchUp implements StateSyncOwner {
 
   // Checkpoints and state transfer.
 
+  /** No vote is given that could commit a block above this height. */
+  get highWatermark(): number {
+    return this.#owner.sync.checkpoints.highWatermark;
+  }
+
   /** A checkpoint covers the block's view and hash too, and what names the next leader. */
   onExecuted({ view, hash, height, lineage }: TreeNode): void {
     this.#owner.sync.onExecuted(height, (own) =>
@@ -186,6 +193,7 @@ export class CatchUp implements StateSyncOwner {
   /** Gives blocks time to come; a leader that sends this replica none does not leave it behind. */
   onBehind(): void {
     this.#armFetch();
+    this.#owner.normal.onWatermark();
   }
 
   onStateFetch(): void {
@@ -205,5 +213,6 @@ export class CatchUp implements StateSyncOwner {
 
   onStable(height: number): void {
     this.#context.tree.dropBelow(height - this.#context.config.checkpointInterval);
+    this.#owner.normal.onWatermark();
   }
 }

@@ -34,5 +34,7 @@ export interface NormalOwner {
     onArrived(key: string): void;
     onExecuted(node: TreeNode): void;
     repeatVotes(): void;
+    /** No vote is given that could commit a block above this height. */
+    readonly highWatermark: number;
   };
 }

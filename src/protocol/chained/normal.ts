@@ -58,6 +58,8 @@ export class NormalCase {
   /** The last view that it proposed in, and the last one whose proposal it took. */
   #proposedView = 0;
   #seenView = 0;
+  /** Whether a vote waits for a later checkpoint to be stable. */
+  #waits = false;
   #lastVote: VoteMessage | null = null;
   readonly #work: Work;
   readonly #admission: ProposalAdmission;
@@ -270,9 +272,25 @@ export class NormalCase {
     if (hasRequests(node) && tree.liveBytes > LIVE_BYTES_MAX) return;
     const tc = this.#admission.tcOf(node.block);
     if (!rules.safeToVote(node, this.#lock, tc)) return this.owner.pacemaker.onRefused();
+    if ((rules.committedBy(node)?.height ?? 0) > this.owner.catchUp.highWatermark) {
+      coverageMark("chained: a vote waits for a stable checkpoint");
+      this.#waits = true;
+      return;
+    }
     this.#votedView = Math.max(this.#votedView, view);
     this.#lastVote = { kind: "vote", replica: self, view, digest: node.hash, late: false };
     this.#sendVote();
+  }
+
+  /** A later checkpoint is stable: votes that waited are sent, once what made it so is done. */
+  onWatermark(): void {
+    if (this.#waits) this.context.host.setTimer("flush", 0);
+  }
+
+  /** The timer "flush" is due. */
+  onFlush(): void {
+    if (this.#waits) this.voteForEarlier();
+    this.propose();
   }
 
   /** Sends the last vote to whoever is to make a QC of it. */
@@ -288,8 +306,9 @@ export class NormalCase {
     host.send(leader === self ? "all" : leader, vote);
   }
 
-  /** Votes for a block of this view that came before this replica ran. */
+  /** Votes for a block of this view that came before this replica ran, or could vote for it. */
   voteForEarlier(): void {
+    this.#waits = false;
     for (const node of this.context.tree.live.values()) this.#vote(node);
   }
 

@@ -12,7 +12,7 @@ import type {
 import { assert } from "../../base/assert.ts";
 import { equal, type Reader } from "../../wire.ts";
 import type { ProtocolConfig } from "../../protocol-config.ts";
-import { Checkpoints } from "../kit/checkpoint.ts";
+import { Checkpoints, WATERMARK_INTERVALS } from "../kit/checkpoint.ts";
 import { CONTEXT_PARTS, contextOf } from "../kit/context.ts";
 import { isNaming } from "../kit/naming-messages.ts";
 import { LARGE_MESSAGE } from "../kit/messages.ts";
@@ -43,7 +43,7 @@ const PARTS = {
 export type Parts = typeof PARTS & { readonly rules: ChainRules };
 
 /** Checkpoint intervals for which executed blocks are kept while no checkpoint becomes stable. */
-const KEPT_INTERVALS = 4;
+const KEPT_INTERVALS = WATERMARK_INTERVALS + 1;
 /** Own snapshots at a time: more above the stable checkpoint than votes are kept are of no use. */
 const SNAPSHOTS_MAX = 8;
 
@@ -169,7 +169,7 @@ export class ChainedReplica implements Replica<Message, Timer> {
       case "listen":
         return this.pacemaker.onListened();
       case "flush":
-        return this.normal.propose();
+        return this.normal.onFlush();
       case "fetch":
         return this.catchUp.onFetchTimer();
       case "relay":

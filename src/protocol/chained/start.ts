@@ -12,6 +12,7 @@ import { viewAfter } from "./view-change.ts";
 /** What a start asks of its replica. */
 export interface StartOwner {
   readonly pacemaker: { readonly position: Position; watch(): void };
+  readonly sync: { attestEarlier(): void };
   readonly normal: {
     provenPosition(position: Position): boolean;
     refusePosition(position: Position): Refusal | null;
@@ -103,7 +104,8 @@ export class Start implements StarterOwner<Position> {
   }
 
   #run(): void {
-    const { normal, pacemaker } = this.#owner;
+    const { normal, pacemaker, sync } = this.#owner;
+    sync.attestEarlier();
     normal.voteForEarlier();
     pacemaker.watch();
     normal.propose();

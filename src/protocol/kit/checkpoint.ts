@@ -11,6 +11,8 @@ import type { StateVersion } from "./state-tree.ts";
 
 /** Votes kept of each signer, those of the highest slots. */
 const VOTES_MAX = 3;
+/** Checkpoints between the stable one and the high watermark: as many as votes are kept. */
+export const WATERMARK_INTERVALS = VOTES_MAX;
 /** Own states kept below the stable checkpoint, for replicas that are fetching one. */
 const OLD_STATES = 1;
 /**
@@ -51,6 +53,16 @@ export class Checkpoints {
     this.#votes = Array.from({ length: quorums.n }, () => []);
   }
 
+  /**
+   * The highest slot that may be committed where logs have no other bound. f replicas that keep
+   * their CHECKPOINTs to themselves, and another one that lags, keep checkpoints from being stable;
+   * it can come this far by what the others keep above the stable one, and their votes up to here
+   * are kept, so that its own make the checkpoints stable. "H" of Castro and Liskov, section 4.3.
+   */
+  get highWatermark(): number {
+    return this.stable.slot + WATERMARK_INTERVALS * this.#interval;
+  }
+
   get sizes(): Sizes {
     let most = 0;
     for (const votes of this.#votes) most = Math.max(most, votes.length);
@@ -89,6 +101,14 @@ export class Checkpoints {
       const kept = slot === this.reached.slot || slot === this.installed.slot;
       if (!kept) this.#states.delete(slot);
     }
+  }
+
+  /** Own states after slots above the stable one, for which a signer has no vote here. */
+  unsigned(signer: Signer): readonly (readonly [slot: number, version: StateVersion])[] {
+    const votes = this.#votes[signer] ?? [];
+    return [...this.#states].filter(
+      ([slot]) => slot > this.stable.slot && !votes.some((vote) => vote.slot === slot),
+    );
   }
 
   /** The own state after a slot, if it is kept. */

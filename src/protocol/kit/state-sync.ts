@@ -140,11 +140,19 @@ export class StateSync {
   /** Tells the others of a checkpoint. */
   #onHashed({ slot, version }: Hashed): void {
     this.checkpoints.take(slot, version);
-    if (this.#owner.mayAttest) {
-      const { digest } = version;
-      this.#host.send("all", { kind: "checkpoint", replica: this.#self, slot, digest });
-    }
+    if (this.#owner.mayAttest) this.#attest(slot, version);
     this.#settle();
+  }
+
+  #attest(slot: number, { digest }: StateVersion): void {
+    this.#host.send("all", { kind: "checkpoint", replica: this.#self, slot, digest });
+  }
+
+  /** It may sign from now on: signs what it could not when it was hashed. */
+  attestEarlier(): void {
+    for (const [slot, version] of this.checkpoints.unsigned(this.#self)) {
+      this.#attest(slot, version);
+    }
   }
 
   /** Why a CHECKPOINT changes nothing. */

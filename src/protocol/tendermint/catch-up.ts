@@ -87,6 +87,8 @@ export class CatchUp implements StateSyncOwner {
   #heardTicks = 0;
   /** Whether the value that is missing was asked for since the last tick, or another one was. */
   #fetched: Bytes | null = null;
+  /** Whether a height had to wait for a stable checkpoint. */
+  #waited = false;
   /** What the state that is being fetched is known by. */
   #fetching = GENESIS;
 
@@ -295,8 +297,26 @@ export class CatchUp implements StateSyncOwner {
     return this.#owner.sync.fetching ? this.#receivedSinceTick : this.#decidedLately;
   }
 
+  /** Whether the present height waits for a later checkpoint to be stable. */
+  get waitsForStable(): boolean {
+    const waits = this.#context.log.height > this.#owner.sync.checkpoints.highWatermark;
+    if (waits) {
+      coverageMark("tendermint: a height waits for a stable checkpoint");
+      this.#waited = true;
+    }
+    return waits;
+  }
+
+  /** A later checkpoint is stable: a height that waited begins, once what made it so is done. */
+  #endWait(): void {
+    if (!this.#waited || this.waitsForStable) return;
+    this.#waited = false;
+    this.#context.host.setTimer("flush", 0);
+  }
+
   onBehind(): void {
     this.wake();
+    this.#endWait();
   }
 
   onStateFetch(): void {
@@ -328,6 +348,7 @@ export class CatchUp implements StateSyncOwner {
   onStable(slot: number): void {
     const { log, config } = this.#context;
     log.dropBelow(slot - config.checkpointInterval + 1);
+    this.#endWait();
   }
 }
 

@@ -26,12 +26,11 @@ export interface NormalOwner {
     enter(round: number): void;
     enterHeight(): void;
   };
-  readonly start: {
-    /** Whether it votes and proposes: it is neither starting nor recovering. */
-    readonly running: boolean;
-  };
+  /** Whether it votes and proposes: it is neither starting nor recovering. */
+  readonly start: { readonly running: boolean };
   readonly proposing: { propose(): void };
   readonly catchUp: {
+    readonly waitsForStable: boolean;
     /** Asks others for a value of the present height. */
     fetchValue(digest: Bytes): void;
     /** Something of a height after the present one was heard. */
@@ -241,7 +240,8 @@ export class NormalCase {
 
   /** PREVOTEs what was proposed, or nil: lines 22 and 28. */
   #vote(proposal: ProposalMessage): void {
-    if (this.#step !== "propose" || !this.owner.start.running) return;
+    const { start, catchUp } = this.owner;
+    if (this.#step !== "propose" || !start.running || catchUp.waitsForStable) return;
     const { round, digest } = proposal;
     const suspected = round === 0 && this.context.proposers.suspects;
     this.prevote(!suspected && this.mayPrevote(this.#locked, proposal) ? digest : NIL);

@@ -25,7 +25,10 @@ export interface ProposingOwner {
   };
   readonly rounds: { readonly round: number; readonly mustEnd: boolean; watch(): void };
   readonly start: { readonly running: boolean };
-  readonly catchUp: { fetchValue(digest: Value["digest"]): void };
+  readonly catchUp: {
+    readonly waitsForStable: boolean;
+    fetchValue(digest: Value["digest"]): void;
+  };
 }
 
 export class Proposing {
@@ -68,8 +71,9 @@ export class Proposing {
 
   /** Proposes if it is this replica's turn, and there is a reason to. */
   propose(): void {
-    const { start, rounds, normal } = this.owner;
-    if (!start.running || !this.#leads || normal.step !== "propose") return;
+    const { start, rounds, normal, catchUp } = this.owner;
+    if (!start.running || catchUp.waitsForStable || !this.#leads || normal.step !== "propose")
+      return;
     if (normal.proposal !== null || normal.decided) return;
     const { valid } = normal;
     const value = this.#nextValue(valid);

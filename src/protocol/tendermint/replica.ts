@@ -12,7 +12,7 @@ import type {
 import { assert } from "../../base/assert.ts";
 import type { ProtocolConfig } from "../../protocol-config.ts";
 import { equal, type Reader } from "../../wire.ts";
-import { Checkpoints } from "../kit/checkpoint.ts";
+import { Checkpoints, WATERMARK_INTERVALS } from "../kit/checkpoint.ts";
 import { CONTEXT_PARTS, contextOf } from "../kit/context.ts";
 import { LARGE_MESSAGE } from "../kit/messages.ts";
 import { isNaming } from "../kit/naming-messages.ts";
@@ -47,7 +47,7 @@ const PARTS = {
 export type Parts = typeof PARTS;
 
 /** Checkpoint intervals for which decided heights are kept while no checkpoint becomes stable. */
-const KEPT_INTERVALS = 3;
+const KEPT_INTERVALS = WATERMARK_INTERVALS;
 /** Own snapshots at a time: more above the stable checkpoint than votes are kept are of no use. */
 const SNAPSHOTS_MAX = 8;
 
@@ -165,7 +165,8 @@ export class TendermintReplica implements Replica<Message, Timer> {
       case "precommit":
         return this.rounds.onPrecommitTimer();
       case "flush":
-        return this.proposing.propose();
+        this.normal.resume();
+        return this.rounds.watch();
       case "tick":
         return this.catchUp.onTick();
       case "start":

@@ -29,6 +29,7 @@ export interface StartOwner {
     };
     readonly behind: boolean;
     adopt(checkpoint: StableCheckpoint): void;
+    attestEarlier(): void;
     fetchState(): void;
   };
 }
@@ -145,6 +146,7 @@ export class Start implements StarterOwner<Position> {
   }
 
   #run(): void {
+    this.#owner.sync.attestEarlier();
     this.#owner.rounds.watch();
     this.#owner.normal.resume();
   }

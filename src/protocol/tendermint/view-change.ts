@@ -31,7 +31,11 @@ export interface RoundsOwner {
   };
   readonly proposing: { helpOthers(): void };
   readonly start: { readonly running: boolean; readonly recoveryTarget: number };
-  readonly catchUp: { wake(): void };
+  readonly catchUp: {
+    /** Whether nothing is proposed or voted for yet, because too much is not stable. */
+    readonly waitsForStable: boolean;
+    wake(): void;
+  };
 }
 
 /** It alone writes the round. */
@@ -85,6 +89,7 @@ export class Rounds {
     proposers.countWaiting();
     if (!start.running || !this.pending) return;
     catchUp.wake();
+    if (catchUp.waitsForStable) return;
     if (normal.step !== "propose" || this.#started.propose) return;
     this.#turnMs = host.now;
     if (this.#skips()) {

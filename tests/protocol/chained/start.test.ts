@@ -50,6 +50,27 @@ test("X14 without its memory a replica signs nothing but RECOVER until it has re
   operate(3);
 });
 
+test("X14 H9 one that has recovered signs the checkpoints that it executed before", () => {
+  const cluster = new ChainedCluster();
+  const invoke = (i: number) => cluster.invoke(CLIENT + i, put("k", `${i}`));
+  // Nothing becomes stable: of the others each lacks the CHECKPOINTs of two.
+  cluster.drops = (from, _to, { kind }) => from >= 2 && kind === "checkpoint";
+  for (let i = 0; i < 10; i++) {
+    const box = invoke(i);
+    cluster.runUntil(() => box.result !== undefined, 100);
+  }
+  cluster.stop(3);
+  cluster.advance(50);
+  // From now on those of replica 2 alone are lost, so that what replica 3 forgot is needed.
+  cluster.drops = (from, _to, { kind }) => from === 2 && kind === "checkpoint";
+  cluster.start(3);
+  const stable = () => cluster.replica(0).sync.checkpoints.reached.slot;
+  expect(stable()).toBe(0);
+  expect(cluster.runUntil(() => stable() > 0, 20_000)).toBe(true);
+  const box = invoke(20);
+  expect(cluster.runUntil(() => box.result !== undefined, 20_000)).toBe(true);
+});
+
 /** A replica without memory that knows the chain up to view 12, and is answered from view 10. */
 function recovering(parts: Partial<Parts>, rightNonce: boolean): Solo {
   const block = ledBy(1);

@@ -17,7 +17,16 @@ import { makeValue, NIL } from "../../../src/protocol/tendermint/value.ts";
 import { EMPTY } from "../../../src/wire.ts";
 import { holds } from "../../support/packets.ts";
 import { openOf } from "../../support/requests.ts";
-import { CLIENT, decisionOf, polcOf, rotating, Solo, TendermintCluster, value } from "./harness.ts";
+import {
+  CLIENT,
+  decisionOf,
+  polcOf,
+  put,
+  rotating,
+  Solo,
+  TendermintCluster,
+  value,
+} from "./harness.ts";
 import { PATIENCE_MS } from "../../support/patience.ts";
 
 setDefaultTimeout(PATIENCE_MS);
@@ -374,6 +383,27 @@ test("T14 a checkpoint is taken every K heights, and decided heights are kept fo
   expect(stable).toBeGreaterThanOrEqual(12);
   expect(log.get(stable - 4)).toBeUndefined();
   expect(log.get(stable - 3)).toBeDefined();
+});
+
+test("T14 others do not go further than one that lags can follow", () => {
+  const cluster = new TendermintCluster();
+  // Replica 1 keeps its CHECKPOINTs to itself, so that those of all others are needed.
+  const isHidden = (from: number, kind: string) =>
+    from === 1 && (kind === "checkpoint" || kind === "stable");
+  cluster.drops = (from, to, { kind }) => from === 3 || to === 3 || isHidden(from, kind);
+  const boxes = Array.from({ length: 20 }, (_, i) => {
+    const box = cluster.invoke(CLIENT + i, put("k", `${i}`));
+    cluster.runUntil(() => box.result !== undefined, 200);
+    return box;
+  });
+  const { height } = cluster.replica(0).context.log;
+  const { checkpoints } = cluster.replica(0).sync;
+  expect([height, checkpoints.stable.slot]).toEqual([13, 0]);
+  cluster.drops = (from, _to, { kind }) => isHidden(from, kind);
+  const done = () => boxes.every(({ result }) => result !== undefined);
+  expect(cluster.runUntil(done, 60_000)).toBe(true);
+  const heights = () => new Set([0, 1, 2, 3].map((i) => cluster.replica(i).census().executed));
+  expect(cluster.runUntil(() => heights().size === 1, 5000)).toBe(true);
 });
 
 test("T17 a reply's view names who proposes next, so that a client asks that replica first", () => {

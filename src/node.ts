@@ -341,7 +341,7 @@ export class Node<M extends Sealed, T extends string> implements Host<M, T> {
       out.bytes(next.head);
       if (next.block !== null) {
         out.bytes(next.block);
-        out.bytesFrom(next.bytes, next.restAt);
+        out.range(next.bytes, next.restAt, next.bytes.length);
         if (next.block.length === ONE_TIME_BLOCK) this.#noteReceiver(next.to);
         if (message !== null && this.#self !== null) {
           const { head: signed, block: signature } = next;

@@ -365,11 +365,11 @@ export class Writer {
     if (this.#overflowed) return;
     this.#bytes.set(value, at);
   }
-  /** Those from `from` on. */
-  bytesFrom(value: Bytes, from: number): void {
-    if (from === value.length) return;
-    const at = this.#take(value.length - from);
-    if (!this.#overflowed) copyRange(value, from, value.length, this.#bytes, at);
+  /** Those in [from, to), without a view of them. */
+  range(value: Bytes, from: number, to: number): void {
+    if (from === to) return;
+    const at = this.#take(to - from);
+    if (!this.#overflowed) copyRange(value, from, to, this.#bytes, at);
   }
   /** Bytes behind their 32-bit length. */
   blob(value: Bytes): void {

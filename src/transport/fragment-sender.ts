@@ -454,7 +454,7 @@ export class FragmentSender {
     out.u16(index);
     out.u16(count);
     out.u32(message.length);
-    out.bytes(message.subarray(index * chunk, (index + 1) * chunk));
+    out.range(message, index * chunk, Math.min((index + 1) * chunk, message.length));
     this.#port.sendPart(source, to);
   }
 

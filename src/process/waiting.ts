@@ -23,10 +23,14 @@ export interface WaitingWorld {
 }
 
 /**
- * A yield that takes longer has given the processor to somebody: one that finds nobody takes 0.3 to
- * 0.45 us, two that yield to each other 1.6 at least.
+ * A yield that takes so many times as long as the shortest has given the processor to somebody: one
+ * that finds nobody takes 0.3 to 1.2 us, as the machine is, and two that yield to each other four
+ * times as much. So have longer ones than the second figure, whatever the shortest was, because it
+ * may be none that found nobody; shorter ones than the first are a clock's noise.
  */
-const GAVE_AWAY_MS = 0.001;
+const GAVE_AWAY = 2;
+const GAVE_AWAY_MS_MIN = 0.001;
+const GAVE_AWAY_MS_MAX = 0.003;
 /**
  * One that takes so long gave it to somebody who does not poll, and whose turns last longer than a
  * wake-up: who sleeps meanwhile is let in sooner.
@@ -68,6 +72,8 @@ export class Waiting {
   #yields = 0;
   /** Mean length of waits, each SPIN_MS_MAX at most; unknown at first. */
   #gapMs = Infinity;
+  /** The shortest yield. */
+  #shortestMs = Infinity;
   /** Yields in a row that returned at once. */
   #calm = 0;
   #askedMs = -Infinity;
@@ -138,6 +144,12 @@ export class Waiting {
     return Math.min(ASK_MS_MAX, 2 ** (this.#calm - CALM) / 1000);
   }
 
+  /** How long a yield takes at most that finds nobody. */
+  get #gaveAwayMs(): number {
+    const ms = GAVE_AWAY * this.#shortestMs;
+    return Math.min(GAVE_AWAY_MS_MAX, Math.max(GAVE_AWAY_MS_MIN, ms));
+  }
+
   #yield(turnMs: number): void {
     const { nowMs, yieldProcessor } = this.#world;
     const beforeMs = nowMs();
@@ -145,7 +157,8 @@ export class Waiting {
     this.#yields++;
     this.#askedMs = turnMs;
     const tookMs = nowMs() - beforeMs;
-    this.#calm = tookMs > GAVE_AWAY_MS ? 0 : this.#calm + 1;
+    this.#shortestMs = Math.min(this.#shortestMs, tookMs);
+    this.#calm = tookMs > this.#gaveAwayMs ? 0 : this.#calm + 1;
     this.#seenMs += tookMs;
     const hogged = tookMs > HOGGED_MS && !this.#crowded;
     if (hogged) this.#hoggedMs = turnMs + tookMs + HOGGED_FOR_MS;

@@ -122,6 +122,22 @@ describe("where each poller may have a processor", () => {
     expect(count(it.wait(40), "spin")).toBeGreaterThan(100);
   });
 
+  test.each([0.3, 0.9, 1.2])("it spins where a yield that finds nobody takes %d us", (us) => {
+    const it = new Fake(PAIR);
+    it.yieldUs = us;
+    it.waits(4, 40);
+    expect(count(it.wait(40), "spin")).toBeGreaterThan(100);
+    it.yieldUs = 4 * us;
+    it.waits(4, 40);
+    expect(count(it.wait(40), "spin")).toBe(0);
+  });
+
+  test("it never spins while yields take as long as those of two that yield to each other", () => {
+    const it = new Fake(PAIR);
+    it.yieldUs = 3.2;
+    expect(count(it.waits(10, 40), "spin")).toBe(0);
+  });
+
   test("a turn that took long shows that somebody had the processor", () => {
     const it = new Fake(PAIR);
     it.waits(30, 40);

@@ -138,6 +138,12 @@ const seeds: readonly {
     found:
       "one that lags was left behind for ever, because a replica kept its CHECKPOINTs to itself",
   },
+  {
+    protocol: "jolteon",
+    kind: "deep",
+    seed: 20_000_259,
+    found: "a vote waited for a checkpoint that others knew to be stable, whose votes were lost",
+  },
 ];
 
 for (const { protocol, kind, seed, changes, found } of seeds) {

@@ -9,7 +9,7 @@ import { PeerRotation } from "../kit/peers.ts";
 import type { StateSync, StateSyncOwner } from "../kit/state-sync.ts";
 import type { StateVersion } from "../kit/state-tree.ts";
 import { keyOf, type Block } from "./block.ts";
-import type { Qc } from "./certificate.ts";
+import { GENESIS_HASH, type Qc } from "./certificate.ts";
 import type { ChainContext } from "./context.ts";
 import { decodeLineage, encodeLineage } from "./lineage.ts";
 import type { Installed, TreeNode } from "./log.ts";
@@ -25,6 +25,8 @@ export interface CatchUpOwner {
     propose(): void;
     proven(certificate: Qc): boolean;
     onInstalled(block: Installed): void;
+    /** Whether a vote waits for a later checkpoint to be stable. */
+    readonly waitsForStable: boolean;
     /** The high watermark has moved. */
     onWatermark(): void;
   };
@@ -171,12 +173,19 @@ export class CatchUp implements StateSyncOwner {
     );
   }
 
-  /** Sends own CHECKPOINTs that are not stable yet again. */
+  /**
+   * Sends own CHECKPOINTs that are not stable yet again. Those of others may be lost that know a
+   * later one to be stable, and do not repeat theirs: where a vote waits for that they are asked,
+   * for the block that none has.
+   */
   repeatVotes(): void {
-    const { sync } = this.#owner;
-    for (const vote of sync.ownVotesAbove(sync.checkpoints.stable.slot)) {
-      this.#context.host.send("others", vote);
-    }
+    const { sync, normal } = this.#owner;
+    const { host, tree } = this.#context;
+    const { slot } = sync.checkpoints.stable;
+    for (const vote of sync.ownVotesAbove(slot)) host.send("others", vote);
+    if (!normal.waitsForStable) return;
+    const { view } = tree.root;
+    host.send("others", { kind: "fetch", block: GENESIS_HASH, view, height: slot });
   }
 
   get executed(): number {

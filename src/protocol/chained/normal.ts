@@ -58,8 +58,7 @@ export class NormalCase {
   /** The last view that it proposed in, and the last one whose proposal it took. */
   #proposedView = 0;
   #seenView = 0;
-  /** Whether a vote waits for a later checkpoint to be stable. */
-  #waits = false;
+  #waitsForStable = false;
   #lastVote: VoteMessage | null = null;
   readonly #work: Work;
   readonly #admission: ProposalAdmission;
@@ -93,6 +92,10 @@ export class NormalCase {
   /** The vote of the highest view. */
   get lastVote(): VoteMessage | null {
     return this.#lastVote;
+  }
+  /** Whether a vote waits for a later checkpoint to be stable. */
+  get waitsForStable(): boolean {
+    return this.#waitsForStable;
   }
   protected get seenView(): number {
     return this.#seenView;
@@ -272,24 +275,22 @@ export class NormalCase {
     if (hasRequests(node) && tree.liveBytes > LIVE_BYTES_MAX) return;
     const tc = this.#admission.tcOf(node.block);
     if (!rules.safeToVote(node, this.#lock, tc)) return this.owner.pacemaker.onRefused();
-    if ((rules.committedBy(node)?.height ?? 0) > this.owner.catchUp.highWatermark) {
-      coverageMark("chained: a vote waits for a stable checkpoint");
-      this.#waits = true;
-      return;
-    }
+    const commits = rules.committedBy(node)?.height ?? 0;
+    this.#waitsForStable = commits > this.owner.catchUp.highWatermark;
+    if (this.#waitsForStable) return coverageMark("chained: a vote waits for a stable checkpoint");
     this.#votedView = Math.max(this.#votedView, view);
     this.#lastVote = { kind: "vote", replica: self, view, digest: node.hash, late: false };
     this.#sendVote();
   }
 
-  /** A later checkpoint is stable: votes that waited are sent, once what made it so is done. */
+  /** A later checkpoint is stable: a vote that waited is given once what made it so is done. */
   onWatermark(): void {
-    if (this.#waits) this.context.host.setTimer("flush", 0);
+    if (this.#waitsForStable) this.context.host.setTimer("flush", 0);
   }
 
   /** The timer "flush" is due. */
   onFlush(): void {
-    if (this.#waits) this.voteForEarlier();
+    if (this.#waitsForStable) this.voteForEarlier();
     this.propose();
   }
 
@@ -308,7 +309,6 @@ export class NormalCase {
 
   /** Votes for a block of this view that came before this replica ran, or could vote for it. */
   voteForEarlier(): void {
-    this.#waits = false;
     for (const node of this.context.tree.live.values()) this.#vote(node);
   }
 

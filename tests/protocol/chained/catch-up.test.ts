@@ -215,6 +215,22 @@ test.each([
   expect(cluster.runUntil(() => converged(cluster, [0, 1, 2, 3]), 5000)).toBe(true);
 });
 
+test("H9 whose vote waits asks for the checkpoint that others know to be stable", () => {
+  const cluster = new ChainedCluster();
+  cluster.stop(3);
+  // Its own CHECKPOINTs reach the others, to which more and more are stable; theirs are lost.
+  cluster.drops = (_from, to, { kind }) => to === 1 && kind === "checkpoint";
+  const boxes = Array.from({ length: 40 }, (_, i) => {
+    const box = cluster.invoke(CLIENT + i, put("k", `${i}`));
+    cluster.runUntil(() => box.result !== undefined, 100);
+    return box;
+  });
+  expect(cluster.replica(0).sync.checkpoints.stable.slot).toBeGreaterThan(8);
+  const done = () => boxes.every(({ result }) => result !== undefined);
+  expect(cluster.runUntil(done, 60_000)).toBe(true);
+  expect(cluster.replica(1).sync.checkpoints.stable.slot).toBeGreaterThan(12);
+});
+
 test("H10 a batch on an abandoned fork is proposed again, and executed once", () => {
   const solo = new Solo(2);
   const lost = block(1, undefined, [openRequest(1)]);

@@ -4,6 +4,7 @@
 // told by the environment only, before a process begins.
 
 import { existsSync, readFileSync } from "node:fs";
+import { log } from "../base/logger.ts";
 
 /** How long freed memory is kept for what is made next, in milliseconds. */
 const KEPT_MS = 10_000;
@@ -18,5 +19,9 @@ export function keepFreedMemory(): void {
   const { env, execve, execPath } = process;
   if (env[PURGE_DELAY] !== undefined || execve === undefined || !existsSync(COMMAND_LINE)) return;
   const words = readFileSync(COMMAND_LINE, "utf8").split("\0").slice(0, -1);
-  execve.call(process, execPath, words, { ...env, [PURGE_DELAY]: `${KEPT_MS}` });
+  try {
+    execve.call(process, execPath, words, { ...env, [PURGE_DELAY]: `${KEPT_MS}` });
+  } catch (error) {
+    log.debug(`the allocator is not told to keep freed memory: ${error}`);
+  }
 }

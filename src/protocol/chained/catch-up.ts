@@ -25,10 +25,7 @@ export interface CatchUpOwner {
     propose(): void;
     proven(certificate: Qc): boolean;
     onInstalled(block: Installed): void;
-    /** Whether a vote waits for a later checkpoint to be stable. */
-    readonly waitsForStable: boolean;
-    /** The high watermark has moved. */
-    onWatermark(): void;
+    readonly watermark: { readonly holds: boolean; onStable(): void };
   };
   readonly pacemaker: { readonly position: Position };
   readonly start: { readonly running: boolean };
@@ -156,11 +153,6 @@ export class CatchUp implements StateSyncOwner {
 
   // Checkpoints and state transfer.
 
-  /** No vote is given that could commit a block above this height. */
-  get highWatermark(): number {
-    return this.#owner.sync.checkpoints.highWatermark;
-  }
-
   /** A checkpoint covers the block's view and hash too, and what names the next leader. */
   onExecuted({ view, hash, height, lineage }: TreeNode): void {
     this.#owner.sync.onExecuted(height, (own) =>
@@ -183,7 +175,7 @@ export class CatchUp implements StateSyncOwner {
     const { host, tree } = this.#context;
     const { slot } = sync.checkpoints.stable;
     for (const vote of sync.ownVotesAbove(slot)) host.send("others", vote);
-    if (!normal.waitsForStable) return;
+    if (!normal.watermark.holds) return;
     const { view } = tree.root;
     host.send("others", { kind: "fetch", block: GENESIS_HASH, view, height: slot });
   }
@@ -202,7 +194,7 @@ export class CatchUp implements StateSyncOwner {
   /** Gives blocks time to come; a leader that sends this replica none does not leave it behind. */
   onBehind(): void {
     this.#armFetch();
-    this.#owner.normal.onWatermark();
+    this.#owner.normal.watermark.onStable();
   }
 
   onStateFetch(): void {
@@ -222,6 +214,6 @@ export class CatchUp implements StateSyncOwner {
 
   onStable(height: number): void {
     this.#context.tree.dropBelow(height - this.#context.config.checkpointInterval);
-    this.#owner.normal.onWatermark();
+    this.#owner.normal.watermark.onStable();
   }
 }

@@ -5,7 +5,16 @@ import type { Message } from "./message.ts";
 import type { ChainRules } from "./rules.ts";
 
 export type Timer =
-  "view" | "listen" | "flush" | "fetch" | "relay" | "start" | "tell" | "repeat" | "checkpoint";
+  | "view"
+  | "listen"
+  | "flush"
+  | "fetch"
+  | "relay"
+  | "start"
+  | "tell"
+  | "repeat"
+  | "checkpoint"
+  | "watermark";
 
 /** What every part of a replica is given. */
 export interface ChainContext extends Context<Message, Timer> {

@@ -2,9 +2,10 @@
 
 import type { Address } from "../../actor.ts";
 import type { Qc, Tc } from "./certificate.ts";
+import type { WatermarkOwner } from "./high-watermark.ts";
 import type { TreeNode } from "./log.ts";
 
-export interface NormalOwner {
+export interface NormalOwner extends WatermarkOwner {
   readonly pacemaker: {
     readonly view: number;
     readonly tc: Tc | null;
@@ -34,7 +35,5 @@ export interface NormalOwner {
     onArrived(key: string): void;
     onExecuted(node: TreeNode): void;
     repeatVotes(): void;
-    /** No vote is given that could commit a block above this height. */
-    readonly highWatermark: number;
   };
 }

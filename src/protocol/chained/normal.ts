@@ -22,6 +22,7 @@ import {
 } from "./certificate.ts";
 import type { ChainContext } from "./context.ts";
 import { HeldProposals } from "./held-proposals.ts";
+import { HighWatermark } from "./high-watermark.ts";
 import { LIVE_BYTES_MAX, LIVE_MAX, hasRequests, type Installed, type TreeNode } from "./log.ts";
 import {
   proposedOf,
@@ -39,7 +40,7 @@ import { viewAfter } from "./view-change.ts";
 import { Work } from "./work.ts";
 
 /** Blocks above the last commit from which on replicas stop voting; three good views commit. */
-const UNCOMMITTED_MAX = LIVE_MAX / 2;
+export const UNCOMMITTED_MAX = LIVE_MAX / 2;
 /**
  * Oldest requests passed on to the other replicas when a view is given up: few, because every
  * replica passes them on to all others, again and again until the view is left.
@@ -58,12 +59,12 @@ export class NormalCase {
   /** The last view that it proposed in, and the last one whose proposal it took. */
   #proposedView = 0;
   #seenView = 0;
-  #waitsForStable = false;
   #lastVote: VoteMessage | null = null;
   readonly #work: Work;
   readonly #admission: ProposalAdmission;
   readonly #held: HeldProposals;
   readonly retransmission: Retransmission;
+  readonly watermark: HighWatermark;
   readonly relays: OverdueRelays;
 
   constructor(context: ChainContext, owner: NormalOwner) {
@@ -72,6 +73,7 @@ export class NormalCase {
     this.votes = new Votes(context.config.n);
     this.#work = new Work(context, this);
     this.retransmission = new Retransmission(context, this);
+    this.watermark = new HighWatermark(context, owner);
     this.relays = new OverdueRelays(context, owner);
     this.#admission = new ProposalAdmission(context, this);
     this.#held = new HeldProposals(context.config.n, context.tree);
@@ -92,10 +94,6 @@ export class NormalCase {
   /** The vote of the highest view. */
   get lastVote(): VoteMessage | null {
     return this.#lastVote;
-  }
-  /** Whether a vote waits for a later checkpoint to be stable. */
-  get waitsForStable(): boolean {
-    return this.#waitsForStable;
   }
   protected get seenView(): number {
     return this.#seenView;
@@ -275,23 +273,10 @@ export class NormalCase {
     if (hasRequests(node) && tree.liveBytes > LIVE_BYTES_MAX) return;
     const tc = this.#admission.tcOf(node.block);
     if (!rules.safeToVote(node, this.#lock, tc)) return this.owner.pacemaker.onRefused();
-    const commits = rules.committedBy(node)?.height ?? 0;
-    this.#waitsForStable = commits > this.owner.catchUp.highWatermark;
-    if (this.#waitsForStable) return coverageMark("chained: a vote waits for a stable checkpoint");
+    if (this.watermark.holdsBack(node)) return;
     this.#votedView = Math.max(this.#votedView, view);
     this.#lastVote = { kind: "vote", replica: self, view, digest: node.hash, late: false };
     this.#sendVote();
-  }
-
-  /** A later checkpoint is stable: a vote that waited is given once what made it so is done. */
-  onWatermark(): void {
-    if (this.#waitsForStable) this.context.host.setTimer("flush", 0);
-  }
-
-  /** The timer "flush" is due. */
-  onFlush(): void {
-    if (this.#waitsForStable) this.voteForEarlier();
-    this.propose();
   }
 
   /** Sends the last vote to whoever is to make a QC of it. */

@@ -26,7 +26,7 @@ import { Leaders } from "./leaders.ts";
 import { trailMax } from "./lineage.ts";
 import { Tree } from "./log.ts";
 import { proposedIn, type Message, type Position, type VoteMessage } from "./message.ts";
-import { NormalCase } from "./normal.ts";
+import { NormalCase, UNCOMMITTED_MAX } from "./normal.ts";
 import type { ChainRules } from "./rules.ts";
 import { Start } from "./start.ts";
 import { Pacemaker } from "./view-change.ts";
@@ -42,7 +42,10 @@ const PARTS = {
 };
 export type Parts = typeof PARTS & { readonly rules: ChainRules };
 
-/** Checkpoint intervals for which executed blocks are kept while no checkpoint becomes stable. */
+/**
+ * Checkpoint intervals for which executed blocks are kept while no checkpoint becomes stable, and
+ * beside them those that one commit may execute.
+ */
 const KEPT_INTERVALS = WATERMARK_INTERVALS + 1;
 /** Own snapshots at a time: more above the stable checkpoint than votes are kept are of no use. */
 const SNAPSHOTS_MAX = 8;
@@ -80,7 +83,7 @@ export class ChainedReplica implements Replica<Message, Timer> {
     const parts: Parts = { ...PARTS, ...others };
     const { n, checkpointInterval } = config;
     const { rules } = parts;
-    const kept = KEPT_INTERVALS * checkpointInterval;
+    const kept = KEPT_INTERVALS * checkpointInterval + UNCOMMITTED_MAX;
     const tree = new Tree(GENESIS_HASH, kept, rules, trailMax(config.f));
     const leaders = new parts.Leaders(config, rules.chain, tree);
     const shared = contextOf<Message, Timer>(self, config, host, app, parts, this);
@@ -169,7 +172,9 @@ export class ChainedReplica implements Replica<Message, Timer> {
       case "listen":
         return this.pacemaker.onListened();
       case "flush":
-        return this.normal.onFlush();
+        return this.normal.propose();
+      case "watermark":
+        return this.normal.voteForEarlier();
       case "fetch":
         return this.catchUp.onFetchTimer();
       case "relay":

@@ -4,9 +4,6 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import type { Block } from "../../../src/protocol/chained/block.ts";
 import { codec } from "../../../src/protocol/chained/message.ts";
 import { qcProofs } from "../../../src/protocol/chained/certificate.ts";
-import { HOTSTUFF_RULES } from "../../../src/protocol/chained/hotstuff-rules.ts";
-import { JOLTEON_RULES } from "../../../src/protocol/chained/jolteon-rules.ts";
-import { STREAMLET_RULES } from "../../../src/protocol/chained/streamlet-rules.ts";
 import { equal } from "../../../src/wire.ts";
 import type { PeekedExecutor } from "../../support/states.ts";
 import { block, CLIENT, ChainedCluster, ledBy, openRequest, put, qc, Solo, tc } from "./harness.ts";
@@ -189,46 +186,6 @@ test("H9 a replica to which the leader sends nothing follows by the checkpoints 
   const { committed } = cluster.replica(0).census();
   expect(committed).toBeGreaterThan(60);
   expect(cluster.replica(3).census().committed).toBeGreaterThan(committed - 8);
-});
-
-test.each([
-  ["hotstuff", HOTSTUFF_RULES],
-  ["jolteon", JOLTEON_RULES],
-  ["streamlet", STREAMLET_RULES],
-] as const)("H9 %s: others do not go further than one that lags can follow", (_name, rules) => {
-  const cluster = new ChainedCluster({}, rules);
-  // Replica 1 keeps its CHECKPOINTs to itself, so that those of all others are needed.
-  const isHidden = (from: number, kind: string) =>
-    from === 1 && (kind === "checkpoint" || kind === "stable");
-  cluster.drops = (from, to, { kind }) => from === 3 || to === 3 || isHidden(from, kind);
-  const boxes = Array.from({ length: 40 }, (_, i) => {
-    const box = cluster.invoke(CLIENT + i, put("k", `${i}`));
-    cluster.runUntil(() => box.result !== undefined, 100);
-    return box;
-  });
-  const { committed } = cluster.replica(0).census();
-  expect(committed).toBeGreaterThan(8);
-  expect(committed).toBeLessThanOrEqual(12);
-  cluster.drops = (from, _to, { kind }) => isHidden(from, kind);
-  const done = () => boxes.every(({ result }) => result !== undefined);
-  expect(cluster.runUntil(done, 60_000)).toBe(true);
-  expect(cluster.runUntil(() => converged(cluster, [0, 1, 2, 3]), 5000)).toBe(true);
-});
-
-test("H9 whose vote waits asks for the checkpoint that others know to be stable", () => {
-  const cluster = new ChainedCluster();
-  cluster.stop(3);
-  // Its own CHECKPOINTs reach the others, to which more and more are stable; theirs are lost.
-  cluster.drops = (_from, to, { kind }) => to === 1 && kind === "checkpoint";
-  const boxes = Array.from({ length: 40 }, (_, i) => {
-    const box = cluster.invoke(CLIENT + i, put("k", `${i}`));
-    cluster.runUntil(() => box.result !== undefined, 100);
-    return box;
-  });
-  expect(cluster.replica(0).sync.checkpoints.stable.slot).toBeGreaterThan(8);
-  const done = () => boxes.every(({ result }) => result !== undefined);
-  expect(cluster.runUntil(done, 60_000)).toBe(true);
-  expect(cluster.replica(1).sync.checkpoints.stable.slot).toBeGreaterThan(12);
 });
 
 test("H10 a batch on an abandoned fork is proposed again, and executed once", () => {

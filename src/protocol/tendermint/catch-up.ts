@@ -8,7 +8,7 @@ import { SmoothedTime } from "../../base/smoothed-time.ts";
 import { equal, latin1 } from "../../wire.ts";
 import { Backoff } from "../kit/backoff.ts";
 import { lengthOf } from "../kit/batch.ts";
-import { GENESIS } from "../kit/checkpoint.ts";
+import { GENESIS, WATERMARK_INTERVALS } from "../kit/checkpoint.ts";
 import type { StateMessage } from "../kit/messages.ts";
 import { AnswerLimit, ANSWER_PAUSE, ASKED_TOO_MUCH } from "../kit/peers.ts";
 import type { StateSync, StateSyncOwner } from "../kit/state-sync.ts";
@@ -87,13 +87,14 @@ export class CatchUp implements StateSyncOwner {
   #heardTicks = 0;
   /** Whether the value that is missing was asked for since the last tick, or another one was. */
   #fetched: Bytes | null = null;
-  /** Whether a height had to wait for a stable checkpoint. */
-  #waited = false;
+  /** The high watermark before the last checkpoint became stable. */
+  #watermark: number;
   /** What the state that is being fetched is known by. */
   #fetching = GENESIS;
 
   constructor(context: TendermintContext, owner: CatchUpOwner) {
-    const { viewTimeoutMs, n } = context.config;
+    const { viewTimeoutMs, n, checkpointInterval } = context.config;
+    this.#watermark = WATERMARK_INTERVALS * checkpointInterval;
     this.#context = context;
     this.#owner = owner;
     this.#backoff = new Backoff(FIRST_INTERVAL * viewTimeoutMs, LAST_INTERVAL * viewTimeoutMs);
@@ -299,19 +300,17 @@ export class CatchUp implements StateSyncOwner {
 
   /** Whether the present height waits for a later checkpoint to be stable. */
   get waitsForStable(): boolean {
-    const waits = this.#context.log.height > this.#owner.sync.checkpoints.highWatermark;
-    if (waits) {
-      coverageMark("tendermint: a height waits for a stable checkpoint");
-      this.#waited = true;
-    }
-    return waits;
+    return this.#context.log.height > this.#owner.sync.checkpoints.highWatermark;
   }
 
   /** A later checkpoint is stable: a height that waited begins, once what made it so is done. */
   #endWait(): void {
-    if (!this.#waited || this.waitsForStable) return;
-    this.#waited = false;
-    this.#context.host.setTimer("flush", 0);
+    const { log, host } = this.#context;
+    const waited = log.height > this.#watermark;
+    this.#watermark = this.#owner.sync.checkpoints.highWatermark;
+    if (!waited || this.waitsForStable) return;
+    coverageMark("tendermint: a height waited for a stable checkpoint");
+    host.setTimer("flush", 0);
   }
 
   onBehind(): void {

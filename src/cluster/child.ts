@@ -3,6 +3,7 @@
 import { RunError } from "../base/errors.ts";
 import { log, print, problemsIn } from "../base/logger.ts";
 import { Patience } from "../base/patience.ts";
+import { KEEPING } from "../process/allocator.ts";
 
 /** How long to wait for a line. */
 const READY_MS = 20_000;
@@ -31,7 +32,9 @@ export class Child {
       stdin: "ignore",
       stdout: "pipe",
       stderr: "pipe",
+      // A replica or client would begin anew for it, which takes as long as to begin.
       env: {
+        ...KEEPING,
         ...process.env,
         TMPDIR: dir,
         RUNTIME_DIRECTORY: dir,

@@ -1,6 +1,6 @@
 // How far a chain goes beyond the last stable checkpoint. f replicas that keep their CHECKPOINTs to
 // themselves, and another one that lags, keep checkpoints from being stable; it follows by what the
-// others keep, which is not everything. Castro and Liskov, OSDI '99, section 4.2: "H".
+// others keep, which is not everything. Castro and Liskov, OSDI '99, section 4.3: "H".
 
 import { coverageMark } from "../../base/coverage-mark.ts";
 import type { Checkpoints } from "../kit/checkpoint.ts";
